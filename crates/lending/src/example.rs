@@ -1,0 +1,49 @@
+//! A request to write documentation and tests with.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::ids::RequestId;
+use crate::request::{Copy, CopyRef, ItemType, Patron, PatronType, PickupLocation, Request, Title, VerifiedPatron};
+
+/// Noon of a day in 2026.
+pub fn noon() -> Timestamp {
+    Timestamp::constant(1_772_625_600, 0)
+}
+
+/// A request of a patron of `01BORROW` for one copy of `01LEND`.
+pub fn placed() -> Request {
+    let patron =
+        Patron { institution: "01BORROW".into(), agency: "BORROW".into(), given: "reader".into(), verified: None };
+    let pickup = PickupLocation {
+        code: "BORROW-MAIN".into(),
+        name: "Main Library".to_owned(),
+        library: "MAIN".into(),
+        desk: None,
+    };
+    Request::new(RequestId(Uuid::from_u128(1)), noon(), patron, pickup, vec![candidate("31999")])
+}
+
+/// A candidate copy of `01LEND`.
+pub fn candidate(barcode: &str) -> CopyRef {
+    CopyRef { institution: "01LEND".into(), bib: None, holding: None, item: None, barcode: Some(barcode.into()) }
+}
+
+/// The copy that [`candidate`] names, as the lender describes it.
+pub fn copy(barcode: &str) -> Copy {
+    Copy {
+        bib: "991".into(),
+        holding: "221".into(),
+        item: "231".into(),
+        barcode: barcode.into(),
+        library: "MAIN".into(),
+        location: "stacks".into(),
+        item_type: ItemType("book".to_owned()),
+        title: Title { title: "Cats & dogs".to_owned(), author: Some("Sampleauthor, A.".to_owned()) },
+    }
+}
+
+/// A patron who may borrow.
+pub fn verified() -> VerifiedPatron {
+    VerifiedPatron { id: "reader@example.org".into(), patron_type: PatronType("undergraduate".to_owned()) }
+}

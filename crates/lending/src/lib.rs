@@ -1,0 +1,61 @@
+//! The heart of Consort: domain types and the pure workflow of a patron request.
+//!
+//! Nothing here does IO, reads a clock or draws randomness. [`decide()`] takes a [`Request`] and an
+//! [`Event`] and answers what the request is now and which [`Effect`] follows; the engine does the
+//! effect, and its outcome is the next event.
+//!
+//! Inside, a decision is three small steps, each a file to read from top to bottom:
+//!
+//! 1. `record`: what the event tells becomes facts of the request (a hold was placed, the virtual
+//!    item is on loan). Facts only grow, so evidence may come late, twice or out of order.
+//! 2. `steps`: the status moves along the table of `docs/workflow.md` as far as the facts allow. A
+//!    late observation implies the earlier ones, so one event may cause several transitions.
+//! 3. `effects`: status and facts tell the one effect that is wanted next. A request has at most
+//!    one open effect, so two can never contradict each other.
+//!
+//! ```
+//! use lending::{Event, PatronRefusal, Status, decide, example};
+//!
+//! let request = example::placed();
+//! let event = Event::PatronRefused(PatronRefusal::Expired { on: Some("2025-01-31".into()) });
+//! let decision = decide(&request, &event, example::noon());
+//! assert_eq!(decision.next.status, Status::Cancelled);
+//! assert_eq!(decision.next.refusal.as_ref().unwrap().code, "PATRON_EXPIRED");
+//! ```
+//!
+//! # How to add an effect
+//!
+//! 1. A variant in [`Effect`], with the side it acts on.
+//! 2. The [`Event`]s its outcome gives, and what `record` keeps of them.
+//! 3. The place in `effects::wanted` where facts and status ask for it.
+//! 4. A method of `lms::HostLms` that does it, and its line in the engine's `perform`.
+
+mod attention;
+mod decide;
+mod effect;
+mod effects;
+mod event;
+pub mod example;
+mod ids;
+mod record;
+mod refusal;
+mod request;
+mod status;
+mod steps;
+mod watch;
+
+pub use attention::{Action, Attention, WaitingOn};
+pub use decide::{Decision, Transition, decide};
+pub use effect::{Effect, Side};
+pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation};
+pub use ids::{
+    AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
+    LocationCode, PatronId, PickupLocationCode, RequestId,
+};
+pub use refusal::{PatronRefusal, Refusal};
+pub use request::{
+    Borrowing, Cancellation, Copy, CopyRef, Hold, ItemType, Loan, Part, Patron, PatronType, PickupLocation, Progress,
+    Request, Supply, Title, VerifiedPatron,
+};
+pub use status::{Condition, Outcome, Status, Workflow};
+pub use watch::{Watch, watches};

@@ -1,0 +1,88 @@
+//! Why a patron may not borrow, in a code for programs and a sentence for librarians.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a request came to nothing: a stable code and a sentence a librarian understands.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable, such as `PATRON_EXPIRED`.
+    pub code: String,
+    /// One or two sentences: what is the matter, and what to do about it.
+    pub explanation: String,
+}
+
+/// Why the patron's own library doesn't let them borrow.
+///
+/// Source: the requirements page, "Patron verification" (record active, no active block of any of
+/// the three kinds), and the Alma document `rest_user` for the fields behind it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum PatronRefusal {
+    /// No such patron at the institution.
+    Unknown,
+    /// The patron's record is inactive.
+    Inactive,
+    /// The patron's record is deleted.
+    Deleted,
+    /// The patron's card has expired.
+    Expired {
+        /// The last day of validity, as the library's system tells it.
+        on: Option<String>,
+    },
+    /// The patron has at least one active block.
+    Blocked {
+        /// What the library calls the blocks, such as "Unpaid bill".
+        blocks: Vec<String>,
+    },
+    /// The hub knows no patron type for the patron's user group.
+    UnmappedType {
+        /// The user group as the library's system calls it.
+        group: Option<String>,
+    },
+}
+
+impl PatronRefusal {
+    /// The stable code of the cause.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "PATRON_NOT_FOUND",
+            Self::Inactive => "PATRON_INACTIVE",
+            Self::Deleted => "PATRON_DELETED",
+            Self::Expired { .. } => "PATRON_EXPIRED",
+            Self::Blocked { .. } => "PATRON_BLOCKED",
+            Self::UnmappedType { .. } => "PATRON_TYPE_UNMAPPED",
+        }
+    }
+
+    /// The cause with its sentence.
+    pub fn refusal(&self) -> Refusal {
+        let explanation = match self {
+            Self::Unknown => "The patron's library has no patron with this identifier. Check the identifier, and that it \
+                 belongs to this library."
+                .to_owned(),
+            Self::Inactive => {
+                "The patron's record at their library is inactive. The library must make it active before the patron can \
+                 borrow."
+                    .to_owned()
+            }
+            Self::Deleted => "The patron's record at their library has been deleted.".to_owned(),
+            Self::Expired { on: Some(day) } => {
+                format!("The patron's card expired on {day}. The patron's library must renew it first.")
+            }
+            Self::Expired { on: None } => "The patron's card has expired. The patron's library must renew it first.".to_owned(),
+            Self::Blocked { blocks } if blocks.is_empty() => {
+                "The patron is blocked at their library. The block must be lifted there first.".to_owned()
+            }
+            Self::Blocked { blocks } => format!(
+                "The patron is blocked at their library: {}. The block must be lifted there first.",
+                blocks.join("; ")
+            ),
+            Self::UnmappedType { group } => format!(
+                "The hub has no patron type for the user group {} of the patron's library. Add the group to the \
+                 institution's patron types.",
+                group.as_deref().unwrap_or("(none)")
+            ),
+        };
+        Refusal { code: self.code().to_owned(), explanation }
+    }
+}

@@ -1,0 +1,186 @@
+//! Statuses, outcomes and conditions, with the names that OpenRS DCB gave them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a patron request stands. There is no error status: what waits is told by
+/// [`Attention`](crate::Attention) beside the status.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Accepted and stored; the patron is not checked yet.
+    SubmittedToDcb,
+    /// The patron may borrow.
+    PatronVerified,
+    /// A copy at a lender is chosen.
+    Resolved,
+    /// The lender's hold is placed.
+    RequestPlacedAtSupplyingAgency,
+    /// The lender's hold is seen as not started or in process.
+    Confirmed,
+    /// The virtual item and the patron's hold exist at the borrower.
+    RequestPlacedAtBorrowingAgency,
+    /// The lender has sent the item.
+    PickupTransit,
+    /// The item has come to the pickup library.
+    ReceivedAtPickup,
+    /// The item waits for the patron on the hold shelf.
+    ReadyForPickup,
+    /// The patron has the item.
+    Loaned,
+    /// The item is on its way home.
+    ReturnTransit,
+    /// The item is home; the paperwork remains.
+    Completed,
+    /// Ended before the patron got the item.
+    Cancelled,
+    /// The chosen lender can't or won't supply; the next one is looked for.
+    NotSuppliedCurrentSupplier,
+    /// No lender is left.
+    NoItemsSelectableAtAnyAgency,
+    /// Ended, and nothing of ours is left on either side.
+    Finalised,
+}
+
+impl Status {
+    /// Every status, in the order of the workflow.
+    pub const ALL: [Self; 16] = [
+        Self::SubmittedToDcb,
+        Self::PatronVerified,
+        Self::Resolved,
+        Self::RequestPlacedAtSupplyingAgency,
+        Self::Confirmed,
+        Self::RequestPlacedAtBorrowingAgency,
+        Self::PickupTransit,
+        Self::ReceivedAtPickup,
+        Self::ReadyForPickup,
+        Self::Loaned,
+        Self::ReturnTransit,
+        Self::Completed,
+        Self::Cancelled,
+        Self::NotSuppliedCurrentSupplier,
+        Self::NoItemsSelectableAtAnyAgency,
+        Self::Finalised,
+    ];
+
+    /// The name as DCB staff and reports know it, such as `PICKUP_TRANSIT`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SubmittedToDcb => "SUBMITTED_TO_DCB",
+            Self::PatronVerified => "PATRON_VERIFIED",
+            Self::Resolved => "RESOLVED",
+            Self::RequestPlacedAtSupplyingAgency => "REQUEST_PLACED_AT_SUPPLYING_AGENCY",
+            Self::Confirmed => "CONFIRMED",
+            Self::RequestPlacedAtBorrowingAgency => "REQUEST_PLACED_AT_BORROWING_AGENCY",
+            Self::PickupTransit => "PICKUP_TRANSIT",
+            Self::ReceivedAtPickup => "RECEIVED_AT_PICKUP",
+            Self::ReadyForPickup => "READY_FOR_PICKUP",
+            Self::Loaned => "LOANED",
+            Self::ReturnTransit => "RETURN_TRANSIT",
+            Self::Completed => "COMPLETED",
+            Self::Cancelled => "CANCELLED",
+            Self::NotSuppliedCurrentSupplier => "NOT_SUPPLIED_CURRENT_SUPPLIER",
+            Self::NoItemsSelectableAtAnyAgency => "NO_ITEMS_SELECTABLE_AT_ANY_AGENCY",
+            Self::Finalised => "FINALISED",
+        }
+    }
+
+    /// Whether only clean-up remains.
+    pub fn is_ending(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::NoItemsSelectableAtAnyAgency)
+    }
+
+    /// Whether the lender has sent the item: from here on it must come home.
+    pub fn is_dispatched(self) -> bool {
+        matches!(
+            self,
+            Self::PickupTransit | Self::ReceivedAtPickup | Self::ReadyForPickup | Self::Loaned | Self::ReturnTransit
+        )
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wanted = text.trim();
+        Self::ALL
+            .into_iter()
+            .find(|status| status.name().eq_ignore_ascii_case(wanted))
+            .ok_or_else(|| UnknownStatus(wanted.to_owned()))
+    }
+}
+
+/// The text names no status.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no status of a patron request")]
+pub struct UnknownStatus(String);
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Outcome {
+    /// The patron had the item, and it came home.
+    Supplied,
+    /// No lender supplied it.
+    NotSupplied,
+    /// Cancelled, or refused for the patron's sake.
+    Cancelled,
+    /// It waited on the hold shelf and was not collected.
+    NotCollected,
+    /// Lost on the way or by the patron.
+    Lost,
+    /// What happened can't be told from what the libraries' systems show.
+    Unknown,
+}
+
+impl Outcome {
+    /// The name, such as `SUPPLIED`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Supplied => "SUPPLIED",
+            Self::NotSupplied => "NOT_SUPPLIED",
+            Self::Cancelled => "CANCELLED",
+            Self::NotCollected => "NOT_COLLECTED",
+            Self::Lost => "LOST",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What is notable about a request beside its status.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// The due date has passed at the borrower or the lender.
+    Overdue,
+    /// The lender wants the item back.
+    Recalled,
+    /// A renewal was asked and refused.
+    RenewalRefused,
+    /// Marked lost on either side.
+    Lost,
+    /// The patron says it was returned; the library hasn't got it.
+    ClaimedReturned,
+    /// Under way for too long.
+    MissingInTransit,
+    /// Something was done in another order than the workflow knows.
+    OutOfSequence,
+}
+
+/// Which libraries play which part. Others than `Standard` are told in workflow.md and not built yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Workflow {
+    /// A lender, and a borrower at which the patron also collects.
+    #[default]
+    Standard,
+}

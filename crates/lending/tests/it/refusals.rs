@@ -1,0 +1,115 @@
+//! Refusals: of the patron, of a copy, of a hold, and of steps that only staff can mend.
+
+use lending::{Attention, Effect, Event, HoldState, ItemState, Outcome, PatronRefusal, Refusal, Side, Status, example};
+
+use crate::walk::{Walk, item_and_hold, willing};
+
+fn refusal() -> Refusal {
+    Refusal { code: "401129".to_owned(), explanation: "No items can fulfil the request.".to_owned() }
+}
+
+#[test]
+fn each_cause_of_ineligibility_has_its_own_code_and_sentence() {
+    let causes = [
+        PatronRefusal::Unknown,
+        PatronRefusal::Inactive,
+        PatronRefusal::Deleted,
+        PatronRefusal::Expired { on: Some("2025-01-31".to_owned()) },
+        PatronRefusal::Blocked { blocks: vec!["Unpaid bill".to_owned()] },
+        PatronRefusal::UnmappedType { group: Some("ALUM".to_owned()) },
+    ];
+    let mut codes = std::collections::BTreeSet::new();
+    for cause in causes {
+        let mut walk = Walk::new();
+        let decision = walk.tell(&Event::PatronRefused(cause.clone()));
+        assert_eq!(walk.path, [Status::SubmittedToDcb, Status::Cancelled, Status::Finalised]);
+        assert!(decision.note.unwrap().ends_with('.'));
+        assert_eq!(walk.request.refusal.as_ref().unwrap().code, cause.code());
+        assert!(codes.insert(cause.code()), "{} stands for two causes", cause.code());
+    }
+}
+
+#[test]
+fn refused_hold_goes_to_the_next_copy() {
+    let mut walk = Walk::new();
+    walk.request.candidates.push(example::candidate("32000"));
+    walk.run_until(Effect::PlaceHoldAtLender);
+    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHoldAtLender, refusal: refusal() });
+    assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
+    assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
+    walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
+    walk.run();
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
+}
+
+#[test]
+fn request_without_another_copy_ends_unsupplied() {
+    let mut walk = Walk::new();
+    walk.run_until(Effect::PlaceHoldAtLender);
+    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHoldAtLender, refusal: refusal() });
+    let tail = [Status::NotSuppliedCurrentSupplier, Status::NoItemsSelectableAtAnyAgency, Status::Finalised];
+    assert!(walk.path.ends_with(&tail), "{:?}", walk.path);
+    assert_eq!(walk.request.outcome, Some(Outcome::NotSupplied));
+}
+
+#[test]
+fn copy_that_cannot_be_lent_is_passed_over() {
+    let mut walk = Walk::new();
+    walk.request.candidates.push(example::candidate("32000"));
+    walk.run_until(Effect::ChooseSupplier);
+    walk.tell(&Event::CandidateUnfit(refusal()));
+    assert_eq!(walk.status(), Status::PatronVerified);
+    assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
+    walk.tell(&Event::CandidateUnfit(refusal()));
+    assert_eq!(walk.status(), Status::Finalised);
+}
+
+#[test]
+fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
+    let mut walk = Walk::new();
+    walk.request.candidates.push(example::candidate("32000"));
+    walk.run();
+    let gone = item_and_hold(ItemState::InPlace, HoldState::Gone);
+    walk.tell(&Event::Observed { side: Side::Lender, seen: gone.clone() });
+    walk.tell(&Event::Observed { side: Side::Lender, seen: gone });
+    assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
+    walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
+    walk.run_until(Effect::UpdateVirtualItem);
+    assert_eq!(walk.effects.iter().filter(|effect| **effect == Effect::CreateVirtualBib).count(), 1);
+    walk.run();
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
+}
+
+#[test]
+fn step_refused_at_the_borrower_waits_visibly_for_staff_and_resumes() {
+    let mut walk = Walk::new();
+    walk.run_until(Effect::CreateVirtualItem);
+    walk.tell(&Event::EffectRefused { effect: Effect::CreateVirtualItem, refusal: refusal() });
+    let Attention::NeedsStaff { code, actions, .. } = &walk.request.attention else { panic!("nobody is asked") };
+    assert_eq!(code, "CREATE_VIRTUAL_ITEM_REFUSED");
+    assert_eq!(actions.len(), 2);
+    assert_eq!(walk.request.in_flight, None);
+    walk.tell(&Event::ResumeAsked);
+    assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem));
+    walk.tell(&willing(Effect::CreateVirtualItem));
+    walk.run();
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
+}
+
+#[test]
+fn delay_keeps_the_status_and_tells_when_it_is_tried_again() {
+    let mut walk = Walk::new();
+    walk.run_until(Effect::PlaceHoldAtLender);
+    let next_try = example::noon();
+    walk.tell(&Event::EffectDelayed {
+        effect: Effect::PlaceHoldAtLender,
+        on: lending::WaitingOn::LenderSystem,
+        why: "the lender's system does not answer".to_owned(),
+        next_try,
+    });
+    assert_eq!(walk.status(), Status::Resolved);
+    assert_eq!(walk.request.in_flight, Some(Effect::PlaceHoldAtLender));
+    assert!(matches!(walk.request.attention, Attention::Waiting { next_try: Some(at), .. } if at == next_try));
+    walk.run();
+    assert!(!matches!(walk.request.attention, Attention::Waiting { next_try: Some(_), .. }));
+}
