@@ -81,15 +81,19 @@ impl Request {
         }
     }
 
-    /// The institution an effect on `side` speaks to, where that is known already.
+    /// The institution on `side`; none at the lending side before a copy is chosen.
     pub fn institution(&self, side: Side) -> Option<&InstitutionCode> {
         match side {
             Side::Borrower => Some(&self.patron.institution),
-            Side::Lender => self
-                .supply
-                .as_ref()
-                .map(|supply| &supply.institution)
-                .or_else(|| self.candidates.first().map(|copy| &copy.institution)),
+            Side::Lender => self.supply.as_ref().map(|supply| &supply.institution),
+        }
+    }
+
+    /// The institution that `effect` speaks to.
+    pub fn institution_for(&self, effect: Effect) -> Option<&InstitutionCode> {
+        match effect {
+            Effect::ChooseSupplier => self.candidates.first().map(|copy| &copy.institution),
+            other => self.institution(other.side()),
         }
     }
 

@@ -1,0 +1,103 @@
+//! Calls for bibliographic records (`/almaws/v1/bibs`).
+
+use crate::call::Call;
+use crate::client::Client;
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::ids::MmsId;
+use crate::model::{Bib, bib_from_reply, bibs_from_reply, marc_record};
+
+const NO_BIB: &[Code] = &[Code::BibNotFound];
+
+/// How many titles Alma takes in one call.
+const BATCH: usize = 100;
+
+/// Calls for bibliographic records. A key needs the area Bibs.
+#[derive(Debug, Clone)]
+pub struct Bibs {
+    client: Client,
+}
+
+impl Bibs {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Reads a record.
+    pub async fn get(&self, mms: &MmsId) -> Result<Bib> {
+        self.one(Call::new("read a bib", "GET /bibs/{mms}", &[mms.as_str()]).absent(NO_BIB)).await
+    }
+
+    /// Reads many records, a call for each 100. Those that aren't there are left out.
+    pub async fn get_many(&self, ids: &[MmsId]) -> Result<Vec<Bib>> {
+        self.batches(ids, None).await
+    }
+
+    /// As [`Bibs::get_many`], with the availability of each holding in the MARC record as fields `AVA`.
+    ///
+    /// It comes from an index that lags behind the items by minutes or hours: good for choosing, not for deciding.
+    pub async fn get_many_with_availability(&self, ids: &[MmsId]) -> Result<Vec<Bib>> {
+        self.batches(ids, Some("p_avail")).await
+    }
+
+    async fn batches(&self, ids: &[MmsId], expand: Option<&str>) -> Result<Vec<Bib>> {
+        let mut bibs = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            let list = batch.iter().map(MmsId::as_str).collect::<Vec<_>>().join(",");
+            let call = Call::new("read bibs", "GET /bibs", &[]).query("mms_id", list).query_if("expand", expand);
+            bibs.extend(self.many(call).await?);
+        }
+        Ok(bibs)
+    }
+
+    /// The records with this number of another system in MARC 035, such as `(DCB)0001`.
+    pub async fn find_by_other_system_id(&self, number: &str) -> Result<Vec<Bib>> {
+        self.many(Call::new("find bibs by another system's id", "GET /bibs", &[]).query("other_system_id", number))
+            .await
+    }
+
+    /// Creates a record from a MARCXML `<record>` and answers it with the MMS id that Alma gave it.
+    pub async fn create(&self, marcxml_record: &str, suppress: bool) -> Result<Bib> {
+        let call = Call::new("create a bib", "POST /bibs", &[]);
+        let body = body(&call, marcxml_record, suppress)?;
+        self.one(call.xml(body)).await
+    }
+
+    /// Replaces a record by a MARCXML `<record>`.
+    pub async fn update(&self, mms: &MmsId, marcxml_record: &str, suppress: bool) -> Result<Bib> {
+        let call = Call::new("update a bib", "PUT /bibs/{mms}", &[mms.as_str()]).absent(NO_BIB);
+        let body = body(&call, marcxml_record, suppress)?;
+        self.one(call.xml(body)).await
+    }
+
+    /// Deletes a record. Refused with [`Code::BibNotDeletable`] while it has inventory, and for warnings unless they are
+    /// overridden.
+    pub async fn delete(&self, mms: &MmsId, override_warnings: bool) -> Result<()> {
+        let call = Call::new("delete a bib", "DELETE /bibs/{mms}", &[mms.as_str()]).absent(NO_BIB);
+        self.client.done(call.query("override", override_warnings)).await
+    }
+
+    async fn one(&self, call: Call) -> Result<Bib> {
+        let reply = self.client.send(&call).await?;
+        bib_from_reply(&reply.body).map_err(|what| call.unreadable(what))
+    }
+
+    async fn many(&self, call: Call) -> Result<Vec<Bib>> {
+        let call = call.absent(NO_BIB);
+        match self.client.send(&call).await {
+            Ok(reply) => bibs_from_reply(&reply.body).map_err(|what| call.unreadable(what)),
+            // Said when none of those asked for is there.
+            Err(Error::NotFound { code: Code::BibNotFound, .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn body(call: &Call, marcxml_record: &str, suppress: bool) -> Result<String> {
+    let operation = call.operation;
+    let record = marc_record(marcxml_record).map_err(|what| Error::Unsendable { operation, what })?;
+    Ok(format!(
+        "<bib><suppress_from_publishing>{suppress}</suppress_from_publishing>\
+         <record_format>marc21</record_format>{record}</bib>"
+    ))
+}

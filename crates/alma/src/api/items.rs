@@ -1,0 +1,227 @@
+//! Calls for physical items (`/almaws/v1/bibs/{mms}/holdings/{holding}/items`).
+
+use serde_json::{Map, Value};
+
+use super::WhenEmpty;
+use crate::call::Call;
+use crate::client::{Client, decode};
+use crate::code::Code;
+use crate::error::{Error, Result};
+use crate::ids::{Barcode, DeskCode, HoldingId, HoldingSelector, ItemPath, LibraryCode, MmsId, RequestId, UserId};
+use crate::loose;
+use crate::model::{Item, NewItem, RequestOption};
+use crate::page::{Listing, Paging, all, listing};
+
+const NO_ITEM: &[Code] = &[Code::ItemNotFound];
+const NO_BARCODE: &[Code] = &[Code::BarcodeUnknown];
+const NO_BIB: &[Code] = &[Code::BibNotFound];
+
+/// What an update must send along, so that Alma doesn't fail: with less, some changes gave an internal error.
+const ALWAYS_SENT: [&str; 6] = ["pid", "barcode", "physical_material_type", "policy", "library", "location"];
+
+/// Calls for physical items. A key needs the area Bibs.
+#[derive(Debug, Clone)]
+pub struct Items {
+    client: Client,
+}
+
+/// How an item is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeleteItem {
+    /// Whether warnings are passed over. A loan isn't.
+    pub override_warnings: bool,
+    /// What happens to the holding when this was its last item.
+    pub holdings: WhenEmpty,
+    /// What happens to the title when its last holding goes with the item.
+    pub bib: WhenEmpty,
+}
+
+/// Where an item is scanned in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanAt {
+    /// At a circulation desk.
+    Desk(DeskCode),
+    /// At a department, by its code.
+    Department(String),
+}
+
+/// A scan of an item, as staff do it on the page "Scan In Items".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanIn {
+    /// The library of the desk or department.
+    pub library: LibraryCode,
+    /// The desk or department.
+    pub at: ScanAt,
+    /// The request to serve, when several could be.
+    pub request_id: Option<RequestId>,
+    /// The type of a work order.
+    pub work_order_type: Option<String>,
+    /// The status of a work order.
+    pub status: Option<String>,
+    /// Whether the work order is finished; at departments only.
+    pub done: bool,
+    /// Whether the item's id is another system's.
+    pub external_id: bool,
+    /// Whether a slip is printed.
+    pub auto_print_slip: bool,
+    /// Whether the item goes onto the hold shelf at once, where the desk has hold shelf processing.
+    pub place_on_hold_shelf: bool,
+    /// Whether what the page would ask is confirmed.
+    pub confirm: bool,
+    /// Whether an in-house use is counted. Alma's own default is yes, which would falsify statistics.
+    pub register_in_house_use: bool,
+}
+
+impl ScanIn {
+    /// A scan at a desk that counts no in-house use.
+    pub fn at_desk(library: impl Into<LibraryCode>, desk: impl Into<DeskCode>) -> Self {
+        Self {
+            library: library.into(),
+            at: ScanAt::Desk(desk.into()),
+            request_id: None,
+            work_order_type: None,
+            status: None,
+            done: false,
+            external_id: false,
+            auto_print_slip: false,
+            place_on_hold_shelf: false,
+            confirm: false,
+            register_in_house_use: false,
+        }
+    }
+
+    fn apply(&self, call: Call) -> Call {
+        let call = call.query("op", "scan").query("library", &self.library);
+        let call = match &self.at {
+            ScanAt::Desk(desk) => call.query("circ_desk", desk),
+            ScanAt::Department(department) => call.query("department", department),
+        };
+        let yes = |flag: bool| flag.then_some(true);
+        call.query_if("request_id", self.request_id.as_ref())
+            .query_if("work_order_type", self.work_order_type.as_deref())
+            .query_if("status", self.status.as_deref())
+            .query_if("done", yes(self.done))
+            .query_if("external_id", yes(self.external_id))
+            .query_if("auto_print_slip", yes(self.auto_print_slip))
+            .query_if("place_on_hold_shelf", yes(self.place_on_hold_shelf))
+            .query_if("confirm", yes(self.confirm))
+            .query("register_in_house_use", self.register_in_house_use)
+    }
+}
+
+impl Items {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// A title's items, with their due dates. The first page of a large title takes Alma seconds.
+    pub fn list(&self, mms: &MmsId, holding: &HoldingSelector) -> Listing<Item> {
+        let ids = [mms.as_str(), holding.segment()];
+        let call = Call::new("list items", "GET /bibs/{mms}/holdings/{holding}/items", &ids);
+        listing(&self.client, call.absent(NO_BIB).query("expand", "due_date"), "item", Paging::ByPages)
+    }
+
+    /// Reads an item. Any holding does in the address; the answer has the true one.
+    ///
+    /// Alma may tell a missing item by [`Code::General`] too, which says nothing: look by barcode before taking the item
+    /// for gone.
+    pub async fn get(&self, item: &ItemPath) -> Result<Item> {
+        self.client.one(read(item)).await
+    }
+
+    /// The item with this barcode, if any has it. This costs two calls.
+    pub async fn by_barcode(&self, barcode: &Barcode) -> Result<Option<Item>> {
+        let mut call = Call::new("look up a barcode", "GET /items", &[]).absent(NO_BARCODE);
+        if barcode.as_str().is_empty() {
+            return Err(Error::Unsendable { operation: call.operation, what: "the barcode is blank" });
+        }
+        call = call.query("item_barcode", barcode);
+        call.follows_redirect = true;
+        let first = match self.client.send(&call).await {
+            Ok(reply) => reply,
+            Err(Error::NotFound { code: Code::BarcodeUnknown, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Alma redirects to the item. HTTP libraries drop the key on the way, so the second call is made here.
+        let (call, reply) = if first.status == 302 {
+            let second = Call::new("read the item of a barcode", "GET /items (redirect)", &[]).absent(NO_ITEM);
+            match self.client.follow(&second, first.location.as_deref()).await {
+                Ok(reply) => (second, reply),
+                Err(Error::NotFound { code: Code::ItemNotFound, .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        } else {
+            (call, first)
+        };
+        decode(&reply.body).and_then(loose::record).map(Some).map_err(|what| call.unreadable(what))
+    }
+
+    /// Creates an item in a holding, which decides its library and location.
+    pub async fn create(&self, mms: &MmsId, holding: &HoldingId, item: &NewItem) -> Result<Item> {
+        let ids = [mms.as_str(), holding.as_str()];
+        let call = Call::new("create an item", "POST /bibs/{mms}/holdings/{holding}/items", &ids);
+        self.client.one(call.json(item.to_json())).await
+    }
+
+    /// Changes an item: reads the whole record, lets `change` alter it, and writes it back as it was read but for that.
+    ///
+    /// The record is Alma's, with `item_data` and `holding_data`. Alma answers an internal error to some combinations of
+    /// fields, so that the outcome is unclear; [`Items::update_fields`] avoids that and gives up the other fields.
+    pub async fn update(&self, item: &ItemPath, change: impl FnOnce(&mut Map<String, Value>) + Send) -> Result<Item> {
+        let mut record = self.client.raw(read(item)).await?;
+        change(&mut record);
+        self.client.one(write(item).json(Value::Object(record))).await
+    }
+
+    /// Changes fields of an item's `item_data` by sending them with only what Alma needs beside them: id, barcode,
+    /// material type, policy, library and location. Fields that aren't sent may be emptied.
+    pub async fn update_fields(&self, item: &ItemPath, fields: Map<String, Value>) -> Result<Item> {
+        let record = self.client.raw(read(item)).await?;
+        let mut sent = Map::new();
+        for key in ALWAYS_SENT {
+            if let Some(value) = record.get("item_data").and_then(|data| data.get(key)) {
+                sent.insert(key.to_owned(), value.clone());
+            }
+        }
+        sent.extend(fields);
+        self.client.one(write(item).json(serde_json::json!({"item_data": sent}))).await
+    }
+
+    /// Deletes an item. Refused with [`Code::ItemNotDeletable`] when it has a loan, a request or warnings.
+    pub async fn delete(&self, item: &ItemPath, how: DeleteItem) -> Result<()> {
+        let call = about(item, "delete an item", "DELETE /bibs/{mms}/holdings/{holding}/items/{pid}")
+            .query("override", how.override_warnings)
+            .query("holdings", how.holdings)
+            .query("bib", how.bib);
+        self.client.done(call).await
+    }
+
+    /// Scans an item in and answers what became of it; [`Item::process_type`] is the truth. The address needs the true
+    /// holding.
+    ///
+    /// A scan was seen to be done although no answer came for a minute: after an unclear one, read the item.
+    pub async fn scan_in(&self, item: &ItemPath, scan: &ScanIn) -> Result<Item> {
+        let call = about(item, "scan an item in", "POST /bibs/{mms}/holdings/{holding}/items/{pid}");
+        self.client.one(scan.apply(call)).await
+    }
+
+    /// Which kinds of request a user may place on an item. The pickup library isn't weighed: use it to explain a refusal,
+    /// not to foretell one.
+    pub async fn request_options(&self, item: &ItemPath, user: &UserId) -> Result<Vec<RequestOption>> {
+        let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/request-options";
+        let call = about(item, "read the request options of an item", endpoint).query("user_id", user).private(user);
+        all(&self.client, call, "request_option").await
+    }
+}
+
+fn about(item: &ItemPath, operation: &'static str, endpoint: &'static str) -> Call {
+    Call::new(operation, endpoint, &[item.mms.as_str(), item.holding.as_str(), item.pid.as_str()]).absent(NO_ITEM)
+}
+
+fn read(item: &ItemPath) -> Call {
+    about(item, "read an item", "GET /bibs/{mms}/holdings/{holding}/items/{pid}")
+}
+
+fn write(item: &ItemPath) -> Call {
+    about(item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}")
+}

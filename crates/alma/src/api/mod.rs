@@ -1,0 +1,107 @@
+//! The calls, a handler for each area of the API.
+
+mod bibs;
+mod conf;
+mod holdings;
+mod items;
+mod loans;
+mod requests;
+mod task_lists;
+mod users;
+
+use std::fmt;
+
+pub use bibs::Bibs;
+pub use conf::{Access, Area, Conf};
+pub use holdings::Holdings;
+pub use items::{DeleteItem, Items, ScanAt, ScanIn};
+pub use loans::{ItemLoans, ItemRef, LoanFilter, UserLoans};
+pub use requests::{BibRequests, ItemRequests, RequestFilter, UserRequests};
+pub use task_lists::TaskLists;
+pub use users::Users;
+
+use crate::client::Client;
+use crate::code::Code;
+use crate::ids::{ItemPath, MmsId, UserId};
+
+/// The codes by which Alma says that there is no such user.
+const NO_USER: &[Code] = &[Code::UserNotFound, Code::UserOfTypeNotFound];
+
+/// What happens to a record when what was in it is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenEmpty {
+    /// It stays.
+    #[default]
+    Retain,
+    /// It is deleted too.
+    Delete,
+    /// It stays, hidden from discovery.
+    Suppress,
+}
+
+impl fmt::Display for WhenEmpty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retain => "retain",
+            Self::Delete => "delete",
+            Self::Suppress => "suppress",
+        })
+    }
+}
+
+impl Client {
+    /// Users.
+    pub fn users(&self) -> Users {
+        Users::new(self.clone())
+    }
+
+    /// The requests of a user.
+    pub fn user_requests(&self, user: &UserId) -> UserRequests {
+        UserRequests::new(self.clone(), user.clone())
+    }
+
+    /// The loans of a user.
+    pub fn user_loans(&self, user: &UserId) -> UserLoans {
+        UserLoans::new(self.clone(), user.clone())
+    }
+
+    /// The requests for an item, of whichever user.
+    pub fn item_requests(&self, item: &ItemPath) -> ItemRequests {
+        ItemRequests::new(self.clone(), item.clone())
+    }
+
+    /// The loans of an item, to whichever user.
+    pub fn item_loans(&self, item: &ItemPath) -> ItemLoans {
+        ItemLoans::new(self.clone(), item.clone())
+    }
+
+    /// The requests for a title, of whichever user.
+    pub fn bib_requests(&self, mms: &MmsId) -> BibRequests {
+        BibRequests::new(self.clone(), mms.clone())
+    }
+
+    /// Bibliographic records.
+    pub fn bibs(&self) -> Bibs {
+        Bibs::new(self.clone())
+    }
+
+    /// The holdings of a title.
+    pub fn holdings(&self, mms: &MmsId) -> Holdings {
+        Holdings::new(self.clone(), mms.clone())
+    }
+
+    /// Physical items.
+    pub fn items(&self) -> Items {
+        Items::new(self.clone())
+    }
+
+    /// The institution's set-up.
+    pub fn conf(&self) -> Conf {
+        Conf::new(self.clone())
+    }
+
+    /// What staff are to do.
+    pub fn task_lists(&self) -> TaskLists {
+        TaskLists::new(self.clone())
+    }
+}

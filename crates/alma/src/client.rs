@@ -1,0 +1,416 @@
+//! The client: how it is set up, and the one way by which every call goes out.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use url::Url;
+
+use crate::answer::{Reply, judge};
+use crate::base_url;
+use crate::call::{Body, Call, header_encoded};
+use crate::error::{ConfigError, Error, Limit, Result, Silence};
+use crate::loose;
+use crate::report::{CallOutcome, CallReport, Observer};
+use crate::retry::{RetryPolicy, Tries};
+
+/// No answer of Alma's comes near this; a larger one is someone else's.
+const LARGEST_BODY: usize = 20 * 1024 * 1024;
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection. A call that fails of it was never sent. Default 5 s.
+    pub connect: Duration,
+    /// From the start of a call, its connection included, to the head of the answer. Default 30 s: the first page of a
+    /// large title's items takes Alma 8 s.
+    pub first_byte: Duration,
+    /// From the start of a call to the end of the answer. Default 60 s.
+    pub whole: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), first_byte: Duration::from_secs(30), whole: Duration::from_secs(60) }
+    }
+}
+
+/// A client of one institution's Alma.
+///
+/// Clones are cheap and share connections, the limit of calls per second and the counters: make one for each
+/// institution and clone it.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    base: Url,
+    key: SecretString,
+    timeouts: Timeouts,
+    retries: RetryPolicy,
+    page_size: u32,
+    limiter: DefaultDirectRateLimiter,
+    held_until: Mutex<Option<Instant>>,
+    rng: Mutex<StdRng>,
+    remaining: AtomicU64,
+    on_call: Option<Observer>,
+}
+
+/// What the counter of remaining calls holds before Alma told it.
+const UNKNOWN: u64 = u64::MAX;
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.inner.base.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// Sets a client up.
+pub struct ClientBuilder {
+    base_url: String,
+    key: SecretString,
+    calls_per_second: NonZeroU32,
+    timeouts: Timeouts,
+    retries: RetryPolicy,
+    page_size: u32,
+    seed: Option<u64>,
+    on_call: Option<Observer>,
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the key nor the URL, which isn't checked yet and could hold one.
+        f.debug_struct("ClientBuilder")
+            .field("calls_per_second", &self.calls_per_second)
+            .field("timeouts", &self.timeouts)
+            .field("retries", &self.retries)
+            .field("page_size", &self.page_size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClientBuilder {
+    /// How many calls leave in a second at most, from this client and its clones. Default 25.
+    ///
+    /// Alma's limit holds for the institution with all its integrations (50 in production and 10 on a sandbox by recent
+    /// reports, 25 by older ones), so take a share of it.
+    pub fn calls_per_second(mut self, calls: NonZeroU32) -> Self {
+        self.calls_per_second = calls;
+        self
+    }
+
+    /// How long to wait for what.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// How often calls are repeated.
+    pub fn retries(mut self, retries: RetryPolicy) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// How many rows of a list to ask for at once, from 1 to 100, Alma's maximum. Default 100.
+    pub fn page_size(mut self, rows: u32) -> Self {
+        self.page_size = rows;
+        self
+    }
+
+    /// Makes the waits between repetitions the same in each run.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Calls `observer` after every HTTP exchange, repetitions included: each counts against Alma's daily limit.
+    pub fn on_call(mut self, observer: Arc<dyn Fn(&CallReport) + Send + Sync>) -> Self {
+        self.on_call = Some(observer);
+        self
+    }
+
+    /// Checks the settings and builds the client. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// When the URL isn't that of an API, the key can't be one, or a page has no or too many rows.
+    pub fn build(self) -> Result<Client, ConfigError> {
+        let base = base_url::parse(&self.base_url)?;
+        if !(1..=100).contains(&self.page_size) {
+            return Err(ConfigError::PageSize(self.page_size));
+        }
+        let key = self.key.expose_secret().trim();
+        if key.is_empty() {
+            return Err(ConfigError::Key("blank"));
+        }
+        if !key.chars().all(|letter| letter.is_ascii_graphic()) {
+            return Err(ConfigError::Key("made of more than letters, digits and signs"));
+        }
+        // Fails when the program has installed a provider already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .connect_timeout(self.timeouts.connect)
+            // Shorter than servers keep idle connections, so that a write rarely meets one that is closing.
+            .pool_idle_timeout(Duration::from_secs(20))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("alma-rs/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ConfigError::Http(Box::new(error.without_url())))?;
+        let rng = self.seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
+        // Without bursts: Alma counts over a moving second, in which a burst and its refill would both fall.
+        let quota = Quota::per_second(self.calls_per_second).allow_burst(NonZeroU32::MIN);
+        Ok(Client {
+            inner: Arc::new(Inner {
+                http,
+                base,
+                key: SecretString::from(key.to_owned()),
+                timeouts: self.timeouts,
+                retries: self.retries,
+                page_size: self.page_size,
+                limiter: RateLimiter::direct(quota),
+                held_until: Mutex::new(None),
+                rng: Mutex::new(rng),
+                remaining: AtomicU64::new(UNKNOWN),
+                on_call: self.on_call,
+            }),
+        })
+    }
+}
+
+impl Client {
+    /// Begins to set up a client of the API at `base_url`, such as `https://api-eu.hosted.exlibrisgroup.com`, with or
+    /// without `/almaws/v1`.
+    ///
+    /// The host is the region's API gateway, not the institution's own Alma host. The key tells the institution.
+    pub fn builder(base_url: &str, api_key: SecretString) -> ClientBuilder {
+        ClientBuilder {
+            base_url: base_url.to_owned(),
+            key: api_key,
+            calls_per_second: NonZeroU32::new(25).unwrap_or(NonZeroU32::MIN),
+            timeouts: Timeouts::default(),
+            retries: RetryPolicy::default(),
+            page_size: 100,
+            seed: None,
+            on_call: None,
+        }
+    }
+
+    /// The API's URL, as it was put right.
+    pub fn base_url(&self) -> &str {
+        self.inner.base.as_str()
+    }
+
+    /// How many calls the institution has left today, by Alma's last answer (`X-Exl-Api-Remaining`).
+    pub fn remaining(&self) -> Option<u64> {
+        Some(self.inner.remaining.load(Ordering::Relaxed)).filter(|calls| *calls != UNKNOWN)
+    }
+
+    pub(crate) fn page_size(&self) -> u32 {
+        self.inner.page_size
+    }
+
+    /// Makes a call of which only the success counts.
+    pub(crate) async fn done(&self, call: Call) -> Result<()> {
+        self.send(&call).await.map(drop)
+    }
+
+    /// Makes a call that answers one record.
+    pub(crate) async fn one<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+        let reply = self.send(&call).await?;
+        decode(&reply.body).and_then(loose::record).map_err(|what| call.unreadable(what))
+    }
+
+    /// Makes a call that answers one record, which is wanted with every field.
+    pub(crate) async fn raw(&self, call: Call) -> Result<Map<String, Value>> {
+        let reply = self.send(&call).await?;
+        match decode(&reply.body).map_err(|what| call.unreadable(what))? {
+            Value::Object(record) => Ok(record),
+            _ => Err(call.unreadable("no JSON object where a record should be".to_owned())),
+        }
+    }
+
+    /// Makes a call, again where that does no harm, and lets only answers pass that can hold what was asked for.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Reply> {
+        let url = format!("{}{}", self.inner.base.as_str(), call.target()?);
+        let what = "the address can't be put together";
+        let url = Url::parse(&url).map_err(|_| Error::Unsendable { operation: call.operation, what })?;
+        self.send_to(call, &url).await
+    }
+
+    /// Follows a redirect, with the key only when it stays on the same server.
+    pub(crate) async fn follow(&self, call: &Call, location: Option<&str>) -> Result<Reply> {
+        let stray = |what: &str| Error::Unintelligible { operation: call.operation, what: what.to_owned() };
+        let location = location.ok_or_else(|| stray("a redirect without a target"))?;
+        let url = self.inner.base.join(location).map_err(|_| stray("a redirect to what isn't a URL"))?;
+        if url.origin() != self.inner.base.origin() {
+            return Err(stray("a redirect to another server, which must not get the key"));
+        }
+        self.send_to(call, &url).await
+    }
+
+    async fn send_to(&self, call: &Call, url: &Url) -> Result<Reply> {
+        let mut tries = Tries::default();
+        let mut attempt = 1;
+        loop {
+            self.wait_for_turn().await;
+            let started = Instant::now();
+            let result = match self.exchange(call, url.clone()).await {
+                Ok(reply) => judge(call, reply),
+                Err(error) => Err(error),
+            };
+            self.report(call, attempt, started.elapsed(), &result);
+            let error = match result {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let wait = tries.next(&self.inner.retries, &error, &mut *lock(&self.inner.rng));
+            let Some(wait) = wait else { return Err(error) };
+            if matches!(error, Error::RateLimited { limit: Limit::PerSecond, .. }) {
+                self.hold_all_for(self.inner.retries.base);
+            }
+            sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    async fn wait_for_turn(&self) {
+        loop {
+            let held_until = *lock(&self.inner.held_until);
+            match held_until {
+                Some(until) if until > Instant::now() => sleep_until(until).await,
+                _ => break,
+            }
+        }
+        self.inner.limiter.until_ready().await;
+    }
+
+    /// Keeps every clone from calling for a while: the limit that one of them met is everyone's.
+    fn hold_all_for(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut held_until = lock(&self.inner.held_until);
+        *held_until = (*held_until).max(Some(until));
+    }
+
+    /// Sends a call once and reads the answer to its end.
+    async fn exchange(&self, call: &Call, url: Url) -> Result<Reply> {
+        let operation = call.operation;
+        let started = Instant::now();
+        let request = self.request(call, url)?;
+        let sent = timeout_at(started + self.inner.timeouts.first_byte, self.inner.http.execute(request)).await;
+        let response = match sent {
+            Err(_elapsed) => return Err(call.silent(Silence::TimedOut, None)),
+            Ok(Err(error)) if error.is_connect() => {
+                return Err(Error::Unreachable { operation, source: Box::new(error.without_url()) });
+            }
+            Ok(Err(error)) => return Err(lost(call, error)),
+            Ok(Ok(response)) => response,
+        };
+        self.note_remaining(response.headers());
+        let status = response.status().as_u16();
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let location = header(LOCATION).map(str::to_owned);
+        let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let body = timeout_at(started + self.inner.timeouts.whole, read_body(call, response)).await;
+        let body = body.unwrap_or_else(|_elapsed| Err(call.silent(Silence::TimedOut, None)))?;
+        let body = match String::from_utf8(body) {
+            Ok(body) => body,
+            Err(_) if (200..300).contains(&status) => return Err(call.unreadable("text that isn't UTF-8".to_owned())),
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        // Whatever may quote the request in an error must not quote the key.
+        let key = self.inner.key.expose_secret();
+        let body = if status >= 300 && body.contains(key) { body.replace(key, "[redacted]") } else { body };
+        Ok(Reply { status, location, retry_after, body })
+    }
+
+    fn request(&self, call: &Call, url: Url) -> Result<reqwest::Request> {
+        let unsendable = |what| Error::Unsendable { operation: call.operation, what };
+        let secret_header = |text: String| {
+            let mut value = HeaderValue::try_from(text).map_err(|_| unsendable("a secret can't be a header"))?;
+            value.set_sensitive(true);
+            Ok::<_, Error>(value)
+        };
+        let key = secret_header(format!("apikey {}", self.inner.key.expose_secret()))?;
+        let method = call.method();
+        let takes_body = method == reqwest::Method::POST || method == reqwest::Method::PUT;
+        let mut request = self
+            .inner
+            .http
+            .request(method, url)
+            .header(AUTHORIZATION, key)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(password) = &call.password {
+            request = request.header("Exl-User-Pw", secret_header(header_encoded(password.expose_secret()))?);
+        }
+        request = match &call.body {
+            Body::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),
+            Body::Xml(body) => request.header(CONTENT_TYPE, "application/xml").body(body.clone()),
+            // Some gateways want a length also where there is nothing.
+            Body::None if takes_body => request.header(CONTENT_LENGTH, "0"),
+            Body::None => request,
+        };
+        request.build().map_err(|_| unsendable("the request can't be put together"))
+    }
+
+    fn note_remaining(&self, headers: &HeaderMap) {
+        let remaining = headers.get("X-Exl-Api-Remaining").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        if let Some(remaining) = remaining {
+            self.inner.remaining.store(remaining, Ordering::Relaxed);
+        }
+    }
+
+    fn report(&self, call: &Call, attempt: u32, duration: Duration, result: &Result<Reply>) {
+        let outcome = CallOutcome::of(result);
+        let (operation, endpoint) = (call.operation, call.endpoint);
+        tracing::debug!(endpoint, attempt, ?outcome, ?duration, "Alma call");
+        if let Some(observer) = &self.inner.on_call {
+            observer(&CallReport { operation, endpoint, attempt, outcome, duration, remaining: self.remaining() });
+        }
+    }
+}
+
+async fn read_body(call: &Call, mut response: reqwest::Response) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost(call, error))? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(call.unreadable("more than 20 MB".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The error for a call whose connection failed after it came about.
+fn lost(call: &Call, error: reqwest::Error) -> Error {
+    let why = if error.is_timeout() { Silence::TimedOut } else { Silence::ConnectionLost };
+    call.silent(why, Some(Box::new(error.without_url())))
+}
+
+pub(crate) fn decode(body: &str) -> Result<Value, String> {
+    if body.trim_start().starts_with('<') {
+        return Err("XML where JSON was asked for".to_owned());
+    }
+    // serde_json's message may quote the text, so only the place is told.
+    serde_json::from_str(body).map_err(|error| match body.trim() {
+        "" => "an empty body where a record should be".to_owned(),
+        _ => format!("JSON that can't be read (line {}, column {})", error.line(), error.column()),
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

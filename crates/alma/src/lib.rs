@@ -1,0 +1,94 @@
+//! A typed, async client of the Ex Libris Alma REST API.
+//!
+//! ```no_run
+//! use alma::{Barcode, Client, ItemPath, ScanIn};
+//! use futures::TryStreamExt;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let key = std::env::var("ALMA_API_KEY")?;
+//! let client = Client::builder("https://api-eu.hosted.exlibrisgroup.com", key.into()).build()?;
+//!
+//! if let Some(item) = client.items().by_barcode(&Barcode::from("31999000000011")).await? {
+//!     println!("{:?} at {:?}, in place: {}", item.title, item.library, item.is_in_place());
+//!     let holds: Vec<_> = client.item_requests(&item.path()).list(&alma::RequestFilter::holds()).await?;
+//!     println!("{} holds", holds.len());
+//!     let item = client.items().scan_in(&item.path(), &ScanIn::at_desk("MAIN", "DEFAULT_CIRC_DESK")).await?;
+//!     println!("now {:?}", item.process_type);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it takes care of
+//!
+//! - **Limits.** A client and its clones make no more calls per second than they were told to, and stand back together
+//!   when Alma refuses a call for its limit. [`Client::remaining`] tells what is left of the day's calls.
+//! - **Repeating.** A call is repeated only where that can't do harm: when Alma refused it for its limit per second, when
+//!   it was never sent, and reading calls that got no answer. A writing call that was sent is never repeated; when no
+//!   usable answer comes, the error is [`Error::Unclear`] and the caller has to look.
+//! - **Lists** are read to their end, page by page, as a [`Listing`].
+//! - **Shapes.** Blank fields come in five forms, numbers as text, lists of one as objects, empty lists not at all, error
+//!   bodies in JSON or XML whatever was asked for. All are read. Unknown fields are passed over when reading, and kept when
+//!   a record is changed.
+//! - **Addresses.** Every identifier is encoded as one segment of the path, whatever characters it has.
+//! - **Secrets and people.** The key goes into the `Authorization` header and nowhere else. `Debug` shows neither keys nor
+//!   personal data, and errors hold neither, nor a body or query.
+//!
+//! # Errors
+//!
+//! [`Error`] has a variant for each thing a caller would do differently, and [`Error::remedy`] says which. Alma's codes are
+//! a [`Code`], to be read with the operation that failed:
+//!
+//! ```no_run
+//! # use alma::{Client, Code, NewUser, User};
+//! # async fn example(client: Client, new: NewUser) -> alma::Result<User> {
+//! match client.users().create(&new).await {
+//!     Err(error) if error.is_refused_with(&Code::IdentifierTaken) => client.users().get(&new.primary_id).await,
+//!     other => other,
+//! }
+//! # }
+//! ```
+//!
+//! # How it is built
+//!
+//! `api` has a handler for each area, `model` what goes in and out, `call` describes one call, `client` sends it, `answer`
+//! judges what came back, `retry` decides on repeating, `page` reads lists. To add a call, write a method in `api` that
+//! builds a `Call` and hands it to the client; everything above then holds for it.
+
+#![warn(missing_docs)]
+
+mod answer;
+mod api;
+mod base_url;
+mod call;
+mod client;
+mod code;
+mod error;
+mod ids;
+mod loose;
+mod model;
+mod page;
+mod report;
+mod retry;
+mod xml;
+
+pub use api::{
+    Access, Area, BibRequests, Bibs, Conf, DeleteItem, Holdings, ItemLoans, ItemRef, ItemRequests, Items, LoanFilter,
+    RequestFilter, ScanAt, ScanIn, TaskLists, UserLoans, UserRequests, Users, WhenEmpty,
+};
+pub use client::{Client, ClientBuilder, Timeouts};
+pub use code::Code;
+pub use error::{ConfigError, Error, Limit, Remedy, Result, Silence};
+pub use ids::{
+    Barcode, DeskCode, HoldingId, HoldingSelector, ItemPath, ItemPid, LibraryCode, LoanId, LocationCode, MmsId,
+    RequestId, UserId,
+};
+pub use model::{
+    AccountType, BaseStatus, Bib, Block, Cancellation, CircDesk, CodeTable, CodeTableRow, Coded, DeskLocation, Email,
+    General, Holding, HoldingSummary, Identifier, Item, Library, Loan, LoanProcess, LoanStatus, Location, LocationDesk,
+    NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup, Private, ProcessType, Request,
+    RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, User, UserSummary, WaitingRequest,
+};
+pub use page::Listing;
+pub use report::{CallOutcome, CallReport};
+pub use retry::RetryPolicy;

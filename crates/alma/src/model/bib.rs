@@ -1,0 +1,149 @@
+//! Bibliographic and holdings records.
+//!
+//! Alma takes these records as XML only and answers them as JSON or XML. In JSON the MARC record is one XML text that
+//! declares itself UTF-16, which it isn't: the declaration is dropped here.
+
+use jiff::civil::Date;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::ids::{HoldingId, MmsId};
+use crate::loose;
+use crate::model::Coded;
+use crate::xml;
+
+/// A bibliographic record.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Bib {
+    /// Its MMS id.
+    #[serde(deserialize_with = "loose::must")]
+    pub mms_id: MmsId,
+    /// The title.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub title: Option<String>,
+    /// The author.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub author: Option<String>,
+    /// The ISBN.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub isbn: Option<String>,
+    /// The ISSN.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub issn: Option<String>,
+    /// Numbers of other systems (MARC 035).
+    #[serde(rename = "network_number", default, deserialize_with = "loose::values")]
+    pub network_numbers: Vec<String>,
+    /// Whether it is hidden from discovery; unknown when Alma doesn't say.
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    pub suppressed: Option<bool>,
+    /// The day of the last change.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub last_modified_date: Option<Date>,
+    /// The MARC record: a `<record>` element without an XML declaration.
+    #[serde(rename = "anies", default, deserialize_with = "marc")]
+    pub marcxml: Option<String>,
+}
+
+/// A holdings record.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Holding {
+    /// Its id.
+    #[serde(deserialize_with = "loose::must")]
+    pub holding_id: HoldingId,
+    /// Whether it is hidden from discovery by itself.
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    pub suppressed: Option<bool>,
+    /// Whether it is hidden from discovery by itself or by its location.
+    #[serde(rename = "calculated_suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    pub suppressed_in_effect: Option<bool>,
+    /// The MARC record: a `<record>` element without an XML declaration. Library, location and call number are in 852.
+    #[serde(rename = "anies", default, deserialize_with = "marc")]
+    pub marcxml: Option<String>,
+}
+
+/// A row of the list of a title's holdings.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct HoldingSummary {
+    /// The holding's id.
+    #[serde(deserialize_with = "loose::must")]
+    pub holding_id: HoldingId,
+    /// The library.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub library: Option<Coded>,
+    /// The location.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub location: Option<Coded>,
+    /// The call number.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub call_number: Option<String>,
+    /// Whether it is hidden from discovery.
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    pub suppressed: Option<bool>,
+}
+
+fn marc<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let record: Option<String> = loose::opt(from)?;
+    Ok(record.map(|record| xml::without_declaration(&record).to_owned()))
+}
+
+/// A bib from an answer in JSON or XML.
+pub(crate) fn bib_from_reply(body: &str) -> Result<Bib, String> {
+    loose::record(record_from_reply(body, "bib")?)
+}
+
+/// A holding from an answer in JSON or XML.
+pub(crate) fn holding_from_reply(body: &str) -> Result<Holding, String> {
+    loose::record(record_from_reply(body, "holding")?)
+}
+
+/// Several bibs from an answer in JSON or XML.
+pub(crate) fn bibs_from_reply(body: &str) -> Result<Vec<Bib>, String> {
+    let rows = if body.trim_start().starts_with('<') {
+        let root = xml::read(body)?;
+        let bibs = root.children.iter().filter(|child| child.name == "bib");
+        bibs.map(|child| record_from_reply(child.outer, "bib")).collect::<Result<_, _>>()?
+    } else {
+        let mut envelope: Map<String, Value> = json(body)?;
+        loose::rows(envelope.remove("bib").unwrap_or_default())
+    };
+    rows.into_iter().map(loose::record).collect()
+}
+
+fn record_from_reply(body: &str, element: &str) -> Result<Value, String> {
+    if !body.trim_start().starts_with('<') {
+        return json(body);
+    }
+    let root = xml::read(body)?;
+    if root.name != element {
+        return Err(format!("XML without a {element}"));
+    }
+    let mut fields = Map::new();
+    for child in &root.children {
+        match child.name.as_str() {
+            "record" => fields.insert("anies".to_owned(), child.outer.into()),
+            "network_numbers" => {
+                let numbers = xml::read(child.outer)?.children.into_iter().map(|number| Value::from(number.text));
+                fields.insert("network_number".to_owned(), numbers.collect())
+            }
+            name => fields.insert(name.to_owned(), child.text.as_str().into()),
+        };
+    }
+    Ok(Value::Object(fields))
+}
+
+fn json<T: DeserializeOwned>(body: &str) -> Result<T, String> {
+    serde_json::from_str(body).map_err(|error| format!("JSON that can't be read (line {})", error.line()))
+}
+
+/// A MARC record as it can stand inside a body: a single well-formed `<record>` without a declaration.
+pub(crate) fn marc_record(xml: &str) -> Result<&str, &'static str> {
+    let record = xml::without_declaration(xml);
+    match xml::read(record)?.name.as_str() {
+        "record" => Ok(record),
+        _ => Err("the MARC record isn't a single <record> element"),
+    }
+}

@@ -1,0 +1,23 @@
+//! What Alma answers and what it is sent, apart from the calls that do it.
+//!
+//! Reading is tolerant: see the crate's page. Field names are Alma's, save where they lead astray.
+
+mod bib;
+mod codes;
+mod conf;
+mod item;
+mod loan;
+mod request;
+mod task;
+mod user;
+
+pub use bib::{Bib, Holding, HoldingSummary};
+pub use codes::{BaseStatus, Coded, LoanProcess, LoanStatus, Private, ProcessType, RequestStatus, RequestType};
+pub use conf::{CircDesk, CodeTable, CodeTableRow, DeskLocation, General, Library, Location, LocationDesk};
+pub use item::{Item, NewItem, RequestOption};
+pub use loan::{Loan, NewLoan};
+pub use request::{Cancellation, NewRequest, Pickup, Request};
+pub use task::{RequestedCopy, RequestedResource, WaitingRequest};
+pub use user::{AccountType, Block, Email, Identifier, NewBlock, NewIdentifier, NewUser, User, UserSummary};
+
+pub(crate) use bib::{bib_from_reply, bibs_from_reply, holding_from_reply, marc_record};

@@ -1,0 +1,496 @@
+//! Users: the people who borrow, and the virtual patrons that stand for people elsewhere.
+//!
+//! Nothing personal is shown by `Debug` of any type here.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+
+use crate::ids::{Barcode, UserId};
+use crate::loose;
+use crate::model::Coded;
+
+/// A user, with the whole record as Alma sent it.
+#[derive(Clone)]
+pub struct User {
+    fields: Fields,
+    raw: Map<String, Value>,
+}
+
+#[derive(Clone, Deserialize)]
+struct Fields {
+    #[serde(deserialize_with = "loose::must")]
+    primary_id: UserId,
+    #[serde(default, deserialize_with = "loose::opt")]
+    first_name: Option<String>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    middle_name: Option<String>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    last_name: Option<String>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    full_name: Option<String>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    pin_number: Option<String>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    user_group: Option<Coded>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    campus_code: Option<Coded>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    preferred_language: Option<Coded>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    record_type: Option<Coded>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    account_type: Option<Coded>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    external_id: Option<String>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    status: Option<Coded>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    expiry_date: Option<Date>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    purge_date: Option<Date>,
+    #[serde(default, deserialize_with = "loose::opt")]
+    birth_date: Option<Date>,
+    #[serde(default, deserialize_with = "loose::list")]
+    user_identifier: Vec<Identifier>,
+    #[serde(default, deserialize_with = "loose::list")]
+    user_block: Vec<Block>,
+    #[serde(default, deserialize_with = "loose::nested")]
+    contact_info: ContactInfo,
+}
+
+#[derive(Clone, Default, Deserialize)]
+struct ContactInfo {
+    #[serde(default, deserialize_with = "loose::list")]
+    email: Vec<Email>,
+}
+
+impl User {
+    /// The primary id: often an identity provider's id, not a barcode.
+    pub fn primary_id(&self) -> &UserId {
+        &self.fields.primary_id
+    }
+
+    /// The first name.
+    pub fn first_name(&self) -> Option<&str> {
+        self.fields.first_name.as_deref()
+    }
+
+    /// The middle name.
+    pub fn middle_name(&self) -> Option<&str> {
+        self.fields.middle_name.as_deref()
+    }
+
+    /// The last name.
+    pub fn last_name(&self) -> Option<&str> {
+        self.fields.last_name.as_deref()
+    }
+
+    /// The whole name, as Alma puts it together.
+    pub fn full_name(&self) -> Option<&str> {
+        self.fields.full_name.as_deref()
+    }
+
+    /// The PIN. Alma has no call that checks one.
+    pub fn pin_number(&self) -> Option<&str> {
+        self.fields.pin_number.as_deref()
+    }
+
+    /// The group, on which loan and request rules depend.
+    pub fn user_group(&self) -> Option<&Coded> {
+        self.fields.user_group.as_ref()
+    }
+
+    /// The campus, which can tell a user's library where several libraries share one Alma.
+    pub fn campus_code(&self) -> Option<&Coded> {
+        self.fields.campus_code.as_ref()
+    }
+
+    /// The language of letters to the user.
+    pub fn preferred_language(&self) -> Option<&Coded> {
+        self.fields.preferred_language.as_ref()
+    }
+
+    /// PUBLIC, STAFF or CONTACT.
+    pub fn record_type(&self) -> Option<&Coded> {
+        self.fields.record_type.as_ref()
+    }
+
+    /// INTERNAL or EXTERNAL.
+    pub fn account_type(&self) -> Option<&Coded> {
+        self.fields.account_type.as_ref()
+    }
+
+    /// The system an external user comes from.
+    pub fn external_id(&self) -> Option<&str> {
+        self.fields.external_id.as_deref()
+    }
+
+    /// ACTIVE, INACTIVE or DELETED; none means active.
+    pub fn status(&self) -> Option<&Coded> {
+        self.fields.status.as_ref()
+    }
+
+    /// False only when the status says INACTIVE or DELETED.
+    pub fn is_active(&self) -> bool {
+        !self.fields.status.as_ref().is_some_and(|status| {
+            ["INACTIVE", "DELETED"].iter().any(|stopped| status.value.eq_ignore_ascii_case(stopped))
+        })
+    }
+
+    /// The day the account ends.
+    pub fn expiry_date(&self) -> Option<Date> {
+        self.fields.expiry_date
+    }
+
+    /// The day the record may be removed.
+    pub fn purge_date(&self) -> Option<Date> {
+        self.fields.purge_date
+    }
+
+    /// The day of birth.
+    pub fn birth_date(&self) -> Option<Date> {
+        self.fields.birth_date
+    }
+
+    /// Every identifier but the primary id, inactive ones too.
+    pub fn identifiers(&self) -> &[Identifier] {
+        &self.fields.user_identifier
+    }
+
+    /// The barcodes that may be used: those with status ACTIVE. A user may have none.
+    pub fn active_barcodes(&self) -> impl Iterator<Item = Barcode> {
+        let of_type =
+            |id: &&Identifier| id.id_type.as_ref().is_some_and(|kind| kind.value.eq_ignore_ascii_case("BARCODE"));
+        self.fields
+            .user_identifier
+            .iter()
+            .filter(of_type)
+            .filter(|id| id.active)
+            .map(|id| Barcode::from(id.value.as_str()))
+    }
+
+    /// The blocks stored on the user. Limits that a desk computes (overdue items, fines) are not among them.
+    pub fn blocks(&self) -> &[Block] {
+        &self.fields.user_block
+    }
+
+    /// The e-mail addresses.
+    pub fn emails(&self) -> &[Email] {
+        &self.fields.contact_info.email
+    }
+
+    /// The preferred e-mail address, or else the first.
+    pub fn email(&self) -> Option<&str> {
+        let emails = &self.fields.contact_info.email;
+        emails.iter().find(|email| email.preferred).or(emails.first()).and_then(|email| email.address.as_deref())
+    }
+
+    /// The record as Alma sent it, with every field.
+    pub fn raw(&self) -> &Map<String, Value> {
+        &self.raw
+    }
+}
+
+impl<'de> Deserialize<'de> for User {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let raw = Map::deserialize(from)?;
+        let fields = loose::record(Value::Object(raw.clone())).map_err(serde::de::Error::custom)?;
+        Ok(Self { fields, raw })
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("user_group", &self.fields.user_group)
+            .field("status", &self.fields.status)
+            .field("blocks", &self.fields.user_block.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A row of a search for users.
+#[derive(Clone, Deserialize)]
+#[non_exhaustive]
+pub struct UserSummary {
+    /// The primary id.
+    #[serde(deserialize_with = "loose::must")]
+    pub primary_id: UserId,
+    /// The first name.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub first_name: Option<String>,
+    /// The last name.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub last_name: Option<String>,
+    /// ACTIVE, INACTIVE or DELETED; none means active.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub status: Option<Coded>,
+}
+
+impl fmt::Debug for UserSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserSummary").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// An identifier of a user.
+#[derive(Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Identifier {
+    /// The identifier, unique among all users of the institution.
+    #[serde(default, deserialize_with = "loose::or_default")]
+    pub value: String,
+    /// Its type (code table UserIdentifierTypes); `BARCODE` is a card's number.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub id_type: Option<Coded>,
+    /// False for one that was replaced: it still finds the user, and must not be used to act.
+    #[serde(rename = "status", default = "active", deserialize_with = "is_active")]
+    pub active: bool,
+}
+
+impl fmt::Debug for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identifier")
+            .field("id_type", &self.id_type)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
+fn active() -> bool {
+    true
+}
+
+fn is_active<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(loose::opt::<D, String>(from)?.is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE")))
+}
+
+/// Something that keeps a user from borrowing.
+#[derive(Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Block {
+    /// The kind of block, such as GENERAL or CASH.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub block_type: Option<Coded>,
+    /// What it blocks.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub block_description: Option<Coded>,
+    /// False when the block is stored but doesn't count.
+    #[serde(rename = "block_status", default = "active", deserialize_with = "is_active")]
+    pub active: bool,
+    /// A note by staff.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub block_note: Option<String>,
+    /// When the block was made.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub created_date: Option<Timestamp>,
+    /// When the block ends by itself.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub expiry_date: Option<Timestamp>,
+}
+
+impl Block {
+    /// True when the block stops the user at this moment.
+    pub fn stops_at(&self, now: Timestamp) -> bool {
+        self.active && self.expiry_date.is_none_or(|end| end > now)
+    }
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("block_type", &self.block_type)
+            .field("block_description", &self.block_description)
+            .field("active", &self.active)
+            .field("expiry_date", &self.expiry_date)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An e-mail address of a user.
+#[derive(Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Email {
+    /// The address.
+    #[serde(rename = "email_address", default, deserialize_with = "loose::opt")]
+    pub address: Option<String>,
+    /// True for the one to write to.
+    #[serde(default, deserialize_with = "loose::or_default")]
+    pub preferred: bool,
+}
+
+impl fmt::Debug for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Email").field("preferred", &self.preferred).finish_non_exhaustive()
+    }
+}
+
+/// Who manages an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountType {
+    /// The library itself.
+    Internal,
+    /// Another system.
+    External {
+        /// The name of that system, mandatory for external users.
+        external_id: String,
+    },
+}
+
+/// An identifier of a user to be created.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewIdentifier {
+    /// Its type (code table UserIdentifierTypes), such as `BARCODE`.
+    pub id_type: String,
+    /// The identifier.
+    pub value: String,
+}
+
+impl fmt::Debug for NewIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewIdentifier").field("id_type", &self.id_type).finish_non_exhaustive()
+    }
+}
+
+/// A user to be created.
+#[derive(Clone)]
+pub struct NewUser {
+    /// The primary id.
+    pub primary_id: UserId,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: String,
+    /// The group (code table UserGroups).
+    pub user_group: String,
+    /// Who manages the account.
+    pub account_type: AccountType,
+    /// Further identifiers.
+    pub identifiers: Vec<NewIdentifier>,
+    /// The day the account ends.
+    pub expiry_date: Option<Date>,
+    /// The day the record may be removed.
+    pub purge_date: Option<Date>,
+    /// Any other fields of Alma's user object, in Alma's own form. They win over the fields above.
+    pub more: Map<String, Value>,
+}
+
+impl NewUser {
+    /// A public, external user with the fields that Alma requires.
+    pub fn external(
+        primary_id: impl Into<UserId>,
+        last_name: impl Into<String>,
+        user_group: impl Into<String>,
+        external_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            primary_id: primary_id.into(),
+            first_name: None,
+            last_name: last_name.into(),
+            user_group: user_group.into(),
+            account_type: AccountType::External { external_id: external_id.into() },
+            identifiers: Vec::new(),
+            expiry_date: None,
+            purge_date: None,
+            more: Map::new(),
+        }
+    }
+
+    /// The body of the call that creates the user.
+    pub(crate) fn to_json(&self) -> Value {
+        let identifiers: Vec<Value> = self
+            .identifiers
+            .iter()
+            .map(|id| json!({"id_type": {"value": id.id_type}, "value": id.value, "status": "ACTIVE"}))
+            .collect();
+        let mut user = Map::new();
+        let mut set = |key: &str, value: Value| drop(user.insert(key.to_owned(), value));
+        set("record_type", json!({"value": "PUBLIC"}));
+        set("primary_id", json!(self.primary_id));
+        set("last_name", json!(self.last_name));
+        set("user_group", json!({"value": self.user_group}));
+        set("status", json!({"value": "ACTIVE"}));
+        set("user_identifier", Value::Array(identifiers));
+        match &self.account_type {
+            AccountType::Internal => set("account_type", json!({"value": "INTERNAL"})),
+            AccountType::External { external_id } => {
+                set("account_type", json!({"value": "EXTERNAL"}));
+                set("external_id", json!(external_id));
+            }
+        }
+        if let Some(first_name) = &self.first_name {
+            set("first_name", json!(first_name));
+        }
+        for (key, day) in [("expiry_date", self.expiry_date), ("purge_date", self.purge_date)] {
+            if let Some(day) = day {
+                set(key, json!(format!("{day}Z")));
+            }
+        }
+        user.extend(self.more.clone());
+        Value::Object(user)
+    }
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("user_group", &self.user_group)
+            .field("account_type", &self.account_type)
+            .field("expiry_date", &self.expiry_date)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A block to be put on a user.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewBlock {
+    /// The kind of block, such as `GENERAL`.
+    pub block_type: String,
+    /// What it blocks, such as `02-GLOBAL` (code table UserBlockDescriptions).
+    pub block_description: String,
+    /// A note for staff.
+    pub note: Option<String>,
+    /// When the block is to end by itself.
+    pub expiry_date: Option<Timestamp>,
+}
+
+impl NewBlock {
+    pub(crate) fn to_json(&self) -> Value {
+        let mut block = json!({
+            "block_type": {"value": self.block_type},
+            "block_description": {"value": self.block_description},
+            "block_status": "ACTIVE",
+            "segment_type": "Internal",
+        });
+        if let Some(note) = &self.note {
+            block["block_note"] = json!(note);
+        }
+        if let Some(end) = self.expiry_date {
+            block["expiry_date"] = json!(end.to_string());
+        }
+        block
+    }
+
+    /// True when `block` is this one.
+    pub(crate) fn is(&self, block: &Block) -> bool {
+        let code = |coded: &Option<Coded>| coded.as_ref().map(|coded| coded.value.clone());
+        block.active
+            && code(&block.block_type).as_deref() == Some(&self.block_type)
+            && code(&block.block_description).as_deref() == Some(&self.block_description)
+            && block.block_note == self.note
+    }
+}
+
+impl fmt::Debug for NewBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewBlock")
+            .field("block_type", &self.block_type)
+            .field("block_description", &self.block_description)
+            .field("expiry_date", &self.expiry_date)
+            .finish_non_exhaustive()
+    }
+}

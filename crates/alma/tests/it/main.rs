@@ -1,0 +1,13 @@
+//! The client against a server on the loopback that plays Alma.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod addresses;
+mod errors;
+mod fake;
+mod inventory;
+mod lists;
+mod patrons;
+mod privacy;
+mod retries;
+mod setup;

@@ -1,0 +1,221 @@
+//! The borrowing side: a suppressed record, holding and item that stand for the lender's, the patron's hold
+//! on them, and their removal.
+
+use std::time::Duration;
+
+use alma::{
+    Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, LibraryCode as AlmaLibrary,
+    MmsId, NewItem, NewRequest, Pickup, ProcessType, ScanIn, WhenEmpty,
+};
+use futures::TryStreamExt;
+use lending::{Barcode, BibId, Hold, HoldingId, ItemId, PickupLocation, RequestId, Title};
+use serde_json::json;
+
+use super::Alma;
+use super::errors::{not_done, refusal_code};
+use super::records::{self, hold_marker, record_marker};
+use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem};
+use crate::outcome::{NotDone, Outcome};
+
+/// How often, and at what distance, a hold on an item just made is tried again when Alma can't find the item yet.
+const SETTLING_TRIES: u32 = 5;
+const SETTLING_PAUSE: Duration = Duration::from_secs(2);
+
+impl Alma {
+    pub(super) async fn create_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId> {
+        if attempt == Attempt::AfterUnclear {
+            let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(not_done)?;
+            if let Some(bib) = found.first() {
+                return Ok(BibId::from(bib.mms_id.as_str()));
+            }
+        }
+        let bib = self.client.bibs().create(&records::bib(request, title), true).await.map_err(not_done)?;
+        Ok(BibId::from(bib.mms_id.as_str()))
+    }
+
+    pub(super) async fn create_holding(&self, bib: &BibId, attempt: Attempt) -> Outcome<HoldingId> {
+        let mms = MmsId::from(bib.as_str());
+        let holdings = self.client.holdings(&mms);
+        if attempt == Attempt::AfterUnclear {
+            // The record is ours alone, so whatever holding it has is ours.
+            let found = holdings.list().await.map_err(not_done)?;
+            if let Some(holding) = found.first() {
+                return Ok(HoldingId::from(holding.holding_id.as_str()));
+            }
+        }
+        let holding = holdings.create(&records::holding(&self.settings), true).await.map_err(not_done)?;
+        Ok(HoldingId::from(holding.holding_id.as_str()))
+    }
+
+    /// Creates the item with the lender's barcode, or with the institution's prefix where that is taken by
+    /// an item that isn't ours. A foreign item is never touched.
+    pub(super) async fn create_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Outcome<(ItemId, Barcode)> {
+        if attempt == Attempt::AfterUnclear
+            && let Some(item) = self.only_item(&wanted.bib).await?
+        {
+            return Ok(named(&item, &wanted.barcode));
+        }
+        let mut refused = None;
+        for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
+            match self.try_to_create_item(wanted, &barcode).await {
+                Ok(item) => return Ok(named(&item, &barcode)),
+                Err(error @ Error::Refused { .. }) => {
+                    let Some(owner) = self.owner_of(&barcode).await? else { return Err(not_done(error)) };
+                    if owner.mms_id.as_str() == wanted.bib.as_str() {
+                        return Ok(named(&owner, &barcode));
+                    }
+                    refused = Some(error);
+                }
+                Err(error) => return Err(not_done(error)),
+            }
+        }
+        Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
+    }
+
+    async fn try_to_create_item(&self, wanted: &VirtualItem, barcode: &Barcode) -> alma::Result<Item> {
+        let item = NewItem {
+            barcode: Some(barcode.as_str().into()),
+            material_type: self.settings.material_types.get(&wanted.item_type).cloned(),
+            policy: Some(self.settings.item_policy.clone()),
+            internal_note_1: Some(record_marker(wanted.request)),
+            ..NewItem::default()
+        };
+        let (mms, holding) = (MmsId::from(wanted.bib.as_str()), AlmaHolding::from(wanted.holding.as_str()));
+        self.client.items().create(&mms, &holding, &item).await
+    }
+
+    async fn only_item(&self, bib: &BibId) -> Outcome<Option<Item>> {
+        let mms = MmsId::from(bib.as_str());
+        self.client.items().list(&mms, &HoldingSelector::All).try_next().await.map_err(not_done)
+    }
+
+    /// The item that has a barcode now; a barcode is on one item of an institution.
+    async fn owner_of(&self, barcode: &Barcode) -> Outcome<Option<Item>> {
+        self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(not_done)
+    }
+
+    /// Gives the virtual item the barcode and type of another copy, and keeps all else.
+    pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
+        let mut refused = None;
+        for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
+            let mut fields = serde_json::Map::new();
+            fields.insert("barcode".to_owned(), json!(barcode.as_str()));
+            if let Some(code) = self.settings.material_types.get(&wanted.item_type) {
+                fields.insert("physical_material_type".to_owned(), json!({"value": code}));
+            }
+            let changed = self.client.items().update_fields(&Self::path(item), fields).await;
+            match changed {
+                Ok(_) => return Ok(barcode),
+                Err(error @ Error::Refused { .. }) => {
+                    if self.owner_of(&barcode).await?.is_none() {
+                        return Err(not_done(error));
+                    }
+                    refused = Some(error);
+                }
+                Err(error) => return Err(not_done(error)),
+            }
+        }
+        Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
+    }
+
+    pub(super) async fn hold_for_patron(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold> {
+        let library = AlmaLibrary::from(wanted.pickup.library.as_str());
+        let pickup = match &wanted.pickup.desk {
+            Some(desk) => Pickup::Desk { library, desk: desk.as_str().into() },
+            None => Pickup::Library(library),
+        };
+        let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
+        let request = NewRequest::hold(pickup).comment(comment);
+        match self.place_hold(wanted.request, &wanted.item, &wanted.patron, &request, attempt).await {
+            // Alma may say so of an item it has just made, until its index has caught up (alma-api.md 1.8).
+            Err(NotDone::Refused(refusal))
+                if refusal.code == Code::NoItemCanFulfil.as_str() && wanted.tries < SETTLING_TRIES =>
+            {
+                let why = format!("{} The item may be too new; it is tried again.", refusal.explanation);
+                Err(NotDone::Later { why, after: Some(SETTLING_PAUSE) })
+            }
+            other => other,
+        }
+    }
+
+    /// Scans the virtual item in at its own library, which sends it to the pickup library of the hold. A scan at
+    /// the pickup library would announce a book that is still on the road (alma-api.md 8.1).
+    pub(super) async fn scan_out(
+        &self,
+        item: &ItemRef,
+        pickup: &PickupLocation,
+        attempt: Attempt,
+    ) -> Outcome<Option<String>> {
+        let library = &self.settings.virtual_library;
+        if pickup.library == *library {
+            return Ok(Some("No scan: the virtual item's library is the pickup library.".to_owned()));
+        }
+        let Some(desk) = self.settings.desk(library) else {
+            return Err(NotDone::refused(
+                "NO_DESK_FOR_LIBRARY",
+                format!("The settings name no circulation desk for the virtual library {library}."),
+            ));
+        };
+        let path = Self::path(item);
+        if attempt == Attempt::AfterUnclear {
+            let seen = self.client.items().get(&path).await.map_err(not_done)?;
+            if matches!(seen.process_type, Some(ProcessType::Transit | ProcessType::HoldShelf | ProcessType::Loan)) {
+                return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
+            }
+        }
+        let scan = ScanIn::at_desk(library.as_str(), desk.as_str());
+        self.client.items().scan_in(&path, &scan).await.map_err(not_done)?;
+        Ok(None)
+    }
+
+    pub(super) async fn delete_item(&self, bib: &BibId, holding: &HoldingId, item: Option<&ItemId>) -> Outcome<()> {
+        let (mms, holding) = (MmsId::from(bib.as_str()), AlmaHolding::from(holding.as_str()));
+        let deleted = match item {
+            Some(item) => {
+                let path = ItemPath { mms, holding, pid: item.as_str().into() };
+                let how = DeleteItem { holdings: WhenEmpty::Delete, ..DeleteItem::default() };
+                self.client.items().delete(&path, how).await
+            }
+            None => self.client.holdings(&mms).delete(&holding, WhenEmpty::Retain).await,
+        };
+        gone_or(deleted)
+    }
+
+    /// Deletes the record only while it is suppressed and carries our marker: staff processes can merge or
+    /// overlay it. That it has no inventory but ours Alma itself sees to, since `override` isn't sent.
+    pub(super) async fn delete_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+        let mms = MmsId::from(bib.as_str());
+        let found = match self.client.bibs().get(&mms).await {
+            Ok(found) => found,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(not_done(error)),
+        };
+        let marker = record_marker(request);
+        let ours = found.suppressed != Some(false) && found.marcxml.as_deref().is_some_and(|xml| xml.contains(&marker));
+        if !ours {
+            return Err(NotDone::refused(
+                "VIRTUAL_RECORD_CHANGED",
+                format!(
+                    "The record {bib} is no longer the suppressed record that the hub made, so the hub doesn't delete it. \
+                     Staff must look at it and delete it if it isn't needed."
+                ),
+            ));
+        }
+        gone_or(self.client.bibs().delete(&mms, false).await)
+    }
+}
+
+/// What is gone needs no deleting.
+fn gone_or(deleted: alma::Result<()>) -> Outcome<()> {
+    match deleted {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) if refusal_code(&error) == Some(&Code::HoldingInvalid) => Ok(()),
+        Err(error) => Err(not_done(error)),
+    }
+}
+
+fn named(item: &Item, wanted: &Barcode) -> (ItemId, Barcode) {
+    let barcode = item.barcode.as_ref().map_or_else(|| wanted.clone(), |barcode| Barcode::from(barcode.as_str()));
+    (ItemId::from(item.pid.as_str()), barcode)
+}

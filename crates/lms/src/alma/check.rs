@@ -1,0 +1,190 @@
+//! Setting an institution up: every read the hub will need, and what is missing.
+
+use alma::{Access, Area, CircDesk, Client, CodeTable, Library, LibraryCode};
+use futures::TryStreamExt;
+
+use super::errors::not_done;
+use super::settings::Settings;
+use crate::finding::Finding;
+
+/// Makes the reads in the order in which a person would mend what they show.
+pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
+    let mut findings = key(client).await;
+    if findings.iter().any(|finding| finding.problem.is_some()) {
+        // Without the key the rest would only repeat it.
+        return findings;
+    }
+    let libraries = match client.conf().libraries().await {
+        Ok(libraries) => libraries,
+        Err(error) => {
+            findings.push(Finding::bad("libraries", not_done(error).to_string()));
+            return findings;
+        }
+    };
+    findings.push(sharing_library(settings, &libraries));
+    findings.extend(virtual_place(client, settings, &libraries).await);
+    findings.extend(desks(client, settings, &libraries).await);
+    findings.extend(code_tables(client, settings).await);
+    findings
+}
+
+/// The areas of the key, one test call each (alma-field-notes.md, "Hosts, keys, limits").
+async fn key(client: &Client) -> Vec<Finding> {
+    let mut findings = vec![match client.conf().general().await {
+        Ok(general) => {
+            let name = general.institution.map(|coded| coded.value).unwrap_or_default();
+            let kind = general.environment_type.unwrap_or_else(|| "unknown".to_owned());
+            Finding::good("Alma", format!("{name}, environment {kind}"))
+        }
+        Err(error) => {
+            // Not reached at all, or the first area is missing: both end here.
+            return vec![Finding::bad("Alma", not_done(error).to_string())];
+        }
+    }];
+    let areas = [(Area::Users, Access::Write, "Users read/write"), (Area::Bibs, Access::Write, "Bibs read/write")];
+    for (area, access, what) in areas {
+        let subject = format!("API key: {what}");
+        findings.push(match client.conf().test(area, access).await {
+            Ok(()) => Finding::good(subject, "granted"),
+            Err(error) => Finding::bad(subject, not_done(error).to_string()),
+        });
+    }
+    findings
+}
+
+fn sharing_library(settings: &Settings, libraries: &[Library]) -> Finding {
+    let subject = "sharing_library";
+    let code = settings.sharing_library.as_str();
+    match libraries.iter().find(|library| library.code.as_str() == code) {
+        None => Finding::bad(subject, no_library(code, libraries)),
+        Some(library) if library.resource_sharing => Finding::bad(
+            subject,
+            format!(
+                "{code} is Alma's resource sharing library, which can't be the pickup library of a hold (Alma would refuse \
+                 with 401129). Create an ordinary library for this."
+            ),
+        ),
+        Some(library) => Finding::good(subject, label(code, library.name.as_deref())),
+    }
+}
+
+async fn virtual_place(client: &Client, settings: &Settings, libraries: &[Library]) -> Vec<Finding> {
+    let code = settings.virtual_library.as_str();
+    let Some(library) = libraries.iter().find(|library| library.code.as_str() == code) else {
+        return vec![Finding::bad("virtual_library", no_library(code, libraries))];
+    };
+    let mut findings = vec![Finding::good("virtual_library", label(code, library.name.as_deref()))];
+    let wanted = settings.virtual_location.as_str();
+    let subject = "virtual_location";
+    findings.push(match client.conf().locations(&library.code).await {
+        Err(error) => Finding::bad(subject, not_done(error).to_string()),
+        Ok(locations) => match locations.iter().find(|location| location.code.as_str() == wanted) {
+            None => Finding::bad(
+                subject,
+                format!(
+                    "The library {code} has no location {wanted}. It has: {}.",
+                    names(locations.iter().map(|location| location.code.as_str()))
+                ),
+            ),
+            Some(location) if !location.suppressed => Finding::bad(
+                subject,
+                format!("The location {wanted} of {code} is not suppressed, so patrons would see virtual items. Suppress it."),
+            ),
+            Some(location) => Finding::good(subject, label(wanted, location.name.as_deref())),
+        },
+    });
+    findings
+}
+
+async fn desks(client: &Client, settings: &Settings, libraries: &[Library]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (library, desk) in &settings.circulation_desks {
+        let subject = format!("circulation_desks.{library}");
+        if !libraries.iter().any(|known| known.code.as_str() == library.as_str()) {
+            findings.push(Finding::bad(subject, no_library(library.as_str(), libraries)));
+            continue;
+        }
+        let code = LibraryCode::from(library.as_str());
+        let known: Result<Vec<CircDesk>, _> = client.conf().circulation_desks(&code).try_collect().await;
+        findings.push(match known {
+            Err(error) => Finding::bad(subject, not_done(error).to_string()),
+            Ok(known) if known.iter().any(|circ_desk| circ_desk.code.as_str() == desk.as_str()) => {
+                Finding::good(subject, desk.to_string())
+            }
+            Ok(known) => Finding::bad(
+                subject,
+                format!(
+                    "The library {library} has no circulation desk {desk}. It has: {}.",
+                    names(known.iter().map(|circ_desk| circ_desk.code.as_str()))
+                ),
+            ),
+        });
+    }
+    for library in libraries {
+        let code = lending::LibraryCode::from(library.code.as_str());
+        let stands_apart = library.resource_sharing || code == settings.sharing_library;
+        if !stands_apart && settings.desk(&code).is_none() {
+            findings.push(Finding::good(
+                format!("circulation_desks.{code}"),
+                "none named: items of this library won't be lent".to_owned(),
+            ));
+        }
+    }
+    findings
+}
+
+async fn code_tables(client: &Client, settings: &Settings) -> Vec<Finding> {
+    let wanted: [(&str, &str, Vec<&str>); 6] = [
+        ("UserGroups", "user_groups", settings.user_groups.values().map(String::as_str).collect()),
+        ("UserGroups", "patron_types", settings.patron_types.keys().map(String::as_str).collect()),
+        ("PhysicalMaterialType", "material_types", settings.material_types.values().map(String::as_str).collect()),
+        ("ItemPolicy", "item_policy", vec![settings.item_policy.as_str()]),
+        ("UserIdentifierTypes", "identifier_type", vec![settings.identifier_type.as_str()]),
+        (
+            "RequestCancellationReasons",
+            "cancel_reason_patron, cancel_reason_other",
+            vec![settings.cancel_reason_patron.as_str(), settings.cancel_reason_other.as_str()],
+        ),
+    ];
+    let mut findings = Vec::new();
+    let mut read: Option<(&str, CodeTable)> = None;
+    for (name, subject, codes) in wanted {
+        if read.as_ref().is_none_or(|(known, _)| *known != name) {
+            match client.conf().code_table(name).await {
+                Ok(table) => read = Some((name, table)),
+                Err(error) => {
+                    findings.push(Finding::bad(subject, not_done(error).to_string()));
+                    continue;
+                }
+            }
+        }
+        let Some((_, table)) = &read else { continue };
+        let missing: Vec<&str> = codes.iter().copied().filter(|code| !table.has(code)).collect();
+        findings.push(if missing.is_empty() {
+            Finding::good(subject, names(codes.into_iter()))
+        } else {
+            Finding::bad(
+                subject,
+                format!(
+                    "Alma's code table {name} has no enabled code {}. It has: {}.",
+                    names(missing.into_iter()),
+                    names(table.rows.iter().filter(|row| row.enabled).map(|row| row.code.as_str()))
+                ),
+            )
+        });
+    }
+    findings
+}
+
+fn no_library(code: &str, libraries: &[Library]) -> String {
+    let known = names(libraries.iter().map(|library| library.code.as_str()));
+    format!("Alma has no library {code}. It has: {known}.")
+}
+
+fn label(code: &str, name: Option<&str>) -> String {
+    name.map_or_else(|| code.to_owned(), |name| format!("{code} ({name})"))
+}
+
+fn names<'a>(codes: impl Iterator<Item = &'a str>) -> String {
+    codes.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,58 @@
+//! From what Alma's client reports to what the engine does about it.
+
+use std::time::Duration;
+
+use alma::{Code, Error, Limit};
+
+use crate::outcome::NotDone;
+
+/// What an error of the client means to the hub.
+pub(crate) fn not_done(error: Error) -> NotDone {
+    match error {
+        Error::Refused { operation, code, message, .. } => {
+            NotDone::refused(code.to_string(), format!("Alma refused to {operation}: {message}"))
+        }
+        Error::NotFound { .. } => NotDone::Gone { what: "the record" },
+        // The key is the institution's, and staff there will mend it; the request can wait.
+        Error::Unauthorized { operation, code, .. } => NotDone::Later {
+            why: format!(
+                "Alma doesn't accept the hub's API key to {operation} ({code}). The key needs Bibs and Users read/write \
+                 and Configuration read; check it in the institution's Developer Network account."
+            ),
+            after: Some(Duration::from_secs(300)),
+        },
+        Error::RateLimited { limit: Limit::PerDay, .. } => NotDone::Later {
+            why: "The library's daily number of Alma API calls is used up.".to_owned(),
+            after: Some(Duration::from_secs(900)),
+        },
+        Error::RateLimited { retry_after, .. } => {
+            NotDone::Later { why: "Alma takes no more calls this second.".to_owned(), after: retry_after }
+        }
+        error @ (Error::Unreachable { .. } | Error::Unavailable { .. }) => NotDone::later(chain(&error)),
+        error @ Error::Unclear { .. } => NotDone::Unclear { why: chain(&error) },
+        error @ (Error::Unintelligible { .. } | Error::Unsendable { .. }) => {
+            NotDone::Unintelligible { what: chain(&error) }
+        }
+        error => NotDone::later(chain(&error)),
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Alma's code of a refusal, if it is one.
+pub(crate) fn refusal_code(error: &Error) -> Option<&Code> {
+    match error {
+        Error::Refused { code, .. } => Some(code),
+        _ => None,
+    }
+}

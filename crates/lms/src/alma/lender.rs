@@ -1,0 +1,273 @@
+//! The lending side: a virtual patron, a hold for it, and at last a loan.
+
+use alma::{
+    Cancellation, Code, DeskCode, Error, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier, NewLoan,
+    NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, UserId,
+};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use lending::{CancelledBy, Hold, HoldId, LibraryCode, Loan, PatronId, RequestId};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::Alma;
+use super::errors::{not_done, refusal_code};
+use super::records::hold_marker;
+use super::words::hold_state;
+use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron};
+use crate::outcome::{NotDone, Outcome};
+
+/// How long a virtual patron is valid, and how much must be left of that for another request, in days.
+const VALID_DAYS: i64 = 730;
+const LEAST_DAYS_LEFT: i64 = 180;
+
+impl Alma {
+    /// Creates the virtual patron blindly. Its id is derived from the patron's, so Alma's refusal as
+    /// existing (401851) says that it was made before; then it is read and must be ours.
+    pub(super) async fn find_or_create_virtual_patron(
+        &self,
+        wanted: &VirtualPatron,
+        now: Timestamp,
+    ) -> Outcome<PatronId> {
+        let Some(group) = self.settings.user_groups.get(&wanted.patron_type) else {
+            return Err(NotDone::refused(
+                "PATRON_TYPE_UNMAPPED_AT_LENDER",
+                format!(
+                    "The lender has no user group for the patron type {:?}. Add it to the institution's user_groups.",
+                    wanted.patron_type.0
+                ),
+            ));
+        };
+        let id = virtual_patron_id(wanted);
+        let user = self.new_virtual_patron(&id, wanted, group, today(now));
+        match self.client.users().create(&user).await {
+            Ok(created) => Ok(PatronId::from(created.primary_id().as_str())),
+            Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
+                self.adopt_virtual_patron(&id, group, today(now)).await
+            }
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    fn new_virtual_patron(&self, id: &str, wanted: &VirtualPatron, group: &str, today: Date) -> NewUser {
+        let name = format!("VPATRON {}", wanted.agency);
+        let mut user = NewUser::external(id, name, group, self.settings.external_system.as_str());
+        user.first_name = Some("DCB".to_owned());
+        // Two identifiers of one user can't have the same value.
+        let value = format!("{id}-id");
+        user.identifiers = vec![NewIdentifier { id_type: self.settings.identifier_type.clone(), value }];
+        user.expiry_date = today.checked_add(jiff::Span::new().days(VALID_DAYS)).ok();
+        user
+    }
+
+    /// Makes sure that the existing user is ours, valid for long enough and in the right group.
+    async fn adopt_virtual_patron(&self, id: &str, group: &str, today: Date) -> Outcome<PatronId> {
+        let user_id = UserId::from(id);
+        let user = self.client.users().get(&user_id).await.map_err(not_done)?;
+        let ours = user.external_id() == Some(self.settings.external_system.as_str())
+            && user.primary_id().as_str().eq_ignore_ascii_case(id);
+        if !ours {
+            return Err(NotDone::refused(
+                "VIRTUAL_PATRON_ID_TAKEN",
+                "The lender has another user with the identifier of the virtual patron. Its staff must change that user's \
+                 identifier.",
+            ));
+        }
+        let least = today.checked_add(jiff::Span::new().days(LEAST_DAYS_LEFT)).unwrap_or(today);
+        let expires_soon = user.expiry_date().is_none_or(|day| day < least);
+        let moved = user.user_group().is_none_or(|coded| coded.as_str() != group);
+        if expires_soon || moved || !user.is_active() {
+            let until = today.checked_add(jiff::Span::new().days(VALID_DAYS)).unwrap_or(today);
+            let group = group.to_owned();
+            self.client
+                .users()
+                .update_overriding(&user_id, &["user_group"], move |record| {
+                    record.insert("expiry_date".to_owned(), json!(format!("{until}Z")));
+                    record.insert("status".to_owned(), json!({"value": "ACTIVE"}));
+                    record.insert("user_group".to_owned(), json!({"value": group}));
+                })
+                .await
+                .map_err(not_done)?;
+        }
+        Ok(PatronId::from(user.primary_id().as_str()))
+    }
+
+    pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold> {
+        let pickup = self.lender_pickup(&wanted.library)?;
+        let comment = format!("DCB loan to another library {}", hold_marker(wanted.request));
+        let request = NewRequest::hold(pickup).comment(comment);
+        self.place_hold(wanted.request, &wanted.item, &wanted.virtual_patron, &request, attempt).await
+    }
+
+    /// Where lent items are sent. An item scanned in at its hold's pickup library goes onto the hold shelf
+    /// and not into transit, so items of the sharing library itself need its desk.
+    fn lender_pickup(&self, owner: &LibraryCode) -> Outcome<Pickup> {
+        let library = AlmaLibrary::from(self.settings.sharing_library.as_str());
+        match &self.settings.sharing_desk {
+            Some(desk) => Ok(Pickup::Desk { library, desk: DeskCode::from(desk.as_str()) }),
+            None if *owner == self.settings.sharing_library => Err(NotDone::refused(
+                "ITEM_OF_SHARING_LIBRARY",
+                "The item belongs to the sharing library, where scanning it in would put it on the hold shelf instead of \
+                 sending it out. Set sharing_desk for this institution to lend such items.",
+            )),
+            None => Ok(Pickup::Library(library)),
+        }
+    }
+
+    /// Places a hold or finds the one that an earlier attempt placed, by our marker in its comment.
+    pub(super) async fn place_hold(
+        &self,
+        request: RequestId,
+        item: &ItemRef,
+        patron: &PatronId,
+        wanted: &NewRequest,
+        attempt: Attempt,
+    ) -> Outcome<Hold> {
+        let path = Self::path(item);
+        if attempt == Attempt::AfterUnclear
+            && let Some(hold) = self.find_hold(request, &path).await?
+        {
+            return Ok(hold);
+        }
+        match self.client.item_requests(&path).create(&UserId::from(patron.as_str()), wanted).await {
+            Ok(placed) => Ok(hold_of(&placed)),
+            Err(error) if refusal_code(&error) == Some(&Code::DuplicateRequest) => {
+                match self.find_hold(request, &path).await? {
+                    Some(hold) => Ok(hold),
+                    // The patron's own hold on this item isn't ours to use.
+                    None => Err(not_done(error)),
+                }
+            }
+            Err(Error::NotFound { operation, code, message }) => {
+                Err(NotDone::refused(code.to_string(), format!("Alma can't {operation}: {message}")))
+            }
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    /// Our hold among the item's active ones.
+    pub(super) async fn find_hold(&self, request: RequestId, path: &ItemPath) -> Outcome<Option<Hold>> {
+        let marker = hold_marker(request);
+        let all = self.client.item_requests(path).list(&RequestFilter::holds()).await;
+        let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
+        match all {
+            Ok(all) => Ok(all.iter().find(|hold| ours(hold)).map(hold_of)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    /// Lends at a desk of the owning library: only such a desk may (401153). The due date is Alma's.
+    pub(super) async fn lend_to_virtual_patron(
+        &self,
+        item: &ItemRef,
+        library: &LibraryCode,
+        to: &PatronId,
+        attempt: Attempt,
+    ) -> Outcome<Loan> {
+        let Some(desk) = self.settings.desk(library) else {
+            return Err(NotDone::refused(
+                "NO_DESK_FOR_LIBRARY",
+                format!(
+                    "The lender's settings name no circulation desk for the library {library}, so the hub can't lend its \
+                     items. Add it to circulation_desks."
+                ),
+            ));
+        };
+        let path = Self::path(item);
+        let user = UserId::from(to.as_str());
+        if attempt == Attempt::AfterUnclear
+            && let Some(loan) = self.find_loan(&path, &user).await?
+        {
+            return Ok(loan);
+        }
+        let wanted = NewLoan::at(library.as_str(), desk.as_str());
+        match self.client.user_loans(&user).create(path.pid.clone(), &wanted).await {
+            Ok(loan) => Ok(loan_of(&loan)),
+            // Whatever the code: an item can be on one loan, and if that is ours, all is done.
+            Err(error @ Error::Refused { .. }) => match self.find_loan(&path, &user).await? {
+                Some(loan) => Ok(loan),
+                None => Err(not_done(error)),
+            },
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    /// The open loan of the item to this user.
+    pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> Outcome<Option<Loan>> {
+        let loans: alma::Result<Vec<alma::Loan>> =
+            self.client.item_loans(path).list(LoanFilter::Active).try_collect().await;
+        let of_user =
+            |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str().eq_ignore_ascii_case(user.as_str()));
+        match loans {
+            Ok(loans) => Ok(loans.iter().find(of_user).map(loan_of)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    /// Cancels without a letter to anybody. What isn't there needs no cancelling.
+    pub(super) async fn cancel(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {
+        let reason = match by {
+            Some(CancelledBy::Patron) => &self.settings.cancel_reason_patron,
+            Some(CancelledBy::Staff | CancelledBy::AtBorrower) | None => &self.settings.cancel_reason_other,
+        };
+        let requests = self.client.item_requests(&Self::path(item));
+        match requests.cancel(&AlmaRequestId::from(hold.as_str()), &Cancellation::silent(reason)).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+}
+
+/// The virtual patron's id: the same for the same patron, and telling nobody who that is.
+pub(crate) fn virtual_patron_id(patron: &VirtualPatron) -> String {
+    let mut digest = Sha256::new();
+    digest.update(patron.institution.as_str().as_bytes());
+    digest.update([0]);
+    // Alma's primary ids know no case.
+    digest.update(patron.patron.as_str().to_lowercase().as_bytes());
+    let digest = digest.finalize();
+    let hex: String = digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
+    format!("dcb-{hex}")
+}
+
+fn today(now: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(now).date()
+}
+
+pub(super) fn hold_of(request: &Request) -> Hold {
+    Hold { id: HoldId::from(request.id.as_str()), state: hold_state(request) }
+}
+
+fn loan_of(loan: &alma::Loan) -> Loan {
+    Loan { id: loan.id.as_str().into(), due: loan.due_date }
+}
+
+#[cfg(test)]
+mod tests {
+    use lending::PatronType;
+
+    use super::*;
+
+    fn patron(institution: &str, id: &str) -> VirtualPatron {
+        VirtualPatron {
+            institution: institution.into(),
+            agency: "A".into(),
+            patron: id.into(),
+            patron_type: PatronType("undergraduate".to_owned()),
+        }
+    }
+
+    #[test]
+    fn virtual_patron_id_is_the_same_for_the_same_patron_and_names_nobody() {
+        let id = virtual_patron_id(&patron("01X", "Reader@Example.org"));
+        assert_eq!(id, virtual_patron_id(&patron("01X", "reader@example.org")));
+        assert_ne!(id, virtual_patron_id(&patron("01Y", "reader@example.org")));
+        assert!(!id.contains("reader"));
+        assert_eq!(id.len(), 24);
+    }
+}

@@ -1,0 +1,148 @@
+//! Ex Libris Alma, at both sides of a request.
+//!
+//! - `lender`: virtual patron, hold, loan (requirements page: "Place request at lending agency").
+//! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
+//! - `looking`: the reads: patron, copy, item with hold and loan.
+//! - `check`: every read the hub will need, for setting an institution up.
+//!
+//! Alma has no idempotency keys. Each write names its natural key: the virtual patron's id, the marker in
+//! the record or in the hold's comment, the barcode, the one loan an item can be on.
+
+mod borrower;
+mod check;
+mod errors;
+mod lender;
+mod looking;
+mod records;
+mod settings;
+mod words;
+
+use std::time::Duration;
+
+use alma::{Client, HoldingId, ItemPath, ItemPid, MmsId, Timeouts};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lending::{
+    Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan, Observation,
+    PatronId, PatronRefusal, PickupLocation, Refusal, RequestId, Title, VerifiedPatron,
+};
+use secrecy::SecretString;
+
+pub use self::settings::Settings;
+use crate::finding::Finding;
+use crate::host::{Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+use crate::outcome::Outcome;
+use crate::settings::Fault;
+
+/// One Alma.
+#[derive(Debug)]
+pub struct Alma {
+    settings: Settings,
+    client: Client,
+}
+
+impl Alma {
+    /// The Alma that `settings` describe, with its API key. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// An address that can't be one.
+    pub fn new(settings: Settings, api_key: SecretString) -> Result<Self, Vec<Fault>> {
+        let whole = Duration::from_secs(u64::from(settings.answer_seconds));
+        let client = Client::builder(&settings.base_url, api_key)
+            .calls_per_second(settings.calls_per_second)
+            .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole })
+            .build()
+            .map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
+        Ok(Self { settings, client })
+    }
+
+    fn path(item: &ItemRef) -> ItemPath {
+        ItemPath {
+            mms: MmsId::from(item.bib.as_str()),
+            holding: HoldingId::from(item.holding.as_str()),
+            pid: ItemPid::from(item.item.as_str()),
+        }
+    }
+}
+
+#[async_trait]
+impl HostLms for Alma {
+    fn institution(&self) -> &InstitutionCode {
+        &self.settings.institution
+    }
+
+    async fn patron(&self, id: &PatronId, now: Timestamp) -> Outcome<Result<VerifiedPatron, PatronRefusal>> {
+        self.read_patron(id, now).await
+    }
+
+    async fn copy(&self, named: &CopyRef) -> Outcome<Result<Copy, Refusal>> {
+        self.read_copy(named).await
+    }
+
+    async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Outcome<PatronId> {
+        self.find_or_create_virtual_patron(wanted, now).await
+    }
+
+    async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold> {
+        self.hold_for_virtual_patron(wanted, attempt).await
+    }
+
+    async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId> {
+        self.create_bib(request, title, attempt).await
+    }
+
+    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Outcome<lending::HoldingId> {
+        self.create_holding(bib, attempt).await
+    }
+
+    async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Outcome<(ItemId, Barcode)> {
+        self.create_item(wanted, attempt).await
+    }
+
+    async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
+        self.update_item(item, wanted).await
+    }
+
+    async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold> {
+        self.hold_for_patron(wanted, attempt).await
+    }
+
+    async fn send_into_transit(
+        &self,
+        item: &ItemRef,
+        pickup: &PickupLocation,
+        attempt: Attempt,
+    ) -> Outcome<Option<String>> {
+        self.scan_out(item, pickup, attempt).await
+    }
+
+    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+        self.lend_to_virtual_patron(item, library, to, attempt).await
+    }
+
+    async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {
+        self.cancel(item, hold, by).await
+    }
+
+    async fn delete_virtual_item(
+        &self,
+        bib: &BibId,
+        holding: &lending::HoldingId,
+        item: Option<&ItemId>,
+    ) -> Outcome<()> {
+        self.delete_item(bib, holding, item).await
+    }
+
+    async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+        self.delete_bib(request, bib).await
+    }
+
+    async fn observe(&self, what: &Watched) -> Outcome<Observation> {
+        self.look_at(what).await
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        check::run(&self.client, &self.settings).await
+    }
+}

@@ -1,0 +1,79 @@
+//! The records the hub makes in a borrower's Alma, and how they are told from others.
+
+use lending::{RequestId, Title};
+use marc::marcxml::{self, Namespace};
+use marc::{Leader, Record};
+
+use super::settings::Settings;
+
+/// Call number of every virtual holding; real holdings have another.
+pub(crate) const CALL_NUMBER: &str = "DCB_VIRTUAL_COLLECTION";
+
+/// What the hub's marker looks like in a record's 035 and 901: `(DCB)` and the request's id.
+pub(crate) fn record_marker(request: RequestId) -> String {
+    format!("(DCB){request}")
+}
+
+/// What the hub's marker looks like in a hold's comment. Bracketed, so that no id is a prefix of another.
+pub(crate) fn hold_marker(request: RequestId) -> String {
+    format!("[DCB-REQUEST:{request}]")
+}
+
+/// The virtual record: enough for a slip and a screen, and the hub's marker.
+///
+/// Alma sets 001 and 005 itself (alma-api.md 3.3).
+pub(crate) fn bib(request: RequestId, title: &Title) -> String {
+    let marker = record_marker(request);
+    let mut record = Record::builder().control("008", "260101s2026    xx            000 0 und d").data(
+        "035",
+        ' ',
+        ' ',
+        [('a', marker.as_str())],
+    );
+    if let Some(author) = &title.author {
+        record = record.data("100", '1', ' ', [('a', author.as_str())]);
+    }
+    let statement = if title.title.trim().is_empty() { "[No title]" } else { title.title.as_str() };
+    let record = record
+        .data("245", if title.author.is_some() { '1' } else { '0' }, '0', [('a', statement)])
+        .data("500", ' ', ' ', [('a', "Stands for an item of another library while a patron borrows it through DCB.")])
+        .data("901", ' ', ' ', [('a', marker.as_str())])
+        .build();
+    marcxml::write(&record, Namespace::None).content
+}
+
+/// The virtual holding, in the institution's library and location for such items.
+pub(crate) fn holding(settings: &Settings) -> String {
+    let record = Record::builder()
+        // Leader of a single-part holdings record; the text is fixed, so the default never steps in.
+        .leader("00000nx  a22000001n 4500".parse::<Leader>().unwrap_or_default())
+        .control("008", "2601010p    8   4001uueng0000000")
+        .data(
+            "852",
+            '8',
+            ' ',
+            [('b', settings.virtual_library.as_str()), ('c', settings.virtual_location.as_str()), ('h', CALL_NUMBER)],
+        )
+        .build();
+    marcxml::write(&record, Namespace::None).content
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn title_with_markup_and_other_scripts_survives_as_it_is() {
+        let title = Title {
+            title: "Cats & <dogs> \"quoted\" 'n' Война и мир 戦争".to_owned(),
+            author: Some("Толстой, Л. & Co".to_owned()),
+        };
+        let xml = bib(RequestId(Uuid::nil()), &title);
+        let read = marcxml::read_one(&xml).unwrap().record;
+        assert_eq!(read.subfield("245", 'a'), Some(title.title.as_str()));
+        assert_eq!(read.subfield("100", 'a'), title.author.as_deref());
+        assert_eq!(read.subfield("035", 'a'), Some("(DCB)00000000-0000-0000-0000-000000000000"));
+    }
+}

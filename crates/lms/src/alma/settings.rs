@@ -1,0 +1,232 @@
+//! What an Alma institution must tell the hub, read at once with a message for each fault.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use lending::{Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
+use serde_json::{Map, Value};
+
+use crate::settings::{Fault, Reader};
+
+/// The settings of one Alma. The requirements page leaves most of these open; here each is explicit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Which institution this is.
+    pub institution: InstitutionCode,
+    /// The address of the API gateway.
+    pub base_url: String,
+    /// Pickup library of lent items. It stands for "outside", so that scanning a held item in sends it
+    /// into transit. Must not be the resource sharing library, which Alma refuses (401129).
+    pub sharing_library: LibraryCode,
+    /// A desk of the sharing library as pickup, for items that the sharing library itself owns.
+    pub sharing_desk: Option<DeskCode>,
+    /// The library of virtual items; another than every pickup library.
+    pub virtual_library: LibraryCode,
+    /// Their suppressed location.
+    pub virtual_location: LocationCode,
+    /// Their item policy.
+    pub item_policy: String,
+    /// Put before a lender's barcode that this Alma has already.
+    pub barcode_prefix: String,
+    /// The desk of each library at which the hub scans and lends.
+    pub circulation_desks: BTreeMap<LibraryCode, DeskCode>,
+    /// Alma's user group -> the hub's patron type, for this institution's own patrons.
+    pub patron_types: BTreeMap<String, PatronType>,
+    /// The hub's patron type -> Alma's user group, for virtual patrons of other institutions.
+    pub user_groups: BTreeMap<PatronType, String>,
+    /// Alma's material type -> the hub's item type, for this institution's own items.
+    pub item_types: BTreeMap<String, ItemType>,
+    /// The hub's item type -> Alma's material type, for virtual items.
+    pub material_types: BTreeMap<ItemType, String>,
+    /// The type of the virtual patron's further identifier.
+    pub identifier_type: String,
+    /// The external system that virtual patrons come from (Alma's `external_id`).
+    pub external_system: String,
+    /// Reason code for what a patron cancelled (table RequestCancellationReasons).
+    pub cancel_reason_patron: String,
+    /// Reason code for everything else that the hub cancels.
+    pub cancel_reason_other: String,
+    /// Calls per second that the hub allows itself.
+    pub calls_per_second: NonZeroU32,
+    /// Seconds to wait for an answer.
+    pub answer_seconds: u32,
+}
+
+impl Settings {
+    /// Reads the settings of `institution`.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found, not only the first.
+    pub fn read(institution: InstitutionCode, table: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
+        let mut from = Reader::new(table);
+        let settings = Self {
+            institution,
+            base_url: from
+                .text("base_url", "the API gateway of the region, such as https://api-eu.hosted.exlibrisgroup.com"),
+            sharing_library: from
+                .text("sharing_library", "the Alma library that stands for \"outside\"; lent items are sent there")
+                .into(),
+            sharing_desk: from.optional_text("sharing_desk").map(Into::into),
+            virtual_library: from
+                .text("virtual_library", "the Alma library of virtual items; no patron may collect there")
+                .into(),
+            virtual_location: from.text("virtual_location", "the suppressed location of virtual items").into(),
+            item_policy: from.text("item_policy", "the item policy of virtual items"),
+            barcode_prefix: from.optional_text("barcode_prefix").unwrap_or_else(|| "DCB-".to_owned()),
+            circulation_desks: desks(&mut from),
+            patron_types: from
+                .map("patron_types", "Alma user groups with the hub's patron type of each")
+                .into_iter()
+                .map(|(group, kind)| (group, PatronType(kind)))
+                .collect(),
+            user_groups: from
+                .map("user_groups", "the hub's patron types with the Alma user group for each")
+                .into_iter()
+                .map(|(kind, group)| (PatronType(kind), group))
+                .collect(),
+            item_types: from
+                .map("item_types", "Alma material types with the hub's item type of each")
+                .into_iter()
+                .map(|(code, kind)| (code, ItemType(kind)))
+                .collect(),
+            material_types: from
+                .map("material_types", "the hub's item types with the Alma material type for each")
+                .into_iter()
+                .map(|(kind, code)| (ItemType(kind), code))
+                .collect(),
+            identifier_type: from.optional_text("identifier_type").unwrap_or_else(|| "INST_ID".to_owned()),
+            external_system: from.optional_text("external_system").unwrap_or_else(|| "DCB".to_owned()),
+            cancel_reason_patron: from
+                .optional_text("cancel_reason_patron")
+                .unwrap_or_else(|| "CancelledAtPatronRequest".to_owned()),
+            cancel_reason_other: from
+                .optional_text("cancel_reason_other")
+                .unwrap_or_else(|| "CannotBeFulfilled".to_owned()),
+            calls_per_second: from
+                .number("calls_per_second", 1, 1_000)
+                .and_then(NonZeroU32::new)
+                .unwrap_or(NonZeroU32::new(25).unwrap_or(NonZeroU32::MIN)),
+            answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
+        };
+        settings.look_for_contradictions(&mut from);
+        let faults = from.finish();
+        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+    }
+
+    fn look_for_contradictions(&self, from: &mut Reader<'_>) {
+        if !self.virtual_library.as_str().is_empty() && self.virtual_library == self.sharing_library {
+            from.fault(
+                "virtual_library",
+                "is the sharing library too. Virtual items need a library of their own, or scanning them in would put \
+                 them on a hold shelf.",
+            );
+        }
+        let desks = &self.circulation_desks;
+        let virtual_library = self.virtual_library.as_str();
+        if !virtual_library.is_empty() && !desks.is_empty() && !desks.contains_key(&self.virtual_library) {
+            from.fault(
+                "circulation_desks",
+                format!(
+                    "has no desk for the virtual library {virtual_library}. The hub scans virtual items in there to send \
+                     them on their way."
+                ),
+            );
+        }
+    }
+
+    /// The desk at which the hub acts in a library.
+    pub fn desk(&self, library: &LibraryCode) -> Option<&DeskCode> {
+        self.circulation_desks.get(library)
+    }
+
+    /// The barcode to use where the lender's own is taken.
+    pub fn prefixed(&self, barcode: &Barcode) -> Barcode {
+        Barcode::from(format!("{}{barcode}", self.barcode_prefix))
+    }
+}
+
+fn desks(from: &mut Reader<'_>) -> BTreeMap<LibraryCode, DeskCode> {
+    let named = from.map("circulation_desks", "library codes with the circulation desk of each");
+    named.into_iter().map(|(library, desk)| (library.into(), desk.into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn good() -> Value {
+        json!({
+            "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
+            "virtual_location": "dcbvirtual", "item_policy": "DCB",
+            "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK"},
+            "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
+            "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+        })
+    }
+
+    fn faults(value: &Value) -> Vec<String> {
+        let table = value.as_object().unwrap();
+        let faults = Settings::read("01X".into(), table).err().unwrap_or_default();
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn complete_settings_have_no_fault() {
+        assert_eq!(faults(&good()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_missing_setting_is_told_at_once() {
+        let faults = faults(&json!({}));
+        for key in ["base_url", "sharing_library", "virtual_library", "item_policy", "circulation_desks", "user_groups"]
+        {
+            assert!(faults.iter().any(|fault| fault.starts_with(&format!("{key}: is missing."))), "{key}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn virtual_library_that_is_the_sharing_library_is_refused() {
+        let mut settings = good();
+        settings["virtual_library"] = json!("SHARING");
+        assert!(faults(&settings).iter().any(|fault| fault.contains("library of their own")));
+    }
+
+    #[test]
+    fn virtual_library_without_a_desk_is_refused() {
+        let mut settings = good();
+        settings["circulation_desks"] = json!({"MAIN": "DESK"});
+        assert!(faults(&settings)[0].contains("no desk for the virtual library DCB_LIB"));
+    }
+
+    #[test]
+    fn misspelt_settings_are_named_with_those_that_exist() {
+        let mut settings = good();
+        settings["sharing_libary"] = json!("SHARING");
+        let faults = faults(&settings);
+        assert!(faults[0].starts_with("sharing_libary: is no setting."), "{faults:?}");
+        assert!(faults[0].contains("sharing_library"));
+    }
+
+    #[test]
+    fn settings_of_the_wrong_kind_are_told_with_their_kind() {
+        let mut settings = good();
+        settings["item_policy"] = json!(7);
+        settings["user_groups"] = json!("DCB");
+        settings["calls_per_second"] = json!(0);
+        let faults = faults(&settings);
+        assert!(faults.contains(&"item_policy: must be text, but is a number.".to_owned()), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.starts_with("user_groups: must be a table")), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.starts_with("calls_per_second: must be a whole number")), "{faults:?}");
+    }
+
+    #[test]
+    fn blanks_around_a_setting_are_cut_off() {
+        let mut settings = good();
+        settings["sharing_library"] = json!(" SHARING ");
+        let read = Settings::read("01X".into(), settings.as_object().unwrap()).unwrap();
+        assert_eq!(read.sharing_library.as_str(), "SHARING");
+    }
+}

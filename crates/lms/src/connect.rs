@@ -1,0 +1,71 @@
+//! From what is stored of an institution to its library system.
+
+use std::sync::Arc;
+
+use lending::InstitutionCode;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::alma::{Alma, Settings};
+use crate::host::HostLms;
+use crate::settings::Fault;
+
+/// What it takes to speak with an institution's library system.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Which institution.
+    pub institution: InstitutionCode,
+    /// What kind of system, such as `alma`.
+    pub kind: String,
+    /// The settings, a table whose keys depend on the kind.
+    pub settings: Value,
+    /// The key or password.
+    pub credentials: SecretString,
+}
+
+/// Why no connection can be made from what is stored.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No adapter of this kind.
+    #[error("institution {institution}: {kind:?} is no library system that Consort knows; it knows: alma")]
+    UnknownKind {
+        /// Which institution.
+        institution: InstitutionCode,
+        /// The kind as given.
+        kind: String,
+    },
+    /// The settings have faults.
+    #[error("institution {institution} can't be used until its settings are put right:\n{}", list(.faults))]
+    Settings {
+        /// Which institution.
+        institution: InstitutionCode,
+        /// All of them.
+        faults: Vec<Fault>,
+    },
+}
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes the adapter for an institution. Nothing is sent yet.
+///
+/// # Errors
+///
+/// Settings with faults, all told at once.
+pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError> {
+    let institution = connection.institution.clone();
+    match connection.kind.as_str() {
+        "alma" => {
+            let Value::Object(table) = &connection.settings else {
+                let fault = Fault { key: "settings".to_owned(), message: "must be a table.".to_owned() };
+                return Err(ConnectError::Settings { institution, faults: vec![fault] });
+            };
+            Settings::read(institution.clone(), table)
+                .and_then(|settings| Alma::new(settings, connection.credentials.clone()))
+                .map(|alma| Arc::new(alma) as Arc<dyn HostLms>)
+                .map_err(|faults| ConnectError::Settings { institution, faults })
+        }
+        kind => Err(ConnectError::UnknownKind { institution, kind: kind.to_owned() }),
+    }
+}

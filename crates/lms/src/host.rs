@@ -1,0 +1,169 @@
+//! What the hub needs of a library system.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lending::{
+    AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId, ItemType,
+    LibraryCode, Loan, Observation, PatronId, PatronRefusal, PatronType, PickupLocation, Refusal, RequestId, Title,
+    VerifiedPatron,
+};
+
+use crate::finding::Finding;
+use crate::outcome::Outcome;
+
+/// Whether an earlier attempt may have been done without our hearing of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attempt {
+    /// Nothing was sent before, or what was sent is known not to have been done: just do it. The
+    /// reply, or the refusal as a duplicate, tells enough.
+    Fresh,
+    /// An earlier attempt was sent and its outcome is unknown: look for what it would have left,
+    /// adopt it if it is there, and do it otherwise.
+    AfterUnclear,
+}
+
+/// An item by its place in the library's system.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ItemRef {
+    /// Its record.
+    pub bib: BibId,
+    /// Its holding.
+    pub holding: HoldingId,
+    /// The item.
+    pub item: ItemId,
+}
+
+/// Who is to stand for the borrower's patron at the lender.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VirtualPatron {
+    /// The patron's institution.
+    pub institution: InstitutionCode,
+    /// The patron's agency, shown on slips in place of a name.
+    pub agency: AgencyCode,
+    /// The patron at home.
+    pub patron: PatronId,
+    /// The patron's type, which decides the user group.
+    pub patron_type: PatronType,
+}
+
+/// The lender's hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LenderHold {
+    /// The request it is for, which marks it.
+    pub request: RequestId,
+    /// The copy.
+    pub item: ItemRef,
+    /// For whom.
+    pub virtual_patron: PatronId,
+    /// The library that owns the copy.
+    pub library: LibraryCode,
+}
+
+/// The patron's own hold, on the virtual item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PatronHold {
+    /// The request it is for, which marks it.
+    pub request: RequestId,
+    /// The virtual item.
+    pub item: ItemRef,
+    /// The patron.
+    pub patron: PatronId,
+    /// Where the patron collects.
+    pub pickup: PickupLocation,
+    /// How often it was tried already.
+    pub tries: u32,
+}
+
+/// The item to be made at the borrower.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VirtualItem {
+    /// The request it is for.
+    pub request: RequestId,
+    /// Its record.
+    pub bib: BibId,
+    /// Its holding.
+    pub holding: HoldingId,
+    /// The lender's barcode, used where it is free.
+    pub barcode: Barcode,
+    /// What kind of thing it is.
+    pub item_type: ItemType,
+}
+
+/// What to look at on one side.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched {
+    /// The request, whose marker the hold carries.
+    pub request: RequestId,
+    /// The real or virtual item.
+    pub item: ItemRef,
+    /// The patron or virtual patron that a loan must be of.
+    pub patron: PatronId,
+    /// Whether the hold is looked for.
+    pub hold: bool,
+    /// Whether the loan is looked for.
+    pub loan: bool,
+}
+
+/// A library system, in the hub's words.
+///
+/// Methods do at most what their name says. A write that finds its work done already answers as if
+/// it had done it; what is gone and was to be taken away counts as done.
+#[async_trait]
+pub trait HostLms: Send + Sync + std::fmt::Debug {
+    /// Which installation this is.
+    fn institution(&self) -> &InstitutionCode;
+
+    /// Whether the patron may borrow.
+    async fn patron(&self, id: &PatronId, now: Timestamp) -> Outcome<Result<VerifiedPatron, PatronRefusal>>;
+
+    /// The copy that a request names, if it can be lent now.
+    async fn copy(&self, named: &CopyRef) -> Outcome<Result<Copy, Refusal>>;
+
+    /// Finds or creates the virtual patron; its id is derived from the patron's, so that it is made once.
+    async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Outcome<PatronId>;
+
+    /// Places the virtual patron's hold, so that scanning the item in sends it out.
+    async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold>;
+
+    /// Creates the suppressed record, marked with the request.
+    async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId>;
+
+    /// Creates the virtual item's holding.
+    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Outcome<HoldingId>;
+
+    /// Creates the virtual item; its barcode is told, since the wanted one may be taken.
+    async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Outcome<(ItemId, Barcode)>;
+
+    /// Makes an existing virtual item stand for another copy.
+    async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode>;
+
+    /// Places the patron's hold on the virtual item.
+    async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold>;
+
+    /// Sends the virtual item towards the pickup library. Answers why no scan was made, where the
+    /// scan would have put it on a hold shelf or it is on its way already.
+    async fn send_into_transit(
+        &self,
+        item: &ItemRef,
+        pickup: &PickupLocation,
+        attempt: Attempt,
+    ) -> Outcome<Option<String>>;
+
+    /// Lends the item to the virtual patron at a desk of the owning library.
+    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+
+    /// Cancels a hold, without a notice to anybody.
+    async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()>;
+
+    /// Deletes the virtual item, if it was made, and its holding.
+    async fn delete_virtual_item(&self, bib: &BibId, holding: &HoldingId, item: Option<&ItemId>) -> Outcome<()>;
+
+    /// Deletes the suppressed record, if it is still ours alone.
+    async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()>;
+
+    /// Looks at an item, and at its hold and loan as far as asked.
+    async fn observe(&self, what: &Watched) -> Outcome<Observation>;
+
+    /// Makes every read the hub will need and tells what is missing.
+    async fn check(&self) -> Vec<Finding>;
+}

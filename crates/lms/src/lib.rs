@@ -1,0 +1,27 @@
+//! The hub's view of a library system, and its adapters.
+//!
+//! [`HostLms`] says in the hub's words what the hub needs of a library system. Each method does one
+//! act or one look and answers an [`Outcome`]; none of them knows about statuses, which are decided
+//! in `lending`. Only [`alma`] turns Alma's words into the hub's.
+//!
+//! # How to add a library system
+//!
+//! 1. A module beside [`alma`] with its settings, read at once and with a message for each fault.
+//! 2. An `impl HostLms` in it. Each write names what makes a repeat safe (its natural key) and what
+//!    is read after an unclear outcome; see [`Attempt`].
+//! 3. Its kind in [`connect`].
+//!
+//! Nothing else in the project changes.
+
+pub mod alma;
+mod connect;
+mod finding;
+mod host;
+mod outcome;
+mod settings;
+
+pub use connect::{ConnectError, Connection, connect};
+pub use finding::Finding;
+pub use host::{Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+pub use outcome::{NotDone, Outcome};
+pub use settings::Fault;

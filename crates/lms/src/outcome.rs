@@ -1,0 +1,54 @@
+//! What comes of asking a library system for something.
+
+use std::time::Duration;
+
+use lending::Refusal;
+
+/// The facts, or why there are none.
+pub type Outcome<T> = Result<T, NotDone>;
+
+/// Why something was not done, by what the engine does about it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotDone {
+    /// The system says no; asking again as before won't help.
+    #[error("{}", .0.explanation)]
+    Refused(Refusal),
+    /// What was acted on isn't there any more.
+    #[error("{what} is not there any more")]
+    Gone {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// It was sent and no usable answer came: it may be done or not. The next attempt looks first.
+    #[error("no answer came, so it may be done or not: {why}")]
+    Unclear {
+        /// What happened instead of an answer.
+        why: String,
+    },
+    /// Certainly not done, and worth trying again.
+    #[error("{why}")]
+    Later {
+        /// Why not now.
+        why: String,
+        /// The least time to wait, where the system told it.
+        after: Option<Duration>,
+    },
+    /// It answered, and the answer isn't what it should be.
+    #[error("the library's system answered something unintelligible: {what}")]
+    Unintelligible {
+        /// What is wrong with the answer.
+        what: String,
+    },
+}
+
+impl NotDone {
+    /// A refusal with a code of ours or of the library's system.
+    pub fn refused(code: impl Into<String>, explanation: impl Into<String>) -> Self {
+        Self::Refused(Refusal { code: code.into(), explanation: explanation.into() })
+    }
+
+    /// Not now.
+    pub fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), after: None }
+    }
+}

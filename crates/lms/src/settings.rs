@@ -1,0 +1,128 @@
+//! Reading an institution's settings: all faults at once, each with what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// One fault in an institution's settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// The setting, such as `sharing_library`.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+/// Reads keys of one settings table and collects what is wrong with them.
+pub(crate) struct Reader<'a> {
+    table: &'a Map<String, Value>,
+    known: BTreeSet<&'static str>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(table: &'a Map<String, Value>) -> Self {
+        Self { table, known: BTreeSet::new(), faults: Vec::new() }
+    }
+
+    pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>) {
+        self.faults.push(Fault { key: key.to_owned(), message: message.into() });
+    }
+
+    /// A text that must be there; `what` says what it is for.
+    pub(crate) fn text(&mut self, key: &'static str, what: &str) -> String {
+        match self.optional_text(key) {
+            Some(text) => text,
+            None => {
+                if !self.faults.iter().any(|fault| fault.key == key) {
+                    self.fault(key, format!("is missing. It names {what}."));
+                }
+                String::new()
+            }
+        }
+    }
+
+    /// A text that may be left out; blanks around it are cut off.
+    pub(crate) fn optional_text(&mut self, key: &'static str) -> Option<String> {
+        self.known.insert(key);
+        match self.table.get(key) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.trim().is_empty() => None,
+            Some(Value::String(text)) => Some(text.trim().to_owned()),
+            Some(other) => {
+                self.fault(key, format!("must be text, but is {}.", kind(other)));
+                None
+            }
+        }
+    }
+
+    /// A table of text to text; `what` says what it is for.
+    pub(crate) fn map(&mut self, key: &'static str, what: &str) -> BTreeMap<String, String> {
+        self.known.insert(key);
+        let Some(value) = self.table.get(key) else {
+            self.fault(key, format!("is missing. It is a table of {what}."));
+            return BTreeMap::new();
+        };
+        let Value::Object(entries) = value else {
+            self.fault(key, format!("must be a table of {what}, but is {}.", kind(value)));
+            return BTreeMap::new();
+        };
+        let mut map = BTreeMap::new();
+        for (name, value) in entries {
+            match value.as_str().map(str::trim) {
+                Some(text) if !text.is_empty() => {
+                    map.insert(name.trim().to_owned(), text.to_owned());
+                }
+                _ => self.fault(&format!("{key}.{name}"), "must be a text that is not empty."),
+            }
+        }
+        if map.is_empty() && entries.is_empty() {
+            self.fault(key, format!("is empty. It needs at least one of {what}."));
+        }
+        map
+    }
+
+    /// A whole number between `least` and `most`.
+    pub(crate) fn number(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
+        self.known.insert(key);
+        match self.table.get(key) {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+                Some(number) if (least..=most).contains(&number) => Some(number),
+                _ => {
+                    self.fault(key, format!("must be a whole number from {least} to {most}."));
+                    None
+                }
+            },
+        }
+    }
+
+    /// Every key that nobody asked for is a mistake, likely of spelling.
+    pub(crate) fn finish(mut self) -> Vec<Fault> {
+        let unknown: Vec<String> =
+            self.table.keys().filter(|key| !self.known.contains(key.as_str())).cloned().collect();
+        for key in unknown {
+            let known = self.known.iter().copied().collect::<Vec<_>>().join(", ");
+            self.fault(&key, format!("is no setting. Settings are: {known}."));
+        }
+        self.faults
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "empty",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}
