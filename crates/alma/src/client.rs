@@ -245,17 +245,20 @@ impl Client {
 
     /// Makes a call, again where that does no harm, and lets only answers pass that can hold what was asked for.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply> {
-        let url = format!("{}{}", self.inner.base.as_str(), call.target()?);
-        let what = "the address can't be put together";
-        let url = Url::parse(&url).map_err(|_| Error::Unsendable { operation: call.operation, what })?;
-        self.send_to(call, &url).await
+        self.send_to(call, &self.url(call)?).await
     }
 
-    /// Follows a redirect, with the key only when it stays on the same server.
-    pub(crate) async fn follow(&self, call: &Call, location: Option<&str>) -> Result<Reply> {
+    fn url(&self, call: &Call) -> Result<Url> {
+        let url = format!("{}{}", self.inner.base.as_str(), call.target()?);
+        let what = "the address can't be put together";
+        Url::parse(&url).map_err(|_| Error::Unsendable { operation: call.operation, what })
+    }
+
+    /// Follows the redirect that answered `asked`, with the key only when it stays on the same server.
+    pub(crate) async fn follow(&self, asked: &Call, call: &Call, location: Option<&str>) -> Result<Reply> {
         let stray = |what: &str| Error::Unintelligible { operation: call.operation, what: what.to_owned() };
         let location = location.ok_or_else(|| stray("a redirect without a target"))?;
-        let url = self.inner.base.join(location).map_err(|_| stray("a redirect to what isn't a URL"))?;
+        let url = self.url(asked)?.join(location).map_err(|_| stray("a redirect to what isn't a URL"))?;
         if url.origin() != self.inner.base.origin() {
             return Err(stray("a redirect to another server, which must not get the key"));
         }
@@ -310,7 +313,8 @@ impl Client {
         let operation = call.operation;
         let started = Instant::now();
         let request = self.request(call, url)?;
-        let sent = timeout_at(started + self.inner.timeouts.first_byte, self.inner.http.execute(request)).await;
+        let Timeouts { first_byte, whole, .. } = self.inner.timeouts;
+        let sent = timeout_at(started + first_byte.min(whole), self.inner.http.execute(request)).await;
         let response = match sent {
             Err(_elapsed) => return Err(call.silent(Silence::TimedOut, None)),
             Ok(Err(error)) if error.is_connect() => {
@@ -324,7 +328,7 @@ impl Client {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let location = header(LOCATION).map(str::to_owned);
         let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        let body = timeout_at(started + self.inner.timeouts.whole, read_body(call, response)).await;
+        let body = timeout_at(started + whole, read_body(call, response)).await;
         let body = body.unwrap_or_else(|_elapsed| Err(call.silent(Silence::TimedOut, None)))?;
         let body = match String::from_utf8(body) {
             Ok(body) => body,

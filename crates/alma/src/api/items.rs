@@ -145,7 +145,7 @@ impl Items {
         // Alma redirects to the item. HTTP libraries drop the key on the way, so the second call is made here.
         let (call, reply) = if first.status == 302 {
             let second = Call::new("read the item of a barcode", "GET /items (redirect)", &[]).absent(NO_ITEM);
-            match self.client.follow(&second, first.location.as_deref()).await {
+            match self.client.follow(&call, &second, first.location.as_deref()).await {
                 Ok(reply) => (second, reply),
                 Err(Error::NotFound { code: Code::ItemNotFound, .. }) => return Ok(None),
                 Err(error) => return Err(error),
@@ -170,7 +170,7 @@ impl Items {
     pub async fn update(&self, item: &ItemPath, change: impl FnOnce(&mut Map<String, Value>) + Send) -> Result<Item> {
         let mut record = self.client.raw(read(item)).await?;
         change(&mut record);
-        self.client.one(write(item).json(Value::Object(record))).await
+        self.client.one(write(item, &record).json(Value::Object(record))).await
     }
 
     /// Changes fields of an item's `item_data` by sending them with only what Alma needs beside them: id, barcode,
@@ -184,7 +184,7 @@ impl Items {
             }
         }
         sent.extend(fields);
-        self.client.one(write(item).json(serde_json::json!({"item_data": sent}))).await
+        self.client.one(write(item, &record).json(serde_json::json!({"item_data": sent}))).await
     }
 
     /// Deletes an item. Refused with [`Code::ItemNotDeletable`] when it has a loan, a request or warnings.
@@ -222,6 +222,10 @@ fn read(item: &ItemPath) -> Call {
     about(item, "read an item", "GET /bibs/{mms}/holdings/{holding}/items/{pid}")
 }
 
-fn write(item: &ItemPath) -> Call {
-    about(item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}")
+/// The call that writes an item which was read as `record`: at its true holding, which the address may lack.
+fn write(item: &ItemPath, record: &Map<String, Value>) -> Call {
+    let holding = record.get("holding_data").and_then(|holding| holding.get("holding_id")).and_then(loose::scalar);
+    let holding = holding.map_or_else(|| item.holding.clone(), HoldingId::from);
+    let item = ItemPath { holding, ..item.clone() };
+    about(&item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}")
 }

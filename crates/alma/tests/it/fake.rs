@@ -197,7 +197,7 @@ impl Broken {
     }
 
     pub(crate) fn client(&self) -> Client {
-        let short = Duration::from_millis(80);
+        let short = Duration::from_millis(300);
         builder(&self.base)
             .timeouts(Timeouts { connect: Duration::from_secs(5), first_byte: short, whole: 2 * short })
             .build()

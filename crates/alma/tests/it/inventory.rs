@@ -164,10 +164,11 @@ async fn an_item_is_created_in_its_holding() {
 async fn an_update_of_an_item_keeps_what_it_does_not_change() {
     let fake = Fake::answering("item.json").await;
     let change = |item: &mut Map<String, Value>| item["item_data"]["policy"] = json!({"value": "NO_RENEW"});
-    fake.client().items().update(&path(), change).await.unwrap();
+    fake.client().items().update(&ItemPath::in_any_holding("1", "3"), change).await.unwrap();
     let mut expected = parsed("item.json");
     expected["item_data"]["policy"] = json!({"value": "NO_RENEW"});
-    assert_eq!(fake.seen()[1].line(), "PUT /bibs/1/holdings/2/items/3");
+    assert_eq!(fake.seen()[0].line(), "GET /bibs/1/holdings/ALL/items/3");
+    assert_eq!(fake.seen()[1].line(), "PUT /bibs/1/holdings/220000223450007777/items/3");
     assert_eq!(fake.seen()[1].json(), expected);
 }
 

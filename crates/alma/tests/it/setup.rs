@@ -126,3 +126,18 @@ async fn what_staff_are_to_pick_is_listed() {
         "GET /task-lists/requested-resources?library=MAIN&circ_desk=DESK%201&limit=100&offset=0"
     );
 }
+
+#[tokio::test]
+async fn calls_can_run_on_other_threads() {
+    let fake = Fake::answering("item.json").await;
+    let client = fake.client();
+    let task = tokio::spawn(async move {
+        let change = |item: &mut serde_json::Map<String, serde_json::Value>| drop(item.remove("link"));
+        let updated = client.items().update(&alma::ItemPath::new("1", "2", "3"), change).await?;
+        let list = client.items().list(&updated.mms_id, &alma::HoldingSelector::All);
+        list.try_collect::<Vec<_>>().await
+    });
+    // The fixture is no list, so the list has no rows.
+    assert!(task.await.unwrap().unwrap().is_empty());
+    assert_eq!(fake.seen().len(), 3);
+}

@@ -1,0 +1,51 @@
+//! MARC 21 bibliographic records as this project uses them: read, repaired, written.
+//!
+//! Records arrive as MARCXML (Alma's REST and OAI-PMH answers) or as ISO 2709 files (exports, test data), and leave as
+//! MARCXML. Catalogues hold damaged records, so reading never fails as a whole: each record gives either a [`Read`],
+//! whose [`repairs`](Read::repairs) tell what was mended, or an [`Error`] that names the record and the byte, and the
+//! next record is read all the same.
+//!
+//! - [`iso2709::read_all`], [`iso2709::write`]: the exchange format, in UTF-8 or MARC-8;
+//! - [`marcxml::read_all`], [`marcxml::read_one`], [`marcxml::write`]: MARCXML with or without its namespace;
+//! - [`Record::builder`]: records made in code;
+//! - [`Record::title`], [`Record::author`], [`Record::isbns`], …: what a lending system needs from a record.
+//!
+//! The text of a [`Record`] is always Unicode; leader position 09 says so whatever the source was.
+//!
+//! ```
+//! use marc::marcxml::{self, Namespace};
+//! use marc::Record;
+//!
+//! let record = Record::builder()
+//!     .control("008", "990802s2000    mau      b    001 0 eng  ")
+//!     .data("020", ' ', ' ', [('a', "020161622X")])
+//!     .data("245", '1', '4', [('a', "The pragmatic programmer :"), ('b', "from journeyman to master /")])
+//!     .build();
+//! assert_eq!(record.title().as_deref(), Some("The pragmatic programmer : from journeyman to master"));
+//!
+//! let written = marcxml::write(&record, Namespace::None);
+//! let read = marcxml::read_one(&written.content)?;
+//! assert_eq!(read.record, record);
+//! assert!(read.repairs.is_empty());
+//! # Ok::<(), marc::Error>(())
+//! ```
+
+mod build;
+mod describe;
+mod error;
+mod isbn;
+pub mod iso2709;
+mod leader;
+mod marc8;
+pub mod marcxml;
+mod record;
+mod repair;
+mod tag;
+
+pub use build::RecordBuilder;
+pub use error::{Error, ErrorKind, WriteError};
+pub use isbn::Isbn;
+pub use leader::{InvalidLeader, Leader};
+pub use record::{Field, Record, Subfield};
+pub use repair::{Place, Read, Repair, RepairKind, Written};
+pub use tag::{InvalidTag, Tag};

@@ -1,0 +1,18 @@
+//! MARCXML, the XML form of MARC 21.
+//!
+//! Source: the MARC21slim schema, Library of Congress. Alma takes and gives the same elements without a namespace
+//! (Bibliographic records API, `record` in `bib`).
+
+mod element;
+mod read;
+mod write;
+
+pub use read::{Records, read_all, read_one};
+pub use write::{Namespace, write, write_collection};
+
+const NAMESPACE: &str = "http://www.loc.gov/MARC21/slim";
+
+/// Whether XML 1.0 can hold the character.
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
