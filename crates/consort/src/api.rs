@@ -1,0 +1,106 @@
+//! The hub's API as the commands use it.
+
+use std::time::Duration;
+
+use clap::Args;
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+
+/// Which hub to speak with.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct HubArgs {
+    /// The hub's address.
+    #[arg(long, env = "CONSORT_HUB", default_value = "http://127.0.0.1:8080")]
+    pub(crate) hub: String,
+    /// A key of the hub's API.
+    #[arg(long, env = "CONSORT_API_KEY", hide_env_values = true)]
+    pub(crate) key: Option<SecretString>,
+}
+
+/// A client of the hub's API.
+#[derive(Clone, Debug)]
+pub(crate) struct Hub {
+    base: String,
+    key: SecretString,
+    http: reqwest::Client,
+}
+
+impl Hub {
+    /// The hub that the arguments name.
+    pub(crate) fn new(args: &HubArgs) -> Result<Self> {
+        let key = args.key.clone().ok_or_else(|| {
+            Failure::new("No API key is given.")
+                .advice("Name one of the hub's keys with --key or in CONSORT_API_KEY; keys are set under [api_keys] in its configuration.")
+        })?;
+        Self::at(&args.hub, key)
+    }
+
+    /// The hub at an address.
+    pub(crate) fn at(base: &str, key: SecretString) -> Result<Self> {
+        let http = http_client()?;
+        Ok(Self { base: base.trim().trim_end_matches('/').to_owned(), key, http })
+    }
+
+    /// Sends a call; the hub's own words become the failure where it says no.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let (status, answer) = self.try_call(method, path, body).await?;
+        if status.is_success() { Ok(answer) } else { Err(refusal(status, &answer)) }
+    }
+
+    /// Sends a call and answers the status with the body, whatever they are.
+    pub(crate) async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value)> {
+        let mut call = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(self.key.expose_secret());
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let answer = call.send().await.map_err(|_| {
+            Failure::new(format!("The hub at {} can't be reached.", self.base))
+                .advice("Start it with `consort serve --config FILE`, or name its address with --hub.")
+        })?;
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    /// `GET`.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value> {
+        self.call(Method::GET, path, None).await
+    }
+}
+
+/// A client with time-outs.
+pub(crate) fn http_client() -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(60))
+        .build()
+        .map_err(|error| Failure::new(format!("No HTTP client can be made: {error}.")))
+}
+
+fn refusal(status: StatusCode, problem: &Value) -> Failure {
+    let detail = problem["detail"].as_str().or(problem["title"].as_str());
+    let mut text = detail.map_or_else(|| format!("The hub answered {status}."), str::to_owned);
+    if let Some(errors) = problem["errors"].as_array() {
+        for error in errors {
+            let field = error["field"].as_str().unwrap_or_default();
+            let message = error["message"].as_str().unwrap_or_default();
+            text.push_str(&format!("\n  - {field}: {message}"));
+        }
+    }
+    if let Some(code) = problem["code"].as_str() {
+        text.push_str(&format!(" [{code}]"));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        return Failure::new("The hub doesn't accept this API key.")
+            .advice("Use one of the keys set under [api_keys] in the hub's configuration (--key or CONSORT_API_KEY).");
+    }
+    Failure::new(text)
+}

@@ -1,0 +1,114 @@
+//! `consort doctor`: what keeps this machine from running the hub.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use reqwest::Method;
+
+use crate::api::{Hub, HubArgs};
+use crate::commands::request::{encode, table, text};
+use crate::commands::serve::{open_store, write_out};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+
+/// Look for what keeps this machine from running the hub.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// The configuration file that `serve` would use.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
+struct Row {
+    good: bool,
+    what: &'static str,
+    found: String,
+}
+
+impl Doctor {
+    pub(crate) async fn run(self) -> Result<()> {
+        let mut rows = Vec::new();
+        match Config::load(self.config.as_deref()) {
+            Err(failure) => rows.push(bad("configuration", failure.to_string())),
+            Ok(config) => {
+                rows.push(good("configuration", "no faults".to_owned()));
+                rows.push(if config.api_keys.is_empty() {
+                    bad("API keys", "none is set, so `serve` would refuse to start".to_owned())
+                } else {
+                    good("API keys", config.api_keys.keys().cloned().collect::<Vec<_>>().join(", "))
+                });
+                self.examine(&config, &mut rows).await;
+            }
+        }
+        let faults = rows.iter().filter(|row| !row.good).count();
+        let mut table = table(&["", "checked", "found"]);
+        for row in &rows {
+            table.add_row([if row.good { "ok" } else { "FAULT" }, row.what, &row.found]);
+        }
+        write_out(&table.to_string());
+        if faults == 0 { Ok(()) } else { Err(Failure::new(format!("{faults} of {} checks found a fault.", rows.len()))) }
+    }
+
+    /// A hub that runs holds port and store itself: then it is asked instead.
+    async fn examine(&self, config: &Config, rows: &mut Vec<Row>) {
+        match tokio::net::TcpListener::bind(config.listen).await {
+            Ok(listener) => {
+                drop(listener);
+                rows.push(good("port", format!("{} is free; no hub runs there", config.listen)));
+                rows.push(match open_store(config).await {
+                    Ok(store) => {
+                        let found = match store.institutions().await {
+                            Ok(institutions) => good("store", format!("opens; {} institutions", institutions.len())),
+                            Err(error) => bad("store", error.to_string()),
+                        };
+                        store.close().await;
+                        found
+                    }
+                    Err(failure) => bad("store", failure.to_string()),
+                });
+            }
+            Err(_) => self.ask_hub(config, rows).await,
+        }
+    }
+
+    async fn ask_hub(&self, config: &Config, rows: &mut Vec<Row>) {
+        let key = self.hub.key.clone().or_else(|| config.api_keys.values().next().cloned());
+        let Some(key) = key else {
+            return rows.push(bad("port", format!("{} is taken, and no key is known to ask the hub", config.listen)));
+        };
+        let hub = match Hub::at(&format!("http://{}", config.listen), key) {
+            Ok(hub) => hub,
+            Err(failure) => return rows.push(bad("hub", failure.to_string())),
+        };
+        match hub.get("/health").await {
+            Ok(health) => rows.push(good("hub", format!("runs at {}, status {}", config.listen, text(&health["status"])))),
+            Err(failure) => {
+                let found = format!("{} is taken, and what listens there is no healthy hub: {failure}", config.listen);
+                return rows.push(bad("port", found));
+            }
+        }
+        let listed = match hub.get("/api/v1/institutions").await {
+            Ok(listed) => listed,
+            Err(failure) => return rows.push(bad("institutions", failure.to_string())),
+        };
+        for institution in listed["institutions"].as_array().into_iter().flatten() {
+            let code = text(&institution["code"]);
+            let path = format!("/api/v1/institutions/{}/check", encode(&code));
+            rows.push(match hub.call(Method::POST, &path, None).await {
+                Ok(answer) if answer["ok"].as_bool() == Some(true) => good("institution", format!("{code}: all is there")),
+                Ok(_) => bad("institution", format!("{code}: something is missing; `consort institution check {code}` tells")),
+                Err(failure) => bad("institution", format!("{code}: {failure}")),
+            });
+        }
+    }
+}
+
+fn good(what: &'static str, found: String) -> Row {
+    Row { good: true, what, found }
+}
+
+fn bad(what: &'static str, found: String) -> Row {
+    Row { good: false, what, found }
+}

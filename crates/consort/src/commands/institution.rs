@@ -1,0 +1,188 @@
+//! `consort institution …`: setting institutions up, and checking that all the hub needs is there.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use engine::Engine;
+use lms::{Connection, Finding};
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::{Hub, HubArgs};
+use crate::commands::request::{encode, table, text};
+use crate::commands::serve::write_out;
+use crate::failure::{Failure, Result};
+
+/// Set up institutions and check them.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Institution {
+    /// Tell a running hub of an institution, its agencies and pickup locations, from a file.
+    Add(Add),
+    /// Make every read the hub will need and say what is missing. Takes a file, or the code of an
+    /// institution that a running hub knows.
+    Check(Check),
+}
+
+/// Tell a running hub of an institution.
+#[derive(Args, Debug)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The file (TOML): code, name, kind, api_key, settings, agencies, pickup_locations.
+    file: PathBuf,
+}
+
+/// Check an institution.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// A file as for `add`, or the code of an institution.
+    what: String,
+}
+
+/// An institution as a file describes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Described {
+    code: String,
+    name: String,
+    #[serde(default = "alma")]
+    kind: String,
+    api_key: SecretString,
+    settings: toml::Table,
+    #[serde(default)]
+    agencies: Vec<Agency>,
+    #[serde(default)]
+    pickup_locations: Vec<PickupLocation>,
+}
+
+fn alma() -> String {
+    "alma".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Agency {
+    code: String,
+    name: String,
+    library: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PickupLocation {
+    code: String,
+    name: String,
+    agency: String,
+    library: String,
+    desk: Option<String>,
+}
+
+impl Institution {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Add(add) => add.run().await,
+            Self::Check(check) => check.run().await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> Result<()> {
+        let described = read(&self.file)?;
+        let hub = Hub::new(&self.hub)?;
+        put(&hub, &described).await?;
+        write_out(&format!(
+            "{} is set up, with {} agencies and {} pickup locations. Check it with `consort institution check {}`.",
+            described.code,
+            described.agencies.len(),
+            described.pickup_locations.len(),
+            described.code
+        ));
+        Ok(())
+    }
+}
+
+async fn put(hub: &Hub, described: &Described) -> Result<()> {
+    let institution = json!({
+        "name": described.name, "kind": described.kind, "settings": settings(described)?,
+        "api_key": described.api_key.expose_secret(),
+    });
+    hub.call(Method::PUT, &format!("/api/v1/institutions/{}", encode(&described.code)), Some(&institution)).await?;
+    for agency in &described.agencies {
+        let body = json!({"name": agency.name, "institution": described.code, "library": agency.library});
+        hub.call(Method::PUT, &format!("/api/v1/agencies/{}", encode(&agency.code)), Some(&body)).await?;
+    }
+    for place in &described.pickup_locations {
+        let body = json!({
+            "name": place.name, "agency": place.agency, "library": place.library, "desk": place.desk,
+        });
+        hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{}", encode(&place.code)), Some(&body)).await?;
+    }
+    Ok(())
+}
+
+fn settings(described: &Described) -> Result<Value> {
+    serde_json::to_value(&described.settings)
+        .map_err(|error| Failure::new(format!("The settings of {} can't be sent: {error}.", described.code)))
+}
+
+impl Check {
+    async fn run(self) -> Result<()> {
+        let path = Path::new(&self.what);
+        let findings = if path.exists() {
+            let described = read(path)?;
+            let connection = Connection {
+                institution: described.code.as_str().into(),
+                kind: described.kind.clone(),
+                settings: settings(&described)?,
+                credentials: described.api_key.clone(),
+            };
+            Engine::check_institution(&connection).await.map_err(|error| Failure::new(error.to_string()))?
+        } else {
+            let path = format!("/api/v1/institutions/{}/check", encode(&self.what));
+            let answer = Hub::new(&self.hub)?.call(Method::POST, &path, None).await?;
+            answer["findings"].as_array().into_iter().flatten().map(finding).collect()
+        };
+        show(&self.what, &findings)
+    }
+}
+
+fn finding(value: &Value) -> Finding {
+    Finding {
+        subject: text(&value["subject"]),
+        problem: value["problem"].as_str().map(str::to_owned),
+        detail: text(&value["detail"]),
+    }
+}
+
+fn show(what: &str, findings: &[Finding]) -> Result<()> {
+    let mut table = table(&["", "checked", "found"]);
+    for finding in findings {
+        let mark = if finding.problem.is_some() { "MISSING" } else { "ok" };
+        table.add_row([mark, &finding.subject, finding.problem.as_ref().unwrap_or(&finding.detail)]);
+    }
+    write_out(&table.to_string());
+    let bad = findings.iter().filter(|finding| finding.problem.is_some()).count();
+    if bad == 0 {
+        write_out(&format!("{what}: all that the hub needs is there."));
+        Ok(())
+    } else {
+        Err(Failure::new(format!("{what}: {bad} of {} checks found something missing.", findings.len()))
+            .advice("Put right what is marked MISSING above and check again."))
+    }
+}
+
+fn read(file: &Path) -> Result<Described> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::new(format!("The file {} can't be read: {error}.", file.display()))
+            .advice("Check the path and that this user may read it.")
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        Failure::new(format!("The file {} doesn't describe an institution: {}.", file.display(), error.message()))
+            .advice("docs/operations.md shows such a file.")
+    })
+}

@@ -1,0 +1,250 @@
+//! `consort request …`: requests at a running hub.
+
+use clap::{Args, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::api::{Hub, HubArgs};
+use crate::commands::serve::write_out;
+use crate::failure::{Failure, Result};
+
+/// Requests at a running hub.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Request {
+    /// Place a request for a patron.
+    Place(Place),
+    /// Show one request with its timeline.
+    Show(Show),
+    /// List requests, newest first.
+    List(List),
+    /// Cancel a request.
+    Cancel(Cancel),
+}
+
+/// Place a request for a patron.
+#[derive(Args, Debug)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The agency the patron belongs to.
+    #[arg(long)]
+    agency: String,
+    /// The patron: primary id, barcode or e-mail.
+    #[arg(long)]
+    patron: String,
+    /// Where the patron collects.
+    #[arg(long, value_name = "CODE")]
+    pickup: String,
+    /// A copy, as INSTITUTION:BARCODE; may be given several times, best first.
+    #[arg(long = "copy", value_name = "INSTITUTION:BARCODE", required = true)]
+    copies: Vec<String>,
+    /// Print the hub's answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show one request with its timeline.
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The request's id.
+    id: String,
+    /// Print the hub's answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// List requests, newest first.
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// Only those in this status, such as LOANED; several with commas.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only those of this institution, as lender or borrower.
+    #[arg(long)]
+    institution: Option<String>,
+    /// Only those that aren't finished.
+    #[arg(long)]
+    open: bool,
+    /// How many at most, 1 to 200.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Print the hub's answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Cancel a request.
+#[derive(Args, Debug)]
+pub(crate) struct Cancel {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The request's id.
+    id: String,
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Cancelled by staff; otherwise by the patron.
+    #[arg(long)]
+    staff: bool,
+}
+
+impl Request {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Place(place) => place.run().await,
+            Self::Show(show) => show.run().await,
+            Self::List(list) => list.run().await,
+            Self::Cancel(cancel) => cancel.run().await,
+        }
+    }
+}
+
+impl Place {
+    async fn run(self) -> Result<()> {
+        let copies = self.copies.iter().map(|text| copy(text)).collect::<Result<Vec<_>>>()?;
+        let body = json!({
+            "agency": self.agency, "patron": self.patron, "pickup_location": self.pickup, "copies": copies,
+        });
+        let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
+        if self.json {
+            write_out(&pretty(&placed));
+        } else {
+            write_out(&format!("{}  {}", text(&placed["id"]), text(&placed["status"])));
+        }
+        Ok(())
+    }
+}
+
+fn copy(text: &str) -> Result<Value> {
+    match text.split_once(':') {
+        Some((institution, barcode)) if !institution.trim().is_empty() && !barcode.trim().is_empty() => {
+            Ok(json!({"institution": institution.trim(), "barcode": barcode.trim()}))
+        }
+        _ => Err(Failure::new(format!("{text:?} names no copy.")).advice("Write INSTITUTION:BARCODE, such as 01LEND:31999000000011.")),
+    }
+}
+
+impl Show {
+    async fn run(self) -> Result<()> {
+        let request = Hub::new(&self.hub)?.get(&format!("/api/v1/requests/{}", path_part(&self.id)?)).await?;
+        if self.json {
+            write_out(&pretty(&request));
+            return Ok(());
+        }
+        let mut lines = vec![
+            format!("{}  {}", text(&request["id"]), text(&request["status"])),
+            format!("{} / {}", text(&request["title"]), text(&request["author"])),
+        ];
+        if let Some(why) = request["attention"]["why"].as_str().or(request["attention"]["explanation"].as_str()) {
+            lines.push(why.to_owned());
+        }
+        if let Some(explanation) = request["refusal"]["explanation"].as_str() {
+            lines.push(format!("{explanation} [{}]", text(&request["refusal"]["code"])));
+        }
+        write_out(&lines.join("\n"));
+        let mut table = table(&["time", "event", "from", "to", "because", "note"]);
+        for row in request["timeline"].as_array().into_iter().flatten() {
+            table.add_row(["time", "event", "from", "to", "because", "note"].map(|key| text(&row[key])));
+        }
+        write_out(&table.to_string());
+        Ok(())
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<()> {
+        let mut query = vec![format!("limit={}", self.limit)];
+        query.extend(self.status.iter().map(|status| format!("status={}", encode(status))));
+        query.extend(self.institution.iter().map(|code| format!("institution={}", encode(code))));
+        if self.open {
+            query.push("open=true".to_owned());
+        }
+        let answer = Hub::new(&self.hub)?.get(&format!("/api/v1/requests?{}", query.join("&"))).await?;
+        if self.json {
+            write_out(&pretty(&answer));
+            return Ok(());
+        }
+        let mut table = table(&["id", "status", "outcome", "placed", "title"]);
+        for request in answer["requests"].as_array().into_iter().flatten() {
+            table.add_row(["id", "status", "outcome", "placed_at", "title"].map(|key| text(&request[key])));
+        }
+        write_out(&table.to_string());
+        Ok(())
+    }
+}
+
+impl Cancel {
+    async fn run(self) -> Result<()> {
+        let mut query = vec![format!("by={}", if self.staff { "staff" } else { "patron" })];
+        query.extend(self.reason.iter().map(|reason| format!("reason={}", encode(reason))));
+        let path = format!("/api/v1/requests/{}?{}", path_part(&self.id)?, query.join("&"));
+        let request = Hub::new(&self.hub)?.call(Method::DELETE, &path, None).await?;
+        write_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
+        Ok(())
+    }
+}
+
+/// Ids hold letters, digits and dashes; anything else is a slip of the hand and isn't sent.
+fn path_part(id: &str) -> Result<&str> {
+    let id = id.trim();
+    if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        Ok(id)
+    } else {
+        Err(Failure::new(format!("{id:?} is no id of a request.")).advice("`consort request list` shows the ids."))
+    }
+}
+
+/// Percent-encodes a query value.
+pub(crate) fn encode(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+/// A plain table that fits the terminal.
+pub(crate) fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.iter().copied());
+    table
+}
+
+/// A JSON value as a person reads it.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(crate) fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copy_is_named_by_institution_and_barcode() {
+        assert_eq!(copy("01LEND: 31999 ").unwrap(), json!({"institution": "01LEND", "barcode": "31999"}));
+        assert!(copy("31999").is_err());
+        assert!(copy(":31999").is_err());
+    }
+
+    #[test]
+    fn query_values_are_encoded() {
+        assert_eq!(encode("no & longer+needed é"), "no%20%26%20longer%2Bneeded%20%C3%A9");
+    }
+}

@@ -1,0 +1,161 @@
+//! `consort serve`: the hub itself.
+
+use std::future::Future;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use engine::{Engine, Ids, SystemClock};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use secrecy::ExposeSecret;
+use store::{Database, MasterKey, Store};
+use tokio::net::TcpListener;
+use tracing::info;
+use web::{ApiKeys, WebState};
+
+use crate::config::{Config, DEFAULTS};
+use crate::failure::{Failure, Result};
+
+/// Run the hub.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Show every setting with its default, and exit.
+    #[arg(long)]
+    print_config: bool,
+    /// Stop when standard input ends, as when the program that started this one has ended.
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
+
+impl Serve {
+    pub(crate) async fn run(self) -> Result<()> {
+        if self.print_config {
+            write_out(DEFAULTS);
+            return Ok(());
+        }
+        let config = Config::load(self.config.as_deref())?;
+        if config.api_keys.is_empty() {
+            return Err(Failure::new("The configuration names no API key, so nobody could use the hub.").advice(
+                "Add a table [api_keys] with a name and a key of at least 16 characters, such as discovery = \"…\".",
+            ));
+        }
+        // The port first: a second hub is told so before it touches the store.
+        let listener = listen(&config).await?;
+        let store = open_store(&config).await?;
+        let engine =
+            Arc::new(Engine::new(store.clone(), config.engine_settings(), Arc::new(SystemClock), Ids::from_os()));
+        let keys = ApiKeys::new(config.api_keys.iter().map(|(name, key)| (name.clone(), key.clone())));
+        let router = web::router(WebState::new(Arc::clone(&engine), keys));
+
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
+        info!(address = %config.listen, node = %config.engine.node, "the hub is ready");
+        let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(on(stopped)).await });
+        until_stopped(self.until_stdin_ends).await;
+        info!("stopping");
+        let _ = stop.send(true);
+        let served = server.await;
+        let _ = worker.await;
+        store.close().await;
+        match served {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::new(format!("The API stopped: {error}."))),
+            Err(error) => Err(Failure::new(format!("The API stopped by a fault of the program: {error}."))),
+        }
+    }
+}
+
+/// Ready once `stopped` turns true or nobody can turn it any more.
+async fn on(mut stopped: tokio::sync::watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn listen(config: &Config) -> Result<TcpListener> {
+    TcpListener::bind(config.listen).await.map_err(|error| {
+        let failure = Failure::new(format!("The hub can't listen at {}: {error}.", config.listen));
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => failure.advice(
+                "Another program, perhaps another hub, uses this port. Stop it, or choose another with `listen` in the \
+                 configuration or CONSORT_LISTEN.",
+            ),
+            _ => failure.advice("Choose an address of this machine with `listen` in the configuration or CONSORT_LISTEN."),
+        }
+    })
+}
+
+/// Opens the store with its key.
+pub(crate) async fn open_store(config: &Config) -> Result<Store> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+    let mut rng = StdRng::from_os_rng();
+    let key = MasterKey::load_or_create(&dir.join("master.key"), &mut rng)
+        .map_err(|error| Failure::new(format!("{error}.")).advice(KEY_ADVICE))?;
+    let database = match &config.database {
+        Some(url) => Database::Postgres(url.expose_secret().into()),
+        None => Database::Sqlite(dir.join("consort.db")),
+    };
+    Store::open(&database, key, rng).await.map_err(|error| {
+        Failure::new(format!("The store can't be opened: {error}."))
+            .advice("Nothing was changed. `consort doctor` looks further.")
+    })
+}
+
+const KEY_ADVICE: &str = "The key seals the institutions' credentials; it must be readable by this user alone, and is \
+                          kept with the backups of the store but not inside them.";
+
+fn unusable(dir: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("The data directory {} can't be used: {error}.", dir.display()))
+        .advice("Give this user the right to write there, or choose another with `data_dir` in the configuration or CONSORT_DATA_DIR.")
+}
+
+/// Ready at Ctrl-C, at SIGTERM, and where asked when standard input ends.
+pub(crate) async fn until_stopped(until_stdin_ends: bool) {
+    tokio::select! {
+        () = signalled() => {}
+        () = stdin_ended(), if until_stdin_ends => {}
+    }
+}
+
+#[cfg(unix)]
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Reads standard input on a thread of its own: such a read can't be cancelled.
+fn stdin_ended() -> impl Future<Output = ()> {
+    let (ended, wait) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    async move {
+        let _ = wait.await;
+    }
+}
+
+/// Writes to standard output; a reader that has gone away is no fault.
+pub(crate) fn write_out(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end());
+    let _ = out.flush();
+}

@@ -1,0 +1,110 @@
+//! The hub's configuration: defaults, then a TOML file, then the environment (`CONSORT_LISTEN=…`).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::{Polling, Settings};
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::failure::{Failure, Result};
+
+/// The compiled-in defaults; also what `consort serve --print-config` shows.
+pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// Everything the hub needs to be told.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the API listens.
+    pub(crate) listen: SocketAddr,
+    /// Where the embedded store and the key for credentials are kept.
+    pub(crate) data_dir: PathBuf,
+    /// A PostgreSQL database in place of the embedded store.
+    pub(crate) database: Option<SecretString>,
+    /// Who may use the API: a name for the audit, and a key of at least 16 characters.
+    #[serde(default)]
+    pub(crate) api_keys: BTreeMap<String, SecretString>,
+    /// How the engine works.
+    pub(crate) engine: EngineConfig,
+}
+
+/// How the engine works.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EngineConfig {
+    /// This node's name, carried by its leases.
+    pub(crate) node: String,
+    /// How many steps are worked on at once.
+    pub(crate) workers: usize,
+    /// How many of them at one institution.
+    pub(crate) per_institution: usize,
+    /// Milliseconds between looks at a library after something happened.
+    pub(crate) look_first_ms: u64,
+    /// Milliseconds between looks, at most.
+    pub(crate) look_most_ms: u64,
+}
+
+impl Config {
+    /// Reads the configuration and tells what is wrong with it.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Failure::new(format!("The configuration file {} can't be read: {error}.", file.display()))
+                    .advice("Check the path and that this user may read it.")
+            })?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        let figment = figment.merge(Env::prefixed("CONSORT_").ignore(&["log", "log_format", "hub", "api_key"]).split("__"));
+        let config: Self = figment.extract().map_err(|error| {
+            let place = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
+            let faults: Vec<String> = error.into_iter().map(|fault| fault.to_string()).collect();
+            Failure::new(format!("The configuration ({place}) has faults: {}.", faults.join("; ")))
+                .advice("The settings and their defaults are shown by `consort serve --print-config`.")
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut faults = Vec::new();
+        if self.engine.workers == 0 || self.engine.per_institution == 0 {
+            faults.push("engine.workers and engine.per_institution must be at least 1".to_owned());
+        }
+        if self.engine.look_first_ms == 0 || self.engine.look_most_ms < self.engine.look_first_ms {
+            faults.push(
+                "engine.look_first_ms must be at least 1, and engine.look_most_ms not less than that".to_owned(),
+            );
+        }
+        for (name, key) in &self.api_keys {
+            if key.expose_secret().trim().len() < 16 {
+                faults.push(format!("api_keys.{name} must have at least 16 characters"));
+            }
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("The configuration has faults: {}.", faults.join("; ")))
+            .advice("The settings and their defaults are shown by `consort serve --print-config`."))
+    }
+
+    /// What the engine is told.
+    pub(crate) fn engine_settings(&self) -> Settings {
+        Settings {
+            node: self.engine.node.clone(),
+            workers: self.engine.workers,
+            per_institution: self.engine.per_institution,
+            polling: Polling {
+                first: Duration::from_millis(self.engine.look_first_ms),
+                most: Duration::from_millis(self.engine.look_most_ms),
+                ..Polling::default()
+            },
+            ..Settings::default()
+        }
+    }
+}

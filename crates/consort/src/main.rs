@@ -1,0 +1,39 @@
+//! Consort: a hub for Direct Consortial Borrowing. This is the program; see ARCHITECTURE.md for the house.
+
+mod api;
+mod commands;
+mod config;
+mod failure;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::commands::Command;
+
+/// A hub for Direct Consortial Borrowing between libraries.
+#[derive(Parser, Debug)]
+#[command(name = "consort", version, about, max_term_width = 100)]
+struct Cli {
+    /// What is logged, as for RUST_LOG: `info`, `debug`, or `engine=debug,alma=trace`.
+    #[arg(long, global = true, env = "CONSORT_LOG")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.log.as_deref(), cli.command.default_log());
+    // The TLS provider is chosen once for the process; a second choice would be refused, which is no fault.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(&failure::Failure::new(format!("The program can't start: {error}."))),
+    };
+    match runtime.block_on(cli.command.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure::report(&failure),
+    }
+}

@@ -1,0 +1,211 @@
+//! An event becomes a stored decision: request, audit, the intent's result and the next intent in one
+//! transaction.
+
+use jiff::Timestamp;
+use lending::{Decision, Effect, Event, Request, RequestId, Side, decide, watches};
+use serde_json::{Value, json};
+use store::{AuditEntry, Intent, NewIntent, Stored, Tx, Work};
+
+use crate::changes::Change;
+use crate::clock::later;
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// What becomes of the intent that brought the event.
+#[derive(Debug)]
+pub(crate) enum Ending<'a> {
+    /// No intent brought it: somebody asked.
+    Asked,
+    /// It is done.
+    Done(&'a Intent),
+    /// It is tried again.
+    Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, why: &'a str },
+}
+
+/// How often a decision is made again when somebody else committed meanwhile.
+const TRIES: u32 = 8;
+
+impl Engine {
+    /// Decides on `event` and commits what follows.
+    pub(crate) async fn apply(
+        &self,
+        id: RequestId,
+        event: &Event,
+        actor: &str,
+        ending: &Ending<'_>,
+    ) -> Result<Request, Error> {
+        for _ in 1..TRIES {
+            match self.try_to_apply(id, event, actor, ending).await {
+                Err(Error::Store(store::Error::Conflict)) => {}
+                other => return other,
+            }
+        }
+        self.try_to_apply(id, event, actor, ending).await
+    }
+
+    async fn try_to_apply(
+        &self,
+        id: RequestId,
+        event: &Event,
+        actor: &str,
+        ending: &Ending<'_>,
+    ) -> Result<Request, Error> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
+        if matches!(event, Event::CancelAsked { .. }) {
+            stored.request.may_cancel().map_err(Error::NotAllowed)?;
+        }
+        let decision = decide(&stored.request, event, now);
+        let unchanged = decision.is_unchanged(&stored.request);
+        match ending {
+            Ending::Asked => {}
+            Ending::Done(intent) if unchanged && matches!(intent.work, Work::Watch(_)) => {
+                let due = later(now, self.settings.polling.interval(intent.attempts));
+                tx.postpone_intent(intent, due, false, "nothing new", now).await?;
+            }
+            Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
+            Ending::Postponed { intent, due, unclear, why } => {
+                tx.postpone_intent(intent, *due, *unclear, why, now).await?;
+            }
+        }
+        if unchanged {
+            tx.commit().await?;
+            return Ok(decision.next);
+        }
+        let version = self.write(&mut tx, &stored, &decision, event, actor, now).await?;
+        tx.commit().await?;
+        self.tell(&decision, version);
+        Ok(decision.next)
+    }
+
+    async fn write(
+        &self,
+        tx: &mut Tx,
+        stored: &Stored,
+        decision: &Decision,
+        event: &Event,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<i64, Error> {
+        let version = tx.save_request(&decision.next, stored.version, now).await?;
+        for entry in audit(&stored.request, decision, event, actor, now) {
+            tx.append_audit(&entry).await?;
+        }
+        self.queue(tx, &decision.next, decision.effect, now).await?;
+        Ok(version)
+    }
+
+    /// Queues the next effect, and the looks that the status asks for.
+    pub(crate) async fn queue(
+        &self,
+        tx: &mut Tx,
+        next: &Request,
+        effect: Option<Effect>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if let Some(effect) = effect
+            && let Some(institution) = next.institution_for(effect)
+        {
+            let intent = NewIntent {
+                id: self.ids.uuid(now),
+                request: next.id,
+                work: Work::Effect(effect),
+                institution: institution.clone(),
+                due_at: now,
+            };
+            tx.add_intent(&intent, now).await?;
+        }
+        let due = later(now, self.settings.polling.first);
+        let looks: Vec<_> = watches(next)
+            .into_iter()
+            .filter_map(|watch| Some((self.ids.uuid(now), watch.side, next.institution(watch.side)?.clone(), due)))
+            .collect();
+        tx.set_watches(next.id, &looks, now).await?;
+        Ok(())
+    }
+
+    /// Tells who waits, and the workers when there is work.
+    pub(crate) fn tell(&self, decision: &Decision, version: i64) {
+        let next = &decision.next;
+        // Nobody listening is no fault.
+        let _ = self.changes.send(Change { request: next.id, version, status: next.status });
+        self.wake.notify_one();
+    }
+}
+
+/// One row per transition, or one for an event that changed facts alone; a delay is told once, not each time
+/// it is tried again.
+fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now: Timestamp) -> Vec<AuditEntry> {
+    let row = |note: Option<String>, evidence: Option<Value>| AuditEntry {
+        request: before.id,
+        at: now,
+        event: event.name().to_owned(),
+        actor: actor.to_owned(),
+        from: None,
+        to: None,
+        because: None,
+        note,
+        evidence,
+    };
+    if decision.transitions.is_empty() {
+        if same_delay(before, decision, event) {
+            return Vec::new();
+        }
+        return vec![row(note(decision, event), evidence(event))];
+    }
+    let mut rows = Vec::new();
+    for (index, step) in decision.transitions.iter().enumerate() {
+        let (note, evidence) = if index == 0 { (note(decision, event), evidence(event)) } else { (None, None) };
+        rows.push(AuditEntry {
+            from: Some(step.from),
+            to: Some(step.to),
+            because: Some(step.because.to_owned()),
+            ..row(note, evidence)
+        });
+    }
+    rows
+}
+
+fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
+    use lending::Attention::Waiting;
+    let (Event::EffectDelayed { .. }, Waiting { on, why, .. }) = (event, &decision.next.attention) else {
+        return false;
+    };
+    matches!(&before.attention, Waiting { on: same, why: as_before, next_try: Some(_), .. } if same == on && as_before == why)
+}
+
+fn note(decision: &Decision, event: &Event) -> Option<String> {
+    match event {
+        Event::EffectDelayed { effect, why, .. } => Some(format!("{}: {why}", effect.name())),
+        Event::CancelAsked { reason, .. } => decision.note.clone().or_else(|| reason.clone()),
+        _ => decision.note.clone(),
+    }
+}
+
+/// What the event rests on, without anything personal.
+fn evidence(event: &Event) -> Option<Value> {
+    match event {
+        Event::PatronVerified(verified) => Some(json!({"patron_type": verified.patron_type})),
+        Event::SupplierChosen(copy) => {
+            Some(json!({"library": copy.library, "location": copy.location, "barcode": copy.barcode}))
+        }
+        Event::HoldPlaced { hold, .. } => Some(json!({"hold": hold.id, "state": hold.state})),
+        Event::VirtualBibCreated { bib } => Some(json!({"bib": bib})),
+        Event::VirtualHoldingCreated { holding } => Some(json!({"holding": holding})),
+        Event::VirtualItemReady { item, barcode } => Some(json!({"item": item, "barcode": barcode})),
+        Event::LentToVirtualPatron { loan } => Some(json!({"loan": loan.id, "due": loan.due})),
+        Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
+        Event::Observed { seen, .. } => serde_json::to_value(seen).ok(),
+        Event::CancelAsked { by, .. } => Some(json!({"by": by})),
+        _ => None,
+    }
+}
+
+/// Whom a delayed effect waits for.
+pub(crate) fn system_of(effect: Effect) -> lending::WaitingOn {
+    match effect.side() {
+        Side::Lender => lending::WaitingOn::LenderSystem,
+        Side::Borrower => lending::WaitingOn::BorrowerSystem,
+    }
+}

@@ -1,0 +1,155 @@
+//! The engine as the API and the commands see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
+use lms::{Connection, Finding};
+use store::{Store, Stored};
+use tokio::sync::{Notify, broadcast};
+
+use crate::changes::Change;
+use crate::clock::{Clock, Ids};
+use crate::commit::Ending;
+use crate::error::Error;
+use crate::registry::Registry;
+use crate::settings::Settings;
+
+/// Runs requests. One per node; shared by workers and API.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) store: Store,
+    pub(crate) registry: Registry,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Ids,
+    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) wake: Notify,
+}
+
+/// Whether the hub can do its work.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Whether the store answers; the reason where it doesn't.
+    pub store: Result<(), String>,
+    /// Intents that are due or leased.
+    pub queued: u64,
+}
+
+impl Engine {
+    /// An engine on `store`.
+    pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
+        let (changes, _) = broadcast::channel(1_024);
+        let registry = Registry::new(store.clone());
+        Self { store, registry, settings, clock, ids, changes, wake: Notify::new() }
+    }
+
+    /// Where everything is kept.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What time the engine takes it to be.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Every request as it changes. A slow listener misses some, and is told so.
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Ends a request, as far as its state allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] once the patron has the item or the request has ended.
+    pub async fn cancel(
+        &self,
+        id: RequestId,
+        by: CancelledBy,
+        reason: Option<String>,
+        actor: &str,
+    ) -> Result<Request, Error> {
+        self.apply(id, &Event::CancelAsked { by, reason }, actor, &Ending::Asked).await
+    }
+
+    /// Tries again what was refused, its cause having been mended.
+    ///
+    /// # Errors
+    ///
+    /// No such request; the store's failures.
+    pub async fn resume(&self, id: RequestId, actor: &str) -> Result<Request, Error> {
+        self.apply(id, &Event::ResumeAsked, actor, &Ending::Asked).await
+    }
+
+    /// Looks at both sides at once, in place of waiting for the next look.
+    ///
+    /// # Errors
+    ///
+    /// No such request; the store's failures.
+    pub async fn look_now(&self, id: RequestId) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
+        tx.hasten_watches(id, now).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The request, once `until` holds for it or `patience` is over, whichever is first.
+    ///
+    /// # Errors
+    ///
+    /// No such request; the store's failures.
+    pub async fn wait(
+        &self,
+        id: RequestId,
+        patience: Duration,
+        until: impl Fn(&Request) -> bool,
+    ) -> Result<Stored, Error> {
+        let mut changes = self.changes();
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let stored = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?;
+            if until(&stored.request) {
+                return Ok(stored);
+            }
+            let changed = async {
+                // A listener that lagged has missed something, perhaps this: it looks again too.
+                while let Ok(change) = changes.recv().await {
+                    if change.request == id {
+                        return;
+                    }
+                }
+            };
+            if tokio::time::timeout_at(deadline, changed).await.is_err() {
+                return Ok(stored);
+            }
+        }
+    }
+
+    /// Takes changed settings of an institution into use.
+    pub fn institution_changed(&self, institution: &InstitutionCode) {
+        self.registry.forget(institution);
+        self.wake.notify_one();
+    }
+
+    /// Makes every read that the institution's part in requests needs.
+    ///
+    /// # Errors
+    ///
+    /// Settings that can't be used at all, all faults at once.
+    pub async fn check_institution(connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
+        Ok(lms::connect(connection)?.check().await)
+    }
+
+    /// Whether the hub can do its work.
+    pub async fn health(&self) -> Health {
+        match self.store.queue_counts().await {
+            Ok(counts) => Health { store: Ok(()), queued: counts.open },
+            Err(error) => Health { store: Err(error.to_string()), queued: 0 },
+        }
+    }
+}

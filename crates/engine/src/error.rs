@@ -1,0 +1,23 @@
+//! What can go wrong when the engine is called, by what the caller does about it.
+
+use lending::RequestId;
+
+use crate::place::Problem;
+
+/// Why a call of the engine wasn't done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was asked for has faults; nothing was stored.
+    #[error("the request can't be placed: {}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join(" "))]
+    Invalid(Vec<Problem>),
+    /// No such request.
+    #[error("there is no request {0}")]
+    UnknownRequest(RequestId),
+    /// The request's state doesn't allow it; the text tells why, for people.
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}

@@ -1,0 +1,33 @@
+//! Runs requests: claim, effect, event, decide, commit.
+//!
+//! The intent table of the store *is* the queue. A worker claims an intent that is due, does it through
+//! [`lms::HostLms`], gives the outcome to [`lending::decide()`] as an event, and commits request, audit, the
+//! intent's result and the next intent in one transaction. Nothing is sent before its intent is committed; so
+//! after a crash an intent comes back marked as unclear, and its effect looks before it acts.
+//!
+//! - [`Engine`]: what the API and the commands call: place, cancel, resume, look.
+//! - `worker`: the loop, with its bulkhead per institution.
+//! - `perform`: one effect through one library system.
+//! - `looking`: one look at one side, at intervals that grow while nothing happens.
+//! - `commit`: an event becomes a stored decision.
+//!
+//! Time, ids and jitter come in through [`Clock`] and [`Ids`].
+
+mod changes;
+mod clock;
+mod commit;
+mod engine;
+mod error;
+mod looking;
+mod perform;
+mod place;
+mod registry;
+mod settings;
+mod worker;
+
+pub use changes::Change;
+pub use clock::{Clock, Ids, SystemClock};
+pub use engine::{Engine, Health};
+pub use error::Error;
+pub use place::{Placing, Problem};
+pub use settings::{Polling, Retrying, Settings};

@@ -1,0 +1,48 @@
+//! The library systems of the institutions, connected once and kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use lending::InstitutionCode;
+use lms::{Connection, HostLms, NotDone};
+use store::Store;
+
+/// Adapters by institution.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    store: Store,
+    known: RwLock<HashMap<InstitutionCode, Arc<dyn HostLms>>>,
+}
+
+impl Registry {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, known: RwLock::default() }
+    }
+
+    /// The institution's adapter; what stands in the way is told as something that staff can mend.
+    pub(crate) async fn get(&self, institution: &InstitutionCode) -> Result<Arc<dyn HostLms>, NotDone> {
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(institution) {
+            return Ok(Arc::clone(known));
+        }
+        let stored = self
+            .store
+            .institution(institution)
+            .await
+            .map_err(|error| NotDone::later(error.to_string()))?
+            .ok_or_else(|| NotDone::later(format!("The institution {institution} is not set up.")))?;
+        let connection = Connection {
+            institution: stored.code,
+            kind: stored.kind,
+            settings: stored.settings,
+            credentials: stored.credentials,
+        };
+        let made = lms::connect(&connection).map_err(|error| NotDone::later(error.to_string()))?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(known.entry(institution.clone()).or_insert(made)))
+    }
+
+    /// Forgets the adapter, so that changed settings count from now on.
+    pub(crate) fn forget(&self, institution: &InstitutionCode) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(institution);
+    }
+}

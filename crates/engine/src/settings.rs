@@ -1,0 +1,100 @@
+//! How the engine works: how much at once, how often it looks, how it tries again.
+
+use std::time::Duration;
+
+/// The engine's settings; the defaults suit a consortium in production.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This node's name. Leases carry it; a node that starts again takes its own leases back.
+    pub node: String,
+    /// How many intents are worked on at once.
+    pub workers: usize,
+    /// How many of them for one institution, so that a dead one can't take all.
+    pub per_institution: usize,
+    /// How long a lease holds without being renewed.
+    pub lease: Duration,
+    /// How often the libraries are looked at.
+    pub polling: Polling,
+    /// How a failed effect is tried again.
+    pub retrying: Retrying,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            node: "hub".to_owned(),
+            workers: 64,
+            per_institution: 16,
+            lease: Duration::from_secs(30),
+            polling: Polling::default(),
+            retrying: Retrying::default(),
+        }
+    }
+}
+
+/// The interval between looks: it starts short and grows while nothing happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Polling {
+    /// After a change.
+    pub first: Duration,
+    /// The longest.
+    pub most: Duration,
+    /// By how much it grows each time nothing happened.
+    pub growth: f64,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(60), most: Duration::from_secs(1_800), growth: 1.5 }
+    }
+}
+
+impl Polling {
+    /// The interval after `unchanged` looks that showed nothing new.
+    pub(crate) fn interval(&self, unchanged: u32) -> Duration {
+        let factor = self.growth.max(1.0).powi(i32::try_from(unchanged.min(64)).unwrap_or(64));
+        Duration::try_from_secs_f64(self.first.as_secs_f64() * factor).unwrap_or(self.most).min(self.most)
+    }
+}
+
+/// Capped exponential back-off; jitter is drawn over the whole of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Retrying {
+    /// The first pause, at most.
+    pub first: Duration,
+    /// The longest pause.
+    pub most: Duration,
+}
+
+impl Default for Retrying {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(2), most: Duration::from_secs(300) }
+    }
+}
+
+impl Retrying {
+    /// The longest pause after `attempts` failures.
+    pub(crate) fn pause(&self, attempts: u32) -> Duration {
+        self.first.saturating_mul(2_u32.saturating_pow(attempts.min(20))).min(self.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interval_grows_while_nothing_happens_and_stops_at_the_longest() {
+        let polling = Polling { first: Duration::from_secs(10), most: Duration::from_secs(25), growth: 2.0 };
+        let seconds: Vec<u64> = (0..4).map(|unchanged| polling.interval(unchanged).as_secs()).collect();
+        assert_eq!(seconds, [10, 20, 25, 25]);
+        assert_eq!(polling.interval(u32::MAX), polling.most);
+    }
+
+    #[test]
+    fn pause_doubles_and_is_capped() {
+        let retrying = Retrying { first: Duration::from_secs(1), most: Duration::from_secs(60) };
+        let seconds: Vec<u64> = [0, 1, 2, 6, u32::MAX].into_iter().map(|n| retrying.pause(n).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 60, 60]);
+    }
+}

@@ -1,0 +1,225 @@
+//! The loop: claim what is due, do it, commit what came of it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lending::{Effect, Event, Request, Side};
+use lms::{Attempt, NotDone};
+use store::{Claim, Intent, Work};
+use tokio::task::JoinSet;
+use tracing::{debug, error, info, warn};
+
+use crate::clock::later;
+use crate::commit::{Ending, system_of};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::{looking, perform};
+
+/// The longest the loop sleeps: other nodes may have put work into the store.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// How long the loop waits after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Works until `stop` is ready, then ends what is under way.
+    pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
+        if let Err(failure) = self.store.take_back_leases(&self.settings.node, self.clock.now()).await {
+            warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
+        }
+        let mut running = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            // A claim can be made in vain when work comes in between: the permit is kept for the next wait.
+            let pause = self.claim(&mut running).await;
+            tokio::select! {
+                () = &mut stop => break,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+                Some(ended) = running.join_next(), if !running.is_empty() => report(&ended),
+            }
+        }
+        info!(under_way = running.len(), "stopping; what is under way is finished first");
+        while let Some(ended) = running.join_next().await {
+            report(&ended);
+        }
+    }
+
+    /// Claims as much as there is room for; answers how long nothing will be due.
+    async fn claim(self: &Arc<Self>, running: &mut JoinSet<()>) -> Duration {
+        let room = self.settings.workers.saturating_sub(running.len());
+        if room == 0 {
+            return LONGEST_SLEEP;
+        }
+        let now = self.clock.now();
+        let claim = Claim {
+            owner: &self.settings.node,
+            now,
+            lease: self.settings.lease,
+            limit: room,
+            per_institution: self.settings.per_institution,
+            except: &[],
+        };
+        match self.store.claim(&claim).await {
+            Ok(intents) => {
+                let some = !intents.is_empty();
+                for intent in intents {
+                    let engine = Arc::clone(self);
+                    running.spawn(async move { engine.work_on(intent).await });
+                }
+                if some { Duration::ZERO } else { self.until_due(now).await }
+            }
+            Err(failure) => {
+                error!(error = %failure, "the store gives no work; trying again");
+                STORE_PAUSE
+            }
+        }
+    }
+
+    /// What fell due since the claim at `claimed` counts too, and means no sleep at all.
+    async fn until_due(&self, claimed: Timestamp) -> Duration {
+        match self.store.next_due(claimed).await {
+            Ok(Some(due)) => {
+                Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default().min(LONGEST_SLEEP)
+            }
+            Ok(None) => LONGEST_SLEEP,
+            Err(_) => STORE_PAUSE,
+        }
+    }
+
+    /// Does one intent while its lease is kept alive.
+    async fn work_on(&self, intent: Intent) {
+        let work = async {
+            match intent.work {
+                Work::Effect(effect) => self.do_effect(&intent, effect).await,
+                Work::Watch(side) => self.do_watch(&intent, side).await,
+            }
+        };
+        let done = tokio::select! {
+            done = work => done,
+            () = self.keep_lease(&intent) => Err(Error::Store(store::Error::LeaseLost)),
+        };
+        match done {
+            Ok(()) => {}
+            Err(Error::Store(store::Error::LeaseLost)) => {
+                warn!(request = %intent.request, "another node took this over; nothing was written");
+            }
+            Err(failure) => {
+                // The lease runs out and the intent comes back marked as unclear.
+                error!(request = %intent.request, error = %failure, "could not store what came of an intent");
+            }
+        }
+    }
+
+    /// Ready only when the lease is lost.
+    async fn keep_lease(&self, intent: &Intent) {
+        let beat = self.settings.lease / 3;
+        loop {
+            tokio::time::sleep(beat).await;
+            let until = later(self.clock.now(), self.settings.lease);
+            if let Err(store::Error::LeaseLost) = self.store.renew_lease(intent, until).await {
+                return;
+            }
+        }
+    }
+
+    async fn do_effect(&self, intent: &Intent, effect: Effect) -> Result<(), Error> {
+        let request = self.load(intent).await?;
+        if request.in_flight != Some(effect) {
+            return self.drop_intent(intent, "obsolete").await;
+        }
+        if !intent.unclear && !request.wants(effect) {
+            return self.done(intent, &Event::EffectDropped { effect }).await;
+        }
+        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        let outcome = match self.registry.get(&intent.institution).await {
+            Ok(lms) => {
+                perform::perform(lms.as_ref(), &request, effect, attempt, intent.attempts, self.clock.now()).await
+            }
+            Err(not_done) => Err(not_done),
+        };
+        debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
+        match outcome {
+            Ok(event) => self.done(intent, &event).await,
+            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => {
+                self.done(intent, &Event::EffectRefused { effect, refusal }).await
+            }
+            Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
+                let refusal = lending::Refusal {
+                    code: "GONE".to_owned(),
+                    explanation: format!("In the library's system {what} is not there any more."),
+                };
+                self.done(intent, &Event::EffectRefused { effect, refusal }).await
+            }
+            Err(not_done) => self.delay(intent, effect, &not_done).await,
+        }
+    }
+
+    async fn do_watch(&self, intent: &Intent, side: Side) -> Result<(), Error> {
+        let request = self.load(intent).await?;
+        let Some(watch) = looking::wanted(&request, side) else {
+            return self.drop_intent(intent, "nothing to look at").await;
+        };
+        let seen = match self.registry.get(&intent.institution).await {
+            Ok(lms) => looking::look(lms.as_ref(), &request, watch).await,
+            Err(not_done) => Err(not_done),
+        };
+        match seen {
+            Ok(Some(event)) => self.done(intent, &event).await,
+            Ok(None) => self.drop_intent(intent, "nothing to look at").await,
+            Err(not_done) => {
+                // A failed look is no evidence of anything; it is made again.
+                warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
+                let now = self.clock.now();
+                let due = later(now, self.pause(intent, &not_done));
+                let mut tx = self.store.begin().await?;
+                tx.postpone_intent(intent, due, false, &not_done.to_string(), now).await?;
+                tx.commit().await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn load(&self, intent: &Intent) -> Result<Request, Error> {
+        let stored = self.store.request(intent.request).await?;
+        Ok(stored.ok_or(Error::UnknownRequest(intent.request))?.request)
+    }
+
+    async fn done(&self, intent: &Intent, event: &Event) -> Result<(), Error> {
+        self.apply(intent.request, event, "hub", &Ending::Done(intent)).await.map(drop)
+    }
+
+    async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        tx.finish_intent(intent, why, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn delay(&self, intent: &Intent, effect: Effect, not_done: &NotDone) -> Result<(), Error> {
+        let next_try = later(self.clock.now(), self.pause(intent, not_done));
+        // Once an attempt was unclear, only a look or an answer makes it clear again.
+        let unclear = intent.unclear || matches!(not_done, NotDone::Unclear { .. });
+        let why = not_done.to_string();
+        warn!(request = %intent.request, effect = effect.name(), unclear, %why, "effect is delayed");
+        let event = Event::EffectDelayed { effect, on: system_of(effect), why: why.clone(), next_try };
+        let ending = Ending::Postponed { intent, due: next_try, unclear, why: &why };
+        self.apply(intent.request, &event, "hub", &ending).await.map(drop)
+    }
+
+    /// At least what the library's system asks for; else anything up to the capped back-off.
+    fn pause(&self, intent: &Intent, not_done: &NotDone) -> Duration {
+        let jitter = self.ids.jitter(self.settings.retrying.pause(intent.attempts));
+        match not_done {
+            NotDone::Later { after: Some(least), .. } => *least + jitter.min(*least),
+            _ => jitter,
+        }
+    }
+}
+
+fn report(ended: &Result<(), tokio::task::JoinError>) {
+    if let Err(failure) = ended {
+        error!(error = %failure, "work on a request ended in a fault of the hub; its lease runs out and it is done again");
+    }
+}

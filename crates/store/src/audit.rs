@@ -1,0 +1,160 @@
+//! The audit: what happened to each request, in order. Rows are only ever added.
+
+use jiff::Timestamp;
+use lending::{RequestId, Status};
+use sea_query::{Expr, ExprTrait, Func, Iden, Order, Query};
+use serde_json::Value;
+
+use crate::db::{Store, Tx};
+use crate::error::Error;
+use crate::time::{at, micros};
+
+/// One thing that happened. Holds nothing secret or personal.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AuditEntry {
+    /// To which request.
+    pub request: RequestId,
+    /// When.
+    pub at: Timestamp,
+    /// What, such as `hold_placed_at_lender`.
+    pub event: String,
+    /// By whom: `hub`, or the name of an API key.
+    pub actor: String,
+    /// The status before, where it changed.
+    pub from: Option<Status>,
+    /// The status after, where it changed.
+    pub to: Option<Status>,
+    /// Why it changed.
+    pub because: Option<String>,
+    /// What staff should read about it.
+    pub note: Option<String>,
+    /// What it rests on.
+    pub evidence: Option<Value>,
+}
+
+/// An entry in its place.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AuditRow {
+    /// Its place in the request's timeline, from 1.
+    pub seq: i64,
+    /// What happened.
+    pub entry: AuditEntry,
+}
+
+#[derive(Iden)]
+#[iden = "audit"]
+struct Table;
+
+#[derive(Iden, Clone, Copy)]
+enum Col {
+    Request,
+    Seq,
+    At,
+    Event,
+    Actor,
+    FromStatus,
+    ToStatus,
+    Because,
+    Note,
+    Evidence,
+}
+
+type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+
+impl Store {
+    /// Everything that happened to a request, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn timeline(&self, request: RequestId) -> Result<Vec<AuditRow>, Error> {
+        let columns = [
+            Col::Seq,
+            Col::At,
+            Col::Event,
+            Col::Actor,
+            Col::FromStatus,
+            Col::ToStatus,
+            Col::Because,
+            Col::Note,
+            Col::Evidence,
+        ];
+        let statement = Query::select()
+            .columns(columns)
+            .from(Table)
+            .and_where(Expr::col(Col::Request).eq(request.to_string()))
+            .order_by(Col::Seq, Order::Asc)
+            .to_owned();
+        let rows: Vec<Row> = self.fetch(&statement).await?;
+        rows.into_iter().map(|row| read(request, row)).collect()
+    }
+}
+
+impl Tx {
+    /// Adds an entry at the end of the request's timeline.
+    ///
+    /// # Errors
+    ///
+    /// The database; [`Error::Conflict`] when another transaction has added one meanwhile.
+    pub async fn append_audit(&mut self, entry: &AuditEntry) -> Result<(), Error> {
+        let last = Query::select()
+            .expr(Func::max(Expr::col(Col::Seq)))
+            .from(Table)
+            .and_where(Expr::col(Col::Request).eq(entry.request.to_string()))
+            .to_owned();
+        let rows: Vec<(Option<i64>,)> = self.fetch(&last).await?;
+        let seq = rows.first().and_then(|row| row.0).unwrap_or_default() + 1;
+        let name = |status: Option<Status>| status.map(|status| status.name().to_owned());
+        let statement = Query::insert()
+            .into_table(Table)
+            .columns([
+                Col::Request,
+                Col::Seq,
+                Col::At,
+                Col::Event,
+                Col::Actor,
+                Col::FromStatus,
+                Col::ToStatus,
+                Col::Because,
+                Col::Note,
+                Col::Evidence,
+            ])
+            .values_panic([
+                entry.request.to_string().into(),
+                seq.into(),
+                micros(entry.at).into(),
+                entry.event.as_str().into(),
+                entry.actor.as_str().into(),
+                name(entry.from).into(),
+                name(entry.to).into(),
+                entry.because.clone().into(),
+                entry.note.clone().into(),
+                entry.evidence.as_ref().map(ToString::to_string).into(),
+            ])
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+}
+
+fn read(request: RequestId, row: Row) -> Result<AuditRow, Error> {
+    let (seq, when, event, actor, from, to, because, note, evidence) = row;
+    let corrupt = |what: &str| Error::Corrupt { table: "audit", what: what.to_owned() };
+    let status = |name: Option<String>| {
+        name.map(|name| name.parse::<Status>().map_err(|_| corrupt("an unknown status"))).transpose()
+    };
+    let evidence = evidence
+        .map(|text| serde_json::from_str(&text).map_err(|_| corrupt("evidence that is no JSON")))
+        .transpose()?;
+    let entry = AuditEntry {
+        request,
+        at: at("audit", when)?,
+        event,
+        actor,
+        from: status(from)?,
+        to: status(to)?,
+        because,
+        note,
+        evidence,
+    };
+    Ok(AuditRow { seq, entry })
+}

@@ -1,0 +1,265 @@
+//! The two databases behind one face.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SqliteQueryBuilder};
+use sea_query_sqlx::SqlxBinder;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, FromRow, Postgres, Sqlite, Transaction};
+
+use crate::error::Error;
+use crate::migrations;
+use crate::seal::{MasterKey, Sealer};
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// An embedded one, in this file.
+    Sqlite(PathBuf),
+    /// A server, by its URL.
+    Postgres(SecretString),
+}
+
+impl FromStr for Database {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let server = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        Ok(if server { Self::Postgres(text.to_owned().into()) } else { Self::Sqlite(PathBuf::from(text)) })
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Pool {
+    /// SQLite has one writer at a time; readers see the last commit meanwhile (WAL).
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+        _lock: Arc<std::fs::File>,
+    },
+    Postgres(PgPool),
+}
+
+/// Everything that is kept. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool,
+    pub(crate) sealer: Arc<Sealer>,
+}
+
+/// A row that both databases can give.
+pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and checks that `key` is the one it was sealed with.
+    /// `rng` gives the nonces of sealing.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being opened, in a sentence; nothing is changed then.
+    pub async fn open(database: &Database, key: MasterKey, rng: StdRng) -> Result<Self, Error> {
+        let pool = match database {
+            Database::Sqlite(path) => open_sqlite(path).await?,
+            Database::Postgres(url) => open_postgres(url).await?,
+        };
+        let store = Self { pool, sealer: Arc::new(Sealer::new(&key, rng)) };
+        migrations::run(&store).await?;
+        Ok(store)
+    }
+
+    /// Begins to write. On SQLite the writer is taken at once, so that a transaction never fails half way.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be used now.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        let inner = match &self.pool {
+            Pool::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, sealer: Arc::clone(&self.sealer) })
+    }
+
+    /// Closes all connections; the file is whole without it too.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { writer, readers, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(crate) async fn fetch<S: SqlxBinder, R: Row>(&self, statement: &S) -> Result<Vec<R>, Error> {
+        match &self.pool {
+            Pool::Sqlite { readers, .. } => {
+                let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(readers).await?)
+            }
+            Pool::Postgres(pool) => {
+                let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(pool).await?)
+            }
+        }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+}
+
+#[derive(Debug)]
+enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction: all of it or nothing. Dropped without [`Tx::commit`], it is nothing.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Inner,
+    pub(crate) sealer: Arc<Sealer>,
+}
+
+impl Tx {
+    /// Makes it so.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be used now; nothing was written.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Runs a statement; answers how many rows it touched.
+    pub(crate) async fn execute<S: SqlxBinder>(&mut self, statement: &S) -> Result<u64, Error> {
+        match &mut self.inner {
+            Inner::Sqlite(tx) => {
+                let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+                Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut **tx).await?.rows_affected())
+            }
+            Inner::Postgres(tx) => {
+                let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+                Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut **tx).await?.rows_affected())
+            }
+        }
+    }
+
+    pub(crate) async fn fetch<S: SqlxBinder, R: Row>(&mut self, statement: &S) -> Result<Vec<R>, Error> {
+        match &mut self.inner {
+            Inner::Sqlite(tx) => {
+                let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **tx).await?)
+            }
+            Inner::Postgres(tx) => {
+                let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **tx).await?)
+            }
+        }
+    }
+
+    /// Runs a fixed statement of the schema.
+    pub(crate) async fn run_script(&mut self, sql: &str) -> Result<(), Error> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &mut self.inner {
+            Inner::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
+            Inner::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
+    /// Keeps other nodes from migrating at the same time. SQLite's writer is alone already.
+    pub(crate) async fn lock_schema(&mut self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(_) => self.run_script("SELECT pg_advisory_xact_lock(1129270867)").await,
+        }
+    }
+
+    /// The first key to open the store is noted by its id; another is refused from then on.
+    pub(crate) async fn check_key(&mut self) -> Result<(), Error> {
+        let (setting, name, value) = (Alias::new("setting"), Alias::new("name"), Alias::new("value"));
+        let wanted = sea_query::Expr::col(name.clone()).eq("master_key_id");
+        let statement = Query::select().column(value.clone()).from(setting.clone()).and_where(wanted).to_owned();
+        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        let key_id = self.sealer.key_id().to_owned();
+        match rows.first() {
+            Some((known,)) if *known == key_id => Ok(()),
+            Some(_) => Err(Error::WrongKey),
+            None => {
+                let note = Query::insert()
+                    .into_table(setting)
+                    .columns([name, value])
+                    .values_panic(["master_key_id".into(), key_id.into()])
+                    .to_owned();
+                self.execute(&note).await.map(drop)
+            }
+        }
+    }
+}
+
+async fn open_sqlite(path: &Path) -> Result<Pool, Error> {
+    let cannot = |what: String| Error::CannotOpen { place: path.display().to_string(), what };
+    let lock = lock_file(path)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What is acknowledged survives a loss of power too.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| cannot(error.to_string()))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(30))
+        .connect_with(options.create_if_missing(false))
+        .await
+        .map_err(|error| cannot(error.to_string()))?;
+    Ok(Pool::Sqlite { writer, readers, _lock: Arc::new(lock) })
+}
+
+/// One process at a time: an engine takes its own leases back when it starts.
+fn lock_file(path: &Path) -> Result<std::fs::File, Error> {
+    let mut name = path.to_owned().into_os_string();
+    name.push(".lock");
+    let cannot =
+        |error: std::io::Error| Error::CannotOpen { place: path.display().to_string(), what: error.to_string() };
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse(path.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(cannot(error)),
+    }
+}
+
+async fn open_postgres(url: &SecretString) -> Result<Pool, Error> {
+    PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect(url.expose_secret())
+        .await
+        .map(Pool::Postgres)
+        // The URL holds a password, so only what the server says is told.
+        .map_err(|error| Error::CannotOpen { place: "on the PostgreSQL server".to_owned(), what: error.to_string() })
+}

@@ -1,0 +1,64 @@
+//! What can go wrong with the store, by what a caller does about it.
+
+use std::path::PathBuf;
+
+/// Why the store didn't do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Somebody else has changed the request meanwhile: read it again and decide again.
+    #[error("the request was changed meanwhile")]
+    Conflict,
+    /// The intent's lease is somebody else's by now: write nothing.
+    #[error("the lease of the intent is lost")]
+    LeaseLost,
+    /// The database doesn't answer now, or is busy: try again.
+    #[error("the database can't be used at the moment ({what})")]
+    Unavailable {
+        /// What was found.
+        what: String,
+    },
+    /// The database can't be opened at all.
+    #[error("the database {place} can't be opened: {what}")]
+    CannotOpen {
+        /// A file, or the kind of server.
+        place: String,
+        /// What was found.
+        what: String,
+    },
+    /// Another process has the embedded store open.
+    #[error("the store {} is in use by another process; stop that one, or choose another data directory", .0.display())]
+    InUse(PathBuf),
+    /// A newer Consort has been here.
+    #[error(
+        "the store has schema version {found}, and this program knows versions up to {known}; use the newer program"
+    )]
+    NewerSchema {
+        /// What the store says.
+        found: i64,
+        /// What this program knows.
+        known: i64,
+    },
+    /// What is sealed was sealed with another key.
+    #[error(
+        "what is sealed in the store doesn't open with this master key; put the key back that the store was made with"
+    )]
+    WrongKey,
+    /// What is stored can't be understood.
+    #[error("what is stored in {table} can't be understood: {what}")]
+    Corrupt {
+        /// Where.
+        table: &'static str,
+        /// What is wrong; quotes no data.
+        what: String,
+    },
+    /// Something still refers to what was to be removed or isn't there to be referred to.
+    #[error("{0}")]
+    Referred(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable { what: error.to_string() }
+    }
+}

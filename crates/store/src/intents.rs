@@ -1,0 +1,509 @@
+//! Intents: what is to be done or looked at, and when. This table is the queue.
+//!
+//! A claim gives a lease and raises the intent's fence. Whoever writes an intent's result names the fence, so
+//! that a node that was paused past its lease, and whose intent another node has taken, can't write.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lending::{Effect, InstitutionCode, RequestId, Side};
+use sea_query::{Alias, CaseStatement, Cond, Expr, ExprTrait, Func, Iden, LockBehavior, LockType, Order, Query};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::db::{Store, Tx};
+use crate::error::Error;
+use crate::time::{at, micros};
+
+/// What an intent is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Work {
+    /// An act in a library's system.
+    Effect(Effect),
+    /// A look at one side.
+    Watch(Side),
+}
+
+/// An intent to be queued.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewIntent {
+    /// Its id.
+    pub id: Uuid,
+    /// For which request.
+    pub request: RequestId,
+    /// What for.
+    pub work: Work,
+    /// Whose system it speaks to.
+    pub institution: InstitutionCode,
+    /// Not before this.
+    pub due_at: Timestamp,
+}
+
+/// An intent that was claimed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Intent {
+    /// Its id.
+    pub id: Uuid,
+    /// For which request.
+    pub request: RequestId,
+    /// What for.
+    pub work: Work,
+    /// Whose system it speaks to.
+    pub institution: InstitutionCode,
+    /// How often it was put off before; for a look, how often nothing was new.
+    pub attempts: u32,
+    /// Whether an earlier attempt may have been done without our hearing of it.
+    pub unclear: bool,
+    /// The number that this claim writes with.
+    pub fence: i64,
+    /// When it was due.
+    pub due_at: Timestamp,
+}
+
+/// What to claim.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// Who claims: the node's name.
+    pub owner: &'a str,
+    /// Now.
+    pub now: Timestamp,
+    /// How long the lease holds.
+    pub lease: Duration,
+    /// How many at most.
+    pub limit: usize,
+    /// How many under lease for one institution at the same time.
+    pub per_institution: usize,
+    /// Institutions to leave alone.
+    pub except: &'a [InstitutionCode],
+}
+
+/// How full the queue is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueCounts {
+    /// Open intents, due or not.
+    pub open: u64,
+}
+
+#[derive(Iden)]
+#[iden = "intent"]
+struct Table;
+
+#[derive(Iden, Clone, Copy)]
+enum Col {
+    Id,
+    Request,
+    Kind,
+    What,
+    Institution,
+    State,
+    Attempts,
+    Unclear,
+    DueAt,
+    LeaseOwner,
+    LeaseUntil,
+    Fence,
+    Outcome,
+    CreatedAt,
+    UpdatedAt,
+}
+
+const OPEN: &str = "open";
+const DONE: &str = "done";
+const EFFECT: &str = "effect";
+const WATCH: &str = "watch";
+
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64);
+
+impl Store {
+    /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
+    /// lease ran out comes back as unclear: whoever had it may have sent it.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<Intent>, Error> {
+        let mut tx = self.begin().await?;
+        let mut leased = tx.leases(claim.now).await?;
+        let full: Vec<String> = leased
+            .iter()
+            .filter(|(_, count)| **count >= claim.per_institution)
+            .map(|(code, _)| code.clone())
+            .chain(claim.except.iter().map(|code| code.as_str().to_owned()))
+            .collect();
+        let rows = tx.due(claim, full, self.is_postgres()).await?;
+        let until = micros(claim.now.saturating_add(lease(claim.lease)).unwrap_or(Timestamp::MAX));
+        let mut requests = std::collections::HashSet::new();
+        let mut claimed = Vec::new();
+        for row in rows {
+            if claimed.len() >= claim.limit {
+                break;
+            }
+            let intent = read(row)?;
+            let count = leased.entry(intent.institution.as_str().to_owned()).or_default();
+            if *count >= claim.per_institution || requests.contains(&intent.request) {
+                continue;
+            }
+            if let Some(intent) = tx.lease(intent, claim, until).await? {
+                *count += 1;
+                requests.insert(intent.request);
+                claimed.push(intent);
+            }
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Keeps a lease alive.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseLost`] when it is somebody else's by now.
+    pub async fn renew_lease(&self, intent: &Intent, until: Timestamp) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        let statement =
+            Query::update().table(Table).value(Col::LeaseUntil, micros(until)).cond_where(held(intent)).to_owned();
+        let touched = tx.execute(&statement).await?;
+        tx.commit().await?;
+        if touched == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// A node that starts takes back what an earlier run of it held: those leases count as run out.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn take_back_leases(&self, owner: &str, now: Timestamp) -> Result<u64, Error> {
+        let mut tx = self.begin().await?;
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::LeaseUntil, micros(now))
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
+            .and_where(Expr::col(Col::LeaseOwner).eq(owner))
+            .to_owned();
+        let touched = tx.execute(&statement).await?;
+        tx.commit().await?;
+        Ok(touched)
+    }
+
+    /// When, after `now`, an intent falls due or a lease runs out.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let earliest = |column: Col| {
+            Query::select()
+                .expr(Func::min(Expr::col(column)))
+                .from(Table)
+                .and_where(Expr::col(Col::State).eq(OPEN))
+                .and_where(Expr::col(column).gt(micros(now)))
+                .to_owned()
+        };
+        let due: Vec<(Option<i64>,)> = self.fetch(&earliest(Col::DueAt)).await?;
+        let lease: Vec<(Option<i64>,)> = self.fetch(&earliest(Col::LeaseUntil)).await?;
+        let first = due.into_iter().chain(lease).filter_map(|row| row.0).min();
+        first.map(|micros| at("intent", micros)).transpose()
+    }
+
+    /// How full the queue is.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn queue_counts(&self) -> Result<QueueCounts, Error> {
+        let statement = Query::select()
+            .expr(Func::count(Expr::col(Col::Id)))
+            .from(Table)
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .to_owned();
+        let rows: Vec<(i64,)> = self.fetch(&statement).await?;
+        Ok(QueueCounts { open: rows.first().map_or(0, |row| u64::try_from(row.0).unwrap_or_default()) })
+    }
+}
+
+impl Tx {
+    /// Queues an intent. A request has one open effect at most; the schema sees to it.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn add_intent(&mut self, intent: &NewIntent, now: Timestamp) -> Result<(), Error> {
+        let (kind, what) = words(intent.work);
+        let statement = Query::insert()
+            .into_table(Table)
+            .columns([
+                Col::Id,
+                Col::Request,
+                Col::Kind,
+                Col::What,
+                Col::Institution,
+                Col::State,
+                Col::Attempts,
+                Col::Unclear,
+                Col::DueAt,
+                Col::LeaseUntil,
+                Col::Fence,
+                Col::CreatedAt,
+                Col::UpdatedAt,
+            ])
+            .values_panic([
+                intent.id.to_string().into(),
+                intent.request.to_string().into(),
+                kind.into(),
+                what.into(),
+                intent.institution.as_str().into(),
+                OPEN.into(),
+                0_i64.into(),
+                0_i64.into(),
+                micros(intent.due_at).into(),
+                0_i64.into(),
+                0_i64.into(),
+                micros(now).into(),
+                micros(now).into(),
+            ])
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
+    /// Ends an intent. Effects are kept with their outcome; looks leave nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseLost`] when the lease is somebody else's by now.
+    pub async fn finish_intent(&mut self, intent: &Intent, outcome: &str, now: Timestamp) -> Result<(), Error> {
+        let touched = match intent.work {
+            Work::Effect(_) => {
+                let statement = Query::update()
+                    .table(Table)
+                    .value(Col::State, DONE)
+                    .value(Col::Outcome, outcome)
+                    .value(Col::LeaseUntil, 0_i64)
+                    .value(Col::UpdatedAt, micros(now))
+                    .cond_where(held(intent))
+                    .to_owned();
+                self.execute(&statement).await?
+            }
+            Work::Watch(_) => {
+                let statement = Query::delete().from_table(Table).cond_where(held(intent)).to_owned();
+                self.execute(&statement).await?
+            }
+        };
+        if touched == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Puts an intent off and gives its lease back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseLost`] when the lease is somebody else's by now.
+    pub async fn postpone_intent(
+        &mut self,
+        intent: &Intent,
+        due_at: Timestamp,
+        unclear: bool,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::Attempts, i64::from(intent.attempts.saturating_add(1)))
+            .value(Col::Unclear, i64::from(unclear))
+            .value(Col::DueAt, micros(due_at))
+            .value(Col::LeaseUntil, 0_i64)
+            .value(Col::Outcome, why)
+            .value(Col::UpdatedAt, micros(now))
+            .cond_where(held(intent))
+            .to_owned();
+        if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Makes the open looks of a request these: missing ones are queued, others taken away, and those that
+    /// are there keep their time. A look under way stays until it ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn set_watches(
+        &mut self,
+        request: RequestId,
+        wanted: &[(Uuid, Side, InstitutionCode, Timestamp)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let statement = Query::select()
+            .columns([Col::Id, Col::What, Col::Institution, Col::LeaseUntil])
+            .from(Table)
+            .cond_where(looks_of(request))
+            .to_owned();
+        let there: Vec<(String, String, String, i64)> = self.fetch(&statement).await?;
+        let same = |what: &str, institution: &str, side: Side, code: &InstitutionCode| {
+            what == side.name() && institution == code.as_str()
+        };
+        for (id, what, institution, until) in &there {
+            let is_wanted = wanted.iter().any(|(_, side, code, _)| same(what, institution, *side, code));
+            if !is_wanted && *until <= micros(now) {
+                let delete = Query::delete().from_table(Table).and_where(Expr::col(Col::Id).eq(id.as_str())).to_owned();
+                self.execute(&delete).await?;
+            }
+        }
+        for (id, side, code, due_at) in wanted {
+            if !there.iter().any(|(_, what, institution, _)| same(what, institution, *side, code)) {
+                let intent = NewIntent {
+                    id: *id,
+                    request,
+                    work: Work::Watch(*side),
+                    institution: code.clone(),
+                    due_at: *due_at,
+                };
+                self.add_intent(&intent, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the open looks of a request be made at once.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_watches(&mut self, request: RequestId, due_at: Timestamp) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(due_at))
+            .cond_where(looks_of(request))
+            .and_where(Expr::col(Col::DueAt).gt(micros(due_at)))
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
+    /// How many intents each institution has under lease.
+    async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, usize>, Error> {
+        let statement = Query::select()
+            .column(Col::Institution)
+            .expr(Func::count(Expr::col(Col::Id)))
+            .from(Table)
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
+            .group_by_col(Col::Institution)
+            .to_owned();
+        let rows: Vec<(String, i64)> = self.fetch(&statement).await?;
+        Ok(rows.into_iter().map(|(code, count)| (code, usize::try_from(count).unwrap_or_default())).collect())
+    }
+
+    async fn due(&mut self, claim: &Claim<'_>, full: Vec<String>, skip_locked: bool) -> Result<Vec<Row>, Error> {
+        let now = micros(claim.now);
+        let other = Alias::new("other");
+        let busy = Query::select()
+            .expr(Expr::val(1_i64))
+            .from_as(Table, other.clone())
+            .and_where(Expr::col((other.clone(), Col::Request)).equals((Table, Col::Request)))
+            .and_where(Expr::col((other.clone(), Col::State)).eq(OPEN))
+            .and_where(Expr::col((other, Col::LeaseUntil)).gt(now))
+            .to_owned();
+        let mut statement = Query::select();
+        statement
+            .columns(
+                [
+                    Col::Id,
+                    Col::Request,
+                    Col::Kind,
+                    Col::What,
+                    Col::Institution,
+                    Col::Attempts,
+                    Col::Unclear,
+                    Col::Fence,
+                    Col::DueAt,
+                    Col::LeaseUntil,
+                ]
+                .map(|col| (Table, col)),
+            )
+            .from(Table)
+            .and_where(Expr::col((Table, Col::State)).eq(OPEN))
+            .and_where(Expr::col((Table, Col::DueAt)).lte(now))
+            .and_where(Expr::col((Table, Col::LeaseUntil)).lte(now))
+            .and_where(Expr::exists(busy).not())
+            .order_by((Table, Col::Kind), Order::Asc)
+            .order_by((Table, Col::DueAt), Order::Asc)
+            // Some rows are passed over: of a request, or of an institution that becomes full.
+            .limit(u64::try_from(claim.limit.saturating_mul(4)).unwrap_or(u64::MAX));
+        if !full.is_empty() {
+            statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
+        }
+        if skip_locked {
+            statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        }
+        self.fetch(&statement).await
+    }
+
+    /// Takes the lease, if nobody was quicker.
+    async fn lease(&mut self, intent: Intent, claim: &Claim<'_>, until: i64) -> Result<Option<Intent>, Error> {
+        let unclear = CaseStatement::new()
+            .case(Expr::col(Col::LeaseUntil).gt(0_i64).and(Expr::col(Col::Kind).eq(EFFECT)), 1_i64)
+            .finally(Expr::col(Col::Unclear));
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::Unclear, Expr::expr(unclear))
+            .value(Col::LeaseOwner, claim.owner)
+            .value(Col::LeaseUntil, until)
+            .value(Col::Fence, intent.fence + 1)
+            .value(Col::UpdatedAt, micros(claim.now))
+            .cond_where(held(&intent))
+            .to_owned();
+        let touched = self.execute(&statement).await?;
+        Ok((touched == 1).then(|| Intent { fence: intent.fence + 1, ..intent }))
+    }
+}
+
+fn held(intent: &Intent) -> Cond {
+    Cond::all()
+        .add(Expr::col(Col::Id).eq(intent.id.to_string()))
+        .add(Expr::col(Col::Fence).eq(intent.fence))
+        .add(Expr::col(Col::State).eq(OPEN))
+}
+
+fn looks_of(request: RequestId) -> Cond {
+    Cond::all()
+        .add(Expr::col(Col::Request).eq(request.to_string()))
+        .add(Expr::col(Col::State).eq(OPEN))
+        .add(Expr::col(Col::Kind).eq(WATCH))
+}
+
+fn words(work: Work) -> (&'static str, &'static str) {
+    match work {
+        Work::Effect(effect) => (EFFECT, effect.name()),
+        Work::Watch(side) => (WATCH, side.name()),
+    }
+}
+
+fn work(kind: &str, what: &str) -> Result<Work, Error> {
+    let unknown = || Error::Corrupt { table: "intent", what: format!("an unknown {kind} {what:?}") };
+    let name = Value::String(what.to_owned());
+    match kind {
+        EFFECT => serde_json::from_value(name).map(Work::Effect).map_err(|_| unknown()),
+        WATCH => serde_json::from_value(name).map(Work::Watch).map_err(|_| unknown()),
+        _ => Err(unknown()),
+    }
+}
+
+fn read(row: Row) -> Result<Intent, Error> {
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until) = row;
+    let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
+    let work = work(&kind, &what)?;
+    // A lease that ran out, and not one given back: what was begun may have been done.
+    let ran_out = lease_until > 0 && matches!(work, Work::Effect(_));
+    Ok(Intent {
+        id: id.parse().map_err(|_| corrupt("an id that is none"))?,
+        request: request.parse().map_err(|_| corrupt("a request's id that is none"))?,
+        work,
+        institution: institution.into(),
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+        unclear: unclear != 0 || ran_out,
+        fence,
+        due_at: at("intent", due_at)?,
+    })
+}
+
+fn lease(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
