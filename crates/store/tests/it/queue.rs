@@ -1,0 +1,193 @@
+//! The queue: claims, leases, fences.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use lending::{Effect, RequestId, Side};
+use store::{Claim, Error, Intent, NewIntent, Store, Work};
+use uuid::Uuid;
+
+use crate::harness::{Fixture, both, noon};
+
+fn effect(number: u128, request: u128, institution: &str, due: i64) -> NewIntent {
+    NewIntent {
+        id: Uuid::from_u128(number),
+        request: RequestId(Uuid::from_u128(request)),
+        work: Work::Effect(Effect::VerifyPatron),
+        institution: institution.into(),
+        due_at: noon(due),
+    }
+}
+
+fn watch(number: u128, request: u128, side: Side, due: i64) -> NewIntent {
+    NewIntent { work: Work::Watch(side), ..effect(number, request, "01X", due) }
+}
+
+async fn queue(store: &Store, intents: &[NewIntent]) {
+    let mut tx = store.begin().await.unwrap();
+    for intent in intents {
+        tx.add_intent(intent, noon(0)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+fn at(seconds: i64) -> Claim<'static> {
+    Claim {
+        owner: "one",
+        now: noon(seconds),
+        lease: Duration::from_secs(30),
+        limit: 10,
+        per_institution: 10,
+        except: &[],
+    }
+}
+
+async fn finish(store: &Store, intent: &Intent) -> Result<(), Error> {
+    let mut tx = store.begin().await?;
+    tx.finish_intent(intent, "done", noon(100)).await?;
+    tx.commit().await
+}
+
+fn numbers(intents: &[Intent]) -> Vec<u128> {
+    intents.iter().map(|intent| intent.id.as_u128()).collect()
+}
+
+both! {
+    async fn only_what_is_due_is_claimed_and_only_once(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 60)]).await;
+        assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap()), [1]);
+        assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap()), []);
+        assert_eq!(fixture.store.next_due(noon(0)).await.unwrap(), Some(noon(30)));
+        assert_eq!(numbers(&fixture.store.claim(&at(60)).await.unwrap()), [1, 2]);
+    }
+
+    async fn one_intent_of_a_request_at_a_time_and_effects_before_looks(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 1, Side::Borrower, 0), effect(3, 1, "01X", 0)]).await;
+        let first = fixture.store.claim(&at(0)).await.unwrap();
+        assert_eq!(numbers(&first), [3]);
+        assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap()), [], "the request is being worked on");
+        finish(&fixture.store, &first[0]).await.unwrap();
+        assert_eq!(fixture.store.claim(&at(1)).await.unwrap().len(), 1);
+    }
+
+    async fn request_has_one_open_effect_at_most(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        assert!(tx.add_intent(&effect(2, 1, "01X", 0), noon(0)).await.is_err());
+    }
+
+    async fn full_institution_leaves_room_for_others(fixture) {
+        let mut intents: Vec<NewIntent> = (1..=8).map(|n| effect(n, n, "01DEAD", 0)).collect();
+        intents.push(effect(9, 9, "01LIVE", 1));
+        queue(&fixture.store, &intents).await;
+        let claim = Claim { per_institution: 2, ..at(5) };
+        let mut claimed = fixture.store.claim(&claim).await.unwrap();
+        claimed.extend(fixture.store.claim(&claim).await.unwrap());
+        let dead = claimed.iter().filter(|intent| intent.institution == "01DEAD".into()).count();
+        assert_eq!(dead, 2);
+        assert!(claimed.iter().any(|intent| intent.institution == "01LIVE".into()));
+    }
+
+    async fn named_institutions_are_left_alone(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01DEAD", 0), effect(2, 2, "01LIVE", 0)]).await;
+        let except = ["01DEAD".into()];
+        assert_eq!(numbers(&fixture.store.claim(&Claim { except: &except, ..at(0) }).await.unwrap()), [2]);
+    }
+
+    async fn lease_that_ran_out_makes_an_effect_unclear_but_not_a_look(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0), watch(2, 2, Side::Lender, 0)]).await;
+        let first = fixture.store.claim(&at(0)).await.unwrap();
+        assert!(first.iter().all(|intent| !intent.unclear));
+        let second = fixture.store.claim(&at(31)).await.unwrap();
+        let unclear: Vec<(u128, bool)> = second.iter().map(|i| (i.id.as_u128(), i.unclear)).collect();
+        assert_eq!(unclear, [(1, true), (2, false)]);
+    }
+
+    async fn paused_owner_cannot_write_after_another_took_over(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
+        let paused = fixture.store.claim(&at(0)).await.unwrap().remove(0);
+        let other = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().remove(0);
+        assert!(matches!(finish(&fixture.store, &paused).await, Err(Error::LeaseLost)));
+        assert!(matches!(fixture.store.renew_lease(&paused, noon(90)).await, Err(Error::LeaseLost)));
+        let mut tx = fixture.store.begin().await.unwrap();
+        let postponed = tx.postpone_intent(&paused, noon(40), false, "late", noon(32)).await;
+        assert!(matches!(postponed, Err(Error::LeaseLost)));
+        drop(tx);
+        finish(&fixture.store, &other).await.unwrap();
+    }
+
+    async fn renewed_lease_holds_on(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
+        let intent = fixture.store.claim(&at(0)).await.unwrap().remove(0);
+        fixture.store.renew_lease(&intent, noon(60)).await.unwrap();
+        assert_eq!(fixture.store.claim(&at(31)).await.unwrap().len(), 0);
+    }
+
+    async fn node_that_starts_again_takes_its_own_leases_back_at_once(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 0)]).await;
+        fixture.store.claim(&Claim { limit: 1, ..at(0) }).await.unwrap();
+        fixture.store.claim(&Claim { owner: "two", ..at(0) }).await.unwrap();
+        assert_eq!(fixture.store.take_back_leases("one", noon(1)).await.unwrap(), 1);
+        let back = fixture.store.claim(&at(1)).await.unwrap();
+        assert_eq!(back.len(), 1);
+        assert!(back[0].unclear, "it may have been sent");
+    }
+
+    async fn postponed_intent_counts_and_remembers(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
+        let intent = fixture.store.claim(&at(0)).await.unwrap().remove(0);
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.postpone_intent(&intent, noon(10), true, "no answer", noon(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(fixture.store.claim(&at(5)).await.unwrap().len(), 0);
+        let again = fixture.store.claim(&at(10)).await.unwrap().remove(0);
+        assert_eq!((again.attempts, again.unclear), (1, true));
+    }
+
+    async fn looks_become_those_that_are_wanted(fixture) {
+        let request = RequestId(Uuid::from_u128(1));
+        let want = async |fixture: &Fixture, wanted: &[(Uuid, Side, lending::InstitutionCode, jiff::Timestamp)]| {
+            let mut tx = fixture.store.begin().await.unwrap();
+            tx.set_watches(request, wanted, noon(0)).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let lender = (Uuid::from_u128(1), Side::Lender, "01L".into(), noon(10));
+        let borrower = (Uuid::from_u128(2), Side::Borrower, "01B".into(), noon(10));
+        want(&fixture, &[lender.clone(), borrower.clone()]).await;
+        want(&fixture, &[(Uuid::from_u128(3), Side::Borrower, "01B".into(), noon(99))]).await;
+        assert_eq!(numbers(&fixture.store.claim(&at(10)).await.unwrap()), [2], "it keeps its time");
+        want(&fixture, &[]).await;
+        assert_eq!(fixture.store.queue_counts().await.unwrap().open, 1, "a look under way ends by itself");
+    }
+
+    async fn hastened_look_is_due_at_once(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 600)]).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.hasten_watches(RequestId(Uuid::from_u128(1)), noon(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(fixture.store.claim(&at(1)).await.unwrap().len(), 1);
+    }
+
+    async fn claimers_at_the_same_time_get_different_intents(fixture) {
+        let intents: Vec<NewIntent> = (1..=40).map(|n| effect(n, n, "01X", 0)).collect();
+        queue(&fixture.store, &intents).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let store = fixture.store.clone();
+            tasks.spawn(async move {
+                let mut mine = Vec::new();
+                loop {
+                    let claim = Claim { limit: 3, per_institution: 100, ..at(0) };
+                    let claimed = store.claim(&claim).await.unwrap();
+                    if claimed.is_empty() {
+                        return mine;
+                    }
+                    mine.extend(numbers(&claimed));
+                }
+            });
+        }
+        let all: Vec<u128> = tasks.join_all().await.into_iter().flatten().collect();
+        assert_eq!(all.len(), 40);
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), 40);
+    }
+}
