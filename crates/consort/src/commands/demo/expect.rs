@@ -1,0 +1,79 @@
+//! What both Almas should show at each station: the lifecycle table of the requirements page.
+
+/// A side as it is shown or should be: item, request, loan.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Shown {
+    /// Process type of the item, or "in place"; "-" where there is none.
+    pub(crate) item: String,
+    /// Status of the request, or "-".
+    pub(crate) request: String,
+    /// Status of the loan, or "-".
+    pub(crate) loan: String,
+}
+
+impl Shown {
+    fn new(item: &str, request: &str, loan: &str) -> Self {
+        Self { item: item.to_owned(), request: request.to_owned(), loan: loan.to_owned() }
+    }
+}
+
+/// One station: the statuses a request passes, and what both sides show when it is reached.
+pub(crate) struct Station {
+    /// Who acts, and what they do.
+    pub(crate) act: &'static str,
+    /// The statuses that follow, in order.
+    pub(crate) passes: &'static [&'static str],
+    /// The lender's side afterwards.
+    pub(crate) lender: Shown,
+    /// The borrower's side afterwards.
+    pub(crate) borrower: Shown,
+}
+
+/// The way of a request, station by station.
+pub(crate) fn stations() -> Vec<Station> {
+    vec![
+        Station {
+            act: "the patron asks for the book",
+            passes: &[
+                "SUBMITTED_TO_DCB",
+                "PATRON_VERIFIED",
+                "RESOLVED",
+                "REQUEST_PLACED_AT_SUPPLYING_AGENCY",
+                "CONFIRMED",
+                "REQUEST_PLACED_AT_BORROWING_AGENCY",
+            ],
+            lender: Shown::new("in place", "NOT_STARTED", "-"),
+            borrower: Shown::new("in place", "NOT_STARTED", "-"),
+        },
+        Station {
+            act: "the lender scans it in, and it is sent",
+            passes: &["PICKUP_TRANSIT"],
+            lender: Shown::new("TRANSIT", "IN_PROCESS", "-"),
+            borrower: Shown::new("TRANSIT", "IN_PROCESS", "-"),
+        },
+        Station {
+            act: "the pickup library scans it in",
+            passes: &["RECEIVED_AT_PICKUP", "READY_FOR_PICKUP"],
+            lender: Shown::new("TRANSIT", "IN_PROCESS", "-"),
+            borrower: Shown::new("HOLDSHELF", "ON_HOLD_SHELF", "-"),
+        },
+        Station {
+            act: "the pickup library lends it",
+            passes: &["LOANED"],
+            lender: Shown::new("LOAN", "-", "ACTIVE"),
+            borrower: Shown::new("LOAN", "-", "ACTIVE"),
+        },
+        Station {
+            act: "the patron brings it back",
+            passes: &["RETURN_TRANSIT"],
+            lender: Shown::new("LOAN", "-", "ACTIVE"),
+            borrower: Shown::new("TRANSIT", "-", "COMPLETE"),
+        },
+        Station {
+            act: "the lender scans it in at home",
+            passes: &["COMPLETED", "FINALISED"],
+            lender: Shown::new("in place", "-", "COMPLETE"),
+            borrower: Shown::new("-", "-", "COMPLETE"),
+        },
+    ]
+}

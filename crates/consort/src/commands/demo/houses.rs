@@ -1,0 +1,212 @@
+//! The processes of the demo: two simulated Almas and the hub, each told apart by its port.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use super::sides::SimAlma;
+use crate::api::{Hub, http_client};
+use crate::failure::{Failure, Result};
+
+/// The lender's institution code.
+pub(crate) const LENDER: &str = "01LEND_INST";
+/// The borrower's institution code.
+pub(crate) const BORROWER: &str = "01BORROW_INST";
+/// The borrower's agency.
+pub(crate) const AGENCY: &str = "BORROW";
+/// Where the demo's patron collects.
+pub(crate) const PICKUP: &str = "BORROW-MAIN";
+
+const KEY: &str = "consort-demo-key-0001";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Everything that runs.
+pub(crate) struct Houses {
+    pub(crate) lender: SimAlma,
+    pub(crate) borrower: SimAlma,
+    pub(crate) hub: Hub,
+    pub(crate) hub_address: SocketAddr,
+    pub(crate) key: &'static str,
+    hub_process: Child,
+    config: PathBuf,
+    sims: Vec<Child>,
+    data: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Houses {
+    /// Starts all of them on free ports and tells the hub of both institutions.
+    pub(crate) async fn start(data_dir: Option<PathBuf>) -> Result<Self> {
+        let (data, temporary) = match data_dir {
+            Some(dir) => (dir, None),
+            None => {
+                let temporary = tempfile::Builder::new().prefix("consort-demo-").tempdir().map_err(|error| {
+                    Failure::new(format!("No temporary directory can be made: {error}."))
+                        .advice("Name a directory with --data-dir.")
+                })?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        std::fs::create_dir_all(&data).map_err(|error| unwritable(&data, &error))?;
+        let (lender_process, lender) = start_sim(LENDER, "Lending University").await?;
+        let (borrower_process, borrower) = start_sim(BORROWER, "Borrowing College").await?;
+        let hub_address = free_port()?;
+        let config = data.join("demo.toml");
+        std::fs::write(&config, hub_config(hub_address, &data)).map_err(|error| unwritable(&config, &error))?;
+        let hub_process = start_hub(&config)?;
+        let hub = Hub::at(&format!("http://{hub_address}"), KEY.into())?;
+        let mut houses = Self {
+            lender,
+            borrower,
+            hub,
+            hub_address,
+            key: KEY,
+            hub_process,
+            config,
+            sims: vec![lender_process, borrower_process],
+            data,
+            _temporary: temporary,
+        };
+        houses.wait_for_hub().await?;
+        houses.introduce().await?;
+        Ok(houses)
+    }
+
+    /// The hub's process id, for those who want to kill it themselves.
+    pub(crate) fn hub_pid(&self) -> u32 {
+        self.hub_process.id().unwrap_or_default()
+    }
+
+    /// Where the hub keeps its store.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Ends the hub as a power cut would (SIGKILL), and starts it again on the same store.
+    pub(crate) async fn kill_hub(&mut self) -> Result<()> {
+        self.hub_process.kill().await.map_err(|error| Failure::new(format!("The hub can't be killed: {error}.")))?;
+        self.hub_process = start_hub(&self.config)?;
+        self.wait_for_hub().await
+    }
+
+    /// Somebody may have killed the hub: then it is started again. Answers whether it was.
+    pub(crate) async fn revive_hub(&mut self) -> Result<bool> {
+        match self.hub_process.try_wait() {
+            Ok(Some(_)) => {
+                self.hub_process = start_hub(&self.config)?;
+                self.wait_for_hub().await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn wait_for_hub(&mut self) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if self.hub.get("/health").await.is_ok() {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.hub_process.try_wait() {
+                return Err(Failure::new(format!("The hub ended at once ({status}); its own message is above.")));
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(Failure::new(format!("The hub didn't become ready within {} seconds.", PATIENCE.as_secs())));
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Sets both institutions up, as staff would with `consort institution add`.
+    async fn introduce(&self) -> Result<()> {
+        for (sim, name) in [(&self.lender, "Lending University"), (&self.borrower, "Borrowing College")] {
+            let body = json!({"name": name, "kind": "alma", "api_key": sim.key, "settings": sim.settings()});
+            let path = format!("/api/v1/institutions/{}", sim.institution);
+            self.hub.call(Method::PUT, &path, Some(&body)).await?;
+        }
+        let agency = json!({"name": "Borrowing College", "institution": BORROWER, "library": null});
+        self.hub.call(Method::PUT, &format!("/api/v1/agencies/{AGENCY}"), Some(&agency)).await?;
+        let pickup = json!({"name": "Borrowing College Main Library", "agency": AGENCY, "library": "MAIN", "desk": null});
+        self.hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{PICKUP}"), Some(&pickup)).await?;
+        Ok(())
+    }
+
+    /// Ends all processes.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        for process in std::iter::once(&mut self.hub_process).chain(&mut self.sims) {
+            // Their standard input ends, which tells them to stop.
+            drop(process.stdin.take());
+            if tokio::time::timeout(Duration::from_secs(5), process.wait()).await.is_err() {
+                let _ = process.kill().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn start_sim(institution: &str, name: &str) -> Result<(Child, SimAlma)> {
+    let address = free_port()?;
+    let key = format!("l8xx-demo-{}", institution.to_lowercase());
+    let listen = address.to_string();
+    let args = ["sim", "--listen", &listen, "--institution", institution, "--name", name, "--api-key", &key];
+    let process = start(&args)?;
+    let base = format!("http://{address}");
+    let sim = SimAlma::new(base, institution.to_owned(), key, http_client()?);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while sim.state().await.is_err() {
+        if tokio::time::Instant::now() > deadline {
+            return Err(Failure::new(format!("The simulated Alma {institution} didn't become ready.")));
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok((process, sim))
+}
+
+fn start_hub(config: &Path) -> Result<Child> {
+    start(&["serve", "--config", &config.display().to_string()])
+}
+
+/// Starts this same program with other arguments; it ends when its standard input does.
+fn start(args: &[&str]) -> Result<Child> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("The program can't find its own file: {error}.")))?;
+    Command::new(program)
+        .args(["--log", "error"])
+        .args(args)
+        .arg("--until-stdin-ends")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| Failure::new(format!("A process of the demo can't be started: {error}.")))
+}
+
+fn free_port() -> Result<SocketAddr> {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| Failure::new(format!("There is no free port: {error}.")))
+}
+
+/// Libraries are looked at often, so that the demo is quick to watch.
+fn hub_config(address: SocketAddr, data: &Path) -> String {
+    let mut config = toml::Table::new();
+    config.insert("listen".to_owned(), address.to_string().into());
+    config.insert("data_dir".to_owned(), data.display().to_string().into());
+    let keys = toml::Table::from_iter([("demo".to_owned(), KEY.into())]);
+    config.insert("api_keys".to_owned(), keys.into());
+    let engine =
+        toml::Table::from_iter([("look_first_ms".to_owned(), 150.into()), ("look_most_ms".to_owned(), 400.into())]);
+    config.insert("engine".to_owned(), engine.into());
+    config.to_string()
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("The demo can't write to {}: {error}.", path.display()))
+        .advice("Name another directory with --data-dir.")
+}

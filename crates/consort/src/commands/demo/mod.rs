@@ -1,0 +1,77 @@
+//! `consort demo`: the main job, shown. Two simulated Almas and a hub run as processes of their own; one
+//! request goes past every desk; what the libraries' systems show is held against what it should be.
+//!
+//! All is done and checked from outside, over HTTP: staff act at the simulators, and the hub finds out.
+
+mod expect;
+mod houses;
+mod sides;
+mod story;
+mod view;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::commands::serve::{until_stopped, write_out};
+use crate::failure::{Failure, Result};
+
+use self::houses::Houses;
+use self::story::Story;
+use self::view::View;
+
+/// Show a request going the whole way between two simulated Almas.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// Exit with a summary at the end, in place of serving on until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+    /// Where the hub keeps its store; by default a temporary directory.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Milliseconds that each desk takes, to watch; with --once none.
+    #[arg(long, value_name = "MS")]
+    pace: Option<u64>,
+    /// The barcode of the lender's book to ask for; see --list.
+    #[arg(long)]
+    barcode: Option<String>,
+    /// List the lender's books, and exit.
+    #[arg(long)]
+    list: bool,
+    /// Kill the hub without warning before dispatch, before the loan and before the return, and start it again.
+    #[arg(long)]
+    kill_hub: bool,
+}
+
+impl Demo {
+    pub(crate) async fn run(self) -> Result<()> {
+        let view = View::new();
+        let mut houses = Houses::start(self.data_dir.clone()).await?;
+        if self.list {
+            let books = houses.lender.books().await?;
+            write_out(&view::books(&books));
+            return houses.stop().await;
+        }
+        view.opening(&houses);
+        let pace = Duration::from_millis(self.pace.unwrap_or(if self.once { 0 } else { 1_500 }));
+        let told = tokio::select! {
+            told = Story::new(&mut houses, &view, pace, self.kill_hub).tell(self.barcode.as_deref()) => told,
+            () = until_stopped(false) => Err(Failure::new("Stopped before the end.")),
+        };
+        let summary = match told {
+            Ok(summary) => summary,
+            Err(failure) => {
+                houses.stop().await?;
+                return Err(failure);
+            }
+        };
+        view.summary(&summary);
+        if !self.once {
+            view.serving(&houses);
+            until_stopped(false).await;
+        }
+        houses.stop().await?;
+        summary.verdict()
+    }
+}

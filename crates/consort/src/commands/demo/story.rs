@@ -1,0 +1,280 @@
+//! The demo's story: one book, six stations.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::expect::{Shown, Station, stations};
+use super::houses::{AGENCY, Houses, LENDER, PICKUP};
+use super::sides::Book;
+use super::view::View;
+use crate::commands::request::text;
+use crate::failure::{Failure, Result};
+
+/// How long a station may take before something is wrong.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The patron of the story, at the borrower's Alma.
+const PATRON: &str = "reader1";
+
+/// Tells the story.
+pub(crate) struct Story<'a> {
+    houses: &'a mut Houses,
+    view: &'a View,
+    pace: Duration,
+    kill: bool,
+    faults: Vec<String>,
+    passed: Vec<String>,
+    kills: usize,
+}
+
+/// How it ended.
+pub(crate) struct Summary {
+    /// The request's id.
+    pub(crate) id: String,
+    /// What it was about.
+    pub(crate) book: Book,
+    /// The title as the borrower's Alma kept it.
+    pub(crate) title_at_borrower: String,
+    /// Every status it went through.
+    pub(crate) passed: Vec<String>,
+    /// How it ended.
+    pub(crate) outcome: String,
+    /// API calls at the lender, by endpoint.
+    pub(crate) lender_calls: Vec<(String, u64)>,
+    /// API calls at the borrower, by endpoint.
+    pub(crate) borrower_calls: Vec<(String, u64)>,
+    /// What the hub left behind: nothing, if all is well.
+    pub(crate) left_behind: Vec<String>,
+    /// How often the hub was killed.
+    pub(crate) kills: usize,
+    /// What was not as it should be.
+    pub(crate) faults: Vec<String>,
+    /// How long the story took.
+    pub(crate) took: Duration,
+}
+
+impl Summary {
+    /// A failure that names the expectations that weren't met, if any.
+    pub(crate) fn verdict(&self) -> Result<()> {
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("The demo did not go as it should:\n  - {}", self.faults.join("\n  - "))))
+    }
+}
+
+impl<'a> Story<'a> {
+    pub(crate) fn new(houses: &'a mut Houses, view: &'a View, pace: Duration, kill: bool) -> Self {
+        Self { houses, view, pace, kill, faults: Vec::new(), passed: Vec::new(), kills: 0 }
+    }
+
+    /// Tells it to the end. A failure here means that it could not be told; what merely differs from what it
+    /// should be is in the summary.
+    pub(crate) async fn tell(mut self, barcode: Option<&str>) -> Result<Summary> {
+        let started = Instant::now();
+        let book = self.choose(barcode).await?;
+        self.view.book(&book);
+        let mut id = String::new();
+        let mut title_at_borrower = String::new();
+        for (number, station) in stations().iter().enumerate() {
+            if number > 0 {
+                tokio::time::sleep(self.pace).await;
+            }
+            if self.kill && matches!(number, 1 | 3 | 5) {
+                self.kills += 1;
+                self.view.killed(self.houses.hub_pid());
+                self.act(number, &book, &id).await?;
+                self.houses.kill_hub().await?;
+                self.view.revived(self.houses.hub_pid());
+            } else if number == 0 {
+                id = self.place(&book).await?;
+            } else {
+                self.act(number, &book, &id).await?;
+            }
+            let request = self.reach(station, &id).await?;
+            if number == 0 {
+                title_at_borrower = self.title_at_borrower(&request, &book).await?;
+            }
+            self.hold_against(number, station, &request).await?;
+        }
+        let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
+        let outcome = text(&request["outcome"]);
+        self.expect(outcome == "SUPPLIED", || format!("the outcome is {outcome}, not SUPPLIED"));
+        self.check_path(&request);
+        let left_behind = self.left_behind(&book).await?;
+        for left in &left_behind {
+            self.faults.push(format!("left behind: {left}"));
+        }
+        Ok(Summary {
+            id,
+            book,
+            title_at_borrower,
+            passed: self.passed,
+            outcome,
+            lender_calls: self.houses.lender.calls().await?,
+            borrower_calls: self.houses.borrower.calls().await?,
+            left_behind,
+            kills: self.kills,
+            faults: self.faults,
+            took: started.elapsed(),
+        })
+    }
+
+    async fn choose(&self, barcode: Option<&str>) -> Result<Book> {
+        let books = self.houses.lender.books().await?;
+        let chosen = match barcode {
+            Some(barcode) => books.into_iter().find(|book| book.barcode == barcode),
+            // A title that shows that characters survive.
+            None => {
+                let telling = books.iter().position(|book| book.title.contains('&'));
+                books.into_iter().nth(telling.unwrap_or_default())
+            }
+        };
+        chosen.ok_or_else(|| {
+            Failure::new("The lender has no such book.").advice("`consort demo --list` shows the books with their barcodes.")
+        })
+    }
+
+    async fn place(&self, book: &Book) -> Result<String> {
+        let body = json!({
+            "agency": AGENCY, "patron": PATRON, "pickup_location": PICKUP,
+            "copies": [{"institution": LENDER, "barcode": book.barcode}],
+        });
+        let placed = self.houses.hub.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
+        Ok(text(&placed["id"]))
+    }
+
+    /// What staff do at their desks.
+    async fn act(&self, number: usize, book: &Book, id: &str) -> Result<()> {
+        let (lender, borrower) = (&self.houses.lender, &self.houses.borrower);
+        match number {
+            1 | 5 => lender.scan_in(&book.barcode, &book.library).await,
+            2 | 4 => borrower.scan_in(&self.virtual_barcode(id).await?, "MAIN").await,
+            3 => borrower.lend(&self.virtual_barcode(id).await?, PATRON, "MAIN").await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn virtual_barcode(&self, id: &str) -> Result<String> {
+        let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
+        Ok(text(&request["borrower"]["barcode"]))
+    }
+
+    /// Waits until the request has passed the station's statuses.
+    async fn reach(&mut self, station: &Station, id: &str) -> Result<Value> {
+        let wanted = station.passes.last().copied().unwrap_or_default();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if self.houses.revive_hub().await? {
+                self.kills += 1;
+                self.view.revived(self.houses.hub_pid());
+            }
+            if let Ok(request) = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await {
+                let passed = passed(&request);
+                if passed.iter().any(|status| status == wanted) && is_quiet(&request) {
+                    self.view.station(station, &passed[self.passed.len().min(passed.len())..]);
+                    self.passed = passed;
+                    return Ok(request);
+                }
+                if text(&request["status"]) == "FINALISED" {
+                    let why = text(&request["refusal"]["explanation"]);
+                    return Err(Failure::new(format!("After \"{}\" the request ended without {wanted}. {why}", station.act)));
+                }
+            }
+            if Instant::now() > deadline {
+                let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
+                let (status, why) = (text(&request["status"]), text(&request["attention"]["why"]));
+                return Err(Failure::new(format!(
+                    "After \"{}\" the request did not reach {wanted} within {} seconds. It is {status}. {why}",
+                    station.act,
+                    PATIENCE.as_secs()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    async fn hold_against(&mut self, number: usize, station: &Station, request: &Value) -> Result<()> {
+        // The hub acts at one side after it has heard of the other, so a side may be a moment behind.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let lender = self.houses.lender.shown(request, "lender").await?;
+            let borrower = self.houses.borrower.shown(request, "borrower").await?;
+            let agree = agrees(&lender, &station.lender) && agrees(&borrower, &station.borrower);
+            if agree || Instant::now() > deadline {
+                self.view.sides(&lender, &borrower);
+                self.compare(number, "the lender's Alma", &lender, &station.lender);
+                self.compare(number, "the borrower's Alma", &borrower, &station.borrower);
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    fn compare(&mut self, number: usize, side: &str, found: &Shown, wanted: &Shown) {
+        if !agrees(found, wanted) {
+            self.faults.push(format!(
+                "station {}: {side} shows item {}, request {}, loan {}, and should show {}, {}, {}",
+                number + 1,
+                found.item,
+                found.request,
+                found.loan,
+                wanted.item,
+                wanted.request,
+                wanted.loan
+            ));
+        }
+    }
+
+    fn check_path(&mut self, request: &Value) {
+        let wanted: Vec<&str> = stations().iter().flat_map(|station| station.passes.iter().copied()).collect();
+        let found = passed(request);
+        self.expect(found == wanted, || format!("the statuses were {}, not {}", found.join(", "), wanted.join(", ")));
+        self.passed = found;
+    }
+
+    async fn title_at_borrower(&mut self, request: &Value, book: &Book) -> Result<String> {
+        let title = self.houses.borrower.title_of(&text(&request["borrower"]["bib"])).await?;
+        self.expect(title == book.title, || {
+            format!("the borrower's Alma has the title {title:?}, the lender's {:?}", book.title)
+        });
+        Ok(title)
+    }
+
+    /// Virtual records and open holds that are still there, on either side.
+    async fn left_behind(&self, book: &Book) -> Result<Vec<String>> {
+        let mut left = self.houses.borrower.left_behind().await?;
+        left.extend(self.houses.lender.left_behind().await?);
+        let loans = self.houses.lender.loans_of(&book.barcode).await?;
+        if loans != 1 {
+            left.push(format!("{loans} loans of the book at the lender, where one was made"));
+        }
+        Ok(left)
+    }
+
+    fn expect(&mut self, holds: bool, fault: impl FnOnce() -> String) {
+        if !holds {
+            self.faults.push(fault());
+        }
+    }
+}
+
+/// The statuses of the timeline, in order.
+fn passed(request: &Value) -> Vec<String> {
+    let rows = request["timeline"].as_array().into_iter().flatten();
+    rows.filter_map(|row| row["to"].as_str().map(str::to_owned)).collect()
+}
+
+/// Whether the hub has done what it has to do for now.
+fn is_quiet(request: &Value) -> bool {
+    request["working_on"].is_null()
+}
+
+/// Alma may show a fresh hold as not started or, with a pick slip, as in process at once.
+fn agrees(found: &Shown, wanted: &Shown) -> bool {
+    let item = found.item == wanted.item || (wanted.item == "in place" && found.item == "REQUESTED");
+    let request = found.request == wanted.request || (wanted.request == "NOT_STARTED" && found.request == "IN_PROCESS");
+    item && request && found.loan == wanted.loan
+}
+

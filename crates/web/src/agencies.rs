@@ -1,0 +1,163 @@
+//! Agencies: libraries that lend or borrow.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use lending::AgencyCode;
+use serde::Serialize;
+use store::Agency;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::input::Fields;
+use crate::path::PathCode;
+use crate::problem::Problem;
+use crate::state::WebState;
+
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new().routes(routes!(list_agencies)).routes(routes!(get_agency, put_agency, delete_agency))
+}
+
+/// A library that lends or borrows.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Agency)]
+struct AgencyView {
+    /// Its code.
+    code: String,
+    /// Its name, for people.
+    name: String,
+    /// The institution whose system it uses.
+    institution: String,
+    /// Its library there, where several agencies share a system.
+    library: Option<String>,
+}
+
+impl From<Agency> for AgencyView {
+    fn from(agency: Agency) -> Self {
+        Self {
+            code: agency.code.to_string(),
+            name: agency.name,
+            institution: agency.institution.to_string(),
+            library: agency.library.map(|library| library.to_string()),
+        }
+    }
+}
+
+/// All agencies.
+#[derive(Debug, Serialize, ToSchema)]
+struct AgencyList {
+    /// By code.
+    agencies: Vec<AgencyView>,
+}
+
+/// An agency as it is set up.
+#[derive(Debug, ToSchema)]
+struct AgencyInput {
+    /// Its name, for people.
+    name: String,
+    /// The code of the institution whose system it uses.
+    institution: String,
+    /// Its library there, where several agencies share a system.
+    library: Option<String>,
+}
+
+impl AgencyInput {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            institution: fields.text("institution"),
+            library: fields.optional_text("library"),
+        }
+    }
+}
+
+/// All agencies, by code.
+#[utoipa::path(
+    get,
+    path = "/api/v1/agencies",
+    operation_id = "list_agencies",
+    tag = "agencies",
+    responses((status = 200, description = "All agencies.", body = AgencyList))
+)]
+async fn list_agencies(State(state): State<WebState>) -> Result<Json<AgencyList>, Problem> {
+    let agencies = state.engine.store().agencies().await?;
+    Ok(Json(AgencyList { agencies: agencies.into_iter().map(Into::into).collect() }))
+}
+
+/// One agency.
+#[utoipa::path(
+    get,
+    path = "/api/v1/agencies/{code}",
+    operation_id = "get_agency",
+    tag = "agencies",
+    params(("code" = String, Path, description = "The agency's code.")),
+    responses(
+        (status = 200, description = "The agency.", body = AgencyView),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Json<AgencyView>, Problem> {
+    let agency = state.engine.store().agency(&AgencyCode::from(code.as_str())).await?;
+    agency.map(|agency| Json(agency.into())).ok_or_else(|| Problem::not_found("agency", &code))
+}
+
+/// Sets an agency up, new or changed.
+#[utoipa::path(
+    put,
+    path = "/api/v1/agencies/{code}",
+    operation_id = "put_agency",
+    tag = "agencies",
+    params(("code" = String, Path, description = "The agency's code.")),
+    request_body = AgencyInput,
+    responses(
+        (status = 200, description = "It is changed.", body = AgencyView),
+        (status = 201, description = "It is new.", body = AgencyView),
+        (status = 422, description = "Faults of the input, all at once."),
+    )
+)]
+async fn put_agency(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let store = state.engine.store();
+    let input = AgencyInput::read(&mut fields);
+    let institution = input.institution.as_str().into();
+    if !input.institution.is_empty() && store.institution(&institution).await?.is_none() {
+        fields.fault("institution", "UNKNOWN_INSTITUTION", format!("There is no institution {institution}."));
+    }
+    Problem::check(fields.finish())?;
+
+    let agency =
+        Agency { code: code.as_str().into(), name: input.name, institution, library: input.library.map(Into::into) };
+    let known = store.agency(&agency.code).await?.is_some();
+    let mut tx = store.begin().await?;
+    tx.put_agency(&agency).await?;
+    tx.commit().await?;
+    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
+    let place = format!("/api/v1/agencies/{code}");
+    Ok((status, [(LOCATION, place)], Json(AgencyView::from(agency))).into_response())
+}
+
+/// Removes an agency that has no pickup locations.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/agencies/{code}",
+    operation_id = "delete_agency",
+    tag = "agencies",
+    params(("code" = String, Path, description = "The agency's code.")),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Something still refers to it."),
+    )
+)]
+async fn delete_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<StatusCode, Problem> {
+    let mut tx = state.engine.store().begin().await?;
+    let was_there = tx.remove_agency(&code.as_str().into()).await?;
+    tx.commit().await?;
+    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("agency", &code)) }
+}

@@ -1,0 +1,269 @@
+//! Reading a JSON body: all faults at once, each by its field, and none of them quotes a value, which may be a key
+//! or a patron's number.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::problem::{FieldError, Problem};
+
+/// The largest body, in bytes.
+pub(crate) const MOST_BYTES: usize = 64 * 1_024;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest text, in characters.
+const LONGEST_TEXT: usize = 500;
+
+/// The fields of a JSON object, read one by one. What is never asked for is a fault.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    place: String,
+    table: Map<String, Value>,
+    known: Vec<&'static str>,
+    faults: Vec<FieldError>,
+}
+
+impl Fields {
+    fn new(place: String, table: Map<String, Value>) -> Self {
+        Self { place, table, known: Vec::new(), faults: Vec::new() }
+    }
+
+    /// No body at all, where one may be left out.
+    pub(crate) fn none() -> Self {
+        Self::new(String::new(), Map::new())
+    }
+
+    pub(crate) fn fault(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
+        let field = format!("{}{key}", self.place);
+        self.faults.push(FieldError::new(field, code, message));
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.table.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// A text that must be there.
+    pub(crate) fn text(&mut self, key: &'static str) -> String {
+        match self.take(key) {
+            None => {
+                self.fault(key, "MISSING", "It is missing.");
+                String::new()
+            }
+            Some(value) => self.as_text(key, value).unwrap_or_default(),
+        }
+    }
+
+    /// A text that may be left out.
+    pub(crate) fn optional_text(&mut self, key: &'static str) -> Option<String> {
+        let value = self.take(key)?;
+        self.as_text(key, value)
+    }
+
+    fn as_text(&mut self, key: &str, value: Value) -> Option<String> {
+        let Value::String(text) = value else {
+            self.wrong_type(key, "text", &value);
+            return None;
+        };
+        match checked_text(&text) {
+            Ok(text) => Some(text),
+            Err((code, message)) => {
+                self.fault(key, code, message);
+                None
+            }
+        }
+    }
+
+    /// An object whose keys are somebody else's to judge.
+    pub(crate) fn object(&mut self, key: &'static str) -> Map<String, Value> {
+        match self.take(key) {
+            Some(Value::Object(table)) => return table,
+            Some(other) => self.wrong_type(key, "an object", &other),
+            None => self.fault(key, "MISSING", "It is missing."),
+        }
+        Map::new()
+    }
+
+    /// A list of objects, each read by `read`.
+    pub(crate) fn list<T>(&mut self, key: &'static str, read: impl Fn(&mut Self) -> T) -> Vec<T> {
+        let values = match self.take(key) {
+            Some(Value::Array(values)) => values,
+            Some(other) => {
+                self.wrong_type(key, "a list", &other);
+                return Vec::new();
+            }
+            None => {
+                self.fault(key, "MISSING", "It is missing.");
+                return Vec::new();
+            }
+        };
+        let mut list = Vec::with_capacity(values.len());
+        for (index, value) in values.into_iter().enumerate() {
+            let place = format!("{}{key}[{index}]", self.place);
+            match value {
+                Value::Object(table) => {
+                    let mut inner = Self::new(format!("{place}."), table);
+                    list.push(read(&mut inner));
+                    self.faults.extend(inner.finish());
+                }
+                other => self.faults.push(FieldError::new(place, "WRONG_TYPE", wrong_type("an object", &other))),
+            }
+        }
+        list
+    }
+
+    fn wrong_type(&mut self, key: &str, wanted: &str, found: &Value) {
+        self.fault(key, "WRONG_TYPE", wrong_type(wanted, found));
+    }
+
+    /// All faults; what was not asked for is one, most likely of spelling.
+    pub(crate) fn finish(mut self) -> Vec<FieldError> {
+        let known = self.known.join(", ");
+        let unknown: Vec<String> = self.table.keys().map(|key| key.chars().take(64).collect()).collect();
+        for key in unknown {
+            self.fault(&key, "UNKNOWN_FIELD", format!("There is no such field here. Fields are: {known}."));
+        }
+        self.faults
+    }
+}
+
+/// A text without blanks around it that every library system and database can take; else code and message.
+pub(crate) fn checked_text(text: &str) -> Result<String, (&'static str, String)> {
+    let text = text.trim();
+    if text.is_empty() {
+        Err(("EMPTY", "It is empty.".to_owned()))
+    } else if text.chars().count() > LONGEST_TEXT {
+        Err(("TOO_LONG", format!("It has more than {LONGEST_TEXT} characters.")))
+    } else if text.chars().any(char::is_control) {
+        Err(("CONTROL_CHARACTER", "It holds a control character, such as a line break.".to_owned()))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn wrong_type(wanted: &str, found: &Value) -> String {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    format!("It must be {wanted}, but is {found}.")
+}
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(call: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(call.headers()) {
+            return Err(not_json());
+        }
+        parse(&bytes(call, state).await?)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(call: Request, state: &S) -> Result<Option<Self>, Problem> {
+        let json = is_json(call.headers());
+        let bytes = bytes(call, state).await?;
+        match (bytes.is_empty(), json) {
+            (true, _) => Ok(None),
+            (false, false) => Err(not_json()),
+            (false, true) => parse(&bytes).map(Some),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(media_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn not_json() -> Problem {
+    let detail = "The body must be JSON, and the header Content-Type must say so: application/json.";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", detail)
+}
+
+async fn bytes<S: Send + Sync>(call: Request, state: &S) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(PATIENCE, Bytes::from_request(call, state)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let detail = format!("The body is larger than {} kB.", MOST_BYTES / 1_024);
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail))
+        }
+        Ok(Err(_)) => Err(Problem::bad_request("BODY_CUT_OFF", "The body did not arrive whole.")),
+        Err(_) => {
+            let detail = format!("The body did not arrive within {} seconds.", PATIENCE.as_secs());
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", detail))
+        }
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Fields, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(table)) => Ok(Fields::new(String::new(), table)),
+        Ok(other) => {
+            Err(Problem::invalid(vec![FieldError::new("body", "WRONG_TYPE", wrong_type("an object", &other))]))
+        }
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            let detail = format!("The body is no valid JSON: the fault is at line {line}, column {column}.");
+            Err(Problem::bad_request("INVALID_JSON", detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: &Value) -> Fields {
+        parse(value.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_no_value_is_quoted() {
+        let mut fields = fields(&json!({
+            "patron": 4_711, "agency": " ", "copies": [{"barcode": ["secret-1"], "colour": "secret-2"}, "secret-3"],
+        }));
+        fields.text("patron");
+        fields.text("agency");
+        fields.text("pickup_location");
+        fields.list("copies", |copy| copy.optional_text("barcode"));
+        let faults = fields.finish();
+        let told: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code)).collect();
+        assert_eq!(
+            told,
+            [
+                ("patron", "WRONG_TYPE"),
+                ("agency", "EMPTY"),
+                ("pickup_location", "MISSING"),
+                ("copies[0].barcode", "WRONG_TYPE"),
+                ("copies[0].colour", "UNKNOWN_FIELD"),
+                ("copies[1]", "WRONG_TYPE"),
+            ]
+        );
+        let messages: String = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert!(!messages.contains("secret") && !messages.contains("4711"), "{messages}");
+    }
+
+    #[test]
+    fn text_that_no_database_would_take_is_refused() {
+        let mut fields = fields(&json!({"name": "a\u{0}b", "long": "x".repeat(501)}));
+        assert_eq!(fields.text("name"), "");
+        assert_eq!(fields.text("long"), "");
+        let codes: Vec<_> = fields.finish().iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, ["CONTROL_CHARACTER", "TOO_LONG"]);
+    }
+}

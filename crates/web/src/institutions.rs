@@ -1,0 +1,279 @@
+//! Institutions: installations of a library system, with their settings. A key goes in and never comes out.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use engine::Engine;
+use lending::InstitutionCode;
+use lms::{ConnectError, Connection, Finding};
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use store::Institution;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::input::Fields;
+use crate::path::PathCode;
+use crate::problem::{FieldError, Problem};
+use crate::state::WebState;
+
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_institutions))
+        .routes(routes!(get_institution, put_institution, delete_institution))
+        .routes(routes!(check_institution))
+}
+
+/// An installation of a library system.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Institution)]
+struct InstitutionView {
+    /// Its code.
+    code: String,
+    /// Its name, for people.
+    name: String,
+    /// What kind of system, such as `alma`.
+    kind: String,
+    /// Its settings; the keys depend on the kind.
+    #[schema(value_type = Object)]
+    settings: Value,
+}
+
+impl From<Institution> for InstitutionView {
+    fn from(institution: Institution) -> Self {
+        Self {
+            code: institution.code.to_string(),
+            name: institution.name,
+            kind: institution.kind,
+            settings: institution.settings,
+        }
+    }
+}
+
+/// All institutions.
+#[derive(Debug, Serialize, ToSchema)]
+struct InstitutionList {
+    /// By code.
+    institutions: Vec<InstitutionView>,
+}
+
+/// An institution as it is set up.
+#[derive(Debug, ToSchema)]
+struct InstitutionInput {
+    /// Its name, for people.
+    name: String,
+    /// What kind of system, such as `alma`.
+    #[schema(example = "alma")]
+    kind: String,
+    /// Its settings; the keys depend on the kind.
+    #[schema(value_type = Object)]
+    settings: Map<String, Value>,
+    /// The key for its system's API. May be left out where the institution has one already; is never answered.
+    #[schema(value_type = Option<String>, write_only)]
+    api_key: Option<SecretString>,
+}
+
+impl InstitutionInput {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            kind: fields.text("kind"),
+            settings: fields.object("settings"),
+            api_key: fields.optional_text("api_key").map(Into::into),
+        }
+    }
+}
+
+/// What a check of an institution found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Check)]
+struct CheckView {
+    /// Whether all that the hub needs is there.
+    ok: bool,
+    /// Everything that was looked at.
+    findings: Vec<FindingView>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Finding)]
+struct FindingView {
+    /// What was looked at.
+    subject: String,
+    /// What is wrong and what to do about it; null when all is well.
+    problem: Option<String>,
+    /// What was found when all is well.
+    detail: String,
+}
+
+impl From<Finding> for FindingView {
+    fn from(finding: Finding) -> Self {
+        Self { subject: finding.subject, problem: finding.problem, detail: finding.detail }
+    }
+}
+
+/// All institutions, by code.
+#[utoipa::path(
+    get,
+    path = "/api/v1/institutions",
+    operation_id = "list_institutions",
+    tag = "institutions",
+    responses((status = 200, description = "All institutions.", body = InstitutionList))
+)]
+async fn list_institutions(State(state): State<WebState>) -> Result<Json<InstitutionList>, Problem> {
+    let institutions = state.engine.store().institutions().await?;
+    Ok(Json(InstitutionList { institutions: institutions.into_iter().map(Into::into).collect() }))
+}
+
+/// One institution.
+#[utoipa::path(
+    get,
+    path = "/api/v1/institutions/{code}",
+    operation_id = "get_institution",
+    tag = "institutions",
+    params(("code" = String, Path, description = "The institution's code.")),
+    responses(
+        (status = 200, description = "The institution.", body = InstitutionView),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn get_institution(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+) -> Result<Json<InstitutionView>, Problem> {
+    Ok(Json(find(&state, &code).await?.into()))
+}
+
+async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
+    let found = state.engine.store().institution(&InstitutionCode::from(code)).await?;
+    found.ok_or_else(|| Problem::not_found("institution", code))
+}
+
+/// Sets an institution up, new or changed. All faults of its settings are told at once; nothing is sent to it yet.
+#[utoipa::path(
+    put,
+    path = "/api/v1/institutions/{code}",
+    operation_id = "put_institution",
+    tag = "institutions",
+    params(("code" = String, Path, description = "The institution's code.")),
+    request_body = InstitutionInput,
+    responses(
+        (status = 200, description = "It is changed.", body = InstitutionView),
+        (status = 201, description = "It is new.", body = InstitutionView),
+        (status = 422, description = "Faults of the input, all at once."),
+    )
+)]
+async fn put_institution(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let store = state.engine.store();
+    let input = InstitutionInput::read(&mut fields);
+    let code = InstitutionCode::from(code);
+    let known = store.institution(&code).await?;
+    let is_new = known.is_none();
+    let key = input.api_key.or_else(|| known.map(|known| known.credentials));
+    let mut faults = fields.finish();
+    if key.is_none() && !faults.iter().any(|fault| fault.field == "api_key") {
+        let message = "It is missing. A new institution needs the key for its system's API.";
+        faults.push(FieldError::new("api_key", "MISSING", message));
+    }
+    let connection = Connection {
+        institution: code.clone(),
+        kind: input.kind,
+        settings: Value::Object(input.settings),
+        credentials: key.unwrap_or_default(),
+    };
+    if !faults.iter().any(|fault| fault.field == "kind" || fault.field == "settings") {
+        faults.extend(settings_faults(&connection));
+    }
+    Problem::check(faults)?;
+
+    let institution = Institution {
+        code: code.clone(),
+        name: input.name,
+        kind: connection.kind,
+        settings: connection.settings,
+        credentials: connection.credentials,
+    };
+    let mut tx = store.begin().await?;
+    tx.put_institution(&institution, state.engine.clock().now()).await?;
+    tx.commit().await?;
+    state.engine.institution_changed(&code);
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let place = format!("/api/v1/institutions/{code}");
+    Ok((status, [(LOCATION, place)], Json(InstitutionView::from(institution))).into_response())
+}
+
+fn settings_faults(connection: &Connection) -> Vec<FieldError> {
+    lms::connect(connection).err().map(faults_of).unwrap_or_default()
+}
+
+fn faults_of(error: ConnectError) -> Vec<FieldError> {
+    match error {
+        ConnectError::UnknownKind { .. } => {
+            let message = "The hub knows no library system of this kind. It knows: alma.";
+            vec![FieldError::new("kind", "UNKNOWN_KIND", message)]
+        }
+        ConnectError::Settings { faults, .. } => faults
+            .into_iter()
+            .map(|fault| FieldError::new(format!("settings.{}", fault.key), "INVALID_SETTING", fault.message))
+            .collect(),
+    }
+}
+
+/// Removes an institution that no agency and no open request refers to.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/institutions/{code}",
+    operation_id = "delete_institution",
+    tag = "institutions",
+    params(("code" = String, Path, description = "The institution's code.")),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Something still refers to it."),
+    )
+)]
+async fn delete_institution(State(state): State<WebState>, PathCode(code): PathCode) -> Result<StatusCode, Problem> {
+    let institution = InstitutionCode::from(code.as_str());
+    let mut tx = state.engine.store().begin().await?;
+    let was_there = tx.remove_institution(&institution).await?;
+    tx.commit().await?;
+    state.engine.institution_changed(&institution);
+    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("institution", &code)) }
+}
+
+/// Makes every read that the institution's part in requests needs, and tells what is missing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/institutions/{code}/check",
+    operation_id = "check_institution",
+    tag = "institutions",
+    params(("code" = String, Path, description = "The institution's code.")),
+    responses(
+        (status = 200, description = "What was found.", body = CheckView),
+        (status = 404, description = "There is none."),
+        (status = 422, description = "Its settings can't be used, all faults at once."),
+    )
+)]
+async fn check_institution(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+) -> Result<Json<CheckView>, Problem> {
+    let stored = find(&state, &code).await?;
+    let connection = Connection {
+        institution: stored.code,
+        kind: stored.kind,
+        settings: stored.settings,
+        credentials: stored.credentials,
+    };
+    let findings = Engine::check_institution(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
+    let ok = findings.iter().all(|finding| finding.problem.is_none());
+    Ok(Json(CheckView { ok, findings: findings.into_iter().map(Into::into).collect() }))
+}

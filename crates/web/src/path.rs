@@ -1,0 +1,44 @@
+//! What a path names: a request by its id, anything else by its code.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use lending::RequestId;
+
+use crate::problem::Problem;
+
+/// The id of a request in a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathId(pub(crate) RequestId);
+
+/// A code in a path.
+#[derive(Clone, Debug)]
+pub(crate) struct PathCode(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let bad = || {
+            Problem::bad_request("INVALID_ID", "The path names no request: an id is a UUID, such as the list shows.")
+        };
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| bad())?;
+        text.parse().map(Self).map_err(|_| bad())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathCode {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text);
+        text.ok().filter(|text| is_code(text)).map(Self).ok_or_else(|| {
+            let detail = "The path holds no code: a code has 1 to 64 letters, digits and the signs . _ : -";
+            Problem::bad_request("INVALID_CODE", detail)
+        })
+    }
+}
+
+/// Codes need no encoding in a path and none in a log.
+pub(crate) fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}

@@ -1,0 +1,186 @@
+//! Pickup locations: where patrons collect.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use lending::{AgencyCode, PickupLocation, PickupLocationCode};
+use serde::Serialize;
+use store::StoredPickupLocation;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::input::Fields;
+use crate::path::PathCode;
+use crate::problem::Problem;
+use crate::state::WebState;
+
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new().routes(routes!(list_pickup_locations)).routes(routes!(
+        get_pickup_location,
+        put_pickup_location,
+        delete_pickup_location
+    ))
+}
+
+/// A place where patrons collect.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PickupLocation)]
+struct PickupLocationView {
+    /// The hub's code for it.
+    code: String,
+    /// Its name, for people.
+    name: String,
+    /// Whose it is.
+    agency: String,
+    /// The institution of that agency.
+    institution: String,
+    /// The library in the institution's system.
+    library: String,
+    /// The circulation desk, where the library has several hold shelves.
+    desk: Option<String>,
+}
+
+impl From<StoredPickupLocation> for PickupLocationView {
+    fn from(stored: StoredPickupLocation) -> Self {
+        let StoredPickupLocation { location, agency, institution } = stored;
+        Self {
+            code: location.code.to_string(),
+            name: location.name,
+            agency: agency.to_string(),
+            institution: institution.to_string(),
+            library: location.library.to_string(),
+            desk: location.desk.map(|desk| desk.to_string()),
+        }
+    }
+}
+
+/// All pickup locations.
+#[derive(Debug, Serialize, ToSchema)]
+struct PickupLocationList {
+    /// By code.
+    pickup_locations: Vec<PickupLocationView>,
+}
+
+/// A pickup location as it is set up.
+#[derive(Debug, ToSchema)]
+struct PickupLocationInput {
+    /// Its name, for people.
+    name: String,
+    /// The code of the agency whose it is.
+    agency: String,
+    /// The library in the institution's system.
+    library: String,
+    /// The circulation desk, where the library has several hold shelves.
+    desk: Option<String>,
+}
+
+impl PickupLocationInput {
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            agency: fields.text("agency"),
+            library: fields.text("library"),
+            desk: fields.optional_text("desk"),
+        }
+    }
+}
+
+/// All pickup locations, by code.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pickup-locations",
+    operation_id = "list_pickup_locations",
+    tag = "pickup locations",
+    responses((status = 200, description = "All pickup locations.", body = PickupLocationList))
+)]
+async fn list_pickup_locations(State(state): State<WebState>) -> Result<Json<PickupLocationList>, Problem> {
+    let stored = state.engine.store().pickup_locations().await?;
+    Ok(Json(PickupLocationList { pickup_locations: stored.into_iter().map(Into::into).collect() }))
+}
+
+/// One pickup location.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pickup-locations/{code}",
+    operation_id = "get_pickup_location",
+    tag = "pickup locations",
+    params(("code" = String, Path, description = "The pickup location's code.")),
+    responses(
+        (status = 200, description = "The pickup location.", body = PickupLocationView),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn get_pickup_location(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+) -> Result<Json<PickupLocationView>, Problem> {
+    let stored = state.engine.store().pickup_location(&PickupLocationCode::from(code.as_str())).await?;
+    stored.map(|stored| Json(stored.into())).ok_or_else(|| Problem::not_found("pickup location", &code))
+}
+
+/// Sets a pickup location up, new or changed. Requests that are placed already keep what they were placed with.
+#[utoipa::path(
+    put,
+    path = "/api/v1/pickup-locations/{code}",
+    operation_id = "put_pickup_location",
+    tag = "pickup locations",
+    params(("code" = String, Path, description = "The pickup location's code.")),
+    request_body = PickupLocationInput,
+    responses(
+        (status = 200, description = "It is changed.", body = PickupLocationView),
+        (status = 201, description = "It is new.", body = PickupLocationView),
+        (status = 422, description = "Faults of the input, all at once."),
+    )
+)]
+async fn put_pickup_location(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let store = state.engine.store();
+    let input = PickupLocationInput::read(&mut fields);
+    let agency = AgencyCode::from(input.agency.as_str());
+    let owner = store.agency(&agency).await?;
+    if owner.is_none() && !input.agency.is_empty() {
+        fields.fault("agency", "UNKNOWN_AGENCY", format!("There is no agency {agency}."));
+    }
+    Problem::check(fields.finish())?;
+    let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;
+
+    let location = PickupLocation {
+        code: code.as_str().into(),
+        name: input.name,
+        library: input.library.into(),
+        desk: input.desk.map(Into::into),
+    };
+    let known = store.pickup_location(&location.code).await?.is_some();
+    let mut tx = store.begin().await?;
+    tx.put_pickup_location(&location, &agency).await?;
+    tx.commit().await?;
+    let view = PickupLocationView::from(StoredPickupLocation { location, agency, institution: owner.institution });
+    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
+    let place = format!("/api/v1/pickup-locations/{code}");
+    Ok((status, [(LOCATION, place)], Json(view)).into_response())
+}
+
+/// Removes a pickup location. Requests that are placed already keep it.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/pickup-locations/{code}",
+    operation_id = "delete_pickup_location",
+    tag = "pickup locations",
+    params(("code" = String, Path, description = "The pickup location's code.")),
+    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none."))
+)]
+async fn delete_pickup_location(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+) -> Result<StatusCode, Problem> {
+    let mut tx = state.engine.store().begin().await?;
+    let was_there = tx.remove_pickup_location(&code.as_str().into()).await?;
+    tx.commit().await?;
+    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("pickup location", &code)) }
+}

@@ -1,0 +1,204 @@
+//! What goes wrong, in one envelope: RFC 9457, `application/problem+json`.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use lending::RequestId;
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+/// The media type of the envelope.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// One fault of the input.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct FieldError {
+    /// Which part of the input, such as `copies[0].barcode`.
+    #[schema(example = "pickup_location")]
+    pub(crate) field: String,
+    /// A stable code, such as `MISSING`.
+    #[schema(value_type = String, example = "UNKNOWN_PICKUP_LOCATION")]
+    pub(crate) code: &'static str,
+    /// What is wrong and what to do, for people.
+    pub(crate) message: String,
+}
+
+impl FieldError {
+    pub(crate) fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code, message: message.into() }
+    }
+}
+
+/// Why a call was not done.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: String,
+    errors: Vec<FieldError>,
+    request: Option<RequestId>,
+}
+
+/// Why a call was not done (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Envelope {
+    /// Always `about:blank`: `code` tells what kind of problem it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, example = "about:blank")]
+    kind: &'static str,
+    /// The status in words.
+    #[schema(value_type = String, example = "Unprocessable Entity")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 422)]
+    status: u16,
+    /// What happened and what to do, for people.
+    detail: String,
+    /// A stable code for programs, such as `PATRON_BLOCKED`.
+    #[schema(value_type = String, example = "INVALID_REQUEST")]
+    code: Cow<'static, str>,
+    /// Every fault of the input, where there are several or one can be told by its field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// The patron request that is meant, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    request_id: Option<RequestId>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), request: None }
+    }
+
+    /// About this patron request.
+    pub(crate) fn about(mut self, request: RequestId) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    /// Faults of the input; nothing was done.
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{}: {}", one.field, one.message),
+            many => format!("There are {} faults in what was sent; `errors` lists them.", many.len()),
+        };
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_REQUEST", detail) }
+    }
+
+    /// Passes when there are no faults.
+    pub(crate) fn check(errors: Vec<FieldError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::invalid(errors)) }
+    }
+
+    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub(crate) fn not_found(what: &str, code: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no {what} {code}."))
+    }
+
+    pub(crate) fn no_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "API_KEY_MISSING",
+            "This needs an API key. Send it as the header `Authorization: Bearer KEY`.",
+        )
+    }
+
+    pub(crate) fn unknown_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "API_KEY_UNKNOWN",
+            "The hub doesn't know this API key. Use one that is set in the hub's configuration.",
+        )
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL",
+            "The hub failed at this, by a fault of its own. Its log tells more.",
+        )
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable { .. } => {
+                error!(%error, "the store can't be used");
+                let detail = "The hub's database can't be used at the moment. Try again in a little while.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", detail)
+            }
+            store::Error::Conflict => {
+                let detail = "Somebody else changed this at the same moment. Read it again, and try again.";
+                Self::new(StatusCode::CONFLICT, "CONFLICT", detail)
+            }
+            store::Error::Referred(why) => Self::new(StatusCode::CONFLICT, "STILL_REFERRED_TO", why),
+            other => {
+                error!(error = %other, "a fault of the store");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<engine::Error> for Problem {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Invalid(problems) => {
+                let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
+                let faults = problems.into_iter();
+                let faults = faults.map(|problem| FieldError::new(problem.field, problem.code, problem.message));
+                let problem = Self::invalid(faults.collect());
+                if duplicate {
+                    Self { status: StatusCode::CONFLICT, code: "DUPLICATE_REQUEST".into(), ..problem }
+                } else {
+                    problem
+                }
+            }
+            engine::Error::UnknownRequest(id) => Self::not_found("request", &id.to_string()),
+            engine::Error::NotAllowed(why) => Self::new(StatusCode::CONFLICT, "NOT_ALLOWED", why),
+            engine::Error::Store(error) => error.into(),
+            other => {
+                error!(error = %other, "a fault of the engine");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let envelope = Envelope {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: self.detail,
+            code: self.code,
+            errors: self.errors,
+            request_id: self.request,
+        };
+        let mut answer = (status, Json(envelope)).into_response();
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
+        }
+        answer
+    }
+}

@@ -1,0 +1,442 @@
+//! A request as the API shows it: a list of what may be seen, not the domain's own record.
+
+use jiff::Timestamp;
+use lending::{
+    Action, Attention, Borrowing, Cancellation, CancelledBy, Condition, Hold, HoldState, ItemState, Loan, Part,
+    Refusal, RequestId, Status, Supply, WaitingOn,
+};
+use serde::Serialize;
+use store::{AuditRow, Stored};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+fn status_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("A status of the workflow."))
+        .enum_values(Some(Status::ALL.map(|status| status.name())))
+        .build()
+}
+
+/// A patron request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Request)]
+pub(crate) struct RequestView {
+    /// Its id.
+    #[schema(value_type = uuid::Uuid)]
+    id: RequestId,
+    /// Where it stands.
+    #[schema(schema_with = status_schema)]
+    status: &'static str,
+    /// How it ended, such as `SUPPLIED`, from the moment that is known.
+    #[schema(value_type = Option<String>)]
+    outcome: Option<&'static str>,
+    /// What it waits for.
+    attention: AttentionView,
+    /// What is notable beside the status, such as `overdue`.
+    #[schema(value_type = Vec<String>)]
+    conditions: Vec<&'static str>,
+    /// When it was placed.
+    #[schema(value_type = String, format = DateTime)]
+    placed_at: Timestamp,
+    /// When it changed last.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// How often it was saved.
+    version: i64,
+    /// What the hub is doing about it at this moment, such as `place_hold_at_lender`; null when it waits.
+    #[schema(value_type = Option<String>)]
+    working_on: Option<&'static str>,
+    /// What is wanted, as the lender's record tells it; null before a copy is chosen.
+    title: Option<String>,
+    /// Its author.
+    author: Option<String>,
+    /// Who wants it.
+    patron: PatronView,
+    /// Where the patron collects.
+    pickup_location: PickupView,
+    /// The lending side; null before a copy is chosen.
+    lender: Option<LenderView>,
+    /// The borrowing side.
+    borrower: BorrowerView,
+    /// Who ended it, where somebody did.
+    cancellation: Option<CancellationView>,
+    /// Why it came to nothing, where it did.
+    refusal: Option<RefusalView>,
+}
+
+/// A patron request with the patron's identifier and everything that happened to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RequestDetails {
+    #[serde(flatten)]
+    request: RequestView,
+    /// What happened, oldest first.
+    timeline: Vec<TimelineRow>,
+}
+
+/// Some requests.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RequestList {
+    /// Newest first.
+    pub(crate) requests: Vec<RequestView>,
+    /// The `cursor` of the next page; null at the end.
+    pub(crate) next: Option<String>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = Attention)]
+enum AttentionView {
+    /// Nothing: the hub itself is at work, or the request has ended.
+    None,
+    /// Somebody or something else has the next move.
+    Waiting {
+        /// Who: `lending_library`, `pickup_library`, `patron`, `lender_system` or `borrower_system`.
+        #[schema(value_type = String)]
+        on: &'static str,
+        /// Since when.
+        #[schema(value_type = String, format = DateTime)]
+        since: Timestamp,
+        /// When the hub tries again by itself, where that is what is waited for.
+        #[schema(value_type = Option<String>, format = DateTime)]
+        next_try: Option<Timestamp>,
+        /// One sentence, for staff.
+        why: String,
+    },
+    /// Only a person can go on.
+    NeedsStaff {
+        /// A stable code.
+        code: String,
+        /// What happened and what it means, for staff.
+        explanation: String,
+        /// What may be done about it: `resume`, `cancel`.
+        #[schema(value_type = Vec<String>)]
+        actions: Vec<&'static str>,
+    },
+}
+
+/// Who wants it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Patron)]
+struct PatronView {
+    /// The patron's institution.
+    institution: String,
+    /// The patron's agency.
+    agency: String,
+    /// The patron's identifier as the request named it. Shown with one request, never in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<String>,
+}
+
+/// Where the patron collects.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pickup)]
+struct PickupView {
+    /// The hub's code for it.
+    code: String,
+    /// Its name.
+    name: String,
+    /// The library in the borrower's system.
+    library: String,
+    /// The circulation desk, where the library has several hold shelves.
+    desk: Option<String>,
+}
+
+/// The lending side.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Lender)]
+struct LenderView {
+    /// The lender.
+    institution: String,
+    /// The library that owns the item.
+    library: String,
+    /// Its shelving location.
+    location: String,
+    /// The record.
+    bib: String,
+    /// The holding.
+    holding: String,
+    /// The item.
+    item: String,
+    /// The item's barcode.
+    barcode: String,
+    /// The item as last seen, such as `in_transit`.
+    #[schema(value_type = String)]
+    item_state: &'static str,
+    /// The library system's own word, where the hub has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_state_detail: Option<String>,
+    /// The virtual patron's hold.
+    hold: Option<HoldView>,
+    /// The loan to the virtual patron.
+    loan: Option<LoanView>,
+}
+
+/// The borrowing side: the virtual item and what happens to it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Borrower)]
+struct BorrowerView {
+    /// The virtual record, once it was made; it is removed at the end.
+    bib: Option<String>,
+    /// The virtual holding.
+    holding: Option<String>,
+    /// The virtual item.
+    item: Option<String>,
+    /// The virtual item's barcode: the lender's, or one with a prefix where that was taken.
+    barcode: Option<String>,
+    /// The virtual item as last seen; null before it was looked at.
+    #[schema(value_type = Option<String>)]
+    item_state: Option<&'static str>,
+    /// The library system's own word, where the hub has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_state_detail: Option<String>,
+    /// The patron's hold.
+    hold: Option<HoldView>,
+    /// The patron's loan.
+    loan: Option<LoanView>,
+}
+
+/// A hold in a library's system.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Hold)]
+struct HoldView {
+    /// Its id there.
+    id: String,
+    /// Its state as last seen, such as `not_started`.
+    #[schema(value_type = String)]
+    state: &'static str,
+    /// Whether it is there still.
+    open: bool,
+}
+
+/// A loan in a library's system.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Loan)]
+struct LoanView {
+    /// Its id there.
+    id: String,
+    /// When the item must be back.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due: Option<Timestamp>,
+    /// Whether the item is out still.
+    open: bool,
+}
+
+/// Who ended a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cancellation)]
+struct CancellationView {
+    /// `patron`, `staff` or `at_borrower`.
+    #[schema(value_type = String)]
+    by: &'static str,
+    /// Why, in their words.
+    reason: Option<String>,
+}
+
+/// Why a request came to nothing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Refusal)]
+struct RefusalView {
+    /// A stable code, such as `PATRON_EXPIRED`.
+    code: String,
+    /// What is the matter and what to do about it.
+    explanation: String,
+}
+
+/// One thing that happened.
+#[derive(Debug, Serialize, ToSchema)]
+struct TimelineRow {
+    /// Its place, from 1.
+    seq: i64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    time: Timestamp,
+    /// What, such as `hold_placed_at_lender`.
+    event: String,
+    /// The status before, where it changed.
+    #[schema(value_type = Option<String>)]
+    from: Option<&'static str>,
+    /// The status after, where it changed.
+    #[schema(value_type = Option<String>)]
+    to: Option<&'static str>,
+    /// Why it changed.
+    because: Option<String>,
+    /// What staff should read about it.
+    note: Option<String>,
+    /// By whom: `hub`, or the name of an API key.
+    actor: String,
+}
+
+impl RequestView {
+    pub(crate) fn new(stored: Stored) -> Self {
+        let Stored { request, version, updated_at } = stored;
+        let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
+        Self {
+            id: request.id,
+            status: request.status.name(),
+            outcome: request.outcome.map(lending::Outcome::name),
+            attention: attention(request.attention),
+            conditions: request.conditions.into_iter().map(condition).collect(),
+            placed_at: request.placed_at,
+            updated_at,
+            version,
+            working_on: request.in_flight.map(lending::Effect::name),
+            title,
+            author,
+            patron: PatronView {
+                institution: request.patron.institution.to_string(),
+                agency: request.patron.agency.to_string(),
+                identifier: None,
+            },
+            pickup_location: PickupView {
+                code: request.pickup.code.to_string(),
+                name: request.pickup.name,
+                library: request.pickup.library.to_string(),
+                desk: request.pickup.desk.map(|desk| desk.to_string()),
+            },
+            lender: request.supply.map(lender),
+            borrower: borrower(request.borrowing),
+            cancellation: request.cancellation.map(cancellation),
+            refusal: request.refusal.map(refusal),
+        }
+    }
+}
+
+impl RequestDetails {
+    pub(crate) fn new(stored: Stored, timeline: Vec<AuditRow>) -> Self {
+        let identifier = stored.request.patron.given.to_string();
+        let mut request = RequestView::new(stored);
+        request.patron.identifier = Some(identifier);
+        Self { request, timeline: timeline.into_iter().map(timeline_row).collect() }
+    }
+}
+
+fn attention(attention: Attention) -> AttentionView {
+    match attention {
+        Attention::None => AttentionView::None,
+        Attention::Waiting { on, since, next_try, why } => {
+            let on = match on {
+                WaitingOn::LendingLibrary => "lending_library",
+                WaitingOn::PickupLibrary => "pickup_library",
+                WaitingOn::Patron => "patron",
+                WaitingOn::LenderSystem => "lender_system",
+                WaitingOn::BorrowerSystem => "borrower_system",
+            };
+            AttentionView::Waiting { on, since, next_try, why }
+        }
+        Attention::NeedsStaff { code, explanation, actions } => {
+            let name = |action| match action {
+                Action::Resume => "resume",
+                Action::Cancel => "cancel",
+            };
+            AttentionView::NeedsStaff { code, explanation, actions: actions.into_iter().map(name).collect() }
+        }
+    }
+}
+
+fn condition(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Overdue => "overdue",
+        Condition::Recalled => "recalled",
+        Condition::RenewalRefused => "renewal_refused",
+        Condition::Lost => "lost",
+        Condition::ClaimedReturned => "claimed_returned",
+        Condition::MissingInTransit => "missing_in_transit",
+        Condition::OutOfSequence => "out_of_sequence",
+    }
+}
+
+fn lender(supply: Supply) -> LenderView {
+    let (item_state, item_state_detail) = item_state(supply.item);
+    LenderView {
+        institution: supply.institution.to_string(),
+        library: supply.copy.library.to_string(),
+        location: supply.copy.location.to_string(),
+        bib: supply.copy.bib.to_string(),
+        holding: supply.copy.holding.to_string(),
+        item: supply.copy.item.to_string(),
+        barcode: supply.copy.barcode.to_string(),
+        item_state,
+        item_state_detail,
+        hold: hold(&supply.hold),
+        loan: loan(&supply.loan),
+    }
+}
+
+fn borrower(here: Borrowing) -> BorrowerView {
+    let (item_state, item_state_detail) = match here.seen.map(item_state) {
+        Some((state, detail)) => (Some(state), detail),
+        None => (None, None),
+    };
+    BorrowerView {
+        bib: here.bib.any().map(ToString::to_string),
+        holding: here.holding.any().map(ToString::to_string),
+        item: here.item.any().map(ToString::to_string),
+        barcode: here.barcode.map(|barcode| barcode.to_string()),
+        item_state,
+        item_state_detail,
+        hold: hold(&here.hold),
+        loan: loan(&here.loan),
+    }
+}
+
+fn item_state(state: ItemState) -> (&'static str, Option<String>) {
+    let name = match state {
+        ItemState::InPlace => "in_place",
+        ItemState::Requested => "requested",
+        ItemState::InTransit => "in_transit",
+        ItemState::OnHoldShelf => "on_hold_shelf",
+        ItemState::OnLoan => "on_loan",
+        ItemState::Lost => "lost",
+        ItemState::ClaimedReturned => "claimed_returned",
+        ItemState::Missing => "missing",
+        ItemState::Unavailable(what) => return ("unavailable", Some(what)),
+        ItemState::Absent => "absent",
+    };
+    (name, None)
+}
+
+fn hold(part: &Part<Hold>) -> Option<HoldView> {
+    part.any().map(|hold| HoldView {
+        id: hold.id.to_string(),
+        state: match hold.state {
+            HoldState::NotStarted => "not_started",
+            HoldState::InProcess => "in_process",
+            HoldState::OnHoldShelf => "on_hold_shelf",
+            HoldState::Gone => "gone",
+        },
+        open: part.is_open(),
+    })
+}
+
+fn loan(part: &Part<Loan>) -> Option<LoanView> {
+    part.any().map(|loan| LoanView { id: loan.id.to_string(), due: loan.due, open: part.is_open() })
+}
+
+fn cancellation(cancellation: Cancellation) -> CancellationView {
+    let by = match cancellation.by {
+        CancelledBy::Patron => "patron",
+        CancelledBy::Staff => "staff",
+        CancelledBy::AtBorrower => "at_borrower",
+    };
+    CancellationView { by, reason: cancellation.reason }
+}
+
+fn refusal(refusal: Refusal) -> RefusalView {
+    RefusalView { code: refusal.code, explanation: refusal.explanation }
+}
+
+fn timeline_row(row: AuditRow) -> TimelineRow {
+    let entry = row.entry;
+    TimelineRow {
+        seq: row.seq,
+        time: entry.at,
+        event: entry.event,
+        from: entry.from.map(|status| status.name()),
+        to: entry.to.map(|status| status.name()),
+        because: entry.because,
+        note: entry.note,
+        actor: entry.actor,
+    }
+}

@@ -1,0 +1,200 @@
+//! A hub that serves its API on a loopback port, and Almas that know a few users and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use engine::{Engine, Ids, Retrying, Settings, SystemClock};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+use store::{Database, MasterKey, Store};
+use tokio::net::TcpListener;
+use web::{ApiKeys, WebState};
+
+pub(crate) const KEY: &str = "key-of-the-discovery-system";
+pub(crate) const ALMA_KEY: &str = "key-of-the-library-system";
+/// No service listens on port 1 of this machine.
+pub(crate) const DEAD: &str = "http://127.0.0.1:1";
+
+pub(crate) struct Hub {
+    pub(crate) base: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) store: Store,
+    _dir: tempfile::TempDir,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+}
+
+impl Hub {
+    pub(crate) async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        let key = MasterKey::generate(&mut rng);
+        let store = Store::open(&Database::Sqlite(dir.path().join("consort.db")), key, rng).await.unwrap();
+        let settings = Settings {
+            retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(50) },
+            ..Settings::default()
+        };
+        let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock), Ids::seeded(1)));
+        let keys = ApiKeys::new([("discovery".to_owned(), KEY.into())]);
+        let router = web::router(WebState::new(Arc::clone(&engine), keys));
+        tokio::spawn(engine.run(std::future::pending()));
+        let base = serve(router).await;
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        Self { base, http, store, _dir: dir }
+    }
+
+    /// A hub with a borrower whose Alma is at `borrower`, and a lender whose Alma is down.
+    pub(crate) async fn with_institutions(borrower: &str) -> Self {
+        let hub = Self::start().await;
+        for (path, body) in [
+            ("institutions/01BORROW", institution(borrower)),
+            ("institutions/01LEND", institution(DEAD)),
+            ("agencies/BORROW", json!({"name": "Borrowing College", "institution": "01BORROW"})),
+            ("pickup-locations/DESK", json!({"name": "Main Library", "agency": "BORROW", "library": "MAIN"})),
+        ] {
+            let answer = hub.put(&format!("/api/v1/{path}"), &body).await;
+            assert_eq!(answer.status, 201, "{}", answer.text);
+        }
+        hub
+    }
+
+    pub(crate) async fn send(&self, call: reqwest::RequestBuilder) -> Answer {
+        let answer = call.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, text, body }
+    }
+
+    /// A call with the key, not sent yet.
+    pub(crate) fn call(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).bearer_auth(KEY)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.call(Method::GET, path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.call(Method::DELETE, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.call(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.call(Method::PUT, path).json(body)).await
+    }
+
+    /// Reads until `holds` holds.
+    pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let read = async {
+            loop {
+                let body = self.get(path).await.body;
+                if holds(&body) {
+                    return body;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), read).await.unwrap()
+    }
+
+    /// Places a request without waiting for the patron's library; answers its id.
+    pub(crate) async fn placed(&self, patron: &str, barcode: &str) -> String {
+        let answer = self.post("/api/v1/requests?wait=0", &placement(patron, barcode)).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Answer {
+    /// Holds the answer to be a problem in the envelope, with this status and code.
+    #[track_caller]
+    pub(crate) fn is_problem(&self, status: u16, code: &str) -> &Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text);
+        assert_eq!(self.body["status"], status, "{}", self.text);
+        assert_eq!(self.body["code"], code, "{}", self.text);
+        assert_eq!(self.body["type"], "about:blank");
+        assert!(!self.body["title"].as_str().unwrap().is_empty());
+        assert!(self.body["detail"].as_str().unwrap().len() > 15, "{}", self.text);
+        self
+    }
+
+    /// The fields and codes of `errors`, in order.
+    #[track_caller]
+    pub(crate) fn errors(&self) -> Vec<(&str, &str)> {
+        let errors = self.body["errors"].as_array().unwrap();
+        errors.iter().map(|error| (error["field"].as_str().unwrap(), error["code"].as_str().unwrap())).collect()
+    }
+}
+
+async fn serve(router: axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    base
+}
+
+/// An Alma that knows the users `reader` (who may borrow) and `blocked`.
+pub(crate) async fn alma_with_users() -> String {
+    serve(axum::Router::new().route("/almaws/v1/users/{id}", get(user))).await
+}
+
+async fn user(Path(id): Path<String>) -> Response {
+    let blocks = match id.as_str() {
+        "reader" => json!([]),
+        "blocked" => json!([{
+            "block_type": {"value": "GENERAL"}, "block_description": {"value": "02", "desc": "Unpaid bill"},
+            "block_status": "ACTIVE",
+        }]),
+        _ => {
+            let error = json!({"errorCode": "401861", "errorMessage": "User with identifier was not found."});
+            let body = json!({"errorsExist": true, "errorList": {"error": [error]}});
+            return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+        }
+    };
+    Json(json!({
+        "primary_id": id, "first_name": "Sample", "last_name": "Reader", "status": {"value": "ACTIVE"},
+        "user_group": {"value": "UNDRGRD"}, "expiry_date": "2099-09-30Z", "account_type": {"value": "INTERNAL"},
+        "record_type": {"value": "PUBLIC"}, "user_block": blocks, "user_identifier": [],
+        "contact_info": {"address": [], "email": [], "phone": []},
+    }))
+    .into_response()
+}
+
+/// An institution whose Alma is at `base_url`.
+pub(crate) fn institution(base_url: &str) -> Value {
+    json!({"name": "A College", "kind": "alma", "api_key": ALMA_KEY, "settings": {
+        "base_url": base_url, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
+        "virtual_location": "dcbvirtual", "item_policy": "DCB",
+        "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK"},
+        "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
+        "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+    }})
+}
+
+/// A request of `patron` for a copy of the lender.
+pub(crate) fn placement(patron: &str, barcode: &str) -> Value {
+    json!({
+        "agency": "BORROW", "patron": patron, "pickup_location": "DESK",
+        "copies": [{"institution": "01LEND", "barcode": barcode}],
+    })
+}

@@ -1,0 +1,193 @@
+//! Placing, reading and cancelling requests.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{DEAD, Hub, alma_with_users, placement};
+
+#[tokio::test]
+async fn patron_who_may_borrow_gets_the_request_with_its_place() {
+    let hub = Hub::with_institutions(&alma_with_users().await).await;
+    let answer = hub.post("/api/v1/requests", &placement("reader", "31999")).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    assert_eq!(answer.body["status"], "PATRON_VERIFIED");
+    let id = answer.body["id"].as_str().unwrap();
+    assert_eq!(answer.headers["location"], format!("/api/v1/requests/{id}"));
+
+    let details = hub.get(&format!("/api/v1/requests/{id}")).await.body;
+    assert_eq!(details["patron"], json!({"institution": "01BORROW", "agency": "BORROW", "identifier": "reader"}));
+    let timeline = details["timeline"].as_array().unwrap();
+    assert_eq!((&timeline[0]["event"], &timeline[0]["actor"]), (&json!("placed"), &json!("discovery")));
+    assert_eq!((&timeline[1]["event"], &timeline[1]["actor"]), (&json!("patron_verified"), &json!("hub")));
+    assert_eq!((&timeline[1]["from"], &timeline[1]["to"]), (&json!("SUBMITTED_TO_DCB"), &json!("PATRON_VERIFIED")));
+}
+
+#[tokio::test]
+async fn patron_who_may_not_borrow_is_told_why_and_the_request_is_recorded() {
+    let hub = Hub::with_institutions(&alma_with_users().await).await;
+    let answer = hub.post("/api/v1/requests", &placement("blocked", "31999")).await;
+    answer.is_problem(422, "PATRON_BLOCKED");
+    assert!(answer.body["detail"].as_str().unwrap().contains("Unpaid bill"), "{}", answer.text);
+    let id = answer.body["request_id"].as_str().unwrap();
+    let recorded = hub.get(&format!("/api/v1/requests/{id}")).await.body;
+    assert_eq!(recorded["outcome"], "CANCELLED");
+    assert_eq!(recorded["refusal"]["code"], "PATRON_BLOCKED");
+
+    let answer = hub.post("/api/v1/requests", &placement("nobody", "31999")).await;
+    answer.is_problem(422, "PATRON_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn library_that_does_not_answer_loses_no_request() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let answer = hub.post("/api/v1/requests?wait=0", &placement("reader", "31999")).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    assert_eq!(answer.body["status"], "SUBMITTED_TO_DCB");
+    let path = format!("/api/v1/requests/{}", answer.body["id"].as_str().unwrap());
+    let delayed = hub.until(&path, |request| request["attention"]["kind"] == "waiting").await;
+    assert_eq!(
+        (&delayed["status"], &delayed["attention"]["on"]),
+        (&json!("SUBMITTED_TO_DCB"), &json!("borrower_system"))
+    );
+    assert!(delayed["attention"]["next_try"].is_string() && delayed["attention"]["why"].is_string(), "{delayed}");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_request_is_told_at_once() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let body = json!({
+        "agency": "NOWHERE", "patron": "reader", "pickup_location": "NOWHERE",
+        "copies": [{"institution": "01LEND"}, {"institution": "01OTHER", "barcode": "1"}],
+    });
+    let answer = hub.post("/api/v1/requests", &body).await;
+    answer.is_problem(422, "INVALID_REQUEST");
+    assert_eq!(
+        answer.errors(),
+        [
+            ("agency", "UNKNOWN_AGENCY"),
+            ("pickup_location", "UNKNOWN_PICKUP_LOCATION"),
+            ("copies[0]", "COPY_NOT_NAMED"),
+            ("copies[1]", "UNKNOWN_INSTITUTION"),
+        ]
+    );
+    assert_eq!(hub.get("/api/v1/requests").await.body["requests"], json!([]));
+    let answer = hub.post("/api/v1/requests?wait=31", &placement("reader", "1")).await;
+    assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [("wait", "OUT_OF_RANGE")]);
+}
+
+#[tokio::test]
+async fn second_click_is_a_conflict() {
+    let hub = Hub::with_institutions(DEAD).await;
+    hub.placed("reader", "31999").await;
+    let answer = hub.post("/api/v1/requests?wait=0", &placement("reader", "31999")).await;
+    answer.is_problem(409, "DUPLICATE_REQUEST");
+}
+
+#[tokio::test]
+async fn list_is_paged_to_its_end_without_gap_or_repeat_and_shows_no_patron() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let mut placed = BTreeSet::new();
+    for number in 0..5 {
+        placed.insert(hub.placed("list-reader", &number.to_string()).await);
+    }
+    let mut seen = Vec::new();
+    let mut path = "/api/v1/requests?limit=2".to_owned();
+    let pages = loop {
+        let answer = hub.get(&path).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.text.contains("list-reader") && !answer.text.contains("identifier"), "{}", answer.text);
+        let ids = answer.body["requests"].as_array().unwrap().iter();
+        seen.extend(ids.map(|request| request["id"].as_str().unwrap().to_owned()));
+        match answer.body["next"].as_str() {
+            Some(cursor) => path = format!("/api/v1/requests?limit=2&cursor={cursor}"),
+            None => break seen.len().div_ceil(2),
+        }
+    };
+    assert_eq!((pages, seen.len()), (3, 5));
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), placed);
+}
+
+#[tokio::test]
+async fn list_is_narrowed_by_what_is_asked() {
+    let hub = Hub::with_institutions(DEAD).await;
+    hub.placed("reader", "1").await;
+    for (query, found) in [
+        ("status=LOANED", 0),
+        ("status=LOANED,submitted_to_dcb", 1),
+        ("status=LOANED&status=SUBMITTED_TO_DCB", 1),
+        ("institution=01BORROW", 1),
+        ("institution=01OTHER", 0),
+        ("open=true", 1),
+        ("needs_staff=true", 0),
+        ("needs_staff=false", 1),
+    ] {
+        let answer = hub.get(&format!("/api/v1/requests?{query}")).await;
+        assert_eq!(answer.body["requests"].as_array().unwrap().len(), found, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn faults_of_a_list_call_are_told_at_once() {
+    let hub = Hub::start().await;
+    let query = "status=LENT&cursor=x&institution=%20a%20b&open=yes&limit=0&limit=1&colour=red";
+    let answer = hub.get(&format!("/api/v1/requests?{query}")).await;
+    answer.is_problem(422, "INVALID_REQUEST");
+    assert_eq!(
+        answer.errors(),
+        [
+            ("status", "UNKNOWN_STATUS"),
+            ("cursor", "INVALID_CURSOR"),
+            ("institution", "INVALID_CODE"),
+            ("open", "WRONG_TYPE"),
+            ("limit", "REPEATED"),
+            ("limit", "OUT_OF_RANGE"),
+            ("colour", "UNKNOWN_PARAMETER"),
+        ]
+    );
+    for limit in ["201", "-1", "many"] {
+        let answer = hub.get(&format!("/api/v1/requests?limit={limit}")).await;
+        assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [("limit", "OUT_OF_RANGE")]);
+    }
+}
+
+#[tokio::test]
+async fn cancelling_keeps_who_and_why_and_happens_once() {
+    let hub = Hub::with_institutions(&alma_with_users().await).await;
+    let placed = hub.post("/api/v1/requests", &placement("reader", "1")).await;
+    let path = format!("/api/v1/requests/{}", placed.body["id"].as_str().unwrap());
+    let answer = hub.delete(&format!("{path}?by=staff&reason=no%20longer%20needed")).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    assert_eq!(answer.body["cancellation"], json!({"by": "staff", "reason": "no longer needed"}));
+    let details = hub.get(&path).await.body;
+    let asked = details["timeline"].as_array().unwrap().iter().find(|row| row["event"] == "cancel_asked").unwrap();
+    assert_eq!((&asked["actor"], &asked["note"]), (&json!("discovery"), &json!("no longer needed")));
+
+    let answer = hub.delete(&path).await;
+    answer.is_problem(409, "NOT_ALLOWED");
+    assert_eq!(answer.body["request_id"], placed.body["id"]);
+}
+
+#[tokio::test]
+async fn cancelling_takes_its_reason_from_a_body_too() {
+    let hub = Hub::with_institutions(&alma_with_users().await).await;
+    let placed = hub.post("/api/v1/requests", &placement("reader", "1")).await;
+    let path = format!("/api/v1/requests/{}", placed.body["id"].as_str().unwrap());
+    let wrong = hub.send(hub.call(Method::DELETE, &path).json(&json!({"by": "cat", "why": "x"}))).await;
+    let errors = [("by", "UNKNOWN_CANCELLER"), ("why", "UNKNOWN_FIELD")];
+    assert_eq!(wrong.is_problem(422, "INVALID_REQUEST").errors(), errors);
+    let answer = hub.send(hub.call(Method::DELETE, &path).json(&json!({"reason": "found it"}))).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    assert_eq!(answer.body["cancellation"], json!({"by": "patron", "reason": "found it"}));
+}
+
+#[tokio::test]
+async fn looking_is_accepted_and_resuming_needs_something_to_resume() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let id = hub.placed("reader", "1").await;
+    let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/look"))).await;
+    assert_eq!((answer.status, answer.body["id"].as_str()), (202, Some(id.as_str())));
+    let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/resume"))).await;
+    answer.is_problem(409, "NOTHING_TO_RESUME");
+}

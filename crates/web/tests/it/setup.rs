@@ -1,0 +1,119 @@
+//! Setting up institutions, agencies and pickup locations.
+
+use reqwest::Method;
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use crate::harness::{ALMA_KEY, DEAD, Hub, institution};
+
+#[tokio::test]
+async fn faults_of_an_institution_are_told_at_once() {
+    let hub = Hub::start().await;
+    let mut body = institution(DEAD);
+    body["settings"]["sharing_libary"] = body["settings"]["sharing_library"].take();
+    body["settings"]["calls_per_second"] = json!(0);
+    body["settings"]["virtual_library"] = json!("OTHER");
+    body.as_object_mut().unwrap().remove("api_key");
+    body.as_object_mut().unwrap().remove("name");
+    let answer = hub.put("/api/v1/institutions/01NEW", &body).await;
+    answer.is_problem(422, "INVALID_REQUEST");
+    let errors = answer.errors();
+    for wanted in [
+        ("name", "MISSING"),
+        ("api_key", "MISSING"),
+        ("settings.sharing_library", "INVALID_SETTING"),
+        ("settings.sharing_libary", "INVALID_SETTING"),
+        ("settings.calls_per_second", "INVALID_SETTING"),
+        ("settings.circulation_desks", "INVALID_SETTING"),
+    ] {
+        assert!(errors.contains(&wanted), "{wanted:?} is not told: {errors:?}");
+    }
+    hub.get("/api/v1/institutions/01NEW").await.is_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn unknown_kind_of_system_is_told() {
+    let hub = Hub::start().await;
+    let mut body = institution(DEAD);
+    body["kind"] = json!("card catalogue");
+    let answer = hub.put("/api/v1/institutions/01NEW", &body).await;
+    assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [("kind", "UNKNOWN_KIND")]);
+}
+
+#[tokio::test]
+async fn key_goes_in_and_never_comes_out_and_is_kept_when_left_out() {
+    let hub = Hub::start().await;
+    let path = "/api/v1/institutions/01NEW";
+    let created = hub.put(path, &institution(DEAD)).await;
+    assert_eq!((created.status, created.headers["location"].to_str().unwrap()), (201, path));
+
+    let mut change = institution(DEAD);
+    change.as_object_mut().unwrap().remove("api_key");
+    change["name"] = json!("Another Name");
+    let changed = hub.put(path, &change).await;
+    assert_eq!((changed.status, &changed.body["name"]), (200, &json!("Another Name")));
+
+    let one = hub.get(path).await;
+    assert_eq!(one.body["settings"]["sharing_library"], "SHARING");
+    let mut wrong = institution(DEAD);
+    wrong["kind"] = json!("");
+    let refused = hub.put(path, &wrong).await;
+    let checked = hub.send(hub.call(Method::POST, &format!("{path}/check"))).await;
+    let list = hub.get("/api/v1/institutions").await;
+    assert_eq!(list.body["institutions"].as_array().unwrap().len(), 1);
+    for answer in [&created, &changed, &one, &refused, &checked, &list] {
+        assert!(!answer.text.contains(ALMA_KEY) && !answer.text.contains("api_key"), "{}", answer.text);
+    }
+    let kept = hub.store.institution(&"01NEW".into()).await.unwrap().unwrap();
+    assert_eq!(kept.credentials.expose_secret(), ALMA_KEY);
+}
+
+#[tokio::test]
+async fn check_of_an_institution_that_is_down_tells_so() {
+    let hub = Hub::start().await;
+    hub.put("/api/v1/institutions/01NEW", &institution(DEAD)).await;
+    let answer = hub.send(hub.call(Method::POST, "/api/v1/institutions/01NEW/check")).await;
+    assert_eq!((answer.status, &answer.body["ok"]), (200, &json!(false)), "{}", answer.text);
+    let findings = answer.body["findings"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["problem"].is_string() && finding["subject"].is_string()));
+    let answer = hub.send(hub.call(Method::POST, "/api/v1/institutions/01OTHER/check")).await;
+    answer.is_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn references_are_checked_in_both_directions() {
+    let hub = Hub::start().await;
+    let agency = json!({"name": "A Library", "institution": "01NEW", "library": "MAIN"});
+    let pickup = json!({"name": "The Desk", "agency": "NEW", "library": "MAIN", "desk": "CIRC"});
+    let answer = hub.put("/api/v1/agencies/NEW", &agency).await;
+    assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [("institution", "UNKNOWN_INSTITUTION")]);
+    let answer = hub.put("/api/v1/pickup-locations/DESK", &pickup).await;
+    assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [("agency", "UNKNOWN_AGENCY")]);
+
+    let paths = ["/api/v1/institutions/01NEW", "/api/v1/agencies/NEW", "/api/v1/pickup-locations/DESK"];
+    for (path, body) in paths.into_iter().zip([institution(DEAD), agency, pickup]) {
+        assert_eq!(hub.put(path, &body).await.status, 201);
+        assert_eq!(hub.put(path, &body).await.status, 200);
+    }
+    hub.delete(paths[0]).await.is_problem(409, "STILL_REFERRED_TO");
+    hub.delete(paths[1]).await.is_problem(409, "STILL_REFERRED_TO");
+    for path in paths.into_iter().rev() {
+        assert_eq!(hub.delete(path).await.status, 204, "{path}");
+        hub.delete(path).await.is_problem(404, "NOT_FOUND");
+        hub.get(path).await.is_problem(404, "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn agencies_and_pickup_locations_are_answered_as_they_were_set_up() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let agency = json!({"code": "BORROW", "name": "Borrowing College", "institution": "01BORROW", "library": null});
+    assert_eq!(hub.get("/api/v1/agencies/BORROW").await.body, agency);
+    assert_eq!(hub.get("/api/v1/agencies").await.body, json!({"agencies": [agency]}));
+    let pickup = json!({
+        "code": "DESK", "name": "Main Library", "agency": "BORROW", "institution": "01BORROW", "library": "MAIN",
+        "desk": null,
+    });
+    assert_eq!(hub.get("/api/v1/pickup-locations/DESK").await.body, pickup);
+    assert_eq!(hub.get("/api/v1/pickup-locations").await.body, json!({"pickup_locations": [pickup]}));
+}
