@@ -60,7 +60,8 @@ impl Config {
             })?;
             figment = figment.merge(Toml::string(&text));
         }
-        let figment = figment.merge(Env::prefixed("CONSORT_").ignore(&["log", "log_format", "hub", "api_key"]).split("__"));
+        let figment =
+            figment.merge(Env::prefixed("CONSORT_").ignore(&["log", "log_format", "hub", "api_key"]).split("__"));
         let config: Self = figment.extract().map_err(|error| {
             let place = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
             let faults: Vec<String> = error.into_iter().map(|fault| fault.to_string()).collect();
@@ -77,9 +78,8 @@ impl Config {
             faults.push("engine.workers and engine.per_institution must be at least 1".to_owned());
         }
         if self.engine.look_first_ms == 0 || self.engine.look_most_ms < self.engine.look_first_ms {
-            faults.push(
-                "engine.look_first_ms must be at least 1, and engine.look_most_ms not less than that".to_owned(),
-            );
+            faults
+                .push("engine.look_first_ms must be at least 1, and engine.look_most_ms not less than that".to_owned());
         }
         for (name, key) in &self.api_keys {
             if key.expose_secret().trim().len() < 16 {

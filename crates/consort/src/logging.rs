@@ -6,9 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging with what was asked for, or else `default`.
 pub(crate) fn start(asked: Option<&str>, default: &str) {
-    let filter = asked
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new(default));
+    let filter =
+        asked.and_then(|directives| EnvFilter::try_new(directives).ok()).unwrap_or_else(|| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let json = std::env::var("CONSORT_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     if json {

@@ -48,7 +48,11 @@ impl Doctor {
             table.add_row([if row.good { "ok" } else { "FAULT" }, row.what, &row.found]);
         }
         write_out(&table.to_string());
-        if faults == 0 { Ok(()) } else { Err(Failure::new(format!("{faults} of {} checks found a fault.", rows.len()))) }
+        if faults == 0 {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{faults} of {} checks found a fault.", rows.len())))
+        }
     }
 
     /// A hub that runs holds port and store itself: then it is asked instead.
@@ -83,7 +87,9 @@ impl Doctor {
             Err(failure) => return rows.push(bad("hub", failure.to_string())),
         };
         match hub.get("/health").await {
-            Ok(health) => rows.push(good("hub", format!("runs at {}, status {}", config.listen, text(&health["status"])))),
+            Ok(health) => {
+                rows.push(good("hub", format!("runs at {}, status {}", config.listen, text(&health["status"]))));
+            }
             Err(failure) => {
                 let found = format!("{} is taken, and what listens there is no healthy hub: {failure}", config.listen);
                 return rows.push(bad("port", found));
@@ -97,8 +103,13 @@ impl Doctor {
             let code = text(&institution["code"]);
             let path = format!("/api/v1/institutions/{}/check", encode(&code));
             rows.push(match hub.call(Method::POST, &path, None).await {
-                Ok(answer) if answer["ok"].as_bool() == Some(true) => good("institution", format!("{code}: all is there")),
-                Ok(_) => bad("institution", format!("{code}: something is missing; `consort institution check {code}` tells")),
+                Ok(answer) if answer["ok"].as_bool() == Some(true) => {
+                    good("institution", format!("{code}: all is there"))
+                }
+                Ok(_) => bad(
+                    "institution",
+                    format!("{code}: something is missing; `consort institution check {code}` tells"),
+                ),
                 Err(failure) => bad("institution", format!("{code}: {failure}")),
             });
         }

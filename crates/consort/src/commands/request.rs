@@ -125,7 +125,8 @@ fn copy(text: &str) -> Result<Value> {
         Some((institution, barcode)) if !institution.trim().is_empty() && !barcode.trim().is_empty() => {
             Ok(json!({"institution": institution.trim(), "barcode": barcode.trim()}))
         }
-        _ => Err(Failure::new(format!("{text:?} names no copy.")).advice("Write INSTITUTION:BARCODE, such as 01LEND:31999000000011.")),
+        _ => Err(Failure::new(format!("{text:?} names no copy."))
+            .advice("Write INSTITUTION:BARCODE, such as 01LEND:31999000000011.")),
     }
 }
 

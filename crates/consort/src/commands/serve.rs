@@ -55,7 +55,8 @@ impl Serve {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
         info!(address = %config.listen, node = %config.engine.node, "the hub is ready");
-        let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(on(stopped)).await });
+        let server =
+            tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(on(stopped)).await });
         until_stopped(self.until_stdin_ends).await;
         info!("stopping");
         let _ = stop.send(true);
@@ -83,7 +84,8 @@ async fn listen(config: &Config) -> Result<TcpListener> {
                 "Another program, perhaps another hub, uses this port. Stop it, or choose another with `listen` in the \
                  configuration or CONSORT_LISTEN.",
             ),
-            _ => failure.advice("Choose an address of this machine with `listen` in the configuration or CONSORT_LISTEN."),
+            _ => failure
+                .advice("Choose an address of this machine with `listen` in the configuration or CONSORT_LISTEN."),
         }
     })
 }

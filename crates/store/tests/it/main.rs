@@ -1,5 +1,7 @@
 //! The store, on SQLite and on PostgreSQL: each test runs on both.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
+
 mod harness;
 mod institutions;
 mod opening;

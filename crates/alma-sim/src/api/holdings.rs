@@ -1,0 +1,86 @@
+//! Holdings records. Bodies are XML only.
+
+use serde_json::json;
+
+use super::{Answer, Call, Reply};
+use crate::record::Record;
+use crate::refusal::Refusal;
+use crate::render;
+use crate::state::Alma;
+use crate::state::inventory::Leftover;
+use crate::state::model::Id;
+
+/// The holding a path names, under its own title.
+pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
+    let mms = super::bibs::find(alma, call.param(0))?;
+    let found = call.id(1).and_then(|id| alma.holdings.get(&id)).filter(|holding| holding.mms == mms);
+    found.map(|holding| holding.id).ok_or_else(|| {
+        Refusal::new("402208", format!("Search failed for Holdings ID: {}", call.param(1)))
+    })
+}
+
+/// What to do with what becomes empty: retain, delete, suppress.
+pub(super) fn leftover(call: &Call<'_>, key: &str) -> Result<Leftover, Refusal> {
+    match call.query(key).map(str::to_ascii_lowercase).as_deref() {
+        None | Some("retain") => Ok(Leftover::Retain),
+        Some("delete") => Ok(Leftover::Delete),
+        Some("suppress") => Ok(Leftover::Suppress),
+        Some(_) => Err(Refusal::bad_parameter(key)),
+    }
+}
+
+pub(super) fn list_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let mms = super::bibs::find(alma, call.param(0))?;
+    let bib = alma.bibs.get(&mms).ok_or_else(Refusal::general)?;
+    let rows: Vec<_> = bib
+        .holdings
+        .iter()
+        .filter_map(|id| alma.holdings.get(id))
+        .map(|holding| render::holding_row(alma, holding, call.base()))
+        .collect();
+    let mut value = json!({"total_record_count": rows.len()});
+    if !rows.is_empty() {
+        value["holding"] = json!(rows);
+    }
+    value["bib_data"] = render::bib_data(bib, call.base());
+    Ok(Reply::Resource("holdings", value))
+}
+
+fn one(alma: &Alma, id: Id) -> Answer {
+    let holding = alma.holdings.get(&id).ok_or_else(Refusal::general)?;
+    Ok(Reply::Resource("holding", render::holding(alma, holding)))
+}
+
+pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    one(alma, find(alma, call)?)
+}
+
+fn read(call: &Call<'_>) -> Result<(Record, Option<bool>), Refusal> {
+    let invalid = || Refusal::new("402211", "Given holding xml is invalid.");
+    let root = call.xml_body("402211", "Given holding xml is invalid.")?;
+    let record = root.find("record").and_then(|element| Record::from_element(element).ok()).ok_or_else(invalid)?;
+    let suppressed = root.child_text("suppress_from_publishing").filter(|text| !text.is_empty());
+    Ok((record, suppressed.map(|text| text.eq_ignore_ascii_case("true"))))
+}
+
+pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let (record, suppressed) = read(call)?;
+    let mms = super::bibs::find(alma, call.param(0))
+        .map_err(|_| Refusal::new("33007", format!("No record found for MMS id {}", call.param(0))))?;
+    let id = alma.create_holding(mms, record, suppressed.unwrap_or(false))?;
+    one(alma, id)
+}
+
+pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let id = find(alma, call)?;
+    let (record, suppressed) = read(call)?;
+    alma.replace_holding(id, &record, suppressed)?;
+    one(alma, id)
+}
+
+pub(super) fn delete(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    super::bibs::find(alma, call.param(0))?;
+    let id = find(alma, call).map_err(|_| Refusal::new("60213", "Holding ID not valid."))?;
+    alma.delete_holding(id, leftover(call, "bib")?)?;
+    Ok(Reply::NoContent)
+}

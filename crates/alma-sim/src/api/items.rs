@@ -1,0 +1,198 @@
+//! Items: by path, by barcode, lists, creation, replacement, deletion, scan-in.
+
+use serde_json::{Value, json};
+
+use super::holdings::leftover;
+use super::{Answer, Call, Reply, list};
+use crate::clock::{read_time, second};
+use crate::refusal::Refusal;
+use crate::render;
+use crate::state::Alma;
+use crate::state::model::{Id, Item};
+use crate::state::scan::Scan;
+
+/// The item a path names when every segment is true. Requests, loans and scans need that; a read does not.
+pub(super) fn true_item(alma: &Alma, call: &Call<'_>, wrong: fn() -> Refusal) -> Result<Id, Refusal> {
+    let mms = super::bibs::find(alma, call.param(0))?;
+    let item = call.id(2).and_then(|pid| alma.items.get(&pid)).filter(|item| item.mms == mms);
+    let item = item.filter(|item| call.id(1) == Some(item.holding));
+    item.map(|item| item.pid).ok_or_else(wrong)
+}
+
+/// The item a path names, whatever its holding segment says.
+fn any_item(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
+    let mms = super::bibs::find(alma, call.param(0))?;
+    let item = call.id(2).and_then(|pid| alma.items.get(&pid)).filter(|item| item.mms == mms);
+    item.map(|item| item.pid).ok_or_else(|| {
+        let (mms, pid) = (call.param(0), call.param(2));
+        Refusal::new("401683", format!("No items can be found for mms ID {mms} and item PID {pid}."))
+    })
+}
+
+fn value(alma: &Alma, item: &Item, call: &Call<'_>) -> Value {
+    let mut value = render::item(alma, item, call.base());
+    let expand = call.query("expand").unwrap_or_default();
+    let wants = |key: &str| expand.split(',').any(|each| each.trim() == key);
+    if wants("due_date")
+        && let Some(loan) = item.loan.and_then(|id| alma.loans.get(&id))
+    {
+        value["item_data"]["due_date"] = json!(second(loan.due));
+    }
+    if wants("due_date_policy") {
+        let days = alma.behaviour.loan_days(&item.policy);
+        let lendable = !alma.behaviour.rules.policies_without_loans.contains(&item.policy);
+        let text = if lendable { format!("Loanable: {days} Days") } else { "Non-loanable".to_owned() };
+        value["item_data"]["due_date_policy"] = json!(text);
+    }
+    value
+}
+
+fn one(alma: &Alma, pid: Id, call: &Call<'_>) -> Answer {
+    let item = alma.items.get(&pid).ok_or_else(Refusal::general)?;
+    Ok(Reply::Resource("item", value(alma, item, call)))
+}
+
+pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    one(alma, any_item(alma, call)?, call)
+}
+
+/// 302 to the item's own address on the host that was called. The key is not added; a caller who sent it in the
+/// query keeps its query, since it has no header to send again.
+pub(super) fn by_barcode(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let barcode = call.query("item_barcode").ok_or_else(|| Refusal::missing("item_barcode"))?;
+    let pid = alma.find_barcode(barcode).ok_or_else(|| Refusal::no_barcode(barcode))?;
+    let item = alma.items.get(&pid).ok_or_else(Refusal::general)?;
+    let base = if alma.behaviour.relative_redirect { "" } else { call.base() };
+    let path = format!("{base}/almaws/v1/bibs/{}/holdings/{}/items/{pid}", item.mms, item.holding);
+    let kept: Vec<&str> =
+        call.raw.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("item_barcode=")).collect();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    Ok(Reply::Redirect(path + &query))
+}
+
+/// Date windows of the item list: parameter, and which date it looks at.
+const WINDOWS: &[(&str, fn(&Item) -> jiff::Timestamp)] = &[
+    ("create_date", |item| item.created),
+    ("modify_date", |item| item.modified),
+    ("receive_date", |item| item.created),
+];
+
+const ORDERS: &[&str] = &[
+    "none", "chron_i", "description", "enum_a", "enum_b", "enum_c", "library", "location", "temporary_location",
+    "receive_date", "expected_receive_date",
+];
+
+pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let (limit, offset) = call.page(alma)?;
+    let mms = super::bibs::find(alma, call.param(0))?;
+    if call.param(1) != "ALL" {
+        super::holdings::find(alma, call).map_err(|_| {
+            let (mms, holding) = (call.param(0), call.param(1));
+            Refusal::new("401688", format!("Search failed for Items with mmsId {mms}, holdings id {holding}."))
+        })?;
+    }
+    let order = call.query("order_by").unwrap_or("none");
+    if !ORDERS.contains(&order) {
+        return Err(Refusal::new("60216", "The ordering is not valid."));
+    }
+    let library = call.query("current_library");
+    if library.is_some_and(|code| alma.library(code).is_none()) {
+        return Err(Refusal::new("402469", "Current library is not valid."));
+    }
+    let mut items: Vec<&Item> = alma
+        .items_of(mms)
+        .filter(|item| call.param(1) == "ALL" || call.id(1) == Some(item.holding))
+        .filter(|item| library.is_none_or(|code| alma.place_of(item).0 == code))
+        .filter(|item| call.query("current_location").is_none_or(|code| alma.place_of(item).1 == code))
+        .collect();
+    for (name, date) in WINDOWS {
+        for (end, last) in [("from", false), ("to", true)] {
+            let Some(text) = call.query(&format!("{name}_{end}")) else { continue };
+            let bound = read_time(text, last);
+            let bound = bound.ok_or_else(|| Refusal::new("402217", "Invalid date format for item filter."))?;
+            items.retain(|item| if last { date(item) <= bound } else { date(item) >= bound });
+        }
+    }
+    if let Some(query) = call.query("q") {
+        let (field, text) = query.split_once('~').ok_or_else(|| Refusal::new("60106", "Invalid query format."))?;
+        items.retain(|item| sort_text(alma, item, field).to_lowercase().contains(&text.to_lowercase().replace('_', " ")));
+    }
+    if order != "none" {
+        items.sort_by_cached_key(|item| sort_text(alma, item, order));
+        // Descending is the documented default of this list.
+        if !call.query("direction").is_some_and(|direction| direction.eq_ignore_ascii_case("asc")) {
+            items.reverse();
+        }
+    }
+    if offset > 0 && offset > items.len() {
+        return Err(Refusal::new("60217", "The offset is too large."));
+    }
+    let rows = items.iter().skip(offset).take(limit).map(|item| value(alma, item, call)).collect();
+    Ok(list("items", "item", rows, items.len()))
+}
+
+fn sort_text(alma: &Alma, item: &Item, field: &str) -> String {
+    let extra = |key: &str| item.extra.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    match field {
+        "description" => extra("description"),
+        "chron_i" => extra("chronology_i"),
+        "chron_j" => extra("chronology_j"),
+        "enum_a" => extra("enumeration_a"),
+        "enum_b" => extra("enumeration_b"),
+        "enum_c" => extra("enumeration_c"),
+        "library" => alma.place_of(item).0,
+        "location" => alma.place_of(item).1,
+        "receive_date" => second(item.created),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let mms = super::bibs::find(alma, call.param(0))?;
+    let holding = super::holdings::find(alma, call)?;
+    let pid = alma.create_item(mms, holding, &call.body()?)?;
+    one(alma, pid, call)
+}
+
+pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let pid = any_item(alma, call)?;
+    alma.replace_item(pid, &call.body()?)?;
+    one(alma, pid, call)
+}
+
+pub(super) fn delete(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let pid = any_item(alma, call)?;
+    super::bibs::override_flag(call)?;
+    alma.delete_item(pid, leftover(call, "holdings")?, leftover(call, "bib")?)?;
+    Ok(Reply::NoContent)
+}
+
+/// `op=scan`. No body is read.
+pub(super) fn scan(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    if !call.query("op").is_some_and(|op| op.eq_ignore_ascii_case("scan")) {
+        return Err(Refusal::bad_parameter("op"));
+    }
+    let lost = || Refusal::new("402504", "Scan in has failed due to item retrieve issue.");
+    let pid = if call.flag("external_id", false) {
+        alma.find_barcode(call.param(2)).ok_or_else(lost)?
+    } else {
+        true_item(alma, call, lost)?
+    };
+    let text = |key: &str| call.query(key).map(str::to_owned);
+    let scan = Scan {
+        library: text("library").unwrap_or_default(),
+        desk: text("circ_desk"),
+        department: text("department"),
+        request: call.query("request_id").and_then(|id| id.parse().ok()),
+        place_on_hold_shelf: call.flag("place_on_hold_shelf", false),
+        register_in_house_use: call.flag("register_in_house_use", true),
+        work_order_type: text("work_order_type"),
+        done: call.flag("done", false),
+    };
+    let result = alma.scan_in(pid, &scan)?;
+    let item = alma.items.get(&pid).ok_or_else(lost)?;
+    let mut value = render::item(alma, item, call.base());
+    value["item_data"]["requested"] = Value::Null;
+    value["additional_info"] = json!(result.additional_info);
+    Ok(Reply::Resource("item", value))
+}

@@ -1,0 +1,111 @@
+//! The simulator's clock: the one place that may read the machine's time.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How the simulator's time runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SimClock {
+    /// The machine's time. `advance` moves it ahead.
+    Real,
+    /// The machine's time, so many times faster, from the given start.
+    Scaled {
+        /// Simulated time at the start.
+        start: Timestamp,
+        /// Simulated seconds in a real second.
+        factor: f64,
+    },
+    /// Stands still at the given moment until `advance` moves it.
+    Stepped(Timestamp),
+}
+
+#[derive(Debug)]
+pub(crate) struct Clock {
+    kind: SimClock,
+    began: Timestamp,
+    offset: Mutex<SignedDuration>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this module is the simulator's clock")]
+fn machine_time() -> Timestamp {
+    Timestamp::now()
+}
+
+impl Clock {
+    pub(crate) fn new(kind: SimClock) -> Clock {
+        Clock { kind, began: machine_time(), offset: Mutex::new(SignedDuration::ZERO) }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        let offset = *self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        let base = match self.kind {
+            SimClock::Real => machine_time(),
+            SimClock::Stepped(at) => at,
+            SimClock::Scaled { start, factor } => {
+                let real = machine_time().duration_since(self.began).as_secs_f64();
+                start + SignedDuration::from_secs_f64(real * factor)
+            }
+        };
+        base + offset
+    }
+
+    pub(crate) fn advance(&self, by: SignedDuration) -> Timestamp {
+        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        *offset += by;
+        drop(offset);
+        self.now()
+    }
+}
+
+/// Days, as a duration.
+pub(crate) fn days(count: i64) -> SignedDuration {
+    SignedDuration::from_hours(count * 24)
+}
+
+/// A day as Alma writes it: `2026-03-04Z`.
+pub(crate) fn date(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dZ").to_string()
+}
+
+/// A moment as Alma writes it, with milliseconds: `2026-03-04T10:11:12.131Z`.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+/// A moment to the second: due dates, and OAI datestamps.
+pub(crate) fn second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Reads `2026-03-04`, `2026-03-04Z` or a date-time; a day means its end for `end_of_day`.
+pub(crate) fn read_time(text: &str, end_of_day: bool) -> Option<Timestamp> {
+    let text = text.trim();
+    let day = text.strip_suffix('Z').unwrap_or(text);
+    if day.len() == 10 {
+        let clock = if end_of_day { "23:59:59" } else { "00:00:00" };
+        return format!("{day}T{clock}Z").parse().ok();
+    }
+    text.parse().ok().or_else(|| format!("{day}Z").parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stepped_clock_moves_only_when_told() {
+        let clock = Clock::new(SimClock::Stepped("2026-03-04T10:00:00Z".parse().unwrap()));
+        assert_eq!(second(clock.now()), "2026-03-04T10:00:00Z");
+        clock.advance(SignedDuration::from_mins(5));
+        assert_eq!(second(clock.now()), "2026-03-04T10:05:00Z");
+    }
+
+    #[test]
+    fn days_and_moments_are_read_in_all_of_almas_spellings() {
+        assert_eq!(second(read_time("2026-03-04Z", true).unwrap()), "2026-03-04T23:59:59Z");
+        assert_eq!(second(read_time("2026-03-04", false).unwrap()), "2026-03-04T00:00:00Z");
+        assert_eq!(moment(read_time("2026-03-04T10:11:12.131Z", false).unwrap()), "2026-03-04T10:11:12.131Z");
+        assert!(read_time("soon", false).is_none());
+    }
+}

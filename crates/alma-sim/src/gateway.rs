@@ -1,0 +1,291 @@
+//! The gateway in front of an institution: limits of calls, counters, and faults to order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::Refusal;
+
+/// Shown as the day's allowance where the institution has no limit.
+const UNLIMITED_DAY: u64 = 1_000_000;
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The connection closes without an answer; nothing was done.
+    DropBefore,
+    /// The call is done, then the connection closes without an answer.
+    DropAfter,
+    /// The connection is reset; nothing was done.
+    Reset,
+    /// The answer comes later by so many milliseconds. With `before`, the work is done only after the wait.
+    Delay {
+        /// Milliseconds.
+        ms: u64,
+        /// Wait first, then work.
+        #[serde(default)]
+        before: bool,
+    },
+    /// 429 PER_SECOND_THRESHOLD.
+    PerSecond,
+    /// 429 DAILY_THRESHOLD.
+    PerDay,
+    /// This HTTP status without a useful body; nothing was done.
+    Status {
+        /// 500, 502, 503, ...
+        status: u16,
+    },
+    /// The call is done, then answered by this HTTP status.
+    StatusAfter {
+        /// 500, 502, 503, ...
+        status: u16,
+    },
+    /// The call is refused with this Alma code.
+    Refuse {
+        /// Alma's error code.
+        code: String,
+        /// Text.
+        #[serde(default)]
+        message: String,
+    },
+    /// The call is done; the answer breaks off in the middle.
+    Truncated,
+    /// The call is done; the answer is JSON of another shape.
+    WrongJson,
+    /// An HTML page with status 200.
+    Html,
+    /// The HTML 401 page of the institution's own domain.
+    WrongHost,
+    /// The key is not known (any more).
+    KeyRevoked,
+    /// 401129, as while a new item is not settled.
+    NotSettled,
+}
+
+/// When a fault happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fault {
+    /// The call, as `POST /users/{user_id}/loans`; `*` or empty for all.
+    pub call: String,
+    /// The first so many matching calls go well.
+    pub after: u64,
+    /// Then so many calls fail; no end when absent.
+    pub times: Option<u64>,
+    /// Share of those that fail.
+    pub probability: f64,
+    /// What goes wrong.
+    pub fault: FaultKind,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Fault { call: "*".to_owned(), after: 0, times: None, probability: 1.0, fault: FaultKind::DropAfter }
+    }
+}
+
+impl Fault {
+    /// The next call of this kind goes wrong, once.
+    pub fn once(call: &str, fault: FaultKind) -> Fault {
+        Fault { call: call.to_owned(), times: Some(1), fault, ..Fault::default() }
+    }
+
+    /// Every call of this kind goes wrong.
+    pub fn always(call: &str, fault: FaultKind) -> Fault {
+        Fault { call: call.to_owned(), fault, ..Fault::default() }
+    }
+}
+
+#[derive(Debug)]
+struct Armed {
+    fault: Fault,
+    seen: u64,
+    done: u64,
+}
+
+/// Limits, counters and faults of one institution.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) per_second: Option<u32>,
+    pub(crate) per_day: Option<u64>,
+    /// Calls of other applications in each second, which use the same limits.
+    pub(crate) others_per_second: u32,
+    window: VecDeque<Timestamp>,
+    day: i64,
+    used: u64,
+    last_other: Option<Timestamp>,
+    pub(crate) calls: BTreeMap<String, u64>,
+    pub(crate) refused: u64,
+    armed: Vec<Armed>,
+    rng: StdRng,
+}
+
+impl Gateway {
+    pub(crate) fn new(per_second: Option<u32>, per_day: Option<u64>) -> Gateway {
+        Gateway {
+            per_second,
+            per_day,
+            others_per_second: 0,
+            window: VecDeque::new(),
+            day: 0,
+            used: 0,
+            last_other: None,
+            calls: BTreeMap::new(),
+            refused: 0,
+            armed: Vec::new(),
+            rng: StdRng::seed_from_u64(0),
+        }
+    }
+
+    /// Counts a call against the limits.
+    ///
+    /// # Errors
+    /// 429 of either kind; such a call does not count and is not done.
+    pub(crate) fn admit(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        let today = now.as_second().div_euclid(86_400);
+        if self.day != today {
+            (self.day, self.used) = (today, 0);
+        }
+        if let Some(last) = self.last_other {
+            let seconds = u64::try_from(now.duration_since(last).as_secs()).unwrap_or(0);
+            self.used += seconds * u64::from(self.others_per_second);
+        }
+        if self.last_other.is_none_or(|last| now.duration_since(last) >= SignedDuration::from_secs(1)) {
+            self.last_other = Some(now);
+        }
+        if self.per_day.is_some_and(|limit| self.used >= limit) {
+            self.refused += 1;
+            return Err(daily());
+        }
+        if let Some(limit) = self.per_second {
+            let since = now - SignedDuration::from_secs(1);
+            while self.window.front().is_some_and(|at| *at <= since) {
+                self.window.pop_front();
+            }
+            if self.window.len() + self.others_per_second as usize >= limit as usize {
+                self.refused += 1;
+                return Err(per_second());
+            }
+            self.window.push_back(now);
+        }
+        self.used += 1;
+        Ok(())
+    }
+
+    /// Calls left today, and the day's total.
+    pub(crate) fn remaining(&self) -> (u64, u64) {
+        let limit = self.per_day.unwrap_or(UNLIMITED_DAY);
+        (limit.saturating_sub(self.used), limit)
+    }
+
+    pub(crate) fn count(&mut self, call: String) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+
+    pub(crate) fn reset_counters(&mut self) {
+        self.calls.clear();
+        self.refused = 0;
+    }
+
+    /// Arms a fault.
+    pub(crate) fn arm(&mut self, fault: Fault) {
+        self.armed.push(Armed { fault, seen: 0, done: 0 });
+    }
+
+    pub(crate) fn disarm(&mut self) {
+        self.armed.clear();
+    }
+
+    pub(crate) fn seed(&mut self, seed: u64) {
+        self.rng = StdRng::seed_from_u64(seed);
+    }
+
+    pub(crate) fn faults(&self) -> Vec<&Fault> {
+        self.armed.iter().map(|armed| &armed.fault).collect()
+    }
+
+    /// What goes wrong with this call: the first armed fault that is due.
+    pub(crate) fn strike(&mut self, call: &str) -> Option<FaultKind> {
+        for armed in &mut self.armed {
+            let fault = &armed.fault;
+            if !(fault.call.is_empty() || fault.call == "*" || fault.call == call) {
+                continue;
+            }
+            armed.seen += 1;
+            let due = armed.seen > fault.after && fault.times.is_none_or(|times| armed.done < times);
+            if due && (fault.probability >= 1.0 || self.rng.random_bool(fault.probability.clamp(0.0, 1.0))) {
+                armed.done += 1;
+                return Some(fault.fault.clone());
+            }
+        }
+        None
+    }
+}
+
+pub(crate) fn per_second() -> Refusal {
+    let text = "HTTP requests are more than allowed per second";
+    Refusal { status: 429, ..Refusal::new("PER_SECOND_THRESHOLD", text) }
+}
+
+pub(crate) fn daily() -> Refusal {
+    let text = "HTTP requests are more than allowed per day";
+    Refusal { status: 429, ..Refusal::new("DAILY_THRESHOLD", text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_window_of_a_second_slides() {
+        let mut gateway = Gateway::new(Some(2), None);
+        assert!(gateway.admit(at("2026-03-04T10:00:00.0Z")).is_ok());
+        assert!(gateway.admit(at("2026-03-04T10:00:00.6Z")).is_ok());
+        let refusal = gateway.admit(at("2026-03-04T10:00:00.9Z")).unwrap_err();
+        assert_eq!((refusal.status, refusal.code.as_str()), (429, "PER_SECOND_THRESHOLD"));
+        assert!(gateway.admit(at("2026-03-04T10:00:01.1Z")).is_ok());
+        assert!(gateway.admit(at("2026-03-04T10:00:01.2Z")).is_err());
+    }
+
+    #[test]
+    fn the_day_ends_at_midnight_and_others_use_it_up() {
+        let mut gateway = Gateway::new(None, Some(10));
+        gateway.others_per_second = 3;
+        assert!(gateway.admit(at("2026-03-04T23:59:50Z")).is_ok());
+        assert!(gateway.admit(at("2026-03-04T23:59:51Z")).is_ok());
+        assert_eq!(gateway.remaining(), (5, 10));
+        assert_eq!(gateway.admit(at("2026-03-04T23:59:58Z")).unwrap_err().code, "DAILY_THRESHOLD");
+        gateway.others_per_second = 0;
+        assert!(gateway.admit(at("2026-03-05T00:00:01Z")).is_ok());
+    }
+
+    #[test]
+    fn a_fault_strikes_the_call_and_the_turn_it_names() {
+        let mut gateway = Gateway::new(None, None);
+        gateway.arm(Fault { after: 1, ..Fault::once("GET /bibs/{mms_id}", FaultKind::Html) });
+        assert_eq!(gateway.strike("GET /bibs"), None);
+        assert_eq!(gateway.strike("GET /bibs/{mms_id}"), None);
+        assert_eq!(gateway.strike("GET /bibs/{mms_id}"), Some(FaultKind::Html));
+        assert_eq!(gateway.strike("GET /bibs/{mms_id}"), None);
+    }
+
+    #[test]
+    fn chance_depends_on_the_seed_alone() {
+        let draw = |seed| {
+            let mut gateway = Gateway::new(None, None);
+            gateway.seed(seed);
+            gateway.arm(Fault { probability: 0.5, ..Fault::always("*", FaultKind::Html) });
+            (0..40).map(|_| gateway.strike("GET /x").is_some()).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(7), draw(7));
+        assert_ne!(draw(7), draw(8));
+    }
+}

@@ -1,0 +1,654 @@
+//! How an institution is described: keys, libraries, desks, code tables, and the users and titles it starts with.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::options::Behaviour;
+
+/// An area of the API that a key may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// Users, their requests and loans.
+    Users,
+    /// Bibs, holdings, items, their requests and loans, scan-in.
+    Bibs,
+    /// Configuration.
+    Conf,
+    /// Task lists.
+    TaskLists,
+}
+
+/// What a key may do in an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// GET only.
+    Read,
+    /// Everything.
+    ReadWrite,
+}
+
+/// A key of the gateway and the areas it opens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// The key's text.
+    pub key: String,
+    /// Its areas.
+    pub areas: BTreeMap<Area, Permission>,
+}
+
+impl ApiKey {
+    /// A key for all areas, read and write.
+    pub fn new(key: &str) -> ApiKey {
+        let all = [Area::Users, Area::Bibs, Area::Conf, Area::TaskLists];
+        ApiKey { key: key.to_owned(), areas: all.into_iter().map(|area| (area, Permission::ReadWrite)).collect() }
+    }
+
+    /// Takes an area away.
+    #[must_use]
+    pub fn without(mut self, area: Area) -> ApiKey {
+        self.areas.remove(&area);
+        self
+    }
+
+    /// Makes an area read-only.
+    #[must_use]
+    pub fn read_only(mut self, area: Area) -> ApiKey {
+        self.areas.insert(area, Permission::Read);
+        self
+    }
+}
+
+/// A library of an institution.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Library {
+    /// Code, as in requests and scans.
+    pub code: String,
+    /// Name, as staff see it.
+    pub name: String,
+    /// Alma's own resource sharing library: never a pickup library.
+    pub resource_sharing: bool,
+    /// Campus code.
+    pub campus: String,
+    /// Shelving locations.
+    pub locations: Vec<Location>,
+    /// Circulation desks.
+    pub desks: Vec<Desk>,
+}
+
+impl Library {
+    /// A library without locations and desks.
+    pub fn new(code: &str) -> Library {
+        Library {
+            code: code.to_owned(),
+            name: code.to_owned(),
+            resource_sharing: false,
+            campus: String::new(),
+            locations: Vec::new(),
+            desks: Vec::new(),
+        }
+    }
+
+    /// Sets the name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Library {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Makes it the resource sharing library.
+    #[must_use]
+    pub fn resource_sharing(mut self) -> Library {
+        self.resource_sharing = true;
+        self
+    }
+
+    /// Adds a location; desks added so far and later serve it.
+    #[must_use]
+    pub fn location(mut self, location: Location) -> Library {
+        for desk in self.desks.iter_mut().filter(|desk| desk.serves_all) {
+            desk.locations.push(location.code.clone());
+        }
+        self.locations.push(location);
+        self
+    }
+
+    /// Adds a desk, which serves all locations of the library unless it names its own.
+    #[must_use]
+    pub fn desk(mut self, mut desk: Desk) -> Library {
+        if desk.serves_all {
+            desk.locations = self.locations.iter().map(|location| location.code.clone()).collect();
+        }
+        self.desks.push(desk);
+        self
+    }
+
+    pub(crate) fn find_desk(&self, code: &str) -> Option<&Desk> {
+        self.desks.iter().find(|desk| desk.code == code)
+    }
+
+    pub(crate) fn find_location(&self, code: &str) -> Option<&Location> {
+        self.locations.iter().find(|location| location.code == code)
+    }
+}
+
+/// A shelving location.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Location {
+    /// Code, as in 852 `$c`.
+    pub code: String,
+    /// Name.
+    pub name: String,
+    /// OPEN, CLOSED, REMOTE or UNAVAILABLE.
+    pub kind: String,
+    /// Fulfilment unit.
+    pub fulfillment_unit: String,
+    /// Suppressed from publishing.
+    pub suppressed: bool,
+    /// Returned items wait here to be reshelved.
+    pub reshelving: bool,
+}
+
+impl Location {
+    /// An open location.
+    pub fn new(code: &str) -> Location {
+        Location {
+            code: code.to_owned(),
+            name: code.to_owned(),
+            kind: "OPEN".to_owned(),
+            fulfillment_unit: "GENERAL".to_owned(),
+            suppressed: false,
+            reshelving: false,
+        }
+    }
+
+    /// Sets the name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Location {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Suppresses it from publishing.
+    #[must_use]
+    pub fn suppressed(mut self) -> Location {
+        self.suppressed = true;
+        self
+    }
+}
+
+/// A circulation desk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Desk {
+    /// Code.
+    pub code: String,
+    /// Name.
+    pub name: String,
+    /// The library's first desk.
+    pub primary: bool,
+    /// Keeps a hold shelf.
+    pub has_hold_shelf: bool,
+    /// Days an item waits on its hold shelf.
+    pub hold_shelf_days: Option<i64>,
+    /// Items reach the shelf by a second scan, or by `place_on_hold_shelf`.
+    pub hold_shelf_processing: bool,
+    /// Reshelves items of locations it does not serve without sending them on.
+    pub reshelve_without_transit: bool,
+    /// Codes of the locations it serves: check-in, check-out, reshelving.
+    pub locations: Vec<String>,
+    /// Serves whatever locations its library has.
+    pub serves_all: bool,
+}
+
+impl Desk {
+    /// A desk with a hold shelf that serves every location of its library.
+    pub fn new(code: &str) -> Desk {
+        Desk {
+            code: code.to_owned(),
+            name: code.to_owned(),
+            primary: true,
+            has_hold_shelf: true,
+            hold_shelf_days: None,
+            hold_shelf_processing: false,
+            reshelve_without_transit: false,
+            locations: Vec::new(),
+            serves_all: true,
+        }
+    }
+
+    /// Sets the name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Desk {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// Serves just these locations.
+    #[must_use]
+    pub fn serves(mut self, locations: &[&str]) -> Desk {
+        self.locations = locations.iter().map(|code| (*code).to_owned()).collect();
+        self.serves_all = false;
+        self
+    }
+
+    /// Takes the hold shelf away.
+    #[must_use]
+    pub fn without_hold_shelf(mut self) -> Desk {
+        self.has_hold_shelf = false;
+        self
+    }
+
+    /// Turns hold shelf processing on.
+    #[must_use]
+    pub fn hold_shelf_processing(mut self) -> Desk {
+        self.hold_shelf_processing = true;
+        self
+    }
+}
+
+/// A code table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CodeTable {
+    /// Name, as in the path.
+    pub name: String,
+    /// What staff call it.
+    pub description: String,
+    /// Code, description, enabled; in order.
+    pub rows: Vec<(String, String, bool)>,
+}
+
+impl CodeTable {
+    /// A table of enabled rows.
+    pub fn new(name: &str, description: &str, rows: &[(&str, &str)]) -> CodeTable {
+        let rows = rows.iter().map(|(code, text)| ((*code).to_owned(), (*text).to_owned(), true)).collect();
+        CodeTable { name: name.to_owned(), description: description.to_owned(), rows }
+    }
+
+    pub(crate) fn describe(&self, code: &str) -> Option<&str> {
+        self.rows.iter().find(|(each, ..)| each == code).map(|(_, text, _)| text.as_str())
+    }
+
+    pub(crate) fn enabled(&self, code: &str) -> bool {
+        self.rows.iter().any(|(each, _, enabled)| each == code && *enabled)
+    }
+}
+
+/// A set that the institution publishes over OAI-PMH.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OaiSet {
+    /// Set spec.
+    pub spec: String,
+    /// Set name.
+    pub name: String,
+    /// Only titles with a holding in one of these libraries; all titles when empty.
+    pub libraries: Vec<String>,
+}
+
+/// A user, in the JSON shape of the API with good defaults.
+#[derive(Debug, Clone)]
+pub struct User(pub(crate) Value);
+
+impl User {
+    /// An active internal patron without barcode.
+    pub fn new(primary_id: &str) -> User {
+        User(json!({
+            "record_type": {"value": "PUBLIC"}, "primary_id": primary_id, "first_name": "", "last_name": primary_id,
+            "account_type": {"value": "INTERNAL"}, "external_id": "", "status": {"value": "ACTIVE"},
+            "user_group": {"value": "UNDRGRD"}, "preferred_language": {"value": "en"},
+            "user_identifier": [], "user_block": [], "user_note": [], "user_statistic": [],
+            "contact_info": {"address": [], "email": [], "phone": []},
+        }))
+    }
+
+    /// Takes a whole user object of the API's JSON shape.
+    pub fn from_json(user: Value) -> User {
+        User(user)
+    }
+
+    fn with(mut self, key: &str, value: Value) -> User {
+        self.0[key] = value;
+        self
+    }
+
+    fn push(mut self, list: &str, row: Value) -> User {
+        if let Some(rows) = self.0[list].as_array_mut() {
+            rows.push(row);
+        }
+        self
+    }
+
+    /// First and last name.
+    #[must_use]
+    pub fn name(self, first: &str, last: &str) -> User {
+        self.with("first_name", json!(first)).with("last_name", json!(last))
+    }
+
+    /// User group code.
+    #[must_use]
+    pub fn group(self, code: &str) -> User {
+        self.with("user_group", json!({"value": code}))
+    }
+
+    /// An active barcode.
+    #[must_use]
+    pub fn barcode(self, barcode: &str) -> User {
+        self.identifier("BARCODE", barcode, "ACTIVE")
+    }
+
+    /// Another identifier, `ACTIVE` or `INACTIVE`.
+    #[must_use]
+    pub fn identifier(self, kind: &str, value: &str, status: &str) -> User {
+        let row = json!({"value": value, "id_type": {"value": kind}, "note": null, "status": status,
+            "segment_type": "Internal"});
+        self.push("user_identifier", row)
+    }
+
+    /// An e-mail address, which also identifies the user.
+    #[must_use]
+    pub fn email(mut self, address: &str) -> User {
+        let row = json!({"preferred": true, "email_address": address, "description": null,
+            "email_type": [{"value": "personal"}], "segment_type": "Internal"});
+        if let Some(rows) = self.0["contact_info"]["email"].as_array_mut() {
+            rows.push(row);
+        }
+        self
+    }
+
+    /// Last day of the account: `2030-12-31`.
+    #[must_use]
+    pub fn expires(self, day: &str) -> User {
+        self.with("expiry_date", json!(format!("{day}Z")))
+    }
+
+    /// `ACTIVE` or `INACTIVE`.
+    #[must_use]
+    pub fn status(self, status: &str) -> User {
+        self.with("status", json!({"value": status}))
+    }
+
+    /// PIN.
+    #[must_use]
+    pub fn pin(self, pin: &str) -> User {
+        self.with("pin_number", json!(pin))
+    }
+
+    /// Internal password, checked by `op=auth`.
+    #[must_use]
+    pub fn password(self, password: &str) -> User {
+        self.with("password", json!(password))
+    }
+
+    /// Campus.
+    #[must_use]
+    pub fn campus(self, code: &str) -> User {
+        self.with("campus_code", json!({"value": code, "desc": code}))
+    }
+
+    /// An active general block with this description code.
+    #[must_use]
+    pub fn block(self, description: &str) -> User {
+        let row = json!({"block_type": {"value": "GENERAL", "desc": "General"},
+            "block_description": {"value": description}, "block_status": "ACTIVE", "block_note": "",
+            "created_by": "staff", "segment_type": "Internal"});
+        self.push("user_block", row)
+    }
+}
+
+/// A title with its holdings, to start with.
+#[derive(Debug, Clone)]
+pub struct Bib {
+    pub(crate) record: crate::record::Record,
+    pub(crate) suppressed: bool,
+    pub(crate) holdings: Vec<Holding>,
+}
+
+impl Bib {
+    /// A printed book.
+    pub fn new(title: &str) -> Bib {
+        let mut record = crate::record::Record { leader: "00000nam a2200000 i 4500".to_owned(), ..Default::default() };
+        record.set_control("008", "240101s2024    xx            000 0 eng d");
+        record.data.push(crate::record::DataField::new("245", ['1', '0'], &[('a', title)]));
+        Bib { record, suppressed: false, holdings: Vec::new() }
+    }
+
+    /// A title from MARCXML.
+    ///
+    /// # Errors
+    /// When the text holds no MARC record.
+    pub fn from_marcxml(xml: &str) -> Result<Bib, String> {
+        Ok(Bib { record: crate::record::Record::from_xml(xml)?, suppressed: false, holdings: Vec::new() })
+    }
+
+    pub(crate) fn from_record(record: crate::record::Record) -> Bib {
+        Bib { record, suppressed: false, holdings: Vec::new() }
+    }
+
+    /// Main author, as `Lovelace, Ada`.
+    #[must_use]
+    pub fn author(mut self, author: &str) -> Bib {
+        self.record.data.insert(0, crate::record::DataField::new("100", ['1', ' '], &[('a', author)]));
+        self
+    }
+
+    /// ISBN.
+    #[must_use]
+    pub fn isbn(mut self, isbn: &str) -> Bib {
+        self.record.data.insert(0, crate::record::DataField::new("020", [' ', ' '], &[('a', isbn)]));
+        self
+    }
+
+    /// Place, publisher and year.
+    #[must_use]
+    pub fn published(mut self, place: &str, publisher: &str, year: &str) -> Bib {
+        let field = crate::record::DataField::new("264", [' ', '1'], &[('a', place), ('b', publisher), ('c', year)]);
+        self.record.data.push(field);
+        self
+    }
+
+    /// Suppresses it from discovery.
+    #[must_use]
+    pub fn suppressed(mut self) -> Bib {
+        self.suppressed = true;
+        self
+    }
+
+    /// Adds a holding.
+    #[must_use]
+    pub fn holding(mut self, holding: Holding) -> Bib {
+        self.holdings.push(holding);
+        self
+    }
+}
+
+/// A holding with its items, to start with.
+#[derive(Debug, Clone)]
+pub struct Holding {
+    pub(crate) library: String,
+    pub(crate) location: String,
+    pub(crate) call_number: String,
+    pub(crate) items: Vec<Item>,
+}
+
+impl Holding {
+    /// A holding in a location of a library.
+    pub fn new(library: &str, location: &str) -> Holding {
+        Holding {
+            library: library.to_owned(),
+            location: location.to_owned(),
+            call_number: String::new(),
+            items: Vec::new(),
+        }
+    }
+
+    /// Call number.
+    #[must_use]
+    pub fn call_number(mut self, text: &str) -> Holding {
+        text.clone_into(&mut self.call_number);
+        self
+    }
+
+    /// Adds an item.
+    #[must_use]
+    pub fn item(mut self, item: Item) -> Holding {
+        self.items.push(item);
+        self
+    }
+}
+
+/// An item, to start with.
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub(crate) barcode: String,
+    pub(crate) policy: String,
+    pub(crate) material: String,
+    pub(crate) description: String,
+}
+
+impl Item {
+    /// A book of the policy `4-WEEK`.
+    pub fn new(barcode: &str) -> Item {
+        Item {
+            barcode: barcode.to_owned(),
+            policy: "4-WEEK".to_owned(),
+            material: "BOOK".to_owned(),
+            description: String::new(),
+        }
+    }
+
+    /// Item policy code.
+    #[must_use]
+    pub fn policy(mut self, code: &str) -> Item {
+        code.clone_into(&mut self.policy);
+        self
+    }
+
+    /// Physical material type code.
+    #[must_use]
+    pub fn material(mut self, code: &str) -> Item {
+        code.clone_into(&mut self.material);
+        self
+    }
+
+    /// Description (volume).
+    #[must_use]
+    pub fn description(mut self, text: &str) -> Item {
+        text.clone_into(&mut self.description);
+        self
+    }
+}
+
+/// An institution: one Alma.
+#[derive(Debug, Clone)]
+pub struct Institution {
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) environment: String,
+    pub(crate) keys: Vec<ApiKey>,
+    pub(crate) libraries: Vec<Library>,
+    pub(crate) departments: Vec<(String, String, String)>,
+    pub(crate) tables: Vec<CodeTable>,
+    pub(crate) users: Vec<User>,
+    pub(crate) bibs: Vec<Bib>,
+    pub(crate) sets: Vec<OaiSet>,
+    pub(crate) behaviour: Option<Behaviour>,
+}
+
+impl Institution {
+    /// An institution with the usual code tables and nothing else.
+    pub fn new(code: &str) -> Institution {
+        Institution {
+            code: code.to_owned(),
+            name: code.to_owned(),
+            environment: "SANDBOX".to_owned(),
+            keys: Vec::new(),
+            libraries: Vec::new(),
+            departments: Vec::new(),
+            tables: crate::presets::code_tables(),
+            users: Vec::new(),
+            bibs: Vec::new(),
+            sets: Vec::new(),
+            behaviour: None,
+        }
+    }
+
+    /// Sets the name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Institution {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// `SANDBOX` or `PRODUCTION`.
+    #[must_use]
+    pub fn environment(mut self, kind: &str) -> Institution {
+        kind.clone_into(&mut self.environment);
+        self
+    }
+
+    /// Adds a key for all areas, read and write.
+    #[must_use]
+    pub fn api_key(self, key: &str) -> Institution {
+        self.key(ApiKey::new(key))
+    }
+
+    /// Adds a key.
+    #[must_use]
+    pub fn key(mut self, key: ApiKey) -> Institution {
+        self.keys.push(key);
+        self
+    }
+
+    /// Adds a library.
+    #[must_use]
+    pub fn library(mut self, library: Library) -> Institution {
+        self.libraries.push(library);
+        self
+    }
+
+    /// Adds a department: code, name, library.
+    #[must_use]
+    pub fn department(mut self, code: &str, name: &str, library: &str) -> Institution {
+        self.departments.push((code.to_owned(), name.to_owned(), library.to_owned()));
+        self
+    }
+
+    /// Adds or replaces a code table.
+    #[must_use]
+    pub fn code_table(mut self, table: CodeTable) -> Institution {
+        self.tables.retain(|each| each.name != table.name);
+        self.tables.push(table);
+        self
+    }
+
+    /// Adds a user.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Institution {
+        self.users.push(user);
+        self
+    }
+
+    /// Adds a title.
+    #[must_use]
+    pub fn bib(mut self, bib: Bib) -> Institution {
+        self.bibs.push(bib);
+        self
+    }
+
+    /// Publishes a set over OAI-PMH; all titles when `libraries` is empty.
+    #[must_use]
+    pub fn oai_set(mut self, spec: &str, name: &str, libraries: &[&str]) -> Institution {
+        let libraries = libraries.iter().map(|code| (*code).to_owned()).collect();
+        self.sets.push(OaiSet { spec: spec.to_owned(), name: name.to_owned(), libraries });
+        self
+    }
+
+    /// Sets how this Alma behaves; without it the simulator's options hold.
+    #[must_use]
+    pub fn behaviour(mut self, behaviour: Behaviour) -> Institution {
+        self.behaviour = Some(behaviour);
+        self
+    }
+}

@@ -1,0 +1,173 @@
+//! Options of a simulator and the behaviour of an institution: every point where sites differ, or where no public
+//! source settles what Alma does, is a switch here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::SimClock;
+
+/// The status a fresh hold on an available item shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FirstRequestStatus {
+    /// `NOT_STARTED` until a scan.
+    NotStarted,
+    /// `IN_PROCESS` at once, with the task "Pickup From Shelf".
+    InProcess,
+}
+
+/// Options of a whole simulator; institutions may differ through [`Behaviour`].
+#[derive(Debug, Clone)]
+pub struct SimOptions {
+    /// How time runs.
+    pub clock: SimClock,
+    /// Limit of calls in any second for each institution; `None` for no limit.
+    pub calls_per_second: Option<u32>,
+    /// Limit of calls per day (UTC) for each institution.
+    pub calls_per_day: Option<u64>,
+    /// The status a fresh hold on an available item shows.
+    pub first_request_status: FirstRequestStatus,
+    /// For how long after its creation, or after a loan, a request on an item is refused with 401129.
+    pub settle: Duration,
+    /// Refuse a `limit` above 100 (the alternative is to treat it as 100).
+    pub strict_paging: bool,
+}
+
+impl Default for SimOptions {
+    fn default() -> Self {
+        SimOptions {
+            clock: SimClock::Real,
+            calls_per_second: None,
+            calls_per_day: None,
+            first_request_status: FirstRequestStatus::NotStarted,
+            settle: Duration::ZERO,
+            strict_paging: true,
+        }
+    }
+}
+
+/// What an institution's Alma does where sites differ. Changed at run time by `POST /sim/{inst}/behaviour`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Behaviour {
+    /// The status a fresh hold on an available item shows.
+    pub first_request_status: FirstRequestStatus,
+    /// Milliseconds in which a new or just lent item is not requestable (401129).
+    pub settle_ms: u64,
+    /// Refuse a `limit` above 100.
+    pub strict_paging: bool,
+    /// Show `REQUESTED` as process type while a hold waits on an item in place.
+    pub requested_process_type: bool,
+    /// An active block on the user refuses requests too (401129), not only loans.
+    pub blocks_refuse_requests: bool,
+    /// Finished requests and loans stay visible as history (no anonymisation).
+    pub keep_history: bool,
+    /// A finished request read by id answers 200 and `HISTORY`; the default is 401694. Needs `keep_history`.
+    pub gone_request_answers_history: bool,
+    /// A waiting request refuses renewals (401822).
+    pub request_refuses_renewal: bool,
+    /// A hold on a lent item recalls it: the due date is shortened to this many days from now.
+    pub recall_days: Option<i64>,
+    /// Days on the hold shelf when the desk names none.
+    pub hold_shelf_days: i64,
+    /// Most renewals of a loan.
+    pub max_renewals: Option<u32>,
+    /// Most loans of a user (401161).
+    pub max_loans: Option<usize>,
+    /// A `suppress_from_publishing` missing in a new bib means suppressed.
+    pub suppress_when_unsaid: bool,
+    /// `expand=fees` fails with 401652, as seen for patrons with fees.
+    pub fees_fail: bool,
+    /// `Location` of the barcode redirect is a path instead of a full address.
+    pub relative_redirect: bool,
+    /// An identifier with an encoded slash is refused with an HTML page, as the real gateway does.
+    pub refuse_encoded_slash: bool,
+    /// The gateway's refusals of a key come as XML whatever was asked for.
+    pub gateway_errors_as_xml: bool,
+    /// Changes made through the API raise LOAN, REQUEST, ITEM and BIB events (USER is never raised by them).
+    pub api_raises_events: bool,
+    /// A change of an item's circulation state raises ITEM_UPDATED.
+    pub circulation_raises_item_events: bool,
+    /// The event of an expired request: `REQUEST_CANCELED`, else `REQUEST_CLOSED`.
+    pub expiry_is_cancellation: bool,
+    /// A scan answers within this many milliseconds; others at once.
+    pub scan_delay_ms: u64,
+    /// Rules of circulation.
+    pub rules: Rules,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Behaviour {
+            first_request_status: FirstRequestStatus::NotStarted,
+            settle_ms: 0,
+            strict_paging: true,
+            requested_process_type: false,
+            blocks_refuse_requests: false,
+            keep_history: false,
+            gone_request_answers_history: false,
+            request_refuses_renewal: true,
+            recall_days: None,
+            hold_shelf_days: 7,
+            max_renewals: None,
+            max_loans: None,
+            suppress_when_unsaid: false,
+            fees_fail: false,
+            relative_redirect: false,
+            refuse_encoded_slash: false,
+            gateway_errors_as_xml: true,
+            api_raises_events: true,
+            circulation_raises_item_events: false,
+            expiry_is_cancellation: true,
+            scan_delay_ms: 0,
+            rules: Rules::default(),
+        }
+    }
+}
+
+impl Behaviour {
+    pub(crate) fn from_options(options: &SimOptions) -> Behaviour {
+        Behaviour {
+            first_request_status: options.first_request_status,
+            settle_ms: u64::try_from(options.settle.as_millis()).unwrap_or(u64::MAX),
+            strict_paging: options.strict_paging,
+            ..Behaviour::default()
+        }
+    }
+}
+
+/// Fulfilment rules: who may request or borrow what, and for how long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rules {
+    /// User groups that have no term of use for a hold.
+    pub groups_without_holds: BTreeSet<String>,
+    /// Item policies that cannot be requested.
+    pub policies_without_holds: BTreeSet<String>,
+    /// Item policies that cannot be lent (401651).
+    pub policies_without_loans: BTreeSet<String>,
+    /// Item policies whose loans are not renewed (401822).
+    pub policies_without_renewal: BTreeSet<String>,
+    /// Locations, as `LIBRARY/location`, that cannot be requested from.
+    pub locations_without_holds: BTreeSet<String>,
+    /// Days of a loan by item policy.
+    pub loan_days: BTreeMap<String, i64>,
+    /// Days of a loan for any other policy.
+    pub default_loan_days: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            groups_without_holds: BTreeSet::new(),
+            policies_without_holds: BTreeSet::new(),
+            policies_without_loans: BTreeSet::new(),
+            policies_without_renewal: BTreeSet::new(),
+            locations_without_holds: BTreeSet::new(),
+            loan_days: BTreeMap::new(),
+            default_loan_days: 28,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What happened, in the words of Alma's webhooks.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::model::{Id, Process};
+use super::{Alma, Origin};
+use crate::render;
+
+/// Kept at most; older ones are dropped.
+const KEPT: usize = 10_000;
+
+/// An event as a webhook message carries it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) id: Id,
+    pub(crate) action: String,
+    pub(crate) event: Option<String>,
+    pub(crate) time: jiff::Timestamp,
+    /// Payload key and payload.
+    pub(crate) payload: (String, Value),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct EventLog {
+    pub(crate) rows: VecDeque<Event>,
+    /// How many there ever were.
+    pub(crate) count: u64,
+}
+
+impl EventLog {
+    pub(crate) fn clear(&mut self) {
+        self.rows.clear();
+        self.count = 0;
+    }
+
+    /// Events after the first `seen`.
+    pub(crate) fn since(&self, seen: u64) -> impl Iterator<Item = &Event> {
+        let gone = self.count - self.rows.len() as u64;
+        self.rows.iter().skip(usize::try_from(seen.saturating_sub(gone)).unwrap_or(usize::MAX))
+    }
+}
+
+impl Alma {
+    fn emit(&mut self, action: &str, event: Option<&str>, key: &str, payload: Value) {
+        if self.origin == Origin::Api && !self.behaviour.api_raises_events {
+            return;
+        }
+        let id = self.next_id(9, 11);
+        let event = event.map(str::to_owned);
+        let payload = (key.to_owned(), payload);
+        self.events.rows.push_back(Event { id, action: action.to_owned(), event, time: self.now, payload });
+        self.events.count += 1;
+        if self.events.rows.len() > KEPT {
+            self.events.rows.pop_front();
+        }
+    }
+
+    pub(super) fn emit_loan(&mut self, event: &str, loan: Id) {
+        if let Some(payload) = self.loans.get(&loan).map(|loan| render::loan(self, loan, false)) {
+            self.emit("LOAN", Some(event), "item_loan", payload);
+        }
+    }
+
+    pub(super) fn emit_request(&mut self, event: &str, request: Id) {
+        if let Some(payload) = self.requests.get(&request).map(|request| render::request(self, request)) {
+            self.emit("REQUEST", Some(event), "user_request", payload);
+        }
+    }
+
+    pub(super) fn emit_item(&mut self, event: &str, pid: Id) {
+        if let Some(payload) = self.items.get(&pid).map(|item| render::item(self, item, "")) {
+            self.emit("ITEM", Some(event), "item", payload);
+        }
+    }
+
+    pub(super) fn emit_bib(&mut self, event: &str, mms: Id) {
+        if let Some(payload) = self.bibs.get(&mms).map(|bib| render::bib(self, bib, "", render::BibExtras::default())) {
+            self.emit("BIB", Some(event), "bib", payload);
+        }
+    }
+
+    /// A user changed by staff; changes through the API raise nothing.
+    pub(crate) fn emit_user(&mut self, method: &str, key: Id) {
+        if self.origin == Origin::Api {
+            return;
+        }
+        if let Some(user) = self.users.get(&key) {
+            let payload = serde_json::json!({"method": method, "cause": "UI", "user": render::user(self, user, "", "")});
+            self.emit("USER", None, "webhook_user", payload);
+        }
+    }
+
+    /// Moves an item to another process, which may count as an update of the item.
+    pub(super) fn set_process(&mut self, pid: Id, process: Process) {
+        let now = self.now;
+        let Some(item) = self.items.get_mut(&pid) else { return };
+        if item.process == process {
+            return;
+        }
+        item.process = process;
+        item.modified = now;
+        if process != Process::Transit {
+            item.transit_to = None;
+        }
+        if self.behaviour.circulation_raises_item_events {
+            self.emit_item("ITEM_UPDATED", pid);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The state of one institution, free of HTTP: what staff and REST calls read and change.
+//!
+//! Ids are numbers inside and text outside. Every map that a call needs is an index, so a catalogue of a million
+//! items answers as fast as one of ten.
+
+pub(crate) mod catalogue;
+pub(crate) mod events;
+pub(crate) mod inventory;
+pub(crate) mod loans;
+pub(crate) mod model;
+pub(crate) mod publish;
+pub(crate) mod requests;
+pub(crate) mod scan;
+pub(crate) mod staff;
+pub(crate) mod users;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::institution::{CodeTable, Desk, Institution, Library, OaiSet};
+use crate::options::Behaviour;
+use crate::refusal::Refusal;
+use events::EventLog;
+use model::{Bib, Holding, Id, Item, Loan, Request, UserEntry};
+use publish::Published;
+
+/// Who acts: the API, whose changes raise fewer events, or staff at a desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Origin {
+    Api,
+    #[default]
+    Staff,
+}
+
+/// One institution.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Alma {
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) environment: String,
+    /// Last four digits of every id.
+    pub(crate) suffix: u16,
+    pub(crate) libraries: Vec<Library>,
+    pub(crate) departments: Vec<(String, String, String)>,
+    pub(crate) tables: BTreeMap<String, CodeTable>,
+    pub(crate) sets: Vec<OaiSet>,
+    pub(crate) behaviour: Behaviour,
+    pub(crate) users: HashMap<Id, UserEntry>,
+    pub(crate) bibs: HashMap<Id, Bib>,
+    pub(crate) holdings: HashMap<Id, Holding>,
+    pub(crate) items: HashMap<Id, Item>,
+    pub(crate) requests: HashMap<Id, Request>,
+    pub(crate) loans: HashMap<Id, Loan>,
+    /// Requests that are not closed, in the order they were placed.
+    pub(crate) active_requests: BTreeSet<Id>,
+    pub(crate) published: Published,
+    pub(crate) events: EventLog,
+    sequence: u64,
+    #[serde(skip)]
+    pub(crate) index: Index,
+    /// Time of the act in hand, set by whoever locks the state.
+    pub(crate) now: Timestamp,
+    pub(crate) origin: Origin,
+}
+
+/// What can be rebuilt from the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Barcodes in lower case.
+    pub(crate) barcodes: HashMap<String, Id>,
+    /// User identifiers in lower case; whether they are active.
+    pub(crate) identifiers: HashMap<String, (Id, bool)>,
+    /// E-mail addresses in lower case; they need not be unique.
+    pub(crate) emails: HashMap<String, Vec<Id>>,
+    /// 035 `$a` of bibs.
+    pub(crate) system_ids: HashMap<String, Vec<Id>>,
+}
+
+impl Alma {
+    /// An institution as described, with its users and titles.
+    pub(crate) fn new(spec: Institution, suffix: u16, defaults: &Behaviour, now: Timestamp) -> Result<Alma, Refusal> {
+        let mut alma = Alma {
+            code: spec.code,
+            name: spec.name,
+            environment: spec.environment,
+            suffix,
+            libraries: spec.libraries,
+            departments: spec.departments,
+            tables: spec.tables.into_iter().map(|table| (table.name.clone(), table)).collect(),
+            sets: spec.sets,
+            behaviour: spec.behaviour.unwrap_or_else(|| defaults.clone()),
+            users: HashMap::new(),
+            bibs: HashMap::new(),
+            holdings: HashMap::new(),
+            items: HashMap::new(),
+            requests: HashMap::new(),
+            loans: HashMap::new(),
+            active_requests: BTreeSet::new(),
+            published: Published::default(),
+            events: EventLog::default(),
+            sequence: 0,
+            index: Index::default(),
+            now,
+            origin: Origin::Staff,
+        };
+        for user in spec.users {
+            alma.create_user(&user.0)?;
+        }
+        for bib in spec.bibs {
+            alma.seed_bib(bib)?;
+        }
+        for item in alma.items.values_mut() {
+            item.settled_at = now;
+        }
+        alma.events.clear();
+        Ok(alma)
+    }
+
+    /// A new id of the form `{prefix}{running number}{suffix}`.
+    pub(crate) fn next_id(&mut self, prefix: u64, digits: u32) -> Id {
+        self.sequence += 1;
+        (prefix * 10u64.pow(digits) + self.sequence) * 10_000 + u64::from(self.suffix)
+    }
+
+    /// Builds the indexes anew, after a restore.
+    pub(crate) fn rebuild_index(&mut self) {
+        let mut index = Index::default();
+        for item in self.items.values().filter(|item| !item.barcode.is_empty()) {
+            index.barcodes.insert(item.barcode.to_lowercase(), item.pid);
+        }
+        for user in self.users.values() {
+            user.add_to(&mut index);
+        }
+        for bib in self.bibs.values() {
+            for id in &bib.network_numbers {
+                index.system_ids.entry(id.clone()).or_default().push(bib.mms);
+            }
+        }
+        self.index = index;
+    }
+
+    pub(crate) fn library(&self, code: &str) -> Option<&Library> {
+        self.libraries.iter().find(|library| library.code == code)
+    }
+
+    pub(crate) fn library_name(&self, code: &str) -> String {
+        self.library(code).map_or_else(|| code.to_owned(), |library| library.name.clone())
+    }
+
+    pub(crate) fn location_name(&self, library: &str, code: &str) -> String {
+        let location = self.library(library).and_then(|library| library.find_location(code));
+        location.map_or_else(|| code.to_owned(), |location| location.name.clone())
+    }
+
+    pub(crate) fn desk(&self, library: &str, code: &str) -> Option<&Desk> {
+        self.library(library).and_then(|library| library.find_desk(code))
+    }
+
+    /// The text of a code in a table, or the code itself.
+    pub(crate) fn describe(&self, table: &str, code: &str) -> String {
+        let text = self.tables.get(table).and_then(|table| table.describe(code));
+        text.unwrap_or(code).to_owned()
+    }
+}

@@ -1,0 +1,345 @@
+//! Holds: placing, the queue, cancelling, closing.
+
+use jiff::Timestamp;
+
+use super::Alma;
+use super::model::{Id, Item, Pickup, Process, Request, RequestStatus};
+use super::users::code_of;
+use crate::clock::days;
+use crate::options::FirstRequestStatus;
+use crate::refusal::Refusal;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewRequest {
+    pub(crate) user: Id,
+    pub(crate) mms: Id,
+    /// None for a request at title level.
+    pub(crate) item: Option<Id>,
+    pub(crate) kind: String,
+    pub(crate) pickup: Pickup,
+    pub(crate) comment: Option<String>,
+    pub(crate) description: String,
+    pub(crate) material_type: String,
+    pub(crate) last_interest: Option<Timestamp>,
+    pub(crate) allow_same: bool,
+}
+
+impl Alma {
+    /// Places a request.
+    ///
+    /// # Errors
+    /// 401129, 401136, 401895, 401664.
+    pub(crate) fn place_request(&mut self, new: NewRequest) -> Result<Id, Refusal> {
+        if new.kind == "HOLD" {
+            self.check_pickup(&new.pickup)?;
+        }
+        if !self.may_request(new.user, new.mms, new.item) {
+            return Err(Refusal::not_requestable());
+        }
+        if !new.allow_same && self.has_same_request(&new) {
+            let text = "Failed to save the request: Patron has active request for selected item.";
+            return Err(Refusal::new("401136", text));
+        }
+        let Some(user) = self.users.get(&new.user) else { return Err(Refusal::no_user_of_type("")) };
+        let request = Request {
+            id: 0,
+            user: Some(new.user),
+            primary_id: user.primary_id().to_owned(),
+            mms: new.mms,
+            asked: new.item,
+            item: None,
+            sub_type: if new.kind == "HOLD" { "PATRON_PHYSICAL".to_owned() } else { format!("PATRON_{}", new.kind) },
+            kind: new.kind,
+            pickup: new.pickup,
+            comment: new.comment,
+            description: new.description,
+            material_type: new.material_type,
+            last_interest: new.last_interest,
+            status: RequestStatus::NotStarted,
+            placed: self.now,
+            expiry: None,
+            closed_as: None,
+            printed: false,
+        };
+        let id = self.add_request(request);
+        self.activate_first(new.mms);
+        self.recall(id);
+        self.emit_request("REQUEST_CREATED", id);
+        Ok(id)
+    }
+
+    pub(super) fn add_request(&mut self, mut request: Request) -> Id {
+        let id = self.next_id(8, 11);
+        request.id = id;
+        if let Some(bib) = self.bibs.get_mut(&request.mms) {
+            bib.requests.push(id);
+        }
+        if let Some(user) = request.user.and_then(|key| self.users.get_mut(&key)) {
+            user.requests.push(id);
+        }
+        self.requests.insert(id, request);
+        self.active_requests.insert(id);
+        id
+    }
+
+    /// A pickup place must exist, have a hold shelf, and not be the resource sharing library.
+    fn check_pickup(&self, pickup: &Pickup) -> Result<(), Refusal> {
+        if !matches!(pickup.kind.as_str(), "LIBRARY" | "CIRCULATION_DESK") {
+            return match pickup.kind.as_str() {
+                "" => Err(Refusal::missing("pickup_location_type")),
+                "USER_HOME_ADDRESS" | "USER_WORK_ADDRESS" => {
+                    Err(Refusal::new("60308", "Delivery to personal address is not supported."))
+                }
+                "INSTITUTION" => Err(Refusal::new("60324", "Fulfillment network is not configured.")),
+                _ => Err(Refusal::general()),
+            };
+        }
+        if pickup.library.is_empty() {
+            return Err(Refusal::missing("pickup_location_library"));
+        }
+        let library = self.library(&pickup.library).ok_or_else(Refusal::not_requestable)?;
+        let shelf = match pickup.desk.as_deref().filter(|_| pickup.kind == "CIRCULATION_DESK") {
+            Some(code) => {
+                let unknown = || {
+                    let library = &pickup.library;
+                    let text = format!("Pickup circulation desk with code {code} and library code {library} was not found.");
+                    Refusal::new("401895", text)
+                };
+                library.find_desk(code).ok_or_else(unknown)?.has_hold_shelf
+            }
+            None if pickup.kind == "CIRCULATION_DESK" => {
+                return Err(Refusal::missing("pickup_location_circulation_desk"));
+            }
+            None => library.desks.iter().any(|desk| desk.has_hold_shelf),
+        };
+        if library.resource_sharing || !shelf { Err(Refusal::not_requestable()) } else { Ok(()) }
+    }
+
+    /// Whether fulfilment rules let this user place a hold; the pickup place is not weighed.
+    pub(crate) fn may_request(&self, user: Id, mms: Id, item: Option<Id>) -> bool {
+        let Some(user) = self.users.get(&user) else { return false };
+        let rules = &self.behaviour.rules;
+        if rules.groups_without_holds.contains(code_of(&user.data, "user_group"))
+            || self.behaviour.blocks_refuse_requests && user.blocked(self.now).is_some()
+        {
+            return false;
+        }
+        match item {
+            Some(pid) => self.items.get(&pid).is_some_and(|item| self.item_requestable(item)),
+            None => self.items_of(mms).any(|item| self.item_requestable(item)),
+        }
+    }
+
+    pub(crate) fn item_requestable(&self, item: &Item) -> bool {
+        let rules = &self.behaviour.rules;
+        let (library, location) = self.place_of(item);
+        item.process.requestable()
+            && item.settled_at <= self.now
+            && !rules.policies_without_holds.contains(&item.policy)
+            && !rules.locations_without_holds.contains(&format!("{library}/{location}"))
+    }
+
+    pub(crate) fn items_of(&self, mms: Id) -> impl Iterator<Item = &Item> {
+        let holdings = self.bibs.get(&mms).map(|bib| bib.holdings.as_slice()).unwrap_or_default();
+        holdings
+            .iter()
+            .filter_map(|id| self.holdings.get(id))
+            .flat_map(|holding| &holding.items)
+            .filter_map(|pid| self.items.get(pid))
+    }
+
+    fn has_same_request(&self, new: &NewRequest) -> bool {
+        let active = self.users.get(&new.user).map(|user| user.requests.as_slice()).unwrap_or_default();
+        active.iter().filter_map(|id| self.requests.get(id)).any(|request| {
+            request.kind == new.kind
+                && request.mms == new.mms
+                && match new.item {
+                    Some(_) => request.item == new.item || request.asked == new.item,
+                    None => request.asked.is_none() && request.description == new.description,
+                }
+        })
+    }
+
+    /// Holds the item could serve, first the one it was taken for.
+    pub(crate) fn queue_of(&self, pid: Id) -> Vec<Id> {
+        let Some(item) = self.items.get(&pid) else { return Vec::new() };
+        let Some(bib) = self.bibs.get(&item.mms) else { return Vec::new() };
+        let mut queue: Vec<Id> = Vec::new();
+        for request in bib.requests.iter().filter_map(|id| self.requests.get(id)).filter(|request| request.is_hold()) {
+            let free = request.item.is_none() && request.asked.is_none() && item.process.requestable();
+            if request.item == Some(pid) || request.item.is_none() && request.asked == Some(pid) || free {
+                queue.push(request.id);
+            }
+        }
+        if let Some(at) = item.bound.and_then(|bound| queue.iter().position(|id| *id == bound)) {
+            queue[..=at].rotate_right(1);
+        }
+        queue
+    }
+
+    /// Whether a hold names this very item.
+    pub(super) fn asked_for(&self, pid: Id) -> bool {
+        let named = |id: &Id| self.requests.get(id).is_some_and(|request| request.asked == Some(pid));
+        self.queue_of(pid).iter().any(named)
+    }
+
+    /// Place of a hold in its queue, from 1.
+    pub(crate) fn place_in_queue(&self, request: &Request) -> usize {
+        let position = |queue: &[Id]| queue.iter().position(|id| *id == request.id).map_or(1, |at| at + 1);
+        if let Some(pid) = request.item.or(request.asked) {
+            return position(&self.queue_of(pid));
+        }
+        let all = self.bibs.get(&request.mms).map(|bib| bib.requests.as_slice()).unwrap_or_default();
+        let holds: Vec<Id> =
+            all.iter().copied().filter(|id| self.requests.get(id).is_some_and(Request::is_hold)).collect();
+        position(&holds)
+    }
+
+    /// Where the site starts holds at once, the first of each queue whose copy is in place is `IN_PROCESS`.
+    pub(super) fn activate_first(&mut self, mms: Id) {
+        if self.behaviour.first_request_status != FirstRequestStatus::InProcess {
+            return;
+        }
+        let free: Vec<Id> = self.items_of(mms).filter(|item| item.in_place()).map(|item| item.pid).collect();
+        for pid in free {
+            let first = self.queue_of(pid).first().copied();
+            if let Some(request) = first.and_then(|id| self.requests.get_mut(&id)) {
+                request.status = RequestStatus::InProcess;
+            }
+        }
+    }
+
+    /// Where the site recalls, a hold on a lent item shortens its loan.
+    fn recall(&mut self, request: Id) {
+        let Some(limit) = self.behaviour.recall_days else { return };
+        let due = self.now + days(limit);
+        let Some(pid) = self.requests.get(&request).and_then(|request| request.asked) else { return };
+        let Some(loan) = self.items.get(&pid).and_then(|item| item.loan) else { return };
+        if let Some(loan) = self.loans.get_mut(&loan).filter(|loan| loan.process_status != "LOST") {
+            loan.process_status = "RECALL".to_owned();
+            loan.due = loan.due.min(due);
+        }
+        self.emit_loan("LOAN_DUE_DATE", loan);
+    }
+
+    /// Cancels an active request. The item stays where it is until the next scan.
+    ///
+    /// # Errors
+    /// 401694 when it is not active, 401666 for a reason that the code table does not have.
+    pub(crate) fn cancel_request(&mut self, id: Id, reason: &str) -> Result<(), Refusal> {
+        if !self.requests.get(&id).is_some_and(Request::active) {
+            return Err(Refusal::no_request());
+        }
+        if !self.tables.get("RequestCancellationReasons").is_some_and(|table| table.enabled(reason)) {
+            return Err(Refusal::new("401666", "reason parameter is not valid."));
+        }
+        self.close_request(id, "Canceled", Some("REQUEST_CANCELED"));
+        Ok(())
+    }
+
+    /// Takes a request off the active lists and its item's binding; messages carry its last active status.
+    pub(super) fn close_request(&mut self, id: Id, closure: &str, event: Option<&str>) {
+        if let Some(event) = event {
+            self.emit_request(event, id);
+        }
+        let Some(request) = self.requests.get_mut(&id) else { return };
+        request.status = RequestStatus::History;
+        request.closed_as = Some(closure.to_owned());
+        let (user, mms, item) = (request.user, request.mms, request.item);
+        self.active_requests.remove(&id);
+        if let Some(bib) = self.bibs.get_mut(&mms) {
+            bib.requests.retain(|each| *each != id);
+        }
+        if let Some(user) = user.and_then(|key| self.users.get_mut(&key)) {
+            user.requests.retain(|each| *each != id);
+            if self.behaviour.keep_history {
+                user.past_requests.push(id);
+            }
+        }
+        if let Some(item) = item.and_then(|pid| self.items.get_mut(&pid)) {
+            item.bound = item.bound.filter(|bound| *bound != id);
+        }
+        if !self.behaviour.keep_history {
+            self.requests.remove(&id);
+        }
+        self.activate_first(mms);
+    }
+
+    /// Takes an item for a request.
+    pub(super) fn bind(&mut self, pid: Id, request: Id, status: RequestStatus) {
+        if let Some(item) = self.items.get_mut(&pid) {
+            item.bound = Some(request);
+        }
+        if let Some(request) = self.requests.get_mut(&request) {
+            request.item = Some(pid);
+            request.status = status;
+        }
+    }
+
+    /// Gives an item's request back to the queue.
+    pub(super) fn unbind(&mut self, pid: Id) {
+        let Some(bound) = self.items.get_mut(&pid).and_then(|item| item.bound.take()) else { return };
+        if let Some(request) = self.requests.get_mut(&bound) {
+            request.item = None;
+            request.expiry = None;
+            request.status = RequestStatus::NotStarted;
+        }
+    }
+
+    /// Ends Alma's own request that brings an item home.
+    pub(super) fn drop_reshelving(&mut self, pid: Id) {
+        if let Some(id) = self.items.get_mut(&pid).and_then(|item| item.reshelving_request.take()) {
+            self.close_request(id, "Completed", None);
+            self.requests.remove(&id);
+        }
+    }
+
+    /// Alma's own request while an item travels home without a hold: WORK_ORDER, visible among the item's requests.
+    pub(super) fn add_reshelving(&mut self, pid: Id, home: &str) {
+        let Some(item) = self.items.get(&pid).filter(|item| item.reshelving_request.is_none()) else { return };
+        let request = Request {
+            id: 0,
+            user: None,
+            primary_id: String::new(),
+            mms: item.mms,
+            asked: Some(pid),
+            item: Some(pid),
+            kind: "WORK_ORDER".to_owned(),
+            sub_type: "TRANSIT_FOR_RESHELVING".to_owned(),
+            pickup: Pickup { kind: "LIBRARY".to_owned(), library: home.to_owned(), desk: None },
+            comment: None,
+            description: String::new(),
+            material_type: String::new(),
+            last_interest: None,
+            status: RequestStatus::InProcess,
+            placed: self.now,
+            expiry: None,
+            closed_as: None,
+            printed: false,
+        };
+        let id = self.add_request(request);
+        if let Some(item) = self.items.get_mut(&pid) {
+            item.reshelving_request = Some(id);
+        }
+    }
+
+    /// Requests that could no longer be filled by a copy that went missing or was lost: another copy, or cancelled.
+    pub(super) fn reassign(&mut self, pid: Id) {
+        self.unbind(pid);
+        let Some(mms) = self.items.get(&pid).map(|item| item.mms) else { return };
+        let pending = self.bibs.get(&mms).map(|bib| bib.requests.clone()).unwrap_or_default();
+        for id in pending {
+            let Some(request) = self.requests.get(&id).filter(|request| request.is_hold() && request.item.is_none()) else {
+                continue;
+            };
+            let fits = match request.asked {
+                Some(asked) => asked != pid,
+                None => self.items_of(mms).any(|item| item.process.requestable() && item.process != Process::Acq),
+            };
+            if !fits {
+                self.close_request(id, "Failed", Some("REQUEST_CANCELED"));
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What only staff and Alma's own jobs do: lost, claimed returned, found, missing, paid, expiry, the hold shelf.
+
+use jiff::SignedDuration;
+
+use super::Alma;
+use super::model::{Id, Process, Request, RequestStatus};
+use crate::refusal::Refusal;
+
+/// A mark that staff put on an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The borrower lost it.
+    Lost,
+    /// The lost item is paid for.
+    LostAndPaid,
+    /// The borrower claims to have returned it.
+    ClaimedReturned,
+    /// A lost or claimed item was found with the borrower: an ordinary loan again.
+    Found,
+    /// Not on the shelf.
+    Missing,
+    /// Sent to technical services.
+    Technical,
+}
+
+fn refuse(why: impl Into<String>) -> Refusal {
+    Refusal::new("STAFF_REFUSED", why)
+}
+
+impl Alma {
+    /// Marks an item.
+    ///
+    /// # Errors
+    /// When the item's state does not allow it: lost needs a loan, a lost loan is claimed returned only after it was
+    /// found, a lent item is not missing.
+    pub(crate) fn mark(&mut self, pid: Id, mark: Mark) -> Result<(), Refusal> {
+        let Some(item) = self.items.get(&pid) else { return Err(refuse("no such item")) };
+        let loan = item.loan;
+        match (mark, item.process, loan) {
+            (Mark::Lost, Process::Loan, Some(loan)) => self.mark_loan(pid, loan, Process::LostLoan, "LOST", Some("LOAN_LOST")),
+            (Mark::ClaimedReturned, Process::Loan, Some(loan)) => {
+                let event = Some("LOAN_CLAIMED_RETURNED");
+                self.mark_loan(pid, loan, Process::ClaimedReturned, "CLAIMED_RETURN", event);
+            }
+            (Mark::Found, Process::LostLoan | Process::ClaimedReturned, Some(loan)) => {
+                self.mark_loan(pid, loan, Process::Loan, "NORMAL", None);
+            }
+            (Mark::LostAndPaid, Process::LostLoan, Some(loan)) => {
+                self.end_loan(pid, loan, Some(self.now));
+                self.set_process(pid, Process::LostLoanAndPaid);
+            }
+            (Mark::Missing, Process::LostLoan, Some(loan)) => {
+                self.end_loan(pid, loan, None);
+                self.set_process(pid, Process::Missing);
+            }
+            (Mark::Missing, Process::None | Process::Transit | Process::HoldShelf, None) => {
+                self.drop_reshelving(pid);
+                self.set_process(pid, Process::Missing);
+                self.reassign(pid);
+            }
+            (Mark::Found, Process::Missing, None) => self.set_process(pid, Process::None),
+            (Mark::Technical, Process::None, None) => self.set_process(pid, Process::Technical),
+            (mark, process, _) => {
+                let state = if process == Process::None { "in place" } else { process.code() };
+                return Err(refuse(format!("an item that is {state} cannot be marked {mark:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_loan(&mut self, pid: Id, loan: Id, process: Process, status: &str, event: Option<&str>) {
+        if let Some(loan) = self.loans.get_mut(&loan) {
+            status.clone_into(&mut loan.process_status);
+        }
+        self.set_process(pid, process);
+        if let Some(event) = event {
+            self.emit_loan(event, loan);
+        }
+        if process != Process::Loan {
+            self.reassign(pid);
+        }
+    }
+
+    /// Sets a hold's last day on the shelf to yesterday, as libraries do before they send an item home.
+    ///
+    /// # Errors
+    /// When the hold is not on the shelf.
+    pub(crate) fn expire_hold(&mut self, id: Id) -> Result<(), Refusal> {
+        let yesterday = self.now - SignedDuration::from_hours(24);
+        match self.requests.get_mut(&id).filter(|request| request.status == RequestStatus::OnHoldShelf) {
+            Some(request) => {
+                request.expiry = Some(yesterday);
+                Ok(())
+            }
+            None => Err(refuse("the request is not on the hold shelf")),
+        }
+    }
+
+    /// Staff work off the expired shelf: each hold past its time ends, its item stays until it is scanned.
+    pub(crate) fn run_shelf_expiry(&mut self) -> usize {
+        let over = |request: &&Request| {
+            request.status == RequestStatus::OnHoldShelf && request.expiry.is_some_and(|at| at < self.now)
+        };
+        let ids: Vec<Id> = self.active().filter(over).map(|request| request.id).collect();
+        ids.iter().for_each(|id| self.close_expired(*id));
+        ids.len()
+    }
+
+    /// The nightly job: holds nobody is interested in any more are cancelled.
+    pub(crate) fn run_interest_expiry(&mut self) -> usize {
+        let over = |request: &&Request| {
+            request.is_hold()
+                && request.status != RequestStatus::OnHoldShelf
+                && request.last_interest.is_some_and(|at| at < self.now)
+        };
+        let ids: Vec<Id> = self.active().filter(over).map(|request| request.id).collect();
+        let event = if self.behaviour.expiry_is_cancellation { "REQUEST_CANCELED" } else { "REQUEST_CLOSED" };
+        ids.iter().for_each(|id| self.close_request(*id, "Expired", Some(event)));
+        ids.len()
+    }
+
+    pub(crate) fn active(&self) -> impl Iterator<Item = &Request> {
+        self.active_requests.iter().filter_map(|id| self.requests.get(id))
+    }
+
+
+    /// Adds an active general block to a user.
+    pub(crate) fn add_block(&mut self, key: Id, code: &str, note: &str) {
+        let (stamp, text) = (crate::clock::moment(self.now), self.describe("UserBlockDescription", code));
+        let block = serde_json::json!({"block_type": {"value": "GENERAL", "desc": "General"},
+            "block_description": {"value": code, "desc": text}, "block_status": "ACTIVE", "block_note": note,
+            "created_by": "staff", "created_date": stamp, "segment_type": "Internal"});
+        if let Some(user) = self.users.get_mut(&key) {
+            let list = user.data.entry("user_block").or_insert_with(|| serde_json::json!([]));
+            if let Some(rows) = list.as_array_mut() {
+                rows.push(block);
+            }
+        }
+        self.emit_user("UPDATE", key);
+    }
+
+    /// Removes a user's blocks with this description code, or all.
+    pub(crate) fn remove_blocks(&mut self, key: Id, code: Option<&str>) {
+        if let Some(user) = self.users.get_mut(&key)
+            && let Some(rows) = user.data.get_mut("user_block").and_then(serde_json::Value::as_array_mut)
+        {
+            rows.retain(|row| code.is_some_and(|code| row["block_description"]["value"] != code));
+        }
+        self.emit_user("UPDATE", key);
+    }
+}
