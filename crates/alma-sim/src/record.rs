@@ -103,7 +103,7 @@ impl Record {
     }
 
     pub(crate) fn sub(&self, tag: &str, code: char) -> Option<&str> {
-        self.fields(tag).find_map(|field| field.sub(code))
+        self.data.iter().filter(|field| field.tag == tag).find_map(|field| field.sub(code))
     }
 
     /// Leader position 5: record status.
@@ -115,7 +115,12 @@ impl Record {
     }
 
     pub(crate) fn title(&self) -> String {
-        self.fields("245").next().map(|field| field.join("abnp")).unwrap_or_default().trim_end_matches([' ', '/', '.']).to_owned()
+        self.fields("245")
+            .next()
+            .map(|field| field.join("abnp"))
+            .unwrap_or_default()
+            .trim_end_matches([' ', '/', '.'])
+            .to_owned()
     }
 
     pub(crate) fn author(&self) -> Option<String> {

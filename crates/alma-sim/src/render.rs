@@ -100,11 +100,36 @@ pub(crate) fn holding(alma: &Alma, holding: &Holding) -> Value {
 }
 
 const EMPTY_TEXTS: &[&str] = &[
-    "po_line", "year_of_issue", "enumeration_a", "enumeration_b", "enumeration_c", "enumeration_d", "enumeration_e",
-    "enumeration_f", "enumeration_g", "enumeration_h", "chronology_i", "chronology_j", "chronology_k", "chronology_l",
-    "chronology_m", "description", "inventory_number", "inventory_price", "alternative_call_number",
-    "storage_location_id", "pages", "pieces", "public_note", "fulfillment_note", "internal_note_1", "internal_note_2",
-    "internal_note_3", "statistics_note_1", "statistics_note_2", "statistics_note_3",
+    "po_line",
+    "year_of_issue",
+    "enumeration_a",
+    "enumeration_b",
+    "enumeration_c",
+    "enumeration_d",
+    "enumeration_e",
+    "enumeration_f",
+    "enumeration_g",
+    "enumeration_h",
+    "chronology_i",
+    "chronology_j",
+    "chronology_k",
+    "chronology_l",
+    "chronology_m",
+    "description",
+    "inventory_number",
+    "inventory_price",
+    "alternative_call_number",
+    "storage_location_id",
+    "pages",
+    "pieces",
+    "public_note",
+    "fulfillment_note",
+    "internal_note_1",
+    "internal_note_2",
+    "internal_note_3",
+    "statistics_note_1",
+    "statistics_note_2",
+    "statistics_note_3",
 ];
 
 /// An item with its bib and holding data.
@@ -116,8 +141,7 @@ pub(crate) fn item(alma: &Alma, item: &Item, base: &str) -> Value {
         (true, Process::None, true) => "REQUESTED",
         (_, process, _) => process.code(),
     };
-    let base_status =
-        if item.in_place() { ("1", "Item in place") } else { ("0", "Item not in place") };
+    let base_status = if item.in_place() { ("1", "Item in place") } else { ("0", "Item not in place") };
     let mut data = json!({
         "pid": item.pid.to_string(), "barcode": item.barcode, "creation_date": date(item.created),
         "modification_date": date(item.modified), "base_status": {"value": base_status.0, "desc": base_status.1},
@@ -242,9 +266,7 @@ pub(crate) fn loan(alma: &Alma, loan: &Loan, with_renewable: bool) -> Value {
     let item = alma.items.get(&loan.item);
     let holding = alma.holdings.get(&loan.holding);
     let (library, location) = item.map(|item| alma.place_of(item)).unwrap_or_default();
-    let desk = |library: &str, code: &str| {
-        json!({"value": code, "desc": alma.desk(library, code).map(|desk| desk.name.clone())})
-    };
+    let desk = |library: &str, code: &str| json!({"value": code, "desc": alma.desk(library, code).map(|desk| desk.name.clone())});
     let back = loan.return_desk.as_ref();
     let policy = item.map_or("", |item| item.policy.as_str());
     let mut out = json!({

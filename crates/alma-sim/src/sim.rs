@@ -124,15 +124,12 @@ impl Sim {
         }))
     }
 
-    fn staff<T>(
-        &self,
-        institution: &str,
-        act: impl FnOnce(&mut Alma) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+    fn staff<T>(&self, institution: &str, act: impl FnOnce(&mut Alma) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let now = self.0.clock.now();
         let mut houses = self.houses();
-        let house = houses.almas.get_mut(institution).ok_or_else(|| {
-            Refusal { status: 404, ..Refusal::new("NO_INSTITUTION", format!("There is no institution {institution}.")) }
+        let house = houses.almas.get_mut(institution).ok_or_else(|| Refusal {
+            status: 404,
+            ..Refusal::new("NO_INSTITUTION", format!("There is no institution {institution}."))
         })?;
         house.alma.now = now;
         act(&mut house.alma)
@@ -142,17 +139,10 @@ impl Sim {
     ///
     /// # Errors
     /// No such item, library or desk.
-    pub fn scan_in(
-        &self,
-        institution: &str,
-        barcode: &str,
-        library: &str,
-        desk: &str,
-    ) -> Result<ScanResult, Refusal> {
+    pub fn scan_in(&self, institution: &str, barcode: &str, library: &str, desk: &str) -> Result<ScanResult, Refusal> {
         self.staff(institution, |alma| {
             let pid = item(alma, barcode)?;
-            let scan =
-                Scan { library: library.to_owned(), desk: Some(desk.to_owned()), ..Scan::default() };
+            let scan = Scan { library: library.to_owned(), desk: Some(desk.to_owned()), ..Scan::default() };
             alma.scan_in(pid, &scan)
         })
     }
@@ -161,24 +151,11 @@ impl Sim {
     ///
     /// # Errors
     /// What the desk would refuse: another's hold, a blocked or expired user, an item that isn't lent.
-    pub fn lend(
-        &self,
-        institution: &str,
-        barcode: &str,
-        user: &str,
-        library: &str,
-        desk: &str,
-    ) -> Result<(), Refusal> {
+    pub fn lend(&self, institution: &str, barcode: &str, user: &str, library: &str, desk: &str) -> Result<(), Refusal> {
         self.staff(institution, |alma| {
             let item = item(alma, barcode)?;
             let user = alma.find_user(user).ok_or_else(|| Refusal::no_user(user))?;
-            let new = NewLoan {
-                user,
-                item,
-                library: library.to_owned(),
-                desk: desk.to_owned(),
-                override_hold: false,
-            };
+            let new = NewLoan { user, item, library: library.to_owned(), desk: desk.to_owned(), override_hold: false };
             alma.lend(&new).map(|_| ())
         })
     }
@@ -210,7 +187,11 @@ impl Sim {
     pub fn block(&self, institution: &str, user: &str, code: &str, blocked: bool) -> Result<(), Refusal> {
         self.staff(institution, |alma| {
             let key = alma.find_user(user).ok_or_else(|| Refusal::no_user(user))?;
-            if blocked { alma.add_block(key, code, "") } else { alma.remove_blocks(key, Some(code)) }
+            if blocked {
+                alma.add_block(key, code, "")
+            } else {
+                alma.remove_blocks(key, Some(code))
+            }
             Ok(())
         })
     }

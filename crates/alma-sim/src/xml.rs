@@ -225,27 +225,80 @@ fn status_words(code: &str) -> String {
 
 /// Fields whose JSON form is an object with `value`.
 const CODED: &[&str] = &[
-    "account_type", "address_type", "base_status", "block_description", "block_type", "break_indicator",
-    "campus_code", "cataloger_level", "category_type", "circ_desk", "country", "email_type", "gender", "id_type",
-    "job_category", "library", "location", "material_type", "note_type", "pattern_type", "phone_type",
-    "physical_condition", "physical_material_type", "policy", "preferred_language", "process_type", "provenance",
-    "record_type", "request_id", "return_circ_desk", "role_type", "scope", "statistic_category", "status",
-    "temp_library", "temp_location", "temp_policy", "user_group", "user_title", "alternative_call_number_type",
-    "call_number_type", "temp_call_number_type",
+    "account_type",
+    "address_type",
+    "base_status",
+    "block_description",
+    "block_type",
+    "break_indicator",
+    "campus_code",
+    "cataloger_level",
+    "category_type",
+    "circ_desk",
+    "country",
+    "email_type",
+    "gender",
+    "id_type",
+    "job_category",
+    "library",
+    "location",
+    "material_type",
+    "note_type",
+    "pattern_type",
+    "phone_type",
+    "physical_condition",
+    "physical_material_type",
+    "policy",
+    "preferred_language",
+    "process_type",
+    "provenance",
+    "record_type",
+    "request_id",
+    "return_circ_desk",
+    "role_type",
+    "scope",
+    "statistic_category",
+    "status",
+    "temp_library",
+    "temp_location",
+    "temp_policy",
+    "user_group",
+    "user_title",
+    "alternative_call_number_type",
+    "call_number_type",
+    "temp_call_number_type",
 ];
 
 /// Plural elements and the JSON list they become.
 const LISTS: &[(&str, &str)] = &[
-    ("user_identifiers", "user_identifier"), ("user_blocks", "user_block"), ("user_notes", "user_note"),
-    ("user_roles", "user_role"), ("user_statistics", "user_statistic"), ("addresses", "address"),
-    ("emails", "email"), ("phones", "phone"), ("address_types", "address_type"), ("email_types", "email_type"),
-    ("phone_types", "phone_type"), ("proxy_for_users", "proxy_for_user"), ("rs_libraries", "rs_library"),
-    ("library_notices", "library_notice"), ("parameters", "parameter"), ("network_numbers", "network_number"),
+    ("user_identifiers", "user_identifier"),
+    ("user_blocks", "user_block"),
+    ("user_notes", "user_note"),
+    ("user_roles", "user_role"),
+    ("user_statistics", "user_statistic"),
+    ("addresses", "address"),
+    ("emails", "email"),
+    ("phones", "phone"),
+    ("address_types", "address_type"),
+    ("email_types", "email_type"),
+    ("phone_types", "phone_type"),
+    ("proxy_for_users", "proxy_for_user"),
+    ("rs_libraries", "rs_library"),
+    ("library_notices", "library_notice"),
+    ("parameters", "parameter"),
+    ("network_numbers", "network_number"),
 ];
 
 /// Fields that are JSON booleans.
-const BOOLEANS: &[&str] =
-    &["in_temp_location", "preferred", "user_viewable", "popup_note", "is_researcher", "is_magnetic", "awaiting_reshelving"];
+const BOOLEANS: &[&str] = &[
+    "in_temp_location",
+    "preferred",
+    "user_viewable",
+    "popup_note",
+    "is_researcher",
+    "is_magnetic",
+    "awaiting_reshelving",
+];
 
 /// The JSON form of a request body that came as XML. A block's or an identifier's status is plain text.
 pub(crate) fn to_json(element: &Element) -> Value {
@@ -283,7 +336,8 @@ mod tests {
 
     #[test]
     fn entities_and_prefixes_are_understood() {
-        let root = parse("<?xml version='1.0'?><m:a x='1 &amp; 2'><m:b>&lt;tea&gt; &#38; \u{4e2d}</m:b></m:a>").unwrap();
+        let root =
+            parse("<?xml version='1.0'?><m:a x='1 &amp; 2'><m:b>&lt;tea&gt; &#38; \u{4e2d}</m:b></m:a>").unwrap();
         assert_eq!((root.name.as_str(), root.attribute("x")), ("a", Some("1 & 2")));
         assert_eq!(root.child_text("b"), Some("<tea> & \u{4e2d}"));
         assert!(parse("<a><b></a>").is_err());
@@ -306,7 +360,8 @@ mod tests {
 
     #[test]
     fn a_body_in_xml_becomes_the_json_shape() {
-        let body = parse("<item><item_data><barcode>B1</barcode><policy desc='x'>P</policy></item_data></item>").unwrap();
+        let body =
+            parse("<item><item_data><barcode>B1</barcode><policy desc='x'>P</policy></item_data></item>").unwrap();
         assert_eq!(to_json(&body), json!({"item_data": {"barcode": "B1", "policy": {"value": "P"}}}));
     }
 }

@@ -11,9 +11,10 @@ use crate::state::model::Id;
 
 /// The title an MMS id names.
 pub(super) fn find(alma: &Alma, text: &str) -> Result<Id, Refusal> {
-    let mms: Id = text.trim().parse().map_err(|_| {
-        Refusal::new("402204", format!("Input parameters mmsId {text} is not numeric."))
-    })?;
+    let mms: Id = text
+        .trim()
+        .parse()
+        .map_err(|_| Refusal::new("402204", format!("Input parameters mmsId {text} is not numeric.")))?;
     if alma.bibs.contains_key(&mms) { Ok(mms) } else { Err(Refusal::no_bib(text)) }
 }
 
@@ -79,7 +80,8 @@ fn read(call: &Call<'_>) -> Result<(Record, Option<bool>), Refusal> {
 }
 
 fn check_warnings(call: &Call<'_>) -> Result<(), Refusal> {
-    let contradiction = !call.flag("override_warning", true) && !call.flag("validate", false) && !call.flag("check_match", false);
+    let contradiction =
+        !call.flag("override_warning", true) && !call.flag("validate", false) && !call.flag("check_match", false);
     if contradiction {
         return Err(Refusal::new("401873", "Input parameter override_warning is not valid."));
     }

@@ -14,9 +14,9 @@ use crate::state::model::Id;
 pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     let mms = super::bibs::find(alma, call.param(0))?;
     let found = call.id(1).and_then(|id| alma.holdings.get(&id)).filter(|holding| holding.mms == mms);
-    found.map(|holding| holding.id).ok_or_else(|| {
-        Refusal::new("402208", format!("Search failed for Holdings ID: {}", call.param(1)))
-    })
+    found
+        .map(|holding| holding.id)
+        .ok_or_else(|| Refusal::new("402208", format!("Search failed for Holdings ID: {}", call.param(1))))
 }
 
 /// What to do with what becomes empty: retain, delete, suppress.

@@ -78,8 +78,17 @@ const WINDOWS: &[(&str, fn(&Item) -> jiff::Timestamp)] = &[
 ];
 
 const ORDERS: &[&str] = &[
-    "none", "chron_i", "description", "enum_a", "enum_b", "enum_c", "library", "location", "temporary_location",
-    "receive_date", "expected_receive_date",
+    "none",
+    "chron_i",
+    "description",
+    "enum_a",
+    "enum_b",
+    "enum_c",
+    "library",
+    "location",
+    "temporary_location",
+    "receive_date",
+    "expected_receive_date",
 ];
 
 pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -115,7 +124,9 @@ pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
     }
     if let Some(query) = call.query("q") {
         let (field, text) = query.split_once('~').ok_or_else(|| Refusal::new("60106", "Invalid query format."))?;
-        items.retain(|item| sort_text(alma, item, field).to_lowercase().contains(&text.to_lowercase().replace('_', " ")));
+        items.retain(|item| {
+            sort_text(alma, item, field).to_lowercase().contains(&text.to_lowercase().replace('_', " "))
+        });
     }
     if order != "none" {
         items.sort_by_cached_key(|item| sort_text(alma, item, order));

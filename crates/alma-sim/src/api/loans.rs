@@ -47,24 +47,25 @@ pub(super) fn of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
 pub(super) fn of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (limit, offset) = call.page(alma)?;
     let pid = true_item(alma, call, Refusal::general)?;
-    let ids = loans_of(alma, call, |loan| loan.item == pid, || alma.items.get(&pid).and_then(|item| item.loan).into_iter().collect());
+    let ids = loans_of(
+        alma,
+        call,
+        |loan| loan.item == pid,
+        || alma.items.get(&pid).and_then(|item| item.loan).into_iter().collect(),
+    );
     Ok(listed(alma, call, &ids, limit, offset))
 }
 
 pub(super) fn of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let mms = super::bibs::find(alma, call.param(0))?;
-    let ids = loans_of(alma, call, |loan| loan.mms == mms, || alma.items_of(mms).filter_map(|item| item.loan).collect());
+    let ids =
+        loans_of(alma, call, |loan| loan.mms == mms, || alma.items_of(mms).filter_map(|item| item.loan).collect());
     let number = |key: &str| call.query(key).and_then(|text| text.parse().ok());
     Ok(listed(alma, call, &ids, number("limit").unwrap_or(99_999), number("offset").unwrap_or(0)))
 }
 
 /// Active loans come from an index; completed ones are looked for, which only tests ask.
-fn loans_of(
-    alma: &Alma,
-    call: &Call<'_>,
-    belongs: impl Fn(&Loan) -> bool,
-    active: impl Fn() -> Vec<Id>,
-) -> Vec<Id> {
+fn loans_of(alma: &Alma, call: &Call<'_>, belongs: impl Fn(&Loan) -> bool, active: impl Fn() -> Vec<Id>) -> Vec<Id> {
     if !wants_complete(call) {
         return active();
     }

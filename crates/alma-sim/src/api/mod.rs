@@ -122,7 +122,9 @@ impl Call<'_> {
             return Ok(json!({}));
         }
         if text.starts_with('<') {
-            return xml::parse(text).map(|root| xml::to_json(&root)).map_err(|_| Refusal::new("401676", "No valid XML was given."));
+            return xml::parse(text)
+                .map(|root| xml::to_json(&root))
+                .map_err(|_| Refusal::new("401676", "No valid XML was given."));
         }
         serde_json::from_str(text).map_err(|error| Refusal::new("401652", format!("JSON parse error: {error}")))
     }
@@ -166,7 +168,9 @@ fn split_query(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').map_or((decode(pair), String::new()), |(key, value)| (decode(key), decode(value))))
+        .map(|pair| {
+            pair.split_once('=').map_or((decode(pair), String::new()), |(key, value)| (decode(key), decode(value)))
+        })
         .collect()
 }
 
@@ -202,7 +206,9 @@ pub(crate) fn allowed(key: &ApiKey, route: &Route, call: &ApiCall) -> bool {
         Some(Permission::ReadWrite) => true,
         Some(Permission::Read) => !writes,
         // Task lists came later than the other areas; keys for both large areas cover them here.
-        None => route.area == Area::TaskLists && key.areas.contains_key(&Area::Users) && key.areas.contains_key(&Area::Bibs),
+        None => {
+            route.area == Area::TaskLists && key.areas.contains_key(&Area::Users) && key.areas.contains_key(&Area::Bibs)
+        }
     }
 }
 

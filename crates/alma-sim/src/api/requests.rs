@@ -145,7 +145,8 @@ pub(super) fn create_for_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
 /// The request a path names, if it belongs there and is active (or history is shown).
 fn find(alma: &Alma, call: &Call<'_>, at: usize, belongs: impl Fn(&Request) -> bool) -> Result<Id, Refusal> {
     let shown = |request: &&Request| {
-        (request.active() || alma.behaviour.gone_request_answers_history && call.raw.method == "GET") && belongs(request)
+        (request.active() || alma.behaviour.gone_request_answers_history && call.raw.method == "GET")
+            && belongs(request)
     };
     let found = call.id(at).and_then(|id| alma.requests.get(&id)).filter(shown);
     found.map(|request| request.id).ok_or_else(Refusal::no_request)

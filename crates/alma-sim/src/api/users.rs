@@ -45,7 +45,10 @@ pub(super) fn search(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let mut users: Vec<&UserEntry> = found.iter().filter_map(|key| alma.users.get(key)).collect();
     let order = call.query("order_by").unwrap_or("last_name, first_name, primary_id").to_owned();
     let sort_key = |user: &UserEntry| -> Vec<String> {
-        order.split(',').map(|field| user.data.get(field.trim()).and_then(Value::as_str).unwrap_or("").to_lowercase()).collect()
+        order
+            .split(',')
+            .map(|field| user.data.get(field.trim()).and_then(Value::as_str).unwrap_or("").to_lowercase())
+            .collect()
     };
     users.sort_by_cached_key(|user| sort_key(user));
     let full = call.query("expand") == Some("full");
@@ -80,9 +83,11 @@ pub(super) fn operate(alma: &mut Alma, call: &Call<'_>) -> Answer {
         return Err(Refusal::new("401859", "Action currently not supported."));
     }
     let key = find_for_circulation(alma, call.param(0))?;
-    let header = call.raw.user_password.as_deref().map(|text| {
-        percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-    });
+    let header = call
+        .raw
+        .user_password
+        .as_deref()
+        .map(|text| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned());
     let given = header.or_else(|| call.query("password").map(str::to_owned)).unwrap_or_default();
     let user = alma.users.get(&key).ok_or_else(Refusal::general)?;
     let internal = code_of(&user.data, "account_type") == "INTERNAL";

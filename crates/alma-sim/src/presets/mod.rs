@@ -80,7 +80,13 @@ pub fn empty_university(code: &str, api_key: &str) -> Institution {
                 .expires("2039-12-31"),
         )
         .user(User::new("nobar.reader").name("No", "Barcode").expires("2039-12-31").password("no-barcode-1"))
-        .user(User::new("blocked.reader").name("Bea", "Blocked").barcode(&card(5)).block("02-GLOBAL").expires("2039-12-31"))
+        .user(
+            User::new("blocked.reader")
+                .name("Bea", "Blocked")
+                .barcode(&card(5))
+                .block("02-GLOBAL")
+                .expires("2039-12-31"),
+        )
         .user(User::new("expired.reader").name("Ed", "Expired").barcode(&card(6)).expires("2020-01-31"))
         .user(User::new("inactive.reader").name("Ina", "Inactive").barcode(&card(7)).status("INACTIVE"))
         .user(User::new("staff.member").name("Stef", "Staff").group("STAFF").barcode(&card(8)).expires("2039-12-31"))

@@ -19,7 +19,14 @@ pub(crate) fn code_tables() -> Vec<CodeTable> {
         CodeTable::new(
             "PhysicalMaterialType",
             "Physical Material Type",
-            &[("BOOK", "Book"), ("ISSUE", "Issue"), ("DVD", "DVD"), ("CD", "Compact disc"), ("MAP", "Map"), ("SCORE", "Score")],
+            &[
+                ("BOOK", "Book"),
+                ("ISSUE", "Issue"),
+                ("DVD", "DVD"),
+                ("CD", "Compact disc"),
+                ("MAP", "Map"),
+                ("SCORE", "Score"),
+            ],
         ),
         CodeTable::new(
             "ItemPolicy",
@@ -77,7 +84,11 @@ pub(crate) fn code_tables() -> Vec<CodeTable> {
         CodeTable::new(
             "UserBlockDescription",
             "User Block Description",
-            &[("02-GLOBAL", "Block all circulation"), ("01-CONSORTIA", "Consortial block"), ("03-ADDRESS", "Address unknown")],
+            &[
+                ("02-GLOBAL", "Block all circulation"),
+                ("01-CONSORTIA", "Consortial block"),
+                ("03-ADDRESS", "Address unknown"),
+            ],
         ),
         CodeTable::new(
             "UserBlockTypes",
@@ -106,7 +117,11 @@ pub(crate) fn code_tables() -> Vec<CodeTable> {
                 ("BIB_DELETED", "BIB record deleted"),
             ],
         ),
-        CodeTable::new("RecordType", "Record type", &[("PUBLIC", "Public"), ("STAFF", "Staff"), ("CONTACT", "Contact")]),
+        CodeTable::new(
+            "RecordType",
+            "Record type",
+            &[("PUBLIC", "Public"), ("STAFF", "Staff"), ("CONTACT", "Contact")],
+        ),
         CodeTable::new("AccountType", "Account type", &[("INTERNAL", "Internal"), ("EXTERNAL", "External")]),
         CodeTable::new("ContentStructureStatus", "Status", &[("ACTIVE", "Active"), ("INACTIVE", "Inactive")]),
         CodeTable::new("Languages", "Languages", &[("en", "English"), ("de", "German"), ("fr", "French")]),

@@ -88,7 +88,8 @@ impl Alma {
             return;
         }
         if let Some(user) = self.users.get(&key) {
-            let payload = serde_json::json!({"method": method, "cause": "UI", "user": render::user(self, user, "", "")});
+            let payload =
+                serde_json::json!({"method": method, "cause": "UI", "user": render::user(self, user, "", "")});
             self.emit("USER", None, "webhook_user", payload);
         }
     }

@@ -10,9 +10,24 @@ use crate::refusal::Refusal;
 
 /// Fields of `item_data` that Alma itself keeps: a body cannot write them.
 const OUTPUT_ONLY: &[&str] = &[
-    "pid", "barcode", "policy", "physical_material_type", "library", "location", "creation_date", "modification_date",
-    "base_status", "process_type", "awaiting_reshelving", "reshelving_time", "requested", "due_date",
-    "due_date_policy", "work_order_type", "work_order_at", "link",
+    "pid",
+    "barcode",
+    "policy",
+    "physical_material_type",
+    "library",
+    "location",
+    "creation_date",
+    "modification_date",
+    "base_status",
+    "process_type",
+    "awaiting_reshelving",
+    "reshelving_time",
+    "requested",
+    "due_date",
+    "due_date_policy",
+    "work_order_type",
+    "work_order_at",
+    "link",
 ];
 
 /// Fields of `item_data` that are coded, so that a plain string in JSON is a shape error.

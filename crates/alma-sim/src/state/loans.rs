@@ -63,11 +63,16 @@ impl Alma {
     }
 
     fn open_loan(&mut self, new: &NewLoan) -> Id {
-        let own = self.queue_of(new.item).into_iter().find(|id| {
-            self.requests.get(id).is_some_and(|request| request.user == Some(new.user))
-        });
+        let own = self
+            .queue_of(new.item)
+            .into_iter()
+            .find(|id| self.requests.get(id).is_some_and(|request| request.user == Some(new.user)));
         if let Some(request) = own {
-            self.bind(new.item, request, self.requests.get(&request).map_or(RequestStatus::InProcess, |held| held.status));
+            self.bind(
+                new.item,
+                request,
+                self.requests.get(&request).map_or(RequestStatus::InProcess, |held| held.status),
+            );
             self.close_request(request, "Completed", Some("REQUEST_CLOSED"));
         }
         self.unbind(new.item);

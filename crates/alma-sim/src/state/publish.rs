@@ -84,7 +84,8 @@ impl Alma {
         }
         let delay = SignedDuration::from_secs(self.published.settings.delay_s);
         let due: Vec<(Id, Timestamp)> = self.published.waiting.iter().map(|(mms, at)| (*mms, *at + delay)).collect();
-        for (mms, at) in due.into_iter().filter(|(_, at)| *at <= self.now) {
+        let now = self.now;
+        for (mms, at) in due.into_iter().filter(|(_, at)| *at <= now) {
             self.publish_one(mms, at);
         }
     }

@@ -103,7 +103,8 @@ impl Alma {
             Some(code) => {
                 let unknown = || {
                     let library = &pickup.library;
-                    let text = format!("Pickup circulation desk with code {code} and library code {library} was not found.");
+                    let text =
+                        format!("Pickup circulation desk with code {code} and library code {library} was not found.");
                     Refusal::new("401895", text)
                 };
                 library.find_desk(code).ok_or_else(unknown)?.has_hold_shelf
@@ -330,7 +331,8 @@ impl Alma {
         let Some(mms) = self.items.get(&pid).map(|item| item.mms) else { return };
         let pending = self.bibs.get(&mms).map(|bib| bib.requests.clone()).unwrap_or_default();
         for id in pending {
-            let Some(request) = self.requests.get(&id).filter(|request| request.is_hold() && request.item.is_none()) else {
+            let Some(request) = self.requests.get(&id).filter(|request| request.is_hold() && request.item.is_none())
+            else {
                 continue;
             };
             let fits = match request.asked {

@@ -57,7 +57,11 @@ impl Alma {
             if self.work_order(pid, &department, scan) {
                 return Ok(self.scanned(pid, format!("Manage Locally ({department})"), None));
             }
-        } else if self.items.get(&pid).is_some_and(|item| item.process == Process::Acq || item.process == Process::Technical) {
+        } else if self
+            .items
+            .get(&pid)
+            .is_some_and(|item| item.process == Process::Acq || item.process == Process::Technical)
+        {
             self.set_process(pid, Process::None);
         }
         self.expire_on_scan(pid, &scan.library);
@@ -105,7 +109,8 @@ impl Alma {
 
     /// Rule 9: a hold whose time on this shelf is over ends at the scan.
     fn expire_on_scan(&mut self, pid: Id, library: &str) {
-        let Some(request) = self.items.get(&pid).and_then(|item| item.bound).and_then(|id| self.requests.get(&id)) else {
+        let Some(request) = self.items.get(&pid).and_then(|item| item.bound).and_then(|id| self.requests.get(&id))
+        else {
             return;
         };
         let over = request.expiry.is_some_and(|at| at < self.now);
@@ -148,7 +153,8 @@ impl Alma {
         let desk = scan.desk.as_deref().and_then(|code| self.desk(&scan.library, code));
         let processing = desk.is_some_and(|desk| desk.hold_shelf_processing);
         let length = desk.and_then(|desk| desk.hold_shelf_days).unwrap_or(self.behaviour.hold_shelf_days);
-        let on_shelf = self.items.get(&pid).is_some_and(|item| item.process == Process::HoldShelf && item.bound == Some(id));
+        let on_shelf =
+            self.items.get(&pid).is_some_and(|item| item.process == Process::HoldShelf && item.bound == Some(id));
         if processing && !scan.place_on_hold_shelf && !on_shelf {
             self.bind(pid, id, RequestStatus::InProcess);
             self.set_process(pid, Process::HoldShelf);

@@ -38,7 +38,9 @@ impl Alma {
         let Some(item) = self.items.get(&pid) else { return Err(refuse("no such item")) };
         let loan = item.loan;
         match (mark, item.process, loan) {
-            (Mark::Lost, Process::Loan, Some(loan)) => self.mark_loan(pid, loan, Process::LostLoan, "LOST", Some("LOAN_LOST")),
+            (Mark::Lost, Process::Loan, Some(loan)) => {
+                self.mark_loan(pid, loan, Process::LostLoan, "LOST", Some("LOAN_LOST"))
+            }
             (Mark::ClaimedReturned, Process::Loan, Some(loan)) => {
                 let event = Some("LOAN_CLAIMED_RETURNED");
                 self.mark_loan(pid, loan, Process::ClaimedReturned, "CLAIMED_RETURN", event);
@@ -123,7 +125,6 @@ impl Alma {
     pub(crate) fn active(&self) -> impl Iterator<Item = &Request> {
         self.active_requests.iter().filter_map(|id| self.requests.get(id))
     }
-
 
     /// Adds an active general block to a user.
     pub(crate) fn add_block(&mut self, key: Id, code: &str, note: &str) {

@@ -45,7 +45,10 @@ impl UserEntry {
 
     fn emails(&self) -> impl Iterator<Item = String> {
         let contact = self.data.get("contact_info").and_then(Value::as_object);
-        contact.into_iter().flat_map(|contact| rows_of(contact, "email")).map(|row| text_of(row, "email_address").to_lowercase())
+        contact
+            .into_iter()
+            .flat_map(|contact| rows_of(contact, "email"))
+            .map(|row| text_of(row, "email_address").to_lowercase())
     }
 
     pub(crate) fn add_to(&self, index: &mut Index) {
@@ -76,7 +79,8 @@ impl UserEntry {
         if code_of(&self.data, "status") == "INACTIVE" {
             return Some(Refusal::new("401151", "User is not an active patron."));
         }
-        let patron = |row: &Map<String, Value>| code_of(row, "role_type") == "200" && code_of(row, "status") != "INACTIVE";
+        let patron =
+            |row: &Map<String, Value>| code_of(row, "role_type") == "200" && code_of(row, "status") != "INACTIVE";
         if !rows_of(&self.data, "user_role").any(patron) {
             return Some(Refusal::new("401151", "User is not a patron."));
         }
@@ -117,8 +121,11 @@ impl Alma {
         self.check_identifiers(&data, None)?;
         if !rows_of(&data, "user_role").any(|_| true) {
             let scope = json!({"value": self.code, "desc": self.name});
-            data.insert("user_role".to_owned(), json!([{"status": {"value": "ACTIVE"}, "scope": scope,
-                "role_type": {"value": "200"}, "parameter": []}]));
+            data.insert(
+                "user_role".to_owned(),
+                json!([{"status": {"value": "ACTIVE"}, "scope": scope,
+                "role_type": {"value": "200"}, "parameter": []}]),
+            );
         }
         data.entry("status").or_insert_with(|| json!({"value": "ACTIVE"}));
         data.insert("status_date".to_owned(), json!(date(self.now)));
@@ -171,7 +178,9 @@ impl Alma {
         self.check_identifiers(&data, Some(key))?;
         let password = take_password(&mut data);
         self.stamp_blocks(&mut data);
-        let Some(entry) = self.users.get_mut(&key) else { return Err(Refusal::new("401860", "Failed to update user.")) };
+        let Some(entry) = self.users.get_mut(&key) else {
+            return Err(Refusal::new("401860", "Failed to update user."));
+        };
         entry.remove_from(&mut self.index);
         if code_of(&data, "status") == code_of(&entry.data, "status")
             && let Some(since) = entry.data.get("status_date")
@@ -193,7 +202,10 @@ impl Alma {
         let Some(entry) = self.users.get(&key) else { return Ok(()) };
         if !entry.loans.is_empty() || !entry.requests.is_empty() {
             let id = entry.primary_id();
-            return Err(Refusal::new("401850", format!("Failed to delete user with identifier {id} of type all_unique.")));
+            return Err(Refusal::new(
+                "401850",
+                format!("Failed to delete user with identifier {id} of type all_unique."),
+            ));
         }
         self.emit_user("DELETE", key);
         if let Some(entry) = self.users.remove(&key) {

@@ -1,9 +1,11 @@
 //! The commands, a module each.
 
+mod demo;
 mod doctor;
 mod institution;
 mod request;
 mod serve;
+mod sim;
 
 use clap::Subcommand;
 
@@ -12,6 +14,10 @@ use crate::failure::Result;
 /// What the program is asked to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Show a request going the whole way between two simulated Almas.
+    Demo(demo::Demo),
+    /// Run simulated Almas.
+    Sim(sim::Sim),
     /// Run the hub.
     Serve(serve::Serve),
     /// Place, show, list and cancel requests at a running hub.
@@ -28,6 +34,8 @@ impl Command {
     /// Does it.
     pub(crate) async fn run(self) -> Result<()> {
         match self {
+            Self::Demo(demo) => demo.run().await,
+            Self::Sim(sim) => sim.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
@@ -38,8 +46,8 @@ impl Command {
     /// What is logged unless something else is asked for: servers log, commands for people don't.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info",
-            Self::Request(_) | Self::Institution(_) | Self::Doctor(_) => "error",
+            Self::Serve(_) | Self::Sim(_) => "info",
+            Self::Demo(_) | Self::Request(_) | Self::Institution(_) | Self::Doctor(_) => "error",
         }
     }
 }

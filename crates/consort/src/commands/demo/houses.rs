@@ -54,8 +54,8 @@ impl Houses {
             }
         };
         std::fs::create_dir_all(&data).map_err(|error| unwritable(&data, &error))?;
-        let (lender_process, lender) = start_sim(LENDER, "Lending University").await?;
-        let (borrower_process, borrower) = start_sim(BORROWER, "Borrowing College").await?;
+        let (lender_process, lender) = start_sim(LENDER).await?;
+        let (borrower_process, borrower) = start_sim(BORROWER).await?;
         let hub_address = free_port()?;
         let config = data.join("demo.toml");
         std::fs::write(&config, hub_config(hub_address, &data)).map_err(|error| unwritable(&config, &error))?;
@@ -117,7 +117,10 @@ impl Houses {
                 return Err(Failure::new(format!("The hub ended at once ({status}); its own message is above.")));
             }
             if tokio::time::Instant::now() > deadline {
-                return Err(Failure::new(format!("The hub didn't become ready within {} seconds.", PATIENCE.as_secs())));
+                return Err(Failure::new(format!(
+                    "The hub didn't become ready within {} seconds.",
+                    PATIENCE.as_secs()
+                )));
             }
             tokio::task::yield_now().await;
         }
@@ -132,7 +135,8 @@ impl Houses {
         }
         let agency = json!({"name": "Borrowing College", "institution": BORROWER, "library": null});
         self.hub.call(Method::PUT, &format!("/api/v1/agencies/{AGENCY}"), Some(&agency)).await?;
-        let pickup = json!({"name": "Borrowing College Main Library", "agency": AGENCY, "library": "MAIN", "desk": null});
+        let pickup =
+            json!({"name": "Borrowing College Main Library", "agency": AGENCY, "library": "MAIN", "desk": null});
         self.hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{PICKUP}"), Some(&pickup)).await?;
         Ok(())
     }
@@ -150,11 +154,11 @@ impl Houses {
     }
 }
 
-async fn start_sim(institution: &str, name: &str) -> Result<(Child, SimAlma)> {
+async fn start_sim(institution: &str) -> Result<(Child, SimAlma)> {
     let address = free_port()?;
     let key = format!("l8xx-demo-{}", institution.to_lowercase());
     let listen = address.to_string();
-    let args = ["sim", "--listen", &listen, "--institution", institution, "--name", name, "--api-key", &key];
+    let args = ["sim", "--listen", &listen, "--institution", institution, "--api-key", &key];
     let process = start(&args)?;
     let base = format!("http://{address}");
     let sim = SimAlma::new(base, institution.to_owned(), key, http_client()?);

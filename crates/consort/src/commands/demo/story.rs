@@ -15,7 +15,7 @@ use crate::failure::{Failure, Result};
 /// How long a station may take before something is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The patron of the story, at the borrower's Alma.
-const PATRON: &str = "reader1";
+const PATRON: &str = "jo.reader";
 
 /// Tells the story.
 pub(crate) struct Story<'a> {
@@ -132,7 +132,8 @@ impl<'a> Story<'a> {
             }
         };
         chosen.ok_or_else(|| {
-            Failure::new("The lender has no such book.").advice("`consort demo --list` shows the books with their barcodes.")
+            Failure::new("The lender has no such book.")
+                .advice("`consort demo --list` shows the books with their barcodes.")
         })
     }
 
@@ -179,7 +180,10 @@ impl<'a> Story<'a> {
                 }
                 if text(&request["status"]) == "FINALISED" {
                     let why = text(&request["refusal"]["explanation"]);
-                    return Err(Failure::new(format!("After \"{}\" the request ended without {wanted}. {why}", station.act)));
+                    return Err(Failure::new(format!(
+                        "After \"{}\" the request ended without {wanted}. {why}",
+                        station.act
+                    )));
                 }
             }
             if Instant::now() > deadline {
@@ -197,7 +201,7 @@ impl<'a> Story<'a> {
 
     async fn hold_against(&mut self, number: usize, station: &Station, request: &Value) -> Result<()> {
         // The hub acts at one side after it has heard of the other, so a side may be a moment behind.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + Duration::from_secs(5);
         loop {
             let lender = self.houses.lender.shown(request, "lender").await?;
             let borrower = self.houses.borrower.shown(request, "borrower").await?;
@@ -246,9 +250,10 @@ impl<'a> Story<'a> {
     async fn left_behind(&self, book: &Book) -> Result<Vec<String>> {
         let mut left = self.houses.borrower.left_behind().await?;
         left.extend(self.houses.lender.left_behind().await?);
-        let loans = self.houses.lender.loans_of(&book.barcode).await?;
+        let lent = self.houses.lender.calls().await?;
+        let loans = lent.iter().find(|(endpoint, _)| endpoint == "POST /users/{user_id}/loans").map_or(0, |(_, n)| *n);
         if loans != 1 {
-            left.push(format!("{loans} loans of the book at the lender, where one was made"));
+            left.push(format!("{loans} calls to lend {} at the lender, where one is right", book.barcode));
         }
         Ok(left)
     }
@@ -275,6 +280,7 @@ fn is_quiet(request: &Value) -> bool {
 fn agrees(found: &Shown, wanted: &Shown) -> bool {
     let item = found.item == wanted.item || (wanted.item == "in place" && found.item == "REQUESTED");
     let request = found.request == wanted.request || (wanted.request == "NOT_STARTED" && found.request == "IN_PROCESS");
-    item && request && found.loan == wanted.loan
+    // An Alma that anonymises forgets a loan when it is closed.
+    let loan = found.loan == wanted.loan || (wanted.loan == "COMPLETE" && found.loan == "-");
+    item && request && loan
 }
-

@@ -45,8 +45,17 @@ impl View {
     }
 
     pub(crate) fn book(&self, book: &Book) {
-        write_out(&format!("  {} — {}\n  barcode {}, at the lender's library {}\n", self.bold(&book.title), book.author, book.barcode, book.library));
-        write_out(&self.dim(&format!("{:<42} {:<34} {:<34}", "", "LENDER item / request / loan", "BORROWER item / request / loan")));
+        write_out(&format!(
+            "  {} — {}\n  barcode {}, at the lender's library {}\n",
+            self.bold(&book.title),
+            book.author,
+            book.barcode,
+            book.library
+        ));
+        write_out(&self.dim(&format!(
+            "{:<42} {:<34} {:<34}",
+            "", "LENDER item / request / loan", "BORROWER item / request / loan"
+        )));
     }
 
     pub(crate) fn station(&self, station: &Station, statuses: &[String]) {
@@ -67,7 +76,9 @@ impl View {
     }
 
     pub(crate) fn killed(&self, pid: u32) {
-        write_out(&self.paint("31", &format!("! the hub (process {pid}) is killed without warning; the library goes on")));
+        write_out(
+            &self.paint("31", &format!("! the hub (process {pid}) is killed without warning; the library goes on")),
+        );
     }
 
     pub(crate) fn revived(&self, pid: u32) {
@@ -84,7 +95,11 @@ impl View {
             summary.passed.len(),
             if summary.title_at_borrower == summary.book.title { "yes, character for character" } else { "NO" },
             summary.kills,
-            if summary.left_behind.is_empty() { "nothing on either side".to_owned() } else { summary.left_behind.join("; ") },
+            if summary.left_behind.is_empty() {
+                "nothing on either side".to_owned()
+            } else {
+                summary.left_behind.join("; ")
+            },
             summary.took.as_secs_f64(),
         ));
         write_out(&format!(
@@ -115,7 +130,7 @@ impl View {
 
     pub(crate) fn serving(&self, houses: &Houses) {
         write_out(&format!(
-            "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n  consort request list\n  consort request place --agency BORROW --patron reader1 --pickup {PICKUP} --copy {LENDER}:BARCODE\n  consort institution check {LENDER}\n  staff actions: POST {}/sim/{LENDER}/scan-in  {{\"barcode\": …, \"library\": \"MAIN\", \"desk\": \"DEFAULT_CIRC_DESK\"}}\nCtrl-C stops it.",
+            "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n  consort request list\n  consort request place --agency BORROW --patron jo.reader --pickup {PICKUP} --copy {LENDER}:BARCODE\n  consort institution check {LENDER}\n  staff actions: POST {}/sim/{LENDER}/scan-in  {{\"barcode\": …, \"library\": \"MAIN\", \"desk\": \"DEFAULT_CIRC_DESK\"}}\nCtrl-C stops it.",
             self.bold("Serving."),
             houses.hub_address,
             houses.key,
