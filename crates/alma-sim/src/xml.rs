@@ -352,9 +352,8 @@ mod tests {
             document("users", &value),
             format!(
                 "{DECLARATION}<users total_record_count=\"1\"><user link=\"/x\"><primary_id>a&amp;b</primary_id>\
-                 <user_group desc=\"Staff\">ST</user_group><user_blocks></user_blocks></user></users>"
+                 <user_blocks></user_blocks><user_group desc=\"Staff\">ST</user_group></user></users>"
             )
-            .replace("desc=\"Staff\">ST", "desc=\"Staff\">ST")
         );
     }
 
