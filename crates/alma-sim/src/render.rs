@@ -321,6 +321,23 @@ fn empty_user() -> Map<String, Value> {
     }
 }
 
+/// Gives coded values that no table of ours explains a text: the code itself, and the name of the patron role.
+fn describe_plainly(value: &mut Value) {
+    match value {
+        Value::Array(rows) => rows.iter_mut().for_each(describe_plainly),
+        Value::Object(fields) => {
+            if let (Some(code), false) = (fields.get("value").cloned(), fields.contains_key("desc"))
+                && fields.len() == 1
+            {
+                let text = if code == "200" { json!("Patron") } else { code };
+                fields.insert("desc".to_owned(), text);
+            }
+            fields.values_mut().for_each(describe_plainly);
+        }
+        _ => {}
+    }
+}
+
 /// A user. `expand` names the counters to fill.
 pub(crate) fn user(alma: &Alma, user: &UserEntry, base: &str, expand: &str) -> Value {
     let mut out = empty_user();
@@ -357,6 +374,7 @@ pub(crate) fn user(alma: &Alma, user: &UserEntry, base: &str, expand: &str) -> V
     describe("user_identifier", "id_type", "UserIdentifierTypes");
     describe("user_block", "block_type", "UserBlockTypes");
     describe("user_block", "block_description", "UserBlockDescription");
+    out.values_mut().for_each(describe_plainly);
     let link = format!("{base}/almaws/v1/users/{}", encode(user.primary_id()));
     let counters = [("loans", user.loans.len()), ("requests", user.requests.len()), ("fees", 0)];
     for (key, count) in counters {

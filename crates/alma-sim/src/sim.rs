@@ -1,202 +1,395 @@
-//! The simulator as a whole: institutions, keys, the clock and the count of calls.
+//! The simulator as a whole: its institutions, its gateway, its clock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use jiff::SignedDuration;
-use serde_json::{Value, json};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{self, ApiAnswer, ApiCall};
+use crate::api::{self, ApiAnswer, ApiCall, Route};
 use crate::clock::Clock;
+use crate::gateway::{self, Fault, FaultKind, Gateway};
 use crate::institution::{ApiKey, Institution};
 use crate::options::{Behaviour, SimOptions};
 use crate::refusal::Refusal;
-use crate::render;
+use crate::staff::Staff;
 use crate::state::Alma;
-use crate::state::loans::NewLoan;
-use crate::state::model::Id;
-use crate::state::scan::{Scan, ScanResult};
-use crate::state::staff::Mark;
+use crate::webhooks::Hooks;
 
-/// A simulator. Cheap to clone; clones share everything.
+/// A simulator; clones share their state.
 #[derive(Debug, Clone)]
 pub struct Sim(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    options: SimOptions,
     clock: Clock,
-    behaviour: Behaviour,
-    houses: Mutex<Houses>,
+    world: RwLock<World>,
+    /// Woken when something happened that a webhook may tell, or when time moved.
+    woken: tokio::sync::Notify,
 }
 
 #[derive(Debug, Default)]
-struct Houses {
-    almas: HashMap<String, House>,
-    keys: HashMap<String, (String, ApiKey)>,
+struct World {
+    sites: BTreeMap<String, Arc<Site>>,
+    keys: HashMap<String, (Arc<Site>, ApiKey)>,
 }
 
+/// An institution with what stands around its state.
 #[derive(Debug)]
-struct House {
-    alma: Alma,
-    calls: BTreeMap<String, u64>,
+pub(crate) struct Site {
+    pub(crate) code: String,
+    alma: Mutex<Alma>,
+    gateway: Mutex<Gateway>,
+    hooks: Mutex<Hooks>,
+}
+
+impl Site {
+    pub(crate) fn gateway(&self) -> MutexGuard<'_, Gateway> {
+        self.gateway.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn hooks(&self) -> MutexGuard<'_, Hooks> {
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alma(&self) -> MutexGuard<'_, Alma> {
+        self.alma.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that got no answer: its connection was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was closed without an answer")]
+pub struct NoAnswer;
+
+/// How a call goes out over a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) wait_after: Duration,
+    /// None: close the connection, by reset if `reset`.
+    pub(crate) answer: Option<ApiAnswer>,
+    pub(crate) reset: bool,
+}
+
+/// A call that passed the gateway, with what will go wrong.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    site: Arc<Site>,
+    route: &'static Route,
+    params: Vec<String>,
+    fault: Option<FaultKind>,
+    pub(crate) wait_before: Duration,
 }
 
 impl Sim {
     /// A simulator without institutions.
     pub fn new(options: &SimOptions) -> Sim {
-        let behaviour = Behaviour::from_options(options);
-        Sim(Arc::new(Inner { clock: Clock::new(options.clock), behaviour, houses: Mutex::default() }))
+        let clock = Clock::new(options.clock);
+        let woken = tokio::sync::Notify::new();
+        Sim(Arc::new(Inner { options: options.clone(), clock, world: RwLock::default(), woken }))
     }
 
-    /// Adds an institution with what it starts with.
+    fn world(&self) -> RwLockReadGuard<'_, World> {
+        self.0.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
+        self.0.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an institution.
     ///
     /// # Errors
-    /// When its users or titles contradict each other, as by the same barcode twice.
+    /// When its code or one of its keys is taken, or one of its users, holdings or items is refused.
     pub fn add_institution(&self, spec: Institution) -> Result<(), Refusal> {
-        let mut houses = self.houses();
-        let (code, keys) = (spec.code.clone(), spec.keys.clone());
-        let suffix = u16::try_from(houses.almas.len() % 8_000 + 1_001).unwrap_or(1_001);
-        let alma = Alma::new(spec, suffix, &self.0.behaviour, self.0.clock.now())?;
-        for key in keys {
-            houses.keys.insert(key.key.clone(), (code.clone(), key));
+        let keys = spec.keys.clone();
+        let defaults = Behaviour::from_options(&self.0.options);
+        let suffix = u16::try_from(7001 + self.world().sites.len()).unwrap_or(9999);
+        let alma = Alma::new(spec, suffix, &defaults, self.now())?;
+        self.insert(alma, keys)
+    }
+
+    pub(crate) fn insert(&self, alma: Alma, keys: Vec<ApiKey>) -> Result<(), Refusal> {
+        let mut world = self.world_mut();
+        let taken = |what: &str| Err(Refusal::new("SIM", format!("{what} is taken")));
+        if world.sites.contains_key(&alma.code) {
+            return taken(&alma.code);
         }
-        houses.almas.insert(code, House { alma, calls: BTreeMap::new() });
+        if keys.iter().any(|key| world.keys.contains_key(&key.key)) {
+            return taken(&format!("a key of {}", alma.code));
+        }
+        let options = &self.0.options;
+        let site = Arc::new(Site {
+            code: alma.code.clone(),
+            gateway: Mutex::new(Gateway::new(options.calls_per_second, options.calls_per_day)),
+            hooks: Mutex::new(Hooks::new(alma.events.count)),
+            alma: Mutex::new(alma),
+        });
+        world.sites.insert(site.code.clone(), Arc::clone(&site));
+        for key in keys {
+            world.keys.insert(key.key.clone(), (Arc::clone(&site), key));
+        }
         Ok(())
     }
 
-    /// Moves the clock on.
-    pub fn advance(&self, by: SignedDuration) {
-        self.0.clock.advance(by);
+    /// Adds a key to an institution, or replaces it.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn add_key(&self, institution: &str, key: ApiKey) -> Result<(), Refusal> {
+        let site = self.site(institution)?;
+        self.world_mut().keys.insert(key.key.clone(), (site, key));
+        Ok(())
     }
 
-    fn houses(&self) -> MutexGuard<'_, Houses> {
-        self.0.houses.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes a key away; its calls are refused from now on.
+    pub fn revoke_key(&self, key: &str) {
+        self.world_mut().keys.remove(key);
     }
 
-    /// Answers a call of the REST API; counted by the institution of its key.
-    pub fn call(&self, call: &ApiCall) -> ApiAnswer {
-        let now = self.0.clock.now();
-        let mut houses = self.houses();
-        let Some((code, key)) = call.api_key().and_then(|key| houses.keys.get(&key).cloned()) else {
-            // The gateway speaks XML whatever it was asked for.
-            return api::envelope(&Refusal::unauthorized(), false, None);
-        };
-        let segments = api::segments(call.path.strip_prefix("/almaws/v1").unwrap_or(&call.path));
-        let Some((route, params)) = api::find(&call.method, &segments) else {
-            let refusal = Refusal { status: 404, ..Refusal::general() };
-            return api::refuse(&refusal, call, None);
-        };
-        let Some(house) = houses.almas.get_mut(&code) else {
-            return api::envelope(&Refusal::unauthorized(), false, None);
-        };
-        *house.calls.entry(format!("{} {}", route.method, route.template)).or_default() += 1;
-        if !api::allowed(&key, route, call) {
-            return api::envelope(&Refusal::unauthorized(), false, None);
+    /// Removes an institution and its keys.
+    pub fn remove_institution(&self, code: &str) {
+        let mut world = self.world_mut();
+        world.sites.remove(code);
+        world.keys.retain(|_, (site, _)| site.code != code);
+    }
+
+    pub(crate) fn keys_of(&self, code: &str) -> Vec<ApiKey> {
+        self.world().keys.values().filter(|(site, _)| site.code == code).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Codes of the institutions.
+    pub fn institutions(&self) -> Vec<String> {
+        self.world().sites.keys().cloned().collect()
+    }
+
+    pub(crate) fn site(&self, code: &str) -> Result<Arc<Site>, Refusal> {
+        let unknown = || Refusal { status: 404, ..Refusal::new("SIM", format!("There is no institution {code}.")) };
+        self.world().sites.get(code).cloned().ok_or_else(unknown)
+    }
+
+    pub(crate) fn sites(&self) -> Vec<Arc<Site>> {
+        self.world().sites.values().cloned().collect()
+    }
+
+    /// Simulated time.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Moves simulated time ahead; due webhooks go out.
+    pub fn advance(&self, by: SignedDuration) -> Timestamp {
+        let now = self.0.clock.advance(by);
+        self.wake();
+        now
+    }
+
+    pub(crate) fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.0.woken.notified().await;
+    }
+
+    /// What staff of an institution do at their desks, and what tests look at.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn staff(&self, institution: &str) -> Result<Staff, Refusal> {
+        Ok(Staff::new(self.clone(), self.site(institution)?))
+    }
+
+    /// Works on an institution's state at the present time.
+    pub(crate) fn with<T>(&self, site: &Site, act: impl FnOnce(&mut Alma) -> T) -> T {
+        let mut alma = site.alma();
+        alma.now = self.now();
+        let before = alma.events.count;
+        let result = act(&mut alma);
+        let told = alma.events.count != before;
+        drop(alma);
+        if told {
+            self.wake();
         }
-        let mut answer = api::run(&mut house.alma, route, params, call, now);
-        answer.headers.push(("x-exl-api-remaining", "900000".to_owned()));
-        answer
+        result
     }
 
-    /// How often each endpoint was called.
-    pub fn calls(&self, institution: &str) -> BTreeMap<String, u64> {
-        self.houses().almas.get(institution).map(|house| house.calls.clone()).unwrap_or_default()
-    }
-
-    /// Items, requests and loans of an institution, with titles; `None` when there is no such institution.
-    pub fn state(&self, institution: &str) -> Option<Value> {
-        let houses = self.houses();
-        let alma = &houses.almas.get(institution)?.alma;
-        let mut items: Vec<_> = alma.items.values().collect();
-        items.sort_by_key(|item| item.pid);
-        let mut bibs: Vec<_> = alma.bibs.values().collect();
-        bibs.sort_by_key(|bib| bib.mms);
-        let mut loans: Vec<_> = alma.loans.values().collect();
-        loans.sort_by_key(|loan| loan.id);
-        Some(json!({
-            "items": items.iter().map(|item| render::item(alma, item, "")).collect::<Vec<_>>(),
-            "bibs": bibs.iter().map(|bib| json!({
-                "mms_id": bib.mms.to_string(), "title": bib.title, "author": bib.author, "suppressed": bib.suppressed,
-                "network_numbers": bib.network_numbers,
-            })).collect::<Vec<_>>(),
-            "requests": alma.active().map(|request| render::request(alma, request)).collect::<Vec<_>>(),
-            "loans": loans.iter().map(|loan| render::loan(alma, loan, false)).collect::<Vec<_>>(),
-        }))
-    }
-
-    fn staff<T>(&self, institution: &str, act: impl FnOnce(&mut Alma) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        let now = self.0.clock.now();
-        let mut houses = self.houses();
-        let house = houses.almas.get_mut(institution).ok_or_else(|| Refusal {
-            status: 404,
-            ..Refusal::new("NO_INSTITUTION", format!("There is no institution {institution}."))
-        })?;
-        house.alma.now = now;
-        act(&mut house.alma)
-    }
-
-    /// Staff scan an item in at a desk; this is also how it is returned.
+    /// Sets an institution's limits of calls, per second and per day, and the calls that other applications make
+    /// in each second within the same limits.
     ///
     /// # Errors
-    /// No such item, library or desk.
-    pub fn scan_in(&self, institution: &str, barcode: &str, library: &str, desk: &str) -> Result<ScanResult, Refusal> {
-        self.staff(institution, |alma| {
-            let pid = item(alma, barcode)?;
-            let scan = Scan { library: library.to_owned(), desk: Some(desk.to_owned()), ..Scan::default() };
-            alma.scan_in(pid, &scan)
-        })
+    /// For an unknown institution.
+    pub fn set_limits(
+        &self,
+        institution: &str,
+        per_second: Option<u32>,
+        per_day: Option<u64>,
+        others: u32,
+    ) -> Result<(), Refusal> {
+        let site = self.site(institution)?;
+        let mut gateway = site.gateway();
+        (gateway.per_second, gateway.per_day, gateway.others_per_second) = (per_second, per_day, others);
+        Ok(())
     }
 
-    /// Staff lend an item to a user at a desk.
+    /// Arms a fault of an institution.
     ///
     /// # Errors
-    /// What the desk would refuse: another's hold, a blocked or expired user, an item that isn't lent.
-    pub fn lend(&self, institution: &str, barcode: &str, user: &str, library: &str, desk: &str) -> Result<(), Refusal> {
-        self.staff(institution, |alma| {
-            let item = item(alma, barcode)?;
-            let user = alma.find_user(user).ok_or_else(|| Refusal::no_user(user))?;
-            let new = NewLoan { user, item, library: library.to_owned(), desk: desk.to_owned(), override_hold: false };
-            alma.lend(&new).map(|_| ())
-        })
+    /// For an unknown institution.
+    pub fn arm(&self, institution: &str, fault: Fault) -> Result<(), Refusal> {
+        self.site(institution)?.gateway().arm(fault);
+        Ok(())
     }
 
-    /// Staff cancel a request.
+    /// Takes all faults of an institution away.
     ///
     /// # Errors
-    /// No such request, or a reason that isn't in the code table.
-    pub fn cancel_request(&self, institution: &str, request: &str, reason: &str) -> Result<(), Refusal> {
-        let id: Id = request.trim().parse().map_err(|_| Refusal::no_request())?;
-        self.staff(institution, |alma| alma.cancel_request(id, reason))
+    /// For an unknown institution.
+    pub fn disarm(&self, institution: &str) -> Result<(), Refusal> {
+        self.site(institution)?.gateway().disarm();
+        Ok(())
     }
 
-    /// Staff mark an item.
+    /// Seeds the chance by which an institution's faults strike.
     ///
     /// # Errors
-    /// When the item's state doesn't allow it.
-    pub fn mark(&self, institution: &str, barcode: &str, mark: Mark) -> Result<(), Refusal> {
-        self.staff(institution, |alma| {
-            let pid = item(alma, barcode)?;
-            alma.mark(pid, mark)
-        })
+    /// For an unknown institution.
+    pub fn seed_faults(&self, institution: &str, seed: u64) -> Result<(), Refusal> {
+        self.site(institution)?.gateway().seed(seed);
+        Ok(())
     }
 
-    /// Staff block a user, or lift the block.
+    /// Calls counted so far, by `METHOD /path/{x}` below `/almaws/v1`.
     ///
     /// # Errors
-    /// No such user.
-    pub fn block(&self, institution: &str, user: &str, code: &str, blocked: bool) -> Result<(), Refusal> {
-        self.staff(institution, |alma| {
-            let key = alma.find_user(user).ok_or_else(|| Refusal::no_user(user))?;
-            if blocked {
-                alma.add_block(key, code, "")
-            } else {
-                alma.remove_blocks(key, Some(code))
+    /// For an unknown institution.
+    pub fn calls(&self, institution: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+        Ok(self.site(institution)?.gateway().calls.clone())
+    }
+
+    /// Sets the counters to zero.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn reset_calls(&self, institution: &str) -> Result<(), Refusal> {
+        self.site(institution)?.gateway().reset_counters();
+        Ok(())
+    }
+
+    /// Makes a REST call in process. Delays that were ordered are not waited for.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] when a fault closes the connection.
+    pub fn call(&self, call: &ApiCall) -> Result<ApiAnswer, NoAnswer> {
+        match self.plan(call) {
+            Ok(planned) => self.execute(&planned, call).answer.ok_or(NoAnswer),
+            Err(answer) => Ok(*answer),
+        }
+    }
+
+    /// Passes a call through the gateway: key, limits, area; and decides what will go wrong.
+    pub(crate) fn plan(&self, call: &ApiCall) -> Result<Planned, Box<ApiAnswer>> {
+        let unauthorized = Refusal::unauthorized();
+        let found = call.api_key().and_then(|key| self.world().keys.get(&key).cloned());
+        // The gateway answers a bad key in XML whatever was asked for.
+        let (site, key) = found.ok_or_else(|| Box::new(api::envelope(&unauthorized, false, None)))?;
+        let admitted = site.gateway().admit(self.now());
+        if let Err(refusal) = admitted {
+            return Err(self.stamp(&site, api::refuse(&refusal, call, None)));
+        }
+        let segments = api::segments(call.path.trim_start_matches("/almaws/v1"));
+        let Some((route, params)) = api::find(&call.method, &segments) else {
+            let unknown = Refusal { status: 404, ..Refusal::new("INVALID_REQUEST", "No such API path.") };
+            return Err(self.stamp(&site, api::refuse(&unknown, call, None)));
+        };
+        let name = format!("{} {}", route.method, route.template);
+        let mut gateway = site.gateway();
+        gateway.count(name.clone());
+        let fault = gateway.strike(&name);
+        drop(gateway);
+        let behaviour = site.alma().behaviour.clone();
+        if behaviour.refuse_encoded_slash && call.path.to_ascii_lowercase().contains("%2f") {
+            return Err(Box::new(plain_failure(400)));
+        }
+        if !api::allowed(&key, route, call) || fault == Some(FaultKind::KeyRevoked) {
+            let as_json = !behaviour.gateway_errors_as_xml && call.wants_json();
+            return Err(self.stamp(&site, api::envelope(&unauthorized, as_json, None)));
+        }
+        let is_scan = route.method == "POST" && route.template.ends_with("/items/{item_pid}");
+        let wait_before = match &fault {
+            Some(FaultKind::Delay { ms, before: true }) => Duration::from_millis(*ms),
+            _ if is_scan => Duration::from_millis(behaviour.scan_delay_ms),
+            _ => Duration::ZERO,
+        };
+        Ok(Planned { site, route, params, fault, wait_before })
+    }
+
+    /// Adds what every answer through the gateway carries.
+    fn stamp(&self, site: &Site, mut answer: ApiAnswer) -> Box<ApiAnswer> {
+        let (remaining, quota) = site.gateway().remaining();
+        answer.headers.push(("x-exl-api-remaining", remaining.to_string()));
+        answer.headers.push(("x-exl-api-quota", quota.to_string()));
+        Box::new(answer)
+    }
+
+    /// Does the call, and the fault that goes with it.
+    pub(crate) fn execute(&self, planned: &Planned, call: &ApiCall) -> Outcome {
+        let site = &planned.site;
+        let fault = planned.fault.as_ref();
+        if matches!(fault, Some(FaultKind::DropBefore | FaultKind::Reset)) {
+            return Outcome { reset: fault == Some(&FaultKind::Reset), ..Outcome::default() };
+        }
+        let mut answer = match fault.and_then(|fault| instead(fault, call)) {
+            Some(answer) => answer,
+            None => {
+                let now = self.now();
+                self.with(site, |alma| api::run(alma, planned.route, planned.params.clone(), call, now))
             }
-            Ok(())
-        })
+        };
+        let mut outcome = Outcome::default();
+        match fault {
+            Some(FaultKind::DropAfter) => return outcome,
+            Some(FaultKind::StatusAfter { status }) => answer = plain_failure(*status),
+            Some(FaultKind::Delay { ms, before: false }) => outcome.wait_after = Duration::from_millis(*ms),
+            Some(FaultKind::Truncated) => {
+                let mut end = answer.body.len() / 2;
+                while !answer.body.is_char_boundary(end) {
+                    end -= 1;
+                }
+                answer.body.truncate(end);
+            }
+            Some(FaultKind::WrongJson) => answer.body = "{\"unexpected\":[1,2,3]}".to_owned(),
+            _ => {}
+        }
+        outcome.answer = Some(*self.stamp(site, answer));
+        outcome
     }
 }
 
-fn item(alma: &Alma, barcode: &str) -> Result<Id, Refusal> {
-    alma.find_barcode(barcode).ok_or_else(|| Refusal::no_barcode(barcode))
+/// The answer of a fault that takes the place of the work.
+fn instead(fault: &FaultKind, call: &ApiCall) -> Option<ApiAnswer> {
+    let refused = |refusal: &Refusal| api::refuse(refusal, call, Some("E01-FAULT"));
+    let page = "<html><body>Please wait</body></html>";
+    Some(match fault {
+        FaultKind::PerSecond => api::refuse(&gateway::per_second(), call, None),
+        FaultKind::PerDay => api::refuse(&gateway::daily(), call, None),
+        FaultKind::Status { status } => plain_failure(*status),
+        FaultKind::Refuse { code, message } => refused(&Refusal::new(code, message.clone())),
+        FaultKind::NotSettled => refused(&Refusal::not_requestable()),
+        FaultKind::Html => ApiAnswer::new(200, "text/html;charset=UTF-8", page),
+        FaultKind::WrongHost => wrong_host(),
+        _ => return None,
+    })
+}
+
+fn plain_failure(status: u16) -> ApiAnswer {
+    ApiAnswer::new(status, "text/html;charset=UTF-8", format!("<html><body>HTTP Status {status}</body></html>"))
+}
+
+/// What the institution's own domain answers to a REST call, whatever the key.
+pub(crate) fn wrong_host() -> ApiAnswer {
+    let page = "<!doctype html><html lang=\"en\"><head><title>HTTP Status 401 \u{2013} Unauthorized</title></head>\
+                <body><h1>HTTP Status 401 \u{2013} Unauthorized</h1></body></html>";
+    ApiAnswer::new(401, "text/html;charset=utf-8", page)
 }

@@ -19,7 +19,8 @@
 //! let request = example::placed();
 //! let event = Event::PatronRefused(PatronRefusal::Expired { on: Some("2025-01-31".into()) });
 //! let decision = decide(&request, &event, example::noon());
-//! assert_eq!(decision.next.status, Status::Cancelled);
+//! let path: Vec<Status> = decision.transitions.iter().map(|t| t.to).collect();
+//! assert_eq!(path, [Status::Cancelled, Status::Finalised], "nothing was made, so nothing is to be cleaned");
 //! assert_eq!(decision.next.refusal.as_ref().unwrap().code, "PATRON_EXPIRED");
 //! ```
 //!

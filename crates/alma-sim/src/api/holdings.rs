@@ -67,7 +67,7 @@ pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (record, suppressed) = read(call)?;
     let mms = super::bibs::find(alma, call.param(0))
         .map_err(|_| Refusal::new("33007", format!("No record found for MMS id {}", call.param(0))))?;
-    let id = alma.create_holding(mms, record, suppressed.unwrap_or(false))?;
+    let id = alma.create_holding(mms, &record, suppressed.unwrap_or(false))?;
     one(alma, id)
 }
 

@@ -70,8 +70,10 @@ pub(super) fn by_barcode(alma: &mut Alma, call: &Call<'_>) -> Answer {
     Ok(Reply::Redirect(path + &query))
 }
 
+type DateOf = fn(&Item) -> jiff::Timestamp;
+
 /// Date windows of the item list: parameter, and which date it looks at.
-const WINDOWS: &[(&str, fn(&Item) -> jiff::Timestamp)] = &[
+const WINDOWS: &[(&str, DateOf)] = &[
     ("create_date", |item| item.created),
     ("modify_date", |item| item.modified),
     ("receive_date", |item| item.created),

@@ -190,7 +190,7 @@ impl ApiCall {
         self.key.clone().or_else(in_query)
     }
 
-    fn wants_json(&self) -> bool {
+    pub(crate) fn wants_json(&self) -> bool {
         match split_query(&self.query).iter().find(|(key, _)| key == "format").map(|(_, value)| value.as_str()) {
             Some("json") => true,
             Some("xml") => false,

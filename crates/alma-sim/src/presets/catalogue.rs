@@ -1,7 +1,8 @@
 //! The titles of the preset: real records from the repository's data folder, and titles that are hard to spell.
 
 use super::barcode;
-use crate::institution::{Bib, Holding, Institution, Item};
+use crate::institution::Institution;
+use crate::seed::{Bib, Holding, Item};
 
 const EXCHANGE_FILES: &[&[u8]] = &[
     include_bytes!("../../../../data/marc/marc.dat"),

@@ -5,7 +5,8 @@ mod tables;
 
 pub(crate) use tables::code_tables;
 
-use crate::institution::{ApiKey, Desk, Institution, Library, Location, User};
+use crate::institution::{ApiKey, Desk, Institution, Library, Location};
+use crate::seed::User;
 
 /// The real MARC records that seed the catalogues, as MARCXML without namespace.
 pub use catalogue::real_records;

@@ -2,13 +2,12 @@
 
 use super::Alma;
 use super::model::{Bib, Id, Process, Shared};
-use crate::institution;
 use crate::record::{DataField, Record};
 use crate::refusal::Refusal;
 
 impl Alma {
     /// A title from a description, with holdings and items.
-    pub(super) fn seed_bib(&mut self, spec: institution::Bib) -> Result<Id, Refusal> {
+    pub(crate) fn seed_bib(&mut self, spec: crate::seed::Bib) -> Result<Id, Refusal> {
         let mms = self.create_bib(spec.record, spec.suppressed);
         for holding in spec.holdings {
             let field = DataField::new(
@@ -19,7 +18,7 @@ impl Alma {
             let mut record = Record { leader: "00000nx  a22000001n 4500".to_owned(), ..Record::default() };
             record.set_control("008", "2601010p    8   4001uueng0000000");
             record.data.push(field);
-            let id = self.create_holding(mms, record, false)?;
+            let id = self.create_holding(mms, &record, false)?;
             for item in holding.items {
                 let body = serde_json::json!({"item_data": {"barcode": item.barcode, "policy": {"value": item.policy},
                     "physical_material_type": {"value": item.material}, "description": item.description}});

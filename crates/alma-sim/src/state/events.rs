@@ -28,14 +28,12 @@ pub(crate) struct EventLog {
     pub(crate) rows: VecDeque<Event>,
     /// How many there ever were.
     pub(crate) count: u64,
+    /// What an institution starts with is no event.
+    #[serde(skip)]
+    pub(crate) muted: bool,
 }
 
 impl EventLog {
-    pub(crate) fn clear(&mut self) {
-        self.rows.clear();
-        self.count = 0;
-    }
-
     /// Events after the first `seen`.
     pub(crate) fn since(&self, seen: u64) -> impl Iterator<Item = &Event> {
         let gone = self.count - self.rows.len() as u64;
@@ -71,12 +69,18 @@ impl Alma {
     }
 
     pub(super) fn emit_item(&mut self, event: &str, pid: Id) {
+        if self.events.muted {
+            return;
+        }
         if let Some(payload) = self.items.get(&pid).map(|item| render::item(self, item, "")) {
             self.emit("ITEM", Some(event), "item", payload);
         }
     }
 
     pub(super) fn emit_bib(&mut self, event: &str, mms: Id) {
+        if self.events.muted {
+            return;
+        }
         if let Some(payload) = self.bibs.get(&mms).map(|bib| render::bib(self, bib, "", render::BibExtras::default())) {
             self.emit("BIB", Some(event), "bib", payload);
         }
@@ -84,7 +88,7 @@ impl Alma {
 
     /// A user changed by staff; changes through the API raise nothing.
     pub(crate) fn emit_user(&mut self, method: &str, key: Id) {
-        if self.origin == Origin::Api {
+        if self.events.muted || self.origin == Origin::Api {
             return;
         }
         if let Some(user) = self.users.get(&key) {

@@ -47,11 +47,11 @@ impl Alma {
     ///
     /// # Errors
     /// 33007 no such title, 33008 bad codes in 852.
-    pub(crate) fn create_holding(&mut self, mms: Id, record: Record, suppressed: bool) -> Result<Id, Refusal> {
+    pub(crate) fn create_holding(&mut self, mms: Id, record: &Record, suppressed: bool) -> Result<Id, Refusal> {
         if !self.bibs.contains_key(&mms) {
             return Err(Refusal::new("33007", format!("No record found for MMS id {mms}")));
         }
-        self.check_place(&record)?;
+        self.check_place(record)?;
         let id = self.next_id(22, 12);
         let holding = Holding {
             id,
@@ -70,7 +70,7 @@ impl Alma {
         if let Some(bib) = self.bibs.get_mut(&mms) {
             bib.holdings.push(id);
         }
-        self.store_holding(id, &record);
+        self.store_holding(id, record);
         Ok(id)
     }
 

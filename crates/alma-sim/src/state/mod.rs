@@ -105,6 +105,7 @@ impl Alma {
             now,
             origin: Origin::Staff,
         };
+        alma.events.muted = true;
         for user in spec.users {
             alma.create_user(&user.0)?;
         }
@@ -114,7 +115,7 @@ impl Alma {
         for item in alma.items.values_mut() {
             item.settled_at = now;
         }
-        alma.events.clear();
+        alma.events.muted = false;
         Ok(alma)
     }
 

@@ -11,25 +11,25 @@ use super::model::{Id, Shared};
 /// How and when changes are published, and how OAI answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Publishing {
+pub struct Publishing {
     /// Changes wait for `publish` instead of appearing by themselves.
-    pub(crate) manual: bool,
+    pub manual: bool,
     /// Seconds from a change to its appearance.
-    pub(crate) delay_s: i64,
+    pub delay_s: i64,
     /// Records on a page.
-    pub(crate) page_size: usize,
+    pub page_size: usize,
     /// Seconds a resumption token lives.
-    pub(crate) token_life_s: i64,
+    pub token_life_s: i64,
     /// Suppressed titles are published whole with leader/05 = d; otherwise as OAI deletions.
-    pub(crate) suppressed_as_leader_d: bool,
+    pub suppressed_as_leader_d: bool,
     /// Holdings of locations that are suppressed are published too.
-    pub(crate) enrich_with_items: bool,
+    pub enrich_with_items: bool,
     /// Errors as an HTML page, as some sites answer.
-    pub(crate) errors_as_html: bool,
+    pub errors_as_html: bool,
     /// The institution is not entitled to OAI (`error_code 21`).
-    pub(crate) not_entitled: bool,
+    pub not_entitled: bool,
     /// Answers 503 with Retry-After so many more times.
-    pub(crate) busy: u32,
+    pub busy: u32,
 }
 
 impl Default for Publishing {

@@ -22,6 +22,10 @@ pub enum Mark {
     Missing,
     /// Sent to technical services.
     Technical,
+    /// On order: bought, not arrived.
+    OnOrder,
+    /// Away for resource sharing.
+    Ill,
 }
 
 fn refuse(why: impl Into<String>) -> Refusal {
@@ -39,7 +43,7 @@ impl Alma {
         let loan = item.loan;
         match (mark, item.process, loan) {
             (Mark::Lost, Process::Loan, Some(loan)) => {
-                self.mark_loan(pid, loan, Process::LostLoan, "LOST", Some("LOAN_LOST"))
+                self.mark_loan(pid, loan, Process::LostLoan, "LOST", Some("LOAN_LOST"));
             }
             (Mark::ClaimedReturned, Process::Loan, Some(loan)) => {
                 let event = Some("LOAN_CLAIMED_RETURNED");
@@ -63,6 +67,8 @@ impl Alma {
             }
             (Mark::Found, Process::Missing, None) => self.set_process(pid, Process::None),
             (Mark::Technical, Process::None, None) => self.set_process(pid, Process::Technical),
+            (Mark::OnOrder, Process::None, None) => self.set_process(pid, Process::Acq),
+            (Mark::Ill, Process::None, None) => self.set_process(pid, Process::Ill),
             (mark, process, _) => {
                 let state = if process == Process::None { "in place" } else { process.code() };
                 return Err(refuse(format!("an item that is {state} cannot be marked {mark:?}")));

@@ -1,0 +1,49 @@
+//! An institution as one JSON text, and back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::institution::ApiKey;
+use crate::refusal::Refusal;
+use crate::sim::Sim;
+use crate::state::Alma;
+
+#[derive(Serialize)]
+struct Saved<'a> {
+    keys: Vec<ApiKey>,
+    alma: &'a Alma,
+}
+
+#[derive(Deserialize)]
+struct Restored {
+    keys: Vec<ApiKey>,
+    alma: Alma,
+}
+
+fn broken(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new("SIM", format!("not a snapshot of an institution: {error}"))
+}
+
+impl Sim {
+    /// An institution's whole state and its keys as JSON. Limits, faults and webhook profiles are not part of it.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn snapshot(&self, institution: &str) -> Result<String, Refusal> {
+        let site = self.site(institution)?;
+        let keys = self.keys_of(institution);
+        self.with(&site, |alma| serde_json::to_string(&Saved { keys, alma })).map_err(broken)
+    }
+
+    /// Puts an institution back as it was saved; one of that code is replaced. Its code.
+    ///
+    /// # Errors
+    /// When the text is not a snapshot, or one of its keys belongs to another institution now.
+    pub fn restore(&self, snapshot: &str) -> Result<String, Refusal> {
+        let mut restored: Restored = serde_json::from_str(snapshot).map_err(broken)?;
+        restored.alma.rebuild_index();
+        let code = restored.alma.code.clone();
+        self.remove_institution(&code);
+        self.insert(restored.alma, restored.keys)?;
+        Ok(code)
+    }
+}

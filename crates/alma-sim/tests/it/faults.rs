@@ -1,0 +1,76 @@
+//! What goes wrong on order.
+
+use alma_sim::{Fault, FaultKind};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{BOOK, DESK, House, INST};
+
+const LOAN: &str = "POST /users/{user_id}/loans";
+
+async fn lend(house: &House) -> reqwest::Result<crate::support::Answer> {
+    let body = json!({"library": {"value": "MAIN"}, "circ_desk": {"value": DESK}});
+    house.try_call(Method::POST, &format!("/users/jo.reader/loans?item_barcode={BOOK}"), Some(body)).await
+}
+
+#[tokio::test]
+async fn a_dropped_reply_leaves_the_work_done() {
+    let house = House::new().await;
+    house.sim().arm(INST, Fault::once(LOAN, FaultKind::DropAfter)).unwrap();
+    assert!(lend(&house).await.is_err());
+    assert_eq!(house.staff().loans().len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_dropped_or_reset_before_leaves_nothing_done() {
+    let house = House::new().await;
+    for kind in [FaultKind::DropBefore, FaultKind::Reset] {
+        house.sim().arm(INST, Fault::once(LOAN, kind)).unwrap();
+        assert!(lend(&house).await.is_err());
+        assert_eq!(house.staff().loans().len(), 0);
+    }
+    assert_eq!(lend(&house).await.unwrap().status, 200, "the faults are over");
+}
+
+#[tokio::test]
+async fn a_caller_who_gives_up_waiting_does_not_undo_a_slow_scan() {
+    let house = House::new().await;
+    house.staff().set_behaviour(|behaviour| behaviour.scan_delay_ms = 400);
+    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    let path = format!("/almaws/v1{}?op=scan&library=MAIN&circ_desk={DESK}", house.item_path(BOOK));
+    let request = house.client.post(house.url(&path)).header("authorization", "apikey key-t");
+    assert!(request.timeout(std::time::Duration::from_millis(60)).send().await.unwrap_err().is_timeout());
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !house.staff().loans().is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "the scan was never done");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn refusals_and_broken_answers_come_as_ordered() {
+    let house = House::new().await;
+    let kinds = [
+        (FaultKind::PerSecond, 429, "PER_SECOND_THRESHOLD"),
+        (FaultKind::PerDay, 429, "DAILY_THRESHOLD"),
+        (FaultKind::Status { status: 503 }, 503, "<html>"),
+        (FaultKind::StatusAfter { status: 500 }, 500, "<html>"),
+        (FaultKind::Refuse { code: "401652".to_owned(), message: "no".to_owned() }, 400, "401652"),
+        (FaultKind::NotSettled, 400, "401129"),
+        (FaultKind::Html, 200, "<html>"),
+        (FaultKind::WrongHost, 401, "HTTP Status 401"),
+        (FaultKind::KeyRevoked, 400, "UNAUTHORIZED"),
+        (FaultKind::WrongJson, 200, "unexpected"),
+        (FaultKind::Truncated, 200, "{"),
+    ];
+    for (kind, status, text) in kinds {
+        house.sim().arm(INST, Fault::once("GET /users/{user_id}", kind.clone())).unwrap();
+        let answer = house.get("/users/jo.reader").await;
+        assert_eq!(answer.status, status, "{kind:?}");
+        assert!(answer.text.contains(text), "{kind:?}: {}", answer.text);
+        if kind == FaultKind::Truncated {
+            assert!(serde_json::from_str::<serde_json::Value>(&answer.text).is_err());
+        }
+    }
+    assert_eq!(house.get("/users/jo.reader").await.json()["primary_id"], "jo.reader");
+}

@@ -1,0 +1,14 @@
+//! The simulator from outside: bare HTTP and JSON, no client of ours.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod circulation;
+mod control;
+mod faults;
+mod gateway;
+mod inventory;
+mod oai;
+mod support;
+mod table;
+mod users;
+mod webhooks;

@@ -1,0 +1,135 @@
+//! Webhooks: a listener on a port, the challenge, signed messages, retries and disorder.
+
+use std::sync::{Arc, Mutex};
+
+use alma_sim::{DeliveryStatus, WebhookProfile};
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::support::{BOOK, DESK, House, INST};
+
+/// What a listener got, and what it answers.
+#[derive(Debug, Default)]
+struct Listener {
+    answers: Mutex<Vec<u16>>,
+    got: Mutex<Vec<(String, String)>>,
+}
+
+impl Listener {
+    async fn start(answers: &[u16]) -> (Arc<Listener>, String) {
+        let listener = Arc::new(Listener { answers: Mutex::new(answers.to_vec()), ..Listener::default() });
+        let router =
+            Router::new().route("/hook", axum::routing::get(challenge).post(message)).with_state(Arc::clone(&listener));
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook", socket.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(socket, router).await });
+        (listener, url)
+    }
+
+    fn events(&self) -> Vec<String> {
+        let got = self.got.lock().unwrap();
+        let event =
+            |body: &str| serde_json::from_str::<Value>(body).unwrap()["event"]["value"].as_str().unwrap().to_owned();
+        got.iter().map(|(_, body)| event(body)).collect()
+    }
+
+    async fn wait_for(&self, count: usize) {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        while self.got.lock().unwrap().len() < count {
+            assert!(tokio::time::Instant::now() < deadline, "only {:?}", self.events());
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn challenge(RawQuery(query): RawQuery) -> String {
+    let text = query.unwrap_or_default();
+    format!("{{\"challenge\":\"{}\"}}", text.trim_start_matches("challenge="))
+}
+
+async fn message(State(listener): State<Arc<Listener>>, headers: HeaderMap, body: String) -> StatusCode {
+    let signature = headers["x-exl-signature"].to_str().unwrap().to_owned();
+    listener.got.lock().unwrap().push((signature, body));
+    let mut answers = listener.answers.lock().unwrap();
+    let answer = if answers.is_empty() { 200 } else { answers.remove(0) };
+    StatusCode::from_u16(answer).unwrap()
+}
+
+fn profile(url: &str) -> WebhookProfile {
+    serde_json::from_value(serde_json::json!({"url": url, "secret": "s3cret"})).unwrap()
+}
+
+#[tokio::test]
+async fn a_challenged_listener_gets_signed_messages_of_the_events_of_a_loan() {
+    let house = House::new().await;
+    let (listener, url) = Listener::start(&[]).await;
+    house.sim().add_webhook(INST, profile(&url)).unwrap();
+    house.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
+    house.staff().scan_in(BOOK, "BRANCH", DESK).unwrap();
+    house.staff().lend(BOOK, "jo.reader", "BRANCH", DESK).unwrap();
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    listener.wait_for(5).await;
+    let expected = ["REQUEST_CREATED", "REQUEST_PLACED_ON_SHELF", "REQUEST_CLOSED", "LOAN_CREATED", "LOAN_RETURNED"];
+    assert_eq!(listener.events(), expected);
+    let got = listener.got.lock().unwrap().clone();
+    let returned: Value = serde_json::from_str(&got[4].1).unwrap();
+    assert_eq!(returned["item_loan"]["loan_status"], "ACTIVE", "as the field has seen it");
+    assert_eq!(returned["institution"]["value"], INST);
+    assert_ne!(returned.to_string(), got[4].1, "the signature is over the bytes as sent");
+    assert_eq!(got[4].0.len(), 44, "base64 of 32 bytes");
+    let deliveries = house.sim().deliveries(INST).unwrap();
+    assert_eq!((deliveries[0].event.as_str(), deliveries[0].status), ("challenge", DeliveryStatus::Taken));
+}
+
+#[tokio::test]
+async fn a_message_not_taken_comes_again_after_one_three_and_six_hours() {
+    let house = House::new().await;
+    let (listener, url) = Listener::start(&[500, 503, 500, 500]).await;
+    house.sim().add_webhook(INST, profile(&url)).unwrap();
+    house.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
+    listener.wait_for(1).await;
+    for (hours, count) in [(1, 2), (3, 3), (6, 4)] {
+        // The attempt must be on record before time moves on.
+        while house.sim().deliveries(INST).unwrap().len() < count {
+            tokio::task::yield_now().await;
+        }
+        house.sim().advance(jiff::SignedDuration::from_hours(hours));
+        listener.wait_for(count).await;
+    }
+    while house.sim().deliveries(INST).unwrap().len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    let deliveries = house.sim().deliveries(INST).unwrap();
+    let statuses: Vec<_> = deliveries.iter().skip(1).map(|delivery| delivery.status).collect();
+    use DeliveryStatus::{Failed, GivenUp};
+    assert_eq!(statuses, [Failed, Failed, Failed, GivenUp]);
+}
+
+#[tokio::test]
+async fn messages_are_lost_doubled_and_turned_round_on_order() {
+    let house = House::new().await;
+    let (listener, url) = Listener::start(&[]).await;
+    let profile = WebhookProfile {
+        delay_s: 60,
+        lose_every: Some(3),
+        duplicate_every: Some(2),
+        newest_first: true,
+        actions: vec!["LOAN".to_owned()],
+        ..profile(&url)
+    };
+    house.sim().add_webhook(INST, profile).unwrap();
+    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    house.staff().renew(BOOK).unwrap();
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    while house.sim().deliveries(INST).unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    house.sim().advance(jiff::SignedDuration::from_secs(60));
+    listener.wait_for(3).await;
+    assert_eq!(listener.events(), ["LOAN_RENEWED", "LOAN_RENEWED", "LOAN_CREATED"]);
+    let lost =
+        house.sim().deliveries(INST).unwrap().into_iter().find(|delivery| delivery.status == DeliveryStatus::Lost);
+    assert_eq!(lost.map(|delivery| delivery.event).as_deref(), Some("LOAN_RETURNED"));
+}
