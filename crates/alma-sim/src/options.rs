@@ -54,12 +54,17 @@ impl Default for SimOptions {
 pub struct Behaviour {
     /// The status a fresh hold on an available item shows.
     pub first_request_status: FirstRequestStatus,
-    /// Milliseconds in which a new or just lent item is not requestable (401129).
+    /// Milliseconds in which a new item, or one just lent or returned, is not requestable (401129).
     pub settle_ms: u64,
+    /// Milliseconds by which search, availability (`p_avail`) and publishing lag behind the records themselves.
+    pub index_lag_ms: u64,
     /// Refuse a `limit` above 100.
     pub strict_paging: bool,
     /// Show `REQUESTED` as process type while a hold waits on an item in place.
     pub requested_process_type: bool,
+    /// Letters whose sending raises NOTIFICATION, as staff activate them: `FulPlaceOnHoldShelfLetter`,
+    /// `FulCancelRequestLetter`, `FulItemChangeDueDateLetter`.
+    pub letters: BTreeSet<String>,
     /// An active block on the user refuses requests too (401129), not only loans.
     pub blocks_refuse_requests: bool,
     /// Finished requests and loans stay visible as history (no anonymisation).
@@ -92,6 +97,8 @@ pub struct Behaviour {
     pub circulation_raises_item_events: bool,
     /// The event of an expired request: `REQUEST_CANCELED`, else `REQUEST_CLOSED`.
     pub expiry_is_cancellation: bool,
+    /// What a lost item costs, in cents; no fee when absent.
+    pub lost_fee_cents: Option<i64>,
     /// A scan answers within this many milliseconds; others at once.
     pub scan_delay_ms: u64,
     /// Rules of circulation.
@@ -103,8 +110,10 @@ impl Default for Behaviour {
         Behaviour {
             first_request_status: FirstRequestStatus::NotStarted,
             settle_ms: 0,
+            index_lag_ms: 0,
             strict_paging: true,
             requested_process_type: false,
+            letters: BTreeSet::new(),
             blocks_refuse_requests: false,
             keep_history: false,
             gone_request_answers_history: false,
@@ -121,6 +130,7 @@ impl Default for Behaviour {
             api_raises_events: true,
             circulation_raises_item_events: false,
             expiry_is_cancellation: true,
+            lost_fee_cents: Some(5_000),
             scan_delay_ms: 0,
             rules: Rules::default(),
         }

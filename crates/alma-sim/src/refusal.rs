@@ -34,8 +34,8 @@ impl Refusal {
     }
 
     /// The second text for an unknown user, which the calls on a user's requests and loans use.
-    pub(crate) fn no_user_of_type(id: &str) -> Refusal {
-        Refusal::new("401890", format!("User with identifier {id} of type all_unique was not found."))
+    pub(crate) fn no_user_of_type(id: &str, kind: &str) -> Refusal {
+        Refusal::new("401890", format!("User with identifier {id} of type {kind} was not found."))
     }
 
     pub(crate) fn no_bib(mms: &str) -> Refusal {

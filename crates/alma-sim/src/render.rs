@@ -376,7 +376,8 @@ pub(crate) fn user(alma: &Alma, user: &UserEntry, base: &str, expand: &str) -> V
     describe("user_block", "block_description", "UserBlockDescription");
     out.values_mut().for_each(describe_plainly);
     let link = format!("{base}/almaws/v1/users/{}", encode(user.primary_id()));
-    let counters = [("loans", user.loans.len()), ("requests", user.requests.len()), ("fees", 0)];
+    let owed = if expand.contains("fees") { money(alma.owed(user.key)) } else { Value::Null };
+    let counters = [("loans", json!(user.loans.len())), ("requests", json!(user.requests.len())), ("fees", owed)];
     for (key, count) in counters {
         let wanted = expand.split(',').any(|each| each.trim() == key);
         let value = if wanted { json!({"value": count, "link": format!("{link}/{key}")}) } else { Value::Null };
@@ -384,6 +385,12 @@ pub(crate) fn user(alma: &Alma, user: &UserEntry, base: &str, expand: &str) -> V
     }
     out.insert("password".to_owned(), json!(""));
     Value::Object(out)
+}
+
+/// Cents as Alma writes money: a number with two places at most.
+#[expect(clippy::cast_precision_loss, reason = "52 bits hold any fee")]
+pub(crate) fn money(cents: i64) -> Value {
+    json!(cents as f64 / 100.0)
 }
 
 /// A row of the user list.

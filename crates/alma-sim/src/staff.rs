@@ -14,6 +14,7 @@ use crate::seed::{Bib, User};
 use crate::sim::{Sim, Site};
 use crate::state::Alma;
 use crate::state::inventory::Leftover;
+use crate::state::jobs::{INTEREST_EXPIRY, PUBLISHING, SHELF_EXPIRY};
 use crate::state::loans::NewLoan;
 use crate::state::model::{Id, Item, Loan, Pickup, Request};
 use crate::state::publish::Publishing;
@@ -293,7 +294,7 @@ impl Staff {
     /// 401694 not active, 401666 a reason that the code table does not have.
     pub fn cancel(&self, request_id: &str, reason: &str) -> Result<(), Refusal> {
         let id = request_id.parse().map_err(|_| Refusal::no_request())?;
-        self.with(|alma| alma.cancel_request(id, reason))
+        self.with(|alma| alma.cancel_request(id, reason, true))
     }
 
     /// Sets a hold's last day on the shelf to yesterday.
@@ -307,12 +308,12 @@ impl Staff {
 
     /// Works off the expired hold shelf; how many holds ended. Their items stay until they are scanned.
     pub fn run_hold_shelf_expiry(&self) -> usize {
-        self.with(Alma::run_shelf_expiry)
+        self.with(|alma| alma.run_job(&SHELF_EXPIRY).1)
     }
 
     /// Runs the job that cancels holds past their last day of interest; how many ended.
     pub fn run_interest_expiry(&self) -> usize {
-        self.with(Alma::run_interest_expiry)
+        self.with(|alma| alma.run_job(&INTEREST_EXPIRY).1)
     }
 
     /// Marks an item lost, claimed returned, found, missing.
@@ -464,6 +465,6 @@ impl Staff {
 
     /// Runs the publishing job; how many records it published.
     pub fn publish(&self) -> usize {
-        self.with(Alma::publish_all)
+        self.with(|alma| alma.run_job(&PUBLISHING).1)
     }
 }

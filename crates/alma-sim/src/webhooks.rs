@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -30,7 +33,7 @@ pub struct WebhookProfile {
     pub url: String,
     /// Secret of the signature.
     pub secret: String,
-    /// Actions subscribed to (LOAN, REQUEST, ITEM, BIB, USER); all when empty.
+    /// Actions subscribed to (LOAN, REQUEST, ITEM, BIB, USER, JOB_END, NOTIFICATION); all when empty.
     #[serde(default)]
     pub actions: Vec<String>,
     /// Seconds of simulated time from event to message.
@@ -45,6 +48,24 @@ pub struct WebhookProfile {
     /// Messages that are due together go out newest first.
     #[serde(default)]
     pub newest_first: bool,
+    /// Messages that are due together go out in an order by chance.
+    #[serde(default)]
+    pub shuffle: bool,
+    /// Share of messages that are sent twice, by chance.
+    #[serde(default)]
+    pub duplicate_chance: f64,
+    /// Share of messages that are lost, by chance.
+    #[serde(default)]
+    pub lose_chance: f64,
+    /// Share of messages that are late, by chance, and by how many seconds at most.
+    #[serde(default)]
+    pub late_chance: f64,
+    /// Most seconds that a late message is late.
+    #[serde(default)]
+    pub late_s: u32,
+    /// Seed of all chance: the same events with the same seed go astray in the same way.
+    #[serde(default)]
+    pub seed: u64,
     /// Whether the listener passed the challenge.
     #[serde(default)]
     pub challenge_passed: Option<bool>,
@@ -83,6 +104,28 @@ pub struct Delivery {
     pub status: DeliveryStatus,
 }
 
+impl WebhookProfile {
+    /// All messages, in time and in order.
+    pub fn new(url: &str, secret: &str) -> WebhookProfile {
+        WebhookProfile {
+            url: url.to_owned(),
+            secret: secret.to_owned(),
+            actions: Vec::new(),
+            delay_s: 0,
+            duplicate_every: None,
+            lose_every: None,
+            newest_first: false,
+            shuffle: false,
+            duplicate_chance: 0.0,
+            lose_chance: 0.0,
+            late_chance: 0.0,
+            late_s: 0,
+            seed: 0,
+            challenge_passed: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Message {
     profile: usize,
@@ -97,6 +140,8 @@ struct Message {
 #[derive(Debug)]
 pub(crate) struct Hooks {
     profiles: Vec<WebhookProfile>,
+    /// A source of chance for each profile.
+    chance: Vec<StdRng>,
     unchallenged: VecDeque<usize>,
     waiting: Vec<Message>,
     log: VecDeque<Delivery>,
@@ -109,6 +154,7 @@ impl Hooks {
     pub(crate) fn new(seen: u64) -> Hooks {
         Hooks {
             profiles: Vec::new(),
+            chance: Vec::new(),
             unchallenged: VecDeque::new(),
             waiting: Vec::new(),
             log: VecDeque::new(),
@@ -120,6 +166,7 @@ impl Hooks {
     /// Adds a profile; its listener is challenged.
     pub(crate) fn add(&mut self, profile: WebhookProfile) {
         self.unchallenged.push_back(self.profiles.len());
+        self.chance.push(StdRng::seed_from_u64(profile.seed));
         self.profiles.push(profile);
     }
 
@@ -153,17 +200,21 @@ impl Hooks {
 
     fn enqueue(&mut self, alma: &Alma, at: usize, event: &Event) {
         self.made += 1;
-        let profile = &self.profiles[at];
+        let (profile, chance) = (&self.profiles[at], &mut self.chance[at]);
+        let mut strikes = |share: f64| share > 0.0 && chance.random_bool(share.min(1.0));
+        let by_chance = (strikes(profile.lose_chance), strikes(profile.duplicate_chance), strikes(profile.late_chance));
+        let late = if by_chance.2 { i64::from(chance.random_range(0..=profile.late_s)) } else { 0 };
         let message = Message {
             profile: at,
             id: event.id.to_string(),
             event: event.event.clone().unwrap_or_else(|| event.action.clone()),
             body: body(alma, event),
             attempt: 1,
-            due: event.time + SignedDuration::from_secs(profile.delay_s),
+            due: event.time + SignedDuration::from_secs(profile.delay_s + late),
         };
         let every = |n: Option<u64>| n.is_some_and(|n| n > 0 && self.made.is_multiple_of(n));
-        let (lost, twice) = (every(profile.lose_every), every(profile.duplicate_every));
+        let lost = by_chance.0 || every(profile.lose_every);
+        let twice = by_chance.1 || every(profile.duplicate_every);
         if lost {
             let time = event.time;
             self.note(&message, DeliveryStatus::Lost, time);
@@ -180,6 +231,9 @@ impl Hooks {
         self.waiting = later;
         if due.iter().any(|message| self.profiles[message.profile].newest_first) {
             due.reverse();
+        }
+        if let Some(at) = due.iter().map(|message| message.profile).find(|at| self.profiles[*at].shuffle) {
+            due.shuffle(&mut self.chance[at]);
         }
         due.into_iter().map(|message| (message.clone(), self.profiles[message.profile].clone())).collect()
     }

@@ -44,6 +44,9 @@ pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, mms, call)
 }
 
+/// What names records of kinds that are not simulated: nothing is found by them.
+const ELSEWHERE: &[&str] = &["nz_mms_id", "cz_mms_id", "representation_id", "ie_id", "lod_uri"];
+
 /// Titles by up to 100 MMS ids, by holding, or by another system's id. Unknown ids are left out.
 pub(super) fn batch(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let invalid = || Refusal::new("402203", "Input parameter mmsId list is not valid.");
@@ -57,8 +60,9 @@ pub(super) fn batch(alma: &mut Alma, call: &Call<'_>) -> Answer {
         let holding = id.parse::<Id>().ok().and_then(|id| alma.holdings.get(&id));
         holding.map(|holding| holding.mms).into_iter().collect()
     } else if let Some(id) = call.query("other_system_id") {
-        alma.index.system_ids.get(id).cloned().unwrap_or_default()
-    } else if call.query("nz_mms_id").or_else(|| call.query("cz_mms_id")).is_some() {
+        let known = |mms: &Id| alma.bibs.get(mms).is_some_and(|bib| alma.indexed(bib.created));
+        alma.index.system_ids.get(id).into_iter().flatten().copied().filter(known).collect()
+    } else if ELSEWHERE.iter().any(|key| call.query(key).is_some()) {
         Vec::new()
     } else {
         return Err(invalid());

@@ -1,14 +1,13 @@
-//! Configuration: libraries, locations, desks, code tables, general data, test calls.
+//! Configuration of the institution: code tables, departments, hours, printers, profiles, general data, test calls.
 
 use serde_json::{Value, json};
 
 use super::{Answer, Call, Reply, list};
-use crate::institution::{Desk, Library, Location};
 use crate::refusal::Refusal;
 use crate::state::Alma;
 
 /// What Alma answers for a code it does not have.
-fn general_refusal() -> Refusal {
+pub(super) fn general_refusal() -> Refusal {
     Refusal::new("402119", "General error.")
 }
 
@@ -25,11 +24,11 @@ pub(super) fn general(alma: &mut Alma, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn departments(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let of_library = call.params.first();
+    let of_library = call.params.first().map(String::as_str).or_else(|| call.query("library"));
     let rows: Vec<Value> = alma
         .departments
         .iter()
-        .filter(|(_, _, library)| of_library.is_none_or(|code| code == library))
+        .filter(|(_, _, library)| of_library.is_none_or(|code| code == "INST" || code == library))
         .map(|(code, name, library)| {
             json!({"code": code, "name": name, "type": {"value": "TECH", "desc": "Technical"},
                 "owner": {"value": library, "desc": alma.library_name(library)}})
@@ -40,7 +39,8 @@ pub(super) fn departments(alma: &mut Alma, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn open_hours(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    if call.params.first().is_some_and(|code| alma.library(code).is_none()) {
+    let scope = call.params.first().map(String::as_str).or_else(|| call.query("scope"));
+    if scope.is_some_and(|code| code != alma.code && alma.library(code).is_none()) {
         return Err(general_refusal());
     }
     let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -49,6 +49,21 @@ pub(super) fn open_hours(alma: &mut Alma, call: &Call<'_>) -> Answer {
         .map(|day| json!({"day_of_week": {"value": day, "desc": day}, "hour": [{"from": "08:00", "to": "20:00"}]}))
         .collect();
     Ok(Reply::Resource("open_hours", json!({"day": days})))
+}
+
+/// Every table, without its rows.
+pub(super) fn code_tables(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let rows: Vec<Value> = alma
+        .tables
+        .values()
+        .map(|table| {
+            json!({"name": table.name, "description": table.description,
+                "sub_system": {"value": "FULFILLMENT", "desc": "Fulfillment"}, "patron_facing": false,
+                "link": format!("{}/almaws/v1/conf/code-tables/{}", call.base(), table.name)})
+        })
+        .collect();
+    let total = rows.len();
+    Ok(list("code_tables", "code_table", rows, total))
 }
 
 pub(super) fn code_table(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -71,112 +86,67 @@ pub(super) fn code_table(alma: &mut Alma, call: &Call<'_>) -> Answer {
     ))
 }
 
-fn library_value(alma: &Alma, at: usize, library: &Library, base: &str) -> Value {
-    let link = format!("{base}/almaws/v1/conf/libraries/{}", library.code);
+fn printer_value(alma: &Alma, library: &str, at: usize, base: &str) -> Value {
+    let id = format!("{}{:04}", 300_000_000 + at, alma.suffix);
     json!({
-        "link": link, "id": format!("{}{:04}", 100_000_000 + at, alma.suffix), "code": library.code,
-        "path": format!("{}.{}", alma.code, library.code), "name": library.name, "description": "",
-        "resource_sharing": library.resource_sharing, "campus": {"value": library.campus, "desc": null}, "proxy": "",
-        "default_location": {"value": "", "desc": null},
-        "number_of_locations": {"value": library.locations.len(), "link": format!("{link}/locations")},
-        "number_of_circ_desks": {"value": library.desks.len(), "link": format!("{link}/circ-desks")},
+        "link": format!("{base}/almaws/v1/conf/printers/{id}"), "id": id, "code": format!("{library}_PRINTER"),
+        "name": format!("{} printer", alma.library_name(library)), "description": "",
+        "email": format!("printer@{}.example.org", library.to_lowercase()), "email_printer": false, "queue_printer": true,
+        "library": {"value": library, "desc": alma.library_name(library)}, "circ_desk": null,
+        "status": {"value": "ACTIVE", "desc": "Active"},
     })
 }
 
-pub(super) fn libraries(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let all = alma.libraries.iter().enumerate();
-    let rows: Vec<Value> = all.map(|(at, library)| library_value(alma, at, library, call.base())).collect();
-    let total = rows.len();
-    Ok(list("libraries", "library", rows, total))
-}
-
-fn find<'a>(alma: &'a Alma, call: &Call<'_>) -> Result<&'a Library, Refusal> {
-    alma.library(call.param(0)).ok_or_else(general_refusal)
-}
-
-pub(super) fn library(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let library = find(alma, call)?;
-    let at = alma.libraries.iter().position(|each| each.code == library.code).unwrap_or_default();
-    Ok(Reply::Resource("library", library_value(alma, at, library, call.base())))
-}
-
-fn location_value(library: &Library, location: &Location, base: &str) -> Value {
-    let link = format!("{base}/almaws/v1/conf/libraries/{}", library.code);
-    let desks: Vec<Value> = library
-        .desks
-        .iter()
-        .filter(|desk| desk.locations.contains(&location.code))
-        .map(|desk| {
-            json!({"link": format!("{link}/circ-desks/{}", desk.code), "circ_desk_code": desk.code,
-                "circ_desk_name": desk.name, "check_in": true, "check_out": true, "reshelve": true})
-        })
-        .collect();
-    let kind = match location.kind.as_str() {
-        "OPEN" => "Open",
-        "CLOSED" => "Closed",
-        "REMOTE" => "Remote storage",
-        _ => "Unavailable",
-    };
-    json!({
-        "code": location.code, "name": location.name, "external_name": location.name,
-        "type": {"value": location.kind, "desc": kind}, "remote_storage": "", "map": "",
-        "suppress_from_publishing": if location.suppressed { "true" } else { "false" },
-        "fulfillment_unit": {"value": location.fulfillment_unit, "desc": location.fulfillment_unit},
-        "accession_placement": {"value": "none", "desc": "None"},
-        "call_number_type": {"value": "0", "desc": "Library of Congress classification"},
-        "circ_desk": desks, "link": format!("{link}/locations/{}", location.code),
-    })
-}
-
-pub(super) fn locations(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let library = find(alma, call)?;
-    let rows: Vec<Value> =
-        library.locations.iter().map(|location| location_value(library, location, call.base())).collect();
-    let total = rows.len();
-    Ok(list("locations", "location", rows, total))
-}
-
-pub(super) fn location(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let library = find(alma, call)?;
-    let location = library.find_location(call.param(1)).ok_or_else(general_refusal)?;
-    Ok(Reply::Resource("location", location_value(library, location, call.base())))
-}
-
-fn desk_value(library: &Library, desk: &Desk, base: &str) -> Value {
-    let served: Vec<Value> = desk
-        .locations
-        .iter()
-        .map(|code| {
-            let name = library.find_location(code).map_or(code, |location| &location.name);
-            json!({"location_code": code, "location_name": name, "check_in": true, "check_out": true, "reshelve": true})
-        })
-        .collect();
-    json!({
-        "code": desk.code, "name": desk.name, "description": "", "primary": desk.primary, "reading_room_desk": false,
-        "has_hold_shelf": desk.has_hold_shelf, "hold_shelf_max_time": desk.hold_shelf_days,
-        "reshelf_without_transit": desk.reshelve_without_transit, "location": served,
-        "link": format!("{base}/almaws/v1/conf/libraries/{}/circ-desks/{}", library.code, desk.code),
-    })
-}
-
-pub(super) fn desks(alma: &mut Alma, call: &Call<'_>) -> Answer {
+/// A printing queue for each library.
+pub(super) fn printers(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (limit, offset) = call.page(alma)?;
-    let library = find(alma, call)?;
-    let rows = library
-        .desks
+    let wanted = |code: &str| call.query("library").is_none_or(|library| library == code);
+    let all: Vec<Value> = alma
+        .libraries
         .iter()
-        .skip(offset)
-        .take(limit)
-        .map(|desk| {
-            json!({"code": desk.code, "name": desk.name,
-                "link": format!("{}/almaws/v1/conf/libraries/{}/circ-desks/{}", call.base(), library.code, desk.code)})
-        })
+        .enumerate()
+        .filter(|(_, library)| wanted(&library.code))
+        .map(|(at, library)| printer_value(alma, &library.code, at, call.base()))
         .collect();
-    Ok(list("circ_desks", "circ_desk", rows, library.desks.len()))
+    let total = all.len();
+    Ok(list("printers", "printer", all.into_iter().skip(offset).take(limit).collect(), total))
 }
 
-pub(super) fn desk(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let library = find(alma, call)?;
-    let desk = library.find_desk(call.param(1)).ok_or_else(general_refusal)?;
-    Ok(Reply::Resource("circ_desk", desk_value(library, desk, call.base())))
+pub(super) fn printer(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let all = alma.libraries.iter().enumerate();
+    let mut values = all.map(|(at, library)| printer_value(alma, &library.code, at, call.base()));
+    let found = values.find(|value| value["id"] == call.param(0) || value["code"] == call.param(0));
+    Ok(Reply::Resource("printer", found.ok_or_else(|| Refusal::new("402119", "Printer was not found."))?))
+}
+
+/// What the institution publishes, as the profile that staff set it up by.
+fn profile_values(alma: &Alma, base: &str) -> Vec<Value> {
+    let all = alma.sets.iter().enumerate().map(|(at, set)| {
+        let id = format!("{}{:04}", 400_000_000 + at, alma.suffix);
+        json!({
+            "link": format!("{base}/almaws/v1/conf/integration-profiles/{id}"), "id": id, "code": set.spec,
+            "name": set.name, "description": "", "type": {"value": "OAI", "desc": "OAI"}, "system": null,
+            "parameter": [{"name": {"value": "set_spec", "desc": "Set spec"}, "value": set.spec}],
+        })
+    });
+    all.collect()
+}
+
+pub(super) fn integration_profiles(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let (limit, offset) = call.page(alma)?;
+    let wanted = call.query("q").and_then(|query| query.split_once('~')).map(|(_, text)| text.to_lowercase());
+    let mut all = profile_values(alma, call.base());
+    all.retain(|value| call.query("type").is_none_or(|kind| value["type"]["value"] == kind));
+    all.retain(|value| {
+        let name = value["name"].as_str().unwrap_or_default().to_lowercase();
+        wanted.as_deref().is_none_or(|text| name.contains(&text.replace('_', " ")) || value["code"] == text)
+    });
+    let total = all.len();
+    let rows = all.into_iter().skip(offset).take(limit).collect();
+    Ok(list("integration_profiles", "integration_profile", rows, total))
+}
+
+pub(super) fn integration_profile(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let found = profile_values(alma, call.base()).into_iter().find(|value| value["id"] == call.param(0));
+    Ok(Reply::Resource("integration_profile", found.ok_or_else(|| Refusal::new("60304", "Invalid profile ID."))?))
 }

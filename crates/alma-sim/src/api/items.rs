@@ -110,6 +110,9 @@ pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
     if library.is_some_and(|code| alma.library(code).is_none()) {
         return Err(Refusal::new("402469", "Current library is not valid."));
     }
+    if call.query("current_location").is_some_and(|code| !alma.has_location(code)) {
+        return Err(Refusal::new("60215", "Current location is not valid."));
+    }
     let mut items: Vec<&Item> = alma
         .items_of(mms)
         .filter(|item| call.param(1) == "ALL" || call.id(1) == Some(item.holding))
@@ -127,7 +130,8 @@ pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
     if let Some(query) = call.query("q") {
         let (field, text) = query.split_once('~').ok_or_else(|| Refusal::new("60106", "Invalid query format."))?;
         items.retain(|item| {
-            sort_text(alma, item, field).to_lowercase().contains(&text.to_lowercase().replace('_', " "))
+            alma.indexed(item.created)
+                && sort_text(alma, item, field).to_lowercase().contains(&text.to_lowercase().replace('_', " "))
         });
     }
     if order != "none" {

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::items::true_item;
-use super::users::find_for_circulation;
+use super::users::{find_for_circulation, find_in_query};
 use super::{Answer, Call, Reply, list};
 use crate::clock::read_time;
 use crate::refusal::Refusal;
 use crate::render;
 use crate::state::Alma;
 use crate::state::loans::NewLoan;
-use crate::state::model::{Id, Loan};
+use crate::state::model::{Bib, Id, Loan};
 
 fn renewable(call: &Call<'_>) -> bool {
     call.query("expand").is_some_and(|expand| expand.contains("renewable"))
@@ -22,6 +22,10 @@ fn listed(alma: &Alma, call: &Call<'_>, ids: &[Id], limit: usize, offset: usize)
         "loan_date" => loans.sort_by_key(|loan| loan.lent),
         "due_date" => loans.sort_by_key(|loan| loan.due),
         "return_date" => loans.sort_by_key(|loan| loan.returned),
+        "title" => loans.sort_by_cached_key(|loan| bib_text(alma, loan, |bib| bib.title.clone())),
+        "author" => {
+            loans.sort_by_cached_key(|loan| bib_text(alma, loan, |bib| bib.author.clone().unwrap_or_default()));
+        }
         "barcode" => loans.sort_by(|left, right| left.barcode.cmp(&right.barcode)),
         _ => loans.sort_by_key(|loan| loan.id),
     }
@@ -32,13 +36,17 @@ fn listed(alma: &Alma, call: &Call<'_>, ids: &[Id], limit: usize, offset: usize)
     list("item_loans", "item_loan", rows, loans.len())
 }
 
+fn bib_text(alma: &Alma, loan: &Loan, text: fn(&Bib) -> String) -> String {
+    alma.bibs.get(&loan.mms).map(text).unwrap_or_default().to_lowercase()
+}
+
 fn wants_complete(call: &Call<'_>) -> bool {
     call.query("loan_status").is_some_and(|status| status.eq_ignore_ascii_case("complete"))
 }
 
 pub(super) fn of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (limit, offset) = call.page(alma)?;
-    let key = find_for_circulation(alma, call.param(0))?;
+    let key = find_for_circulation(alma, call)?;
     let user = alma.users.get(&key).ok_or_else(Refusal::general)?;
     let ids = if wants_complete(call) { &user.past_loans } else { &user.loans };
     Ok(listed(alma, call, ids, limit, offset))
@@ -97,7 +105,7 @@ fn lend(alma: &mut Alma, call: &Call<'_>, user: Id, item: Id) -> Answer {
 }
 
 pub(super) fn create_for_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let user = find_for_circulation(alma, call.param(0))?;
+    let user = find_for_circulation(alma, call)?;
     let item = match (call.query("item_barcode"), call.query("item_pid")) {
         (Some(barcode), _) => alma.find_barcode(barcode).ok_or_else(|| Refusal::no_barcode(barcode))?,
         (None, Some(pid)) => {
@@ -111,7 +119,7 @@ pub(super) fn create_for_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 pub(super) fn create_for_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let item = true_item(alma, call, Refusal::general)?;
-    let user = find_for_circulation(alma, call.query("user_id").unwrap_or_default())?;
+    let user = find_in_query(alma, call)?;
     lend(alma, call, user, item)
 }
 
@@ -122,8 +130,13 @@ fn find(alma: &Alma, call: &Call<'_>, at: usize, belongs: impl Fn(&Loan) -> bool
 }
 
 fn find_of_user(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
-    let user = find_for_circulation(alma, call.param(0))?;
+    let user = find_for_circulation(alma, call)?;
     find(alma, call, 1, |loan| loan.user == user)
+}
+
+fn find_of_bib(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
+    let mms = super::bibs::find(alma, call.param(0))?;
+    find(alma, call, 1, |loan| loan.mms == mms)
 }
 
 fn find_of_item(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
@@ -175,5 +188,20 @@ pub(super) fn renew_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 pub(super) fn change_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let id = find_of_item(alma, call)?;
+    change(alma, call, id)
+}
+
+pub(super) fn get_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let id = find_of_bib(alma, call)?;
+    one(alma, id, renewable(call))
+}
+
+pub(super) fn renew_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let id = find_of_bib(alma, call)?;
+    renew(alma, call, id)
+}
+
+pub(super) fn change_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
+    let id = find_of_bib(alma, call)?;
     change(alma, call, id)
 }

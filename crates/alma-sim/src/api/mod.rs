@@ -3,11 +3,15 @@
 
 mod bibs;
 mod conf;
+mod fees;
 mod holdings;
 mod items;
+mod jobs;
+mod libraries;
 mod loans;
 mod requests;
 mod routes;
+mod sets;
 mod tasks;
 mod users;
 

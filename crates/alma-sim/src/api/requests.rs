@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::items::true_item;
-use super::users::find_for_circulation;
+use super::users::{find_for_circulation, find_in_query};
 use super::{Answer, Call, Reply, list};
 use crate::clock::read_time;
 use crate::refusal::Refusal;
@@ -86,7 +86,7 @@ fn history(alma: &Alma, belongs: impl Fn(&Request) -> bool) -> Vec<Id> {
 
 pub(super) fn of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let page = call.page(alma)?;
-    let key = find_for_circulation(alma, call.param(0))?;
+    let key = find_for_circulation(alma, call)?;
     let user = alma.users.get(&key).ok_or_else(Refusal::general)?;
     let ids = if wants_history(call) { &user.past_requests } else { &user.requests };
     Ok(listed(alma, call, ids, Some(page)))
@@ -114,7 +114,7 @@ pub(super) fn of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn create_for_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let user = find_for_circulation(alma, call.param(0))?;
+    let user = find_for_circulation(alma, call)?;
     match (call.query("item_pid"), call.query("mms_id")) {
         (Some(pid), _) => {
             let item = pid.parse::<Id>().ok().and_then(|pid| alma.items.get(&pid)).ok_or_else(no_item)?;
@@ -131,14 +131,14 @@ pub(super) fn create_for_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 pub(super) fn create_for_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let pid = true_item(alma, call, no_item)?;
-    let user = find_for_circulation(alma, call.query("user_id").unwrap_or_default())?;
+    let user = find_in_query(alma, call)?;
     let mms = alma.items.get(&pid).map(|item| item.mms).ok_or_else(no_item)?;
     place(alma, call, user, mms, Some(pid))
 }
 
 pub(super) fn create_for_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let mms = super::bibs::find(alma, call.param(0))?;
-    let user = find_for_circulation(alma, call.query("user_id").unwrap_or_default())?;
+    let user = find_in_query(alma, call)?;
     place(alma, call, user, mms, None)
 }
 
@@ -156,7 +156,7 @@ fn find_of_user(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     if call.param(0) == "ALL" {
         return find(alma, call, 1, |_| true);
     }
-    let user = find_for_circulation(alma, call.param(0))?;
+    let user = find_for_circulation(alma, call)?;
     find(alma, call, 1, |request| request.user == Some(user))
 }
 
@@ -221,7 +221,7 @@ pub(super) fn change_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 fn cancel(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
     let reason = call.query("reason").ok_or_else(|| Refusal::missing("reason"))?;
-    alma.cancel_request(id, reason)?;
+    alma.cancel_request(id, reason, call.flag("notify_user", true))?;
     Ok(Reply::NoContent)
 }
 
@@ -258,7 +258,7 @@ pub(super) fn next_step(alma: &mut Alma, call: &Call<'_>) -> Answer {
 fn options(alma: &Alma, call: &Call<'_>, mms: Id, item: Option<Id>) -> Answer {
     let user = call.query("user_id");
     let allowed = match user {
-        Some(id) => alma.may_request(find_for_circulation(alma, id)?, mms, item),
+        Some(_) => alma.may_request(find_in_query(alma, call)?, mms, item),
         None => match item {
             Some(pid) => alma.items.get(&pid).is_some_and(|item| alma.item_requestable(item)),
             None => alma.items_of(mms).any(|item| alma.item_requestable(item)),

@@ -1,6 +1,6 @@
 //! Every call the simulator answers: method, path template, area of the key, handler.
 
-use super::{Answer, Call, bibs, conf, holdings, items, loans, requests, tasks, users};
+use super::{Answer, Call, bibs, conf, fees, holdings, items, jobs, libraries, loans, requests, sets, tasks, users};
 use crate::institution::Area::{self, Bibs, Conf, TaskLists, Users};
 use crate::state::Alma;
 
@@ -36,7 +36,11 @@ const ROUTES: &[Route] = routes! {
     "PUT" "/users/{user_id}" Users users::update;
     "DELETE" "/users/{user_id}" Users users::delete;
     "POST" "/users/{user_id}" Users users::operate;
-    "GET" "/users/{user_id}/fees" Users users::fees;
+    "GET" "/users/{user_id}/fees" Users fees::of_user;
+    "POST" "/users/{user_id}/fees" Users fees::create;
+    "POST" "/users/{user_id}/fees/all" Users fees::pay_all;
+    "GET" "/users/{user_id}/fees/{fee_id}" Users fees::get;
+    "POST" "/users/{user_id}/fees/{fee_id}" Users fees::operate;
     "GET" "/users/{user_id}/loans" Users loans::of_user;
     "POST" "/users/{user_id}/loans" Users loans::create_for_user;
     "GET" "/users/{user_id}/loans/{loan_id}" Users loans::get_of_user;
@@ -58,6 +62,9 @@ const ROUTES: &[Route] = routes! {
     "POST" "/bibs/{mms_id}" Bibs bibs::operate;
     "DELETE" "/bibs/{mms_id}" Bibs bibs::delete;
     "GET" "/bibs/{mms_id}/loans" Bibs loans::of_bib;
+    "GET" "/bibs/{mms_id}/loans/{loan_id}" Bibs loans::get_of_bib;
+    "POST" "/bibs/{mms_id}/loans/{loan_id}" Bibs loans::renew_of_bib;
+    "PUT" "/bibs/{mms_id}/loans/{loan_id}" Bibs loans::change_of_bib;
     "GET" "/bibs/{mms_id}/requests" Bibs requests::of_bib;
     "POST" "/bibs/{mms_id}/requests" Bibs requests::create_for_bib;
     "GET" "/bibs/{mms_id}/requests/{request_id}" Bibs requests::get_of_bib;
@@ -93,15 +100,35 @@ const ROUTES: &[Route] = routes! {
     "GET" "/conf/general" Conf conf::general;
     "GET" "/conf/departments" Conf conf::departments;
     "GET" "/conf/open-hours" Conf conf::open_hours;
+    "GET" "/conf/printers" Conf conf::printers;
+    "GET" "/conf/printers/{printer_id}" Conf conf::printer;
+    "GET" "/conf/integration-profiles" Conf conf::integration_profiles;
+    "GET" "/conf/integration-profiles/{profile_id}" Conf conf::integration_profile;
+    "GET" "/conf/jobs" Conf jobs::all;
+    "GET" "/conf/jobs/{job_id}" Conf jobs::get;
+    "POST" "/conf/jobs/{job_id}" Conf jobs::run;
+    "GET" "/conf/jobs/{job_id}/instances" Conf jobs::runs;
+    "GET" "/conf/jobs/{job_id}/instances/{instance_id}" Conf jobs::run_of;
+    "GET" "/conf/sets" Conf sets::all;
+    "POST" "/conf/sets" Conf sets::create;
+    "GET" "/conf/sets/{set_id}" Conf sets::get;
+    "PUT" "/conf/sets/{set_id}" Conf sets::update;
+    "POST" "/conf/sets/{set_id}" Conf sets::change_members;
+    "DELETE" "/conf/sets/{set_id}" Conf sets::delete;
+    "GET" "/conf/sets/{set_id}/members" Conf sets::members;
+    "GET" "/conf/code-tables" Conf conf::code_tables;
     "GET" "/conf/code-tables/{table}" Conf conf::code_table;
-    "GET" "/conf/libraries" Conf conf::libraries;
-    "GET" "/conf/libraries/{library}" Conf conf::library;
+    "GET" "/conf/libraries" Conf libraries::all;
+    "GET" "/conf/libraries/{library}" Conf libraries::library;
     "GET" "/conf/libraries/{library}/open-hours" Conf conf::open_hours;
     "GET" "/conf/libraries/{library}/departments" Conf conf::departments;
-    "GET" "/conf/libraries/{library}/locations" Conf conf::locations;
-    "GET" "/conf/libraries/{library}/locations/{location}" Conf conf::location;
-    "GET" "/conf/libraries/{library}/circ-desks" Conf conf::desks;
-    "GET" "/conf/libraries/{library}/circ-desks/{desk}" Conf conf::desk;
+    "GET" "/conf/libraries/{library}/locations" Conf libraries::locations;
+    "POST" "/conf/libraries/{library}/locations" Conf libraries::create_location;
+    "GET" "/conf/libraries/{library}/locations/{location}" Conf libraries::location;
+    "PUT" "/conf/libraries/{library}/locations/{location}" Conf libraries::update_location;
+    "DELETE" "/conf/libraries/{library}/locations/{location}" Conf libraries::delete_location;
+    "GET" "/conf/libraries/{library}/circ-desks" Conf libraries::desks;
+    "GET" "/conf/libraries/{library}/circ-desks/{desk}" Conf libraries::desk;
     "GET" "/task-lists/requested-resources" TaskLists tasks::requested_resources;
     "POST" "/task-lists/requested-resources" TaskLists tasks::print_requested_resources;
 };

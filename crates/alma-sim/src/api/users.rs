@@ -1,22 +1,49 @@
 //! Users.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Answer, Call, Reply, list};
+use crate::clock::read_time;
 use crate::refusal::Refusal;
 use crate::render;
 use crate::state::Alma;
 use crate::state::model::{Id, UserEntry};
 use crate::state::users::code_of;
 
-/// The user a path or query names, with the refusal of the calls on users.
-fn find(alma: &Alma, id: &str) -> Result<Id, Refusal> {
-    alma.find_user(id).ok_or_else(|| Refusal::no_user(id))
+/// The user of an identifier, of the type that `user_id_type` asks for.
+fn look_up(alma: &Alma, call: &Call<'_>, id: &str) -> Option<Id> {
+    let key = alma.find_user(id)?;
+    match id_type(call) {
+        None => Some(key),
+        Some(kind) => alma.users.get(&key).filter(|user| user.has_identifier(kind, id)).map(|user| user.key),
+    }
 }
 
-/// The user a path or query names, with the refusal of the calls on requests and loans.
-pub(super) fn find_for_circulation(alma: &Alma, id: &str) -> Result<Id, Refusal> {
-    alma.find_user(id).ok_or_else(|| Refusal::no_user_of_type(id))
+fn id_type<'c>(call: &'c Call<'_>) -> Option<&'c str> {
+    call.query("user_id_type").filter(|kind| !kind.eq_ignore_ascii_case("all_unique"))
+}
+
+/// The user a path names, with the refusal of the calls that read users.
+pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
+    let id = call.param(0);
+    look_up(alma, call, id).ok_or_else(|| match id_type(call) {
+        None => Refusal::no_user(id),
+        Some(kind) => Refusal::no_user_of_type(id, kind),
+    })
+}
+
+/// The user a path names, with the refusal of the calls on requests, loans and fees, and of changes.
+pub(super) fn find_for_circulation(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
+    find_named(alma, call, call.param(0))
+}
+
+/// The user that `user_id` names.
+pub(super) fn find_in_query(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
+    find_named(alma, call, call.query("user_id").unwrap_or_default())
+}
+
+fn find_named(alma: &Alma, call: &Call<'_>, id: &str) -> Result<Id, Refusal> {
+    look_up(alma, call, id).ok_or_else(|| Refusal::no_user_of_type(id, id_type(call).unwrap_or("all_unique")))
 }
 
 fn answer(alma: &Alma, key: Id, call: &Call<'_>) -> Answer {
@@ -35,14 +62,19 @@ fn answer(alma: &Alma, key: Id, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let key = find(alma, call.param(0))?;
+    let key = find(alma, call)?;
     answer(alma, key, call)
 }
 
 pub(super) fn search(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (limit, offset) = call.page(alma)?;
-    let found = alma.search_users(call.query("q").unwrap_or_default())?;
+    // A search by date takes no other terms.
+    let since = call.query("modify_date_from").map(|text| read_time(text, false).ok_or_else(Refusal::general));
+    let since = since.transpose()?;
+    let query = if since.is_some() { "" } else { call.query("q").unwrap_or_default() };
+    let found = alma.search_users(query)?;
     let mut users: Vec<&UserEntry> = found.iter().filter_map(|key| alma.users.get(key)).collect();
+    users.retain(|user| since.is_none_or(|since| user.modified >= since));
     let order = call.query("order_by").unwrap_or("last_name, first_name, primary_id").to_owned();
     let sort_key = |user: &UserEntry| -> Vec<String> {
         order
@@ -65,14 +97,14 @@ pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let key = find_for_circulation(alma, call.param(0))?;
+    let key = find_for_circulation(alma, call)?;
     let overrides: Vec<&str> = call.query("override").unwrap_or_default().split(',').map(str::trim).collect();
     alma.replace_user(key, &call.body()?, &overrides)?;
     answer(alma, key, call)
 }
 
 pub(super) fn delete(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let key = find_for_circulation(alma, call.param(0))?;
+    let key = find_for_circulation(alma, call)?;
     alma.delete_user(key)?;
     Ok(Reply::NoContent)
 }
@@ -82,7 +114,7 @@ pub(super) fn operate(alma: &mut Alma, call: &Call<'_>) -> Answer {
     if !call.query("op").is_some_and(|op| op.eq_ignore_ascii_case("auth")) {
         return Err(Refusal::new("401859", "Action currently not supported."));
     }
-    let key = find_for_circulation(alma, call.param(0))?;
+    let key = find_for_circulation(alma, call)?;
     let header = call
         .raw
         .user_password
@@ -96,9 +128,4 @@ pub(super) fn operate(alma: &mut Alma, call: &Call<'_>) -> Answer {
     } else {
         Err(Refusal::new("401866", "User authentication failed"))
     }
-}
-
-pub(super) fn fees(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    find_for_circulation(alma, call.param(0))?;
-    Ok(Reply::Resource("fees", json!({"total_sum": 0.0, "currency": "EUR", "total_record_count": 0})))
 }

@@ -96,6 +96,19 @@ pub(crate) fn code_tables() -> Vec<CodeTable> {
             &[("GENERAL", "General"), ("CASH", "Cash"), ("USER", "User"), ("DEMERIT", "Demerit")],
         ),
         CodeTable::new(
+            "FineFeeTransactionType",
+            "Fine/Fee Transaction Type",
+            &[
+                ("LOSTITEMREPLACEMENTFEE", "Lost item replacement fee"),
+                ("LOSTITEMPROCESSFEE", "Lost item process fee"),
+                ("OVERDUEFINE", "Overdue fine"),
+                ("CARDRENEWAL", "Card renewal"),
+                ("DAMAGEDITEMFINE", "Damaged item fine"),
+                ("SERVICEFEE", "Service fee"),
+                ("OTHER", "Other"),
+            ],
+        ),
+        CodeTable::new(
             "WebhookEvents",
             "Webhook events",
             &[

@@ -128,16 +128,28 @@ impl Alma {
         Ok(())
     }
 
+    /// Whether search and availability know by now of what happened then.
+    pub(crate) fn indexed(&self, then: jiff::Timestamp) -> bool {
+        self.behaviour.index_lag_ms == 0 || then + self.index_lag() <= self.now
+    }
+
+    pub(super) fn index_lag(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_millis(i64::try_from(self.behaviour.index_lag_ms).unwrap_or(i64::MAX))
+    }
+
     /// The title's AVA fields: one for each holding, and one without `$8` for each temporary location.
     pub(crate) fn availability(&self, bib: &Bib) -> Vec<DataField> {
         let mut rows: Vec<(Option<Id>, String, String, u32, u32)> = Vec::new();
         for holding in bib.holdings.iter().filter_map(|id| self.holdings.get(id)) {
             rows.push((Some(holding.id), holding.library.clone(), holding.location.clone(), 0, 0));
             let at = rows.len() - 1;
-            for item in holding.items.iter().filter_map(|pid| self.items.get(pid)) {
-                let detached = item.temporary.clone().or_else(|| {
-                    (item.process == Process::Ill).then(|| (holding.library.clone(), holding.location.clone()))
-                });
+            let items = holding.items.iter().filter_map(|pid| self.items.get(pid));
+            for item in items.filter(|item| self.indexed(item.created)) {
+                let process = if self.indexed(item.process_since) { item.process } else { item.process_before };
+                let detached = item
+                    .temporary
+                    .clone()
+                    .or_else(|| (process == Process::Ill).then(|| (holding.library.clone(), holding.location.clone())));
                 let row = match detached {
                     None => at,
                     Some((library, location)) => {
@@ -151,7 +163,7 @@ impl Alma {
                     }
                 };
                 rows[row].3 += 1;
-                rows[row].4 += u32::from(!item.in_place());
+                rows[row].4 += u32::from(process != Process::None);
             }
         }
         let mut fields = Vec::new();

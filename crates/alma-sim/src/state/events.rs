@@ -42,7 +42,7 @@ impl EventLog {
 }
 
 impl Alma {
-    fn emit(&mut self, action: &str, event: Option<&str>, key: &str, payload: Value) {
+    pub(super) fn emit(&mut self, action: &str, event: Option<&str>, key: &str, payload: Value) {
         if self.origin == Origin::Api && !self.behaviour.api_raises_events {
             return;
         }
@@ -58,13 +58,21 @@ impl Alma {
 
     pub(super) fn emit_loan(&mut self, event: &str, loan: Id) {
         if let Some(payload) = self.loans.get(&loan).map(|loan| render::loan(self, loan, false)) {
-            self.emit("LOAN", Some(event), "item_loan", payload);
+            self.emit("LOAN", Some(event), "item_loan", payload.clone());
+            if event == "LOAN_DUE_DATE" {
+                let user = self.loans.get(&loan).map(|loan| loan.user);
+                self.emit_letter("FulItemChangeDueDateLetter", user, ("loan", payload));
+            }
         }
     }
 
     pub(super) fn emit_request(&mut self, event: &str, request: Id) {
         if let Some(payload) = self.requests.get(&request).map(|request| render::request(self, request)) {
-            self.emit("REQUEST", Some(event), "user_request", payload);
+            self.emit("REQUEST", Some(event), "user_request", payload.clone());
+            if event == "REQUEST_PLACED_ON_SHELF" {
+                let user = self.requests.get(&request).and_then(|request| request.user);
+                self.emit_letter("FulPlaceOnHoldShelfLetter", user, ("request", payload));
+            }
         }
     }
 
@@ -86,6 +94,18 @@ impl Alma {
         }
     }
 
+    /// A letter to a user, where staff activated its event.
+    pub(super) fn emit_letter(&mut self, letter: &str, user: Option<Id>, detail: (&str, Value)) {
+        if !self.behaviour.letters.contains(letter) {
+            return;
+        }
+        let Some(user) = user.and_then(|key| self.users.get(&key)) else { return };
+        let receiver = serde_json::json!({"primary_id": user.primary_id(), "name": render::sort_name(&user.data)});
+        let mut payload = serde_json::json!({"letter_code": letter, "receiver": receiver});
+        payload[detail.0] = detail.1;
+        self.emit("NOTIFICATION", Some(letter), "notification", payload);
+    }
+
     /// A user changed by staff; changes through the API raise nothing.
     pub(crate) fn emit_user(&mut self, method: &str, key: Id) {
         if self.events.muted || self.origin == Origin::Api {
@@ -105,7 +125,8 @@ impl Alma {
         if item.process == process {
             return;
         }
-        item.process = process;
+        item.process_before = std::mem::replace(&mut item.process, process);
+        item.process_since = now;
         item.modified = now;
         if process != Process::Transit {
             item.transit_to = None;

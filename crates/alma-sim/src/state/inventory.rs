@@ -160,6 +160,8 @@ impl Alma {
             created: self.now,
             modified: self.now,
             process: Process::None,
+            process_before: Process::None,
+            process_since: self.now,
             temporary: None,
             bound: None,
             reshelving_request: None,

@@ -173,7 +173,12 @@ impl Alma {
         }
         self.emit_loan("LOAN_RETURNED", id);
         self.end_loan(pid, id, Some(now));
+        self.refund_lost(pid);
         self.set_process(pid, Process::None);
+        let settled = self.settling();
+        if let Some(item) = self.items.get_mut(&pid) {
+            item.settled_at = settled;
+        }
     }
 
     /// Takes a loan off the active lists; without a return it leaves no trace.

@@ -5,12 +5,15 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod events;
+pub(crate) mod fees;
 pub(crate) mod inventory;
+pub(crate) mod jobs;
 pub(crate) mod loans;
 pub(crate) mod model;
 pub(crate) mod publish;
 pub(crate) mod requests;
 pub(crate) mod scan;
+pub(crate) mod sets;
 pub(crate) mod staff;
 pub(crate) mod users;
 
@@ -55,6 +58,13 @@ pub(crate) struct Alma {
     pub(crate) loans: HashMap<Id, Loan>,
     /// Requests that are not closed, in the order they were placed.
     pub(crate) active_requests: BTreeSet<Id>,
+    #[serde(default)]
+    pub(crate) fees: BTreeMap<Id, fees::Fee>,
+    #[serde(default)]
+    pub(crate) sets_of_records: BTreeMap<Id, sets::RecordSet>,
+    /// Runs of Alma's own jobs.
+    #[serde(default)]
+    pub(crate) runs: Vec<jobs::Run>,
     pub(crate) published: Published,
     pub(crate) events: EventLog,
     sequence: u64,
@@ -98,6 +108,9 @@ impl Alma {
             requests: HashMap::new(),
             loans: HashMap::new(),
             active_requests: BTreeSet::new(),
+            fees: BTreeMap::new(),
+            sets_of_records: BTreeMap::new(),
+            runs: Vec::new(),
             published: Published::default(),
             events: EventLog::default(),
             sequence: 0,
@@ -153,6 +166,11 @@ impl Alma {
     pub(crate) fn location_name(&self, library: &str, code: &str) -> String {
         let location = self.library(library).and_then(|library| library.find_location(code));
         location.map_or_else(|| code.to_owned(), |location| location.name.clone())
+    }
+
+    /// Whether some library has a location of this code.
+    pub(crate) fn has_location(&self, code: &str) -> bool {
+        self.libraries.iter().any(|library| library.find_location(code).is_some())
     }
 
     pub(crate) fn desk(&self, library: &str, code: &str) -> Option<&Desk> {

@@ -129,6 +129,11 @@ pub(crate) struct Item {
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
     pub(crate) process: Process,
+    /// What it was before, and since when it is what it is: the index learns of it later.
+    #[serde(default)]
+    pub(crate) process_before: Process,
+    #[serde(default)]
+    pub(crate) process_since: Timestamp,
     /// Temporary library and location.
     pub(crate) temporary: Option<(String, String)>,
     /// The request this item was taken for: on its way to, or on, the hold shelf.
@@ -248,6 +253,10 @@ pub(crate) struct UserEntry {
     /// The user as stored, in the API's shape.
     pub(crate) data: Map<String, Value>,
     pub(crate) password: Option<String>,
+    #[serde(default)]
+    pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) modified: Timestamp,
     pub(crate) loans: Vec<Id>,
     pub(crate) past_loans: Vec<Id>,
     pub(crate) requests: Vec<Id>,

@@ -82,7 +82,7 @@ impl Alma {
         if self.published.settings.manual || self.published.waiting.is_empty() {
             return;
         }
-        let delay = SignedDuration::from_secs(self.published.settings.delay_s);
+        let delay = SignedDuration::from_secs(self.published.settings.delay_s) + self.index_lag();
         let due: Vec<(Id, Timestamp)> = self.published.waiting.iter().map(|(mms, at)| (*mms, *at + delay)).collect();
         let now = self.now;
         for (mms, at) in due.into_iter().filter(|(_, at)| *at <= now) {

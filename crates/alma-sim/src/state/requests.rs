@@ -41,7 +41,7 @@ impl Alma {
             let text = "Failed to save the request: Patron has active request for selected item.";
             return Err(Refusal::new("401136", text));
         }
-        let Some(user) = self.users.get(&new.user) else { return Err(Refusal::no_user_of_type("")) };
+        let Some(user) = self.users.get(&new.user) else { return Err(Refusal::no_user_of_type("", "all_unique")) };
         let request = Request {
             id: 0,
             user: Some(new.user),
@@ -228,12 +228,16 @@ impl Alma {
     ///
     /// # Errors
     /// 401694 when it is not active, 401666 for a reason that the code table does not have.
-    pub(crate) fn cancel_request(&mut self, id: Id, reason: &str) -> Result<(), Refusal> {
+    pub(crate) fn cancel_request(&mut self, id: Id, reason: &str, notify: bool) -> Result<(), Refusal> {
         if !self.requests.get(&id).is_some_and(Request::active) {
             return Err(Refusal::no_request());
         }
         if !self.tables.get("RequestCancellationReasons").is_some_and(|table| table.enabled(reason)) {
             return Err(Refusal::new("401666", "reason parameter is not valid."));
+        }
+        if notify && let Some(request) = self.requests.get(&id) {
+            let (user, detail) = (request.user, crate::render::request(self, request));
+            self.emit_letter("FulCancelRequestLetter", user, ("request", detail));
         }
         self.close_request(id, "Canceled", Some("REQUEST_CANCELED"));
         Ok(())

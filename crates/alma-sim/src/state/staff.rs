@@ -44,6 +44,7 @@ impl Alma {
         match (mark, item.process, loan) {
             (Mark::Lost, Process::Loan, Some(loan)) => {
                 self.mark_loan(pid, loan, Process::LostLoan, "LOST", Some("LOAN_LOST"));
+                self.charge_lost(pid, loan);
             }
             (Mark::ClaimedReturned, Process::Loan, Some(loan)) => {
                 let event = Some("LOAN_CLAIMED_RETURNED");
@@ -51,8 +52,10 @@ impl Alma {
             }
             (Mark::Found, Process::LostLoan | Process::ClaimedReturned, Some(loan)) => {
                 self.mark_loan(pid, loan, Process::Loan, "NORMAL", None);
+                self.refund_lost(pid);
             }
             (Mark::LostAndPaid, Process::LostLoan, Some(loan)) => {
+                self.pay_lost(pid);
                 self.end_loan(pid, loan, Some(self.now));
                 self.set_process(pid, Process::LostLoanAndPaid);
             }

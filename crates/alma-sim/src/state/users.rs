@@ -43,6 +43,15 @@ impl UserEntry {
         text_of(&self.data, "primary_id")
     }
 
+    /// Whether an identifier of this type is theirs.
+    pub(crate) fn has_identifier(&self, kind: &str, value: &str) -> bool {
+        let value = value.trim();
+        kind.eq_ignore_ascii_case("PRIMARYIDENTIFIER") && self.primary_id().eq_ignore_ascii_case(value)
+            || rows_of(&self.data, "user_identifier").any(|row| {
+                code_of(row, "id_type").eq_ignore_ascii_case(kind) && text_of(row, "value").eq_ignore_ascii_case(value)
+            })
+    }
+
     fn emails(&self) -> impl Iterator<Item = String> {
         let contact = self.data.get("contact_info").and_then(Value::as_object);
         contact
@@ -136,6 +145,8 @@ impl Alma {
             key,
             data,
             password,
+            created: self.now,
+            modified: self.now,
             loans: Vec::new(),
             past_loans: Vec::new(),
             requests: Vec::new(),
@@ -188,19 +199,20 @@ impl Alma {
             data.insert("status_date".to_owned(), since.clone());
         }
         entry.data = data;
+        entry.modified = self.now;
         entry.password = password.or_else(|| entry.password.take());
         entry.add_to(&mut self.index);
         self.emit_user("UPDATE", key);
         Ok(())
     }
 
-    /// Deletes a user without loans and requests.
+    /// Deletes a user without loans, requests and fees.
     ///
     /// # Errors
     /// 401850.
     pub(crate) fn delete_user(&mut self, key: Id) -> Result<(), Refusal> {
         let Some(entry) = self.users.get(&key) else { return Ok(()) };
-        if !entry.loans.is_empty() || !entry.requests.is_empty() {
+        if !entry.loans.is_empty() || !entry.requests.is_empty() || self.owed(key) > 0 {
             let id = entry.primary_id();
             return Err(Refusal::new(
                 "401850",
@@ -303,8 +315,11 @@ impl Alma {
             let (field, text) = term.split_once('~').ok_or_else(Refusal::general)?;
             terms.push((field.trim().to_lowercase(), text.trim().to_lowercase().replace('_', " ")));
         }
-        let mut found: Vec<&UserEntry> =
-            self.users.values().filter(|user| terms.iter().all(|(field, text)| user.matches(field, text))).collect();
+        let mut found: Vec<&UserEntry> = self
+            .users
+            .values()
+            .filter(|user| self.indexed(user.created) && terms.iter().all(|(field, text)| user.matches(field, text)))
+            .collect();
         found.sort_by(|left, right| left.primary_id().cmp(right.primary_id()));
         Ok(found.into_iter().map(|user| user.key).collect())
     }
@@ -322,6 +337,15 @@ impl UserEntry {
             "user_group" | "campus_code" | "job_category" => has(code_of(data, field)),
             "block_type" => rows_of(data, "user_block").any(|row| has(code_of(row, "block_type"))),
             "id_type" => rows_of(data, "user_identifier").any(|row| has(code_of(row, "id_type"))),
+            "phone_number" => {
+                let contact = data.get("contact_info").and_then(Value::as_object);
+                contact
+                    .into_iter()
+                    .flat_map(|contact| rows_of(contact, "phone"))
+                    .any(|row| has(text_of(row, "phone_number")))
+            }
+            "note_type" => rows_of(data, "user_note").any(|row| has(code_of(row, "note_type"))),
+            "statistic_category" => rows_of(data, "user_statistic").any(|row| has(code_of(row, "statistic_category"))),
             "note_text" => rows_of(data, "user_note").any(|row| has(text_of(row, "note_text"))),
             "all" | "general_info" => {
                 ["primary_id", "first_name", "last_name"].iter().any(|key| has(text_of(data, key)))
