@@ -11,6 +11,13 @@ pub struct Refusal {
     pub explanation: String,
 }
 
+impl Refusal {
+    /// What was to be acted on isn't there any more.
+    pub const GONE: &'static str = "GONE";
+    /// The patron or virtual patron isn't there any more.
+    pub const NO_SUCH_PATRON: &'static str = "NO_SUCH_PATRON";
+}
+
 /// Why the patron's own library doesn't let them borrow.
 ///
 /// Source: the requirements page, "Patron verification" (record active, no active block of any of
