@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use crate::attention::Trouble;
 use crate::closure::{Answer, Closure, Evidence, HoldEnd, Vanished, answer, infer};
 use crate::effect::Side;
-use crate::event::{HoldState, ItemState, LoanState, Observation};
+use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
 use crate::record::pass_over;
 use crate::refusal::Refusal;
-use crate::request::{Borrowing, Hold, Loan, Part, Progress, Request};
+use crate::request::{Borrowing, Cancellation, Hold, Loan, Part, Progress, Request};
 use crate::status::Status;
-use crate::watch::{Deadline, deadline};
+use crate::watch::{Deadline, deadlines};
 
 /// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
 /// nearly, not exactly, the same moment, so the first look may fall between the two.
@@ -185,7 +185,7 @@ fn virtual_item_gone(request: &mut Request, side: Side, seen: &Observation) -> O
 }
 
 pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Timestamp) -> Option<String> {
-    if deadline(request) != Some(passed) {
+    if !deadlines(request).contains(&passed) {
         return None;
     }
     match passed {
@@ -196,6 +196,11 @@ pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Time
             };
             pass_over(request, &refusal);
             Some(refusal.explanation)
+        }
+        Deadline::NoLongerNeeded => {
+            let reason = "The item was not sent before the last day on which the patron needs it.".to_owned();
+            request.cancellation = Some(Cancellation { by: CancelledBy::Deadline, reason: Some(reason.clone()) });
+            Some(reason)
         }
         Deadline::ItemArrives | Deadline::ItemReturns => {
             request.missing_since = Some(now);

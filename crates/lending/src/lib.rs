@@ -46,6 +46,7 @@ mod ids;
 mod record;
 mod refusal;
 mod request;
+mod rules;
 mod standing;
 mod status;
 mod steps;
@@ -65,6 +66,7 @@ pub use request::{
     Borrowing, Cancellation, Copy, CopyRef, Dates, EarlierSupply, Hold, ItemType, Loan, Part, Patron, PatronType,
     PickupLocation, Progress, Request, Settlement, Supply, Title, VerifiedPatron,
 };
+pub use rules::{Calendar, Day, Rules};
 pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
-pub use watch::{Deadline, Watch, deadline, watches};
+pub use watch::{Deadline, Watch, deadlines, watches};

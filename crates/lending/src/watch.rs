@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
 use crate::request::{Progress, Request};
-use crate::status::Status;
+use crate::status::{Status, Workflow};
 
 /// One side to look at, and what of it tells something now. Fewer looks, fewer calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,11 +62,13 @@ pub enum Deadline {
     ItemArrives,
     /// The item comes home; else it is looked for on both sides.
     ItemReturns,
+    /// The lender sends it before it is of no use to the patron any more; else the request is cancelled.
+    NoLongerNeeded,
 }
 
 impl Deadline {
     /// Every deadline.
-    pub const ALL: [Self; 3] = [Self::LenderAnswers, Self::ItemArrives, Self::ItemReturns];
+    pub const ALL: [Self; 4] = [Self::LenderAnswers, Self::ItemArrives, Self::ItemReturns, Self::NoLongerNeeded];
 
     /// The word for it, such as `lender_answers`.
     pub fn name(self) -> &'static str {
@@ -74,24 +76,28 @@ impl Deadline {
             Self::LenderAnswers => "lender_answers",
             Self::ItemArrives => "item_arrives",
             Self::ItemReturns => "item_returns",
+            Self::NoLongerNeeded => "no_longer_needed",
         }
     }
 }
 
-/// The deadline that runs while the request stands where it does, if any. It runs from
+/// The deadlines that run while the request stands where it does. They run from
 /// [`Request::status_since`](crate::Request); a lender's, from the moment its hold was placed.
-pub fn deadline(request: &Request) -> Option<Deadline> {
-    match request.status {
-        Status::RequestPlacedAtSupplyingAgency
-        | Status::Confirmed
-        | Status::RequestPlacedAtBorrowingAgency
-        | Status::RequestPlacedAtPickupAgency
-            if !request.expedited && !request.is_dispatched() =>
-        {
-            Some(Deadline::LenderAnswers)
+pub fn deadlines(request: &Request) -> Vec<Deadline> {
+    let mut running = Vec::new();
+    if !request.is_dispatched() && !request.status.is_ending() && !request.status.is_final() {
+        let held = request.supply.as_ref().is_some_and(|supply| supply.hold.is_open() && supply.refusal.is_none());
+        if held && request.workflow != Workflow::Local {
+            running.push(Deadline::LenderAnswers);
         }
-        Status::PickupTransit if request.missing_since.is_none() => Some(Deadline::ItemArrives),
-        Status::ReturnTransit if request.missing_since.is_none() => Some(Deadline::ItemReturns),
-        _ => None,
+        if request.needed_until.is_some() && request.cancellation.is_none() {
+            running.push(Deadline::NoLongerNeeded);
+        }
     }
+    match request.status {
+        Status::PickupTransit if request.missing_since.is_none() => running.push(Deadline::ItemArrives),
+        Status::ReturnTransit if request.missing_since.is_none() => running.push(Deadline::ItemReturns),
+        _ => {}
+    }
+    running
 }

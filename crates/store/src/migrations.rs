@@ -32,7 +32,7 @@ const ALL: &[&[&str]] = &[&[
     "CREATE INDEX intent_leased ON intent (state, lease_until)",
     "CREATE INDEX intent_request ON intent (request, state)",
     "CREATE UNIQUE INDEX intent_one_effect ON intent (request) WHERE state = 'open' AND kind = 'effect'",
-]];
+], &["ALTER TABLE agency ADD COLUMN rules TEXT NOT NULL DEFAULT '{}'"]];
 
 /// Brings the schema to the version this program knows.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {
