@@ -75,7 +75,8 @@ impl Engine {
     ) -> Result<Rules, Error> {
         let agencies = self.agencies.all(&self.store, self.clock.now()).await?;
         let mut of_institution = agencies.iter().filter(|agency| agency.institution == *institution);
-        let exact = of_institution.clone().find(|agency| agency.library.is_some() && agency.library.as_ref() == library);
+        let exact =
+            of_institution.clone().find(|agency| agency.library.is_some() && agency.library.as_ref() == library);
         Ok(exact.or_else(|| of_institution.next()).map(|agency| agency.rules.clone()).unwrap_or_default())
     }
 

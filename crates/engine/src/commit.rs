@@ -199,7 +199,9 @@ fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
 fn note(decision: &Decision, event: &Event) -> Option<String> {
     match event {
         Event::EffectDelayed { effect, why, .. } => Some(format!("{}: {why}", effect.name())),
-        Event::CancelAsked { reason, .. } | Event::NextSupplierAsked { reason, .. } | Event::EndAsked { reason } => decision.note.clone().or_else(|| reason.clone()),
+        Event::CancelAsked { reason, .. } | Event::NextSupplierAsked { reason, .. } | Event::EndAsked { reason } => {
+            decision.note.clone().or_else(|| reason.clone())
+        }
         _ => decision.note.clone(),
     }
 }

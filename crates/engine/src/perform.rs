@@ -89,8 +89,7 @@ impl Act<'_> {
         match effect {
             Effect::Lend(Side::Lender) => {
                 let supply = supply(request)?;
-                let loan =
-                    lms.lend(&real_item(supply), &supply.copy.library, self.holder(side)?, self.attempt).await?;
+                let loan = lms.lend(&real_item(supply), &supply.copy.library, self.holder(side)?, self.attempt).await?;
                 Ok(Event::Lent { side, loan })
             }
             Effect::Lend(_) => {

@@ -154,7 +154,8 @@ impl Engine {
         let place = &pickup.location.institution;
         if placing.expedited {
             let at_lender = placing.copies.iter().all(|copy| copy.institution == *place);
-            let message = "The patron takes the item at the lender's desk, so the pickup location must be the lender's.";
+            let message =
+                "The patron takes the item at the lender's desk, so the pickup location must be the lender's.";
             return Ok((!at_lender).then(|| Problem::new("pickup_location", "PICKUP_NOT_AT_LENDER", message)));
         }
         if *place == agency.institution {
@@ -204,7 +205,8 @@ impl Engine {
         if self.rules_of(&copy.institution, None).await?.lends {
             return Ok(None);
         }
-        let message = format!("The institution {} does not lend to others; its agency's rules say so.", copy.institution);
+        let message =
+            format!("The institution {} does not lend to others; its agency's rules say so.", copy.institution);
         Ok(Some(Problem::new(field, "NOT_LENDING", message)))
     }
 

@@ -132,7 +132,10 @@ impl Calendar {
                 closed += 1;
             }
         }
-        date.checked_add(1.day()).ok().and_then(|end| zone.to_timestamp(end.at(0, 0, 0, 0)).ok()).unwrap_or(Timestamp::MAX)
+        date.checked_add(1.day())
+            .ok()
+            .and_then(|end| zone.to_timestamp(end.at(0, 0, 0, 0)).ok())
+            .unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -167,15 +170,7 @@ mod tests {
 
     #[test]
     fn calendar_that_is_always_closed_still_ends() {
-        let all = [
-            Day::Monday,
-            Day::Tuesday,
-            Day::Wednesday,
-            Day::Thursday,
-            Day::Friday,
-            Day::Saturday,
-            Day::Sunday,
-        ];
+        let all = [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
         let calendar = Calendar { closed_weekdays: all.into(), ..Calendar::default() };
         assert!(calendar.after_open_days(at("2026-06-02T02:00:00Z"), 3) < at("2028-01-01T00:00:00Z"));
     }

@@ -317,8 +317,7 @@ fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> 
 }
 
 /// Where the document holds a patron's identifier; there it is sealed.
-const PERSONAL: [&str; 4] =
-    ["/patron/given", "/patron/verified/id", "/undo/patron/given", "/undo/patron/verified/id"];
+const PERSONAL: [&str; 4] = ["/patron/given", "/patron/verified/id", "/undo/patron/given", "/undo/patron/verified/id"];
 
 fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
     let mut document = serde_json::to_value(request).map_err(|error| corrupt(&error.to_string()))?;

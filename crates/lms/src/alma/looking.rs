@@ -190,7 +190,8 @@ impl Alma {
         let user = UserId::from(what.patron.as_str());
         let loan = self.find_loan(path, &user).await?;
         if what.wanted_back {
-            let recalled = loan.as_ref().is_some_and(|loan| matches!(&loan.process_status, Some(LoanProcess::Recalled)));
+            let recalled =
+                loan.as_ref().is_some_and(|loan| matches!(&loan.process_status, Some(LoanProcess::Recalled)));
             // The flag alone says too much: Alma's own work orders set it too.
             seen.wanted_back = Some(recalled || (item.requested == Some(true) && self.others_wait(what, path).await?));
         }
