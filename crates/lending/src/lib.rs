@@ -69,4 +69,5 @@ pub use request::{
 pub use rules::{Calendar, Day, Rules};
 pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
+pub use steps::transitions;
 pub use watch::{Deadline, Watch, deadlines, watches};

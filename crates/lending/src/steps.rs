@@ -114,6 +114,13 @@ pub(crate) const RULES: &[Rule] = &[
         because: "nothing of the request is left on either side", when: is_clean },
 ];
 
+/// The table as it may be printed: each row once for each status it leads from, in order of priority.
+pub fn transitions() -> impl Iterator<Item = Transition> {
+    RULES
+        .iter()
+        .flat_map(|rule| rule.from.iter().map(|from| Transition { from: *from, to: rule.to, because: rule.because }))
+}
+
 /// Goes as far along the table as the facts allow.
 pub(crate) fn run(request: &mut Request, now: Timestamp) -> Vec<Transition> {
     let mut transitions = Vec::new();

@@ -1,6 +1,7 @@
 //! The commands, a module each.
 
 mod demo;
+mod docs;
 mod doctor;
 mod institution;
 mod request;
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
+    /// Print documentation that is made from the code.
+    #[command(subcommand)]
+    Docs(docs::Docs),
     /// Look for what keeps this machine from running the hub.
     Doctor(doctor::Doctor),
 }
@@ -39,6 +43,7 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Docs(docs) => docs.run(),
             Self::Doctor(doctor) => doctor.run().await,
         }
     }
@@ -47,7 +52,7 @@ impl Command {
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Sim(_) => "info",
-            Self::Demo(_) | Self::Request(_) | Self::Institution(_) | Self::Doctor(_) => "error",
+            Self::Demo(_) | Self::Request(_) | Self::Institution(_) | Self::Docs(_) | Self::Doctor(_) => "error",
         }
     }
 }

@@ -125,7 +125,8 @@ async fn agencies_and_pickup_locations_are_answered_as_they_were_set_up() {
 async fn rules_of_an_agency_are_kept_and_faults_in_them_are_told() {
     let hub = Hub::with_institutions(DEAD).await;
     let path = "/api/v1/agencies/BORROW";
-    let with = |rules: serde_json::Value| json!({"name": "Borrowing College", "institution": "01BORROW", "rules": rules});
+    let with =
+        |rules: serde_json::Value| json!({"name": "Borrowing College", "institution": "01BORROW", "rules": rules});
     let rules = json!({"most_requests": 3, "calendar": {"time_zone": "Europe/Zurich", "closed_weekdays": ["sunday"]}});
     assert_eq!(hub.put(path, &with(rules)).await.status, 200);
     let kept = hub.get(path).await.body;
