@@ -42,6 +42,10 @@ pub struct Transition {
 /// Decides what `event` makes of `request`. Total: an event that means nothing here changes nothing.
 pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     let mut next = request.clone();
+    if request.status.is_final() {
+        // What a late look shows belongs to somebody else by now.
+        return Decision { next, transitions: Vec::new(), effect: None, note: None };
+    }
     let note = record::facts(&mut next, event, now);
     let transitions = steps::run(&mut next, now);
     if left_trouble_behind(request, &next) {

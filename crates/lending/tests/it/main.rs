@@ -4,6 +4,7 @@
 
 mod cancelling;
 mod closures;
+mod model;
 mod orders;
 mod refusals;
 mod staff_acts;

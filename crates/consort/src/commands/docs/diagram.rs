@@ -58,7 +58,7 @@ pub(super) fn mermaid() -> String {
 /// As SVG, on a grid: arrows down the ordinary way are straight, all others curve.
 pub(super) fn svg() -> String {
     let rows = i32::try_from(WAY.len()).unwrap_or_default();
-    let (width, height) = (RIGHT + BOX_WIDTH + 24, TOP + rows * ROW);
+    let (width, height) = (RIGHT + BOX_WIDTH + 56, TOP + rows * ROW);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
          aria-label=\"Statuses of a patron request and the transitions between them\">\n\
@@ -109,12 +109,12 @@ fn curve((x1, y1): (i32, i32), (x2, y2): (i32, i32)) -> String {
         let out = x1 - 30 - (y2 - y1).abs() / 8;
         return format!("M{x1} {start}C{out} {start} {out} {end} {x2} {end}");
     }
-    let (start_x, end_x) = match x1.cmp(&x2) {
-        std::cmp::Ordering::Less => (x1 + BOX_WIDTH, x2),
-        std::cmp::Ordering::Greater => (x1, x2 + BOX_WIDTH),
-        std::cmp::Ordering::Equal => (x1 + BOX_WIDTH, x2 + BOX_WIDTH),
-    };
     let (start, end) = (y1 + BOX_HEIGHT / 2, y2 + BOX_HEIGHT / 2);
+    if x1 == x2 {
+        let (edge, out) = (x1 + BOX_WIDTH, x1 + BOX_WIDTH + 40);
+        return format!("M{edge} {start}C{out} {start} {out} {end} {edge} {end}");
+    }
+    let (start_x, end_x) = if x1 < x2 { (x1 + BOX_WIDTH, x2) } else { (x1, x2 + BOX_WIDTH) };
     let half = (start_x + end_x) / 2;
     format!("M{start_x} {start}C{half} {start} {half} {end} {end_x} {end}")
 }
