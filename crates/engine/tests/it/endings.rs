@@ -68,8 +68,13 @@ async fn told(world: &World, side: Side, closure: Closure) {
 /// One cell: closure, side, status, and what must follow.
 async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, follows: Status, outcome: Outcome) {
     world.bring_to(status).await;
-    let seen_in_alma = matches!(closure, Closure::Canceled | Closure::HoldShelfExpired | Closure::Failed);
-    if seen_in_alma && (closure != Closure::HoldShelfExpired || status == Status::ReadyForPickup) {
+    let seen_in_alma = match closure {
+        Closure::Canceled => true,
+        Closure::HoldShelfExpired => side == Side::Borrower && status == Status::ReadyForPickup,
+        Closure::Failed => side == Side::Lender,
+        _ => false,
+    };
+    if seen_in_alma {
         end_in_alma(world, side, closure).await;
     } else {
         told(world, side, closure).await;
@@ -177,7 +182,7 @@ both! {
         end_in_alma(&world, Side::Borrower, Closure::HoldShelfExpired).await;
         world.until(Status::ReturnTransit).await;
         world.at(BORROWER)
-            .lend(&world.virtual_barcode().await, crate::world::PATRON, "MAIN", crate::world::DESK)
+            .lend(&world.virtual_barcode().await, crate::world::PATRON, "DCB_LIB", crate::world::DESK)
             .unwrap();
         world.until(Status::Loaned).await;
         world.give_back().await;

@@ -29,7 +29,7 @@ both! {
     async fn steps_that_staff_skipped_are_caught_up_with(world) {
         world.place().await;
         // Nobody scanned it at the lender or onto the shelf; it was handed over at once.
-        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "DCB_LIB", DESK).unwrap();
         world.until(Status::Loaned).await;
         world.give_back().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));

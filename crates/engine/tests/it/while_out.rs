@@ -67,7 +67,7 @@ both! {
         let request = world.until_it("the recall", |request| has(request, Condition::Recalled)).await;
         assert!(request.borrowing.dates.denied);
         let item = world.at(BORROWER).item(&world.virtual_barcode().await).unwrap();
-        assert_eq!(item.policy, "NORENEW", "its loan can't be renewed under this policy");
+        assert_eq!(item.policy, "DCB_NR", "its loan can't be renewed under this policy");
         world.give_back().await;
         // At home it goes to the one who waits.
         world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();

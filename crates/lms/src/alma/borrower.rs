@@ -60,6 +60,9 @@ impl Alma {
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
             match self.try_to_create_item(wanted, &barcode).await {
                 Ok(item) => return Ok(named(&item, &barcode)),
+                Err(error) if matches!(refusal_code(&error), Some(Code::HoldingInvalid | Code::HoldingNotFound)) => {
+                    return Err(NotDone::Gone { what: "the virtual holding" });
+                }
                 Err(error @ Error::Refused { .. }) => {
                     let Some(owner) = self.owner_of(&barcode).await? else { return Err(not_done(error)) };
                     if owner.mms_id.as_str() == wanted.bib.as_str() {
