@@ -69,6 +69,8 @@ struct Agency {
     code: String,
     name: String,
     library: Option<String>,
+    #[serde(default)]
+    rules: toml::Table,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,7 +115,7 @@ async fn put(hub: &Hub, described: &Described) -> Result<()> {
     });
     hub.call(Method::PUT, &format!("/api/v1/institutions/{}", encode(&described.code)), Some(&institution)).await?;
     for agency in &described.agencies {
-        let body = json!({"name": agency.name, "institution": described.code, "library": agency.library});
+        let body = json!({"name": agency.name, "institution": described.code, "library": agency.library, "rules": agency.rules});
         hub.call(Method::PUT, &format!("/api/v1/agencies/{}", encode(&agency.code)), Some(&body)).await?;
     }
     for place in &described.pickup_locations {

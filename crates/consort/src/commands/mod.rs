@@ -1,5 +1,6 @@
 //! The commands, a module each.
 
+mod act;
 mod demo;
 mod docs;
 mod doctor;
@@ -21,7 +22,7 @@ pub(crate) enum Command {
     Sim(sim::Sim),
     /// Run the hub.
     Serve(serve::Serve),
-    /// Place, show, list and cancel requests at a running hub.
+    /// Place, show, list, cancel and mend requests at a running hub.
     #[command(subcommand)]
     Request(request::Request),
     /// Set up institutions and check them.
