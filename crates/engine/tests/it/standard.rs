@@ -131,6 +131,25 @@ both! {
         world.assert_clean();
     }
 
+    async fn every_real_record_can_be_requested_and_keeps_its_title(world) {
+        let lender = world.at(LENDER);
+        let mut ids = Vec::new();
+        for number in 1.. {
+            let barcode = alma_sim::presets::barcode(LENDER, 'M', number);
+            let Ok(item) = lender.item(&barcode) else { break };
+            let mut placing = world.placing();
+            placing.copies = vec![copy(LENDER, &barcode)];
+            ids.push((world.engine.place(placing, "test").await.unwrap(), item.title, barcode));
+        }
+        assert!(ids.len() > 30, "the real records are there: {}", ids.len());
+        for (id, title, barcode) in ids {
+            world.id = id;
+            let placed = world.settled().await;
+            assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{title}: {:?}", placed.refusal);
+            assert_eq!(world.at(BORROWER).item(&barcode).unwrap().title, title);
+        }
+    }
+
     async fn record_alone_names_the_first_copy_that_can_be_lent(world) {
         let held = alma_sim::Holding::new("MAIN", "stacks")
             .item(alma_sim::Item::new("V1").material("BOOK").description("Vol. 1"))
