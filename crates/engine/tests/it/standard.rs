@@ -150,6 +150,23 @@ both! {
         }
     }
 
+    async fn copy_in_a_hidden_location_or_one_that_others_wait_for_is_not_asked_for(world) {
+        let hidden = alma_sim::Bib::new("Hidden away")
+            .holding(alma_sim::Holding::new("DCB_LIB", "dcbvirtual").item(alma_sim::Item::new("H1").material("BOOK")));
+        let wanted = alma_sim::Bib::new("Wanted by others")
+            .holding(alma_sim::Holding::new("MAIN", "stacks").item(alma_sim::Item::new("W1").material("BOOK")));
+        world.at(LENDER).add_bib(hidden).unwrap();
+        world.at(LENDER).add_bib(wanted).unwrap();
+        world.at(LENDER).place_hold("sam.student", "W1", "MAIN").unwrap();
+        for (barcode, code) in [("H1", "COPY_SUPPRESSED"), ("W1", "COPY_REQUESTED")] {
+            let mut placing = world.placing();
+            placing.copies = vec![copy(LENDER, barcode)];
+            let request = world.place_as(placing).await;
+            assert_eq!(request.refusal.unwrap().code, code);
+            assert_eq!(request.outcome, Some(Outcome::NotSupplied));
+        }
+    }
+
     async fn record_alone_names_the_first_copy_that_can_be_lent(world) {
         let held = alma_sim::Holding::new("MAIN", "stacks")
             .item(alma_sim::Item::new("V1").material("BOOK").description("Vol. 1"))

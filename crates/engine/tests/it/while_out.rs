@@ -187,6 +187,23 @@ both! {
         world.assert_clean();
     }
 
+    async fn pickup_location_is_changed_even_when_the_item_is_on_the_hold_shelf(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        let pickup = world.request().await.pickup;
+        let branch = PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..pickup };
+        world.ask(Event::PickupChangeAsked { pickup: branch }).await;
+        let barcode = world.virtual_barcode().await;
+        world.at(BORROWER).scan_in(&barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.at(BORROWER).item(&barcode).unwrap().transit_to.as_deref(), Some("BRANCH"));
+        world.at(BORROWER).scan_in(&barcode, "BRANCH", DESK).unwrap();
+        world.at(BORROWER).lend(&barcode, PATRON, "BRANCH", DESK).unwrap();
+        world.until(Status::Loaned).await;
+        world.at(BORROWER).scan_in(&barcode, "BRANCH", DESK).unwrap();
+        world.until(Status::ReturnTransit).await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
     async fn end_by_hand_takes_away_what_was_shown_beforehand(world) {
         world.bring_to(Status::ReadyForPickup).await;
         let shown = world.request().await.if_ended();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use alma_sim::{Server, Sim, SimOptions, Staff, presets};
-use engine::{Engine, Ids, Placing, Polling, Retrying, Settings, SystemClock};
+use engine::{Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
     Status,
@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use store::{Agency, Database, Institution, MasterKey, Store};
 use tokio::time::Instant;
+
+use crate::deadlines::Turned;
 
 pub(crate) const LENDER: &str = "01LEND_INST";
 pub(crate) const OTHER: &str = "01OTHER_INST";
@@ -56,6 +58,8 @@ pub(crate) use both;
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) engine: Arc<Engine>,
+    /// The hub's clock.
+    pub(crate) clock: Arc<Turned>,
     /// The request of the story.
     pub(crate) id: RequestId,
     /// The copy asked for first.
@@ -102,10 +106,16 @@ impl World {
             retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(40) },
             ..Settings::default()
         };
-        let engine = Arc::new(Engine::new(store, settings, Arc::new(SystemClock), Ids::seeded(1)));
+        let clock = Arc::new(Turned::default());
+        let turned: Arc<dyn Clock> = Arc::<Turned>::clone(&clock);
+        let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, id: RequestId(uuid::Uuid::nil()), barcode, _server: server, _dir: dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, _server: server, _dir: dir }
+    }
+
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        self.engine.clock().now()
     }
 
     pub(crate) fn at(&self, institution: &str) -> Staff {

@@ -79,7 +79,7 @@ impl Alma {
             }
             _ => return Ok(Err(unfit("COPY_NOT_NAMED", "The request names neither item nor barcode."))),
         };
-        Ok(self.lendable(&item))
+        self.lendable(&item).await
     }
 
     /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings.
@@ -95,7 +95,7 @@ impl Alma {
         };
         let mut refused = unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.");
         for item in items.iter().filter(|item| volume.is_none_or(|volume| is_volume(item, volume))) {
-            match self.lendable(item) {
+            match self.lendable(item).await? {
                 Ok(copy) => return Ok(Ok(copy)),
                 Err(refusal) => refused = refusal,
             }
@@ -103,7 +103,23 @@ impl Alma {
         Ok(Err(refused))
     }
 
-    fn lendable(&self, item: &Item) -> Result<Copy, Refusal> {
+    /// Requestable: on its shelf, hidden nowhere (bib, holding, location), waited for by nobody, lent by policy and
+    /// location, of a mapped type. Where it stands for a time counts, not where it belongs.
+    async fn lendable(&self, item: &Item) -> Outcome<Result<Copy, Refusal>> {
+        match self.fit(item) {
+            Err(refusal) => Ok(Err(refusal)),
+            Ok(copy) => {
+                let hidden = self.is_hidden(&copy.library.as_str().into(), &copy.location.as_str().into()).await?;
+                Ok(if hidden {
+                    Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item's location from discovery."))
+                } else {
+                    Ok(copy)
+                })
+            }
+        }
+    }
+
+    fn fit(&self, item: &Item) -> Result<Copy, Refusal> {
         if item.bib_suppressed || item.holding_suppressed {
             return Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item from discovery."));
         }

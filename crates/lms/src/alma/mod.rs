@@ -13,6 +13,7 @@ mod borrower;
 mod check;
 mod circulation;
 mod errors;
+mod hidden;
 mod lender;
 mod looking;
 mod records;
@@ -41,6 +42,7 @@ use crate::settings::Fault;
 pub struct Alma {
     settings: Settings,
     client: Client,
+    locations: hidden::Locations,
 }
 
 impl Alma {
@@ -56,7 +58,7 @@ impl Alma {
             .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole })
             .build()
             .map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
-        Ok(Self { settings, client })
+        Ok(Self { settings, client, locations: hidden::Locations::default() })
     }
 
     fn path(item: &ItemRef) -> ItemPath {
