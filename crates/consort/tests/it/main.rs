@@ -5,5 +5,6 @@
 mod crash;
 mod demo;
 mod errors;
+mod lessons;
 mod program;
 mod setting_up;

@@ -90,10 +90,9 @@ fn requests() -> Vec<(String, Request)> {
 
 /// Statuses that a request passes within one decision; stored ones could stand there all the same.
 fn passed_through(found: &mut Vec<(String, Request)>) {
-    for (status, like) in [
-        (Status::RequestPlacedAtSupplyingAgency, Status::Confirmed),
-        (Status::ReceivedAtPickup, Status::PickupTransit),
-    ] {
+    for (status, like) in
+        [(Status::RequestPlacedAtSupplyingAgency, Status::Confirmed), (Status::ReceivedAtPickup, Status::PickupTransit)]
+    {
         let (_, request) = found.iter().find(|(name, _)| name == like.name()).unwrap();
         let request = Request { status, in_flight: None, ..request.clone() };
         found.push((status.name().to_owned(), request));
