@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How the simulator's time runs.
+/// How the simulator's time runs. Read from text, it is `real`, `scaled:N`, `stepped` (from now) or `stepped:TIME`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SimClock {
     /// The machine's time. `advance` moves it ahead.
@@ -18,6 +18,31 @@ pub enum SimClock {
     },
     /// Stands still at the given moment until `advance` moves it.
     Stepped(Timestamp),
+}
+
+/// A text that names no clock.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a clock is real, scaled:N, stepped or stepped:TIME, and not {0:?}")]
+pub struct NoClock(String);
+
+impl std::str::FromStr for SimClock {
+    type Err = NoClock;
+
+    fn from_str(text: &str) -> Result<SimClock, NoClock> {
+        let wrong = || NoClock(text.to_owned());
+        match text.split_once(':') {
+            None if text == "real" => Ok(SimClock::Real),
+            None if text == "stepped" => Ok(SimClock::Stepped(machine_time())),
+            Some(("stepped", at)) => read_time(at, false).map(SimClock::Stepped).ok_or_else(wrong),
+            Some(("scaled", factor)) => match factor.parse::<f64>() {
+                Ok(factor) if factor.is_finite() && factor > 0.0 => {
+                    Ok(SimClock::Scaled { start: machine_time(), factor })
+                }
+                _ => Err(wrong()),
+            },
+            _ => Err(wrong()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -99,6 +124,17 @@ mod tests {
         assert_eq!(second(clock.now()), "2026-03-04T10:00:00Z");
         clock.advance(SignedDuration::from_mins(5));
         assert_eq!(second(clock.now()), "2026-03-04T10:05:00Z");
+    }
+
+    #[test]
+    fn clocks_are_read_from_text() {
+        assert_eq!("real".parse(), Ok(SimClock::Real));
+        let at = "2026-03-04T10:00:00Z".parse().unwrap();
+        assert_eq!("stepped:2026-03-04T10:00:00Z".parse(), Ok(SimClock::Stepped(at)));
+        assert!(matches!("scaled:60".parse(), Ok(SimClock::Scaled { factor: 60.0, .. })));
+        for wrong in ["", "scaled", "scaled:0", "scaled:fast", "stepped:soon", "lunar"] {
+            assert_eq!(wrong.parse::<SimClock>(), Err(NoClock(wrong.to_owned())));
+        }
     }
 
     #[test]
