@@ -16,6 +16,9 @@ use crate::failure::{Failure, Result};
 /// The compiled-in defaults; also what `consort serve --print-config` shows.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
 
+/// `CONSORT_…` variables that are no settings of the hub: those of its clients, and of its tests.
+const NOT_SETTINGS: &[&str] = &["log", "log_format", "hub", "api_key", "test_postgres", "cargo_profile"];
+
 /// Everything the hub needs to be told.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +63,7 @@ impl Config {
             })?;
             figment = figment.merge(Toml::string(&text));
         }
-        let figment =
-            figment.merge(Env::prefixed("CONSORT_").ignore(&["log", "log_format", "hub", "api_key"]).split("__"));
+        let figment = figment.merge(Env::prefixed("CONSORT_").ignore(NOT_SETTINGS).split("__"));
         let config: Self = figment.extract().map_err(|error| {
             let place = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
             let faults: Vec<String> = error.into_iter().map(|fault| fault.to_string()).collect();

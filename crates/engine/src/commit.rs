@@ -2,7 +2,7 @@
 //! transaction.
 
 use jiff::Timestamp;
-use lending::{Decision, Effect, Event, Request, RequestId, Side, decide, watches};
+use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
 use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NewIntent, Stored, Tx, Work};
 
@@ -53,9 +53,13 @@ impl Engine {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-        if matches!(event, Event::CancelAsked { .. }) {
-            stored.request.may_cancel().map_err(Error::NotAllowed)?;
+        if let Some(action) = event.action() {
+            stored.request.may(action).map_err(Error::NotAllowed)?;
+            if action == Action::Undo && !tx.is_effect_untouched(id).await? {
+                return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
+            }
         }
+        let event = &self.held_against_limits(&mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
         match ending {
@@ -116,13 +120,30 @@ impl Engine {
             };
             tx.add_intent(&intent, now).await?;
         }
-        let due = later(now, self.settings.polling.first);
-        let looks: Vec<_> = watches(next)
-            .into_iter()
-            .filter_map(|watch| Some((self.ids.uuid(now), watch.side, next.institution(watch.side)?.clone(), due)))
-            .collect();
-        tx.set_watches(next.id, &looks, now).await?;
+        let scheduled = self.scheduled(next, now).await?;
+        tx.set_scheduled(next.id, &scheduled, now).await?;
         Ok(())
+    }
+
+    /// The looks that the status asks for, and the deadlines that run.
+    async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<Vec<NewIntent>, Error> {
+        let intent = |work, institution: &InstitutionCode, due_at| NewIntent {
+            id: self.ids.uuid(now),
+            request: next.id,
+            work,
+            institution: institution.clone(),
+            due_at,
+        };
+        let due = later(now, self.settings.polling.first);
+        let mut scheduled: Vec<NewIntent> = watches(next)
+            .into_iter()
+            .filter_map(|watch| Some(intent(Work::Watch(watch.side), next.institution(watch.side)?, due)))
+            .collect();
+        for deadline in deadlines(next) {
+            let end = self.end_of(next, deadline).await?;
+            scheduled.push(intent(Work::Deadline(deadline), &next.patron.institution, end));
+        }
+        Ok(scheduled)
     }
 
     /// Tells who waits, and the workers when there is work.
@@ -178,7 +199,9 @@ fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
 fn note(decision: &Decision, event: &Event) -> Option<String> {
     match event {
         Event::EffectDelayed { effect, why, .. } => Some(format!("{}: {why}", effect.name())),
-        Event::CancelAsked { reason, .. } => decision.note.clone().or_else(|| reason.clone()),
+        Event::CancelAsked { reason, .. } | Event::NextSupplierAsked { reason, .. } | Event::EndAsked { reason } => {
+            decision.note.clone().or_else(|| reason.clone())
+        }
         _ => decision.note.clone(),
     }
 }
@@ -190,22 +213,25 @@ fn evidence(event: &Event) -> Option<Value> {
         Event::SupplierChosen(copy) => {
             Some(json!({"library": copy.library, "location": copy.location, "barcode": copy.barcode}))
         }
-        Event::HoldPlaced { hold, .. } => Some(json!({"hold": hold.id, "state": hold.state})),
-        Event::VirtualBibCreated { bib } => Some(json!({"bib": bib})),
-        Event::VirtualHoldingCreated { holding } => Some(json!({"holding": holding})),
-        Event::VirtualItemReady { item, barcode } => Some(json!({"item": item, "barcode": barcode})),
-        Event::LentToVirtualPatron { loan } => Some(json!({"loan": loan.id, "due": loan.due})),
+        Event::HoldPlaced { hold, .. } | Event::PickupChanged { hold, .. } => {
+            Some(json!({"hold": hold.id, "state": hold.state}))
+        }
+        Event::VirtualBibCreated { bib, .. } => Some(json!({"bib": bib})),
+        Event::VirtualHoldingCreated { holding, .. } => Some(json!({"holding": holding})),
+        Event::VirtualItemReady { item, barcode, .. } => Some(json!({"item": item, "barcode": barcode})),
+        Event::Lent { loan, .. } | Event::Renewed { loan, .. } | Event::DueDateLimited { loan, .. } => {
+            Some(json!({"loan": loan.id, "due": loan.due}))
+        }
         Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
         Event::Observed { seen, .. } => serde_json::to_value(seen).ok(),
+        Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
+        Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
         Event::CancelAsked { by, .. } => Some(json!({"by": by})),
+        Event::NextSupplierAsked { copy, .. } => {
+            Some(json!({"institution": copy.as_ref().map(|copy| &copy.institution)}))
+        }
+        Event::PickupChangeAsked { pickup } => Some(json!({"pickup_location": pickup.code})),
+        Event::LossSettled { how } => Some(json!({"how": how})),
         _ => None,
-    }
-}
-
-/// Whom a delayed effect waits for.
-pub(crate) fn system_of(effect: Effect) -> lending::WaitingOn {
-    match effect.side() {
-        Side::Lender => lending::WaitingOn::LenderSystem,
-        Side::Borrower => lending::WaitingOn::BorrowerSystem,
     }
 }

@@ -8,6 +8,7 @@ use lms::{Connection, Finding};
 use store::{Store, Stored};
 use tokio::sync::{Notify, broadcast};
 
+use crate::agencies::Agencies;
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
@@ -20,6 +21,7 @@ use crate::settings::Settings;
 pub struct Engine {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
+    pub(crate) agencies: Agencies,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
@@ -41,7 +43,7 @@ impl Engine {
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (changes, _) = broadcast::channel(1_024);
         let registry = Registry::new(store.clone());
-        Self { store, registry, settings, clock, ids, changes, wake: Notify::new() }
+        Self { store, registry, agencies: Agencies::default(), settings, clock, ids, changes, wake: Notify::new() }
     }
 
     /// Where everything is kept.
@@ -59,6 +61,15 @@ impl Engine {
         self.changes.subscribe()
     }
 
+    /// Does what a person asks for, as far as the request's state allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
+    pub async fn ask(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
+        self.apply(id, asked, actor, &Ending::Asked).await
+    }
+
     /// Ends a request, as far as its state allows.
     ///
     /// # Errors
@@ -71,16 +82,7 @@ impl Engine {
         reason: Option<String>,
         actor: &str,
     ) -> Result<Request, Error> {
-        self.apply(id, &Event::CancelAsked { by, reason }, actor, &Ending::Asked).await
-    }
-
-    /// Tries again what was refused, its cause having been mended.
-    ///
-    /// # Errors
-    ///
-    /// No such request; the store's failures.
-    pub async fn resume(&self, id: RequestId, actor: &str) -> Result<Request, Error> {
-        self.apply(id, &Event::ResumeAsked, actor, &Ending::Asked).await
+        self.ask(id, &Event::CancelAsked { by, reason }, actor).await
     }
 
     /// Looks at both sides at once, in place of waiting for the next look.

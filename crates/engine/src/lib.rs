@@ -5,14 +5,16 @@
 //! intent's result and the next intent in one transaction. Nothing is sent before its intent is committed; so
 //! after a crash an intent comes back marked as unclear, and its effect looks before it acts.
 //!
-//! - [`Engine`]: what the API and the commands call: place, cancel, resume, look.
+//! - [`Engine`]: what the API and the commands call: place, ask, look.
 //! - `worker`: the loop, with its bulkhead per institution.
 //! - `perform`: one effect through one library system.
 //! - `looking`: one look at one side, at intervals that grow while nothing happens.
+//! - `agencies`: the agencies' rules in use: deadlines and limits.
 //! - `commit`: an event becomes a stored decision.
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
 
+mod agencies;
 mod changes;
 mod clock;
 mod commit;

@@ -18,16 +18,12 @@ pub(crate) async fn look(lms: &dyn HostLms, request: &Request, watch: Watch) -> 
 }
 
 fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
-    let (item, patron) = match watch.side {
-        Side::Lender => {
-            let Some(supply) = &request.supply else { return Ok(None) };
-            let Some(patron) = &supply.virtual_patron else { return Ok(None) };
-            (real_item(supply), patron.clone())
-        }
-        Side::Borrower => {
-            let Some(patron) = &request.patron.verified else { return Ok(None) };
-            (virtual_item(request)?, patron.id.clone())
-        }
+    let Some(patron) = request.holder(watch.side).cloned() else { return Ok(None) };
+    let item = match (watch.side, &request.supply) {
+        (Side::Lender, Some(supply)) => real_item(supply),
+        (Side::Lender, None) => return Ok(None),
+        (side, _) => virtual_item(request, side)?,
     };
-    Ok(Some(Watched { request: request.id, item, patron, hold: watch.hold, loan: watch.loan }))
+    let wanted_back = watch.side == Side::Lender && watch.loan;
+    Ok(Some(Watched { request: request.id, item, patron, hold: watch.hold, loan: watch.loan, wanted_back }))
 }

@@ -1,119 +1,209 @@
 //! One effect through one library system, and the event that its outcome is.
 
 use jiff::Timestamp;
-use lending::{Effect, Event, ItemType, Request, Side, Supply};
+use lending::{Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request, Side, Supply, Workflow};
 use lms::{Attempt, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron};
 
-/// Does `effect` for `request`.
-pub(crate) async fn perform(
-    lms: &dyn HostLms,
-    request: &Request,
-    effect: Effect,
-    attempt: Attempt,
-    tries: u32,
-    now: Timestamp,
-) -> Outcome<Event> {
-    match effect {
-        Effect::VerifyPatron => match lms.patron(&request.patron.given, now).await? {
-            Ok(verified) => Ok(Event::PatronVerified(verified)),
-            Err(cause) => Ok(Event::PatronRefused(cause)),
-        },
-        Effect::ChooseSupplier => {
-            let candidate = request.candidates.first().ok_or_else(|| missing("a candidate copy"))?;
-            match lms.copy(candidate).await? {
-                Ok(copy) => Ok(Event::SupplierChosen(Box::new(copy))),
-                Err(refusal) => Ok(Event::CandidateUnfit(refusal)),
+/// What an effect is done with.
+pub(crate) struct Act<'a> {
+    /// The library system.
+    pub(crate) lms: &'a dyn HostLms,
+    /// The request.
+    pub(crate) request: &'a Request,
+    /// Whether an earlier attempt may have been done.
+    pub(crate) attempt: Attempt,
+    /// How often it was tried before.
+    pub(crate) tries: u32,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+impl Act<'_> {
+    /// Does `effect`.
+    pub(crate) async fn perform(&self, effect: Effect) -> Outcome<Event> {
+        let (lms, request) = (self.lms, self.request);
+        match effect {
+            Effect::VerifyPatron => match lms.patron(&request.patron.given, self.now).await? {
+                Ok(verified) => Ok(Event::PatronVerified(verified)),
+                Err(cause) => Ok(Event::PatronRefused(cause)),
+            },
+            Effect::ChooseSupplier => {
+                let candidate = request.candidates.first().ok_or_else(|| missing("a candidate copy"))?;
+                match lms.copy(candidate).await? {
+                    Ok(copy) => Ok(Event::SupplierChosen(Box::new(copy))),
+                    Err(refusal) => Ok(Event::CandidateUnfit(refusal)),
+                }
+            }
+            Effect::EnsureVirtualPatron(side) => {
+                let id = lms.ensure_virtual_patron(&self.virtual_patron()?, self.now).await?;
+                Ok(Event::VirtualPatronReady { side, id })
+            }
+            Effect::PlaceHold(Side::Lender) => {
+                let hold = lms.place_lender_hold(&self.lender_hold()?, self.attempt).await?;
+                Ok(Event::HoldPlaced { side: Side::Lender, hold })
+            }
+            Effect::PlaceHold(side) => {
+                let hold = lms.place_patron_hold(&self.patron_hold(side)?, self.attempt).await?;
+                Ok(Event::HoldPlaced { side, hold })
+            }
+            Effect::CreateVirtualBib(side) => {
+                let title = request.title.clone().unwrap_or_default();
+                let bib = lms.create_virtual_bib(request.id, &title, self.attempt).await?;
+                Ok(Event::VirtualBibCreated { side, bib })
+            }
+            Effect::CreateVirtualHolding(side) => {
+                let bib = here(request, side)?.bib.open().ok_or_else(|| missing("the virtual record"))?;
+                let holding = lms.create_virtual_holding(bib, self.attempt).await?;
+                Ok(Event::VirtualHoldingCreated { side, holding })
+            }
+            Effect::CreateVirtualItem(side) => {
+                let (item, barcode) = lms.create_virtual_item(&self.wanted_item(side)?, self.attempt).await?;
+                Ok(Event::VirtualItemReady { side, item, barcode })
+            }
+            Effect::UpdateVirtualItem(side) => {
+                let at = virtual_item(request, side)?;
+                let barcode = lms.update_virtual_item(&at, &self.wanted_item(side)?).await?;
+                Ok(Event::VirtualItemReady { side, item: at.item, barcode })
+            }
+            Effect::ChangePickup(side) => {
+                let hold = here(request, side)?.hold.open().ok_or_else(|| missing("the patron's hold"))?;
+                let hold = lms.move_hold(&self.patron_hold(side)?, &hold.id, self.attempt).await?;
+                Ok(Event::PickupChanged { side, hold })
+            }
+            Effect::SendIntoTransit(side) => {
+                let pickup = (side == request.desk()).then_some(&request.pickup);
+                let skipped = lms.send_into_transit(&virtual_item(request, side)?, pickup, self.attempt).await?;
+                Ok(Event::SentIntoTransit { side, skipped })
+            }
+            Effect::Lend(_) | Effect::Renew(_) | Effect::LimitDueDate(_) | Effect::DenyRenewal(_) => {
+                self.circulate(effect).await
+            }
+            Effect::CancelHold(_) | Effect::CheckIn(_) | Effect::DeleteVirtualItem(_) | Effect::DeleteVirtualBib(_) => {
+                self.clean_up(effect).await
             }
         }
-        Effect::EnsureVirtualPatron => {
-            let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
-            let wanted = VirtualPatron {
-                institution: request.patron.institution.clone(),
-                agency: request.patron.agency.clone(),
-                patron: patron.id.clone(),
-                patron_type: patron.patron_type.clone(),
-            };
-            let id = lms.ensure_virtual_patron(&wanted, now).await?;
-            Ok(Event::VirtualPatronReady { id })
-        }
-        Effect::PlaceHoldAtLender => {
-            let supply = supply(request)?;
-            let wanted = LenderHold {
-                request: request.id,
-                item: real_item(supply),
-                virtual_patron: supply.virtual_patron.clone().ok_or_else(|| missing("the virtual patron"))?,
-                library: supply.copy.library.clone(),
-            };
-            let hold = lms.place_lender_hold(&wanted, attempt).await?;
-            Ok(Event::HoldPlaced { side: Side::Lender, hold })
-        }
-        Effect::CreateVirtualBib => {
-            let title = request.title.clone().unwrap_or_default();
-            let bib = lms.create_virtual_bib(request.id, &title, attempt).await?;
-            Ok(Event::VirtualBibCreated { bib })
-        }
-        Effect::CreateVirtualHolding => {
-            let bib = request.borrowing.bib.open().ok_or_else(|| missing("the virtual record"))?;
-            let holding = lms.create_virtual_holding(bib, attempt).await?;
-            Ok(Event::VirtualHoldingCreated { holding })
-        }
-        Effect::CreateVirtualItem => {
-            let (item, barcode) = lms.create_virtual_item(&wanted_item(request)?, attempt).await?;
-            Ok(Event::VirtualItemReady { item, barcode })
-        }
-        Effect::UpdateVirtualItem => {
-            let at = virtual_item(request)?;
-            let barcode = lms.update_virtual_item(&at, &wanted_item(request)?).await?;
-            Ok(Event::VirtualItemReady { item: at.item, barcode })
-        }
-        Effect::PlaceHoldAtBorrower => {
-            let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
-            let wanted = PatronHold {
-                request: request.id,
-                item: virtual_item(request)?,
-                patron: patron.id.clone(),
-                pickup: request.pickup.clone(),
-                tries,
-            };
-            let hold = lms.place_patron_hold(&wanted, attempt).await?;
-            Ok(Event::HoldPlaced { side: Side::Borrower, hold })
-        }
-        Effect::SendIntoTransit => {
-            let skipped = lms.send_into_transit(&virtual_item(request)?, &request.pickup, attempt).await?;
-            Ok(Event::SentIntoTransit { skipped })
-        }
-        Effect::LendToVirtualPatron => {
-            let supply = supply(request)?;
-            let to = supply.virtual_patron.as_ref().ok_or_else(|| missing("the virtual patron"))?;
-            let loan = lms.lend(&real_item(supply), &supply.copy.library, to, attempt).await?;
-            Ok(Event::LentToVirtualPatron { loan })
-        }
-        Effect::CancelHoldAtLender => {
-            let supply = supply(request)?;
-            if let Some(hold) = supply.hold.open() {
-                lms.cancel_hold(&real_item(supply), &hold.id, cancelled_by(request)).await?;
+    }
+
+    async fn circulate(&self, effect: Effect) -> Outcome<Event> {
+        let (lms, request, side) = (self.lms, self.request, effect.side());
+        match effect {
+            Effect::Lend(Side::Lender) => {
+                let supply = supply(request)?;
+                let loan = lms.lend(&real_item(supply), &supply.copy.library, self.holder(side)?, self.attempt).await?;
+                Ok(Event::Lent { side, loan })
             }
-            Ok(Event::HoldCancelled { side: Side::Lender })
-        }
-        Effect::CancelHoldAtBorrower => {
-            if let Some(hold) = request.borrowing.hold.open() {
-                lms.cancel_hold(&virtual_item(request)?, &hold.id, cancelled_by(request)).await?;
+            Effect::Lend(_) => {
+                let loan =
+                    lms.lend_virtual_item(&virtual_item(request, side)?, self.holder(side)?, self.attempt).await?;
+                Ok(Event::Lent { side, loan })
             }
-            Ok(Event::HoldCancelled { side: Side::Borrower })
-        }
-        Effect::DeleteVirtualItem => {
-            let here = &request.borrowing;
-            if let (Some(bib), Some(holding)) = (here.bib.any(), here.holding.open()) {
-                lms.delete_virtual_item(bib, holding, here.item.open()).await?;
+            Effect::Renew(_) => {
+                let loan = supply(request)?.loan.open().ok_or_else(|| missing("the lender's loan"))?;
+                let loan = lms.renew(loan, self.holder(Side::Lender)?, self.attempt).await?;
+                Ok(Event::Renewed { side, loan })
             }
-            Ok(Event::VirtualItemDeleted)
-        }
-        Effect::DeleteVirtualBib => {
-            if let Some(bib) = request.borrowing.bib.open() {
-                lms.delete_virtual_bib(request.id, bib).await?;
+            Effect::LimitDueDate(_) => {
+                let loan = here(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
+                let ceiling = supply(request)?.loan.open().and_then(|loan: &Loan| loan.due);
+                let ceiling = ceiling.ok_or_else(|| missing("the lender's due date"))?;
+                let loan = lms.set_due_date(loan, self.holder(side)?, ceiling).await?;
+                Ok(Event::DueDateLimited { side, loan })
             }
-            Ok(Event::VirtualBibDeleted)
+            _ => {
+                lms.deny_renewal(&virtual_item(request, side)?).await?;
+                Ok(Event::RenewalDenied { side })
+            }
         }
+    }
+
+    async fn clean_up(&self, effect: Effect) -> Outcome<Event> {
+        let (lms, request, side) = (self.lms, self.request, effect.side());
+        match effect {
+            Effect::CancelHold(Side::Lender) => {
+                let supply = supply(request)?;
+                if let Some(hold) = supply.hold.open() {
+                    self.cancel(&real_item(supply), hold).await?;
+                }
+                Ok(Event::HoldCancelled { side })
+            }
+            Effect::CancelHold(_) => {
+                if let Some(hold) = here(request, side)?.hold.open() {
+                    self.cancel(&virtual_item(request, side)?, hold).await?;
+                }
+                Ok(Event::HoldCancelled { side })
+            }
+            Effect::CheckIn(_) => {
+                lms.check_in(&virtual_item(request, side)?).await?;
+                Ok(Event::CheckedIn { side })
+            }
+            Effect::DeleteVirtualItem(_) => {
+                let here = here(request, side)?;
+                if let (Some(bib), Some(holding)) = (here.bib.any(), here.holding.open()) {
+                    lms.delete_virtual_item(bib, holding, here.item.open()).await?;
+                }
+                Ok(Event::VirtualItemDeleted { side })
+            }
+            _ => {
+                if let Some(bib) = here(request, side)?.bib.open() {
+                    lms.delete_virtual_bib(request.id, bib).await?;
+                }
+                Ok(Event::VirtualBibDeleted { side })
+            }
+        }
+    }
+
+    async fn cancel(&self, item: &ItemRef, hold: &Hold) -> Outcome<()> {
+        let by = self.request.cancellation.as_ref().map(|cancellation| cancellation.by);
+        self.lms.cancel_hold(item, &hold.id, by).await
+    }
+
+    fn holder(&self, side: Side) -> Outcome<&PatronId> {
+        self.request.holder(side).ok_or_else(|| missing("who borrows it"))
+    }
+
+    fn virtual_patron(&self) -> Outcome<VirtualPatron> {
+        let patron = self.request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
+        Ok(VirtualPatron {
+            institution: self.request.patron.institution.clone(),
+            agency: self.request.patron.agency.clone(),
+            patron: patron.id.clone(),
+            patron_type: patron.patron_type.clone(),
+        })
+    }
+
+    fn lender_hold(&self) -> Outcome<LenderHold> {
+        let supply = supply(self.request)?;
+        let local = self.request.workflow == Workflow::Local;
+        Ok(LenderHold {
+            request: self.request.id,
+            item: real_item(supply),
+            holder: self.holder(Side::Lender)?.clone(),
+            library: supply.copy.library.clone(),
+            pickup: local.then(|| self.request.pickup.clone()),
+        })
+    }
+
+    /// Where the patron collects elsewhere, the virtual item at home is held for sending outside.
+    fn patron_hold(&self, side: Side) -> Outcome<PatronHold> {
+        Ok(PatronHold {
+            request: self.request.id,
+            item: virtual_item(self.request, side)?,
+            patron: self.holder(side)?.clone(),
+            pickup: (side == self.request.desk()).then(|| self.request.pickup.clone()),
+            tries: self.tries,
+        })
+    }
+
+    fn wanted_item(&self, side: Side) -> Outcome<VirtualItem> {
+        let supply = supply(self.request)?;
+        let here = here(self.request, side)?;
+        Ok(VirtualItem {
+            request: self.request.id,
+            bib: here.bib.open().cloned().ok_or_else(|| missing("the virtual record"))?,
+            holding: here.holding.open().cloned().ok_or_else(|| missing("the virtual holding"))?,
+            barcode: supply.copy.barcode.clone(),
+            item_type: ItemType(supply.copy.item_type.0.clone()),
+        })
     }
 }
 
@@ -123,8 +213,8 @@ pub(crate) fn real_item(supply: &Supply) -> ItemRef {
 }
 
 /// The virtual item, whether or not it still exists.
-pub(crate) fn virtual_item(request: &Request) -> Outcome<ItemRef> {
-    let here = &request.borrowing;
+pub(crate) fn virtual_item(request: &Request, side: Side) -> Outcome<ItemRef> {
+    let here = here(request, side)?;
     match (here.bib.any(), here.holding.any(), here.item.any()) {
         (Some(bib), Some(holding), Some(item)) => {
             Ok(ItemRef { bib: bib.clone(), holding: holding.clone(), item: item.clone() })
@@ -133,24 +223,12 @@ pub(crate) fn virtual_item(request: &Request) -> Outcome<ItemRef> {
     }
 }
 
-fn wanted_item(request: &Request) -> Outcome<VirtualItem> {
-    let supply = supply(request)?;
-    let here = &request.borrowing;
-    Ok(VirtualItem {
-        request: request.id,
-        bib: here.bib.open().cloned().ok_or_else(|| missing("the virtual record"))?,
-        holding: here.holding.open().cloned().ok_or_else(|| missing("the virtual holding"))?,
-        barcode: supply.copy.barcode.clone(),
-        item_type: ItemType(supply.copy.item_type.0.clone()),
-    })
+fn here(request: &Request, side: Side) -> Outcome<&Borrowing> {
+    request.stand_in(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
 }
 
 fn supply(request: &Request) -> Outcome<&Supply> {
     request.supply.as_ref().ok_or_else(|| missing("the lender's copy"))
-}
-
-fn cancelled_by(request: &Request) -> Option<lending::CancelledBy> {
-    request.cancellation.as_ref().map(|cancellation| cancellation.by)
 }
 
 /// A request that wants an effect without having what it needs can only be damaged; staff must look.

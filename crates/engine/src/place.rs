@@ -1,10 +1,14 @@
 //! Placing a request: everything that is wrong with it is told at once, and what is right is stored.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use lending::{
-    AgencyCode, CopyRef, Event, Patron, PatronId, PickupLocation, PickupLocationCode, Request, RequestId, decide,
+    AgencyCode, CopyRef, Event, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode, Request,
+    RequestId, decide,
 };
-use store::AuditEntry;
+use store::{Agency, AuditEntry, StoredPickupLocation};
 
+use crate::agencies::asks_for_same;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -19,6 +23,10 @@ pub struct Placing {
     pub pickup_location: PickupLocationCode,
     /// Copies that would do, best first.
     pub copies: Vec<CopyRef>,
+    /// The last day on which the item is of use to the patron.
+    pub needed_until: Option<Date>,
+    /// Whether the patron stands at the lender's desk with the item in hand.
+    pub expedited: bool,
 }
 
 /// One thing that is wrong with a request.
@@ -28,13 +36,32 @@ pub struct Problem {
     pub field: String,
     /// A stable code, such as `UNKNOWN_PICKUP_LOCATION`.
     pub code: &'static str,
-    /// A sentence: what is wrong, and what to do.
+    /// A sentence for staff: what is wrong, and what to do.
     pub message: String,
+    /// A sentence for the patron, who can't mend the hub's set-up.
+    pub for_patron: &'static str,
 }
 
 impl Problem {
     fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into() }
+        Self { field: field.into(), code, message: message.into(), for_patron: for_patron(code) }
+    }
+}
+
+fn for_patron(code: &str) -> &'static str {
+    match code {
+        "PATRON_NOT_NAMED" => "Please sign in or give your library card's number.",
+        "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" => {
+            "Please choose another place to collect the item."
+        }
+        "NO_COPY" | "COPY_NOT_NAMED" | "UNKNOWN_INSTITUTION" | "NOT_LENDING" => {
+            "This item can't be borrowed from another library at the moment."
+        }
+        "OWN_COPY" => "Your own library has this item; please request it there.",
+        "NOT_BORROWING" => "Your library doesn't borrow from other libraries at the moment.",
+        "NEEDED_UNTIL_PAST" => "Please choose a later date.",
+        "DUPLICATE_REQUEST" => "You have requested this item already.",
+        _ => "Your library could not take the request. Please ask its staff.",
     }
 }
 
@@ -47,7 +74,10 @@ impl Engine {
     pub async fn place(&self, placing: Placing, actor: &str) -> Result<RequestId, Error> {
         let (patron, pickup) = self.checked(&placing).await?;
         let now = self.clock.now();
-        let request = Request::new(self.ids.request(now), now, patron, pickup, placing.copies);
+        let mut request = Request::new(self.ids.request(now), now, patron, pickup, placing.copies);
+        request.needed_until = placing.needed_until;
+        request.expedited = placing.expedited;
+        self.refuse_duplicate(&request).await?;
         let decision = decide(&request, &Event::Placed, now);
 
         let mut tx = self.store.begin().await?;
@@ -73,34 +103,28 @@ impl Engine {
     async fn checked(&self, placing: &Placing) -> Result<(Patron, PickupLocation), Error> {
         let mut problems = Vec::new();
         let agency = self.store.agency(&placing.agency).await?;
-        if agency.is_none() {
-            let message = format!("There is no agency {}.", placing.agency);
-            problems.push(Problem::new("agency", "UNKNOWN_AGENCY", message));
+        match &agency {
+            None => {
+                let message = format!("There is no agency {}.", placing.agency);
+                problems.push(Problem::new("agency", "UNKNOWN_AGENCY", message));
+            }
+            Some(agency) if !agency.rules.borrows => {
+                let message = format!("The agency {} does not borrow from others; its rules say so.", agency.code);
+                problems.push(Problem::new("agency", "NOT_BORROWING", message));
+            }
+            Some(_) => {}
         }
         if placing.patron.as_str().is_empty() {
             problems.push(Problem::new("patron", "PATRON_NOT_NAMED", "The request names no patron."));
         }
         let pickup = self.store.pickup_location(&placing.pickup_location).await?;
-        match (&pickup, &agency) {
-            (None, _) => {
-                let message = format!("There is no pickup location {}.", placing.pickup_location);
-                problems.push(Problem::new("pickup_location", "UNKNOWN_PICKUP_LOCATION", message));
-            }
-            (Some(pickup), Some(agency)) if pickup.institution != agency.institution => {
-                let message = format!(
-                    "The pickup location {} belongs to another institution than the patron; the patron collects at home.",
-                    placing.pickup_location
-                );
-                problems.push(Problem::new("pickup_location", "PICKUP_ELSEWHERE", message));
-            }
-            _ => {}
-        }
+        problems.extend(self.check_pickup(placing, pickup.as_ref(), agency.as_ref()).await?);
+        problems.extend(self.check_date(placing, agency.as_ref()));
         if placing.copies.is_empty() {
             problems.push(Problem::new("copies", "NO_COPY", "The request names no copy to borrow."));
         }
         for (index, copy) in placing.copies.iter().enumerate() {
-            let own = agency.as_ref().is_some_and(|agency| agency.institution == copy.institution);
-            problems.extend(self.check_copy(index, copy, own).await?);
+            problems.extend(self.check_copy(index, copy, agency.as_ref()).await?);
         }
         match (agency, pickup) {
             (Some(agency), Some(pickup)) if problems.is_empty() => {
@@ -110,49 +134,98 @@ impl Engine {
                     given: placing.patron.clone(),
                     verified: None,
                 };
-                self.refuse_duplicate(&patron, &placing.copies).await?;
                 Ok((patron, pickup.location))
             }
             _ => Err(Error::Invalid(problems)),
         }
     }
 
-    async fn check_copy(&self, index: usize, copy: &CopyRef, own: bool) -> Result<Option<Problem>, Error> {
-        let field = format!("copies[{index}]");
-        if (copy.bib.is_none() || copy.item.is_none()) && copy.barcode.is_none() {
-            let message = "A copy is named by its barcode, or by its record and item.";
-            return Ok(Some(Problem::new(field, "COPY_NOT_NAMED", message)));
-        }
-        if own {
+    async fn check_pickup(
+        &self,
+        placing: &Placing,
+        pickup: Option<&StoredPickupLocation>,
+        agency: Option<&Agency>,
+    ) -> Result<Option<Problem>, Error> {
+        let Some(pickup) = pickup else {
+            let message = format!("There is no pickup location {}.", placing.pickup_location);
+            return Ok(Some(Problem::new("pickup_location", "UNKNOWN_PICKUP_LOCATION", message)));
+        };
+        let Some(agency) = agency else { return Ok(None) };
+        let place = &pickup.location.institution;
+        if placing.expedited {
+            let at_lender = placing.copies.iter().all(|copy| copy.institution == *place);
             let message =
-                "The copy belongs to the patron's own institution; it is requested there, not through the hub.";
-            return Ok(Some(Problem::new(field, "OWN_COPY", message)));
+                "The patron takes the item at the lender's desk, so the pickup location must be the lender's.";
+            return Ok((!at_lender).then(|| Problem::new("pickup_location", "PICKUP_NOT_AT_LENDER", message)));
+        }
+        if *place == agency.institution {
+            return Ok(None);
+        }
+        let host = self.store.agency(&pickup.agency).await?;
+        if host.is_some_and(|host| host.rules.collects_for_others) {
+            return Ok(None);
+        }
+        let message = format!(
+            "The pickup location {} belongs to another institution than the patron; the patron collects at home, unless \
+             the rules of the pickup location's agency let patrons of others collect there (collects_for_others).",
+            placing.pickup_location
+        );
+        Ok(Some(Problem::new("pickup_location", "PICKUP_ELSEWHERE", message)))
+    }
+
+    fn check_date(&self, placing: &Placing, agency: Option<&Agency>) -> Option<Problem> {
+        let day = placing.needed_until?;
+        let zone = agency.and_then(|agency| TimeZone::get(&agency.rules.calendar.time_zone).ok());
+        let today = zone.unwrap_or(TimeZone::UTC).to_datetime(self.clock.now()).date();
+        let message = format!("The last day on which the item is needed, {day}, has passed.");
+        (day < today).then(|| Problem::new("needed_until", "NEEDED_UNTIL_PAST", message))
+    }
+
+    async fn check_copy(
+        &self,
+        index: usize,
+        copy: &CopyRef,
+        agency: Option<&Agency>,
+    ) -> Result<Option<Problem>, Error> {
+        let field = format!("copies[{index}]");
+        if copy.bib.is_none() && copy.barcode.is_none() {
+            let message = "A copy is named by its barcode, or by its record, with or without an item of it.";
+            return Ok(Some(Problem::new(field, "COPY_NOT_NAMED", message)));
         }
         if self.store.institution(&copy.institution).await?.is_none() {
             let message = format!("There is no institution {}.", copy.institution);
             return Ok(Some(Problem::new(field, "UNKNOWN_INSTITUTION", message)));
         }
-        Ok(None)
+        if let Some(agency) = agency.filter(|agency| agency.institution == copy.institution) {
+            let allowed = agency.rules.lends_to_own || self.shares_its_system(&copy.institution).await?;
+            let message = "The copy belongs to the patron's own institution; it is requested there, not through the hub, \
+                           unless the agency's rules say otherwise (lends_to_own).";
+            return Ok((!allowed).then(|| Problem::new(field, "OWN_COPY", message)));
+        }
+        if self.rules_of(&copy.institution, None).await?.lends {
+            return Ok(None);
+        }
+        let message =
+            format!("The institution {} does not lend to others; its agency's rules say so.", copy.institution);
+        Ok(Some(Problem::new(field, "NOT_LENDING", message)))
+    }
+
+    /// Whether several agencies use one library system, so that a copy there may be another agency's.
+    async fn shares_its_system(&self, institution: &InstitutionCode) -> Result<bool, Error> {
+        let agencies = self.store.agencies().await?;
+        Ok(agencies.iter().filter(|agency| agency.institution == *institution).count() > 1)
     }
 
     /// The same patron asking for the same copy again, most likely by a second click.
-    async fn refuse_duplicate(&self, patron: &Patron, copies: &[CopyRef]) -> Result<(), Error> {
+    async fn refuse_duplicate(&self, request: &Request) -> Result<(), Error> {
+        let patron = &request.patron;
         let open = self.store.open_requests_of_patron(&patron.institution, &patron.given).await?;
-        for stored in open {
-            let same = |copy: &CopyRef| {
-                stored.request.candidates.contains(copy)
-                    || stored.request.supply.as_ref().is_some_and(|supply| {
-                        supply.institution == copy.institution
-                            && (copy.barcode.as_ref() == Some(&supply.copy.barcode)
-                                || copy.item.as_ref() == Some(&supply.copy.item))
-                    })
-            };
-            if copies.iter().any(same) {
-                let id = stored.request.id;
-                let message = format!("The patron has an open request for this copy already: {id}.");
-                return Err(Error::Invalid(vec![Problem::new("copies", "DUPLICATE_REQUEST", message)]));
+        match open.iter().find(|stored| asks_for_same(&stored.request, request)) {
+            None => Ok(()),
+            Some(same) => {
+                let message = format!("The patron has an open request for this copy already: {}.", same.request.id);
+                Err(Error::Invalid(vec![Problem::new("copies", "DUPLICATE_REQUEST", message)]))
             }
         }
-        Ok(())
     }
 }

@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::later;
-use crate::commit::{Ending, system_of};
+use crate::commit::Ending;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::{looking, perform};
+use crate::looking;
+use crate::perform::Act;
 
 /// The longest the loop sleeps: other nodes may have put work into the store.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -94,6 +95,7 @@ impl Engine {
             match intent.work {
                 Work::Effect(effect) => self.do_effect(&intent, effect).await,
                 Work::Watch(side) => self.do_watch(&intent, side).await,
+                Work::Deadline(deadline) => self.done(&intent, &Event::DeadlinePassed { deadline }).await,
             }
         };
         let done = tokio::select! {
@@ -135,7 +137,8 @@ impl Engine {
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let outcome = match self.registry.get(&intent.institution).await {
             Ok(lms) => {
-                perform::perform(lms.as_ref(), &request, effect, attempt, intent.attempts, self.clock.now()).await
+                let now = self.clock.now();
+                Act { lms: lms.as_ref(), request: &request, attempt, tries: intent.attempts, now }.perform(effect).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -147,7 +150,7 @@ impl Engine {
             }
             Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
                 let refusal = lending::Refusal {
-                    code: "GONE".to_owned(),
+                    code: lending::Refusal::GONE.to_owned(),
                     explanation: format!("In the library's system {what} is not there any more."),
                 };
                 self.done(intent, &Event::EffectRefused { effect, refusal }).await
@@ -203,7 +206,7 @@ impl Engine {
         let unclear = intent.unclear || matches!(not_done, NotDone::Unclear { .. });
         let why = not_done.to_string();
         warn!(request = %intent.request, effect = effect.name(), unclear, %why, "effect is delayed");
-        let event = Event::EffectDelayed { effect, on: system_of(effect), why: why.clone(), next_try };
+        let event = Event::EffectDelayed { effect, on: lending::system_of(effect.side()), why: why.clone(), next_try };
         let ending = Ending::Postponed { intent, due: next_try, unclear, why: &why };
         self.apply(intent.request, &event, "hub", &ending).await.map(drop)
     }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Effect;
+
 /// What is waited for, or what staff must decide.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -21,15 +23,26 @@ pub enum Attention {
         /// One sentence, for staff.
         why: String,
     },
-    /// Only a person can go on.
+    /// A person must decide or act. The hub goes on following both sides meanwhile.
     NeedsStaff {
-        /// A stable code, such as `HOLD_REFUSED_AT_BORROWER`.
+        /// A stable code, such as `PLACE_HOLD_AT_BORROWER_REFUSED`.
         code: String,
         /// What happened and what it means, for staff.
         explanation: String,
         /// What may be done about it.
         actions: Vec<Action>,
     },
+}
+
+/// Something that only staff can mend.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trouble {
+    /// A stable code.
+    pub code: String,
+    /// What happened and what it means, for staff.
+    pub explanation: String,
+    /// The effect that isn't repeated until staff say so, where one was refused.
+    pub stops: Option<Effect>,
 }
 
 /// Who or what has the next move.
@@ -46,14 +59,74 @@ pub enum WaitingOn {
     LenderSystem,
     /// The borrower's library system, which doesn't answer now.
     BorrowerSystem,
+    /// The pickup library's system, which doesn't answer now.
+    PickupSystem,
 }
 
-/// What staff may do about a request that needs them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+impl WaitingOn {
+    /// The word for it, such as `lending_library`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LendingLibrary => "lending_library",
+            Self::PickupLibrary => "pickup_library",
+            Self::Patron => "patron",
+            Self::LenderSystem => "lender_system",
+            Self::BorrowerSystem => "borrower_system",
+            Self::PickupSystem => "pickup_system",
+        }
+    }
+}
+
+/// What staff may do about a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Try the refused step again, the cause having been mended.
     Resume,
-    /// End the request.
+    /// Cancel the request.
     Cancel,
+    /// Ask the next lender.
+    NextSupplier,
+    /// Ask a lender of staff's choice.
+    ChooseSupplier,
+    /// Let the patron collect elsewhere.
+    ChangePickup,
+    /// The item has been found.
+    ReportFound,
+    /// The loss is settled: paid for, or written off.
+    SettleLoss,
+    /// End the request by hand.
+    End,
+    /// Take the last act back.
+    Undo,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 9] = [
+        Self::Resume,
+        Self::Cancel,
+        Self::NextSupplier,
+        Self::ChooseSupplier,
+        Self::ChangePickup,
+        Self::ReportFound,
+        Self::SettleLoss,
+        Self::End,
+        Self::Undo,
+    ];
+
+    /// The word for it, such as `next_supplier`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+            Self::NextSupplier => "next_supplier",
+            Self::ChooseSupplier => "choose_supplier",
+            Self::ChangePickup => "change_pickup",
+            Self::ReportFound => "report_found",
+            Self::SettleLoss => "settle_loss",
+            Self::End => "end",
+            Self::Undo => "undo",
+        }
+    }
 }

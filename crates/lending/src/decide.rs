@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::attention::{Attention, WaitingOn};
 use crate::effect::Effect;
 use crate::event::Event;
 use crate::request::Request;
 use crate::status::Status;
-use crate::{effects, record, steps};
+use crate::{effects, record, standing, steps};
 
 /// What follows from an event.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,82 +42,25 @@ pub struct Transition {
 /// Decides what `event` makes of `request`. Total: an event that means nothing here changes nothing.
 pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     let mut next = request.clone();
-    let note = record::facts(&mut next, event);
-
-    let mut transitions = Vec::new();
-    while let Some((to, because)) = steps::step(&next) {
-        transitions.push(Transition { from: next.status, to, because });
-        steps::enter(&mut next, to);
+    if request.status.is_final() {
+        // What a late look shows belongs to somebody else by now.
+        return Decision { next, transitions: Vec::new(), effect: None, note: None };
     }
-
-    if !transitions.is_empty() && needs_staff(request) {
-        // What staff were asked about belongs to a status that lies behind.
-        next.attention = Attention::None;
+    let note = record::facts(&mut next, event, now);
+    let transitions = steps::run(&mut next, now);
+    if left_trouble_behind(request, &next) {
+        next.trouble = None;
     }
-    let wanted = if next.in_flight.is_some() || needs_staff(&next) { None } else { effects::wanted(&next) };
+    let wanted = if next.in_flight.is_some() { None } else { effects::wanted(&next) };
     if wanted.is_some() {
         next.in_flight = wanted;
     }
-    set_attention(&mut next, event, !transitions.is_empty(), now);
+    next.conditions = standing::conditions(&next, now);
+    next.attention = standing::attention(&next, event, !transitions.is_empty(), now);
     Decision { next, transitions, effect: wanted, note }
 }
 
-fn needs_staff(request: &Request) -> bool {
-    matches!(request.attention, Attention::NeedsStaff { .. })
-}
-
-/// Who has the next move, from status and facts; a delay is told by its own event.
-fn set_attention(next: &mut Request, event: &Event, moved: bool, now: Timestamp) {
-    if let Event::EffectDelayed { on, why, next_try, .. } = event {
-        let since = match &next.attention {
-            Attention::Waiting { on: before, since, .. } if before == on => *since,
-            _ => now,
-        };
-        next.attention = Attention::Waiting { on: *on, since, next_try: Some(*next_try), why: why.clone() };
-        return;
-    }
-    if needs_staff(next) {
-        return;
-    }
-    if next.in_flight.is_some() {
-        next.attention = Attention::None;
-        return;
-    }
-    let Some((on, why)) = waiting(next) else {
-        next.attention = Attention::None;
-        return;
-    };
-    let since = match &next.attention {
-        Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
-        _ => now,
-    };
-    next.attention = Attention::Waiting { on, since, next_try: None, why: why.to_owned() };
-}
-
-fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
-    match request.status {
-        Status::RequestPlacedAtSupplyingAgency | Status::Confirmed | Status::RequestPlacedAtBorrowingAgency => Some((
-            WaitingOn::LendingLibrary,
-            "The lending library has yet to take the item from its shelf and scan it in.",
-        )),
-        Status::PickupTransit => {
-            Some((WaitingOn::PickupLibrary, "The item is on its way; the pickup library has yet to scan it in."))
-        }
-        Status::ReceivedAtPickup => {
-            Some((WaitingOn::PickupLibrary, "The item has come; it has yet to be put on the hold shelf."))
-        }
-        Status::ReadyForPickup => Some((WaitingOn::Patron, "The item waits on the hold shelf for the patron.")),
-        Status::Loaned => Some((WaitingOn::Patron, "The patron has the item.")),
-        Status::ReturnTransit => {
-            Some((WaitingOn::LendingLibrary, "The item is on its way home; the lending library has yet to scan it in."))
-        }
-        Status::SubmittedToDcb
-        | Status::PatronVerified
-        | Status::Resolved
-        | Status::NotSuppliedCurrentSupplier
-        | Status::NoItemsSelectableAtAnyAgency
-        | Status::Completed
-        | Status::Cancelled
-        | Status::Finalised => None,
-    }
+/// What staff were asked about belongs to a status that lies behind.
+fn left_trouble_behind(before: &Request, next: &Request) -> bool {
+    before.status != next.status && before.trouble == next.trouble
 }

@@ -1,6 +1,6 @@
 //! What the hub does in the libraries' systems.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Which library system is meant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -8,124 +8,185 @@ use serde::{Deserialize, Serialize};
 pub enum Side {
     /// The institution that owns the item.
     Lender,
-    /// The institution of the patron, where the patron also collects.
+    /// The institution of the patron.
     Borrower,
+    /// The institution where the patron collects, where that is a third one.
+    Pickup,
 }
 
 impl Side {
+    /// Every side.
+    pub const ALL: [Self; 3] = [Self::Lender, Self::Borrower, Self::Pickup];
+
     /// The word for it, such as `lender`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lender => "lender",
             Self::Borrower => "borrower",
+            Self::Pickup => "pickup",
         }
     }
 }
 
 /// One act on one side. What it needs is in the request, which doesn't change while it is under way
 /// but by observation; what it gives is an [`Event`](crate::Event).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Effect {
     /// Read the patron at home.
     VerifyPatron,
     /// Read the next candidate copy and take it, if it can be lent.
     ChooseSupplier,
-    /// Find or create the virtual patron at the lender.
-    EnsureVirtualPatron,
-    /// Place the virtual patron's hold at the lender.
-    PlaceHoldAtLender,
-    /// Create the suppressed record at the borrower.
-    CreateVirtualBib,
+    /// Find or create the virtual patron.
+    EnsureVirtualPatron(Side),
+    /// Place the hold: for the virtual patron on the copy, or for the patron on the virtual item.
+    PlaceHold(Side),
+    /// Create the suppressed record.
+    CreateVirtualBib(Side),
     /// Create its holding.
-    CreateVirtualHolding,
+    CreateVirtualHolding(Side),
     /// Create its item.
-    CreateVirtualItem,
+    CreateVirtualItem(Side),
     /// Make the virtual item stand for another lender's copy.
-    UpdateVirtualItem,
-    /// Place the patron's hold on the virtual item.
-    PlaceHoldAtBorrower,
+    UpdateVirtualItem(Side),
+    /// Let the patron collect elsewhere in the same institution.
+    ChangePickup(Side),
     /// Send the virtual item towards the pickup library.
-    SendIntoTransit,
-    /// Lend the item to the virtual patron.
-    LendToVirtualPatron,
-    /// Cancel the virtual patron's hold.
-    CancelHoldAtLender,
-    /// Cancel the patron's hold.
-    CancelHoldAtBorrower,
+    SendIntoTransit(Side),
+    /// Lend the copy to the virtual patron, or the virtual item to the patron.
+    Lend(Side),
+    /// Renew the virtual patron's loan.
+    Renew(Side),
+    /// Bring the patron's due date down to the lender's, which is the ceiling.
+    LimitDueDate(Side),
+    /// See to it that the patron can't renew any more.
+    DenyRenewal(Side),
+    /// Cancel the hold.
+    CancelHold(Side),
+    /// Close the loan of the virtual item by scanning it in at its own library.
+    CheckIn(Side),
     /// Delete the virtual item with its holding.
-    DeleteVirtualItem,
+    DeleteVirtualItem(Side),
     /// Delete the suppressed record.
-    DeleteVirtualBib,
+    DeleteVirtualBib(Side),
 }
 
+use Side::{Borrower, Lender, Pickup};
+
 impl Effect {
-    /// Every effect.
-    pub const ALL: [Self; 15] = [
+    /// Every effect at every side where it can be wanted.
+    pub const ALL: [Self; 35] = [
         Self::VerifyPatron,
         Self::ChooseSupplier,
-        Self::EnsureVirtualPatron,
-        Self::PlaceHoldAtLender,
-        Self::CreateVirtualBib,
-        Self::CreateVirtualHolding,
-        Self::CreateVirtualItem,
-        Self::UpdateVirtualItem,
-        Self::PlaceHoldAtBorrower,
-        Self::SendIntoTransit,
-        Self::LendToVirtualPatron,
-        Self::CancelHoldAtLender,
-        Self::CancelHoldAtBorrower,
-        Self::DeleteVirtualItem,
-        Self::DeleteVirtualBib,
+        Self::EnsureVirtualPatron(Lender),
+        Self::EnsureVirtualPatron(Pickup),
+        Self::PlaceHold(Lender),
+        Self::PlaceHold(Borrower),
+        Self::PlaceHold(Pickup),
+        Self::CreateVirtualBib(Borrower),
+        Self::CreateVirtualBib(Pickup),
+        Self::CreateVirtualHolding(Borrower),
+        Self::CreateVirtualHolding(Pickup),
+        Self::CreateVirtualItem(Borrower),
+        Self::CreateVirtualItem(Pickup),
+        Self::UpdateVirtualItem(Borrower),
+        Self::UpdateVirtualItem(Pickup),
+        Self::ChangePickup(Borrower),
+        Self::ChangePickup(Pickup),
+        Self::SendIntoTransit(Borrower),
+        Self::SendIntoTransit(Pickup),
+        Self::Lend(Lender),
+        Self::Lend(Borrower),
+        Self::Renew(Lender),
+        Self::LimitDueDate(Borrower),
+        Self::LimitDueDate(Pickup),
+        Self::DenyRenewal(Borrower),
+        Self::DenyRenewal(Pickup),
+        Self::CancelHold(Lender),
+        Self::CancelHold(Borrower),
+        Self::CancelHold(Pickup),
+        Self::CheckIn(Borrower),
+        Self::CheckIn(Pickup),
+        Self::DeleteVirtualItem(Borrower),
+        Self::DeleteVirtualItem(Pickup),
+        Self::DeleteVirtualBib(Borrower),
+        Self::DeleteVirtualBib(Pickup),
     ];
 
     /// Where it acts.
     pub fn side(self) -> Side {
         match self {
-            Self::ChooseSupplier
-            | Self::EnsureVirtualPatron
-            | Self::PlaceHoldAtLender
-            | Self::LendToVirtualPatron
-            | Self::CancelHoldAtLender => Side::Lender,
-            Self::VerifyPatron
-            | Self::CreateVirtualBib
-            | Self::CreateVirtualHolding
-            | Self::CreateVirtualItem
-            | Self::UpdateVirtualItem
-            | Self::PlaceHoldAtBorrower
-            | Self::SendIntoTransit
-            | Self::CancelHoldAtBorrower
-            | Self::DeleteVirtualItem
-            | Self::DeleteVirtualBib => Side::Borrower,
+            Self::VerifyPatron => Borrower,
+            Self::ChooseSupplier => Lender,
+            Self::EnsureVirtualPatron(side)
+            | Self::PlaceHold(side)
+            | Self::CreateVirtualBib(side)
+            | Self::CreateVirtualHolding(side)
+            | Self::CreateVirtualItem(side)
+            | Self::UpdateVirtualItem(side)
+            | Self::ChangePickup(side)
+            | Self::SendIntoTransit(side)
+            | Self::Lend(side)
+            | Self::Renew(side)
+            | Self::LimitDueDate(side)
+            | Self::DenyRenewal(side)
+            | Self::CancelHold(side)
+            | Self::CheckIn(side)
+            | Self::DeleteVirtualItem(side)
+            | Self::DeleteVirtualBib(side) => side,
         }
     }
 
     /// Whether it only takes away what the hub made; such an effect is repeated until it is done.
     pub fn is_clean_up(self) -> bool {
-        matches!(
-            self,
-            Self::CancelHoldAtLender | Self::CancelHoldAtBorrower | Self::DeleteVirtualItem | Self::DeleteVirtualBib
-        )
+        matches!(self, Self::CancelHold(_) | Self::CheckIn(_) | Self::DeleteVirtualItem(_) | Self::DeleteVirtualBib(_))
     }
 
     /// The name, such as `place_hold_at_lender`.
     pub fn name(self) -> &'static str {
+        macro_rules! at {
+            ($side:expr, $act:literal) => {
+                match $side {
+                    Lender => concat!($act, "_at_lender"),
+                    Borrower => concat!($act, "_at_borrower"),
+                    Pickup => concat!($act, "_at_pickup"),
+                }
+            };
+        }
         match self {
             Self::VerifyPatron => "verify_patron",
             Self::ChooseSupplier => "choose_supplier",
-            Self::EnsureVirtualPatron => "ensure_virtual_patron",
-            Self::PlaceHoldAtLender => "place_hold_at_lender",
-            Self::CreateVirtualBib => "create_virtual_bib",
-            Self::CreateVirtualHolding => "create_virtual_holding",
-            Self::CreateVirtualItem => "create_virtual_item",
-            Self::UpdateVirtualItem => "update_virtual_item",
-            Self::PlaceHoldAtBorrower => "place_hold_at_borrower",
-            Self::SendIntoTransit => "send_into_transit",
-            Self::LendToVirtualPatron => "lend_to_virtual_patron",
-            Self::CancelHoldAtLender => "cancel_hold_at_lender",
-            Self::CancelHoldAtBorrower => "cancel_hold_at_borrower",
-            Self::DeleteVirtualItem => "delete_virtual_item",
-            Self::DeleteVirtualBib => "delete_virtual_bib",
+            Self::EnsureVirtualPatron(side) => at!(side, "ensure_virtual_patron"),
+            Self::PlaceHold(side) => at!(side, "place_hold"),
+            Self::CreateVirtualBib(side) => at!(side, "create_virtual_bib"),
+            Self::CreateVirtualHolding(side) => at!(side, "create_virtual_holding"),
+            Self::CreateVirtualItem(side) => at!(side, "create_virtual_item"),
+            Self::UpdateVirtualItem(side) => at!(side, "update_virtual_item"),
+            Self::ChangePickup(side) => at!(side, "change_pickup"),
+            Self::SendIntoTransit(side) => at!(side, "send_into_transit"),
+            Self::Lend(side) => at!(side, "lend"),
+            Self::Renew(side) => at!(side, "renew"),
+            Self::LimitDueDate(side) => at!(side, "limit_due_date"),
+            Self::DenyRenewal(side) => at!(side, "deny_renewal"),
+            Self::CancelHold(side) => at!(side, "cancel_hold"),
+            Self::CheckIn(side) => at!(side, "check_in"),
+            Self::DeleteVirtualItem(side) => at!(side, "delete_virtual_item"),
+            Self::DeleteVirtualBib(side) => at!(side, "delete_virtual_bib"),
         }
+    }
+}
+
+impl Serialize for Effect {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Effect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::ALL
+            .into_iter()
+            .find(|effect| effect.name() == name)
+            .ok_or_else(|| serde::de::Error::custom(format!("{name:?} is no effect")))
     }
 }

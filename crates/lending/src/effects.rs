@@ -1,91 +1,175 @@
 //! Which effect is wanted, from status and facts alone.
 
-use crate::effect::Effect;
-use crate::request::{Part, Request};
+use crate::effect::{Effect, Side};
+use crate::request::{Borrowing, Part, Progress, Request};
 use crate::status::Status;
 use crate::steps::is_current;
 
-/// The one effect that would bring the request on, if the hub has the next move.
+/// The one effect that would bring the request on, if the hub has the next move. What staff must mend first isn't
+/// wanted until they have.
 pub(crate) fn wanted(request: &Request) -> Option<Effect> {
+    let effect = next(request)?;
+    let stopped = request.trouble.as_ref().is_some_and(|trouble| trouble.stops == Some(effect));
+    (!stopped).then_some(effect)
+}
+
+fn next(request: &Request) -> Option<Effect> {
     match request.status {
         Status::SubmittedToDcb => Some(Effect::VerifyPatron),
         Status::PatronVerified => Some(Effect::ChooseSupplier),
         Status::Resolved => at_lender(request),
-        Status::Confirmed => at_borrower(request),
-        Status::PickupTransit => {
-            (!request.borrowing.in_transit && request.borrowing.item.is_open()).then_some(Effect::SendIntoTransit)
+        Status::Confirmed | Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => {
+            prepare(request)
         }
-        Status::Loaned => lend(request),
+        Status::PickupTransit => prepare(request).or_else(|| into_transit(request)),
+        Status::ReceivedAtPickup | Status::ReadyForPickup => prepare(request),
+        Status::Loaned => while_out(request),
         Status::ReturnTransit => going_home(request),
         Status::NotSuppliedCurrentSupplier => {
             if lender_hold_is_open(request) {
-                Some(Effect::CancelHoldAtLender)
+                Some(Effect::CancelHold(Side::Lender))
             } else {
                 Some(Effect::ChooseSupplier)
             }
         }
         Status::Completed | Status::Cancelled | Status::NoItemsSelectableAtAnyAgency => clean_up(request),
-        Status::RequestPlacedAtSupplyingAgency
-        | Status::RequestPlacedAtBorrowingAgency
-        | Status::ReceivedAtPickup
-        | Status::ReadyForPickup
-        | Status::Finalised => None,
+        Status::RequestPlacedAtSupplyingAgency | Status::HandedOffAsLocal | Status::Finalised => None,
     }
 }
 
 fn at_lender(request: &Request) -> Option<Effect> {
-    let supply = request.supply.as_ref()?;
-    if supply.virtual_patron.is_none() { Some(Effect::EnsureVirtualPatron) } else { Some(Effect::PlaceHoldAtLender) }
+    request.supply.as_ref()?;
+    if request.lender_patron().is_none() {
+        Some(Effect::EnsureVirtualPatron(Side::Lender))
+    } else if request.expedited {
+        Some(Effect::Lend(Side::Lender))
+    } else {
+        Some(Effect::PlaceHold(Side::Lender))
+    }
 }
 
-fn at_borrower(request: &Request) -> Option<Effect> {
-    let here = &request.borrowing;
-    if !here.bib.is_open() {
-        Some(Effect::CreateVirtualBib)
+/// What is still missing where a virtual item stands for the copy. Between the lender's hold and the patron's loan
+/// this is asked again and again, so that what staff took away is made anew.
+fn prepare(request: &Request) -> Option<Effect> {
+    request.workflow.stand_ins().iter().find_map(|side| prepare_at(request, *side))
+}
+
+fn prepare_at(request: &Request, side: Side) -> Option<Effect> {
+    let here = request.stand_in(side)?;
+    if side == Side::Pickup && here.virtual_patron.is_none() {
+        Some(Effect::EnsureVirtualPatron(side))
+    } else if !here.bib.is_open() {
+        Some(Effect::CreateVirtualBib(side))
     } else if !here.holding.is_open() {
-        Some(Effect::CreateVirtualHolding)
+        Some(Effect::CreateVirtualHolding(side))
     } else if !here.item.is_open() {
-        Some(Effect::CreateVirtualItem)
-    } else if !is_current(request) {
-        Some(Effect::UpdateVirtualItem)
+        Some(Effect::CreateVirtualItem(side))
+    } else if !is_current(request, here) {
+        Some(Effect::UpdateVirtualItem(side))
+    } else if request.expedited {
+        (here.loan == Part::NotMade).then_some(Effect::Lend(side))
     } else if here.hold == Part::NotMade {
-        Some(Effect::PlaceHoldAtBorrower)
+        Some(Effect::PlaceHold(side))
+    } else if here.pickup_outdated && here.hold.is_open() {
+        Some(Effect::ChangePickup(side))
     } else {
         None
     }
 }
 
-fn lend(request: &Request) -> Option<Effect> {
-    (request.supply.as_ref()?.loan == Part::NotMade).then_some(Effect::LendToVirtualPatron)
+fn into_transit(request: &Request) -> Option<Effect> {
+    let waits = |here: &Borrowing| !here.in_transit && here.item.is_open();
+    let side = request.workflow.stand_ins().iter().find(|side| request.stand_in(**side).is_some_and(waits))?;
+    Some(Effect::SendIntoTransit(*side))
+}
+
+/// Loans are mirrored first; then the lender's due date is held to.
+fn while_out(request: &Request) -> Option<Effect> {
+    let supply = request.supply.as_ref()?;
+    if supply.loan == Part::NotMade {
+        let known = request.lender_patron().is_some();
+        return Some(if known { Effect::Lend(Side::Lender) } else { Effect::EnsureVirtualPatron(Side::Lender) });
+    }
+    if request.collecting.is_some()
+        && request.workflow.stand_ins().contains(&Side::Borrower)
+        && request.borrowing.loan == Part::NotMade
+    {
+        return Some(Effect::Lend(Side::Borrower));
+    }
+    let desk = request.desk();
+    let here = request.at_desk();
+    let (loan, owner) = (here.loan.open()?, supply.loan.open()?);
+    if let (Some(due), Some(ceiling)) = (loan.due, owner.due)
+        && due > ceiling
+    {
+        let renewed = here.dates.first.is_some_and(|first| due > first);
+        if renewed && here.dates.asked_for != Some(due) {
+            return Some(Effect::Renew(Side::Lender));
+        }
+        if here.dates.limited_to != Some(ceiling) {
+            return Some(Effect::LimitDueDate(desk));
+        }
+    }
+    (supply.wanted_back && !here.dates.denied).then_some(Effect::DenyRenewal(desk))
 }
 
 /// A hold that still waits at the lender would send the item out again when it is scanned at home.
 fn going_home(request: &Request) -> Option<Effect> {
     if lender_hold_is_open(request) {
-        Some(Effect::CancelHoldAtLender)
-    } else if request.borrowing.hold.is_open() {
-        Some(Effect::CancelHoldAtBorrower)
-    } else {
-        None
+        return Some(Effect::CancelHold(Side::Lender));
     }
+    let held = |side: &&Side| request.stand_in(**side).is_some_and(|here| here.hold.is_open());
+    if let Some(side) = request.workflow.stand_ins().iter().find(held) {
+        return Some(Effect::CancelHold(*side));
+    }
+    // The patron returned it where it was collected; at home nobody will scan it.
+    let mirrored = request.collecting.is_some() && request.at_desk().progress >= Progress::Returned;
+    (mirrored && request.borrowing.loan.is_open()).then_some(Effect::CheckIn(Side::Borrower))
 }
 
-/// Holds first: an item with a hold on it can't be deleted.
+/// Holds first, then loans: an item with either can't be deleted.
 fn clean_up(request: &Request) -> Option<Effect> {
-    let here = &request.borrowing;
     if lender_hold_is_open(request) {
-        Some(Effect::CancelHoldAtLender)
-    } else if here.hold.is_open() {
-        Some(Effect::CancelHoldAtBorrower)
-    } else if here.item.is_open() || here.holding.is_open() {
-        Some(Effect::DeleteVirtualItem)
-    } else if here.bib.is_open() {
-        Some(Effect::DeleteVirtualBib)
-    } else {
-        None
+        return Some(Effect::CancelHold(Side::Lender));
     }
+    [Side::Borrower, Side::Pickup].into_iter().find_map(|side| {
+        let here = request.stand_in(side)?;
+        if here.hold.is_open() {
+            Some(Effect::CancelHold(side))
+        } else if here.loan.is_open() {
+            Some(Effect::CheckIn(side))
+        } else if here.item.is_open() || here.holding.is_open() {
+            Some(Effect::DeleteVirtualItem(side))
+        } else if here.bib.is_open() {
+            Some(Effect::DeleteVirtualBib(side))
+        } else {
+            None
+        }
+    })
 }
 
 fn lender_hold_is_open(request: &Request) -> bool {
     request.supply.as_ref().is_some_and(|supply| supply.hold.is_open())
+}
+
+/// The facts as they are once a clean-up effect is done: for showing beforehand what an end by hand will do.
+pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
+    let side = effect.side();
+    if side == Side::Lender {
+        if let Some(supply) = &mut request.supply {
+            supply.hold.end();
+        }
+        return;
+    }
+    let Some(here) = request.stand_in_mut(side) else { return };
+    match effect {
+        Effect::CancelHold(_) => here.hold.end(),
+        Effect::CheckIn(_) => here.loan.end(),
+        Effect::DeleteVirtualItem(_) => {
+            here.item.end();
+            here.holding.end();
+        }
+        Effect::DeleteVirtualBib(_) => here.bib.end(),
+        _ => {}
+    }
 }

@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attention::WaitingOn;
+use crate::closure::Closure;
 use crate::effect::{Effect, Side};
 use crate::ids::{Barcode, BibId, HoldingId, ItemId, LoanId, PatronId};
 use crate::refusal::{PatronRefusal, Refusal};
-use crate::request::{Copy, Hold, Loan, VerifiedPatron};
+use crate::request::{Copy, CopyRef, Hold, Loan, PickupLocation, Settlement, VerifiedPatron};
+use crate::watch::Deadline;
 
 /// One thing that happened to a request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -25,10 +27,12 @@ pub enum Event {
     CandidateUnfit(Refusal),
     /// [`Effect::EnsureVirtualPatron`].
     VirtualPatronReady {
-        /// The virtual patron's id at the lender.
+        /// Where.
+        side: Side,
+        /// The virtual patron's id there.
         id: PatronId,
     },
-    /// [`Effect::PlaceHoldAtLender`] or [`Effect::PlaceHoldAtBorrower`], new or adopted.
+    /// [`Effect::PlaceHold`], new or adopted.
     HoldPlaced {
         /// Where.
         side: Side,
@@ -37,40 +41,87 @@ pub enum Event {
     },
     /// [`Effect::CreateVirtualBib`].
     VirtualBibCreated {
+        /// Where.
+        side: Side,
         /// The record.
         bib: BibId,
     },
     /// [`Effect::CreateVirtualHolding`].
     VirtualHoldingCreated {
+        /// Where.
+        side: Side,
         /// The holding.
         holding: HoldingId,
     },
     /// [`Effect::CreateVirtualItem`] or [`Effect::UpdateVirtualItem`].
     VirtualItemReady {
+        /// Where.
+        side: Side,
         /// The item.
         item: ItemId,
         /// Its barcode, which differs from the lender's where that was taken.
         barcode: Barcode,
     },
+    /// [`Effect::ChangePickup`].
+    PickupChanged {
+        /// Where.
+        side: Side,
+        /// The hold, which may be a new one.
+        hold: Hold,
+    },
     /// [`Effect::SendIntoTransit`].
     SentIntoTransit {
+        /// Where.
+        side: Side,
         /// Why no scan was made, where none was needed.
         skipped: Option<String>,
     },
-    /// [`Effect::LendToVirtualPatron`].
-    LentToVirtualPatron {
+    /// [`Effect::Lend`].
+    Lent {
+        /// Where.
+        side: Side,
         /// The loan.
         loan: Loan,
     },
-    /// [`Effect::CancelHoldAtLender`] or [`Effect::CancelHoldAtBorrower`]: the hold is gone.
+    /// [`Effect::Renew`].
+    Renewed {
+        /// Where.
+        side: Side,
+        /// The loan with its new due date.
+        loan: Loan,
+    },
+    /// [`Effect::LimitDueDate`].
+    DueDateLimited {
+        /// Where.
+        side: Side,
+        /// The loan with its new due date.
+        loan: Loan,
+    },
+    /// [`Effect::DenyRenewal`]: the patron can't renew any more.
+    RenewalDenied {
+        /// Where.
+        side: Side,
+    },
+    /// [`Effect::CancelHold`]: the hold is gone.
     HoldCancelled {
         /// Where.
         side: Side,
     },
+    /// [`Effect::CheckIn`]: the loan is closed.
+    CheckedIn {
+        /// Where.
+        side: Side,
+    },
     /// [`Effect::DeleteVirtualItem`]: item and holding are gone.
-    VirtualItemDeleted,
+    VirtualItemDeleted {
+        /// Where.
+        side: Side,
+    },
     /// [`Effect::DeleteVirtualBib`]: the record is gone.
-    VirtualBibDeleted,
+    VirtualBibDeleted {
+        /// Where.
+        side: Side,
+    },
     /// The effect isn't wanted any more, and was never sent.
     EffectDropped {
         /// What is dropped.
@@ -101,6 +152,18 @@ pub enum Event {
         /// What was seen.
         seen: Observation,
     },
+    /// A library's system told how our hold ended, before anybody looked.
+    HoldClosed {
+        /// Where.
+        side: Side,
+        /// How.
+        closure: Closure,
+    },
+    /// Nothing has happened for as long as the agency's rules allow.
+    DeadlinePassed {
+        /// What was waited for.
+        deadline: Deadline,
+    },
     /// Somebody wants the request ended.
     CancelAsked {
         /// Who.
@@ -108,38 +171,83 @@ pub enum Event {
         /// Why, in their words.
         reason: Option<String>,
     },
+    /// Staff want another lender.
+    NextSupplierAsked {
+        /// Why, in their words.
+        reason: Option<String>,
+        /// The copy they want, where they name one.
+        copy: Option<CopyRef>,
+    },
+    /// Staff let the patron collect elsewhere in the same institution.
+    PickupChangeAsked {
+        /// Where.
+        pickup: PickupLocation,
+    },
     /// Staff say that what stood in the way is mended.
     ResumeAsked,
+    /// Staff have found the item that was missing on its way.
+    FoundReported,
+    /// Staff have settled the loss of the item.
+    LossSettled {
+        /// How.
+        how: Settlement,
+    },
+    /// Staff end it by hand: what the hub made is taken away, whatever is still open.
+    EndAsked {
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Staff take their last act back; nothing that follows from it was sent.
+    UndoAsked,
 }
 
 impl Event {
     /// The name for audit and reports.
     pub fn name(&self) -> &'static str {
+        macro_rules! at {
+            ($side:expr, $what:literal) => {
+                match $side {
+                    Side::Lender => concat!($what, "_at_lender"),
+                    Side::Borrower => concat!($what, "_at_borrower"),
+                    Side::Pickup => concat!($what, "_at_pickup"),
+                }
+            };
+        }
         match self {
             Self::Placed => "placed",
             Self::PatronVerified(_) => "patron_verified",
             Self::PatronRefused(_) => "patron_refused",
             Self::SupplierChosen(_) => "supplier_chosen",
             Self::CandidateUnfit(_) => "candidate_unfit",
-            Self::VirtualPatronReady { .. } => "virtual_patron_ready",
-            Self::HoldPlaced { side: Side::Lender, .. } => "hold_placed_at_lender",
-            Self::HoldPlaced { side: Side::Borrower, .. } => "hold_placed_at_borrower",
-            Self::VirtualBibCreated { .. } => "virtual_bib_created",
-            Self::VirtualHoldingCreated { .. } => "virtual_holding_created",
-            Self::VirtualItemReady { .. } => "virtual_item_ready",
-            Self::SentIntoTransit { .. } => "sent_into_transit",
-            Self::LentToVirtualPatron { .. } => "lent_to_virtual_patron",
-            Self::HoldCancelled { side: Side::Lender } => "hold_cancelled_at_lender",
-            Self::HoldCancelled { side: Side::Borrower } => "hold_cancelled_at_borrower",
-            Self::VirtualItemDeleted => "virtual_item_deleted",
-            Self::VirtualBibDeleted => "virtual_bib_deleted",
+            Self::VirtualPatronReady { side, .. } => at!(side, "virtual_patron_ready"),
+            Self::HoldPlaced { side, .. } => at!(side, "hold_placed"),
+            Self::VirtualBibCreated { side, .. } => at!(side, "virtual_bib_created"),
+            Self::VirtualHoldingCreated { side, .. } => at!(side, "virtual_holding_created"),
+            Self::VirtualItemReady { side, .. } => at!(side, "virtual_item_ready"),
+            Self::PickupChanged { side, .. } => at!(side, "pickup_changed"),
+            Self::SentIntoTransit { side, .. } => at!(side, "sent_into_transit"),
+            Self::Lent { side, .. } => at!(side, "lent"),
+            Self::Renewed { side, .. } => at!(side, "renewed"),
+            Self::DueDateLimited { side, .. } => at!(side, "due_date_limited"),
+            Self::RenewalDenied { side } => at!(side, "renewal_denied"),
+            Self::HoldCancelled { side } => at!(side, "hold_cancelled"),
+            Self::CheckedIn { side } => at!(side, "checked_in"),
+            Self::VirtualItemDeleted { side } => at!(side, "virtual_item_deleted"),
+            Self::VirtualBibDeleted { side } => at!(side, "virtual_bib_deleted"),
             Self::EffectDropped { .. } => "effect_dropped",
             Self::EffectRefused { .. } => "effect_refused",
             Self::EffectDelayed { .. } => "effect_delayed",
-            Self::Observed { side: Side::Lender, .. } => "observed_at_lender",
-            Self::Observed { side: Side::Borrower, .. } => "observed_at_borrower",
+            Self::Observed { side, .. } => at!(side, "observed"),
+            Self::HoldClosed { side, .. } => at!(side, "hold_closed"),
+            Self::DeadlinePassed { .. } => "deadline_passed",
             Self::CancelAsked { .. } => "cancel_asked",
+            Self::NextSupplierAsked { .. } => "next_supplier_asked",
+            Self::PickupChangeAsked { .. } => "pickup_change_asked",
             Self::ResumeAsked => "resume_asked",
+            Self::FoundReported => "found_reported",
+            Self::LossSettled { .. } => "loss_settled",
+            Self::EndAsked { .. } => "end_asked",
+            Self::UndoAsked => "undo_asked",
         }
     }
 }
@@ -154,6 +262,8 @@ pub enum CancelledBy {
     Staff,
     /// Patron or staff in the borrower's own system; it doesn't tell which.
     AtBorrower,
+    /// The hub, since the item is of no use to the patron any more.
+    Deadline,
 }
 
 /// What one look at one side showed. `None` means: not looked at.
@@ -165,6 +275,21 @@ pub struct Observation {
     pub hold: Option<HoldState>,
     /// The loan to our patron (borrower) or virtual patron (lender).
     pub loan: Option<LoanState>,
+    /// How our hold ended, where the library's system tells.
+    #[serde(default)]
+    pub closure: Option<Closure>,
+    /// Until when the item waits on the hold shelf.
+    #[serde(default)]
+    pub shelf_until: Option<Timestamp>,
+    /// Whether somebody else waits for the item, or it is recalled.
+    #[serde(default)]
+    pub wanted_back: Option<bool>,
+    /// The item's barcode, which staff may have replaced.
+    #[serde(default)]
+    pub barcode: Option<Barcode>,
+    /// The item's holding, which changes when staff move it.
+    #[serde(default)]
+    pub holding: Option<HoldingId>,
 }
 
 /// An item's state, in the hub's words.

@@ -18,6 +18,7 @@ pub fn placed() -> Request {
     let pickup = PickupLocation {
         code: "BORROW-MAIN".into(),
         name: "Main Library".to_owned(),
+        institution: "01BORROW".into(),
         library: "MAIN".into(),
         desk: None,
     };
@@ -26,7 +27,20 @@ pub fn placed() -> Request {
 
 /// A candidate copy of `01LEND`.
 pub fn candidate(barcode: &str) -> CopyRef {
-    CopyRef { institution: "01LEND".into(), bib: None, holding: None, item: None, barcode: Some(barcode.into()) }
+    CopyRef {
+        institution: "01LEND".into(),
+        bib: None,
+        holding: None,
+        item: None,
+        barcode: Some(barcode.into()),
+        volume: None,
+        chosen_by_staff: false,
+    }
+}
+
+/// A candidate copy of another lender, `01OTHER`.
+pub fn candidate_elsewhere(barcode: &str) -> CopyRef {
+    CopyRef { institution: "01OTHER".into(), ..candidate(barcode) }
 }
 
 /// The copy that [`candidate`] names, as the lender describes it.

@@ -8,6 +8,7 @@
 //!
 //! 1. `record`: what the event tells becomes facts of the request (a hold was placed, the virtual
 //!    item is on loan). Facts only grow, so evidence may come late, twice or out of order.
+//!    `evidence` holds what was seen, `asked` what people wanted.
 //! 2. `steps`: the status moves along the table of `docs/workflow.md` as far as the facts allow. A
 //!    late observation implies the earlier ones, so one event may cause several transitions.
 //! 3. `effects`: status and facts tell the one effect that is wanted next. A request has at most
@@ -31,21 +32,28 @@
 //! 3. The place in `effects::wanted` where facts and status ask for it.
 //! 4. A method of `lms::HostLms` that does it, and its line in the engine's `perform`.
 
+mod actions;
+mod asked;
 mod attention;
+mod closure;
 mod decide;
 mod effect;
 mod effects;
 mod event;
+mod evidence;
 pub mod example;
 mod ids;
 mod record;
 mod refusal;
 mod request;
+mod rules;
+mod standing;
 mod status;
 mod steps;
 mod watch;
 
-pub use attention::{Action, Attention, WaitingOn};
+pub use attention::{Action, Attention, Trouble, WaitingOn};
+pub use closure::{Answer, Closure, Evidence, HoldEnd, answer};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
 pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation};
@@ -55,8 +63,11 @@ pub use ids::{
 };
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
-    Borrowing, Cancellation, Copy, CopyRef, Hold, ItemType, Loan, Part, Patron, PatronType, PickupLocation, Progress,
-    Request, Supply, Title, VerifiedPatron,
+    Borrowing, Cancellation, Copy, CopyRef, Dates, EarlierSupply, Hold, ItemType, Loan, Part, Patron, PatronType,
+    PickupLocation, Progress, Request, Settlement, Supply, Title, VerifiedPatron,
 };
+pub use rules::{Calendar, Day, Rules};
+pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
-pub use watch::{Watch, watches};
+pub use steps::transitions;
+pub use watch::{Deadline, Watch, deadlines, watches};

@@ -1,17 +1,37 @@
 //! What an event tells, kept as facts. Facts grow and don't go back, so that evidence may come
 //! late, twice or in another order.
 
-use crate::attention::{Action, Attention};
+use jiff::Timestamp;
+
+use crate::attention::Trouble;
 use crate::effect::{Effect, Side};
-use crate::event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation};
+use crate::event::{Event, ItemState};
 use crate::refusal::Refusal;
-use crate::request::{Cancellation, Hold, Loan, Part, Progress, Request, Supply};
-use crate::steps::{MISSED_HOLD_COUNTS, note_cancellation_at_borrower};
+use crate::request::{Borrowing, Copy, Hold, Loan, Part, Progress, Request, Supply};
+use crate::status::Workflow;
+use crate::{asked, evidence};
 
 /// Takes the event's facts into the request; answers what staff should read about it.
-pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
+pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Option<String> {
     match event {
         Event::Placed | Event::EffectDelayed { .. } => None,
+        Event::EffectDropped { effect } => {
+            done(request, *effect);
+            None
+        }
+        Event::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
+        Event::Observed { side: Side::Lender, seen } => evidence::at_lender(request, seen, now),
+        Event::Observed { side, seen } => evidence::at_stand_in(request, *side, seen, now),
+        Event::HoldClosed { side, closure } => evidence::told(request, *side, *closure),
+        Event::DeadlinePassed { deadline } => evidence::deadline_passed(request, *deadline, now),
+        Event::CancelAsked { .. }
+        | Event::NextSupplierAsked { .. }
+        | Event::PickupChangeAsked { .. }
+        | Event::ResumeAsked
+        | Event::FoundReported
+        | Event::LossSettled { .. }
+        | Event::EndAsked { .. }
+        | Event::UndoAsked => asked::facts(request, event),
         Event::PatronVerified(verified) => {
             done(request, Effect::VerifyPatron);
             request.patron.verified = Some(verified.clone());
@@ -24,53 +44,36 @@ pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
             request.refusal = Some(refusal);
             Some(note)
         }
-        Event::SupplierChosen(copy) => {
-            done(request, Effect::ChooseSupplier);
-            let candidate = take_candidate(request)?;
-            request.title = Some(copy.title.clone());
-            request.refusal = None;
-            request.supply = Some(Supply::new(candidate, (**copy).clone()));
-            None
-        }
+        Event::SupplierChosen(copy) => supplier_chosen(request, copy),
         Event::CandidateUnfit(refusal) => {
             done(request, Effect::ChooseSupplier);
-            take_candidate(request);
-            request.refusal = Some(refusal.clone());
-            Some(refusal.explanation.clone())
+            candidate_unfit(request, refusal.clone())
         }
-        Event::VirtualPatronReady { id } => {
-            done(request, Effect::EnsureVirtualPatron);
-            if let Some(supply) = &mut request.supply {
-                supply.virtual_patron = Some(id.clone());
+        Event::VirtualPatronReady { side, id } => {
+            done(request, Effect::EnsureVirtualPatron(*side));
+            match (side, &mut request.supply, &mut request.collecting) {
+                (Side::Lender, Some(supply), _) => supply.virtual_patron = Some(id.clone()),
+                (Side::Pickup, _, Some(here)) => here.virtual_patron = Some(id.clone()),
+                _ => {}
             }
             None
         }
-        Event::HoldPlaced { side, hold } => hold_placed(request, *side, hold),
-        Event::VirtualBibCreated { bib } => {
-            done(request, Effect::CreateVirtualBib);
-            request.borrowing.bib = Part::Open(bib.clone());
+        Event::HoldPlaced { side, hold } => {
+            done(request, Effect::PlaceHold(*side));
+            hold_placed(request, *side, hold);
             None
         }
-        Event::VirtualHoldingCreated { holding } => {
-            done(request, Effect::CreateVirtualHolding);
-            request.borrowing.holding = Part::Open(holding.clone());
+        Event::PickupChanged { side, hold } => {
+            done(request, Effect::ChangePickup(*side));
+            if let Some(here) = request.stand_in_mut(*side) {
+                here.hold = Part::Open(hold.clone());
+                here.hold_missed = 0;
+                here.pickup_outdated = false;
+            }
             None
         }
-        Event::VirtualItemReady { item, barcode } => {
-            done(request, Effect::CreateVirtualItem);
-            done(request, Effect::UpdateVirtualItem);
-            request.borrowing.item = Part::Open(item.clone());
-            request.borrowing.barcode = Some(barcode.clone());
-            request.borrowing.stands_for = request.supply.as_ref().map(|supply| supply.copy.barcode.clone());
-            None
-        }
-        Event::SentIntoTransit { skipped } => {
-            done(request, Effect::SendIntoTransit);
-            request.borrowing.in_transit = true;
-            skipped.clone()
-        }
-        Event::LentToVirtualPatron { loan } => {
-            done(request, Effect::LendToVirtualPatron);
+        Event::Lent { side: Side::Lender, loan } => {
+            done(request, Effect::Lend(Side::Lender));
             if let Some(supply) = &mut request.supply {
                 supply.loan = Part::Open(loan.clone());
                 supply.item = ItemState::OnLoan;
@@ -80,87 +83,185 @@ pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
             }
             None
         }
-        Event::HoldCancelled { side } => hold_cancelled(request, *side),
-        Event::VirtualItemDeleted => {
-            done(request, Effect::DeleteVirtualItem);
-            request.borrowing.item.end();
-            request.borrowing.holding.end();
-            None
-        }
-        Event::VirtualBibDeleted => {
-            done(request, Effect::DeleteVirtualBib);
-            request.borrowing.bib.end();
-            None
-        }
-        Event::EffectDropped { effect } => {
-            done(request, *effect);
-            None
-        }
-        Event::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
-        Event::Observed { side: Side::Lender, seen } => {
-            observed_at_lender(request, seen);
-            None
-        }
-        Event::Observed { side: Side::Borrower, seen } => {
-            observed_at_borrower(request, seen);
-            None
-        }
-        Event::CancelAsked { by, reason } => cancel_asked(request, *by, reason.as_deref()),
-        Event::ResumeAsked => {
-            if matches!(request.attention, Attention::NeedsStaff { .. }) {
-                request.attention = Attention::None;
+        Event::HoldCancelled { side } => {
+            done(request, Effect::CancelHold(*side));
+            match (side, &mut request.supply) {
+                (Side::Lender, Some(supply)) => supply.hold.end(),
+                (Side::Lender, None) => {}
+                _ => at(request, *side, |here| here.hold.end()),
             }
             None
         }
+        Event::Renewed { loan, .. } => renewed(request, loan),
+        other => at_stand_in(request, other),
     }
 }
 
-/// The effect is over; another that may have been begun since is not.
-fn done(request: &mut Request, effect: Effect) {
+/// What was done with a virtual item.
+fn at_stand_in(request: &mut Request, event: &Event) -> Option<String> {
+    match event {
+        Event::VirtualBibCreated { side, bib } => {
+            done(request, Effect::CreateVirtualBib(*side));
+            at(request, *side, |here| here.bib = Part::Open(bib.clone()));
+        }
+        Event::VirtualHoldingCreated { side, holding } => {
+            done(request, Effect::CreateVirtualHolding(*side));
+            at(request, *side, |here| here.holding = Part::Open(holding.clone()));
+        }
+        Event::VirtualItemReady { side, item, barcode } => {
+            done(request, Effect::CreateVirtualItem(*side));
+            done(request, Effect::UpdateVirtualItem(*side));
+            let stands_for = request.supply.as_ref().map(|supply| supply.copy.barcode.clone());
+            at(request, *side, |here| {
+                here.item = Part::Open(item.clone());
+                here.barcode = Some(barcode.clone());
+                here.stands_for = stands_for;
+                here.seen = None;
+            });
+        }
+        Event::SentIntoTransit { side, skipped } => {
+            done(request, Effect::SendIntoTransit(*side));
+            at(request, *side, |here| here.in_transit = true);
+            return skipped.clone();
+        }
+        Event::Lent { side, loan } => {
+            done(request, Effect::Lend(*side));
+            at(request, *side, |here| {
+                here.loan = Part::Open(loan.clone());
+                here.dates.first = here.dates.first.or(loan.due);
+                here.progress = here.progress.max(Progress::OnLoan);
+                here.hold.end();
+            });
+        }
+        Event::DueDateLimited { side, loan } => {
+            done(request, Effect::LimitDueDate(*side));
+            let ceiling = lender_due(request);
+            at(request, *side, |here| {
+                here.loan = Part::Open(loan.clone());
+                here.dates.limited_to = ceiling;
+            });
+        }
+        Event::RenewalDenied { side } => {
+            done(request, Effect::DenyRenewal(*side));
+            at(request, *side, |here| here.dates.denied = true);
+        }
+        Event::CheckedIn { side } => {
+            done(request, Effect::CheckIn(*side));
+            at(request, *side, |here| here.loan.end());
+        }
+        Event::VirtualItemDeleted { side } => {
+            done(request, Effect::DeleteVirtualItem(*side));
+            at(request, *side, |here| {
+                here.item.end();
+                here.holding.end();
+            });
+        }
+        Event::VirtualBibDeleted { side } => {
+            done(request, Effect::DeleteVirtualBib(*side));
+            at(request, *side, |here| here.bib.end());
+        }
+        _ => {}
+    }
+    None
+}
+
+fn at(request: &mut Request, side: Side, keep: impl FnOnce(&mut Borrowing)) {
+    if let Some(here) = request.stand_in_mut(side) {
+        keep(here);
+    }
+}
+
+/// The effect is over; another that may have been begun since is not. From here on the last act of staff can't be
+/// taken back: something was sent.
+pub(crate) fn done(request: &mut Request, effect: Effect) {
     if request.in_flight == Some(effect) {
         request.in_flight = None;
+        request.undo = None;
     }
 }
 
-fn take_candidate(request: &mut Request) -> Option<crate::InstitutionCode> {
-    (!request.candidates.is_empty()).then(|| request.candidates.remove(0).institution)
-}
-
-fn hold_placed(request: &mut Request, side: Side, hold: &Hold) -> Option<String> {
-    match side {
-        Side::Lender => {
-            done(request, Effect::PlaceHoldAtLender);
-            if let Some(supply) = &mut request.supply {
-                supply.hold = Part::Open(hold.clone());
-                supply.hold_missed = 0;
-            }
-        }
-        Side::Borrower => {
-            done(request, Effect::PlaceHoldAtBorrower);
-            request.borrowing.hold = Part::Open(hold.clone());
-            request.borrowing.hold_missed = 0;
-        }
+fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
+    done(request, Effect::ChooseSupplier);
+    let institution = request.candidates.first()?.institution.clone();
+    let workflow = workflow(request, &institution);
+    let begun = request.borrowing.bib != Part::NotMade || request.collecting.is_some();
+    if begun && workflow != request.workflow {
+        let explanation = "The copy can't take over from the earlier one: other libraries would be involved.";
+        return candidate_unfit(
+            request,
+            Refusal { code: "OTHER_WORKFLOW".to_owned(), explanation: explanation.to_owned() },
+        );
     }
+    request.candidates.remove(0);
+    request.title = Some(copy.title.clone());
+    request.refusal = None;
+    request.workflow = workflow;
+    if request.collecting.is_none() && workflow.stand_ins().contains(&Side::Pickup) {
+        request.collecting = Some(Box::default());
+    }
+    request.supply = Some(Supply::new(institution, copy.clone()));
     None
 }
 
-fn hold_cancelled(request: &mut Request, side: Side) -> Option<String> {
-    match side {
-        Side::Lender => {
-            done(request, Effect::CancelHoldAtLender);
-            if let Some(supply) = &mut request.supply {
-                supply.hold.end();
-            }
-        }
-        Side::Borrower => {
-            done(request, Effect::CancelHoldAtBorrower);
-            request.borrowing.hold.end();
-        }
+/// Which libraries play which part, once the lender is known.
+fn workflow(request: &Request, lender: &crate::InstitutionCode) -> Workflow {
+    let home = &request.patron.institution;
+    let pickup = &request.pickup.institution;
+    match (lender == home, pickup == home) {
+        (true, true) => Workflow::Local,
+        (true, false) => Workflow::OwnItemElsewhere,
+        (false, _) if request.expedited => Workflow::Expedited,
+        (false, true) => Workflow::Standard,
+        (false, false) => Workflow::PickupAnywhere,
     }
+}
+
+fn candidate_unfit(request: &mut Request, refusal: Refusal) -> Option<String> {
+    if !request.candidates.is_empty() {
+        request.candidates.remove(0);
+    }
+    let note = refusal.explanation.clone();
+    request.refusal = Some(refusal);
+    Some(note)
+}
+
+fn hold_placed(request: &mut Request, side: Side, hold: &Hold) {
+    if side == Side::Lender {
+        if let Some(supply) = &mut request.supply {
+            supply.hold = Part::Open(hold.clone());
+            supply.hold_missed = 0;
+        }
+        return;
+    }
+    at(request, side, |here| {
+        here.hold = Part::Open(hold.clone());
+        here.hold_end = None;
+        here.hold_missed = 0;
+        here.hold_placed = here.hold_placed.saturating_add(1);
+        here.pickup_outdated = false;
+    });
+}
+
+fn renewed(request: &mut Request, loan: &Loan) -> Option<String> {
+    done(request, Effect::Renew(Side::Lender));
+    let due = request.at_desk().loan.open().and_then(|loan| loan.due);
+    if let Some(supply) = &mut request.supply {
+        supply.loan = Part::Open(loan.clone());
+    }
+    let desk = request.desk();
+    at(request, desk, |here| {
+        here.dates.asked_for = due;
+        here.dates.refused = false;
+    });
     None
 }
 
-/// A refusal at the lender sends the request on to the next; elsewhere a person must look.
+fn lender_due(request: &Request) -> Option<Timestamp> {
+    request.supply.as_ref()?.loan.open()?.due
+}
+
+/// A refusal at the lender sends the request on to the next; elsewhere a person must look, unless the hub can make
+/// good what is missing.
 fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> Option<String> {
     done(request, effect);
     let note = format!("{} ({})", refusal.explanation, refusal.code);
@@ -169,106 +270,63 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
         return Some(note);
     }
     match effect {
-        Effect::EnsureVirtualPatron | Effect::PlaceHoldAtLender => {
-            if let Some(supply) = &mut request.supply {
-                supply.refusal = Some(refusal.clone());
+        Effect::ChooseSupplier => return candidate_unfit(request, refusal.clone()),
+        Effect::EnsureVirtualPatron(Side::Lender) | Effect::PlaceHold(Side::Lender) => {
+            pass_over(request, refusal);
+            return Some(note);
+        }
+        Effect::Lend(Side::Lender) if request.expedited => {
+            pass_over(request, refusal);
+            return Some(note);
+        }
+        Effect::Lend(Side::Lender) if refusal.code == Refusal::NO_SUCH_PATRON => {
+            // Staff deleted the virtual patron: it is made again, once.
+            if let Some(supply) = &mut request.supply
+                && supply.virtual_patron.take().is_some()
+            {
+                return Some(note);
             }
-            request.refusal = Some(refusal.clone());
         }
-        _ => {
-            request.attention = Attention::NeedsStaff {
-                code: format!("{}_REFUSED", effect.name().to_uppercase()),
-                explanation: note.clone(),
-                actions: vec![Action::Resume, Action::Cancel],
-            };
+        Effect::Renew(_) => {
+            let due = request.at_desk().loan.open().and_then(|loan| loan.due);
+            let desk = request.desk();
+            at(request, desk, |here| {
+                here.dates.asked_for = due;
+                here.dates.refused = true;
+            });
+            return Some(note);
         }
+        Effect::LimitDueDate(side) => {
+            let ceiling = lender_due(request);
+            at(request, side, |here| here.dates.limited_to = ceiling);
+            return Some(note);
+        }
+        Effect::DenyRenewal(side) => {
+            at(request, side, |here| here.dates.denied = true);
+            return Some(note);
+        }
+        Effect::CreateVirtualItem(side) if refusal.code == Refusal::GONE => {
+            at(request, side, |here| here.holding.end());
+            return Some(note);
+        }
+        Effect::CreateVirtualHolding(side) if refusal.code == Refusal::GONE => {
+            at(request, side, |here| here.bib.end());
+            return Some(note);
+        }
+        _ => {}
     }
+    request.trouble = Some(Trouble {
+        code: format!("{}_REFUSED", effect.name().to_uppercase()),
+        explanation: note.clone(),
+        stops: Some(effect),
+    });
     Some(note)
 }
 
-fn observed_at_lender(request: &mut Request, seen: &Observation) {
-    let Some(supply) = &mut request.supply else { return };
-    if let Some(item) = &seen.item {
-        supply.item = item.clone();
-        // In transit while our hold hasn't started: it travels for somebody else.
-        let ours = matches!(seen.hold, None | Some(HoldState::InProcess));
-        if supply.hold != Part::NotMade && *item == ItemState::InTransit && ours {
-            supply.dispatched = true;
-        }
+/// The lender doesn't supply.
+pub(crate) fn pass_over(request: &mut Request, refusal: &Refusal) {
+    if let Some(supply) = &mut request.supply {
+        supply.refusal = Some(refusal.clone());
     }
-    match seen.loan.as_ref() {
-        Some(LoanState::Active { id, due }) => {
-            supply.loan = Part::Open(Loan { id: id.clone(), due: *due });
-            supply.dispatched = true;
-            supply.hold.end();
-        }
-        Some(LoanState::None) if supply.item != ItemState::OnLoan => supply.loan.end(),
-        _ => {}
-    }
-    note_hold(&mut supply.hold, &mut supply.hold_missed, seen.hold);
-}
-
-fn observed_at_borrower(request: &mut Request, seen: &Observation) {
-    let here = &mut request.borrowing;
-    match seen.loan.as_ref() {
-        Some(LoanState::Active { id, due }) => here.loan = Part::Open(Loan { id: id.clone(), due: *due }),
-        Some(LoanState::None) if seen.item != Some(ItemState::OnLoan) => here.loan.end(),
-        _ => {}
-    }
-    if let Some(item) = &seen.item {
-        here.seen = Some(item.clone());
-        here.progress = here.progress.max(progress(here.progress, item));
-        if matches!(item, ItemState::InTransit | ItemState::OnHoldShelf | ItemState::OnLoan) {
-            here.in_transit = true;
-        }
-    }
-    if here.progress >= Progress::OnLoan {
-        // The loan fulfilled the hold; that it is gone says nothing more.
-        here.hold.end();
-        return;
-    }
-    note_hold(&mut here.hold, &mut here.hold_missed, seen.hold);
-    if here.hold.is_ended() {
-        note_cancellation_at_borrower(request);
-    }
-}
-
-/// How far an item in this state has come, given how far it was before.
-fn progress(before: Progress, item: &ItemState) -> Progress {
-    match item {
-        ItemState::OnHoldShelf => Progress::OnHoldShelf,
-        ItemState::OnLoan => Progress::OnLoan,
-        ItemState::InPlace | ItemState::Requested | ItemState::InTransit if before >= Progress::OnLoan => {
-            Progress::Returned
-        }
-        _ => before,
-    }
-}
-
-fn note_hold(hold: &mut Part<Hold>, missed: &mut u8, seen: Option<HoldState>) {
-    match (seen, &mut *hold) {
-        (Some(HoldState::Gone), Part::Open(_)) => {
-            *missed = missed.saturating_add(1);
-            if *missed >= MISSED_HOLD_COUNTS {
-                hold.end();
-            }
-        }
-        (Some(state), Part::Open(open)) => {
-            open.state = state;
-            *missed = 0;
-        }
-        _ => {}
-    }
-}
-
-/// A patron's own cancellation wins as long as the item isn't lent.
-fn cancel_asked(request: &mut Request, by: CancelledBy, reason: Option<&str>) -> Option<String> {
-    if let Err(why) = request.may_cancel() {
-        return Some(why.to_owned());
-    }
-    request.cancellation = Some(Cancellation { by, reason: reason.map(str::to_owned) });
-    if matches!(request.attention, Attention::NeedsStaff { .. }) {
-        request.attention = Attention::None;
-    }
-    None
+    request.refusal = Some(refusal.clone());
 }

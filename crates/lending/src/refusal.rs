@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::RequestId;
+
 /// Why a request came to nothing: a stable code and a sentence a librarian understands.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Refusal {
@@ -9,6 +11,13 @@ pub struct Refusal {
     pub code: String,
     /// One or two sentences: what is the matter, and what to do about it.
     pub explanation: String,
+}
+
+impl Refusal {
+    /// What was to be acted on isn't there any more.
+    pub const GONE: &'static str = "GONE";
+    /// The patron or virtual patron isn't there any more.
+    pub const NO_SUCH_PATRON: &'static str = "NO_SUCH_PATRON";
 }
 
 /// Why the patron's own library doesn't let them borrow.
@@ -39,6 +48,16 @@ pub enum PatronRefusal {
         /// The user group as the library's system calls it.
         group: Option<String>,
     },
+    /// The patron has as many requests under way as the agency allows.
+    TooManyRequests {
+        /// How many it allows.
+        most: u32,
+    },
+    /// The patron has an open request for the same copy.
+    AlreadyRequested {
+        /// Which.
+        request: RequestId,
+    },
 }
 
 impl PatronRefusal {
@@ -51,6 +70,8 @@ impl PatronRefusal {
             Self::Expired { .. } => "PATRON_EXPIRED",
             Self::Blocked { .. } => "PATRON_BLOCKED",
             Self::UnmappedType { .. } => "PATRON_TYPE_UNMAPPED",
+            Self::TooManyRequests { .. } => "TOO_MANY_REQUESTS",
+            Self::AlreadyRequested { .. } => "DUPLICATE_REQUEST",
         }
     }
 
@@ -82,6 +103,12 @@ impl PatronRefusal {
                  institution's patron types.",
                 group.as_deref().unwrap_or("(none)")
             ),
+            Self::TooManyRequests { most } => format!(
+                "The patron has {most} requests under way already, as many as the agency allows. One must end first."
+            ),
+            Self::AlreadyRequested { request } => {
+                format!("The patron has an open request for this copy already: {request}.")
+            }
         };
         Refusal { code: self.code().to_owned(), explanation }
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::attention::Attention;
+use crate::attention::{Attention, Trouble};
+use crate::closure::HoldEnd;
 use crate::effect::{Effect, Side};
 use crate::event::{CancelledBy, HoldState, ItemState};
 use crate::ids::{
@@ -22,10 +24,15 @@ pub struct Request {
     pub id: RequestId,
     /// When it was placed.
     pub placed_at: Timestamp,
-    /// Which libraries play which part.
+    /// Which libraries play which part; known from the moment a copy is chosen.
     pub workflow: Workflow,
+    /// Whether the patron stands at the lender's desk with the item in hand.
+    #[serde(default)]
+    pub expedited: bool,
     /// Where it stands.
     pub status: Status,
+    /// Since when it stands there.
+    pub status_since: Timestamp,
     /// How it ended, from the moment that is known.
     pub outcome: Option<Outcome>,
     /// What is notable beside the status.
@@ -42,14 +49,41 @@ pub struct Request {
     pub candidates: Vec<CopyRef>,
     /// The copy being tried or supplied.
     pub supply: Option<Supply>,
+    /// Lenders that were tried before, and why they didn't supply.
+    #[serde(default)]
+    pub earlier: Vec<EarlierSupply>,
     /// What exists for the request at the borrower.
     pub borrowing: Borrowing,
+    /// What exists for it at a third institution, where the patron collects there.
+    #[serde(default)]
+    pub collecting: Option<Box<Borrowing>>,
     /// Who ended it and why, where somebody did.
     pub cancellation: Option<Cancellation>,
     /// Why it came to nothing, where it did.
     pub refusal: Option<Refusal>,
+    /// What only staff can mend.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
+    /// How staff settled the loss of the item.
+    #[serde(default)]
+    pub settlement: Option<Settlement>,
+    /// Whether staff ended it by hand.
+    #[serde(default)]
+    pub ended_by_hand: bool,
+    /// Whether something was done in another order than the workflow knows.
+    #[serde(default)]
+    pub out_of_sequence: bool,
+    /// Since when the item has been under way for too long.
+    #[serde(default)]
+    pub missing_since: Option<Timestamp>,
+    /// The last day on which it is of use to the patron.
+    #[serde(default)]
+    pub needed_until: Option<Date>,
     /// The one effect that is under way, if any.
     pub in_flight: Option<Effect>,
+    /// The request as it was before the last act of staff, while nothing that follows from it was sent.
+    #[serde(default)]
+    pub undo: Option<Box<Request>>,
 }
 
 impl Request {
@@ -65,7 +99,9 @@ impl Request {
             id,
             placed_at,
             workflow: Workflow::Standard,
+            expedited: false,
             status: Status::SubmittedToDcb,
+            status_since: placed_at,
             outcome: None,
             conditions: BTreeSet::new(),
             attention: Attention::None,
@@ -74,18 +110,29 @@ impl Request {
             title: None,
             candidates,
             supply: None,
+            earlier: Vec::new(),
             borrowing: Borrowing::default(),
+            collecting: None,
             cancellation: None,
             refusal: None,
+            trouble: None,
+            settlement: None,
+            ended_by_hand: false,
+            out_of_sequence: false,
+            missing_since: None,
+            needed_until: None,
             in_flight: None,
+            undo: None,
         }
     }
 
-    /// The institution on `side`; none at the lending side before a copy is chosen.
+    /// The institution on `side`; none at the lending side before a copy is chosen, nor at the pickup side where the
+    /// patron collects at home.
     pub fn institution(&self, side: Side) -> Option<&InstitutionCode> {
         match side {
             Side::Borrower => Some(&self.patron.institution),
             Side::Lender => self.supply.as_ref().map(|supply| &supply.institution),
+            Side::Pickup => self.collecting.as_ref().map(|_| &self.pickup.institution),
         }
     }
 
@@ -97,16 +144,49 @@ impl Request {
         }
     }
 
-    /// Whether it may still be cancelled; if not, why, in a sentence for people.
-    pub fn may_cancel(&self) -> Result<(), &'static str> {
-        if self.status == Status::Finalised || self.status.is_ending() {
-            Err("The request has ended already.")
-        } else if self.cancellation.is_some() {
-            Err("The request is being cancelled already; the item is on its way home.")
-        } else if self.borrowing.progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
-            Err("The patron has the item, or has just returned it. It ends by being returned, not by being cancelled.")
+    /// The virtual item on `side`; there is none at the lender.
+    pub fn stand_in(&self, side: Side) -> Option<&Borrowing> {
+        match side {
+            Side::Lender => None,
+            Side::Borrower => Some(&self.borrowing),
+            Side::Pickup => self.collecting.as_deref(),
+        }
+    }
+
+    pub(crate) fn stand_in_mut(&mut self, side: Side) -> Option<&mut Borrowing> {
+        match side {
+            Side::Lender => None,
+            Side::Borrower => Some(&mut self.borrowing),
+            Side::Pickup => self.collecting.as_deref_mut(),
+        }
+    }
+
+    /// The side at which the patron collects and returns: what happens to the virtual item there moves the request.
+    pub fn desk(&self) -> Side {
+        if self.collecting.is_some() { Side::Pickup } else { Side::Borrower }
+    }
+
+    /// The virtual item that the patron gets.
+    pub fn at_desk(&self) -> &Borrowing {
+        self.collecting.as_deref().unwrap_or(&self.borrowing)
+    }
+
+    /// Who holds and borrows the copy at the lender: the virtual patron, or the patron where the copy is their own
+    /// library's.
+    pub fn lender_patron(&self) -> Option<&PatronId> {
+        if self.workflow.lender_is_home() {
+            self.patron.verified.as_ref().map(|patron| &patron.id)
         } else {
-            Ok(())
+            self.supply.as_ref()?.virtual_patron.as_ref()
+        }
+    }
+
+    /// Who holds and borrows the virtual item on `side`.
+    pub fn holder(&self, side: Side) -> Option<&PatronId> {
+        match side {
+            Side::Lender => self.lender_patron(),
+            Side::Borrower => self.patron.verified.as_ref().map(|patron| &patron.id),
+            Side::Pickup => self.collecting.as_ref()?.virtual_patron.as_ref(),
         }
     }
 
@@ -118,7 +198,7 @@ impl Request {
 
     /// Whether the lender is known to have sent the item.
     pub fn is_dispatched(&self) -> bool {
-        self.supply.as_ref().is_some_and(|supply| supply.dispatched) || self.borrowing.progress >= Progress::Received
+        self.supply.as_ref().is_some_and(|supply| supply.dispatched) || self.at_desk().progress >= Progress::Received
     }
 }
 
@@ -161,7 +241,9 @@ pub struct PickupLocation {
     pub code: PickupLocationCode,
     /// Its name, for people.
     pub name: String,
-    /// The library in the borrower's system.
+    /// Whose system the library belongs to.
+    pub institution: InstitutionCode,
+    /// The library in that system.
     pub library: LibraryCode,
     /// The desk, where a library has several hold shelves.
     pub desk: Option<DeskCode>,
@@ -189,6 +271,12 @@ pub struct CopyRef {
     pub item: Option<ItemId>,
     /// Its barcode.
     pub barcode: Option<Barcode>,
+    /// The volume wanted, as the item's description tells it, where the record has several.
+    #[serde(default)]
+    pub volume: Option<String>,
+    /// Whether staff chose it, even though its lender was tried before.
+    #[serde(default)]
+    pub chosen_by_staff: bool,
 }
 
 /// A copy as the lender's system describes it.
@@ -229,8 +317,14 @@ pub struct Supply {
     pub item: ItemState,
     /// Whether it was ever seen to have left.
     pub dispatched: bool,
+    /// How the hold ended, where it wasn't the hub that ended it.
+    #[serde(default)]
+    pub hold_end: Option<HoldEnd>,
     /// How often in a row the hold was looked for and not there.
     pub hold_missed: u8,
+    /// Whether the lender wants the item back: it is recalled, or somebody else waits for it.
+    #[serde(default)]
+    pub wanted_back: bool,
     /// Why this lender doesn't supply, where it doesn't.
     pub refusal: Option<Refusal>,
 }
@@ -246,13 +340,26 @@ impl Supply {
             loan: Part::NotMade,
             item: ItemState::InPlace,
             dispatched: false,
+            hold_end: None,
             hold_missed: 0,
+            wanted_back: false,
             refusal: None,
         }
     }
 }
 
-/// The borrowing side of a request: the virtual item and what happened to it.
+/// A lender that didn't supply.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EarlierSupply {
+    /// The lender.
+    pub institution: InstitutionCode,
+    /// Its copy.
+    pub barcode: Barcode,
+    /// Why it didn't supply.
+    pub refusal: Refusal,
+}
+
+/// A side at which a virtual item stands for the lender's: what was made there, and what happened to it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Borrowing {
     /// The suppressed record.
@@ -265,10 +372,25 @@ pub struct Borrowing {
     pub barcode: Option<Barcode>,
     /// The lender's barcode that the virtual item stands for.
     pub stands_for: Option<Barcode>,
+    /// Who stands for the patron here, where the patron isn't at home.
+    #[serde(default)]
+    pub virtual_patron: Option<PatronId>,
     /// The patron's hold.
     pub hold: Part<Hold>,
+    /// How the hold ended, where it wasn't the hub that ended it.
+    #[serde(default)]
+    pub hold_end: Option<HoldEnd>,
+    /// How often the hold was placed.
+    #[serde(default)]
+    pub hold_placed: u8,
+    /// Whether the hold is for another pickup location than the one that is wanted now.
+    #[serde(default)]
+    pub pickup_outdated: bool,
     /// The patron's loan.
     pub loan: Part<Loan>,
+    /// What became of due dates and renewals.
+    #[serde(default)]
+    pub dates: Dates,
     /// Whether the virtual item was sent into transit, or need not be.
     pub in_transit: bool,
     /// The virtual item as last seen.
@@ -277,6 +399,21 @@ pub struct Borrowing {
     pub progress: Progress,
     /// How often in a row the hold was looked for and not there.
     pub hold_missed: u8,
+}
+
+/// What the hub has done about due dates. The lender's due date is the ceiling of the patron's.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Dates {
+    /// The patron's due date when the item was lent; a later one is a renewal.
+    pub first: Option<Timestamp>,
+    /// The patron's due date for which the lender was last asked to renew.
+    pub asked_for: Option<Timestamp>,
+    /// Whether the lender refused the last renewal.
+    pub refused: bool,
+    /// The lender's due date to which the patron's was last brought down.
+    pub limited_to: Option<Timestamp>,
+    /// Whether further renewals by the patron were stopped.
+    pub denied: bool,
 }
 
 /// How far the virtual item has come; later points imply the earlier ones.
@@ -351,6 +488,9 @@ pub struct Hold {
     pub id: HoldId,
     /// Its state as last seen.
     pub state: HoldState,
+    /// Until when the item waits on the hold shelf, once it is there.
+    #[serde(default)]
+    pub shelf_until: Option<Timestamp>,
 }
 
 /// A loan in a library's system.
@@ -360,6 +500,16 @@ pub struct Loan {
     pub id: LoanId,
     /// When the item must be back.
     pub due: Option<Timestamp>,
+}
+
+/// How staff settled the loss of an item.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// The patron paid for it.
+    Paid,
+    /// The lender wrote it off.
+    WrittenOff,
 }
 
 /// Who ended a request, and why.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Side;
+
 /// Where a patron request stands. There is no error status: what waits is told by
 /// [`Attention`](crate::Attention) beside the status.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub enum Status {
     Confirmed,
     /// The virtual item and the patron's hold exist at the borrower.
     RequestPlacedAtBorrowingAgency,
+    /// The virtual item and the hold exist at the pickup side too.
+    RequestPlacedAtPickupAgency,
     /// The lender has sent the item.
     PickupTransit,
     /// The item has come to the pickup library.
@@ -39,19 +43,22 @@ pub enum Status {
     NotSuppliedCurrentSupplier,
     /// No lender is left.
     NoItemsSelectableAtAnyAgency,
+    /// The patron's own library has the item, and its system does the rest; the hub doesn't follow.
+    HandedOffAsLocal,
     /// Ended, and nothing of ours is left on either side.
     Finalised,
 }
 
 impl Status {
     /// Every status, in the order of the workflow.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::SubmittedToDcb,
         Self::PatronVerified,
         Self::Resolved,
         Self::RequestPlacedAtSupplyingAgency,
         Self::Confirmed,
         Self::RequestPlacedAtBorrowingAgency,
+        Self::RequestPlacedAtPickupAgency,
         Self::PickupTransit,
         Self::ReceivedAtPickup,
         Self::ReadyForPickup,
@@ -61,6 +68,7 @@ impl Status {
         Self::Cancelled,
         Self::NotSuppliedCurrentSupplier,
         Self::NoItemsSelectableAtAnyAgency,
+        Self::HandedOffAsLocal,
         Self::Finalised,
     ];
 
@@ -73,6 +81,7 @@ impl Status {
             Self::RequestPlacedAtSupplyingAgency => "REQUEST_PLACED_AT_SUPPLYING_AGENCY",
             Self::Confirmed => "CONFIRMED",
             Self::RequestPlacedAtBorrowingAgency => "REQUEST_PLACED_AT_BORROWING_AGENCY",
+            Self::RequestPlacedAtPickupAgency => "REQUEST_PLACED_AT_PICKUP_AGENCY",
             Self::PickupTransit => "PICKUP_TRANSIT",
             Self::ReceivedAtPickup => "RECEIVED_AT_PICKUP",
             Self::ReadyForPickup => "READY_FOR_PICKUP",
@@ -82,6 +91,7 @@ impl Status {
             Self::Cancelled => "CANCELLED",
             Self::NotSuppliedCurrentSupplier => "NOT_SUPPLIED_CURRENT_SUPPLIER",
             Self::NoItemsSelectableAtAnyAgency => "NO_ITEMS_SELECTABLE_AT_ANY_AGENCY",
+            Self::HandedOffAsLocal => "HANDED_OFF_AS_LOCAL",
             Self::Finalised => "FINALISED",
         }
     }
@@ -89,6 +99,11 @@ impl Status {
     /// Whether only clean-up remains.
     pub fn is_ending(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::NoItemsSelectableAtAnyAgency)
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::HandedOffAsLocal | Self::Finalised)
     }
 
     /// Whether the lender has sent the item: from here on it must come home.
@@ -175,12 +190,77 @@ pub enum Condition {
     OutOfSequence,
 }
 
-/// Which libraries play which part. Others than `Standard` are told in workflow.md and not built yet.
+impl Condition {
+    /// Every condition.
+    pub const ALL: [Self; 7] = [
+        Self::Overdue,
+        Self::Recalled,
+        Self::RenewalRefused,
+        Self::Lost,
+        Self::ClaimedReturned,
+        Self::MissingInTransit,
+        Self::OutOfSequence,
+    ];
+
+    /// The word for it, such as `overdue`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overdue => "overdue",
+            Self::Recalled => "recalled",
+            Self::RenewalRefused => "renewal_refused",
+            Self::Lost => "lost",
+            Self::ClaimedReturned => "claimed_returned",
+            Self::MissingInTransit => "missing_in_transit",
+            Self::OutOfSequence => "out_of_sequence",
+        }
+    }
+}
+
+/// Which libraries play which part: lender, borrower (the patron's library) and pickup library.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Workflow {
     /// A lender, and a borrower at which the patron also collects.
     #[default]
     Standard,
+    /// All in one library system: the real patron and the real item, no virtual records.
+    Local,
+    /// Lender, borrower and pickup library are three.
+    PickupAnywhere,
+    /// The item is the patron's own library's, and is collected elsewhere.
+    OwnItemElsewhere,
+    /// The patron stands at the lender's desk with the item in hand.
+    Expedited,
+}
+
+impl Workflow {
+    /// Every workflow.
+    pub const ALL: [Self; 5] =
+        [Self::Standard, Self::Local, Self::PickupAnywhere, Self::OwnItemElsewhere, Self::Expedited];
+
+    /// The word for it, such as `pickup_anywhere`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Local => "local",
+            Self::PickupAnywhere => "pickup_anywhere",
+            Self::OwnItemElsewhere => "own_item_elsewhere",
+            Self::Expedited => "expedited",
+        }
+    }
+
+    /// Where virtual items stand for the lender's, in the order in which they are made.
+    pub fn stand_ins(self) -> &'static [Side] {
+        match self {
+            Self::Standard | Self::Expedited => &[Side::Borrower],
+            Self::Local => &[],
+            Self::PickupAnywhere => &[Side::Borrower, Side::Pickup],
+            Self::OwnItemElsewhere => &[Side::Pickup],
+        }
+    }
+
+    /// Whether the copy belongs to the patron's own institution, so that the patron is known there.
+    pub fn lender_is_home(self) -> bool {
+        matches!(self, Self::Local | Self::OwnItemElsewhere)
+    }
 }

@@ -1,137 +1,274 @@
-//! The status table of docs/workflow.md, read from facts: where a request may go from where it is.
+//! The status table of docs/workflow.md: where a request may go from where it is, and which facts let it.
 
+use jiff::Timestamp;
+
+use crate::closure::{Answer, Closure, answer};
+use crate::decide::Transition;
+use crate::effect::Side;
 use crate::event::{CancelledBy, ItemState};
-use crate::request::{Cancellation, Part, Progress, Request, Supply};
-use crate::status::{Outcome, Status};
+use crate::request::{Borrowing, Cancellation, EarlierSupply, Part, Progress, Request, Supply};
+use crate::status::{Outcome, Status, Workflow};
 
-/// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
-/// nearly, not exactly, the same moment, so the first look may fall between the two.
-pub(crate) const MISSED_HOLD_COUNTS: u8 = 2;
+/// One row of the table.
+pub(crate) struct Rule {
+    /// From any of these.
+    pub(crate) from: &'static [Status],
+    /// To this.
+    pub(crate) to: Status,
+    /// The fact that lets it, in words.
+    pub(crate) because: &'static str,
+    /// The fact itself.
+    pub(crate) when: fn(&Request) -> bool,
+}
 
-/// The next step the facts allow, with its reason; `None` when the status stands.
-pub(crate) fn step(request: &Request) -> Option<(Status, &'static str)> {
-    let go = |to, because| Some((to, because));
-    match request.status {
-        Status::SubmittedToDcb if request.cancellation.is_some() => go(Status::Cancelled, "cancelled"),
-        Status::SubmittedToDcb if request.refusal.is_some() => go(Status::Cancelled, "the patron may not borrow"),
-        Status::SubmittedToDcb if request.patron.verified.is_some() => {
-            go(Status::PatronVerified, "the patron is active, not expired and not blocked")
-        }
+use Status::{
+    Cancelled, Completed, Confirmed, Finalised, HandedOffAsLocal, Loaned, NoItemsSelectableAtAnyAgency,
+    NotSuppliedCurrentSupplier, PatronVerified, PickupTransit, ReadyForPickup, ReceivedAtPickup,
+    RequestPlacedAtBorrowingAgency, RequestPlacedAtPickupAgency, RequestPlacedAtSupplyingAgency, Resolved,
+    ReturnTransit, SubmittedToDcb,
+};
 
-        Status::PatronVerified | Status::NotSuppliedCurrentSupplier if request.cancellation.is_some() => {
-            go(Status::Cancelled, "cancelled")
-        }
-        Status::PatronVerified | Status::NotSuppliedCurrentSupplier => resolve(request),
+const LIVE: &[Status] = &[
+    SubmittedToDcb,
+    PatronVerified,
+    Resolved,
+    NotSuppliedCurrentSupplier,
+    RequestPlacedAtSupplyingAgency,
+    Confirmed,
+    RequestPlacedAtBorrowingAgency,
+    RequestPlacedAtPickupAgency,
+    PickupTransit,
+    ReceivedAtPickup,
+    ReadyForPickup,
+    Loaned,
+    ReturnTransit,
+];
+const AT_LENDER: &[Status] = &[Resolved, RequestPlacedAtSupplyingAgency, Confirmed];
+const PLACED: &[Status] = &[RequestPlacedAtBorrowingAgency, RequestPlacedAtPickupAgency];
+const UNDER_WAY: &[Status] = &[PickupTransit, ReceivedAtPickup, ReadyForPickup];
 
-        Status::Resolved | Status::RequestPlacedAtSupplyingAgency | Status::Confirmed
-            if request.cancellation.is_some() =>
-        {
-            go(Status::Cancelled, "cancelled before the item was sent")
-        }
-        Status::Resolved if lender_refused(request) => {
-            go(Status::NotSuppliedCurrentSupplier, "the lender refused the hold")
-        }
-        Status::Resolved if request.supply.as_ref().is_some_and(|supply| supply.hold != Part::NotMade) => {
-            go(Status::RequestPlacedAtSupplyingAgency, "the lender's hold is placed")
-        }
-        Status::RequestPlacedAtSupplyingAgency | Status::Confirmed if lender_withdrew(request) => {
-            go(Status::NotSuppliedCurrentSupplier, "the lender's hold ended before the item was sent")
-        }
-        Status::RequestPlacedAtSupplyingAgency if request.supply.as_ref().is_some_and(|s| s.hold.is_open()) => {
-            go(Status::Confirmed, "the lender's hold is waiting for staff")
-        }
-        Status::Confirmed if request.borrowing.hold != Part::NotMade && is_current(request) => {
-            go(Status::RequestPlacedAtBorrowingAgency, "the patron's hold is placed on the virtual item")
-        }
+/// The table. The first row that holds is taken, so the order of the rows is their priority: ending by hand before
+/// all else, a loan before a cancellation, dispatch before a withdrawal.
+#[rustfmt::skip]
+pub(crate) const RULES: &[Rule] = &[
+    Rule { from: LIVE, to: Completed, because: "staff ended it by hand", when: |r| r.ended_by_hand },
 
-        Status::RequestPlacedAtBorrowingAgency if request.is_dispatched() => {
-            go(Status::PickupTransit, "the lender has sent the item")
-        }
-        Status::RequestPlacedAtBorrowingAgency if request.cancellation.is_some() => {
-            go(Status::Cancelled, "cancelled before the item was sent")
-        }
-        Status::RequestPlacedAtBorrowingAgency if lender_withdrew(request) => {
-            go(Status::NotSuppliedCurrentSupplier, "the lender's hold ended before the item was sent")
-        }
+    Rule { from: &[SubmittedToDcb], to: Cancelled, because: "cancelled", when: is_cancelled },
+    Rule { from: &[SubmittedToDcb], to: Cancelled, because: "the patron may not borrow", when: |r| r.refusal.is_some() },
+    Rule { from: &[SubmittedToDcb], to: PatronVerified, because: "the patron is active, not expired and not blocked",
+        when: |r| r.patron.verified.is_some() },
 
-        Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup
-            if request.cancellation.is_some() && request.borrowing.progress < Progress::OnLoan =>
-        {
-            go(Status::ReturnTransit, "cancelled; the item goes home")
-        }
-        Status::PickupTransit if request.borrowing.progress >= Progress::Received => {
-            go(Status::ReceivedAtPickup, "the item has come to the pickup library")
-        }
-        Status::ReceivedAtPickup if request.borrowing.progress >= Progress::OnHoldShelf => {
-            go(Status::ReadyForPickup, "the item is on the hold shelf")
-        }
-        Status::ReadyForPickup if request.borrowing.progress >= Progress::OnLoan => {
-            go(Status::Loaned, "the item is on loan to the patron")
-        }
-        Status::Loaned if request.borrowing.progress >= Progress::Returned => {
-            go(Status::ReturnTransit, "the patron has returned the item")
-        }
-        Status::ReturnTransit if is_home(request) => go(Status::Completed, "the item is back at the lender"),
+    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: Cancelled, because: "cancelled", when: is_cancelled },
+    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: Resolved, because: "a copy is chosen",
+        when: |r| r.supply.as_ref().is_some_and(|supply| supply.refusal.is_none()) },
+    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: NoItemsSelectableAtAnyAgency,
+        because: "no copy is left to try", when: nothing_left },
 
-        Status::Completed | Status::Cancelled | Status::NoItemsSelectableAtAnyAgency if is_clean(request) => {
-            go(Status::Finalised, "nothing of the request is left on either side")
-        }
-        _ => None,
+    Rule { from: AT_LENDER, to: Cancelled, because: "cancelled before the item was sent",
+        when: |r| is_cancelled(r) && !r.is_dispatched() },
+    Rule { from: &[Resolved], to: NotSuppliedCurrentSupplier, because: "the lender refused",
+        when: lender_refused },
+    Rule { from: &[Resolved], to: RequestPlacedAtSupplyingAgency, because: "the lender's hold is placed",
+        when: |r| r.supply.as_ref().is_some_and(|s| s.hold != Part::NotMade || s.loan != Part::NotMade) },
+    Rule { from: &[RequestPlacedAtSupplyingAgency, Confirmed], to: NotSuppliedCurrentSupplier,
+        because: "the lender doesn't supply", when: lender_withdrew },
+    Rule { from: &[RequestPlacedAtSupplyingAgency], to: Confirmed, because: "the lender's hold is waiting for staff",
+        when: |r| r.supply.as_ref().is_some_and(|s| s.hold.is_open() || s.dispatched) },
+    Rule { from: &[Confirmed], to: HandedOffAsLocal, because: "the patron's own library has the item and does the rest",
+        when: |r| r.workflow == Workflow::Local },
+    Rule { from: &[Confirmed], to: RequestPlacedAtBorrowingAgency,
+        because: "the item is the patron's library's own, so nothing is to be made there",
+        when: |r| r.workflow == Workflow::OwnItemElsewhere },
+    Rule { from: &[Confirmed], to: RequestPlacedAtBorrowingAgency, because: "the patron's hold is placed on the virtual item",
+        when: |r| is_ready(r, Side::Borrower) },
+    Rule { from: &[RequestPlacedAtBorrowingAgency], to: RequestPlacedAtPickupAgency,
+        because: "the hold is placed at the pickup library", when: |r| r.collecting.is_some() && is_ready(r, Side::Pickup) },
+
+    Rule { from: &[RequestPlacedAtBorrowingAgency], to: Loaned, because: "the patron takes the item from the lender's desk",
+        when: |r| r.expedited && r.at_desk().loan.is_open() },
+    Rule { from: PLACED, to: PickupTransit, because: "the lender has sent the item",
+        when: |r| r.is_dispatched() && !r.expedited && r.workflow.stand_ins().iter().all(|side| is_ready(r, *side)) },
+    Rule { from: PLACED, to: Cancelled, because: "cancelled before the item was sent",
+        when: |r| is_cancelled(r) && !r.is_dispatched() },
+    Rule { from: PLACED, to: NotSuppliedCurrentSupplier, because: "the lender doesn't supply", when: lender_withdrew },
+
+    Rule { from: UNDER_WAY, to: ReturnTransit, because: "it won't be lent; the item goes home", when: goes_home_unlent },
+    Rule { from: &[PickupTransit], to: ReceivedAtPickup, because: "the item has come to the pickup library",
+        when: |r| r.at_desk().progress >= Progress::Received },
+    Rule { from: &[ReceivedAtPickup], to: ReadyForPickup, because: "the item is on the hold shelf",
+        when: |r| r.at_desk().progress >= Progress::OnHoldShelf },
+    Rule { from: &[ReadyForPickup], to: Loaned, because: "the item is on loan to the patron",
+        when: |r| r.at_desk().progress >= Progress::OnLoan },
+
+    Rule { from: &[Loaned, ReturnTransit, PickupTransit, ReceivedAtPickup, ReadyForPickup], to: Completed,
+        because: "the loss of the item is settled", when: |r| r.settlement.is_some() },
+    Rule { from: &[Loaned], to: ReturnTransit, because: "the patron has returned the item",
+        when: |r| r.at_desk().progress >= Progress::Returned },
+    Rule { from: &[Loaned], to: ReturnTransit, because: "the lender has the item back already",
+        when: |r| r.supply.as_ref().is_some_and(|supply| supply.loan.is_ended()) },
+    Rule { from: &[ReturnTransit], to: Loaned, because: "the item is on loan to the patron after all",
+        when: |r| r.at_desk().progress == Progress::OnLoan && !r.supply.as_ref().is_some_and(|s| s.loan.is_ended()) },
+    Rule { from: &[ReturnTransit], to: Completed, because: "the item is back at the lender", when: is_home },
+
+    Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
+        because: "nothing of the request is left on either side", when: is_clean },
+];
+
+/// The table as it may be printed: each row once for each status it leads from, in order of priority.
+pub fn transitions() -> impl Iterator<Item = Transition> {
+    RULES
+        .iter()
+        .flat_map(|rule| rule.from.iter().map(|from| Transition { from: *from, to: rule.to, because: rule.because }))
+}
+
+/// Goes as far along the table as the facts allow.
+pub(crate) fn run(request: &mut Request, now: Timestamp) -> Vec<Transition> {
+    let mut transitions = Vec::new();
+    // The table has no way round in a circle for unchanged facts; the bound is there for a mistake in it.
+    while transitions.len() < Status::ALL.len() {
+        let Some(rule) = RULES.iter().find(|rule| rule.from.contains(&request.status) && (rule.when)(request)) else {
+            break;
+        };
+        transitions.push(Transition { from: request.status, to: rule.to, because: rule.because });
+        enter(request, rule.to);
+        request.status_since = now;
     }
+    transitions
 }
 
 /// Sets what belongs to a status on the way in.
-pub(crate) fn enter(request: &mut Request, to: Status) {
+fn enter(request: &mut Request, to: Status) {
+    // Before the status changes, since what a closure means depends on it.
+    let outcome = ended_by_holder(request);
+    if matches!(to, Cancelled | ReturnTransit) {
+        note_who_cancelled(request);
+    }
     request.status = to;
+    request.missing_since = None;
     match to {
-        Status::NotSuppliedCurrentSupplier => drop_supplier(request),
-        Status::PickupTransit => mark_dispatched(request),
-        Status::Cancelled => request.outcome = Some(Outcome::Cancelled),
-        Status::NoItemsSelectableAtAnyAgency => request.outcome = Some(Outcome::NotSupplied),
-        Status::Completed => {
-            let supplied = request.borrowing.progress >= Progress::OnLoan;
-            request.outcome = Some(if supplied { Outcome::Supplied } else { Outcome::Cancelled });
+        NotSuppliedCurrentSupplier => drop_supplier(request),
+        PickupTransit => mark_dispatched(request),
+        ReturnTransit if request.at_desk().progress < Progress::OnLoan => {
+            request.outcome = Some(outcome.unwrap_or(Outcome::Cancelled));
         }
+        Loaned => request.outcome = None,
+        Cancelled => request.outcome = Some(Outcome::Cancelled),
+        NoItemsSelectableAtAnyAgency => request.outcome = Some(Outcome::NotSupplied),
+        Completed => request.outcome = Some(outcome_at_the_end(request)),
         _ => {}
     }
 }
 
-fn resolve(request: &Request) -> Option<(Status, &'static str)> {
-    match &request.supply {
-        Some(supply) if supply.refusal.is_none() => Some((Status::Resolved, "a copy is chosen")),
-        // The last lender's hold is cancelled first: two lenders never hold for one request.
-        Some(supply) if supply.hold.is_open() => None,
-        _ if request.candidates.is_empty() => Some((Status::NoItemsSelectableAtAnyAgency, "no copy is left to try")),
-        _ => None,
+fn outcome_at_the_end(request: &Request) -> Outcome {
+    if request.settlement.is_some() {
+        Outcome::Lost
+    } else if request.ended_by_hand {
+        Outcome::Unknown
+    } else if let Some(outcome) = request.outcome {
+        outcome
+    } else {
+        Outcome::Supplied
     }
+}
+
+fn note_who_cancelled(request: &mut Request) {
+    if request.cancellation.is_some() || request.at_desk().progress >= Progress::OnLoan {
+        return;
+    }
+    let ended = request.workflow.stand_ins().iter().find_map(|side| request.stand_in(*side)?.hold_end);
+    if let Some(end) = ended {
+        request.cancellation = Some(Cancellation {
+            by: CancelledBy::AtBorrower,
+            reason: Some(format!("The patron's hold ended in the library's own system: {}.", end.closure.name())),
+        });
+    }
+}
+
+fn is_cancelled(request: &Request) -> bool {
+    request.cancellation.is_some() || ended_by_holder(request).is_some()
+}
+
+/// The outcome, where a hold on a virtual item ended in a way that ends the request.
+fn ended_by_holder(request: &Request) -> Option<Outcome> {
+    if request.at_desk().progress >= Progress::OnLoan {
+        return None;
+    }
+    request.workflow.stand_ins().iter().find_map(|side| {
+        let end = request.stand_in(*side)?.hold_end?;
+        match answer(*side, end.closure, request.status) {
+            Answer::Cancel => Some(Outcome::Cancelled),
+            Answer::SendHome(outcome) => Some(outcome),
+            _ => None,
+        }
+    })
+}
+
+fn goes_home_unlent(request: &Request) -> bool {
+    is_cancelled(request) && request.at_desk().progress < Progress::OnLoan
+}
+
+fn nothing_left(request: &Request) -> bool {
+    // The last lender's hold is cancelled first: two lenders never hold for one request.
+    let waits = request.supply.as_ref().is_some_and(|supply| supply.refusal.is_none() || supply.hold.is_open());
+    !waits && request.candidates.is_empty()
 }
 
 fn lender_refused(request: &Request) -> bool {
     request.supply.as_ref().is_some_and(|supply| supply.refusal.is_some())
 }
 
+/// The hold ended, the item is gone, or the lender was passed over; and the item has not been sent.
 fn lender_withdrew(request: &Request) -> bool {
-    request.supply.as_ref().is_some_and(|supply| !supply.dispatched && supply.hold.is_ended())
+    let Some(supply) = &request.supply else { return false };
+    if request.is_dispatched() {
+        return false;
+    }
+    let closed =
+        supply.hold_end.is_some_and(|end| answer(Side::Lender, end.closure, request.status) == Answer::NextSupplier);
+    closed || supply.refusal.is_some() || supply.hold.is_ended() || supply.item == ItemState::Absent
+}
+
+/// Whether the virtual item at `side` stands for the copy that is being supplied now, and is held or lent.
+fn is_ready(request: &Request, side: Side) -> bool {
+    request.stand_in(side).is_some_and(|here| {
+        let placed = if request.expedited { here.loan != Part::NotMade } else { here.hold != Part::NotMade };
+        placed && is_current(request, here)
+    })
 }
 
 /// Whether the virtual item stands for the copy that is being supplied now.
-pub(crate) fn is_current(request: &Request) -> bool {
-    match (&request.supply, &request.borrowing.stands_for) {
+pub(crate) fn is_current(request: &Request, here: &Borrowing) -> bool {
+    match (&request.supply, &here.stands_for) {
         (Some(supply), Some(stands_for)) => supply.copy.barcode == *stands_for,
         _ => false,
     }
 }
 
-/// The lender that doesn't supply is out: it keeps its refusal, and is never asked again.
+/// The lender that doesn't supply keeps its refusal. One that refused this copy's hold may lend another copy; one that
+/// had the hold and didn't supply isn't asked again.
 fn drop_supplier(request: &mut Request) {
-    if let Some(supply) = &mut request.supply
-        && supply.refusal.is_none()
-    {
-        supply.refusal = Some(crate::Refusal {
-            code: "HOLD_ENDED_AT_LENDER".to_owned(),
-            explanation: "The lender's hold was cancelled or expired before the item was sent.".to_owned(),
+    let Some(supply) = &mut request.supply else { return };
+    let refusal = supply.refusal.get_or_insert_with(|| {
+        let how = supply.hold_end.map_or("ended", |end| match end.closure {
+            Closure::Completed | Closure::Canceled => "was cancelled",
+            Closure::Expired | Closure::HoldShelfExpired => "expired",
+            Closure::Rejected => "was rejected",
+            Closure::Failed => "can't be filled any more",
         });
+        crate::Refusal {
+            code: "HOLD_ENDED_AT_LENDER".to_owned(),
+            explanation: format!("The lender's hold {how} before the item was sent."),
+        }
+    });
+    let earlier = EarlierSupply {
+        institution: supply.institution.clone(),
+        barcode: supply.copy.barcode.clone(),
+        refusal: refusal.clone(),
+    };
+    if supply.hold != Part::NotMade {
+        request.candidates.retain(|copy| copy.institution != earlier.institution || copy.chosen_by_staff);
     }
+    request.earlier.push(earlier);
 }
 
 /// Home means that the loan to the virtual patron is closed; or that none was made and the item is
@@ -159,24 +296,15 @@ fn is_on_shelf(supply: &Supply) -> bool {
     matches!(supply.item, ItemState::InPlace | ItemState::Requested)
 }
 
-/// Whether nothing of ours is left on either side, nor about to be made.
+/// Whether nothing of ours is left on any side, nor about to be made.
 fn is_clean(request: &Request) -> bool {
     let lender = request.supply.as_ref().is_none_or(|supply| !supply.hold.is_open());
-    let here = &request.borrowing;
-    request.in_flight.is_none()
-        && lender
-        && !here.hold.is_open()
-        && !here.item.is_open()
-        && !here.holding.is_open()
-        && !here.bib.is_open()
-}
-
-/// The patron's hold is gone without a loan: somebody at the borrower ended it.
-pub(crate) fn note_cancellation_at_borrower(request: &mut Request) {
-    if request.cancellation.is_none() && request.borrowing.progress < Progress::OnLoan {
-        request.cancellation = Some(Cancellation {
-            by: CancelledBy::AtBorrower,
-            reason: Some("The patron's hold ended in the library's own system.".to_owned()),
-        });
-    }
+    let here = |here: &Borrowing| {
+        !here.hold.is_open()
+            && !here.loan.is_open()
+            && !here.item.is_open()
+            && !here.holding.is_open()
+            && !here.bib.is_open()
+    };
+    request.in_flight.is_none() && lender && here(&request.borrowing) && request.collecting.as_deref().is_none_or(here)
 }

@@ -53,10 +53,12 @@ pub struct LenderHold {
     pub request: RequestId,
     /// The copy.
     pub item: ItemRef,
-    /// For whom.
-    pub virtual_patron: PatronId,
+    /// For whom: the virtual patron, or the patron where the copy is their own institution's.
+    pub holder: PatronId,
     /// The library that owns the copy.
     pub library: LibraryCode,
+    /// Where the patron collects, where that is in this system; otherwise the copy is sent outside.
+    pub pickup: Option<PickupLocation>,
 }
 
 /// The patron's own hold, on the virtual item.
@@ -68,8 +70,8 @@ pub struct PatronHold {
     pub item: ItemRef,
     /// The patron.
     pub patron: PatronId,
-    /// Where the patron collects.
-    pub pickup: PickupLocation,
+    /// Where the patron collects, where that is in this system; otherwise the virtual item is sent outside.
+    pub pickup: Option<PickupLocation>,
     /// How often it was tried already.
     pub tries: u32,
 }
@@ -102,6 +104,8 @@ pub struct Watched {
     pub hold: bool,
     /// Whether the loan is looked for.
     pub loan: bool,
+    /// Whether it matters that somebody else waits for the item.
+    pub wanted_back: bool,
 }
 
 /// A library system, in the hub's words.
@@ -145,12 +149,30 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     async fn send_into_transit(
         &self,
         item: &ItemRef,
-        pickup: &PickupLocation,
+        pickup: Option<&PickupLocation>,
         attempt: Attempt,
     ) -> Outcome<Option<String>>;
 
     /// Lends the item to the virtual patron at a desk of the owning library.
     async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+
+    /// Lends a virtual item to its holder at the desk of its own library.
+    async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+
+    /// Renews a loan. A renewal that leaves the due date as it was counts as refused.
+    async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+
+    /// Sets a loan's due date.
+    async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Outcome<Loan>;
+
+    /// Sees to it that the loan of a virtual item can't be renewed.
+    async fn deny_renewal(&self, item: &ItemRef) -> Outcome<()>;
+
+    /// Moves the patron's hold to another pickup location; it may become another hold.
+    async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold>;
+
+    /// Closes the loan of a virtual item by scanning it in at its own library.
+    async fn check_in(&self, item: &ItemRef) -> Outcome<()>;
 
     /// Cancels a hold, without a notice to anybody.
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()>;

@@ -89,6 +89,29 @@ impl<'a> Reader<'a> {
         map
     }
 
+    /// A list of texts, empty where it is left out.
+    pub(crate) fn list(&mut self, key: &'static str) -> BTreeSet<String> {
+        self.known.insert(key);
+        let entries = match self.table.get(key) {
+            None | Some(Value::Null) => return BTreeSet::new(),
+            Some(Value::Array(entries)) => entries,
+            Some(other) => {
+                self.fault(key, format!("must be a list of texts, but is {}.", kind(other)));
+                return BTreeSet::new();
+            }
+        };
+        let mut texts = BTreeSet::new();
+        for entry in entries {
+            match entry.as_str().map(str::trim) {
+                Some(text) if !text.is_empty() => {
+                    texts.insert(text.to_owned());
+                }
+                _ => self.fault(key, "must be a list of texts that are not empty."),
+            }
+        }
+        texts
+    }
+
     /// A whole number between `least` and `most`.
     pub(crate) fn number(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
         self.known.insert(key);

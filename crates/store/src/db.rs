@@ -191,6 +191,20 @@ impl Tx {
         }
     }
 
+    /// Waits until no other transaction holds the lock of this name, and holds it until this one ends. SQLite's writer
+    /// is alone already.
+    pub(crate) async fn lock(&mut self, name: &str) -> Result<(), Error> {
+        let number = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        match self.inner {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(_) => {
+                self.run_script(&format!("SELECT pg_advisory_xact_lock({})", number.cast_signed())).await
+            }
+        }
+    }
+
     /// The first key to open the store is noted by its id; another is refused from then on.
     pub(crate) async fn check_key(&mut self) -> Result<(), Error> {
         let (setting, name, value) = (Alias::new("setting"), Alias::new("name"), Alias::new("value"));

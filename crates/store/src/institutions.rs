@@ -1,7 +1,7 @@
 //! Institutions with their sealed credentials, agencies and pickup locations.
 
 use jiff::Timestamp;
-use lending::{AgencyCode, InstitutionCode, PickupLocation, PickupLocationCode};
+use lending::{AgencyCode, InstitutionCode, PickupLocation, PickupLocationCode, Rules};
 use sea_query::{ExprTrait, Iden, OnConflict, Query, SelectStatement};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -37,6 +37,8 @@ pub struct Agency {
     pub institution: InstitutionCode,
     /// Its library there, where several agencies share a system.
     pub library: Option<lending::LibraryCode>,
+    /// What it takes part in, how much, and how long things may take.
+    pub rules: Rules,
 }
 
 /// A pickup location with its agency.
@@ -46,8 +48,6 @@ pub struct StoredPickupLocation {
     pub location: PickupLocation,
     /// Whose it is.
     pub agency: AgencyCode,
-    /// The institution of that agency.
-    pub institution: InstitutionCode,
 }
 
 #[derive(Iden)]
@@ -75,6 +75,7 @@ enum Col {
     Agency,
     Library,
     Desk,
+    Rules,
 }
 
 impl Store {
@@ -107,7 +108,7 @@ impl Store {
     pub async fn agency(&self, code: &AgencyCode) -> Result<Option<Agency>, Error> {
         let statement = select_agencies().and_where(sea_query::Expr::col(Col::Code).eq(code.as_str())).to_owned();
         let rows: Vec<AgencyRow> = self.fetch(&statement).await?;
-        Ok(rows.into_iter().next().map(agency))
+        rows.into_iter().next().map(agency).transpose()
     }
 
     /// All agencies, by code.
@@ -117,7 +118,7 @@ impl Store {
     /// The database.
     pub async fn agencies(&self) -> Result<Vec<Agency>, Error> {
         let rows: Vec<AgencyRow> = self.fetch(&select_agencies()).await?;
-        Ok(rows.into_iter().map(agency).collect())
+        rows.into_iter().map(agency).collect()
     }
 
     /// One pickup location.
@@ -179,17 +180,22 @@ impl Tx {
     /// The database; an institution that isn't there.
     pub async fn put_agency(&mut self, agency: &Agency) -> Result<(), Error> {
         self.must_exist(Table::Institution, agency.institution.as_str()).await?;
+        let rules = serde_json::to_string(&agency.rules)
+            .map_err(|error| Error::Corrupt { table: "agency", what: error.to_string() })?;
         let statement = Query::insert()
             .into_table(AgencyTable)
-            .columns([Col::Code, Col::Name, Col::Institution, Col::Library])
+            .columns([Col::Code, Col::Name, Col::Institution, Col::Library, Col::Rules])
             .values_panic([
                 agency.code.as_str().into(),
                 agency.name.as_str().into(),
                 agency.institution.as_str().into(),
                 agency.library.as_ref().map(|library| library.as_str().to_owned()).into(),
+                rules.into(),
             ])
             .on_conflict(
-                OnConflict::column(Col::Code).update_columns([Col::Name, Col::Institution, Col::Library]).to_owned(),
+                OnConflict::column(Col::Code)
+                    .update_columns([Col::Name, Col::Institution, Col::Library, Col::Rules])
+                    .to_owned(),
             )
             .to_owned();
         self.execute(&statement).await.map(drop)
@@ -310,7 +316,7 @@ enum Table {
 }
 
 type InstitutionRow = (String, String, String, String, String);
-type AgencyRow = (String, String, String, Option<String>);
+type AgencyRow = (String, String, String, Option<String>, String);
 type PickupRow = (String, String, String, String, Option<String>, String);
 
 fn select_institutions() -> SelectStatement {
@@ -323,7 +329,7 @@ fn select_institutions() -> SelectStatement {
 
 fn select_agencies() -> SelectStatement {
     Query::select()
-        .columns([Col::Code, Col::Name, Col::Institution, Col::Library])
+        .columns([Col::Code, Col::Name, Col::Institution, Col::Library, Col::Rules])
         .from(AgencyTable)
         .order_by(Col::Code, sea_query::Order::Asc)
         .to_owned()
@@ -351,14 +357,21 @@ fn institution(sealer: &Sealer, row: InstitutionRow) -> Result<Institution, Erro
     Ok(Institution { code: code.into(), name, kind, settings, credentials })
 }
 
-fn agency((code, name, institution, library): AgencyRow) -> Agency {
-    Agency { code: code.into(), name, institution: institution.into(), library: library.map(Into::into) }
+fn agency((code, name, institution, library, rules): AgencyRow) -> Result<Agency, Error> {
+    let rules =
+        serde_json::from_str(&rules).map_err(|error| Error::Corrupt { table: "agency", what: error.to_string() })?;
+    Ok(Agency { code: code.into(), name, institution: institution.into(), library: library.map(Into::into), rules })
 }
 
 fn pickup((code, name, agency, library, desk, institution): PickupRow) -> StoredPickupLocation {
     StoredPickupLocation {
-        location: PickupLocation { code: code.into(), name, library: library.into(), desk: desk.map(Into::into) },
+        location: PickupLocation {
+            code: code.into(),
+            name,
+            institution: institution.into(),
+            library: library.into(),
+            desk: desk.map(Into::into),
+        },
         agency: agency.into(),
-        institution: institution.into(),
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lending::{Effect, InstitutionCode, RequestId, Side};
+use lending::{Deadline, Effect, InstitutionCode, RequestId, Side};
 use sea_query::{Alias, CaseStatement, Cond, Expr, ExprTrait, Func, Iden, LockBehavior, LockType, Order, Query};
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,6 +23,8 @@ pub enum Work {
     Effect(Effect),
     /// A look at one side.
     Watch(Side),
+    /// The end of a time that something may take.
+    Deadline(Deadline),
 }
 
 /// An intent to be queued.
@@ -112,6 +114,7 @@ const OPEN: &str = "open";
 const DONE: &str = "done";
 const EFFECT: &str = "effect";
 const WATCH: &str = "watch";
+const DEADLINE: &str = "deadline";
 
 type Row = (String, String, String, String, String, i64, i64, i64, i64, i64);
 
@@ -285,7 +288,7 @@ impl Tx {
                     .to_owned();
                 self.execute(&statement).await?
             }
-            Work::Watch(_) => {
+            Work::Watch(_) | Work::Deadline(_) => {
                 let statement = Query::delete().from_table(Table).cond_where(held(intent)).to_owned();
                 self.execute(&statement).await?
             }
@@ -319,47 +322,58 @@ impl Tx {
         if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
-    /// Makes the open looks of a request these: missing ones are queued, others taken away, and those that
-    /// are there keep their time. A look under way stays until it ends by itself.
+    /// Makes the open looks and deadlines of a request these: missing ones are queued, others taken away, and those
+    /// that are there keep their time. One under way stays until it ends by itself.
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn set_watches(
+    pub async fn set_scheduled(
         &mut self,
         request: RequestId,
-        wanted: &[(Uuid, Side, InstitutionCode, Timestamp)],
+        wanted: &[NewIntent],
         now: Timestamp,
     ) -> Result<(), Error> {
         let statement = Query::select()
-            .columns([Col::Id, Col::What, Col::Institution, Col::LeaseUntil])
+            .columns([Col::Id, Col::Kind, Col::What, Col::Institution, Col::LeaseUntil])
             .from(Table)
-            .cond_where(looks_of(request))
+            .cond_where(open_of(request))
+            .and_where(Expr::col(Col::Kind).is_in([WATCH, DEADLINE]))
             .to_owned();
-        let there: Vec<(String, String, String, i64)> = self.fetch(&statement).await?;
-        let same = |what: &str, institution: &str, side: Side, code: &InstitutionCode| {
-            what == side.name() && institution == code.as_str()
+        let there: Vec<(String, String, String, String, i64)> = self.fetch(&statement).await?;
+        let same = |kind: &str, what: &str, institution: &str, wanted: &NewIntent| {
+            (kind, what) == words(wanted.work) && institution == wanted.institution.as_str()
         };
-        for (id, what, institution, until) in &there {
-            let is_wanted = wanted.iter().any(|(_, side, code, _)| same(what, institution, *side, code));
+        for (id, kind, what, institution, until) in &there {
+            let is_wanted = wanted.iter().any(|wanted| same(kind, what, institution, wanted));
             if !is_wanted && *until <= micros(now) {
                 let delete = Query::delete().from_table(Table).and_where(Expr::col(Col::Id).eq(id.as_str())).to_owned();
                 self.execute(&delete).await?;
             }
         }
-        for (id, side, code, due_at) in wanted {
-            if !there.iter().any(|(_, what, institution, _)| same(what, institution, *side, code)) {
-                let intent = NewIntent {
-                    id: *id,
-                    request,
-                    work: Work::Watch(*side),
-                    institution: code.clone(),
-                    due_at: *due_at,
-                };
-                self.add_intent(&intent, now).await?;
+        for wanted in wanted {
+            if !there.iter().any(|(_, kind, what, institution, _)| same(kind, what, institution, wanted)) {
+                self.add_intent(wanted, now).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the request's open effect was never given to a worker, so that nothing of it can have been sent.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn is_effect_untouched(&mut self, request: RequestId) -> Result<bool, Error> {
+        let statement = Query::select()
+            .column(Col::Fence)
+            .from(Table)
+            .cond_where(open_of(request))
+            .and_where(Expr::col(Col::Kind).eq(EFFECT))
+            .and_where(Expr::col(Col::Fence).gt(0_i64))
+            .to_owned();
+        let touched: Vec<(i64,)> = self.fetch(&statement).await?;
+        Ok(touched.is_empty())
     }
 
     /// Lets the open looks of a request be made at once.
@@ -462,17 +476,19 @@ fn held(intent: &Intent) -> Cond {
         .add(Expr::col(Col::State).eq(OPEN))
 }
 
+fn open_of(request: RequestId) -> Cond {
+    Cond::all().add(Expr::col(Col::Request).eq(request.to_string())).add(Expr::col(Col::State).eq(OPEN))
+}
+
 fn looks_of(request: RequestId) -> Cond {
-    Cond::all()
-        .add(Expr::col(Col::Request).eq(request.to_string()))
-        .add(Expr::col(Col::State).eq(OPEN))
-        .add(Expr::col(Col::Kind).eq(WATCH))
+    open_of(request).add(Expr::col(Col::Kind).eq(WATCH))
 }
 
 fn words(work: Work) -> (&'static str, &'static str) {
     match work {
         Work::Effect(effect) => (EFFECT, effect.name()),
         Work::Watch(side) => (WATCH, side.name()),
+        Work::Deadline(deadline) => (DEADLINE, deadline.name()),
     }
 }
 
@@ -482,6 +498,7 @@ fn work(kind: &str, what: &str) -> Result<Work, Error> {
     match kind {
         EFFECT => serde_json::from_value(name).map(Work::Effect).map_err(|_| unknown()),
         WATCH => serde_json::from_value(name).map(Work::Watch).map_err(|_| unknown()),
+        DEADLINE => serde_json::from_value(name).map(Work::Deadline).map_err(|_| unknown()),
         _ => Err(unknown()),
     }
 }

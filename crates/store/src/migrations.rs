@@ -4,35 +4,38 @@ use crate::db::{Store, Tx};
 use crate::error::Error;
 
 /// What makes version n+1 of version n. Entries are only ever added.
-const ALL: &[&[&str]] = &[&[
-    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE institution (code TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, settings TEXT NOT NULL, \
+const ALL: &[&[&str]] = &[
+    &[
+        "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "CREATE TABLE institution (code TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, settings TEXT NOT NULL, \
      credentials TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)",
-    "CREATE TABLE agency (code TEXT PRIMARY KEY, name TEXT NOT NULL, institution TEXT NOT NULL \
+        "CREATE TABLE agency (code TEXT PRIMARY KEY, name TEXT NOT NULL, institution TEXT NOT NULL \
      REFERENCES institution (code), library TEXT)",
-    "CREATE TABLE pickup_location (code TEXT PRIMARY KEY, name TEXT NOT NULL, agency TEXT NOT NULL \
+        "CREATE TABLE pickup_location (code TEXT PRIMARY KEY, name TEXT NOT NULL, agency TEXT NOT NULL \
      REFERENCES agency (code), library TEXT NOT NULL, desk TEXT)",
-    "CREATE TABLE patron_request (id TEXT PRIMARY KEY, version BIGINT NOT NULL, status TEXT NOT NULL, outcome TEXT, \
+        "CREATE TABLE patron_request (id TEXT PRIMARY KEY, version BIGINT NOT NULL, status TEXT NOT NULL, outcome TEXT, \
      open BIGINT NOT NULL, attention TEXT NOT NULL, borrower TEXT NOT NULL, lender TEXT, patron_given TEXT NOT NULL, \
      patron_verified TEXT, placed_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, document TEXT NOT NULL)",
-    "CREATE INDEX patron_request_placed ON patron_request (placed_at, id)",
-    "CREATE INDEX patron_request_status ON patron_request (status, placed_at)",
-    "CREATE INDEX patron_request_borrower ON patron_request (borrower, placed_at)",
-    "CREATE INDEX patron_request_lender ON patron_request (lender, placed_at)",
-    "CREATE INDEX patron_request_given ON patron_request (patron_given, open)",
-    "CREATE INDEX patron_request_verified ON patron_request (patron_verified, open)",
-    "CREATE TABLE audit (request TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, event TEXT NOT NULL, \
+        "CREATE INDEX patron_request_placed ON patron_request (placed_at, id)",
+        "CREATE INDEX patron_request_status ON patron_request (status, placed_at)",
+        "CREATE INDEX patron_request_borrower ON patron_request (borrower, placed_at)",
+        "CREATE INDEX patron_request_lender ON patron_request (lender, placed_at)",
+        "CREATE INDEX patron_request_given ON patron_request (patron_given, open)",
+        "CREATE INDEX patron_request_verified ON patron_request (patron_verified, open)",
+        "CREATE TABLE audit (request TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, event TEXT NOT NULL, \
      actor TEXT NOT NULL, from_status TEXT, to_status TEXT, because TEXT, note TEXT, evidence TEXT, \
      PRIMARY KEY (request, seq))",
-    "CREATE TABLE intent (id TEXT PRIMARY KEY, request TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, \
+        "CREATE TABLE intent (id TEXT PRIMARY KEY, request TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, \
      institution TEXT NOT NULL, state TEXT NOT NULL, attempts BIGINT NOT NULL, unclear BIGINT NOT NULL, \
      due_at BIGINT NOT NULL, lease_owner TEXT, lease_until BIGINT NOT NULL, fence BIGINT NOT NULL, \
      outcome TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)",
-    "CREATE INDEX intent_due ON intent (state, due_at)",
-    "CREATE INDEX intent_leased ON intent (state, lease_until)",
-    "CREATE INDEX intent_request ON intent (request, state)",
-    "CREATE UNIQUE INDEX intent_one_effect ON intent (request) WHERE state = 'open' AND kind = 'effect'",
-]];
+        "CREATE INDEX intent_due ON intent (state, due_at)",
+        "CREATE INDEX intent_leased ON intent (state, lease_until)",
+        "CREATE INDEX intent_request ON intent (request, state)",
+        "CREATE UNIQUE INDEX intent_one_effect ON intent (request) WHERE state = 'open' AND kind = 'effect'",
+    ],
+    &["ALTER TABLE agency ADD COLUMN rules TEXT NOT NULL DEFAULT '{}'"],
+];
 
 /// Brings the schema to the version this program knows.
 pub(crate) async fn run(store: &Store) -> Result<(), Error> {

@@ -202,6 +202,27 @@ impl Store {
 }
 
 impl Tx {
+    /// The open requests of a patron as the library knows them, as this transaction sees them. Until it ends, no other
+    /// transaction gets past this for the same patron, so that what is counted stays true.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn open_requests_of_patron(
+        &mut self,
+        institution: &InstitutionCode,
+        patron: &PatronId,
+    ) -> Result<Vec<Stored>, Error> {
+        let digest = digest(&self.sealer, institution, patron)?;
+        self.lock(&digest).await?;
+        let statement = select()
+            .and_where(Expr::col(Col::Open).eq(1_i64))
+            .and_where(Expr::col(Col::PatronVerified).eq(digest.as_str()))
+            .to_owned();
+        let rows: Vec<Row> = self.fetch(&statement).await?;
+        rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
+    }
+
     /// One request, as this transaction sees it.
     ///
     /// # Errors
@@ -280,7 +301,7 @@ fn cells(sealer: &Sealer, request: &Request) -> Result<Vec<(Col, Expr)>, Error> 
     Ok(vec![
         (Col::Status, request.status.name().into()),
         (Col::Outcome, request.outcome.map(|outcome| outcome.name().to_owned()).into()),
-        (Col::Open, i64::from(request.status != Status::Finalised).into()),
+        (Col::Open, i64::from(!request.status.is_final()).into()),
         (Col::Attention, attention.into()),
         (Col::Borrower, patron.institution.as_str().into()),
         (Col::Lender, lender.into()),
@@ -296,7 +317,7 @@ fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> 
 }
 
 /// Where the document holds a patron's identifier; there it is sealed.
-const PERSONAL: [&str; 2] = ["/patron/given", "/patron/verified/id"];
+const PERSONAL: [&str; 4] = ["/patron/given", "/patron/verified/id", "/undo/patron/given", "/undo/patron/verified/id"];
 
 fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
     let mut document = serde_json::to_value(request).map_err(|error| corrupt(&error.to_string()))?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use lending::AgencyCode;
+use lending::{AgencyCode, Rules};
 use serde::Serialize;
 use store::Agency;
 use utoipa::ToSchema;
@@ -33,6 +33,9 @@ struct AgencyView {
     institution: String,
     /// Its library there, where several agencies share a system.
     library: Option<String>,
+    /// What it takes part in, how much, and how long things may take.
+    #[schema(value_type = Object)]
+    rules: Rules,
 }
 
 impl From<Agency> for AgencyView {
@@ -42,6 +45,7 @@ impl From<Agency> for AgencyView {
             name: agency.name,
             institution: agency.institution.to_string(),
             library: agency.library.map(|library| library.to_string()),
+            rules: agency.rules,
         }
     }
 }
@@ -62,6 +66,11 @@ struct AgencyInput {
     institution: String,
     /// Its library there, where several agencies share a system.
     library: Option<String>,
+    /// What it takes part in (`lends`, `borrows`, `collects_for_others`, `lends_to_own`), how much (`most_requests` of
+    /// a patron) and how long things may take (`days_to_answer`, `days_in_transit`, in the open days of `calendar`:
+    /// `time_zone`, `closed_weekdays`, `closed_dates`). What is left out has its default.
+    #[schema(value_type = Option<Object>)]
+    rules: Rules,
 }
 
 impl AgencyInput {
@@ -70,8 +79,25 @@ impl AgencyInput {
             name: fields.text("name"),
             institution: fields.text("institution"),
             library: fields.optional_text("library"),
+            rules: read_rules(fields),
         }
     }
+}
+
+fn read_rules(fields: &mut Fields) -> Rules {
+    let table = fields.optional_object("rules");
+    let rules = match serde_json::from_value::<Rules>(table.into()) {
+        Ok(rules) => rules,
+        Err(fault) => {
+            fields.fault("rules", "INVALID_RULES", format!("They can't be read: {fault}."));
+            return Rules::default();
+        }
+    };
+    if !rules.calendar.has_known_time_zone() {
+        let message = "It is no time zone that is known. Name one of the IANA database, such as Europe/Zurich.";
+        fields.fault("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE", message);
+    }
+    rules
 }
 
 /// All agencies, by code.
@@ -131,12 +157,18 @@ async fn put_agency(
     }
     Problem::check(fields.finish())?;
 
-    let agency =
-        Agency { code: code.as_str().into(), name: input.name, institution, library: input.library.map(Into::into) };
+    let agency = Agency {
+        code: code.as_str().into(),
+        name: input.name,
+        institution,
+        library: input.library.map(Into::into),
+        rules: input.rules,
+    };
     let known = store.agency(&agency.code).await?.is_some();
     let mut tx = store.begin().await?;
     tx.put_agency(&agency).await?;
     tx.commit().await?;
+    state.engine.agency_changed();
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     let place = format!("/api/v1/agencies/{code}");
     Ok((status, [(LOCATION, place)], Json(AgencyView::from(agency))).into_response())

@@ -88,6 +88,54 @@ impl Fields {
         Map::new()
     }
 
+    /// An object that may be left out, whose keys are somebody else's to judge.
+    pub(crate) fn optional_object(&mut self, key: &'static str) -> Map<String, Value> {
+        match self.take(key) {
+            Some(Value::Object(table)) => return table,
+            Some(other) => self.wrong_type(key, "an object", &other),
+            None => {}
+        }
+        Map::new()
+    }
+
+    /// Yes or no; no where it is left out.
+    pub(crate) fn flag(&mut self, key: &'static str) -> bool {
+        match self.take(key) {
+            Some(Value::Bool(yes)) => return yes,
+            Some(other) => self.wrong_type(key, "true or false", &other),
+            None => {}
+        }
+        false
+    }
+
+    /// A date as `YYYY-MM-DD`, which may be left out.
+    pub(crate) fn date(&mut self, key: &'static str) -> Option<jiff::civil::Date> {
+        let text = self.optional_text(key)?;
+        let date = text.parse().ok();
+        if date.is_none() {
+            self.fault(key, "INVALID_DATE", "It must be a date such as 2026-12-31.");
+        }
+        date
+    }
+
+    /// Whether something is there under this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// An object that may be left out, read by `read`.
+    pub(crate) fn optional<T>(&mut self, key: &'static str, read: impl Fn(&mut Self) -> T) -> Option<T> {
+        if !self.has(key) {
+            self.known.push(key);
+            return None;
+        }
+        let table = self.object(key);
+        let mut inner = Self::new(format!("{}{key}.", self.place), table);
+        let read = read(&mut inner);
+        self.faults.extend(inner.finish());
+        Some(read)
+    }
+
     /// A list of objects, each read by `read`.
     pub(crate) fn list<T>(&mut self, key: &'static str, read: impl Fn(&mut Self) -> T) -> Vec<T> {
         let values = match self.take(key) {

@@ -14,6 +14,7 @@
 //! 2. Its line in that module's `routes`.
 //! 3. A test in `tests/it`, and the snapshot of the OpenAPI document, which shows what clients will see.
 
+mod acts;
 mod agencies;
 mod auth;
 mod health;

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{agencies, health, institutions, pickup_locations, requests};
+use crate::{acts, agencies, health, institutions, pickup_locations, requests};
 
 const KEY: &str = "api_key";
 
@@ -45,6 +45,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
+        .merge(acts::routes())
         .merge(institutions::routes())
         .merge(agencies::routes())
         .merge(pickup_locations::routes())

@@ -45,12 +45,12 @@ struct PickupLocationView {
 
 impl From<StoredPickupLocation> for PickupLocationView {
     fn from(stored: StoredPickupLocation) -> Self {
-        let StoredPickupLocation { location, agency, institution } = stored;
+        let StoredPickupLocation { location, agency } = stored;
         Self {
             code: location.code.to_string(),
             name: location.name,
             agency: agency.to_string(),
-            institution: institution.to_string(),
+            institution: location.institution.to_string(),
             library: location.library.to_string(),
             desk: location.desk.map(|desk| desk.to_string()),
         }
@@ -153,6 +153,7 @@ async fn put_pickup_location(
     let location = PickupLocation {
         code: code.as_str().into(),
         name: input.name,
+        institution: owner.institution,
         library: input.library.into(),
         desk: input.desk.map(Into::into),
     };
@@ -160,7 +161,7 @@ async fn put_pickup_location(
     let mut tx = store.begin().await?;
     tx.put_pickup_location(&location, &agency).await?;
     tx.commit().await?;
-    let view = PickupLocationView::from(StoredPickupLocation { location, agency, institution: owner.institution });
+    let view = PickupLocationView::from(StoredPickupLocation { location, agency });
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     let place = format!("/api/v1/pickup-locations/{code}");
     Ok((status, [(LOCATION, place)], Json(view)).into_response())

@@ -23,13 +23,17 @@ pub(crate) struct FieldError {
     /// A stable code, such as `MISSING`.
     #[schema(value_type = String, example = "UNKNOWN_PICKUP_LOCATION")]
     pub(crate) code: &'static str,
-    /// What is wrong and what to do, for people.
+    /// What is wrong and what to do, for staff.
     pub(crate) message: String,
+    /// What a patron is told, where the fault is in a request of theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) for_patron: Option<&'static str>,
 }
 
 impl FieldError {
     pub(crate) fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into() }
+        Self { field: field.into(), code, message: message.into(), for_patron: None }
     }
 }
 
@@ -156,7 +160,10 @@ impl From<engine::Error> for Problem {
             engine::Error::Invalid(problems) => {
                 let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
                 let faults = problems.into_iter();
-                let faults = faults.map(|problem| FieldError::new(problem.field, problem.code, problem.message));
+                let faults = faults.map(|problem| FieldError {
+                    for_patron: Some(problem.for_patron),
+                    ..FieldError::new(problem.field, problem.code, problem.message)
+                });
                 let problem = Self::invalid(faults.collect());
                 if duplicate {
                     Self { status: StatusCode::CONFLICT, code: "DUPLICATE_REQUEST".into(), ..problem }

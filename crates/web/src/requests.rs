@@ -29,7 +29,6 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new()
         .routes(routes!(list_requests, place_request))
         .routes(routes!(get_request, cancel_request))
-        .routes(routes!(resume_request))
         .routes(routes!(look_at_request))
 }
 
@@ -48,11 +47,18 @@ struct Placement {
     /// Copies that would do, best first.
     #[schema(min_items = 1)]
     copies: Vec<CopyInput>,
+    /// The last day on which the item is of use to the patron.
+    #[schema(value_type = Option<String>, format = Date)]
+    needed_until: Option<jiff::civil::Date>,
+    /// Whether the patron stands at the lender's desk with the item in hand.
+    #[schema(value_type = Option<bool>)]
+    expedited: bool,
 }
 
-/// A copy, named by its barcode, or by its record and item.
+/// A copy, named by its barcode, or by its record with or without an item of it: without, the first copy that can be
+/// lent is taken.
 #[derive(Debug, ToSchema)]
-struct CopyInput {
+pub(crate) struct CopyInput {
     /// The code of the institution that owns it.
     #[schema(value_type = String)]
     institution: InstitutionCode,
@@ -64,6 +70,8 @@ struct CopyInput {
     holding: Option<String>,
     /// Its item.
     item: Option<String>,
+    /// The volume wanted, as items' descriptions tell it, where only the record is named.
+    volume: Option<String>,
 }
 
 impl Placement {
@@ -73,36 +81,48 @@ impl Placement {
             patron: fields.text("patron").into(),
             pickup_location: fields.text("pickup_location").into(),
             copies: fields.list("copies", CopyInput::read),
+            needed_until: fields.date("needed_until"),
+            expedited: fields.flag("expedited"),
         }
     }
 }
 
 impl CopyInput {
-    fn read(fields: &mut Fields) -> Self {
+    pub(crate) fn read(fields: &mut Fields) -> Self {
         Self {
             institution: fields.text("institution").into(),
             barcode: fields.optional_text("barcode"),
             bib: fields.optional_text("bib"),
             holding: fields.optional_text("holding"),
             item: fields.optional_text("item"),
+            volume: fields.optional_text("volume"),
+        }
+    }
+}
+
+impl From<CopyInput> for CopyRef {
+    fn from(copy: CopyInput) -> Self {
+        Self {
+            institution: copy.institution,
+            bib: copy.bib.map(Into::into),
+            holding: copy.holding.map(Into::into),
+            item: copy.item.map(Into::into),
+            barcode: copy.barcode.map(Into::into),
+            volume: copy.volume,
+            chosen_by_staff: false,
         }
     }
 }
 
 impl From<Placement> for Placing {
     fn from(placement: Placement) -> Self {
-        let copy = |copy: CopyInput| CopyRef {
-            institution: copy.institution,
-            bib: copy.bib.map(Into::into),
-            holding: copy.holding.map(Into::into),
-            item: copy.item.map(Into::into),
-            barcode: copy.barcode.map(Into::into),
-        };
         Self {
             agency: placement.agency,
             patron: placement.patron,
             pickup_location: placement.pickup_location,
-            copies: placement.copies.into_iter().map(copy).collect(),
+            copies: placement.copies.into_iter().map(Into::into).collect(),
+            needed_until: placement.needed_until,
+            expedited: placement.expedited,
         }
     }
 }
@@ -226,13 +246,13 @@ async fn get_request(State(state): State<WebState>, PathId(id): PathId) -> Resul
     Ok(Json(RequestDetails::new(stored, timeline)))
 }
 
-async fn find(state: &WebState, id: RequestId) -> Result<Stored, Problem> {
+pub(crate) async fn find(state: &WebState, id: RequestId) -> Result<Stored, Problem> {
     let stored = state.engine.store().request(id).await?;
     stored.ok_or_else(|| Problem::not_found("request", &id.to_string()))
 }
 
 /// The request as it is now, for an answer to what is done from here on.
-async fn accepted(state: &WebState, id: RequestId) -> Result<(StatusCode, Json<RequestView>), Problem> {
+pub(crate) async fn accepted(state: &WebState, id: RequestId) -> Result<(StatusCode, Json<RequestView>), Problem> {
     Ok((StatusCode::ACCEPTED, Json(RequestView::new(find(state, id).await?))))
 }
 
@@ -316,32 +336,6 @@ fn canceller(text: &str) -> Option<CancelledBy> {
         "staff" => Some(CancelledBy::Staff),
         _ => None,
     }
-}
-
-/// Tries again what was refused, its cause having been mended.
-#[utoipa::path(
-    post,
-    path = "/api/v1/requests/{id}/resume",
-    operation_id = "resume_request",
-    tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
-    responses(
-        (status = 202, description = "It goes on.", body = RequestView),
-        (status = 404, description = "There is none."),
-        (status = 409, description = "It doesn't wait for staff."),
-    )
-)]
-async fn resume_request(
-    State(state): State<WebState>,
-    actor: Actor,
-    PathId(id): PathId,
-) -> Result<(StatusCode, Json<RequestView>), Problem> {
-    if !matches!(find(&state, id).await?.request.attention, Attention::NeedsStaff { .. }) {
-        let detail = "The request doesn't wait for a decision by staff, so there is nothing to resume.";
-        return Err(Problem::new(StatusCode::CONFLICT, "NOTHING_TO_RESUME", detail).about(id));
-    }
-    state.engine.resume(id, actor.name()).await?;
-    accepted(&state, id).await
 }
 
 /// Looks at both libraries now, in place of waiting for the next look.

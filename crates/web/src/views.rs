@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use lending::{
-    Action, Attention, Borrowing, Cancellation, CancelledBy, Condition, Hold, HoldState, ItemState, Loan, Part,
-    Refusal, RequestId, Status, Supply, WaitingOn,
+    Attention, Borrowing, Cancellation, CancelledBy, EarlierSupply, Evidence, Hold, HoldEnd, HoldState, ItemState,
+    Loan, Part, Refusal, RequestId, Status, Supply,
 };
 use serde::Serialize;
 use store::{AuditRow, Stored};
@@ -36,6 +36,15 @@ pub(crate) struct RequestView {
     /// What is notable beside the status, such as `overdue`.
     #[schema(value_type = Vec<String>)]
     conditions: Vec<&'static str>,
+    /// What may be done about it now, such as `cancel` or `next_supplier`.
+    #[schema(value_type = Vec<String>)]
+    actions: Vec<&'static str>,
+    /// Which libraries play which part: `standard`, `local`, `pickup_anywhere`, `own_item_elsewhere` or `expedited`.
+    #[schema(value_type = String)]
+    workflow: &'static str,
+    /// The last day on which the item is of use to the patron.
+    #[schema(value_type = Option<String>, format = Date)]
+    needed_until: Option<String>,
     /// When it was placed.
     #[schema(value_type = String, format = DateTime)]
     placed_at: Timestamp,
@@ -57,8 +66,12 @@ pub(crate) struct RequestView {
     pickup_location: PickupView,
     /// The lending side; null before a copy is chosen.
     lender: Option<LenderView>,
+    /// Lenders that were tried before and did not supply.
+    earlier_lenders: Vec<EarlierLenderView>,
     /// The borrowing side.
     borrower: BorrowerView,
+    /// The side where the patron collects, where that is a third institution; null elsewhere.
+    pickup: Option<BorrowerView>,
     /// Who ended it, where somebody did.
     cancellation: Option<CancellationView>,
     /// Why it came to nothing, where it did.
@@ -92,7 +105,7 @@ enum AttentionView {
     None,
     /// Somebody or something else has the next move.
     Waiting {
-        /// Who: `lending_library`, `pickup_library`, `patron`, `lender_system` or `borrower_system`.
+        /// Who: `lending_library`, `pickup_library`, `patron`, `lender_system`, `borrower_system` or `pickup_system`.
         #[schema(value_type = String)]
         on: &'static str,
         /// Since when.
@@ -110,7 +123,7 @@ enum AttentionView {
         code: String,
         /// What happened and what it means, for staff.
         explanation: String,
-        /// What may be done about it: `resume`, `cancel`.
+        /// What may be done about it, such as `resume` or `cancel`.
         #[schema(value_type = Vec<String>)]
         actions: Vec<&'static str>,
     },
@@ -173,6 +186,18 @@ struct LenderView {
     loan: Option<LoanView>,
 }
 
+/// A lender that did not supply.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EarlierLender)]
+struct EarlierLenderView {
+    /// The lender.
+    institution: String,
+    /// Its copy.
+    barcode: String,
+    /// Why it did not supply.
+    refusal: RefusalView,
+}
+
 /// The borrowing side: the virtual item and what happens to it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Borrower)]
@@ -208,6 +233,12 @@ struct HoldView {
     state: &'static str,
     /// Whether it is there still.
     open: bool,
+    /// How it ended, such as `Canceled` or `Hold Shelf Expired`, where it wasn't the hub that ended it.
+    #[schema(value_type = Option<String>)]
+    closure: Option<&'static str>,
+    /// How that is known: `told` by the library's system, or `inferred` from hold, item and loan.
+    #[schema(value_type = Option<String>)]
+    evidence: Option<&'static str>,
 }
 
 /// A loan in a library's system.
@@ -227,7 +258,7 @@ struct LoanView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Cancellation)]
 struct CancellationView {
-    /// `patron`, `staff` or `at_borrower`.
+    /// `patron`, `staff`, `at_borrower` or `deadline`.
     #[schema(value_type = String)]
     by: &'static str,
     /// Why, in their words.
@@ -271,13 +302,17 @@ struct TimelineRow {
 impl RequestView {
     pub(crate) fn new(stored: Stored) -> Self {
         let Stored { request, version, updated_at } = stored;
+        let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
         Self {
             id: request.id,
             status: request.status.name(),
             outcome: request.outcome.map(lending::Outcome::name),
             attention: attention(request.attention),
-            conditions: request.conditions.into_iter().map(condition).collect(),
+            conditions: request.conditions.iter().map(|condition| condition.name()).collect(),
+            actions,
+            workflow: request.workflow.name(),
+            needed_until: request.needed_until.map(|day| day.to_string()),
             placed_at: request.placed_at,
             updated_at,
             version,
@@ -296,7 +331,9 @@ impl RequestView {
                 desk: request.pickup.desk.map(|desk| desk.to_string()),
             },
             lender: request.supply.map(lender),
+            earlier_lenders: request.earlier.into_iter().map(earlier).collect(),
             borrower: borrower(request.borrowing),
+            pickup: request.collecting.map(|here| borrower(*here)),
             cancellation: request.cancellation.map(cancellation),
             refusal: request.refusal.map(refusal),
         }
@@ -316,34 +353,21 @@ fn attention(attention: Attention) -> AttentionView {
     match attention {
         Attention::None => AttentionView::None,
         Attention::Waiting { on, since, next_try, why } => {
-            let on = match on {
-                WaitingOn::LendingLibrary => "lending_library",
-                WaitingOn::PickupLibrary => "pickup_library",
-                WaitingOn::Patron => "patron",
-                WaitingOn::LenderSystem => "lender_system",
-                WaitingOn::BorrowerSystem => "borrower_system",
-            };
-            AttentionView::Waiting { on, since, next_try, why }
+            AttentionView::Waiting { on: on.name(), since, next_try, why }
         }
-        Attention::NeedsStaff { code, explanation, actions } => {
-            let name = |action| match action {
-                Action::Resume => "resume",
-                Action::Cancel => "cancel",
-            };
-            AttentionView::NeedsStaff { code, explanation, actions: actions.into_iter().map(name).collect() }
-        }
+        Attention::NeedsStaff { code, explanation, actions } => AttentionView::NeedsStaff {
+            code,
+            explanation,
+            actions: actions.into_iter().map(lending::Action::name).collect(),
+        },
     }
 }
 
-fn condition(condition: Condition) -> &'static str {
-    match condition {
-        Condition::Overdue => "overdue",
-        Condition::Recalled => "recalled",
-        Condition::RenewalRefused => "renewal_refused",
-        Condition::Lost => "lost",
-        Condition::ClaimedReturned => "claimed_returned",
-        Condition::MissingInTransit => "missing_in_transit",
-        Condition::OutOfSequence => "out_of_sequence",
+fn earlier(supply: EarlierSupply) -> EarlierLenderView {
+    EarlierLenderView {
+        institution: supply.institution.to_string(),
+        barcode: supply.barcode.to_string(),
+        refusal: refusal(supply.refusal),
     }
 }
 
@@ -359,7 +383,7 @@ fn lender(supply: Supply) -> LenderView {
         barcode: supply.copy.barcode.to_string(),
         item_state,
         item_state_detail,
-        hold: hold(&supply.hold),
+        hold: hold(&supply.hold, supply.hold_end),
         loan: loan(&supply.loan),
     }
 }
@@ -376,7 +400,7 @@ fn borrower(here: Borrowing) -> BorrowerView {
         barcode: here.barcode.map(|barcode| barcode.to_string()),
         item_state,
         item_state_detail,
-        hold: hold(&here.hold),
+        hold: hold(&here.hold, here.hold_end),
         loan: loan(&here.loan),
     }
 }
@@ -397,7 +421,7 @@ fn item_state(state: ItemState) -> (&'static str, Option<String>) {
     (name, None)
 }
 
-fn hold(part: &Part<Hold>) -> Option<HoldView> {
+fn hold(part: &Part<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
     part.any().map(|hold| HoldView {
         id: hold.id.to_string(),
         state: match hold.state {
@@ -407,6 +431,11 @@ fn hold(part: &Part<Hold>) -> Option<HoldView> {
             HoldState::Gone => "gone",
         },
         open: part.is_open(),
+        closure: end.map(|end| end.closure.name()),
+        evidence: end.map(|end| match end.evidence {
+            Evidence::Told => "told",
+            Evidence::Inferred => "inferred",
+        }),
     })
 }
 
@@ -419,6 +448,7 @@ fn cancellation(cancellation: Cancellation) -> CancellationView {
         CancelledBy::Patron => "patron",
         CancelledBy::Staff => "staff",
         CancelledBy::AtBorrower => "at_borrower",
+        CancelledBy::Deadline => "deadline",
     };
     CancellationView { by, reason: cancellation.reason }
 }

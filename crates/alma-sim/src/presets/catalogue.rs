@@ -10,6 +10,7 @@ const EXCHANGE_FILES: &[&[u8]] = &[
     include_bytes!("../../../../data/marc/diacritic.dat"),
     include_bytes!("../../../../data/marc/marc8.dat"),
     include_bytes!("../../../../data/marc/regression45.dat"),
+    include_bytes!("../../../../data/marc/utf8_errors.dat"),
 ];
 
 const XML_FILES: &[&str] =

@@ -69,6 +69,8 @@ struct Agency {
     code: String,
     name: String,
     library: Option<String>,
+    #[serde(default)]
+    rules: toml::Table,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,7 +115,7 @@ async fn put(hub: &Hub, described: &Described) -> Result<()> {
     });
     hub.call(Method::PUT, &format!("/api/v1/institutions/{}", encode(&described.code)), Some(&institution)).await?;
     for agency in &described.agencies {
-        let body = json!({"name": agency.name, "institution": described.code, "library": agency.library});
+        let body = json!({"name": agency.name, "institution": described.code, "library": agency.library, "rules": agency.rules});
         hub.call(Method::PUT, &format!("/api/v1/agencies/{}", encode(&agency.code)), Some(&body)).await?;
     }
     for place in &described.pickup_locations {
@@ -185,4 +187,37 @@ fn read(file: &Path) -> Result<Described> {
         Failure::new(format!("The file {} doesn't describe an institution: {}.", file.display(), error.message()))
             .advice("docs/operations.md shows such a file.")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file that docs/operations.md shows.
+    fn documented() -> Described {
+        let page = include_str!("../../../../docs/operations.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        toml::from_str(example).unwrap()
+    }
+
+    #[test]
+    fn documented_institution_file_is_one_without_faults() {
+        let described = documented();
+        let connection = Connection {
+            institution: described.code.as_str().into(),
+            kind: described.kind.clone(),
+            settings: settings(&described).unwrap(),
+            credentials: described.api_key.clone(),
+        };
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        assert!(lms::connect(&connection).is_ok_and(|lms| lms.institution().as_str() == "01LEND_INST"));
+    }
+
+    #[test]
+    fn documented_rules_are_rules() {
+        let rules = serde_json::to_value(&documented().agencies[0].rules).unwrap();
+        let rules: lending::Rules = serde_json::from_value(rules).unwrap();
+        assert_eq!(rules.most_requests, Some(25));
+        assert!(rules.calendar.has_known_time_zone());
+    }
 }

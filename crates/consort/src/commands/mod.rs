@@ -1,6 +1,8 @@
 //! The commands, a module each.
 
+mod act;
 mod demo;
+mod docs;
 mod doctor;
 mod institution;
 mod request;
@@ -20,12 +22,15 @@ pub(crate) enum Command {
     Sim(sim::Sim),
     /// Run the hub.
     Serve(serve::Serve),
-    /// Place, show, list and cancel requests at a running hub.
+    /// Place, show, list, cancel and mend requests at a running hub.
     #[command(subcommand)]
     Request(request::Request),
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
+    /// Print documentation that is made from the code.
+    #[command(subcommand)]
+    Docs(docs::Docs),
     /// Look for what keeps this machine from running the hub.
     Doctor(doctor::Doctor),
 }
@@ -39,6 +44,7 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Docs(docs) => docs.run(),
             Self::Doctor(doctor) => doctor.run().await,
         }
     }
@@ -47,7 +53,7 @@ impl Command {
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Sim(_) => "info",
-            Self::Demo(_) | Self::Request(_) | Self::Institution(_) | Self::Doctor(_) => "error",
+            Self::Demo(_) | Self::Request(_) | Self::Institution(_) | Self::Docs(_) | Self::Doctor(_) => "error",
         }
     }
 }

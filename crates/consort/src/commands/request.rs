@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
+use crate::commands::act::Act;
 use crate::commands::serve::write_out;
 use crate::failure::{Failure, Result};
 
@@ -20,6 +21,8 @@ pub(crate) enum Request {
     List(List),
     /// Cancel a request.
     Cancel(Cancel),
+    #[command(flatten)]
+    Act(Act),
 }
 
 /// Place a request for a patron.
@@ -39,6 +42,12 @@ pub(crate) struct Place {
     /// A copy, as INSTITUTION:BARCODE; may be given several times, best first.
     #[arg(long = "copy", value_name = "INSTITUTION:BARCODE", required = true)]
     copies: Vec<String>,
+    /// The last day on which the item is of use to the patron, such as 2026-12-31.
+    #[arg(long, value_name = "DATE")]
+    needed_until: Option<String>,
+    /// The patron stands at the lender's desk with the item in hand (walk-up).
+    #[arg(long)]
+    expedited: bool,
     /// Print the hub's answer as JSON.
     #[arg(long)]
     json: bool,
@@ -100,6 +109,7 @@ impl Request {
             Self::Show(show) => show.run().await,
             Self::List(list) => list.run().await,
             Self::Cancel(cancel) => cancel.run().await,
+            Self::Act(act) => act.run().await,
         }
     }
 }
@@ -109,6 +119,7 @@ impl Place {
         let copies = self.copies.iter().map(|text| copy(text)).collect::<Result<Vec<_>>>()?;
         let body = json!({
             "agency": self.agency, "patron": self.patron, "pickup_location": self.pickup, "copies": copies,
+            "needed_until": self.needed_until, "expedited": self.expedited,
         });
         let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
         if self.json {
@@ -120,7 +131,7 @@ impl Place {
     }
 }
 
-fn copy(text: &str) -> Result<Value> {
+pub(crate) fn copy(text: &str) -> Result<Value> {
     match text.split_once(':') {
         Some((institution, barcode)) if !institution.trim().is_empty() && !barcode.trim().is_empty() => {
             Ok(json!({"institution": institution.trim(), "barcode": barcode.trim()}))
@@ -146,6 +157,14 @@ impl Show {
         }
         if let Some(explanation) = request["refusal"]["explanation"].as_str() {
             lines.push(format!("{explanation} [{}]", text(&request["refusal"]["code"])));
+        }
+        let conditions: Vec<String> = request["conditions"].as_array().into_iter().flatten().map(text).collect();
+        if !conditions.is_empty() {
+            lines.push(format!("Conditions: {}.", conditions.join(", ")));
+        }
+        let actions: Vec<String> = request["actions"].as_array().into_iter().flatten().map(text).collect();
+        if !actions.is_empty() {
+            lines.push(format!("May be done: {}.", actions.join(", ")));
         }
         write_out(&lines.join("\n"));
         let mut table = table(&["time", "event", "from", "to", "because", "note"]);
@@ -191,7 +210,7 @@ impl Cancel {
 }
 
 /// Ids hold letters, digits and dashes; anything else is a slip of the hand and isn't sent.
-fn path_part(id: &str) -> Result<&str> {
+pub(crate) fn path_part(id: &str) -> Result<&str> {
     let id = id.trim();
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         Ok(id)

@@ -3,7 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 
 mod cancelling;
+mod closures;
+mod model;
 mod orders;
 mod refusals;
+mod staff_acts;
 mod standard;
+mod total;
 mod walk;
+mod while_out;
+mod workflows;

@@ -33,8 +33,8 @@ fn each_cause_of_ineligibility_has_its_own_code_and_sentence() {
 fn refused_hold_goes_to_the_next_copy() {
     let mut walk = Walk::new();
     walk.request.candidates.push(example::candidate("32000"));
-    walk.run_until(Effect::PlaceHoldAtLender);
-    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHoldAtLender, refusal: refusal() });
+    walk.run_until(Effect::PlaceHold(Side::Lender));
+    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: refusal() });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
     walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
@@ -45,8 +45,8 @@ fn refused_hold_goes_to_the_next_copy() {
 #[test]
 fn request_without_another_copy_ends_unsupplied() {
     let mut walk = Walk::new();
-    walk.run_until(Effect::PlaceHoldAtLender);
-    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHoldAtLender, refusal: refusal() });
+    walk.run_until(Effect::PlaceHold(Side::Lender));
+    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: refusal() });
     let tail = [Status::NotSuppliedCurrentSupplier, Status::NoItemsSelectableAtAnyAgency, Status::Finalised];
     assert!(walk.path.ends_with(&tail), "{:?}", walk.path);
     assert_eq!(walk.request.outcome, Some(Outcome::NotSupplied));
@@ -67,15 +67,18 @@ fn copy_that_cannot_be_lent_is_passed_over() {
 #[test]
 fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
     let mut walk = Walk::new();
-    walk.request.candidates.push(example::candidate("32000"));
+    walk.request.candidates.push(example::candidate("31998"));
+    walk.request.candidates.push(example::candidate_elsewhere("32000"));
     walk.run();
     let gone = item_and_hold(ItemState::InPlace, HoldState::Gone);
     walk.tell(&Event::Observed { side: Side::Lender, seen: gone.clone() });
     walk.tell(&Event::Observed { side: Side::Lender, seen: gone });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
+    assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")], "that lender is not asked again");
     walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
-    walk.run_until(Effect::UpdateVirtualItem);
-    assert_eq!(walk.effects.iter().filter(|effect| **effect == Effect::CreateVirtualBib).count(), 1);
+    assert_eq!(walk.request.earlier.len(), 1);
+    walk.run_until(Effect::UpdateVirtualItem(Side::Borrower));
+    assert_eq!(walk.effects.iter().filter(|effect| **effect == Effect::CreateVirtualBib(Side::Borrower)).count(), 1);
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
@@ -83,15 +86,15 @@ fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
 #[test]
 fn step_refused_at_the_borrower_waits_visibly_for_staff_and_resumes() {
     let mut walk = Walk::new();
-    walk.run_until(Effect::CreateVirtualItem);
-    walk.tell(&Event::EffectRefused { effect: Effect::CreateVirtualItem, refusal: refusal() });
+    walk.run_until(Effect::CreateVirtualItem(Side::Borrower));
+    walk.tell(&Event::EffectRefused { effect: Effect::CreateVirtualItem(Side::Borrower), refusal: refusal() });
     let Attention::NeedsStaff { code, actions, .. } = &walk.request.attention else { panic!("nobody is asked") };
-    assert_eq!(code, "CREATE_VIRTUAL_ITEM_REFUSED");
-    assert_eq!(actions.len(), 2);
+    assert_eq!(code, "CREATE_VIRTUAL_ITEM_AT_BORROWER_REFUSED");
+    assert!(actions.contains(&lending::Action::Resume) && actions.contains(&lending::Action::Cancel));
     assert_eq!(walk.request.in_flight, None);
     walk.tell(&Event::ResumeAsked);
-    assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem));
-    walk.tell(&willing(Effect::CreateVirtualItem));
+    assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
+    walk.tell(&willing(Effect::CreateVirtualItem(Side::Borrower)));
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
@@ -99,16 +102,16 @@ fn step_refused_at_the_borrower_waits_visibly_for_staff_and_resumes() {
 #[test]
 fn delay_keeps_the_status_and_tells_when_it_is_tried_again() {
     let mut walk = Walk::new();
-    walk.run_until(Effect::PlaceHoldAtLender);
+    walk.run_until(Effect::PlaceHold(Side::Lender));
     let next_try = example::noon();
     walk.tell(&Event::EffectDelayed {
-        effect: Effect::PlaceHoldAtLender,
+        effect: Effect::PlaceHold(Side::Lender),
         on: lending::WaitingOn::LenderSystem,
         why: "the lender's system does not answer".to_owned(),
         next_try,
     });
     assert_eq!(walk.status(), Status::Resolved);
-    assert_eq!(walk.request.in_flight, Some(Effect::PlaceHoldAtLender));
+    assert_eq!(walk.request.in_flight, Some(Effect::PlaceHold(Side::Lender)));
     assert!(matches!(walk.request.attention, Attention::Waiting { next_try: Some(at), .. } if at == next_try));
     walk.run();
     assert!(!matches!(walk.request.attention, Attention::Waiting { next_try: Some(_), .. }));

@@ -47,16 +47,16 @@ fn effects_come_one_at_a_time_in_the_order_that_leaves_least_behind() {
     let expected = [
         Effect::VerifyPatron,
         Effect::ChooseSupplier,
-        Effect::EnsureVirtualPatron,
-        Effect::PlaceHoldAtLender,
-        Effect::CreateVirtualBib,
-        Effect::CreateVirtualHolding,
-        Effect::CreateVirtualItem,
-        Effect::PlaceHoldAtBorrower,
-        Effect::SendIntoTransit,
-        Effect::LendToVirtualPatron,
-        Effect::DeleteVirtualItem,
-        Effect::DeleteVirtualBib,
+        Effect::EnsureVirtualPatron(Side::Lender),
+        Effect::PlaceHold(Side::Lender),
+        Effect::CreateVirtualBib(Side::Borrower),
+        Effect::CreateVirtualHolding(Side::Borrower),
+        Effect::CreateVirtualItem(Side::Borrower),
+        Effect::PlaceHold(Side::Borrower),
+        Effect::SendIntoTransit(Side::Borrower),
+        Effect::Lend(Side::Lender),
+        Effect::DeleteVirtualItem(Side::Borrower),
+        Effect::DeleteVirtualBib(Side::Borrower),
     ];
     assert_eq!(walk.effects, expected);
 }

@@ -70,45 +70,62 @@ impl Walk {
 
 /// What a library's system that does as asked answers.
 pub(crate) fn willing(effect: Effect) -> Event {
+    let loan = |id: &str, days: i64| Loan { id: id.into(), due: Some(after_days(days)) };
     match effect {
         Effect::VerifyPatron => Event::PatronVerified(example::verified()),
         Effect::ChooseSupplier => Event::SupplierChosen(Box::new(example::copy("31999"))),
-        Effect::EnsureVirtualPatron => Event::VirtualPatronReady { id: "dcb-1".into() },
-        Effect::PlaceHoldAtLender => placed(Side::Lender),
-        Effect::CreateVirtualBib => Event::VirtualBibCreated { bib: "992".into() },
-        Effect::CreateVirtualHolding => Event::VirtualHoldingCreated { holding: "222".into() },
-        Effect::CreateVirtualItem | Effect::UpdateVirtualItem => {
-            Event::VirtualItemReady { item: "232".into(), barcode: "31999".into() }
+        Effect::EnsureVirtualPatron(side) => Event::VirtualPatronReady { side, id: "dcb-1".into() },
+        Effect::PlaceHold(side) => Event::HoldPlaced { side, hold: hold() },
+        Effect::CreateVirtualBib(side) => Event::VirtualBibCreated { side, bib: "992".into() },
+        Effect::CreateVirtualHolding(side) => Event::VirtualHoldingCreated { side, holding: "222".into() },
+        Effect::CreateVirtualItem(side) | Effect::UpdateVirtualItem(side) => {
+            Event::VirtualItemReady { side, item: "232".into(), barcode: "31999".into() }
         }
-        Effect::PlaceHoldAtBorrower => placed(Side::Borrower),
-        Effect::SendIntoTransit => Event::SentIntoTransit { skipped: None },
-        Effect::LendToVirtualPatron => {
-            Event::LentToVirtualPatron { loan: Loan { id: "71".into(), due: Some(example::noon()) } }
-        }
-        Effect::CancelHoldAtLender => Event::HoldCancelled { side: Side::Lender },
-        Effect::CancelHoldAtBorrower => Event::HoldCancelled { side: Side::Borrower },
-        Effect::DeleteVirtualItem => Event::VirtualItemDeleted,
-        Effect::DeleteVirtualBib => Event::VirtualBibDeleted,
+        Effect::ChangePickup(side) => Event::PickupChanged { side, hold: hold() },
+        Effect::SendIntoTransit(side) => Event::SentIntoTransit { side, skipped: None },
+        Effect::Lend(side) => Event::Lent { side, loan: loan("71", 28) },
+        Effect::Renew(side) => Event::Renewed { side, loan: loan("71", 56) },
+        Effect::LimitDueDate(side) => Event::DueDateLimited { side, loan: loan("72", 28) },
+        Effect::DenyRenewal(side) => Event::RenewalDenied { side },
+        Effect::CancelHold(side) => Event::HoldCancelled { side },
+        Effect::CheckIn(side) => Event::CheckedIn { side },
+        Effect::DeleteVirtualItem(side) => Event::VirtualItemDeleted { side },
+        Effect::DeleteVirtualBib(side) => Event::VirtualBibDeleted { side },
     }
 }
 
-fn placed(side: Side) -> Event {
-    Event::HoldPlaced { side, hold: Hold { id: "81".into(), state: HoldState::NotStarted } }
+fn hold() -> Hold {
+    Hold { id: "81".into(), state: HoldState::NotStarted, shelf_until: None }
+}
+
+/// A time some days after noon.
+pub(crate) fn after_days(days: i64) -> jiff::Timestamp {
+    example::noon() + jiff::SignedDuration::from_hours(24 * days)
 }
 
 pub(crate) fn item(state: ItemState) -> Observation {
-    Observation { item: Some(state), hold: None, loan: None }
+    Observation { item: Some(state), ..Observation::default() }
 }
 
 pub(crate) fn item_and_hold(state: ItemState, hold: HoldState) -> Observation {
-    Observation { item: Some(state), hold: Some(hold), loan: None }
+    Observation { item: Some(state), hold: Some(hold), ..Observation::default() }
 }
 
 pub(crate) fn on_loan() -> Observation {
-    let loan = LoanState::Active { id: "72".into(), due: Some(example::noon()) };
-    Observation { item: Some(ItemState::OnLoan), hold: Some(HoldState::Gone), loan: Some(loan) }
+    on_loan_until(after_days(28))
+}
+
+pub(crate) fn on_loan_until(due: jiff::Timestamp) -> Observation {
+    let loan = LoanState::Active { id: "72".into(), due: Some(due) };
+    Observation { loan: Some(loan), ..item_and_hold(ItemState::OnLoan, HoldState::Gone) }
+}
+
+/// The copy on loan to the virtual patron, as the lender shows it.
+pub(crate) fn on_loan_at_lender(due: jiff::Timestamp) -> Observation {
+    let loan = LoanState::Active { id: "71".into(), due: Some(due) };
+    Observation { loan: Some(loan), ..item(ItemState::OnLoan) }
 }
 
 pub(crate) fn returned(state: ItemState) -> Observation {
-    Observation { item: Some(state), hold: None, loan: Some(LoanState::None) }
+    Observation { loan: Some(LoanState::None), ..item(state) }
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use alma::{
-    Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, LibraryCode as AlmaLibrary,
-    MmsId, NewItem, NewRequest, Pickup, ProcessType, ScanIn, WhenEmpty,
+    Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest,
+    ProcessType, ScanIn, WhenEmpty,
 };
 use futures::TryStreamExt;
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, PickupLocation, RequestId, Title};
@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::Alma;
 use super::errors::{not_done, refusal_code};
+use super::lender::pickup_at;
 use super::records::{self, hold_marker, record_marker};
 use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem};
 use crate::outcome::{NotDone, Outcome};
@@ -59,6 +60,9 @@ impl Alma {
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
             match self.try_to_create_item(wanted, &barcode).await {
                 Ok(item) => return Ok(named(&item, &barcode)),
+                Err(error) if matches!(refusal_code(&error), Some(Code::HoldingInvalid | Code::HoldingNotFound)) => {
+                    return Err(NotDone::Gone { what: "the virtual holding" });
+                }
                 Err(error @ Error::Refused { .. }) => {
                     let Some(owner) = self.owner_of(&barcode).await? else { return Err(not_done(error)) };
                     if owner.mms_id.as_str() == wanted.bib.as_str() {
@@ -119,10 +123,9 @@ impl Alma {
     }
 
     pub(super) async fn hold_for_patron(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold> {
-        let library = AlmaLibrary::from(wanted.pickup.library.as_str());
-        let pickup = match &wanted.pickup.desk {
-            Some(desk) => Pickup::Desk { library, desk: desk.as_str().into() },
-            None => Pickup::Library(library),
+        let pickup = match &wanted.pickup {
+            Some(pickup) => pickup_at(pickup),
+            None => self.outside(&self.settings.virtual_library)?,
         };
         let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
         let request = NewRequest::hold(pickup).comment(comment);
@@ -143,11 +146,11 @@ impl Alma {
     pub(super) async fn scan_out(
         &self,
         item: &ItemRef,
-        pickup: &PickupLocation,
+        pickup: Option<&PickupLocation>,
         attempt: Attempt,
     ) -> Outcome<Option<String>> {
         let library = &self.settings.virtual_library;
-        if pickup.library == *library {
+        if pickup.is_some_and(|pickup| pickup.library == *library) {
             return Ok(Some("No scan: the virtual item's library is the pickup library.".to_owned()));
         }
         let Some(desk) = self.settings.desk(library) else {

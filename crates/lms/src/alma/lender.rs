@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use lending::{CancelledBy, Hold, HoldId, LibraryCode, Loan, PatronId, RequestId};
+use lending::{CancelledBy, Hold, HoldId, LibraryCode, Loan, PatronId, PickupLocation, Refusal, RequestId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -95,15 +95,18 @@ impl Alma {
     }
 
     pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold> {
-        let pickup = self.lender_pickup(&wanted.library)?;
-        let comment = format!("DCB loan to another library {}", hold_marker(wanted.request));
+        let (pickup, words) = match &wanted.pickup {
+            Some(pickup) => (pickup_at(pickup), "DCB request"),
+            None => (self.outside(&wanted.library)?, "DCB loan to another library"),
+        };
+        let comment = format!("{words} {}", hold_marker(wanted.request));
         let request = NewRequest::hold(pickup).comment(comment);
-        self.place_hold(wanted.request, &wanted.item, &wanted.virtual_patron, &request, attempt).await
+        self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await
     }
 
-    /// Where lent items are sent. An item scanned in at its hold's pickup library goes onto the hold shelf
+    /// Where items are sent that leave this system. An item scanned in at its hold's pickup library goes onto the hold shelf
     /// and not into transit, so items of the sharing library itself need its desk.
-    fn lender_pickup(&self, owner: &LibraryCode) -> Outcome<Pickup> {
+    pub(super) fn outside(&self, owner: &LibraryCode) -> Outcome<Pickup> {
         let library = AlmaLibrary::from(self.settings.sharing_library.as_str());
         match &self.settings.sharing_desk {
             Some(desk) => Ok(Pickup::Desk { library, desk: DeskCode::from(desk.as_str()) }),
@@ -176,33 +179,46 @@ impl Alma {
                 ),
             ));
         };
+        self.lend_at(item, &NewLoan::at(library.as_str(), desk.as_str()), to, attempt).await
+    }
+
+    /// Lends, or finds the loan that an earlier attempt made.
+    pub(super) async fn lend_at(
+        &self,
+        item: &ItemRef,
+        wanted: &NewLoan,
+        to: &PatronId,
+        attempt: Attempt,
+    ) -> Outcome<Loan> {
         let path = Self::path(item);
         let user = UserId::from(to.as_str());
         if attempt == Attempt::AfterUnclear
             && let Some(loan) = self.find_loan(&path, &user).await?
         {
-            return Ok(loan);
+            return Ok(loan_of(&loan));
         }
-        let wanted = NewLoan::at(library.as_str(), desk.as_str());
-        match self.client.user_loans(&user).create(path.pid.clone(), &wanted).await {
+        match self.client.user_loans(&user).create(path.pid.clone(), wanted).await {
             Ok(loan) => Ok(loan_of(&loan)),
             // Whatever the code: an item can be on one loan, and if that is ours, all is done.
             Err(error @ Error::Refused { .. }) => match self.find_loan(&path, &user).await? {
-                Some(loan) => Ok(loan),
+                Some(loan) => Ok(loan_of(&loan)),
                 None => Err(not_done(error)),
             },
+            Err(Error::NotFound { code: Code::UserNotFound | Code::UserOfTypeNotFound, message, .. }) => {
+                Err(NotDone::refused(Refusal::NO_SUCH_PATRON, format!("Alma has no such user any more: {message}")))
+            }
             Err(error) => Err(not_done(error)),
         }
     }
 
     /// The open loan of the item to this user.
-    pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> Outcome<Option<Loan>> {
+    pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> Outcome<Option<alma::Loan>> {
         let loans: alma::Result<Vec<alma::Loan>> =
             self.client.item_loans(path).list(LoanFilter::Active).try_collect().await;
         let of_user =
             |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str().eq_ignore_ascii_case(user.as_str()));
         match loans {
-            Ok(loans) => Ok(loans.iter().find(of_user).map(loan_of)),
+            Ok(loans) => Ok(loans.into_iter().find(|loan| of_user(&loan))),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(not_done(error)),
         }
@@ -212,7 +228,9 @@ impl Alma {
     pub(super) async fn cancel(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {
         let reason = match by {
             Some(CancelledBy::Patron) => &self.settings.cancel_reason_patron,
-            Some(CancelledBy::Staff | CancelledBy::AtBorrower) | None => &self.settings.cancel_reason_other,
+            Some(CancelledBy::Staff | CancelledBy::AtBorrower | CancelledBy::Deadline) | None => {
+                &self.settings.cancel_reason_other
+            }
         };
         let requests = self.client.item_requests(&Self::path(item));
         match requests.cancel(&AlmaRequestId::from(hold.as_str()), &Cancellation::silent(reason)).await {
@@ -240,10 +258,24 @@ fn today(now: Timestamp) -> Date {
 }
 
 pub(super) fn hold_of(request: &Request) -> Hold {
-    Hold { id: HoldId::from(request.id.as_str()), state: hold_state(request) }
+    // A day without a zone: it is taken to end at midnight, UTC.
+    let shelf_until = request.expiry_date.and_then(|day| {
+        let end = day.checked_add(jiff::Span::new().days(1)).ok()?;
+        TimeZone::UTC.to_timestamp(end.at(0, 0, 0, 0)).ok()
+    });
+    Hold { id: HoldId::from(request.id.as_str()), state: hold_state(request), shelf_until }
 }
 
-fn loan_of(loan: &alma::Loan) -> Loan {
+/// A pickup location in Alma's words.
+pub(super) fn pickup_at(pickup: &PickupLocation) -> Pickup {
+    let library = AlmaLibrary::from(pickup.library.as_str());
+    match &pickup.desk {
+        Some(desk) => Pickup::Desk { library, desk: DeskCode::from(desk.as_str()) },
+        None => Pickup::Library(library),
+    }
+}
+
+pub(super) fn loan_of(loan: &alma::Loan) -> Loan {
     Loan { id: loan.id.as_str().into(), due: loan.due_date }
 }
 

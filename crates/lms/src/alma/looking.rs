@@ -1,15 +1,18 @@
 //! The reads: a patron, a copy, and what became of an item, its hold and its loan.
 
-use alma::{Item, ItemPath, User, UserId};
+use alma::{HoldingSelector, Item, ItemPath, LoanProcess, RequestFilter, User, UserId};
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lending::{
-    Barcode, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal, Refusal, Title,
-    VerifiedPatron,
+    Barcode, BibId, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal, Refusal,
+    Title, VerifiedPatron,
 };
 
 use super::Alma;
 use super::errors::not_done;
+use super::lender::loan_of;
+use super::records::hold_marker;
 use super::words::item_state;
 use crate::host::Watched;
 use crate::outcome::Outcome;
@@ -67,6 +70,7 @@ impl Alma {
                     Err(error) => return Err(not_done(error)),
                 }
             }
+            (Some(bib), None, None) => return self.best_copy(bib, named.volume.as_deref()).await,
             (_, _, Some(barcode)) => {
                 match self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(not_done)? {
                     Some(item) => item,
@@ -75,16 +79,64 @@ impl Alma {
             }
             _ => return Ok(Err(unfit("COPY_NOT_NAMED", "The request names neither item nor barcode."))),
         };
-        Ok(self.lendable(&item))
+        self.lendable(&item).await
     }
 
-    fn lendable(&self, item: &Item) -> Result<Copy, Refusal> {
+    /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings.
+    async fn best_copy(&self, bib: &BibId, volume: Option<&str>) -> Outcome<Result<Copy, Refusal>> {
+        let listed: alma::Result<Vec<Item>> =
+            self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).try_collect().await;
+        let items = match listed {
+            Ok(items) => items,
+            Err(error) if error.is_not_found() => {
+                return Ok(Err(unfit("COPY_NOT_FOUND", "The lender has no such record.")));
+            }
+            Err(error) => return Err(not_done(error)),
+        };
+        let mut refused = unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.");
+        for item in items.iter().filter(|item| volume.is_none_or(|volume| is_volume(item, volume))) {
+            match self.lendable(item).await? {
+                Ok(copy) => return Ok(Ok(copy)),
+                Err(refusal) => refused = refusal,
+            }
+        }
+        Ok(Err(refused))
+    }
+
+    /// Requestable: on its shelf, hidden nowhere (bib, holding, location), waited for by nobody, lent by policy and
+    /// location, of a mapped type. Where it stands for a time counts, not where it belongs.
+    async fn lendable(&self, item: &Item) -> Outcome<Result<Copy, Refusal>> {
+        match self.fit(item) {
+            Err(refusal) => Ok(Err(refusal)),
+            Ok(copy) => {
+                let hidden = self.is_hidden(&copy.library.as_str().into(), &copy.location.as_str().into()).await?;
+                Ok(if hidden {
+                    Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item's location from discovery."))
+                } else {
+                    Ok(copy)
+                })
+            }
+        }
+    }
+
+    fn fit(&self, item: &Item) -> Result<Copy, Refusal> {
         if item.bib_suppressed || item.holding_suppressed {
             return Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item from discovery."));
         }
         if !item.is_in_place() {
             let state = format!("{:?}", item_state(item));
             return Err(unfit("COPY_NOT_AVAILABLE", &format!("The item is not on its shelf ({state}).")));
+        }
+        if item.requested == Some(true) {
+            return Err(unfit("COPY_REQUESTED", "Somebody else waits for the item."));
+        }
+        if let Some(policy) =
+            item.policy.as_ref().filter(|policy| self.settings.not_lent_policies.contains(policy.as_str()))
+        {
+            return Err(unfit(
+                "COPY_NOT_LENT",
+                &format!("The lender doesn't lend items of the policy {} to other libraries.", policy.as_str()),
+            ));
         }
         let material = item.material_type.as_ref().map(|coded| coded.as_str().to_owned()).unwrap_or_default();
         let Some(item_type) = self.settings.item_types.get(&material) else {
@@ -96,6 +148,13 @@ impl Alma {
         let (Some(library), Some(location)) = (&item.library, &item.location) else {
             return Err(unfit("COPY_WITHOUT_PLACE", "The item's record names no library or no location."));
         };
+        let place = format!("{}/{}", library.as_str(), location.as_str());
+        if self.settings.not_lent_locations.contains(&place) {
+            return Err(unfit(
+                "COPY_NOT_LENT",
+                &format!("The lender doesn't lend items of the location {place} to other libraries."),
+            ));
+        }
         let Some(barcode) = &item.barcode else {
             return Err(unfit("COPY_WITHOUT_BARCODE", "The item has no barcode, so the borrower could not scan it."));
         };
@@ -115,28 +174,61 @@ impl Alma {
     pub(super) async fn look_at(&self, what: &Watched) -> Outcome<Observation> {
         let path = Self::path(&what.item);
         let item = match self.client.items().get(&path).await {
-            Ok(item) => item_state(&item),
-            Err(error) if error.is_not_found() => ItemState::Absent,
+            Ok(item) => item,
+            Err(error) if error.is_not_found() => {
+                return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
+            }
             Err(error) => return Err(not_done(error)),
         };
-        let hold = if what.hold && item != ItemState::Absent {
-            Some(self.find_hold(what.request, &path).await?.map_or(HoldState::Gone, |hold| hold.state))
-        } else {
-            None
+        let state = item_state(&item);
+        let mut seen = Observation {
+            barcode: item.barcode.as_ref().map(|barcode| Barcode::from(barcode.as_str())),
+            holding: Some(item.holding_id.as_str().into()),
+            ..Observation::default()
         };
-        let out = matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned);
-        let loan = if out {
-            let user = UserId::from(what.patron.as_str());
-            let found = self.find_loan(&path, &user).await?;
-            Some(found.map_or(LoanState::None, |loan| LoanState::Active { id: loan.id, due: loan.due }))
+        if what.hold {
+            let hold = self.find_hold(what.request, &path).await?;
+            seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
+            seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
+        }
+        if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
+            self.look_at_loan(what, &path, &item, &mut seen).await?;
         } else if what.loan {
             // An item that isn't out is on no loan: no call is needed to know it.
-            Some(LoanState::None)
-        } else {
-            None
-        };
-        Ok(Observation { item: Some(item), hold, loan })
+            seen.loan = Some(LoanState::None);
+        }
+        seen.item = Some(state);
+        Ok(seen)
     }
+
+    /// The loan's due date; and whether the lender wants the item back, by recall or because others wait.
+    async fn look_at_loan(&self, what: &Watched, path: &ItemPath, item: &Item, seen: &mut Observation) -> Outcome<()> {
+        let user = UserId::from(what.patron.as_str());
+        let loan = self.find_loan(path, &user).await?;
+        if what.wanted_back {
+            let recalled =
+                loan.as_ref().is_some_and(|loan| matches!(&loan.process_status, Some(LoanProcess::Recalled)));
+            // The flag alone says too much: Alma's own work orders set it too.
+            seen.wanted_back = Some(recalled || (item.requested == Some(true) && self.others_wait(what, path).await?));
+        }
+        seen.loan = Some(loan.map_or(LoanState::None, |loan| {
+            let loan = loan_of(&loan);
+            LoanState::Active { id: loan.id, due: loan.due }
+        }));
+        Ok(())
+    }
+
+    async fn others_wait(&self, what: &Watched, path: &ItemPath) -> Outcome<bool> {
+        let marker = hold_marker(what.request);
+        let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(not_done)?;
+        Ok(holds.iter().any(|hold| !hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker))))
+    }
+}
+
+/// A volume is named as the item's description tells it, whatever the case and the blanks.
+fn is_volume(item: &Item, wanted: &str) -> bool {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    item.description.as_deref().is_some_and(|description| plain(description) == plain(wanted))
 }
 
 fn describe_block(block: &alma::Block) -> String {

@@ -2,6 +2,7 @@
 //!
 //! - `lender`: virtual patron, hold, loan (requirements page: "Place request at lending agency").
 //! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
+//! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `looking`: the reads: patron, copy, item with hold and loan.
 //! - `check`: every read the hub will need, for setting an institution up.
 //!
@@ -10,7 +11,9 @@
 
 mod borrower;
 mod check;
+mod circulation;
 mod errors;
+mod hidden;
 mod lender;
 mod looking;
 mod records;
@@ -39,6 +42,7 @@ use crate::settings::Fault;
 pub struct Alma {
     settings: Settings,
     client: Client,
+    locations: hidden::Locations,
 }
 
 impl Alma {
@@ -54,7 +58,7 @@ impl Alma {
             .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole })
             .build()
             .map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
-        Ok(Self { settings, client })
+        Ok(Self { settings, client, locations: hidden::Locations::default() })
     }
 
     fn path(item: &ItemRef) -> ItemPath {
@@ -111,7 +115,7 @@ impl HostLms for Alma {
     async fn send_into_transit(
         &self,
         item: &ItemRef,
-        pickup: &PickupLocation,
+        pickup: Option<&PickupLocation>,
         attempt: Attempt,
     ) -> Outcome<Option<String>> {
         self.scan_out(item, pickup, attempt).await
@@ -119,6 +123,30 @@ impl HostLms for Alma {
 
     async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan> {
         self.lend_to_virtual_patron(item, library, to, attempt).await
+    }
+
+    async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+        self.lend_to_virtual_patron(item, &self.settings.virtual_library, to, attempt).await
+    }
+
+    async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+        self.renew_loan(loan, of, attempt).await
+    }
+
+    async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Outcome<Loan> {
+        self.change_due_date(loan, of, due).await
+    }
+
+    async fn deny_renewal(&self, item: &ItemRef) -> Outcome<()> {
+        self.stop_renewals(item).await
+    }
+
+    async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold> {
+        self.hold_elsewhere(wanted, hold, attempt).await
+    }
+
+    async fn check_in(&self, item: &ItemRef) -> Outcome<()> {
+        self.scan_back(item).await
     }
 
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {

@@ -1,6 +1,6 @@
 //! What an Alma institution must tell the hub, read at once with a message for each fault.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use lending::{Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
@@ -26,6 +26,12 @@ pub struct Settings {
     pub virtual_location: LocationCode,
     /// Their item policy.
     pub item_policy: String,
+    /// An item policy whose loans Alma does not renew: virtual items get it when the lender wants the item back.
+    pub no_renewal_policy: Option<String>,
+    /// Item policies of items that are not lent to other libraries.
+    pub not_lent_policies: BTreeSet<String>,
+    /// Locations, as `LIBRARY/location`, whose items are not lent to other libraries.
+    pub not_lent_locations: BTreeSet<String>,
     /// Put before a lender's barcode that this Alma has already.
     pub barcode_prefix: String,
     /// The desk of each library at which the hub scans and lends.
@@ -73,6 +79,9 @@ impl Settings {
                 .into(),
             virtual_location: from.text("virtual_location", "the suppressed location of virtual items").into(),
             item_policy: from.text("item_policy", "the item policy of virtual items"),
+            no_renewal_policy: from.optional_text("no_renewal_policy"),
+            not_lent_policies: from.list("not_lent_policies"),
+            not_lent_locations: from.list("not_lent_locations"),
             barcode_prefix: from.optional_text("barcode_prefix").unwrap_or_else(|| "DCB-".to_owned()),
             circulation_desks: desks(&mut from),
             patron_types: from

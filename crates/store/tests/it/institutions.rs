@@ -1,6 +1,6 @@
 //! Institutions, agencies, pickup locations.
 
-use lending::{PickupLocation, RequestId};
+use lending::{PickupLocation, RequestId, Rules};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use store::{Agency, Error, Institution};
@@ -21,11 +21,21 @@ fn institution(code: &str) -> Institution {
 async fn set_up(fixture: &Fixture) {
     let mut tx = fixture.store.begin().await.unwrap();
     tx.put_institution(&institution("01BORROW"), noon(0)).await.unwrap();
-    let agency =
-        Agency { code: "BORROW".into(), name: "Borrower".to_owned(), institution: "01BORROW".into(), library: None };
+    let agency = Agency {
+        code: "BORROW".into(),
+        name: "Borrower".to_owned(),
+        institution: "01BORROW".into(),
+        library: None,
+        rules: Rules { days_to_answer: 3, ..Rules::default() },
+    };
     tx.put_agency(&agency).await.unwrap();
-    let pickup =
-        PickupLocation { code: "MAIN".into(), name: "Main".to_owned(), library: "MAIN".into(), desk: Some("D".into()) };
+    let pickup = PickupLocation {
+        code: "MAIN".into(),
+        name: "Main".to_owned(),
+        institution: "01BORROW".into(),
+        library: "MAIN".into(),
+        desk: Some("D".into()),
+    };
     tx.put_pickup_location(&pickup, &"BORROW".into()).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -52,9 +62,10 @@ both! {
     async fn pickup_location_knows_its_institution(fixture) {
         set_up(&fixture).await;
         let place = fixture.store.pickup_location(&"MAIN".into()).await.unwrap().unwrap();
-        assert_eq!(place.institution, "01BORROW".into());
+        assert_eq!(place.location.institution, "01BORROW".into());
         assert_eq!(place.location.desk, Some("D".into()));
         assert_eq!(fixture.store.agency(&"BORROW".into()).await.unwrap().unwrap().name, "Borrower");
+        assert_eq!(fixture.store.agency(&"BORROW".into()).await.unwrap().unwrap().rules.days_to_answer, 3);
     }
 
     async fn what_is_referred_to_is_not_removed(fixture) {
@@ -73,7 +84,7 @@ both! {
 
     async fn agency_of_an_unknown_institution_is_refused(fixture) {
         let mut tx = fixture.store.begin().await.unwrap();
-        let agency = Agency { code: "A".into(), name: "A".to_owned(), institution: "01NONE".into(), library: None };
+        let agency = Agency { code: "A".into(), name: "A".to_owned(), institution: "01NONE".into(), library: None, rules: Rules::default() };
         assert_eq!(tx.put_agency(&agency).await.unwrap_err().to_string(), "There is no institution 01NONE.");
     }
 }

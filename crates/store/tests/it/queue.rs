@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use lending::{Effect, RequestId, Side};
+use lending::{Deadline, Effect, RequestId, Side};
 use store::{Claim, Error, Intent, NewIntent, Store, Work};
 use uuid::Uuid;
 
@@ -144,20 +144,30 @@ both! {
         assert_eq!((again.attempts, again.unclear), (1, true));
     }
 
-    async fn looks_become_those_that_are_wanted(fixture) {
-        let request = RequestId(Uuid::from_u128(1));
-        let want = async |fixture: &Fixture, wanted: &[(Uuid, Side, lending::InstitutionCode, jiff::Timestamp)]| {
+    async fn looks_and_deadlines_become_those_that_are_wanted(fixture) {
+        let want = async |fixture: &Fixture, wanted: &[NewIntent]| {
             let mut tx = fixture.store.begin().await.unwrap();
-            tx.set_watches(request, wanted, noon(0)).await.unwrap();
+            tx.set_scheduled(RequestId(Uuid::from_u128(1)), wanted, noon(0)).await.unwrap();
             tx.commit().await.unwrap();
         };
-        let lender = (Uuid::from_u128(1), Side::Lender, "01L".into(), noon(10));
-        let borrower = (Uuid::from_u128(2), Side::Borrower, "01B".into(), noon(10));
-        want(&fixture, &[lender.clone(), borrower.clone()]).await;
-        want(&fixture, &[(Uuid::from_u128(3), Side::Borrower, "01B".into(), noon(99))]).await;
+        let deadline = NewIntent { work: Work::Deadline(Deadline::ItemArrives), ..watch(4, 1, Side::Borrower, 20) };
+        want(&fixture, &[watch(1, 1, Side::Lender, 10), watch(2, 1, Side::Borrower, 10), deadline.clone()]).await;
+        want(&fixture, &[watch(3, 1, Side::Borrower, 99), deadline]).await;
+        assert_eq!(fixture.store.queue_counts().await.unwrap().open, 2);
         assert_eq!(numbers(&fixture.store.claim(&at(10)).await.unwrap()), [2], "it keeps its time");
         want(&fixture, &[]).await;
-        assert_eq!(fixture.store.queue_counts().await.unwrap().open, 1, "a look under way ends by itself");
+        assert_eq!(fixture.store.queue_counts().await.unwrap().open, 1, "one under way ends by itself");
+    }
+
+    async fn effect_is_untouched_until_a_worker_has_it(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
+        let untouched = async |fixture: &Fixture| {
+            let mut tx = fixture.store.begin().await.unwrap();
+            tx.is_effect_untouched(RequestId(Uuid::from_u128(1))).await.unwrap()
+        };
+        assert!(untouched(&fixture).await);
+        fixture.store.claim(&at(0)).await.unwrap();
+        assert!(!untouched(&fixture).await);
     }
 
     async fn hastened_look_is_due_at_once(fixture) {

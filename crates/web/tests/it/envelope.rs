@@ -54,7 +54,11 @@ async fn unknown_fields_wrong_types_and_what_is_missing_are_told_together() {
             ("patrn", "UNKNOWN_FIELD"),
         ]
     );
-    assert!(answer.text.contains("Fields are: agency, patron, pickup_location, copies."), "{}", answer.text);
+    assert!(
+        answer.text.contains("Fields are: agency, patron, pickup_location, copies, needed_until, expedited."),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]

@@ -189,5 +189,5 @@ async fn looking_is_accepted_and_resuming_needs_something_to_resume() {
     let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/look"))).await;
     assert_eq!((answer.status, answer.body["id"].as_str()), (202, Some(id.as_str())));
     let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/resume"))).await;
-    answer.is_problem(409, "NOTHING_TO_RESUME");
+    answer.is_problem(409, "NOT_ALLOWED");
 }

@@ -107,7 +107,10 @@ async fn references_are_checked_in_both_directions() {
 #[tokio::test]
 async fn agencies_and_pickup_locations_are_answered_as_they_were_set_up() {
     let hub = Hub::with_institutions(DEAD).await;
-    let agency = json!({"code": "BORROW", "name": "Borrowing College", "institution": "01BORROW", "library": null});
+    let agency = json!({
+        "code": "BORROW", "name": "Borrowing College", "institution": "01BORROW", "library": null,
+        "rules": lending::Rules::default(),
+    });
     assert_eq!(hub.get("/api/v1/agencies/BORROW").await.body, agency);
     assert_eq!(hub.get("/api/v1/agencies").await.body, json!({"agencies": [agency]}));
     let pickup = json!({
@@ -116,4 +119,21 @@ async fn agencies_and_pickup_locations_are_answered_as_they_were_set_up() {
     });
     assert_eq!(hub.get("/api/v1/pickup-locations/DESK").await.body, pickup);
     assert_eq!(hub.get("/api/v1/pickup-locations").await.body, json!({"pickup_locations": [pickup]}));
+}
+
+#[tokio::test]
+async fn rules_of_an_agency_are_kept_and_faults_in_them_are_told() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let path = "/api/v1/agencies/BORROW";
+    let with =
+        |rules: serde_json::Value| json!({"name": "Borrowing College", "institution": "01BORROW", "rules": rules});
+    let rules = json!({"most_requests": 3, "calendar": {"time_zone": "Europe/Zurich", "closed_weekdays": ["sunday"]}});
+    assert_eq!(hub.put(path, &with(rules)).await.status, 200);
+    let kept = hub.get(path).await.body;
+    assert_eq!(kept["rules"]["most_requests"], 3);
+    assert_eq!(kept["rules"]["calendar"]["closed_weekdays"], json!(["sunday"]));
+    let misspelt = hub.put(path, &with(json!({"most_request": 3}))).await;
+    assert_eq!(misspelt.errors(), [("rules", "INVALID_RULES")]);
+    let nowhere = hub.put(path, &with(json!({"calendar": {"time_zone": "Europe/Nowhere"}}))).await;
+    assert_eq!(nowhere.errors(), [("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE")]);
 }

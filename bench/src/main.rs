@@ -1,0 +1,74 @@
+//! Benchmarks: `cargo run --release -p bench -- NAME`.
+//!
+//! Each prints a table and, last, one line `NAME: figure; target; met|missed`, and exits with 1 when its target is
+//! missed. Figures are ratios of two things done in the same run, so that they mean the same on any machine.
+//! `--quick` does the same work smaller; `list` names all.
+//!
+//! # How to add one
+//!
+//! A module with a `run(Scale) -> Verdict`, and its line in [`BENCHES`].
+
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+mod load;
+mod sim;
+mod verdict;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::verdict::Verdict;
+
+/// How much work is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scale {
+    /// As the target is stated.
+    Full,
+    /// The same work smaller, in under a minute.
+    Quick,
+}
+
+/// One benchmark.
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    run: fn(Scale) -> Result<Verdict, String>,
+}
+
+const BENCHES: &[Bench] = &[Bench {
+    name: "sim",
+    about: "the simulated Alma's ten most used calls with 1 M items, beside a bare axum handler",
+    run: sim::run,
+}];
+
+/// Benchmarks of Consort.
+#[derive(Parser, Debug)]
+struct Args {
+    /// Which, or `list`.
+    name: String,
+    /// The same work smaller.
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if args.name == "list" {
+        for bench in BENCHES {
+            println!("{:<10} {}", bench.name, bench.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == args.name) else {
+        eprintln!("error: there is no benchmark {:?}; `list` names all.", args.name);
+        return ExitCode::from(2);
+    };
+    match (bench.run)(if args.quick { Scale::Quick } else { Scale::Full }) {
+        Ok(verdict) => verdict.print(bench.name),
+        Err(why) => {
+            eprintln!("error: {}: {why}", bench.name);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The simulated Alma under load, beside a bare axum handler that answers bodies of the same size.
+//!
+//! Server and load run on a runtime of one thread each, the same for both, so that on two cores neither takes from the
+//! other. Each call is for another item, and each must succeed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alma_sim::{Bib, Holding, Item, Server, Sim, SimOptions, presets};
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use crate::Scale;
+use crate::load::{self, Measured};
+use crate::verdict::{Verdict, table};
+
+const INSTITUTION: &str = "01BENCH_INST";
+const KEY: &str = "bench";
+const CONNECTIONS: usize = 16;
+const PER_BIB: usize = 4;
+/// The least share of the bare handler's rate, for reads.
+const TARGET: f64 = 0.40;
+
+/// A stage of calls of one kind.
+struct Kind {
+    name: &'static str,
+    read: bool,
+    calls: Vec<Vec<u8>>,
+    wanted: fn(u16) -> bool,
+}
+
+pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
+    let (items, reads, writes) = match scale {
+        Scale::Full => (1_000_000, 60_000, 20_000),
+        Scale::Quick => (100_000, 8_000, 3_000),
+    };
+    let begun = Instant::now();
+    let before = resident();
+    let sim = Sim::new(&SimOptions::default());
+    sim.add_institution(presets::empty_university(INSTITUTION, KEY)).map_err(|error| error.to_string())?;
+    fill(&sim, items)?;
+    let loaded = begun.elapsed();
+    let grown = resident().saturating_sub(before);
+    let address = serve_sim(sim.clone())?;
+    let bare = serve_bare()?;
+    let load = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+
+    let mut rows = table(&["call", "calls/s", "p99", "bytes", "bare handler/s", "share"]);
+    let mut least = (f64::MAX, "");
+    for kind in kinds(&sim, items, reads, writes)? {
+        let calls = Arc::new(kind.calls);
+        let count = calls.len();
+        let measured = load
+            .block_on(load::run(address, CONNECTIONS, calls, kind.wanted))
+            .map_err(|why| format!("{}: {why}", kind.name))?;
+        let plain = Arc::new(vec![bare_call(measured.body); count]);
+        let beside = load.block_on(load::run(bare, CONNECTIONS, plain, |status| status == 200))?;
+        let share = measured.rate / beside.rate;
+        if kind.read && share < least.0 {
+            least = (share, kind.name);
+        }
+        rows.add_row(row(kind.name, &measured, &beside, share));
+    }
+    Ok(Verdict {
+        table: rows,
+        notes: vec![format!(
+            "{items} items loaded in {:.1} s, {} MB resident for them; {CONNECTIONS} connections",
+            loaded.as_secs_f64(),
+            grown / 1_000
+        )],
+        figure: format!("reads at least {:.2} of the bare handler's rate ({})", least.0, least.1),
+        target: format!("at least {TARGET:.2}"),
+        met: least.0 >= TARGET,
+    })
+}
+
+fn row(name: &str, measured: &Measured, beside: &Measured, share: f64) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        format!("{:.0}", measured.rate),
+        format!("{:.2} ms", measured.p99.as_secs_f64() * 1_000.0),
+        measured.body.to_string(),
+        format!("{:.0}", beside.rate),
+        format!("{share:.2}"),
+    ]
+}
+
+fn fill(sim: &Sim, items: usize) -> Result<(), String> {
+    let staff = sim.staff(INSTITUTION).map_err(|error| error.to_string())?;
+    for number in 0..items / PER_BIB {
+        let mut holding = Holding::new("MAIN", "stacks");
+        for copy in 0..PER_BIB {
+            holding = holding.item(Item::new(&barcode(number * PER_BIB + copy)));
+        }
+        staff
+            .add_bib(Bib::new(&format!("Title number {number}")).holding(holding))
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn barcode(number: usize) -> String {
+    format!("B{number:08}")
+}
+
+fn kinds(sim: &Sim, items: usize, reads: usize, writes: usize) -> Result<Vec<Kind>, String> {
+    let staff = sim.staff(INSTITUTION).map_err(|error| error.to_string())?;
+    // Items far from each other, so that no cache of the machine flatters.
+    let spread = |at: usize| (at * 7_919) % items;
+    let mut paths = Vec::with_capacity(reads.max(3 * writes));
+    for at in 0..reads.max(3 * writes) {
+        let item = staff.item(&barcode(spread(at))).map_err(|error| error.to_string())?;
+        paths.push(format!("/bibs/{}/holdings/{}/items/{}", item.mms_id, item.holding_id, item.pid));
+    }
+    let some = |count: usize, path: &dyn Fn(usize) -> String| (0..count).map(|at| get_call(&path(at))).collect();
+    let hold = json!({"request_type": "HOLD", "pickup_location_type": "LIBRARY", "pickup_location_library": "SHARING"});
+    let loan = json!({"circ_desk": {"value": "DEFAULT_CIRC_DESK"}, "library": {"value": "MAIN"}});
+    let desk = "library=MAIN&circ_desk=DEFAULT_CIRC_DESK";
+    let ok: fn(u16) -> bool = |status| status == 200;
+    let pid = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let kind = |name, read, calls, wanted| Kind { name, read, calls, wanted };
+    Ok(vec![
+        kind("GET user", true, some(reads, &|_| "/users/jo.reader".to_owned()), ok),
+        kind(
+            "GET item by barcode",
+            true,
+            some(reads, &|at| format!("/items?item_barcode={}", barcode(spread(at)))),
+            |s| s == 302,
+        ),
+        kind("GET item", true, some(reads, &|at| paths[at].clone()), ok),
+        kind("GET item's requests", true, some(reads, &|at| format!("{}/requests?request_type=HOLD", paths[at])), ok),
+        kind(
+            "POST hold",
+            false,
+            (0..writes).map(|at| post(&format!("{}/requests?user_id=jo.reader", paths[at]), &hold)).collect(),
+            ok,
+        ),
+        kind(
+            "POST scan-in",
+            false,
+            (0..writes).map(|at| post(&format!("{}?op=scan&{desk}", paths[writes + at]), &Value::Null)).collect(),
+            ok,
+        ),
+        kind(
+            "POST loan",
+            false,
+            (0..writes)
+                .map(|at| post(&format!("/users/sam.student/loans?item_pid={}", pid(&paths[2 * writes + at])), &loan))
+                .collect(),
+            ok,
+        ),
+        kind("GET item's loans", true, some(writes, &|at| format!("{}/loans", paths[2 * writes + at])), ok),
+        kind(
+            "GET desk's task list",
+            true,
+            some(writes / 10, &|_| format!("/task-lists/requested-resources?{desk}&limit=100")),
+            ok,
+        ),
+        kind("GET libraries", true, some(reads, &|_| "/conf/libraries".to_owned()), ok),
+    ])
+}
+
+fn get_call(path: &str) -> Vec<u8> {
+    format!(
+        "GET /almaws/v1{path} HTTP/1.1\r\nHost: sim\r\nAuthorization: apikey {KEY}\r\nAccept: application/json\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+fn post(path: &str, body: &Value) -> Vec<u8> {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    format!(
+        "POST /almaws/v1{path} HTTP/1.1\r\nHost: sim\r\nAuthorization: apikey {KEY}\r\nAccept: application/json\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn bare_call(bytes: usize) -> Vec<u8> {
+    format!("GET /{bytes} HTTP/1.1\r\nHost: bare\r\nAccept: application/json\r\n\r\n").into_bytes()
+}
+
+/// Runs a server on a thread and runtime of its own.
+fn on_its_own<F>(
+    serve: impl FnOnce(std::sync::mpsc::Sender<SocketAddr>) -> F + Send + 'static,
+) -> Result<SocketAddr, String>
+where
+    F: Future<Output = ()>,
+{
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            runtime.block_on(serve(tell));
+        }
+    });
+    told.recv_timeout(Duration::from_secs(10)).map_err(|_| "a server did not start".to_owned())
+}
+
+fn serve_sim(sim: Sim) -> Result<SocketAddr, String> {
+    on_its_own(|tell| async move {
+        if let Ok(server) = Server::start(sim, SocketAddr::from(([127, 0, 0, 1], 0))).await {
+            let _ = tell.send(server.addr());
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// What axum does at least for an answer of so many bytes.
+fn serve_bare() -> Result<SocketAddr, String> {
+    on_its_own(|tell| async move {
+        let router = Router::new().route("/{bytes}", get(|Path(bytes): Path<usize>| async move { "x".repeat(bytes) }));
+        if let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await
+            && let Ok(address) = listener.local_addr()
+        {
+            let _ = tell.send(address);
+            let _ = axum::serve(listener, router).await;
+        }
+    })
+}
+
+/// Resident memory in kB (Linux; 0 elsewhere).
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}

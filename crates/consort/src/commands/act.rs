@@ -1,0 +1,143 @@
+//! `consort request …`: what staff do about a request that goes another way than planned.
+
+use clap::{Args, Subcommand, ValueEnum};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::api::{Hub, HubArgs};
+use crate::commands::request::{copy, path_part, table, text};
+use crate::commands::serve::write_out;
+use crate::failure::Result;
+
+/// What staff do about a request.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Act {
+    /// Look at both libraries now.
+    Look(One),
+    /// Try again what was refused, its cause having been mended.
+    Resume(One),
+    /// Ask another lender.
+    NextSupplier(NextSupplier),
+    /// Let the patron collect elsewhere in the same institution.
+    PickupLocation(PickupLocation),
+    /// Tell that an item that was missing on its way has been found.
+    Found(One),
+    /// Settle the loss of an item, which ends the request.
+    SettleLoss(SettleLoss),
+    /// End a request by hand; with --dry-run only show what that would do.
+    End(End),
+    /// Take the last act back, as long as nothing was sent.
+    Undo(One),
+}
+
+/// One request.
+#[derive(Args, Debug)]
+pub(crate) struct One {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The request's id.
+    id: String,
+}
+
+/// Ask another lender.
+#[derive(Args, Debug)]
+pub(crate) struct NextSupplier {
+    #[command(flatten)]
+    one: One,
+    /// The copy to ask for, as INSTITUTION:BARCODE; the next of those the request names, where it is left out.
+    #[arg(long, value_name = "INSTITUTION:BARCODE")]
+    copy: Option<String>,
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// Let the patron collect elsewhere.
+#[derive(Args, Debug)]
+pub(crate) struct PickupLocation {
+    #[command(flatten)]
+    one: One,
+    /// The pickup location's code.
+    code: String,
+}
+
+/// Settle a loss.
+#[derive(Args, Debug)]
+pub(crate) struct SettleLoss {
+    #[command(flatten)]
+    one: One,
+    /// How it is settled.
+    #[arg(value_enum)]
+    how: How,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum How {
+    /// The patron paid for it.
+    Paid,
+    /// The lender wrote it off.
+    WrittenOff,
+}
+
+/// End a request by hand.
+#[derive(Args, Debug)]
+pub(crate) struct End {
+    #[command(flatten)]
+    one: One,
+    /// Show what would be done on each side, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+impl One {
+    async fn post(&self, act: &str, body: Option<&Value>) -> Result<()> {
+        let path = format!("/api/v1/requests/{}/{act}", path_part(&self.id)?);
+        let request = Hub::new(&self.hub)?.call(Method::POST, &path, body).await?;
+        write_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
+        Ok(())
+    }
+}
+
+impl Act {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Look(one) => one.post("look", None).await,
+            Self::Resume(one) => one.post("resume", None).await,
+            Self::Found(one) => one.post("found", None).await,
+            Self::Undo(one) => one.post("undo", None).await,
+            Self::NextSupplier(next) => {
+                let copy = next.copy.as_deref().map(copy).transpose()?;
+                next.one.post("next-supplier", Some(&json!({"reason": next.reason, "copy": copy}))).await
+            }
+            Self::PickupLocation(pickup) => {
+                pickup.one.post("pickup-location", Some(&json!({"pickup_location": pickup.code}))).await
+            }
+            Self::SettleLoss(settle) => {
+                let how = match settle.how {
+                    How::Paid => "paid",
+                    How::WrittenOff => "written_off",
+                };
+                settle.one.post("settle-loss", Some(&json!({"how": how}))).await
+            }
+            Self::End(end) if end.dry_run => end.preview().await,
+            Self::End(end) => end.one.post("end", Some(&json!({"reason": end.reason}))).await,
+        }
+    }
+}
+
+impl End {
+    async fn preview(&self) -> Result<()> {
+        let path = format!("/api/v1/requests/{}/end", path_part(&self.one.id)?);
+        let preview = Hub::new(&self.one.hub)?.get(&path).await?;
+        let mut table = table(&["institution", "what would be done"]);
+        for step in preview["steps"].as_array().into_iter().flatten() {
+            table.add_row([text(&step["institution"]), text(&step["explanation"])]);
+        }
+        write_out(&table.to_string());
+        write_out("Nothing was done.");
+        Ok(())
+    }
+}

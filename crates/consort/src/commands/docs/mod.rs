@@ -1,0 +1,52 @@
+//! `consort docs`: what is documented from the code, so that it can't differ from it.
+
+mod diagram;
+mod workflow;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::failure::Result;
+
+/// Print documentation that is made from the code.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Docs {
+    /// The workflow of a patron request: tables and diagram.
+    Workflow(Workflow),
+}
+
+/// What of it to print.
+#[derive(Args, Debug)]
+pub(crate) struct Workflow {
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = Form::Markdown)]
+    form: Form,
+}
+
+#[derive(Clone, Copy, ValueEnum, Debug)]
+enum Form {
+    /// docs/workflow.md: all tables, with the diagram in Mermaid.
+    Markdown,
+    /// The diagram alone, as Mermaid text.
+    Mermaid,
+    /// The diagram alone, as SVG.
+    Svg,
+}
+
+impl Docs {
+    /// Prints it.
+    pub(crate) fn run(self) -> Result<()> {
+        let Self::Workflow(workflow) = self;
+        let text = match workflow.form {
+            Form::Markdown => workflow::markdown(),
+            Form::Mermaid => diagram::mermaid(),
+            Form::Svg => diagram::svg(),
+        };
+        print(&text);
+        Ok(())
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what was asked for")]
+fn print(text: &str) {
+    print!("{text}");
+}

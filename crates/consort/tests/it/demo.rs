@@ -1,0 +1,59 @@
+//! `consort demo`.
+
+use crate::program::consort;
+
+fn shown(args: &[&str]) -> String {
+    let output = consort(args);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn demo_shows_a_request_going_the_whole_way_and_ends_well() {
+    let said = shown(&["demo", "--once", "--pace", "0"]);
+    let mut from = 0;
+    for status in [
+        "SUBMITTED_TO_DCB",
+        "PATRON_VERIFIED",
+        "RESOLVED",
+        "REQUEST_PLACED_AT_SUPPLYING_AGENCY",
+        "CONFIRMED",
+        "REQUEST_PLACED_AT_BORROWING_AGENCY",
+        "PICKUP_TRANSIT",
+        "RECEIVED_AT_PICKUP",
+        "READY_FOR_PICKUP",
+        "LOANED",
+        "RETURN_TRANSIT",
+        "COMPLETED",
+        "FINALISED",
+    ] {
+        let at = said[from..].find(status).unwrap_or_else(|| panic!("{status} is missing or out of order:\n{said}"));
+        from += at;
+    }
+    assert!(said.contains("nothing on either side") && said.contains("All as it should be."), "{said}");
+}
+
+#[test]
+fn hub_killed_three_times_in_the_demo_goes_on_and_doubles_nothing() {
+    let said = shown(&["demo", "--once", "--pace", "0", "--kill-hub"]);
+    assert!(said.contains("killed           3 times"), "{said}");
+    assert!(said.contains("All as it should be."), "{said}");
+}
+
+#[test]
+fn book_in_another_script_goes_the_whole_way() {
+    let list = shown(&["demo", "--list"]);
+    let row = list.lines().find(|line| line.chars().any(|c| ('\u{400}'..'\u{500}').contains(&c) || c > '\u{3000}'));
+    let row = row.unwrap_or_else(|| panic!("no book in another script:\n{list}"));
+    let barcode = row.split_whitespace().find(|word| word.starts_with("01LEND-")).unwrap();
+    let said = shown(&["demo", "--once", "--pace", "0", "--barcode", barcode]);
+    assert!(said.contains("title kept       yes"), "{said}");
+}
+
+#[test]
+fn book_that_is_not_there_is_told_with_what_to_do() {
+    let output = consort(&["demo", "--once", "--pace", "0", "--barcode", "NONE-1"]);
+    let said = crate::program::complaint(&output);
+    assert!(said.contains("consort demo --list"), "{said}");
+}

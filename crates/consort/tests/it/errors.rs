@@ -1,0 +1,102 @@
+//! What goes wrong is told in one paragraph with what to do; the exit code is not 0; nothing is lost.
+
+use crate::program::{
+    BORROWER, Houses, KEY, LENDER, complaint, consort, dir_file, free_port, hub_config, institution, key_of, placement,
+};
+
+fn serve(text: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir_file(&dir, "hub.toml");
+    std::fs::write(&config, text).unwrap();
+    complaint(&consort(&["serve", "--config", config.to_str().unwrap()]))
+}
+
+#[test]
+fn every_fault_of_a_configuration_is_told_with_what_to_do() {
+    for (config, word) in [
+        ("listen = [", "faults"),
+        ("lisssten = \"127.0.0.1:1\"", "lisssten"),
+        ("listen = \"nowhere\"\n[api_keys]\na = \"0123456789abcdef\"", "listen"),
+        ("[engine]\nworkers = 0\n[api_keys]\na = \"0123456789abcdef\"", "engine.workers"),
+        ("[api_keys]\na = \"short\"", "at least 16 characters"),
+    ] {
+        let said = serve(config);
+        assert!(said.contains(word), "{config}: {said}");
+        assert!(said.contains("--print-config"), "{config}: {said}");
+    }
+    assert!(serve("").contains("[api_keys]"), "a hub that nobody could use");
+}
+
+#[test]
+fn configuration_that_is_not_there_is_named() {
+    let said = complaint(&consort(&["serve", "--config", "nowhere/hub.toml"]));
+    assert!(said.contains("nowhere/hub.toml") && said.contains("Check the path"), "{said}");
+}
+
+#[test]
+fn port_in_use_is_told_before_the_store_is_touched() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let said = serve(&hub_config(taken.local_addr().unwrap(), &data));
+    assert!(said.contains("uses this port") && said.contains("CONSORT_LISTEN"), "{said}");
+    assert!(!data.exists(), "nothing was made");
+}
+
+#[test]
+fn data_directory_that_cannot_be_used_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    // A file where the directory should be: that holds for root too, whom no permission stops.
+    let file = dir_file(&dir, "data");
+    std::fs::write(&file, "not a directory").unwrap();
+    let said = serve(&hub_config(free_port(), &file));
+    assert!(said.contains("data directory") && said.contains("data_dir"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "not a directory");
+}
+
+#[test]
+fn store_that_is_no_database_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("consort.db"), "this is no database, but somebody's notes".repeat(40)).unwrap();
+    let said = serve(&hub_config(free_port(), &data));
+    assert!(said.contains("store can't be opened") && said.contains("Nothing was changed"), "{said}");
+    assert!(std::fs::read_to_string(data.join("consort.db")).unwrap().starts_with("this is no database"));
+}
+
+#[tokio::test]
+async fn wrong_keys_and_almas_that_are_down_are_told_apart_and_lose_nothing() {
+    let houses = Houses::start().await;
+    // The hub's own key.
+    let wrong =
+        consort(&["request", "list", "--hub", &format!("http://{}", houses.hub), "--key", "not-the-key-0000001"]);
+    let said = complaint(&wrong);
+    assert!(said.contains("API key") && said.contains("[api_keys]"), "{said}");
+    assert!(!said.contains("not-the-key-0000001"), "no key is quoted: {said}");
+    // A hub that is not there.
+    let nobody = consort(&["request", "list", "--hub", &format!("http://{}", free_port()), "--key", KEY]);
+    let said = complaint(&nobody);
+    assert!(said.contains("can't be reached") && said.contains("consort serve"), "{said}");
+    // A key that Alma doesn't know.
+    let file = dir_file(&houses.dir, "wrong.toml");
+    std::fs::write(&file, institution(LENDER, &format!("http://{}", houses.lender), "l8xx-canary-wrong")).unwrap();
+    let output = houses.consort(&["institution", "check", file.to_str().unwrap()]);
+    let (said, table) = (complaint(&output), String::from_utf8_lossy(&output.stdout).into_owned());
+    assert!(table.contains("MISSING") && table.contains("API key"), "{table}");
+    assert!(!table.contains("canary") && !said.contains("canary"), "no key is quoted: {table}");
+    // An Alma that is down: the request is kept, and tells what it waits for.
+    std::fs::write(&file, institution(LENDER, &format!("http://{}", free_port()), &key_of(LENDER))).unwrap();
+    houses.told(&["institution", "add", file.to_str().unwrap()]);
+    let placed = houses.api(reqwest::Method::POST, "/requests", Some(&placement("01LEND-M001"))).await;
+    let id = placed["id"].as_str().unwrap();
+    let shown = houses.told(&["request", "show", id]);
+    assert!(shown.contains("PATRON_VERIFIED"), "{shown}");
+    let output = houses.consort(&["institution", "check", LENDER]);
+    complaint(&output);
+    // It is up again: the request goes on by itself.
+    std::fs::write(&file, institution(LENDER, &format!("http://{}", houses.lender), &key_of(LENDER))).unwrap();
+    houses.told(&["institution", "add", file.to_str().unwrap()]);
+    houses.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    assert_eq!(houses.sim(BORROWER, "counts").await["requests"], 1);
+}

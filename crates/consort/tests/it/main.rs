@@ -1,0 +1,10 @@
+//! The program as its users run it: child processes, their output and their exit codes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
+
+mod crash;
+mod demo;
+mod errors;
+mod lessons;
+mod program;
+mod setting_up;

@@ -1,0 +1,226 @@
+//! Running the program, and houses of it: two simulated Almas and a hub.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::process::Child;
+
+pub(crate) const KEY: &str = "a-key-of-the-tests-0001";
+pub(crate) const LENDER: &str = "01LEND_INST";
+pub(crate) const BORROWER: &str = "01BORROW_INST";
+pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs the program to its end.
+pub(crate) fn consort(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_consort"))
+        .args(args)
+        .env_remove("CONSORT_API_KEY")
+        .env_remove("CONSORT_HUB")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// What a failed run said: one paragraph with what to do, an exit code that isn't 0, and no innards.
+pub(crate) fn complaint(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    assert_ne!(output.status.code(), Some(0), "{said}");
+    assert!(output.status.code().is_some(), "it was killed: {said}");
+    for innards in ["panicked", "RUST_BACKTRACE", "stack backtrace", "Caused by"] {
+        assert!(!said.contains(innards), "{said}");
+    }
+    assert!(!said.contains("\n\n"), "one paragraph: {said}");
+    assert!(!said.is_empty(), "it failed without a word");
+    said
+}
+
+pub(crate) fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Two simulated Almas and a hub, each a process.
+pub(crate) struct Houses {
+    pub(crate) http: reqwest::Client,
+    pub(crate) hub: SocketAddr,
+    pub(crate) config: PathBuf,
+    pub(crate) lender: SocketAddr,
+    pub(crate) borrower: SocketAddr,
+    hub_process: Child,
+    _sims: [Child; 2],
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Houses {
+    pub(crate) async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
+        let (lender, borrower, hub) = (free_port(), free_port(), free_port());
+        let sims = [start_sim(lender, LENDER), start_sim(borrower, BORROWER)];
+        let config = dir.path().join("hub.toml");
+        let data = dir.path().join("data");
+        std::fs::write(&config, hub_config(hub, &data)).unwrap();
+        let hub_process = start_hub(&config);
+        let houses = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
+        houses.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
+        houses.wait_for(&format!("http://{borrower}/sim/{BORROWER}/counts")).await;
+        houses.wait_for_hub().await;
+        for (file, code, at) in [("lender.toml", LENDER, lender), ("borrower.toml", BORROWER, borrower)] {
+            let path = dir_file(&houses.dir, file);
+            std::fs::write(&path, institution(code, &format!("http://{at}"), &key_of(code))).unwrap();
+            let added = houses.consort(&["institution", "add", path.to_str().unwrap()]);
+            assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+        }
+        houses
+    }
+
+    /// The program as a client of this hub.
+    pub(crate) fn consort(&self, args: &[&str]) -> Output {
+        let hub = format!("http://{}", self.hub);
+        Command::new(env!("CARGO_BIN_EXE_consort"))
+            .args(args)
+            .env("CONSORT_HUB", hub)
+            .env("CONSORT_API_KEY", KEY)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// What the program prints as a client of this hub.
+    pub(crate) fn told(&self, args: &[&str]) -> String {
+        let output = self.consort(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    async fn wait_for(&self, url: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(Instant::now() < deadline, "{url} doesn't answer");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn wait_for_hub(&self) {
+        self.wait_for(&format!("http://{}/health", self.hub)).await;
+    }
+
+    /// Ends the hub as a power cut would (SIGKILL) and starts it again on the same data.
+    pub(crate) async fn kill_hub(&mut self) {
+        self.hub_process.kill().await.unwrap();
+        self.hub_process = start_hub(&self.config);
+        self.wait_for_hub().await;
+    }
+
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        let mut call = self.http.request(method, format!("http://{}/api/v1{path}", self.hub)).bearer_auth(KEY);
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let answer = call.send().await.unwrap();
+        let status = answer.status();
+        let value: Value = answer.json().await.unwrap_or_default();
+        assert!(status.is_success(), "{path}: {status} {value}");
+        value
+    }
+
+    pub(crate) async fn request(&self, id: &str) -> Value {
+        self.api(Method::GET, &format!("/requests/{id}"), None).await
+    }
+
+    /// Looks until the request stands at `status` with nothing under way.
+    pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let request = self.request(id).await;
+            if request["status"] == status && request["working_on"].is_null() {
+                return request;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{status} is not reached: {} {}",
+                request["status"],
+                request["attention"]
+            );
+            self.api(Method::POST, &format!("/requests/{id}/look"), None).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Staff at their desk, through the simulator's own surface.
+    pub(crate) async fn staff(&self, institution: &str, act: &str, body: &Value) {
+        let at = if institution == LENDER { self.lender } else { self.borrower };
+        let answer = self.http.post(format!("http://{at}/sim/{institution}/{act}")).json(body).send().await.unwrap();
+        let status = answer.status();
+        assert!(status.is_success(), "{act}: {status} {}", answer.text().await.unwrap_or_default());
+    }
+
+    pub(crate) async fn sim(&self, institution: &str, what: &str) -> Value {
+        let at = if institution == LENDER { self.lender } else { self.borrower };
+        self.http.get(format!("http://{at}/sim/{institution}/{what}")).send().await.unwrap().json().await.unwrap()
+    }
+}
+
+pub(crate) fn dir_file(dir: &tempfile::TempDir, name: &str) -> PathBuf {
+    dir.path().join(name)
+}
+
+pub(crate) fn key_of(code: &str) -> String {
+    format!("l8xx-canary-{}", code.to_lowercase())
+}
+
+fn start_sim(at: SocketAddr, institution: &str) -> Child {
+    spawn(&["sim", "--listen", &at.to_string(), "--institution", institution, "--api-key", &key_of(institution)])
+}
+
+fn start_hub(config: &Path) -> Child {
+    spawn(&["serve", "--config", config.to_str().unwrap()])
+}
+
+fn spawn(args: &[&str]) -> Child {
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
+        .args(["--log", "error"])
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+pub(crate) fn hub_config(at: SocketAddr, data: &Path) -> String {
+    format!(
+        "listen = \"{at}\"\ndata_dir = \"{}\"\n[api_keys]\ntests = \"{KEY}\"\n[engine]\nlook_first_ms = 60000\n\
+         look_most_ms = 60000\n",
+        data.display()
+    )
+}
+
+/// An institution file, as docs/operations.md describes it.
+pub(crate) fn institution(code: &str, base_url: &str, key: &str) -> String {
+    let short = code.trim_start_matches("01").trim_end_matches("_INST");
+    format!(
+        "code = \"{code}\"\nname = \"{short}\"\napi_key = \"{key}\"\n[settings]\nbase_url = \"{base_url}\"\n\
+         sharing_library = \"SHARING\"\nvirtual_library = \"DCB_LIB\"\nvirtual_location = \"dcbvirtual\"\n\
+         item_policy = \"DCB\"\nno_renewal_policy = \"DCB_NR\"\n\
+         [settings.circulation_desks]\nMAIN = \"{DESK}\"\nBRANCH = \"{DESK}\"\nDCB_LIB = \"{DESK}\"\n\
+         [settings.patron_types]\nUNDRGRD = \"undergraduate\"\n[settings.user_groups]\nundergraduate = \"DCB\"\n\
+         [settings.item_types]\nBOOK = \"book\"\n[settings.material_types]\nbook = \"BOOK\"\n\
+         [[agencies]]\ncode = \"{short}\"\nname = \"{short} library\"\n\
+         [[pickup_locations]]\ncode = \"{short}-MAIN\"\nname = \"{short} main\"\nagency = \"{short}\"\n\
+         library = \"MAIN\"\n"
+    )
+}
+
+/// A placement of a patron of the borrower for a copy of the lender.
+pub(crate) fn placement(barcode: &str) -> Value {
+    json!({
+        "agency": "BORROW", "patron": "jo.reader", "pickup_location": "BORROW-MAIN",
+        "copies": [{"institution": LENDER, "barcode": barcode}],
+    })
+}

@@ -1,0 +1,94 @@
+//! Setting institutions up, and using the hub from the command line.
+
+use crate::program::{BORROWER, Houses, LENDER, complaint, dir_file, institution, key_of};
+
+#[tokio::test]
+async fn check_reads_all_that_the_hub_needs_and_names_what_is_missing() {
+    let houses = Houses::start().await;
+    let good = houses.told(&["institution", "check", LENDER]);
+    assert!(good.contains("all that the hub needs is there"), "{good}");
+    let text = institution(LENDER, &format!("http://{}", houses.lender), &key_of(LENDER))
+        .replace("sharing_library = \"SHARING\"", "sharing_library = \"NOWHERE\"")
+        .replace("virtual_location = \"dcbvirtual\"", "virtual_location = \"nowhere\"");
+    let file = dir_file(&houses.dir, "partly.toml");
+    std::fs::write(&file, text).unwrap();
+    let output = houses.consort(&["institution", "check", file.to_str().unwrap()]);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(complaint(&output).contains("2 of"), "{table}");
+    assert!(table.contains("NOWHERE") && table.contains("nowhere"), "{table}");
+}
+
+#[tokio::test]
+async fn faults_of_an_institution_file_are_told_at_once_and_nothing_is_stored() {
+    let houses = Houses::start().await;
+    let file = dir_file(&houses.dir, "faulty.toml");
+    std::fs::write(
+        &file,
+        "code = \"01X\"\nname = \"X\"\napi_key = \"l8xx-canary-x\"\n[settings]\nsharing_libary = \"S\"\n",
+    )
+    .unwrap();
+    let said = complaint(&houses.consort(&["institution", "add", file.to_str().unwrap()]));
+    for word in ["sharing_libary", "base_url", "virtual_library"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert!(!said.contains("canary"), "{said}");
+    std::fs::write(&file, "cod = \"01X\"").unwrap();
+    let said = complaint(&houses.consort(&["institution", "add", file.to_str().unwrap()]));
+    assert!(said.contains("docs/operations.md"), "{said}");
+}
+
+#[tokio::test]
+async fn request_is_placed_shown_listed_and_cancelled_from_the_command_line() {
+    let houses = Houses::start().await;
+    let placed = houses.told(&[
+        "request",
+        "place",
+        "--agency",
+        "BORROW",
+        "--patron",
+        "jo.reader",
+        "--pickup",
+        "BORROW-MAIN",
+        "--copy",
+        &format!("{LENDER}:01LEND-M002"),
+    ]);
+    let id = placed.split_whitespace().next().unwrap().to_owned();
+    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    assert!(houses.told(&["request", "list", "--open"]).contains(&id));
+    let shown = houses.told(&["request", "show", &id]);
+    assert!(shown.contains("May be done:") && shown.contains("cancel"), "{shown}");
+    let plan = houses.told(&["request", "end", &id, "--dry-run"]);
+    assert!(plan.contains(LENDER) && plan.contains(BORROWER) && plan.contains("Nothing was done."), "{plan}");
+    let refused = complaint(&houses.consort(&["request", "found", &id]));
+    assert!(refused.contains("isn't missing"), "{refused}");
+    houses.told(&["request", "cancel", &id, "--staff", "--reason", "not needed"]);
+    let ended = houses.until(&id, "FINALISED").await;
+    assert_eq!((&ended["outcome"], &ended["cancellation"]["by"]), (&"CANCELLED".into(), &"staff".into()));
+    for refusal in [
+        ("blocked.reader", "PATRON_BLOCKED"),
+        ("expired.reader", "PATRON_EXPIRED"),
+        ("inactive.reader", "PATRON_INACTIVE"),
+        ("nobody", "PATRON_NOT_FOUND"),
+    ] {
+        let output = houses.consort(&[
+            "request",
+            "place",
+            "--agency",
+            "BORROW",
+            "--patron",
+            refusal.0,
+            "--pickup",
+            "BORROW-MAIN",
+            "--copy",
+            &format!("{LENDER}:01LEND-M003"),
+        ]);
+        assert!(complaint(&output).contains(refusal.1));
+    }
+}
+
+#[tokio::test]
+async fn doctor_finds_a_running_hub_well() {
+    let houses = Houses::start().await;
+    let said = houses.told(&["doctor", "--config", houses.config.to_str().unwrap()]);
+    assert!(!said.contains("FAULT"), "{said}");
+}

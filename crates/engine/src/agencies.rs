@@ -1,0 +1,127 @@
+//! Agencies' rules in use: how long things may take, and how much a patron may have under way.
+
+use std::sync::{PoisonError, RwLock};
+
+use jiff::{SignedDuration, Timestamp};
+use lending::{Deadline, Event, InstitutionCode, LibraryCode, PatronRefusal, Request, Rules, Status};
+use store::{Agency, Store, Stored, Tx};
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// For how long agencies are remembered; another node may have changed them.
+const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+
+/// The agencies as last read.
+#[derive(Debug, Default)]
+pub(crate) struct Agencies {
+    read: RwLock<Option<(Timestamp, Vec<Agency>)>>,
+}
+
+impl Agencies {
+    async fn all(&self, store: &Store, now: Timestamp) -> Result<Vec<Agency>, Error> {
+        if let Some((at, agencies)) = &*self.read.read().unwrap_or_else(PoisonError::into_inner)
+            && now.duration_since(*at).abs() < REMEMBERED
+        {
+            return Ok(agencies.clone());
+        }
+        let agencies = store.agencies().await?;
+        *self.read.write().unwrap_or_else(PoisonError::into_inner) = Some((now, agencies.clone()));
+        Ok(agencies)
+    }
+
+    pub(crate) fn forget(&self) {
+        *self.read.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Engine {
+    /// Takes changed rules of an agency into use.
+    pub fn agency_changed(&self) {
+        self.agencies.forget();
+    }
+
+    /// When a deadline that runs for `request` has passed.
+    pub(crate) async fn end_of(&self, request: &Request, deadline: Deadline) -> Result<Timestamp, Error> {
+        let now = self.clock.now();
+        if let (Deadline::NoLongerNeeded, Some(day)) = (deadline, request.needed_until) {
+            let rules = self.rules_of_patron(request).await?;
+            let zone = jiff::tz::TimeZone::get(&rules.calendar.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+            let end = day.checked_add(jiff::Span::new().days(1)).ok();
+            let end = end.and_then(|end| zone.to_timestamp(end.at(0, 0, 0, 0)).ok());
+            return Ok(end.unwrap_or(Timestamp::MAX));
+        }
+        let rules = match deadline {
+            Deadline::ItemArrives | Deadline::NoLongerNeeded => self.rules_of_patron(request).await?,
+            Deadline::LenderAnswers | Deadline::ItemReturns => match &request.supply {
+                Some(supply) => self.rules_of(&supply.institution, Some(&supply.copy.library)).await?,
+                None => Rules::default(),
+            },
+        };
+        Ok(rules.end_of(deadline, now))
+    }
+
+    async fn rules_of_patron(&self, request: &Request) -> Result<Rules, Error> {
+        let agencies = self.agencies.all(&self.store, self.clock.now()).await?;
+        let found = agencies.into_iter().find(|agency| agency.code == request.patron.agency);
+        Ok(found.map(|agency| agency.rules).unwrap_or_default())
+    }
+
+    /// The rules of the agency that a library of an institution belongs to.
+    pub(crate) async fn rules_of(
+        &self,
+        institution: &InstitutionCode,
+        library: Option<&LibraryCode>,
+    ) -> Result<Rules, Error> {
+        let agencies = self.agencies.all(&self.store, self.clock.now()).await?;
+        let mut of_institution = agencies.iter().filter(|agency| agency.institution == *institution);
+        let exact =
+            of_institution.clone().find(|agency| agency.library.is_some() && agency.library.as_ref() == library);
+        Ok(exact.or_else(|| of_institution.next()).map(|agency| agency.rules.clone()).unwrap_or_default())
+    }
+
+    /// A patron who may borrow by their library's word may have too much under way, or the same copy already. What is
+    /// counted stays true until the transaction ends.
+    pub(crate) async fn held_against_limits(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        event: &Event,
+    ) -> Result<Event, Error> {
+        let Event::PatronVerified(verified) = event else { return Ok(event.clone()) };
+        let most = self.rules_of_patron(request).await?.most_requests;
+        let open = tx.open_requests_of_patron(&request.patron.institution, &verified.id).await?;
+        let others: Vec<&Stored> = open.iter().filter(|stored| stored.request.id != request.id).collect();
+        if let Some(same) = others.iter().find(|stored| asks_for_same(&stored.request, request)) {
+            return Ok(Event::PatronRefused(PatronRefusal::AlreadyRequested { request: same.request.id }));
+        }
+        let under_way = others.iter().filter(|stored| counts(&stored.request)).count();
+        match most {
+            Some(most) if under_way >= usize::try_from(most).unwrap_or(usize::MAX) => {
+                Ok(Event::PatronRefused(PatronRefusal::TooManyRequests { most }))
+            }
+            _ => Ok(event.clone()),
+        }
+    }
+}
+
+/// What the patron has brought back doesn't count any more.
+fn counts(request: &Request) -> bool {
+    let status = request.status;
+    !(status.is_ending() || status.is_final() || status == Status::ReturnTransit)
+}
+
+/// Whether both are for the same copy.
+pub(crate) fn asks_for_same(one: &Request, other: &Request) -> bool {
+    if one.status.is_ending() {
+        return false;
+    }
+    other.candidates.iter().any(|copy| {
+        one.candidates.contains(copy)
+            || one.supply.as_ref().is_some_and(|supply| {
+                supply.institution == copy.institution
+                    && (copy.barcode.as_ref() == Some(&supply.copy.barcode)
+                        || copy.item.as_ref() == Some(&supply.copy.item))
+            })
+    })
+}

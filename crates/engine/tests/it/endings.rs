@@ -1,0 +1,193 @@
+//! The table of docs/workflow.md: how a hold can end in Alma, at each side and in each live status, with a clean
+//! lender and borrower at the end.
+
+use lending::{Closure, Event, Outcome, Side, Status};
+
+use crate::world::{BORROWER, LENDER, World, both};
+
+/// What Alma lets happen at one side so that the hub, by looking alone, finds the hold ended that way.
+async fn end_in_alma(world: &World, side: Side, closure: Closure) {
+    let request = world.request().await;
+    let (staff, barcode, hold) = if side == Side::Lender {
+        let (staff, barcode, _) = world.supplier().await;
+        (staff, barcode, request.supply.unwrap().hold.any().unwrap().id.clone())
+    } else {
+        (world.at(BORROWER), world.virtual_barcode().await, request.borrowing.hold.any().unwrap().id.clone())
+    };
+    match closure {
+        Closure::HoldShelfExpired => {
+            staff.expire_hold(hold.as_str()).unwrap();
+            // The hub has seen the hold on its shelf with its last day before the job takes it away.
+            world
+                .until_it("the last day on the shelf", |r| {
+                    r.borrowing.hold.open().is_none_or(|hold| hold.shelf_until.is_some_and(|day| day < jiff_now()))
+                })
+                .await;
+            staff.run_hold_shelf_expiry();
+        }
+        // An item that is missing can't fill its hold any more, which Alma then cancels.
+        Closure::Failed => {
+            staff.mark(&barcode, alma_sim::Mark::Missing).unwrap();
+            let _ = staff.cancel(hold.as_str(), "CannotBeFulfilled");
+        }
+        _ => staff.cancel(hold.as_str(), "CannotBeFulfilled").unwrap(),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the simulator runs by the machine's clock here")]
+fn jiff_now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// What libraries do from wherever a request stands until it has ended.
+async fn play_out(world: &World) {
+    for _ in 0..8 {
+        match world.settled().await.status {
+            Status::RequestPlacedAtBorrowingAgency => world.dispatch().await,
+            Status::PickupTransit => world.receive().await,
+            Status::ReadyForPickup => world.lend().await,
+            Status::Loaned => world.give_back().await,
+            Status::ReturnTransit => world.bring_home().await,
+            _ => break,
+        };
+    }
+    assert_eq!(world.until_ended().await.status, Status::Finalised);
+}
+
+/// A closure that the library's system told the hub: staff rejections and expiries show in Alma only so.
+async fn told(world: &World, side: Side, closure: Closure) {
+    let request = world.request().await;
+    let (staff, hold) = match side {
+        Side::Lender => (world.supplier().await.0, request.supply.unwrap().hold.open().unwrap().id.clone()),
+        _ => (world.at(BORROWER), request.borrowing.hold.open().unwrap().id.clone()),
+    };
+    staff.cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
+    world.ask(Event::HoldClosed { side, closure }).await;
+}
+
+/// One cell: closure, side, status, and what must follow.
+async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, follows: Status, outcome: Outcome) {
+    world.bring_to(status).await;
+    let seen_in_alma = match closure {
+        Closure::Canceled => true,
+        Closure::HoldShelfExpired => side == Side::Borrower && status == Status::ReadyForPickup,
+        Closure::Failed => side == Side::Lender,
+        _ => false,
+    };
+    if seen_in_alma {
+        end_in_alma(world, side, closure).await;
+    } else {
+        told(world, side, closure).await;
+    }
+    if follows != status {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
+        while !world.path().await.contains(&follows) {
+            assert!(tokio::time::Instant::now() < deadline, "{closure:?} at {side:?} in {status}: no {follows}");
+            world.engine.look_now(world.id).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    }
+    play_out(world).await;
+    assert!(world.path().await.contains(&follows), "{closure:?} at {side:?} in {status}: {:?}", world.path().await);
+    assert_eq!(world.request().await.outcome, Some(outcome), "{closure:?} at {side:?} in {status}");
+    world.assert_clean();
+}
+
+macro_rules! cells {
+    ($($name:ident: $closure:ident at $side:ident in $status:ident => $follows:ident, $outcome:ident;)+) => {
+        both! {
+            $(async fn $name(world) {
+                cell(
+                    &mut world, Side::$side, Closure::$closure, Status::$status, Status::$follows, Outcome::$outcome,
+                ).await;
+            })+
+        }
+    };
+}
+
+cells! {
+    lender_closes_before_dispatch: Completed at Lender in RequestPlacedAtBorrowingAgency
+        => NotSuppliedCurrentSupplier, Supplied;
+    lender_cancels_before_dispatch: Canceled at Lender in RequestPlacedAtBorrowingAgency
+        => NotSuppliedCurrentSupplier, Supplied;
+    lenders_hold_expires_before_dispatch: Expired at Lender in RequestPlacedAtBorrowingAgency
+        => NotSuppliedCurrentSupplier, Supplied;
+    lender_rejects_before_dispatch: Rejected at Lender in RequestPlacedAtBorrowingAgency
+        => NotSuppliedCurrentSupplier, Supplied;
+    lenders_hold_fails_before_dispatch: Failed at Lender in RequestPlacedAtBorrowingAgency
+        => NotSuppliedCurrentSupplier, Supplied;
+    lenders_hold_shelf_expires_before_dispatch: HoldShelfExpired at Lender in RequestPlacedAtBorrowingAgency
+        => NotSuppliedCurrentSupplier, Supplied;
+
+    lender_closes_in_transit: Completed at Lender in PickupTransit => PickupTransit, Supplied;
+    lender_cancels_in_transit: Canceled at Lender in PickupTransit => PickupTransit, Supplied;
+    lenders_hold_expires_in_transit: Expired at Lender in PickupTransit => PickupTransit, Supplied;
+    lender_rejects_in_transit: Rejected at Lender in PickupTransit => PickupTransit, Supplied;
+    lenders_hold_shelf_expires_in_transit: HoldShelfExpired at Lender in PickupTransit => PickupTransit, Supplied;
+    lender_cancels_while_on_the_shelf: Canceled at Lender in ReadyForPickup => ReadyForPickup, Supplied;
+    lender_rejects_while_on_the_shelf: Rejected at Lender in ReadyForPickup => ReadyForPickup, Supplied;
+
+    borrower_closes_before_dispatch: Completed at Borrower in RequestPlacedAtBorrowingAgency => Cancelled, Cancelled;
+    borrower_cancels_before_dispatch: Canceled at Borrower in RequestPlacedAtBorrowingAgency => Cancelled, Cancelled;
+    borrowers_hold_expires_before_dispatch: Expired at Borrower in RequestPlacedAtBorrowingAgency
+        => Cancelled, Cancelled;
+    borrowers_hold_shelf_expires_before_dispatch: HoldShelfExpired at Borrower in RequestPlacedAtBorrowingAgency
+        => Cancelled, Cancelled;
+    borrowers_hold_fails_before_dispatch_and_is_placed_once_more: Failed at Borrower in RequestPlacedAtBorrowingAgency
+        => RequestPlacedAtBorrowingAgency, Supplied;
+
+    borrower_closes_in_transit: Completed at Borrower in PickupTransit => ReturnTransit, NotCollected;
+    borrower_cancels_in_transit: Canceled at Borrower in PickupTransit => ReturnTransit, Cancelled;
+    borrowers_hold_expires_in_transit: Expired at Borrower in PickupTransit => ReturnTransit, Cancelled;
+    borrower_closes_while_on_the_shelf: Completed at Borrower in ReadyForPickup => ReturnTransit, NotCollected;
+    borrower_cancels_while_on_the_shelf: Canceled at Borrower in ReadyForPickup => ReturnTransit, Cancelled;
+    borrowers_hold_expires_while_on_the_shelf: Expired at Borrower in ReadyForPickup => ReturnTransit, Cancelled;
+    hold_shelf_expires_and_the_item_goes_home: HoldShelfExpired at Borrower in ReadyForPickup
+        => ReturnTransit, NotCollected;
+}
+
+both! {
+    async fn rejected_hold_at_the_borrower_is_for_staff_to_decide_and_placed_again_when_they_say_so(world) {
+        world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
+        told(&world, Side::Borrower, Closure::Rejected).await;
+        let now = world.settled().await;
+        assert!(matches!(&now.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER"));
+        world.ask(Event::ResumeAsked).await;
+        play_out(&world).await;
+        assert_eq!(world.request().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn closures_while_on_loan_or_going_home_change_nothing(world) {
+        world.bring_to(Status::Loaned).await;
+        for side in [Side::Lender, Side::Borrower] {
+            for closure in Closure::ALL {
+                world.ask(Event::HoldClosed { side, closure }).await;
+                assert_eq!(world.request().await.status, Status::Loaned);
+            }
+        }
+        world.give_back().await;
+        for side in [Side::Lender, Side::Borrower] {
+            for closure in Closure::ALL {
+                world.ask(Event::HoldClosed { side, closure }).await;
+                assert_eq!(world.request().await.status, Status::ReturnTransit);
+            }
+        }
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn item_lent_although_its_hold_had_ended_is_followed_to_the_end(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        end_in_alma(&world, Side::Borrower, Closure::HoldShelfExpired).await;
+        world.until(Status::ReturnTransit).await;
+        world.at(BORROWER)
+            .lend(&world.virtual_barcode().await, crate::world::PATRON, "DCB_LIB", crate::world::DESK)
+            .unwrap();
+        world.until(Status::Loaned).await;
+        world.give_back().await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+        assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans"), 1);
+    }
+}

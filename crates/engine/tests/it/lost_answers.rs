@@ -1,0 +1,84 @@
+//! Answers that are lost, refused for now or nonsense: what was asked for is done once, and the request goes on.
+
+use alma_sim::{Fault, FaultKind};
+use lending::{Attention, Outcome, Status};
+
+use crate::world::{BORROWER, LENDER, World, both};
+
+/// Every write of a request's life, with where it is sent.
+const WRITES: [(&str, &str); 10] = [
+    (LENDER, "POST /users"),
+    (LENDER, "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests"),
+    (BORROWER, "POST /bibs"),
+    (BORROWER, "POST /bibs/{mms_id}/holdings"),
+    (BORROWER, "POST /bibs/{mms_id}/holdings/{holding_id}/items"),
+    (BORROWER, "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests"),
+    (BORROWER, "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}"),
+    (LENDER, "POST /users/{user_id}/loans"),
+    (BORROWER, "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}"),
+    (BORROWER, "DELETE /bibs/{mms_id}"),
+];
+
+async fn whole_way(world: &mut World) {
+    world.place().await;
+    world.dispatch().await;
+    world.receive().await;
+    world.lend().await;
+    world.give_back().await;
+    let ended = world.bring_home().await;
+    assert_eq!((ended.status, ended.outcome), (Status::Finalised, Some(Outcome::Supplied)));
+}
+
+both! {
+    async fn every_write_whose_answer_is_lost_is_done_once(world) {
+        for (institution, call) in WRITES {
+            world.sim.arm(institution, Fault::once(call, FaultKind::DropAfter)).unwrap();
+        }
+        whole_way(&mut world).await;
+        world.assert_clean();
+        for (institution, call) in WRITES {
+            let made = world.calls(institution, call);
+            // A scan, a deletion and a creation under a natural key are safe to repeat; others are looked for first.
+            let repeated = call.starts_with("DELETE") || call == "POST /users";
+            assert!(made == 1 || repeated, "{call} at {institution}: {made} times");
+        }
+    }
+
+    async fn every_write_that_never_arrived_is_sent_again(world) {
+        for (institution, call) in WRITES {
+            world.sim.arm(institution, Fault::once(call, FaultKind::DropBefore)).unwrap();
+        }
+        whole_way(&mut world).await;
+        world.assert_clean();
+    }
+
+    async fn server_errors_after_the_work_was_done_double_nothing(world) {
+        for (institution, call) in WRITES {
+            world.sim.arm(institution, Fault::once(call, FaultKind::StatusAfter { status: 502 })).unwrap();
+        }
+        whole_way(&mut world).await;
+        world.assert_clean();
+    }
+
+    async fn calls_refused_for_the_second_wait_and_are_done(world) {
+        for (institution, call) in WRITES {
+            world.sim.arm(institution, Fault::once(call, FaultKind::PerSecond)).unwrap();
+        }
+        whole_way(&mut world).await;
+        world.assert_clean();
+    }
+
+    async fn alma_that_is_down_is_waited_for_visibly_and_the_request_goes_on_by_itself(world) {
+        world.sim.arm(LENDER, Fault::always("", FaultKind::Status { status: 503 })).unwrap();
+        world.id = world.engine.place(world.placing(), "test").await.unwrap();
+        let waits = |request: &lending::Request| {
+            matches!(&request.attention, Attention::Waiting { on: lending::WaitingOn::LenderSystem, next_try: Some(_), .. })
+        };
+        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), waits).await.unwrap();
+        assert!(waits(&stored.request), "{:?}", stored.request.attention);
+        world.sim.disarm(LENDER).unwrap();
+        let placed = |request: &lending::Request| request.status == Status::RequestPlacedAtBorrowingAgency;
+        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), placed).await.unwrap();
+        assert!(placed(&stored.request), "{:?}", stored.request.attention);
+    }
+}

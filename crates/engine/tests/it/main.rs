@@ -1,0 +1,12 @@
+//! The engine between simulated Almas over real sockets, on both databases.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
+
+mod deadlines;
+mod endings;
+mod lost_answers;
+mod placing;
+mod standard;
+mod while_out;
+mod workflows;
+mod world;

@@ -1,0 +1,87 @@
+//! Who may borrow, and how much.
+
+use lending::{Outcome, Rules, Status};
+
+use crate::world::{BORROWER, LENDER, OTHER, both, copy};
+use alma_sim::presets;
+
+both! {
+    async fn each_patron_who_may_not_borrow_is_told_why_with_a_code_of_its_own(world) {
+        for (patron, code, word) in [
+            ("blocked.reader", "PATRON_BLOCKED", "block"),
+            ("expired.reader", "PATRON_EXPIRED", "expired on 2020-01-31"),
+            ("inactive.reader", "PATRON_INACTIVE", "inactive"),
+            ("nobody.here", "PATRON_NOT_FOUND", "no patron with this identifier"),
+        ] {
+            let mut placing = world.placing();
+            placing.patron = patron.into();
+            let request = world.place_as(placing).await;
+            let refusal = request.refusal.unwrap();
+            assert_eq!((refusal.code.as_str(), request.status), (code, Status::Finalised));
+            assert!(refusal.explanation.contains(word) && refusal.explanation.ends_with('.'), "{}", refusal.explanation);
+            assert_eq!(request.outcome, Some(Outcome::Cancelled));
+        }
+        assert!(world.sim.calls(LENDER).unwrap().is_empty(), "no lender is asked for a patron who may not borrow");
+    }
+
+    async fn patron_is_known_by_the_barcode_and_whatever_the_case(world) {
+        for given in ["01BORROW-P001", "JO.READER"] {
+            let mut placing = world.placing();
+            placing.patron = given.into();
+            placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', if given == "JO.READER" { 3 } else { 4 }))];
+            let request = world.place_as(placing).await;
+            assert_eq!(request.patron.verified.unwrap().id.as_str(), "jo.reader");
+        }
+    }
+
+    async fn limit_of_requests_is_exact_even_when_all_come_at_once(world) {
+        world.set_rules(BORROWER, "BORROW", Rules { most_requests: Some(3), ..Rules::default() }).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 1..=8 {
+            let engine = world.engine.clone();
+            let mut placing = world.placing();
+            // The same patron, by different identifiers.
+            placing.patron = if number % 2 == 0 { "jo.reader" } else { "01BORROW-P001" }.into();
+            placing.copies = vec![copy(OTHER, &presets::barcode(OTHER, 'M', number))];
+            tasks.spawn(async move {
+                let id = engine.place(placing, "test").await.unwrap();
+                let checked = |request: &lending::Request| request.status != Status::SubmittedToDcb;
+                engine.wait(id, std::time::Duration::from_secs(20), checked).await.unwrap().request
+            });
+        }
+        let requests = tasks.join_all().await;
+        let refused: Vec<_> = requests.iter().filter_map(|request| request.refusal.as_ref()).collect();
+        assert_eq!(refused.len(), 5, "{refused:?}");
+        assert!(refused.iter().all(|refusal| refusal.code == "TOO_MANY_REQUESTS"), "{refused:?}");
+    }
+
+    async fn same_copy_asked_for_under_another_identifier_is_a_duplicate(world) {
+        world.place().await;
+        let mut placing = world.placing();
+        placing.patron = "01BORROW-P001".into();
+        let second = world.place_as(placing).await;
+        assert_eq!(second.refusal.unwrap().code, "DUPLICATE_REQUEST");
+    }
+
+    async fn all_that_is_wrong_is_told_together_with_a_sentence_for_the_patron(world) {
+        world.set_rules(LENDER, "LEND", Rules { lends: false, ..Rules::default() }).await;
+        let mut placing = world.placing();
+        placing.pickup_location = "PICK-MAIN".into();
+        placing.copies = vec![copy(LENDER, "X"), copy(BORROWER, "Y"), copy("01NOWHERE", "Z")];
+        placing.needed_until = Some("2020-01-01".parse().unwrap());
+        let Err(engine::Error::Invalid(problems)) = world.engine.place(placing, "test").await else {
+            panic!("it was placed");
+        };
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(codes, ["PICKUP_ELSEWHERE", "NEEDED_UNTIL_PAST", "NOT_LENDING", "OWN_COPY", "UNKNOWN_INSTITUTION"]);
+        assert!(problems.iter().all(|problem| problem.for_patron.ends_with('.') && problem.message.ends_with('.')));
+    }
+
+    async fn library_that_does_not_borrow_places_nothing(world) {
+        world.set_rules(BORROWER, "BORROW", Rules { borrows: false, ..Rules::default() }).await;
+        let Err(engine::Error::Invalid(problems)) = world.engine.place(world.placing(), "test").await else {
+            panic!("it was placed");
+        };
+        assert_eq!(problems[0].code, "NOT_BORROWING");
+    }
+}

@@ -1,0 +1,230 @@
+//! While the item is out, and what staff do about it.
+
+use alma_sim::Mark;
+use jiff::{SignedDuration, Timestamp};
+use lending::{Action, Condition, Deadline, Event, Outcome, PickupLocation, Request, Settlement, Side, Status};
+
+use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
+
+fn has(request: &Request, condition: Condition) -> bool {
+    request.conditions.contains(&condition)
+}
+
+fn due_at_lender(request: &Request) -> Timestamp {
+    request.supply.as_ref().unwrap().loan.open().unwrap().due.unwrap()
+}
+
+fn due_at_borrower(world: &World, barcode: &str) -> Timestamp {
+    let loans = world.at(BORROWER).loans();
+    loans.iter().find(|loan| loan.barcode == barcode).unwrap().due.parse().unwrap()
+}
+
+async fn end(world: &World, outcome: Outcome) {
+    world.give_back().await;
+    assert_eq!(world.bring_home().await.outcome, Some(outcome));
+    world.assert_clean();
+}
+
+both! {
+    async fn due_date_later_than_the_lenders_is_brought_down_in_alma(world) {
+        world.at(LENDER).set_behaviour(|behaviour| behaviour.rules.default_loan_days = 7);
+        world.bring_to(Status::Loaned).await;
+        let request = world.settled().await;
+        let barcode = world.virtual_barcode().await;
+        assert_eq!(due_at_borrower(&world, &barcode), due_at_lender(&request), "the owner's due date is the ceiling");
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn renewal_at_the_borrower_renews_the_lenders_loan(world) {
+        world.bring_to(Status::Loaned).await;
+        let before = due_at_lender(&world.request().await);
+        let barcode = world.virtual_barcode().await;
+        let later = before + SignedDuration::from_hours(24 * 10);
+        world.at(BORROWER).set_due(&barcode, later).unwrap();
+        let request = world.until_it("a renewal", |request| {
+            request.borrowing.dates.asked_for.is_some()
+        }).await;
+        assert!(due_at_lender(&request) > before || has(&request, Condition::RenewalRefused));
+        assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans/{loan_id}"), 1, "it is asked once");
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn refused_renewal_puts_the_borrowers_due_date_back(world) {
+        world.at(LENDER).set_behaviour(|behaviour| behaviour.max_renewals = Some(0));
+        world.bring_to(Status::Loaned).await;
+        let ceiling = due_at_lender(&world.request().await);
+        let barcode = world.virtual_barcode().await;
+        world.at(BORROWER).set_due(&barcode, ceiling + SignedDuration::from_hours(24 * 10)).unwrap();
+        let request = world.until_it("a refusal", |request| has(request, Condition::RenewalRefused)).await;
+        assert_eq!(due_at_lender(&request), ceiling);
+        assert_eq!(due_at_borrower(&world, &barcode), ceiling);
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn item_that_others_wait_for_at_the_lender_is_recalled_and_not_renewed_again(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(LENDER).place_hold("sam.student", &world.barcode, "MAIN").unwrap();
+        let request = world.until_it("the recall", |request| has(request, Condition::Recalled)).await;
+        assert!(request.borrowing.dates.denied);
+        let item = world.at(BORROWER).item(&world.virtual_barcode().await).unwrap();
+        assert_eq!(item.policy, "DCB_NR", "its loan can't be renewed under this policy");
+        world.give_back().await;
+        // At home it goes to the one who waits.
+        world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));
+    }
+
+    async fn overdue_item_is_shown_and_still_followed(world) {
+        world.bring_to(Status::Loaned).await;
+        let barcode = world.virtual_barcode().await;
+        let soon = world.sim.now() + SignedDuration::from_millis(1_200);
+        world.at(BORROWER).set_due(&barcode, soon).unwrap();
+        world.until_it("overdue", |request| has(request, Condition::Overdue)).await;
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn lost_item_that_is_found_ends_as_any_other(world) {
+        world.bring_to(Status::Loaned).await;
+        let barcode = world.virtual_barcode().await;
+        world.at(BORROWER).mark(&barcode, Mark::Lost).unwrap();
+        let request = world.until_it("the loss", |request| has(request, Condition::Lost)).await;
+        assert!(request.actions().contains(&Action::SettleLoss));
+        world.at(BORROWER).mark(&barcode, Mark::Found).unwrap();
+        world.until_it("found", |request| !has(request, Condition::Lost)).await;
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn lost_item_that_is_paid_for_ends_as_lost_with_a_clean_borrower(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(BORROWER).mark(&world.virtual_barcode().await, Mark::Lost).unwrap();
+        world.until_it("the loss", |request| has(request, Condition::Lost)).await;
+        world.engine.ask(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
+        assert_eq!(world.at(LENDER).loans().len(), 1, "the lender's loan is for its own staff to close");
+    }
+
+    async fn lost_item_returned_after_all_goes_its_ordinary_way(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(BORROWER).mark(&world.virtual_barcode().await, Mark::Lost).unwrap();
+        world.until_it("the loss", |request| has(request, Condition::Lost)).await;
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn claimed_return_is_shown_and_ends_when_the_item_is_found_at_home(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(BORROWER).mark(&world.virtual_barcode().await, Mark::ClaimedReturned).unwrap();
+        world.until_it("the claim", |request| has(request, Condition::ClaimedReturned)).await;
+        // It had been put into the lender's own box.
+        world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn item_brought_straight_back_to_the_lender_ends_clean_at_the_borrower(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+        assert!(world.at(BORROWER).loans().is_empty(), "the patron's loan is closed");
+    }
+
+    async fn item_returned_at_another_library_of_the_borrower_goes_home(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "BRANCH", DESK).unwrap();
+        world.until(Status::ReturnTransit).await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn silent_lender_is_passed_over_and_its_hold_cancelled(world) {
+        world.place().await;
+        let now = world.ask(Event::DeadlinePassed { deadline: Deadline::LenderAnswers }).await;
+        assert_eq!(now.institution(Side::Lender).unwrap().as_str(), OTHER);
+        let holds = world.at(LENDER).requests();
+        assert!(holds.is_empty(), "{holds:?}");
+        assert_eq!(now.earlier[0].refusal.code, "LENDER_SILENT");
+    }
+
+    async fn item_missing_on_its_way_is_a_case_for_staff_until_it_comes(world) {
+        world.bring_to(Status::PickupTransit).await;
+        let now = world.ask(Event::DeadlinePassed { deadline: Deadline::ItemArrives }).await;
+        assert!(has(&now, Condition::MissingInTransit));
+        world.receive().await;
+        assert!(!has(&world.request().await, Condition::MissingInTransit));
+        world.lend().await;
+        end(&world, Outcome::Supplied).await;
+    }
+
+    async fn staff_choose_another_lender(world) {
+        world.place().await;
+        let chosen = alma_sim::presets::barcode(OTHER, 'M', 5);
+        let event = Event::NextSupplierAsked { reason: None, copy: Some(copy(OTHER, &chosen)) };
+        let now = world.ask(event).await;
+        assert_eq!(now.supply.unwrap().copy.barcode.as_str(), chosen);
+        assert!(world.at(LENDER).requests().is_empty(), "the first lender's hold is cancelled");
+    }
+
+    async fn pickup_location_is_changed_in_alma(world) {
+        let placed = world.place().await;
+        let branch = PickupLocation {
+            code: "BORROW-BRANCH".into(),
+            library: "BRANCH".into(),
+            ..placed.pickup
+        };
+        let now = world.ask(Event::PickupChangeAsked { pickup: branch }).await;
+        let hold = now.borrowing.hold.open().unwrap();
+        let there = world.at(BORROWER).requests();
+        assert_eq!(there.len(), 1);
+        assert_eq!((there[0].pickup_library.as_str(), there[0].id.as_str()), ("BRANCH", hold.id.as_str()));
+        world.dispatch().await;
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "BRANCH", DESK).unwrap();
+        world.until(Status::ReadyForPickup).await;
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "BRANCH", DESK).unwrap();
+        world.until(Status::Loaned).await;
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "BRANCH", DESK).unwrap();
+        world.until(Status::ReturnTransit).await;
+        world.bring_home().await;
+        world.assert_clean();
+    }
+
+    async fn pickup_location_is_changed_even_when_the_item_is_on_the_hold_shelf(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        let pickup = world.request().await.pickup;
+        let branch = PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..pickup };
+        world.ask(Event::PickupChangeAsked { pickup: branch }).await;
+        let barcode = world.virtual_barcode().await;
+        world.at(BORROWER).scan_in(&barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.at(BORROWER).item(&barcode).unwrap().transit_to.as_deref(), Some("BRANCH"));
+        world.at(BORROWER).scan_in(&barcode, "BRANCH", DESK).unwrap();
+        world.at(BORROWER).lend(&barcode, PATRON, "BRANCH", DESK).unwrap();
+        world.until(Status::Loaned).await;
+        world.at(BORROWER).scan_in(&barcode, "BRANCH", DESK).unwrap();
+        world.until(Status::ReturnTransit).await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn end_by_hand_takes_away_what_was_shown_beforehand(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        let shown = world.request().await.if_ended();
+        assert!(!shown.is_empty());
+        world.engine.ask(world.id, &Event::EndAsked { reason: None }, "test").await.unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Unknown));
+        world.assert_clean();
+    }
+
+    async fn virtual_item_deleted_by_hand_is_made_again_when_staff_resume(world) {
+        let placed = world.place().await;
+        let barcode = world.virtual_barcode().await;
+        let hold = placed.borrowing.hold.open().unwrap().id.clone();
+        world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
+        world.at(BORROWER).withdraw(&barcode).unwrap();
+        world.until_it("trouble", |request| request.trouble.is_some()).await;
+        let now = world.ask(Event::ResumeAsked).await;
+        assert!(now.borrowing.hold.is_open() && now.borrowing.item.is_open(), "{:?}", now.attention);
+        world.dispatch().await;
+        world.receive().await;
+        world.lend().await;
+        end(&world, Outcome::Supplied).await;
+    }
+}

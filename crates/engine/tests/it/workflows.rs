@@ -1,0 +1,89 @@
+//! Workflows with other parts: local, pickup anywhere, own item elsewhere, expedited.
+
+use alma_sim::presets;
+use lending::{Outcome, Rules, Status, Workflow};
+
+use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both, copy};
+
+async fn collects_for_others(world: &World) {
+    world.set_rules(PICKUP, "PICK", Rules { collects_for_others: true, ..Rules::default() }).await;
+}
+
+/// The loan to whoever stands for the patron at the third library.
+async fn lend_at_pickup(world: &World) {
+    let request = world.request().await;
+    let holder = request.holder(lending::Side::Pickup).unwrap().as_str().to_owned();
+    world.at(PICKUP).lend(&world.virtual_barcode().await, &holder, "MAIN", DESK).unwrap();
+    world.until(Status::Loaned).await;
+}
+
+both! {
+    async fn own_copy_is_handed_off_with_the_real_patrons_hold(world) {
+        world.set_rules(BORROWER, "BORROW", Rules { lends_to_own: true, ..Rules::default() }).await;
+        let mut placing = world.placing();
+        let barcode = presets::barcode(BORROWER, 'B', 3);
+        placing.copies = vec![copy(BORROWER, &barcode)];
+        let request = world.place_as(placing).await;
+        assert_eq!((request.status, request.workflow), (Status::HandedOffAsLocal, Workflow::Local), "{:?}", request.refusal);
+        let holds = world.at(BORROWER).requests();
+        assert_eq!(holds.len(), 1);
+        assert_eq!((holds[0].user.as_str(), holds[0].pickup_library.as_str()), (PATRON, "MAIN"));
+        assert_eq!(world.calls(BORROWER, "POST /bibs"), 0, "no virtual records");
+    }
+
+    async fn pickup_anywhere_goes_the_whole_way_over_three_libraries(world) {
+        collects_for_others(&world).await;
+        let mut placing = world.placing();
+        placing.pickup_location = "PICK-MAIN".into();
+        let request = world.place_as(placing).await;
+        assert_eq!(request.status, Status::RequestPlacedAtPickupAgency, "{:?}", request.attention);
+        world.dispatch().await;
+        world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        world.until(Status::ReadyForPickup).await;
+        lend_at_pickup(&world).await;
+        let home = world.at(BORROWER).loans();
+        assert_eq!(home.len(), 1, "the loan is mirrored at home");
+        assert_eq!(home[0].user, PATRON);
+        assert_eq!(world.at(LENDER).loans().len(), 1);
+        world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        world.until(Status::ReturnTransit).await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+        assert!(world.at(BORROWER).loans().is_empty());
+    }
+
+    async fn own_item_is_collected_elsewhere(world) {
+        collects_for_others(&world).await;
+        world.set_rules(BORROWER, "BORROW", Rules { lends_to_own: true, ..Rules::default() }).await;
+        let mut placing = world.placing();
+        placing.pickup_location = "PICK-MAIN".into();
+        placing.copies = vec![copy(BORROWER, &presets::barcode(BORROWER, 'M', 3))];
+        let request = world.place_as(placing).await;
+        assert_eq!(request.workflow, Workflow::OwnItemElsewhere);
+        assert_eq!(request.status, Status::RequestPlacedAtPickupAgency, "{:?}", request.attention);
+        world.dispatch().await;
+        world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        world.until(Status::ReadyForPickup).await;
+        lend_at_pickup(&world).await;
+        assert_eq!(world.at(BORROWER).loans()[0].user, PATRON, "at home it is the patron's own loan");
+        world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        world.until(Status::ReturnTransit).await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn expedited_request_is_on_loan_at_both_sides_and_ends_at_the_lenders_desk(world) {
+        let mut placing = world.placing();
+        placing.expedited = true;
+        placing.pickup_location = "LEND-MAIN".into();
+        placing.copies.truncate(1);
+        let request = world.place_as(placing).await;
+        assert_eq!((request.status, request.workflow), (Status::Loaned, Workflow::Expedited), "{:?}", request.attention);
+        assert_eq!(world.at(LENDER).loans().len(), 1);
+        assert_eq!(world.at(BORROWER).loans()[0].user, PATRON);
+        world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+        assert!(world.at(BORROWER).loans().is_empty());
+    }
+}

@@ -1,0 +1,361 @@
+//! A hub between simulated Almas over real sockets: two lenders, a borrower, and a third library to collect at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use alma_sim::{Server, Sim, SimOptions, Staff, presets};
+use engine::{Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
+use lending::{
+    AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
+    Status,
+};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use store::{Agency, Database, Institution, MasterKey, Store};
+use tokio::time::Instant;
+
+use crate::deadlines::Turned;
+
+pub(crate) const LENDER: &str = "01LEND_INST";
+pub(crate) const OTHER: &str = "01OTHER_INST";
+pub(crate) const BORROWER: &str = "01BORROW_INST";
+pub(crate) const PICKUP: &str = "01PICK_INST";
+pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
+pub(crate) const PATRON: &str = "jo.reader";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs each test body with the hub's store on both databases.
+macro_rules! both {
+    ($($(#[$meta:meta])* async fn $name:ident($world:ident) $body:block)+) => {
+        $(mod $name {
+            #[allow(unused_imports, reason = "not every body uses all of them")]
+            use super::*;
+
+            #[allow(unused_mut, reason = "not every body changes it")]
+            async fn body(mut $world: crate::world::World) $body
+
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                body(crate::world::World::on_sqlite().await).await;
+            }
+
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(world) = crate::world::World::on_postgres().await {
+                    body(world).await;
+                }
+            }
+        })+
+    };
+}
+pub(crate) use both;
+
+pub(crate) struct World {
+    pub(crate) sim: Sim,
+    pub(crate) engine: Arc<Engine>,
+    /// The hub's clock.
+    pub(crate) clock: Arc<Turned>,
+    /// The request of the story.
+    pub(crate) id: RequestId,
+    /// The copy asked for first.
+    pub(crate) barcode: String,
+    _server: Server,
+    _dir: tempfile::TempDir,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl World {
+    pub(crate) async fn on_sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(dir.path().join("consort.db"));
+        Self::open(&database, dir).await
+    }
+
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
+            println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
+            return None;
+        };
+        let name = format!("engine_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        Some(Self::open(&Database::Postgres(format!("{base}/{name}").into()), tempfile::tempdir().unwrap()).await)
+    }
+
+    async fn open(database: &Database, dir: tempfile::TempDir) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let sim = Sim::new(&SimOptions::default());
+        for code in [LENDER, OTHER, BORROWER, PICKUP] {
+            sim.add_institution(presets::university(code, &key(code))).unwrap();
+        }
+        let server = Server::start(sim.clone(), "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        let master = MasterKey::generate(&mut rng);
+        let store = Store::open(database, master, rng).await.unwrap();
+        set_up(&store, &server.base_url()).await;
+        let settings = Settings {
+            // Looks are made when a test asks for them.
+            polling: Polling { first: Duration::from_secs(3_600), most: Duration::from_secs(3_600), growth: 1.0 },
+            retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(40) },
+            ..Settings::default()
+        };
+        let clock = Arc::new(Turned::default());
+        let turned: Arc<dyn Clock> = Arc::<Turned>::clone(&clock);
+        let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
+        tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
+        let barcode = presets::barcode(LENDER, 'M', 1);
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, _server: server, _dir: dir }
+    }
+
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        self.engine.clock().now()
+    }
+
+    pub(crate) fn at(&self, institution: &str) -> Staff {
+        self.sim.staff(institution).unwrap()
+    }
+
+    /// What a patron of the borrower asks for: the first copy of the lender, and one of the other as a second choice.
+    pub(crate) fn placing(&self) -> Placing {
+        Placing {
+            agency: "BORROW".into(),
+            patron: PATRON.into(),
+            pickup_location: "BORROW-MAIN".into(),
+            copies: vec![copy(LENDER, &self.barcode), copy(OTHER, &presets::barcode(OTHER, 'M', 2))],
+            needed_until: None,
+            expedited: false,
+        }
+    }
+
+    pub(crate) async fn place(&mut self) -> Request {
+        self.place_as(self.placing()).await
+    }
+
+    pub(crate) async fn place_as(&mut self, placing: Placing) -> Request {
+        self.id = self.engine.place(placing, "test").await.unwrap();
+        self.settled().await
+    }
+
+    /// The request, once the hub has done what it has to do for now.
+    pub(crate) async fn settled(&self) -> Request {
+        let quiet = |request: &Request| request.in_flight.is_none();
+        let stored = self.engine.wait(self.id, PATIENCE, quiet).await.unwrap();
+        assert!(quiet(&stored.request), "the hub is still busy: {:?}", stored.request);
+        stored.request
+    }
+
+    pub(crate) async fn request(&self) -> Request {
+        self.engine.store().request(self.id).await.unwrap().unwrap().request
+    }
+
+    /// Looks until the request stands at `status` and the hub has done what follows.
+    pub(crate) async fn until(&self, status: Status) -> Request {
+        self.until_it(status.name(), |request| request.status == status).await
+    }
+
+    /// Looks until `holds`, and the hub has done what follows.
+    pub(crate) async fn until_it(&self, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.request().await;
+            if holds(&now) && now.in_flight.is_none() {
+                return now;
+            }
+            let told = format!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
+            assert!(Instant::now() < deadline, "{told}");
+            assert!(now.status != Status::Finalised, "{told}");
+            self.engine.look_now(self.id).await.unwrap();
+            let _ = self.engine.wait(self.id, Duration::from_millis(30), |after| *after != now).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn ask(&self, event: Event) -> Request {
+        self.engine.ask(self.id, &event, "test").await.unwrap();
+        self.settled().await
+    }
+
+    /// The barcode of the virtual item.
+    pub(crate) async fn virtual_barcode(&self) -> String {
+        self.request().await.at_desk().barcode.clone().unwrap().as_str().to_owned()
+    }
+
+    /// The lender that supplies now, and its copy.
+    pub(crate) async fn supplier(&self) -> (Staff, String, String) {
+        let supply = self.request().await.supply.unwrap();
+        let barcode = supply.copy.barcode.as_str().to_owned();
+        (self.at(supply.institution.as_str()), barcode, supply.copy.library.as_str().to_owned())
+    }
+
+    pub(crate) async fn dispatch(&self) -> Request {
+        let (staff, barcode, library) = self.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        self.until(Status::PickupTransit).await
+    }
+
+    pub(crate) async fn receive(&self) -> Request {
+        self.at(BORROWER).scan_in(&self.virtual_barcode().await, "MAIN", DESK).unwrap();
+        self.until(Status::ReadyForPickup).await
+    }
+
+    pub(crate) async fn lend(&self) -> Request {
+        self.at(BORROWER).lend(&self.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
+        self.until(Status::Loaned).await
+    }
+
+    pub(crate) async fn give_back(&self) -> Request {
+        self.at(BORROWER).scan_in(&self.virtual_barcode().await, "MAIN", DESK).unwrap();
+        self.until(Status::ReturnTransit).await
+    }
+
+    pub(crate) async fn bring_home(&self) -> Request {
+        let (staff, barcode, library) = self.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        self.until_ended().await
+    }
+
+    pub(crate) async fn until_ended(&self) -> Request {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let now = self.request().await;
+            if now.status.is_final() {
+                return now;
+            }
+            assert!(Instant::now() < deadline, "it doesn't end: {} {:?}", now.status, now.attention);
+            self.engine.look_now(self.id).await.unwrap();
+            let _ = self.engine.wait(self.id, Duration::from_millis(30), |after| *after != now).await.unwrap();
+        }
+    }
+
+    /// Brings a placed request to a status, as libraries do.
+    pub(crate) async fn bring_to(&mut self, status: Status) {
+        self.place().await;
+        for (reached, step) in
+            [(Status::PickupTransit, 0), (Status::ReadyForPickup, 1), (Status::Loaned, 2), (Status::ReturnTransit, 3)]
+        {
+            if self.request().await.status == status || !status.is_dispatched() {
+                break;
+            }
+            let now = match step {
+                0 => self.dispatch().await,
+                1 => self.receive().await,
+                2 => self.lend().await,
+                _ => self.give_back().await,
+            };
+            assert_eq!(now.status, reached);
+        }
+        assert_eq!(self.request().await.status, status);
+    }
+
+    /// Nothing of ours is left anywhere: no virtual record, no hold with our marker, no loan of a virtual patron.
+    pub(crate) fn assert_clean(&self) {
+        for code in [LENDER, OTHER, BORROWER, PICKUP] {
+            let staff = self.at(code);
+            let holds: Vec<_> = staff.requests().into_iter().filter(|hold| is_ours(hold.comment.as_deref())).collect();
+            assert!(holds.is_empty(), "{code}: holds are left: {holds:?}");
+            let loans: Vec<_> = staff.loans().into_iter().filter(|loan| loan.user.starts_with("dcb-")).collect();
+            assert!(loans.is_empty(), "{code}: loans are left: {loans:?}");
+            let made = staff.counts();
+            assert_eq!(made["bibs"], self.seeded_bibs(code), "{code}: virtual records are left");
+        }
+    }
+
+    fn seeded_bibs(&self, code: &str) -> Value {
+        let fresh = Sim::new(&SimOptions::default());
+        fresh.add_institution(presets::university(code, &key(code))).unwrap();
+        fresh.staff(code).unwrap().counts()["bibs"].clone()
+    }
+
+    /// How often an endpoint of an institution was called.
+    pub(crate) fn calls(&self, institution: &str, endpoint: &str) -> u64 {
+        self.sim.calls(institution).unwrap().get(endpoint).copied().unwrap_or_default()
+    }
+
+    /// The statuses of the timeline, in order.
+    pub(crate) async fn path(&self) -> Vec<Status> {
+        let rows = self.engine.store().timeline(self.id).await.unwrap();
+        rows.into_iter().filter_map(|row| row.entry.to).collect()
+    }
+}
+
+fn is_ours(comment: Option<&str>) -> bool {
+    comment.is_some_and(|comment| comment.contains("[DCB-REQUEST:"))
+}
+
+pub(crate) fn key(code: &str) -> String {
+    format!("key-of-{code}")
+}
+
+pub(crate) fn copy(institution: &str, barcode: &str) -> CopyRef {
+    CopyRef {
+        institution: institution.into(),
+        bib: None,
+        holding: None,
+        item: None,
+        barcode: Some(Barcode::from(barcode)),
+        volume: None,
+        chosen_by_staff: false,
+    }
+}
+
+fn settings(base_url: &str) -> Value {
+    json!({
+        "base_url": base_url, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
+        "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR", "calls_per_second": 1000,
+        "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, "DCB_LIB": DESK, "SHARING": DESK},
+        "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
+        "user_groups": {"undergraduate": "DCB", "staff": "DCB"},
+        "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+    })
+}
+
+async fn set_up(store: &Store, base_url: &str) {
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let mut tx = store.begin().await.unwrap();
+    for (code, agency) in [(LENDER, "LEND"), (OTHER, "OTHER"), (BORROWER, "BORROW"), (PICKUP, "PICK")] {
+        let institution = Institution {
+            code: code.into(),
+            name: agency.to_owned(),
+            kind: "alma".to_owned(),
+            settings: settings(base_url),
+            credentials: key(code).into(),
+        };
+        tx.put_institution(&institution, now).await.unwrap();
+        tx.put_agency(&agency_of(code, agency, Rules::default())).await.unwrap();
+    }
+    for (institution, agency, library) in [
+        (BORROWER, "BORROW", "MAIN"),
+        (BORROWER, "BORROW", "BRANCH"),
+        (PICKUP, "PICK", "MAIN"),
+        (LENDER, "LEND", "MAIN"),
+    ] {
+        let place = PickupLocation {
+            code: format!("{agency}-{library}").as_str().into(),
+            name: format!("{agency} {library}"),
+            institution: InstitutionCode::from(institution),
+            library: LibraryCode::from(library),
+            desk: None,
+        };
+        tx.put_pickup_location(&place, &AgencyCode::from(agency)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+pub(crate) fn agency_of(institution: &str, code: &str, rules: Rules) -> Agency {
+    Agency { code: code.into(), name: code.to_owned(), institution: institution.into(), library: None, rules }
+}
+
+impl World {
+    pub(crate) async fn set_rules(&self, institution: &str, code: &str, rules: Rules) {
+        let mut tx = self.engine.store().begin().await.unwrap();
+        tx.put_agency(&agency_of(institution, code, rules)).await.unwrap();
+        tx.commit().await.unwrap();
+        self.engine.agency_changed();
+    }
+}

@@ -1,0 +1,92 @@
+//! What staff and patrons may do about a request, and when.
+
+use crate::attention::Action;
+use crate::effect::Effect;
+use crate::request::{Progress, Request};
+use crate::status::{Condition, Status};
+use crate::{effects, steps};
+
+impl Request {
+    /// Whether `action` makes sense now; if not, why, in a sentence for people.
+    ///
+    /// # Errors
+    ///
+    /// The sentence.
+    pub fn may(&self, action: Action) -> Result<(), &'static str> {
+        if self.status.is_final() || (self.status.is_ending() && !matches!(action, Action::Resume | Action::Undo)) {
+            return Err("The request has ended already.");
+        }
+        match action {
+            Action::Resume if self.trouble.is_none() => Err("Nothing stands in the way of the request."),
+            Action::Undo if self.undo.is_none() => Err("Nothing can be taken back: what followed from it was sent."),
+            Action::Cancel => self.may_cancel(),
+            Action::NextSupplier | Action::ChooseSupplier => self.may_change_supplier(),
+            Action::ChangePickup => self.may_change_pickup(),
+            Action::ReportFound if self.missing_since.is_none() => Err("The item isn't missing on its way."),
+            Action::SettleLoss if !self.is_lost() => {
+                Err("The item is neither lost, nor claimed returned, nor missing on its way.")
+            }
+            Action::Resume | Action::Undo | Action::ReportFound | Action::SettleLoss | Action::End => Ok(()),
+        }
+    }
+
+    /// Everything that may be done now.
+    pub fn actions(&self) -> Vec<Action> {
+        Action::ALL.into_iter().filter(|action| self.may(*action).is_ok()).collect()
+    }
+
+    /// Whether the request may still be cancelled.
+    fn may_cancel(&self) -> Result<(), &'static str> {
+        if self.cancellation.is_some() {
+            Err("The request is being cancelled already; the item is on its way home.")
+        } else if self.at_desk().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
+            Err("The patron has the item, or has just returned it. It ends by being returned, not by being cancelled.")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn may_change_supplier(&self) -> Result<(), &'static str> {
+        if self.cancellation.is_some() {
+            Err("The request is being cancelled.")
+        } else if self.is_dispatched() {
+            Err("The lender has sent the item already.")
+        } else if self.supply.is_none() || self.workflow.lender_is_home() {
+            Err("No other library has been asked yet.")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn may_change_pickup(&self) -> Result<(), &'static str> {
+        if self.cancellation.is_some() {
+            Err("The request is being cancelled.")
+        } else if self.at_desk().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
+            Err("The patron has had the item already.")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the item may never come back.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.missing_since.is_some()
+            || self.conditions.contains(&Condition::Lost)
+            || self.conditions.contains(&Condition::ClaimedReturned)
+    }
+
+    /// What ending the request by hand, now, would do at the libraries, in order. Nothing is done by asking.
+    pub fn if_ended(&self) -> Vec<Effect> {
+        let mut trial = Request { undo: None, ended_by_hand: true, in_flight: None, trouble: None, ..self.clone() };
+        steps::run(&mut trial, self.status_since);
+        let mut plan = Vec::new();
+        while let Some(effect) = effects::wanted(&trial) {
+            if plan.contains(&effect) {
+                break;
+            }
+            plan.push(effect);
+            effects::assume_done(&mut trial, effect);
+        }
+        plan
+    }
+}

@@ -1,0 +1,279 @@
+//! What was seen at the libraries, or told by their systems, as facts.
+
+use jiff::Timestamp;
+
+use crate::attention::Trouble;
+use crate::closure::{Answer, Closure, Evidence, HoldEnd, Vanished, answer, infer};
+use crate::effect::Side;
+use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
+use crate::record::pass_over;
+use crate::refusal::Refusal;
+use crate::request::{Borrowing, Cancellation, Hold, Loan, Part, Progress, Request};
+use crate::status::Status;
+use crate::watch::{Deadline, deadlines};
+
+/// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
+/// nearly, not exactly, the same moment, so the first look may fall between the two.
+const MISSED_HOLD_COUNTS: u8 = 2;
+/// How often the patron's hold is placed by the hub itself; after that staff must decide.
+const PLACED_BY_ITSELF: u8 = 2;
+
+pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestamp) -> Option<String> {
+    let status = request.status;
+    let supply = request.supply.as_mut()?;
+    if let Some(item) = &seen.item {
+        supply.item = item.clone();
+        // In transit while our hold hasn't started: it travels for somebody else.
+        let ours = matches!(seen.hold, None | Some(HoldState::InProcess));
+        if supply.hold != Part::NotMade && *item == ItemState::InTransit && ours {
+            supply.dispatched = true;
+        }
+    }
+    match seen.loan.as_ref() {
+        Some(LoanState::Active { id, due }) => {
+            supply.loan = Part::Open(Loan { id: id.clone(), due: *due });
+            supply.dispatched = true;
+            supply.hold.end();
+        }
+        Some(LoanState::None) if !is_out(&supply.item) => supply.loan.end(),
+        _ => {}
+    }
+    if let Some(wanted_back) = seen.wanted_back {
+        supply.wanted_back = wanted_back && supply.loan.is_open();
+    }
+    if let Some(barcode) = &seen.barcode {
+        supply.copy.barcode = barcode.clone();
+    }
+    if let Some(holding) = &seen.holding {
+        supply.copy.holding = holding.clone();
+    }
+    if supply.loan.is_open() {
+        return None;
+    }
+    let last = supply.hold.open().cloned();
+    if !note_hold(&mut supply.hold, &mut supply.hold_missed, seen) {
+        return None;
+    }
+    let lent = supply.loan != Part::NotMade;
+    let end = hold_end(last.as_ref(), seen, lent, now);
+    supply.hold_end = Some(end);
+    if status.is_ending() || status.is_final() {
+        return None;
+    }
+    let sent = supply.dispatched;
+    keep_lender_end(request, end, sent)
+}
+
+pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation, now: Timestamp) -> Option<String> {
+    let here = request.stand_in_mut(side)?;
+    note_loan(here, seen);
+    if let Some(item) = &seen.item {
+        here.seen = Some(item.clone());
+        here.progress = here.progress.max(progress(here.progress, item));
+        if matches!(item, ItemState::InTransit | ItemState::OnHoldShelf | ItemState::OnLoan) {
+            here.in_transit = true;
+        }
+        if here.progress == Progress::Returned && !is_out(item) {
+            here.loan.end();
+        }
+    }
+    if here.progress >= Progress::OnLoan {
+        // The loan fulfilled the hold; that it is gone says nothing more.
+        here.hold.end();
+        return None;
+    }
+    let last = here.hold.open().cloned();
+    if note_hold(&mut here.hold, &mut here.hold_missed, seen) {
+        let end = hold_end(last.as_ref(), seen, false, now);
+        return stand_in_hold_ended(request, side, end);
+    }
+    virtual_item_gone(request, side, seen)
+}
+
+/// A webhook's word on a hold. It is believed where it can be only one thing; a fulfilled hold is seen as a loan.
+pub(crate) fn told(request: &mut Request, side: Side, closure: Closure) -> Option<String> {
+    let end = HoldEnd { closure, evidence: Evidence::Told };
+    if side == Side::Lender {
+        let supply = request.supply.as_mut()?;
+        if !supply.hold.is_open() || supply.loan.is_open() {
+            return None;
+        }
+        supply.hold.end();
+        supply.hold_end = Some(end);
+        let sent = supply.dispatched;
+        return keep_lender_end(request, end, sent);
+    }
+    let here = request.stand_in_mut(side)?;
+    if !here.hold.is_open() || here.progress >= Progress::OnLoan {
+        return None;
+    }
+    here.hold.end();
+    stand_in_hold_ended(request, side, end)
+}
+
+fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<String> {
+    let answered = answer(Side::Lender, end.closure, request.status);
+    if answered == Answer::KeepGoing || (answered == Answer::NextSupplier && sent) {
+        request.out_of_sequence = true;
+        return Some(format!(
+            "The lender's hold ended ({}) although the item has been sent; the request goes on.",
+            end.closure.name()
+        ));
+    }
+    None
+}
+
+/// The patron's hold ended: by the table it ends the request, is placed again, or is for staff to decide.
+fn stand_in_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option<String> {
+    let answered = answer(side, end.closure, request.status);
+    let here = request.stand_in_mut(side)?;
+    here.hold_end = Some(end);
+    let again = answered == Answer::TryAgain && here.hold_placed < PLACED_BY_ITSELF;
+    if again {
+        here.hold = Part::NotMade;
+        here.hold_end = None;
+        return Some("The patron's hold failed in the library's own system; it is placed once more.".to_owned());
+    }
+    if matches!(answered, Answer::AskStaff | Answer::TryAgain) {
+        let word = end.closure.name();
+        let explanation = format!(
+            "The patron's hold ended in the library's own system ({word}). Place it again with \"resume\", or cancel \
+             the request."
+        );
+        request.trouble = Some(Trouble {
+            code: format!("HOLD_{}_AT_{}", word.to_uppercase(), side.name().to_uppercase()),
+            explanation: explanation.clone(),
+            stops: None,
+        });
+        return Some(explanation);
+    }
+    Some(match end.evidence {
+        Evidence::Told => format!("The patron's hold ended: {}.", end.closure.name()),
+        Evidence::Inferred => format!(
+            "The patron's hold is gone. From hold, item and loan together it was most likely: {}.",
+            end.closure.name()
+        ),
+    })
+}
+
+/// Staff took the virtual item away while it was needed.
+fn virtual_item_gone(request: &mut Request, side: Side, seen: &Observation) -> Option<String> {
+    let status = request.status;
+    let needed = matches!(
+        status,
+        Status::RequestPlacedAtBorrowingAgency
+            | Status::RequestPlacedAtPickupAgency
+            | Status::PickupTransit
+            | Status::ReceivedAtPickup
+            | Status::ReadyForPickup
+    );
+    let here = request.stand_in_mut(side)?;
+    if seen.item != Some(ItemState::Absent) || !here.item.is_open() || !needed {
+        return None;
+    }
+    here.item.end();
+    here.hold.end();
+    let explanation = "The virtual item was deleted in the library's own system. Make it again, with the patron's \
+                       hold, by \"resume\"; or cancel the request."
+        .to_owned();
+    request.trouble = Some(Trouble {
+        code: format!("VIRTUAL_ITEM_DELETED_AT_{}", side.name().to_uppercase()),
+        explanation: explanation.clone(),
+        stops: Some(crate::Effect::CreateVirtualItem(side)),
+    });
+    Some(explanation)
+}
+
+pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Timestamp) -> Option<String> {
+    if !deadlines(request).contains(&passed) {
+        return None;
+    }
+    match passed {
+        Deadline::LenderAnswers => {
+            let refusal = Refusal {
+                code: "LENDER_SILENT".to_owned(),
+                explanation: "The lender did not send the item in time.".to_owned(),
+            };
+            pass_over(request, &refusal);
+            Some(refusal.explanation)
+        }
+        Deadline::NoLongerNeeded => {
+            let reason = "The item was not sent before the last day on which the patron needs it.".to_owned();
+            request.cancellation = Some(Cancellation { by: CancelledBy::Deadline, reason: Some(reason.clone()) });
+            Some(reason)
+        }
+        Deadline::ItemArrives | Deadline::ItemReturns => {
+            request.missing_since = Some(now);
+            Some("The item has been under way for too long; both libraries should look for it.".to_owned())
+        }
+    }
+}
+
+fn hold_end(last: Option<&Hold>, seen: &Observation, lent: bool, now: Timestamp) -> HoldEnd {
+    if let Some(closure) = seen.closure {
+        return HoldEnd { closure, evidence: Evidence::Told };
+    }
+    let vanished = Vanished {
+        last: last.map_or(HoldState::NotStarted, |hold| hold.state),
+        shelf_until: last.and_then(|hold| hold.shelf_until),
+        item: seen.item.as_ref(),
+        lent,
+    };
+    HoldEnd { closure: infer(vanished, now), evidence: Evidence::Inferred }
+}
+
+fn note_loan(here: &mut Borrowing, seen: &Observation) {
+    match seen.loan.as_ref() {
+        Some(LoanState::Active { id, due }) => {
+            let again = matches!(&here.loan, Part::Ended(before) if before.id != *id);
+            if again && here.progress == Progress::Returned {
+                // Returned and lent to the same patron once more before the lender got it.
+                here.progress = Progress::OnLoan;
+            }
+            let stale = matches!(&here.loan, Part::Ended(before) if before.id == *id);
+            if !stale {
+                here.loan = Part::Open(Loan { id: id.clone(), due: *due });
+                here.dates.first = here.dates.first.or(*due);
+            }
+        }
+        Some(LoanState::None) if !seen.item.as_ref().is_some_and(is_out) => here.loan.end(),
+        _ => {}
+    }
+}
+
+/// On loan, or lost while on loan: the loan is still there.
+fn is_out(item: &ItemState) -> bool {
+    matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
+}
+
+/// How far an item in this state has come, given how far it was before.
+fn progress(before: Progress, item: &ItemState) -> Progress {
+    match item {
+        ItemState::OnHoldShelf => Progress::OnHoldShelf,
+        ItemState::OnLoan => Progress::OnLoan,
+        ItemState::InPlace | ItemState::Requested | ItemState::InTransit if before >= Progress::OnLoan => {
+            Progress::Returned
+        }
+        _ => before,
+    }
+}
+
+/// Keeps the hold's state; answers whether it has just ended.
+fn note_hold(hold: &mut Part<Hold>, missed: &mut u8, seen: &Observation) -> bool {
+    match (seen.hold, &mut *hold) {
+        (Some(HoldState::Gone), Part::Open(_)) => {
+            *missed = missed.saturating_add(1);
+            if *missed >= MISSED_HOLD_COUNTS || seen.closure.is_some() {
+                hold.end();
+                return true;
+            }
+        }
+        (Some(state), Part::Open(open)) => {
+            open.state = state;
+            open.shelf_until = seen.shelf_until.or(open.shelf_until);
+            *missed = 0;
+        }
+        _ => {}
+    }
+    false
+}

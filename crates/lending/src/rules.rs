@@ -1,0 +1,177 @@
+//! An agency's rules: what it takes part in, how much, and how long things may take, in its own open days.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use crate::watch::Deadline;
+
+/// How an agency takes part.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Whether it lends to others.
+    pub lends: bool,
+    /// Whether its patrons borrow from others.
+    pub borrows: bool,
+    /// Whether patrons of other agencies may collect here.
+    pub collects_for_others: bool,
+    /// Whether its patrons may ask the hub for what their own institution has.
+    pub lends_to_own: bool,
+    /// How many requests a patron may have that have not come home, at most.
+    pub most_requests: Option<u32>,
+    /// In how many of its open days it must send what it is asked for; then the next lender is asked.
+    pub days_to_answer: u32,
+    /// In how many of its open days an item that was sent must arrive; then it is looked for.
+    pub days_in_transit: u32,
+    /// When it is open.
+    pub calendar: Calendar,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            lends: true,
+            borrows: true,
+            collects_for_others: false,
+            lends_to_own: false,
+            most_requests: None,
+            days_to_answer: 5,
+            days_in_transit: 14,
+            calendar: Calendar::default(),
+        }
+    }
+}
+
+impl Rules {
+    /// When `deadline`, running since `since`, has passed. On a closed day no clock runs.
+    pub fn end_of(&self, deadline: Deadline, since: Timestamp) -> Timestamp {
+        let days = match deadline {
+            Deadline::LenderAnswers => self.days_to_answer,
+            Deadline::ItemArrives | Deadline::ItemReturns => self.days_in_transit,
+            Deadline::NoLongerNeeded => 0,
+        };
+        self.calendar.after_open_days(since, days)
+    }
+}
+
+/// Open days.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Calendar {
+    /// The IANA name of the time zone in which its days begin and end, such as `Europe/Zurich`.
+    pub time_zone: String,
+    /// Days of the week on which it is closed.
+    pub closed_weekdays: BTreeSet<Day>,
+    /// Dates on which it is closed.
+    pub closed_dates: BTreeSet<Date>,
+}
+
+impl Default for Calendar {
+    fn default() -> Self {
+        Self { time_zone: "UTC".to_owned(), closed_weekdays: BTreeSet::new(), closed_dates: BTreeSet::new() }
+    }
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Day {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl From<Weekday> for Day {
+    fn from(day: Weekday) -> Self {
+        match day {
+            Weekday::Monday => Self::Monday,
+            Weekday::Tuesday => Self::Tuesday,
+            Weekday::Wednesday => Self::Wednesday,
+            Weekday::Thursday => Self::Thursday,
+            Weekday::Friday => Self::Friday,
+            Weekday::Saturday => Self::Saturday,
+            Weekday::Sunday => Self::Sunday,
+        }
+    }
+}
+
+/// The longest stretch of closed days that is believed; a calendar that is always closed must not stop the clock.
+const LONGEST_CLOSURE: u32 = 400;
+
+impl Calendar {
+    /// Whether the time zone is one that is known.
+    pub fn has_known_time_zone(&self) -> bool {
+        TimeZone::get(&self.time_zone).is_ok()
+    }
+
+    /// Whether it is open on `date`.
+    pub fn is_open(&self, date: Date) -> bool {
+        !self.closed_weekdays.contains(&Day::from(date.weekday())) && !self.closed_dates.contains(&date)
+    }
+
+    /// The end of the last of `days` open days after the day of `since`.
+    pub fn after_open_days(&self, since: Timestamp, days: u32) -> Timestamp {
+        let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
+        let mut date = zone.to_datetime(since).date();
+        let (mut left, mut closed) = (days, 0);
+        while left > 0 {
+            let Ok(next) = date.checked_add(1.day()) else { return Timestamp::MAX };
+            date = next;
+            if self.is_open(date) || closed >= LONGEST_CLOSURE {
+                left -= 1;
+            } else {
+                closed += 1;
+            }
+        }
+        date.checked_add(1.day())
+            .ok()
+            .and_then(|end| zone.to_timestamp(end.at(0, 0, 0, 0)).ok())
+            .unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn closed_days_stop_the_clock() {
+        let calendar = Calendar {
+            time_zone: "Europe/Zurich".to_owned(),
+            closed_weekdays: [Day::Saturday, Day::Sunday].into(),
+            closed_dates: [date(2026, 12, 25)].into(),
+        };
+        // Thursday the 24th; Friday is a holiday, then the week-end: the first open day is Monday the 28th.
+        assert_eq!(calendar.after_open_days(at("2026-12-24T10:00:00Z"), 1), at("2026-12-28T23:00:00Z"));
+        assert_eq!(calendar.after_open_days(at("2026-12-24T10:00:00Z"), 2), at("2026-12-29T23:00:00Z"));
+    }
+
+    #[test]
+    fn day_begins_and_ends_in_the_agencys_own_time_zone() {
+        let calendar = Calendar { time_zone: "America/Los_Angeles".to_owned(), ..Calendar::default() };
+        // 02:00 UTC is still the day before.
+        assert_eq!(calendar.after_open_days(at("2026-06-02T02:00:00Z"), 0), at("2026-06-02T07:00:00Z"));
+    }
+
+    #[test]
+    fn calendar_that_is_always_closed_still_ends() {
+        let all = [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
+        let calendar = Calendar { closed_weekdays: all.into(), ..Calendar::default() };
+        assert!(calendar.after_open_days(at("2026-06-02T02:00:00Z"), 3) < at("2028-01-01T00:00:00Z"));
+    }
+}

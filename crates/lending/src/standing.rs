@@ -1,0 +1,177 @@
+//! What is shown beside a status: conditions, and what the request waits for. Both follow from the facts.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::attention::{Action, Attention, WaitingOn};
+use crate::effect::Side;
+use crate::event::{Event, ItemState};
+use crate::request::{Part, Request};
+use crate::status::{Condition, Status};
+
+/// The conditions, from the facts and the time.
+pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Condition> {
+    let mut found = BTreeSet::new();
+    if request.out_of_sequence {
+        found.insert(Condition::OutOfSequence);
+    }
+    if request.status.is_final() {
+        return found;
+    }
+    let here = request.at_desk();
+    let lender = request.supply.as_ref();
+    let item_is = |state: &ItemState| {
+        here.seen.as_ref() == Some(state) || lender.is_some_and(|supply| supply.item == *state && supply.dispatched)
+    };
+    if item_is(&ItemState::Lost) {
+        found.insert(Condition::Lost);
+    }
+    if item_is(&ItemState::ClaimedReturned) {
+        found.insert(Condition::ClaimedReturned);
+    }
+    if request.missing_since.is_some() {
+        found.insert(Condition::MissingInTransit);
+    }
+    if request.status == Status::Loaned {
+        let dues = [here.loan.open().and_then(|loan| loan.due), lender.and_then(|s| s.loan.open()).and_then(|l| l.due)];
+        if dues.into_iter().flatten().any(|due| due < now) {
+            found.insert(Condition::Overdue);
+        }
+        if lender.is_some_and(|supply| supply.wanted_back) {
+            found.insert(Condition::Recalled);
+        }
+        if here.dates.refused {
+            found.insert(Condition::RenewalRefused);
+        }
+    }
+    found
+}
+
+/// Who has the next move; a delay is told by its own event.
+pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
+    if let Event::EffectDelayed { on, why, next_try, .. } = event {
+        let since = match &next.attention {
+            Attention::Waiting { on: before, since, .. } if before == on => *since,
+            _ => now,
+        };
+        return Attention::Waiting { on: *on, since, next_try: Some(*next_try), why: why.clone() };
+    }
+    if let Some((code, explanation)) = case(next) {
+        let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
+        return Attention::NeedsStaff { code, explanation, actions };
+    }
+    if next.in_flight.is_some() {
+        // A delay goes on being shown while the effect is tried again.
+        let delayed = matches!(&next.attention, Attention::Waiting { next_try: Some(_), .. }) && !moved;
+        return if delayed && !ends_delay(event) { next.attention.clone() } else { Attention::None };
+    }
+    let Some((on, why)) = waiting(next) else { return Attention::None };
+    let since = match &next.attention {
+        Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
+        _ => now,
+    };
+    Attention::Waiting { on, since, next_try: None, why: why.to_owned() }
+}
+
+/// Whether the event is the outcome of an effect, so that what was delayed is over.
+fn ends_delay(event: &Event) -> bool {
+    !matches!(event, Event::Observed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. })
+        && event.action().is_none()
+}
+
+/// What staff must decide, with its code.
+fn case(request: &Request) -> Option<(String, String)> {
+    if request.status.is_final() {
+        return None;
+    }
+    if let Some(trouble) = &request.trouble {
+        return Some((trouble.code.clone(), trouble.explanation.clone()));
+    }
+    if request.status.is_ending() {
+        return None;
+    }
+    let told = |code: &str, explanation: &str| Some((code.to_owned(), explanation.to_owned()));
+    if request.conditions.contains(&Condition::Lost) {
+        return told(
+            "ITEM_LOST",
+            "The item is marked as lost. When it is found, mark it so where it was marked lost; when it is paid for or \
+             written off, settle the loss here, which ends the request on both sides.",
+        );
+    }
+    if request.conditions.contains(&Condition::ClaimedReturned) {
+        return told(
+            "CLAIMED_RETURNED",
+            "The patron says that the item was returned. Look for it at both libraries. When it is found, scan it in; \
+             when it is not, settle the loss here.",
+        );
+    }
+    if request.missing_since.is_some() {
+        return told(
+            "MISSING_IN_TRANSIT",
+            "The item has been under way for too long. Look for it at both libraries: the shelf, the hold shelf, the \
+             sorting area. When it is found, scan it in or report it here; when it is not, settle the loss.",
+        );
+    }
+    let absent = request.supply.as_ref().is_some_and(|s| s.item == ItemState::Absent && s.dispatched);
+    if absent && matches!(request.status, Status::Loaned | Status::ReturnTransit) {
+        return told(
+            "ITEM_DELETED_AT_LENDER",
+            "The lender's item was deleted in its own system while it was away. Ask the lender; then end the request by \
+             hand.",
+        );
+    }
+    None
+}
+
+fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
+    match request.status {
+        Status::RequestPlacedAtSupplyingAgency
+        | Status::Confirmed
+        | Status::RequestPlacedAtBorrowingAgency
+        | Status::RequestPlacedAtPickupAgency => Some((
+            WaitingOn::LendingLibrary,
+            "The lending library has yet to take the item from its shelf and scan it in.",
+        )),
+        Status::PickupTransit => {
+            Some((WaitingOn::PickupLibrary, "The item is on its way; the pickup library has yet to scan it in."))
+        }
+        Status::ReceivedAtPickup => {
+            Some((WaitingOn::PickupLibrary, "The item has come; it has yet to be put on the hold shelf."))
+        }
+        Status::ReadyForPickup => Some((WaitingOn::Patron, "The item waits on the hold shelf for the patron.")),
+        Status::Loaned => Some((WaitingOn::Patron, "The patron has the item.")),
+        Status::ReturnTransit if still_at_pickup(request) => Some((
+            WaitingOn::PickupLibrary,
+            "The item won't be lent. The pickup library has yet to take it from the hold shelf and send it home.",
+        )),
+        Status::ReturnTransit => {
+            Some((WaitingOn::LendingLibrary, "The item is on its way home; the lending library has yet to scan it in."))
+        }
+        Status::SubmittedToDcb
+        | Status::PatronVerified
+        | Status::Resolved
+        | Status::NotSuppliedCurrentSupplier
+        | Status::NoItemsSelectableAtAnyAgency
+        | Status::Completed
+        | Status::Cancelled
+        | Status::HandedOffAsLocal
+        | Status::Finalised => None,
+    }
+}
+
+/// Not lent and not collected: it lies on the hold shelf.
+fn still_at_pickup(request: &Request) -> bool {
+    let loan = request.supply.as_ref().is_some_and(|supply| supply.loan != Part::NotMade);
+    let shelf = request.stand_in(request.desk()).is_some_and(|here| here.seen == Some(ItemState::OnHoldShelf));
+    !loan && shelf
+}
+
+/// Which system doesn't answer, for an effect at `side`.
+pub fn system_of(side: Side) -> WaitingOn {
+    match side {
+        Side::Lender => WaitingOn::LenderSystem,
+        Side::Borrower => WaitingOn::BorrowerSystem,
+        Side::Pickup => WaitingOn::PickupSystem,
+    }
+}

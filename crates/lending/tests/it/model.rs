@@ -1,0 +1,265 @@
+//! The whole state space, searched: from every state a request can come to, it can still come to an end; and no
+//! state wants two things at once.
+
+use std::collections::{HashMap, VecDeque};
+
+use lending::{
+    Attention, Borrowing, Cancellation, CancelledBy, Closure, Condition, Deadline, Effect, Event, Evidence, Hold,
+    HoldEnd, HoldState, ItemState, Observation, Outcome, Part, Refusal, Request, Settlement, Side, Status, decide,
+    example,
+};
+
+use crate::walk::{after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
+
+fn seen(side: Side, seen: Observation) -> Event {
+    Event::Observed { side, seen }
+}
+
+/// What libraries do when all goes well. Each search tries all of its events in every state, in any order.
+fn the_ordinary_way() -> Vec<Event> {
+    vec![
+        seen(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess)),
+        seen(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
+        seen(Side::Borrower, on_loan()),
+        seen(Side::Borrower, returned(ItemState::InTransit)),
+        seen(Side::Lender, returned(ItemState::InPlace)),
+    ]
+}
+
+/// Evidence that is late, early, or tells of something unforeseen.
+fn evidence() -> Vec<Event> {
+    vec![
+        seen(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::Gone)),
+        seen(Side::Lender, item(ItemState::Absent)),
+        seen(Side::Lender, on_loan_at_lender(after_days(28))),
+        seen(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone)),
+        seen(Side::Borrower, item(ItemState::Absent)),
+        Event::ResumeAsked,
+    ]
+}
+
+/// Closures told by webhooks, and what patrons and staff do about them.
+fn closures() -> Vec<Event> {
+    let sides = [Side::Lender, Side::Borrower].into_iter();
+    let told = sides.flat_map(|side| {
+        let closures = [Closure::Canceled, Closure::Rejected, Closure::Failed];
+        closures.map(|closure| Event::HoldClosed { side, closure })
+    });
+    told.chain([Event::ResumeAsked, Event::CancelAsked { by: CancelledBy::Patron, reason: None }]).collect()
+}
+
+/// Loss, silence, and staff taking matters into their own hands.
+fn staff() -> Vec<Event> {
+    let mut events = vec![
+        seen(Side::Lender, item(ItemState::Lost)),
+        seen(Side::Borrower, item(ItemState::ClaimedReturned)),
+        Event::NextSupplierAsked { reason: None, copy: None },
+        Event::LossSettled { how: Settlement::Paid },
+        Event::FoundReported,
+        Event::EndAsked { reason: None },
+    ];
+    events.extend(Deadline::ALL.map(|deadline| Event::DeadlinePassed { deadline }));
+    events
+}
+
+/// How an effect under way can end.
+fn outcomes(effect: Effect) -> Vec<Event> {
+    let refusal = || Refusal { code: "401129".to_owned(), explanation: "It is refused.".to_owned() };
+    let mut outcomes = vec![willing(effect)];
+    if effect == Effect::ChooseSupplier {
+        outcomes.push(Event::CandidateUnfit(refusal()));
+    } else if !effect.is_clean_up() {
+        outcomes.push(Event::EffectRefused { effect, refusal: refusal() });
+    }
+    outcomes
+}
+
+/// The state without what no later decision rests on, so that the space is small enough to be searched whole.
+fn essence(request: &Request) -> Request {
+    let mut request = request.clone();
+    let nameless = |_| Refusal { code: String::new(), explanation: String::new() };
+    let lost = |state: &ItemState| matches!(state, ItemState::Lost | ItemState::ClaimedReturned);
+    request.undo = None;
+    request.earlier.clear();
+    request.attention = Attention::None;
+    request.out_of_sequence = false;
+    request.outcome = request.outcome.map(|_| Outcome::Supplied);
+    request.refusal = request.refusal.map(nameless);
+    request.conditions.retain(|condition| matches!(condition, Condition::Lost | Condition::ClaimedReturned));
+    if let Some(cancellation) = &mut request.cancellation {
+        *cancellation = Cancellation { by: CancelledBy::Patron, reason: None };
+    }
+    if let Some(trouble) = &mut request.trouble {
+        trouble.explanation.clear();
+    }
+    if let Some(supply) = &mut request.supply {
+        supply.refusal = supply.refusal.take().map(nameless);
+        supply.hold_end = supply.hold_end.map(told);
+        let elsewhere = !matches!(supply.item, ItemState::InPlace | ItemState::Absent) && !lost(&supply.item);
+        if elsewhere {
+            supply.item = ItemState::InTransit;
+        }
+        plain(&mut supply.hold);
+    }
+    let here = &mut request.borrowing;
+    here.seen = here.seen.take().filter(lost);
+    here.hold_placed = here.hold_placed.min(2);
+    here.hold_end = here.hold_end.map(told);
+    plain(&mut here.hold);
+    if request.status.is_ending() || request.status.is_final() {
+        only_what_is_left(&mut request);
+    }
+    request
+}
+
+/// At the end only what is still open counts.
+fn only_what_is_left(request: &mut Request) {
+    request.candidates.clear();
+    request.conditions.clear();
+    request.cancellation = None;
+    request.settlement = None;
+    request.ended_by_hand = false;
+    if let Some(supply) = &mut request.supply {
+        supply.hold_end = None;
+        supply.hold_missed = 0;
+        supply.item = ItemState::InPlace;
+        supply.dispatched = false;
+        supply.refusal = None;
+        supply.loan = Part::NotMade;
+    }
+    let here = &mut request.borrowing;
+    *here = Borrowing {
+        bib: here.bib.clone(),
+        holding: here.holding.clone(),
+        item: here.item.clone(),
+        hold: here.hold.clone(),
+        loan: here.loan.clone(),
+        ..Borrowing::default()
+    };
+}
+
+/// Closures with the same answer everywhere are one.
+fn told(end: HoldEnd) -> HoldEnd {
+    let closure = match end.closure {
+        Closure::Rejected | Closure::Failed => end.closure,
+        _ => Closure::Canceled,
+    };
+    HoldEnd { closure, evidence: Evidence::Told }
+}
+
+fn plain(hold: &mut Part<Hold>) {
+    if let Part::Open(hold) | Part::Ended(hold) = hold {
+        hold.state = HoldState::NotStarted;
+    }
+}
+
+struct Space {
+    states: Vec<Request>,
+    leads_to: Vec<Vec<usize>>,
+}
+
+fn search(always: &[Event]) -> Space {
+    let start = essence(&decide(&example::placed(), &Event::Placed, example::noon()).next);
+    let mut known = HashMap::from([(key(&start), 0)]);
+    let mut space = Space { states: vec![start], leads_to: vec![Vec::new()] };
+    let mut queue = VecDeque::from([0]);
+    while let Some(index) = queue.pop_front() {
+        let state = space.states[index].clone();
+        let ends = state.in_flight.map(outcomes).unwrap_or_default();
+        for event in always.iter().chain(&ends) {
+            let decision = decide(&state, event, example::noon());
+            check(&state, event, &decision);
+            let next = essence(&decision.next);
+            let at = *known.entry(key(&next)).or_insert_with(|| {
+                space.states.push(next);
+                space.leads_to.push(Vec::new());
+                queue.push_back(space.states.len() - 1);
+                space.states.len() - 1
+            });
+            space.leads_to[index].push(at);
+        }
+    }
+    space
+}
+
+fn key(request: &Request) -> String {
+    serde_json::to_string(request).unwrap()
+}
+
+/// What holds after each step.
+fn check(before: &Request, event: &Event, decision: &lending::Decision) {
+    let next = &decision.next;
+    let case = || format!("{} in {}", event.name(), before.status);
+    if let Some(effect) = decision.effect {
+        let over = before.in_flight.is_none() || decision.next.in_flight != before.in_flight || is_outcome(event);
+        assert!(over, "{}: {effect:?} is begun beside {:?}", case(), before.in_flight);
+        assert!(next.wants(effect), "{}: {effect:?} is begun and not wanted", case());
+    }
+    let mut at = before.status;
+    for step in &decision.transitions {
+        assert_eq!(step.from, at, "{}: transitions form a path", case());
+        at = step.to;
+    }
+    assert_eq!(next.status, at, "{}", case());
+    if next.status == Status::Finalised {
+        assert!(next.outcome.is_some(), "{}: it ended and nobody knows how", case());
+        assert!(next.in_flight.is_none(), "{}: it ended and something is under way", case());
+        let here = &next.borrowing;
+        let left = here.bib.is_open() || here.item.is_open() || here.hold.is_open() || here.loan.is_open();
+        assert!(!left, "{}: it ended and something is left at the borrower", case());
+        assert!(!next.supply.as_ref().is_some_and(|s| s.hold.is_open()), "{}: the lender's hold is left", case());
+    }
+}
+
+fn is_outcome(event: &Event) -> bool {
+    !matches!(event, Event::Observed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. })
+        && event.action().is_none()
+}
+
+/// From every state that the ordinary way and `events`, in any order, can bring a request to, FINALISED is reachable.
+fn every_state_has_a_way_to_the_end(events: Vec<Event>) {
+    let always: Vec<Event> = the_ordinary_way().into_iter().chain(events).collect();
+    let space = search(&always);
+    let mut leads_here: Vec<Vec<usize>> = vec![Vec::new(); space.states.len()];
+    for (from, nexts) in space.leads_to.iter().enumerate() {
+        for to in nexts {
+            leads_here[*to].push(from);
+        }
+    }
+    let mut ends: Vec<bool> = space.states.iter().map(|state| state.status == Status::Finalised).collect();
+    let mut queue: VecDeque<usize> = (0..ends.len()).filter(|index| ends[*index]).collect();
+    while let Some(index) = queue.pop_front() {
+        for from in &leads_here[index] {
+            if !ends[*from] {
+                ends[*from] = true;
+                queue.push_back(*from);
+            }
+        }
+    }
+    let stuck: Vec<&Request> =
+        (0..ends.len()).filter(|index| !ends[*index]).map(|index| &space.states[index]).collect();
+    println!("{} states", space.states.len());
+    assert!(
+        stuck.is_empty(),
+        "{} of {} states have no way to the end, such as {:?}",
+        stuck.len(),
+        ends.len(),
+        stuck[0]
+    );
+    assert!(ends.len() > 100, "the search went nowhere");
+}
+
+#[test]
+fn every_state_has_a_way_to_the_end_whatever_is_seen() {
+    every_state_has_a_way_to_the_end(evidence());
+}
+
+#[test]
+fn every_state_has_a_way_to_the_end_however_holds_close() {
+    every_state_has_a_way_to_the_end(closures());
+}
+
+#[test]
+fn every_state_has_a_way_to_the_end_whatever_staff_do() {
+    every_state_has_a_way_to_the_end(staff());
+}

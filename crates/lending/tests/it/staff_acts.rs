@@ -1,0 +1,110 @@
+//! What staff may do about a request.
+
+use lending::{
+    Action, CancelledBy, Effect, Event, HoldState, ItemState, Outcome, PickupLocation, Side, Status, example,
+};
+
+use crate::walk::{Walk, item_and_hold, on_loan};
+
+fn placed() -> Walk {
+    let mut walk = Walk::new();
+    walk.request.candidates.push(example::candidate_elsewhere("32000"));
+    walk.run();
+    walk
+}
+
+#[test]
+fn next_supplier_cancels_the_lenders_hold_and_keeps_the_patrons() {
+    let mut walk = placed();
+    walk.tell(&Event::NextSupplierAsked { reason: Some("not on the shelf".to_owned()), copy: None });
+    assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
+    assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
+    walk.run();
+    assert!(walk.request.borrowing.hold.is_open());
+    assert!(!walk.effects.contains(&Effect::CancelHold(Side::Borrower)));
+}
+
+#[test]
+fn supplier_that_staff_choose_is_asked_first_even_if_it_was_asked_before() {
+    let mut walk = placed();
+    let chosen = example::candidate("33000");
+    walk.tell(&Event::NextSupplierAsked { reason: None, copy: Some(chosen.clone()) });
+    assert_eq!(walk.request.candidates[0].barcode, chosen.barcode);
+    assert_eq!(walk.request.candidates.len(), 2);
+}
+
+#[test]
+fn pickup_location_is_changed_at_the_hold() {
+    let mut walk = placed();
+    let branch =
+        PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..walk.request.pickup.clone() };
+    walk.tell(&Event::PickupChangeAsked { pickup: branch.clone() });
+    assert_eq!(walk.request.in_flight, Some(Effect::ChangePickup(Side::Borrower)));
+    walk.run();
+    assert_eq!(walk.request.pickup, branch);
+    assert_eq!(walk.request.in_flight, None);
+}
+
+#[test]
+fn pickup_location_of_another_institution_is_not_taken() {
+    let mut walk = placed();
+    let elsewhere = PickupLocation { institution: "01THIRD".into(), ..walk.request.pickup.clone() };
+    let before = walk.request.pickup.clone();
+    let decision = walk.tell(&Event::PickupChangeAsked { pickup: elsewhere });
+    assert_eq!(walk.request.pickup, before);
+    assert!(decision.note.is_some());
+}
+
+#[test]
+fn end_by_hand_does_what_was_shown_beforehand() {
+    let mut walk = placed();
+    let shown = walk.request.if_ended();
+    let before = walk.effects.len();
+    walk.tell(&Event::EndAsked { reason: None });
+    walk.run();
+    assert_eq!(walk.effects[before..], shown);
+    assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
+}
+
+#[test]
+fn end_by_hand_while_on_loan_closes_the_borrowers_loan() {
+    let mut walk = placed();
+    walk.see(Side::Borrower, on_loan());
+    assert!(walk.request.if_ended().contains(&Effect::CheckIn(Side::Borrower)));
+    walk.tell(&Event::EndAsked { reason: None });
+    walk.run();
+    assert_eq!(walk.status(), Status::Finalised);
+}
+
+#[test]
+fn cancellation_is_taken_back_while_nothing_was_sent() {
+    let mut walk = placed();
+    walk.tell(&Event::CancelAsked { by: CancelledBy::Staff, reason: None });
+    assert_eq!(walk.status(), Status::Cancelled);
+    assert!(walk.request.actions().contains(&Action::Undo));
+    let before = walk.request.undo.clone().unwrap();
+    walk.request = lending::decide(&walk.request, &Event::UndoAsked, example::noon()).next;
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
+    assert_eq!(walk.request.borrowing, before.borrowing);
+    assert_eq!(walk.request.in_flight, None);
+}
+
+#[test]
+fn nothing_is_taken_back_once_something_was_sent() {
+    let mut walk = placed();
+    walk.tell(&Event::CancelAsked { by: CancelledBy::Staff, reason: None });
+    walk.tell(&Event::HoldCancelled { side: Side::Lender });
+    assert!(walk.request.may(Action::Undo).is_err());
+}
+
+#[test]
+fn actions_offered_are_those_that_are_taken() {
+    let mut walk = placed();
+    assert!(walk.request.actions().contains(&Action::NextSupplier));
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    let actions = walk.request.actions();
+    assert!(!actions.contains(&Action::NextSupplier), "the item has been sent");
+    assert!(actions.contains(&Action::Cancel) && actions.contains(&Action::End));
+    walk.see(Side::Borrower, on_loan());
+    assert!(!walk.request.actions().contains(&Action::Cancel));
+}

@@ -1,0 +1,191 @@
+//! Every event in every status, with and without conditions: what it leads to is declared, in the snapshot beside this
+//! file. A change of the workflow shows there, row by row.
+
+use std::fmt::Write as _;
+
+use lending::{
+    Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, Observation, PatronRefusal,
+    Refusal, Request, Settlement, Side, Status, decide, example,
+};
+
+use crate::walk::{
+    Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, on_loan_until, returned, willing,
+};
+
+/// A request in each status, and in some with a condition.
+fn requests() -> Vec<(String, Request)> {
+    let mut found: Vec<(String, Request)> = Vec::new();
+    let mut keep = |walk: &Walk| {
+        let conditions: Vec<&str> = walk.request.conditions.iter().map(|condition| condition.name()).collect();
+        let name = if conditions.is_empty() {
+            walk.status().name().to_owned()
+        } else {
+            format!("{} + {}", walk.status(), conditions.join(", "))
+        };
+        if !found.iter().any(|(known, _)| *known == name) {
+            found.push((name, Request { undo: None, ..walk.request.clone() }));
+        }
+    };
+    let two_lenders = || {
+        let mut walk = Walk::new();
+        walk.request.candidates.push(example::candidate_elsewhere("32000"));
+        walk
+    };
+    let mut walk = two_lenders();
+    while let Some(effect) = walk.request.in_flight {
+        keep(&walk);
+        walk.tell(&willing(effect));
+    }
+    keep(&walk);
+    let mut pickup = two_lenders();
+    pickup.request.pickup.institution = "01PICKUP".into();
+    keep(pickup.run());
+    let mut refused = two_lenders();
+    refused.run().tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+    keep(&refused);
+    let mut none_left = Walk::new();
+    none_left.run().tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+    keep(&none_left);
+    let mut cancelled = two_lenders();
+    cancelled.run().tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    keep(&cancelled);
+    let mut local = Walk::new();
+    local.request.candidates[0].institution = "01BORROW".into();
+    keep(local.run());
+    for seen in [
+        (Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess)),
+        (Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
+        (Side::Borrower, on_loan()),
+    ] {
+        walk.see(seen.0, seen.1);
+        keep(&walk);
+        if walk.status() == Status::PickupTransit {
+            let mut missing = copy_of(&walk);
+            missing.tell(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
+            keep(&missing);
+            let mut out_of_sequence = copy_of(&walk);
+            out_of_sequence.tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+            keep(&out_of_sequence);
+        }
+    }
+    for seen in [
+        (Side::Borrower, on_loan_until(after_days(-1))),
+        (Side::Borrower, item(ItemState::Lost)),
+        (Side::Borrower, item(ItemState::ClaimedReturned)),
+        (Side::Lender, Observation { wanted_back: Some(true), ..on_loan_at_lender(after_days(28)) }),
+    ] {
+        let mut out = copy_of(&walk);
+        out.see(seen.0, seen.1);
+        keep(&out);
+    }
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    keep(&walk);
+    walk.tell(&Event::Observed { side: Side::Lender, seen: returned(ItemState::InPlace) });
+    keep(&walk);
+    walk.run();
+    keep(&walk);
+    passed_through(&mut found);
+    found
+}
+
+/// Statuses that a request passes within one decision; stored ones could stand there all the same.
+fn passed_through(found: &mut Vec<(String, Request)>) {
+    for (status, like) in
+        [(Status::RequestPlacedAtSupplyingAgency, Status::Confirmed), (Status::ReceivedAtPickup, Status::PickupTransit)]
+    {
+        let (_, request) = found.iter().find(|(name, _)| name == like.name()).unwrap();
+        let request = Request { status, in_flight: None, ..request.clone() };
+        found.push((status.name().to_owned(), request));
+    }
+}
+
+fn copy_of(walk: &Walk) -> Walk {
+    Walk { request: walk.request.clone(), path: walk.path.clone(), effects: walk.effects.clone() }
+}
+
+fn events() -> Vec<(String, Event)> {
+    let seen = |side, seen| Event::Observed { side, seen };
+    let mut events: Vec<(String, Event)> = [
+        ("patron may borrow", Event::PatronVerified(example::verified())),
+        ("patron may not", Event::PatronRefused(PatronRefusal::Inactive)),
+        ("copy chosen", Event::SupplierChosen(Box::new(example::copy("31999")))),
+        ("lender: in place, hold waits", seen(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::NotStarted))),
+        ("lender: in transit", seen(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess))),
+        ("lender: hold gone, once", seen(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::Gone))),
+        ("lender: item gone", seen(Side::Lender, item(ItemState::Absent))),
+        ("lender: lent to us", seen(Side::Lender, on_loan_at_lender(after_days(28)))),
+        ("lender: home, loan closed", seen(Side::Lender, returned(ItemState::InPlace))),
+        ("borrower: in transit", seen(Side::Borrower, item_and_hold(ItemState::InTransit, HoldState::InProcess))),
+        ("borrower: on the shelf", seen(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf))),
+        ("borrower: on loan", seen(Side::Borrower, on_loan())),
+        ("borrower: renewed", seen(Side::Borrower, on_loan_until(after_days(60)))),
+        ("borrower: returned", seen(Side::Borrower, returned(ItemState::InTransit))),
+        ("borrower: item gone", seen(Side::Borrower, item(ItemState::Absent))),
+        ("borrower: lost", seen(Side::Borrower, item(ItemState::Lost))),
+        ("asked: cancel", Event::CancelAsked { by: CancelledBy::Patron, reason: None }),
+        ("asked: next supplier", Event::NextSupplierAsked { reason: None, copy: None }),
+        ("asked: resume", Event::ResumeAsked),
+        ("asked: found", Event::FoundReported),
+        ("asked: settle loss", Event::LossSettled { how: Settlement::Paid }),
+        ("asked: end", Event::EndAsked { reason: None }),
+        ("asked: undo", Event::UndoAsked),
+    ]
+    .map(|(name, event)| (name.to_owned(), event))
+    .into();
+    for deadline in Deadline::ALL {
+        events.push((format!("deadline: {}", deadline.name()), Event::DeadlinePassed { deadline }));
+    }
+    for side in [Side::Lender, Side::Borrower] {
+        for closure in Closure::ALL {
+            let name = format!("told at {}: {}", side.name(), closure.name());
+            events.push((name, Event::HoldClosed { side, closure }));
+        }
+    }
+    for effect in Effect::ALL.into_iter().filter(|effect| effect.side() != Side::Pickup) {
+        events.push((format!("done: {}", effect.name()), willing(effect)));
+        let refusal = Refusal { code: "X".to_owned(), explanation: "No.".to_owned() };
+        events.push((format!("refused: {}", effect.name()), Event::EffectRefused { effect, refusal }));
+    }
+    events
+}
+
+fn led_to(request: &Request, event: &Event) -> String {
+    let decision = decide(request, event, example::noon());
+    if decision.is_unchanged(request) {
+        return "nothing".to_owned();
+    }
+    let mut text = String::new();
+    if decision.transitions.is_empty() {
+        text.push_str("stays");
+    }
+    for step in &decision.transitions {
+        let _ = write!(text, "{}{}", if text.is_empty() { "" } else { " > " }, step.to);
+    }
+    if let Some(effect) = decision.effect {
+        let _ = write!(text, "; {}", effect.name());
+    }
+    if decision.next.conditions != request.conditions {
+        let names: Vec<&str> = decision.next.conditions.iter().map(|condition| condition.name()).collect();
+        let _ = write!(text, "; conditions: {}", names.join(", "));
+    }
+    if let Attention::NeedsStaff { code, .. } = &decision.next.attention {
+        let _ = write!(text, "; staff: {code}");
+    }
+    text
+}
+
+#[test]
+fn every_event_in_every_status_and_condition_has_a_declared_decision() {
+    let requests = requests();
+    for status in Status::ALL {
+        assert!(requests.iter().any(|(name, _)| name.starts_with(status.name())), "no request in {status}");
+    }
+    let mut table = String::new();
+    for (name, request) in &requests {
+        let _ = writeln!(table, "## {name}");
+        for (what, event) in events() {
+            let _ = writeln!(table, "{what}: {}", led_to(request, &event));
+        }
+    }
+    insta::assert_snapshot!("decisions", table);
+}

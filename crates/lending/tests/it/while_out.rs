@@ -1,0 +1,226 @@
+//! What can happen while the patron has the item, or while it travels.
+
+use lending::{
+    Attention, Condition, Deadline, Effect, Event, HoldState, ItemState, Observation, Outcome, Refusal, Settlement,
+    Side, Status,
+};
+
+use crate::walk::{Walk, after_days, item, item_and_hold, on_loan_at_lender, on_loan_until, returned, willing};
+
+fn loaned() -> Walk {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
+    walk.see(Side::Borrower, on_loan_until(after_days(28)));
+    assert_eq!(walk.status(), Status::Loaned);
+    walk
+}
+
+fn has(walk: &Walk, condition: Condition) -> bool {
+    walk.request.conditions.contains(&condition)
+}
+
+#[test]
+fn due_date_later_than_the_lenders_is_brought_down_at_once() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    walk.see(Side::Borrower, on_loan_until(after_days(40)));
+    let tail = [Effect::Lend(Side::Lender), Effect::LimitDueDate(Side::Borrower)];
+    assert!(walk.effects.ends_with(&tail), "{:?}", walk.effects);
+}
+
+#[test]
+fn renewal_is_asked_of_the_lender_and_granted() {
+    let mut walk = loaned();
+    walk.see(Side::Borrower, on_loan_until(after_days(50)));
+    assert_eq!(walk.effects.last(), Some(&Effect::Renew(Side::Lender)), "{:?}", walk.effects);
+    assert!(!has(&walk, Condition::RenewalRefused));
+    let before = walk.effects.len();
+    walk.see(Side::Borrower, on_loan_until(after_days(50)));
+    assert_eq!(walk.effects.len(), before, "the same due date is asked for once");
+}
+
+#[test]
+fn refused_renewal_puts_the_due_date_back_and_is_shown() {
+    let mut walk = loaned();
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(50)) });
+    let effect = Effect::Renew(Side::Lender);
+    assert_eq!(walk.request.in_flight, Some(effect));
+    let refusal = Refusal { code: "401822".to_owned(), explanation: "The loan can't be renewed.".to_owned() };
+    walk.tell(&Event::EffectRefused { effect, refusal });
+    assert_eq!(walk.request.in_flight, Some(Effect::LimitDueDate(Side::Borrower)));
+    walk.run();
+    assert!(has(&walk, Condition::RenewalRefused));
+    assert_eq!(walk.request.borrowing.loan.open().unwrap().due, Some(after_days(28)));
+    assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }), "nobody need decide anything");
+}
+
+#[test]
+fn due_date_beyond_what_the_renewal_gave_is_brought_down_to_it() {
+    let mut walk = loaned();
+    walk.see(Side::Borrower, on_loan_until(after_days(90)));
+    let tail = [Effect::Renew(Side::Lender), Effect::LimitDueDate(Side::Borrower)];
+    assert!(walk.effects.ends_with(&tail), "{:?}", walk.effects);
+}
+
+#[test]
+fn recall_stops_further_renewals_and_passes_the_earlier_due_date_on() {
+    let mut walk = loaned();
+    let recalled = Observation { wanted_back: Some(true), ..on_loan_at_lender(after_days(7)) };
+    walk.see(Side::Lender, recalled);
+    assert!(has(&walk, Condition::Recalled));
+    let tail = [Effect::LimitDueDate(Side::Borrower), Effect::DenyRenewal(Side::Borrower)];
+    assert!(walk.effects.ends_with(&tail), "{:?}", walk.effects);
+}
+
+#[test]
+fn overdue_is_a_condition_and_ends_with_the_return() {
+    let mut walk = loaned();
+    walk.see(Side::Borrower, on_loan_until(after_days(-1)));
+    assert!(has(&walk, Condition::Overdue));
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    assert!(!has(&walk, Condition::Overdue));
+}
+
+#[test]
+fn lost_item_that_is_found_goes_its_ordinary_way() {
+    let mut walk = loaned();
+    walk.see(Side::Borrower, item(ItemState::Lost));
+    assert!(has(&walk, Condition::Lost));
+    assert_eq!(walk.status(), Status::Loaned, "no condition ends the following");
+    assert!(matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "ITEM_LOST"));
+    walk.see(Side::Borrower, on_loan_until(after_days(28)));
+    assert!(!has(&walk, Condition::Lost));
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    walk.see(Side::Lender, returned(ItemState::InPlace));
+    assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Supplied)));
+}
+
+#[test]
+fn lost_item_returned_after_all_goes_its_ordinary_way() {
+    let mut walk = loaned();
+    walk.see(Side::Borrower, item(ItemState::Lost));
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert!(!has(&walk, Condition::Lost));
+}
+
+#[test]
+fn lost_item_paid_for_ends_as_lost_with_a_clean_borrower() {
+    for how in [Settlement::Paid, Settlement::WrittenOff] {
+        let mut walk = loaned();
+        walk.see(Side::Borrower, item(ItemState::Lost));
+        walk.tell(&Event::LossSettled { how });
+        walk.run();
+        assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Lost)));
+        assert!(walk.effects.contains(&Effect::CheckIn(Side::Borrower)), "a lent item can't be deleted");
+    }
+}
+
+#[test]
+fn loss_is_settled_only_where_there_is_one() {
+    let mut walk = loaned();
+    let decision = walk.tell(&Event::LossSettled { how: Settlement::Paid });
+    assert_eq!(walk.status(), Status::Loaned);
+    assert!(decision.note.unwrap().contains("lost"));
+}
+
+#[test]
+fn claimed_return_is_a_case_for_staff_on_either_side() {
+    for side in [Side::Lender, Side::Borrower] {
+        let mut walk = loaned();
+        walk.see(side, item(ItemState::ClaimedReturned));
+        assert!(has(&walk, Condition::ClaimedReturned), "{side:?}");
+        assert!(matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "CLAIMED_RETURNED"));
+    }
+}
+
+#[test]
+fn item_under_way_for_too_long_is_looked_for_and_still_followed() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    walk.tell(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
+    assert!(has(&walk, Condition::MissingInTransit));
+    assert!(matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "MISSING_IN_TRANSIT"));
+    assert!(!lending::watches(&walk.request).is_empty(), "it is never dropped from tracking");
+    walk.see(Side::Borrower, item(ItemState::OnHoldShelf));
+    assert_eq!(walk.status(), Status::ReadyForPickup);
+    assert!(!has(&walk, Condition::MissingInTransit), "it has come");
+}
+
+#[test]
+fn silent_lender_is_passed_over() {
+    let mut walk = Walk::new();
+    walk.request.candidates.push(lending::example::candidate_elsewhere("32000"));
+    walk.run();
+    walk.tell(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
+    assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "its hold is cancelled first");
+    assert_eq!(walk.request.earlier.len(), 1);
+    assert_eq!(walk.request.earlier[0].refusal.code, "LENDER_SILENT");
+}
+
+#[test]
+fn deadline_that_passed_too_late_means_nothing() {
+    let mut walk = loaned();
+    let before = walk.request.clone();
+    walk.tell(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    assert_eq!(walk.request, before);
+}
+
+#[test]
+fn virtual_patron_deleted_by_hand_is_made_again_before_the_loan() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(28)) });
+    walk.run_until(Effect::Lend(Side::Lender));
+    let gone = Refusal { code: Refusal::NO_SUCH_PATRON.to_owned(), explanation: "No such user.".to_owned() };
+    walk.tell(&Event::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
+    assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
+    walk.run();
+    assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
+}
+
+#[test]
+fn barcode_replaced_at_the_lender_is_taken_over_by_the_virtual_item() {
+    let mut walk = Walk::new();
+    walk.run();
+    let replaced =
+        Observation { barcode: Some("40001".into()), ..item_and_hold(ItemState::InPlace, HoldState::NotStarted) };
+    walk.tell(&Event::Observed { side: Side::Lender, seen: replaced });
+    assert_eq!(walk.request.in_flight, Some(Effect::UpdateVirtualItem(Side::Borrower)));
+}
+
+#[test]
+fn second_loan_to_the_same_patron_before_the_item_went_home_is_followed() {
+    let mut walk = loaned();
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    let again = Observation {
+        loan: Some(lending::LoanState::Active { id: "73".into(), due: Some(after_days(28)) }),
+        ..item(ItemState::OnLoan)
+    };
+    walk.see(Side::Borrower, again);
+    assert_eq!(walk.status(), Status::Loaned);
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    assert_eq!(walk.status(), Status::ReturnTransit);
+}
+
+#[test]
+fn virtual_item_deleted_by_hand_is_made_again_when_staff_say_so() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Borrower, item(ItemState::Absent));
+    assert!(
+        matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "VIRTUAL_ITEM_DELETED_AT_BORROWER")
+    );
+    assert_eq!(walk.request.in_flight, None);
+    walk.tell(&Event::ResumeAsked);
+    assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
+    walk.tell(&willing(Effect::CreateVirtualItem(Side::Borrower)));
+    assert_eq!(walk.request.in_flight, Some(Effect::PlaceHold(Side::Borrower)));
+    walk.run();
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
+}

@@ -1,0 +1,107 @@
+//! While an item is out: renewals and due dates, another pickup location, and closing what nobody else will close.
+
+use alma::{Cancellation, RequestId as AlmaRequestId, ScanIn, UserId};
+use jiff::Timestamp;
+use lending::{Hold, HoldId, Loan, PatronId};
+use serde_json::json;
+
+use super::Alma;
+use super::errors::not_done;
+use super::lender::loan_of;
+use crate::host::{Attempt, ItemRef, PatronHold};
+use crate::outcome::{NotDone, Outcome};
+
+impl Alma {
+    /// Renews. Alma may say that it renewed and leave the due date as it was, so dates are compared (alma-api.md
+    /// 8.5); after a lost answer the loan is read first, since a second renewal would be one too many.
+    pub(super) async fn renew_loan(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+        let loans = self.client.user_loans(&UserId::from(of.as_str()));
+        let id = loan.id.as_str().into();
+        if attempt == Attempt::AfterUnclear {
+            let now = loan_of(&loans.get(&id).await.map_err(not_done)?);
+            if now.due > loan.due {
+                return Ok(now);
+            }
+        }
+        let renewed = loan_of(&loans.renew(&id).await.map_err(not_done)?);
+        if renewed.due > loan.due {
+            Ok(renewed)
+        } else {
+            Err(NotDone::refused(
+                "RENEWED_WITHOUT_EFFECT",
+                "The lender's Alma accepted the renewal but left the due date as it was.",
+            ))
+        }
+    }
+
+    /// Setting the same date twice does no harm, so an unclear attempt is simply made again.
+    pub(super) async fn change_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Outcome<Loan> {
+        let loans = self.client.user_loans(&UserId::from(of.as_str()));
+        let changed = loans.change_due_date(&loan.id.as_str().into(), due).await.map_err(not_done)?;
+        Ok(loan_of(&changed))
+    }
+
+    /// A loan has no flag that denies renewal: the virtual item gets a policy whose loans are not renewed. It is read
+    /// back, since Alma has been seen to answer a change with 200 and not make it.
+    pub(super) async fn stop_renewals(&self, item: &ItemRef) -> Outcome<()> {
+        let Some(policy) = &self.settings.no_renewal_policy else {
+            return Err(NotDone::refused(
+                "NO_RENEWAL_POLICY_UNSET",
+                "The institution's settings name no no_renewal_policy, so its patrons can still renew items that their \
+                 lender wants back. Name an item policy whose loans Alma doesn't renew.",
+            ));
+        };
+        let path = Self::path(item);
+        let mut fields = serde_json::Map::new();
+        fields.insert("policy".to_owned(), json!({"value": policy}));
+        self.client.items().update_fields(&path, fields).await.map_err(not_done)?;
+        let read = self.client.items().get(&path).await.map_err(not_done)?;
+        if read.item_policy.is_some_and(|found| found.as_str() == policy) {
+            Ok(())
+        } else {
+            Err(NotDone::refused("POLICY_NOT_CHANGED", "Alma accepted the new item policy but did not keep it."))
+        }
+    }
+
+    /// Alma's API has no way to move a hold that keeps it where it is in every state, so it is placed anew; the old
+    /// one goes first, or the new one would be refused as a duplicate.
+    pub(super) async fn hold_elsewhere(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold> {
+        let path = Self::path(&wanted.item);
+        if attempt == Attempt::AfterUnclear
+            && let Some(found) = self.find_hold(wanted.request, &path).await?
+            && found.id != *hold
+        {
+            return Ok(found);
+        }
+        let reason = &self.settings.cancel_reason_other;
+        let cancelled = self
+            .client
+            .item_requests(&path)
+            .cancel(&AlmaRequestId::from(hold.as_str()), &Cancellation::silent(reason))
+            .await;
+        match cancelled {
+            Ok(()) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(not_done(error)),
+        }
+        self.hold_for_patron(wanted, Attempt::Fresh).await
+    }
+
+    /// Scanning in twice does no harm, so an unclear attempt is simply made again.
+    pub(super) async fn scan_back(&self, item: &ItemRef) -> Outcome<()> {
+        let library = &self.settings.virtual_library;
+        let Some(desk) = self.settings.desk(library) else {
+            return Err(NotDone::refused(
+                "NO_DESK_FOR_LIBRARY",
+                format!("The settings name no circulation desk for the virtual library {library}."),
+            ));
+        };
+        let scanned =
+            self.client.items().scan_in(&Self::path(item), &ScanIn::at_desk(library.as_str(), desk.as_str())).await;
+        match scanned {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Which locations are hidden: a read of the configuration, remembered for a while.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use alma::{LibraryCode, LocationCode};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::Alma;
+use super::errors::not_done;
+use crate::outcome::Outcome;
+
+/// Locations change seldom; an hour late is soon enough.
+const REMEMBERED: Duration = Duration::from_secs(3_600);
+
+/// Locations as they were read, by library and code: a location's code is unique in its library only.
+#[derive(Debug, Default)]
+pub(super) struct Locations {
+    known: Mutex<HashMap<(LibraryCode, LocationCode), (Instant, bool)>>,
+}
+
+impl Alma {
+    /// Whether a location's items are hidden from discovery. One call for each location and hour.
+    pub(super) async fn is_hidden(&self, library: &LibraryCode, location: &LocationCode) -> Outcome<bool> {
+        let place = (library.clone(), location.clone());
+        // Held over the call, so that many requests at once make one call.
+        let mut known = self.locations.known.lock().await;
+        if let Some((read, hidden)) = known.get(&place)
+            && read.elapsed() < REMEMBERED
+        {
+            return Ok(*hidden);
+        }
+        let hidden = match self.client.conf().location(library, location).await {
+            Ok(found) => found.suppressed,
+            // A temporary location may be one that the configuration doesn't list.
+            Err(error) if error.is_not_found() => false,
+            Err(error) => return Err(not_done(error)),
+        };
+        known.insert(place, (Instant::now(), hidden));
+        Ok(hidden)
+    }
+}

@@ -1,0 +1,311 @@
+//! What staff do about a request that goes another way than planned.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use lending::{Effect, Event, PickupLocationCode, Settlement};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Actor;
+use crate::input::Fields;
+use crate::path::PathId;
+use crate::problem::Problem;
+use crate::requests::{CopyInput, accepted, find};
+use crate::state::WebState;
+use crate::views::RequestView;
+
+type Accepted = Result<(StatusCode, Json<RequestView>), Problem>;
+
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new()
+        .routes(routes!(resume_request))
+        .routes(routes!(next_supplier))
+        .routes(routes!(change_pickup_location))
+        .routes(routes!(report_found))
+        .routes(routes!(settle_loss))
+        .routes(routes!(preview_end, end_request))
+        .routes(routes!(undo))
+}
+
+async fn ask(state: &WebState, actor: &Actor, id: lending::RequestId, event: &Event) -> Accepted {
+    state.engine.ask(id, event, actor.name()).await.map_err(|error| Problem::from(error).about(id))?;
+    accepted(state, id).await
+}
+
+/// Tries again what was refused, its cause having been mended.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/resume",
+    operation_id = "resume_request",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    responses(
+        (status = 202, description = "It goes on.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Nothing stands in its way."),
+    )
+)]
+async fn resume_request(State(state): State<WebState>, actor: Actor, PathId(id): PathId) -> Accepted {
+    find(&state, id).await?;
+    ask(&state, &actor, id, &Event::ResumeAsked).await
+}
+
+/// Why staff want another lender, and which.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "the shape for the document; the fields are read one by one")]
+struct NextSupplierInput {
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    reason: Option<String>,
+    /// The copy to ask for; the next of those that the request names, where it is left out.
+    copy: Option<CopyInput>,
+}
+
+/// Asks another lender: the next one, or one of staff's choice. The present lender's hold is cancelled; the patron's
+/// hold stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/next-supplier",
+    operation_id = "choose_supplier",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body(content = Option<NextSupplierInput>),
+    responses(
+        (status = 202, description = "Another lender is being asked.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Its state doesn't allow it; the detail tells why."),
+    )
+)]
+async fn next_supplier(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    fields: Option<Fields>,
+) -> Accepted {
+    let mut fields = fields.unwrap_or_else(Fields::none);
+    let reason = fields.optional_text("reason");
+    let copy: Option<lending::CopyRef> = fields.optional("copy", CopyInput::read).map(Into::into);
+    if let Some(copy) = &copy
+        && state.engine.store().institution(&copy.institution).await?.is_none()
+    {
+        let message = format!("There is no institution {}.", copy.institution);
+        fields.fault("copy.institution", "UNKNOWN_INSTITUTION", message);
+    }
+    Problem::check(fields.finish())?;
+    ask(&state, &actor, id, &Event::NextSupplierAsked { reason, copy }).await
+}
+
+/// Where the patron is to collect instead.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
+struct PickupChangeInput {
+    /// The code of the pickup location.
+    pickup_location: String,
+}
+
+/// Lets the patron collect at another pickup location of the same institution.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/pickup-location",
+    operation_id = "change_pickup_location",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body = PickupChangeInput,
+    responses(
+        (status = 202, description = "It is being changed.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Its state doesn't allow it; the detail tells why."),
+        (status = 422, description = "The pickup location is unknown, or another institution's."),
+    )
+)]
+async fn change_pickup_location(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    mut fields: Fields,
+) -> Accepted {
+    let code = PickupLocationCode::from(fields.text("pickup_location"));
+    let stored = find(&state, id).await?;
+    let pickup = state.engine.store().pickup_location(&code).await?;
+    match &pickup {
+        None if !code.as_str().is_empty() => {
+            let message = format!("There is no pickup location {code}.");
+            fields.fault("pickup_location", "UNKNOWN_PICKUP_LOCATION", message);
+        }
+        Some(pickup) if pickup.location.institution != stored.request.pickup.institution => {
+            let message = "It belongs to another institution than the present one.";
+            fields.fault("pickup_location", "PICKUP_ELSEWHERE", message);
+        }
+        _ => {}
+    }
+    Problem::check(fields.finish())?;
+    let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", code.as_str()))?.location;
+    ask(&state, &actor, id, &Event::PickupChangeAsked { pickup }).await
+}
+
+/// Tells that an item that was missing on its way has been found.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/found",
+    operation_id = "report_found",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    responses(
+        (status = 202, description = "It is noted.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "The item isn't missing."),
+    )
+)]
+async fn report_found(State(state): State<WebState>, actor: Actor, PathId(id): PathId) -> Accepted {
+    ask(&state, &actor, id, &Event::FoundReported).await
+}
+
+/// How a loss is settled.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
+struct SettleInput {
+    /// `paid` or `written_off`.
+    how: String,
+}
+
+/// Settles the loss of an item, which ends the request: the virtual item is taken away, the lender's loan stays for its
+/// own staff to close.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/settle-loss",
+    operation_id = "settle_loss",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body = SettleInput,
+    responses(
+        (status = 202, description = "It is settled.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Nothing is lost."),
+        (status = 422, description = "No such settlement."),
+    )
+)]
+async fn settle_loss(State(state): State<WebState>, actor: Actor, PathId(id): PathId, mut fields: Fields) -> Accepted {
+    let how = match fields.text("how").as_str() {
+        "paid" => Some(Settlement::Paid),
+        "written_off" => Some(Settlement::WrittenOff),
+        "" => None,
+        _ => {
+            fields.fault("how", "UNKNOWN_SETTLEMENT", "It must be paid or written_off.");
+            None
+        }
+    };
+    Problem::check(fields.finish())?;
+    let how = how.ok_or_else(|| Problem::bad_request("MISSING", "It isn't said how the loss is settled."))?;
+    ask(&state, &actor, id, &Event::LossSettled { how }).await
+}
+
+/// What ending a request by hand would do.
+#[derive(Debug, Serialize, ToSchema)]
+struct EndPreview {
+    /// In order; nothing is done by asking.
+    steps: Vec<EndStep>,
+}
+
+/// One step.
+#[derive(Debug, Serialize, ToSchema)]
+struct EndStep {
+    /// What, such as `delete_virtual_bib_at_borrower`.
+    #[schema(value_type = String)]
+    act: &'static str,
+    /// At which institution.
+    institution: Option<String>,
+    /// In words, for staff.
+    #[schema(value_type = String)]
+    explanation: &'static str,
+}
+
+/// Shows what ending the request by hand would do, on each side. Nothing is done.
+#[utoipa::path(
+    get,
+    path = "/api/v1/requests/{id}/end",
+    operation_id = "preview_end",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    responses(
+        (status = 200, description = "What would be done.", body = EndPreview),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "The request has ended already."),
+    )
+)]
+async fn preview_end(State(state): State<WebState>, PathId(id): PathId) -> Result<Json<EndPreview>, Problem> {
+    let request = find(&state, id).await?.request;
+    request
+        .may(lending::Action::End)
+        .map_err(|why| Problem::new(StatusCode::CONFLICT, "NOT_ALLOWED", why).about(id))?;
+    let steps = request.if_ended().into_iter().map(|effect| EndStep {
+        act: effect.name(),
+        institution: request.institution_for(effect).map(ToString::to_string),
+        explanation: in_words(effect),
+    });
+    Ok(Json(EndPreview { steps: steps.collect() }))
+}
+
+fn in_words(effect: Effect) -> &'static str {
+    match effect {
+        Effect::CancelHold(lending::Side::Lender) => "The hold on the lender's copy is cancelled, without a letter.",
+        Effect::CancelHold(_) => "The hold on the virtual item is cancelled, without a letter.",
+        Effect::CheckIn(_) => "The loan of the virtual item is closed by scanning it in.",
+        Effect::DeleteVirtualItem(_) => "The virtual item and its holding are deleted.",
+        Effect::DeleteVirtualBib(_) => "The suppressed record is deleted.",
+        _ => "Nothing is taken away by this.",
+    }
+}
+
+/// Why it is ended.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
+struct EndInput {
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    reason: Option<String>,
+}
+
+/// Ends a request by hand, whatever its state: what the hub made is taken away, and nothing is followed any more. A loan
+/// to the virtual patron stays for the lender's staff to close.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/end",
+    operation_id = "end_request",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body(content = Option<EndInput>),
+    responses(
+        (status = 202, description = "It is being ended.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "It has ended already."),
+    )
+)]
+async fn end_request(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    fields: Option<Fields>,
+) -> Accepted {
+    let mut fields = fields.unwrap_or_else(Fields::none);
+    let reason = fields.optional_text("reason");
+    Problem::check(fields.finish())?;
+    ask(&state, &actor, id, &Event::EndAsked { reason }).await
+}
+
+/// Takes the last act back, as long as nothing that follows from it was sent to a library.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/undo",
+    operation_id = "undo_act",
+    tag = "requests",
+    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    responses(
+        (status = 202, description = "It is taken back.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "It can't be taken back any more."),
+    )
+)]
+async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId) -> Accepted {
+    ask(&state, &actor, id, &Event::UndoAsked).await
+}
