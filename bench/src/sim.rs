@@ -1,16 +1,17 @@
-//! The simulated Alma under load, beside a bare axum handler that answers bodies of the same size.
+//! The simulated Alma under load, beside a bare axum handler that answers the same JSON, from memory.
 //!
 //! Server and load run on a runtime of one thread each, the same for both, so that on two cores neither takes from the
 //! other. Each call is for another item, and each must succeed.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use alma_sim::{Bib, Holding, Item, Server, Sim, SimOptions, presets};
-use axum::Router;
-use axum::extract::Path;
+use alma_sim::{Bib, Holding, Item, Server, Sim, SimOptions, User, presets};
+use axum::extract::State;
+use axum::response::IntoResponse as _;
 use axum::routing::get;
+use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::Scale;
@@ -45,7 +46,8 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let loaded = begun.elapsed();
     let grown = resident().saturating_sub(before);
     let address = serve_sim(sim.clone())?;
-    let bare = serve_bare()?;
+    let same = Same::default();
+    let bare = serve_bare(Arc::clone(&same))?;
     let load = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
 
     let mut rows = table(&["call", "calls/s", "p99", "bytes", "bare handler/s", "share"]);
@@ -56,7 +58,9 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let measured = load
             .block_on(load::run(address, CONNECTIONS, calls, kind.wanted))
             .map_err(|why| format!("{}: {why}", kind.name))?;
-        let plain = Arc::new(vec![bare_call(measured.body); count]);
+        *same.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(serde_json::from_slice(&measured.body).unwrap_or_default());
+        let plain = Arc::new(vec![bare_call(); count]);
         let beside = load.block_on(load::run(bare, CONNECTIONS, plain, |status| status == 200))?;
         let share = measured.rate / beside.rate;
         if kind.read && share < least.0 {
@@ -82,7 +86,7 @@ fn row(name: &str, measured: &Measured, beside: &Measured, share: f64) -> Vec<St
         name.to_owned(),
         format!("{:.0}", measured.rate),
         format!("{:.2} ms", measured.p99.as_secs_f64() * 1_000.0),
-        measured.body.to_string(),
+        measured.body.len().to_string(),
         format!("{:.0}", beside.rate),
         format!("{share:.2}"),
     ]
@@ -90,6 +94,11 @@ fn row(name: &str, measured: &Measured, beside: &Measured, share: f64) -> Vec<St
 
 fn fill(sim: &Sim, items: usize) -> Result<(), String> {
     let staff = sim.staff(INSTITUTION).map_err(|error| error.to_string())?;
+    for number in 0..READERS {
+        staff
+            .add_user(&User::new(&reader(number)).group("UNDRGRD").expires("2039-12-31"))
+            .map_err(|error| error.to_string())?;
+    }
     for number in 0..items / PER_BIB {
         let mut holding = Holding::new("MAIN", "stacks");
         for copy in 0..PER_BIB {
@@ -100,6 +109,13 @@ fn fill(sim: &Sim, items: usize) -> Result<(), String> {
             .map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// Readers are many, as in life: a user's own requests are read with each new one.
+const READERS: usize = 1_000;
+
+fn reader(at: usize) -> String {
+    format!("reader-{}", at % READERS)
 }
 
 fn barcode(number: usize) -> String {
@@ -123,7 +139,7 @@ fn kinds(sim: &Sim, items: usize, reads: usize, writes: usize) -> Result<Vec<Kin
     let pid = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let kind = |name, read, calls, wanted| Kind { name, read, calls, wanted };
     Ok(vec![
-        kind("GET user", true, some(reads, &|_| "/users/jo.reader".to_owned()), ok),
+        kind("GET user", true, some(reads, &|at| format!("/users/{}", reader(at))), ok),
         kind(
             "GET item by barcode",
             true,
@@ -135,7 +151,7 @@ fn kinds(sim: &Sim, items: usize, reads: usize, writes: usize) -> Result<Vec<Kin
         kind(
             "POST hold",
             false,
-            (0..writes).map(|at| post(&format!("{}/requests?user_id=jo.reader", paths[at]), &hold)).collect(),
+            (0..writes).map(|at| post(&format!("{}/requests?user_id={}", paths[at], reader(at)), &hold)).collect(),
             ok,
         ),
         kind(
@@ -148,7 +164,9 @@ fn kinds(sim: &Sim, items: usize, reads: usize, writes: usize) -> Result<Vec<Kin
             "POST loan",
             false,
             (0..writes)
-                .map(|at| post(&format!("/users/sam.student/loans?item_pid={}", pid(&paths[2 * writes + at])), &loan))
+                .map(|at| {
+                    post(&format!("/users/{}/loans?item_pid={}", reader(at), pid(&paths[2 * writes + at])), &loan)
+                })
                 .collect(),
             ok,
         ),
@@ -180,28 +198,30 @@ fn post(path: &str, body: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-fn bare_call(bytes: usize) -> Vec<u8> {
-    format!("GET /{bytes} HTTP/1.1\r\nHost: bare\r\nAccept: application/json\r\n\r\n").into_bytes()
+fn bare_call() -> Vec<u8> {
+    b"GET / HTTP/1.1\r\nHost: bare\r\nAccept: application/json\r\n\r\n".to_vec()
 }
 
 /// Runs a server on a thread and runtime of its own.
 fn on_its_own<F>(
+    name: &str,
     serve: impl FnOnce(std::sync::mpsc::Sender<SocketAddr>) -> F + Send + 'static,
 ) -> Result<SocketAddr, String>
 where
     F: Future<Output = ()>,
 {
     let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let serve = move || {
         if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
             runtime.block_on(serve(tell));
         }
-    });
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(serve).map_err(|error| error.to_string())?;
     told.recv_timeout(Duration::from_secs(10)).map_err(|_| "a server did not start".to_owned())
 }
 
 fn serve_sim(sim: Sim) -> Result<SocketAddr, String> {
-    on_its_own(|tell| async move {
+    on_its_own("sim", |tell| async move {
         if let Ok(server) = Server::start(sim, SocketAddr::from(([127, 0, 0, 1], 0))).await {
             let _ = tell.send(server.addr());
             std::future::pending::<()>().await;
@@ -209,10 +229,17 @@ fn serve_sim(sim: Sim) -> Result<SocketAddr, String> {
     })
 }
 
-/// What axum does at least for an answer of so many bytes.
-fn serve_bare() -> Result<SocketAddr, String> {
-    on_its_own(|tell| async move {
-        let router = Router::new().route("/{bytes}", get(|Path(bytes): Path<usize>| async move { "x".repeat(bytes) }));
+/// The answer of the bare handler.
+type Same = Arc<RwLock<Arc<Value>>>;
+
+/// What axum does at least: it writes a value it has, without key, limits, lookup or anything to decide.
+fn serve_bare(same: Same) -> Result<SocketAddr, String> {
+    on_its_own("bare", |tell| async move {
+        let answer = |State(same): State<Same>| async move {
+            let answer = Arc::clone(&same.read().unwrap_or_else(PoisonError::into_inner));
+            Json(&*answer).into_response()
+        };
+        let router = Router::new().route("/", get(answer)).with_state(same);
         if let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await
             && let Ok(address) = listener.local_addr()
         {

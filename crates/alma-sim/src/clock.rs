@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 /// How the simulator's time runs. Read from text, it is `real`, `scaled:N`, `stepped` (from now) or `stepped:TIME`.
@@ -90,17 +91,22 @@ pub(crate) fn days(count: i64) -> SignedDuration {
 
 /// A day as Alma writes it: `2026-03-04Z`.
 pub(crate) fn date(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dZ").to_string()
+    let day = TimeZone::UTC.to_datetime(at);
+    format!("{:04}-{:02}-{:02}Z", day.year(), day.month(), day.day())
 }
 
 /// A moment as Alma writes it, with milliseconds: `2026-03-04T10:11:12.131Z`.
 pub(crate) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    let millisecond = at.subsec_millisecond();
+    let whole = second(at);
+    format!("{}.{millisecond:03}Z", whole.trim_end_matches('Z'))
 }
 
 /// A moment to the second: due dates, and OAI datestamps.
 pub(crate) fn second(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    let time = TimeZone::UTC.to_datetime(at);
+    let (year, month, day) = (time.year(), time.month(), time.day());
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
 }
 
 /// Reads `2026-03-04`, `2026-03-04Z` or a date-time; a day means its end for `end_of_day`.

@@ -182,8 +182,15 @@ impl Gateway {
         (limit.saturating_sub(self.used), limit)
     }
 
-    pub(crate) fn count(&mut self, call: String) {
-        *self.calls.entry(call).or_default() += 1;
+    /// Counts a call; answers what goes wrong with it.
+    pub(crate) fn take(&mut self, call: &str) -> Option<FaultKind> {
+        match self.calls.get_mut(call) {
+            Some(count) => *count += 1,
+            None => {
+                self.calls.insert(call.to_owned(), 1);
+            }
+        }
+        self.strike(call)
     }
 
     pub(crate) fn reset_counters(&mut self) {
@@ -209,7 +216,7 @@ impl Gateway {
     }
 
     /// What goes wrong with this call: the first armed fault that is due.
-    pub(crate) fn strike(&mut self, call: &str) -> Option<FaultKind> {
+    fn strike(&mut self, call: &str) -> Option<FaultKind> {
         for armed in &mut self.armed {
             let fault = &armed.fault;
             if !(fault.call.is_empty() || fault.call == "*" || fault.call == call) {

@@ -31,6 +31,7 @@ mod refusal;
 mod render;
 mod scenario;
 mod seed;
+mod shape;
 mod sim;
 mod snapshot;
 mod staff;

@@ -32,7 +32,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct World {
     sites: BTreeMap<String, Arc<Site>>,
-    keys: HashMap<String, (Arc<Site>, ApiKey)>,
+    keys: HashMap<String, (Arc<Site>, Arc<ApiKey>)>,
 }
 
 /// An institution with what stands around its state.
@@ -128,7 +128,7 @@ impl Sim {
         });
         world.sites.insert(site.code.clone(), Arc::clone(&site));
         for key in keys {
-            world.keys.insert(key.key.clone(), (Arc::clone(&site), key));
+            world.keys.insert(key.key.clone(), (Arc::clone(&site), Arc::new(key)));
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Sim {
     /// For an unknown institution.
     pub fn add_key(&self, institution: &str, key: ApiKey) -> Result<(), Refusal> {
         let site = self.site(institution)?;
-        self.world_mut().keys.insert(key.key.clone(), (site, key));
+        self.world_mut().keys.insert(key.key.clone(), (site, Arc::new(key)));
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Sim {
     }
 
     pub(crate) fn keys_of(&self, code: &str) -> Vec<ApiKey> {
-        self.world().keys.values().filter(|(site, _)| site.code == code).map(|(_, key)| key.clone()).collect()
+        self.world().keys.values().filter(|(site, _)| site.code == code).map(|(_, key)| ApiKey::clone(key)).collect()
     }
 
     /// Codes of the institutions.
@@ -291,7 +291,7 @@ impl Sim {
     /// Passes a call through the gateway: key, limits, area; and decides what will go wrong.
     pub(crate) fn plan(&self, call: &ApiCall) -> Result<Planned, Box<ApiAnswer>> {
         let unauthorized = Refusal::unauthorized();
-        let found = call.api_key().and_then(|key| self.world().keys.get(&key).cloned());
+        let found = call.api_key().and_then(|key| self.world().keys.get(&*key).cloned());
         // The gateway answers a bad key in XML whatever was asked for.
         let (site, key) = found.ok_or_else(|| Box::new(api::envelope(&unauthorized, false, None)))?;
         let admitted = site.gateway().admit(self.now());
@@ -299,27 +299,27 @@ impl Sim {
             return Err(self.stamp(&site, api::refuse(&refusal, call, None)));
         }
         let segments = api::segments(call.path.trim_start_matches("/almaws/v1"));
-        let Some((route, params)) = api::find(&call.method, &segments) else {
+        let Some((split, params)) = api::find(&call.method, segments) else {
             let unknown = Refusal { status: 404, ..Refusal::new("INVALID_REQUEST", "No such API path.") };
             return Err(self.stamp(&site, api::refuse(&unknown, call, None)));
         };
-        let name = format!("{} {}", route.method, route.template);
-        let mut gateway = site.gateway();
-        gateway.count(name.clone());
-        let fault = gateway.strike(&name);
-        drop(gateway);
-        let behaviour = site.alma().behaviour.clone();
-        if behaviour.refuse_encoded_slash && call.path.to_ascii_lowercase().contains("%2f") {
+        let route = split.route;
+        let fault = site.gateway().take(&split.name);
+        let alma = site.alma();
+        let (no_encoded_slash, errors_as_xml, scan_delay) =
+            (alma.behaviour.refuse_encoded_slash, alma.behaviour.gateway_errors_as_xml, alma.behaviour.scan_delay_ms);
+        drop(alma);
+        if no_encoded_slash && call.path.to_ascii_lowercase().contains("%2f") {
             return Err(Box::new(plain_failure(400)));
         }
         if !api::allowed(&key, route, call) || fault == Some(FaultKind::KeyRevoked) {
-            let as_json = !behaviour.gateway_errors_as_xml && call.wants_json();
+            let as_json = !errors_as_xml && call.wants_json();
             return Err(self.stamp(&site, api::envelope(&unauthorized, as_json, None)));
         }
         let is_scan = route.method == "POST" && route.template.ends_with("/items/{item_pid}");
         let wait_before = match &fault {
             Some(FaultKind::Delay { ms, before: true }) => Duration::from_millis(*ms),
-            _ if is_scan => Duration::from_millis(behaviour.scan_delay_ms),
+            _ if is_scan => Duration::from_millis(scan_delay),
             _ => Duration::ZERO,
         };
         Ok(Planned { site, route, params, fault, wait_before })

@@ -111,8 +111,8 @@ impl ItemView {
             barcode: item.barcode.clone(),
             title: alma.bibs.get(&item.mms).map(|bib| bib.title.clone()).unwrap_or_default(),
             policy: item.policy.clone(),
-            library,
-            location,
+            library: library.to_owned(),
+            location: location.to_owned(),
             base_status: if item.in_place() { "1" } else { "0" }.to_owned(),
             process_type: item.process.code().to_owned(),
             transit_to: item.transit_to.as_ref().map(|stop| stop.library.clone()),
@@ -177,7 +177,10 @@ impl Staff {
     }
 
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Alma) -> T) -> T {
-        self.sim.with(&self.site, act)
+        self.sim.with(&self.site, |alma| {
+            alma.version += 1;
+            act(alma)
+        })
     }
 
     /// Scans an item in at a desk: a return, a step of a hold, or nothing much.
@@ -440,7 +443,7 @@ impl Staff {
     pub fn user(&self, user: &str) -> Result<Value, Refusal> {
         self.with(|alma| {
             let key = user_of(alma, user)?;
-            alma.users.get(&key).map(|user| render::user(alma, user, "", "")).ok_or_else(Refusal::general)
+            alma.users.get(&key).map(|user| render::user(alma, user, "", "").to_value()).ok_or_else(Refusal::general)
         })
     }
 

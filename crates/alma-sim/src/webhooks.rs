@@ -284,7 +284,7 @@ fn body(alma: &Alma, event: &Event) -> String {
     set("time", json!(moment(event.time)));
     let text = event.event.as_deref().map(|code| json!({"value": code, "desc": alma.describe("WebhookEvents", code)}));
     set("event", text.unwrap_or(Value::Null));
-    set(&event.payload.0, event.payload.1.clone());
+    set(&event.payload.0, json!(event.payload.1));
     if matches!(event.action.as_str(), "ITEM" | "BIB") {
         for sibling in ["bib", "holding", "item", "portfolio", "representation"] {
             if sibling != event.payload.0 {
@@ -330,6 +330,8 @@ impl Sim {
 
 /// Sends what is due, as long as the server runs.
 pub(crate) async fn deliver(sim: Sim) {
+    // A program that uses this crate need not know of TLS; one that has chosen a provider keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = match reqwest::Client::builder().timeout(ANSWER_TIME).build() {
         Ok(client) => client,
         Err(error) => {

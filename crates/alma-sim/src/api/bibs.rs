@@ -1,11 +1,10 @@
 //! Bibliographic records. Bodies are XML only.
 
-use serde_json::Value;
-
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply};
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::render::{self, BibExtras};
+use crate::shape::Shape;
 use crate::state::Alma;
 use crate::state::model::Id;
 
@@ -23,20 +22,17 @@ fn extras(call: &Call<'_>) -> BibExtras {
     BibExtras { availability: expand.contains("p_avail"), requests: expand.split(',').any(|each| each == "requests") }
 }
 
-fn value(alma: &Alma, mms: Id, call: &Call<'_>) -> Result<Value, Refusal> {
+fn shape<'a>(alma: &'a Alma, mms: Id, call: &Call<'_>) -> Result<Shape<'a>, Refusal> {
     let bib = alma.bibs.get(&mms).ok_or_else(|| Refusal::no_bib(&mms.to_string()))?;
-    let mut value = render::bib(alma, bib, call.base(), extras(call));
-    if call.query("view") == Some("brief")
-        && let Some(fields) = value.as_object_mut()
-        && !extras(call).availability
-    {
-        fields.remove("anies");
+    let mut shape = render::bib(alma, bib, call.base(), extras(call));
+    if call.query("view") == Some("brief") && !extras(call).availability {
+        shape.leave_out(&["anies"]);
     }
-    Ok(value)
+    Ok(shape)
 }
 
 fn one(alma: &Alma, mms: Id, call: &Call<'_>) -> Answer {
-    Ok(Reply::Resource("bib", value(alma, mms, call)?))
+    Ok(call.resource("bib", &shape(alma, mms, call)?))
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -68,9 +64,9 @@ pub(super) fn batch(alma: &mut Alma, call: &Call<'_>) -> Answer {
         return Err(invalid());
     };
     let known: Vec<Id> = ids.into_iter().filter(|mms| alma.bibs.contains_key(mms)).collect();
-    let rows = known.iter().map(|mms| value(alma, *mms, call)).collect::<Result<Vec<_>, _>>()?;
+    let rows = known.iter().map(|mms| shape(alma, *mms, call)).collect::<Result<Vec<_>, _>>()?;
     let total = rows.len();
-    Ok(list("bibs", "bib", rows, total))
+    Ok(call.rows("bibs", "bib", rows, total))
 }
 
 /// A record and the suppression flag of a body.

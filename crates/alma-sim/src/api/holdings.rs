@@ -1,11 +1,10 @@
 //! Holdings records. Bodies are XML only.
 
-use serde_json::json;
-
 use super::{Answer, Call, Reply};
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::render;
+use crate::shape::Shape;
 use crate::state::Alma;
 use crate::state::inventory::Leftover;
 use crate::state::model::Id;
@@ -38,21 +37,22 @@ pub(super) fn list_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
         .filter_map(|id| alma.holdings.get(id))
         .map(|holding| render::holding_row(alma, holding, call.base()))
         .collect();
-    let mut value = json!({"total_record_count": rows.len()});
-    if !rows.is_empty() {
-        value["holding"] = json!(rows);
+    let total = rows.len();
+    let mut fields =
+        vec![("total_record_count", Shape::Count(total)), ("bib_data", render::bib_data(bib, call.base()))];
+    if total > 0 {
+        fields.push(("holding", Shape::Rows(rows)));
     }
-    value["bib_data"] = render::bib_data(bib, call.base());
-    Ok(Reply::Resource("holdings", value))
+    Ok(call.resource("holdings", &Shape::Fields(fields)))
 }
 
-fn one(alma: &Alma, id: Id) -> Answer {
+fn one(alma: &Alma, id: Id, call: &Call<'_>) -> Answer {
     let holding = alma.holdings.get(&id).ok_or_else(Refusal::general)?;
-    Ok(Reply::Resource("holding", render::holding(alma, holding)))
+    Ok(call.resource("holding", &render::holding(alma, holding)))
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    one(alma, find(alma, call)?)
+    one(alma, find(alma, call)?, call)
 }
 
 fn read(call: &Call<'_>) -> Result<(Record, Option<bool>), Refusal> {
@@ -68,14 +68,14 @@ pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let mms = super::bibs::find(alma, call.param(0))
         .map_err(|_| Refusal::new("33007", format!("No record found for MMS id {}", call.param(0))))?;
     let id = alma.create_holding(mms, &record, suppressed.unwrap_or(false))?;
-    one(alma, id)
+    one(alma, id, call)
 }
 
 pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let id = find(alma, call)?;
     let (record, suppressed) = read(call)?;
     alma.replace_holding(id, &record, suppressed)?;
-    one(alma, id)
+    one(alma, id, call)
 }
 
 pub(super) fn delete(alma: &mut Alma, call: &Call<'_>) -> Answer {

@@ -1,12 +1,13 @@
 //! Items: by path, by barcode, lists, creation, replacement, deletion, scan-in.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::holdings::leftover;
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply};
 use crate::clock::{read_time, second};
 use crate::refusal::Refusal;
 use crate::render;
+use crate::shape::Shape;
 use crate::state::Alma;
 use crate::state::model::{Id, Item};
 use crate::state::scan::Scan;
@@ -29,27 +30,28 @@ fn any_item(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     })
 }
 
-fn value(alma: &Alma, item: &Item, call: &Call<'_>) -> Value {
-    let mut value = render::item(alma, item, call.base());
+fn shape<'a>(alma: &'a Alma, item: &'a Item, call: &Call<'_>) -> Shape<'a> {
+    let mut shape = render::item(alma, item, call.base());
     let expand = call.query("expand").unwrap_or_default();
     let wants = |key: &str| expand.split(',').any(|each| each.trim() == key);
+    let Some(data) = shape.field("item_data") else { return shape };
     if wants("due_date")
         && let Some(loan) = item.loan.and_then(|id| alma.loans.get(&id))
     {
-        value["item_data"]["due_date"] = json!(second(loan.due));
+        data.set("due_date", second(loan.due));
     }
     if wants("due_date_policy") {
         let days = alma.behaviour.loan_days(&item.policy);
         let lendable = !alma.behaviour.rules.policies_without_loans.contains(&item.policy);
         let text = if lendable { format!("Loanable: {days} Days") } else { "Non-loanable".to_owned() };
-        value["item_data"]["due_date_policy"] = json!(text);
+        data.set("due_date_policy", text);
     }
-    value
+    shape
 }
 
 fn one(alma: &Alma, pid: Id, call: &Call<'_>) -> Answer {
     let item = alma.items.get(&pid).ok_or_else(Refusal::general)?;
-    Ok(Reply::Resource("item", value(alma, item, call)))
+    Ok(call.resource("item", &shape(alma, item, call)))
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -144,8 +146,8 @@ pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
     if offset > 0 && offset > items.len() {
         return Err(Refusal::new("60217", "The offset is too large."));
     }
-    let rows = items.iter().skip(offset).take(limit).map(|item| value(alma, item, call)).collect();
-    Ok(list("items", "item", rows, items.len()))
+    let rows = items.iter().skip(offset).take(limit).map(|item| shape(alma, item, call)).collect();
+    Ok(call.rows("items", "item", rows, items.len()))
 }
 
 fn sort_text(alma: &Alma, item: &Item, field: &str) -> String {
@@ -157,8 +159,8 @@ fn sort_text(alma: &Alma, item: &Item, field: &str) -> String {
         "enum_a" => extra("enumeration_a"),
         "enum_b" => extra("enumeration_b"),
         "enum_c" => extra("enumeration_c"),
-        "library" => alma.place_of(item).0,
-        "location" => alma.place_of(item).1,
+        "library" => alma.place_of(item).0.to_owned(),
+        "location" => alma.place_of(item).1.to_owned(),
         "receive_date" => second(item.created),
         _ => String::new(),
     }
@@ -208,8 +210,10 @@ pub(super) fn scan(alma: &mut Alma, call: &Call<'_>) -> Answer {
     };
     let result = alma.scan_in(pid, &scan)?;
     let item = alma.items.get(&pid).ok_or_else(lost)?;
-    let mut value = render::item(alma, item, call.base());
-    value["item_data"]["requested"] = Value::Null;
-    value["additional_info"] = json!(result.additional_info);
-    Ok(Reply::Resource("item", value))
+    let mut shape = render::item(alma, item, call.base());
+    if let Some(data) = shape.field("item_data") {
+        data.set("requested", Shape::Null);
+    }
+    shape.set("additional_info", result.additional_info);
+    Ok(call.resource("item", &shape))
 }

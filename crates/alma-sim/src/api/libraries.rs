@@ -6,25 +6,28 @@ use super::conf::general_refusal;
 use super::{Answer, Call, Reply, list};
 use crate::institution::{Desk, Library, Location};
 use crate::refusal::Refusal;
+use crate::shape::{Shape, fields};
 use crate::state::Alma;
 
-fn library_value(alma: &Alma, at: usize, library: &Library, base: &str) -> Value {
+fn library_shape<'a>(alma: &Alma, at: usize, library: &'a Library, base: &str) -> Shape<'a> {
     let link = format!("{base}/almaws/v1/conf/libraries/{}", library.code);
-    json!({
-        "link": link, "id": format!("{}{:04}", 100_000_000 + at, alma.suffix), "code": library.code,
-        "path": format!("{}.{}", alma.code, library.code), "name": library.name, "description": "",
-        "resource_sharing": library.resource_sharing, "campus": {"value": library.campus, "desc": null}, "proxy": "",
-        "default_location": {"value": "", "desc": null},
-        "number_of_locations": {"value": library.locations.len(), "link": format!("{link}/locations")},
-        "number_of_circ_desks": {"value": library.desks.len(), "link": format!("{link}/circ-desks")},
-    })
+    let (locations, desks) = (format!("{link}/locations"), format!("{link}/circ-desks"));
+    fields! {
+        "link": link, "id": format!("{}{:04}", 100_000_000 + at, alma.suffix), "code": &library.code,
+        "path": format!("{}.{}", alma.code, library.code), "name": &library.name, "description": "",
+        "resource_sharing": library.resource_sharing,
+        "campus": Shape::Code(&library.campus, None), "proxy": "",
+        "default_location": fields! {"value": "", "desc": Shape::Null},
+        "number_of_locations": fields! {"value": library.locations.len(), "link": locations},
+        "number_of_circ_desks": fields! {"value": library.desks.len(), "link": desks},
+    }
 }
 
 pub(super) fn all(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let all = alma.libraries.iter().enumerate();
-    let rows: Vec<Value> = all.map(|(at, library)| library_value(alma, at, library, call.base())).collect();
+    let rows: Vec<_> = all.map(|(at, library)| library_shape(alma, at, library, call.base())).collect();
     let total = rows.len();
-    Ok(list("libraries", "library", rows, total))
+    Ok(call.rows("libraries", "library", rows, total))
 }
 
 fn find<'a>(alma: &'a Alma, call: &Call<'_>) -> Result<&'a Library, Refusal> {
@@ -34,7 +37,7 @@ fn find<'a>(alma: &'a Alma, call: &Call<'_>) -> Result<&'a Library, Refusal> {
 pub(super) fn library(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let library = find(alma, call)?;
     let at = alma.libraries.iter().position(|each| each.code == library.code).unwrap_or_default();
-    Ok(Reply::Resource("library", library_value(alma, at, library, call.base())))
+    Ok(call.resource("library", &library_shape(alma, at, library, call.base())))
 }
 
 fn location_value(library: &Library, location: &Location, base: &str) -> Value {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::items::true_item;
 use super::users::{find_for_circulation, find_in_query};
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply};
 use crate::clock::read_time;
 use crate::refusal::Refusal;
 use crate::render;
@@ -33,7 +33,7 @@ fn listed(alma: &Alma, call: &Call<'_>, ids: &[Id], limit: usize, offset: usize)
         loans.reverse();
     }
     let rows = loans.iter().skip(offset).take(limit).map(|loan| render::loan(alma, loan, renewable(call))).collect();
-    list("item_loans", "item_loan", rows, loans.len())
+    call.rows("item_loans", "item_loan", rows, loans.len())
 }
 
 fn bib_text(alma: &Alma, loan: &Loan, text: fn(&Bib) -> String) -> String {
@@ -80,9 +80,9 @@ fn loans_of(alma: &Alma, call: &Call<'_>, belongs: impl Fn(&Loan) -> bool, activ
     alma.loans.values().filter(|loan| loan.returned.is_some() && belongs(loan)).map(|loan| loan.id).collect()
 }
 
-fn one(alma: &Alma, id: Id, with_renewable: bool) -> Answer {
+fn one(alma: &Alma, id: Id, call: &Call<'_>, with_renewable: bool) -> Answer {
     let loan = alma.loans.get(&id).ok_or_else(|| Refusal::no_loan(&id.to_string()))?;
-    Ok(Reply::Resource("item_loan", render::loan(alma, loan, with_renewable)))
+    Ok(call.resource("item_loan", &render::loan(alma, loan, with_renewable)))
 }
 
 fn lend(alma: &mut Alma, call: &Call<'_>, user: Id, item: Id) -> Answer {
@@ -101,7 +101,7 @@ fn lend(alma: &mut Alma, call: &Call<'_>, user: Id, item: Id) -> Answer {
     };
     let new = NewLoan { user, item, library: place("library")?, desk: place("circ_desk")?, override_hold: false };
     let id = alma.lend(&new)?;
-    one(alma, id, false)
+    one(alma, id, call, false)
 }
 
 pub(super) fn create_for_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -149,7 +149,7 @@ fn renew(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
         return Err(Refusal::new("60211", "Loan operation not valid."));
     }
     alma.renew(id)?;
-    one(alma, id, true)
+    one(alma, id, call, true)
 }
 
 fn change(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
@@ -158,12 +158,12 @@ fn change(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
     let text = text.ok_or_else(|| Refusal::new("401824", "Due date is not in loan object."))?;
     let due = read_time(text, true).ok_or_else(Refusal::general)?;
     alma.set_due(id, due)?;
-    one(alma, id, false)
+    one(alma, id, call, false)
 }
 
 pub(super) fn get_of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let id = find_of_user(alma, call)?;
-    one(alma, id, renewable(call))
+    one(alma, id, call, renewable(call))
 }
 
 pub(super) fn renew_of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -178,7 +178,7 @@ pub(super) fn change_of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 pub(super) fn get_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let id = find_of_item(alma, call)?;
-    one(alma, id, renewable(call))
+    one(alma, id, call, renewable(call))
 }
 
 pub(super) fn renew_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -193,7 +193,7 @@ pub(super) fn change_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 pub(super) fn get_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let id = find_of_bib(alma, call)?;
-    one(alma, id, renewable(call))
+    one(alma, id, call, renewable(call))
 }
 
 pub(super) fn renew_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {

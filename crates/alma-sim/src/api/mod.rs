@@ -15,12 +15,15 @@ mod sets;
 mod tasks;
 mod users;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::institution::{ApiKey, Area, Permission};
 use crate::refusal::Refusal;
+use crate::shape::Shape;
 use crate::state::model::Id;
 use crate::state::{Alma, Origin};
 use crate::xml;
@@ -79,6 +82,8 @@ const XML: &str = "application/xml;charset=UTF-8";
 pub(crate) enum Reply {
     /// A resource: its root element in XML, and its value.
     Resource(&'static str, Value),
+    /// A resource as it is written: content type and text.
+    Written(&'static str, String),
     NoContent,
     Redirect(String),
 }
@@ -112,6 +117,26 @@ impl Call<'_> {
     /// Booleans come as `true`, `True`, `TRUE`.
     pub(crate) fn flag(&self, key: &str, default: bool) -> bool {
         self.query(key).map_or(default, |value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// Answers a resource, in the format the caller asked for.
+    pub(crate) fn resource(&self, root: &'static str, shape: &Shape<'_>) -> Reply {
+        if self.raw.wants_json() {
+            let mut text = Vec::with_capacity(4_096);
+            let whole = serde_json::to_writer(&mut text, shape).is_ok();
+            return Reply::Written(JSON, String::from_utf8(text).ok().filter(|_| whole).unwrap_or_default());
+        }
+        Reply::Written(XML, xml::document(root, &shape.to_value()))
+    }
+
+    /// Answers a list; the list key is left out when there is nothing to list.
+    pub(crate) fn rows<'s>(&self, root: &'static str, key: &'s str, rows: Vec<Shape<'s>>, total: usize) -> Reply {
+        let mut fields = Vec::with_capacity(2);
+        if !rows.is_empty() {
+            fields.push((key, Shape::Rows(rows)));
+        }
+        fields.push(("total_record_count", Shape::Count(total)));
+        self.resource(root, &Shape::Fields(fields))
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -168,7 +193,10 @@ pub(crate) fn list(root: &'static str, key: &str, rows: Vec<Value>, total: usize
 
 /// Splits a query string; a plus is a space.
 fn split_query(query: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let decode = |text: &str| match text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        true => percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+        false => text.to_owned(),
+    };
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -189,13 +217,14 @@ pub(crate) fn segments(path: &str) -> Vec<String> {
 
 impl ApiCall {
     /// The key, from the header or the query.
-    pub(crate) fn api_key(&self) -> Option<String> {
+    pub(crate) fn api_key(&self) -> Option<Cow<'_, str>> {
         let in_query = || split_query(&self.query).into_iter().find(|(key, _)| key == "apikey").map(|(_, value)| value);
-        self.key.clone().or_else(in_query)
+        self.key.as_deref().map(Cow::Borrowed).or_else(|| in_query().map(Cow::Owned))
     }
 
     pub(crate) fn wants_json(&self) -> bool {
-        match split_query(&self.query).iter().find(|(key, _)| key == "format").map(|(_, value)| value.as_str()) {
+        let asked = if self.query.contains("format") { split_query(&self.query) } else { Vec::new() };
+        match asked.iter().find(|(key, _)| key == "format").map(|(_, value)| value.as_str()) {
             Some("json") => true,
             Some("xml") => false,
             _ => self.accept.as_deref().is_some_and(|accept| accept.contains("json")),
@@ -220,6 +249,9 @@ pub(crate) fn allowed(key: &ApiKey, route: &Route, call: &ApiCall) -> bool {
 pub(crate) fn run(alma: &mut Alma, route: &Route, params: Vec<String>, raw: &ApiCall, now: Timestamp) -> ApiAnswer {
     alma.now = now;
     alma.origin = Origin::Api;
+    if raw.method != "GET" {
+        alma.version += 1;
+    }
     let call = Call { raw, params, query: split_query(&raw.query) };
     let answer = (route.handler)(alma, &call);
     alma.origin = Origin::Staff;
@@ -239,6 +271,7 @@ fn write(reply: Reply, raw: &ApiCall) -> ApiAnswer {
         Reply::Redirect(location) => {
             ApiAnswer { status: 302, headers: vec![("location", location)], body: String::new() }
         }
+        Reply::Written(content_type, body) => ApiAnswer::new(200, content_type, body),
         Reply::Resource(_, value) if raw.wants_json() => ApiAnswer::json(200, &value),
         Reply::Resource(root, value) => ApiAnswer::new(200, XML, xml::document(root, &value)),
     }

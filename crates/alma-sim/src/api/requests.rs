@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::items::true_item;
 use super::users::{find_for_circulation, find_in_query};
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply};
 use crate::clock::read_time;
 use crate::refusal::Refusal;
 use crate::render;
@@ -56,12 +56,12 @@ fn place(alma: &mut Alma, call: &Call<'_>, user: Id, mms: Id, item: Option<Id>) 
         allow_same: call.flag("allow_same_request", false),
     };
     let id = alma.place_request(new)?;
-    one(alma, id)
+    one(alma, id, call)
 }
 
-fn one(alma: &Alma, id: Id) -> Answer {
+fn one(alma: &Alma, id: Id, call: &Call<'_>) -> Answer {
     let request = alma.requests.get(&id).ok_or_else(Refusal::no_request)?;
-    Ok(Reply::Resource("user_request", render::request(alma, request)))
+    Ok(call.resource("user_request", &render::request(alma, request)))
 }
 
 /// Active requests, or history where the site keeps it; filtered by type.
@@ -72,7 +72,7 @@ fn listed(alma: &Alma, call: &Call<'_>, ids: &[Id], page: Option<(usize, usize)>
     requests.sort_by_key(|request| (alma.place_in_queue(request), request.id));
     let (limit, offset) = page.unwrap_or((usize::MAX, 0));
     let rows = requests.iter().skip(offset).take(limit).map(|request| render::request(alma, request)).collect();
-    list("user_requests", "user_request", rows, requests.len())
+    call.rows("user_requests", "user_request", rows, requests.len())
 }
 
 fn wants_history(call: &Call<'_>) -> bool {
@@ -171,19 +171,19 @@ fn find_of_item(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
 }
 
 pub(super) fn by_id(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    one(alma, find(alma, call, 0, |_| true)?)
+    one(alma, find(alma, call, 0, |_| true)?, call)
 }
 
 pub(super) fn get_of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    one(alma, find_of_user(alma, call)?)
+    one(alma, find_of_user(alma, call)?, call)
 }
 
 pub(super) fn get_of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    one(alma, find_of_bib(alma, call)?)
+    one(alma, find_of_bib(alma, call)?, call)
 }
 
 pub(super) fn get_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    one(alma, find_of_item(alma, call)?)
+    one(alma, find_of_item(alma, call)?, call)
 }
 
 /// An update may change the comment, the pickup place and the last day of interest.
@@ -201,7 +201,7 @@ fn change(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
             request.pickup.library = library;
         }
     }
-    one(alma, id)
+    one(alma, id, call)
 }
 
 pub(super) fn change_of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -248,7 +248,7 @@ pub(super) fn next_step(alma: &mut Alma, call: &Call<'_>) -> Answer {
     match alma.requests.get_mut(&id) {
         Some(request) if request.kind == "DIGITIZATION" => {
             request.status = RequestStatus::InProcess;
-            one(alma, id)
+            one(alma, id, call)
         }
         _ => Err(Refusal::new("401932", format!("Request {id} is not a Digitization request"))),
     }

@@ -1,5 +1,7 @@
 //! Every call the simulator answers: method, path template, area of the key, handler.
 
+use std::sync::LazyLock;
+
 use super::{Answer, Call, bibs, conf, fees, holdings, items, jobs, libraries, loans, requests, sets, tasks, users};
 use crate::institution::Area::{self, Bibs, Conf, TaskLists, Users};
 use crate::state::Alma;
@@ -133,21 +135,36 @@ const ROUTES: &[Route] = routes! {
     "POST" "/task-lists/requested-resources" TaskLists tasks::print_requested_resources;
 };
 
+/// A call with its template taken apart.
+pub(crate) struct Split {
+    pub(crate) route: &'static Route,
+    /// `METHOD /path/{x}`, as calls are counted.
+    pub(crate) name: String,
+    parts: Vec<&'static str>,
+}
+
+/// The calls by the number of segments in their path.
+static BY_LENGTH: LazyLock<Vec<Vec<Split>>> = LazyLock::new(|| {
+    let mut all: Vec<Vec<Split>> = Vec::new();
+    for route in ROUTES {
+        let parts: Vec<&'static str> = route.template.split('/').skip(1).collect();
+        all.resize_with(all.len().max(parts.len() + 1), Vec::new);
+        let name = format!("{} {}", route.method, route.template);
+        all[parts.len()].push(Split { route, name, parts });
+    }
+    all
+});
+
+impl Split {
+    fn fits(&self, method: &str, segments: &[String]) -> bool {
+        let same = |(part, segment): (&&str, &String)| part.starts_with('{') || part == segment;
+        self.route.method == method && self.parts.iter().zip(segments).all(same)
+    }
+}
+
 /// Finds the call for a path below `/almaws/v1`, with the values of its placeholders.
-pub(crate) fn find(method: &str, segments: &[String]) -> Option<(&'static Route, Vec<String>)> {
-    ROUTES.iter().filter(|route| route.method == method).find_map(|route| {
-        let template: Vec<&str> = route.template.split('/').skip(1).collect();
-        if template.len() != segments.len() {
-            return None;
-        }
-        let mut params = Vec::new();
-        for (part, segment) in template.iter().zip(segments) {
-            if part.starts_with('{') {
-                params.push(segment.clone());
-            } else if part != segment {
-                return None;
-            }
-        }
-        Some((route, params))
-    })
+pub(crate) fn find(method: &str, segments: Vec<String>) -> Option<(&'static Split, Vec<String>)> {
+    let found = BY_LENGTH.get(segments.len())?.iter().find(|split| split.fits(method, &segments))?;
+    let placed = found.parts.iter().zip(segments).filter(|(part, _)| part.starts_with('{'));
+    Some((found, placed.map(|(_, segment)| segment).collect()))
 }

@@ -1,19 +1,27 @@
 //! Task lists: what staff of a desk are to pick from the shelf.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::{Answer, Call, list};
+use super::{Answer, Call, Reply};
 use crate::clock::date;
 use crate::refusal::Refusal;
-use crate::state::Alma;
+use crate::render;
+use crate::shape::{Shape, fields};
 use crate::state::model::{Id, Item, Request};
+use crate::state::{Alma, Waiting};
 
 /// Holds that wait for a copy in place in a location the desk serves: the copy, and its first hold.
-fn waiting<'a>(alma: &'a Alma, library: &str, desk: &str) -> Result<Vec<(&'a Item, &'a Request)>, Refusal> {
-    let desk = alma.desk(library, desk).ok_or_else(|| Refusal::new("402119", "General error."))?;
+fn waiting(alma: &mut Alma, library: &str, desk: &str) -> Result<Waiting, Refusal> {
+    let found = alma.desk(library, desk).ok_or_else(|| Refusal::new("402119", "General error."))?;
+    let place = (library.to_owned(), desk.to_owned());
+    if let Some((version, rows)) = alma.index.waiting.get(&place)
+        && *version == alma.version
+    {
+        return Ok(Arc::clone(rows));
+    }
     let served = |item: &&Item| {
         let (home, location) = alma.place_of(item);
-        item.in_place() && home == library && desk.locations.contains(&location)
+        item.in_place() && home == library && found.locations.iter().any(|code| code == location)
     };
     let mut rows = Vec::new();
     for request in alma.active().filter(|request| request.is_hold() && request.item.is_none()) {
@@ -22,80 +30,89 @@ fn waiting<'a>(alma: &'a Alma, library: &str, desk: &str) -> Result<Vec<(&'a Ite
             None => alma.items_of(request.mms).find(served),
         };
         if let Some(item) = copy.filter(|item| alma.queue_of(item.pid).first() == Some(&request.id)) {
-            rows.push((item, request));
+            rows.push((item.pid, request.id));
         }
     }
+    let rows = Arc::new(rows);
+    alma.index.waiting.insert(place, (alma.version, Arc::clone(&rows)));
     Ok(rows)
 }
 
-fn row(alma: &Alma, item: &Item, request: &Request, base: &str) -> Value {
+fn row<'a>(alma: &'a Alma, item: &'a Item, request: &'a Request, base: &str) -> Shape<'a> {
     let (library, location) = alma.place_of(item);
     let bib = alma.bibs.get(&item.mms);
-    let call_number = alma.holdings.get(&item.holding).map(|holding| holding.call_number.clone());
     let bib_link = format!("{base}/almaws/v1/bibs/{}", item.mms);
     let holding_link = format!("{bib_link}/holdings/{}", item.holding);
-    let user = request.user.and_then(|key| alma.users.get(&key));
-    let id = percent_encoding::utf8_percent_encode(&request.primary_id, percent_encoding::NON_ALPHANUMERIC);
-    json!({
-        "resource_metadata": {
-            "mms_id": {"value": item.mms.to_string(), "link": bib_link}, "title": bib.map(|bib| bib.title.clone()),
-            "author": bib.and_then(|bib| bib.author.clone()), "isbn": bib.and_then(|bib| bib.isbn.clone()),
-            "issn": bib.and_then(|bib| bib.issn.clone()), "publisher": bib.and_then(|bib| bib.publisher.clone()),
-            "publication_place": bib.and_then(|bib| bib.place.clone()),
-            "publication_year": bib.and_then(|bib| bib.year.clone()),
+    let requester = fields! {
+        "value": Shape::Null,
+        "desc": request.user.and_then(|key| alma.users.get(&key)).map(|user| render::sort_name(&user.data)),
+        "link": format!("{base}/almaws/v1/users/{}", render::encode(&request.primary_id)),
+    };
+    let copy = fields! {
+        "pid": item.pid, "barcode": &item.barcode, "alternative_call_number": "", "storage_location_id": "",
+        "base_status": Shape::Code("1", Some("Item in place")),
+        "link": format!("{holding_link}/items/{}", item.pid),
+    };
+    fields! {
+        "resource_metadata": fields! {
+            "mms_id": fields! {"value": item.mms, "link": bib_link.clone()}, "title": bib.map(|bib| &bib.title),
+            "author": bib.and_then(|bib| bib.author.as_ref()), "isbn": bib.and_then(|bib| bib.isbn.as_ref()),
+            "issn": bib.and_then(|bib| bib.issn.as_ref()), "publisher": bib.and_then(|bib| bib.publisher.as_ref()),
+            "publication_place": bib.and_then(|bib| bib.place.as_ref()),
+            "publication_year": bib.and_then(|bib| bib.year.as_ref()),
         },
-        "location": {
-            "library": {"value": library, "desc": alma.library_name(&library)}, "shelving_location": location,
-            "call_number": call_number, "holding_id": {"value": item.holding.to_string(), "link": holding_link},
-            "copy": [{
-                "pid": item.pid.to_string(), "barcode": item.barcode, "alternative_call_number": "",
-                "storage_location_id": "", "base_status": {"value": "1", "desc": "Item in place"},
-                "link": format!("{holding_link}/items/{}", item.pid),
-            }],
+        "location": fields! {
+            "library": Shape::Code(library, Some(alma.library_name(library))), "shelving_location": location,
+            "call_number": alma.holdings.get(&item.holding).map(|holding| &holding.call_number),
+            "holding_id": fields! {"value": item.holding, "link": holding_link}, "copy": vec![copy],
         },
-        "request": [{
-            "id": request.id.to_string(), "request_type": request.kind,
-            "request_sub_type": {"value": request.sub_type, "desc": "Patron physical item request"},
-            "destination": {"value": request.pickup.library, "desc": alma.library_name(&request.pickup.library)},
-            "requester": {"value": null, "desc": user.map(|user| crate::render::sort_name(&user.data)),
-                "link": format!("{base}/almaws/v1/users/{id}")},
-            "request_date": date(request.placed), "printed": request.printed, "reported": false,
-            "link": format!("{bib_link}/requests/{}", request.id),
+        "request": vec![fields! {
+            "id": request.id, "request_type": &request.kind,
+            "request_sub_type": Shape::Code(&request.sub_type, Some("Patron physical item request")),
+            "destination": fields! {
+                "value": &request.pickup.library, "desc": alma.library_name(&request.pickup.library),
+            },
+            "requester": requester, "request_date": date(request.placed), "printed": request.printed,
+            "reported": false, "link": format!("{bib_link}/requests/{}", request.id),
         }],
-    })
+    }
 }
 
-/// Rows of one page, as values and as request ids.
-fn page(alma: &Alma, call: &Call<'_>) -> Result<(Vec<Value>, Vec<Id>, usize), Refusal> {
+/// The page that is asked for, and the ids of its requests.
+fn page(alma: &mut Alma, call: &Call<'_>) -> Result<(Reply, Vec<Id>), Refusal> {
     let (limit, offset) = call.page(alma)?;
     let library = call.query("library").ok_or_else(|| Refusal::missing("library"))?;
     let desk = call.query("circ_desk").ok_or_else(|| Refusal::missing("circ_desk"))?;
-    let mut rows = waiting(alma, library, desk)?;
-    if let Some(printed) = call.query("printed") {
-        let printed = printed.eq_ignore_ascii_case("y") || printed.eq_ignore_ascii_case("true");
-        rows.retain(|(_, request)| request.printed == printed);
-    }
-    if let Some(code) = call.query("location") {
-        rows.retain(|(item, _)| alma.place_of(item).1 == code);
-    }
-    let total = rows.len();
-    let rows: Vec<_> = rows.into_iter().skip(offset).take(limit).collect();
+    let all = waiting(alma, library, desk)?;
+    let printed = call.query("printed").map(|text| text.eq_ignore_ascii_case("y") || text.eq_ignore_ascii_case("true"));
+    let location = call.query("location");
+    let wanted = |(item, request): &(&Item, &Request)| {
+        printed.is_none_or(|printed| request.printed == printed)
+            && location.is_none_or(|code| alma.place_of(item).1 == code)
+    };
+    let found = |(pid, id): &(Id, Id)| alma.items.get(pid).zip(alma.requests.get(id));
+    let (total, rows): (usize, Vec<_>) = if printed.is_none() && location.is_none() {
+        (all.len(), all.iter().skip(offset).take(limit).filter_map(found).collect())
+    } else {
+        let kept: Vec<_> = all.iter().filter_map(found).filter(wanted).collect();
+        (kept.len(), kept.into_iter().skip(offset).take(limit).collect())
+    };
     let ids = rows.iter().map(|(_, request)| request.id).collect();
-    Ok((rows.into_iter().map(|(item, request)| row(alma, item, request, call.base())).collect(), ids, total))
+    let rows = rows.into_iter().map(|(item, request)| row(alma, item, request, call.base())).collect();
+    Ok((call.rows("requested_resources", "requested_resource", rows, total), ids))
 }
 
 pub(super) fn requested_resources(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let (rows, _, total) = page(alma, call)?;
-    Ok(list("requested_resources", "requested_resource", rows, total))
+    page(alma, call).map(|(reply, _)| reply)
 }
 
 /// The same list, and the rows count as printed from now on.
 pub(super) fn print_requested_resources(alma: &mut Alma, call: &Call<'_>) -> Answer {
-    let (rows, ids, total) = page(alma, call)?;
+    let (reply, ids) = page(alma, call)?;
     for id in ids {
         if let Some(request) = alma.requests.get_mut(&id) {
             request.printed = true;
         }
     }
-    Ok(list("requested_resources", "requested_resource", rows, total))
+    Ok(reply)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply};
 use crate::clock::read_time;
 use crate::refusal::Refusal;
 use crate::render;
@@ -52,13 +52,11 @@ fn answer(alma: &Alma, key: Id, call: &Call<'_>) -> Answer {
     if alma.behaviour.fees_fail && expand.contains("fees") {
         return Err(Refusal::general());
     }
-    let mut value = render::user(alma, user, call.base(), expand);
-    if call.query("view") == Some("brief")
-        && let Some(fields) = value.as_object_mut()
-    {
-        fields.retain(|key, _| !matches!(key.as_str(), "user_block" | "user_note" | "user_role" | "proxy_for_user"));
+    let mut shape = render::user(alma, user, call.base(), expand);
+    if call.query("view") == Some("brief") {
+        shape.leave_out(&["user_block", "user_note", "user_role", "proxy_for_user"]);
     }
-    Ok(Reply::Resource("user", value))
+    Ok(call.resource("user", &shape))
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
@@ -84,11 +82,13 @@ pub(super) fn search(alma: &mut Alma, call: &Call<'_>) -> Answer {
     };
     users.sort_by_cached_key(|user| sort_key(user));
     let full = call.query("expand") == Some("full");
-    let row = |user: &&UserEntry| {
-        if full { render::user(alma, user, call.base(), "") } else { render::user_row(alma, user, call.base()) }
+    let page = users.iter().copied().skip(offset).take(limit);
+    let rows = if full {
+        page.map(|user| render::user(alma, user, call.base(), "")).collect()
+    } else {
+        page.map(|user| render::user_row(alma, user, call.base())).collect()
     };
-    let rows = users.iter().skip(offset).take(limit).map(row).collect();
-    Ok(list("users", "user", rows, users.len()))
+    Ok(call.rows("users", "user", rows, users.len()))
 }
 
 pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::api::{ApiAnswer, ApiCall, segments};
 use crate::control;
 use crate::oai;
-use crate::sim::{Sim, wrong_host};
+use crate::sim::{Outcome, Sim, wrong_host};
 
 pub use server::Server;
 pub(crate) use wire::Wire;
@@ -82,17 +82,23 @@ async fn rest(sim: &Sim, call: ApiCall, wire: Option<Wire>) -> Response {
         Ok(planned) => planned,
         Err(answer) => return respond(*answer),
     };
-    // The work has a task of its own: a caller who gives up waiting does not undo it.
+    if planned.wait_before.is_zero() {
+        return deliver(sim.execute(&planned, &call), wire).await;
+    }
+    // Work that waits has a task of its own: a caller who gives up waiting does not undo it.
     let worker = sim.clone();
     let work = tokio::spawn(async move {
-        if !planned.wait_before.is_zero() {
-            tokio::time::sleep(planned.wait_before).await;
-        }
+        tokio::time::sleep(planned.wait_before).await;
         worker.execute(&planned, &call)
     });
-    let Ok(outcome) = work.await else {
-        return respond(ApiAnswer::new(500, "text/html;charset=utf-8", "<html><body>HTTP Status 500</body></html>"));
-    };
+    match work.await {
+        Ok(outcome) => deliver(outcome, wire).await,
+        Err(_) => respond(ApiAnswer::new(500, "text/html;charset=utf-8", "<html><body>HTTP Status 500</body></html>")),
+    }
+}
+
+/// Sends an answer, or cuts the connection.
+async fn deliver(outcome: Outcome, wire: Option<Wire>) -> Response {
     if !outcome.wait_after.is_zero() {
         tokio::time::sleep(outcome.wait_after).await;
     }

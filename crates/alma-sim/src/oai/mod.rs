@@ -245,8 +245,8 @@ fn enrich(alma: &Alma, mms: Id, record: &mut Record) {
         let (pid, holding) = (item.pid.to_string(), item.holding.to_string());
         let fields = [
             ('a', item.barcode.as_str()),
-            ('b', &library),
-            ('c', &location),
+            ('b', library),
+            ('c', location),
             ('i', &pid),
             ('h', &holding),
             ('d', &stamp),

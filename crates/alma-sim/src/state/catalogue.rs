@@ -181,7 +181,7 @@ impl Alma {
             }
             push('a', self.code.clone());
             push('b', library.clone());
-            push('c', self.location_name(&library, &location));
+            push('c', self.location_name(&library, &location).to_owned());
             if let Some(record) = record {
                 push('d', record.call_number.clone());
             }
@@ -193,7 +193,7 @@ impl Alma {
                 push('k', record.call_number_type.clone());
             }
             push('p', (rank + 1).to_string());
-            push('q', self.library_name(&library));
+            push('q', self.library_name(&library).to_owned());
             fields.push(field);
         }
         fields

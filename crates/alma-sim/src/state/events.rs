@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::model::{Id, Process};
 use super::{Alma, Origin};
@@ -19,8 +20,8 @@ pub(crate) struct Event {
     pub(crate) action: String,
     pub(crate) event: Option<String>,
     pub(crate) time: jiff::Timestamp,
-    /// Payload key and payload.
-    pub(crate) payload: (String, Value),
+    /// Payload key and payload, as text: few are ever read.
+    pub(crate) payload: (String, Box<RawValue>),
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -41,8 +42,12 @@ impl EventLog {
     }
 }
 
+pub(super) fn written(payload: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(payload).unwrap_or_default()
+}
+
 impl Alma {
-    pub(super) fn emit(&mut self, action: &str, event: Option<&str>, key: &str, payload: Value) {
+    pub(super) fn emit(&mut self, action: &str, event: Option<&str>, key: &str, payload: Box<RawValue>) {
         if self.origin == Origin::Api && !self.behaviour.api_raises_events {
             return;
         }
@@ -57,7 +62,7 @@ impl Alma {
     }
 
     pub(super) fn emit_loan(&mut self, event: &str, loan: Id) {
-        if let Some(payload) = self.loans.get(&loan).map(|loan| render::loan(self, loan, false)) {
+        if let Some(payload) = self.loans.get(&loan).map(|loan| written(&render::loan(self, loan, false))) {
             self.emit("LOAN", Some(event), "item_loan", payload.clone());
             if event == "LOAN_DUE_DATE" {
                 let user = self.loans.get(&loan).map(|loan| loan.user);
@@ -67,7 +72,7 @@ impl Alma {
     }
 
     pub(super) fn emit_request(&mut self, event: &str, request: Id) {
-        if let Some(payload) = self.requests.get(&request).map(|request| render::request(self, request)) {
+        if let Some(payload) = self.requests.get(&request).map(|request| written(&render::request(self, request))) {
             self.emit("REQUEST", Some(event), "user_request", payload.clone());
             if event == "REQUEST_PLACED_ON_SHELF" {
                 let user = self.requests.get(&request).and_then(|request| request.user);
@@ -80,7 +85,7 @@ impl Alma {
         if self.events.muted {
             return;
         }
-        if let Some(payload) = self.items.get(&pid).map(|item| render::item(self, item, "")) {
+        if let Some(payload) = self.items.get(&pid).map(|item| written(&render::item(self, item, ""))) {
             self.emit("ITEM", Some(event), "item", payload);
         }
     }
@@ -89,21 +94,22 @@ impl Alma {
         if self.events.muted {
             return;
         }
-        if let Some(payload) = self.bibs.get(&mms).map(|bib| render::bib(self, bib, "", render::BibExtras::default())) {
+        let extras = render::BibExtras::default();
+        if let Some(payload) = self.bibs.get(&mms).map(|bib| written(&render::bib(self, bib, "", extras))) {
             self.emit("BIB", Some(event), "bib", payload);
         }
     }
 
     /// A letter to a user, where staff activated its event.
-    pub(super) fn emit_letter(&mut self, letter: &str, user: Option<Id>, detail: (&str, Value)) {
+    pub(super) fn emit_letter(&mut self, letter: &str, user: Option<Id>, detail: (&str, Box<RawValue>)) {
         if !self.behaviour.letters.contains(letter) {
             return;
         }
         let Some(user) = user.and_then(|key| self.users.get(&key)) else { return };
-        let receiver = serde_json::json!({"primary_id": user.primary_id(), "name": render::sort_name(&user.data)});
-        let mut payload = serde_json::json!({"letter_code": letter, "receiver": receiver});
-        payload[detail.0] = detail.1;
-        self.emit("NOTIFICATION", Some(letter), "notification", payload);
+        let receiver = json!({"primary_id": user.primary_id(), "name": render::sort_name(&user.data)});
+        let (key, detail) = detail;
+        let payload = json!({"letter_code": letter, "receiver": receiver, key: detail});
+        self.emit("NOTIFICATION", Some(letter), "notification", written(&payload));
     }
 
     /// A user changed by staff; changes through the API raise nothing.
@@ -112,9 +118,8 @@ impl Alma {
             return;
         }
         if let Some(user) = self.users.get(&key) {
-            let payload =
-                serde_json::json!({"method": method, "cause": "UI", "user": render::user(self, user, "", "")});
-            self.emit("USER", None, "webhook_user", payload);
+            let payload = json!({"method": method, "cause": "UI", "user": render::user(self, user, "", "")});
+            self.emit("USER", None, "webhook_user", written(&payload));
         }
     }
 

@@ -303,10 +303,11 @@ impl Alma {
     }
 
     /// Library and location where an item belongs now: the temporary ones while it has them.
-    pub(crate) fn place_of(&self, item: &Item) -> (String, String) {
-        item.temporary.clone().unwrap_or_else(|| {
-            let holding = self.holdings.get(&item.holding);
-            holding.map(|holding| (holding.library.clone(), holding.location.clone())).unwrap_or_default()
-        })
+    pub(crate) fn place_of<'a>(&'a self, item: &'a Item) -> (&'a str, &'a str) {
+        match (&item.temporary, self.holdings.get(&item.holding)) {
+            (Some((library, location)), _) => (library, location),
+            (None, Some(holding)) => (&holding.library, &holding.location),
+            (None, None) => ("", ""),
+        }
     }
 }

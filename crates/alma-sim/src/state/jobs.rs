@@ -74,7 +74,7 @@ impl Alma {
         if self.runs.len() > KEPT {
             self.runs.remove(0);
         }
-        self.emit("JOB_END", None, "job_instance", payload);
+        self.emit("JOB_END", None, "job_instance", super::events::written(&payload));
         (id, count)
     }
 }

@@ -49,7 +49,7 @@ impl Alma {
         });
         let (library, location) = self.place_of(item);
         let Some(desk) = self.desk(&new.library, &new.desk) else { return Err(wrong_desk()) };
-        let serves = library == new.library && desk.locations.contains(&location);
+        let serves = library == new.library && desk.locations.iter().any(|code| code == location);
         if !serves && !on_shelf_here {
             return Err(wrong_desk());
         }

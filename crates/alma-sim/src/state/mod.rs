@@ -18,6 +18,7 @@ pub(crate) mod staff;
 pub(crate) mod users;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -70,10 +71,16 @@ pub(crate) struct Alma {
     sequence: u64,
     #[serde(skip)]
     pub(crate) index: Index,
+    /// Counts the acts that may have changed something.
+    #[serde(skip)]
+    pub(crate) version: u64,
     /// Time of the act in hand, set by whoever locks the state.
     pub(crate) now: Timestamp,
     pub(crate) origin: Origin,
 }
+
+/// Copies and their first requests.
+pub(crate) type Waiting = Arc<Vec<(Id, Id)>>;
 
 /// What can be rebuilt from the rest.
 #[derive(Debug, Default)]
@@ -84,6 +91,8 @@ pub(crate) struct Index {
     pub(crate) identifiers: HashMap<String, (Id, bool)>,
     /// E-mail addresses in lower case; they need not be unique.
     pub(crate) emails: HashMap<String, Vec<Id>>,
+    /// What waits on the shelf for each library's desk, and the state's version that it is of.
+    pub(crate) waiting: HashMap<(String, String), (u64, Waiting)>,
     /// 035 `$a` of bibs.
     pub(crate) system_ids: HashMap<String, Vec<Id>>,
 }
@@ -115,6 +124,7 @@ impl Alma {
             events: EventLog::default(),
             sequence: 0,
             index: Index::default(),
+            version: 0,
             now,
             origin: Origin::Staff,
         };
@@ -159,13 +169,13 @@ impl Alma {
         self.libraries.iter().find(|library| library.code == code)
     }
 
-    pub(crate) fn library_name(&self, code: &str) -> String {
-        self.library(code).map_or_else(|| code.to_owned(), |library| library.name.clone())
+    pub(crate) fn library_name<'a>(&'a self, code: &'a str) -> &'a str {
+        self.library(code).map_or(code, |library| &library.name)
     }
 
-    pub(crate) fn location_name(&self, library: &str, code: &str) -> String {
+    pub(crate) fn location_name<'a>(&'a self, library: &str, code: &'a str) -> &'a str {
         let location = self.library(library).and_then(|library| library.find_location(code));
-        location.map_or_else(|| code.to_owned(), |location| location.name.clone())
+        location.map_or(code, |location| &location.name)
     }
 
     /// Whether some library has a location of this code.
@@ -178,8 +188,7 @@ impl Alma {
     }
 
     /// The text of a code in a table, or the code itself.
-    pub(crate) fn describe(&self, table: &str, code: &str) -> String {
-        let text = self.tables.get(table).and_then(|table| table.describe(code));
-        text.unwrap_or(code).to_owned()
+    pub(crate) fn describe<'a>(&'a self, table: &str, code: &'a str) -> &'a str {
+        self.tables.get(table).and_then(|table| table.describe(code)).unwrap_or(code)
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Alma;
+use super::events::written;
 use super::model::{Id, Item, Pickup, Process, Request, RequestStatus};
 use super::users::code_of;
 use crate::clock::days;
@@ -167,9 +168,8 @@ impl Alma {
         let Some(item) = self.items.get(&pid) else { return Vec::new() };
         let Some(bib) = self.bibs.get(&item.mms) else { return Vec::new() };
         let mut queue: Vec<Id> = Vec::new();
-        for request in bib.requests.iter().filter_map(|id| self.requests.get(id)).filter(|request| request.is_hold()) {
-            let free = request.item.is_none() && request.asked.is_none() && item.process.requestable();
-            if request.item == Some(pid) || request.item.is_none() && request.asked == Some(pid) || free {
+        for request in bib.requests.iter().filter_map(|id| self.requests.get(id)) {
+            if queues_for(request, item) {
                 queue.push(request.id);
             }
         }
@@ -177,6 +177,12 @@ impl Alma {
             queue[..=at].rotate_right(1);
         }
         queue
+    }
+
+    /// Whether any hold waits for, or has, this item.
+    pub(crate) fn is_queued(&self, item: &Item) -> bool {
+        let ids = self.bibs.get(&item.mms).map(|bib| bib.requests.as_slice()).unwrap_or_default();
+        ids.iter().filter_map(|id| self.requests.get(id)).any(|request| queues_for(request, item))
     }
 
     /// Whether a hold names this very item.
@@ -236,7 +242,7 @@ impl Alma {
             return Err(Refusal::new("401666", "reason parameter is not valid."));
         }
         if notify && let Some(request) = self.requests.get(&id) {
-            let (user, detail) = (request.user, crate::render::request(self, request));
+            let (user, detail) = (request.user, written(&crate::render::request(self, request)));
             self.emit_letter("FulCancelRequestLetter", user, ("request", detail));
         }
         self.close_request(id, "Canceled", Some("REQUEST_CANCELED"));
@@ -348,4 +354,11 @@ impl Alma {
             }
         }
     }
+}
+
+/// Whether a request is a hold that this item is taken for, is named by, or may serve.
+fn queues_for(request: &Request, item: &Item) -> bool {
+    let free = request.item.is_none() && request.asked.is_none() && item.process.requestable();
+    let named = request.item.is_none() && request.asked == Some(item.pid);
+    request.is_hold() && (request.item == Some(item.pid) || named || free)
 }

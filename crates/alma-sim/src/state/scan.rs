@@ -143,7 +143,7 @@ impl Alma {
             if let Some(request) = self.requests.get_mut(&id) {
                 request.expiry = None;
             }
-            let name = self.library_name(&pickup.library);
+            let name = self.library_name(&pickup.library).to_owned();
             self.set_process(pid, Process::Transit);
             if let Some(item) = self.items.get_mut(&pid) {
                 item.transit_to = Some(Stop { library: pickup.library, desk: pickup.desk });
@@ -185,6 +185,7 @@ impl Alma {
         let Some(item) = self.items.get(&pid) else { return self.scanned(pid, String::new(), None) };
         let was_in_place = item.in_place();
         let (home, location) = self.place_of(item);
+        let (home, location) = (home.to_owned(), location.to_owned());
         let desk = scan.desk.as_deref().and_then(|code| self.desk(&scan.library, code));
         let serves = desk.is_none_or(|desk| desk.locations.contains(&location) || desk.reshelve_without_transit);
         if home != scan.library || !serves {
@@ -193,7 +194,7 @@ impl Alma {
             if let Some(item) = self.items.get_mut(&pid) {
                 item.transit_to = Some(Stop { library: home.clone(), desk: None });
             }
-            let name = self.library_name(&home);
+            let name = self.library_name(&home).to_owned();
             return self.scanned(pid, name, None);
         }
         let reshelving = self.library(&home).and_then(|library| library.find_location(&location));
