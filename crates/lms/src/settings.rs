@@ -113,6 +113,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number between `least` and `most`.
+    /// A switch; off when absent.
+    pub(crate) fn flag(&mut self, key: &'static str) -> bool {
+        self.known.insert(key);
+        match self.table.get(key) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(on)) => *on,
+            Some(_) => {
+                self.fault(key, "must be true or false");
+                false
+            }
+        }
+    }
+
     pub(crate) fn number(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
         self.known.insert(key);
         match self.table.get(key) {

@@ -1,7 +1,8 @@
 //! The table of docs/workflow.md: how a hold can end in Alma, at each side and in each live status, with a clean
 //! lender and borrower at the end.
 
-use lending::{Closure, Event, Outcome, Side, Status};
+use lending::{Closure, Event, Evidence, Outcome, Side, Status};
+use serde_json::json;
 
 use crate::world::{BORROWER, LENDER, World, both};
 
@@ -189,5 +190,21 @@ both! {
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
         assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans"), 1);
+    }
+}
+
+both! {
+    async fn closure_is_read_from_the_closed_requests_where_alma_keeps_them(world) {
+        world.at(BORROWER).set_behaviour(|alma| (alma.keep_history, alma.history_tells_closure) = (true, true));
+        world.change_settings(BORROWER, "keeps_closed_requests", json!(true)).await;
+        world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
+        let hold = world.request().await.borrowing.hold.open().unwrap().id.clone();
+        world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
+        world.engine.look_now(world.id).await.unwrap();
+        let ended = world.until_ended().await;
+        let end = ended.borrowing.hold_end.unwrap();
+        assert_eq!((end.closure, end.evidence), (Closure::Canceled, Evidence::Told));
+        assert_eq!(world.calls(BORROWER, "GET /bibs/{mms_id}/requests"), 1);
+        world.assert_clean();
     }
 }

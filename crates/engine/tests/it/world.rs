@@ -64,7 +64,7 @@ pub(crate) struct World {
     pub(crate) id: RequestId,
     /// The copy asked for first.
     pub(crate) barcode: String,
-    _server: Server,
+    server: Server,
     _dir: tempfile::TempDir,
 }
 
@@ -111,7 +111,7 @@ impl World {
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, _server: server, _dir: dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, server: server, _dir: dir }
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {
@@ -315,18 +315,21 @@ fn settings(base_url: &str) -> Value {
     })
 }
 
+fn institution(code: &str, name: &str, settings: Value) -> Institution {
+    Institution {
+        code: code.into(),
+        name: name.to_owned(),
+        kind: "alma".to_owned(),
+        settings,
+        credentials: key(code).into(),
+    }
+}
+
 async fn set_up(store: &Store, base_url: &str) {
     let now = jiff::Timestamp::UNIX_EPOCH;
     let mut tx = store.begin().await.unwrap();
     for (code, agency) in [(LENDER, "LEND"), (OTHER, "OTHER"), (BORROWER, "BORROW"), (PICKUP, "PICK")] {
-        let institution = Institution {
-            code: code.into(),
-            name: agency.to_owned(),
-            kind: "alma".to_owned(),
-            settings: settings(base_url),
-            credentials: key(code).into(),
-        };
-        tx.put_institution(&institution, now).await.unwrap();
+        tx.put_institution(&institution(code, agency, settings(base_url)), now).await.unwrap();
         tx.put_agency(&agency_of(code, agency, Rules::default())).await.unwrap();
     }
     for (institution, agency, library) in [
@@ -352,6 +355,16 @@ pub(crate) fn agency_of(institution: &str, code: &str, rules: Rules) -> Agency {
 }
 
 impl World {
+    /// Changes one of an institution's settings, as staff do.
+    pub(crate) async fn change_settings(&self, code: &str, key: &str, value: Value) {
+        let mut settings = settings(&self.server.base_url());
+        settings[key] = value;
+        let mut tx = self.engine.store().begin().await.unwrap();
+        tx.put_institution(&institution(code, code, settings), self.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        self.engine.institution_changed(&code.into());
+    }
+
     pub(crate) async fn set_rules(&self, institution: &str, code: &str, rules: Rules) {
         let mut tx = self.engine.store().begin().await.unwrap();
         tx.put_agency(&agency_of(institution, code, rules)).await.unwrap();

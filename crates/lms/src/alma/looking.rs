@@ -5,15 +5,15 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lending::{
-    Barcode, BibId, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal, Refusal,
-    Title, VerifiedPatron,
+    Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal,
+    Refusal, RequestId, Title, VerifiedPatron,
 };
 
 use super::Alma;
 use super::errors::not_done;
 use super::lender::loan_of;
 use super::records::hold_marker;
-use super::words::item_state;
+use super::words::{closure, item_state};
 use crate::host::Watched;
 use crate::outcome::Outcome;
 
@@ -189,6 +189,9 @@ impl Alma {
         if what.hold {
             let hold = self.find_hold(what.request, &path).await?;
             seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
+            if hold.is_none() && self.settings.keeps_closed_requests {
+                seen.closure = self.find_closure(what.request, &path).await?;
+            }
             seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
         }
         if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
@@ -199,6 +202,24 @@ impl Alma {
         }
         seen.item = Some(state);
         Ok(seen)
+    }
+
+    /// How our hold ended, where Alma keeps it: among the closed requests of the bib (requirements page, "Retrieving
+    /// Request Closure Status via API"). "Completed" is left to the loan, which says it better: hold and loan change at
+    /// nearly, not exactly, the same moment.
+    async fn find_closure(&self, request: RequestId, path: &ItemPath) -> Outcome<Option<Closure>> {
+        let marker = hold_marker(request);
+        let closed = RequestFilter { history: true, ..RequestFilter::holds() };
+        match self.client.bib_requests(&path.mms).list(&closed).await {
+            Ok(all) => Ok(all
+                .iter()
+                .filter(|hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)))
+                .filter(|hold| hold.item_id.as_ref().is_none_or(|item| *item == path.pid))
+                .find_map(|hold| closure(&hold.status))
+                .filter(|closure| *closure != Closure::Completed)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(not_done(error)),
+        }
     }
 
     /// The loan's due date; and whether the lender wants the item back, by recall or because others wait.

@@ -32,6 +32,9 @@ pub struct Settings {
     pub not_lent_policies: BTreeSet<String>,
     /// Locations, as `LIBRARY/location`, whose items are not lent to other libraries.
     pub not_lent_locations: BTreeSet<String>,
+    /// Alma keeps requests that are closed, and tells how each ended (it doesn't where requests are anonymised when they
+    /// close, as by default).
+    pub keeps_closed_requests: bool,
     /// Put before a lender's barcode that this Alma has already.
     pub barcode_prefix: String,
     /// The desk of each library at which the hub scans and lends.
@@ -82,6 +85,7 @@ impl Settings {
             no_renewal_policy: from.optional_text("no_renewal_policy"),
             not_lent_policies: from.list("not_lent_policies"),
             not_lent_locations: from.list("not_lent_locations"),
+            keeps_closed_requests: from.flag("keeps_closed_requests"),
             barcode_prefix: from.optional_text("barcode_prefix").unwrap_or_else(|| "DCB-".to_owned()),
             circulation_desks: desks(&mut from),
             patron_types: from

@@ -1,7 +1,7 @@
 //! Alma's words for states, in the hub's words (alma-api.md 2.8, 3.7 and 8).
 
 use alma::{BaseStatus, Item, ProcessType, Request, RequestStatus};
-use lending::{HoldState, ItemState};
+use lending::{Closure, HoldState, ItemState};
 
 /// The state of an item. Base status 1 goes with no process type or with REQUESTED; any other process
 /// type means that it isn't on its shelf, known or not.
@@ -29,4 +29,10 @@ pub(crate) fn hold_state(request: &Request) -> HoldState {
         RequestStatus::History => HoldState::Gone,
         _ => HoldState::InProcess,
     }
+}
+/// How a closed request ended, where Alma says it. `HISTORY` says only that it is over.
+pub(crate) fn closure(status: &RequestStatus) -> Option<Closure> {
+    let said = status.as_str().replace(['_', '-'], " ");
+    let said = if said.eq_ignore_ascii_case("CANCELLED") { "Canceled".to_owned() } else { said };
+    Closure::ALL.into_iter().find(|closure| closure.name().eq_ignore_ascii_case(&said))
 }
