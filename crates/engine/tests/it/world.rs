@@ -111,7 +111,7 @@ impl World {
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, server: server, _dir: dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, server, _dir: dir }
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {
