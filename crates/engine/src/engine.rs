@@ -9,6 +9,7 @@ use store::{Store, Stored};
 use tokio::sync::{Notify, broadcast};
 
 use crate::agencies::Agencies;
+use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
@@ -22,6 +23,7 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) agencies: Agencies,
+    pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
@@ -43,7 +45,9 @@ impl Engine {
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (changes, _) = broadcast::channel(1_024);
         let registry = Registry::new(store.clone());
-        Self { store, registry, agencies: Agencies::default(), settings, clock, ids, changes, wake: Notify::new() }
+        let breakers = Breakers::new(settings.breaking, settings.lease);
+        let agencies = Agencies::default();
+        Self { store, registry, agencies, breakers, settings, clock, ids, changes, wake: Notify::new() }
     }
 
     /// Where everything is kept.
@@ -132,10 +136,29 @@ impl Engine {
         }
     }
 
-    /// Takes changed settings of an institution into use.
-    pub fn institution_changed(&self, institution: &InstitutionCode) {
+    /// Takes changed settings of an institution into use. What waits for its system is tried at once.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures; the settings are in use all the same.
+    pub async fn institution_changed(&self, institution: &InstitutionCode) -> Result<(), Error> {
         self.registry.forget(institution);
+        self.breakers.forget(institution);
+        self.try_again_at(institution).await
+    }
+
+    /// The systems that give no service now, as far as this node knows.
+    pub fn systems_down(&self) -> Vec<(InstitutionCode, Down)> {
+        self.breakers.down()
+    }
+
+    /// Lets everything that waits for an institution's system be tried at once.
+    pub(crate) async fn try_again_at(&self, institution: &InstitutionCode) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        tx.hasten_delayed(institution, self.clock.now()).await?;
+        tx.commit().await?;
         self.wake.notify_one();
+        Ok(())
     }
 
     /// Makes every read that the institution's part in requests needs.

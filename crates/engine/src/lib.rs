@@ -9,12 +9,14 @@
 //! - `worker`: the loop, with its bulkhead per institution.
 //! - `perform`: one effect through one library system.
 //! - `looking`: one look at one side, at intervals that grow while nothing happens.
+//! - `breaker`: no calls into the void while a library's system gives no service.
 //! - `agencies`: the agencies' rules in use: deadlines and limits.
 //! - `commit`: an event becomes a stored decision.
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
 
 mod agencies;
+mod breaker;
 mod changes;
 mod clock;
 mod commit;
@@ -27,6 +29,7 @@ mod registry;
 mod settings;
 mod worker;
 
+pub use breaker::{Breaking, Down};
 pub use changes::Change;
 pub use clock::{Clock, Ids, SystemClock};
 pub use engine::{Engine, Health};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::breaker::Breaking;
+
 /// The engine's settings; the defaults suit a consortium in production.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub polling: Polling,
     /// How a failed effect is tried again.
     pub retrying: Retrying,
+    /// When a system counts as down, and how often it is tried then.
+    pub breaking: Breaking,
 }
 
 impl Default for Settings {
@@ -28,6 +32,7 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             polling: Polling::default(),
             retrying: Retrying::default(),
+            breaking: Breaking::default(),
         }
     }
 }

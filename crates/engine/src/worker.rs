@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, Event, Request, Side};
-use lms::{Attempt, NotDone};
+use lms::{Attempt, HostLms, NotDone};
 use store::{Claim, Intent, Work};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
+use crate::breaker::Told;
 use crate::clock::later;
 use crate::commit::Ending;
 use crate::engine::Engine;
@@ -135,10 +136,13 @@ impl Engine {
             return self.done(intent, &Event::EffectDropped { effect }).await;
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
-        let outcome = match self.registry.get(&intent.institution).await {
+        let outcome = match self.system(intent).await {
             Ok(lms) => {
                 let now = self.clock.now();
-                Act { lms: lms.as_ref(), request: &request, attempt, tries: intent.attempts, now }.perform(effect).await
+                let act = Act { lms: lms.as_ref(), request: &request, attempt, tries: intent.attempts, now };
+                let outcome = act.perform(effect).await;
+                self.note(intent, outcome.as_ref().err()).await;
+                outcome
             }
             Err(not_done) => Err(not_done),
         };
@@ -164,8 +168,12 @@ impl Engine {
         let Some(watch) = looking::wanted(&request, side) else {
             return self.drop_intent(intent, "nothing to look at").await;
         };
-        let seen = match self.registry.get(&intent.institution).await {
-            Ok(lms) => looking::look(lms.as_ref(), &request, watch).await,
+        let seen = match self.system(intent).await {
+            Ok(lms) => {
+                let seen = looking::look(lms.as_ref(), &request, watch).await;
+                self.note(intent, seen.as_ref().err()).await;
+                seen
+            }
             Err(not_done) => Err(not_done),
         };
         match seen {
@@ -180,6 +188,30 @@ impl Engine {
                 tx.postpone_intent(intent, due, false, &not_done.to_string(), now).await?;
                 tx.commit().await?;
                 Ok(())
+            }
+        }
+    }
+
+    /// The library's system, unless it is known to give no service.
+    async fn system(&self, intent: &Intent) -> Result<Arc<dyn HostLms>, NotDone> {
+        self.breakers.pass(&intent.institution, self.clock.now())?;
+        self.registry.get(&intent.institution).await
+    }
+
+    /// Notes whether the system gives service. One that is back gets what waited for it, within its bulkhead.
+    async fn note(&self, intent: &Intent, failed: Option<&NotDone>) {
+        let institution = &intent.institution;
+        match self.breakers.note(institution, failed, self.clock.now()) {
+            Told::Nothing => {}
+            Told::WentDown => {
+                let why = failed.map(ToString::to_string).unwrap_or_default();
+                error!(%institution, %why, "the library's system gives no service; its requests wait");
+            }
+            Told::CameBack => {
+                info!(%institution, "the library's system gives service again");
+                if let Err(failure) = self.try_again_at(institution).await {
+                    warn!(%institution, error = %failure, "what waited is tried when its own time comes");
+                }
             }
         }
     }
@@ -215,7 +247,9 @@ impl Engine {
     fn pause(&self, intent: &Intent, not_done: &NotDone) -> Duration {
         let jitter = self.ids.jitter(self.settings.retrying.pause(intent.attempts));
         match not_done {
-            NotDone::Later { after: Some(least), .. } => *least + jitter.min(*least),
+            NotDone::Later { after: Some(least), .. } | NotDone::Down { after: Some(least), .. } => {
+                *least + jitter.min(*least)
+            }
             _ => jitter,
         }
     }

@@ -23,5 +23,5 @@ mod settings;
 pub use connect::{ConnectError, Connection, connect};
 pub use finding::Finding;
 pub use host::{Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualPatron, Watched};
-pub use outcome::{NotDone, Outcome};
+pub use outcome::{NotDone, Outage, Outcome};
 pub use settings::Fault;

@@ -33,12 +33,44 @@ pub enum NotDone {
         /// The least time to wait, where the system told it.
         after: Option<Duration>,
     },
+    /// The system as a whole gives no service now; certainly not done.
+    #[error("{why}")]
+    Down {
+        /// What kind of outage.
+        outage: Outage,
+        /// Why, for staff.
+        why: String,
+        /// The least time to wait, where the system told it or it is known.
+        after: Option<Duration>,
+    },
     /// It answered, and the answer isn't what it should be.
     #[error("the library's system answered something unintelligible: {what}")]
     Unintelligible {
         /// What is wrong with the answer.
         what: String,
     },
+}
+
+/// Why a whole system gives no service.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outage {
+    /// It can't be reached, or answers that it is out of order.
+    Unreachable,
+    /// It doesn't accept the hub's key; staff must mend it.
+    KeyRefused,
+    /// The library's daily number of calls is used up.
+    QuotaUsedUp,
+}
+
+impl Outage {
+    /// Its stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::KeyRefused => "key_refused",
+            Self::QuotaUsedUp => "quota_used_up",
+        }
+    }
 }
 
 impl NotDone {

@@ -391,6 +391,23 @@ impl Tx {
         self.execute(&statement).await.map(drop)
     }
 
+    /// Lets what was put off for an institution be done at once.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_delayed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(now))
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::Kind).eq(EFFECT))
+            .and_where(Expr::col(Col::DueAt).gt(micros(now)))
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
     /// How many intents each institution has under lease.
     async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, usize>, Error> {
         let statement = Query::select()

@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use engine::Engine;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +26,40 @@ struct HealthView {
     status: &'static str,
     /// How many steps wait to be done or are under way.
     queued: u64,
+    /// Library systems that give no service now. The hub itself is well; requests that need them wait.
+    systems_down: Vec<DownView>,
+}
+
+/// A library system that gives no service.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SystemDown)]
+pub(crate) struct DownView {
+    /// The institution.
+    institution: String,
+    /// `unreachable`, `key_refused` or `quota_used_up`.
+    #[schema(value_type = String, example = "unreachable")]
+    outage: &'static str,
+    /// Why, as the last call found it.
+    why: String,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// When the hub tries again by itself.
+    #[schema(value_type = String, format = DateTime)]
+    next_try: Timestamp,
+}
+
+/// The systems that this node knows to be down.
+pub(crate) fn systems_down(engine: &Engine) -> Vec<DownView> {
+    let all = engine.systems_down().into_iter();
+    all.map(|(institution, down)| DownView {
+        institution: institution.to_string(),
+        outage: down.outage.name(),
+        why: down.why,
+        since: down.since,
+        next_try: down.next_try,
+    })
+    .collect()
 }
 
 /// Whether the hub can do its work. Needs no key.
@@ -40,7 +76,10 @@ struct HealthView {
 async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, Problem> {
     let health = state.engine.health().await;
     match health.store {
-        Ok(()) => Ok(Json(HealthView { status: "ok", queued: health.queued })),
+        Ok(()) => {
+            let systems_down = systems_down(&state.engine);
+            Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down }))
+        }
         Err(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", reason)),
     }
 }

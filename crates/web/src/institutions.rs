@@ -204,7 +204,7 @@ async fn put_institution(
     let mut tx = store.begin().await?;
     tx.put_institution(&institution, state.engine.clock().now()).await?;
     tx.commit().await?;
-    state.engine.institution_changed(&code);
+    state.engine.institution_changed(&code).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/api/v1/institutions/{code}");
     Ok((status, [(LOCATION, place)], Json(InstitutionView::from(institution))).into_response())
@@ -245,7 +245,7 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     let mut tx = state.engine.store().begin().await?;
     let was_there = tx.remove_institution(&institution).await?;
     tx.commit().await?;
-    state.engine.institution_changed(&institution);
+    state.engine.institution_changed(&institution).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("institution", &code)) }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use alma_sim::{Server, Sim, SimOptions, Staff, presets};
-use engine::{Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
+use engine::{Breaking, Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
     Status,
@@ -104,6 +104,7 @@ impl World {
             // Looks are made when a test asks for them.
             polling: Polling { first: Duration::from_secs(3_600), most: Duration::from_secs(3_600), growth: 1.0 },
             retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(40) },
+            breaking: Breaking { failures: 5, first: Duration::from_millis(20), most: Duration::from_millis(100) },
             ..Settings::default()
         };
         let clock = Arc::new(Turned::default());
@@ -362,7 +363,7 @@ impl World {
         let mut tx = self.engine.store().begin().await.unwrap();
         tx.put_institution(&institution(code, code, settings), self.now()).await.unwrap();
         tx.commit().await.unwrap();
-        self.engine.institution_changed(&code.into());
+        self.engine.institution_changed(&code.into()).await.unwrap();
     }
 
     pub(crate) async fn set_rules(&self, institution: &str, code: &str, rules: Rules) {

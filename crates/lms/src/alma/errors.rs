@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alma::{Code, Error, Limit};
 
-use crate::outcome::NotDone;
+use crate::outcome::{NotDone, Outage};
 
 /// What an error of the client means to the hub.
 pub(crate) fn not_done(error: Error) -> NotDone {
@@ -14,21 +14,25 @@ pub(crate) fn not_done(error: Error) -> NotDone {
         }
         Error::NotFound { .. } => NotDone::Gone { what: "the record" },
         // The key is the institution's, and staff there will mend it; the request can wait.
-        Error::Unauthorized { operation, code, .. } => NotDone::Later {
+        Error::Unauthorized { operation, code, .. } => NotDone::Down {
+            outage: Outage::KeyRefused,
             why: format!(
                 "Alma doesn't accept the hub's API key to {operation} ({code}). The key needs Bibs and Users read/write \
                  and Configuration read; check it in the institution's Developer Network account."
             ),
             after: Some(Duration::from_secs(300)),
         },
-        Error::RateLimited { limit: Limit::PerDay, .. } => NotDone::Later {
+        Error::RateLimited { limit: Limit::PerDay, .. } => NotDone::Down {
+            outage: Outage::QuotaUsedUp,
             why: "The library's daily number of Alma API calls is used up.".to_owned(),
             after: Some(Duration::from_secs(900)),
         },
         Error::RateLimited { retry_after, .. } => {
             NotDone::Later { why: "Alma takes no more calls this second.".to_owned(), after: retry_after }
         }
-        error @ (Error::Unreachable { .. } | Error::Unavailable { .. }) => NotDone::later(chain(&error)),
+        error @ (Error::Unreachable { .. } | Error::Unavailable { .. }) => {
+            NotDone::Down { outage: Outage::Unreachable, why: chain(&error), after: None }
+        }
         error @ Error::Unclear { .. } => NotDone::Unclear { why: chain(&error) },
         error @ (Error::Unintelligible { .. } | Error::Unsendable { .. }) => {
             NotDone::Unintelligible { what: chain(&error) }

@@ -1,0 +1,246 @@
+//! A breaker for each institution: while its system gives no service, calls aren't sent one after another into the
+//! void; one at a time finds out whether it is back.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lending::InstitutionCode;
+use lms::{NotDone, Outage};
+
+use crate::clock::later;
+
+/// How a breaker works.
+#[derive(Clone, Copy, Debug)]
+pub struct Breaking {
+    /// How many calls in a row must fail before a system counts as down. A refused key or a used-up quota counts at once.
+    pub failures: u32,
+    /// The first pause before the next attempt.
+    pub first: Duration,
+    /// The longest pause.
+    pub most: Duration,
+}
+
+impl Default for Breaking {
+    fn default() -> Self {
+        Self { failures: 5, first: Duration::from_secs(5), most: Duration::from_secs(60) }
+    }
+}
+
+/// A system that gives no service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Down {
+    /// What kind of outage.
+    pub outage: Outage,
+    /// Why, in the words of the last failure.
+    pub why: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the hub tries again.
+    pub next_try: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Breaker {
+    failures: u32,
+    down: Option<Down>,
+    /// How often it was tried in vain since it is down.
+    tries: u32,
+    /// Somebody is finding out.
+    probing_until: Option<Timestamp>,
+}
+
+/// The breakers of all institutions.
+#[derive(Debug)]
+pub(crate) struct Breakers {
+    breaking: Breaking,
+    /// A probe that brings no outcome within this time is given up.
+    patience: Duration,
+    known: Mutex<HashMap<InstitutionCode, Breaker>>,
+}
+
+/// What an outcome told of the system.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Told {
+    /// Nothing new.
+    Nothing,
+    /// It has just gone down: staff are to know it, once.
+    WentDown,
+    /// It is back.
+    CameBack,
+}
+
+impl Breakers {
+    pub(crate) fn new(breaking: Breaking, patience: Duration) -> Self {
+        Self { breaking, patience, known: Mutex::default() }
+    }
+
+    /// Whether a call may be sent now. While the system is down one may, whenever it is time to try.
+    ///
+    /// # Errors
+    ///
+    /// What to answer in place of a call.
+    pub(crate) fn pass(&self, institution: &InstitutionCode, now: Timestamp) -> Result<(), NotDone> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(breaker) = known.get_mut(institution) else { return Ok(()) };
+        let Some(down) = &breaker.down else { return Ok(()) };
+        let wait_until = breaker.probing_until.filter(|until| *until > now).unwrap_or(down.next_try);
+        if wait_until <= now {
+            breaker.probing_until = Some(later(now, self.patience));
+            return Ok(());
+        }
+        let after = Duration::try_from(wait_until.duration_since(now)).unwrap_or_default();
+        Err(NotDone::Down { outage: down.outage, why: down.why.clone(), after: Some(after) })
+    }
+
+    /// Notes what came of a call.
+    pub(crate) fn note(&self, institution: &InstitutionCode, failed: Option<&NotDone>, now: Timestamp) -> Told {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match failed {
+            // It answered, if only with a refusal.
+            None | Some(NotDone::Refused(_) | NotDone::Gone { .. }) => {
+                let back = known.remove(institution).is_some_and(|breaker| breaker.down.is_some());
+                if back { Told::CameBack } else { Told::Nothing }
+            }
+            Some(NotDone::Down { outage, why, after }) => {
+                let breaker = known.entry(institution.clone()).or_default();
+                self.failed(breaker, *outage, why, *after, now)
+            }
+            Some(NotDone::Unclear { why }) => {
+                let breaker = known.entry(institution.clone()).or_default();
+                self.failed(breaker, Outage::Unreachable, why, None, now)
+            }
+            Some(NotDone::Later { .. } | NotDone::Unintelligible { .. }) => Told::Nothing,
+        }
+    }
+
+    fn failed(
+        &self,
+        breaker: &mut Breaker,
+        outage: Outage,
+        why: &str,
+        after: Option<Duration>,
+        now: Timestamp,
+    ) -> Told {
+        breaker.failures = breaker.failures.saturating_add(1);
+        breaker.probing_until = None;
+        let certain = outage != Outage::Unreachable;
+        if breaker.down.is_none() && !certain && breaker.failures < self.breaking.failures {
+            return Told::Nothing;
+        }
+        let own =
+            self.breaking.first.saturating_mul(2_u32.saturating_pow(breaker.tries.min(16))).min(self.breaking.most);
+        let next_try = later(now, after.unwrap_or(own).max(self.breaking.first));
+        breaker.tries = breaker.tries.saturating_add(1);
+        let since = breaker.down.as_ref().map_or(now, |down| down.since);
+        let told = if breaker.down.is_some() { Told::Nothing } else { Told::WentDown };
+        breaker.down = Some(Down { outage, why: why.to_owned(), since, next_try });
+        told
+    }
+
+    /// Forgets what is known of an institution: its settings have changed. Answers whether it was down.
+    pub(crate) fn forget(&self, institution: &InstitutionCode) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(institution).is_some_and(|breaker| breaker.down.is_some())
+    }
+
+    /// The systems that are down, by institution.
+    pub(crate) fn down(&self) -> Vec<(InstitutionCode, Down)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> =
+            known.iter().filter_map(|(code, breaker)| Some((code.clone(), breaker.down.clone()?))).collect();
+        all.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn breakers() -> (Breakers, InstitutionCode) {
+        (Breakers::new(Breaking::default(), PATIENCE), InstitutionCode::from("01A_INST"))
+    }
+
+    fn unreachable() -> NotDone {
+        NotDone::Down { outage: Outage::Unreachable, why: "connection refused".to_owned(), after: None }
+    }
+
+    fn down(breakers: &Breakers, alma: &InstitutionCode) {
+        for _ in 0..5 {
+            breakers.note(alma, Some(&unreachable()), at(0));
+        }
+    }
+
+    #[test]
+    fn some_failures_in_a_row_make_a_system_count_as_down_and_it_is_told_once() {
+        let (breakers, alma) = breakers();
+        let told: Vec<Told> = (0..7).map(|_| breakers.note(&alma, Some(&unreachable()), at(0))).collect();
+        assert_eq!(told.iter().filter(|told| **told == Told::WentDown).count(), 1);
+        assert_eq!(told[4], Told::WentDown);
+        assert!(breakers.pass(&alma, at(1)).is_err());
+    }
+
+    #[test]
+    fn an_answer_in_between_starts_the_count_again() {
+        let (breakers, alma) = breakers();
+        for _ in 0..3 {
+            for _ in 0..4 {
+                breakers.note(&alma, Some(&unreachable()), at(0));
+            }
+            let refused = NotDone::refused("401129", "no");
+            assert_eq!(breakers.note(&alma, Some(&refused), at(0)), Told::Nothing);
+        }
+        assert_eq!(breakers.pass(&alma, at(0)), Ok(()));
+    }
+
+    #[test]
+    fn one_call_at_a_time_finds_out_whether_it_is_back() {
+        let (breakers, alma) = breakers();
+        down(&breakers, &alma);
+        assert_eq!(breakers.pass(&alma, at(5)), Ok(()));
+        assert!(breakers.pass(&alma, at(5)).is_err(), "a second one while the first is under way");
+        assert_eq!(breakers.note(&alma, None, at(6)), Told::CameBack);
+        assert_eq!(breakers.pass(&alma, at(6)), Ok(()));
+        assert!(breakers.down().is_empty());
+    }
+
+    #[test]
+    fn a_probe_without_outcome_does_not_keep_the_system_down_for_ever() {
+        let (breakers, alma) = breakers();
+        down(&breakers, &alma);
+        assert_eq!(breakers.pass(&alma, at(5)), Ok(()));
+        assert!(breakers.pass(&alma, at(64)).is_err());
+        assert_eq!(breakers.pass(&alma, at(66)), Ok(()));
+    }
+
+    #[test]
+    fn the_pause_grows_up_to_the_longest() {
+        let (breakers, alma) = breakers();
+        down(&breakers, &alma);
+        let mut pauses = Vec::new();
+        for _ in 0..6 {
+            breakers.note(&alma, Some(&unreachable()), at(0));
+            pauses.push(breakers.down()[0].1.next_try.as_second());
+        }
+        assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
+    }
+
+    #[test]
+    fn a_refused_key_pauses_the_institution_at_once_until_its_settings_change() {
+        let (breakers, alma) = breakers();
+        let refused =
+            NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: Some(Duration::from_secs(300)) };
+        assert_eq!(breakers.note(&alma, Some(&refused), at(0)), Told::WentDown);
+        assert!(breakers.pass(&alma, at(299)).is_err());
+        assert!(breakers.forget(&alma));
+        assert_eq!(breakers.pass(&alma, at(1)), Ok(()));
+    }
+}

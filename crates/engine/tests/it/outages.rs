@@ -1,0 +1,120 @@
+//! A library's system that gives no service, and what that means for the others.
+
+use alma_sim::{ApiKey, Fault, FaultKind, presets};
+use lending::{Attention, Outcome, Status, WaitingOn};
+use lms::Outage;
+
+use crate::world::{LENDER, OTHER, PATRON, World, both, copy, key};
+
+/// Requests for copies of the lender, one each, as many as there are barcodes.
+async fn place_some(world: &mut World, count: usize) -> Vec<lending::RequestId> {
+    let mut ids = Vec::new();
+    for number in 1..=count {
+        let mut placing = world.placing();
+        placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', number))];
+        ids.push(world.engine.place(placing, "test").await.unwrap());
+    }
+    ids
+}
+
+async fn until_all(world: &World, ids: &[lending::RequestId], status: Status) {
+    for id in ids {
+        let reached = |request: &lending::Request| request.status == status && request.in_flight.is_none();
+        let stored = world.engine.wait(*id, std::time::Duration::from_secs(20), reached).await.unwrap();
+        assert!(reached(&stored.request), "{}: {:?}", stored.request.status, stored.request.attention);
+    }
+}
+
+fn all_calls(world: &World, institution: &str) -> u64 {
+    world.sim.calls(institution).unwrap().values().sum()
+}
+
+async fn until_down(world: &World) -> engine::Down {
+    for _ in 0..2_000 {
+        if let Some((institution, down)) = world.engine.systems_down().into_iter().next() {
+            assert_eq!(institution.as_str(), LENDER);
+            return down;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("the lender's system does not count as down");
+}
+
+both! {
+    async fn requests_wait_visibly_while_the_lenders_system_is_down_and_go_on_by_themselves(world) {
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        let ids = place_some(&mut world, 6).await;
+        let down = until_down(&world).await;
+        assert_eq!(down.outage, Outage::Unreachable);
+        for id in &ids {
+            let waits = |request: &lending::Request| {
+                matches!(&request.attention, Attention::Waiting { on: WaitingOn::LenderSystem, next_try: Some(_), .. })
+            };
+            let stored = world.engine.wait(*id, std::time::Duration::from_secs(20), waits).await.unwrap();
+            assert!(waits(&stored.request), "{:?}", stored.request.attention);
+        }
+        world.sim.disarm(LENDER).unwrap();
+        until_all(&world, &ids, Status::RequestPlacedAtBorrowingAgency).await;
+        assert!(world.engine.systems_down().is_empty());
+    }
+
+    async fn an_outage_is_asked_after_by_one_call_at_a_time(world) {
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        let ids = place_some(&mut world, 8).await;
+        until_down(&world).await;
+        let (before, begun) = (all_calls(&world, LENDER), std::time::Instant::now());
+        for id in &ids {
+            world.engine.look_now(*id).await.unwrap();
+        }
+        // As many probes as the pauses leave time for: the longest is 100 ms, the client repeats a failed read.
+        while begun.elapsed() < std::time::Duration::from_millis(1_000) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let probes = all_calls(&world, LENDER) - before;
+        assert!(probes <= 100, "{probes} calls in a second to a system that is down");
+        world.sim.disarm(LENDER).unwrap();
+        until_all(&world, &ids, Status::RequestPlacedAtBorrowingAgency).await;
+    }
+
+    async fn other_institutions_go_on_while_one_is_down(world) {
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        let waiting = place_some(&mut world, 8).await;
+        until_down(&world).await;
+        let mut placing = world.placing();
+        placing.copies = vec![copy(OTHER, &presets::barcode(OTHER, 'M', 11))];
+        let request = world.place_as(placing).await;
+        assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency);
+        assert_eq!(world.engine.store().request(waiting[0]).await.unwrap().unwrap().request.supply, None);
+    }
+
+    async fn a_refused_key_pauses_the_institution_and_a_new_one_is_used_at_once(world) {
+        world.sim.revoke_key(&key(LENDER));
+        let ids = place_some(&mut world, 3).await;
+        let down = until_down(&world).await;
+        assert_eq!(down.outage, Outage::KeyRefused);
+        assert!(down.why.contains("API key"), "{}", down.why);
+        // The hub would try again after minutes.
+        assert!(down.next_try.duration_since(world.now()).as_secs() > 200);
+        world.sim.add_key(LENDER, ApiKey::new(&key(LENDER))).unwrap();
+        world.change_settings(LENDER, "calls_per_second", serde_json::json!(1000)).await;
+        until_all(&world, &ids, Status::RequestPlacedAtBorrowingAgency).await;
+    }
+
+    async fn a_request_of_an_outage_ends_as_any_other(world) {
+        world.place().await;
+        world.dispatch().await;
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::DropBefore)).unwrap();
+        world.receive().await;
+        world.at(crate::world::BORROWER)
+            .lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK)
+            .unwrap();
+        world.engine.look_now(world.id).await.unwrap();
+        until_down(&world).await;
+        world.sim.disarm(LENDER).unwrap();
+        world.until(Status::Loaned).await;
+        world.give_back().await;
+        let ended = world.bring_home().await;
+        assert_eq!(ended.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+}
