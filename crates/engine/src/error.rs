@@ -17,6 +17,9 @@ pub enum Error {
     /// The request's state doesn't allow it; the text tells why, for people.
     #[error("{0}")]
     NotAllowed(&'static str),
+    /// The library's system doesn't do it, or gives no answer.
+    #[error("the library's system does not do it now: {0}")]
+    NotDone(#[from] lms::NotDone),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

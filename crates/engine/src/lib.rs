@@ -11,6 +11,7 @@
 //! - `looking`: one look at one side, at intervals that grow while nothing happens.
 //! - `breaker`: no calls into the void while a library's system gives no service.
 //! - `agencies`: the agencies' rules in use: deadlines and limits.
+//! - `strays`: what carries the hub's marker and belongs to no request.
 //! - `commit`: an event becomes a stored decision.
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
@@ -27,6 +28,7 @@ mod perform;
 mod place;
 mod registry;
 mod settings;
+mod strays;
 mod worker;
 
 pub use breaker::{Breaking, Down};
@@ -36,3 +38,4 @@ pub use engine::{Engine, Health};
 pub use error::Error;
 pub use place::{Placing, Problem};
 pub use settings::{Polling, Retrying, Settings};
+pub use strays::{Found, Search, Stray, Strays};

@@ -35,7 +35,7 @@ impl Act<'_> {
                 }
             }
             Effect::EnsureVirtualPatron(side) => {
-                let id = lms.ensure_virtual_patron(&self.virtual_patron()?, self.now).await?;
+                let id = lms.ensure_virtual_patron(&stands_for(request)?, self.now).await?;
                 Ok(Event::VirtualPatronReady { side, id })
             }
             Effect::PlaceHold(Side::Lender) => {
@@ -161,16 +161,6 @@ impl Act<'_> {
         self.request.holder(side).ok_or_else(|| missing("who borrows it"))
     }
 
-    fn virtual_patron(&self) -> Outcome<VirtualPatron> {
-        let patron = self.request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
-        Ok(VirtualPatron {
-            institution: self.request.patron.institution.clone(),
-            agency: self.request.patron.agency.clone(),
-            patron: patron.id.clone(),
-            patron_type: patron.patron_type.clone(),
-        })
-    }
-
     fn lender_hold(&self) -> Outcome<LenderHold> {
         let supply = supply(self.request)?;
         let local = self.request.workflow == Workflow::Local;
@@ -234,4 +224,15 @@ fn supply(request: &Request) -> Outcome<&Supply> {
 /// A request that wants an effect without having what it needs can only be damaged; staff must look.
 fn missing(what: &str) -> NotDone {
     NotDone::refused("REQUEST_DAMAGED", format!("The stored request lacks {what}, so this step can't be done."))
+}
+
+/// Who stands for the request's patron elsewhere.
+pub(crate) fn stands_for(request: &Request) -> Outcome<VirtualPatron> {
+    let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
+    Ok(VirtualPatron {
+        institution: request.patron.institution.clone(),
+        agency: request.patron.agency.clone(),
+        patron: patron.id.clone(),
+        patron_type: patron.patron_type.clone(),
+    })
 }

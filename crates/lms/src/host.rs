@@ -108,6 +108,17 @@ pub struct Watched {
     pub wanted_back: bool,
 }
 
+/// A hold with the hub's marker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MarkedHold {
+    /// The request whose marker it has.
+    pub request: RequestId,
+    /// The hold.
+    pub hold: HoldId,
+    /// Whose it is.
+    pub holder: PatronId,
+}
+
 /// A library system, in the hub's words.
 ///
 /// Methods do at most what their name says. A write that finds its work done already answers as if
@@ -185,6 +196,18 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Looks at an item, and at its hold and loan as far as asked.
     async fn observe(&self, what: &Watched) -> Outcome<Observation>;
+
+    /// Every record with the marker of a request.
+    async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>>;
+
+    /// Every open hold of a virtual patron that has the marker of a request.
+    async fn holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>>;
+
+    /// Cancels a hold that [`HostLms::holds_of`] found, without a notice to anybody.
+    async fn remove_hold(&self, hold: &MarkedHold) -> Outcome<()>;
+
+    /// Deletes a record that [`HostLms::records_of`] found, with its holding and item; refused when it isn't ours.
+    async fn remove_record(&self, request: RequestId, bib: &BibId) -> Outcome<()>;
 
     /// Makes every read the hub will need and tells what is missing.
     async fn check(&self) -> Vec<Finding>;

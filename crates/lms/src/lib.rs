@@ -22,6 +22,6 @@ mod settings;
 
 pub use connect::{ConnectError, Connection, connect};
 pub use finding::Finding;
-pub use host::{Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+pub use host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
 pub use outcome::{NotDone, Outage, Outcome};
 pub use settings::Fault;

@@ -190,6 +190,28 @@ impl Store {
         Ok(touched)
     }
 
+    /// Requests with an effect at `institution` that was unclear at some time since `since`: where something may have
+    /// been done twice.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn once_unclear(&self, institution: &InstitutionCode, since: Timestamp) -> Result<Vec<RequestId>, Error> {
+        let statement = Query::select()
+            .distinct()
+            .column(Col::Request)
+            .from(Table)
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(Col::Kind).eq(EFFECT))
+            .and_where(Expr::col(Col::Unclear).eq(1))
+            .and_where(Expr::col(Col::UpdatedAt).gte(micros(since)))
+            .order_by(Col::Request, Order::Asc)
+            .to_owned();
+        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        let corrupt = || Error::Corrupt { table: "intent", what: "a request's id that is none".to_owned() };
+        rows.into_iter().map(|row| row.0.parse().map_err(|_| corrupt())).collect()
+    }
+
     /// When, after `now`, an intent falls due or a lease runs out.
     ///
     /// # Errors
@@ -281,6 +303,7 @@ impl Tx {
                 let statement = Query::update()
                     .table(Table)
                     .value(Col::State, DONE)
+                    .value(Col::Unclear, i64::from(intent.unclear))
                     .value(Col::Outcome, outcome)
                     .value(Col::LeaseUntil, 0_i64)
                     .value(Col::UpdatedAt, micros(now))

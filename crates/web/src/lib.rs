@@ -28,6 +28,7 @@ mod problem;
 mod query;
 mod requests;
 mod state;
+mod strays;
 mod views;
 
 pub use auth::ApiKeys;

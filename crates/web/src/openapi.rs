@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{acts, agencies, health, institutions, pickup_locations, requests};
+use crate::{acts, agencies, health, institutions, pickup_locations, requests, strays};
 
 const KEY: &str = "api_key";
 
@@ -47,6 +47,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(requests::routes())
         .merge(acts::routes())
         .merge(institutions::routes())
+        .merge(strays::routes())
         .merge(agencies::routes())
         .merge(pickup_locations::routes())
         .split_for_parts();

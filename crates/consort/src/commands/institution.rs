@@ -23,6 +23,27 @@ pub(crate) enum Institution {
     /// Make every read the hub will need and say what is missing. Takes a file, or the code of an
     /// institution that a running hub knows.
     Check(Check),
+    /// Look for records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
+    /// nothing without --remove.
+    Strays(Strays),
+}
+
+/// Look for strays.
+#[derive(Args, Debug)]
+pub(crate) struct Strays {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The code of an institution.
+    code: String,
+    /// How far back requests are searched, in days.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+    /// Search every request, not just those with an outcome that was unclear for a time.
+    #[arg(long)]
+    all: bool,
+    /// Take away what is found.
+    #[arg(long)]
+    remove: bool,
 }
 
 /// Tell a running hub of an institution.
@@ -88,6 +109,7 @@ impl Institution {
         match self {
             Self::Add(add) => add.run().await,
             Self::Check(check) => check.run().await,
+            Self::Strays(strays) => strays.run().await,
         }
     }
 }
@@ -150,6 +172,40 @@ impl Check {
             answer["findings"].as_array().into_iter().flatten().map(finding).collect()
         };
         show(&self.what, &findings)
+    }
+}
+
+impl Strays {
+    async fn run(self) -> Result<()> {
+        let method = if self.remove { Method::DELETE } else { Method::GET };
+        let path = format!("/api/v1/institutions/{}/strays?days={}&all={}", encode(&self.code), self.days, self.all);
+        let answer = Hub::new(&self.hub)?.call(method, &path, None).await?;
+        let strays: Vec<&Value> = answer["strays"].as_array().into_iter().flatten().collect();
+        if !strays.is_empty() {
+            let mut table = table(&["kind", "id", "request", ""]);
+            for stray in &strays {
+                let became = match (stray["removed"].as_bool(), stray["problem"].as_str()) {
+                    (Some(true), _) => "removed",
+                    (_, Some(problem)) => problem,
+                    _ => "is left; --remove takes it away",
+                };
+                table.add_row([&text(&stray["kind"]), &text(&stray["id"]), &text(&stray["request"]), became]);
+            }
+            write_out(&table.to_string());
+        }
+        write_out(&format!(
+            "{}: {} strays, in a search of {} requests and {} virtual patrons.",
+            self.code,
+            strays.len(),
+            answer["requests"],
+            answer["patrons"]
+        ));
+        let failed = strays.iter().filter(|stray| stray["removed"] == Value::Bool(false)).count();
+        if failed == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(format!("{}: {failed} strays could not be taken away.", self.code))
+            .advice("The table tells why. What is not the hub's any more, staff must look at in the library's system."))
     }
 }
 

@@ -8,6 +8,7 @@ mod lost_answers;
 mod outages;
 mod placing;
 mod standard;
+mod strays;
 mod while_out;
 mod workflows;
 mod world;

@@ -88,7 +88,7 @@ impl Alma {
         self.client.items().create(&mms, &holding, &item).await
     }
 
-    async fn only_item(&self, bib: &BibId) -> Outcome<Option<Item>> {
+    pub(super) async fn only_item(&self, bib: &BibId) -> Outcome<Option<Item>> {
         let mms = MmsId::from(bib.as_str());
         self.client.items().list(&mms, &HoldingSelector::All).try_next().await.map_err(not_done)
     }
@@ -187,10 +187,17 @@ impl Alma {
     /// Deletes the record only while it is suppressed and carries our marker: staff processes can merge or
     /// overlay it. That it has no inventory but ours Alma itself sees to, since `override` isn't sent.
     pub(super) async fn delete_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
-        let mms = MmsId::from(bib.as_str());
-        let found = match self.client.bibs().get(&mms).await {
+        if !self.check_ours(request, bib).await? {
+            return Ok(());
+        }
+        gone_or(self.client.bibs().delete(&MmsId::from(bib.as_str()), false).await)
+    }
+
+    /// Refuses a record that isn't ours; answers whether it is there at all.
+    pub(super) async fn check_ours(&self, request: RequestId, bib: &BibId) -> Outcome<bool> {
+        let found = match self.client.bibs().get(&MmsId::from(bib.as_str())).await {
             Ok(found) => found,
-            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) if error.is_not_found() => return Ok(false),
             Err(error) => return Err(not_done(error)),
         };
         let marker = record_marker(request);
@@ -204,7 +211,7 @@ impl Alma {
                 ),
             ));
         }
-        gone_or(self.client.bibs().delete(&mms, false).await)
+        Ok(true)
     }
 }
 

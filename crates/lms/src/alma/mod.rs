@@ -18,6 +18,7 @@ mod lender;
 mod looking;
 mod records;
 mod settings;
+mod strays;
 mod words;
 
 use std::time::Duration;
@@ -33,7 +34,7 @@ use secrecy::SecretString;
 
 pub use self::settings::Settings;
 use crate::finding::Finding;
-use crate::host::{Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+use crate::host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
 use crate::outcome::Outcome;
 use crate::settings::Fault;
 
@@ -168,6 +169,22 @@ impl HostLms for Alma {
 
     async fn observe(&self, what: &Watched) -> Outcome<Observation> {
         self.look_at(what).await
+    }
+
+    async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>> {
+        self.find_records_of(request).await
+    }
+
+    async fn holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>> {
+        self.find_holds_of(patron).await
+    }
+
+    async fn remove_hold(&self, hold: &MarkedHold) -> Outcome<()> {
+        self.cancel_marked(hold).await
+    }
+
+    async fn remove_record(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+        self.delete_record_of(request, bib).await
     }
 
     async fn check(&self) -> Vec<Finding> {

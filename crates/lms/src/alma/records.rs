@@ -19,6 +19,12 @@ pub(crate) fn hold_marker(request: RequestId) -> String {
     format!("[DCB-REQUEST:{request}]")
 }
 
+/// The request whose marker a hold's comment has.
+pub(crate) fn marked_request(comment: &str) -> Option<RequestId> {
+    let (_, rest) = comment.split_once("[DCB-REQUEST:")?;
+    rest.split_once(']')?.0.parse().ok()
+}
+
 /// The virtual record: enough for a slip and a screen, and the hub's marker.
 ///
 /// Alma sets 001 and 005 itself (alma-api.md 3.3).
@@ -63,6 +69,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn the_marker_of_a_hold_is_read_back() {
+        let request = RequestId(Uuid::from_u128(7));
+        assert_eq!(marked_request(&format!("For BORROW {} please", hold_marker(request))), Some(request));
+        assert_eq!(marked_request("[DCB-REQUEST:not an id]"), None);
+        assert_eq!(marked_request("a patron's own words"), None);
+    }
 
     #[test]
     fn title_with_markup_and_other_scripts_survives_as_it_is() {

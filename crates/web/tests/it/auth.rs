@@ -52,7 +52,7 @@ async fn wrong_key_is_refused_and_not_repeated() {
 async fn health_and_document_need_no_key() {
     let hub = Hub::start().await;
     let health = hub.send(hub.http.get(format!("{}/health", hub.base))).await;
-    assert_eq!((health.status, health.text.as_str()), (200, r#"{"status":"ok","queued":0}"#));
+    assert_eq!((health.status, health.text.as_str()), (200, r#"{"status":"ok","queued":0,"systems_down":[]}"#));
     let document = hub.send(hub.http.get(format!("{}/api/openapi.json", hub.base))).await;
     assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
     assert!(document.body["paths"]["/api/v1/requests"].is_object());

@@ -1,0 +1,168 @@
+//! Strays: records and holds with the hub's marker that no request knows of. An answer that was lost can leave one
+//! behind, when the library's own index did not find yet what had been made.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use lending::{BibId, Effect, InstitutionCode, Request, RequestId, Side};
+use lms::{HostLms, MarkedHold, NotDone, VirtualPatron};
+use store::{RequestFilter, Stored};
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::perform::stands_for;
+
+/// Where strays are looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Search {
+    /// Requests with an effect whose outcome was unclear for a time: nothing else leaves strays, as far as is known.
+    WhereUnclear,
+    /// Every request.
+    Everywhere,
+}
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stray {
+    /// A record, with its holding and item.
+    Record {
+        /// Whose marker it has.
+        request: RequestId,
+        /// The record.
+        bib: BibId,
+    },
+    /// A hold of a virtual patron.
+    Hold(MarkedHold),
+}
+
+/// A stray, and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// What it is.
+    pub stray: Stray,
+    /// Whether it was taken away; why not where that was tried in vain.
+    pub removed: Option<Result<(), String>>,
+}
+
+/// What a search came to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Strays {
+    /// How many requests were looked at.
+    pub requests: usize,
+    /// How many virtual patrons were looked at.
+    pub patrons: usize,
+    /// What was found.
+    pub found: Vec<Found>,
+}
+
+impl Engine {
+    /// Looks for strays of requests since `since` in an institution's system, and takes them away if `remove` says so.
+    /// Costs a call for each request that borrowed there, and one for each virtual patron.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures; [`Error::NotDone`] when the library's system doesn't answer.
+    pub async fn strays(
+        &self,
+        institution: &InstitutionCode,
+        since: Timestamp,
+        search: Search,
+        remove: bool,
+    ) -> Result<Strays, Error> {
+        let lms = self.registry.get(institution).await?;
+        let requests = self.to_search(institution, since, search).await?;
+        let mut strays = Strays { requests: requests.len(), ..Strays::default() };
+        let mut patrons: Vec<VirtualPatron> = Vec::new();
+        for request in &requests {
+            if made_here(request, institution) {
+                for bib in stray_records(request, lms.records_of(request.id).await?) {
+                    strays.found.push(Found { stray: Stray::Record { request: request.id, bib }, removed: None });
+                }
+            }
+            if let Ok(patron) = stands_for(request)
+                && request.patron.institution != *institution
+                && !patrons.contains(&patron)
+            {
+                patrons.push(patron);
+            }
+        }
+        strays.patrons = patrons.len();
+        for patron in &patrons {
+            for hold in lms.holds_of(patron).await? {
+                let stored = self.store.request(hold.request).await?;
+                if is_stray_hold(stored.as_ref(), institution, &hold) {
+                    strays.found.push(Found { stray: Stray::Hold(hold), removed: None });
+                }
+            }
+        }
+        if remove {
+            for found in &mut strays.found {
+                found.removed = Some(take_away(lms.as_ref(), &found.stray).await.map_err(|error| error.to_string()));
+            }
+        }
+        Ok(strays)
+    }
+
+    async fn to_search(
+        &self,
+        institution: &InstitutionCode,
+        since: Timestamp,
+        search: Search,
+    ) -> Result<Vec<Request>, Error> {
+        let mut requests = Vec::new();
+        if search == Search::WhereUnclear {
+            let ids: BTreeSet<RequestId> = self.store.once_unclear(institution, since).await?.into_iter().collect();
+            for id in ids {
+                requests.extend(self.store.request(id).await?.map(|stored| stored.request));
+            }
+            return Ok(requests);
+        }
+        let mut filter =
+            RequestFilter { institution: Some(institution.clone()), limit: 200, ..RequestFilter::default() };
+        loop {
+            let page = self.store.requests(&filter).await?;
+            requests.extend(
+                page.requests.into_iter().filter(|stored| stored.updated_at >= since).map(|stored| stored.request),
+            );
+            match page.next {
+                Some(next) => filter.after = Some(next),
+                None => return Ok(requests),
+            }
+        }
+    }
+}
+
+/// Whether virtual records are made in this institution for the request.
+fn made_here(request: &Request, institution: &InstitutionCode) -> bool {
+    [Side::Borrower, Side::Pickup].into_iter().any(|side| request.institution(side) == Some(institution))
+}
+
+/// Those that the request doesn't know as its own. While one is being made, which it will be is not known.
+fn stray_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
+    if matches!(request.in_flight, Some(Effect::CreateVirtualBib(_))) {
+        return Vec::new();
+    }
+    let own = [Some(&request.borrowing), request.collecting.as_deref()];
+    let own: Vec<&BibId> = own.into_iter().flatten().filter_map(|here| here.bib.open()).collect();
+    found.into_iter().filter(|bib| !own.contains(&bib)).collect()
+}
+
+fn is_stray_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: &MarkedHold) -> bool {
+    // A marker with an id that this hub doesn't know may be another hub's.
+    let Some(Stored { request, .. }) = stored else { return false };
+    if matches!(request.in_flight, Some(Effect::PlaceHold(_) | Effect::ChangePickup(_))) {
+        return false;
+    }
+    let supply = request.supply.as_ref().filter(|supply| supply.institution == *institution);
+    let of_lender = supply.and_then(|supply| supply.hold.open()).is_some_and(|own| own.id == hold.hold);
+    let of_pickup =
+        request.collecting.as_ref().and_then(|here| here.hold.open()).is_some_and(|own| own.id == hold.hold);
+    !of_lender && !of_pickup
+}
+
+async fn take_away(lms: &dyn HostLms, stray: &Stray) -> Result<(), NotDone> {
+    match stray {
+        Stray::Record { request, bib } => lms.remove_record(*request, bib).await,
+        Stray::Hold(hold) => lms.remove_hold(hold).await,
+    }
+}

@@ -1,0 +1,57 @@
+//! What carries the hub's marker in an Alma: found, so that what belongs to no request any more can be taken away.
+
+use alma::{Cancellation, RequestFilter, RequestId as AlmaRequestId, UserId};
+use futures::TryStreamExt;
+use lending::{BibId, HoldId, PatronId, RequestId};
+
+use super::Alma;
+use super::errors::not_done;
+use super::lender::virtual_patron_id;
+use super::records::{marked_request, record_marker};
+use crate::host::{MarkedHold, VirtualPatron};
+use crate::outcome::Outcome;
+
+impl Alma {
+    /// One call: records with the marker of this request.
+    pub(super) async fn find_records_of(&self, request: RequestId) -> Outcome<Vec<BibId>> {
+        let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(not_done)?;
+        Ok(found.iter().map(|bib| BibId::from(bib.mms_id.as_str())).collect())
+    }
+
+    /// The active holds of a virtual patron, a call for each hundred. One who isn't there has none.
+    pub(super) async fn find_holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>> {
+        let holder = PatronId::from(virtual_patron_id(patron));
+        let requests = self.client.user_requests(&UserId::from(holder.as_str()));
+        let holds: alma::Result<Vec<alma::Request>> = requests.list(&RequestFilter::holds()).try_collect().await;
+        let holds = match holds {
+            Ok(holds) => holds,
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            Err(error) => return Err(not_done(error)),
+        };
+        let ours = holds.into_iter().filter_map(|hold| {
+            let request = marked_request(hold.comment.as_deref()?)?;
+            Some(MarkedHold { request, hold: HoldId::from(hold.id.as_str()), holder: holder.clone() })
+        });
+        Ok(ours.collect())
+    }
+
+    pub(super) async fn cancel_marked(&self, hold: &MarkedHold) -> Outcome<()> {
+        let requests = self.client.user_requests(&UserId::from(hold.holder.as_str()));
+        let silent = Cancellation::silent(&self.settings.cancel_reason_other);
+        match requests.cancel(&AlmaRequestId::from(hold.hold.as_str()), &silent).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    /// Deletes a record with its holding and item, if it is suppressed and carries the marker of this request.
+    pub(super) async fn delete_record_of(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+        if let Some(item) = self.only_item(bib).await? {
+            let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
+            self.check_ours(request, bib).await?;
+            self.delete_item(bib, &holding, Some(&item)).await?;
+        }
+        self.delete_bib(request, bib).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Strays of an institution: what carries the hub's marker there and belongs to no request.
+
+use axum::Json;
+use axum::extract::State;
+use engine::{Found, Search, Stray};
+use jiff::{SignedDuration, Timestamp};
+use lending::InstitutionCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::path::PathCode;
+use crate::problem::Problem;
+use crate::query::Params;
+use crate::state::WebState;
+
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new().routes(routes!(list_strays, remove_strays))
+}
+
+/// How far back requests are searched, in days.
+const DAYS: u32 = 30;
+
+/// What a search for strays came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Strays)]
+struct StraysView {
+    /// How many requests were looked at.
+    requests: usize,
+    /// How many virtual patrons were looked at.
+    patrons: usize,
+    /// What was found.
+    strays: Vec<StrayView>,
+}
+
+/// Something that carries the hub's marker and belongs to no request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stray)]
+struct StrayView {
+    /// `record` (with its holding and item) or `hold`.
+    #[schema(value_type = String, example = "record")]
+    kind: &'static str,
+    /// Its id in the library's system.
+    id: String,
+    /// The request whose marker it has.
+    request: String,
+    /// Whether it was taken away; null where that was not asked for.
+    removed: Option<bool>,
+    /// Why it could not be taken away.
+    problem: Option<String>,
+}
+
+impl From<Found> for StrayView {
+    fn from(found: Found) -> Self {
+        let (kind, id, request) = match &found.stray {
+            Stray::Record { request, bib } => ("record", bib.to_string(), request.to_string()),
+            Stray::Hold(hold) => ("hold", hold.hold.to_string(), hold.request.to_string()),
+        };
+        let removed = found.removed.as_ref().map(Result::is_ok);
+        Self { kind, id, request, removed, problem: found.removed.and_then(Result::err) }
+    }
+}
+
+/// Looks for records and holds in the institution's system that carry the hub's marker and belong to no request. Changes
+/// nothing. Costs a call of the system's API for each request searched that borrowed there, and one for each virtual
+/// patron.
+#[utoipa::path(
+    get,
+    path = "/api/v1/institutions/{code}/strays",
+    operation_id = "list_strays",
+    tag = "institutions",
+    params(
+        ("code" = String, Path, description = "The institution's code."),
+        ("days" = Option<u32>, Query, description = "How far back requests are searched; 30 where it is left out."),
+        ("all" = Option<bool>, Query, description = "Search every request, not just those with an outcome that was \
+            unclear for a time."),
+    ),
+    responses(
+        (status = 200, description = "What was found.", body = StraysView),
+        (status = 404, description = "There is no such institution."),
+        (status = 502, description = "The institution's system gives no answer."),
+    )
+)]
+async fn list_strays(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    params: Params,
+) -> Result<Json<StraysView>, Problem> {
+    search(&state, &code, params, false).await
+}
+
+/// Looks for strays, and takes them away: only what is proven to be the hub's and to belong to no request.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/institutions/{code}/strays",
+    operation_id = "remove_strays",
+    tag = "institutions",
+    params(
+        ("code" = String, Path, description = "The institution's code."),
+        ("days" = Option<u32>, Query, description = "How far back requests are searched; 30 where it is left out."),
+        ("all" = Option<bool>, Query, description = "Search every request, not just those with an outcome that was \
+            unclear for a time."),
+    ),
+    responses(
+        (status = 200, description = "What was found, and what became of it.", body = StraysView),
+        (status = 404, description = "There is no such institution."),
+        (status = 502, description = "The institution's system gives no answer."),
+    )
+)]
+async fn remove_strays(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    params: Params,
+) -> Result<Json<StraysView>, Problem> {
+    search(&state, &code, params, true).await
+}
+
+async fn search(state: &WebState, code: &str, mut params: Params, remove: bool) -> Result<Json<StraysView>, Problem> {
+    let days = params.number("days", 1..=3_650, DAYS);
+    let search = if params.flag("all") { Search::Everywhere } else { Search::WhereUnclear };
+    Problem::check(params.finish())?;
+    let institution = InstitutionCode::from(code);
+    if state.engine.store().institution(&institution).await?.is_none() {
+        return Err(Problem::not_found("institution", code));
+    }
+    let back = SignedDuration::from_hours(24 * i64::from(days));
+    let since = state.engine.clock().now().checked_sub(back).unwrap_or(Timestamp::MIN);
+    let found = state.engine.strays(&institution, since, search, remove).await?;
+    let strays = found.found.into_iter().map(Into::into).collect();
+    Ok(Json(StraysView { requests: found.requests, patrons: found.patrons, strays }))
+}
