@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Deadline, Event, InstitutionCode, LibraryCode, PatronRefusal, Request, Rules, Status};
-use store::{Agency, Store, Stored, Tx};
+use store::{Agency, News, Store, Stored, Tx};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -37,8 +37,15 @@ impl Agencies {
 
 impl Engine {
     /// Takes changed rules of an agency into use.
-    pub fn agency_changed(&self) {
+    ///
+    /// # Errors
+    ///
+    /// The store's failures; other nodes then hear of it later.
+    pub async fn agency_changed(&self) -> Result<(), Error> {
         self.agencies.forget();
+        let mut tx = self.store.begin().await?;
+        tx.tell(&self.settings.node, &News::SetUp);
+        Ok(tx.commit().await?)
     }
 
     /// When a deadline that runs for `request` has passed.

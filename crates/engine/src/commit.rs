@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
 use serde_json::{Value, json};
-use store::{AuditEntry, Intent, NewIntent, Stored, Tx, Work};
+use store::{AuditEntry, Intent, NewIntent, News, Stored, Tx, Work};
 
 use crate::changes::Change;
 use crate::clock::later;
@@ -97,6 +97,8 @@ impl Engine {
             tx.append_audit(&entry).await?;
         }
         self.queue(tx, &decision.next, decision.effect, now).await?;
+        let (request, status) = (decision.next.id, decision.next.status);
+        tx.tell(&self.settings.node, &News::Changed { request, version, status });
         Ok(version)
     }
 

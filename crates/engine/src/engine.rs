@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
-use store::{Store, Stored};
+use store::{News, Node, Store, Stored};
 use tokio::sync::{Notify, broadcast};
 
 use crate::agencies::Agencies;
@@ -29,6 +29,8 @@ pub struct Engine {
     pub(crate) ids: Ids,
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) wake: Notify,
+    /// This node's place among the nodes of the database, until it listens.
+    pub(crate) place: tokio::sync::Mutex<Option<Node>>,
 }
 
 /// Whether the hub can do its work.
@@ -47,7 +49,8 @@ impl Engine {
         let registry = Registry::new(store.clone());
         let breakers = Breakers::new(settings.breaking, settings.lease);
         let agencies = Agencies::default();
-        Self { store, registry, agencies, breakers, settings, clock, ids, changes, wake: Notify::new() }
+        let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
+        Self { store, registry, agencies, breakers, settings, clock, ids, changes, wake, place }
     }
 
     /// Where everything is kept.
@@ -99,6 +102,7 @@ impl Engine {
         let mut tx = self.store.begin().await?;
         tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
         tx.hasten_watches(id, now).await?;
+        tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
         self.wake.notify_one();
         Ok(())
@@ -156,6 +160,7 @@ impl Engine {
     pub(crate) async fn try_again_at(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         tx.hasten_delayed(institution, self.clock.now()).await?;
+        tx.tell(&self.settings.node, &News::SetUp);
         tx.commit().await?;
         self.wake.notify_one();
         Ok(())

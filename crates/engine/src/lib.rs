@@ -12,6 +12,7 @@
 //! - `breaker`: no calls into the void while a library's system gives no service.
 //! - `agencies`: the agencies' rules in use: deadlines and limits.
 //! - `strays`: what carries the hub's marker and belongs to no request.
+//! - `nodes`: what other nodes on the same database tell.
 //! - `commit`: an event becomes a stored decision.
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
@@ -24,6 +25,7 @@ mod commit;
 mod engine;
 mod error;
 mod looking;
+mod nodes;
 mod perform;
 mod place;
 mod registry;

@@ -41,6 +41,11 @@ impl Registry {
         Ok(Arc::clone(known.entry(institution.clone()).or_insert(made)))
     }
 
+    /// Forgets all adapters.
+    pub(crate) fn forget_all(&self) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Forgets the adapter, so that changed settings count from now on.
     pub(crate) fn forget(&self, institution: &InstitutionCode) {
         self.known.write().unwrap_or_else(PoisonError::into_inner).remove(institution);

@@ -27,9 +27,20 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 impl Engine {
     /// Works until `stop` is ready, then ends what is under way.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
-        if let Err(failure) = self.store.take_back_leases(&self.settings.node, self.clock.now()).await {
+        // Only under a name of its own may a node take leases of that name back.
+        let mine = match self.join().await {
+            Ok(()) => self.store.take_back_leases(&self.settings.node, self.clock.now()).await.map_err(Error::from),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = mine {
             warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
         }
+        let listening = tokio::spawn(Arc::clone(&self).listen());
+        self.work(stop).await;
+        listening.abort();
+    }
+
+    async fn work(self: &Arc<Self>, stop: impl Future<Output = ()>) {
         let mut running = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {

@@ -87,7 +87,7 @@ impl Store {
             Pool::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, sealer: Arc::clone(&self.sealer) })
+        Ok(Tx { inner, sealer: Arc::clone(&self.sealer), news: Vec::new() })
     }
 
     /// Closes all connections; the file is whole without it too.
@@ -115,7 +115,14 @@ impl Store {
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.pool, Pool::Postgres(_))
+        self.postgres().is_some()
+    }
+
+    pub(crate) fn postgres(&self) -> Option<&PgPool> {
+        match &self.pool {
+            Pool::Sqlite { .. } => None,
+            Pool::Postgres(pool) => Some(pool),
+        }
     }
 }
 
@@ -130,6 +137,8 @@ enum Inner {
 pub struct Tx {
     inner: Inner,
     pub(crate) sealer: Arc<Sealer>,
+    /// What is told to other nodes at the commit.
+    pub(crate) news: Vec<String>,
 }
 
 impl Tx {
@@ -138,7 +147,8 @@ impl Tx {
     /// # Errors
     ///
     /// The database can't be used now; nothing was written.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        self.send_news().await?;
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
@@ -194,14 +204,18 @@ impl Tx {
     /// Waits until no other transaction holds the lock of this name, and holds it until this one ends. SQLite's writer
     /// is alone already.
     pub(crate) async fn lock(&mut self, name: &str) -> Result<(), Error> {
-        let number = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         match self.inner {
             Inner::Sqlite(_) => Ok(()),
             Inner::Postgres(_) => {
-                self.run_script(&format!("SELECT pg_advisory_xact_lock({})", number.cast_signed())).await
+                self.run_script(&format!("SELECT pg_advisory_xact_lock({})", lock_number(name))).await
             }
+        }
+    }
+
+    pub(crate) fn postgres(&mut self) -> Option<&mut Transaction<'static, Postgres>> {
+        match &mut self.inner {
+            Inner::Sqlite(_) => None,
+            Inner::Postgres(tx) => Some(tx),
         }
     }
 
@@ -225,6 +239,12 @@ impl Tx {
             }
         }
     }
+}
+
+/// PostgreSQL's advisory locks are numbered; this is the number of a name (FNV-1a).
+pub(crate) fn lock_number(name: &str) -> i64 {
+    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, hash).cast_signed()
 }
 
 async fn open_sqlite(path: &Path) -> Result<Pool, Error> {

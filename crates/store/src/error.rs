@@ -29,6 +29,9 @@ pub enum Error {
     /// Another process has the embedded store open.
     #[error("the store {} is in use by another process; stop that one, or choose another data directory", .0.display())]
     InUse(PathBuf),
+    /// Another process runs as the node of this name.
+    #[error("another process on this database runs as the node {0:?}")]
+    NameTaken(String),
     /// A newer Consort has been here.
     #[error(
         "the store has schema version {found}, and this program knows versions up to {known}; use the newer program"

@@ -168,7 +168,7 @@ async fn put_agency(
     let mut tx = store.begin().await?;
     tx.put_agency(&agency).await?;
     tx.commit().await?;
-    state.engine.agency_changed();
+    state.engine.agency_changed().await?;
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     let place = format!("/api/v1/agencies/{code}");
     Ok((status, [(LOCATION, place)], Json(AgencyView::from(agency))).into_response())
@@ -191,5 +191,6 @@ async fn delete_agency(State(state): State<WebState>, PathCode(code): PathCode) 
     let mut tx = state.engine.store().begin().await?;
     let was_there = tx.remove_agency(&code.as_str().into()).await?;
     tx.commit().await?;
+    state.engine.agency_changed().await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("agency", &code)) }
 }

@@ -49,6 +49,11 @@ impl Serve {
         let store = open_store(&config).await?;
         let engine =
             Arc::new(Engine::new(store.clone(), config.engine_settings(), Arc::new(SystemClock), Ids::from_os()));
+        engine.join().await.map_err(|error| {
+            Failure::new(format!("The hub can't join the nodes of its database: {error}.")).advice(
+                "Give each node a name of its own with `engine.node` in the configuration or CONSORT_ENGINE__NODE.",
+            )
+        })?;
         let keys = ApiKeys::new(config.api_keys.iter().map(|(name, key)| (name.clone(), key.clone())));
         let router = web::router(WebState::new(Arc::clone(&engine), keys));
 

@@ -5,6 +5,7 @@
 mod deadlines;
 mod endings;
 mod lost_answers;
+mod nodes;
 mod outages;
 mod placing;
 mod standard;

@@ -65,6 +65,7 @@ pub(crate) struct World {
     /// The copy asked for first.
     pub(crate) barcode: String,
     server: Server,
+    work: tokio::task::JoinHandle<()>,
     _dir: tempfile::TempDir,
 }
 
@@ -110,9 +111,14 @@ impl World {
         let clock = Arc::new(Turned::default());
         let turned: Arc<dyn Clock> = Arc::<Turned>::clone(&clock);
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
-        tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
+        let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, server, _dir: dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, server, work, _dir: dir }
+    }
+
+    /// The hub takes and places requests, but works on none.
+    pub(crate) fn stop_working(&self) {
+        self.work.abort();
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {
@@ -370,6 +376,6 @@ impl World {
         let mut tx = self.engine.store().begin().await.unwrap();
         tx.put_agency(&agency_of(institution, code, rules)).await.unwrap();
         tx.commit().await.unwrap();
-        self.engine.agency_changed();
+        self.engine.agency_changed().await.unwrap();
     }
 }

@@ -4,6 +4,7 @@
 
 mod harness;
 mod institutions;
+mod nodes;
 mod opening;
 mod queue;
 mod requests;

@@ -1,0 +1,73 @@
+//! Other nodes on the same database: what they commit is heard at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{News, Node};
+use tracing::{error, warn};
+
+use crate::changes::Change;
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// How long it takes to listen again after the database failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Engine {
+    /// Takes this node's name among the nodes of the database. Done by itself when the node begins to work; done
+    /// before, it tells at once whether the name is free.
+    ///
+    /// # Errors
+    ///
+    /// [`store::Error::NameTaken`]; the store's failures.
+    pub async fn join(&self) -> Result<(), Error> {
+        let mut place = self.place.lock().await;
+        if place.is_none() {
+            *place = Some(self.store.join(&self.settings.node).await?);
+        }
+        Ok(())
+    }
+
+    /// Hears what other nodes commit, as long as this one works.
+    pub(crate) async fn listen(self: Arc<Self>) {
+        let mut node = self.place_of_its_own().await;
+        loop {
+            match node.news().await {
+                Ok(News::Changed { request, version, status }) => {
+                    // Nobody listening is no fault.
+                    let _ = self.changes.send(Change { request, version, status });
+                }
+                Ok(News::Work) => {}
+                Ok(News::SetUp) => {
+                    self.registry.forget_all();
+                    self.agencies.forget();
+                }
+                Err(store::Error::NameTaken(name)) => {
+                    error!(%name, "another process took this node's name; give each node its own and start them again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(failure) => {
+                    warn!(error = %failure, "can't hear other nodes; their work is found by looking for it");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+            self.wake.notify_one();
+        }
+    }
+
+    async fn place_of_its_own(&self) -> Node {
+        loop {
+            match self.join().await {
+                Ok(()) => {
+                    if let Some(node) = self.place.lock().await.take() {
+                        return node;
+                    }
+                }
+                Err(failure) => {
+                    warn!(error = %failure, "can't join the nodes of the database yet");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Several nodes on one PostgreSQL database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Clock, Engine, Ids, Settings};
+use lending::{Outcome, Status};
+
+use crate::world::{BORROWER, LENDER, World};
+
+const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
+
+/// Another node on the world's database, not at work yet.
+fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
+    let settings = Settings { node: name.to_owned(), ..settings };
+    let clock: Arc<dyn Clock> = Arc::<crate::deadlines::Turned>::clone(&world.clock);
+    Arc::new(Engine::new(world.engine.store().clone(), settings, clock, Ids::seeded(2)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_commits_is_heard_by_another_at_once() {
+    let Some(mut world) = World::on_postgres().await else { return };
+    // It does no work of its own, so all it learns it hears.
+    let idle = node(&world, "idle", Settings { workers: 0, ..Settings::default() });
+    tokio::spawn(Arc::clone(&idle).run(std::future::pending()));
+    let id = world.place().await.id;
+    let waiting = tokio::spawn({
+        let idle = Arc::clone(&idle);
+        async move { idle.wait(id, Duration::from_secs(60), |request| request.status == Status::PickupTransit).await }
+    });
+    world.dispatch().await;
+    let heard = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is not heard").unwrap();
+    assert_eq!(heard.unwrap().request.status, Status::PickupTransit);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_share_the_work_and_do_nothing_twice() {
+    let Some(mut world) = World::on_postgres().await else { return };
+    let second = node(&world, "second", Settings { workers: 8, ..Settings::default() });
+    tokio::spawn(Arc::clone(&second).run(std::future::pending()));
+    let mut ids = Vec::new();
+    for number in 1..=12 {
+        let mut placing = world.placing();
+        let engine = if number % 2 == 0 { &second } else { &world.engine };
+        placing.copies = vec![crate::world::copy(LENDER, &alma_sim::presets::barcode(LENDER, 'M', number))];
+        ids.push(engine.place(placing, "test").await.unwrap());
+    }
+    for id in ids {
+        let placed = |request: &lending::Request| request.status == Status::RequestPlacedAtBorrowingAgency;
+        let stored = world.engine.wait(id, Duration::from_secs(30), placed).await.unwrap();
+        assert!(placed(&stored.request), "{}", stored.request.status);
+        world.id = id;
+    }
+    assert_eq!((world.calls(LENDER, HOLD), world.calls(BORROWER, HOLD)), (12, 12));
+    assert_eq!(world.calls(BORROWER, "POST /bibs"), 12);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_placed_once() {
+    let Some(mut world) = World::on_postgres().await else { return };
+    // The first node's call takes so long that its lease runs out; it can't renew it, since its clock stands still.
+    let stopped = node(&world, "stopped", Settings { lease: Duration::from_secs(3_600), ..Settings::default() });
+    world
+        .sim
+        .arm(LENDER, alma_sim::Fault::once(HOLD, alma_sim::FaultKind::Delay { ms: 1_500, before: false }))
+        .unwrap();
+    world.stop_working();
+    tokio::spawn(Arc::clone(&stopped).run(std::future::pending()));
+    world.id = world.engine.place(world.placing(), "test").await.unwrap();
+    // The hold is placed at the lender; its answer is on its way to a node that stands still meanwhile.
+    while world.at(LENDER).requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    world.clock.by_hours(2);
+    let other = node(&world, "other", Settings::default());
+    tokio::spawn(Arc::clone(&other).run(std::future::pending()));
+    let placed = |request: &lending::Request| request.status == Status::RequestPlacedAtBorrowingAgency;
+    let stored = other.wait(world.id, Duration::from_secs(20), placed).await.unwrap();
+    assert!(placed(&stored.request), "{} {:?}", stored.request.status, stored.request.attention);
+    assert_eq!(world.calls(LENDER, HOLD), 1);
+    world.dispatch().await;
+    world.receive().await;
+    world.lend().await;
+    world.give_back().await;
+    assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+    world.assert_clean();
+}

@@ -1,0 +1,155 @@
+//! Nodes that share a PostgreSQL database: each has its own name, and each tells the others what it commits.
+//!
+//! The embedded store has one process, so it has nobody to tell.
+
+use lending::{RequestId, Status};
+use sqlx::postgres::PgListener;
+
+use crate::db::{Store, Tx, lock_number};
+use crate::error::Error;
+
+const CHANNEL: &str = "consort";
+
+/// What one node tells the others with a commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// A request has changed.
+    Changed {
+        /// Which.
+        request: RequestId,
+        /// Its version.
+        version: i64,
+        /// Its status.
+        status: Status,
+    },
+    /// Something has become due sooner.
+    Work,
+    /// Institutions, agencies or pickup locations have changed, or something was missed and may have.
+    SetUp,
+}
+
+impl News {
+    fn write(&self, node: &str) -> String {
+        match self {
+            Self::Changed { request, version, status } => format!("{node} changed {request} {version} {status}"),
+            Self::Work => format!("{node} work"),
+            Self::SetUp => format!("{node} set-up"),
+        }
+    }
+
+    /// The news, unless this node told it. What can't be read comes from a newer program, and may be anything.
+    fn read(text: &str, node: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        if words.next() == Some(node) {
+            return None;
+        }
+        let kind = words.next();
+        let mut changed = || {
+            let request = words.next()?.parse().ok()?;
+            let version = words.next()?.parse().ok()?;
+            Some(Self::Changed { request, version, status: words.next()?.parse().ok()? })
+        };
+        Some(match kind {
+            Some("changed") => changed().unwrap_or(Self::SetUp),
+            Some("work") => Self::Work,
+            _ => Self::SetUp,
+        })
+    }
+}
+
+/// A node's place among the nodes of a database. Dropped, its name is free again.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    listener: Option<PgListener>,
+}
+
+impl Store {
+    /// Takes the node's name. Leases carry it and a node that starts takes its own back, so two of one name would do
+    /// each other's work.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NameTaken`] while another process has it; the database.
+    pub async fn join(&self, name: &str) -> Result<Node, Error> {
+        let name: String = name.split_whitespace().collect::<Vec<_>>().join("-");
+        let Some(pool) = self.postgres() else { return Ok(Node { name, listener: None }) };
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(CHANNEL).await?;
+        if !take_name(&mut listener, &name).await? {
+            return Err(Error::NameTaken(name));
+        }
+        Ok(Node { name, listener: Some(listener) })
+    }
+}
+
+async fn take_name(listener: &mut PgListener, name: &str) -> Result<bool, Error> {
+    let number = lock_number(&format!("node {name}"));
+    let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(number).fetch_one(listener).await?;
+    Ok(taken)
+}
+
+impl Node {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What another node tells next. Never ready where there are no others.
+    ///
+    /// # Errors
+    ///
+    /// The database; [`Error::NameTaken`] when another process took the name while the connection was lost. Ask again
+    /// after a pause.
+    pub async fn news(&mut self) -> Result<News, Error> {
+        let Some(listener) = &mut self.listener else { return std::future::pending().await };
+        loop {
+            match listener.try_recv().await? {
+                Some(told) => {
+                    if let Some(news) = News::read(told.payload(), &self.name) {
+                        return Ok(news);
+                    }
+                }
+                // The connection was lost, and with it whatever was told meanwhile.
+                None => {
+                    return match take_name(listener, &self.name).await? {
+                        true => Ok(News::SetUp),
+                        false => Err(Error::NameTaken(self.name.clone())),
+                    };
+                }
+            }
+        }
+    }
+}
+
+impl Tx {
+    /// Tells the other nodes once this is committed.
+    pub fn tell(&mut self, node: &str, news: &News) {
+        self.news.push(news.write(node));
+    }
+
+    pub(crate) async fn send_news(&mut self) -> Result<(), Error> {
+        for text in std::mem::take(&mut self.news) {
+            if let Some(tx) = self.postgres() {
+                sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(&mut **tx).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_read_as_they_were_written_and_a_nodes_own_are_not_news() {
+        let request: RequestId = "0193a1c0-0000-7000-8000-000000000001".parse().unwrap();
+        let changed = News::Changed { request, version: 7, status: Status::Loaned };
+        assert_eq!(News::read(&changed.write("a"), "b"), Some(changed.clone()));
+        assert_eq!(News::read(&changed.write("a"), "a"), None);
+        assert_eq!(News::read(&News::Work.write("a"), "b"), Some(News::Work));
+        assert_eq!(News::read(&News::SetUp.write("a"), "b"), Some(News::SetUp));
+        assert_eq!(News::read("a something-newer 1 2 3", "b"), Some(News::SetUp));
+    }
+}

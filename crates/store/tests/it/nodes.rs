@@ -1,0 +1,50 @@
+//! Several nodes on one PostgreSQL database.
+
+use lending::Status;
+use store::{Error, News};
+
+use crate::harness::{Fixture, both};
+
+#[tokio::test]
+async fn a_nodes_name_is_its_own_while_it_runs() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let first = fixture.store.join("hub-a").await.unwrap();
+    assert!(matches!(fixture.store.join("hub-a").await, Err(Error::NameTaken(name)) if name == "hub-a"));
+    let _second = fixture.store.join("hub-b").await.unwrap();
+    drop(first);
+    // The server frees the name when it notices that the connection is closed.
+    let mut tries = 0;
+    while fixture.store.join("hub-a").await.is_err() {
+        tries += 1;
+        assert!(tries < 1_000, "the name is never free again");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_told_to_the_other_nodes_and_a_roll_back_is_not() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let mut other = fixture.store.join("hub-b").await.unwrap();
+    let request = lending::RequestId(uuid::Uuid::from_u128(7));
+    let news = |version| News::Changed { request, version, status: Status::Loaned };
+    let mut undone = fixture.store.begin().await.unwrap();
+    undone.tell("hub-a", &news(1));
+    drop(undone);
+    let mut own = fixture.store.begin().await.unwrap();
+    own.tell("hub-b", &news(2));
+    own.commit().await.unwrap();
+    let mut told = fixture.store.begin().await.unwrap();
+    told.tell("hub-a", &news(3));
+    told.commit().await.unwrap();
+    assert_eq!(other.news().await.unwrap(), news(3));
+}
+
+both! {
+    async fn telling_others_needs_no_others(fixture) {
+        let node = fixture.store.join("hub a").await.unwrap();
+        assert_eq!(node.name(), "hub-a");
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.tell("hub-a", &News::SetUp);
+        tx.commit().await.unwrap();
+    }
+}
