@@ -212,11 +212,8 @@ impl Tx {
         }
     }
 
-    pub(crate) fn postgres(&mut self) -> Option<&mut Transaction<'static, Postgres>> {
-        match &mut self.inner {
-            Inner::Sqlite(_) => None,
-            Inner::Postgres(tx) => Some(tx),
-        }
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.inner, Inner::Postgres(_))
     }
 
     /// The first key to open the store is noted by its id; another is refused from then on.

@@ -3,6 +3,9 @@
 //! The embedded store has one process, so it has nobody to tell.
 
 use lending::{RequestId, Status};
+use sea_query::{Func, PostgresQueryBuilder, Query};
+use sea_query_sqlx::SqlxBinder as _;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgListener;
 
 use crate::db::{Store, Tx, lock_number};
@@ -84,8 +87,9 @@ impl Store {
 }
 
 async fn take_name(listener: &mut PgListener, name: &str) -> Result<bool, Error> {
-    let number = lock_number(&format!("node {name}"));
-    let taken = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(number).fetch_one(listener).await?;
+    let lock = Func::cust("pg_try_advisory_lock").arg(lock_number(&format!("node {name}")));
+    let (sql, values) = Query::select().expr(lock).build_sqlx(PostgresQueryBuilder);
+    let (taken,): (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(listener).await?;
     Ok(taken)
 }
 
@@ -129,9 +133,11 @@ impl Tx {
     }
 
     pub(crate) async fn send_news(&mut self) -> Result<(), Error> {
-        for text in std::mem::take(&mut self.news) {
-            if let Some(tx) = self.postgres() {
-                sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(&mut **tx).await?;
+        let news = std::mem::take(&mut self.news);
+        if self.is_postgres() {
+            for text in news {
+                let notify = Func::cust("pg_notify").arg(CHANNEL).arg(text);
+                self.execute(&Query::select().expr(notify).to_owned()).await?;
             }
         }
         Ok(())

@@ -12,7 +12,8 @@ const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/r
 
 /// Another node on the world's database, not at work yet.
 fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
-    let settings = Settings { node: name.to_owned(), ..settings };
+    let mut settings = settings;
+    name.clone_into(&mut settings.node);
     let clock: Arc<dyn Clock> = Arc::<crate::deadlines::Turned>::clone(&world.clock);
     Arc::new(Engine::new(world.engine.store().clone(), settings, clock, Ids::seeded(2)))
 }
