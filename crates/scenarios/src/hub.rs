@@ -8,6 +8,10 @@ use crate::failure::{Failure, Result};
 use crate::line::Line;
 use crate::view::{RefusalView, RequestView};
 
+/// How often a request is read again whose timeline is ahead of its status: the hub reads them one after the other, and
+/// may commit in between.
+const TORN_READS: u32 = 8;
+
 /// A client of a running hub.
 #[derive(Clone, Debug)]
 pub struct Hub {
@@ -90,6 +94,17 @@ impl Hub {
     /// # Errors
     /// The hub can't be reached or knows no such request.
     pub async fn request(&self, id: &str) -> Result<RequestView> {
+        let mut request = self.read(id).await?;
+        for _ in 0..TORN_READS {
+            if request.is_whole() {
+                break;
+            }
+            request = self.read(id).await?;
+        }
+        Ok(request)
+    }
+
+    async fn read(&self, id: &str) -> Result<RequestView> {
         let answer = self.call(Method::GET, &format!("/api/v1/requests/{id}"), None).await?;
         serde_json::from_value(answer)
             .map_err(|error| Failure::new(format!("The hub shows the request in a shape of its own: {error}.")))

@@ -28,6 +28,6 @@ pub use hub::{Hub, NotPlaced};
 pub use line::http_client;
 pub use plays::{Play, Scenario, all, find};
 pub use stage::{
-    AGENCY, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Stage, Told, Who, Wish,
+    AGENCY, Cell, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Played, Stage, Told, Who, Wish,
 };
 pub use view::{Attention, BorrowerView, CancellationView, HoldView, LenderView, LoanView, RefusalView, RequestView, Row};

@@ -172,6 +172,11 @@ impl RequestView {
         self.status == status.name()
     }
 
+    /// Whether status and timeline were read at one moment.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.passed().last().is_none_or(|last| *last == self.status)
+    }
+
     /// Whether the hub is doing something, or will try something again by itself.
     pub fn is_busy(&self) -> bool {
         let working = match &self.working_on {

@@ -3,8 +3,9 @@
 //! - `waiting`: until something shows at the hub, with a deadline and a sentence that tells where it stands.
 //! - `staff`: what staff do in the course of a request, told to the observer.
 //! - `clean`: what must hold afterwards.
-//! - `driving`, `closing`, `play_out`: any live status, any end of a hold in it, and whatever follows.
+//! - `driving`, `closing`, `play_out`, `cells`: any live status, any end of a hold in it, and whatever follows.
 
+mod cells;
 mod clean;
 mod closing;
 mod driving;
@@ -24,6 +25,7 @@ use crate::failure::{Failure, Result};
 use crate::hub::{Hub, NotPlaced};
 use crate::view::{RequestView, Row};
 
+pub use cells::{Cell, Played};
 pub use closing::{Closed, Closure};
 pub use driving::LIVE;
 

@@ -7,6 +7,7 @@ use lending::Status;
 use tokio::time::{Instant, sleep};
 
 use super::{Stage, Told};
+use crate::alma::SimAlma;
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
@@ -14,6 +15,8 @@ use crate::view::RequestView;
 const PAUSE: Duration = Duration::from_millis(15);
 /// After so many reads the hub is asked to look again.
 const READS_PER_LOOK: u32 = 6;
+/// The call by which the hub looks at an item.
+const READ_ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 
 /// What a read of the request means to whoever waits.
 enum Seen {
@@ -73,6 +76,65 @@ impl Stage {
     pub async fn until_waiting_for(&mut self, on: &str) -> Result<RequestView> {
         let waits = |request: &RequestView| request.attention.on.as_deref() == Some(on);
         self.until_that(&format!("wait for {on}"), waits).await
+    }
+
+    /// Waits until the hub has looked at the items of an Alma twice more, so that it has had the chance to notice what is
+    /// there now. Counted at the simulator, since the hub shows nothing of a look that finds nothing new.
+    ///
+    /// # Errors
+    /// Patience is over.
+    pub async fn looked_at(&self, alma: &SimAlma) -> Result<()> {
+        let deadline = Instant::now() + self.patience;
+        let before = alma.calls_to(READ_ITEM).await?;
+        while alma.calls_to(READ_ITEM).await? < before + 2 {
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("The hub doesn't look at {}.", alma.institution)));
+            }
+            self.hub.look(self.id()?).await?;
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the hub has looked everywhere it looks and has done what it makes of that: a hold counts as gone when
+    /// it was missed twice in a row.
+    ///
+    /// # Errors
+    /// Patience is over.
+    pub async fn noticed(&mut self) -> Result<RequestView> {
+        let deadline = Instant::now() + self.patience;
+        let mut version = self.request().await?.version;
+        let mut before = self.reads_of_items().await?;
+        loop {
+            let request = self.request().await?;
+            self.hear(&request);
+            if request.is(Status::Finalised) || request.needs_staff() {
+                return Ok(request);
+            }
+            if request.version != version {
+                version = request.version;
+                before = self.reads_of_items().await?;
+            }
+            let now = self.reads_of_items().await?;
+            // Where one Alma alone is looked at, the others' counts stand still.
+            if now.iter().zip(&before).any(|(now, before)| now >= &(before + 4)) {
+                return Ok(request);
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("The hub doesn't look any more: it is {}.", request.stand())));
+            }
+            let _ = self.hub.look(&request.id).await;
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn reads_of_items(&self) -> Result<[u64; 3]> {
+        let [first, second] = &self.lenders;
+        Ok([
+            first.calls_to(READ_ITEM).await?,
+            second.calls_to(READ_ITEM).await?,
+            self.borrower.calls_to(READ_ITEM).await?,
+        ])
     }
 
     async fn wait(&mut self, look: bool, what: &str, seen: impl Fn(&RequestView) -> Seen) -> Result<RequestView> {

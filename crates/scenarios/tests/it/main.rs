@@ -5,6 +5,7 @@
 
 mod cells;
 mod host;
+mod table;
 
 use host::Host;
 
