@@ -27,6 +27,7 @@ pub fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Result<()> {
 ///
 /// # Errors
 /// A sentence with both.
+#[expect(clippy::needless_pass_by_value, reason = "callers compare what they have just read, so nothing is kept")]
 pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: T, wanted: T) -> Result<()> {
     expect(found == wanted, || format!("It should be that {what} is {wanted:?}, but it is {found:?}."))
 }

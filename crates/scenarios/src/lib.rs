@@ -26,8 +26,11 @@ pub use alma_sim::{Fault, FaultKind, Mark};
 pub use failure::{Failure, Result, expect, same};
 pub use hub::{Hub, NotPlaced};
 pub use line::http_client;
-pub use plays::{Play, Scenario, all, find};
+pub use plays::{Play, Scenario, all, find, wanted};
 pub use stage::{
-    AGENCY, Cell, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Played, Stage, Told, Who, Wish,
+    AGENCY, Cell, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Played, Stage, Told, Who,
+    Wish,
 };
-pub use view::{Attention, BorrowerView, CancellationView, HoldView, LenderView, LoanView, RefusalView, RequestView, Row};
+pub use view::{
+    Attention, BorrowerView, CancellationView, HoldView, LenderView, LoanView, RefusalView, RequestView, Row,
+};

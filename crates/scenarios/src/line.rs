@@ -38,7 +38,11 @@ impl Line {
     }
 
     /// The answer whatever its status; a body that is no JSON is null.
-    pub(crate) async fn send(&self, call: reqwest::RequestBuilder, body: Option<&Value>) -> Result<(StatusCode, Value)> {
+    pub(crate) async fn send(
+        &self,
+        call: reqwest::RequestBuilder,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value)> {
         let call = match body {
             Some(body) => call.json(body),
             None => call,

@@ -225,6 +225,6 @@ impl RequestView {
         if let Some(refusal) = &self.refusal {
             text.push_str(&format!(" [{}: {}]", refusal.code, refusal.explanation));
         }
-        text
+        text.trim_end_matches('.').to_owned()
     }
 }

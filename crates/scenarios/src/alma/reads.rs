@@ -127,7 +127,8 @@ impl Loan {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| Failure::new(format!("The simulator's answer can't be read: {error}.")))
+    serde_json::from_value(value)
+        .map_err(|error| Failure::new(format!("The simulator's answer can't be read: {error}.")))
 }
 
 impl SimAlma {

@@ -6,7 +6,7 @@ use super::Scenario;
 use crate::failure::{Result, same};
 use crate::stage::{PICKUP_LIBRARY, Stage, Who};
 
-pub(super) const LIST: [Scenario; 5] = [
+pub(super) const LIST: [Scenario; 6] = [
     Scenario::new(
         "patron-cancels-before-dispatch",
         "The patron cancels before the lender has sent the book, which stays on its shelf.",
@@ -27,6 +27,11 @@ pub(super) const LIST: [Scenario; 5] = [
         "Staff of the pickup library cancel the patron's hold in their Alma before the book is sent.",
         |stage| Box::pin(staff_cancel_at_borrower(stage)),
     ),
+    Scenario::new(
+        "patron-cancels-in-the-middle",
+        "The patron cancels while the borrower's Alma doesn't answer and a record may or may not have been made.",
+        |stage| Box::pin(patron_cancels_in_the_middle(stage)),
+    ),
     Scenario::new("staff-cancel-at-hub", "Staff at the hub cancel before the book is sent.", |stage| {
         Box::pin(staff_cancel_at_hub(stage))
     }),
@@ -37,6 +42,17 @@ async fn patron_cancels_before_dispatch(stage: &mut Stage) -> Result<()> {
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.patron_cancels().await?;
     cancelled_without_moving(stage, "patron").await
+}
+
+async fn patron_cancels_in_the_middle(stage: &mut Stage) -> Result<()> {
+    stage.drive_to(Status::Confirmed).await?;
+    stage.until_waiting_for("borrower_system").await?;
+    stage.patron_cancels().await?;
+    stage.until(Status::Cancelled).await?;
+    stage.tell(Who::Trouble, "ends");
+    stage.release().await?;
+    stage.until(Status::Finalised).await?;
+    stage.ended_as("CANCELLED").await.map(drop)
 }
 
 async fn staff_cancel_at_hub(stage: &mut Stage) -> Result<()> {

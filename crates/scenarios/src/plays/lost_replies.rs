@@ -78,12 +78,16 @@ pub(super) const LIST: [Scenario; 18] = [
     Scenario::new("every-write-reset", "At every write the connection is reset, each once.", |stage| {
         Box::pin(every_write(stage, FaultKind::Reset, WRITES))
     }),
-    Scenario::new("every-answer-broken-off", "The answer to every write breaks off in the middle, each once.", |stage| {
-        Box::pin(every_write(stage, FaultKind::Truncated, WRITES - DELETIONS))
-    }),
-    Scenario::new("every-write-done-and-answered-badly", "Every write is done and answered with 502, each once.", |stage| {
-        Box::pin(every_write(stage, FaultKind::StatusAfter { status: 502 }, WRITES))
-    }),
+    Scenario::new(
+        "every-answer-broken-off",
+        "The answer to every write breaks off in the middle, each once.",
+        |stage| Box::pin(every_write(stage, FaultKind::Truncated, WRITES - DELETIONS)),
+    ),
+    Scenario::new(
+        "every-write-done-and-answered-badly",
+        "Every write is done and answered with 502, each once.",
+        |stage| Box::pin(every_write(stage, FaultKind::StatusAfter { status: 502 }, WRITES)),
+    ),
 ];
 
 /// Where the answer is lost.

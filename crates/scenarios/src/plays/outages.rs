@@ -29,9 +29,11 @@ pub(super) const LIST: [Scenario; 9] = [
     Scenario::new("limit-per-second", "Now and then both Almas take no more calls in this second.", |stage| {
         Box::pin(limit_per_second(stage))
     }),
-    Scenario::new("limit-per-day", "The lender's calls of the day are used up, and it goes on the next day.", |stage| {
-        Box::pin(limit_per_day(stage))
-    })
+    Scenario::new(
+        "limit-per-day",
+        "The lender's calls of the day are used up, and it goes on the next day.",
+        |stage| Box::pin(limit_per_day(stage)),
+    )
     .moving_time(),
     Scenario::new("key-revoked", "The lender's API key is revoked as a request comes in, and given back.", |stage| {
         Box::pin(key_revoked(stage))
@@ -140,10 +142,8 @@ async fn slow_scan(stage: &mut Stage) -> Result<()> {
 
 async fn limit_per_second(stage: &mut Stage) -> Result<()> {
     stage.tell(Who::Trouble, "lets both Almas refuse calls now and then");
-    for alma in [&stage.lenders[0], &stage.borrower] {
-        for after in [1, 4] {
-            alma.arm(&Fault { after, ..Fault::once("*", FaultKind::PerSecond) }).await?;
-        }
+    for (alma, after) in [(&stage.lenders[0], 2), (&stage.borrower, 4)] {
+        alma.arm(&Fault { after, ..Fault::once("*", FaultKind::PerSecond) }).await?;
     }
     stage.place(&stage.wish()).await?;
     stage.lend_and_return().await?;

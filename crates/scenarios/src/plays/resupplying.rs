@@ -22,9 +22,11 @@ pub(super) const LIST: [Scenario; 5] = [
         "The lender's rules don't allow a hold on the book, so the next one supplies.",
         |stage| Box::pin(lender_refuses_hold(stage)),
     ),
-    Scenario::new("copy-not-on-shelf", "The first copy is missing when it is looked for, so the next is taken.", |stage| {
-        Box::pin(copy_not_on_shelf(stage))
-    }),
+    Scenario::new(
+        "copy-not-on-shelf",
+        "The first copy is missing when it is looked for, so the next is taken.",
+        |stage| Box::pin(copy_not_on_shelf(stage)),
+    ),
     Scenario::new("no-copy-on-shelf", "No copy is on its shelf, so nothing is made anywhere.", |stage| {
         Box::pin(no_copy_on_shelf(stage))
     }),

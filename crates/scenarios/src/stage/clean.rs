@@ -9,7 +9,7 @@ use crate::view::RequestView;
 
 impl Stage {
     /// Holds that nothing of the hub is left on a side: no virtual record, holding or item, no hold with our marker, no
-    /// loan to a virtual patron; and at the lender, that the items the patron asked for are in place.
+    /// loan to a virtual patron, no loan of the virtual item; and at the lender, that the items the patron asked for are in place.
     ///
     /// # Errors
     /// A sentence that names everything that is left.
@@ -18,11 +18,12 @@ impl Stage {
         match side {
             Side::Borrower => {
                 left.extend(self.borrower.left().await?);
-                let barcodes = self.wish.iter().flat_map(|wish| &wish.copies).map(|(_, barcode)| barcode.as_str());
-                let barcodes: Vec<&str> = barcodes.collect();
+                let copies: Vec<&str> =
+                    self.wish.iter().flat_map(|wish| &wish.copies).map(|(_, barcode)| barcode.as_str()).collect();
                 let loans = self.borrower.loans().await?;
-                let ours = loans.iter().filter(|loan| barcodes.contains(&loan.barcode.as_str()));
-                left.extend(ours.map(|loan| format!("loan of {} at the borrower", loan.barcode)));
+                // The virtual item may have a prefix before the lender's barcode.
+                let ours = loans.iter().filter(|loan| copies.iter().any(|copy| loan.barcode.ends_with(copy)));
+                left.extend(ours.map(|loan| format!("loan of {} to the patron", loan.barcode)));
             }
             _ => {
                 for lender in &self.lenders {

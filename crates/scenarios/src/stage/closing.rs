@@ -73,9 +73,7 @@ impl Stage {
                 Closed::Done => alma.take_back(&copy.barcode, &copy.home).await.map(|_| Closed::Done),
                 impossible @ Closed::Impossible(_) => Ok(impossible),
             },
-            Closure::Canceled => {
-                alma.cancel_hold(&hold.id, "CancelledAtPatronRequest").await.map(|()| Closed::Done)
-            }
+            Closure::Canceled => alma.cancel_hold(&hold.id, "CancelledAtPatronRequest").await.map(|()| Closed::Done),
             Closure::Rejected => alma.cancel_hold(&hold.id, "CannotBeFulfilled").await.map(|()| Closed::Done),
             Closure::Expired if hold.status == "ON_HOLD_SHELF" => {
                 Ok(Closed::Impossible("a hold on the shelf ends by the shelf's own expiry"))
@@ -110,7 +108,8 @@ struct Copy {
 
 impl Copy {
     fn of(side: Side, request: &RequestView) -> Result<Self> {
-        let missing = || Failure::new(format!("There is no item at the {} yet: it is {}.", side.name(), request.stand()));
+        let missing =
+            || Failure::new(format!("There is no item at the {} yet: it is {}.", side.name(), request.stand()));
         match side {
             Side::Borrower => {
                 let barcode = request.borrower.barcode.clone().ok_or_else(missing)?;
@@ -143,4 +142,3 @@ async fn expire_on_shelf(alma: &SimAlma, hold: &Hold, copy: &Copy, side: Side) -
         _ => Ok(Closed::Done),
     }
 }
-

@@ -256,6 +256,12 @@ impl Stage {
         self.request.as_deref().ok_or_else(|| Failure::new("No request was placed yet."))
     }
 
+    /// Makes another request the scenario's, one that was placed before.
+    pub fn turn_to(&mut self, request: &str) {
+        self.request = Some(request.to_owned());
+        (self.reached, self.told) = (0, 0);
+    }
+
     /// The request as the hub shows it now.
     ///
     /// # Errors
@@ -279,7 +285,8 @@ impl Stage {
     pub fn lender_of(&self, request: &RequestView) -> Result<&SimAlma> {
         let code = request.lender.as_ref().map(|lender| lender.institution.as_str());
         let known = self.lenders.iter().find(|alma| Some(alma.institution.as_str()) == code);
-        known.ok_or_else(|| Failure::new(format!("The request has no lender on this stage: it is {}.", request.stand())))
+        known
+            .ok_or_else(|| Failure::new(format!("The request has no lender on this stage: it is {}.", request.stand())))
     }
 
     /// The Alma of a side, as the request stands.

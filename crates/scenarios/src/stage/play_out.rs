@@ -1,8 +1,9 @@
 //! Whatever staff must do until the request has ended and nothing is left.
 
+use alma_sim::Mark;
 use lending::{Side, Status};
 
-use super::{PICKUP_LIBRARY, Stage, Who};
+use super::{Stage, Who};
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
@@ -30,6 +31,7 @@ impl Stage {
     /// Something is left, or nothing comes of what staff do.
     pub async fn play_out(&mut self) -> Result<RequestView> {
         self.release().await?;
+        let mut resumed = Vec::new();
         for _ in 0..MOST_ACTS {
             let request = self.settled_or_staff().await?;
             if request.is(Status::Finalised) {
@@ -37,7 +39,7 @@ impl Stage {
                 self.clean_on_both_sides().await?;
                 return Ok(request);
             }
-            match self.next_act(&request).await? {
+            match self.next_act(&request, &mut resumed).await? {
                 Next::Send => self.lender_sends().await?,
                 Next::Receive => self.pickup_receives().await?,
                 Next::Lend => self.pickup_lends().await?,
@@ -63,10 +65,22 @@ impl Stage {
         self.until_that("come to rest", |request| !request.is_busy() || request.needs_staff()).await
     }
 
-    async fn next_act(&self, request: &RequestView) -> Result<Next> {
+    /// What is asked of staff: at the hub, to mend the cause and try again, and to cancel where that has not helped; in
+    /// the libraries, what the status waits for.
+    async fn next_act(&self, request: &RequestView, resumed: &mut Vec<String>) -> Result<Next> {
         if request.needs_staff() {
             let may = |action: &str| request.attention.actions.iter().any(|offered| offered == action);
-            return Ok(if may("cancel") { Next::CancelAtHub } else { Next::ResumeAtHub });
+            let code = request.attention.code.clone().unwrap_or_default();
+            if may("resume") && !resumed.contains(&code) {
+                self.find_missing(request).await?;
+                resumed.push(code);
+                return Ok(Next::ResumeAtHub);
+            }
+            return if may("cancel") {
+                Ok(Next::CancelAtHub)
+            } else {
+                Err(Failure::new(format!("Staff can't help: it is {}.", request.stand())))
+            };
         }
         let id = self.id()?;
         let held_at_lender = match self.lender_of(request) {
@@ -97,6 +111,19 @@ impl Stage {
         Ok(Next::Wait)
     }
 
+    /// What was missing at the lender turns up.
+    async fn find_missing(&self, request: &RequestView) -> Result<()> {
+        let Some(copy) = &request.lender else { return Ok(()) };
+        let alma = self.lender_of(request)?;
+        match alma.find_item(&copy.barcode).await? {
+            Some(item) if item.process_type == "MISSING" => {
+                self.tell(Who::LendingLibrary, "finds that the item isn't missing");
+                alma.mark(&copy.barcode, Mark::Found).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the lender's item isn't on its shelf.
     async fn is_away(&self, request: &RequestView) -> Result<bool> {
         let alma = self.alma_of(Side::Lender, request)?;
@@ -115,13 +142,6 @@ impl Stage {
                 self.tell(Who::LendingLibrary, format!("puts {barcode} back on its shelf after {}", request.status));
                 alma.scan_in(barcode, &item.library).await?;
             }
-        }
-        // A patron's loan that outlived the request would be a book that nobody asks back.
-        let loans = self.borrower.loans().await?;
-        let barcodes: Vec<&str> = request.borrower.barcode.iter().map(String::as_str).collect();
-        for loan in loans.iter().filter(|loan| barcodes.contains(&loan.barcode.as_str())) {
-            let text = format!("The request has ended, but the patron still has {} on loan at {PICKUP_LIBRARY}.", loan.barcode);
-            return Err(Failure::new(text));
         }
         Ok(())
     }

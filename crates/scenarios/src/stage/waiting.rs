@@ -96,28 +96,31 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until the hub has looked everywhere it looks and has done what it makes of that: a hold counts as gone when
-    /// it was missed twice in a row.
+    /// Waits until the hub has had the chance to notice what is at the libraries now, and has done what it makes of
+    /// that: it ended, needs staff, was stopped by an Alma that is out of order, or has looked at some Alma four times
+    /// without coming to another status (a hold counts as gone when it was missed twice in a row).
     ///
     /// # Errors
     /// Patience is over.
     pub async fn noticed(&mut self) -> Result<RequestView> {
         let deadline = Instant::now() + self.patience;
-        let mut version = self.request().await?.version;
+        let begun = self.request().await?.passed().len();
+        let mut passed = begun;
         let mut before = self.reads_of_items().await?;
         loop {
             let request = self.request().await?;
             self.hear(&request);
-            if request.is(Status::Finalised) || request.needs_staff() {
+            let stopped = request.passed().len() > begun && request.attention.next_try.is_some();
+            if request.is(Status::Finalised) || request.needs_staff() || stopped {
                 return Ok(request);
             }
-            if request.version != version {
-                version = request.version;
+            if request.passed().len() != passed {
+                passed = request.passed().len();
                 before = self.reads_of_items().await?;
             }
             let now = self.reads_of_items().await?;
             // Where one Alma alone is looked at, the others' counts stand still.
-            if now.iter().zip(&before).any(|(now, before)| now >= &(before + 4)) {
+            if now.iter().zip(&before).any(|(now, before)| *now >= before + 4) {
                 return Ok(request);
             }
             if Instant::now() > deadline {

@@ -5,7 +5,6 @@
 
 mod cells;
 mod host;
-mod table;
 
 use host::Host;
 
@@ -48,6 +47,7 @@ plays! {
     patron_cancels_after_dispatch_and_the_item_goes_home: "patron-cancels-after-dispatch",
     patron_cancels_on_the_hold_shelf_and_the_item_goes_home: "patron-cancels-on-hold-shelf",
     cancellation_in_the_borrowers_alma_is_noticed: "staff-cancel-at-borrower",
+    patron_cancels_while_the_borrowers_system_is_out: "patron-cancels-in-the-middle",
     cancellation_by_staff_at_the_hub_takes_everything_away: "staff-cancel-at-hub",
     next_lender_supplies_and_the_patron_keeps_the_hold: "lender-cancels-next-supplies",
     request_without_a_lender_left_ends: "no-lender-left",
@@ -59,10 +59,13 @@ plays! {
     inactive_patron_is_refused: "patron-inactive",
     unknown_patron_is_refused: "patron-unknown",
     unblocked_patron_may_ask_again: "patron-unblocked",
+    second_patron_gets_the_book_after_the_first: "two-patrons-in-a-queue",
+    second_click_is_refused: "asked-for-twice",
     loan_before_any_look_implies_the_receipt: "lent-at-once",
     loan_without_receipt_implies_it: "lent-without-receipt",
     hold_shelf_implies_the_dispatch: "sent-without-scan",
     loan_implies_dispatch_and_receipt: "sent-and-lent-without-scan",
+    return_scan_may_come_after_the_item_is_home: "home-before-return-scan",
     virtual_patron_is_adopted_when_the_reply_was_lost: "lost-reply-virtual-patron",
     lenders_hold_is_adopted_when_the_reply_was_lost: "lost-reply-lender-hold",
     loan_is_adopted_when_the_reply_was_lost: "lost-reply-loan",
