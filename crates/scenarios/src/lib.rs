@@ -21,7 +21,7 @@ mod plays;
 mod stage;
 mod view;
 
-pub use alma::{Hold, Item, Loan, Made, SimAlma, VIRTUAL_LIBRARY};
+pub use alma::{Hold, Item, Loan, Made, SimAlma, Standing, VIRTUAL_LIBRARY};
 pub use alma_sim::{Fault, FaultKind, Mark};
 pub use failure::{Failure, Result, expect, same};
 pub use hub::{Hub, NotPlaced};

@@ -8,13 +8,13 @@ mod acts;
 mod reads;
 mod trouble;
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
 use crate::line::{Line, segment};
 
-pub use reads::{Hold, Item, Loan, Made, VIRTUAL_LIBRARY};
+pub use reads::{Hold, Item, Loan, Made, Standing, VIRTUAL_LIBRARY};
 
 /// The desk of every library of the presets.
 pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
@@ -57,14 +57,19 @@ impl SimAlma {
         alma_sim::presets::barcode(&self.institution, 'M', number)
     }
 
-    /// One call of the control surface; path segments are encoded here.
-    async fn control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value> {
+    /// One call of the control surface, whatever its answer; path segments are encoded here.
+    async fn try_control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<(StatusCode, Value)> {
         let mut full = format!("/sim/{}", segment(&self.institution));
         for part in path {
             full.push('/');
             full.push_str(&segment(part));
         }
-        let (status, answer) = self.line.send(self.line.call(method, &full), body.as_ref()).await?;
+        self.line.send(self.line.call(method, &full), body.as_ref()).await
+    }
+
+    /// One call of the control surface that must be granted.
+    async fn control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value> {
+        let (status, answer) = self.try_control(method, path, body).await?;
         if status.is_success() {
             return Ok(answer);
         }

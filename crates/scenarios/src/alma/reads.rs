@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Sub;
 
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,6 +17,9 @@ const HOLD_MARK: &str = "[DCB-REQUEST:";
 const RECORD_MARK: &str = "(DCB)";
 /// What the primary id of every virtual patron begins with.
 const VIRTUAL_PATRON: &str = "dcb-";
+
+/// Alma's code for a barcode that no item has.
+const NO_SUCH_BARCODE: &str = "401689";
 
 /// An item as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -77,8 +81,21 @@ pub struct Loan {
     pub process_status: String,
 }
 
+/// What of the hub stands at an Alma.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Primary ids of virtual patrons.
+    pub virtual_patrons: Vec<String>,
+    /// MMS ids of virtual records, told by the hub's marker.
+    pub bibs: Vec<String>,
+    /// Ids of the holdings in the library of virtual items.
+    pub holdings: Vec<String>,
+    /// Barcodes of the items in these.
+    pub items: Vec<String>,
+}
+
 /// What was ever made at an Alma, whether or not it is still there. Holdings raise no event in Alma, so they are
-/// counted as long as they are there, see [`SimAlma::virtual_holdings`].
+/// counted as long as they stand, see [`Standing`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Made {
     /// Virtual patrons; they are never deleted, so those that are there are all.
@@ -153,9 +170,14 @@ impl SimAlma {
     /// # Errors
     /// The simulator doesn't answer.
     pub async fn find_item(&self, barcode: &str) -> Result<Option<Item>> {
-        let state = self.state().await?;
-        let known = rows(&state["items"]).any(|item| text(&item["item_data"]["barcode"]) == barcode);
-        if known { self.item(barcode).await.map(Some) } else { Ok(None) }
+        let (status, answer) = self.try_control(Method::GET, &["items", barcode], None).await?;
+        if status.is_success() {
+            return read(answer).map(Some);
+        }
+        match answer["code"].as_str() {
+            Some(NO_SUCH_BARCODE) => Ok(None),
+            _ => Err(Failure::new(format!("{} can't show the item {barcode}: {answer}", self.institution))),
+        }
     }
 
     /// Active holds, in the order they were placed; Alma's own work orders are left out.
@@ -199,15 +221,6 @@ impl SimAlma {
         Ok(rows(&self.state().await?["users"]).cloned().collect())
     }
 
-    /// Primary ids of the virtual patrons.
-    ///
-    /// # Errors
-    /// The simulator doesn't answer.
-    pub async fn virtual_patrons(&self) -> Result<Vec<String>> {
-        let ids = self.users().await?.iter().map(|user| text(&user["primary_id"])).collect::<Vec<_>>();
-        Ok(ids.into_iter().filter(|id| id.starts_with(VIRTUAL_PATRON)).collect())
-    }
-
     /// Title of a record; none where there is no such record.
     ///
     /// # Errors
@@ -217,34 +230,32 @@ impl SimAlma {
         Ok(rows(&state["bibs"]).find(|bib| text(&bib["mms_id"]) == mms).map(|bib| text(&bib["title"])))
     }
 
-    /// MMS ids of the virtual records, told by the hub's marker.
+    /// What of the hub stands here, by its own marks.
     ///
     /// # Errors
     /// The simulator doesn't answer.
-    pub async fn virtual_bibs(&self) -> Result<Vec<String>> {
-        let state = self.state().await?;
-        let ours = rows(&state["bibs"]).filter(|bib| bib["network_numbers"].to_string().contains(RECORD_MARK));
-        Ok(ours.map(|bib| text(&bib["mms_id"])).collect())
-    }
-
-    /// Ids of the holdings in the library of virtual items.
-    ///
-    /// # Errors
-    /// The simulator doesn't answer.
-    pub async fn virtual_holdings(&self) -> Result<Vec<String>> {
+    pub async fn standing(&self) -> Result<Standing> {
+        // The simulator's whole state: its API-shaped one has no holdings.
         let snapshot = self.get(&["snapshot"]).await?;
-        let holdings = snapshot["alma"]["holdings"].as_object().into_iter().flatten();
-        Ok(holdings.filter(|(_, holding)| holding["library"] == VIRTUAL_LIBRARY).map(|(id, _)| id.clone()).collect())
-    }
-
-    /// Barcodes of the items in the library of virtual items.
-    ///
-    /// # Errors
-    /// The simulator doesn't answer.
-    pub async fn virtual_items(&self) -> Result<Vec<String>> {
-        let state = self.state().await?;
-        let ours = rows(&state["items"]).filter(|item| item["item_data"]["library"]["value"] == VIRTUAL_LIBRARY);
-        Ok(ours.map(|item| text(&item["item_data"]["barcode"])).collect())
+        let alma = &snapshot["alma"];
+        let ours = |list: &str, is_ours: &dyn Fn(&Value) -> bool, key: &str| {
+            let all = alma[list].as_object().into_iter().flatten().filter(|(_, row)| is_ours(row));
+            all.map(|(id, row)| row[key].as_str().map_or_else(|| id.clone(), str::to_owned)).collect::<Vec<_>>()
+        };
+        let holdings = ours("holdings", &|row| row["library"] == VIRTUAL_LIBRARY, "");
+        let in_ours = |row: &Value| holdings.contains(&row["holding"].to_string());
+        Ok(Standing {
+            virtual_patrons: alma["users"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(_, row)| text(&row["data"]["primary_id"]))
+                .filter(|id| id.starts_with(VIRTUAL_PATRON))
+                .collect(),
+            bibs: ours("bibs", &|row| row["network_numbers"].to_string().contains(RECORD_MARK), ""),
+            items: ours("items", &in_ours, "barcode"),
+            holdings,
+        })
     }
 
     /// API calls that came in, by method and path such as `POST /users/{user_id}/loans`; those that failed by order
@@ -288,7 +299,7 @@ impl SimAlma {
         let events = self.events().await?;
         let count = |name: &str| events.iter().filter(|event| *event == name).count() as u64;
         Ok(Made {
-            virtual_patrons: self.virtual_patrons().await?.len() as u64,
+            virtual_patrons: self.standing().await?.virtual_patrons.len() as u64,
             bibs: count("BIB_CREATED"),
             items: count("ITEM_CREATED"),
             holds: count("REQUEST_CREATED"),
@@ -303,9 +314,10 @@ impl SimAlma {
     pub async fn left(&self) -> Result<Vec<String>> {
         let place = &self.institution;
         let mut left = Vec::new();
-        left.extend(self.virtual_bibs().await?.iter().map(|id| format!("virtual record {id} at {place}")));
-        left.extend(self.virtual_holdings().await?.iter().map(|id| format!("virtual holding {id} at {place}")));
-        left.extend(self.virtual_items().await?.iter().map(|id| format!("virtual item {id} at {place}")));
+        let standing = self.standing().await?;
+        left.extend(standing.bibs.iter().map(|id| format!("virtual record {id} at {place}")));
+        left.extend(standing.holdings.iter().map(|id| format!("virtual holding {id} at {place}")));
+        left.extend(standing.items.iter().map(|barcode| format!("virtual item {barcode} at {place}")));
         let holds = self.holds().await?;
         let ours = holds.iter().filter(|hold| hold.is_marked());
         left.extend(ours.map(|hold| format!("hold {} ({}) at {place}", hold.id, hold.status)));

@@ -3,7 +3,7 @@
 use lending::Side;
 
 use super::Stage;
-use crate::alma::Made;
+use crate::alma::{Made, Standing};
 use crate::failure::{Failure, Result, expect, same};
 use crate::view::RequestView;
 
@@ -82,9 +82,7 @@ impl Stage {
     /// # Errors
     /// A sentence with what stands there.
     pub async fn one_virtual_item_stands(&self) -> Result<()> {
-        let alma = &self.borrower;
-        let (bibs, holdings) = (alma.virtual_bibs().await?, alma.virtual_holdings().await?);
-        let items = alma.virtual_items().await?;
+        let Standing { bibs, holdings, items, .. } = self.borrower.standing().await?;
         expect(bibs.len() == 1 && holdings.len() == 1 && items.len() == 1, || {
             format!(
                 "At the borrower there are {} virtual records, {} virtual holdings and {} virtual items, where there \

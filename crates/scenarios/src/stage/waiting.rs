@@ -127,7 +127,7 @@ impl Stage {
                 return Err(Failure::new(format!("The hub doesn't look any more: it is {}.", request.stand())));
             }
             let _ = self.hub.look(&request.id).await;
-            sleep(PAUSE).await;
+            sleep(2 * PAUSE).await;
         }
     }
 
