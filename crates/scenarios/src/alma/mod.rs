@@ -1,0 +1,98 @@
+//! A simulated Alma as its staff see it and use it, through the simulator's control surface alone.
+//!
+//! - `acts`: what staff do at desks and in the catalogue.
+//! - `reads`: what is there.
+//! - `trouble`: what goes wrong around it: faults, limits, keys, behaviour.
+
+mod acts;
+mod reads;
+mod trouble;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, Result};
+use crate::line::{Line, segment};
+
+pub use reads::{Hold, Item, Loan, Made, Standing, VIRTUAL_LIBRARY};
+
+/// The desk of every library of the presets.
+pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
+/// The ordinary library that stands for "outside".
+pub(crate) const SHARING_LIBRARY: &str = "SHARING";
+
+/// A simulated Alma that runs, made from [`alma_sim::presets::university`].
+#[derive(Clone, Debug)]
+pub struct SimAlma {
+    /// Where the simulator listens, as the hub is told.
+    pub base: String,
+    /// Code of the institution.
+    pub institution: String,
+    /// Its API key.
+    pub key: String,
+    line: Line,
+}
+
+impl SimAlma {
+    /// The institution of a simulator at `base`, such as `http://127.0.0.1:8081`.
+    pub fn at(base: &str, institution: &str, key: &str, http: reqwest::Client) -> Self {
+        let line = Line::new(base, http, format!("The simulated Alma {institution}"));
+        Self { base: line.base.clone(), institution: institution.to_owned(), key: key.to_owned(), line }
+    }
+
+    /// The settings that the hub needs for this Alma.
+    pub fn settings(&self, calls_per_second: u32) -> Value {
+        json!({
+            "base_url": self.base, "sharing_library": SHARING_LIBRARY, "virtual_library": VIRTUAL_LIBRARY,
+            "virtual_location": "dcbvirtual", "item_policy": "DCB", "calls_per_second": calls_per_second,
+            "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, VIRTUAL_LIBRARY: DESK, SHARING_LIBRARY: DESK},
+            "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
+            "user_groups": {"undergraduate": "DCB", "staff": "DCB"},
+            "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+        })
+    }
+
+    /// Barcode of the preset's copy at MAIN of its `number`-th title, from 1.
+    pub fn barcode(&self, number: usize) -> String {
+        alma_sim::presets::barcode(&self.institution, 'M', number)
+    }
+
+    /// One call of the control surface, whatever its answer; path segments are encoded here.
+    async fn try_control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<(StatusCode, Value)> {
+        let mut full = format!("/sim/{}", segment(&self.institution));
+        for part in path {
+            full.push('/');
+            full.push_str(&segment(part));
+        }
+        self.line.send(self.line.call(method, &full), body.as_ref()).await
+    }
+
+    /// One call of the control surface that must be granted.
+    async fn control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value> {
+        let (status, answer) = self.try_control(method, path, body).await?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let why = answer["message"].as_str().unwrap_or_default();
+        let code = answer["code"].as_str().unwrap_or_default();
+        Err(Failure::new(format!("Staff can't do this in {} ({}): {why} [{code}]", self.institution, path.join("/"))))
+    }
+
+    async fn post(&self, path: &[&str], body: Value) -> Result<Value> {
+        self.control(Method::POST, path, Some(body)).await
+    }
+
+    async fn get(&self, path: &[&str]) -> Result<Value> {
+        self.control(Method::GET, path, None).await
+    }
+}
+
+/// Text of a field; empty where there is none.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Rows of a list; none where there is no list.
+pub(crate) fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

@@ -1,0 +1,95 @@
+//! The scenarios, by what they are about.
+
+mod cancelling;
+mod lost_replies;
+mod ordinary;
+mod outages;
+mod patrons;
+mod queues;
+mod resupplying;
+mod skipped_scans;
+mod wanted;
+
+use futures::future::BoxFuture;
+
+use crate::failure::Result;
+use crate::stage::Stage;
+
+/// Plays a scenario to its end on a fresh stage, which [`Stage::introduce`] has set up.
+pub type Play = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, Result<()>>;
+
+/// One scenario.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its name, for `--scenario`.
+    pub name: &'static str,
+    /// What happens, in one sentence.
+    pub title: &'static str,
+    /// Whether it waits so long that the host must be able to move the hub's clock.
+    pub moves_time: bool,
+    /// Plays it.
+    pub play: Play,
+}
+
+impl std::fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scenario").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Scenario {
+    const fn new(name: &'static str, title: &'static str, play: Play) -> Self {
+        Self { name, title, moves_time: false, play }
+    }
+
+    const fn moving_time(mut self) -> Self {
+        self.moves_time = true;
+        self
+    }
+}
+
+/// Every scenario, the ordinary ones first.
+pub fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    all.extend(ordinary::LIST);
+    all.extend(cancelling::LIST);
+    all.extend(resupplying::LIST);
+    all.extend(patrons::LIST);
+    all.extend(queues::LIST);
+    all.extend(skipped_scans::LIST);
+    all.extend(lost_replies::LIST);
+    all.extend(outages::LIST);
+    all
+}
+
+/// Scenarios that fail today, of what the hub doesn't do yet.
+pub fn wanted() -> Vec<Scenario> {
+    wanted::LIST.to_vec()
+}
+
+/// The scenario of a name, one of [`all`] or [`wanted`].
+pub fn find(name: &str) -> Option<Scenario> {
+    all().into_iter().chain(wanted()).find(|scenario| scenario.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit_a_command_line() {
+        let mut names: Vec<&str> = all().iter().chain(&wanted()).map(|scenario| scenario.name).collect();
+        let count = names.len();
+        assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')), "{names:?}");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn titles_are_sentences() {
+        for scenario in all().into_iter().chain(wanted()) {
+            assert!(scenario.title.ends_with('.') && scenario.title.len() > 20, "{}", scenario.name);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Lenders that don't supply, and the next ones.
+
+use lending::Status;
+use serde_json::json;
+
+use super::Scenario;
+use crate::alma::Made;
+use crate::failure::{Failure, Result, expect, same};
+use crate::stage::{Stage, Who};
+
+pub(super) const LIST: [Scenario; 5] = [
+    Scenario::new(
+        "lender-cancels-next-supplies",
+        "The lender cancels its hold and the next one supplies; the patron keeps the same hold and hears nothing of it.",
+        |stage| Box::pin(lender_cancels_next_supplies(stage)),
+    ),
+    Scenario::new("no-lender-left", "The only lender cancels its hold, and there is no other.", |stage| {
+        Box::pin(no_lender_left(stage))
+    }),
+    Scenario::new(
+        "lender-refuses-hold",
+        "The lender's rules don't allow a hold on the book, so the next one supplies.",
+        |stage| Box::pin(lender_refuses_hold(stage)),
+    ),
+    Scenario::new(
+        "copy-not-on-shelf",
+        "The first copy is missing when it is looked for, so the next is taken.",
+        |stage| Box::pin(copy_not_on_shelf(stage)),
+    ),
+    Scenario::new("no-copy-on-shelf", "No copy is on its shelf, so nothing is made anywhere.", |stage| {
+        Box::pin(no_copy_on_shelf(stage))
+    }),
+];
+
+async fn lender_cancels_next_supplies(stage: &mut Stage) -> Result<()> {
+    stage.place(&stage.wish_of_both()).await?;
+    let first = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    let hold = stage.patrons_hold().await?;
+    lender_cancels(stage).await?;
+    stage.until(Status::NotSuppliedCurrentSupplier).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    let second = stage.settled().await?;
+    same("the lender", lender(&second), Some(stage.lenders[1].institution.as_str()))?;
+    same("the patron's hold", stage.patrons_hold().await?, hold)?;
+    same("the virtual item", &second.borrower.item, &first.borrower.item)?;
+    same("the virtual item's barcode", second.borrower.barcode, Some(stage.lenders[1].barcode(1)))?;
+    stage.one_virtual_item_stands().await?;
+
+    stage.lend_and_return().await?;
+    stage.ended_as("SUPPLIED").await?;
+    let (lenders, borrower) = stage.made().await?;
+    let tried = Made { virtual_patrons: 1, holds: 1, ..Made::default() };
+    same("what was made at the lenders", lenders, [tried, Made { loans: 1, ..tried }])?;
+    let once = Made { bibs: 1, items: 1, holds: 1, loans: 1, ..Made::default() };
+    same("what was made at the borrower", borrower, once)?;
+    let events = stage.borrower.events().await?;
+    let cancelled = events.iter().filter(|event| *event == "REQUEST_CANCELED").count();
+    let announced = events.iter().filter(|event| *event == "REQUEST_PLACED_ON_SHELF").count();
+    same("how often the patron was told", (cancelled, announced), (0, 1))
+}
+
+async fn no_lender_left(stage: &mut Stage) -> Result<()> {
+    stage.place(&stage.wish()).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    lender_cancels(stage).await?;
+    stage.until(Status::NotSuppliedCurrentSupplier).await?;
+    stage.until(Status::NoItemsSelectableAtAnyAgency).await?;
+    stage.until(Status::Finalised).await?;
+    stage.ended_as("NOT_SUPPLIED").await.map(drop)
+}
+
+/// The lender's staff cancel the hold they were asked to fulfil.
+async fn lender_cancels(stage: &mut Stage) -> Result<()> {
+    let request = stage.settled().await?;
+    let alma = stage.lender_of(&request)?;
+    let hold = alma.hold_of(&request.id).await?;
+    let hold = hold.ok_or_else(|| Failure::new("The lender has no hold of the request."))?;
+    stage.tell(Who::LendingLibrary, "cancels the hold");
+    alma.cancel_hold(&hold.id, "CannotBeFulfilled").await
+}
+
+async fn lender_refuses_hold(stage: &mut Stage) -> Result<()> {
+    stage.tell(Who::LendingLibrary, "lets nobody place holds on books of four weeks");
+    stage.lenders[0].behave(&json!({"rules": {"policies_without_holds": ["4-WEEK"]}})).await?;
+    stage.place(&stage.wish_of_both()).await?;
+    stage.until(Status::NotSuppliedCurrentSupplier).await?;
+    let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    same("the lender", lender(&request), Some(stage.lenders[1].institution.as_str()))?;
+    stage.lend_and_return().await?;
+    let request = stage.ended_as("SUPPLIED").await?;
+    let told = request.timeline.iter().filter_map(|row| row.note.as_deref()).any(|note| note.contains("401129"));
+    expect(told, || "The timeline should tell that the first lender refused, with Alma's code 401129.".to_owned())?;
+    let (lenders, _) = stage.made().await?;
+    same("the holds at the lenders", lenders.map(|made| made.holds), [0, 1])
+}
+
+async fn copy_not_on_shelf(stage: &mut Stage) -> Result<()> {
+    let wish = stage.wish_of_both();
+    stage.tell(Who::LendingLibrary, "misses the book");
+    stage.lenders[0].mark(&wish.copies[0].1, alma_sim::Mark::Missing).await?;
+    stage.place(&wish).await?;
+    let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    same("the lender", lender(&request), Some(stage.lenders[1].institution.as_str()))?;
+    stage.lend_and_return().await?;
+    let (lenders, _) = stage.made().await?;
+    same("what was made at the first lender", lenders[0], Made::default())?;
+    stage.lenders[0].scan_in(&wish.copies[0].1, "MAIN").await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn no_copy_on_shelf(stage: &mut Stage) -> Result<()> {
+    let wish = stage.wish_of_both();
+    stage.tell(Who::LendingLibrary, "misses the book");
+    for (lender, barcode) in &wish.copies {
+        stage.lenders[*lender].mark(barcode, alma_sim::Mark::Missing).await?;
+    }
+    stage.place(&wish).await?;
+    stage.until(Status::NoItemsSelectableAtAnyAgency).await?;
+    stage.until(Status::Finalised).await?;
+    let (lenders, borrower) = stage.made().await?;
+    same("what was made", (lenders, borrower), ([Made::default(); 2], Made::default()))?;
+    for (lender, barcode) in &wish.copies {
+        stage.lenders[*lender].scan_in(barcode, "MAIN").await?;
+    }
+    stage.ended_as("NOT_SUPPLIED").await.map(drop)
+}
+
+fn lender(request: &crate::view::RequestView) -> Option<&str> {
+    request.lender.as_ref().map(|lender| lender.institution.as_str())
+}

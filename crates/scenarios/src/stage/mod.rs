@@ -1,0 +1,331 @@
+//! The stage: a hub, two lenders and a borrower, and one request that goes between them.
+//!
+//! - `waiting`: until something shows at the hub, with a deadline and a sentence that tells where it stands.
+//! - `staff`: what staff do in the course of a request, told to the observer.
+//! - `clean`: what must hold afterwards.
+//! - `driving`, `closing`, `play_out`, `cells`: any live status, any end of a hold in it, and whatever follows.
+
+mod cells;
+mod clean;
+mod closing;
+mod driving;
+mod play_out;
+mod staff;
+mod waiting;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lending::Side;
+use serde_json::json;
+
+use crate::alma::{Made, SimAlma};
+use crate::failure::{Failure, Result};
+use crate::hub::{Hub, NotPlaced};
+use crate::view::{RequestView, Row};
+
+pub use cells::{Cell, Played};
+pub use closing::{Closed, Closure};
+pub use driving::LIVE;
+
+/// The borrower's agency, as [`Stage::introduce`] sets it up.
+pub const AGENCY: &str = "BORROW";
+/// Where patrons collect: the borrower's library MAIN.
+pub const PICKUP: &str = "BORROW-MAIN";
+/// The library of the pickup location.
+pub const PICKUP_LIBRARY: &str = "MAIN";
+/// The patron of most scenarios, at the borrower's Alma.
+pub const PATRON: &str = "jo.reader";
+
+/// Who does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The patron, through the discovery system or at a desk.
+    Patron,
+    /// Staff of the lending library.
+    LendingLibrary,
+    /// Staff of the library where the patron collects.
+    PickupLibrary,
+    /// Staff at the hub.
+    HubStaff,
+    /// Nobody: something breaks or is mended.
+    Trouble,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Patron => "the patron",
+            Self::LendingLibrary => "the lending library",
+            Self::PickupLibrary => "the pickup library",
+            Self::HubStaff => "staff at the hub",
+            Self::Trouble => "trouble",
+        })
+    }
+}
+
+/// What an observer of a scenario is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Somebody did something: "the lending library", "scans the item in".
+    Act {
+        /// Who.
+        who: Who,
+        /// What, as the rest of a sentence without its full stop.
+        what: String,
+    },
+    /// The request came to another status.
+    Passed {
+        /// The status's name.
+        status: String,
+        /// Why, in the hub's words.
+        because: Option<String>,
+    },
+}
+
+/// Called with each step, as it happens.
+pub type Observer = Arc<dyn Fn(&Told) + Send + Sync>;
+/// Moves the hub's clock ahead, where its host can.
+pub type MoveTime = Arc<dyn Fn(Duration) + Send + Sync>;
+
+/// What a patron asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The patron's identifier at home.
+    pub patron: String,
+    /// Copies that would do, best first: number of the lender (0 or 1) and barcode.
+    pub copies: Vec<(usize, String)>,
+}
+
+/// A hub, two lenders, a borrower, and the request of the scenario.
+pub struct Stage {
+    /// The hub.
+    pub hub: Hub,
+    /// Two Almas that lend.
+    pub lenders: [SimAlma; 2],
+    /// The Alma of the patron.
+    pub borrower: SimAlma,
+    /// How long to wait for anything, at most.
+    pub patience: Duration,
+    calls_per_second: u32,
+    observer: Option<Observer>,
+    move_time: Option<MoveTime>,
+    request: Option<String>,
+    wish: Option<Wish>,
+    /// What had been made at the lenders and the borrower before the request.
+    before: [Made; 3],
+    /// Place in the timeline up to which [`Stage::until`] has come.
+    reached: i64,
+    /// Place in the timeline up to which the observer was told.
+    told: i64,
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("request", &self.request).field("wish", &self.wish).finish_non_exhaustive()
+    }
+}
+
+impl Stage {
+    /// A stage; nothing is sent yet.
+    pub fn new(hub: Hub, lenders: [SimAlma; 2], borrower: SimAlma) -> Self {
+        Self {
+            hub,
+            lenders,
+            borrower,
+            patience: Duration::from_secs(30),
+            calls_per_second: 25,
+            observer: None,
+            move_time: None,
+            request: None,
+            wish: None,
+            before: [Made::default(); 3],
+            reached: 0,
+            told: 0,
+        }
+    }
+
+    /// Has each step told as it happens.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Lets scenarios move the hub's clock ahead.
+    #[must_use]
+    pub fn moving_time_by(mut self, move_time: MoveTime) -> Self {
+        self.move_time = Some(move_time);
+        self
+    }
+
+    /// The limit of calls per second that the hub is told to keep to at each Alma; 25 where it isn't set.
+    #[must_use]
+    pub fn calls_per_second(mut self, calls: u32) -> Self {
+        self.calls_per_second = calls;
+        self
+    }
+
+    /// Sets institutions, agency and pickup location up at the hub, as staff would.
+    ///
+    /// # Errors
+    /// The hub's own words where it says no.
+    pub async fn introduce(&self) -> Result<()> {
+        for alma in [&self.lenders[0], &self.lenders[1], &self.borrower] {
+            self.set_up(alma, &json!({})).await?;
+        }
+        let agency = json!({"name": "Borrowing College", "institution": self.borrower.institution, "library": null});
+        self.hub.put(&format!("/api/v1/agencies/{AGENCY}"), &agency).await?;
+        let pickup = json!({"name": "Main Library", "agency": AGENCY, "library": PICKUP_LIBRARY, "desk": null});
+        self.hub.put(&format!("/api/v1/pickup-locations/{PICKUP}"), &pickup).await
+    }
+
+    /// Sets an institution up, or changes it: `settings` are laid over the usual ones.
+    ///
+    /// # Errors
+    /// The hub's own words where it says no.
+    pub async fn set_up(&self, alma: &SimAlma, settings: &serde_json::Value) -> Result<()> {
+        let mut all = alma.settings(self.calls_per_second);
+        if let (Some(all), Some(changes)) = (all.as_object_mut(), settings.as_object()) {
+            all.extend(changes.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        let name = format!("University {}", alma.institution);
+        let body = json!({"name": name, "kind": "alma", "api_key": alma.key, "settings": all});
+        self.hub.put(&format!("/api/v1/institutions/{}", alma.institution), &body).await
+    }
+
+    /// The usual wish: the first title of the first lender, by a patron in good standing.
+    pub fn wish(&self) -> Wish {
+        self.wish_for(1)
+    }
+
+    /// The `number`-th title of the first lender alone.
+    pub fn wish_for(&self, number: usize) -> Wish {
+        Wish { patron: PATRON.to_owned(), copies: vec![(0, self.lenders[0].barcode(number))] }
+    }
+
+    /// The first title, of the first lender or else of the second.
+    pub fn wish_of_both(&self) -> Wish {
+        let copies = vec![(0, self.lenders[0].barcode(1)), (1, self.lenders[1].barcode(1))];
+        Wish { patron: PATRON.to_owned(), copies }
+    }
+
+    /// Places a request, which is the scenario's from now on.
+    ///
+    /// # Errors
+    /// The hub refuses it, or can't be reached.
+    pub async fn place(&mut self, wish: &Wish) -> Result<()> {
+        self.try_to_place(wish).await?.map_err(|refused| Failure::new(format!("It should be that {refused}.")))
+    }
+
+    /// Places a request, which is the scenario's from now on where it is recorded, refused or not.
+    ///
+    /// # Errors
+    /// The hub can't be reached. A refusal is the inner error.
+    pub async fn try_to_place(&mut self, wish: &Wish) -> Result<Result<(), NotPlaced>> {
+        self.before = [self.lenders[0].made().await?, self.lenders[1].made().await?, self.borrower.made().await?];
+        let copies: Vec<_> = wish
+            .copies
+            .iter()
+            .filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)))
+            .map(|(lender, barcode)| json!({"institution": lender.institution, "barcode": barcode}))
+            .collect();
+        let body = json!({"agency": AGENCY, "patron": wish.patron, "pickup_location": PICKUP, "copies": copies});
+        self.tell(Who::Patron, "asks for the book");
+        let placed = self.hub.place(&body).await?;
+        self.wish = Some(wish.clone());
+        (self.reached, self.told) = (0, 0);
+        match placed {
+            Ok(id) => {
+                self.request = Some(id);
+                Ok(Ok(()))
+            }
+            Err(refused) => {
+                self.request.clone_from(&refused.request);
+                Ok(Err(refused))
+            }
+        }
+    }
+
+    /// Id of the scenario's request.
+    ///
+    /// # Errors
+    /// None was placed.
+    pub fn id(&self) -> Result<&str> {
+        self.request.as_deref().ok_or_else(|| Failure::new("No request was placed yet."))
+    }
+
+    /// Makes another request the scenario's, one that was placed before.
+    pub fn turn_to(&mut self, request: &str) {
+        self.request = Some(request.to_owned());
+        (self.reached, self.told) = (0, 0);
+    }
+
+    /// The request as the hub shows it now.
+    ///
+    /// # Errors
+    /// The hub can't be reached.
+    pub async fn request(&self) -> Result<RequestView> {
+        self.hub.request(self.id()?).await
+    }
+
+    /// What happened to the request, oldest first.
+    ///
+    /// # Errors
+    /// The hub can't be reached.
+    pub async fn timeline(&self) -> Result<Vec<Row>> {
+        Ok(self.request().await?.timeline)
+    }
+
+    /// The Alma of the lender that is being tried or supplies.
+    ///
+    /// # Errors
+    /// No copy is chosen yet.
+    pub fn lender_of(&self, request: &RequestView) -> Result<&SimAlma> {
+        let code = request.lender.as_ref().map(|lender| lender.institution.as_str());
+        let known = self.lenders.iter().find(|alma| Some(alma.institution.as_str()) == code);
+        known
+            .ok_or_else(|| Failure::new(format!("The request has no lender on this stage: it is {}.", request.stand())))
+    }
+
+    /// The Alma of a side, as the request stands.
+    ///
+    /// # Errors
+    /// No copy is chosen yet, for the lender's.
+    pub fn alma_of(&self, side: Side, request: &RequestView) -> Result<&SimAlma> {
+        match side {
+            Side::Borrower => Ok(&self.borrower),
+            _ => self.lender_of(request),
+        }
+    }
+
+    /// What was made at the lenders, in order, and at the borrower since the request was placed.
+    ///
+    /// # Errors
+    /// A simulator doesn't answer.
+    pub async fn made(&self) -> Result<([Made; 2], Made)> {
+        let [first, second, borrower] = self.before;
+        let lenders = [self.lenders[0].made().await? - first, self.lenders[1].made().await? - second];
+        Ok((lenders, self.borrower.made().await? - borrower))
+    }
+
+    /// Moves the hub's clock ahead, so that what waits for a time is due.
+    ///
+    /// # Errors
+    /// The hub's host can't.
+    pub fn let_pass(&self, time: Duration) -> Result<()> {
+        let move_time = self.move_time.as_ref();
+        let move_time = move_time.ok_or_else(|| Failure::new("The clock of this hub can't be moved."))?;
+        self.tell(Who::Trouble, format!("ends after {} minutes", time.as_secs() / 60));
+        move_time(time);
+        Ok(())
+    }
+
+    /// Tells the observer that somebody does something.
+    pub fn tell(&self, who: Who, what: impl Into<String>) {
+        if let Some(observer) = &self.observer {
+            observer(&Told::Act { who, what: what.into() });
+        }
+    }
+}

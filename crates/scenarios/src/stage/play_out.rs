@@ -1,0 +1,148 @@
+//! Whatever staff must do until the request has ended and nothing is left.
+
+use alma_sim::Mark;
+use lending::{Side, Status};
+
+use super::{Stage, Who};
+use crate::failure::{Failure, Result};
+use crate::view::RequestView;
+
+/// No request takes so many acts of staff.
+const MOST_ACTS: usize = 24;
+
+/// What staff do next.
+enum Next {
+    Send,
+    Receive,
+    Lend,
+    Return,
+    TakeBack,
+    CancelAtHub,
+    ResumeAtHub,
+    /// Nothing: the hub has yet to notice, or to act.
+    Wait,
+}
+
+impl Stage {
+    /// Plays the request out: staff do what the status asks of them, decide where they are asked, and put the items back
+    /// on their shelves; then both sides must be clean. The request as it ended.
+    ///
+    /// # Errors
+    /// Something is left, or nothing comes of what staff do.
+    pub async fn play_out(&mut self) -> Result<RequestView> {
+        self.release().await?;
+        let mut resumed = Vec::new();
+        for _ in 0..MOST_ACTS {
+            let request = self.settled_or_staff().await?;
+            if request.is(Status::Finalised) {
+                self.put_back(&request).await?;
+                self.clean_on_both_sides().await?;
+                return Ok(request);
+            }
+            match self.next_act(&request, &mut resumed).await? {
+                Next::Send => self.lender_sends().await?,
+                Next::Receive => self.pickup_receives().await?,
+                Next::Lend => self.pickup_lends().await?,
+                Next::Return => self.patron_returns().await?,
+                Next::TakeBack => self.lender_takes_back().await?,
+                Next::CancelAtHub => {
+                    self.tell(Who::HubStaff, "cancels the request");
+                    self.hub.cancel(self.id()?, "staff", "can't be supplied").await?;
+                }
+                Next::ResumeAtHub => {
+                    self.tell(Who::HubStaff, "has the hub try again");
+                    self.hub.resume(self.id()?).await?;
+                }
+                Next::Wait => {}
+            }
+            let version = request.version;
+            self.until_that(&format!("go on from {}", request.status), |now| now.version > version).await?;
+        }
+        Err(Failure::new(format!("The request didn't end: it is {}.", self.request().await?.stand())))
+    }
+
+    async fn settled_or_staff(&mut self) -> Result<RequestView> {
+        self.until_that("come to rest", |request| !request.is_busy() || request.needs_staff()).await
+    }
+
+    /// What is asked of staff: at the hub, to mend the cause and try again, and to cancel where that has not helped; in
+    /// the libraries, what the status waits for.
+    async fn next_act(&self, request: &RequestView, resumed: &mut Vec<String>) -> Result<Next> {
+        if request.needs_staff() {
+            let may = |action: &str| request.attention.actions.iter().any(|offered| offered == action);
+            let code = request.attention.code.clone().unwrap_or_default();
+            if may("resume") && !resumed.contains(&code) {
+                self.find_missing(request).await?;
+                resumed.push(code);
+                return Ok(Next::ResumeAtHub);
+            }
+            return if may("cancel") {
+                Ok(Next::CancelAtHub)
+            } else {
+                Err(Failure::new(format!("Staff can't help: it is {}.", request.stand())))
+            };
+        }
+        let id = self.id()?;
+        let held_at_lender = match self.lender_of(request) {
+            Ok(alma) => alma.hold_of(id).await?.is_some(),
+            Err(_) => false,
+        };
+        let held_at_borrower = self.borrower.hold_of(id).await?.is_some();
+        let status = |wanted: Status| request.is(wanted);
+        if status(Status::RequestPlacedAtBorrowingAgency) {
+            return Ok(if held_at_lender && held_at_borrower { Next::Send } else { Next::Wait });
+        }
+        if status(Status::PickupTransit) || status(Status::ReceivedAtPickup) {
+            return Ok(if held_at_borrower { Next::Receive } else { Next::Wait });
+        }
+        if status(Status::ReadyForPickup) {
+            return Ok(if held_at_borrower { Next::Lend } else { Next::Wait });
+        }
+        if status(Status::Loaned) {
+            let lent = match &request.borrower.barcode {
+                Some(barcode) => self.borrower.loan_of(barcode).await?.is_some(),
+                None => false,
+            };
+            return Ok(if lent { Next::Return } else { Next::Wait });
+        }
+        if status(Status::ReturnTransit) {
+            return Ok(if self.is_away(request).await? { Next::TakeBack } else { Next::Wait });
+        }
+        Ok(Next::Wait)
+    }
+
+    /// What was missing at the lender turns up.
+    async fn find_missing(&self, request: &RequestView) -> Result<()> {
+        let Some(copy) = &request.lender else { return Ok(()) };
+        let alma = self.lender_of(request)?;
+        match alma.find_item(&copy.barcode).await? {
+            Some(item) if item.process_type == "MISSING" => {
+                self.tell(Who::LendingLibrary, "finds that the item isn't missing");
+                alma.mark(&copy.barcode, Mark::Found).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the lender's item isn't on its shelf.
+    async fn is_away(&self, request: &RequestView) -> Result<bool> {
+        let alma = self.alma_of(Side::Lender, request)?;
+        let Some(copy) = &request.lender else { return Ok(false) };
+        let item = alma.find_item(&copy.barcode).await?;
+        Ok(item.is_some_and(|item| !item.process_type.is_empty()))
+    }
+
+    /// Items that the hub has no part in any more still have to come home: staff scan them in there.
+    async fn put_back(&self, request: &RequestView) -> Result<()> {
+        let copies = self.wish.iter().flat_map(|wish| &wish.copies);
+        for (lender, barcode) in copies {
+            let Some(alma) = self.lenders.get(*lender) else { continue };
+            let Some(item) = alma.find_item(barcode).await? else { continue };
+            if !item.process_type.is_empty() {
+                self.tell(Who::LendingLibrary, format!("puts {barcode} back on its shelf after {}", request.status));
+                alma.scan_in(barcode, &item.library).await?;
+            }
+        }
+        Ok(())
+    }
+}
