@@ -1,8 +1,8 @@
 //! Named scenarios of consortial borrowing, end to end.
 //!
 //! A scenario is played on a [`Stage`]: a running hub, spoken with through its public REST API alone ([`Hub`]), and
-//! simulated Almas, spoken with through their control surface alone ([`SimAlma`]). Who hosts them doesn't matter: tests
-//! do so in one process over loopback sockets, `consort demo` with processes of their own.
+//! simulated Almas, spoken with through their control surface alone ([`SimAlma`]). Who hosts them doesn't matter; [`Host`]
+//! does so in one process over loopback sockets.
 //!
 //! Nothing here panics: what isn't as it should be is a [`Failure`], one sentence, so that it can be shown. Each step
 //! is told to an [`Observer`] as it happens.
@@ -15,6 +15,7 @@
 
 mod alma;
 mod failure;
+mod host;
 mod hub;
 mod line;
 mod plays;
@@ -24,12 +25,12 @@ mod view;
 pub use alma::{Hold, Item, Loan, Made, SimAlma, Standing, VIRTUAL_LIBRARY};
 pub use alma_sim::{Fault, FaultKind, Mark};
 pub use failure::{Failure, Result, expect, same};
+pub use host::Host;
 pub use hub::{Hub, NotPlaced};
 pub use line::http_client;
-pub use plays::{Play, Scenario, all, find, wanted};
+pub use plays::{Play, Scenario, all, find};
 pub use stage::{
-    AGENCY, Cell, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Played, Stage, Told, Who,
-    Wish,
+    AGENCY, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Stage, Told, Who, Wish,
 };
 pub use view::{
     Attention, BorrowerView, CancellationView, HoldView, LenderView, LoanView, RefusalView, RequestView, Row,

@@ -28,8 +28,14 @@ pub struct RequestView {
     pub author: Option<String>,
     /// The lending side, once a copy is chosen.
     pub lender: Option<LenderView>,
+    /// What may be done about it.
+    pub actions: Vec<String>,
+    /// Which libraries play which part.
+    pub workflow: String,
     /// The borrowing side.
     pub borrower: BorrowerView,
+    /// The side where the patron collects, where that is a third institution.
+    pub pickup: Option<BorrowerView>,
     /// Who ended it.
     pub cancellation: Option<CancellationView>,
     /// Why it came to nothing.

@@ -43,7 +43,7 @@ fn hub_killed_three_times_in_the_demo_goes_on_and_doubles_nothing() {
 
 #[test]
 fn book_in_another_script_goes_the_whole_way() {
-    let list = shown(&["demo", "--list"]);
+    let list = shown(&["demo", "--books"]);
     let row = list.lines().find(|line| line.chars().any(|c| ('\u{400}'..'\u{500}').contains(&c) || c > '\u{3000}'));
     let row = row.unwrap_or_else(|| panic!("no book in another script:\n{list}"));
     let barcode = row.split_whitespace().find(|word| word.starts_with("01LEND-")).unwrap();
@@ -55,5 +55,20 @@ fn book_in_another_script_goes_the_whole_way() {
 fn book_that_is_not_there_is_told_with_what_to_do() {
     let output = consort(&["demo", "--once", "--pace", "0", "--barcode", "NONE-1"]);
     let said = crate::program::complaint(&output);
-    assert!(said.contains("consort demo --list"), "{said}");
+    assert!(said.contains("consort demo --books"), "{said}");
+}
+
+#[test]
+fn scenario_is_played_by_name() {
+    let said = shown(&["demo", "--scenario", "hold-shelf-expired", "--once"]);
+    assert!(said.contains("the patron doesn't come for the book in time"), "{said}");
+    assert!(said.contains("NOT_COLLECTED") && said.contains("All as it should be."), "{said}");
+}
+
+#[test]
+fn scenarios_are_listed_and_a_wrong_name_is_told() {
+    let list = shown(&["demo", "--list"]);
+    assert!(list.contains("hold-shelf-expired") && list.contains("pickup-anywhere"), "{list}");
+    let said = crate::program::complaint(&consort(&["demo", "--scenario", "hold-shelf"]));
+    assert!(said.contains("hold-shelf-expired"), "{said}");
 }

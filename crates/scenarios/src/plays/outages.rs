@@ -10,7 +10,7 @@ use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{Stage, Who};
 
-pub(super) const LIST: [Scenario; 9] = [
+pub(super) const LIST: [Scenario; 10] = [
     Scenario::new("lender-out-of-order", "The lender's Alma answers 503 for a while as a request comes in.", |stage| {
         Box::pin(lender_out_of_order(stage))
     }),
@@ -43,7 +43,11 @@ pub(super) const LIST: [Scenario; 9] = [
         "key-revoked-while-waiting",
         "The lender's API key is revoked, the book is sent meanwhile, and the key is given back.",
         |stage| Box::pin(key_revoked_while_waiting(stage)),
-    ),
+    )
+    .moving_time(),
+    Scenario::new("new-key", "The lender's API key is revoked, and staff enter the new one.", |stage| {
+        Box::pin(new_key(stage))
+    }),
 ];
 
 const LENDER_SYSTEM: &str = "lender_system";
@@ -193,9 +197,21 @@ async fn key_revoked_while_waiting(stage: &mut Stage) -> Result<()> {
         return Err(Failure::new(format!("The hub can't know that the book was sent, but it is {}.", request.stand())));
     }
     lender.restore_key().await?;
-    stage.tell(Who::Trouble, "ends");
+    stage.let_pass(Duration::from_secs(11 * 60))?;
     stage.until(Status::PickupTransit).await?;
     stage.settled().await?;
     stage.receive_lend_and_return().await?;
+    ended_whole(stage).await
+}
+
+async fn new_key(stage: &mut Stage) -> Result<()> {
+    let lender = stage.lenders[0].clone();
+    lender.revoke_key().await?;
+    stage.place(&stage.wish()).await?;
+    stage.until_waiting_for(LENDER_SYSTEM).await?;
+    lender.restore_key().await?;
+    stage.tell(Who::HubStaff, "enters the new API key");
+    stage.set_up(&lender, &json!({})).await?;
+    stage.lend_and_return().await?;
     ended_whole(stage).await
 }

@@ -4,12 +4,12 @@ use lending::Status;
 
 use super::Scenario;
 use crate::failure::{Failure, Result, same};
-use crate::stage::{PICKUP_LIBRARY, Stage, Who};
+use crate::stage::{PICKUP_LIBRARY, Stage};
 
 pub(super) const LIST: [Scenario; 2] = [
     Scenario::new(
-        "two-patrons-in-a-queue",
-        "Two patrons ask for the same book, and the second gets it when it has come home from the first.",
+        "copy-is-waited-for",
+        "Two patrons ask for the same book, and the second gets another lender's copy.",
         |stage| Box::pin(two_patrons(stage)),
     ),
     Scenario::new(
@@ -22,41 +22,27 @@ pub(super) const LIST: [Scenario; 2] = [
 const SECOND_PATRON: &str = "sam.student";
 
 async fn two_patrons(stage: &mut Stage) -> Result<()> {
-    let mut wish = stage.wish();
-    stage.place(&wish).await?;
+    stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     let first = stage.id()?.to_owned();
+    let mut wish = stage.wish_of_both();
     SECOND_PATRON.clone_into(&mut wish.patron);
     stage.place(&wish).await?;
-    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
-    let second = stage.id()?.to_owned();
-
-    stage.lender_sends().await?;
-    stage.looked_at(&stage.lenders[0]).await?;
-    same(
-        "where the second request stands",
-        stage.request().await?.status.as_str(),
-        "REQUEST_PLACED_AT_BORROWING_AGENCY",
-    )?;
+    let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    let lender = request.lender.as_ref().map(|lender| lender.institution.as_str());
+    same("the second patron's lender", lender, Some(stage.lenders[1].institution.as_str()))?;
+    stage.lend_and_return().await?;
+    same("the second request's outcome", stage.request().await?.outcome.as_deref(), Some("SUPPLIED"))?;
     stage.turn_to(&first);
+    stage.lender_sends().await?;
     stage.until(Status::PickupTransit).await?;
     stage.settled().await?;
     stage.pickup_receives().await?;
     stage.until(Status::ReadyForPickup).await?;
-    stage.tell(Who::PickupLibrary, "lends the item to the first patron");
     stage.borrower.lend(&stage.virtual_barcode().await?, crate::stage::PATRON, PICKUP_LIBRARY).await?;
     stage.until(Status::Loaned).await?;
     stage.settled().await?;
-    stage.patron_returns().await?;
-    stage.until(Status::ReturnTransit).await?;
-    stage.lender_takes_back().await?;
-    let ended = stage.until(Status::Finalised).await?;
-    same("the first request's outcome", ended.outcome.as_deref(), Some("SUPPLIED"))?;
-
-    stage.turn_to(&second);
-    stage.until(Status::PickupTransit).await?;
-    stage.settled().await?;
-    stage.receive_lend_and_return().await?;
+    stage.return_and_end().await?;
     stage.ended_as("SUPPLIED").await.map(drop)
 }
 

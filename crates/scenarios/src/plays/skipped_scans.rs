@@ -3,10 +3,10 @@
 use lending::Status;
 
 use super::Scenario;
-use crate::failure::{Result, expect, same};
+use crate::failure::{Result, expect};
 use crate::stage::{PATRON, Stage, Who};
 
-pub(super) const LIST: [Scenario; 5] = [
+pub(super) const LIST: [Scenario; 4] = [
     Scenario::new(
         "lent-at-once",
         "The pickup library receives and lends the book before the hub has looked.",
@@ -24,11 +24,6 @@ pub(super) const LIST: [Scenario; 5] = [
         "sent-and-lent-without-scan",
         "Neither the sending nor the receipt is scanned, and the book is first seen on loan.",
         |stage| Box::pin(sent_and_lent_without_scan(stage)),
-    ),
-    Scenario::new(
-        "home-before-return-scan",
-        "The book is scanned at home before the pickup library has scanned it as returned.",
-        |stage| Box::pin(home_before_return_scan(stage)),
     ),
 ];
 
@@ -63,25 +58,6 @@ async fn sent_and_lent_without_scan(stage: &mut Stage) -> Result<()> {
     stage.tell(Who::LendingLibrary, "sends the item without scanning it");
     lend_at_desk_of_virtual_items(stage).await?;
     caught_up_and_ended(stage).await
-}
-
-async fn home_before_return_scan(stage: &mut Stage) -> Result<()> {
-    on_its_way(stage).await?;
-    stage.pickup_receives().await?;
-    stage.until(Status::ReadyForPickup).await?;
-    stage.pickup_lends().await?;
-    stage.until(Status::Loaned).await?;
-    stage.settled().await?;
-    stage.tell(Who::PickupLibrary, "sends the item home without scanning it");
-    stage.lender_takes_back().await?;
-    stage.looked_at(&stage.borrower).await?;
-    same("where the request stands", stage.request().await?.is(Status::Finalised), false)?;
-    stage.patron_returns().await?;
-    stage.until(Status::ReturnTransit).await?;
-    stage.until(Status::Completed).await?;
-    stage.until(Status::Finalised).await?;
-    stage.ended_as("SUPPLIED").await?;
-    stage.made_each_once().await
 }
 
 async fn on_its_way(stage: &mut Stage) -> Result<()> {

@@ -3,9 +3,8 @@
 //! - `waiting`: until something shows at the hub, with a deadline and a sentence that tells where it stands.
 //! - `staff`: what staff do in the course of a request, told to the observer.
 //! - `clean`: what must hold afterwards.
-//! - `driving`, `closing`, `play_out`, `cells`: any live status, any end of a hold in it, and whatever follows.
+//! - `driving`, `closing`, `play_out`: any live status, any end of a hold in it, and whatever follows.
 
-mod cells;
 mod clean;
 mod closing;
 mod driving;
@@ -25,7 +24,6 @@ use crate::failure::{Failure, Result};
 use crate::hub::{Hub, NotPlaced};
 use crate::view::{RequestView, Row};
 
-pub use cells::{Cell, Played};
 pub use closing::{Closed, Closure};
 pub use driving::LIVE;
 
@@ -90,12 +88,18 @@ pub type Observer = Arc<dyn Fn(&Told) + Send + Sync>;
 pub type MoveTime = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// What a patron asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
     /// The patron's identifier at home.
     pub patron: String,
     /// Copies that would do, best first: number of the lender (0 or 1) and barcode.
     pub copies: Vec<(usize, String)>,
+    /// Barcode of a copy of the patron's own institution, first of all.
+    pub own: Option<String>,
+    /// Code of the pickup location, where it isn't the usual one.
+    pub pickup: Option<String>,
+    /// The patron stands at the lender's desk with the book.
+    pub expedited: bool,
 }
 
 /// A hub, two lenders, a borrower, and the request of the scenario.
@@ -202,13 +206,13 @@ impl Stage {
 
     /// The `number`-th title of the first lender alone.
     pub fn wish_for(&self, number: usize) -> Wish {
-        Wish { patron: PATRON.to_owned(), copies: vec![(0, self.lenders[0].barcode(number))] }
+        Wish { patron: PATRON.to_owned(), copies: vec![(0, self.lenders[0].barcode(number))], ..Wish::default() }
     }
 
     /// The first title, of the first lender or else of the second.
     pub fn wish_of_both(&self) -> Wish {
         let copies = vec![(0, self.lenders[0].barcode(1)), (1, self.lenders[1].barcode(1))];
-        Wish { patron: PATRON.to_owned(), copies }
+        Wish { patron: PATRON.to_owned(), copies, ..Wish::default() }
     }
 
     /// Places a request, which is the scenario's from now on.
@@ -225,13 +229,17 @@ impl Stage {
     /// The hub can't be reached. A refusal is the inner error.
     pub async fn try_to_place(&mut self, wish: &Wish) -> Result<Result<(), NotPlaced>> {
         self.before = [self.lenders[0].made().await?, self.lenders[1].made().await?, self.borrower.made().await?];
-        let copies: Vec<_> = wish
-            .copies
-            .iter()
-            .filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)))
-            .map(|(lender, barcode)| json!({"institution": lender.institution, "barcode": barcode}))
+        let own = wish.own.iter().map(|barcode| (&self.borrower, barcode));
+        let others = wish.copies.iter().filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)));
+        let copies: Vec<_> = own
+            .chain(others)
+            .map(|(alma, barcode)| json!({"institution": alma.institution, "barcode": barcode}))
             .collect();
-        let body = json!({"agency": AGENCY, "patron": wish.patron, "pickup_location": PICKUP, "copies": copies});
+        let pickup = wish.pickup.as_deref().unwrap_or(PICKUP);
+        let mut body = json!({"agency": AGENCY, "patron": wish.patron, "pickup_location": pickup, "copies": copies});
+        if wish.expedited {
+            body["expedited"] = json!(true);
+        }
         self.tell(Who::Patron, "asks for the book");
         let placed = self.hub.place(&body).await?;
         self.wish = Some(wish.clone());
@@ -268,6 +276,15 @@ impl Stage {
     /// The hub can't be reached.
     pub async fn request(&self) -> Result<RequestView> {
         self.hub.request(self.id()?).await
+    }
+
+    /// Has the hub do something about the request, such as `next-supplier`.
+    ///
+    /// # Errors
+    /// The hub's own words where the request's state doesn't allow it.
+    pub async fn act(&self, what: &str, body: Option<&serde_json::Value>) -> Result<()> {
+        let path = format!("/api/v1/requests/{}/{what}", self.id()?);
+        self.hub.call(reqwest::Method::POST, &path, body).await.map(drop)
     }
 
     /// What happened to the request, oldest first.

@@ -40,20 +40,26 @@ pub(crate) struct Houses {
     _temporary: Option<TempDir>,
 }
 
+/// The directory that was named, or a temporary one, which goes when it is dropped.
+pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>)> {
+    let (data, temporary) = match named {
+        Some(dir) => (dir, None),
+        None => {
+            let temporary = tempfile::Builder::new().prefix("consort-demo-").tempdir().map_err(|error| {
+                Failure::new(format!("No temporary directory can be made: {error}."))
+                    .advice("Name a directory with --data-dir.")
+            })?;
+            (temporary.path().to_owned(), Some(temporary))
+        }
+    };
+    std::fs::create_dir_all(&data).map_err(|error| unwritable(&data, &error))?;
+    Ok((data, temporary))
+}
+
 impl Houses {
     /// Starts all of them on free ports and tells the hub of both institutions.
     pub(crate) async fn start(data_dir: Option<PathBuf>) -> Result<Self> {
-        let (data, temporary) = match data_dir {
-            Some(dir) => (dir, None),
-            None => {
-                let temporary = tempfile::Builder::new().prefix("consort-demo-").tempdir().map_err(|error| {
-                    Failure::new(format!("No temporary directory can be made: {error}."))
-                        .advice("Name a directory with --data-dir.")
-                })?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
-        };
-        std::fs::create_dir_all(&data).map_err(|error| unwritable(&data, &error))?;
+        let (data, temporary) = self::data_dir(data_dir)?;
         let (lender_process, lender) = start_sim(LENDER).await?;
         let (borrower_process, borrower) = start_sim(BORROWER).await?;
         let hub_address = free_port()?;

@@ -5,6 +5,7 @@
 
 mod expect;
 mod houses;
+mod scenario;
 mod sides;
 mod story;
 mod view;
@@ -33,28 +34,41 @@ pub(crate) struct Demo {
     /// Milliseconds that each desk takes, to watch; with --once none.
     #[arg(long, value_name = "MS")]
     pace: Option<u64>,
-    /// The barcode of the lender's book to ask for; see --list.
-    #[arg(long)]
+    /// The barcode of the lender's book to ask for; see --books.
+    #[arg(long, conflicts_with = "scenario")]
     barcode: Option<String>,
     /// List the lender's books, and exit.
     #[arg(long)]
+    books: bool,
+    /// Play one of the named scenarios instead; see --list.
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// List the scenarios, and exit.
+    #[arg(long)]
     list: bool,
     /// Kill the hub without warning before dispatch, before the loan and before the return, and start it again.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "scenario")]
     kill_hub: bool,
 }
 
 impl Demo {
     pub(crate) async fn run(self) -> Result<()> {
         let view = View::new();
-        let mut houses = Houses::start(self.data_dir.clone()).await?;
+        let pace = Duration::from_millis(self.pace.unwrap_or(if self.once { 0 } else { 1_500 }));
         if self.list {
+            write_out(&scenario::list().to_string());
+            return Ok(());
+        }
+        if let Some(name) = &self.scenario {
+            return scenario::play(name, &view, self.data_dir.clone(), pace, self.once).await;
+        }
+        let mut houses = Houses::start(self.data_dir.clone()).await?;
+        if self.books {
             let books = houses.lender.books().await?;
             write_out(&view::books(&books));
             return houses.stop().await;
         }
         view.opening(&houses);
-        let pace = Duration::from_millis(self.pace.unwrap_or(if self.once { 0 } else { 1_500 }));
         let told = tokio::select! {
             told = Story::new(&mut houses, &view, pace, self.kill_hub).tell(self.barcode.as_deref()) => told,
             () = until_stopped(false) => Err(Failure::new("Stopped before the end.")),

@@ -133,7 +133,7 @@ impl<'a> Story<'a> {
         };
         chosen.ok_or_else(|| {
             Failure::new("The lender has no such book.")
-                .advice("`consort demo --list` shows the books with their barcodes.")
+                .advice("`consort demo --books` shows the books with their barcodes.")
         })
     }
 

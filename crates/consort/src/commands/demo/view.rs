@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use scenarios::{Scenario, Told};
+
 use super::expect::{Shown, Station};
 use super::houses::{BORROWER, Houses, LENDER, PICKUP};
 use super::sides::Book;
@@ -10,6 +12,7 @@ use crate::commands::request::table;
 use crate::commands::serve::write_out;
 
 /// The terminal, with or without colours.
+#[derive(Clone)]
 pub(crate) struct View {
     colours: bool,
 }
@@ -126,6 +129,32 @@ impl View {
         if summary.faults.is_empty() {
             write_out(&self.paint("32", "All as it should be."));
         }
+    }
+
+    pub(crate) fn scenario(&self, scenario: &Scenario, hub: &str, almas: &str) {
+        write_out(&format!("{}\n  simulated Almas  {almas}\n  hub              {hub}\n", self.bold(scenario.title)));
+    }
+
+    pub(crate) fn told(&self, told: &Told) {
+        match told {
+            Told::Act { who, what } => write_out(&self.bold(&format!("> {who} {what}"))),
+            Told::Passed { status, because } => write_out(&format!(
+                "  {}  {}",
+                self.paint("36", &format!("{status:<40}")),
+                self.dim(because.as_deref().unwrap_or_default())
+            )),
+        }
+    }
+
+    pub(crate) fn side(&self, institution: &str, shows: &str) {
+        write_out(&format!("      {institution:<16} {shows}"));
+    }
+
+    pub(crate) fn scenario_serving(&self, hub: &str, key: &str, almas: &str) {
+        write_out(&format!(
+            "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB={hub} CONSORT_API_KEY={key}\n  consort request list\n  the simulated Almas: {almas}/sim/\nCtrl-C stops it.",
+            self.bold("Serving."),
+        ));
     }
 
     pub(crate) fn serving(&self, houses: &Houses) {

@@ -1,0 +1,139 @@
+//! A whole consortium in one process: three simulated Almas on one port, a hub on another, and a hub's clock that can be
+//! moved ahead.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use alma_sim::{Bib, Holding, Institution, Item, Server, Sim, SimOptions, presets};
+use engine::{Breaking, Clock, Engine, Ids, Polling, Retrying, Settings, SystemClock};
+use jiff::{SignedDuration, Timestamp};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use store::{Database, MasterKey, Store};
+use tokio::net::TcpListener;
+use web::{ApiKeys, WebState};
+
+use crate::alma::SimAlma;
+use crate::failure::{Failure, Result};
+use crate::hub::Hub;
+use crate::stage::{Observer, Stage};
+
+const KEY: &str = "key-of-the-scenarios";
+const INSTITUTIONS: [&str; 3] = ["01LEND_INST", "02LEND_INST", "01BORROW_INST"];
+
+/// The machine's clock, and how far it was moved ahead.
+#[derive(Debug, Default)]
+struct MovedClock {
+    ahead_ms: AtomicU64,
+}
+
+impl MovedClock {
+    fn move_ahead(&self, time: Duration) {
+        self.ahead_ms.fetch_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovedClock {
+    fn now(&self) -> Timestamp {
+        let ahead = i64::try_from(self.ahead_ms.load(Ordering::SeqCst)).unwrap_or(i64::MAX);
+        SystemClock.now().saturating_add(SignedDuration::from_millis(ahead)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// A stage and all that must live as long as it does.
+#[derive(Debug)]
+pub struct Host {
+    /// The stage, set up.
+    pub stage: Stage,
+    /// Where the hub listens.
+    pub hub: String,
+    /// Where the simulated Almas listen.
+    pub almas: String,
+    _almas: Server,
+}
+
+impl Host {
+    /// Starts everything on free ports of the loopback, with the hub's store in `dir`.
+    ///
+    /// # Errors
+    /// What could not be started.
+    pub async fn start(dir: &Path, observer: Observer) -> Result<Self> {
+        let http = crate::http_client()?;
+        let server = almas().await?;
+        let alma = |code: &str| SimAlma::at(&server.base_url(), code, &key_of(code), http.clone());
+        let [first, second, borrower] = INSTITUTIONS.map(alma);
+        let clock = Arc::new(MovedClock::default());
+        let base = hub(&Database::Sqlite(dir.join("consort.db")), Arc::clone(&clock)).await?;
+        let stage = Stage::new(Hub::at(&base, KEY.into(), http), [first, second], borrower)
+            .calls_per_second(1_000)
+            .moving_time_by(Arc::new(move |time| clock.move_ahead(time)))
+            .observed_by(observer);
+        stage.introduce().await?;
+        let almas = server.base_url();
+        Ok(Self { stage, hub: base, almas, _almas: server })
+    }
+
+    /// The hub's API key.
+    pub fn api_key(&self) -> &'static str {
+        KEY
+    }
+}
+
+fn key_of(institution: &str) -> String {
+    format!("l8xx-{}", institution.to_lowercase())
+}
+
+fn cannot(what: &str) -> impl Fn(&dyn std::fmt::Display) -> Failure {
+    move |error| Failure::new(format!("{what} can't be started: {error}."))
+}
+
+async fn almas() -> Result<Server> {
+    let cannot = cannot("The simulated Almas");
+    let sim = Sim::new(&SimOptions::default());
+    for code in INSTITUTIONS {
+        sim.add_institution(institution(code)).map_err(|error| cannot(&error))?;
+    }
+    Server::start(sim, SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(|error| cannot(&error))
+}
+
+/// The preset with the few titles that scenarios ask for, since its whole catalogue takes a while to read.
+fn institution(code: &str) -> Institution {
+    let titles = [
+        Bib::new("Cats & dogs : \"a < b\" and other <signs>").author("O'Brien, Zoë"),
+        Bib::new("Война и мир").author("Толстой, Лев"),
+        Bib::new("紅樓夢").author("曹雪芹"),
+        Bib::new("كتاب ألف ليلة وليلة"),
+    ];
+    let mut institution = presets::empty_university(code, &key_of(code));
+    for (at, title) in titles.into_iter().enumerate() {
+        let copy = Item::new(&presets::barcode(code, 'M', at + 1));
+        institution = institution.bib(title.holding(Holding::new("MAIN", "stacks").item(copy)));
+    }
+    institution
+}
+
+/// A hub that looks often, so that scenarios are quick; its address.
+async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
+    let cannot = cannot("The hub");
+    let mut rng = StdRng::seed_from_u64(1);
+    let key = MasterKey::generate(&mut rng);
+    let store = Store::open(database, key, rng).await.map_err(|error| cannot(&error))?;
+    let short = Duration::from_millis;
+    let settings = Settings {
+        polling: Polling { first: short(20), most: short(100), ..Polling::default() },
+        retrying: Retrying { first: short(5), most: short(50) },
+        breaking: Breaking { first: short(20), most: short(100), ..Breaking::default() },
+        ..Settings::default()
+    };
+    let engine = Arc::new(Engine::new(store, settings, clock, Ids::seeded(1)));
+    let keys = ApiKeys::new([("scenarios".to_owned(), KEY.into())]);
+    let router = web::router(WebState::new(Arc::clone(&engine), keys));
+    tokio::spawn(engine.run(std::future::pending()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| cannot(&error))?;
+    let address = listener.local_addr().map_err(|error| cannot(&error))?;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(format!("http://{address}"))
+}

@@ -1,0 +1,90 @@
+//! Requests with other parts: one library, three libraries, a patron at the lender's desk.
+
+use lending::Status;
+use serde_json::json;
+
+use super::Scenario;
+use crate::failure::{Failure, Result, expect, same};
+use crate::stage::{PATRON, PICKUP_LIBRARY, Stage, Who, Wish};
+
+pub(super) const LIST: [Scenario; 3] = [
+    Scenario::new(
+        "local",
+        "The book is the patron's own library's: it is handed off to it, without virtual records.",
+        |stage| Box::pin(local(stage)),
+    ),
+    Scenario::new("pickup-anywhere", "The patron collects at a third library; three Almas follow one book.", |stage| {
+        Box::pin(pickup_anywhere(stage))
+    }),
+    Scenario::new("expedited", "The patron stands at the lender's desk with the book, and gets it at once.", |stage| {
+        Box::pin(expedited(stage))
+    }),
+];
+
+/// Opens an agency with a pickup location `{agency}-MAIN` at an institution.
+async fn open_agency(stage: &Stage, agency: &str, institution: &str, rules: serde_json::Value) -> Result<String> {
+    let body = json!({"name": agency, "institution": institution, "library": null, "rules": rules});
+    stage.hub.put(&format!("/api/v1/agencies/{agency}"), &body).await?;
+    let pickup = format!("{agency}-{PICKUP_LIBRARY}");
+    let body = json!({"name": pickup, "agency": agency, "library": PICKUP_LIBRARY, "desk": null});
+    stage.hub.put(&format!("/api/v1/pickup-locations/{pickup}"), &body).await?;
+    Ok(pickup)
+}
+
+async fn local(stage: &mut Stage) -> Result<()> {
+    let home = stage.borrower.institution.clone();
+    open_agency(stage, crate::stage::AGENCY, &home, json!({"lends_to_own": true})).await?;
+    let wish = Wish { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
+    stage.place(&wish).await?;
+    let request = stage.until(Status::HandedOffAsLocal).await?;
+    same("the workflow", request.workflow.as_str(), "local")?;
+    let holds = stage.borrower.holds().await?;
+    same("whose hold it is", holds.iter().map(|hold| hold.user.as_str()).collect::<Vec<_>>(), vec![PATRON])?;
+    let (_, borrower) = stage.made().await?;
+    same("the virtual records made", borrower.bibs, 0)
+}
+
+async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
+    let third = stage.lenders[1].clone();
+    let pickup = open_agency(stage, "PICK", &third.institution, json!({"collects_for_others": true})).await?;
+    let wish = Wish { pickup: Some(pickup), ..stage.wish() };
+    stage.place(&wish).await?;
+    stage.until(Status::RequestPlacedAtPickupAgency).await?;
+    stage.settled().await?;
+    stage.lender_sends().await?;
+    stage.until(Status::PickupTransit).await?;
+    let request = stage.settled().await?;
+    let barcode = request.pickup.and_then(|here| here.barcode);
+    let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
+    stage.tell(Who::PickupLibrary, "scans the item in and puts it on the hold shelf");
+    third.scan_in(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::ReadyForPickup).await?;
+    let holder = third.hold_of(stage.id()?).await?.map(|hold| hold.user);
+    let holder = holder.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
+    stage.tell(Who::PickupLibrary, "lends the item to the patron");
+    third.lend(&barcode, &holder, PICKUP_LIBRARY).await?;
+    stage.until(Status::Loaned).await?;
+    stage.settled().await?;
+    let at_home = stage.borrower.loans().await?;
+    same("whose loan it is at home", at_home.iter().map(|loan| loan.user.as_str()).collect::<Vec<_>>(), vec![PATRON])?;
+    stage.tell(Who::Patron, "brings the item back to the third library");
+    third.take_back(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::ReturnTransit).await?;
+    stage.lender_takes_back().await?;
+    stage.until(Status::Finalised).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn expedited(stage: &mut Stage) -> Result<()> {
+    let lender = stage.lenders[0].clone();
+    let pickup = open_agency(stage, "LEND", &lender.institution, json!({})).await?;
+    let wish = Wish { pickup: Some(pickup), expedited: true, ..stage.wish() };
+    stage.place(&wish).await?;
+    let request = stage.until(Status::Loaned).await?;
+    same("the workflow", request.workflow.as_str(), "expedited")?;
+    stage.settled().await?;
+    expect(!stage.borrower.loans().await?.is_empty(), || "The loan should show at home too.".to_owned())?;
+    stage.lender_takes_back().await?;
+    stage.until(Status::Finalised).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
