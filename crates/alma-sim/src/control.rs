@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::clock::{moment, read_time};
+use crate::desk::board;
 use crate::gateway::Fault;
 use crate::refusal::Refusal;
 use crate::render;
@@ -72,6 +73,9 @@ pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Resul
         (_, [institution, rest @ ..]) => match rest.first() {
             Some(&("calls" | "faults" | "limits" | "webhooks" | "deliveries" | "events" | "snapshot" | "keys")) => {
                 around(sim, institution, method, rest, body)
+            }
+            Some(&"board") if method == "GET" => {
+                Ok(board(sim, &sim.staff(institution)?, body["q"].as_str().unwrap_or_default()))
             }
             _ => desk(&sim.staff(institution)?, method, rest, body),
         },

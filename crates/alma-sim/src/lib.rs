@@ -20,6 +20,7 @@
 mod api;
 mod clock;
 mod control;
+mod desk;
 mod gateway;
 mod http;
 mod institution;

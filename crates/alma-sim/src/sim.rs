@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{self, ApiAnswer, ApiCall, Route};
 use crate::clock::Clock;
-use crate::gateway::{self, Fault, FaultKind, Gateway};
+use crate::gateway::{self, Fault, FaultKind, Gateway, Logged};
 use crate::institution::{ApiKey, Institution};
 use crate::options::{Behaviour, SimOptions};
 use crate::refusal::Refusal;
@@ -296,12 +296,12 @@ impl Sim {
         let (site, key) = found.ok_or_else(|| Box::new(api::envelope(&unauthorized, false, None)))?;
         let admitted = site.gateway().admit(self.now());
         if let Err(refusal) = admitted {
-            return Err(self.stamp(&site, api::refuse(&refusal, call, None)));
+            return Err(self.stamp(&site, call, api::refuse(&refusal, call, None)));
         }
         let segments = api::segments(call.path.trim_start_matches("/almaws/v1"));
         let Some((split, params)) = api::find(&call.method, segments) else {
             let unknown = Refusal { status: 404, ..Refusal::new("INVALID_REQUEST", "No such API path.") };
-            return Err(self.stamp(&site, api::refuse(&unknown, call, None)));
+            return Err(self.stamp(&site, call, api::refuse(&unknown, call, None)));
         };
         let route = split.route;
         let fault = site.gateway().take(&split.name);
@@ -314,7 +314,7 @@ impl Sim {
         }
         if !api::allowed(&key, route, call) || fault == Some(FaultKind::KeyRevoked) {
             let as_json = !errors_as_xml && call.wants_json();
-            return Err(self.stamp(&site, api::envelope(&unauthorized, as_json, None)));
+            return Err(self.stamp(&site, call, api::envelope(&unauthorized, as_json, None)));
         }
         let is_scan = route.method == "POST" && route.template.ends_with("/items/{item_pid}");
         let wait_before = match &fault {
@@ -325,9 +325,13 @@ impl Sim {
         Ok(Planned { site, route, params, fault, wait_before })
     }
 
-    /// Adds what every answer through the gateway carries.
-    fn stamp(&self, site: &Site, mut answer: ApiAnswer) -> Box<ApiAnswer> {
-        let (remaining, quota) = site.gateway().remaining();
+    /// Adds what every answer through the gateway carries, and notes the call.
+    fn stamp(&self, site: &Site, call: &ApiCall, mut answer: ApiAnswer) -> Box<ApiAnswer> {
+        let (at, method, path) = (self.now(), call.method.clone(), call.without_key());
+        let mut gateway = site.gateway();
+        gateway.note(Logged { at, method, path, status: answer.status });
+        let (remaining, quota) = gateway.remaining();
+        drop(gateway);
         answer.headers.push(("x-exl-api-remaining", remaining.to_string()));
         answer.headers.push(("x-exl-api-quota", quota.to_string()));
         Box::new(answer)
@@ -362,7 +366,7 @@ impl Sim {
             Some(FaultKind::WrongJson) => answer.body = "{\"unexpected\":[1,2,3]}".to_owned(),
             _ => {}
         }
-        outcome.answer = Some(*self.stamp(site, answer));
+        outcome.answer = Some(*self.stamp(site, call, answer));
         outcome
     }
 }

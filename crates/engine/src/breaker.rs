@@ -49,7 +49,13 @@ struct Breaker {
     tries: u32,
     /// Somebody is finding out.
     probing_until: Option<Timestamp>,
+    /// How often the institution's settings have changed: what a call under earlier ones found says nothing.
+    settings: Generation,
 }
+
+/// Which settings of an institution a call was made under.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Generation(u64);
 
 /// The breakers of all institutions.
 #[derive(Debug)]
@@ -69,6 +75,8 @@ pub(crate) enum Told {
     WentDown,
     /// It is back.
     CameBack,
+    /// The call was made under settings that have changed since, so its failure tells nothing.
+    Outdated,
 }
 
 impl Breakers {
@@ -81,36 +89,40 @@ impl Breakers {
     /// # Errors
     ///
     /// What to answer in place of a call.
-    pub(crate) fn pass(&self, institution: &InstitutionCode, now: Timestamp) -> Result<(), NotDone> {
+    pub(crate) fn pass(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, NotDone> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(breaker) = known.get_mut(institution) else { return Ok(()) };
-        let Some(down) = &breaker.down else { return Ok(()) };
+        let Some(breaker) = known.get_mut(institution) else { return Ok(Generation::default()) };
+        let Some(down) = &breaker.down else { return Ok(breaker.settings) };
         let wait_until = breaker.probing_until.filter(|until| *until > now).unwrap_or(down.next_try);
         if wait_until <= now {
             breaker.probing_until = Some(later(now, self.patience));
-            return Ok(());
+            return Ok(breaker.settings);
         }
         let after = Duration::try_from(wait_until.duration_since(now)).unwrap_or_default();
         Err(NotDone::Down { outage: down.outage, why: down.why.clone(), after: Some(after) })
     }
 
-    /// Notes what came of a call.
-    pub(crate) fn note(&self, institution: &InstitutionCode, failed: Option<&NotDone>, now: Timestamp) -> Told {
+    /// Notes what came of a call that was made under `settings`.
+    pub(crate) fn note(
+        &self,
+        institution: &InstitutionCode,
+        settings: Generation,
+        failed: Option<&NotDone>,
+        now: Timestamp,
+    ) -> Told {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let breaker = known.entry(institution.clone()).or_default();
+        let outdated = breaker.settings != settings;
         match failed {
             // It answered, if only with a refusal.
             None | Some(NotDone::Refused(_) | NotDone::Gone { .. }) => {
-                let back = known.remove(institution).is_some_and(|breaker| breaker.down.is_some());
+                let back = breaker.down.is_some();
+                *breaker = Breaker { settings: breaker.settings, ..Breaker::default() };
                 if back { Told::CameBack } else { Told::Nothing }
             }
-            Some(NotDone::Down { outage, why, after }) => {
-                let breaker = known.entry(institution.clone()).or_default();
-                self.failed(breaker, *outage, why, *after, now)
-            }
-            Some(NotDone::Unclear { why }) => {
-                let breaker = known.entry(institution.clone()).or_default();
-                self.failed(breaker, Outage::Unreachable, why, None, now)
-            }
+            Some(NotDone::Down { .. } | NotDone::Unclear { .. }) if outdated => Told::Outdated,
+            Some(NotDone::Down { outage, why, after }) => self.failed(breaker, *outage, why, *after, now),
+            Some(NotDone::Unclear { why }) => self.failed(breaker, Outage::Unreachable, why, None, now),
             Some(NotDone::Later { .. } | NotDone::Unintelligible { .. }) => Told::Nothing,
         }
     }
@@ -139,10 +151,17 @@ impl Breakers {
         told
     }
 
-    /// Forgets what is known of an institution: its settings have changed. Answers whether it was down.
-    pub(crate) fn forget(&self, institution: &InstitutionCode) -> bool {
+    /// Forgets what is known of an institution: its settings have changed.
+    pub(crate) fn forget(&self, institution: &InstitutionCode) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.remove(institution).is_some_and(|breaker| breaker.down.is_some())
+        let breaker = known.entry(institution.clone()).or_default();
+        *breaker = Breaker { settings: Generation(breaker.settings.0 + 1), ..Breaker::default() };
+    }
+
+    /// Whether an institution's system is down as far as is known.
+    pub(crate) fn is_down(&self, institution: &InstitutionCode) -> bool {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(institution).is_some_and(|breaker| breaker.down.is_some())
     }
 
     /// The systems that are down, by institution.
@@ -175,14 +194,15 @@ mod tests {
 
     fn down(breakers: &Breakers, alma: &InstitutionCode) {
         for _ in 0..5 {
-            breakers.note(alma, Some(&unreachable()), at(0));
+            breakers.note(alma, Generation::default(), Some(&unreachable()), at(0));
         }
     }
 
     #[test]
     fn some_failures_in_a_row_make_a_system_count_as_down_and_it_is_told_once() {
         let (breakers, alma) = breakers();
-        let told: Vec<Told> = (0..7).map(|_| breakers.note(&alma, Some(&unreachable()), at(0))).collect();
+        let told: Vec<Told> =
+            (0..7).map(|_| breakers.note(&alma, Generation::default(), Some(&unreachable()), at(0))).collect();
         assert_eq!(told.iter().filter(|told| **told == Told::WentDown).count(), 1);
         assert_eq!(told[4], Told::WentDown);
         assert!(breakers.pass(&alma, at(1)).is_err());
@@ -193,22 +213,22 @@ mod tests {
         let (breakers, alma) = breakers();
         for _ in 0..3 {
             for _ in 0..4 {
-                breakers.note(&alma, Some(&unreachable()), at(0));
+                breakers.note(&alma, Generation::default(), Some(&unreachable()), at(0));
             }
             let refused = NotDone::refused("401129", "no");
-            assert_eq!(breakers.note(&alma, Some(&refused), at(0)), Told::Nothing);
+            assert_eq!(breakers.note(&alma, Generation::default(), Some(&refused), at(0)), Told::Nothing);
         }
-        assert_eq!(breakers.pass(&alma, at(0)), Ok(()));
+        assert!(breakers.pass(&alma, at(0)).is_ok());
     }
 
     #[test]
     fn one_call_at_a_time_finds_out_whether_it_is_back() {
         let (breakers, alma) = breakers();
         down(&breakers, &alma);
-        assert_eq!(breakers.pass(&alma, at(5)), Ok(()));
+        assert!(breakers.pass(&alma, at(5)).is_ok());
         assert!(breakers.pass(&alma, at(5)).is_err(), "a second one while the first is under way");
-        assert_eq!(breakers.note(&alma, None, at(6)), Told::CameBack);
-        assert_eq!(breakers.pass(&alma, at(6)), Ok(()));
+        assert_eq!(breakers.note(&alma, Generation::default(), None, at(6)), Told::CameBack);
+        assert!(breakers.pass(&alma, at(6)).is_ok());
         assert!(breakers.down().is_empty());
     }
 
@@ -216,9 +236,9 @@ mod tests {
     fn a_probe_without_outcome_does_not_keep_the_system_down_for_ever() {
         let (breakers, alma) = breakers();
         down(&breakers, &alma);
-        assert_eq!(breakers.pass(&alma, at(5)), Ok(()));
+        assert!(breakers.pass(&alma, at(5)).is_ok());
         assert!(breakers.pass(&alma, at(64)).is_err());
-        assert_eq!(breakers.pass(&alma, at(66)), Ok(()));
+        assert!(breakers.pass(&alma, at(66)).is_ok());
     }
 
     #[test]
@@ -227,7 +247,7 @@ mod tests {
         down(&breakers, &alma);
         let mut pauses = Vec::new();
         for _ in 0..6 {
-            breakers.note(&alma, Some(&unreachable()), at(0));
+            breakers.note(&alma, Generation::default(), Some(&unreachable()), at(0));
             pauses.push(breakers.down()[0].1.next_try.as_second());
         }
         assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
@@ -238,9 +258,19 @@ mod tests {
         let (breakers, alma) = breakers();
         let refused =
             NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: Some(Duration::from_secs(300)) };
-        assert_eq!(breakers.note(&alma, Some(&refused), at(0)), Told::WentDown);
+        assert_eq!(breakers.note(&alma, Generation::default(), Some(&refused), at(0)), Told::WentDown);
         assert!(breakers.pass(&alma, at(299)).is_err());
-        assert!(breakers.forget(&alma));
-        assert_eq!(breakers.pass(&alma, at(1)), Ok(()));
+        breakers.forget(&alma);
+        assert!(breakers.pass(&alma, at(1)).is_ok());
+    }
+
+    #[test]
+    fn what_a_call_found_under_earlier_settings_says_nothing() {
+        let (breakers, alma) = breakers();
+        let before = breakers.pass(&alma, at(0)).unwrap();
+        breakers.forget(&alma);
+        let refused = NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: None };
+        assert_eq!(breakers.note(&alma, before, Some(&refused), at(0)), Told::Outdated);
+        assert!(breakers.down().is_empty());
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, Event, Request, Side};
-use lms::{Attempt, HostLms, NotDone};
+use lms::{Attempt, HostLms, NotDone, Outcome};
 use store::{Claim, Intent, Work};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
-use crate::breaker::Told;
+use crate::breaker::{Generation, Told};
 use crate::clock::later;
 use crate::commit::Ending;
 use crate::engine::Engine;
@@ -148,12 +148,10 @@ impl Engine {
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let outcome = match self.system(intent).await {
-            Ok(lms) => {
+            Ok((lms, settings)) => {
                 let now = self.clock.now();
                 let act = Act { lms: lms.as_ref(), request: &request, attempt, tries: intent.attempts, now };
-                let outcome = act.perform(effect).await;
-                self.note(intent, outcome.as_ref().err()).await;
-                outcome
+                self.note(intent, settings, act.perform(effect).await).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -180,10 +178,8 @@ impl Engine {
             return self.drop_intent(intent, "nothing to look at").await;
         };
         let seen = match self.system(intent).await {
-            Ok(lms) => {
-                let seen = looking::look(lms.as_ref(), &request, watch).await;
-                self.note(intent, seen.as_ref().err()).await;
-                seen
+            Ok((lms, settings)) => {
+                self.note(intent, settings, looking::look(lms.as_ref(), &request, watch).await).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -204,16 +200,22 @@ impl Engine {
     }
 
     /// The library's system, unless it is known to give no service.
-    async fn system(&self, intent: &Intent) -> Result<Arc<dyn HostLms>, NotDone> {
-        self.breakers.pass(&intent.institution, self.clock.now())?;
-        self.registry.get(&intent.institution).await
+    async fn system(&self, intent: &Intent) -> Result<(Arc<dyn HostLms>, Generation), NotDone> {
+        let settings = self.breakers.pass(&intent.institution, self.clock.now())?;
+        Ok((self.registry.get(&intent.institution).await?, settings))
     }
 
     /// Notes whether the system gives service. One that is back gets what waited for it, within its bulkhead.
-    async fn note(&self, intent: &Intent, failed: Option<&NotDone>) {
+    async fn note<T>(&self, intent: &Intent, settings: Generation, outcome: Outcome<T>) -> Outcome<T> {
         let institution = &intent.institution;
-        match self.breakers.note(institution, failed, self.clock.now()) {
+        let failed = outcome.as_ref().err();
+        match self.breakers.note(institution, settings, failed, self.clock.now()) {
             Told::Nothing => {}
+            // It need not wait as long as the failure said; whether it was done stays as unclear as it is.
+            Told::Outdated if !matches!(failed, Some(NotDone::Unclear { .. })) => {
+                return Err(NotDone::later("The institution's settings were changed meanwhile."));
+            }
+            Told::Outdated => {}
             Told::WentDown => {
                 let why = failed.map(ToString::to_string).unwrap_or_default();
                 error!(%institution, %why, "the library's system gives no service; its requests wait");
@@ -225,6 +227,7 @@ impl Engine {
                 }
             }
         }
+        outcome
     }
 
     async fn load(&self, intent: &Intent) -> Result<Request, Error> {
@@ -251,7 +254,12 @@ impl Engine {
         warn!(request = %intent.request, effect = effect.name(), unclear, %why, "effect is delayed");
         let event = Event::EffectDelayed { effect, on: lending::system_of(effect.side()), why: why.clone(), next_try };
         let ending = Ending::Postponed { intent, due: next_try, unclear, why: &why };
-        self.apply(intent.request, &event, "hub", &ending).await.map(drop)
+        self.apply(intent.request, &event, "hub", &ending).await?;
+        // The system may have come back between the failure and its commit, and what waited been hastened without this.
+        if matches!(not_done, NotDone::Down { after: Some(_), .. }) && !self.breakers.is_down(&intent.institution) {
+            self.try_again_at(&intent.institution).await?;
+        }
+        Ok(())
     }
 
     /// At least what the library's system asks for; else anything up to the capped back-off.

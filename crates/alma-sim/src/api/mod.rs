@@ -192,7 +192,7 @@ pub(crate) fn list(root: &'static str, key: &str, rows: Vec<Value>, total: usize
 }
 
 /// Splits a query string; a plus is a space.
-fn split_query(query: &str) -> Vec<(String, String)> {
+pub(crate) fn split_query(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| match text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
         true => percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
         false => text.to_owned(),
@@ -220,6 +220,16 @@ impl ApiCall {
     pub(crate) fn api_key(&self) -> Option<Cow<'_, str>> {
         let in_query = || split_query(&self.query).into_iter().find(|(key, _)| key == "apikey").map(|(_, value)| value);
         self.key.as_deref().map(Cow::Borrowed).or_else(|| in_query().map(Cow::Owned))
+    }
+
+    /// Path and query, with a key left out.
+    pub(crate) fn without_key(&self) -> String {
+        let path = self.path.trim_start_matches("/almaws/v1");
+        if self.query.is_empty() {
+            return path.to_owned();
+        }
+        let kept: Vec<&str> = self.query.split('&').filter(|pair| !pair.starts_with("apikey=")).collect();
+        format!("{path}?{}", kept.join("&"))
     }
 
     pub(crate) fn wants_json(&self) -> bool {

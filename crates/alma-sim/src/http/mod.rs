@@ -10,8 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::api::{ApiAnswer, ApiCall, segments};
+use crate::api::{ApiAnswer, ApiCall, segments, split_query};
 use crate::control;
+use crate::desk;
 use crate::oai;
 use crate::sim::{Outcome, Sim, wrong_host};
 
@@ -41,6 +42,12 @@ async fn answer(State(sim): State<Sim>, request: Request) -> Response {
     }
     if let Some(rest) = path.strip_prefix("/view/oai") {
         return respond(oai::answer(&sim, rest, &read_oai(query, &body), &base));
+    }
+    if let Some(rest) = path.strip_prefix("/sim")
+        && head.method == axum::http::Method::GET
+        && let Some(file) = desk::file(rest)
+    {
+        return respond(file);
     }
     if let Some(rest) = path.strip_prefix("/sim/") {
         return respond(control_answer(&sim, head.method.as_str(), rest, query, &body));
@@ -123,10 +130,13 @@ fn control_answer(sim: &Sim, method: &str, path: &str, query: &str, body: &Bytes
             }
         },
     };
-    if let (true, Some(limit)) =
-        (method == "GET", query.strip_prefix("limit=").and_then(|text| text.parse::<u64>().ok()))
-    {
-        parsed["limit"] = json!(limit);
+    if method == "GET" {
+        for (key, value) in split_query(query) {
+            parsed[key] = match value.parse::<u64>() {
+                Ok(limit) if key == "limit" => json!(limit),
+                _ => json!(value),
+            };
+        }
     }
     let path = segments(path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -8,6 +8,7 @@ mod faults;
 mod gateway;
 mod inventory;
 mod oai;
+mod office;
 mod support;
 mod table;
 mod users;

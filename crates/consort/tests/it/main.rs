@@ -8,3 +8,4 @@ mod errors;
 mod lessons;
 mod program;
 mod setting_up;
+mod simulator_page;
