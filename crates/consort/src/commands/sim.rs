@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use alma_sim::{Scenario, Server, Sim as Simulator, SimClock, SimOptions, presets};
 use clap::Args;
@@ -36,15 +37,36 @@ pub(crate) struct Sim {
     /// How time runs: `real`, `scaled:N` (N times faster), `stepped` or `stepped:TIME` (only when told).
     #[arg(long)]
     clock: Option<SimClock>,
-    /// Refuse calls above this number in a second, for each institution.
-    #[arg(long, value_name = "N")]
-    calls_per_second: Option<u32>,
+    /// Refuse calls above this number in a second, for each institution: a number, `production` (50), `sandbox` (10) or
+    /// `none`.
+    #[arg(long, value_name = "N", default_value = "25")]
+    calls_per_second: Limit,
     /// Refuse calls above this number in a day, for each institution.
     #[arg(long, value_name = "N")]
     calls_per_day: Option<u64>,
     /// Stop when standard input ends, as when the program that started this one has ended.
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
+}
+
+/// How many calls an institution takes in a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Limit(Option<u32>);
+
+impl FromStr for Limit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self(None)),
+            "production" => Ok(Self(Some(50))),
+            "sandbox" => Ok(Self(Some(10))),
+            number => match number.parse() {
+                Ok(calls) if calls > 0 => Ok(Self(Some(calls))),
+                _ => Err("it must be a number above 0, production, sandbox or none"),
+            },
+        }
+    }
 }
 
 impl Sim {
@@ -54,7 +76,7 @@ impl Sim {
         let clock = self.clock.or_else(|| begins.map(|start| SimClock::Scaled { start, factor: 1.0 }));
         let sim = Simulator::new(&SimOptions {
             clock: clock.unwrap_or(SimClock::Real),
-            calls_per_second: self.calls_per_second,
+            calls_per_second: self.calls_per_second.0,
             calls_per_day: self.calls_per_day,
             ..SimOptions::default()
         });
@@ -138,4 +160,18 @@ fn chain(error: &dyn Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_is_a_number_or_a_name() {
+        assert_eq!("production".parse(), Ok(Limit(Some(50))));
+        assert_eq!("sandbox".parse(), Ok(Limit(Some(10))));
+        assert_eq!("none".parse(), Ok(Limit(None)));
+        assert_eq!("7".parse(), Ok(Limit(Some(7))));
+        assert!("0".parse::<Limit>().is_err() && "fast".parse::<Limit>().is_err());
+    }
 }

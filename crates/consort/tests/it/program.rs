@@ -175,7 +175,17 @@ pub(crate) fn key_of(code: &str) -> String {
 }
 
 fn start_sim(at: SocketAddr, institution: &str) -> Child {
-    spawn(&["sim", "--listen", &at.to_string(), "--institution", institution, "--api-key", &key_of(institution)])
+    spawn(&[
+        "sim",
+        "--calls-per-second",
+        "none",
+        "--listen",
+        &at.to_string(),
+        "--institution",
+        institution,
+        "--api-key",
+        &key_of(institution),
+    ])
 }
 
 fn start_hub(config: &Path) -> Child {

@@ -14,7 +14,17 @@ struct Simulator {
 impl Simulator {
     fn start() -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_consort"))
-            .args(["sim", "--listen", "127.0.0.1:0", "--institution", "01TEST_INST", "--api-key", "test-key"])
+            .args([
+                "sim",
+                "--calls-per-second",
+                "none",
+                "--listen",
+                "127.0.0.1:0",
+                "--institution",
+                "01TEST_INST",
+                "--api-key",
+                "test-key",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -164,7 +164,8 @@ async fn start_sim(institution: &str) -> Result<(Child, SimAlma)> {
     let address = free_port()?;
     let key = format!("l8xx-demo-{}", institution.to_lowercase());
     let listen = address.to_string();
-    let args = ["sim", "--listen", &listen, "--institution", institution, "--api-key", &key];
+    let args =
+        ["sim", "--calls-per-second", "none", "--listen", &listen, "--institution", institution, "--api-key", &key];
     let process = start(&args)?;
     let base = format!("http://{address}");
     let sim = SimAlma::new(base, institution.to_owned(), key, http_client()?);
