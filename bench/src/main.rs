@@ -6,12 +6,13 @@
 //!
 //! # How to add one
 //!
-//! A module with a `run(Scale) -> Verdict`, and its line in [`BENCHES`].
+//! A module with a `run` that answers a `Verdict`, and its line in [`BENCHES`].
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod load;
 mod sim;
+mod simulate;
 mod verdict;
 
 use std::process::ExitCode;
@@ -33,14 +34,21 @@ pub(crate) enum Scale {
 struct Bench {
     name: &'static str,
     about: &'static str,
-    run: fn(Scale) -> Result<Verdict, String>,
+    run: fn(&Args) -> Result<Verdict, String>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "sim",
-    about: "the simulated Alma's ten most used calls with 1 M items, beside a bare axum handler",
-    run: sim::run,
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "sim",
+        about: "the simulated Alma's ten most used calls with 1 M items, beside a bare axum handler",
+        run: |args| sim::run(args.scale()),
+    },
+    Bench {
+        name: "simulate",
+        about: "lifecycles with lost answers, crashes and staff who do odd things: violations of what must hold",
+        run: |args| simulate::run(args.plan()),
+    },
+];
 
 /// Benchmarks of Consort.
 #[derive(Parser, Debug)]
@@ -50,6 +58,28 @@ struct Args {
     /// The same work smaller.
     #[arg(long)]
     quick: bool,
+    /// `simulate`: the seed, as a run printed it; a fresh one where it is left out.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// `simulate`: how many lifecycles.
+    #[arg(long)]
+    lifecycles: Option<u64>,
+}
+
+impl Args {
+    fn scale(&self) -> Scale {
+        if self.quick { Scale::Quick } else { Scale::Full }
+    }
+
+    fn plan(&self) -> simulate::Plan {
+        let usual = if self.quick { 5_000 } else { 1_000_000 };
+        let fresh = || rand::SeedableRng::from_os_rng();
+        let seed = self.seed.unwrap_or_else(|| {
+            let mut rng: rand::rngs::StdRng = fresh();
+            u64::from(rand::RngCore::next_u32(&mut rng))
+        });
+        simulate::Plan { seed, lifecycles: self.lifecycles.unwrap_or(usual) }
+    }
 }
 
 fn main() -> ExitCode {
@@ -64,7 +94,7 @@ fn main() -> ExitCode {
         eprintln!("error: there is no benchmark {:?}; `list` names all.", args.name);
         return ExitCode::from(2);
     };
-    match (bench.run)(if args.quick { Scale::Quick } else { Scale::Full }) {
+    match (bench.run)(&args) {
         Ok(verdict) => verdict.print(bench.name),
         Err(why) => {
             eprintln!("error: {}: {why}", bench.name);

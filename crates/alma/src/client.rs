@@ -25,6 +25,7 @@ use crate::error::{ConfigError, Error, Limit, Result, Silence};
 use crate::loose;
 use crate::report::{CallOutcome, CallReport, Observer};
 use crate::retry::{RetryPolicy, Tries};
+use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
 
 /// No answer of Alma's comes near this; a larger one is someone else's.
 const LARGEST_BODY: usize = 20 * 1024 * 1024;
@@ -68,6 +69,7 @@ struct Inner {
     rng: Mutex<StdRng>,
     remaining: AtomicU64,
     on_call: Option<Observer>,
+    transport: Option<Arc<dyn Transport>>,
 }
 
 /// What the counter of remaining calls holds before Alma told it.
@@ -89,6 +91,7 @@ pub struct ClientBuilder {
     page_size: u32,
     seed: Option<u64>,
     on_call: Option<Observer>,
+    transport: Option<Arc<dyn Transport>>,
 }
 
 impl fmt::Debug for ClientBuilder {
@@ -143,6 +146,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Has calls carried otherwise than by HTTP.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
     /// Checks the settings and builds the client. Nothing is sent.
     ///
     /// # Errors
@@ -186,6 +195,7 @@ impl ClientBuilder {
                 rng: Mutex::new(rng),
                 remaining: AtomicU64::new(UNKNOWN),
                 on_call: self.on_call,
+                transport: self.transport,
             }),
         })
     }
@@ -206,6 +216,7 @@ impl Client {
             page_size: 100,
             seed: None,
             on_call: None,
+            transport: None,
         }
     }
 
@@ -313,6 +324,9 @@ impl Client {
         let operation = call.operation;
         let started = Instant::now();
         let request = self.request(call, url)?;
+        if let Some(transport) = &self.inner.transport {
+            return self.carry(transport.as_ref(), call, &request);
+        }
         let Timeouts { first_byte, whole, .. } = self.inner.timeouts;
         let sent = timeout_at(started + first_byte.min(whole), self.inner.http.execute(request)).await;
         let response = match sent {
@@ -339,6 +353,29 @@ impl Client {
         let key = self.inner.key.expose_secret();
         let body = if status >= 300 && body.contains(key) { body.replace(key, "[redacted]") } else { body };
         Ok(Reply { status, location, retry_after, body })
+    }
+
+    fn carry(&self, transport: &dyn Transport, call: &Call, request: &reqwest::Request) -> Result<Reply> {
+        let outgoing = Outgoing {
+            method: request.method().as_str(),
+            path: request.url().path(),
+            query: request.url().query().unwrap_or_default(),
+            key: self.inner.key.expose_secret(),
+            content_type: request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+            body: request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default(),
+        };
+        match transport.carry(&outgoing) {
+            Ok(Incoming { status, location, retry_after, remaining, body }) => {
+                if let Some(remaining) = remaining {
+                    self.inner.remaining.store(remaining, Ordering::Relaxed);
+                }
+                Ok(Reply { status, location, retry_after, body })
+            }
+            Err(NoAnswer::NeverSent) => {
+                Err(Error::Unreachable { operation: call.operation, source: Box::new(NoAnswer::NeverSent) })
+            }
+            Err(NoAnswer::Lost) => Err(call.silent(Silence::ConnectionLost, Some(Box::new(NoAnswer::Lost)))),
+        }
     }
 
     fn request(&self, call: &Call, url: Url) -> Result<reqwest::Request> {

@@ -70,6 +70,7 @@ mod model;
 mod page;
 mod report;
 mod retry;
+mod transport;
 mod xml;
 
 pub use api::{
@@ -92,3 +93,4 @@ pub use model::{
 pub use page::Listing;
 pub use report::{CallOutcome, CallReport};
 pub use retry::RetryPolicy;
+pub use transport::{Incoming, NoAnswer, Outgoing, Transport};

@@ -38,6 +38,8 @@ pub use changes::Change;
 pub use clock::{Clock, Ids, SystemClock};
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use looking::{look, wanted};
+pub use perform::Act;
 pub use place::{Placing, Problem};
 pub use settings::{Polling, Retrying, Settings};
 pub use strays::{Found, Search, Stray, Strays};

@@ -6,12 +6,12 @@ use lms::{HostLms, Outcome, Watched};
 use crate::perform::{real_item, virtual_item};
 
 /// What `side` is to be looked at for, if it still is.
-pub(crate) fn wanted(request: &Request, side: Side) -> Option<Watch> {
+pub fn wanted(request: &Request, side: Side) -> Option<Watch> {
     watches(request).into_iter().find(|watch| watch.side == side)
 }
 
 /// Looks at one side.
-pub(crate) async fn look(lms: &dyn HostLms, request: &Request, watch: Watch) -> Outcome<Option<Event>> {
+pub async fn look(lms: &dyn HostLms, request: &Request, watch: Watch) -> Outcome<Option<Event>> {
     let Some(what) = watched(request, watch)? else { return Ok(None) };
     let seen = lms.observe(&what).await?;
     Ok(Some(Event::Observed { side: watch.side, seen }))

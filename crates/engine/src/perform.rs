@@ -5,22 +5,23 @@ use lending::{Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request,
 use lms::{Attempt, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron};
 
 /// What an effect is done with.
-pub(crate) struct Act<'a> {
+#[derive(Debug)]
+pub struct Act<'a> {
     /// The library system.
-    pub(crate) lms: &'a dyn HostLms,
+    pub lms: &'a dyn HostLms,
     /// The request.
-    pub(crate) request: &'a Request,
+    pub request: &'a Request,
     /// Whether an earlier attempt may have been done.
-    pub(crate) attempt: Attempt,
+    pub attempt: Attempt,
     /// How often it was tried before.
-    pub(crate) tries: u32,
+    pub tries: u32,
     /// Now.
-    pub(crate) now: Timestamp,
+    pub now: Timestamp,
 }
 
 impl Act<'_> {
     /// Does `effect`.
-    pub(crate) async fn perform(&self, effect: Effect) -> Outcome<Event> {
+    pub async fn perform(&self, effect: Effect) -> Outcome<Event> {
         let (lms, request) = (self.lms, self.request);
         match effect {
             Effect::VerifyPatron => match lms.patron(&request.patron.given, self.now).await? {

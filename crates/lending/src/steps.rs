@@ -271,14 +271,17 @@ fn drop_supplier(request: &mut Request) {
     request.earlier.push(earlier);
 }
 
-/// Home means that the loan to the virtual patron is closed; or that none was made and the item is
-/// on its shelf again.
+/// Home means that the loan to the virtual patron is closed; or that none was made and the item was handled by the
+/// lender again: it is on its shelf, or already with somebody else who waited for it, or withdrawn.
 fn is_home(request: &Request) -> bool {
     let Some(supply) = &request.supply else { return false };
     match &supply.loan {
         Part::Ended(_) => true,
         Part::Open(_) => false,
-        Part::NotMade => !supply.hold.is_open() && is_on_shelf(supply),
+        Part::NotMade => {
+            let back = matches!(supply.item, ItemState::OnHoldShelf | ItemState::OnLoan | ItemState::Absent);
+            !supply.hold.is_open() && (back || is_on_shelf(supply))
+        }
     }
 }
 

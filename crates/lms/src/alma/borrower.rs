@@ -8,13 +8,14 @@ use alma::{
     ProcessType, ScanIn, WhenEmpty,
 };
 use futures::TryStreamExt;
-use lending::{Barcode, BibId, Hold, HoldingId, ItemId, PickupLocation, RequestId, Title};
+use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
 
 use super::Alma;
 use super::errors::{not_done, refusal_code};
 use super::lender::pickup_at;
 use super::records::{self, hold_marker, record_marker};
+use super::words::item_state;
 use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem};
 use crate::outcome::{NotDone, Outcome};
 
@@ -171,17 +172,38 @@ impl Alma {
         Ok(None)
     }
 
-    pub(super) async fn delete_item(&self, bib: &BibId, holding: &HoldingId, item: Option<&ItemId>) -> Outcome<()> {
-        let (mms, holding) = (MmsId::from(bib.as_str()), AlmaHolding::from(holding.as_str()));
+    pub(super) async fn delete_item(&self, bib: &BibId, holding_id: &HoldingId, item: Option<&ItemId>) -> Outcome<()> {
+        let (mms, holding) = (MmsId::from(bib.as_str()), AlmaHolding::from(holding_id.as_str()));
         let deleted = match item {
             Some(item) => {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
                 let how = DeleteItem { holdings: WhenEmpty::Delete, ..DeleteItem::default() };
-                self.client.items().delete(&path, how).await
+                match self.client.items().delete(&path, how).await {
+                    // A desk may have lent it without the hub's seeing it; a loan of what is over is closed first.
+                    Err(error @ Error::Refused { .. }) => {
+                        if !self.is_lent(&path).await? {
+                            return Err(not_done(error));
+                        }
+                        let lent = ItemRef { bib: bib.clone(), holding: holding_id.clone(), item: item.clone() };
+                        self.scan_back(&lent).await?;
+                        self.client.items().delete(&path, how).await
+                    }
+                    other => other,
+                }
             }
             None => self.client.holdings(&mms).delete(&holding, WhenEmpty::Retain).await,
         };
         gone_or(deleted)
+    }
+
+    async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
+        match self.client.items().get(path).await {
+            Ok(item) => {
+                Ok(matches!(item_state(&item), ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned))
+            }
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(not_done(error)),
+        }
     }
 
     /// Deletes the record only while it is suppressed and carries our marker: staff processes can merge or

@@ -59,7 +59,12 @@ impl Alma {
             .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole })
             .build()
             .map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
-        Ok(Self { settings, client, locations: hidden::Locations::default() })
+        Ok(Self::with_client(settings, client))
+    }
+
+    /// The same with a client of the caller's making.
+    pub fn with_client(settings: Settings, client: Client) -> Self {
+        Self { settings, client, locations: hidden::Locations::default() }
     }
 
     fn path(item: &ItemRef) -> ItemPath {

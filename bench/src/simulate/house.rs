@@ -1,0 +1,149 @@
+//! The libraries: two lenders and a borrower, and what their staff and patrons do by chance.
+
+use alma_sim::{Bib, Holding, Item, Mark, Sim, SimClock, SimOptions, Staff, User, presets};
+use jiff::{SignedDuration, Timestamp};
+use lending::Request;
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+pub(super) const LENDERS: [&str; 2] = ["01LEND_INST", "02LEND_INST"];
+pub(super) const BORROWER: &str = "01BORROW_INST";
+pub(super) const DESK: &str = "DEFAULT_CIRC_DESK";
+const PATRONS: usize = 6;
+
+pub(super) fn key(institution: &str) -> String {
+    format!("key-of-{institution}")
+}
+
+pub(super) fn barcode(institution: &str, lifecycle: usize) -> String {
+    format!("{institution}-{lifecycle}")
+}
+
+pub(super) fn patron(number: usize) -> String {
+    format!("patron-{}", number % PATRONS)
+}
+
+pub(super) fn settings() -> Value {
+    json!({
+        "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
+        "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR",
+        "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, "DCB_LIB": DESK, "SHARING": DESK},
+        "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
+        "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+    })
+}
+
+/// Three Almas with a title for each lifecycle at each lender.
+pub(super) fn build(start: Timestamp, lifecycles: usize) -> Result<Sim, String> {
+    let sim = Sim::new(&SimOptions { clock: SimClock::Stepped(start), ..SimOptions::default() });
+    for code in [LENDERS[0], LENDERS[1], BORROWER] {
+        let mut institution = presets::empty_university(code, &key(code));
+        for number in 0..PATRONS {
+            institution = institution.user(User::new(&patron(number)).group("UNDRGRD").expires("2039-12-31"));
+        }
+        if code != BORROWER {
+            for lifecycle in 0..lifecycles {
+                let copy = Holding::new("MAIN", "stacks").item(Item::new(&barcode(code, lifecycle)).material("BOOK"));
+                institution = institution.bib(Bib::new(&format!("Title {lifecycle}")).holding(copy));
+            }
+        }
+        sim.add_institution(institution).map_err(|error| error.to_string())?;
+    }
+    Ok(sim)
+}
+
+/// What somebody does about a request at a library; answers what it was. What Alma refuses is not done.
+pub(super) fn act(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
+    if rng.random_bool(0.75) { expected(sim, request) } else { odd(sim, request, rng) }
+}
+
+/// The next thing that staff do in the ordinary course.
+pub(super) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
+    let borrower = sim.staff(BORROWER).ok()?;
+    if let Some(barcode) = &request.borrowing.barcode
+        && let Ok(item) = borrower.item(barcode.as_str())
+    {
+        let barcode = barcode.as_str();
+        let held = borrower.requests().iter().any(|hold| hold.barcode.as_deref() == Some(barcode));
+        let told = match item.process_type.as_str() {
+            // Staff scan what the van brings, whatever their Alma takes it for.
+            "TRANSIT" | "" if held && under_way(request) => {
+                done(borrower.scan_in(barcode, "MAIN", DESK).is_ok(), "the pickup library scans the item in")
+            }
+            "HOLDSHELF" => {
+                let held = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
+                let lent = held.is_some_and(|hold| borrower.lend(barcode, &hold.user, "MAIN", DESK).is_ok());
+                done(lent, "the patron gets the item")
+            }
+            "LOAN" => done(borrower.scan_in(barcode, "MAIN", DESK).is_ok(), "the patron returns the item"),
+            _ => None,
+        };
+        if told.is_some() {
+            return told;
+        }
+    }
+    let supply = request.supply.as_ref()?;
+    let lender = sim.staff(supply.institution.as_str()).ok()?;
+    let barcode = supply.copy.barcode.as_str();
+    let item = lender.item(barcode).ok()?;
+    let held = lender.requests().iter().any(|hold| hold.barcode.as_deref() == Some(barcode));
+    let away = !matches!(item.process_type.as_str(), "" | "MISSING");
+    let over = request.borrowing.item.any().is_none() || request.status.is_ending() || returning(request);
+    if (item.process_type.is_empty() && held) || (away && over) {
+        return done(lender.scan_in(barcode, "MAIN", DESK).is_ok(), "the lending library scans the item in");
+    }
+    None
+}
+
+fn under_way(request: &Request) -> bool {
+    use lending::Status::{PickupTransit, ReadyForPickup, ReceivedAtPickup};
+    matches!(request.status, PickupTransit | ReceivedAtPickup | ReadyForPickup)
+}
+
+fn returning(request: &Request) -> bool {
+    matches!(request.status, lending::Status::ReturnTransit | lending::Status::Finalised)
+}
+
+/// What happens now and then.
+fn odd(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
+    let borrower = sim.staff(BORROWER).ok()?;
+    let supply = request.supply.as_ref();
+    let lender = sim.staff(supply.map_or(LENDERS[0], |supply| supply.institution.as_str())).ok()?;
+    let real = supply.map(|supply| supply.copy.barcode.as_str().to_owned()).unwrap_or_default();
+    let virtual_one = request.borrowing.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
+    let cancel = |staff: &Staff, barcode: &str| {
+        let hold = staff.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
+        hold.is_some_and(|hold| staff.cancel(&hold.id, "CannotBeFulfilled").is_ok())
+    };
+    match rng.random_range(0..14_u8) {
+        0 => done(cancel(&lender, &real), "the lender cancels the hold"),
+        1 => done(cancel(&borrower, &virtual_one), "the borrower's staff cancel the hold"),
+        2 => done(lender.mark(&real, Mark::Missing).is_ok(), "the lender misses the item"),
+        3 => done(lender.scan_in(&real, "MAIN", DESK).is_ok(), "the lender scans the item in, whatever for"),
+        4 => done(borrower.scan_in(&virtual_one, "BRANCH", DESK).is_ok(), "the branch scans the item in"),
+        5 => {
+            let lent = borrower.lend(&virtual_one, request.patron.given.as_str(), "DCB_LIB", DESK).is_ok();
+            done(lent, "the item is lent without any scan")
+        }
+        6 => {
+            let hold = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&virtual_one));
+            let expired = hold.is_some_and(|hold| borrower.expire_hold(&hold.id).is_ok());
+            done(expired && borrower.run_hold_shelf_expiry() > 0, "the hold shelf expires")
+        }
+        7 => done(borrower.mark(&virtual_one, Mark::Lost).is_ok(), "the item is declared lost"),
+        8 => done(borrower.mark(&virtual_one, Mark::ClaimedReturned).is_ok(), "the patron claims to have returned it"),
+        9 => done(borrower.mark(&virtual_one, Mark::Found).is_ok(), "the item is found"),
+        10 => done(borrower.renew(&virtual_one).is_ok(), "the patron renews"),
+        11 => {
+            let due = sim.now() + SignedDuration::from_hours(24 * rng.random_range(1..90));
+            done(borrower.set_due(&virtual_one, due).is_ok(), "the due date is changed")
+        }
+        12 => done(lender.place_hold("patron-0", &real, "MAIN").is_ok(), "somebody at the lender wants the item"),
+        _ => done(lender.scan_in(&real, "SHARING", DESK).is_ok(), "the item is scanned at the sharing library"),
+    }
+}
+
+fn done(done: bool, what: &'static str) -> Option<&'static str> {
+    done.then_some(what)
+}

@@ -1,0 +1,245 @@
+//! The hub without its database and its time: requests and intents in memory, and the engine's own way from an intent to
+//! a decision. What a node does when it crashes, or is paused past its lease, is chance.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine::Act;
+use jiff::{SignedDuration, Timestamp};
+use lending::{
+    Action, Effect, Event, InstitutionCode, Refusal, Request, RequestId, Side, Status, Transition, decide, transitions,
+    watches,
+};
+use lms::{Attempt, HostLms, NotDone};
+
+use super::line::LineState;
+
+/// An intent of an effect; looks need none of their own here, since any may be made at any time.
+#[derive(Clone, Copy, Debug)]
+struct Intent {
+    effect: Effect,
+    attempts: u32,
+    unclear: bool,
+}
+
+/// A request as stored.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) request: Request,
+    intent: Option<Intent>,
+    /// The statuses it went through.
+    pub(super) passed: Vec<Status>,
+    /// Everything that happened, for whoever must find out why.
+    pub(super) story: Vec<String>,
+    /// The patron's cancellation was accepted.
+    pub(super) cancelled: bool,
+}
+
+/// What becomes of a node in the middle of its work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Mishap {
+    None,
+    /// It dies before it sends anything.
+    DiesBefore,
+    /// It dies after the work is done and before it is committed.
+    DiesAfter,
+    /// It is paused past its lease, another one does the work, and then it goes on and may not write.
+    Paused,
+}
+
+pub(super) struct Hub {
+    pub(super) now: Timestamp,
+    pub(super) lms: BTreeMap<String, Arc<dyn HostLms>>,
+    pub(super) requests: BTreeMap<RequestId, Stored>,
+    line: Arc<Mutex<LineState>>,
+    allowed: Vec<(Status, Status)>,
+}
+
+impl Hub {
+    pub(super) fn new(now: Timestamp, lms: BTreeMap<String, Arc<dyn HostLms>>, line: Arc<Mutex<LineState>>) -> Self {
+        let allowed = transitions().map(|step| (step.from, step.to)).collect();
+        Self { now, lms, requests: BTreeMap::new(), line, allowed }
+    }
+
+    pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
+        let id = request.id;
+        let stored = Stored { request, intent: None, passed: Vec::new(), story: Vec::new(), cancelled: false };
+        self.requests.insert(id, stored);
+        self.apply(id, &Event::Placed)
+    }
+
+    fn line(&self) -> std::sync::MutexGuard<'_, LineState> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lms(&self, institution: Option<&InstitutionCode>) -> Option<Arc<dyn HostLms>> {
+        self.lms.get(institution?.as_str()).cloned()
+    }
+
+    /// Decides and keeps what follows, as the engine's commit does.
+    pub(super) fn apply(&mut self, id: RequestId, event: &Event) -> Result<(), String> {
+        let now = self.now;
+        let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
+        let decision = decide(&stored.request, event, now);
+        stored.story.push(format!("{} -> {} {:?}", event.name(), decision.next.status, decision.effect));
+        for Transition { from, to, .. } in &decision.transitions {
+            if !self.allowed.contains(&(*from, *to)) {
+                return Err(format!("{from} -> {to} is no transition of the workflow"));
+            }
+            stored.passed.push(*to);
+        }
+        if let Some(effect) = decision.effect {
+            if stored.intent.is_some() {
+                return Err(format!("{effect:?} is wanted while another effect is under way"));
+            }
+            stored.intent = Some(Intent { effect, attempts: 0, unclear: false });
+        }
+        stored.request = decision.next;
+        Ok(())
+    }
+
+    /// Asks for something as a person does, where the request's state allows it.
+    pub(super) fn ask(&mut self, id: RequestId, event: &Event) -> Result<bool, String> {
+        let Some(stored) = self.requests.get(&id) else { return Ok(false) };
+        if let Some(action) = event.action()
+            && stored.request.may(action).is_err()
+        {
+            return Ok(false);
+        }
+        self.apply(id, event)?;
+        if let (Event::CancelAsked { .. }, Some(stored)) = (event, self.requests.get_mut(&id)) {
+            stored.cancelled = true;
+        }
+        Ok(true)
+    }
+
+    pub(super) fn may(&self, id: RequestId, action: Action) -> bool {
+        self.requests.get(&id).is_some_and(|stored| stored.request.may(action).is_ok())
+    }
+
+    pub(super) fn is_busy(&self, id: RequestId) -> bool {
+        self.requests.get(&id).is_some_and(|stored| stored.intent.is_some())
+    }
+
+    /// Works on the request's intent, if it has one.
+    pub(super) async fn work(&mut self, id: RequestId, mishap: Mishap) -> Result<(), String> {
+        let Some(stored) = self.requests.get(&id) else { return Ok(()) };
+        let Some(intent) = stored.intent else { return Ok(()) };
+        let request = stored.request.clone();
+        if request.in_flight != Some(intent.effect) {
+            self.set_intent(id, None);
+            return Ok(());
+        }
+        if !intent.unclear && !request.wants(intent.effect) {
+            self.set_intent(id, None);
+            return self.apply(id, &Event::EffectDropped { effect: intent.effect });
+        }
+        if mishap == Mishap::DiesBefore {
+            // Its lease runs out; nobody knows that nothing was sent.
+            self.set_intent(id, Some(Intent { unclear: true, ..intent }));
+            return Ok(());
+        }
+        let outcome = self.perform(&request, intent).await;
+        match mishap {
+            Mishap::DiesAfter => {
+                self.tell(id, "the node dies before its commit");
+                self.set_intent(id, Some(Intent { unclear: true, ..intent }));
+                Ok(())
+            }
+            Mishap::Paused => {
+                self.tell(id, "another node takes over");
+                let intent = Intent { unclear: true, ..intent };
+                let outcome = self.perform(&request, intent).await;
+                self.finish(id, intent, outcome)
+            }
+            _ => self.finish(id, intent, outcome),
+        }
+    }
+
+    async fn perform(&self, request: &Request, intent: Intent) -> Result<Event, NotDone> {
+        let Some(lms) = self.lms(request.institution_for(intent.effect)) else {
+            return Err(NotDone::later("no such institution"));
+        };
+        self.line().intent = true;
+        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now };
+        let outcome = act.perform(intent.effect).await;
+        self.line().intent = false;
+        outcome
+    }
+
+    /// As the engine's worker does.
+    fn finish(&mut self, id: RequestId, intent: Intent, outcome: Result<Event, NotDone>) -> Result<(), String> {
+        let effect = intent.effect;
+        self.tell_faults(id);
+        match outcome {
+            Ok(event) => {
+                self.set_intent(id, None);
+                self.apply(id, &event)
+            }
+            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => {
+                self.set_intent(id, None);
+                self.apply(id, &Event::EffectRefused { effect, refusal })
+            }
+            Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
+                self.set_intent(id, None);
+                let explanation = format!("In the library's system {what} is not there any more.");
+                let refusal = Refusal { code: Refusal::GONE.to_owned(), explanation };
+                self.apply(id, &Event::EffectRefused { effect, refusal })
+            }
+            Err(not_done) => {
+                let unclear = intent.unclear || matches!(not_done, NotDone::Unclear { .. });
+                self.set_intent(id, Some(Intent { unclear, attempts: intent.attempts + 1, ..intent }));
+                let next_try = self.now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(self.now);
+                let on = lending::system_of(effect.side());
+                self.tell(id, format!("{effect:?} waits: {not_done}"));
+                self.apply(id, &Event::EffectDelayed { effect, on, why: not_done.to_string(), next_try })
+            }
+        }
+    }
+
+    /// Looks at one side, if it is to be looked at. A failed look is no evidence of anything.
+    pub(super) async fn look(&mut self, id: RequestId, side: Side) -> Result<(), String> {
+        let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
+        let Some(watch) = engine::wanted(&request, side) else { return Ok(()) };
+        let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
+        self.line().intent = true;
+        let seen = engine::look(lms.as_ref(), &request, watch).await;
+        self.line().intent = false;
+        self.tell_faults(id);
+        match seen {
+            Ok(Some(event)) => self.apply(id, &event),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn look_at_all(&mut self, id: RequestId) -> Result<(), String> {
+        let sides: Vec<Side> = match self.requests.get(&id) {
+            Some(stored) => watches(&stored.request).into_iter().map(|watch| watch.side).collect(),
+            None => Vec::new(),
+        };
+        for side in sides {
+            self.look(id, side).await?;
+        }
+        Ok(())
+    }
+
+    fn set_intent(&mut self, id: RequestId, intent: Option<Intent>) {
+        if let Some(stored) = self.requests.get_mut(&id) {
+            stored.intent = intent;
+        }
+    }
+
+    fn tell_faults(&mut self, id: RequestId) {
+        let faults = std::mem::take(&mut self.line().told);
+        for fault in faults {
+            self.tell(id, fault);
+        }
+    }
+
+    pub(super) fn tell(&mut self, id: RequestId, what: impl Into<String>) {
+        if let Some(stored) = self.requests.get_mut(&id) {
+            stored.story.push(format!("   {}", what.into()));
+        }
+    }
+}

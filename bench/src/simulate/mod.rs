@@ -1,0 +1,363 @@
+//! Lifecycles with faults in one process, by the thousand: the workflow, the Alma adapter, the Alma client and the
+//! simulated Almas are the real ones; database, time and sockets are left out, so that chance alone decides what happens
+//! when. After each step the invariants are read at the Almas.
+//!
+//! A seed is a run: `simulate --seed N --lifecycles M` does the same again.
+
+mod house;
+mod hub;
+mod line;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use alma::{Client, RetryPolicy};
+use alma_sim::Sim;
+use jiff::{SignedDuration, Timestamp};
+use lending::{
+    Action, Barcode, CancelledBy, CopyRef, Event, Patron, PickupLocation, Request, RequestId, Settlement, Side,
+    deadlines,
+};
+use lms::HostLms;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::Value;
+use uuid::Uuid;
+
+use self::house::{BORROWER, LENDERS};
+use self::hub::{Hub, Mishap};
+use self::line::{Line, LineState};
+use crate::verdict::{Verdict, table};
+
+/// Lifecycles that share libraries at the same time.
+const TOGETHER: usize = 20;
+/// Steps of chance for each lifecycle, before what is left is played out without faults.
+const STEPS: usize = 30;
+/// Rounds in which a request must end once nothing goes wrong any more.
+const ROUNDS: usize = 40;
+
+/// Effects of a request between two acts of staff, at most.
+const WORKS: usize = 24;
+
+/// Violations whose story is told.
+const SHOWN: usize = 40;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) lifecycles: u64,
+}
+
+#[derive(Default)]
+struct Tally {
+    lifecycles: AtomicU64,
+    steps: AtomicU64,
+    calls: AtomicU64,
+    outcomes: Mutex<BTreeMap<String, u64>>,
+    violations: Mutex<Vec<String>>,
+}
+
+pub(crate) fn run(plan: Plan) -> Result<Verdict, String> {
+    let worlds = plan.lifecycles.div_ceil(TOGETHER as u64);
+    let (next, tally) = (Arc::new(AtomicU64::new(0)), Arc::new(Tally::default()));
+    let begun = Instant::now();
+    let threads: Vec<_> = (0..std::thread::available_parallelism().map_or(1, usize::from))
+        .map(|_| {
+            let (next, tally) = (Arc::clone(&next), Arc::clone(&tally));
+            std::thread::spawn(move || work(plan.seed, worlds, &next, &tally))
+        })
+        .collect();
+    for thread in threads {
+        thread.join().map_err(|_| "a thread of the simulation panicked".to_owned())??;
+    }
+    Ok(verdict(plan, &tally, begun.elapsed().as_secs_f64()))
+}
+
+fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
+    let violations = tally.violations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let lifecycles = tally.lifecycles.load(Ordering::Relaxed);
+    let mut rows = table(&["outcome", "lifecycles"]);
+    for (outcome, count) in tally.outcomes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        rows.add_row([outcome.clone(), count.to_string()]);
+    }
+    let count = |number: &AtomicU64| u32::try_from(number.load(Ordering::Relaxed)).map_or(f64::MAX, f64::from);
+    let mut notes = vec![format!(
+        "seed {}: {lifecycles} lifecycles in {seconds:.1} s, {:.0} a second; {} steps, {} calls of Alma",
+        plan.seed,
+        count(&tally.lifecycles) / seconds,
+        tally.steps.load(Ordering::Relaxed),
+        tally.calls.load(Ordering::Relaxed),
+    )];
+    notes.extend(violations.iter().take(SHOWN).cloned());
+    Verdict {
+        table: rows,
+        notes,
+        figure: format!("{} violations in {lifecycles} lifecycles", violations.len()),
+        target: "0".to_owned(),
+        met: violations.is_empty(),
+    }
+}
+
+fn work(seed: u64, worlds: u64, next: &AtomicU64, tally: &Tally) -> Result<(), String> {
+    // Waits of the client pass at once: time stands still but for them.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .map_err(|error| error.to_string())?;
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= worlds {
+            return Ok(());
+        }
+        runtime.block_on(async {
+            let mut world = World::new(seed, number)?;
+            world.play(tally).await;
+            Ok::<(), String>(())
+        })?;
+    }
+}
+
+/// Libraries, a hub, and the lifecycles that go on between them at the same time.
+struct World {
+    name: String,
+    sim: Sim,
+    hub: Hub,
+    line: Arc<Mutex<LineState>>,
+    rng: StdRng,
+}
+
+impl World {
+    fn new(seed: u64, number: u64) -> Result<Self, String> {
+        let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
+        let mut rng = StdRng::seed_from_u64(mixed);
+        let start = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
+        let sim = house::build(start, TOGETHER)?;
+        let line = LineState::new(rng.random());
+        let mut systems: BTreeMap<String, Arc<dyn HostLms>> = BTreeMap::new();
+        for code in [LENDERS[0], LENDERS[1], BORROWER] {
+            systems.insert(code.to_owned(), connect(code, &sim, &line, rng.random())?);
+        }
+        let hub = Hub::new(start, systems, Arc::clone(&line));
+        Ok(Self { name: format!("seed {seed}, world {number}"), sim, hub, line, rng })
+    }
+
+    fn set_faults(&self, share: f64) {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).faults = share;
+    }
+
+    async fn play(&mut self, tally: &Tally) {
+        let mut live: Vec<RequestId> = Vec::new();
+        let share = self.rng.random_range(0.0..0.25);
+        self.set_faults(share);
+        for lifecycle in 0..TOGETHER {
+            let request = self.request(lifecycle);
+            let id = request.id;
+            match self.hub.place(request) {
+                Ok(()) => live.push(id),
+                Err(why) => self.violated(tally, id, &why),
+            }
+        }
+        for _ in 0..STEPS * TOGETHER {
+            if live.is_empty() {
+                break;
+            }
+            let at = self.rng.random_range(0..live.len());
+            let id = live[at];
+            tally.steps.fetch_add(1, Ordering::Relaxed);
+            let outcome = self.step(id).await;
+            if let Err(why) = outcome.and_then(|()| self.check(id)) {
+                self.violated(tally, id, &why);
+                live.swap_remove(at);
+            }
+        }
+        self.set_faults(0.0);
+        for id in live {
+            let outcome = self.play_out(id, tally).await;
+            match outcome {
+                Ok(outcome) => {
+                    *tally.outcomes.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
+                }
+                Err(why) => self.violated(tally, id, &why),
+            }
+            tally.lifecycles.fetch_add(1, Ordering::Relaxed);
+        }
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.calls.fetch_add(line.calls, Ordering::Relaxed);
+        if line.without_intent > 0 {
+            let found = format!("{}: {} calls without an intent", self.name, line.without_intent);
+            tally.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+        }
+    }
+
+    fn request(&mut self, lifecycle: usize) -> Request {
+        let id = RequestId(Uuid::from_u128(self.rng.random()));
+        let patron = Patron {
+            institution: BORROWER.into(),
+            agency: "BORROW".into(),
+            given: house::patron(lifecycle).as_str().into(),
+            verified: None,
+        };
+        let pickup = PickupLocation {
+            code: "BORROW-MAIN".into(),
+            name: "Main Library".to_owned(),
+            institution: BORROWER.into(),
+            library: "MAIN".into(),
+            desk: None,
+        };
+        let copies = LENDERS.map(|lender| CopyRef {
+            institution: lender.into(),
+            bib: None,
+            holding: None,
+            item: None,
+            barcode: Some(Barcode::from(house::barcode(lender, lifecycle).as_str())),
+            volume: None,
+            chosen_by_staff: false,
+        });
+        Request::new(id, self.hub.now, patron, pickup, copies.into())
+    }
+
+    /// One thing that happens, whatever it is.
+    async fn step(&mut self, id: RequestId) -> Result<(), String> {
+        match self.rng.random_range(0..100_u8) {
+            0..50 if self.hub.is_busy(id) => {
+                let mishap = match self.rng.random_range(0..100_u8) {
+                    0..4 => Mishap::DiesBefore,
+                    4..10 => Mishap::DiesAfter,
+                    10..13 => Mishap::Paused,
+                    _ => Mishap::None,
+                };
+                self.hub.work(id, mishap).await
+            }
+            0..75 => {
+                let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
+                if let Some(what) = house::act(&self.sim, &stored.request, &mut self.rng) {
+                    self.hub.tell(id, what);
+                }
+                Ok(())
+            }
+            75..95 => {
+                let side = if self.rng.random_bool(0.5) { Side::Lender } else { Side::Borrower };
+                self.hub.look(id, side).await
+            }
+            95..97 => {
+                let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };
+                self.hub.ask(id, &Event::CancelAsked { by, reason: None }).map(drop)
+            }
+            97..98 => self.hub.ask(id, &Event::NextSupplierAsked { reason: None, copy: None }).map(drop),
+            98..99 => self.hub.ask(id, &Event::ResumeAsked).map(drop),
+            _ => self.deadline(id),
+        }
+    }
+
+    fn deadline(&mut self, id: RequestId) -> Result<(), String> {
+        let running = self.hub.requests.get(&id).map(|stored| deadlines(&stored.request)).unwrap_or_default();
+        self.hub.now += SignedDuration::from_mins(1);
+        self.sim.advance(SignedDuration::from_mins(1));
+        match running.first() {
+            Some(deadline) => self.hub.apply(id, &Event::DeadlinePassed { deadline: *deadline }),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&self, id: RequestId) -> Result<(), String> {
+        match self.hub.requests.get(&id) {
+            Some(stored) => rules::check(&self.sim, &stored.request),
+            None => Ok(()),
+        }
+    }
+
+    /// Without faults, and with staff who do what they are asked: it must end, and leave nothing.
+    async fn play_out(&mut self, id: RequestId, tally: &Tally) -> Result<String, String> {
+        let mut resumed = Vec::new();
+        for round in 0..ROUNDS {
+            // Whoever doesn't do their part is waited for no longer than the agency's rules say.
+            if round % 8 == 7 {
+                self.deadline(id)?;
+            }
+            tally.steps.fetch_add(1, Ordering::Relaxed);
+            for _ in 0..WORKS {
+                if self.hub.is_busy(id) {
+                    self.hub.work(id, Mishap::None).await?;
+                    self.check(id)?;
+                }
+            }
+            let Some(stored) = self.hub.requests.get(&id) else { return Err("the request is lost".to_owned()) };
+            let request = &stored.request;
+            if request.status.is_final() {
+                rules::ended(&self.sim, &self.hub, stored)?;
+                let outcome = request.outcome.map_or("none".to_owned(), |outcome| outcome.name().to_owned());
+                return Ok(outcome);
+            }
+            if let Some(code) = request.trouble.as_ref().map(|trouble| trouble.code.clone()) {
+                let again = resumed.contains(&code);
+                resumed.push(code);
+                self.decide_as_staff(id, again)?;
+            }
+            let Some(stored) = self.hub.requests.get(&id) else { continue };
+            match house::expected(&self.sim, &stored.request) {
+                Some(what) => self.hub.tell(id, what),
+                None => self.settle_losses(id)?,
+            }
+            self.hub.look_at_all(id).await?;
+            self.check(id)?;
+        }
+        Err("it doesn't end although nothing goes wrong any more".to_owned())
+    }
+
+    /// Staff try again, then cancel, then end it by hand.
+    fn decide_as_staff(&mut self, id: RequestId, again: bool) -> Result<(), String> {
+        let acts = [
+            (Action::Resume, !again, Event::ResumeAsked),
+            (Action::Cancel, true, Event::CancelAsked { by: CancelledBy::Staff, reason: None }),
+            (Action::End, true, Event::EndAsked { reason: None }),
+        ];
+        for (action, wanted, event) in acts {
+            if wanted && self.hub.may(id, action) {
+                return self.hub.ask(id, &event).map(drop);
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_losses(&mut self, id: RequestId) -> Result<(), String> {
+        if self.hub.may(id, Action::SettleLoss) {
+            self.hub.ask(id, &Event::LossSettled { how: Settlement::Paid })?;
+        }
+        Ok(())
+    }
+
+    fn violated(&self, tally: &Tally, id: RequestId, why: &str) {
+        let story = self.hub.requests.get(&id).map(|stored| tail(&stored.story)).unwrap_or_default();
+        let found = format!("{}: request {id}: {why}\n    {story}", self.name);
+        tally.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+    }
+}
+
+fn connect(code: &str, sim: &Sim, line: &Arc<Mutex<LineState>>, seed: u64) -> Result<Arc<dyn HostLms>, String> {
+    let Value::Object(table) = house::settings() else { return Err("the settings are no table".to_owned()) };
+    let settings = lms::alma::Settings::read(code.into(), &table).map_err(|faults| format!("{faults:?}"))?;
+    let client = Client::builder("http://127.0.0.1:1", house::key(code).into())
+        .transport(Arc::new(Line::new(sim.clone(), Arc::clone(line))))
+        .calls_per_second(NonZeroU32::new(1_000_000_000).unwrap_or(NonZeroU32::MIN))
+        .retries(RetryPolicy::default())
+        .seed(seed)
+        .build()
+        .map_err(|error| error.to_string())?;
+    Ok(Arc::new(lms::alma::Alma::with_client(settings, client)))
+}
+
+/// What happened; the middle of a long story is left out.
+fn tail(story: &[String]) -> String {
+    let (first, last) = (60, 12);
+    if story.len() <= first + last {
+        return story.join("\n    ");
+    }
+    let end = story.len() - last;
+    format!("{}\n    …\n    {}", story[..first].join("\n    "), story[end..].join("\n    "))
+}
