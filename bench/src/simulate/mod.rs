@@ -361,3 +361,39 @@ fn tail(story: &[String]) -> String {
     let end = story.len() - last;
     format!("{}\n    …\n    {}", story[..first].join("\n    "), story[end..].join("\n    "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(seed: u64, lifecycles: u64) -> Vec<String> {
+        let tally = Tally::default();
+        work(seed, lifecycles.div_ceil(TOGETHER as u64), &AtomicU64::new(0), &tally).unwrap();
+        assert!(tally.lifecycles.load(Ordering::Relaxed) > 0);
+        tally.violations.into_inner().unwrap()
+    }
+
+    #[test]
+    fn nothing_is_violated_where_a_loan_was_not_seen_and_where_others_waited_for_the_item() {
+        assert_eq!(violations(1, 300), Vec::<String>::new());
+        assert_eq!(violations(2, 300), Vec::<String>::new());
+    }
+
+    #[test]
+    fn nothing_is_violated_by_a_seed_that_nobody_chose() {
+        let seed = u64::from(rand::RngCore::next_u32(&mut StdRng::from_os_rng()));
+        let found = violations(seed, 200);
+        assert!(found.is_empty(), "simulate --seed {seed} --lifecycles 200\n{}", found.join("\n"));
+    }
+
+    #[test]
+    fn a_seed_is_the_same_run_again() {
+        let calls = |seed| {
+            let tally = Tally::default();
+            work(seed, 2, &AtomicU64::new(0), &tally).unwrap();
+            (tally.calls.into_inner(), tally.outcomes.into_inner().unwrap())
+        };
+        assert_eq!(calls(7), calls(7));
+        assert_ne!(calls(7), calls(8));
+    }
+}

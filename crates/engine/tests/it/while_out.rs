@@ -227,4 +227,24 @@ both! {
         world.lend().await;
         end(&world, Outcome::Supplied).await;
     }
+
+    async fn loan_that_the_hub_did_not_see_does_not_keep_the_virtual_item(world) {
+        world.place().await;
+        let barcode = world.virtual_barcode().await;
+        world.at(BORROWER).lend(&barcode, PATRON, "DCB_LIB", DESK).unwrap();
+        world.engine.cancel(world.id, lending::CancelledBy::Patron, None, "test").await.unwrap();
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
+        world.assert_clean();
+        assert!(world.at(BORROWER).loans().is_empty());
+    }
+
+    async fn item_that_waits_for_somebody_else_at_the_lender_is_home(world) {
+        world.bring_to(Status::PickupTransit).await;
+        world.engine.cancel(world.id, lending::CancelledBy::Patron, None, "test").await.unwrap();
+        world.until(Status::ReturnTransit).await;
+        world.at(LENDER).place_hold("sam.student", &world.barcode, "MAIN").unwrap();
+        world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
+        assert_eq!(world.at(LENDER).item(&world.barcode).unwrap().process_type, "HOLDSHELF");
+        assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
+    }
 }
