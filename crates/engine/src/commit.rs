@@ -93,9 +93,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<i64, Error> {
         let version = tx.save_request(&decision.next, stored.version, now).await?;
-        for entry in audit(&stored.request, decision, event, actor, now) {
-            tx.append_audit(&entry).await?;
-        }
+        tx.append_audit(decision.next.id, &audit(&stored.request, decision, event, actor, now)).await?;
         self.queue(tx, &decision.next, decision.effect, now).await?;
         let (request, status) = (decision.next.id, decision.next.status);
         tx.tell(&self.settings.node, &News::Changed { request, version, status });

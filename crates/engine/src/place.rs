@@ -82,7 +82,7 @@ impl Engine {
 
         let mut tx = self.store.begin().await?;
         tx.insert_request(&decision.next, now).await?;
-        tx.append_audit(&AuditEntry {
+        let accepted = AuditEntry {
             request: request.id,
             at: now,
             event: Event::Placed.name().to_owned(),
@@ -92,8 +92,8 @@ impl Engine {
             because: Some("the request is accepted".to_owned()),
             note: None,
             evidence: None,
-        })
-        .await?;
+        };
+        tx.append_audit(request.id, &[accepted]).await?;
         self.queue(&mut tx, &decision.next, decision.effect, now).await?;
         tx.commit().await?;
         self.tell(&decision, 1);

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use lending::{RequestId, Status};
-use sea_query::{Expr, ExprTrait, Func, Iden, Order, Query};
+use sea_query::{Expr, ExprTrait, Iden, Order, Query};
 use serde_json::Value;
 
+use crate::chain;
 use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::time::{at, micros};
@@ -57,6 +58,7 @@ enum Col {
     Because,
     Note,
     Evidence,
+    Hash,
 }
 
 type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
@@ -91,48 +93,66 @@ impl Store {
 }
 
 impl Tx {
-    /// Adds an entry at the end of the request's timeline.
+    /// Adds entries at the end of a request's timeline.
     ///
     /// # Errors
     ///
-    /// The database; [`Error::Conflict`] when another transaction has added one meanwhile.
-    pub async fn append_audit(&mut self, entry: &AuditEntry) -> Result<(), Error> {
-        let last = Query::select()
-            .expr(Func::max(Expr::col(Col::Seq)))
-            .from(Table)
-            .and_where(Expr::col(Col::Request).eq(entry.request.to_string()))
-            .to_owned();
-        let rows: Vec<(Option<i64>,)> = self.fetch(&last).await?;
-        let seq = rows.first().and_then(|row| row.0).unwrap_or_default() + 1;
+    /// The database; [`Error::Conflict`] when another transaction has added some meanwhile.
+    pub async fn append_audit(&mut self, request: RequestId, entries: &[AuditEntry]) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let request = request.to_string();
+        let (mut head, count) = self.chain_of(&request).await?;
         let name = |status: Option<Status>| status.map(|status| status.name().to_owned());
-        let statement = Query::insert()
-            .into_table(Table)
-            .columns([
-                Col::Request,
-                Col::Seq,
-                Col::At,
-                Col::Event,
-                Col::Actor,
-                Col::FromStatus,
-                Col::ToStatus,
-                Col::Because,
-                Col::Note,
-                Col::Evidence,
-            ])
-            .values_panic([
-                entry.request.to_string().into(),
-                seq.into(),
-                micros(entry.at).into(),
-                entry.event.as_str().into(),
-                entry.actor.as_str().into(),
-                name(entry.from).into(),
-                name(entry.to).into(),
-                entry.because.clone().into(),
-                entry.note.clone().into(),
-                entry.evidence.as_ref().map(ToString::to_string).into(),
-            ])
-            .to_owned();
-        self.execute(&statement).await.map(drop)
+        for (seq, entry) in (count + 1..).zip(entries) {
+            let evidence = entry.evidence.as_ref().map(ToString::to_string);
+            let link = (
+                seq,
+                micros(entry.at),
+                entry.event.clone(),
+                entry.actor.clone(),
+                name(entry.from),
+                name(entry.to),
+                entry.because.clone(),
+                entry.note.clone(),
+                evidence,
+                String::new(),
+            );
+            head = chain::hash(&head, &request, &link);
+            let (seq, at, event, actor, from, to, because, note, evidence, _) = link;
+            let statement = Query::insert()
+                .into_table(Table)
+                .columns([
+                    Col::Request,
+                    Col::Seq,
+                    Col::At,
+                    Col::Event,
+                    Col::Actor,
+                    Col::FromStatus,
+                    Col::ToStatus,
+                    Col::Because,
+                    Col::Note,
+                    Col::Evidence,
+                    Col::Hash,
+                ])
+                .values_panic([
+                    request.as_str().into(),
+                    seq.into(),
+                    at.into(),
+                    event.into(),
+                    actor.into(),
+                    from.into(),
+                    to.into(),
+                    because.into(),
+                    note.into(),
+                    evidence.into(),
+                    head.as_str().into(),
+                ])
+                .to_owned();
+            self.execute(&statement).await?;
+        }
+        self.move_head(&request, &head, count, i64::try_from(entries.len()).unwrap_or(i64::MAX)).await
     }
 }
 

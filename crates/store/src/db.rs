@@ -44,7 +44,7 @@ enum Pool {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
-        _lock: Arc<std::fs::File>,
+        _lock: Option<Arc<std::fs::File>>,
     },
     Postgres(PgPool),
 }
@@ -74,6 +74,24 @@ impl Store {
         };
         let store = Self { pool, sealer: Arc::new(Sealer::new(&key, rng)) };
         migrations::run(&store).await?;
+        Ok(store)
+    }
+
+    /// Opens the database for reading what is not sealed, beside a hub that runs on it. It must be there, with the
+    /// schema that this program knows.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being opened, in a sentence.
+    pub async fn open_to_read(database: &Database, rng: StdRng) -> Result<Self, Error> {
+        let pool = match database {
+            Database::Sqlite(path) => read_sqlite(path).await?,
+            Database::Postgres(url) => open_postgres(url).await?,
+        };
+        let mut rng = rng;
+        // Nothing that is sealed is read, so any key does.
+        let store = Self { pool, sealer: Arc::new(Sealer::new(&MasterKey::generate(&mut rng), rng)) };
+        migrations::check(&store).await?;
         Ok(store)
     }
 
@@ -267,7 +285,21 @@ async fn open_sqlite(path: &Path) -> Result<Pool, Error> {
         .connect_with(options.create_if_missing(false))
         .await
         .map_err(|error| cannot(error.to_string()))?;
-    Ok(Pool::Sqlite { writer, readers, _lock: Arc::new(lock) })
+    Ok(Pool::Sqlite { writer, readers, _lock: Some(Arc::new(lock)) })
+}
+
+async fn read_sqlite(path: &Path) -> Result<Pool, Error> {
+    let cannot = |what: String| Error::CannotOpen { place: path.display().to_string(), what };
+    if !path.exists() {
+        return Err(cannot("there is no such file".to_owned()));
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
+    let readers = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .map_err(|error| cannot(error.to_string()))?;
+    Ok(Pool::Sqlite { writer: readers.clone(), readers, _lock: None })
 }
 
 /// One process at a time: an engine takes its own leases back when it starts.

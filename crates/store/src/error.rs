@@ -42,6 +42,16 @@ pub enum Error {
         /// What this program knows.
         known: i64,
     },
+    /// An older Consort was here last, and this one has not started the hub yet.
+    #[error(
+        "the store has schema version {found} and this program wants {known}; start the hub once, which brings it up to date"
+    )]
+    OlderSchema {
+        /// What the store says.
+        found: i64,
+        /// What this program knows.
+        known: i64,
+    },
     /// What is sealed was sealed with another key.
     #[error(
         "what is sealed in the store doesn't open with this master key; put the key back that the store was made with"

@@ -14,6 +14,7 @@
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
 mod audit;
+mod chain;
 mod db;
 mod error;
 mod institutions;
@@ -25,6 +26,7 @@ mod seal;
 mod time;
 
 pub use audit::{AuditEntry, AuditRow};
+pub use chain::{AuditFault, Verified};
 pub use db::{Database, Store, Tx};
 pub use error::Error;
 pub use institutions::{Agency, Institution, StoredPickupLocation};

@@ -1,9 +1,13 @@
-//! The schema, version by version. Text and 64-bit integers only, so that one script serves both databases.
+//! The schema, version by version. Text and 64-bit integers only, so that one script serves both databases but for triggers.
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
 
-/// What makes version n+1 of version n. Entries are only ever added.
+/// In place of a statement: what was written before gets its place in the audit's chain.
+const CHAIN_ALL: &str = "chain the audit";
+
+/// What makes version n+1 of version n. Entries are only ever added. A statement for one database alone begins with its
+/// name.
 const ALL: &[&[&str]] = &[
     &[
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -35,6 +39,20 @@ const ALL: &[&[&str]] = &[
         "CREATE UNIQUE INDEX intent_one_effect ON intent (request) WHERE state = 'open' AND kind = 'effect'",
     ],
     &["ALTER TABLE agency ADD COLUMN rules TEXT NOT NULL DEFAULT '{}'"],
+    &[
+        "ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE patron_request ADD COLUMN audit_head TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE patron_request ADD COLUMN audit_count BIGINT NOT NULL DEFAULT 0",
+        CHAIN_ALL,
+        "sqlite: CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit \
+     BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END",
+        "sqlite: CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit \
+     BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END",
+        "postgres: CREATE FUNCTION refuse_to_change_audit() RETURNS trigger LANGUAGE plpgsql AS \
+     'BEGIN RAISE EXCEPTION ''the audit is only ever added to''; END'",
+        "postgres: CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE ON audit \
+     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_audit()",
+    ],
 ];
 
 /// Brings the schema to the version this program knows.
@@ -50,13 +68,38 @@ pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     let done = usize::try_from(found).unwrap_or_default();
     for (index, statements) in ALL.iter().enumerate().skip(done) {
         for statement in *statements {
-            tx.run_script(statement).await?;
+            apply(&mut tx, statement).await?;
         }
         tx.run_script("DELETE FROM schema_version").await?;
         tx.run_script(&format!("INSERT INTO schema_version (version) VALUES ({})", index + 1)).await?;
     }
     tx.check_key().await?;
     tx.commit().await
+}
+
+/// Tells whether the schema is the one that this program knows.
+pub(crate) async fn check(store: &Store) -> Result<(), Error> {
+    use sea_query::{Alias, Query};
+    let statement = Query::select().column(Alias::new("version")).from(Alias::new("schema_version")).to_owned();
+    let rows: Vec<(i64,)> = store.fetch(&statement).await?;
+    let found = rows.first().map_or(0, |row| row.0);
+    let known = i64::try_from(ALL.len()).unwrap_or(i64::MAX);
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(Error::NewerSchema { found, known }),
+        std::cmp::Ordering::Less => Err(Error::OlderSchema { found, known }),
+    }
+}
+
+async fn apply(tx: &mut Tx, statement: &str) -> Result<(), Error> {
+    if statement == CHAIN_ALL {
+        return tx.chain_all().await;
+    }
+    let (here, elsewhere) = if tx.is_postgres() { ("postgres: ", "sqlite: ") } else { ("sqlite: ", "postgres: ") };
+    if statement.starts_with(elsewhere) {
+        return Ok(());
+    }
+    tx.run_script(statement.strip_prefix(here).unwrap_or(statement)).await
 }
 
 async fn version(tx: &mut Tx) -> Result<i64, Error> {

@@ -1,6 +1,7 @@
 //! The commands, a module each.
 
 mod act;
+mod audit;
 mod demo;
 mod docs;
 mod doctor;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Print documentation that is made from the code.
     #[command(subcommand)]
     Docs(docs::Docs),
+    /// Check that the audit is as the hub wrote it.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Look for what keeps this machine from running the hub.
     Doctor(doctor::Doctor),
 }
@@ -45,6 +49,7 @@ impl Command {
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
             Self::Docs(docs) => docs.run(),
+            Self::Audit(audit) => audit.run().await,
             Self::Doctor(doctor) => doctor.run().await,
         }
     }
@@ -53,7 +58,12 @@ impl Command {
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Sim(_) => "info",
-            Self::Demo(_) | Self::Request(_) | Self::Institution(_) | Self::Docs(_) | Self::Doctor(_) => "error",
+            Self::Demo(_)
+            | Self::Request(_)
+            | Self::Institution(_)
+            | Self::Docs(_)
+            | Self::Audit(_)
+            | Self::Doctor(_) => "error",
         }
     }
 }

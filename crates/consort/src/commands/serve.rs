@@ -95,6 +95,14 @@ async fn listen(config: &Config) -> Result<TcpListener> {
     })
 }
 
+/// Where everything is kept.
+pub(crate) fn database(config: &Config) -> Database {
+    match &config.database {
+        Some(url) => Database::Postgres(url.expose_secret().into()),
+        None => Database::Sqlite(config.data_dir.join("consort.db")),
+    }
+}
+
 /// Opens the store with its key.
 pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     let dir = &config.data_dir;
@@ -102,11 +110,7 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     let mut rng = StdRng::from_os_rng();
     let key = MasterKey::load_or_create(&dir.join("master.key"), &mut rng)
         .map_err(|error| Failure::new(format!("{error}.")).advice(KEY_ADVICE))?;
-    let database = match &config.database {
-        Some(url) => Database::Postgres(url.expose_secret().into()),
-        None => Database::Sqlite(dir.join("consort.db")),
-    };
-    Store::open(&database, key, rng).await.map_err(|error| {
+    Store::open(&database(config), key, rng).await.map_err(|error| {
         Failure::new(format!("The store can't be opened: {error}."))
             .advice("Nothing was changed. `consort doctor` looks further.")
     })

@@ -57,6 +57,11 @@ pub(crate) struct Houses {
 
 impl Houses {
     pub(crate) async fn start() -> Self {
+        Self::start_logging("error").await
+    }
+
+    /// With the hub's log, of this level, in [`Houses::log`].
+    pub(crate) async fn start_logging(level: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
@@ -65,7 +70,7 @@ impl Houses {
         let config = dir.path().join("hub.toml");
         let data = dir.path().join("data");
         std::fs::write(&config, hub_config(hub, &data)).unwrap();
-        let hub_process = start_hub(&config);
+        let hub_process = spawn_to(&["serve", "--config", config.to_str().unwrap()], level, &dir_file(&dir, "hub.log"));
         let houses = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
         houses.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
         houses.wait_for(&format!("http://{borrower}/sim/{BORROWER}/counts")).await;
@@ -77,6 +82,15 @@ impl Houses {
             assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         }
         houses
+    }
+
+    /// What the hub has logged and said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(dir_file(&self.dir, "hub.log")).unwrap()
+    }
+
+    pub(crate) async fn stop_hub(&mut self) {
+        self.hub_process.kill().await.unwrap();
     }
 
     /// The program as a client of this hub.
@@ -166,6 +180,26 @@ impl Houses {
     }
 }
 
+impl Houses {
+    /// An answer of the hub's API, whatever it is.
+    pub(crate) async fn answer(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> (u16, String) {
+        let mut call = self.http.request(method, format!("http://{}/api/v1{path}", self.hub)).bearer_auth(key);
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let answer = call.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Changes something around a simulated Alma.
+    pub(crate) async fn control(&self, method: Method, institution: &str, what: &str, body: &Value) {
+        let at = if institution == LENDER { self.lender } else { self.borrower };
+        let answer =
+            self.http.request(method, format!("http://{at}/sim/{institution}/{what}")).json(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{what}: {}", answer.text().await.unwrap());
+    }
+}
+
 pub(crate) fn dir_file(dir: &tempfile::TempDir, name: &str) -> PathBuf {
     dir.path().join(name)
 }
@@ -190,6 +224,19 @@ fn start_sim(at: SocketAddr, institution: &str) -> Child {
 
 fn start_hub(config: &Path) -> Child {
     spawn(&["serve", "--config", config.to_str().unwrap()])
+}
+
+fn spawn_to(args: &[&str], level: &str, log: &Path) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+    tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
+        .args(["--log", level])
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
 }
 
 fn spawn(args: &[&str]) -> Child {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::harness::{Fixture, both, noon};
 
-fn request(number: u128) -> Request {
+pub(crate) fn request(number: u128) -> Request {
     Request {
         id: RequestId(Uuid::from_u128(number)),
         placed_at: noon(i64::try_from(number).unwrap()),
@@ -14,7 +14,7 @@ fn request(number: u128) -> Request {
     }
 }
 
-async fn insert(fixture: &Fixture, request: &Request) {
+pub(crate) async fn insert(fixture: &Fixture, request: &Request) {
     let mut tx = fixture.store.begin().await.unwrap();
     tx.insert_request(request, noon(0)).await.unwrap();
     tx.commit().await.unwrap();
@@ -99,7 +99,7 @@ both! {
         insert(&fixture, &request).await;
         for (seconds, event) in [(2, "one"), (1, "two"), (3, "three")] {
             let mut tx = fixture.store.begin().await.unwrap();
-            tx.append_audit(&AuditEntry {
+            let entry = AuditEntry {
                 request: request.id,
                 at: noon(seconds),
                 event: event.to_owned(),
@@ -109,9 +109,8 @@ both! {
                 because: None,
                 note: Some("note".to_owned()),
                 evidence: Some(serde_json::json!({"hold": "81"})),
-            })
-            .await
-            .unwrap();
+            };
+            tx.append_audit(request.id, &[entry]).await.unwrap();
             tx.commit().await.unwrap();
         }
         let rows = fixture.store.timeline(request.id).await.unwrap();

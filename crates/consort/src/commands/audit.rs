@@ -1,0 +1,68 @@
+//! `consort audit`: whether the audit is as the hub wrote it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use lending::RequestId;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use store::Store;
+
+use crate::commands::request::table;
+use crate::commands::serve::{database, write_out};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+
+/// Check the audit.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Audit {
+    /// Read every entry and tell whether any was changed, taken out, put in or put elsewhere. Works beside a running hub.
+    Verify(Verify),
+}
+
+/// Check the audit.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// The configuration file that `serve` uses.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only this request's.
+    #[arg(long, value_name = "ID")]
+    request: Option<RequestId>,
+}
+
+impl Audit {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Verify(verify) => verify.run().await,
+        }
+    }
+}
+
+impl Verify {
+    async fn run(self) -> Result<()> {
+        let config = Config::load(self.config.as_deref())?;
+        let unreadable = |error: store::Error| Failure::new(format!("The audit can't be read: {error}."));
+        let store = Store::open_to_read(&database(&config), StdRng::from_os_rng()).await.map_err(unreadable)?;
+        let found = store.verify_audit(self.request).await.map_err(unreadable)?;
+        if let (Some(id), 0) = (self.request, found.requests) {
+            return Err(Failure::new(format!("There is no request {id}.")));
+        }
+        if found.faults.is_empty() {
+            write_out(&format!("The audit is whole: {} requests, {} entries.", found.requests, found.entries));
+            return Ok(());
+        }
+        let mut rows = table(&["request", "entry", "what is wrong"]);
+        for fault in &found.faults {
+            let entry = fault.entry.map_or_else(String::new, |entry| entry.to_string());
+            rows.add_row([fault.request.as_str(), &entry, fault.what]);
+        }
+        write_out(&rows.to_string());
+        Err(Failure::new(format!(
+            "The audit of {} of {} requests is not as the hub wrote it.",
+            found.faults.len(),
+            found.requests
+        ))
+        .advice("Somebody or something changed the database. Compare it with a backup."))
+    }
+}

@@ -1,0 +1,122 @@
+//! Secrets and persons that are planted, and looked for where they must not be: in the log at its loudest, in the audit,
+//! in the API's errors, in the database's files.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::program::{BORROWER, DESK, Houses, KEY, LENDER, dir_file, key_of, placement};
+
+const FIRST_NAME: &str = "Canaryna";
+const LAST_NAME: &str = "Kanarienvogel";
+const CARD: &str = "01BORROW-P001";
+const EMAIL: &str = "jo.reader@01borrow_inst.example.org";
+const PRIMARY_ID: &str = "jo.reader";
+
+/// Everything that was planted, by what it is.
+fn canaries() -> Vec<(&'static str, String)> {
+    vec![
+        ("the lender's API key", key_of(LENDER)),
+        ("the borrower's API key", key_of(BORROWER)),
+        ("the hub's API key", KEY.to_owned()),
+        ("the patron's first name", FIRST_NAME.to_owned()),
+        ("the patron's last name", LAST_NAME.to_owned()),
+        ("the patron's card", CARD.to_owned()),
+        ("the patron's e-mail address", EMAIL.to_owned()),
+        ("the patron's id", PRIMARY_ID.to_owned()),
+    ]
+}
+
+fn assert_none(place: &str, text: &str) {
+    let text = text.to_lowercase();
+    for (what, canary) in canaries() {
+        let at = text.find(&canary.to_lowercase());
+        let around = at.map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
+        assert_eq!(around, None, "{what} is in {place}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
+    let mut houses = Houses::start_logging("trace").await;
+    let name = json!({"first_name": FIRST_NAME, "last_name": LAST_NAME});
+    houses.control(Method::PATCH, BORROWER, "users/jo.reader", &name).await;
+    let mut errors = String::new();
+
+    // By the card, with an answer that is lost and one that is no answer, to the loan at both sides.
+    for call in ["POST /users", "POST /bibs"] {
+        let fault = json!({"call": call, "times": 1, "fault": {"kind": "drop_after"}});
+        houses.control(Method::POST, LENDER, "faults", &fault).await;
+        houses.control(Method::POST, BORROWER, "faults", &fault).await;
+    }
+    let html = json!({"call": "GET /users/{user_id}", "times": 1, "fault": {"kind": "html"}});
+    houses.control(Method::POST, BORROWER, "faults", &html).await;
+    let mut by_card = placement("01LEND-M001");
+    by_card["patron"] = json!(CARD);
+    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&by_card)).await;
+    let id = placed["id"].as_str().unwrap().to_owned();
+    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    houses.staff(LENDER, "scan-in", &json!({"barcode": "01LEND-M001", "library": "MAIN", "desk": DESK})).await;
+    houses.until(&id, "PICKUP_TRANSIT").await;
+    let here = houses.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
+    let at_desk = json!({"barcode": here, "library": "MAIN", "desk": DESK, "user": PRIMARY_ID});
+    houses.staff(BORROWER, "scan-in", &at_desk).await;
+    houses.until(&id, "READY_FOR_PICKUP").await;
+    houses.staff(BORROWER, "loan", &at_desk).await;
+    houses.until(&id, "LOANED").await;
+
+    // A second time, by e-mail: refused; and other things that are wrong.
+    let mut again = placement("01LEND-M001");
+    again["patron"] = json!(EMAIL);
+    let (status, said) = houses.answer(Method::POST, "/requests", KEY, Some(&again)).await;
+    assert!(status == 409 || status == 422, "{status} {said}");
+    errors.push_str(&said);
+    let wrong_key = format!("{KEY}-wrong");
+    errors.push_str(&houses.answer(Method::GET, "/requests", &wrong_key, None).await.1);
+    let (status, said) = houses
+        .answer(
+            Method::PUT,
+            &format!("/institutions/{LENDER}"),
+            KEY,
+            Some(&json!({
+                "name": "X", "kind": "alma", "api_key": key_of(LENDER), "settings": {"base_url": "nonsense"},
+            })),
+        )
+        .await;
+    assert_eq!(status, 422, "{said}");
+    errors.push_str(&said);
+    let shown = houses.answer(Method::GET, &format!("/institutions/{LENDER}"), KEY, None).await.1;
+    assert!(!shown.contains(&key_of(LENDER)), "a key that was put in comes out again");
+
+    assert_none("the API's errors", &errors);
+    let timeline = houses.request(&id).await["timeline"].to_string();
+    assert!(timeline.contains("lent_at_lender"), "{timeline}");
+    assert_none("the audit", &timeline);
+    houses.stop_hub().await;
+    let log = houses.log();
+    assert!(log.contains("TRACE") && log.len() > 10_000, "the log is not at its loudest: {} bytes", log.len());
+    assert_none("the log", &log);
+    for file in ["consort.db", "consort.db-wal"] {
+        let bytes = std::fs::read(dir_file(&houses.dir, "data").join(file)).unwrap_or_default();
+        assert_none(file, &String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[tokio::test]
+async fn audit_is_verified_beside_a_running_hub() {
+    let houses = Houses::start().await;
+    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M002"))).await;
+    let id = placed["id"].as_str().unwrap().to_owned();
+    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    let config = houses.config.to_str().unwrap();
+    let said = houses.told(&["audit", "verify", "--config", config]);
+    assert!(said.contains("The audit is whole: 1 requests"), "{said}");
+    let one = houses.told(&["audit", "verify", "--config", config, "--request", &id]);
+    assert!(one.contains("The audit is whole"), "{one}");
+    let none = uuid();
+    let output = houses.consort(&["audit", "verify", "--config", config, "--request", &none]);
+    assert!(crate::program::complaint(&output).contains(&none));
+}
+
+fn uuid() -> String {
+    "00000000-0000-7000-8000-000000000001".to_owned()
+}
