@@ -132,6 +132,14 @@ impl Store {
         }
     }
 
+    /// Runs a fixed statement that no transaction may be around, on the embedded store.
+    pub(crate) async fn run_alone(&self, sql: &str) -> Result<(), Error> {
+        if let Pool::Sqlite { readers, .. } = &self.pool {
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(readers).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         self.postgres().is_some()
     }

@@ -32,6 +32,9 @@ pub enum Error {
     /// Another process runs as the node of this name.
     #[error("another process on this database runs as the node {0:?}")]
     NameTaken(String),
+    /// A store that is to take another's place holds something already.
+    #[error("the database to copy into is not empty")]
+    NotEmpty,
     /// A newer Consort has been here.
     #[error(
         "the store has schema version {found}, and this program knows versions up to {known}; use the newer program"

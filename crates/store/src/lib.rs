@@ -15,6 +15,7 @@
 
 mod audit;
 mod chain;
+mod copy;
 mod db;
 mod error;
 mod institutions;
@@ -27,6 +28,7 @@ mod time;
 
 pub use audit::{AuditEntry, AuditRow};
 pub use chain::{AuditFault, Verified};
+pub use copy::Contents;
 pub use db::{Database, Store, Tx};
 pub use error::Error;
 pub use institutions::{Agency, Institution, StoredPickupLocation};

@@ -6,6 +6,7 @@ mod demo;
 mod docs;
 mod doctor;
 mod institution;
+mod keep;
 mod request;
 mod serve;
 mod sim;
@@ -32,6 +33,12 @@ pub(crate) enum Command {
     /// Print documentation that is made from the code.
     #[command(subcommand)]
     Docs(docs::Docs),
+    /// Save the embedded store into a file, beside a running hub too.
+    Backup(keep::Backup),
+    /// Put a saved store in place.
+    Restore(keep::Restore),
+    /// Copy the store into another, empty database.
+    Migrate(keep::Migrate),
     /// Check that the audit is as the hub wrote it.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -49,6 +56,9 @@ impl Command {
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
             Self::Docs(docs) => docs.run(),
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
+            Self::Migrate(migrate) => migrate.run().await,
             Self::Audit(audit) => audit.run().await,
             Self::Doctor(doctor) => doctor.run().await,
         }
@@ -63,6 +73,9 @@ impl Command {
             | Self::Institution(_)
             | Self::Docs(_)
             | Self::Audit(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Migrate(_)
             | Self::Doctor(_) => "error",
         }
     }

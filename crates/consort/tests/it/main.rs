@@ -6,6 +6,7 @@ mod canary;
 mod crash;
 mod demo;
 mod errors;
+mod keeping;
 mod lessons;
 mod program;
 mod setting_up;

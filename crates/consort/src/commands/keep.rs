@@ -1,0 +1,151 @@
+//! `consort backup`, `restore` and `migrate`: the store saved, put back, and moved to another database.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use store::{Contents, Database, MasterKey, Store};
+
+use crate::commands::serve::{database, open_store, write_out};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+
+/// Save the embedded store into a file, beside a running hub too.
+#[derive(Args, Debug)]
+pub(crate) struct Backup {
+    /// The configuration file that `serve` uses.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The file to write; it must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+/// Put a saved store in place; the hub must not run.
+#[derive(Args, Debug)]
+pub(crate) struct Restore {
+    /// The configuration file that `serve` uses.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The file that `consort backup` wrote.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// Put it in the place of a store that is there; that one is kept beside it.
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Copy the store into another, empty database; the hub must not run.
+#[derive(Args, Debug)]
+pub(crate) struct Migrate {
+    /// The configuration file that `serve` uses.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where to: `postgres://…`, or the path of a file.
+    #[arg(long, value_name = "DATABASE")]
+    to: String,
+}
+
+fn failed(what: &str) -> impl Fn(store::Error) -> Failure {
+    move |error| Failure::new(format!("{what}: {error}."))
+}
+
+fn told(contents: &Contents) -> String {
+    format!("{} rows, digest {}", contents.rows, contents.digest)
+}
+
+fn key(config: &Config) -> Result<MasterKey> {
+    MasterKey::load_or_create(&config.data_dir.join("master.key"), &mut StdRng::from_os_rng())
+        .map_err(|error| Failure::new(format!("{error}.")))
+}
+
+impl Backup {
+    pub(crate) async fn run(self) -> Result<()> {
+        let config = Config::load(self.config.as_deref())?;
+        let failed = failed("The store can't be saved");
+        let store = Store::open_to_read(&database(&config), StdRng::from_os_rng()).await.map_err(&failed)?;
+        store.back_up(&self.to).await.map_err(&failed)?;
+        let saved =
+            Store::open_to_read(&Database::Sqlite(self.to.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
+        let contents = saved.contents().await.map_err(&failed)?;
+        write_out(&format!(
+            "Saved to {}: {}.\nKeep the file master.key of the data directory too, in another place: without it the \
+             institutions' credentials can't be read.",
+            self.to.display(),
+            told(&contents)
+        ));
+        Ok(())
+    }
+}
+
+impl Restore {
+    pub(crate) async fn run(self) -> Result<()> {
+        let config = Config::load(self.config.as_deref())?;
+        if config.database.is_some() {
+            return Err(Failure::new(
+                "The configuration names a PostgreSQL server, so there is no embedded store to restore.",
+            )
+            .advice("Use pg_restore, or take `database` out of the configuration."));
+        }
+        let failed = failed("The store can't be restored");
+        let saved =
+            Store::open_to_read(&Database::Sqlite(self.from.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
+        let before = saved.contents().await.map_err(&failed)?;
+        saved.close().await;
+        let place = config.data_dir.join("consort.db");
+        if place.exists() {
+            self.set_aside(&config, &place).await?;
+        }
+        let cannot = |error: std::io::Error| Failure::new(format!("The store can't be restored: {error}."));
+        std::fs::create_dir_all(&config.data_dir).map_err(cannot)?;
+        std::fs::copy(&self.from, &place).map_err(cannot)?;
+        let store = open_store(&config).await?;
+        let after = store.contents().await.map_err(&failed)?;
+        if after != before {
+            return Err(Failure::new("What was restored is not what was saved."));
+        }
+        write_out(&format!("Restored from {}: {}.", self.from.display(), told(&after)));
+        Ok(())
+    }
+
+    /// A store that is there is moved aside, never lost; and only while no hub runs on it.
+    async fn set_aside(&self, config: &Config, place: &Path) -> Result<()> {
+        if !self.replace {
+            return Err(Failure::new(format!("There is a store already: {}.", place.display()))
+                .advice("Say --replace to put the saved one in its place; the present one is kept beside it."));
+        }
+        open_store(config).await?.close().await;
+        let aside = place.with_extension("db.before-restore");
+        if aside.exists() {
+            return Err(Failure::new(format!("There is {} already, from an earlier restore.", aside.display()))
+                .advice("Move it away first."));
+        }
+        std::fs::rename(place, &aside)
+            .map_err(|error| Failure::new(format!("The present store can't be moved: {error}.")))
+    }
+}
+
+impl Migrate {
+    pub(crate) async fn run(self) -> Result<()> {
+        let config = Config::load(self.config.as_deref())?;
+        let failed = failed("The store can't be copied");
+        let key = key(&config)?;
+        // Opened as the hub opens it, so that none runs on it meanwhile.
+        let from = open_store(&config).await?;
+        let Ok(target) = self.to.parse::<Database>();
+        let to = Store::open(&target, key, StdRng::from_os_rng()).await.map_err(&failed)?;
+        let before = from.contents().await.map_err(&failed)?;
+        let after = from.copy_into(&to).await.map_err(&failed)?;
+        if after != before {
+            return Err(Failure::new("What was copied is not what was there.")
+                .advice("Does a hub run on the database? Stop all nodes, empty the target, and try again."));
+        }
+        write_out(&format!(
+            "Copied: {}. The store that was copied is as it was. Now name the new database in the configuration, and keep \
+             master.key.",
+            told(&after)
+        ));
+        Ok(())
+    }
+}

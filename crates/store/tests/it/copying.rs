@@ -1,0 +1,122 @@
+//! Digest, backup, and the way from one database to another.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use secrecy::ExposeSecret;
+use store::{AuditEntry, Database, Error, Institution, NewIntent, Store, Work};
+
+use crate::harness::{Fixture, both, noon};
+use crate::requests::{insert, request};
+
+/// One of everything.
+async fn fill(fixture: &Fixture) {
+    let mut tx = fixture.store.begin().await.unwrap();
+    let institution = Institution {
+        code: "01BORROW".into(),
+        name: "Bücherei – \u{1F4DA}".to_owned(),
+        kind: "alma".to_owned(),
+        settings: serde_json::json!({"a": "b:c-d"}),
+        credentials: "a-key".into(),
+    };
+    tx.put_institution(&institution, noon(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    for number in 1..=3 {
+        let request = request(number);
+        insert(fixture, &request).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        let entry = AuditEntry {
+            request: request.id,
+            at: noon(1),
+            event: "placed".to_owned(),
+            actor: "hub".to_owned(),
+            from: None,
+            to: None,
+            because: None,
+            note: Some("-1:x".to_owned()),
+            evidence: None,
+        };
+        tx.append_audit(request.id, &[entry]).await.unwrap();
+        let intent = NewIntent {
+            id: uuid::Uuid::from_u128(number),
+            request: request.id,
+            work: Work::Effect(lending::Effect::VerifyPatron),
+            institution: "01BORROW".into(),
+            due_at: noon(2),
+        };
+        tx.add_intent(&intent, noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+async fn open(database: &Database, fixture: &Fixture) -> Store {
+    Store::open(database, fixture.key.clone(), StdRng::seed_from_u64(3)).await.unwrap()
+}
+
+/// All that matters comes over, sealed things readable, the audit whole.
+async fn assert_same(from: &Fixture, to: &Store) {
+    assert_eq!(from.store.contents().await.unwrap(), to.contents().await.unwrap());
+    let institution = to.institution(&"01BORROW".into()).await.unwrap().unwrap();
+    assert_eq!((institution.name.as_str(), institution.credentials.expose_secret()), ("Bücherei – \u{1F4DA}", "a-key"));
+    let copied = to.request(request(2).id).await.unwrap().unwrap();
+    assert_eq!(copied, from.store.request(request(2).id).await.unwrap().unwrap());
+    let verified = to.verify_audit(None).await.unwrap();
+    assert_eq!((verified.requests, verified.entries, verified.faults.len()), (3, 3, 0));
+    assert_eq!(to.queue_counts().await.unwrap().open, 3);
+}
+
+both! {
+    async fn digest_changes_with_any_change(fixture) {
+        fill(&fixture).await;
+        let before = fixture.store.contents().await.unwrap();
+        assert_eq!(before, fixture.store.contents().await.unwrap());
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.hasten_delayed(&"01BORROW".into(), noon(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        let after = fixture.store.contents().await.unwrap();
+        assert_eq!(after.rows, before.rows);
+        assert_ne!(after.digest, before.digest);
+    }
+
+    async fn store_is_copied_into_an_embedded_one(fixture) {
+        fill(&fixture).await;
+        let dir = tempfile::tempdir().unwrap();
+        let other = open(&Database::Sqlite(dir.path().join("other.db")), &fixture).await;
+        fixture.store.copy_into(&other).await.unwrap();
+        assert_same(&fixture, &other).await;
+        assert!(matches!(fixture.store.copy_into(&other).await, Err(Error::NotEmpty)));
+    }
+
+    async fn store_is_copied_onto_a_server(fixture) {
+        fill(&fixture).await;
+        let Some(server) = Fixture::postgres().await else { return };
+        // With the same master key, as one hub has.
+        let Database::Postgres(url) = &server.database else { return };
+        let (base, _) = url.expose_secret().rsplit_once('/').unwrap();
+        let name = format!("copy_{}_{}", std::process::id(), fixture.store.contents().await.unwrap().digest[..12].to_owned());
+        let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(url.expose_secret()).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        let other = open(&Database::Postgres(format!("{base}/{name}").into()), &fixture).await;
+        fixture.store.copy_into(&other).await.unwrap();
+        assert_same(&fixture, &other).await;
+    }
+}
+
+#[tokio::test]
+async fn backup_of_a_store_in_use_opens_and_is_the_same() {
+    let fixture = Fixture::sqlite().await;
+    fill(&fixture).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("it's a backup.db");
+    let reader = Store::open_to_read(&fixture.database, StdRng::seed_from_u64(1)).await.unwrap();
+    reader.back_up(&file).await.unwrap();
+    assert_same(&fixture, &open(&Database::Sqlite(file.clone()), &fixture).await).await;
+    assert!(matches!(reader.back_up(&file).await, Err(Error::CannotOpen { .. })), "an existing file is left alone");
+}
+
+#[tokio::test]
+async fn a_server_is_saved_by_its_own_tools() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let refused = fixture.store.back_up(&dir.path().join("x.db")).await.unwrap_err().to_string();
+    assert!(refused.contains("pg_dump"), "{refused}");
+}
