@@ -121,8 +121,16 @@ impl Restore {
             return Err(Failure::new(format!("There is {} already, from an earlier restore.", aside.display()))
                 .advice("Move it away first."));
         }
-        std::fs::rename(place, &aside)
-            .map_err(|error| Failure::new(format!("The present store can't be moved: {error}.")))
+        // What SQLite has yet to work into the file belongs to that file alone.
+        for suffix in ["", "-wal", "-shm"] {
+            let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+            let (from, to) = (with(place), with(&aside));
+            if from.exists() {
+                std::fs::rename(&from, &to)
+                    .map_err(|error| Failure::new(format!("The present store can't be moved: {error}.")))?;
+            }
+        }
+        Ok(())
     }
 }
 
