@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::clock::{moment, read_time};
+use crate::desk::lists;
 use crate::gateway::Fault;
 use crate::refusal::Refusal;
 use crate::render;
@@ -72,6 +73,10 @@ pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Resul
         (_, [institution, rest @ ..]) => match rest.first() {
             Some(&("calls" | "faults" | "limits" | "webhooks" | "deliveries" | "events" | "snapshot" | "keys")) => {
                 around(sim, institution, method, rest, body)
+            }
+            Some(&"desk") if method == "GET" => {
+                let which = rest.get(1).copied().unwrap_or("house");
+                lists::list(sim, &*sim.site(institution)?, which, body)
             }
             _ => desk(&sim.staff(institution)?, method, rest, body),
         },
@@ -240,7 +245,7 @@ fn add_bib(staff: &Staff, body: &Value) -> Result<Value, Refusal> {
 
 /// All that is there in the API's shapes, in the order of ids; long lists are cut at `limit`.
 fn state(staff: &Staff, body: &Value) -> Value {
-    let limit = body["limit"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(ROWS);
+    let limit = lists::size(body, "limit").unwrap_or(ROWS);
     let counts = staff.counts();
     staff.with(|alma| {
         let items: BTreeMap<_, _> = alma.items.iter().collect();

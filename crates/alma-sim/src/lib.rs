@@ -18,8 +18,10 @@
 //! ```
 
 mod api;
+mod call_log;
 mod clock;
 mod control;
+mod desk;
 mod gateway;
 mod http;
 mod institution;
@@ -39,6 +41,7 @@ mod webhooks;
 mod xml;
 
 pub use api::{ApiAnswer, ApiCall};
+pub use call_log::LoggedCall;
 pub use clock::{NoClock, SimClock};
 pub use gateway::{Fault, FaultKind};
 pub use http::{Server, router};

@@ -167,7 +167,7 @@ pub(crate) fn list(root: &'static str, key: &str, rows: Vec<Value>, total: usize
 }
 
 /// Splits a query string; a plus is a space.
-fn split_query(query: &str) -> Vec<(String, String)> {
+pub(crate) fn split_query(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
     query
         .split('&')

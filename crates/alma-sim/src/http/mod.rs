@@ -10,8 +10,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::api::{ApiAnswer, ApiCall, segments};
+use crate::api::{ApiAnswer, ApiCall, segments, split_query};
 use crate::control;
+use crate::desk;
 use crate::oai;
 use crate::sim::{Sim, wrong_host};
 
@@ -41,6 +42,9 @@ async fn answer(State(sim): State<Sim>, request: Request) -> Response {
     }
     if let Some(rest) = path.strip_prefix("/view/oai") {
         return respond(oai::answer(&sim, rest, &read_oai(query, &body), &base));
+    }
+    if let Some(page) = desk::page(&sim, head.method.as_str(), path) {
+        return respond(page);
     }
     if let Some(rest) = path.strip_prefix("/sim/") {
         return respond(control_answer(&sim, head.method.as_str(), rest, query, &body));
@@ -117,10 +121,8 @@ fn control_answer(sim: &Sim, method: &str, path: &str, query: &str, body: &Bytes
             }
         },
     };
-    if let (true, Some(limit)) =
-        (method == "GET", query.strip_prefix("limit=").and_then(|text| text.parse::<u64>().ok()))
-    {
-        parsed["limit"] = json!(limit);
+    if let (true, Value::Object(fields)) = (method == "GET", &mut parsed) {
+        fields.extend(split_query(query).into_iter().map(|(key, text)| (key, Value::String(text))));
     }
     let path = segments(path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
