@@ -158,7 +158,7 @@ const lists = {
     name: "Calls of the API",
     columns: ["Number", "Time", "Call", "Answer"],
     cells: (row) => [
-      [String(row.number)], [row.at.replace("T", " ").replace("Z", "")], [code(`${row.method} ${row.path}`)],
+      [String(row.number)], [row.at.replace("T", " ").replace("Z", "")], [element("span", { class: "code long" }, `${row.method} ${row.path}`)],
       [element("span", { class: row.status && row.status < 400 ? null : "wrong" },
         row.status ? String(row.status) : "no answer", row.code ? ` ${row.code}` : "")],
     ],
@@ -182,7 +182,7 @@ function show(answer) {
   const key = document.activeElement && document.activeElement.dataset.key;
   $("head").replaceChildren(element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name))));
   $("rows").replaceChildren(...answer.rows.map((row) =>
-    element("tr", {}, ...cells(row).map((cell, at) => element("td", { "data-label": columns[at] }, ...cell)))));
+    element("tr", {}, ...cells(row).map((cell, at) => element("td", { "data-label": columns[at] }, ...cell.some(Boolean) ? [element("div", {}, ...cell)] : [])))));
   if (key) {
     const again = [...$("rows").querySelectorAll("[data-key]")].find((each) => each.dataset.key === key);
     if (again) again.focus();
@@ -256,7 +256,7 @@ function remembered() {
 async function desk() {
   const about = await ask("GET", house + "/desk/house");
   document.title = `${about.code} – staff desk`;
-  $("house").textContent = about.name === about.code ? about.code : `${about.name} (${about.code})`;
+  $("house").textContent = about.name.includes(about.code) ? about.name : `${about.name} (${about.code})`;
   const before = remembered();
   options($("library"), about.libraries.map((each) => [each.code, each.name]));
   if (about.libraries.some((each) => each.code === before.library)) $("library").value = before.library;
@@ -306,7 +306,8 @@ async function index() {
   $("institutions").replaceChildren(...all.map((about) => element("tr", {},
     element("td", { "data-label": "Staff desk" }, element("a", { href: "/sim/desk/" + encodeURIComponent(about.code) }, about.code)),
     element("td", { "data-label": "Name" }, about.name),
-    ...["items", "requests", "users"].map((each) => element("td", { "data-label": each }, String(about.counts[each]))))));
+    ...["Items", "Requests", "Users"].map((each) =>
+      element("td", { "data-label": each }, String(about.counts[each.toLowerCase()]))))));
   $("now").textContent = (await ask("GET", "/sim/clock")).now.slice(0, 19).replace("T", " ");
   $("index").hidden = false;
 }

@@ -4,6 +4,7 @@
 
 mod circulation;
 mod control;
+mod desk;
 mod faults;
 mod gateway;
 mod inventory;
