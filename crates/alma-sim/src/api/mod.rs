@@ -156,6 +156,11 @@ impl Call<'_> {
     }
 }
 
+/// The code of a coded field; XML bodies give it as plain text.
+pub(crate) fn code_in<'a>(body: &'a Value, key: &str) -> &'a str {
+    body[key]["value"].as_str().or_else(|| body[key].as_str()).unwrap_or_default()
+}
+
 /// A list answer; the list key is left out when there is nothing to list.
 pub(crate) fn list(root: &'static str, key: &str, rows: Vec<Value>, total: usize) -> Reply {
     let mut value = json!({});

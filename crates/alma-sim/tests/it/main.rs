@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod circulation;
+mod configuration;
 mod control;
 mod desk;
 mod faults;
+mod fees;
 mod gateway;
 mod inventory;
 mod oai;
