@@ -166,6 +166,11 @@ impl Sim {
         self.world().keys.values().filter(|(site, _)| site.code == code).map(|(_, key)| key.clone()).collect()
     }
 
+    /// The institution that a key belongs to.
+    pub(crate) fn owner_of(&self, key: &str) -> Option<String> {
+        self.world().keys.get(key).map(|(site, _)| site.code.clone())
+    }
+
     /// Codes of the institutions.
     pub fn institutions(&self) -> Vec<String> {
         self.world().sites.keys().cloned().collect()
