@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::clock::{moment, read_time};
 use crate::desk::lists;
 use crate::gateway::Fault;
+use crate::options::Quota;
+use crate::presets;
 use crate::refusal::Refusal;
 use crate::render;
 use crate::seed::{Bib, Holding, Item, User};
@@ -63,6 +65,7 @@ fn merge(into: &mut Value, from: &Value) {
 pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Result<Value, Refusal> {
     match (method, path) {
         ("GET", ["institutions"]) => Ok(json!({"institutions": sim.institutions()})),
+        ("POST", ["institutions"]) => add_institution(sim, body),
         ("GET", ["clock"]) => Ok(json!({"now": moment(sim.now())})),
         ("POST", ["clock"]) => clock(sim, body),
         ("POST", ["restore"]) => sim.restore(&body.to_string()).map(|code| json!({"institution": code})),
@@ -82,6 +85,16 @@ pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Resul
         },
         _ => Err(unknown()),
     }
+}
+
+/// `{"code", "key", "empty"}`: a university as [`presets::university`] makes it; `empty` leaves the titles out.
+fn add_institution(sim: &Sim, body: &Value) -> Result<Value, Refusal> {
+    let (code, key) = (text(body, "code")?, text(body, "key")?);
+    let made = match body["empty"] == json!(true) {
+        true => presets::empty_university(code, key),
+        false => presets::university(code, key),
+    };
+    sim.add_institution(made).map(|()| json!({"institution": code}))
 }
 
 /// `{"advance_seconds": n}` or `{"to": "2026-03-04T10:00:00Z"}`.
@@ -128,6 +141,9 @@ fn around(sim: &Sim, institution: &str, method: &str, rest: &[&str], body: &Valu
         }
         ("POST", ["limits"]) => {
             let mut gateway = site.gateway();
+            if body.get("quota").is_some() {
+                gateway.per_second = parsed::<Quota>(&body["quota"])?.per_second();
+            }
             let small = |key: &str| body[key].as_u64().and_then(|number| u32::try_from(number).ok());
             if body.get("per_second").is_some() {
                 gateway.per_second = small("per_second");

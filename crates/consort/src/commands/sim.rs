@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use alma_sim::{Scenario, Server, Sim as Simulator, SimClock, SimOptions, presets};
+use alma_sim::{Quota, Scenario, Server, Sim as Simulator, SimClock, SimOptions, presets};
 use clap::Args;
 use tracing::info;
 
@@ -36,6 +36,9 @@ pub(crate) struct Sim {
     /// How time runs: `real`, `scaled:N` (N times faster), `stepped` or `stepped:TIME` (only when told).
     #[arg(long)]
     clock: Option<SimClock>,
+    /// Calls in a second that each institution takes: `none`, `usual` (25), `production` (50) or `sandbox` (10).
+    #[arg(long, default_value = "none", conflicts_with = "calls_per_second")]
+    quota: Quota,
     /// Refuse calls above this number in a second, for each institution.
     #[arg(long, value_name = "N")]
     calls_per_second: Option<u32>,
@@ -54,7 +57,7 @@ impl Sim {
         let clock = self.clock.or_else(|| begins.map(|start| SimClock::Scaled { start, factor: 1.0 }));
         let sim = Simulator::new(&SimOptions {
             clock: clock.unwrap_or(SimClock::Real),
-            calls_per_second: self.calls_per_second,
+            calls_per_second: self.calls_per_second.or(self.quota.per_second()),
             calls_per_day: self.calls_per_day,
             ..SimOptions::default()
         });
