@@ -65,6 +65,24 @@ fn row(alma: &Alma, item: &Item, request: &Request, base: &str) -> Value {
     })
 }
 
+/// By location or call number, where the call asks for it.
+fn sort(alma: &Alma, call: &Call<'_>, rows: &mut [(&Item, &Request)]) -> Result<(), Refusal> {
+    let number = |item: &Item| alma.holdings.get(&item.holding).map(|holding| holding.call_number.clone());
+    let wrong = |name: &str| Err(Refusal::new("40166414", format!("Parameter value is invalid: {name}")));
+    match call.query("order_by").map(str::to_ascii_lowercase).as_deref() {
+        None => return Ok(()),
+        Some("location") => rows.sort_by_cached_key(|(item, _)| (alma.place_of(item).1, number(item))),
+        Some("call_number") => rows.sort_by_cached_key(|(item, _)| number(item)),
+        Some(_) => return wrong("order_by"),
+    }
+    match call.query("direction").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("asc") => {}
+        Some("desc") => rows.reverse(),
+        Some(_) => return wrong("direction"),
+    }
+    Ok(())
+}
+
 /// Rows of one page, as values and as request ids.
 fn page(alma: &Alma, call: &Call<'_>) -> Result<(Vec<Value>, Vec<Id>, usize), Refusal> {
     let (limit, offset) = call.page(alma)?;
@@ -78,6 +96,11 @@ fn page(alma: &Alma, call: &Call<'_>) -> Result<(Vec<Value>, Vec<Id>, usize), Re
     if let Some(code) = call.query("location") {
         rows.retain(|(item, _)| alma.place_of(item).1 == code);
     }
+    // No row is ever reported: that is a mark on a printed slip.
+    if call.query("reported").is_some_and(|flag| flag.eq_ignore_ascii_case("y") || flag.eq_ignore_ascii_case("true")) {
+        rows.clear();
+    }
+    sort(alma, call, &mut rows)?;
     let total = rows.len();
     let rows: Vec<_> = rows.into_iter().skip(offset).take(limit).collect();
     let ids = rows.iter().map(|(_, request)| request.id).collect();

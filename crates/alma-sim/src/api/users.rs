@@ -53,12 +53,22 @@ fn answer(alma: &Alma, key: Id, call: &Call<'_>) -> Answer {
         return Err(Refusal::general());
     }
     let mut value = render::user(alma, user, call.base(), expand);
-    if call.query("view") == Some("brief")
-        && let Some(fields) = value.as_object_mut()
-    {
-        fields.retain(|key, _| !matches!(key.as_str(), "user_block" | "user_note" | "user_role" | "proxy_for_user"));
+    if call.query("view").is_some_and(|view| view.eq_ignore_ascii_case("brief")) {
+        shorten(&mut value);
     }
     Ok(Reply::Resource("user", value))
+}
+
+/// Parts of a user that `view=brief` leaves out: core fields, e-mails, identifiers and statistics stay.
+const NOT_BRIEF: [&str; 6] = ["user_block", "user_note", "user_role", "proxy_for_user", "rs_library", "library_notice"];
+
+fn shorten(user: &mut Value) {
+    if let Some(fields) = user.as_object_mut() {
+        fields.retain(|key, _| !NOT_BRIEF.contains(&key.as_str()));
+    }
+    if let Some(contact) = user["contact_info"].as_object_mut() {
+        contact.retain(|key, _| key == "email");
+    }
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {

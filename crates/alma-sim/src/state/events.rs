@@ -57,7 +57,10 @@ impl Alma {
     }
 
     pub(super) fn emit_loan(&mut self, event: &str, loan: Id) {
-        if let Some(payload) = self.loans.get(&loan).map(|loan| render::loan(self, loan, false)) {
+        if let Some(mut payload) = self.loans.get(&loan).map(|loan| render::loan(self, loan, false)) {
+            if event == "LOAN_RETURNED" {
+                payload["return_date"] = serde_json::json!(crate::clock::moment(self.now));
+            }
             self.emit("LOAN", Some(event), "item_loan", payload.clone());
             if event == "LOAN_DUE_DATE" {
                 let user = self.loans.get(&loan).map(|loan| loan.user);

@@ -12,6 +12,7 @@ mod gateway;
 mod inventory;
 mod lag;
 mod oai;
+mod parameters;
 mod scenarios;
 mod snapshots;
 mod support;

@@ -79,6 +79,7 @@ async fn a_challenged_listener_gets_signed_messages_of_the_events_of_a_loan() {
     let got = listener.got.lock().unwrap().clone();
     let returned: Value = serde_json::from_str(&got[4].1).unwrap();
     assert_eq!(returned["item_loan"]["loan_status"], "ACTIVE", "as the field has seen it");
+    assert_eq!(returned["item_loan"]["return_date"], "2026-03-04T12:00:00.000Z");
     assert_eq!(returned["institution"]["value"], INST);
     assert_ne!(returned.to_string(), got[4].1, "the signature is over the bytes as sent");
     assert_eq!(got[4].0.len(), 44, "base64 of 32 bytes");
