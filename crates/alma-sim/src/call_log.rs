@@ -31,11 +31,35 @@ pub struct LoggedCall {
     pub code: Option<String>,
 }
 
+/// A call as it is kept: what can wait until somebody looks is not done for every call.
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    at: Timestamp,
+    method: String,
+    path: String,
+    status: Option<u16>,
+    code: Option<String>,
+}
+
+impl Entry {
+    fn told(&self) -> LoggedCall {
+        LoggedCall {
+            number: self.number,
+            at: moment(self.at),
+            method: self.method.clone(),
+            path: self.path.clone(),
+            status: self.status,
+            code: self.code.clone(),
+        }
+    }
+}
+
 /// The last calls, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct CallLog {
     count: u64,
-    calls: VecDeque<LoggedCall>,
+    calls: VecDeque<Entry>,
 }
 
 impl CallLog {
@@ -44,9 +68,9 @@ impl CallLog {
         if self.calls.len() == KEPT {
             self.calls.pop_front();
         }
-        self.calls.push_back(LoggedCall {
+        self.calls.push_back(Entry {
             number: self.count,
-            at: moment(now),
+            at: now,
             method: call.method.clone(),
             path: shown(call),
             status: answer.map(|answer| answer.status),
@@ -54,8 +78,8 @@ impl CallLog {
         });
     }
 
-    pub(crate) fn newest_first(&self) -> impl ExactSizeIterator<Item = &LoggedCall> {
-        self.calls.iter().rev()
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = LoggedCall> {
+        self.calls.iter().rev().map(Entry::told)
     }
 }
 

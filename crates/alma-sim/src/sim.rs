@@ -285,7 +285,7 @@ impl Sim {
     /// # Errors
     /// For an unknown institution.
     pub fn call_log(&self, institution: &str) -> Result<Vec<LoggedCall>, Refusal> {
-        Ok(self.site(institution)?.log().newest_first().cloned().collect())
+        Ok(self.site(institution)?.log().newest_first().collect())
     }
 
     /// Sets the counters to zero.
