@@ -79,12 +79,17 @@ type DateOf = fn(&Item) -> Option<jiff::Timestamp>;
 const WINDOWS: &[(&str, DateOf)] = &[
     ("create_date", |item| Some(item.created)),
     ("modify_date", |item| Some(item.modified)),
-    ("receive_date", |item| written_date(item, "arrival_date")),
+    ("receive_date", |item| Some(arrived(item))),
     ("expected_receive_date", |item| written_date(item, "expected_arrival_date")),
 ];
 
 fn written_date(item: &Item, field: &str) -> Option<jiff::Timestamp> {
     item.extra.get(field).and_then(Value::as_str).and_then(|text| read_time(text, false))
+}
+
+/// An item arrives when it is made, unless its record says otherwise.
+fn arrived(item: &Item) -> jiff::Timestamp {
+    written_date(item, "arrival_date").unwrap_or(item.created)
 }
 
 /// What the item list can be searched by.
@@ -182,7 +187,7 @@ fn sort_text(alma: &Alma, item: &Item, field: &str) -> String {
         "library" => alma.place_of(item).0,
         "location" => alma.place_of(item).1,
         "temporary_location" => item.temporary.as_ref().map(|(_, location)| location.clone()).unwrap_or_default(),
-        "receive_date" => written_date(item, "arrival_date").map(second).unwrap_or_default(),
+        "receive_date" => second(arrived(item)),
         "expected_receive_date" => written_date(item, "expected_arrival_date").map(second).unwrap_or_default(),
         _ => String::new(),
     }
