@@ -1,4 +1,7 @@
-"""Chromium, and the simulated Alma's control surface."""
+"""A browser, and a simulator put back before each test as it was at the start.
+
+The simulator's address, a key of its one institution and the browser's program come from the environment; see `run`.
+"""
 
 import json
 import os
@@ -7,44 +10,65 @@ import urllib.request
 import pytest
 from playwright.sync_api import sync_playwright
 
-SIM = os.environ["SIM_URL"]
-KEY = os.environ["SIM_KEY"]
-INSTITUTION = "01DESK_INST"
+URL = os.environ["CONSORT_SIM"]
+KEY = os.environ["CONSORT_SIM_KEY"]
+INST = "01PAG_INST"
+
+
+def http(method, path, body=None, headers=None):
+    """An HTTP call that tells status and parsed body, refusals too."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(URL + path, data, {"content-type": "application/json", **(headers or {})}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.loads(refused.read() or b"null")
+
+
+def sim(method, path, body=None):
+    """An act of the control surface, which must go well."""
+    status, answer = http(method, f"/sim/{path}", body)
+    assert status == 200, answer
+    return answer
+
+
+def alma(method, path, body=None):
+    """A REST call."""
+    return http(method, f"/almaws/v1{path}", body, {"authorization": f"apikey {KEY}", "accept": "application/json"})
+
+
+@pytest.fixture(scope="session")
+def at_the_start():
+    return sim("GET", f"{INST}/snapshot")
 
 
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"] or None, args=["--no-sandbox"])
+        # A container's root has no namespace to sandbox in.
+        browser = playwright.chromium.launch(executable_path=os.environ["CONSORT_BROWSER"], args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def page(browser, request):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None)
+def page(browser, at_the_start):
+    """A fresh page; whatever it complains about in its console fails the test."""
+    sim("POST", "restore", at_the_start)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.complaints = complaints
     yield page
-    folder = os.environ.get("CONSORT_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=f"{folder}/{request.node.name}.png", full_page=True)
-    page.close()
-    assert faults == []
+    context.close()
 
 
-def control(method, path, body=None):
-    """One call of the simulator's control surface."""
-    data = json.dumps(body).encode() if body is not None else None
-    headers = {"content-type": "application/json"}
-    call = urllib.request.Request(f"{SIM}/sim/{INSTITUTION}/{path}", data, headers, method=method)
-    with urllib.request.urlopen(call) as answer:
-        return json.load(answer)
-
-
-def alma(path):
-    """One call of Alma's API."""
-    headers = {"authorization": f"apikey {KEY}", "accept": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{SIM}/almaws/v1{path}", headers=headers)) as answer:
-        return json.load(answer)
+@pytest.fixture
+def desk(page):
+    page.goto(f"{URL}/sim/desk/{INST}")
+    page.wait_for_selector("#rows tr")
+    return page

@@ -8,8 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::clock::{moment, read_time};
-use crate::desk::board;
+use crate::desk::lists;
 use crate::gateway::Fault;
+use crate::options::Quota;
+use crate::presets;
 use crate::refusal::Refusal;
 use crate::render;
 use crate::seed::{Bib, Holding, Item, User};
@@ -63,6 +65,7 @@ fn merge(into: &mut Value, from: &Value) {
 pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Result<Value, Refusal> {
     match (method, path) {
         ("GET", ["institutions"]) => Ok(json!({"institutions": sim.institutions()})),
+        ("POST", ["institutions"]) => add_institution(sim, body),
         ("GET", ["clock"]) => Ok(json!({"now": moment(sim.now())})),
         ("POST", ["clock"]) => clock(sim, body),
         ("POST", ["restore"]) => sim.restore(&body.to_string()).map(|code| json!({"institution": code})),
@@ -74,13 +77,24 @@ pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Resul
             Some(&("calls" | "faults" | "limits" | "webhooks" | "deliveries" | "events" | "snapshot" | "keys")) => {
                 around(sim, institution, method, rest, body)
             }
-            Some(&"board") if method == "GET" => {
-                Ok(board(sim, &sim.staff(institution)?, body["q"].as_str().unwrap_or_default()))
+            Some(&"desk") if method == "GET" => {
+                let which = rest.get(1).copied().unwrap_or("house");
+                lists::list(sim, &*sim.site(institution)?, which, body)
             }
             _ => desk(&sim.staff(institution)?, method, rest, body),
         },
         _ => Err(unknown()),
     }
+}
+
+/// `{"code", "key", "empty"}`: a university as [`presets::university`] makes it; `empty` leaves the titles out.
+fn add_institution(sim: &Sim, body: &Value) -> Result<Value, Refusal> {
+    let (code, key) = (text(body, "code")?, text(body, "key")?);
+    let made = match body["empty"] == json!(true) {
+        true => presets::empty_university(code, key),
+        false => presets::university(code, key),
+    };
+    sim.add_institution(made).map(|()| json!({"institution": code}))
 }
 
 /// `{"advance_seconds": n}` or `{"to": "2026-03-04T10:00:00Z"}`.
@@ -127,6 +141,9 @@ fn around(sim: &Sim, institution: &str, method: &str, rest: &[&str], body: &Valu
         }
         ("POST", ["limits"]) => {
             let mut gateway = site.gateway();
+            if body.get("quota").is_some() {
+                gateway.per_second = parsed::<Quota>(&body["quota"])?.per_second();
+            }
             let small = |key: &str| body[key].as_u64().and_then(|number| u32::try_from(number).ok());
             if body.get("per_second").is_some() {
                 gateway.per_second = small("per_second");
@@ -244,7 +261,7 @@ fn add_bib(staff: &Staff, body: &Value) -> Result<Value, Refusal> {
 
 /// All that is there in the API's shapes, in the order of ids; long lists are cut at `limit`.
 fn state(staff: &Staff, body: &Value) -> Value {
-    let limit = body["limit"].as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or(ROWS);
+    let limit = lists::size(body, "limit").unwrap_or(ROWS);
     let counts = staff.counts();
     staff.with(|alma| {
         let items: BTreeMap<_, _> = alma.items.iter().collect();

@@ -100,19 +100,6 @@ impl Fault {
     }
 }
 
-/// A call as the log shows it.
-#[derive(Debug)]
-pub(crate) struct Logged {
-    pub(crate) at: Timestamp,
-    pub(crate) method: String,
-    /// Path and query, without a key.
-    pub(crate) path: String,
-    pub(crate) status: u16,
-}
-
-/// How many calls the log keeps.
-const LOGGED: usize = 200;
-
 #[derive(Debug)]
 struct Armed {
     fault: Fault,
@@ -133,8 +120,6 @@ pub(crate) struct Gateway {
     last_other: Option<Timestamp>,
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) refused: u64,
-    /// The last calls, oldest first.
-    pub(crate) log: VecDeque<Logged>,
     armed: Vec<Armed>,
     rng: StdRng,
 }
@@ -151,7 +136,6 @@ impl Gateway {
             last_other: None,
             calls: BTreeMap::new(),
             refused: 0,
-            log: VecDeque::new(),
             armed: Vec::new(),
             rng: StdRng::seed_from_u64(0),
         }
@@ -190,13 +174,6 @@ impl Gateway {
         }
         self.used += 1;
         Ok(())
-    }
-
-    pub(crate) fn note(&mut self, call: Logged) {
-        if self.log.len() >= LOGGED {
-            self.log.pop_front();
-        }
-        self.log.push_back(call);
     }
 
     /// Calls left today, and the day's total.

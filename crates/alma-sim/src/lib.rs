@@ -18,6 +18,7 @@
 //! ```
 
 mod api;
+mod call_log;
 mod clock;
 mod control;
 mod desk;
@@ -41,11 +42,12 @@ mod webhooks;
 mod xml;
 
 pub use api::{ApiAnswer, ApiCall};
+pub use call_log::LoggedCall;
 pub use clock::{NoClock, SimClock};
 pub use gateway::{Fault, FaultKind};
 pub use http::{Server, router};
 pub use institution::{ApiKey, Area, CodeTable, Desk, Institution, Library, Location, OaiSet, Permission};
-pub use options::{Behaviour, FirstRequestStatus, Rules, SimOptions};
+pub use options::{Behaviour, FirstRequestStatus, NoQuota, Quota, Rules, SimOptions};
 pub use refusal::Refusal;
 pub use scenario::{Scenario, ScenarioError};
 pub use seed::{Bib, Holding, Item, User};
@@ -55,3 +57,13 @@ pub use state::publish::Publishing;
 pub use state::scan::ScanResult;
 pub use state::staff::Mark;
 pub use webhooks::{Delivery, DeliveryStatus, WebhookProfile};
+
+/// The examples of the guides compile and hold.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../docs/simulator.md")]
+    struct Guide;
+}

@@ -18,6 +18,51 @@ pub enum FirstRequestStatus {
     InProcess,
 }
 
+/// Calls in a second that a gateway lets through for an institution, as sources report them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quota {
+    /// No limit.
+    None,
+    /// 25: the vendor's word of 2016.
+    Usual,
+    /// 50: production, by reports of 2026.
+    Production,
+    /// 10: a sandbox, by reports of 2026.
+    Sandbox,
+}
+
+impl Quota {
+    /// Calls in a second; `None` for no limit.
+    pub fn per_second(self) -> Option<u32> {
+        match self {
+            Quota::None => None,
+            Quota::Usual => Some(25),
+            Quota::Production => Some(50),
+            Quota::Sandbox => Some(10),
+        }
+    }
+}
+
+/// A text that names no quota.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a quota is none, usual, production or sandbox, and not {0:?}")]
+pub struct NoQuota(String);
+
+impl std::str::FromStr for Quota {
+    type Err = NoQuota;
+
+    fn from_str(text: &str) -> Result<Quota, NoQuota> {
+        match text {
+            "none" => Ok(Quota::None),
+            "usual" => Ok(Quota::Usual),
+            "production" => Ok(Quota::Production),
+            "sandbox" => Ok(Quota::Sandbox),
+            _ => Err(NoQuota(text.to_owned())),
+        }
+    }
+}
+
 /// Options of a whole simulator; institutions may differ through [`Behaviour`].
 #[derive(Debug, Clone)]
 pub struct SimOptions {

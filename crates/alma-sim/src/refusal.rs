@@ -58,6 +58,10 @@ impl Refusal {
         Refusal::new("401129", "No items can fulfill the submitted request.")
     }
 
+    pub(crate) fn bad_field(field: &str, value: &str) -> Refusal {
+        Refusal::new("40166404", format!("Given field {field} has invalid value {value}."))
+    }
+
     pub(crate) fn bad_parameter(name: &str) -> Refusal {
         Refusal::new("40166411", format!("Parameter value is invalid: {name}"))
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{self, ApiAnswer, ApiCall, Route};
+use crate::call_log::{CallLog, LoggedCall};
 use crate::clock::Clock;
-use crate::gateway::{self, Fault, FaultKind, Gateway, Logged};
+use crate::gateway::{self, Fault, FaultKind, Gateway};
 use crate::institution::{ApiKey, Institution};
 use crate::options::{Behaviour, SimOptions};
 use crate::refusal::Refusal;
@@ -42,6 +43,7 @@ pub(crate) struct Site {
     alma: Mutex<Alma>,
     gateway: Mutex<Gateway>,
     hooks: Mutex<Hooks>,
+    log: Mutex<CallLog>,
 }
 
 impl Site {
@@ -51,6 +53,10 @@ impl Site {
 
     pub(crate) fn hooks(&self) -> MutexGuard<'_, Hooks> {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, CallLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn alma(&self) -> MutexGuard<'_, Alma> {
@@ -124,6 +130,7 @@ impl Sim {
             code: alma.code.clone(),
             gateway: Mutex::new(Gateway::new(options.calls_per_second, options.calls_per_day)),
             hooks: Mutex::new(Hooks::new(alma.events.count)),
+            log: Mutex::default(),
             alma: Mutex::new(alma),
         });
         world.sites.insert(site.code.clone(), Arc::clone(&site));
@@ -157,6 +164,11 @@ impl Sim {
 
     pub(crate) fn keys_of(&self, code: &str) -> Vec<ApiKey> {
         self.world().keys.values().filter(|(site, _)| site.code == code).map(|(_, key)| ApiKey::clone(key)).collect()
+    }
+
+    /// The institution that a key belongs to.
+    pub(crate) fn owner_of(&self, key: &str) -> Option<String> {
+        self.world().keys.get(key).map(|(site, _)| site.code.clone())
     }
 
     /// Codes of the institutions.
@@ -268,6 +280,14 @@ impl Sim {
         Ok(self.site(institution)?.gateway().calls.clone())
     }
 
+    /// The last calls and what they met, newest first.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn call_log(&self, institution: &str) -> Result<Vec<LoggedCall>, Refusal> {
+        Ok(self.site(institution)?.log().newest_first().collect())
+    }
+
     /// Sets the counters to zero.
     ///
     /// # Errors
@@ -294,14 +314,23 @@ impl Sim {
         let found = call.api_key().and_then(|key| self.world().keys.get(&*key).cloned());
         // The gateway answers a bad key in XML whatever was asked for.
         let (site, key) = found.ok_or_else(|| Box::new(api::envelope(&unauthorized, false, None)))?;
+        let planned = self.admit(&site, &key, call);
+        if let Err(answer) = &planned {
+            site.log().record(call, self.now(), Some(answer));
+        }
+        planned
+    }
+
+    fn admit(&self, site: &Arc<Site>, key: &ApiKey, call: &ApiCall) -> Result<Planned, Box<ApiAnswer>> {
+        let unauthorized = Refusal::unauthorized();
         let admitted = site.gateway().admit(self.now());
         if let Err(refusal) = admitted {
-            return Err(self.stamp(&site, call, api::refuse(&refusal, call, None)));
+            return Err(self.stamp(site, api::refuse(&refusal, call, None)));
         }
         let segments = api::segments(call.path.trim_start_matches("/almaws/v1"));
         let Some((split, params)) = api::find(&call.method, segments) else {
             let unknown = Refusal { status: 404, ..Refusal::new("INVALID_REQUEST", "No such API path.") };
-            return Err(self.stamp(&site, call, api::refuse(&unknown, call, None)));
+            return Err(self.stamp(site, api::refuse(&unknown, call, None)));
         };
         let route = split.route;
         let fault = site.gateway().take(&split.name);
@@ -312,9 +341,9 @@ impl Sim {
         if no_encoded_slash && call.path.to_ascii_lowercase().contains("%2f") {
             return Err(Box::new(plain_failure(400)));
         }
-        if !api::allowed(&key, route, call) || fault == Some(FaultKind::KeyRevoked) {
+        if !api::allowed(key, route, call) || fault == Some(FaultKind::KeyRevoked) {
             let as_json = !errors_as_xml && call.wants_json();
-            return Err(self.stamp(&site, call, api::envelope(&unauthorized, as_json, None)));
+            return Err(self.stamp(site, api::envelope(&unauthorized, as_json, None)));
         }
         let is_scan = route.method == "POST" && route.template.ends_with("/items/{item_pid}");
         let wait_before = match &fault {
@@ -322,16 +351,12 @@ impl Sim {
             _ if is_scan => Duration::from_millis(scan_delay),
             _ => Duration::ZERO,
         };
-        Ok(Planned { site, route, params, fault, wait_before })
+        Ok(Planned { site: Arc::clone(site), route, params, fault, wait_before })
     }
 
-    /// Adds what every answer through the gateway carries, and notes the call.
-    fn stamp(&self, site: &Site, call: &ApiCall, mut answer: ApiAnswer) -> Box<ApiAnswer> {
-        let (at, method, path) = (self.now(), call.method.clone(), call.without_key());
-        let mut gateway = site.gateway();
-        gateway.note(Logged { at, method, path, status: answer.status });
-        let (remaining, quota) = gateway.remaining();
-        drop(gateway);
+    /// Adds what every answer through the gateway carries.
+    fn stamp(&self, site: &Site, mut answer: ApiAnswer) -> Box<ApiAnswer> {
+        let (remaining, quota) = site.gateway().remaining();
         answer.headers.push(("x-exl-api-remaining", remaining.to_string()));
         answer.headers.push(("x-exl-api-quota", quota.to_string()));
         Box::new(answer)
@@ -339,6 +364,12 @@ impl Sim {
 
     /// Does the call, and the fault that goes with it.
     pub(crate) fn execute(&self, planned: &Planned, call: &ApiCall) -> Outcome {
+        let outcome = self.perform(planned, call);
+        planned.site.log().record(call, self.now(), outcome.answer.as_ref());
+        outcome
+    }
+
+    fn perform(&self, planned: &Planned, call: &ApiCall) -> Outcome {
         let site = &planned.site;
         let fault = planned.fault.as_ref();
         if matches!(fault, Some(FaultKind::DropBefore | FaultKind::Reset)) {
@@ -366,7 +397,7 @@ impl Sim {
             Some(FaultKind::WrongJson) => answer.body = "{\"unexpected\":[1,2,3]}".to_owned(),
             _ => {}
         }
-        outcome.answer = Some(*self.stamp(site, call, answer));
+        outcome.answer = Some(*self.stamp(site, answer));
         outcome
     }
 }

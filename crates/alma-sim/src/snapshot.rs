@@ -42,6 +42,10 @@ impl Sim {
         let mut restored: Restored = serde_json::from_str(snapshot).map_err(broken)?;
         restored.alma.rebuild_index();
         let code = restored.alma.code.clone();
+        let mut owners = restored.keys.iter().filter_map(|key| self.owner_of(&key.key));
+        if let Some(owner) = owners.find(|owner| *owner != code) {
+            return Err(Refusal::new("SIM", format!("a key of {code} belongs to {owner}")));
+        }
         self.remove_institution(&code);
         self.insert(restored.alma, restored.keys)?;
         Ok(code)

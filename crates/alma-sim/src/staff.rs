@@ -176,16 +176,6 @@ impl Staff {
         Staff { sim, site }
     }
 
-    /// Code of the institution.
-    pub(crate) fn institution(&self) -> &str {
-        &self.site.code
-    }
-
-    /// Looks without changing anything.
-    pub(crate) fn look<T>(&self, at: impl FnOnce(&Alma) -> T) -> T {
-        self.sim.with(&self.site, |alma| at(alma))
-    }
-
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Alma) -> T) -> T {
         self.sim.with(&self.site, |alma| {
             alma.version += 1;

@@ -22,7 +22,7 @@ use crate::state::events::Event;
 /// Hours until a message that was answered 5xx, or not at all, is sent again; then it is given up.
 const RETRY_HOURS: [i64; 3] = [1, 3, 6];
 /// How long an answer is waited for.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Log entries kept.
 const LOG: usize = 1_000;
 

@@ -188,15 +188,23 @@ fn leaf(out: &mut String, name: &str, text: &str) {
     let _ = write!(out, "<{name}>{}</{name}>", escape(text));
 }
 
-/// Coded values carry their text in an attribute; a resource carries its own link in one.
+/// Fields that XML carries as attributes, of resources and of the rows of a user.
+const ATTRIBUTES: [&str; 4] = ["link", "segment_type", "preferred", "preferred_sms"];
+
+/// Coded values carry their text in an attribute.
 fn write_object(out: &mut String, name: &str, fields: &Map<String, Value>) {
     let coded = fields.contains_key("value") && fields.values().all(|field| !field.is_object() && !field.is_array());
     let _ = write!(out, "<{name}");
-    for (key, field) in fields {
-        if (coded && key != "value" || key == "link")
-            && let Some(text) = field.as_str()
-        {
-            let _ = write!(out, " {key}=\"{}\"", escape(text));
+    for (key, field) in fields.iter().filter(|(key, _)| coded && *key != "value" || ATTRIBUTES.contains(&key.as_str()))
+    {
+        match field {
+            Value::String(text) => {
+                let _ = write!(out, " {key}=\"{}\"", escape(text));
+            }
+            Value::Bool(flag) => {
+                let _ = write!(out, " {key}=\"{flag}\"");
+            }
+            _ => {}
         }
     }
     out.push('>');
@@ -207,7 +215,8 @@ fn write_object(out: &mut String, name: &str, fields: &Map<String, Value>) {
             Some(other) => out.push_str(&other.to_string()),
         }
     } else {
-        fields.iter().filter(|(key, _)| *key != "link").for_each(|(key, field)| write_element(out, key, field));
+        let inner = fields.iter().filter(|(key, _)| !ATTRIBUTES.contains(&key.as_str()));
+        inner.for_each(|(key, field)| write_element(out, key, field));
     }
     let _ = write!(out, "</{name}>");
 }
@@ -303,6 +312,11 @@ const BOOLEANS: &[&str] = &[
 /// The JSON form of a request body that came as XML. A block's or an identifier's status is plain text.
 pub(crate) fn to_json(element: &Element) -> Value {
     let mut fields = Map::new();
+    for (key, text) in element.attributes.iter().filter(|(key, _)| key != "link" && ATTRIBUTES.contains(&key.as_str()))
+    {
+        let value = if key == "segment_type" { Value::from(text.as_str()) } else { Value::Bool(text == "true") };
+        fields.insert(key.clone(), value);
+    }
     for child in &element.children {
         if let Some((_, singular)) = LISTS.iter().find(|(list, _)| *list == child.name) {
             fields.insert((*singular).to_owned(), child.children.iter().map(|row| field_of(row, element)).collect());

@@ -3,14 +3,13 @@
 use serde_json::{Value, json};
 
 use super::users::{find, find_for_circulation};
-use super::{Answer, Call, Reply};
+use super::{Answer, Call, Reply, code_in};
 use crate::clock::moment;
 use crate::refusal::Refusal;
 use crate::render::{coded, money};
 use crate::state::Alma;
-use crate::state::fees::{Fee, FeeAct, FeeStatus};
+use crate::state::fees::{Fee, FeeAct, FeeStatus, bad_amount};
 use crate::state::model::Id;
-use crate::state::users::{code_of, text_of};
 
 /// Reads `12`, `12.5` or `12.50` as cents.
 fn cents(text: &str) -> Option<i64> {
@@ -94,19 +93,21 @@ pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
 pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let user = find_for_circulation(alma, call)?;
     let body = call.body()?;
-    let fields = body.as_object().cloned().unwrap_or_default();
     let amount = match &body["original_amount"] {
         Value::String(text) => cents(text),
         Value::Number(number) => cents(&number.to_string()),
         _ => None,
     };
     let amount = amount.ok_or_else(|| Refusal::missing("original_amount"))?;
-    let library = code_of(&fields, "owner");
+    let library = code_in(&body, "owner");
     if library.is_empty() {
         return Err(Refusal::missing("owner"));
     }
-    let kind = code_of(&fields, "type").to_owned();
-    let id = alma.charge(user, &kind, amount, library, text_of(&fields, "comment"), None)?;
+    if library != alma.code && alma.library(library).is_none() {
+        return Err(Refusal::bad_parameter("owner"));
+    }
+    let comment = body["comment"].as_str().unwrap_or_default();
+    let id = alma.charge(user, code_in(&body, "type"), amount, library, comment, None)?;
     one(alma, id, call)
 }
 
@@ -144,7 +145,11 @@ pub(super) fn pay_all(alma: &mut Alma, call: &Call<'_>) -> Answer {
     }
     let open: Vec<(Id, i64)> =
         alma.fees_of(user).filter(|fee| fee.status == FeeStatus::Active).map(|fee| (fee.id, fee.balance)).collect();
-    let mut left = given_amount(call)?.unwrap_or_else(|| open.iter().map(|(_, balance)| balance).sum());
+    let owed = open.iter().map(|(_, balance)| balance).sum();
+    let mut left = given_amount(call)?.unwrap_or(owed);
+    if left > owed || left < 0 {
+        return Err(bad_amount());
+    }
     for (id, balance) in open {
         let part = left.min(balance);
         if part > 0 {

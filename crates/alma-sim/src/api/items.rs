@@ -62,6 +62,9 @@ pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
 /// query keeps its query, since it has no header to send again.
 pub(super) fn by_barcode(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let barcode = call.query("item_barcode").ok_or_else(|| Refusal::missing("item_barcode"))?;
+    if barcode.trim().is_empty() {
+        return Err(Refusal::new("401690", "Item barcode is not legal."));
+    }
     let pid = alma.find_barcode(barcode).ok_or_else(|| Refusal::no_barcode(barcode))?;
     let item = alma.items.get(&pid).ok_or_else(Refusal::general)?;
     let base = if alma.behaviour.relative_redirect { "" } else { call.base() };
@@ -72,14 +75,38 @@ pub(super) fn by_barcode(alma: &mut Alma, call: &Call<'_>) -> Answer {
     Ok(Reply::Redirect(path + &query))
 }
 
-type DateOf = fn(&Item) -> jiff::Timestamp;
+type DateOf = fn(&Item) -> Option<jiff::Timestamp>;
 
-/// Date windows of the item list: parameter, and which date it looks at.
+/// Date windows of the item list: parameter, and which date it looks at. An item without the date is in no window.
 const WINDOWS: &[(&str, DateOf)] = &[
-    ("create_date", |item| item.created),
-    ("modify_date", |item| item.modified),
-    ("receive_date", |item| item.created),
+    ("create_date", |item| Some(item.created)),
+    ("modify_date", |item| Some(item.modified)),
+    ("receive_date", |item| Some(arrived(item))),
+    ("expected_receive_date", |item| written_date(item, "expected_arrival_date")),
 ];
+
+fn written_date(item: &Item, field: &str) -> Option<jiff::Timestamp> {
+    item.extra.get(field).and_then(Value::as_str).and_then(|text| read_time(text, false))
+}
+
+/// An item arrives when it is made, unless its record says otherwise.
+fn arrived(item: &Item) -> jiff::Timestamp {
+    written_date(item, "arrival_date").unwrap_or(item.created)
+}
+
+/// What the item list can be searched by.
+const SEARCHED: &[&str] = &["enum_a", "enum_b", "chron_i", "chron_j", "description"];
+
+/// Terms of `q`: `field~text`, several with AND; an underscore stands for a blank.
+fn terms(query: &str) -> Result<Vec<(&str, String)>, Refusal> {
+    let wrong = || Refusal::new("60106", "Invalid query format.");
+    let term = |text: &'_ str| {
+        let (field, words) = text.split_once('~').ok_or_else(wrong)?;
+        let field = SEARCHED.iter().find(|each| each.eq_ignore_ascii_case(field.trim())).ok_or_else(wrong)?;
+        Ok((*field, words.trim().to_lowercase().replace('_', " ")))
+    };
+    query.split(" AND ").map(term).collect()
+}
 
 const ORDERS: &[&str] = &[
     "none",
@@ -126,15 +153,15 @@ pub(super) fn list_of_holding(alma: &mut Alma, call: &Call<'_>) -> Answer {
             let Some(text) = call.query(&format!("{name}_{end}")) else { continue };
             let bound = read_time(text, last);
             let bound = bound.ok_or_else(|| Refusal::new("402217", "Invalid date format for item filter."))?;
-            items.retain(|item| if last { date(item) <= bound } else { date(item) >= bound });
+            items.retain(|item| date(item).is_some_and(|at| if last { at <= bound } else { at >= bound }));
         }
     }
     if let Some(query) = call.query("q") {
-        let (field, text) = query.split_once('~').ok_or_else(|| Refusal::new("60106", "Invalid query format."))?;
-        items.retain(|item| {
-            alma.indexed(item.created)
-                && sort_text(alma, item, field).to_lowercase().contains(&text.to_lowercase().replace('_', " "))
-        });
+        let terms = terms(query)?;
+        let has = |item: &Item, (field, text): &(&str, String)| {
+            sort_text(alma, item, field).to_lowercase().replace('_', " ").contains(text)
+        };
+        items.retain(|item| alma.indexed(item.created) && terms.iter().all(|term| has(item, term)));
     }
     if order != "none" {
         items.sort_by_cached_key(|item| sort_text(alma, item, order));
@@ -161,21 +188,46 @@ fn sort_text(alma: &Alma, item: &Item, field: &str) -> String {
         "enum_c" => extra("enumeration_c"),
         "library" => alma.place_of(item).0.to_owned(),
         "location" => alma.place_of(item).1.to_owned(),
-        "receive_date" => second(item.created),
+        "temporary_location" => item.temporary.as_ref().map(|(_, location)| location.clone()).unwrap_or_default(),
+        "receive_date" => second(arrived(item)),
+        "expected_receive_date" => written_date(item, "expected_arrival_date").map(second).unwrap_or_default(),
         _ => String::new(),
     }
+}
+
+/// `generate_description`: `v.3:no.2 (1999)` of enumeration and chronology, in place of a description that is missing.
+fn describe(call: &Call<'_>, body: &mut Value) {
+    let Some(data) = body["item_data"].as_object() else { return };
+    let part = |key: &str| data.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    if !call.flag("generate_description", false) || part("description").is_some() {
+        return;
+    }
+    let enumeration = [("v.", "enumeration_a"), ("no.", "enumeration_b"), ("pt.", "enumeration_c")];
+    let enumeration: Vec<String> =
+        enumeration.iter().filter_map(|(label, key)| part(key).map(|text| format!("{label}{text}"))).collect();
+    let chronology: Vec<&str> =
+        ["chronology_i", "chronology_j", "chronology_k"].iter().filter_map(|key| part(key)).collect();
+    let mut text = enumeration.join(":");
+    if !chronology.is_empty() {
+        text = format!("{text} ({})", chronology.join(":")).trim().to_owned();
+    }
+    body["item_data"]["description"] = serde_json::json!(text);
 }
 
 pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let mms = super::bibs::find(alma, call.param(0))?;
     let holding = super::holdings::find(alma, call)?;
-    let pid = alma.create_item(mms, holding, &call.body()?)?;
+    let mut body = call.body()?;
+    describe(call, &mut body);
+    let pid = alma.create_item(mms, holding, &body)?;
     one(alma, pid, call)
 }
 
 pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let pid = any_item(alma, call)?;
-    alma.replace_item(pid, &call.body()?)?;
+    let mut body = call.body()?;
+    describe(call, &mut body);
+    alma.replace_item(pid, &body)?;
     one(alma, pid, call)
 }
 

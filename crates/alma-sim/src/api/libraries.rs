@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::conf::general_refusal;
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply, code_in, list};
 use crate::institution::{Desk, Library, Location};
 use crate::refusal::Refusal;
 use crate::shape::{Shape, fields};
@@ -85,7 +85,7 @@ pub(super) fn location(alma: &mut Alma, call: &Call<'_>) -> Answer {
 /// A location as a body describes it.
 fn read_location(call: &Call<'_>) -> Result<Location, Refusal> {
     let body = call.body()?;
-    let coded = |key: &str| body[key]["value"].as_str().or_else(|| body[key].as_str()).unwrap_or_default().to_owned();
+    let coded = |key: &str| code_in(&body, key).to_owned();
     let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     for field in ["code", "name"] {
         if text(field).is_empty() {

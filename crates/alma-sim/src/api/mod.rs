@@ -181,6 +181,11 @@ impl Call<'_> {
     }
 }
 
+/// The code of a coded field; XML bodies give it as plain text.
+pub(crate) fn code_in<'a>(body: &'a Value, key: &str) -> &'a str {
+    body[key]["value"].as_str().or_else(|| body[key].as_str()).unwrap_or_default()
+}
+
 /// A list answer; the list key is left out when there is nothing to list.
 pub(crate) fn list(root: &'static str, key: &str, rows: Vec<Value>, total: usize) -> Reply {
     let mut value = json!({});
@@ -220,16 +225,6 @@ impl ApiCall {
     pub(crate) fn api_key(&self) -> Option<Cow<'_, str>> {
         let in_query = || split_query(&self.query).into_iter().find(|(key, _)| key == "apikey").map(|(_, value)| value);
         self.key.as_deref().map(Cow::Borrowed).or_else(|| in_query().map(Cow::Owned))
-    }
-
-    /// Path and query, with a key left out.
-    pub(crate) fn without_key(&self) -> String {
-        let path = self.path.trim_start_matches("/almaws/v1");
-        if self.query.is_empty() {
-            return path.to_owned();
-        }
-        let kept: Vec<&str> = self.query.split('&').filter(|pair| !pair.starts_with("apikey=")).collect();
-        format!("{path}?{}", kept.join("&"))
     }
 
     pub(crate) fn wants_json(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Requests, by user, by item and by title; request options.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::items::true_item;
@@ -28,6 +29,15 @@ fn plain(body: &Value, key: &str) -> Result<String, Refusal> {
     }
 }
 
+/// The end of a day that a plain field names; none when it is empty.
+fn day(body: &Value, key: &str) -> Result<Option<Timestamp>, Refusal> {
+    let text = plain(body, key)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    read_time(&text, true).map(Some).ok_or_else(|| Refusal::bad_field(key, &text))
+}
+
 fn place(alma: &mut Alma, call: &Call<'_>, user: Id, mms: Id, item: Option<Id>) -> Answer {
     let body = call.body()?;
     let kind = plain(&body, "request_type")?;
@@ -52,7 +62,7 @@ fn place(alma: &mut Alma, call: &Call<'_>, user: Id, mms: Id, item: Option<Id>) 
         comment: Some(plain(&body, "comment")?).filter(|text| !text.is_empty()),
         description: if description.is_empty() { plain(&body, "manual_description")? } else { description },
         material_type: body["material_type"]["value"].as_str().unwrap_or_default().to_owned(),
-        last_interest: read_time(&plain(&body, "last_interest_date")?, true),
+        last_interest: day(&body, "last_interest_date")?,
         allow_same: call.flag("allow_same_request", false),
     };
     let id = alma.place_request(new)?;
@@ -190,7 +200,7 @@ pub(super) fn get_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
 fn change(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
     let body = call.body()?;
     let (comment, library) = (plain(&body, "comment")?, plain(&body, "pickup_location_library")?);
-    let until = read_time(&plain(&body, "last_interest_date")?, true);
+    let until = day(&body, "last_interest_date")?;
     if !library.is_empty() && alma.library(&library).is_none_or(|library| library.resource_sharing) {
         return Err(Refusal::not_requestable());
     }

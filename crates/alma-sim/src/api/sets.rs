@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call, Reply, list};
+use super::{Answer, Call, Reply, code_in, list};
 use crate::clock::moment;
 use crate::refusal::Refusal;
 use crate::state::Alma;
@@ -54,29 +54,24 @@ pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, id, call)
 }
 
-/// A coded field, which XML bodies give as plain text.
-fn coded(body: &Value, key: &str) -> String {
-    body[key]["value"].as_str().or_else(|| body[key].as_str()).unwrap_or_default().to_owned()
-}
-
 fn write(set: &mut RecordSet, body: &Value) {
     let text = |key: &str| body[key].as_str().map(str::to_owned);
     set.name = text("name").unwrap_or_else(|| set.name.clone());
     set.description = text("description").unwrap_or_default();
-    set.private = coded(body, "private") == "true";
+    set.private = code_in(body, "private") == "true";
 }
 
 pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let body = call.body()?;
     for field in ["name", "type", "content"] {
-        if body[field].as_str().is_none_or(str::is_empty) && coded(&body, field).is_empty() {
+        if body[field].as_str().is_none_or(str::is_empty) && code_in(&body, field).is_empty() {
             return Err(Refusal::missing(field));
         }
     }
-    if coded(&body, "type") != "ITEMIZED" {
+    if code_in(&body, "type") != "ITEMIZED" {
         return Err(Refusal::new("40166411", "Only itemized sets are simulated."));
     }
-    let content = coded(&body, "content");
+    let content = code_in(&body, "content").to_owned();
     if !matches!(content.as_str(), "BIB_MMS" | "ITEM" | "USER") {
         return Err(Refusal::bad_parameter("content"));
     }

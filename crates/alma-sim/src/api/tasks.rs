@@ -78,23 +78,47 @@ fn row<'a>(alma: &'a Alma, item: &'a Item, request: &'a Request, base: &str) -> 
     }
 }
 
+/// By location or call number, where the call asks for it.
+fn sort(alma: &Alma, call: &Call<'_>, rows: &mut [(&Item, &Request)]) -> Result<(), Refusal> {
+    let number = |item: &Item| alma.holdings.get(&item.holding).map(|holding| holding.call_number.clone());
+    let wrong = |name: &str| Err(Refusal::new("40166414", format!("Parameter value is invalid: {name}")));
+    match call.query("order_by").map(str::to_ascii_lowercase).as_deref() {
+        None => return Ok(()),
+        Some("location") => rows.sort_by_cached_key(|(item, _)| (alma.place_of(item).1.to_owned(), number(item))),
+        Some("call_number") => rows.sort_by_cached_key(|(item, _)| number(item)),
+        Some(_) => return wrong("order_by"),
+    }
+    match call.query("direction").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("asc") => {}
+        Some("desc") => rows.reverse(),
+        Some(_) => return wrong("direction"),
+    }
+    Ok(())
+}
+
 /// The page that is asked for, and the ids of its requests.
 fn page(alma: &mut Alma, call: &Call<'_>) -> Result<(Reply, Vec<Id>), Refusal> {
     let (limit, offset) = call.page(alma)?;
     let library = call.query("library").ok_or_else(|| Refusal::missing("library"))?;
     let desk = call.query("circ_desk").ok_or_else(|| Refusal::missing("circ_desk"))?;
     let all = waiting(alma, library, desk)?;
-    let printed = call.query("printed").map(|text| text.eq_ignore_ascii_case("y") || text.eq_ignore_ascii_case("true"));
+    let yes = |text: &str| text.eq_ignore_ascii_case("y") || text.eq_ignore_ascii_case("true");
+    let printed = call.query("printed").map(yes);
     let location = call.query("location");
+    // No row is ever reported: that is a mark on a printed slip.
+    let reported = call.query("reported").is_some_and(yes);
     let wanted = |(item, request): &(&Item, &Request)| {
-        printed.is_none_or(|printed| request.printed == printed)
+        !reported
+            && printed.is_none_or(|printed| request.printed == printed)
             && location.is_none_or(|code| alma.place_of(item).1 == code)
     };
     let found = |(pid, id): &(Id, Id)| alma.items.get(pid).zip(alma.requests.get(id));
-    let (total, rows): (usize, Vec<_>) = if printed.is_none() && location.is_none() {
+    let plain = printed.is_none() && location.is_none() && !reported && call.query("order_by").is_none();
+    let (total, rows): (usize, Vec<_>) = if plain {
         (all.len(), all.iter().skip(offset).take(limit).filter_map(found).collect())
     } else {
-        let kept: Vec<_> = all.iter().filter_map(found).filter(wanted).collect();
+        let mut kept: Vec<_> = all.iter().filter_map(found).filter(wanted).collect();
+        sort(alma, call, &mut kept)?;
         (kept.len(), kept.into_iter().skip(offset).take(limit).collect())
     };
     let ids = rows.iter().map(|(_, request)| request.id).collect();

@@ -6,6 +6,7 @@ use super::{Answer, Call, Reply};
 use crate::clock::read_time;
 use crate::refusal::Refusal;
 use crate::render;
+use crate::shape::Shape;
 use crate::state::Alma;
 use crate::state::model::{Id, UserEntry};
 use crate::state::users::code_of;
@@ -53,10 +54,20 @@ fn answer(alma: &Alma, key: Id, call: &Call<'_>) -> Answer {
         return Err(Refusal::general());
     }
     let mut shape = render::user(alma, user, call.base(), expand);
-    if call.query("view") == Some("brief") {
-        shape.leave_out(&["user_block", "user_note", "user_role", "proxy_for_user"]);
+    if call.query("view").is_some_and(|view| view.eq_ignore_ascii_case("brief")) {
+        shorten(&mut shape);
     }
     Ok(call.resource("user", &shape))
+}
+
+/// Parts of a user that `view=brief` leaves out: core fields, e-mails, identifiers and statistics stay.
+const NOT_BRIEF: [&str; 6] = ["user_block", "user_note", "user_role", "proxy_for_user", "rs_library", "library_notice"];
+
+fn shorten(user: &mut Shape<'_>) {
+    user.leave_out(&NOT_BRIEF);
+    if let Some(Shape::Fields(contact)) = user.field("contact_info") {
+        contact.retain(|(key, _)| *key == "email");
+    }
 }
 
 pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {

@@ -1,215 +1,325 @@
-// The staff desk. Everything it shows is text: nothing from a record is ever read as markup.
+// The staff desk. Text of records reaches the page as text only, never as markup.
 "use strict";
 
-const institution = decodeURIComponent(location.pathname.split("/")[3] || "");
-const at = (id) => document.getElementById(id);
-const base = `/sim/${encodeURIComponent(institution)}`;
+const $ = (id) => document.getElementById(id);
+const institution = decodeURIComponent((location.pathname.match(/^\/sim\/desk\/([^/]+)/) || [])[1] || "");
+const house = "/sim/" + encodeURIComponent(institution);
+const seen = { offset: 0, total: 0, limit: 50, text: "" };
 
-async function call(method, path, body) {
-  const answer = await fetch(path, {
-    method,
-    headers: body ? { "content-type": "application/json" } : {},
-    body: body ? JSON.stringify(body) : undefined,
-  });
-  const value = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(value.code ? `${value.code}: ${value.message}` : `HTTP ${answer.status}`);
-  return value;
-}
-
-function say(text, refused) {
-  const said = at("said");
-  said.textContent = text;
-  said.className = refused ? "refused" : "done";
-}
-
-async function act(told, method, path, body) {
-  try {
-    const value = await call(method, base + path, body);
-    say(value.additional_info || told, false);
-    await refresh();
-    return true;
-  } catch (refusal) {
-    say(refusal.message, true);
-    return false;
+function element(name, fields, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(fields || {})) {
+    if (key === "onclick") made.addEventListener("click", value);
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value);
   }
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return made;
+}
+
+async function ask(method, path, body) {
+  const options = { method, cache: "no-store" };
+  if (body) Object.assign(options, { headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw { code: "", message: "The simulator does not answer." };
+  }
+  const found = await answer.json();
+  if (!answer.ok) throw found;
+  return found;
+}
+
+// What happened -------------------------------------------------------------------------------------------------------
+
+function tell(how, ...parts) {
+  $("told").dataset.how = how;
+  $("told").replaceChildren(...parts);
+}
+
+async function act(method, path, body, describe) {
+  try {
+    tell("done", ...[describe(await ask(method, house + path, body))].flat());
+  } catch (refusal) {
+    tell("refused", element("strong", {}, refusal.code ? refusal.code + ": " : ""), refusal.message || String(refusal));
+  }
+  $("barcode").focus();
+  $("barcode").select();
+  await refresh();
 }
 
 function place() {
-  const [library, desk] = at("place").value.split("\n");
-  return { library, desk };
+  const [kind, code] = $("place").value.split(/:(.*)/s);
+  const where = { library: $("library").value };
+  return kind === "department" ? { ...where, department: code, done: $("done").checked } : { ...where, desk: code };
 }
 
-function element(tag, text, classes) {
-  const made = document.createElement(tag);
-  if (text !== undefined && text !== null) made.textContent = String(text);
-  if (classes) made.className = classes;
-  return made;
-}
+const bold = (text) => element("strong", {}, text);
 
-function button(text, label, action) {
-  const made = element("button", text);
-  made.type = "button";
-  made.setAttribute("aria-label", label);
-  made.addEventListener("click", action);
-  return made;
-}
-
-// Rows are made anew only when they have changed, so that a focused button keeps its focus.
-const shown = {};
-function rows(id, list, cells) {
-  const text = JSON.stringify(list);
-  if (shown[id] === text) return;
-  shown[id] = text;
-  const body = at(id).tBodies[0];
-  body.replaceChildren(...list.map((row) => {
-    const line = element("tr");
-    line.append(...cells(row).map((cell) => {
-      const box = element("td");
-      box.append(...[cell].flat().map((part) => (part instanceof Node ? part : document.createTextNode(part ?? ""))));
-      return box;
-    }));
-    return line;
-  }));
-  if (list.length === 0) {
-    const line = element("tr");
-    const box = element("td", "none", "none");
-    box.colSpan = at(id).tHead.rows[0].cells.length;
-    line.append(box);
-    body.append(line);
-  }
-}
-
-const MARKS = ["missing", "lost", "claimed_returned", "lost_and_paid", "found", "technical"];
-
-function marks(item) {
-  const choice = element("select");
-  choice.setAttribute("aria-label", `Mark ${item.barcode}`);
-  choice.append(element("option", "…"));
-  choice.append(...MARKS.map((mark) => {
-    const option = element("option", mark.replaceAll("_", " "));
-    option.value = mark;
-    return option;
-  }));
-  choice.addEventListener("change", async () => {
-    await act(`${item.barcode} is marked ${choice.value.replaceAll("_", " ")}.`, "POST",
-      `/items/${encodeURIComponent(item.barcode)}/mark`, { mark: choice.value });
-    choice.selectedIndex = 0;
-  });
-  return choice;
-}
-
-function pick(barcode) {
-  return button(barcode, `Take ${barcode} to the desk`, () => {
-    at("barcode").value = barcode;
-    at("barcode").focus();
-  });
-}
-
-function show(board) {
-  document.title = `${board.name} – staff desk`;
-  at("name").textContent = board.name;
-  at("code").textContent = "";
-  at("now").textContent = board.now.slice(0, 19).replace("T", " ");
-  places(board.libraries);
-  rows("items", board.items, (item) => [
-    item.barcode ? pick(item.barcode) : "", item.title, `${item.library} ${item.location}`,
-    element("span", item.process ? item.process + (item.destination ? ` → ${item.destination}` : "") : "in place",
-      item.process ? "away" : "home"),
-    item.queue || "", marks(item),
-  ]);
-  rows("requests", board.requests, (request) => [
-    request.barcode ? pick(request.barcode) : request.title, request.user, request.pickup, request.status,
-    request.until, request.comment,
-    button("Cancel", `Cancel the request of ${request.user}`, () =>
-      act("The request is cancelled.", "POST", `/requests/${request.id}/cancel`, { reason: "CannotBeFulfilled" })),
-  ]);
-  rows("loans", board.loans, (loan) => [
-    pick(loan.barcode), loan.user, element("span", loan.due.slice(0, 10), loan.overdue ? "away" : ""), loan.status,
-    [
-      button("Return", `Return ${loan.barcode}`, () =>
-        act(`${loan.barcode} is returned.`, "POST", "/return", { barcode: loan.barcode, ...place() })),
-      button("Renew", `Renew ${loan.barcode}`, () =>
-        act(`${loan.barcode} is renewed.`, "POST", "/renew", { barcode: loan.barcode })),
-    ],
-  ]);
-  rows("users", board.users, (user) => [
-    user.id, user.name, user.group, user.blocked ? element("span", `${user.status}, blocked`, "away") : user.status,
-    user.loans, user.requests,
-    user.blocked
-      ? button("Unblock", `Unblock ${user.id}`, () =>
-        act(`${user.id} is unblocked.`, "DELETE", `/users/${encodeURIComponent(user.id)}/blocks`))
-      : button("Block", `Block ${user.id}`, () =>
-        act(`${user.id} is blocked.`, "POST", `/users/${encodeURIComponent(user.id)}/blocks`, { code: "02-GLOBAL" })),
-  ]);
-  at("user-ids").replaceChildren(...board.users.map((user) => {
-    const option = element("option");
-    option.value = user.id;
-    return option;
-  }));
-  rows("calls", board.calls, (row) => [
-    row.at.slice(11, 23), `${row.method} ${row.path}`,
-    element("span", row.status, row.status >= 400 ? "away" : "home"),
+function scan(barcode) {
+  const where = $("library").selectedOptions[0].textContent;
+  act("POST", "/scan-in", { barcode, ...place() }, (scanned) => [
+    bold(barcode), ` scanned in at ${where}. `, scanned.additional_info, " ",
+    bold(scanned.process_type || "Item in place"),
   ]);
 }
 
-function places(libraries) {
-  const choice = at("place");
-  if (choice.options.length) return;
-  for (const library of libraries) {
-    for (const desk of library.desks) {
-      const option = element("option", `${library.name} – ${desk.name}`);
-      option.value = `${library.code}\n${desk.code}`;
-      choice.append(option);
-    }
-  }
-  const kept = localStorage.getItem(`place ${institution}`);
-  if (kept && [...choice.options].some((option) => option.value === kept)) choice.value = kept;
-  choice.addEventListener("change", () => localStorage.setItem(`place ${institution}`, choice.value));
-}
-
-async function refresh() {
-  const search = at("search").value;
-  show(await call("GET", `${base}/board?q=${encodeURIComponent(search)}`));
-}
-
-async function start() {
-  const { institutions } = await call("GET", "/sim/institutions");
-  at("institutions").append(...institutions.map((code) => {
-    const link = element("a", code);
-    link.href = `/sim/desk/${encodeURIComponent(code)}`;
-    if (code === institution) link.setAttribute("aria-current", "page");
-    return link;
-  }));
-  if (!institution) {
-    at("code").textContent = institutions.length ? "Choose an institution." : "There is no institution yet.";
+function lend() {
+  const [barcode, user] = [$("barcode").value.trim(), $("user").value.trim()];
+  const body = { barcode, user, ...place(), override: $("override").checked };
+  if (body.department) {
+    tell("refused", "A department does not lend. Choose a desk.");
     return;
   }
-  at("desk").hidden = false;
-  at("scan").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const barcode = at("barcode").value.trim();
-    if (barcode && (await act(`${barcode} is scanned in.`, "POST", "/scan-in", { barcode, ...place() }))) {
-      at("barcode").value = "";
-    }
-    at("barcode").focus();
-  });
-  at("lend").addEventListener("click", () => {
-    const [barcode, user] = [at("barcode").value.trim(), at("user").value.trim()];
-    act(`${barcode} is lent to ${user}.`, "POST", "/loan", { barcode, user, ...place() });
-  });
-  at("search").addEventListener("input", () => refresh().catch((error) => say(error.message, true)));
-  const again = async () => {
-    try {
-      if (!document.hidden) await refresh();
-    } catch (error) {
-      say(error.message, true);
-    }
-    setTimeout(again, 1000);
-  };
-  await again();
-  at("barcode").focus();
+  act("POST", "/loan", body, () => [bold(barcode), " lent to ", bold(user), "."]);
 }
 
-start().catch((error) => {
-  at("code").textContent = error.message;
+function hold() {
+  const [barcode, user] = [$("barcode").value.trim(), $("user").value.trim()];
+  const body = { barcode, user, pickup_library: $("library").value };
+  act("POST", "/hold", body, (placed) => [bold(barcode), " held for ", bold(user), ": request ", placed.request_id, "."]);
+}
+
+function mark() {
+  const barcode = $("barcode").value.trim();
+  const how = $("mark").selectedOptions[0].textContent;
+  act("POST", `/items/${encodeURIComponent(barcode)}/mark`, { mark: $("mark").value }, () =>
+    [bold(barcode), ` marked: ${how}.`]);
+}
+
+const cancel = (row) => act("POST", `/requests/${row.id}/cancel`, { reason: $("reason").value }, () =>
+  ["Request ", bold(row.id), " cancelled."]);
+const expire = (row) => act("POST", `/requests/${row.id}/expire`, {}, () =>
+  ["The shelf time of request ", bold(row.id), " ended yesterday."]);
+const renew = (row) => act("POST", "/renew", { barcode: row.barcode }, () => ["Loan of ", bold(row.barcode), " renewed."]);
+const block = (row) => act("POST", `/users/${encodeURIComponent(row.id)}/blocks`, { code: $("block").value }, () =>
+  ["User ", bold(row.id), ` blocked: ${$("block").selectedOptions[0].textContent}.`]);
+const unblock = (row) => act("DELETE", `/users/${encodeURIComponent(row.id)}/blocks`, {}, () =>
+  ["Blocks of user ", bold(row.id), " taken away."]);
+
+// Lists ---------------------------------------------------------------------------------------------------------------
+
+const moment = (text) => (text ? text.slice(0, 16).replace("T", " ") : "");
+const small = (text) => (text ? element("small", {}, text) : "");
+const doing = (text, name, row, what) =>
+  element("button", { type: "button", "data-key": `${name}:${row.id}`, "aria-label": `${text} ${row.id}`, onclick: () => what(row) }, text);
+const code = (text) => element("span", { class: "code" }, text);
+const pick = (field, text) => text && element("button", {
+  type: "button", class: "code", "data-key": `pick:${text}`, title: "Take over into the form",
+  onclick: () => { $(field).value = text; $(field).focus(); },
+}, text);
+
+const lists = {
+  items: {
+    name: "Items",
+    columns: ["Barcode", "Title", "Place", "State", "Waiting"],
+    cells: (row) => [
+      [pick("barcode", row.barcode)], [row.title], [row.library, small(row.location)],
+      [row.state, small(row.transit_to && `to ${row.transit_to}`),
+        small(row.lent_to && `${row.lent_to}, due ${moment(row.due)}`)],
+      [row.waiting ? String(row.waiting) : ""],
+    ],
+  },
+  requests: {
+    name: "Requests",
+    columns: ["Request", "User", "Title", "Item", "Pickup", "Status", "Do"],
+    cells: (row) => [
+      [code(row.id), small(row.kind), small(moment(row.placed))], [pick("user", row.user)], [row.title],
+      [pick("barcode", row.barcode)], [row.pickup],
+      [row.status, small(`place ${row.place_in_queue} in the queue`), small(row.expiry && `until ${row.expiry.replace("Z", "")}`)],
+      [element("div", { class: "acts" }, doing("Cancel", "cancel", row, cancel),
+        row.status === "ON_HOLD_SHELF" ? doing("Expire", "expire", row, expire) : "")],
+    ],
+  },
+  loans: {
+    name: "Loans",
+    columns: ["Item", "Title", "User", "Due", "Status", "Do"],
+    cells: (row) => [
+      [pick("barcode", row.barcode)], [row.title], [pick("user", row.user)],
+      [element("span", { class: row.overdue ? "wrong" : null }, moment(row.due)), small(row.overdue && "overdue")],
+      [row.process_status],
+      [element("div", { class: "acts" }, doing("Return", "return", { ...row, id: row.barcode }, () => scan(row.barcode)),
+        doing("Renew", "renew", { ...row, id: row.barcode }, renew))],
+    ],
+  },
+  users: {
+    name: "Users",
+    columns: ["User", "Name", "Group", "Status", "Blocks", "Loans", "Requests", "Do"],
+    cells: (row) => [
+      [pick("user", row.id)], [row.name], [row.group || ""],
+      [element("span", { class: row.status === "INACTIVE" ? "wrong" : null }, row.status || "")],
+      row.blocks.map((each) => element("div", { class: "wrong" }, `${each.value} ${each.desc || ""}`)),
+      [row.loans ? String(row.loans) : ""], [row.requests ? String(row.requests) : ""],
+      [element("div", { class: "acts" }, doing("Block", "block", row, block),
+        row.blocks.length ? doing("Unblock", "unblock", row, unblock) : "")],
+    ],
+  },
+  calls: {
+    name: "Calls of the API",
+    columns: ["Number", "Time", "Call", "Answer"],
+    cells: (row) => [
+      [String(row.number)], [row.at.replace("T", " ").replace("Z", "")], [element("span", { class: "code long" }, `${row.method} ${row.path}`)],
+      [element("span", { class: row.status && row.status < 400 ? null : "wrong" },
+        row.status ? String(row.status) : "no answer", row.code ? ` ${row.code}` : "")],
+    ],
+  },
+};
+
+const which = () => (location.hash.slice(1) in lists ? location.hash.slice(1) : "items");
+
+function show(answer) {
+  $("now").textContent = answer.now.slice(0, 19).replace("T", " ");
+  Object.assign(seen, { total: answer.total, limit: answer.limit });
+  const last = Math.min(seen.offset + answer.rows.length, answer.total);
+  $("range").textContent = answer.total ? `${seen.offset + 1}–${last} of ${answer.total}` : "";
+  $("back").disabled = seen.offset === 0;
+  $("next").disabled = last >= answer.total;
+  $("none").hidden = answer.rows.length > 0;
+  const text = which() + JSON.stringify(answer.rows);
+  if (text === seen.text) return;
+  seen.text = text;
+  const { columns, cells } = lists[which()];
+  const key = document.activeElement && document.activeElement.dataset.key;
+  $("head").replaceChildren(element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name))));
+  $("rows").replaceChildren(...answer.rows.map((row) =>
+    element("tr", {}, ...cells(row).map((cell, at) => element("td", { "data-label": columns[at] }, ...cell.some(Boolean) ? [element("div", {}, ...cell)] : [])))));
+  if (key) {
+    const again = [...$("rows").querySelectorAll("[data-key]")].find((each) => each.dataset.key === key);
+    if (again) again.focus();
+  }
+}
+
+let asking = 0;
+
+async function refresh() {
+  const mine = ++asking;
+  const query = new URLSearchParams({ offset: seen.offset, limit: 50, search: $("search").value, moving: $("moving").checked });
+  try {
+    const answer = await ask("GET", `${house}/desk/${which()}?${query}`);
+    if (mine === asking) show(answer);
+    document.body.dataset.live = "yes";
+  } catch (refusal) {
+    document.body.dataset.live = "no";
+    tell("refused", refusal.message || String(refusal));
+  }
+}
+
+function turn(by) {
+  seen.offset = Math.max(0, seen.offset + by * seen.limit);
+  return refresh();
+}
+
+function choose() {
+  const name = which();
+  seen.offset = 0;
+  $("search").value = "";
+  $("list-name").textContent = lists[name].name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === "#" + name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  for (const tool of document.querySelectorAll("[data-for]")) tool.hidden = tool.dataset.for !== name;
+  return refresh();
+}
+
+// Where one stands ----------------------------------------------------------------------------------------------------
+
+const kept = "desk:" + institution;
+
+function options(select, rows) {
+  select.replaceChildren(...rows.map(([value, name]) => element("option", { value }, name)));
+}
+
+function places(libraries, chosen) {
+  const library = libraries.find((each) => each.code === $("library").value) || { desks: [], departments: [] };
+  options($("place"), [
+    ...library.desks.map((desk) => ["desk:" + desk.code, desk.name]),
+    ...library.departments.map((each) => ["department:" + each.code, each.name + " (department)"]),
+  ]);
+  if (chosen && [...$("place").options].some((each) => each.value === chosen)) $("place").value = chosen;
+  keep();
+}
+
+function keep() {
+  $("done-line").hidden = !$("place").value.startsWith("department:");
+  localStorage.setItem(kept, JSON.stringify({ library: $("library").value, place: $("place").value }));
+}
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(kept)) || {};
+  } catch {
+    return {};
+  }
+}
+
+async function desk() {
+  const about = await ask("GET", house + "/desk/house");
+  document.title = `${about.code} – staff desk`;
+  $("house").textContent = about.name.includes(about.code) ? about.name : `${about.name} (${about.code})`;
+  const before = remembered();
+  options($("library"), about.libraries.map((each) => [each.code, each.name]));
+  if (about.libraries.some((each) => each.code === before.library)) $("library").value = before.library;
+  places(about.libraries, before.place);
+  options($("reason"), about.cancellation_reasons.map((row) => [row.code, row.name]));
+  options($("block"), about.block_codes.map((row) => [row.code, `${row.name} (${row.code})`]));
+  $("library").addEventListener("change", () => places(about.libraries));
+  $("place").addEventListener("change", keep);
+  $("act").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const barcode = $("barcode").value.trim();
+    if (barcode) scan(barcode);
+  });
+  $("user").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    lend();
+  });
+  $("lend").addEventListener("click", lend);
+  $("hold").addEventListener("click", hold);
+  $("do-mark").addEventListener("click", mark);
+  $("search").addEventListener("input", () => { seen.offset = 0; refresh(); });
+  $("moving").addEventListener("change", () => { seen.offset = 0; refresh(); });
+  $("back").addEventListener("click", () => turn(-1));
+  $("next").addEventListener("click", () => turn(1));
+  window.addEventListener("hashchange", choose);
+  $("desk").hidden = false;
+  await choose();
+  $("barcode").focus();
+  // Large houses are looked at less often: each look walks through all items.
+  watch(about.counts.items > 20000 ? 10000 : 1000);
+}
+
+function watch(every) {
+  setTimeout(async () => {
+    if (!document.hidden) await refresh();
+    watch(every);
+  }, every);
+}
+
+// The list of institutions --------------------------------------------------------------------------------------------
+
+async function index() {
+  const { institutions } = await ask("GET", "/sim/institutions");
+  $("house").textContent = "Staff desks";
+  const all = await Promise.all(institutions.map((each) => ask("GET", `/sim/${encodeURIComponent(each)}/desk/house`)));
+  $("institutions").replaceChildren(...all.map((about) => element("tr", {},
+    element("td", { "data-label": "Staff desk" }, element("a", { href: "/sim/desk/" + encodeURIComponent(about.code) }, about.code)),
+    element("td", { "data-label": "Name" }, about.name),
+    ...["Items", "Requests", "Users"].map((each) =>
+      element("td", { "data-label": each }, String(about.counts[each.toLowerCase()]))))));
+  $("now").textContent = (await ask("GET", "/sim/clock")).now.slice(0, 19).replace("T", " ");
+  $("index").hidden = false;
+}
+
+for (const button of document.querySelectorAll("[data-advance]")) {
+  button.addEventListener("click", async () => {
+    const { now } = await ask("POST", "/sim/clock", { advance_seconds: Number(button.dataset.advance) });
+    $("now").textContent = now.slice(0, 19).replace("T", " ");
+    if (institution) await refresh();
+  });
+}
+
+(institution ? desk() : index()).catch((refusal) => {
+  $("house").textContent = refusal.message || String(refusal);
 });

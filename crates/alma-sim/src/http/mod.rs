@@ -43,11 +43,8 @@ async fn answer(State(sim): State<Sim>, request: Request) -> Response {
     if let Some(rest) = path.strip_prefix("/view/oai") {
         return respond(oai::answer(&sim, rest, &read_oai(query, &body), &base));
     }
-    if let Some(rest) = path.strip_prefix("/sim")
-        && head.method == axum::http::Method::GET
-        && let Some(file) = desk::file(rest)
-    {
-        return respond(file);
+    if let Some(page) = desk::page(&sim, head.method.as_str(), path) {
+        return respond(page);
     }
     if let Some(rest) = path.strip_prefix("/sim/") {
         return respond(control_answer(&sim, head.method.as_str(), rest, query, &body));
@@ -130,13 +127,8 @@ fn control_answer(sim: &Sim, method: &str, path: &str, query: &str, body: &Bytes
             }
         },
     };
-    if method == "GET" {
-        for (key, value) in split_query(query) {
-            parsed[key] = match value.parse::<u64>() {
-                Ok(limit) if key == "limit" => json!(limit),
-                _ => json!(value),
-            };
-        }
+    if let (true, Value::Object(fields)) = (method == "GET", &mut parsed) {
+        fields.extend(split_query(query).into_iter().map(|(key, text)| (key, Value::String(text))));
     }
     let path = segments(path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -89,6 +89,9 @@ pub(crate) fn answer(sim: &Sim, path: &str, query: &str, base: &str) -> ApiAnswe
         if alma.published.settings.not_entitled {
             return ApiAnswer::new(200, "text/html;charset=UTF-8", "<html><body>error_code 21</body></html>");
         }
+        if alma.published.settings.access_refused {
+            return ApiAnswer::new(200, "text/html;charset=UTF-8", "<html><body>Unauthorized access</body></html>");
+        }
         alma.publish_due();
         respond(alma, &Arguments::read(query), &address)
     })
@@ -123,7 +126,8 @@ fn respond(alma: &Alma, arguments: &Arguments, address: &str) -> ApiAnswer {
 }
 
 fn dispatch(alma: &Alma, arguments: &Arguments, address: &str) -> Result<String, Fail> {
-    match arguments.get("verb") {
+    let repeated = arguments.0.iter().filter(|(key, _)| key == "verb").count() > 1;
+    match arguments.get("verb").filter(|_| !repeated) {
         Some("Identify") => arguments.check(&[], &[]).map(|()| identify(alma, address)),
         Some("ListMetadataFormats") => formats(alma, arguments),
         Some("ListSets") => sets(alma, arguments),

@@ -62,7 +62,14 @@ impl Alma {
     }
 
     pub(super) fn emit_loan(&mut self, event: &str, loan: Id) {
-        if let Some(payload) = self.loans.get(&loan).map(|loan| written(&render::loan(self, loan, false))) {
+        let shape = |loan| {
+            let mut shape = render::loan(self, loan, false);
+            if event == "LOAN_RETURNED" {
+                shape.set("return_date", crate::clock::moment(self.now));
+            }
+            written(&shape)
+        };
+        if let Some(payload) = self.loans.get(&loan).map(shape) {
             self.emit("LOAN", Some(event), "item_loan", payload.clone());
             if event == "LOAN_DUE_DATE" {
                 let user = self.loans.get(&loan).map(|loan| loan.user);

@@ -76,7 +76,7 @@ pub(crate) enum FeeAct {
     Restore,
 }
 
-fn bad_amount() -> Refusal {
+pub(crate) fn bad_amount() -> Refusal {
     Refusal::new("401660", "Amount must be a positive number that is not greater than the fee's balance.")
 }
 

@@ -149,6 +149,7 @@ impl Alma {
         let empty = Map::new();
         let data = body.get("item_data").and_then(Value::as_object).unwrap_or(&empty);
         self.check_item(data, None)?;
+        self.check_temporary(body)?;
         let pid = self.next_id(23, 12);
         let item = Item {
             pid,
@@ -198,6 +199,7 @@ impl Alma {
         let empty = Map::new();
         let data = body.get("item_data").and_then(Value::as_object).unwrap_or(&empty);
         self.check_item(data, Some(pid))?;
+        self.check_temporary(body)?;
         self.write_item(pid, body);
         self.emit_item("ITEM_UPDATED", pid);
         if let Some(mms) = self.items.get(&pid).map(|item| item.mms) {
@@ -219,11 +221,30 @@ impl Alma {
         if self.index.barcodes.get(&barcode.to_lowercase()).is_some_and(|pid| Some(*pid) != own) {
             return Err(Refusal::new("401873", format!("Request failed: Barcode {barcode} already exists.")));
         }
+        // No purchase orders are simulated, so none fits.
+        if !text_of(data, "po_line").is_empty() {
+            let text = "Given poline does not fit item; POLine's type must be physical one time.";
+            return Err(Refusal::new("401885", text));
+        }
         for (field, table) in [("policy", "ItemPolicy"), ("physical_material_type", "PhysicalMaterialType")] {
             let code = code_of(data, field);
             if !code.is_empty() && !self.tables.get(table).is_some_and(|table| table.enabled(code)) {
                 return Err(Refusal::new("401873", format!("Request failed: Invalid {field} code: {code}")));
             }
+        }
+        Ok(())
+    }
+
+    /// The temporary place that a body names must exist.
+    fn check_temporary(&self, body: &Value) -> Result<(), Refusal> {
+        let Some(place) = body.get("holding_data").and_then(Value::as_object) else { return Ok(()) };
+        let (library, location) = (code_of(place, "temp_library"), code_of(place, "temp_location"));
+        if library.is_empty() {
+            return Ok(());
+        }
+        let Some(found) = self.library(library) else { return Err(Refusal::bad_field("temp_library", library)) };
+        if !location.is_empty() && found.find_location(location).is_none() {
+            return Err(Refusal::bad_field("temp_location", location));
         }
         Ok(())
     }

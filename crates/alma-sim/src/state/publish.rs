@@ -28,6 +28,8 @@ pub struct Publishing {
     pub errors_as_html: bool,
     /// The institution is not entitled to OAI (`error_code 21`).
     pub not_entitled: bool,
+    /// The caller's address is not on the profile's list.
+    pub access_refused: bool,
     /// Answers 503 with Retry-After so many more times.
     pub busy: u32,
 }
@@ -43,6 +45,7 @@ impl Default for Publishing {
             enrich_with_items: false,
             errors_as_html: false,
             not_entitled: false,
+            access_refused: false,
             busy: 0,
         }
     }

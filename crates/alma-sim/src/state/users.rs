@@ -247,7 +247,7 @@ impl Alma {
             ("INTERNAL", _) => return Err(Refusal::new("401853", "External Id must be empty for internal user.")),
             ("EXTERNAL", "") => return Err(Refusal::new("401854", "External Id must be given for external user.")),
             ("EXTERNAL", _) => {}
-            ("INTEXTAUTH", _) => {
+            ("INTEXTAUTH" | "INTERNALWITHEXTAUTH", _) => {
                 let text = "The account type 'Internal with external authentication' is currently not supported.";
                 return Err(Refusal::new("401855", text));
             }

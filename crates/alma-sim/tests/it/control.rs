@@ -80,3 +80,37 @@ async fn a_snapshot_puts_an_institution_back_as_it_was() {
     assert_eq!(control(&house, Method::POST, "restore", text.json()).await.status, 200);
     assert_eq!(house.staff().item(BOOK).unwrap().process_type, "TRANSIT");
 }
+
+#[tokio::test]
+async fn an_institution_is_added_and_removed_while_it_runs() {
+    let house = House::new().await;
+    let new = json!({"code": "01NEW_INST", "key": "key-new", "empty": true});
+    assert_eq!(control(&house, Method::POST, "institutions", new.clone()).await.status, 200);
+    assert_eq!(control(&house, Method::POST, "institutions", new).await.status, 400, "its code is taken");
+    let call = || house.client.get(house.url("/almaws/v1/conf/general?format=json&apikey=key-new"));
+    let general = house.send(call()).await.unwrap().json();
+    assert_eq!(general["institution"]["value"], "01NEW_INST");
+    assert_eq!(control(&house, Method::GET, "01NEW_INST/counts", json!({})).await.json()["bibs"], 0);
+    control(&house, Method::DELETE, "01NEW_INST", json!({})).await;
+    assert_eq!(house.send(call()).await.unwrap().status, 400);
+}
+
+#[tokio::test]
+async fn limits_are_set_by_number_and_by_the_name_of_a_quota() {
+    let house = House::new().await;
+    let path = format!("{INST}/limits");
+    let limits = control(&house, Method::POST, &path, json!({"quota": "sandbox", "per_day": 12})).await.json();
+    assert_eq!((&limits["per_second"], &limits["per_day"]), (&json!(10), &json!(12)));
+    let mut met = Vec::new();
+    for _ in 0..11 {
+        met.push(house.get("/conf/test").await.status.as_u16());
+    }
+    assert_eq!((met.iter().filter(|status| **status == 200).count(), met[10]), (10, 429));
+    house.sim().advance(jiff::SignedDuration::from_secs(2));
+    let refusals = [house.get("/conf/test").await, house.get("/conf/test").await, house.get("/conf/test").await];
+    assert!(refusals[1].status == 200 && refusals[2].text.contains("DAILY_THRESHOLD"), "{}", refusals[2].text);
+    assert_eq!(refusals[2].headers["x-exl-api-remaining"], "0");
+    let none = control(&house, Method::POST, &path, json!({"quota": "none", "per_day": null})).await.json();
+    assert_eq!((&none["per_second"], &none["per_day"]), (&Value::Null, &Value::Null));
+    assert_eq!(control(&house, Method::POST, &path, json!({"quota": "endless"})).await.status, 400);
+}

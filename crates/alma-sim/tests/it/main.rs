@@ -3,12 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod circulation;
+mod configuration;
 mod control;
+mod desk;
 mod faults;
+mod fees;
 mod gateway;
 mod inventory;
+mod lag;
 mod oai;
 mod office;
+mod parameters;
+mod scenarios;
+mod snapshots;
 mod support;
 mod table;
 mod users;

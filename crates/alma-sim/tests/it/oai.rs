@@ -115,6 +115,7 @@ async fn errors_are_those_of_the_protocol() {
     let house = House::new().await;
     for (query, code) in [
         ("verb=Nonsense", "badVerb"),
+        ("verb=Identify&verb=Identify", "badVerb"),
         ("", "badVerb"),
         ("verb=ListRecords", "badArgument"),
         ("verb=Identify&x=1", "badArgument"),
@@ -141,6 +142,8 @@ async fn vendor_answers_outside_the_protocol_can_be_ordered() {
     assert!(ask(&house, "verb=Identify").await.contains("<granularity>YYYY-MM-DDThh:mm:ssZ</granularity>"));
     house.staff().set_publishing(|publishing| publishing.errors_as_html = true);
     assert!(ask(&house, "verb=ListRecords").await.starts_with("<html>"));
+    house.staff().set_publishing(|publishing| publishing.access_refused = true);
+    assert!(ask(&house, "verb=Identify").await.contains("Unauthorized access"));
     house.staff().set_publishing(|publishing| publishing.not_entitled = true);
     assert!(ask(&house, "verb=Identify").await.contains("error_code 21"));
 }

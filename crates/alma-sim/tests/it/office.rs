@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{BOOK, DESK, House, INST, noon};
+use crate::support::{BOOK, DESK, House, noon};
 
 fn code(value: &Value) -> &str {
     value["value"].as_str().unwrap_or_default()
@@ -140,21 +140,4 @@ async fn a_story_in_a_file_is_played_and_a_step_that_goes_otherwise_is_told() {
     let failure = Scenario::from_json(&wrong, Path::new("")).unwrap().play(&sim).unwrap_err().to_string();
     assert!(failure.contains("step 4") && failure.contains("ON_HOLD_SHELF"), "{failure}");
     assert!(Scenario::from_json("{\"title\": 1}", Path::new("")).is_err());
-}
-
-#[tokio::test]
-async fn the_desks_page_may_load_nothing_from_elsewhere() {
-    let house = House::new().await;
-    let page = house.send(house.client.get(house.url(&format!("/sim/desk/{INST}")))).await.unwrap();
-    assert_eq!(
-        (page.status.as_u16(), &page.headers["content-type"]),
-        (200, &"text/html;charset=utf-8".parse().unwrap())
-    );
-    assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'self'"));
-    house.get("/users/jo.reader?apikey=secret-key&view=brief").await;
-    let board = house.send(house.client.get(house.url(&format!("/sim/{INST}/board?q=01TST-M001")))).await.unwrap();
-    let shown = board.json();
-    assert_eq!((shown["items"].as_array().unwrap().len(), &shown["items"][0]["barcode"]), (1, &json!(BOOK)));
-    assert_eq!(shown["calls"][0]["path"], "/users/jo.reader?view=brief");
-    assert!(!board.text.contains("secret-key"));
 }

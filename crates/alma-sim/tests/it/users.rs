@@ -124,3 +124,23 @@ async fn a_search_names_field_and_text() {
     );
     assert_eq!(house.get("/users?limit=3").await.json()["user"].as_array().unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn rows_of_a_user_carry_whose_they_are_as_attributes_in_xml() {
+    let house = House::new().await;
+    let body = "<user><record_type>PUBLIC</record_type><primary_id>xml.user</primary_id><last_name>X</last_name>\
+        <account_type>EXTERNAL</account_type><external_id>SIS</external_id><contact_info><emails>\
+        <email preferred=\"true\" segment_type=\"External\"><email_address>x@example.org</email_address>\
+        <email_types><email_type>work</email_type></email_types></email></emails></contact_info><user_identifiers>\
+        <user_identifier segment_type=\"Internal\"><value>XML-1</value><id_type>BARCODE</id_type></user_identifier>\
+        </user_identifiers></user>";
+    let made = house.post("/users", json!(body)).await.json();
+    let email = &made["contact_info"]["email"][0];
+    assert_eq!((&email["preferred"], &email["segment_type"]), (&json!(true), &json!("External")));
+    assert_eq!(made["user_identifier"][0]["segment_type"], "Internal");
+    let xml = house.get("/users/xml-1?format=xml").await.text;
+    assert!(xml.contains("<email preferred=\"true\" segment_type=\"External\">"), "{xml}");
+    assert!(xml.contains("<user_identifier segment_type=\"Internal\">"), "{xml}");
+    let back = house.call(Method::PUT, "/users/xml-1", Some(json!(xml))).await.json();
+    assert_eq!(back["contact_info"], made["contact_info"]);
+}

@@ -30,9 +30,7 @@ impl Listener {
 
     fn events(&self) -> Vec<String> {
         let got = self.got.lock().unwrap();
-        let event =
-            |body: &str| serde_json::from_str::<Value>(body).unwrap()["event"]["value"].as_str().unwrap().to_owned();
-        got.iter().map(|(_, body)| event(body)).collect()
+        got.iter().map(|(_, body)| named(&serde_json::from_str(body).unwrap()).to_owned()).collect()
     }
 
     async fn wait_for(&self, count: usize) {
@@ -42,6 +40,11 @@ impl Listener {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The event's code; the action, where a message has no event.
+fn named(message: &Value) -> &str {
+    message["event"]["value"].as_str().or(message["action"].as_str()).unwrap()
 }
 
 async fn challenge(RawQuery(query): RawQuery) -> String {
@@ -76,6 +79,7 @@ async fn a_challenged_listener_gets_signed_messages_of_the_events_of_a_loan() {
     let got = listener.got.lock().unwrap().clone();
     let returned: Value = serde_json::from_str(&got[4].1).unwrap();
     assert_eq!(returned["item_loan"]["loan_status"], "ACTIVE", "as the field has seen it");
+    assert_eq!(returned["item_loan"]["return_date"], "2026-03-04T12:00:00.000Z");
     assert_eq!(returned["institution"]["value"], INST);
     assert_ne!(returned.to_string(), got[4].1, "the signature is over the bytes as sent");
     assert_eq!(got[4].0.len(), 44, "base64 of 32 bytes");
@@ -132,4 +136,45 @@ async fn messages_are_lost_doubled_and_turned_round_on_order() {
     let lost =
         house.sim().deliveries(INST).unwrap().into_iter().find(|delivery| delivery.status == DeliveryStatus::Lost);
     assert_eq!(lost.map(|delivery| delivery.event).as_deref(), Some("LOAN_RETURNED"));
+}
+
+#[tokio::test]
+async fn the_end_of_a_job_is_told_with_its_run() {
+    let house = House::new().await;
+    let (listener, url) = Listener::start(&[]).await;
+    house.sim().add_webhook(INST, profile(&url)).unwrap();
+    let published = house.staff().publish();
+    listener.wait_for(1).await;
+    let message: Value = serde_json::from_str(&listener.got.lock().unwrap()[0].1).unwrap();
+    assert_eq!((message["action"].as_str(), &message["event"]), (Some("JOB_END"), &Value::Null));
+    let run = &message["job_instance"];
+    assert_eq!((run["status"]["value"].as_str(), run["progress"].as_u64()), (Some("COMPLETED_SUCCESS"), Some(100)));
+    assert_eq!(run["counter"][0]["value"], published.to_string());
+    assert_eq!(run["job_info"]["category"]["value"], "PUBLISHING");
+}
+
+#[tokio::test]
+async fn letters_are_told_where_staff_activated_them() {
+    let house = House::new().await;
+    let (listener, url) = Listener::start(&[]).await;
+    let only = WebhookProfile { actions: vec!["NOTIFICATION".to_owned(), "JOB_END".to_owned()], ..profile(&url) };
+    house.sim().add_webhook(INST, only).unwrap();
+    let hold = house.staff().place_hold("jo.reader", BOOK, "MAIN").unwrap();
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    house.staff().cancel(&hold, "CannotBeFulfilled").unwrap();
+    let letters = ["FulPlaceOnHoldShelfLetter", "FulCancelRequestLetter", "FulItemChangeDueDateLetter"];
+    house.staff().set_behaviour(|behaviour| behaviour.letters = letters.map(str::to_owned).into());
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    let hold = house.staff().place_hold("jo.reader", BOOK, "MAIN").unwrap();
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    house.staff().cancel(&hold, "CannotBeFulfilled").unwrap();
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    house.staff().set_due(BOOK, "2026-04-01T20:00:00Z".parse().unwrap()).unwrap();
+    house.staff().publish();
+    listener.wait_for(4).await;
+    assert_eq!(listener.events(), [letters[0], letters[1], letters[2], "JOB_END"], "none while it was not active");
+    let first: Value = serde_json::from_str(&listener.got.lock().unwrap()[0].1).unwrap();
+    assert_eq!(first["notification"]["receiver"]["primary_id"], "jo.reader");
+    assert_eq!(first["notification"]["request"]["request_id"], hold);
 }

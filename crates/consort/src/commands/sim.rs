@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use alma_sim::{Scenario, Server, Sim as Simulator, SimClock, SimOptions, presets};
+use alma_sim::{Quota, Scenario, Server, Sim as Simulator, SimClock, SimOptions, presets};
 use clap::Args;
 use tracing::info;
 
@@ -37,10 +37,10 @@ pub(crate) struct Sim {
     /// How time runs: `real`, `scaled:N` (N times faster), `stepped` or `stepped:TIME` (only when told).
     #[arg(long)]
     clock: Option<SimClock>,
-    /// Refuse calls above this number in a second, for each institution: a number, `production` (50), `sandbox` (10) or
-    /// `none`.
-    #[arg(long, value_name = "N", default_value = "25")]
-    calls_per_second: Limit,
+    /// Refuse calls above this number in a second, for each institution: a number, `usual` (25), `production` (50),
+    /// `sandbox` (10) or `none`. Usual unless the clock is stepped: its seconds don't pass by themselves.
+    #[arg(long, value_name = "N", alias = "quota")]
+    calls_per_second: Option<Limit>,
     /// Refuse calls above this number in a day, for each institution.
     #[arg(long, value_name = "N")]
     calls_per_day: Option<u64>,
@@ -57,14 +57,12 @@ impl FromStr for Limit {
     type Err = &'static str;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Self(None)),
-            "production" => Ok(Self(Some(50))),
-            "sandbox" => Ok(Self(Some(10))),
-            number => match number.parse() {
-                Ok(calls) if calls > 0 => Ok(Self(Some(calls))),
-                _ => Err("it must be a number above 0, production, sandbox or none"),
-            },
+        if let Ok(quota) = text.parse::<Quota>() {
+            return Ok(Self(quota.per_second()));
+        }
+        match text.parse() {
+            Ok(calls) if calls > 0 => Ok(Self(Some(calls))),
+            _ => Err("it must be a number above 0, usual, production, sandbox or none"),
         }
     }
 }
@@ -74,9 +72,11 @@ impl Sim {
         let scenario = self.scenario.as_deref().map(load).transpose()?;
         let begins = scenario.as_ref().and_then(|scenario| scenario.begins);
         let clock = self.clock.or_else(|| begins.map(|start| SimClock::Scaled { start, factor: 1.0 }));
+        let clock = clock.unwrap_or(SimClock::Real);
+        let usual = || Limit(if matches!(clock, SimClock::Stepped(_)) { None } else { Quota::Usual.per_second() });
         let sim = Simulator::new(&SimOptions {
-            clock: clock.unwrap_or(SimClock::Real),
-            calls_per_second: self.calls_per_second.0,
+            clock,
+            calls_per_second: self.calls_per_second.unwrap_or_else(usual).0,
             calls_per_day: self.calls_per_day,
             ..SimOptions::default()
         });

@@ -10,4 +10,3 @@ mod keeping;
 mod lessons;
 mod program;
 mod setting_up;
-mod simulator_page;

@@ -1,0 +1,83 @@
+//! What the staff desk's page reads: lists in pages, and the log of calls.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{BOOK, DESK, House, INST, KEY};
+
+async fn list(house: &House, path: &str) -> Value {
+    let answer = house.send(house.client.get(house.url(&format!("/sim/{INST}/desk/{path}")))).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+fn rows(list: &Value) -> &[Value] {
+    list["rows"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_list_has_fifty_rows_at_most_and_goes_on_at_an_offset() {
+    let house = House::new().await;
+    let items = list(&house, "items?limit=1000").await;
+    let total = items["total"].as_u64().unwrap();
+    assert_eq!((rows(&items).len(), &items["limit"]), (50, &json!(50)));
+    let rest = list(&house, "items?offset=50").await;
+    assert_eq!(rows(&rest).len() as u64, total - 50);
+    let mut pids: Vec<&str> = rows(&items).iter().chain(rows(&rest)).map(|row| row["pid"].as_str().unwrap()).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len() as u64, total);
+    assert_eq!(list(&house, "items?offset=5000").await["rows"], json!([]));
+}
+
+#[tokio::test]
+async fn items_are_found_by_barcode_and_title_and_by_being_on_the_move() {
+    let house = House::new().await;
+    let one = list(&house, &format!("items?search={}", BOOK.to_lowercase())).await;
+    assert_eq!((&one["total"], &one["rows"][0]["barcode"]), (&json!(1), &json!(BOOK)));
+    let word = one["rows"][0]["title"].as_str().unwrap().split(' ').next().unwrap();
+    assert!(rows(&list(&house, &format!("items?search={word}")).await).iter().any(|row| row["barcode"] == BOOK));
+    assert_eq!(list(&house, "items?moving=true").await["total"], 0);
+    house.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
+    assert_eq!(list(&house, "items?moving=true").await["total"], 1);
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    let moving = list(&house, "items?moving=true").await;
+    let row = &moving["rows"][0];
+    assert_eq!((&row["process_type"], &row["transit_to"]), (&json!("TRANSIT"), &json!("Branch Library")));
+}
+
+#[tokio::test]
+async fn the_log_tells_what_each_call_met_and_keeps_no_key() {
+    let house = House::new().await;
+    house.call(Method::GET, &format!("/users/nobody?apikey={KEY}"), None).await;
+    house.call(Method::POST, "/users/jo.reader?op=auth&password=wrong", None).await;
+    house.call(Method::GET, "/no/such/path", None).await;
+    let calls = list(&house, "calls").await;
+    let met: Vec<(&str, u64, &str)> = rows(&calls)
+        .iter()
+        .map(|row| {
+            (row["path"].as_str().unwrap(), row["status"].as_u64().unwrap(), row["code"].as_str().unwrap_or_default())
+        })
+        .collect();
+    let expected = [
+        ("/no/such/path", 404, "INVALID_REQUEST"),
+        ("/users/jo.reader?op=auth", 400, "401866"),
+        ("/users/nobody", 400, "401861"),
+    ];
+    assert_eq!(met, expected);
+    assert_eq!(list(&house, "calls?after=2").await["total"], 1);
+    assert_eq!(house.sim().call_log(INST).unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn the_page_comes_with_all_it_needs_and_nothing_from_elsewhere() {
+    let house = House::new().await;
+    for (path, kind) in [("/sim/", "text/html"), ("/sim/desk.js", "text/javascript"), ("/sim/desk.css", "text/css")] {
+        let answer = house.send(house.client.get(house.url(path))).await.unwrap();
+        assert!(answer.headers["content-type"].to_str().unwrap().starts_with(kind), "{path}");
+        assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
+        assert!(!answer.text.contains("http://") && !answer.text.contains("https://"), "{path}");
+    }
+    let unknown = house.send(house.client.get(house.url("/sim/desk/NOWHERE"))).await.unwrap();
+    assert_eq!(unknown.status, 404);
+}
