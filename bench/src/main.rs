@@ -10,6 +10,7 @@
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod crash;
 mod load;
 mod sim;
 mod simulate;
@@ -42,6 +43,11 @@ const BENCHES: &[Bench] = &[
         name: "sim",
         about: "the simulated Alma's ten most used calls with 1 M items, beside a bare axum handler",
         run: |args| sim::run(args.scale()),
+    },
+    Bench {
+        name: "crash",
+        about: "SIGKILLs of the hub with requests in flight: what is lost, doubled or stray, and how soon it goes on",
+        run: |args| crash::run(args.scale()),
     },
     Bench {
         name: "simulate",

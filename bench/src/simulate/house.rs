@@ -1,30 +1,30 @@
 //! The libraries: two lenders and a borrower, and what their staff and patrons do by chance.
 
 use alma_sim::{Bib, Holding, Item, Mark, Sim, SimClock, SimOptions, Staff, User, presets};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lending::Request;
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-pub(super) const LENDERS: [&str; 2] = ["01LEND_INST", "02LEND_INST"];
-pub(super) const BORROWER: &str = "01BORROW_INST";
-pub(super) const DESK: &str = "DEFAULT_CIRC_DESK";
+pub(crate) const LENDERS: [&str; 2] = ["01LEND_INST", "02LEND_INST"];
+pub(crate) const BORROWER: &str = "01BORROW_INST";
+pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
 const PATRONS: usize = 6;
 
-pub(super) fn key(institution: &str) -> String {
+pub(crate) fn key(institution: &str) -> String {
     format!("key-of-{institution}")
 }
 
-pub(super) fn barcode(institution: &str, lifecycle: usize) -> String {
+pub(crate) fn barcode(institution: &str, lifecycle: usize) -> String {
     format!("{institution}-{lifecycle}")
 }
 
-pub(super) fn patron(number: usize) -> String {
+pub(crate) fn patron(number: usize) -> String {
     format!("patron-{}", number % PATRONS)
 }
 
-pub(super) fn settings() -> Value {
+pub(crate) fn settings() -> Value {
     json!({
         "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
         "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR",
@@ -35,8 +35,8 @@ pub(super) fn settings() -> Value {
 }
 
 /// Three Almas with a title for each lifecycle at each lender.
-pub(super) fn build(start: Timestamp, lifecycles: usize) -> Result<Sim, String> {
-    let sim = Sim::new(&SimOptions { clock: SimClock::Stepped(start), ..SimOptions::default() });
+pub(crate) fn build(clock: SimClock, lifecycles: usize) -> Result<Sim, String> {
+    let sim = Sim::new(&SimOptions { clock, ..SimOptions::default() });
     for code in [LENDERS[0], LENDERS[1], BORROWER] {
         let mut institution = presets::empty_university(code, &key(code));
         for number in 0..PATRONS {
@@ -54,12 +54,12 @@ pub(super) fn build(start: Timestamp, lifecycles: usize) -> Result<Sim, String> 
 }
 
 /// What somebody does about a request at a library; answers what it was. What Alma refuses is not done.
-pub(super) fn act(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
+pub(crate) fn act(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     if rng.random_bool(0.75) { expected(sim, request) } else { odd(sim, request, rng) }
 }
 
 /// The next thing that staff do in the ordinary course.
-pub(super) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
+pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
     let borrower = sim.staff(BORROWER).ok()?;
     if let Some(barcode) = &request.borrowing.barcode
         && let Ok(item) = borrower.item(barcode.as_str())

@@ -4,10 +4,10 @@
 //!
 //! A seed is a run: `simulate --seed N --lifecycles M` does the same again.
 
-mod house;
+pub(crate) mod house;
 mod hub;
 mod line;
-mod rules;
+pub(crate) mod rules;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use alma::{Client, RetryPolicy};
-use alma_sim::Sim;
+use alma_sim::{Sim, SimClock};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Action, Barcode, CancelledBy, CopyRef, Event, Patron, PickupLocation, Request, RequestId, Settlement, Side,
@@ -137,7 +137,7 @@ impl World {
         let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
         let mut rng = StdRng::seed_from_u64(mixed);
         let start = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
-        let sim = house::build(start, TOGETHER)?;
+        let sim = house::build(SimClock::Stepped(start), TOGETHER)?;
         let line = LineState::new(rng.random());
         let mut systems: BTreeMap<String, Arc<dyn HostLms>> = BTreeMap::new();
         for code in [LENDERS[0], LENDERS[1], BORROWER] {

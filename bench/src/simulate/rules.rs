@@ -1,5 +1,7 @@
 //! What must hold, whatever fails: read at the simulated Almas, not from what the hub believes.
 
+use std::collections::BTreeMap;
+
 use alma_sim::{ApiCall, Sim};
 use lending::{Outcome, Request, RequestId, Status};
 use serde_json::Value;
@@ -7,8 +9,11 @@ use serde_json::Value;
 use super::house::{BORROWER, LENDERS, key};
 use super::hub::{Hub, Stored};
 
+/// Begins our mark in the comment of a hold.
+const MARK: &str = "[DCB-REQUEST:";
+
 fn mark(id: RequestId) -> String {
-    format!("[DCB-REQUEST:{id}]")
+    format!("{MARK}{id}]")
 }
 
 /// After every step: at most one hold at each library, one lender with a hold, one set of virtual records, one loan on
@@ -41,7 +46,8 @@ pub(super) fn check(sim: &Sim, request: &Request) -> Result<(), String> {
     Ok(())
 }
 
-fn records_of(sim: &Sim, id: RequestId) -> Result<u64, String> {
+/// Virtual records of a request.
+pub(crate) fn records_of(sim: &Sim, id: impl std::fmt::Display) -> Result<u64, String> {
     let call = ApiCall {
         method: "GET".to_owned(),
         path: "/almaws/v1/bibs".to_owned(),
@@ -53,6 +59,27 @@ fn records_of(sim: &Sim, id: RequestId) -> Result<u64, String> {
     let answer = sim.call(&call).map_err(|error| error.to_string())?;
     let value: Value = serde_json::from_str(&answer.body).map_err(|error| error.to_string())?;
     value["total_record_count"].as_u64().ok_or_else(|| answer.body.clone())
+}
+
+/// Requests with two holds at a library, or with holds at two lenders.
+pub(crate) fn doubled_holds(sim: &Sim) -> Result<Vec<String>, String> {
+    let mut lenders: BTreeMap<String, usize> = BTreeMap::new();
+    let mut borrower = BTreeMap::new();
+    for code in [LENDERS[0], LENDERS[1], BORROWER] {
+        let side = if code == BORROWER { &mut borrower } else { &mut lenders };
+        for hold in sim.staff(code).map_err(|error| error.to_string())?.requests() {
+            if let Some(mark) = hold.comment.as_deref().and_then(|comment| comment.find(MARK).map(|at| &comment[at..]))
+            {
+                *side.entry(mark.split(']').next().unwrap_or_default().to_owned()).or_default() += 1;
+            }
+        }
+    }
+    let sides = [(lenders, "lenders"), (borrower, "borrower")];
+    let doubled = sides.into_iter().flat_map(|(holds, who)| {
+        let doubled = holds.into_iter().filter(|(_, count)| *count > 1);
+        doubled.map(move |(mark, count)| format!("{count} holds of {mark}] at the {who}"))
+    });
+    Ok(doubled.collect())
 }
 
 /// At the end: nothing of the request is left, and the patron's word was kept.

@@ -1,0 +1,120 @@
+//! The hub as a process of its own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use scenarios::Hub;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::simulate::house::{self, BORROWER, LENDERS};
+
+const KEY: &str = "key-of-the-benchmark";
+/// Libraries are looked at this often, in milliseconds: what staff do is told to the hub at once.
+const LOOKS: (u64, u64) = (2_000, 10_000);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Builds the program that is shipped; its path.
+pub(crate) fn build_hub() -> Result<PathBuf, String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "-p", "consort"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status()
+        .map_err(|error| format!("cargo can't be run: {error}"))?;
+    if !built.success() {
+        return Err("the hub can't be built; cargo's words are above".to_owned());
+    }
+    let here = std::env::current_exe().map_err(|error| error.to_string())?;
+    let target = here.parent().and_then(Path::parent).ok_or("the benchmark runs from nowhere")?;
+    Ok(target.join("release/consort"))
+}
+
+/// A running hub, and all it needs to be started again. Dropped, it ends.
+#[derive(Debug)]
+pub(crate) struct HubProcess {
+    pub(crate) client: Hub,
+    program: PathBuf,
+    child: Child,
+    dir: TempDir,
+}
+
+impl Drop for HubProcess {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+impl HubProcess {
+    pub(crate) async fn start(program: &Path) -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
+        let address = free_port()?;
+        let config = format!(
+            "listen = \"{address}\"\ndata_dir = '{}'\n[api_keys]\nbench = \"{KEY}\"\n[engine]\nlook_first_ms = {}\n\
+             look_most_ms = {}\n",
+            dir.path().join("data").display(),
+            LOOKS.0,
+            LOOKS.1,
+        );
+        std::fs::write(dir.path().join("hub.toml"), config).map_err(|error| error.to_string())?;
+        let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
+        let client = Hub::at(&format!("http://{address}"), KEY.into(), http);
+        let child = spawn(program, dir.path())?;
+        let hub = Self { client, program: program.to_owned(), child, dir };
+        hub.until_ready().await?;
+        Ok(hub)
+    }
+
+    async fn until_ready(&self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.client.call(reqwest::Method::GET, "/health", None).await.is_err() {
+            if Instant::now() > deadline {
+                return Err("the hub doesn't become ready".to_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// Tells the hub of the libraries.
+    pub(crate) async fn introduce(&mut self, almas: &str) -> Result<(), String> {
+        let put = async |path: String, body| self.client.put(&path, &body).await.map_err(|failure| failure.to_string());
+        for code in [LENDERS[0], LENDERS[1], BORROWER] {
+            let mut settings = house::settings();
+            settings["base_url"] = json!(almas);
+            settings["calls_per_second"] = json!(1_000);
+            let body = json!({"name": code, "kind": "alma", "api_key": house::key(code), "settings": settings});
+            put(format!("/api/v1/institutions/{code}"), body).await?;
+        }
+        let agency = json!({"name": "Borrowing College", "institution": BORROWER, "library": null});
+        put("/api/v1/agencies/BORROW".to_owned(), agency).await?;
+        let pickup = json!({"name": "Main Library", "agency": "BORROW", "library": "MAIN", "desk": null});
+        put("/api/v1/pickup-locations/BORROW-MAIN".to_owned(), pickup).await
+    }
+
+    /// SIGKILL, as a power cut would end it.
+    pub(crate) fn kill(&mut self) -> Result<(), String> {
+        self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn start_again(&mut self) -> Result<(), String> {
+        self.child = spawn(&self.program, self.dir.path())?;
+        Ok(())
+    }
+}
+
+fn spawn(program: &Path, dir: &Path) -> Result<Child, String> {
+    Command::new(program)
+        .args(["--log", "error", "serve", "--config"])
+        .arg(dir.join("hub.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("the hub can't be started: {error}"))
+}
+
+fn free_port() -> Result<SocketAddr, String> {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,199 @@
+//! Patrons who ask, and staff who do what the hub's list shows: through its public API, and at the simulated Almas.
+
+use std::collections::BTreeMap;
+
+use alma_sim::Sim;
+use reqwest::Method;
+use scenarios::{Hub, RequestView};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::Seen;
+use crate::simulate::house::{BORROWER, DESK, LENDERS, barcode, patron};
+
+/// Placements sent at the same time.
+const TOGETHER: usize = 16;
+const PAGE: usize = 200;
+
+/// A request as the list shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) outcome: String,
+    /// What it waits for.
+    pub(crate) waits: String,
+    lender: Option<(String, String)>,
+    here: Option<String>,
+    may_cancel: bool,
+    number: usize,
+}
+
+/// How a request goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Supplied,
+    PatronCancels,
+    LenderCancels,
+}
+
+impl Open {
+    fn new(view: RequestView, numbers: &BTreeMap<String, usize>) -> Self {
+        let number = numbers.get(&view.id).copied().unwrap_or_default();
+        let attention = view.attention;
+        Self {
+            number,
+            status: view.status,
+            outcome: view.outcome.unwrap_or_else(|| "none".to_owned()),
+            waits: [attention.on, attention.code, attention.why].into_iter().flatten().collect::<Vec<_>>().join(", "),
+            lender: view.lender.map(|lender| (lender.institution, lender.barcode)),
+            here: view.borrower.barcode,
+            may_cancel: view.actions.iter().any(|action| action == "cancel"),
+            id: view.id,
+        }
+    }
+
+    fn way(&self) -> Way {
+        match self.number % 10 {
+            3 => Way::PatronCancels,
+            7 => Way::LenderCancels,
+            _ => Way::Supplied,
+        }
+    }
+}
+
+pub(crate) struct Desk {
+    sim: Sim,
+    hub: Hub,
+    titles: usize,
+    next: usize,
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Desk {
+    pub(crate) fn new(sim: Sim, hub: Hub, titles: usize) -> Self {
+        Self { sim, hub, titles, next: 0, numbers: BTreeMap::new() }
+    }
+
+    /// Requests that haven't ended; `None` while nobody answers.
+    pub(crate) async fn open(&self) -> Option<Vec<Open>> {
+        self.list("&open=true").await.ok()
+    }
+
+    /// All requests.
+    pub(crate) async fn all(&self) -> Result<Vec<Open>, String> {
+        self.list("").await
+    }
+
+    async fn list(&self, filter: &str) -> Result<Vec<Open>, String> {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/requests?limit={PAGE}{filter}{cursor}");
+            let page = self.hub.call(Method::GET, &path, None).await.map_err(|failure| failure.to_string())?;
+            let rows: Vec<RequestView> =
+                serde_json::from_value(page["requests"].clone()).map_err(|error| format!("the list: {error}"))?;
+            found.extend(rows.into_iter().map(|view| Open::new(view, &self.numbers)));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// Places this many requests, as far as the hub answers.
+    pub(crate) async fn place(&mut self, wanted: usize, seen: &mut Seen) {
+        let mut sent = JoinSet::new();
+        for _ in 0..wanted.min(TOGETHER) {
+            if self.next >= self.titles {
+                break;
+            }
+            let number = self.next;
+            self.next += 1;
+            let hub = self.hub.clone();
+            let copies: Vec<Value> = LENDERS
+                .iter()
+                .map(|lender| json!({"institution": lender, "barcode": barcode(lender, number)}))
+                .collect();
+            let body = json!({
+                "agency": "BORROW", "patron": patron(number), "pickup_location": "BORROW-MAIN", "copies": copies,
+            });
+            sent.spawn(async move {
+                let answer = hub.try_call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await;
+                (number, answer)
+            });
+        }
+        while let Some(Ok((number, answer))) = sent.join_next().await {
+            match answer {
+                Ok((_, answer)) if answer["id"].is_string() => {
+                    let id = answer["id"].as_str().unwrap_or_default().to_owned();
+                    self.numbers.insert(id.clone(), number);
+                    seen.accepted.insert(id);
+                }
+                _ => seen.unanswered += 1,
+            }
+        }
+    }
+
+    /// Staff and patrons do the next thing for each request, and the hub is told to look.
+    pub(crate) async fn work(&self, open: &[Open]) {
+        let mut told = JoinSet::new();
+        for request in open {
+            let hub = self.hub.clone();
+            let id = request.id.clone();
+            if request.status == "REQUEST_PLACED_AT_BORROWING_AGENCY"
+                && request.way() == Way::PatronCancels
+                && request.may_cancel
+            {
+                told.spawn(async move { hub.cancel(&id, "patron", "No longer needed").await });
+            } else if self.act(request) == Some(true) {
+                told.spawn(async move { hub.look(&id).await });
+            }
+            if told.len() >= TOGETHER {
+                let _ = told.join_next().await;
+            }
+        }
+        // Where the hub was killed meanwhile it looks by itself.
+        while told.join_next().await.is_some() {}
+    }
+
+    /// Whether something was done; what Alma refuses is not.
+    fn act(&self, request: &Open) -> Option<bool> {
+        let (institution, copy) = request.lender.as_ref()?;
+        let lender = self.sim.staff(institution).ok()?;
+        let borrower = self.sim.staff(BORROWER).ok()?;
+        match request.status.as_str() {
+            "REQUEST_PLACED_AT_BORROWING_AGENCY" if request.way() != Way::PatronCancels => {
+                let item = lender.item(copy).ok()?;
+                if !item.process_type.is_empty() {
+                    return None;
+                }
+                if request.way() == Way::LenderCancels && institution == LENDERS[0] {
+                    let holds = lender.requests();
+                    let hold = holds.iter().find(|hold| hold.barcode.as_deref() == Some(copy.as_str()))?;
+                    return Some(lender.cancel(&hold.id, "CannotBeFulfilled").is_ok());
+                }
+                Some(lender.scan_in(copy, "MAIN", DESK).is_ok())
+            }
+            "PICKUP_TRANSIT" => {
+                let here = request.here.as_ref()?;
+                let wanted = borrower.item(here).ok()?.process_type == "TRANSIT";
+                Some(wanted && borrower.scan_in(here, "MAIN", DESK).is_ok())
+            }
+            "READY_FOR_PICKUP" => {
+                let here = request.here.as_ref()?;
+                let on_shelf = borrower.item(here).ok()?.process_type == "HOLDSHELF";
+                Some(on_shelf && borrower.lend(here, &patron(request.number), "MAIN", DESK).is_ok())
+            }
+            "LOANED" => {
+                let here = request.here.as_ref()?;
+                let out = borrower.item(here).ok()?.process_type == "LOAN";
+                Some(out && borrower.scan_in(here, "MAIN", DESK).is_ok())
+            }
+            "RETURN_TRANSIT" => {
+                let away = !lender.item(copy).ok()?.process_type.is_empty();
+                Some(away && lender.scan_in(copy, "MAIN", DESK).is_ok())
+            }
+            _ => None,
+        }
+    }
+}
