@@ -12,7 +12,6 @@ mod gateway;
 mod inventory;
 mod lag;
 mod oai;
-mod office;
 mod parameters;
 mod scenarios;
 mod snapshots;

@@ -1,4 +1,4 @@
-//! docs/lessons.md names tests; they must be there.
+//! docs/lessons.md and docs/reliability.md name tests; they must be there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,16 +16,29 @@ fn sources(dir: &Path, into: &mut String) {
 
 #[test]
 fn lessons_name_tests_that_exist() {
+    check("docs/lessons.md", 60);
+}
+
+#[test]
+fn matrix_of_failures_names_tests_that_exist() {
+    check("docs/reliability.md", 40);
+}
+
+fn check(page: &str, least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = std::fs::read_to_string(root.join("docs/lessons.md")).unwrap();
+    let text = std::fs::read_to_string(root.join(page)).unwrap();
     let mut all = String::new();
     sources(&root.join("crates"), &mut all);
-    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    sources(&root.join("bench/src"), &mut all);
+    let rows = text.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
     let named: BTreeSet<&str> = rows
         .flat_map(|row| row.rsplit_once(" | ").map_or("", |(_, tests)| tests).split('`').skip(1).step_by(2))
         .collect();
-    assert!(named.len() > 60, "the table is read");
-    let is_there = |name: &&str| all.contains(&format!("fn {name}(")) || all.contains(&format!("\n    {name}: "));
+    assert!(named.len() > least, "the table is read");
+    let is_there = |name: &&str| match name.strip_prefix("bench ") {
+        Some(bench) => all.contains(&format!("name: \"{bench}\"")),
+        None => all.contains(&format!("fn {name}(")) || all.contains(&format!("\n    {name}: ")),
+    };
     let missing: Vec<_> = named.into_iter().filter(|name| !is_there(name)).collect();
-    assert!(missing.is_empty(), "docs/lessons.md names tests that are not there: {missing:?}");
+    assert!(missing.is_empty(), "{page} names tests that are not there: {missing:?}");
 }
