@@ -47,7 +47,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "crash",
         about: "SIGKILLs of the hub with requests in flight: what is lost, doubled or stray, and how soon it goes on",
-        run: |args| crash::run(args.scale()),
+        run: |args| crash::run(args.scale(), args.database.as_deref()),
     },
     Bench {
         name: "simulate",
@@ -70,6 +70,9 @@ struct Args {
     /// `simulate`: how many lifecycles.
     #[arg(long)]
     lifecycles: Option<u64>,
+    /// `crash`: an empty PostgreSQL database in place of the embedded store.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
 }
 
 impl Args {

@@ -48,11 +48,13 @@ impl Drop for HubProcess {
 }
 
 impl HubProcess {
-    pub(crate) async fn start(program: &Path) -> Result<Self, String> {
+    /// On an empty PostgreSQL database where one is named, else on the embedded store.
+    pub(crate) async fn start(program: &Path, database: Option<&str>) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
         let address = free_port()?;
+        let database = database.map(|url| format!("database = '{url}'\n")).unwrap_or_default();
         let config = format!(
-            "listen = \"{address}\"\ndata_dir = '{}'\n[api_keys]\nbench = \"{KEY}\"\n[engine]\nlook_first_ms = {}\n\
+            "listen = \"{address}\"\ndata_dir = '{}'\n{database}[api_keys]\nbench = \"{KEY}\"\n[engine]\nlook_first_ms = {}\n\
              look_most_ms = {}\n",
             dir.path().join("data").display(),
             LOOKS.0,

@@ -1,6 +1,6 @@
 //! SIGKILL of the real hub, again and again, with many requests in flight: what is lost, doubled or left over.
 //!
-//! The hub is the program as it is shipped, a process of its own on the embedded store. It is judged from outside: by its
+//! The hub is the program as it is shipped, a process of its own, on the embedded store or on PostgreSQL. It is judged from outside: by its
 //! public API, and by the simulated Almas, which live on in this process. One request in ten is cancelled by its patron,
 //! one in ten by the first lender, so that a second one is asked.
 
@@ -53,7 +53,7 @@ struct Seen {
     doubled: BTreeSet<String>,
 }
 
-pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
+pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, String> {
     let plan = match scale {
         Scale::Full => Plan { kills: 200, in_flight: 1_000, titles: 60_000 },
         Scale::Quick => Plan { kills: 15, in_flight: 60, titles: 5_000 },
@@ -66,7 +66,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let server = Server::start(sim.clone(), SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .map_err(|error| format!("the simulated Almas can't listen: {error}"))?;
-        let mut hub = HubProcess::start(&program).await?;
+        let mut hub = HubProcess::start(&program, database).await?;
         hub.introduce(&server.base_url()).await?;
         play(plan, &sim, hub).await
     })

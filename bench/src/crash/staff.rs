@@ -1,7 +1,5 @@
 //! Patrons who ask, and staff who do what the hub's list shows: through its public API, and at the simulated Almas.
 
-use std::collections::BTreeMap;
-
 use alma_sim::Sim;
 use reqwest::Method;
 use scenarios::{Hub, RequestView};
@@ -26,7 +24,6 @@ pub(crate) struct Open {
     lender: Option<(String, String)>,
     here: Option<String>,
     may_cancel: bool,
-    number: usize,
 }
 
 /// How a request goes.
@@ -38,11 +35,9 @@ enum Way {
 }
 
 impl Open {
-    fn new(view: RequestView, numbers: &BTreeMap<String, usize>) -> Self {
-        let number = numbers.get(&view.id).copied().unwrap_or_default();
+    fn new(view: RequestView) -> Self {
         let attention = view.attention;
         Self {
-            number,
             status: view.status,
             outcome: view.outcome.unwrap_or_else(|| "none".to_owned()),
             waits: [attention.on, attention.code, attention.why].into_iter().flatten().collect::<Vec<_>>().join(", "),
@@ -53,8 +48,14 @@ impl Open {
         }
     }
 
+    /// The lifecycle, as the barcode tells: the answer to the placement may have been lost.
+    fn number(&self) -> usize {
+        let barcode = self.lender.as_ref().map(|(_, barcode)| barcode.as_str()).unwrap_or_default();
+        barcode.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
+    }
+
     fn way(&self) -> Way {
-        match self.number % 10 {
+        match self.number() % 10 {
             3 => Way::PatronCancels,
             7 => Way::LenderCancels,
             _ => Way::Supplied,
@@ -67,12 +68,11 @@ pub(crate) struct Desk {
     hub: Hub,
     titles: usize,
     next: usize,
-    numbers: BTreeMap<String, usize>,
 }
 
 impl Desk {
     pub(crate) fn new(sim: Sim, hub: Hub, titles: usize) -> Self {
-        Self { sim, hub, titles, next: 0, numbers: BTreeMap::new() }
+        Self { sim, hub, titles, next: 0 }
     }
 
     /// Requests that haven't ended; `None` while nobody answers.
@@ -92,7 +92,7 @@ impl Desk {
             let page = self.hub.call(Method::GET, &path, None).await.map_err(|failure| failure.to_string())?;
             let rows: Vec<RequestView> =
                 serde_json::from_value(page["requests"].clone()).map_err(|error| format!("the list: {error}"))?;
-            found.extend(rows.into_iter().map(|view| Open::new(view, &self.numbers)));
+            found.extend(rows.into_iter().map(Open::new));
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return Ok(found),
@@ -117,16 +117,12 @@ impl Desk {
             let body = json!({
                 "agency": "BORROW", "patron": patron(number), "pickup_location": "BORROW-MAIN", "copies": copies,
             });
-            sent.spawn(async move {
-                let answer = hub.try_call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await;
-                (number, answer)
-            });
+            sent.spawn(async move { hub.try_call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await });
         }
-        while let Some(Ok((number, answer))) = sent.join_next().await {
+        while let Some(Ok(answer)) = sent.join_next().await {
             match answer {
                 Ok((_, answer)) if answer["id"].is_string() => {
                     let id = answer["id"].as_str().unwrap_or_default().to_owned();
-                    self.numbers.insert(id.clone(), number);
                     seen.accepted.insert(id);
                 }
                 _ => seen.unanswered += 1,
@@ -182,7 +178,7 @@ impl Desk {
             "READY_FOR_PICKUP" => {
                 let here = request.here.as_ref()?;
                 let on_shelf = borrower.item(here).ok()?.process_type == "HOLDSHELF";
-                Some(on_shelf && borrower.lend(here, &patron(request.number), "MAIN", DESK).is_ok())
+                Some(on_shelf && borrower.lend(here, &patron(request.number()), "MAIN", DESK).is_ok())
             }
             "LOANED" => {
                 let here = request.here.as_ref()?;
