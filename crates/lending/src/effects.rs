@@ -98,6 +98,10 @@ fn while_out(request: &Request) -> Option<Effect> {
     }
     let desk = request.desk();
     let here = request.at_desk();
+    if here.hold_outlives_loan && here.hold.is_open() {
+        // It would stop renewals, and keep the returned item on the hold shelf.
+        return Some(Effect::CancelHold(desk));
+    }
     let (loan, owner) = (here.loan.open()?, supply.loan.open()?);
     if let (Some(due), Some(ceiling)) = (loan.due, owner.due)
         && due > ceiling

@@ -320,7 +320,7 @@ pub enum ItemState {
 
 /// A hold's state, in the hub's words. A hold that is gone may have been fulfilled, cancelled or
 /// expired: Alma doesn't tell, so it is decided from hold, item and loan together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {
     /// Waiting for staff.

@@ -66,10 +66,15 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
 
 pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation, now: Timestamp) -> Option<String> {
     let here = request.stand_in_mut(side)?;
+    let lent_before = here.progress >= Progress::OnLoan;
     note_loan(here, seen);
+    note_hold_beside_loan(here, seen, lent_before);
     if let Some(item) = &seen.item {
         here.seen = Some(item.clone());
         here.progress = here.progress.max(progress(here.progress, item));
+        if here.progress == Progress::OnLoan && is_back_on_the_hold_shelf(here, seen) {
+            here.progress = Progress::Returned;
+        }
         if matches!(item, ItemState::InTransit | ItemState::OnHoldShelf | ItemState::OnLoan) {
             here.in_transit = true;
         }
@@ -79,7 +84,9 @@ pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation,
     }
     if here.progress >= Progress::OnLoan {
         // The loan fulfilled the hold; that it is gone says nothing more.
-        here.hold.end();
+        if seen.hold == Some(HoldState::Gone) {
+            here.hold.end();
+        }
         return None;
     }
     let last = here.hold.open().cloned();
@@ -244,6 +251,22 @@ fn note_loan(here: &mut Borrowing, seen: &Observation) {
 /// On loan, or lost while on loan: the loan is still there.
 fn is_out(item: &ItemState) -> bool {
     matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
+}
+
+/// A hold that was placed while the item was being lent is not fulfilled by that loan. Alma ends hold and loan at
+/// nearly, not exactly, the same moment, so only a look after the one that showed the loan tells.
+fn note_hold_beside_loan(here: &mut Borrowing, seen: &Observation, lent_before: bool) {
+    let still_there = seen.hold.is_some_and(|hold| hold != HoldState::Gone);
+    if lent_before && still_there && here.hold.is_open() {
+        here.hold_outlives_loan = true;
+    }
+}
+
+/// Returned, and kept on the hold shelf for a hold that outlived the loan or by one that is gone by now. Where the hold
+/// is there as it was before the loan, the look may be older than the loan.
+fn is_back_on_the_hold_shelf(here: &Borrowing, seen: &Observation) -> bool {
+    let since = here.hold_outlives_loan || matches!(seen.hold, None | Some(HoldState::Gone));
+    seen.item == Some(ItemState::OnHoldShelf) && seen.loan == Some(LoanState::None) && since
 }
 
 /// How far an item in this state has come, given how far it was before.

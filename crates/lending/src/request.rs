@@ -399,6 +399,10 @@ pub struct Borrowing {
     pub progress: Progress,
     /// How often in a row the hold was looked for and not there.
     pub hold_missed: u8,
+    /// Whether the hold was still there when the item had been lent for a while: it was placed after the loan, so the
+    /// loan did not fulfil it.
+    #[serde(default)]
+    pub hold_outlives_loan: bool,
 }
 
 /// What the hub has done about due dates. The lender's due date is the ceiling of the patron's.

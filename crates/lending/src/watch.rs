@@ -34,10 +34,10 @@ pub fn watches(request: &Request) -> Vec<Watch> {
             looks
         }
         Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => vec![Watch::new(desk, true, true)],
-        Status::Loaned => vec![Watch::new(desk, false, true), Watch::new(Side::Lender, false, true)],
+        Status::Loaned => vec![Watch::new(desk, hold_is_open(request), true), Watch::new(Side::Lender, false, true)],
         // What was never lent may be lent after all, as long as it is at the pickup library.
         Status::ReturnTransit if request.at_desk().progress < Progress::OnLoan => {
-            vec![Watch::new(Side::Lender, false, true), Watch::new(desk, false, true)]
+            vec![Watch::new(Side::Lender, false, true), Watch::new(desk, hold_is_open(request), true)]
         }
         Status::ReturnTransit => vec![Watch::new(Side::Lender, false, true)],
         Status::SubmittedToDcb
@@ -50,6 +50,11 @@ pub fn watches(request: &Request) -> Vec<Watch> {
         | Status::HandedOffAsLocal
         | Status::Finalised => Vec::new(),
     }
+}
+
+/// Nearly always the loan ended the patron's hold; where it was not seen to, it is looked for.
+fn hold_is_open(request: &Request) -> bool {
+    request.at_desk().hold.is_open()
 }
 
 /// Something that must not take for ever. How long it may take is the agency's rule, in its open days.

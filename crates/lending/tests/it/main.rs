@@ -13,3 +13,4 @@ mod total;
 mod walk;
 mod while_out;
 mod workflows;
+mod world;

@@ -224,3 +224,52 @@ fn virtual_item_deleted_by_hand_is_made_again_when_staff_say_so() {
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
+
+/// The item is lent at the desk while the hub places the patron's hold: that loan can't fulfil the hold.
+fn lent_before_its_hold() -> Walk {
+    let mut walk = Walk::new();
+    walk.run();
+    let there = Observation { hold: Some(HoldState::NotStarted), ..on_loan_until(after_days(28)) };
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    walk.see(Side::Borrower, there);
+    assert_eq!(walk.status(), Status::Loaned);
+    walk
+}
+
+#[test]
+fn hold_that_outlives_the_loan_is_cancelled_at_the_second_look() {
+    let mut walk = lent_before_its_hold();
+    let cancel = Effect::CancelHold(Side::Borrower);
+    assert!(!walk.effects.contains(&cancel), "Alma may be just about to end it");
+    walk.see(Side::Borrower, Observation { hold: Some(HoldState::NotStarted), ..on_loan_until(after_days(28)) });
+    assert_eq!(walk.effects.last(), Some(&cancel), "{:?}", walk.effects);
+    assert!(walk.request.borrowing.hold.is_ended());
+    assert_eq!(walk.status(), Status::Loaned);
+}
+
+#[test]
+fn item_kept_on_the_hold_shelf_by_a_hold_that_outlived_the_loan_goes_home() {
+    let mut walk = lent_before_its_hold();
+    let kept = Observation { hold: Some(HoldState::OnHoldShelf), ..returned(ItemState::OnHoldShelf) };
+    walk.see(Side::Borrower, kept);
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert_eq!(walk.effects.last(), Some(&Effect::CancelHold(Side::Borrower)), "{:?}", walk.effects);
+    walk.see(Side::Lender, returned(ItemState::InPlace));
+    assert_eq!(walk.status(), Status::Finalised);
+}
+
+#[test]
+fn item_on_the_hold_shelf_whose_hold_staff_cancelled_after_the_return_goes_home() {
+    let mut walk = lent_before_its_hold();
+    let left = Observation { hold: Some(HoldState::Gone), ..returned(ItemState::OnHoldShelf) };
+    walk.see(Side::Borrower, left);
+    assert_eq!(walk.status(), Status::ReturnTransit);
+}
+
+#[test]
+fn look_at_the_hold_shelf_from_before_the_loan_is_no_return() {
+    let mut walk = loaned();
+    let late = Observation { hold: Some(HoldState::OnHoldShelf), ..returned(ItemState::OnHoldShelf) };
+    walk.see(Side::Borrower, late);
+    assert_eq!(walk.status(), Status::Loaned);
+}
