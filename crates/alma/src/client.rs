@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use failpoint::Point;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -328,6 +329,7 @@ impl Client {
             return self.carry(transport.as_ref(), call, &request);
         }
         let Timeouts { first_byte, whole, .. } = self.inner.timeouts;
+        failpoint::hit(Point::BeforeSend);
         let sent = timeout_at(started + first_byte.min(whole), self.inner.http.execute(request)).await;
         let response = match sent {
             Err(_elapsed) => return Err(call.silent(Silence::TimedOut, None)),
@@ -337,6 +339,7 @@ impl Client {
             Ok(Err(error)) => return Err(lost(call, error)),
             Ok(Ok(response)) => response,
         };
+        failpoint::hit(Point::AfterSend);
         self.note_remaining(response.headers());
         let status = response.status().as_u16();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -344,6 +347,7 @@ impl Client {
         let retry_after = header(RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
         let body = timeout_at(started + whole, read_body(call, response)).await;
         let body = body.unwrap_or_else(|_elapsed| Err(call.silent(Silence::TimedOut, None)))?;
+        failpoint::hit(Point::AfterAnswer);
         let body = match String::from_utf8(body) {
             Ok(body) => body,
             Err(_) if (200..300).contains(&status) => return Err(call.unreadable("text that isn't UTF-8".to_owned())),

@@ -17,7 +17,8 @@ use crate::failure::{Failure, Result};
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
 
 /// `CONSORT_…` variables that are no settings of the hub: those of its clients, and of its tests.
-const NOT_SETTINGS: &[&str] = &["log", "log_format", "hub", "api_key", "test_postgres", "cargo_profile", "browser"];
+const NOT_SETTINGS: &[&str] =
+    &["log", "log_format", "hub", "api_key", "test_postgres", "cargo_profile", "browser", "dies_at", "every_point"];
 
 /// Everything the hub needs to be told.
 #[derive(Debug, Deserialize)]

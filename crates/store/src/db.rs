@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use failpoint::Point;
 use rand::rngs::StdRng;
 use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
@@ -175,10 +176,12 @@ impl Tx {
     /// The database can't be used now; nothing was written.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.send_news().await?;
+        failpoint::hit(Point::BeforeCommit);
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }
+        failpoint::hit(Point::AfterCommit);
         Ok(())
     }
 

@@ -8,5 +8,7 @@ mod demo;
 mod errors;
 mod keeping;
 mod lessons;
+#[cfg(feature = "failpoints")]
+mod points;
 mod program;
 mod setting_up;

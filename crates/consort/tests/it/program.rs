@@ -57,11 +57,21 @@ pub(crate) struct Houses {
 
 impl Houses {
     pub(crate) async fn start() -> Self {
-        Self::start_logging("error").await
+        Self::start_with("error", None).await
     }
 
     /// With the hub's log, of this level, in [`Houses::log`].
     pub(crate) async fn start_logging(level: &str) -> Self {
+        Self::start_with(level, None).await
+    }
+
+    /// On this PostgreSQL database.
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn start_on(database: Option<&str>) -> Self {
+        Self::start_with("error", database).await
+    }
+
+    async fn start_with(level: &str, database: Option<&str>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
@@ -69,7 +79,8 @@ impl Houses {
         let sims = [start_sim(lender, LENDER), start_sim(borrower, BORROWER)];
         let config = dir.path().join("hub.toml");
         let data = dir.path().join("data");
-        std::fs::write(&config, hub_config(hub, &data)).unwrap();
+        let database = database.map(|url| format!("database = \"{url}\"\n")).unwrap_or_default();
+        std::fs::write(&config, format!("{database}{}", hub_config(hub, &data))).unwrap();
         let hub_process = spawn_to(&["serve", "--config", config.to_str().unwrap()], level, &dir_file(&dir, "hub.log"));
         let houses = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
         houses.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
@@ -129,6 +140,46 @@ impl Houses {
         self.hub_process.kill().await.unwrap();
         self.hub_process = start_hub(&self.config);
         self.wait_for_hub().await;
+    }
+
+    /// The hub's process has ended by itself.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn hub_is_dead(&mut self) -> bool {
+        self.hub_process.try_wait().unwrap().is_some()
+    }
+
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn start_hub_again(&mut self) {
+        self.hub_process = start_hub(&self.config);
+        self.wait_for_hub().await;
+    }
+
+    /// Starts a hub that kills itself when it has come to this point so many times, such as `before_send:3`; that may be
+    /// before it answers anybody.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn start_hub_that_dies_at(&mut self, point: &str) {
+        self.hub_process = tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
+            .args(["--log", "error", "serve", "--config", self.config.to_str().unwrap()])
+            .env("CONSORT_DIES_AT", point)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+    }
+
+    /// A call that may find nobody; `None` unless it succeeds.
+    #[cfg(feature = "failpoints")]
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Value> {
+        let mut call = self.http.request(method, format!("http://{}/api/v1{path}", self.hub)).bearer_auth(KEY);
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        let answer = call.send().await.ok()?;
+        if !answer.status().is_success() {
+            return None;
+        }
+        answer.json().await.ok()
     }
 
     pub(crate) async fn api(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
@@ -280,4 +331,22 @@ pub(crate) fn placement(barcode: &str) -> Value {
         "agency": "BORROW", "patron": "jo.reader", "pickup_location": "BORROW-MAIN",
         "copies": [{"institution": LENDER, "barcode": barcode}],
     })
+}
+
+/// A PostgreSQL database of its own, on the server that `CONSORT_TEST_POSTGRES` names; without one, that half of a test
+/// says that it is left out.
+#[cfg(feature = "failpoints")]
+pub(crate) async fn postgres() -> Option<String> {
+    use sqlx::Connection;
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
+        println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
+        return None;
+    };
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("consort_{}_{number}", std::process::id());
+    let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    Some(format!("{base}/{name}"))
 }

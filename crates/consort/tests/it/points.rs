@@ -1,0 +1,215 @@
+//! SIGKILL of the real hub at each named point around calls and commits, on three ways through a lifecycle and on both
+//! databases. What came of it is judged from outside: by the public API and the simulated Almas.
+//!
+//! `./test` takes a few moments of each point; `CONSORT_EVERY_POINT=1` takes every one. The points are there with the
+//! feature `failpoints` only.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use failpoint::Point;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::program::{BORROWER, DESK, Houses, LENDER, placement};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const BARCODE: &str = "01LEND-M001";
+/// Which times a point is come to; the later ones are in the return and the clean-up.
+const SOME: [u32; 4] = [2, 7, 15, 28];
+/// No lifecycle comes to a point as often as that.
+const MOST: u32 = 200;
+
+/// How the lifecycle goes when nothing fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// The patron gets the item and returns it.
+    Supplied,
+    /// The patron cancels before it was sent.
+    Cancelled,
+    /// The patron never comes for it.
+    Expired,
+}
+
+impl Way {
+    /// How it may end. Alma doesn't tell an expired hold from a cancelled one; the hub can, if it looked in between.
+    fn outcomes(self) -> &'static [&'static str] {
+        match self {
+            Self::Supplied => &["SUPPLIED"],
+            Self::Cancelled => &["CANCELLED"],
+            Self::Expired => &["NOT_COLLECTED", "CANCELLED"],
+        }
+    }
+}
+
+/// One lifecycle with one death at most.
+struct Lifecycle<'a> {
+    houses: &'a mut Houses,
+    way: Way,
+    id: Option<String>,
+    acted: HashSet<String>,
+    killed: bool,
+}
+
+impl Lifecycle<'_> {
+    /// To its end, however often the hub has to be started.
+    async fn run(&mut self, case: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < deadline, "{case}: {:?} doesn't end", self.id);
+            if self.houses.hub_is_dead() {
+                self.killed = true;
+                self.houses.start_hub_again().await;
+            }
+            if let Some(ended) = self.step().await {
+                return ended;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The next thing; answers the request once it has ended. Where the hub is dead nothing comes of it.
+    async fn step(&mut self) -> Option<Value> {
+        let Some(id) = self.id.clone() else {
+            self.id = self.place().await;
+            return None;
+        };
+        let request = self.houses.ask(Method::GET, &format!("/requests/{id}"), None).await?;
+        let status = request["status"].as_str()?.to_owned();
+        if status == "FINALISED" {
+            return Some(request);
+        }
+        if request["working_on"].is_null() && !self.acted.contains(&status) && self.act(&id, &status, &request).await? {
+            self.acted.insert(status);
+        }
+        self.houses.ask(Method::POST, &format!("/requests/{id}/look"), None).await;
+        None
+    }
+
+    /// Where the answer was lost the request may be there nevertheless.
+    async fn place(&self) -> Option<String> {
+        let open = self.houses.ask(Method::GET, "/requests?open=true", None).await?;
+        let found = match open["requests"].get(0) {
+            Some(request) => request.clone(),
+            None => self.houses.ask(Method::POST, "/requests?wait=0", Some(&placement(BARCODE))).await?,
+        };
+        Some(found["id"].as_str()?.to_owned())
+    }
+
+    /// What staff and patron do at this status; whether it is done.
+    async fn act(&self, id: &str, status: &str, request: &Value) -> Option<bool> {
+        let here = request["borrower"]["barcode"].as_str().unwrap_or_default();
+        let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
+        match (status, self.way) {
+            ("REQUEST_PLACED_AT_BORROWING_AGENCY", Way::Cancelled) => {
+                self.houses.ask(Method::DELETE, &format!("/requests/{id}?by=patron"), None).await?;
+            }
+            ("REQUEST_PLACED_AT_BORROWING_AGENCY", _) => self.houses.staff(LENDER, "scan-in", &scan(BARCODE)).await,
+            ("PICKUP_TRANSIT", _) | ("LOANED", _) => self.houses.staff(BORROWER, "scan-in", &scan(here)).await,
+            ("READY_FOR_PICKUP", Way::Expired) => {
+                let holds = self.houses.sim(BORROWER, "requests").await;
+                let ours = holds.as_array()?.iter().find(|hold| hold["barcode"] == here)?;
+                let expire = format!("requests/{}/expire", ours["id"].as_str()?);
+                self.houses.staff(BORROWER, &expire, &json!({})).await;
+                self.houses.staff(BORROWER, "jobs/hold-shelf-expiry", &json!({})).await;
+                self.houses.staff(BORROWER, "scan-in", &scan(here)).await;
+            }
+            ("READY_FOR_PICKUP", _) => {
+                let lent = json!({"barcode": here, "user": "jo.reader", "library": "MAIN", "desk": DESK});
+                self.houses.staff(BORROWER, "loan", &lent).await;
+            }
+            ("RETURN_TRANSIT", _) => self.houses.staff(LENDER, "scan-in", &scan(BARCODE)).await,
+            _ => return Some(false),
+        }
+        Some(true)
+    }
+}
+
+/// Kills the hub at one time after the other that it comes to the point, a lifecycle each.
+async fn kill_at(point: Point, way: Way, database: Option<String>) {
+    let every = std::env::var_os("CONSORT_EVERY_POINT").is_some();
+    let times: Vec<u32> = if every { (1..MOST).collect() } else { SOME.to_vec() };
+    let mut houses = Houses::start_on(database.as_deref()).await;
+    let mut killed = 0;
+    // One lifecycle first: the virtual patron stays.
+    let whole =
+        Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false }.run("first").await;
+    assert!(way.outcomes().iter().any(|outcome| whole["outcome"] == *outcome), "{whole}");
+    let before = (counts(&houses, LENDER).await, counts(&houses, BORROWER).await);
+    for time in times {
+        let case = format!("{}:{time}, {way:?}", point.name());
+        houses.stop_hub().await;
+        houses.start_hub_that_dies_at(&format!("{}:{time}", point.name()));
+        let holds = (holds_made(&houses, LENDER).await, holds_made(&houses, BORROWER).await);
+        let mut lifecycle = Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false };
+        let ended = lifecycle.run(&case).await;
+        let died = lifecycle.killed;
+        assert!(way.outcomes().iter().any(|outcome| ended["outcome"] == *outcome), "{case}: {ended}");
+        let after = (holds_made(&houses, LENDER).await, holds_made(&houses, BORROWER).await);
+        assert_eq!(after, (holds.0 + 1, holds.1 + 1), "{case}: one hold on each side");
+        assert_eq!((counts(&houses, LENDER).await, counts(&houses, BORROWER).await), before, "{case}: what is left");
+        if !died {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed > 0, "the hub never died");
+    println!("{killed} deaths at {}", point.name());
+}
+
+/// What could be left behind, or be doubled.
+async fn counts(houses: &Houses, institution: &str) -> Vec<Value> {
+    let counts = houses.sim(institution, "counts").await;
+    ["users", "bibs", "holdings", "items", "requests", "loans"].iter().map(|what| counts[what].clone()).collect()
+}
+
+/// How many holds Alma has made: calls that it answered with success.
+async fn holds_made(houses: &Houses, institution: &str) -> u64 {
+    let events = houses.sim(institution, "events").await;
+    let made =
+        events.as_array().map(|events| events.iter().filter(|event| event["event"] == "REQUEST_CREATED").count());
+    made.and_then(|made| u64::try_from(made).ok()).unwrap_or_default()
+}
+
+macro_rules! points {
+    ($($name:ident: $point:ident;)+) => {
+        mod sqlite {
+            use super::*;
+            $(mod $name {
+                use super::*;
+                #[tokio::test]
+                async fn supplied() { kill_at(Point::$point, Way::Supplied, None).await; }
+                #[tokio::test]
+                async fn cancelled() { kill_at(Point::$point, Way::Cancelled, None).await; }
+                #[tokio::test]
+                async fn expired() { kill_at(Point::$point, Way::Expired, None).await; }
+            })+
+        }
+        mod postgres {
+            use super::*;
+            $(mod $name {
+                use super::*;
+                #[tokio::test]
+                async fn supplied() { on_postgres(Point::$point, Way::Supplied).await; }
+                #[tokio::test]
+                async fn cancelled() { on_postgres(Point::$point, Way::Cancelled).await; }
+                #[tokio::test]
+                async fn expired() { on_postgres(Point::$point, Way::Expired).await; }
+            })+
+        }
+    };
+}
+
+points! {
+    killed_before_send: BeforeSend;
+    killed_after_send: AfterSend;
+    killed_after_answer: AfterAnswer;
+    killed_before_commit: BeforeCommit;
+    killed_after_commit: AfterCommit;
+}
+
+async fn on_postgres(point: Point, way: Way) {
+    if let Some(url) = crate::program::postgres().await {
+        kill_at(point, way, Some(url)).await;
+    }
+}
