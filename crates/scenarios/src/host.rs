@@ -27,6 +27,7 @@ const INSTITUTIONS: [&str; 3] = ["01LEND_INST", "02LEND_INST", "01BORROW_INST"];
 /// The machine's clock, and how far it was moved ahead.
 #[derive(Debug, Default)]
 struct MovedClock {
+    machine: SystemClock,
     ahead_ms: AtomicU64,
 }
 
@@ -39,7 +40,7 @@ impl MovedClock {
 impl Clock for MovedClock {
     fn now(&self) -> Timestamp {
         let ahead = i64::try_from(self.ahead_ms.load(Ordering::SeqCst)).unwrap_or(i64::MAX);
-        SystemClock.now().saturating_add(SignedDuration::from_millis(ahead)).unwrap_or(Timestamp::MAX)
+        self.machine.now().saturating_add(SignedDuration::from_millis(ahead)).unwrap_or(Timestamp::MAX)
     }
 }
 

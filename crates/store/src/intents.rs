@@ -89,10 +89,10 @@ pub struct QueueCounts {
 
 #[derive(Iden)]
 #[iden = "intent"]
-struct Table;
+pub(crate) struct Table;
 
 #[derive(Iden, Clone, Copy)]
-enum Col {
+pub(crate) enum Col {
     Id,
     Request,
     Kind,
@@ -110,11 +110,11 @@ enum Col {
     UpdatedAt,
 }
 
-const OPEN: &str = "open";
+pub(crate) const OPEN: &str = "open";
 const DONE: &str = "done";
-const EFFECT: &str = "effect";
-const WATCH: &str = "watch";
-const DEADLINE: &str = "deadline";
+pub(crate) const EFFECT: &str = "effect";
+pub(crate) const WATCH: &str = "watch";
+pub(crate) const DEADLINE: &str = "deadline";
 
 type Row = (String, String, String, String, String, i64, i64, i64, i64, i64);
 
@@ -399,38 +399,6 @@ impl Tx {
         Ok(touched.is_empty())
     }
 
-    /// Lets the open looks of a request be made at once.
-    ///
-    /// # Errors
-    ///
-    /// The database.
-    pub async fn hasten_watches(&mut self, request: RequestId, due_at: Timestamp) -> Result<(), Error> {
-        let statement = Query::update()
-            .table(Table)
-            .value(Col::DueAt, micros(due_at))
-            .cond_where(looks_of(request))
-            .and_where(Expr::col(Col::DueAt).gt(micros(due_at)))
-            .to_owned();
-        self.execute(&statement).await.map(drop)
-    }
-
-    /// Lets what was put off for an institution be done at once.
-    ///
-    /// # Errors
-    ///
-    /// The database.
-    pub async fn hasten_delayed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
-        let statement = Query::update()
-            .table(Table)
-            .value(Col::DueAt, micros(now))
-            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
-            .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(Expr::col(Col::Kind).eq(EFFECT))
-            .and_where(Expr::col(Col::DueAt).gt(micros(now)))
-            .to_owned();
-        self.execute(&statement).await.map(drop)
-    }
-
     /// How many intents each institution has under lease.
     async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, usize>, Error> {
         let statement = Query::select()
@@ -520,7 +488,7 @@ fn open_of(request: RequestId) -> Cond {
     Cond::all().add(Expr::col(Col::Request).eq(request.to_string())).add(Expr::col(Col::State).eq(OPEN))
 }
 
-fn looks_of(request: RequestId) -> Cond {
+pub(crate) fn looks_of(request: RequestId) -> Cond {
     open_of(request).add(Expr::col(Col::Kind).eq(WATCH))
 }
 

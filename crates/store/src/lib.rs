@@ -18,6 +18,7 @@ mod chain;
 mod copy;
 mod db;
 mod error;
+mod hasten;
 mod institutions;
 mod intents;
 mod migrations;

@@ -47,8 +47,12 @@ impl Serve {
         // The port first: a second hub is told so before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
-        let engine =
-            Arc::new(Engine::new(store.clone(), config.engine_settings(), Arc::new(SystemClock), Ids::from_os()));
+        let engine = Arc::new(Engine::new(
+            store.clone(),
+            config.engine_settings(),
+            Arc::new(SystemClock::default()),
+            Ids::from_os(),
+        ));
         engine.join().await.map_err(|error| {
             Failure::new(format!("The hub can't join the nodes of its database: {error}.")).advice(
                 "Give each node a name of its own with `engine.node` in the configuration or CONSORT_ENGINE__NODE.",

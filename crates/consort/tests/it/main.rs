@@ -5,6 +5,7 @@
 mod canary;
 mod crash;
 mod demo;
+mod disk;
 mod errors;
 mod keeping;
 mod lessons;

@@ -142,6 +142,27 @@ impl Houses {
         self.wait_for_hub().await;
     }
 
+    /// Starts the hub so that a write beyond its limit of file size fails, as on a full disk, and doesn't kill it.
+    pub(crate) async fn start_hub_with_limits(&mut self) {
+        self.hub_process = tokio::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_consort")])
+            .args(["--log", "error", "serve", "--config", self.config.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        self.wait_for_hub().await;
+    }
+
+    /// Limits the size of the files that the hub may write, in bytes.
+    pub(crate) fn limit_files(&self, most: &str) {
+        let hub = self.hub_process.id().unwrap().to_string();
+        let done =
+            Command::new("prlimit").args(["--pid", &hub, &format!("--fsize={most}:unlimited")]).status().unwrap();
+        assert!(done.success());
+    }
+
     /// The hub's process has ended by itself.
     #[cfg(feature = "failpoints")]
     pub(crate) fn hub_is_dead(&mut self) -> bool {

@@ -10,6 +10,7 @@ use crate::world::{BORROWER, LENDER, OTHER, both};
 /// The machine's clock, moved by hand.
 #[derive(Debug, Default)]
 pub(crate) struct Turned {
+    machine: engine::SystemClock,
     hours: AtomicI64,
 }
 
@@ -21,7 +22,7 @@ impl Turned {
 
 impl engine::Clock for Turned {
     fn now(&self) -> Timestamp {
-        engine::SystemClock.now() + SignedDuration::from_hours(self.hours.load(Ordering::SeqCst))
+        self.machine.now() + SignedDuration::from_hours(self.hours.load(Ordering::SeqCst))
     }
 }
 

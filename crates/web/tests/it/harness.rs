@@ -49,7 +49,7 @@ impl Hub {
             retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(50) },
             ..Settings::default()
         };
-        let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock), Ids::seeded(1)));
+        let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), Ids::seeded(1)));
         let keys = ApiKeys::new([("discovery".to_owned(), KEY.into())]);
         let router = web::router(WebState::new(Arc::clone(&engine), keys));
         tokio::spawn(engine.run(std::future::pending()));

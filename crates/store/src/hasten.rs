@@ -1,0 +1,70 @@
+//! Intents whose time comes sooner than was thought.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lending::{InstitutionCode, RequestId};
+use sea_query::{Expr, ExprTrait, Query};
+
+use crate::db::{Store, Tx};
+use crate::error::Error;
+use crate::intents::{Col, DEADLINE, EFFECT, OPEN, Table, looks_of};
+use crate::time::micros;
+
+impl Store {
+    /// Lets effects and looks be done now that are due later than any pause could put them off: they were put off by a
+    /// clock that has been set back since. Deadlines stay. Answers how many there were.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_misdated(&self, now: Timestamp, longest_pause: Duration) -> Result<u64, Error> {
+        let longest = SignedDuration::try_from(longest_pause).unwrap_or(SignedDuration::MAX);
+        let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
+        let mut tx = self.begin().await?;
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(now))
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::Kind).ne(DEADLINE))
+            .and_where(Expr::col(Col::DueAt).gt(micros(latest)))
+            .to_owned();
+        let touched = tx.execute(&statement).await?;
+        tx.commit().await?;
+        Ok(touched)
+    }
+}
+
+impl Tx {
+    /// Lets the open looks of a request be made at once.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_watches(&mut self, request: RequestId, due_at: Timestamp) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(due_at))
+            .cond_where(looks_of(request))
+            .and_where(Expr::col(Col::DueAt).gt(micros(due_at)))
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
+    /// Lets what was put off for an institution be done at once.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_delayed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(now))
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::Kind).eq(EFFECT))
+            .and_where(Expr::col(Col::DueAt).gt(micros(now)))
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+}
