@@ -12,6 +12,7 @@
 
 mod crash;
 mod load;
+mod outage;
 mod sim;
 mod simulate;
 mod verdict;
@@ -48,6 +49,11 @@ const BENCHES: &[Bench] = &[
         name: "crash",
         about: "SIGKILLs of the hub with requests in flight: what is lost, doubled or stray, and how soon it goes on",
         run: |args| crash::run(args.scale(), args.database.as_deref()),
+    },
+    Bench {
+        name: "outage",
+        about: "placements while another library's Alma hangs, beside placements while all is well",
+        run: |args| outage::run(args.scale()),
     },
     Bench {
         name: "simulate",

@@ -4,7 +4,7 @@
 //! public API, and by the simulated Almas, which live on in this process. One request in ten is cancelled by its patron,
 //! one in ten by the first lender, so that a second one is asked.
 
-mod hub;
+pub(crate) mod hub;
 mod staff;
 
 use std::collections::BTreeSet;

@@ -58,6 +58,15 @@ both! {
         assert!(world.engine.systems_down().is_empty());
     }
 
+    async fn an_outage_of_a_day_ends_by_itself(world) {
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        let ids = place_some(&mut world, 6).await;
+        until_down(&world).await;
+        world.clock.by_hours(24);
+        world.sim.disarm(LENDER).unwrap();
+        until_all(&world, &ids, Status::RequestPlacedAtBorrowingAgency).await;
+    }
+
     async fn an_outage_is_asked_after_by_one_call_at_a_time(world) {
         world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
         let ids = place_some(&mut world, 8).await;

@@ -1,0 +1,215 @@
+//! One library's Alma is down: what the patrons of the others notice of it.
+//!
+//! Normal times and outages alternate in one run. In an outage the first lender's Alma keeps each call for long, which is
+//! harder on a hub than a refusal, or refuses each; many requests wait for it. Measured are placements for copies of the
+//! second lender.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use alma_sim::{Fault, FaultKind, Server, Sim, SimClock};
+use reqwest::Method;
+use scenarios::Hub;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::Scale;
+use crate::crash::hub::{HubProcess, build_hub};
+use crate::simulate::house::{self, LENDERS};
+use crate::verdict::{Verdict, table};
+
+/// How much longer a placement may take while another library is down.
+const MOST: f64 = 1.2;
+/// Patrons who place at the same time.
+const TOGETHER: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The Alma that hangs keeps each call for this long.
+const HANGS: Duration = Duration::from_secs(20);
+const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
+
+#[derive(Clone, Copy)]
+struct Plan {
+    rounds: usize,
+    /// Placements measured in each half of a round.
+    measured: usize,
+    /// Requests that wait for the library that is down.
+    waiting: usize,
+}
+
+pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
+    let plan = match scale {
+        Scale::Full => Plan { rounds: 5, measured: 200, waiting: 100 },
+        Scale::Quick => Plan { rounds: 1, measured: 100, waiting: 30 },
+    };
+    let program = build_hub()?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let titles = (plan.rounds + 1) * 4 * plan.measured.max(plan.waiting);
+        let sim = house::build(SimClock::Real, titles)?;
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
+        let mut hub = HubProcess::start(&program, None).await?;
+        hub.introduce(&server.base_url()).await?;
+        let mut bench = Outage { sim, hub: hub.client.clone(), next: [0, 0] };
+        bench.play(plan).await
+    })
+}
+
+struct Outage {
+    sim: Sim,
+    hub: Hub,
+    /// The next title at each lender.
+    next: [usize; 2],
+}
+
+/// How long placements took.
+#[derive(Default)]
+struct Took {
+    normal: Vec<Duration>,
+    hanging: Vec<Duration>,
+    refusing: Vec<Duration>,
+    /// From the end of an outage until all that waited was placed.
+    resumed: Vec<Duration>,
+}
+
+impl Outage {
+    async fn play(&mut self, plan: Plan) -> Result<Verdict, String> {
+        let ms = u64::try_from(HANGS.as_millis()).unwrap_or(u64::MAX);
+        let mut took = Took::default();
+        // The first placements make connections and virtual patrons.
+        self.measure(plan.measured / 4).await?;
+        for _ in 0..plan.rounds {
+            took.normal.extend(self.measure(plan.measured).await?);
+            let waiting = self.take_down(FaultKind::Delay { ms, before: true }, plan.waiting).await?;
+            took.hanging.extend(self.measure(plan.measured).await?);
+            took.resumed.push(self.bring_back(waiting).await?);
+            took.normal.extend(self.measure(plan.measured).await?);
+            let waiting = self.take_down(FaultKind::Status { status: 503 }, plan.waiting).await?;
+            self.until_known().await?;
+            took.refusing.extend(self.measure(plan.measured).await?);
+            took.resumed.push(self.bring_back(waiting).await?);
+        }
+        Ok(verdict(plan, took))
+    }
+
+    /// The first lender's Alma fails at every call, and requests want it; answers these.
+    async fn take_down(&mut self, fault: FaultKind, count: usize) -> Result<Vec<String>, String> {
+        self.sim.arm(LENDERS[0], Fault::always("*", fault)).map_err(|error| error.to_string())?;
+        let mut waiting = Vec::with_capacity(count);
+        for _ in 0..count {
+            let body = self.placement(0);
+            waiting.push(place(&self.hub, &body).await?);
+        }
+        Ok(waiting)
+    }
+
+    async fn until_known(&self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let health = self.hub.call(Method::GET, "/health", None).await.map_err(|failure| failure.to_string())?;
+            if health["systems_down"].as_array().is_some_and(|down| !down.is_empty()) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err("the hub doesn't notice that the lender's Alma is down".to_owned());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn bring_back(&self, waiting: Vec<String>) -> Result<Duration, String> {
+        self.sim.disarm(LENDERS[0]).map_err(|error| error.to_string())?;
+        let back = Instant::now();
+        for id in waiting {
+            until_placed(&self.hub, &id).await?;
+        }
+        Ok(back.elapsed())
+    }
+
+    /// Places requests for copies of the second lender; how long each took until both holds were there.
+    async fn measure(&mut self, count: usize) -> Result<Vec<Duration>, String> {
+        let mut took = Vec::with_capacity(count);
+        let mut running = JoinSet::new();
+        for _ in 0..count {
+            if running.len() == TOGETHER {
+                if let Some(ended) = running.join_next().await {
+                    took.push(ended.map_err(|error| error.to_string())??);
+                }
+            }
+            let (hub, body) = (self.hub.clone(), self.placement(1));
+            running.spawn(async move {
+                let begun = Instant::now();
+                let id = place(&hub, &body).await?;
+                until_placed(&hub, &id).await?;
+                Ok::<_, String>(begun.elapsed())
+            });
+        }
+        while let Some(ended) = running.join_next().await {
+            took.push(ended.map_err(|error| error.to_string())??);
+        }
+        Ok(took)
+    }
+
+    fn placement(&mut self, lender: usize) -> Value {
+        let number = self.next[lender];
+        self.next[lender] += 1;
+        let copy = json!({"institution": LENDERS[lender], "barcode": house::barcode(LENDERS[lender], number)});
+        json!({
+            "agency": "BORROW", "patron": house::patron(number), "pickup_location": "BORROW-MAIN", "copies": [copy],
+        })
+    }
+}
+
+async fn place(hub: &Hub, body: &Value) -> Result<String, String> {
+    let placed = hub.call(Method::POST, "/api/v1/requests?wait=0", Some(body)).await;
+    let placed = placed.map_err(|failure| failure.to_string())?;
+    placed["id"].as_str().map(str::to_owned).ok_or_else(|| format!("a placement has no id: {placed}"))
+}
+
+async fn until_placed(hub: &Hub, id: &str) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let request = hub.request(id).await.map_err(|failure| failure.to_string())?;
+        if request.status == PLACED {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{id} stands at {}", request.status));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn verdict(plan: Plan, mut took: Took) -> Verdict {
+    for all in [&mut took.normal, &mut took.hanging, &mut took.refusing, &mut took.resumed] {
+        all.sort_unstable();
+    }
+    let at = |sorted: &[Duration], share: usize| {
+        sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    };
+    let ratio = |of: &[Duration], share: usize| at(of, share).as_secs_f64() / at(&took.normal, share).as_secs_f64();
+    let mut rows = table(&["placement", "all well", "one hangs", "ratio", "one refuses", "ratio"]);
+    for (name, share) in [("p50", 50), ("p90", 90), ("p99", 99)] {
+        let ms = |sorted: &[Duration]| format!("{:.1} ms", at(sorted, share).as_secs_f64() * 1_000.0);
+        let times = |of| format!("{:.2}", ratio(of, share));
+        let row =
+            [ms(&took.normal), ms(&took.hanging), times(&took.hanging), ms(&took.refusing), times(&took.refusing)];
+        rows.add_row(std::iter::once(name.to_owned()).chain(row).collect::<Vec<_>>());
+    }
+    let worst = |share| ratio(&took.hanging, share).max(ratio(&took.refusing, share));
+    let (p50, p99) = (worst(50), worst(99));
+    Verdict {
+        table: rows,
+        notes: vec![format!(
+            "{} rounds of {} placements each; {} requests waited in each outage; all were placed {:.1} s after its end at the latest",
+            plan.rounds,
+            plan.measured,
+            plan.waiting,
+            at(&took.resumed, 100).as_secs_f64()
+        )],
+        figure: format!("{p50:.2} times the latency at p50, {p99:.2} at p99"),
+        target: format!("at most {MOST} at p50 and p99"),
+        met: p50 <= MOST && p99 <= MOST,
+    }
+}
