@@ -71,6 +71,7 @@ mod page;
 mod report;
 mod retry;
 mod transport;
+pub mod webhook;
 mod xml;
 
 pub use api::{

@@ -94,6 +94,11 @@ impl Ids {
         RequestId(self.uuid(now))
     }
 
+    /// True once in so many times.
+    pub(crate) fn one_in(&self, times: u64) -> bool {
+        self.with(|rng| rng.random_range(0..times) == 0)
+    }
+
     /// Full jitter: anything from nothing to `most`.
     pub(crate) fn jitter(&self, most: Duration) -> Duration {
         most.mul_f64(self.with(|rng| rng.random_range(0.0..=1.0)))

@@ -62,6 +62,12 @@ impl Engine {
         let event = &self.held_against_limits(&mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
+        let hinted = match ending {
+            Ending::Done(intent) if matches!(intent.work, Work::Watch(_)) && tx.was_hinted(intent).await? => {
+                Some(*intent)
+            }
+            _ => None,
+        };
         match ending {
             Ending::Asked => {}
             Ending::Done(intent) if unchanged && matches!(intent.work, Work::Watch(_)) => {
@@ -78,6 +84,9 @@ impl Engine {
             return Ok(decision.next);
         }
         let version = self.write(&mut tx, &stored, &decision, event, actor, now).await?;
+        if let Some(intent) = hinted {
+            tx.hint_watches(id, &intent.institution, now).await?;
+        }
         tx.commit().await?;
         self.tell(&decision, version);
         Ok(decision.next)

@@ -8,7 +8,10 @@ use lending::{
     VerifiedPatron,
 };
 
+use secrecy::SecretString;
+
 use crate::finding::Finding;
+use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 
 /// Whether an earlier attempt may have been done without our hearing of it.
@@ -196,6 +199,16 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Looks at an item, and at its hold and loan as far as asked.
     async fn observe(&self, what: &Watched) -> Outcome<Observation>;
+
+    /// The header in which the system signs the messages that it sends by itself.
+    fn signature_header(&self) -> &'static str;
+
+    /// Reads a message that the system sent by itself, if it is signed with one of `secrets`. Nothing is sent.
+    fn open_message(&self, secrets: &[SecretString], signature: Option<&str>, body: &[u8])
+    -> Result<Message, NotTaken>;
+
+    /// Signs a message as the system would, for trying out.
+    fn sign(&self, secret: &SecretString, body: &[u8]) -> String;
 
     /// Every record with the marker of a request.
     async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>>;

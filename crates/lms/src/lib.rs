@@ -17,11 +17,13 @@ pub mod alma;
 mod connect;
 mod finding;
 mod host;
+mod message;
 mod outcome;
 mod settings;
 
 pub use connect::{ConnectError, Connection, connect};
 pub use finding::Finding;
 pub use host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+pub use message::{Message, NotTaken};
 pub use outcome::{NotDone, Outage, Outcome};
 pub use settings::Fault;

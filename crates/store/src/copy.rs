@@ -69,6 +69,9 @@ const TABLES: &[Table] = &[
             ("document", Text),
             ("audit_head", Text),
             ("audit_count", Number),
+            ("lender_item", Text),
+            ("borrower_item", Text),
+            ("pickup_item", Text),
         ],
     },
     Table {
@@ -107,7 +110,18 @@ const TABLES: &[Table] = &[
             ("outcome", Text),
             ("created_at", Number),
             ("updated_at", Number),
+            ("hinted_at", Number),
         ],
+    },
+    Table {
+        name: "webhook_secret",
+        key: &["institution"],
+        columns: &[("institution", Text), ("secret", Text), ("previous", Text), ("changed_at", Number)],
+    },
+    Table {
+        name: "inbox",
+        key: &["institution", "message"],
+        columns: &[("institution", Text), ("message", Text), ("received_at", Number)],
     },
 ];
 

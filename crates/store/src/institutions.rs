@@ -242,6 +242,7 @@ impl Tx {
         if self.has_open_requests(code).await? {
             return Err(Error::Referred(format!("The institution {code} still has open requests.")));
         }
+        self.remove_webhook(code).await?;
         self.remove(Table::Institution, code.as_str()).await
     }
 

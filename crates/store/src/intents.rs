@@ -61,6 +61,8 @@ pub struct Intent {
     pub fence: i64,
     /// When it was due.
     pub due_at: Timestamp,
+    /// When it was claimed: what happens from then on, a look may have missed.
+    pub claimed_at: Timestamp,
 }
 
 /// What to claim.
@@ -108,6 +110,7 @@ pub(crate) enum Col {
     Outcome,
     CreatedAt,
     UpdatedAt,
+    HintedAt,
 }
 
 pub(crate) const OPEN: &str = "open";
@@ -142,7 +145,7 @@ impl Store {
             if claimed.len() >= claim.limit {
                 break;
             }
-            let intent = read(row)?;
+            let intent = read(row, claim.now)?;
             let count = leased.entry(intent.institution.as_str().to_owned()).or_default();
             if *count >= claim.per_institution || requests.contains(&intent.request) {
                 continue;
@@ -332,17 +335,37 @@ impl Tx {
         why: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
+        // Something was told of it meanwhile.
+        let due = CaseStatement::new()
+            .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), micros(now))
+            .finally(micros(due_at));
         let statement = Query::update()
             .table(Table)
             .value(Col::Attempts, i64::from(intent.attempts.saturating_add(1)))
             .value(Col::Unclear, i64::from(unclear))
-            .value(Col::DueAt, micros(due_at))
+            .value(Col::DueAt, Expr::expr(due))
             .value(Col::LeaseUntil, 0_i64)
             .value(Col::Outcome, why)
             .value(Col::UpdatedAt, micros(now))
             .cond_where(held(intent))
             .to_owned();
         if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Whether something was told of what is looked at since the look began.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn was_hinted(&mut self, intent: &Intent) -> Result<bool, Error> {
+        let statement = Query::select()
+            .column(Col::HintedAt)
+            .from(Table)
+            .cond_where(held(intent))
+            .and_where(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)))
+            .to_owned();
+        let rows: Vec<(i64,)> = self.fetch(&statement).await?;
+        Ok(!rows.is_empty())
     }
 
     /// Makes the open looks and deadlines of a request these: missing ones are queued, others taken away, and those
@@ -511,7 +534,7 @@ fn work(kind: &str, what: &str) -> Result<Work, Error> {
     }
 }
 
-fn read(row: Row) -> Result<Intent, Error> {
+fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
     let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
@@ -526,6 +549,7 @@ fn read(row: Row) -> Result<Intent, Error> {
         unclear: unclear != 0 || ran_out,
         fence,
         due_at: at("intent", due_at)?,
+        claimed_at,
     })
 }
 

@@ -53,6 +53,20 @@ const ALL: &[&[&str]] = &[
         "postgres: CREATE TRIGGER audit_is_not_changed BEFORE UPDATE OR DELETE ON audit \
      FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_audit()",
     ],
+    &[
+        "ALTER TABLE intent ADD COLUMN hinted_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE patron_request ADD COLUMN lender_item TEXT",
+        "ALTER TABLE patron_request ADD COLUMN borrower_item TEXT",
+        "ALTER TABLE patron_request ADD COLUMN pickup_item TEXT",
+        "CREATE INDEX patron_request_lender_item ON patron_request (lender_item)",
+        "CREATE INDEX patron_request_borrower_item ON patron_request (borrower_item)",
+        "CREATE INDEX patron_request_pickup_item ON patron_request (pickup_item)",
+        "CREATE TABLE webhook_secret (institution TEXT PRIMARY KEY, secret TEXT NOT NULL, previous TEXT, \
+     changed_at BIGINT NOT NULL)",
+        "CREATE TABLE inbox (institution TEXT NOT NULL, message TEXT NOT NULL, received_at BIGINT NOT NULL, \
+     PRIMARY KEY (institution, message))",
+        "CREATE INDEX inbox_received ON inbox (received_at)",
+    ],
 ];
 
 /// Brings the schema to the version this program knows.

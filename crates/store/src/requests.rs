@@ -102,6 +102,9 @@ enum Col {
     PlacedAt,
     UpdatedAt,
     Document,
+    LenderItem,
+    BorrowerItem,
+    PickupItem,
 }
 
 type Row = (String, i64, i64, String);
@@ -269,6 +272,28 @@ impl Tx {
         if self.execute(&statement).await? == 1 { Ok(version + 1) } else { Err(Error::Conflict) }
     }
 
+    /// The pickup library's institution is no column, so a virtual item of the same number elsewhere may be among them.
+    pub(crate) async fn open_requests_at_item(
+        &mut self,
+        institution: &str,
+        item: &str,
+    ) -> Result<Vec<RequestId>, Error> {
+        let at =
+            |place: Col, column: Col| Cond::all().add(Expr::col(place).eq(institution)).add(Expr::col(column).eq(item));
+        let any = Cond::any()
+            .add(at(Col::Lender, Col::LenderItem))
+            .add(at(Col::Borrower, Col::BorrowerItem))
+            .add(Expr::col(Col::PickupItem).eq(item));
+        let statement = Query::select()
+            .column(Col::Id)
+            .from(Table)
+            .and_where(Expr::col(Col::Open).eq(1_i64))
+            .cond_where(any)
+            .to_owned();
+        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        rows.into_iter().map(|(id,)| id.parse().map_err(|_| corrupt("an id that is none"))).collect()
+    }
+
     pub(crate) async fn has_open_requests(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {
         let code = institution.as_str();
         let either = Cond::any().add(Expr::col(Col::Borrower).eq(code)).add(Expr::col(Col::Lender).eq(code));
@@ -307,8 +332,15 @@ fn cells(sealer: &Sealer, request: &Request) -> Result<Vec<(Col, Expr)>, Error> 
         (Col::Lender, lender.into()),
         (Col::PatronGiven, digest(sealer, &patron.institution, &patron.given)?.into()),
         (Col::PatronVerified, verified.into()),
+        (Col::LenderItem, request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()).into()),
+        (Col::BorrowerItem, item_at(request, Side::Borrower).into()),
+        (Col::PickupItem, item_at(request, Side::Pickup).into()),
         (Col::Document, document(sealer, request)?.into()),
     ])
+}
+
+fn item_at(request: &Request, side: Side) -> Option<String> {
+    request.stand_in(side)?.item.open().map(|item| item.as_str().to_owned())
 }
 
 /// Identifiers of patrons know no case (Alma's primary ids don't).

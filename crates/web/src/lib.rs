@@ -30,6 +30,7 @@ mod requests;
 mod state;
 mod strays;
 mod views;
+mod webhooks;
 
 pub use auth::ApiKeys;
 pub use openapi::openapi;

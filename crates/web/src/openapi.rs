@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{acts, agencies, health, institutions, pickup_locations, requests, strays};
+use crate::{acts, agencies, health, institutions, pickup_locations, requests, strays, webhooks};
 
 const KEY: &str = "api_key";
 
@@ -31,6 +31,7 @@ const KEY: &str = "api_key";
         (name = "institutions", description = "Installations of a library system, with their settings and keys."),
         (name = "agencies", description = "Libraries that lend or borrow."),
         (name = "pickup locations", description = "Where patrons collect."),
+        (name = "webhooks", description = "What libraries' systems send by themselves; signed, without a key."),
         (name = "hub", description = "The hub itself."),
     )
 )]
@@ -48,13 +49,18 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(acts::routes())
         .merge(institutions::routes())
         .merge(strays::routes())
+        .merge(webhooks::routes())
         .merge(agencies::routes())
         .merge(pickup_locations::routes())
         .split_for_parts();
     for operation in operations(&mut document) {
         operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
     }
-    let (open, of_open) = OpenApiRouter::new().merge(health::routes()).routes(routes!(get_openapi)).split_for_parts();
+    let (open, of_open) = OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(webhooks::open_routes())
+        .routes(routes!(get_openapi))
+        .split_for_parts();
     document.merge(of_open);
     for operation in operations(&mut document) {
         let responses = &mut operation.responses.responses;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{encode, table, text};
 use crate::commands::serve::write_out;
+use crate::commands::webhook::Webhook;
 use crate::failure::{Failure, Result};
 
 /// Set up institutions and check them.
@@ -26,6 +27,9 @@ pub(crate) enum Institution {
     /// Look for records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
     /// nothing without --remove.
     Strays(Strays),
+    /// Let its system tell the hub by itself what happens.
+    #[command(subcommand)]
+    Webhook(Webhook),
 }
 
 /// Look for strays.
@@ -110,6 +114,7 @@ impl Institution {
             Self::Add(add) => add.run().await,
             Self::Check(check) => check.run().await,
             Self::Strays(strays) => strays.run().await,
+            Self::Webhook(webhook) => webhook.run().await,
         }
     }
 }
@@ -217,7 +222,7 @@ fn finding(value: &Value) -> Finding {
     }
 }
 
-fn show(what: &str, findings: &[Finding]) -> Result<()> {
+pub(crate) fn show(what: &str, findings: &[Finding]) -> Result<()> {
     let mut table = table(&["", "checked", "found"]);
     for finding in findings {
         let mark = if finding.problem.is_some() { "MISSING" } else { "ok" };

@@ -10,6 +10,7 @@ mod keep;
 mod request;
 mod serve;
 mod sim;
+mod webhook;
 
 use clap::Subcommand;
 

@@ -13,3 +13,4 @@ mod lessons;
 mod points;
 mod program;
 mod setting_up;
+mod webhooks;

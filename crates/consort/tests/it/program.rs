@@ -238,6 +238,25 @@ impl Houses {
         }
     }
 
+    /// Waits until the request stands at `status` with nothing under way, without asking for a look.
+    pub(crate) async fn until_by_itself(&self, id: &str, status: &str) -> Value {
+        // Well before the hub would look by itself.
+        let deadline = Instant::now() + PATIENCE / 3;
+        loop {
+            let request = self.request(id).await;
+            if request["status"] == status && request["working_on"].is_null() {
+                return request;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{status} is not reached: {} {}",
+                request["status"],
+                request["attention"]
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Staff at their desk, through the simulator's own surface.
     pub(crate) async fn staff(&self, institution: &str, act: &str, body: &Value) {
         let at = if institution == LENDER { self.lender } else { self.borrower };

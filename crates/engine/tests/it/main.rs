@@ -5,6 +5,7 @@
 mod clock;
 mod deadlines;
 mod endings;
+mod hearing;
 mod lost_answers;
 mod nodes;
 mod outages;

@@ -362,6 +362,14 @@ pub(crate) fn agency_of(institution: &str, code: &str, rules: Rules) -> Agency {
 }
 
 impl World {
+    /// The adapter of an institution.
+    pub(crate) fn lms(&self, code: &str) -> Arc<dyn lms::HostLms> {
+        let settings = settings(&self.server.base_url());
+        let credentials = key(code).into();
+        let connection = lms::Connection { institution: code.into(), kind: "alma".to_owned(), settings, credentials };
+        lms::connect(&connection).unwrap()
+    }
+
     /// Changes one of an institution's settings, as staff do.
     pub(crate) async fn change_settings(&self, code: &str, key: &str, value: Value) {
         let mut settings = settings(&self.server.base_url());

@@ -4,6 +4,7 @@
 //! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `looking`: the reads: patron, copy, item with hold and loan.
+//! - `messages`: what Alma tells by itself, as hints.
 //! - `check`: every read the hub will need, for setting an institution up.
 //!
 //! Alma has no idempotency keys. Each write names its natural key: the virtual patron's id, the marker in
@@ -16,6 +17,7 @@ mod errors;
 mod hidden;
 mod lender;
 mod looking;
+mod messages;
 mod records;
 mod settings;
 mod strays;
@@ -35,6 +37,7 @@ use secrecy::SecretString;
 pub use self::settings::Settings;
 use crate::finding::Finding;
 use crate::host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::settings::Fault;
 
@@ -174,6 +177,23 @@ impl HostLms for Alma {
 
     async fn observe(&self, what: &Watched) -> Outcome<Observation> {
         self.look_at(what).await
+    }
+
+    fn signature_header(&self) -> &'static str {
+        alma::webhook::SIGNATURE_HEADER
+    }
+
+    fn open_message(
+        &self,
+        secrets: &[SecretString],
+        signature: Option<&str>,
+        body: &[u8],
+    ) -> Result<Message, NotTaken> {
+        messages::open(secrets, signature, body)
+    }
+
+    fn sign(&self, secret: &SecretString, body: &[u8]) -> String {
+        alma::webhook::signature(secret, body)
     }
 
     async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>> {

@@ -9,3 +9,4 @@ mod harness;
 mod logs;
 mod requests;
 mod setup;
+mod webhooks;

@@ -1,0 +1,160 @@
+//! Webhooks: what Alma tells by itself (Alma Developer Network, "Webhooks").
+//!
+//! A message is signed over its raw bytes, may come twice, late, in any order, or never. It says what to read, and is
+//! no state itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::Sha256;
+
+use crate::loose;
+use crate::model::{Item, Loan, Request};
+
+/// The header with the signature.
+pub const SIGNATURE_HEADER: &str = "X-Exl-Signature";
+
+/// Base64 of HMAC-SHA256 over the raw body.
+pub fn signature(secret: &SecretString, body: &[u8]) -> String {
+    digest(secret, body).map(|mac| STANDARD.encode(mac.finalize().into_bytes())).unwrap_or_default()
+}
+
+/// Whether the signature is the secret's; compared in constant time.
+pub fn is_signed_with(secret: &SecretString, body: &[u8], signature: &str) -> bool {
+    let Ok(given) = STANDARD.decode(signature.trim()) else { return false };
+    digest(secret, body).is_some_and(|mac| mac.verify_slice(&given).is_ok())
+}
+
+/// HMAC takes a key of any length (RFC 2104), so there always is one.
+fn digest(secret: &SecretString, body: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
+    mac.update(body);
+    Some(mac)
+}
+
+/// A message.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Message {
+    /// The same for every sending of it.
+    #[serde(deserialize_with = "loose::must")]
+    pub id: String,
+    /// What it is about, such as `LOAN`.
+    #[serde(deserialize_with = "loose::must")]
+    action: String,
+    /// What happened, such as `LOAN_CREATED`; not every kind has it.
+    #[serde(default, deserialize_with = "loose::opt")]
+    event: Option<String>,
+    /// The institution's code.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub institution: Option<String>,
+    /// When it happened.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub time: Option<Timestamp>,
+    #[serde(flatten)]
+    payload: Map<String, Value>,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A loan.
+    Loan(Box<Loan>),
+    /// A request.
+    Request(Box<Request>),
+    /// An item.
+    Item(Box<Item>),
+    /// Something else, or something that can't be read.
+    Other,
+}
+
+impl Message {
+    /// Reads a message.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, quoting nothing of it.
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        if body.trim_ascii_start().starts_with(b"<") {
+            return Err("it is XML; set the profile's message type to JSON in Alma".to_owned());
+        }
+        let value: Value = serde_json::from_slice(body).map_err(|_| "it is no JSON".to_owned())?;
+        loose::record(value)
+    }
+
+    /// What it is about, in upper case.
+    pub fn action(&self) -> String {
+        self.action.to_uppercase()
+    }
+
+    /// What happened, in upper case; empty where it isn't told.
+    pub fn event(&self) -> String {
+        self.event.as_deref().unwrap_or_default().to_uppercase()
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> Subject {
+        let part = |key: &str| self.payload.get(key).cloned().unwrap_or_default();
+        let subject = match self.action().as_str() {
+            "LOAN" => loose::record(part("item_loan")).map(|loan| Subject::Loan(Box::new(loan))),
+            "REQUEST" => loose::record(part("user_request")).map(|request| Subject::Request(Box::new(request))),
+            "ITEM" => loose::record(part("item")).map(|item| Subject::Item(Box::new(item))),
+            _ => return Subject::Other,
+        };
+        subject.unwrap_or(Subject::Other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"{\"id\":\"1\",\"action\":\"loan\",\"event\":{\"value\":\"LOAN_RETURNED\"},\"item_loan\":\
+        {\"loan_id\":\"71\",\"item_id\":\"231\"}}";
+
+    #[test]
+    fn signature_is_the_one_of_rfc_4231() {
+        let secret = SecretString::from("Jefe");
+        let told = signature(&secret, b"what do ya want for nothing?");
+        assert_eq!(told, "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
+    }
+
+    #[test]
+    fn one_byte_more_or_another_secret_is_no_signature() {
+        let secret = SecretString::from("a secret");
+        let told = signature(&secret, BODY);
+        assert!(is_signed_with(&secret, BODY, &told));
+        assert!(!is_signed_with(&secret, &[BODY, b" "].concat(), &told));
+        assert!(!is_signed_with(&SecretString::from("another"), BODY, &told));
+        for nonsense in ["", "not base64!", "AAAA"] {
+            assert!(!is_signed_with(&secret, BODY, nonsense));
+        }
+    }
+
+    #[test]
+    fn message_tells_its_subject_whatever_the_case_of_its_action() {
+        let message = Message::read(BODY).unwrap();
+        assert_eq!((message.id.as_str(), message.event().as_str()), ("1", "LOAN_RETURNED"));
+        assert!(matches!(message.subject(), Subject::Loan(loan) if loan.id.as_str() == "71"));
+    }
+
+    #[test]
+    fn what_is_no_message_is_told_without_quoting_it() {
+        for (body, told) in [(&b"<webhook/>"[..], "XML"), (b"{", "no JSON"), (b"[1]", "no JSON object"), (b"{}", "id")]
+        {
+            let why = Message::read(body).unwrap_err();
+            assert!(why.contains(told), "{why}");
+        }
+    }
+
+    #[test]
+    fn payload_that_can_not_be_read_is_no_subject() {
+        let message = Message::read(b"{\"id\":1,\"action\":\"LOAN\",\"item_loan\":null}").unwrap();
+        assert!(matches!(message.subject(), Subject::Other));
+    }
+}

@@ -1,0 +1,220 @@
+//! `consort institution webhook …`: letting a library's system tell the hub by itself what happens, and trying it out.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use lms::{Connection, Finding, HostLms};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::api::{Hub, HubArgs, http_client};
+use crate::commands::institution::show;
+use crate::commands::request::encode;
+use crate::commands::serve::write_out;
+use crate::failure::{Failure, Result};
+
+/// Characters of a secret that the hub makes up.
+const SECRET_LENGTH: usize = 40;
+
+/// An institution's webhook.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Webhook {
+    /// Show where messages go and how many came.
+    Show(Named),
+    /// Give it a secret. One that it had counts on until `end-change`.
+    Set(WithSecret),
+    /// From now on only the newest secret counts.
+    EndChange(Named),
+    /// Take it away; the hub then looks by itself only.
+    Remove(Named),
+    /// Send a challenge, a forged message and a true one to the webhook's public address, as the library's system would.
+    Test(Test),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The code of an institution.
+    code: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct WithSecret {
+    #[command(flatten)]
+    named: Named,
+    /// A file with the secret, `-` for standard input. Without it a secret is made up and shown once.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    #[command(flatten)]
+    named: Named,
+    /// A file with the secret that is set in the library's system, `-` for standard input.
+    #[arg(long, value_name = "FILE")]
+    secret_file: PathBuf,
+    /// The hub's public address, as the library's system knows it; the hub's own where it is left out.
+    #[arg(long, value_name = "URL")]
+    public: Option<String>,
+}
+
+impl Webhook {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Show(named) => {
+                let webhook = Hub::new(&named.hub)?.call(Method::GET, &named.path(), None).await?;
+                write_out(&described(&named.code, &webhook));
+                Ok(())
+            }
+            Self::Set(set) => set.run().await,
+            Self::EndChange(named) => {
+                let path = format!("{}?secret=previous", named.path());
+                Hub::new(&named.hub)?.call(Method::DELETE, &path, None).await?;
+                write_out(&format!("{}: only the newest secret counts now.", named.code));
+                Ok(())
+            }
+            Self::Remove(named) => {
+                Hub::new(&named.hub)?.call(Method::DELETE, &named.path(), None).await?;
+                write_out(&format!("{} has no webhook any more; what happens there is seen by looking.", named.code));
+                Ok(())
+            }
+            Self::Test(test) => test.run().await,
+        }
+    }
+}
+
+impl Named {
+    fn path(&self) -> String {
+        format!("/api/v1/institutions/{}/webhook", encode(&self.code))
+    }
+}
+
+impl WithSecret {
+    async fn run(self) -> Result<()> {
+        let (secret, made) = match &self.secret_file {
+            Some(file) => (read_secret(file)?, false),
+            None => (make_secret(), true),
+        };
+        let body = json!({"secret": secret.expose_secret()});
+        let webhook = Hub::new(&self.named.hub)?.call(Method::PUT, &self.named.path(), Some(&body)).await?;
+        write_out(&described(&self.named.code, &webhook));
+        if made {
+            write_out(&format!(
+                "The secret, shown this once: {}\nSet it in the library's system, with the hub's public address and the path above.",
+                secret.expose_secret()
+            ));
+        }
+        if webhook["rotating"] == true {
+            write_out("The secret before it counts too, until `consort institution webhook end-change`.");
+        }
+        Ok(())
+    }
+}
+
+fn described(code: &str, webhook: &Value) -> String {
+    format!(
+        "{code}: messages are taken at {}; {} came in the last 24 hours.",
+        webhook["path"].as_str().unwrap_or_default(),
+        webhook["messages_last_day"]
+    )
+}
+
+fn make_secret() -> SecretString {
+    let letters = rand::distr::Alphanumeric;
+    let secret: String = StdRng::from_os_rng().sample_iter(letters).take(SECRET_LENGTH).map(char::from).collect();
+    secret.into()
+}
+
+fn read_secret(file: &std::path::Path) -> Result<SecretString> {
+    let cannot = |error: std::io::Error| {
+        Failure::new(format!("The secret can't be read from {}: {error}.", file.display()))
+            .advice("Name a file with the secret alone in it, or - for standard input.")
+    };
+    let mut text = String::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map_err(cannot)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(cannot)?;
+    }
+    Ok(text.trim().to_owned().into())
+}
+
+impl Test {
+    async fn run(self) -> Result<()> {
+        let hub = Hub::new(&self.named.hub)?;
+        let code = &self.named.code;
+        let secret = read_secret(&self.secret_file)?;
+        let known = hub.get(&format!("/api/v1/institutions/{}", encode(code))).await?;
+        let webhook = hub.call(Method::GET, &self.named.path(), None).await?;
+        let path = webhook["path"].as_str().unwrap_or_default();
+        let base = self.public.as_deref().unwrap_or(&self.named.hub.hub);
+        let url = format!("{}{path}", base.trim_end_matches('/'));
+        let connection = Connection {
+            institution: code.as_str().into(),
+            kind: known["kind"].as_str().unwrap_or_default().to_owned(),
+            settings: known["settings"].clone(),
+            // Nothing is sent to its system.
+            credentials: "none".into(),
+        };
+        let lms = lms::connect(&connection).map_err(|error| Failure::new(error.to_string()))?;
+        let caller = Caller { http: http_client()?, url, lms: lms.as_ref() };
+        let findings = vec![
+            caller.challenge().await,
+            caller.message("a forged message is refused", &make_secret(), StatusCode::UNAUTHORIZED).await,
+            caller.message("a signed message is taken", &secret, StatusCode::OK).await,
+        ];
+        show(code, &findings)
+    }
+}
+
+/// The library's system, as far as the hub can tell.
+struct Caller<'a> {
+    http: reqwest::Client,
+    url: String,
+    lms: &'a dyn HostLms,
+}
+
+impl Caller<'_> {
+    async fn challenge(&self) -> Finding {
+        let text = make_secret();
+        let url = format!("{}?challenge={}", self.url, text.expose_secret());
+        let subject = "a challenge is answered".to_owned();
+        match self.http.get(&url).send().await {
+            Ok(answer) if answer.status() == StatusCode::OK => {
+                let answer: Value = answer.json().await.unwrap_or_default();
+                let same = answer["challenge"].as_str() == Some(text.expose_secret());
+                finding(subject, same, "the same text came back", "another text came back; is the address the hub's?")
+            }
+            Ok(answer) => finding(subject, false, "", &format!("it was answered with {}", answer.status())),
+            Err(error) => {
+                finding(subject, false, "", &format!("{} can't be reached: {}", self.url, error.without_url()))
+            }
+        }
+    }
+
+    /// A message that no request can wait for.
+    async fn message(&self, subject: &str, secret: &SecretString, wanted: StatusCode) -> Finding {
+        let id = make_secret();
+        let body = json!({"id": format!("test-{}", id.expose_secret()), "action": "TEST"}).to_string();
+        let signature = self.lms.sign(secret, body.as_bytes());
+        let call = self.http.post(&self.url).header(self.lms.signature_header(), signature).body(body);
+        match call.send().await {
+            Ok(answer) => {
+                let status = answer.status();
+                let told = format!("it was answered with {status}, and should be with {wanted}");
+                finding(subject.to_owned(), status == wanted, &format!("answered with {status}"), &told)
+            }
+            Err(error) => finding(subject.to_owned(), false, "", &format!("no answer came: {}", error.without_url())),
+        }
+    }
+}
+
+fn finding(subject: String, good: bool, detail: &str, problem: &str) -> Finding {
+    Finding { subject, problem: (!good).then(|| problem.to_owned()), detail: detail.to_owned() }
+}

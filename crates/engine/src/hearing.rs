@@ -1,0 +1,161 @@
+//! What libraries' systems tell by themselves. A message is a hint: it brings the looks forward that wait for what it tells
+//! of, and is acknowledged once that is stored.
+
+use jiff::SignedDuration;
+use lending::{Hint, InstitutionCode, Request, RequestId, Side};
+use lms::NotTaken;
+use secrecy::SecretString;
+use store::{News, Tx};
+use tracing::{debug, warn};
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// For how long a message is remembered. Alma sends one for ten hours at most.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// After so many messages old ones are forgotten.
+const FORGET_EVERY: u64 = 512;
+const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// So many requests are looked at because of it.
+    News(u64),
+    /// It came before.
+    Again,
+    /// It tells nothing that a request waits for.
+    Nothing,
+}
+
+/// Why a message wasn't taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Deaf {
+    /// No such institution, or it has no webhook.
+    #[error("the institution has no webhook here")]
+    NoWebhook,
+    /// Not signed with its secret, or unreadable.
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
+    /// The hub can't say now.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+impl Engine {
+    /// Takes a message of an institution's system. Answered `Ok`, it is stored and needs no second sending.
+    ///
+    /// # Errors
+    ///
+    /// No webhook, a wrong signature, nonsense, or the store's failures.
+    pub async fn hear(
+        &self,
+        institution: &InstitutionCode,
+        signature: impl FnOnce(&'static str) -> Option<String>,
+        body: &[u8],
+    ) -> Result<Heard, Deaf> {
+        let secrets = self.store.webhook_secrets(institution).await.map_err(Error::from)?.ok_or(Deaf::NoWebhook)?;
+        let lms = self.registry.get(institution).await.map_err(Error::from)?;
+        let signature = signature(lms.signature_header());
+        let message = lms.open_message(&secrets.all(), signature.as_deref(), body)?;
+        let heard = self.take(institution, &message.id, message.hint.as_ref()).await?;
+        debug!(%institution, message = message.id, ?heard, "told by the library's system");
+        Ok(heard)
+    }
+
+    async fn take(&self, institution: &InstitutionCode, id: &str, hint: Option<&Hint>) -> Result<Heard, Error> {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await?;
+        if !tx.note_message(institution, id, now).await? {
+            return Ok(Heard::Again);
+        }
+        if self.ids.one_in(FORGET_EVERY) {
+            tx.forget_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
+        }
+        let mut looks = 0;
+        if let Some(hint) = hint {
+            for request in about(&mut tx, institution, hint).await? {
+                looks += self.bring_forward(&mut tx, institution, hint, request).await?;
+            }
+        }
+        if looks > 0 {
+            tx.tell(&self.settings.node, &News::Work);
+        }
+        tx.commit().await?;
+        if looks > 0 {
+            self.wake.notify_one();
+            return Ok(Heard::News(looks));
+        }
+        Ok(Heard::Nothing)
+    }
+
+    async fn bring_forward(
+        &self,
+        tx: &mut Tx,
+        institution: &InstitutionCode,
+        hint: &Hint,
+        id: RequestId,
+    ) -> Result<u64, Error> {
+        let Some(stored) = tx.request(id).await? else { return Ok(0) };
+        let request = stored.request;
+        let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
+        if SIDES.iter().filter(|side| here(side)).any(|side| hint.is_news(&request, *side)) {
+            return Ok(tx.hint_watches(id, institution, self.clock.now()).await?);
+        }
+        Ok(0)
+    }
+
+    /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
+    ///
+    /// # Errors
+    ///
+    /// The store's failures.
+    pub async fn set_webhook_secret(&self, institution: &InstitutionCode, secret: &SecretString) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        tx.put_webhook_secret(institution, secret, self.clock.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// From now on only the newest secret counts.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures.
+    pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        tx.forget_previous_webhook_secret(institution).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Takes an institution's webhook away; answers whether it had one.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures.
+    pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, Error> {
+        let mut tx = self.store.begin().await?;
+        let had = tx.remove_webhook(institution).await?;
+        tx.commit().await?;
+        if had {
+            warn!(%institution, "its webhook is taken away; what its library does is seen by looking only");
+        }
+        Ok(had)
+    }
+}
+
+async fn about(tx: &mut Tx, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<RequestId>, Error> {
+    Ok(match hint {
+        Hint::Hold { request, .. } => vec![*request],
+        Hint::Loan { item, .. } | Hint::Item(item) => tx.open_requests_with_item(institution, item).await?,
+    })
+}
+
+/// Whether the hint is about what the request has at that side: one Alma may be at two sides of a request.
+fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
+    let (Hint::Loan { item, .. } | Hint::Item(item)) = hint else { return true };
+    match side {
+        Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
+        _ => request.stand_in(side).is_some_and(|here| here.item.open() == Some(item)),
+    }
+}

@@ -1,0 +1,105 @@
+//! What libraries' systems tell by themselves.
+
+use alma_sim::{Fault, FaultKind};
+use engine::{Deaf, Heard};
+use lending::Status;
+use serde_json::json;
+
+use crate::world::{BORROWER, LENDER, PATRON, World, both};
+
+const SECRET: &str = "a-secret-of-the-webhook";
+const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
+
+async fn with_webhook(world: &World, institution: &str) {
+    world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
+}
+
+/// As the Alma of `institution` would send it.
+async fn tell(world: &World, institution: &str, body: &serde_json::Value) -> Result<Heard, Deaf> {
+    let body = body.to_string();
+    let lms = world.lms(institution);
+    let signature = lms.sign(&SECRET.into(), body.as_bytes());
+    world.engine.hear(&institution.into(), |_| Some(signature), body.as_bytes()).await
+}
+
+async fn item_of(world: &World, institution: &str) -> String {
+    let request = world.request().await;
+    let item = if institution == LENDER {
+        request.supply.unwrap().copy.item
+    } else {
+        request.borrowing.item.open().unwrap().clone()
+    };
+    item.as_str().to_owned()
+}
+
+fn item_updated(id: &str, pid: &str) -> serde_json::Value {
+    json!({"id": id, "action": "ITEM", "event": {"value": "ITEM_UPDATED"}, "item": {
+        "bib_data": {"mms_id": "99"}, "holding_data": {"holding_id": "22"}, "item_data": {"pid": pid}}})
+}
+
+async fn until(world: &World, status: Status) {
+    let patience = std::time::Duration::from_secs(20);
+    let stored = world.engine.wait(world.id, patience, |request| request.status == status).await.unwrap();
+    assert_eq!(stored.request.status, status, "{:?}", stored.request.attention);
+}
+
+both! {
+    async fn dispatch_is_seen_when_the_lender_tells_of_its_item(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        let pid = item_of(&world, LENDER).await;
+        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::News(1));
+        until(&world, Status::PickupTransit).await;
+    }
+
+    async fn message_that_comes_again_or_tells_of_nothing_that_is_waited_for_costs_no_call(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        let before = world.calls(BORROWER, ITEM);
+        let strange = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
+            "item_loan": {"loan_id": "1", "item_id": "2"}});
+        assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), Heard::Nothing);
+        assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), Heard::Again);
+        let marker = format!("[DCB-REQUEST:{}]", world.id);
+        for (id, event) in [("2", "REQUEST_CREATED"), ("3", "REQUEST_PLACED_ON_SHELF")] {
+            let known = json!({"id": id, "action": "REQUEST", "event": {"value": event},
+                "user_request": {"request_id": "8", "comment": marker}});
+            assert_eq!(tell(&world, BORROWER, &known).await.unwrap(), Heard::Nothing, "{event}");
+        }
+        assert_eq!(world.calls(BORROWER, ITEM), before);
+    }
+
+    async fn what_is_told_during_a_look_is_looked_at_once_more(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        // The look reads the item before it is lent, and its answer is late.
+        world.sim.arm(BORROWER, Fault::once(ITEM, FaultKind::Delay { ms: 600, before: false })).unwrap();
+        let before = world.calls(BORROWER, ITEM);
+        world.engine.look_now(world.id).await.unwrap();
+        while world.calls(BORROWER, ITEM) == before {
+            tokio::task::yield_now().await;
+        }
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
+        let pid = item_of(&world, BORROWER).await;
+        let made = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
+            "item_loan": {"loan_id": "77", "item_id": pid}});
+        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), Heard::News(1));
+        until(&world, Status::Loaned).await;
+    }
+
+    async fn forged_message_changes_nothing(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
+        let before = world.calls(LENDER, ITEM);
+        for signature in [None, Some("AAAA".to_owned())] {
+            let heard = world.engine.hear(&LENDER.into(), |_| signature, body.as_bytes()).await;
+            assert!(matches!(heard, Err(Deaf::NotTaken(lms::NotTaken::Forged))), "{heard:?}");
+        }
+        let elsewhere = world.engine.hear(&BORROWER.into(), |_| None, body.as_bytes()).await;
+        assert!(matches!(elsewhere, Err(Deaf::NoWebhook)), "{elsewhere:?}");
+        assert_eq!(world.calls(LENDER, ITEM), before);
+    }
+}

@@ -1,0 +1,102 @@
+//! What a library's system tells by itself. It is a hint at what to look at, never evidence: it may be late, double, out
+//! of order or lost. A hint that tells nothing new costs no look.
+
+use jiff::Timestamp;
+
+use crate::effect::{Effect, Side};
+use crate::ids::{ItemId, LoanId, RequestId};
+use crate::request::{Hold, Loan, Part, Progress, Request};
+use crate::watch::watches;
+
+/// What was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Hint {
+    /// Of a hold with the hub's marker.
+    Hold {
+        /// The request it is for.
+        request: RequestId,
+        /// What happened to it.
+        what: HoldNews,
+    },
+    /// Of a loan.
+    Loan {
+        /// The item.
+        item: ItemId,
+        /// The loan.
+        loan: LoanId,
+        /// What happened to it.
+        what: LoanNews,
+    },
+    /// Of an item, which was changed in whatever way.
+    Item(ItemId),
+}
+
+/// What happened to a hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldNews {
+    /// It was placed.
+    Placed,
+    /// Its item waits on the hold shelf.
+    OnShelf,
+    /// It was fulfilled, cancelled, or ended otherwise.
+    Ended,
+}
+
+/// What happened to a loan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoanNews {
+    /// It was made.
+    Made,
+    /// It was renewed, or its due date set.
+    Due(Option<Timestamp>),
+    /// The item was returned.
+    Returned,
+    /// It is lost, claimed returned, or changed in a way that only a look tells.
+    Changed,
+}
+
+impl Hint {
+    /// Whether a look at `side` would tell something that the request doesn't know yet, and waits for. What the hub is
+    /// doing itself at that side is no news.
+    pub fn is_news(&self, request: &Request, side: Side) -> bool {
+        if !watches(request).iter().any(|watch| watch.side == side) {
+            return false;
+        }
+        let own = request.in_flight.filter(|effect| effect.side() == side);
+        let (hold, loan) = parts(request, side);
+        match self {
+            Self::Hold { what: HoldNews::Placed, .. } => false,
+            Self::Hold { what: HoldNews::OnShelf, .. } => {
+                let there = request.stand_in(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
+                hold.is_some_and(Part::is_open) && !there
+            }
+            Self::Hold { what: HoldNews::Ended, .. } => {
+                hold.is_some_and(Part::is_open)
+                    && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
+            }
+            Self::Loan { loan: told, what, .. } => {
+                let known = loan.and_then(Part::any).filter(|loan| loan.id == *told);
+                let is_open = loan.is_some_and(Part::is_open);
+                match what {
+                    LoanNews::Made => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
+                    LoanNews::Due(due) => {
+                        known.is_none_or(|loan| loan.due != *due)
+                            && !matches!(own, Some(Effect::LimitDueDate(_) | Effect::Renew(_)))
+                    }
+                    LoanNews::Returned => (known.is_none() || is_open) && !matches!(own, Some(Effect::CheckIn(_))),
+                    LoanNews::Changed => true,
+                }
+            }
+            Self::Item(_) => own.is_none(),
+        }
+    }
+}
+
+fn parts(request: &Request, side: Side) -> (Option<&Part<Hold>>, Option<&Part<Loan>>) {
+    match side {
+        Side::Lender => {
+            (request.supply.as_ref().map(|supply| &supply.hold), request.supply.as_ref().map(|supply| &supply.loan))
+        }
+        _ => (request.stand_in(side).map(|here| &here.hold), request.stand_in(side).map(|here| &here.loan)),
+    }
+}

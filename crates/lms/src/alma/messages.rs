@@ -1,0 +1,41 @@
+//! Webhooks: which of them hint at something a request may wait for (Alma Developer Network, "Webhooks").
+
+use alma::webhook::{self, Subject};
+use lending::{Hint, HoldNews, LoanNews};
+use secrecy::SecretString;
+
+use super::records::marked_request;
+use crate::message::{Message, NotTaken};
+
+pub(super) fn open(secrets: &[SecretString], signature: Option<&str>, body: &[u8]) -> Result<Message, NotTaken> {
+    let signature = signature.unwrap_or_default();
+    if !secrets.iter().any(|secret| webhook::is_signed_with(secret, body, signature)) {
+        return Err(NotTaken::Forged);
+    }
+    let message = webhook::Message::read(body).map_err(NotTaken::Unreadable)?;
+    Ok(Message { id: message.id.clone(), hint: hint(&message) })
+}
+
+fn hint(message: &webhook::Message) -> Option<Hint> {
+    match message.subject() {
+        Subject::Request(request) => {
+            let what = match message.event().as_str() {
+                "REQUEST_CREATED" => HoldNews::Placed,
+                "REQUEST_PLACED_ON_SHELF" => HoldNews::OnShelf,
+                _ => HoldNews::Ended,
+            };
+            Some(Hint::Hold { request: marked_request(request.comment.as_deref()?)?, what })
+        }
+        Subject::Loan(loan) => {
+            let what = match message.event().as_str() {
+                "LOAN_CREATED" => LoanNews::Made,
+                "LOAN_RETURNED" => LoanNews::Returned,
+                "LOAN_RENEWED" | "LOAN_DUE_DATE" => LoanNews::Due(loan.due_date),
+                _ => LoanNews::Changed,
+            };
+            Some(Hint::Loan { item: loan.item_id?.as_str().into(), loan: loan.id.as_str().into(), what })
+        }
+        Subject::Item(item) => Some(Hint::Item(item.pid.as_str().into())),
+        _ => None,
+    }
+}

@@ -1,0 +1,23 @@
+//! Messages that a library's system sends by itself.
+
+use lending::Hint;
+
+/// A message, as far as the hub cares.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// The same for every sending of it.
+    pub id: String,
+    /// What it hints at; `None` for what no request can be waiting for.
+    pub hint: Option<Hint>,
+}
+
+/// Why a message isn't taken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// It has no signature, or one of another secret.
+    #[error("the signature is missing or wrong")]
+    Forged,
+    /// It is signed and makes no sense.
+    #[error("{0}")]
+    Unreadable(String),
+}

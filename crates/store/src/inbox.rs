@@ -1,0 +1,206 @@
+//! What libraries' systems send by themselves: the secrets they sign with, which messages came, and what these hint at.
+
+use jiff::Timestamp;
+use lending::{InstitutionCode, ItemId, RequestId};
+use sea_query::{Expr, ExprTrait, Func, Iden, OnConflict, Query};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::db::{Store, Tx};
+use crate::error::Error;
+use crate::intents::{self, Col as IntentCol};
+use crate::time::micros;
+
+/// The secrets of an institution's webhook.
+#[derive(Clone, Debug)]
+pub struct WebhookSecrets {
+    /// The one to be set in the library's system.
+    pub current: SecretString,
+    /// The one before, which counts until the change is over.
+    pub previous: Option<SecretString>,
+}
+
+impl WebhookSecrets {
+    /// Both of them.
+    pub fn all(self) -> Vec<SecretString> {
+        std::iter::once(self.current).chain(self.previous).collect()
+    }
+}
+
+#[derive(Iden)]
+#[iden = "webhook_secret"]
+struct SecretTable;
+
+#[derive(Iden)]
+#[iden = "inbox"]
+struct InboxTable;
+
+#[derive(Iden, Clone, Copy)]
+enum Col {
+    Institution,
+    Secret,
+    Previous,
+    ChangedAt,
+    Message,
+    ReceivedAt,
+}
+
+impl Store {
+    /// The secrets of an institution's webhook; `None` where it has none.
+    ///
+    /// # Errors
+    ///
+    /// The database; another master key.
+    pub async fn webhook_secrets(&self, institution: &InstitutionCode) -> Result<Option<WebhookSecrets>, Error> {
+        let code = institution.as_str();
+        let statement = Query::select()
+            .columns([Col::Secret, Col::Previous])
+            .from(SecretTable)
+            .and_where(Expr::col(Col::Institution).eq(code))
+            .to_owned();
+        let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
+        let Some((current, previous)) = rows.into_iter().next() else { return Ok(None) };
+        let open = |sealed: &str| self.sealer.open(&place(code), sealed).map(SecretString::from);
+        Ok(Some(WebhookSecrets { current: open(&current)?, previous: previous.as_deref().map(open).transpose()? }))
+    }
+
+    /// How many messages of an institution were taken since `since`.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn messages_since(&self, institution: &InstitutionCode, since: Timestamp) -> Result<u64, Error> {
+        let statement = Query::select()
+            .expr(Func::count(Expr::col(Col::Message)))
+            .from(InboxTable)
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(Col::ReceivedAt).gte(micros(since)))
+            .to_owned();
+        let rows: Vec<(i64,)> = self.fetch(&statement).await?;
+        Ok(rows.first().map(|row| u64::try_from(row.0).unwrap_or_default()).unwrap_or_default())
+    }
+}
+
+impl Tx {
+    /// Gives an institution's webhook a secret; the one it had counts on until [`Tx::forget_previous_webhook_secret`].
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn put_webhook_secret(
+        &mut self,
+        institution: &InstitutionCode,
+        secret: &SecretString,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let code = institution.as_str();
+        let sealed = self.sealer.seal(&place(code), secret.expose_secret())?;
+        let statement = Query::insert()
+            .into_table(SecretTable)
+            .columns([Col::Institution, Col::Secret, Col::ChangedAt])
+            .values_panic([code.into(), sealed.into(), micros(now).into()])
+            .on_conflict(
+                OnConflict::column(Col::Institution)
+                    .value(Col::Previous, Expr::col((SecretTable, Col::Secret)))
+                    .update_columns([Col::Secret, Col::ChangedAt])
+                    .to_owned(),
+            )
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
+    /// From now on only the newest secret counts.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn forget_previous_webhook_secret(&mut self, institution: &InstitutionCode) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(SecretTable)
+            .value(Col::Previous, Option::<String>::None)
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
+    /// Takes an institution's webhook away. Answers whether it had one.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn remove_webhook(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {
+        let statement = Query::delete()
+            .from_table(SecretTable)
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .to_owned();
+        Ok(self.execute(&statement).await? > 0)
+    }
+
+    /// Notes a message; answers whether it is new.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn note_message(
+        &mut self,
+        institution: &InstitutionCode,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let statement = Query::insert()
+            .into_table(InboxTable)
+            .columns([Col::Institution, Col::Message, Col::ReceivedAt])
+            .values_panic([institution.as_str().into(), message.into(), micros(now).into()])
+            .on_conflict(OnConflict::columns([Col::Institution, Col::Message]).do_nothing().to_owned())
+            .to_owned();
+        Ok(self.execute(&statement).await? > 0)
+    }
+
+    /// Forgets messages that can't come again.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn forget_messages(&mut self, before: Timestamp) -> Result<u64, Error> {
+        let statement =
+            Query::delete().from_table(InboxTable).and_where(Expr::col(Col::ReceivedAt).lt(micros(before))).to_owned();
+        self.execute(&statement).await
+    }
+
+    /// Open requests whose copy or virtual item at `institution` is this one.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn open_requests_with_item(
+        &mut self,
+        institution: &InstitutionCode,
+        item: &ItemId,
+    ) -> Result<Vec<RequestId>, Error> {
+        self.open_requests_at_item(institution.as_str(), item.as_str()).await
+    }
+
+    /// Lets the looks of a request at an institution be made at once; where one is under way, once more after it.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hint_watches(
+        &mut self,
+        request: RequestId,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let statement = Query::update()
+            .table(intents::Table)
+            .value(IntentCol::HintedAt, micros(now))
+            .value(IntentCol::DueAt, micros(now))
+            .cond_where(intents::looks_of(request))
+            .and_where(Expr::col(IntentCol::Institution).eq(institution.as_str()))
+            .to_owned();
+        self.execute(&statement).await
+    }
+}
+
+fn place(code: &str) -> String {
+    format!("institution:{code}:webhook")
+}

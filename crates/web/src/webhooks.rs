@@ -1,0 +1,267 @@
+//! Webhooks: what libraries' systems send by themselves, and the secrets they sign with.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use engine::{Deaf, Heard};
+use jiff::SignedDuration;
+use lending::InstitutionCode;
+use lms::NotTaken;
+use secrecy::SecretString;
+use serde::Serialize;
+use tracing::{info, warn};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::input::Fields;
+use crate::path::PathCode;
+use crate::problem::{FieldError, Problem};
+use crate::query::Params;
+use crate::state::WebState;
+
+/// The largest message; Alma's are some kilobytes.
+const MOST_BYTES: usize = 256 * 1_024;
+/// The longest challenge that is answered.
+const LONGEST_CHALLENGE: usize = 256;
+/// Secrets of fewer characters can be guessed.
+const SHORTEST_SECRET: usize = 16;
+
+/// What needs a key.
+pub(crate) fn routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new().routes(routes!(get_webhook, put_webhook, delete_webhook))
+}
+
+/// What libraries' systems call: no key, but a signature.
+pub(crate) fn open_routes() -> OpenApiRouter<WebState> {
+    OpenApiRouter::new().routes(routes!(answer_challenge, take_message)).layer(DefaultBodyLimit::max(MOST_BYTES))
+}
+
+/// An institution's webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Webhook)]
+struct WebhookView {
+    /// Where its system is to send messages, under the hub's public address.
+    path: String,
+    /// Whether the secret before this one still counts.
+    rotating: bool,
+    /// Messages in the last 24 hours, each counted once.
+    messages_last_day: u64,
+}
+
+/// A webhook as it is set up.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes the input in the OpenAPI document")]
+struct WebhookInput {
+    /// The secret that is set in the library's system too; 16 characters at least. Is never answered.
+    #[schema(value_type = String, write_only)]
+    secret: String,
+}
+
+/// What became of a message.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Heard)]
+struct HeardView {
+    /// `news`: looked at now. `again`: it came before. `nothing`: no request waits for it.
+    #[schema(value_type = String, example = "news")]
+    heard: &'static str,
+}
+
+/// The text of a challenge, as it came.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Challenge)]
+struct ChallengeView {
+    /// The same text.
+    challenge: String,
+}
+
+/// An institution's webhook, without its secret.
+#[utoipa::path(
+    get,
+    path = "/api/v1/institutions/{code}/webhook",
+    operation_id = "get_webhook",
+    tag = "institutions",
+    params(("code" = String, Path, description = "The institution's code.")),
+    responses(
+        (status = 200, description = "Its webhook.", body = WebhookView),
+        (status = 404, description = "There is no such institution, or it has none."),
+    )
+)]
+async fn get_webhook(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Json<WebhookView>, Problem> {
+    view(&state, &code).await.map(Json)
+}
+
+async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
+    let store = state.engine.store();
+    let institution = InstitutionCode::from(code);
+    let secrets = store.webhook_secrets(&institution).await?.ok_or_else(|| Problem::not_found("webhook", code))?;
+    let now = state.engine.clock().now();
+    let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
+    Ok(WebhookView {
+        path: format!("/webhooks/{code}"),
+        rotating: secrets.previous.is_some(),
+        messages_last_day: store.messages_since(&institution, since).await?,
+    })
+}
+
+/// Gives an institution's webhook a secret. One that it had counts on, so that nothing is lost while the secret is changed
+/// in the library's system: end the change by deleting with `secret=previous`.
+#[utoipa::path(
+    put,
+    path = "/api/v1/institutions/{code}/webhook",
+    operation_id = "put_webhook",
+    tag = "institutions",
+    params(("code" = String, Path, description = "The institution's code.")),
+    request_body = WebhookInput,
+    responses(
+        (status = 200, description = "It is set.", body = WebhookView),
+        (status = 404, description = "There is no such institution."),
+        (status = 422, description = "Faults of the input, all at once."),
+    )
+)]
+async fn put_webhook(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    mut fields: Fields,
+) -> Result<Json<WebhookView>, Problem> {
+    let secret = fields.text("secret");
+    let mut faults = fields.finish();
+    if faults.is_empty() && secret.chars().count() < SHORTEST_SECRET {
+        let message = format!("It is too short: {SHORTEST_SECRET} characters at least, by chance.");
+        faults.push(FieldError::new("secret", "TOO_SHORT", message));
+    }
+    Problem::check(faults)?;
+    let institution = InstitutionCode::from(code.as_str());
+    if state.engine.store().institution(&institution).await?.is_none() {
+        return Err(Problem::not_found("institution", &code));
+    }
+    state.engine.set_webhook_secret(&institution, &SecretString::from(secret)).await?;
+    info!(institution = code, "its webhook has a new secret");
+    view(&state, &code).await.map(Json)
+}
+
+/// Takes an institution's webhook away; or, with `secret=previous`, only the secret before the newest one.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/institutions/{code}/webhook",
+    operation_id = "delete_webhook",
+    tag = "institutions",
+    params(
+        ("code" = String, Path, description = "The institution's code."),
+        ("secret" = Option<String>, Query, description = "`previous`, to end a change of secrets."),
+    ),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn delete_webhook(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    mut params: Params,
+) -> Result<StatusCode, Problem> {
+    let institution = InstitutionCode::from(code.as_str());
+    let which = params.one("secret");
+    if which.as_deref().is_some_and(|which| which != "previous") {
+        params.fault("secret", "INVALID", "It can only be previous.");
+    }
+    Problem::check(params.finish())?;
+    if state.engine.store().webhook_secrets(&institution).await?.is_none() {
+        return Err(Problem::not_found("webhook", &code));
+    }
+    if which.is_some() {
+        state.engine.end_rotation(&institution).await?;
+    } else {
+        state.engine.remove_webhook(&institution).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Answers the challenge by which a library's system finds out whether it talks to a listener.
+#[utoipa::path(
+    get,
+    path = "/webhooks/{code}",
+    operation_id = "answer_challenge",
+    tag = "webhooks",
+    params(
+        ("code" = String, Path, description = "The institution's code."),
+        ("challenge" = String, Query, description = "A text of 256 printable characters at most."),
+    ),
+    responses(
+        (status = 200, description = "The text, as it came.", body = ChallengeView),
+        (status = 404, description = "There is no such institution."),
+        (status = 422, description = "No challenge, or one that isn't answered."),
+    )
+)]
+async fn answer_challenge(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    mut params: Params,
+) -> Result<Json<ChallengeView>, Problem> {
+    let challenge = params.one("challenge").unwrap_or_default();
+    let plain = challenge.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if challenge.is_empty() || challenge.len() > LONGEST_CHALLENGE || !plain {
+        let message = format!("It must be given, of {LONGEST_CHALLENGE} printable ASCII characters at most.");
+        params.fault("challenge", "INVALID", message);
+    }
+    Problem::check(params.finish())?;
+    if state.engine.store().institution(&InstitutionCode::from(code.as_str())).await?.is_none() {
+        return Err(Problem::not_found("institution", &code));
+    }
+    Ok(Json(ChallengeView { challenge }))
+}
+
+/// Takes a signed message of a library's system. Answered 200, it is stored; it is a hint at what to look at, so it may
+/// come late, twice and in any order.
+#[utoipa::path(
+    post,
+    path = "/webhooks/{code}",
+    operation_id = "take_message",
+    tag = "webhooks",
+    params(("code" = String, Path, description = "The institution's code.")),
+    request_body(content = String, description = "The message as the library's system writes it.", content_type = "application/json"),
+    responses(
+        (status = 200, description = "It is taken.", body = HeardView),
+        (status = 400, description = "It is signed and can't be read."),
+        (status = 401, description = "The signature is missing or wrong."),
+        (status = 404, description = "The institution has no webhook here."),
+        (status = 413, description = "It is too large."),
+    )
+)]
+async fn take_message(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Json<HeardView>, Problem> {
+    let body = body.map_err(|_| {
+        let detail = format!("The message is larger than {} kB, or broke off.", MOST_BYTES / 1_024);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", detail)
+    })?;
+    let signature = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let heard = state.engine.hear(&InstitutionCode::from(code.as_str()), signature, &body).await;
+    let heard = match heard.map_err(|deaf| problem(&code, deaf))? {
+        Heard::News(_) => "news",
+        Heard::Again => "again",
+        Heard::Nothing => "nothing",
+    };
+    Ok(Json(HeardView { heard }))
+}
+
+fn problem(code: &str, deaf: Deaf) -> Problem {
+    match deaf {
+        Deaf::NoWebhook => Problem::not_found("webhook", code),
+        Deaf::NotTaken(NotTaken::Forged) => {
+            warn!(institution = code, "a message with a missing or wrong signature is refused");
+            let detail =
+                "The signature is missing or wrong. The secret must be the same in the library's system and here.";
+            Problem::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", detail)
+        }
+        Deaf::NotTaken(NotTaken::Unreadable(why)) => {
+            Problem::bad_request("UNREADABLE_MESSAGE", format!("The message can't be read: {why}."))
+        }
+        Deaf::Failed(error) => error.into(),
+        _ => Problem::internal(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The webhook endpoint, as a library's system and as staff see it.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::{DEAD, Hub};
+
+const SECRET: &str = "a-secret-of-the-webhook";
+const MESSAGE: &str = r#"{"id": "9001", "action": "LOAN", "event": {"value": "LOAN_RETURNED"},
+    "item_loan": {"loan_id": "7001", "item_id": "2301"}}"#;
+
+async fn hub_with_webhook() -> Hub {
+    let hub = Hub::with_institutions(DEAD).await;
+    let answer = hub.put("/api/v1/institutions/01BORROW/webhook", &json!({"secret": SECRET})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.body["path"], "/webhooks/01BORROW");
+    assert!(!answer.text.contains(SECRET));
+    hub
+}
+
+fn signed(secret: &str, body: &str) -> String {
+    let settings = crate::harness::institution(DEAD)["settings"].clone();
+    let connection = lms::Connection {
+        institution: "01BORROW".into(),
+        kind: "alma".to_owned(),
+        settings,
+        credentials: "key".into(),
+    };
+    lms::connect(&connection).unwrap().sign(&secret.into(), body.as_bytes())
+}
+
+/// As Alma sends it: without any key of the hub's.
+async fn send(hub: &Hub, signature: Option<&str>, body: &str) -> crate::harness::Answer {
+    let mut call = hub.http.post(format!("{}/webhooks/01BORROW", hub.base)).body(body.to_owned());
+    if let Some(signature) = signature {
+        call = call.header("X-Exl-Signature", signature);
+    }
+    hub.send(call).await
+}
+
+#[tokio::test]
+async fn challenge_is_answered_without_a_key_and_only_when_it_is_plain() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let ask = |query: &str| hub.http.get(format!("{}/webhooks/{query}", hub.base));
+    let answer = hub.send(ask("01BORROW?challenge=word-of-the-day")).await;
+    assert_eq!((answer.status, &answer.body), (200, &json!({"challenge": "word-of-the-day"})));
+    let long = format!("01BORROW?challenge={}", "x".repeat(257));
+    for query in ["01BORROW", "01BORROW?challenge=", "01BORROW?challenge=%00", "01BORROW?challenge=%C3%A4", &long] {
+        hub.send(ask(query)).await.is_problem(422, "INVALID_REQUEST");
+    }
+    hub.send(ask("01NOBODY?challenge=x")).await.is_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn message_is_taken_with_its_signature_only_and_counted_once() {
+    let hub = hub_with_webhook().await;
+    send(&hub, None, MESSAGE).await.is_problem(401, "WRONG_SIGNATURE");
+    send(&hub, Some(&signed("another-secret-of-nobody", MESSAGE)), MESSAGE).await.is_problem(401, "WRONG_SIGNATURE");
+    let signature = signed(SECRET, MESSAGE);
+    // The signature is over the bytes, not over what they mean.
+    send(&hub, Some(&signature), &MESSAGE.replace('\n', "")).await.is_problem(401, "WRONG_SIGNATURE");
+    let first = send(&hub, Some(&signature), MESSAGE).await;
+    assert_eq!((first.status, &first.body), (200, &json!({"heard": "nothing"})), "no request waits for that loan");
+    assert_eq!(send(&hub, Some(&signature), MESSAGE).await.body, json!({"heard": "again"}));
+    let webhook = hub.get("/api/v1/institutions/01BORROW/webhook").await.body;
+    assert_eq!(webhook["messages_last_day"], 1);
+}
+
+#[tokio::test]
+async fn both_secrets_count_until_the_change_is_ended() {
+    let hub = hub_with_webhook().await;
+    let next = "the-next-secret-of-the-webhook";
+    let message = |id: &str| MESSAGE.replace("9001", id);
+    let put = hub.put("/api/v1/institutions/01BORROW/webhook", &json!({"secret": next})).await;
+    assert_eq!(put.body["rotating"], true);
+    for (id, secret) in [("1", SECRET), ("2", next)] {
+        assert_eq!(send(&hub, Some(&signed(secret, &message(id))), &message(id)).await.status, 200);
+    }
+    assert_eq!(hub.delete("/api/v1/institutions/01BORROW/webhook?secret=previous").await.status, 204);
+    let old = send(&hub, Some(&signed(SECRET, &message("3"))), &message("3")).await;
+    old.is_problem(401, "WRONG_SIGNATURE");
+    assert_eq!(send(&hub, Some(&signed(next, &message("4"))), &message("4")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_can_not_be_a_message_is_refused_with_a_reason() {
+    let hub = hub_with_webhook().await;
+    for (body, told) in [("<webhook/>", "JSON in Alma"), ("{", "no JSON")] {
+        let answer = send(&hub, Some(&signed(SECRET, body)), body).await;
+        answer.is_problem(400, "UNREADABLE_MESSAGE");
+        assert!(answer.text.contains(told), "{}", answer.text);
+    }
+    let large = "x".repeat(300 * 1_024);
+    send(&hub, Some(&signed(SECRET, &large)), &large).await.is_problem(413, "TOO_LARGE");
+}
+
+#[tokio::test]
+async fn institution_without_a_webhook_takes_no_message_and_a_short_secret_is_no_secret() {
+    let hub = Hub::with_institutions(DEAD).await;
+    send(&hub, Some(&signed(SECRET, MESSAGE)), MESSAGE).await.is_problem(404, "NOT_FOUND");
+    hub.get("/api/v1/institutions/01BORROW/webhook").await.is_problem(404, "NOT_FOUND");
+    let short = hub.put("/api/v1/institutions/01BORROW/webhook", &json!({"secret": "short"})).await;
+    short.is_problem(422, "INVALID_REQUEST");
+    let unknown = hub.put("/api/v1/institutions/01NOBODY/webhook", &json!({"secret": SECRET})).await;
+    unknown.is_problem(404, "NOT_FOUND");
+    let call = hub.http.request(Method::PUT, format!("{}/api/v1/institutions/01BORROW/webhook", hub.base));
+    assert_eq!(hub.send(call.json(&json!({"secret": SECRET}))).await.status, 401, "setting it up needs a key");
+}
