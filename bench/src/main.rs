@@ -16,6 +16,7 @@ mod outage;
 mod sim;
 mod simulate;
 mod verdict;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,16 @@ const BENCHES: &[Bench] = &[
         name: "outage",
         about: "placements while another library's Alma hangs, beside placements while all is well",
         run: |args| outage::run(args.scale()),
+    },
+    Bench {
+        name: "react",
+        about: "from what staff do at an Alma that tells of it to the hub's status and the other side's call",
+        run: |args| webhooks::react(args.scale()),
+    },
+    Bench {
+        name: "burst",
+        about: "10,000 webhooks a minute, half of them twice, a tenth forged",
+        run: |args| webhooks::burst(args.scale()),
     },
     Bench {
         name: "simulate",

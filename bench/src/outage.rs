@@ -132,10 +132,10 @@ impl Outage {
         let mut took = Vec::with_capacity(count);
         let mut running = JoinSet::new();
         for _ in 0..count {
-            if running.len() == TOGETHER {
-                if let Some(ended) = running.join_next().await {
-                    took.push(ended.map_err(|error| error.to_string())??);
-                }
+            if running.len() == TOGETHER
+                && let Some(ended) = running.join_next().await
+            {
+                took.push(ended.map_err(|error| error.to_string())??);
             }
             let (hub, body) = (self.hub.clone(), self.placement(1));
             running.spawn(async move {

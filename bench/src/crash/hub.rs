@@ -36,6 +36,7 @@ pub(crate) fn build_hub() -> Result<PathBuf, String> {
 #[derive(Debug)]
 pub(crate) struct HubProcess {
     pub(crate) client: Hub,
+    pub(crate) address: SocketAddr,
     program: PathBuf,
     child: Child,
     dir: TempDir,
@@ -50,6 +51,15 @@ impl Drop for HubProcess {
 impl HubProcess {
     /// On an empty PostgreSQL database where one is named, else on the embedded store.
     pub(crate) async fn start(program: &Path, database: Option<&str>) -> Result<Self, String> {
+        Self::start_looking(program, database, LOOKS).await
+    }
+
+    /// With these times between looks, the first and the longest, in milliseconds.
+    pub(crate) async fn start_looking(
+        program: &Path,
+        database: Option<&str>,
+        looks: (u64, u64),
+    ) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
         let address = free_port()?;
         let database = database.map(|url| format!("database = '{url}'\n")).unwrap_or_default();
@@ -57,14 +67,14 @@ impl HubProcess {
             "listen = \"{address}\"\ndata_dir = '{}'\n{database}[api_keys]\nbench = \"{KEY}\"\n[engine]\nlook_first_ms = {}\n\
              look_most_ms = {}\n",
             dir.path().join("data").display(),
-            LOOKS.0,
-            LOOKS.1,
+            looks.0,
+            looks.1,
         );
         std::fs::write(dir.path().join("hub.toml"), config).map_err(|error| error.to_string())?;
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
         let client = Hub::at(&format!("http://{address}"), KEY.into(), http);
         let child = spawn(program, dir.path())?;
-        let hub = Self { client, program: program.to_owned(), child, dir };
+        let hub = Self { client, address, program: program.to_owned(), child, dir };
         hub.until_ready().await?;
         Ok(hub)
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use base64::Engine as _;
+use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -66,9 +67,16 @@ pub struct WebhookProfile {
     /// Seed of all chance: the same events with the same seed go astray in the same way.
     #[serde(default)]
     pub seed: u64,
+    /// Messages on their way at the same time; above one, they may overtake each other.
+    #[serde(default = "one")]
+    pub at_once: usize,
     /// Whether the listener passed the challenge.
     #[serde(default)]
     pub challenge_passed: Option<bool>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// What became of a message.
@@ -121,6 +129,7 @@ impl WebhookProfile {
             late_chance: 0.0,
             late_s: 0,
             seed: 0,
+            at_once: one(),
             challenge_passed: None,
         }
     }
@@ -344,8 +353,17 @@ pub(crate) async fn deliver(sim: Sim) {
             challenge(&sim, &site, &client).await;
             sim.with(&site, |alma| site.hooks().collect(alma));
             let due = site.hooks().take_due(sim.now());
-            for (message, profile) in due {
-                let answer = post(&client, &profile, &message).await;
+            let at_once = due.iter().map(|(_, profile)| profile.at_once).max().unwrap_or(1).max(1);
+            let mut sent = futures::stream::iter(due)
+                .map(|(message, profile)| {
+                    let client = &client;
+                    async move {
+                        let answer = post(client, &profile, &message).await;
+                        (message, answer)
+                    }
+                })
+                .buffer_unordered(at_once);
+            while let Some((message, answer)) = sent.next().await {
                 site.hooks().settle(message, answer, sim.now());
             }
         }

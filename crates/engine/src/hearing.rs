@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
 use lms::NotTaken;
 use secrecy::SecretString;
-use store::{News, Tx};
+use store::News;
 use tracing::{debug, warn};
 
 use crate::engine::Engine;
@@ -65,6 +65,12 @@ impl Engine {
     }
 
     async fn take(&self, institution: &InstitutionCode, id: &str, hint: Option<&Hint>) -> Result<Heard, Error> {
+        let Some(hint) = hint else { return Ok(Heard::Nothing) };
+        let waiting = self.who_waits(institution, hint).await?;
+        if waiting.is_empty() {
+            // There is nothing to remember of it: it would tell nothing a second time either.
+            return Ok(Heard::Nothing);
+        }
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         if !tx.note_message(institution, id, now).await? {
@@ -74,36 +80,31 @@ impl Engine {
             tx.forget_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
         }
         let mut looks = 0;
-        if let Some(hint) = hint {
-            for request in about(&mut tx, institution, hint).await? {
-                looks += self.bring_forward(&mut tx, institution, hint, request).await?;
-            }
+        for request in waiting {
+            looks += tx.hint_watches(request, institution, now).await?;
         }
-        if looks > 0 {
-            tx.tell(&self.settings.node, &News::Work);
-        }
+        tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
-        if looks > 0 {
-            self.wake.notify_one();
-            return Ok(Heard::News(looks));
-        }
-        Ok(Heard::Nothing)
+        self.wake.notify_one();
+        Ok(Heard::News(looks))
     }
 
-    async fn bring_forward(
-        &self,
-        tx: &mut Tx,
-        institution: &InstitutionCode,
-        hint: &Hint,
-        id: RequestId,
-    ) -> Result<u64, Error> {
-        let Some(stored) = tx.request(id).await? else { return Ok(0) };
-        let request = stored.request;
-        let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
-        if SIDES.iter().filter(|side| here(side)).any(|side| hint.is_news(&request, *side)) {
-            return Ok(tx.hint_watches(id, institution, self.clock.now()).await?);
+    /// The requests to which the hint is news.
+    async fn who_waits(&self, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<RequestId>, Error> {
+        let about = match hint {
+            Hint::Hold { request, .. } => vec![*request],
+            Hint::Loan { item, .. } | Hint::Item(item) => self.store.open_requests_with_item(institution, item).await?,
+        };
+        let mut waiting = Vec::new();
+        for id in about {
+            let Some(stored) = self.store.request(id).await? else { continue };
+            let request = stored.request;
+            let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
+            if SIDES.iter().filter(|side| here(side)).any(|side| hint.is_news(&request, *side)) {
+                waiting.push(id);
+            }
         }
-        Ok(0)
+        Ok(waiting)
     }
 
     /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
@@ -142,13 +143,6 @@ impl Engine {
         }
         Ok(had)
     }
-}
-
-async fn about(tx: &mut Tx, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<RequestId>, Error> {
-    Ok(match hint {
-        Hint::Hold { request, .. } => vec![*request],
-        Hint::Loan { item, .. } | Hint::Item(item) => tx.open_requests_with_item(institution, item).await?,
-    })
 }
 
 /// Whether the hint is about what the request has at that side: one Alma may be at two sides of a request.

@@ -1,7 +1,7 @@
 //! What libraries' systems send by themselves: the secrets they sign with, which messages came, and what these hint at.
 
 use jiff::Timestamp;
-use lending::{InstitutionCode, ItemId, RequestId};
+use lending::{InstitutionCode, RequestId};
 use sea_query::{Expr, ExprTrait, Func, Iden, OnConflict, Query};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -63,7 +63,7 @@ impl Store {
         Ok(Some(WebhookSecrets { current: open(&current)?, previous: previous.as_deref().map(open).transpose()? }))
     }
 
-    /// How many messages of an institution were taken since `since`.
+    /// How many messages of an institution told something new since `since`.
     ///
     /// # Errors
     ///
@@ -164,19 +164,6 @@ impl Tx {
         let statement =
             Query::delete().from_table(InboxTable).and_where(Expr::col(Col::ReceivedAt).lt(micros(before))).to_owned();
         self.execute(&statement).await
-    }
-
-    /// Open requests whose copy or virtual item at `institution` is this one.
-    ///
-    /// # Errors
-    ///
-    /// The database.
-    pub async fn open_requests_with_item(
-        &mut self,
-        institution: &InstitutionCode,
-        item: &ItemId,
-    ) -> Result<Vec<RequestId>, Error> {
-        self.open_requests_at_item(institution.as_str(), item.as_str()).await
     }
 
     /// Lets the looks of a request at an institution be made at once; where one is under way, once more after it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use lending::{Attention, InstitutionCode, PatronId, Request, RequestId, Side, Status};
+use lending::{Attention, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
 use sea_query::{Cond, Expr, ExprTrait, Func, Iden, Order, Query, SelectStatement};
 use serde_json::Value;
 
@@ -182,6 +182,34 @@ impl Store {
         rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
     }
 
+    /// Open requests whose copy or virtual item at `institution` is this one. The pickup library's institution is no
+    /// column, so one with a virtual item of the same number elsewhere may be among them.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn open_requests_with_item(
+        &self,
+        institution: &InstitutionCode,
+        item: &ItemId,
+    ) -> Result<Vec<RequestId>, Error> {
+        let at = |place: Col, column: Col| {
+            Cond::all().add(Expr::col(place).eq(institution.as_str())).add(Expr::col(column).eq(item.as_str()))
+        };
+        let any = Cond::any()
+            .add(at(Col::Lender, Col::LenderItem))
+            .add(at(Col::Borrower, Col::BorrowerItem))
+            .add(Expr::col(Col::PickupItem).eq(item.as_str()));
+        let statement = Query::select()
+            .column(Col::Id)
+            .from(Table)
+            .and_where(Expr::col(Col::Open).eq(1_i64))
+            .cond_where(any)
+            .to_owned();
+        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        rows.into_iter().map(|(id,)| id.parse().map_err(|_| corrupt("an id that is none"))).collect()
+    }
+
     /// How many requests there are in each status; statuses without any are left out.
     ///
     /// # Errors
@@ -270,28 +298,6 @@ impl Tx {
             .and_where(Expr::col(Col::Version).eq(version))
             .to_owned();
         if self.execute(&statement).await? == 1 { Ok(version + 1) } else { Err(Error::Conflict) }
-    }
-
-    /// The pickup library's institution is no column, so a virtual item of the same number elsewhere may be among them.
-    pub(crate) async fn open_requests_at_item(
-        &mut self,
-        institution: &str,
-        item: &str,
-    ) -> Result<Vec<RequestId>, Error> {
-        let at =
-            |place: Col, column: Col| Cond::all().add(Expr::col(place).eq(institution)).add(Expr::col(column).eq(item));
-        let any = Cond::any()
-            .add(at(Col::Lender, Col::LenderItem))
-            .add(at(Col::Borrower, Col::BorrowerItem))
-            .add(Expr::col(Col::PickupItem).eq(item));
-        let statement = Query::select()
-            .column(Col::Id)
-            .from(Table)
-            .and_where(Expr::col(Col::Open).eq(1_i64))
-            .cond_where(any)
-            .to_owned();
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        rows.into_iter().map(|(id,)| id.parse().map_err(|_| corrupt("an id that is none"))).collect()
     }
 
     pub(crate) async fn has_open_requests(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {

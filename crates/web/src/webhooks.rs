@@ -46,8 +46,8 @@ struct WebhookView {
     path: String,
     /// Whether the secret before this one still counts.
     rotating: bool,
-    /// Messages in the last 24 hours, each counted once.
-    messages_last_day: u64,
+    /// Messages in the last 24 hours that told something new, each counted once.
+    news_last_day: u64,
 }
 
 /// A webhook as it is set up.
@@ -101,7 +101,7 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     Ok(WebhookView {
         path: format!("/webhooks/{code}"),
         rotating: secrets.previous.is_some(),
-        messages_last_day: store.messages_since(&institution, since).await?,
+        news_last_day: store.messages_since(&institution, since).await?,
     })
 }
 

@@ -119,9 +119,9 @@ impl WithSecret {
 
 fn described(code: &str, webhook: &Value) -> String {
     format!(
-        "{code}: messages are taken at {}; {} came in the last 24 hours.",
+        "{code}: messages are taken at {}; {} told something new in the last 24 hours.",
         webhook["path"].as_str().unwrap_or_default(),
-        webhook["messages_last_day"]
+        webhook["news_last_day"]
     )
 }
 

@@ -49,7 +49,7 @@ async fn request_goes_the_whole_way_on_what_the_almas_tell() {
     let ended = the_whole_way(&houses).await;
     assert_eq!(ended["outcome"], "SUPPLIED");
     let webhook = houses.api(Method::GET, &format!("/institutions/{BORROWER}/webhook"), None).await;
-    assert!(webhook["messages_last_day"].as_u64().is_some_and(|messages| messages > 3), "{webhook}");
+    assert!(webhook["news_last_day"].as_u64().is_some_and(|messages| messages > 3), "{webhook}");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn webhook_is_set_tried_and_taken_away_on_the_command_line() {
     let file = file.to_str().unwrap();
     let tried = houses.told(&["institution", "webhook", "test", LENDER, "--secret-file", file]);
     assert!(tried.contains("all that the hub needs is there"), "{tried}");
-    assert!(houses.told(&["institution", "webhook", "show", LENDER]).contains("1 came in the last 24 hours"));
+    assert!(houses.told(&["institution", "webhook", "show", LENDER]).contains("0 told something new"));
 
     std::fs::write(file, "another-secret-altogether").unwrap();
     let wrong = houses.consort(&["institution", "webhook", "test", LENDER, "--secret-file", file]);

@@ -54,14 +54,27 @@ both! {
         until(&world, Status::PickupTransit).await;
     }
 
-    async fn message_that_comes_again_or_tells_of_nothing_that_is_waited_for_costs_no_call(world) {
+    async fn message_that_comes_again_costs_no_second_look(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let pid = item_of(&world, LENDER).await;
+        let before = world.calls(LENDER, ITEM);
+        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::News(1));
+        while world.calls(LENDER, ITEM) == before {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::Again);
+        assert_eq!(world.settled().await.status, Status::RequestPlacedAtBorrowingAgency);
+        assert_eq!(world.calls(LENDER, ITEM), before + 1);
+    }
+
+    async fn message_that_tells_of_nothing_that_is_waited_for_costs_no_call(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
         let before = world.calls(BORROWER, ITEM);
         let strange = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
             "item_loan": {"loan_id": "1", "item_id": "2"}});
         assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), Heard::Nothing);
-        assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), Heard::Again);
         let marker = format!("[DCB-REQUEST:{}]", world.id);
         for (id, event) in [("2", "REQUEST_CREATED"), ("3", "REQUEST_PLACED_ON_SHELF")] {
             let known = json!({"id": id, "action": "REQUEST", "event": {"value": event},
