@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use alma_sim::{Server, Sim, SimClock, WebhookProfile};
+use futures::{StreamExt, TryStreamExt};
 use lms::HostLms;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -69,6 +70,19 @@ async fn place(hub: &Hub, number: usize) -> Result<String, String> {
     let id = placed["id"].as_str().ok_or("a placement has no id")?.to_owned();
     until(hub, &id, PLACED).await?;
     Ok(id)
+}
+
+/// Places so many requests, of as many titles; their ids.
+async fn place_all(hub: &Hub, requests: usize) -> Result<Vec<String>, String> {
+    let hub = hub.clone();
+    futures::stream::iter(0..requests)
+        .map(|number| {
+            let hub = hub.clone();
+            async move { place(&hub, number).await }
+        })
+        .buffered(8)
+        .try_collect()
+        .await
 }
 
 async fn until(hub: &Hub, id: &str, status: &str) -> Result<RequestView, String> {
@@ -140,14 +154,15 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
             // A site whose Alma sends ITEM messages on circulation: without them dispatch is found by looking only.
             staff.set_behaviour(|site| site.circulation_raises_item_events = true);
         }
+        let placed = place_all(&stage.hub.client, lifecycles).await?;
         let begun = Instant::now();
-        let took = play(&stage, lifecycles).await?;
+        let took = play(&stage, Arc::new(placed)).await?;
         Ok(reacted(lifecycles, begun.elapsed(), took))
     })
 }
 
 /// How long after each act of staff its status was seen, and the other side's call sent.
-async fn play(stage: &Stage, lifecycles: usize) -> Result<Vec<Vec<Duration>>, String> {
+async fn play(stage: &Stage, placed: Arc<Vec<String>>) -> Result<Vec<Vec<Duration>>, String> {
     let next = Arc::new(AtomicUsize::new(0));
     let turns = Arc::new(Semaphore::new(0));
     let pace = tokio::spawn({
@@ -165,18 +180,15 @@ async fn play(stage: &Stage, lifecycles: usize) -> Result<Vec<Vec<Duration>>, St
     let mut workers = JoinSet::new();
     for _ in 0..LIFECYCLES {
         let (sim, hub) = (stage.sim.clone(), stage.hub.client.clone());
-        let (next, turns) = (Arc::clone(&next), Arc::clone(&turns));
+        let (next, turns, placed) = (Arc::clone(&next), Arc::clone(&turns), Arc::clone(&placed));
         workers.spawn(async move {
             let mut took = vec![Vec::new(); ACTS.len()];
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= lifecycles {
-                    return Ok::<_, String>(took);
-                }
-                let id = place(&hub, number).await?;
+                let Some(id) = placed.get(number) else { return Ok::<_, String>(took) };
                 for (act, times) in took.iter_mut().enumerate() {
                     turns.acquire().await.map_err(|error| error.to_string())?.forget();
-                    times.push(one(&sim, &hub, &id, number, act).await?);
+                    times.push(one(&sim, &hub, id, number, act).await?);
                 }
             }
         });
@@ -235,7 +247,7 @@ fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>) -> Verdi
     Verdict {
         table: rows,
         notes: vec![
-            format!("{lifecycles} lifecycles, {} acts of staff, {rate:.0} a second, placements beside them", all.len()),
+            format!("{lifecycles} lifecycles, {} acts of staff, {rate:.0} a second", all.len()),
             "a loan counts until the lender's Alma has it too; back home, until all records are deleted".to_owned(),
         ],
         figure: format!("p50 {}, p99 {}", ms(p50), ms(p99)),
@@ -263,17 +275,7 @@ pub(crate) fn burst(scale: Scale) -> Result<Verdict, String> {
     runtime()?.block_on(async {
         let stage = Stage::set(requests).await?;
         let mut objects = Vec::new();
-        let mut placing = JoinSet::new();
-        for number in 0..requests {
-            if placing.len() == 8 {
-                placing.join_next().await;
-            }
-            let hub = stage.hub.client.clone();
-            placing.spawn(async move { place(&hub, number).await.map(drop) });
-        }
-        while let Some(placed) = placing.join_next().await {
-            placed.map_err(|error| error.to_string())??;
-        }
+        place_all(&stage.hub.client, requests).await?;
         for code in [LENDERS[0], BORROWER] {
             for hold in stage.sim.staff(code).map_err(|error| error.to_string())?.requests() {
                 let item = json!({
