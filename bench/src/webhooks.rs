@@ -85,32 +85,28 @@ async fn place_all(hub: &Hub, requests: usize) -> Result<Vec<String>, String> {
         .await
 }
 
-async fn until(hub: &Hub, id: &str, status: &str) -> Result<RequestView, String> {
-    let deadline = Instant::now() + PATIENCE;
+async fn until(hub: &Hub, id: &str, status: &str) -> Result<(), String> {
+    reached(hub, id, status, |request| request.status == status).await.map(drop)
+}
+
+/// Asks more seldom the longer it takes: asking is work for the hub too.
+async fn reached(hub: &Hub, id: &str, what: &str, holds: impl Fn(&RequestView) -> bool) -> Result<RequestView, String> {
+    let begun = Instant::now();
     loop {
         let request = hub.request(id).await.map_err(|failure| failure.to_string())?;
-        if request.status == status {
+        if holds(&request) {
             return Ok(request);
         }
-        if Instant::now() > deadline {
-            return Err(format!("{id} stands at {} and should come to {status}", request.status));
+        let elapsed = begun.elapsed();
+        if elapsed > PATIENCE {
+            return Err(format!("{id} stands at {}: {what} is not reached", request.status));
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep((elapsed / 8).clamp(Duration::from_millis(2), Duration::from_millis(100))).await;
     }
 }
 
 async fn idle(hub: &Hub, id: &str) -> Result<RequestView, String> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let request = hub.request(id).await.map_err(|failure| failure.to_string())?;
-        if request.working_on.is_null() {
-            return Ok(request);
-        }
-        if Instant::now() > deadline {
-            return Err(format!("{id} stays busy at {}", request.status));
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    reached(hub, id, "rest", |request| request.working_on.is_null()).await
 }
 
 fn at(sorted: &[Duration], share: usize) -> Duration {

@@ -51,6 +51,10 @@ pub(crate) struct EngineConfig {
     pub(crate) look_first_ms: u64,
     /// Milliseconds between looks, at most.
     pub(crate) look_most_ms: u64,
+    /// The same at a library whose system tells by itself what happens.
+    pub(crate) told_first_ms: u64,
+    /// The same at a library whose system tells by itself what happens.
+    pub(crate) told_most_ms: u64,
 }
 
 impl Config {
@@ -84,6 +88,10 @@ impl Config {
             faults
                 .push("engine.look_first_ms must be at least 1, and engine.look_most_ms not less than that".to_owned());
         }
+        if self.engine.told_first_ms == 0 || self.engine.told_most_ms < self.engine.told_first_ms {
+            faults
+                .push("engine.told_first_ms must be at least 1, and engine.told_most_ms not less than that".to_owned());
+        }
         for (name, key) in &self.api_keys {
             if key.expose_secret().trim().len() < 16 {
                 faults.push(format!("api_keys.{name} must have at least 16 characters"));
@@ -106,6 +114,11 @@ impl Config {
                 first: Duration::from_millis(self.engine.look_first_ms),
                 most: Duration::from_millis(self.engine.look_most_ms),
                 ..Polling::default()
+            },
+            told_polling: Polling {
+                first: Duration::from_millis(self.engine.told_first_ms),
+                most: Duration::from_millis(self.engine.told_most_ms),
+                ..Settings::default().told_polling
             },
             ..Settings::default()
         }

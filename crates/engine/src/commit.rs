@@ -70,9 +70,10 @@ impl Engine {
         };
         match ending {
             Ending::Asked => {}
-            Ending::Done(intent) if unchanged && matches!(intent.work, Work::Watch(_)) => {
-                let due = later(now, self.settings.polling.interval(intent.attempts));
-                tx.postpone_intent(intent, due, false, "nothing new", now).await?;
+            Ending::Done(intent @ Intent { work: Work::Watch(side), .. }) if unchanged => {
+                let polling = self.polling(&stored.request, *side, now).await?;
+                tx.postpone_intent(intent, later(now, polling.interval(intent.attempts)), false, "nothing new", now)
+                    .await?;
             }
             Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
             Ending::Postponed { intent, due, unclear, why } => {
@@ -143,11 +144,12 @@ impl Engine {
             institution: institution.clone(),
             due_at,
         };
-        let due = later(now, self.settings.polling.first);
-        let mut scheduled: Vec<NewIntent> = watches(next)
-            .into_iter()
-            .filter_map(|watch| Some(intent(Work::Watch(watch.side), next.institution(watch.side)?, due)))
-            .collect();
+        let mut scheduled = Vec::new();
+        for watch in watches(next) {
+            let Some(institution) = next.institution(watch.side) else { continue };
+            let due = later(now, self.polling(next, watch.side, now).await?.first);
+            scheduled.push(intent(Work::Watch(watch.side), institution, due));
+        }
         for deadline in deadlines(next) {
             let end = self.end_of(next, deadline).await?;
             scheduled.push(intent(Work::Deadline(deadline), &next.patron.institution, end));

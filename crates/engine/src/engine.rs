@@ -13,6 +13,7 @@ use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
+use crate::ears::Ears;
 use crate::error::Error;
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -23,6 +24,7 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) agencies: Agencies,
+    pub(crate) ears: Ears,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -48,9 +50,9 @@ impl Engine {
         let (changes, _) = broadcast::channel(1_024);
         let registry = Registry::new(store.clone());
         let breakers = Breakers::new(settings.breaking, settings.lease);
-        let agencies = Agencies::default();
+        let (agencies, ears) = (Agencies::default(), Ears::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
-        Self { store, registry, agencies, breakers, settings, clock, ids, changes, wake, place }
+        Self { store, registry, agencies, ears, breakers, settings, clock, ids, changes, wake, place }
     }
 
     /// Where everything is kept.

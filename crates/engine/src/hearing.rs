@@ -115,7 +115,10 @@ impl Engine {
     pub async fn set_webhook_secret(&self, institution: &InstitutionCode, secret: &SecretString) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         tx.put_webhook_secret(institution, secret, self.clock.now()).await?;
-        Ok(tx.commit().await?)
+        tx.tell(&self.settings.node, &News::SetUp);
+        tx.commit().await?;
+        self.ears.forget();
+        Ok(())
     }
 
     /// From now on only the newest secret counts.
@@ -137,7 +140,9 @@ impl Engine {
     pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, Error> {
         let mut tx = self.store.begin().await?;
         let had = tx.remove_webhook(institution).await?;
+        tx.tell(&self.settings.node, &News::SetUp);
         tx.commit().await?;
+        self.ears.forget();
         if had {
             warn!(%institution, "its webhook is taken away; what its library does is seen by looking only");
         }

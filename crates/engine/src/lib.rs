@@ -22,6 +22,7 @@ mod breaker;
 mod changes;
 mod clock;
 mod commit;
+mod ears;
 mod engine;
 mod error;
 mod hearing;

@@ -41,6 +41,7 @@ impl Engine {
                 Ok(News::SetUp) => {
                     self.registry.forget_all();
                     self.agencies.forget();
+                    self.ears.forget();
                 }
                 Err(store::Error::NameTaken(name)) => {
                     error!(%name, "another process took this node's name; give each node its own and start them again");

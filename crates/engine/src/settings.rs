@@ -17,6 +17,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How often the libraries are looked at.
     pub polling: Polling,
+    /// How often a library is looked at whose system tells by itself what happens.
+    pub told_polling: Polling,
     /// How a failed effect is tried again.
     pub retrying: Retrying,
     /// When a system counts as down, and how often it is tried then.
@@ -31,6 +33,7 @@ impl Default for Settings {
             per_institution: 16,
             lease: Duration::from_secs(30),
             polling: Polling::default(),
+            told_polling: Polling { first: Duration::from_secs(900), most: Duration::from_secs(21_600), growth: 2.0 },
             retrying: Retrying::default(),
             breaking: Breaking::default(),
         }

@@ -35,7 +35,8 @@ impl Engine {
         if let Err(failure) = mine {
             warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
         }
-        let longest = self.settings.polling.most.max(self.settings.retrying.most * 2);
+        let longest =
+            self.settings.polling.most.max(self.settings.told_polling.most).max(self.settings.retrying.most * 2);
         match self.store.hasten_misdated(self.clock.now(), longest).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),

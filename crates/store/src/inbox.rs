@@ -63,6 +63,17 @@ impl Store {
         Ok(Some(WebhookSecrets { current: open(&current)?, previous: previous.as_deref().map(open).transpose()? }))
     }
 
+    /// The institutions that have a webhook.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn institutions_with_webhook(&self) -> Result<Vec<InstitutionCode>, Error> {
+        let statement = Query::select().column(Col::Institution).from(SecretTable).to_owned();
+        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        Ok(rows.into_iter().map(|(code,)| code.into()).collect())
+    }
+
     /// How many messages of an institution told something new since `since`.
     ///
     /// # Errors

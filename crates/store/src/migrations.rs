@@ -58,8 +58,8 @@ const ALL: &[&[&str]] = &[
         "ALTER TABLE patron_request ADD COLUMN lender_item TEXT",
         "ALTER TABLE patron_request ADD COLUMN borrower_item TEXT",
         "ALTER TABLE patron_request ADD COLUMN pickup_item TEXT",
-        "CREATE INDEX patron_request_lender_item ON patron_request (lender_item)",
-        "CREATE INDEX patron_request_borrower_item ON patron_request (borrower_item)",
+        "CREATE INDEX patron_request_lender_item ON patron_request (lender_item, lender)",
+        "CREATE INDEX patron_request_borrower_item ON patron_request (borrower_item, borrower)",
         "CREATE INDEX patron_request_pickup_item ON patron_request (pickup_item)",
         "CREATE TABLE webhook_secret (institution TEXT PRIMARY KEY, secret TEXT NOT NULL, previous TEXT, \
      changed_at BIGINT NOT NULL)",
