@@ -115,4 +115,21 @@ both! {
         assert!(matches!(elsewhere, Err(Deaf::NoWebhook)), "{elsewhere:?}");
         assert_eq!(world.calls(LENDER, ITEM), before);
     }
+
+    async fn library_that_tells_has_looks_of_its_own_but_the_lender_only_once_it_has_sent_the_item(world) {
+        let minutes = async |world: &World| {
+            let due = world.engine.store().next_due(world.now()).await.unwrap().unwrap();
+            due.duration_since(world.now()).as_mins()
+        };
+        // Looks are an hour apart in these tests, and a quarter of one where the library tells.
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        assert!(minutes(&world).await >= 58, "that the item was sent is told by no message");
+        with_webhook(&world, BORROWER).await;
+        world.dispatch().await;
+        assert!(minutes(&world).await <= 15);
+        world.receive().await;
+        world.lend().await;
+        assert!(minutes(&world).await <= 15);
+    }
 }
