@@ -17,6 +17,7 @@
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
 
+mod again;
 mod agencies;
 mod breaker;
 mod changes;
@@ -24,6 +25,7 @@ mod clock;
 mod commit;
 mod engine;
 mod error;
+mod lease;
 mod looking;
 mod nodes;
 mod perform;

@@ -8,6 +8,7 @@ mod demo;
 mod errors;
 mod keeping;
 mod lessons;
+mod nodes;
 #[cfg(feature = "failpoints")]
 mod points;
 mod program;
