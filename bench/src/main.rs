@@ -11,7 +11,9 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod crash;
+mod live;
 mod load;
+mod nodes;
 mod outage;
 mod sim;
 mod simulate;
@@ -67,6 +69,11 @@ const BENCHES: &[Bench] = &[
         run: |args| webhooks::burst(args.scale()),
     },
     Bench {
+        name: "nodes",
+        about: "1, 2 and 3 processes on one PostgreSQL: throughput, and what a node stopped past its lease doubles",
+        run: |args| nodes::run(args.scale(), args.database.as_deref()),
+    },
+    Bench {
         name: "simulate",
         about: "lifecycles with lost answers, crashes and staff who do odd things: violations of what must hold",
         run: |args| simulate::run(args.plan()),
@@ -87,7 +94,8 @@ struct Args {
     /// `simulate`: how many lifecycles.
     #[arg(long)]
     lifecycles: Option<u64>,
-    /// `crash`: an empty PostgreSQL database in place of the embedded store.
+    /// `crash`: an empty PostgreSQL database in place of the embedded store. `nodes`: any database of a server, in place
+    /// of a cluster of the benchmark's own; it makes databases there, and drops them.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }

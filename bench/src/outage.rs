@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Scale;
-use crate::crash::hub::{HubProcess, build_hub};
+use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::simulate::house::{self, LENDERS};
 use crate::verdict::{Verdict, table};
 
@@ -49,7 +49,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let sim = house::build(SimClock::Real, titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let mut hub = HubProcess::start(&program, None).await?;
+        let hub = HubProcess::start(Setup { program, database: None, engine: String::new() }).await?;
         hub.introduce(&server.base_url()).await?;
         let mut bench = Outage { sim, hub: hub.client.clone(), next: [0, 0] };
         bench.play(plan).await

@@ -19,13 +19,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::Scale;
-use crate::crash::hub::{HubProcess, build_hub};
+use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 
 const SECRET: &str = "secret-of-the-benchmark";
 /// Looks are an hour apart: whatever is seen sooner was told.
-const LOOKS: (u64, u64) = (3_600_000, 3_600_000);
+const LOOKS: &str =
+    "look_first_ms = 3600000\nlook_most_ms = 3600000\ntold_first_ms = 3600000\ntold_most_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 
@@ -41,7 +42,7 @@ impl Stage {
         let sim = house::build(SimClock::Real, titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let mut hub = HubProcess::start_looking(&program, None, LOOKS).await?;
+        let hub = HubProcess::start(Setup { program, database: None, engine: LOOKS.to_owned() }).await?;
         hub.introduce(&server.base_url()).await?;
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             let path = format!("/api/v1/institutions/{code}/webhook");

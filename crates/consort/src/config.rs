@@ -20,6 +20,9 @@ pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
 const NOT_SETTINGS: &[&str] =
     &["log", "log_format", "hub", "api_key", "test_postgres", "cargo_profile", "browser", "dies_at", "every_point"];
 
+/// A shorter lease would run out while the database is merely slow to renew it.
+const LEAST_LEASE_MS: u64 = 500;
+
 /// Everything the hub needs to be told.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +50,8 @@ pub(crate) struct EngineConfig {
     pub(crate) workers: usize,
     /// How many of them at one institution.
     pub(crate) per_institution: usize,
+    /// Milliseconds that a step stays with a node that gives no sign of life.
+    pub(crate) lease_ms: u64,
     /// Milliseconds between looks at a library after something happened.
     pub(crate) look_first_ms: u64,
     /// Milliseconds between looks, at most.
@@ -84,6 +89,9 @@ impl Config {
         if self.engine.workers == 0 || self.engine.per_institution == 0 {
             faults.push("engine.workers and engine.per_institution must be at least 1".to_owned());
         }
+        if self.engine.lease_ms < LEAST_LEASE_MS {
+            faults.push(format!("engine.lease_ms must be at least {LEAST_LEASE_MS}"));
+        }
         if self.engine.look_first_ms == 0 || self.engine.look_most_ms < self.engine.look_first_ms {
             faults
                 .push("engine.look_first_ms must be at least 1, and engine.look_most_ms not less than that".to_owned());
@@ -110,6 +118,7 @@ impl Config {
             node: self.engine.node.clone(),
             workers: self.engine.workers,
             per_institution: self.engine.per_institution,
+            lease: Duration::from_millis(self.engine.lease_ms),
             polling: Polling {
                 first: Duration::from_millis(self.engine.look_first_ms),
                 most: Duration::from_millis(self.engine.look_most_ms),

@@ -22,9 +22,6 @@ pub(crate) enum Ending<'a> {
     Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, why: &'a str },
 }
 
-/// How often a decision is made again when somebody else committed meanwhile.
-const TRIES: u32 = 8;
-
 impl Engine {
     /// Decides on `event` and commits what follows.
     pub(crate) async fn apply(
@@ -34,13 +31,7 @@ impl Engine {
         actor: &str,
         ending: &Ending<'_>,
     ) -> Result<Request, Error> {
-        for _ in 1..TRIES {
-            match self.try_to_apply(id, event, actor, ending).await {
-                Err(Error::Store(store::Error::Conflict)) => {}
-                other => return other,
-            }
-        }
-        self.try_to_apply(id, event, actor, ending).await
+        self.again(|| self.try_to_apply(id, event, actor, ending)).await
     }
 
     async fn try_to_apply(

@@ -101,11 +101,14 @@ impl Engine {
     /// No such request; the store's failures.
     pub async fn look_now(&self, id: RequestId) -> Result<(), Error> {
         let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
-        tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-        tx.hasten_watches(id, now).await?;
-        tx.tell(&self.settings.node, &News::Work);
-        tx.commit().await?;
+        self.again(async || {
+            let mut tx = self.store.begin().await?;
+            tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
+            tx.hasten_watches(id, now).await?;
+            tx.tell(&self.settings.node, &News::Work);
+            Ok(tx.commit().await?)
+        })
+        .await?;
         self.wake.notify_one();
         Ok(())
     }
@@ -160,10 +163,13 @@ impl Engine {
 
     /// Lets everything that waits for an institution's system be tried at once.
     pub(crate) async fn try_again_at(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        let mut tx = self.store.begin().await?;
-        tx.hasten_delayed(institution, self.clock.now()).await?;
-        tx.tell(&self.settings.node, &News::SetUp);
-        tx.commit().await?;
+        self.again(async || {
+            let mut tx = self.store.begin().await?;
+            tx.hasten_delayed(institution, self.clock.now()).await?;
+            tx.tell(&self.settings.node, &News::SetUp);
+            Ok(tx.commit().await?)
+        })
+        .await?;
         self.wake.notify_one();
         Ok(())
     }

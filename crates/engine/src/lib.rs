@@ -17,6 +17,7 @@
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
 
+mod again;
 mod agencies;
 mod breaker;
 mod changes;
@@ -26,6 +27,7 @@ mod ears;
 mod engine;
 mod error;
 mod hearing;
+mod lease;
 mod looking;
 mod nodes;
 mod perform;

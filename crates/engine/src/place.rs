@@ -1,10 +1,11 @@
 //! Placing a request: everything that is wrong with it is told at once, and what is right is stored.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
-    AgencyCode, CopyRef, Event, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode, Request,
-    RequestId, decide,
+    AgencyCode, CopyRef, Decision, Event, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode,
+    Request, RequestId, decide,
 };
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
@@ -79,7 +80,18 @@ impl Engine {
         request.expedited = placing.expedited;
         self.refuse_duplicate(&request).await?;
         let decision = decide(&request, &Event::Placed, now);
+        self.again(|| self.store_new(&request, &decision, actor, now)).await?;
+        self.tell(&decision, 1);
+        Ok(request.id)
+    }
 
+    async fn store_new(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         tx.insert_request(&decision.next, now).await?;
         let accepted = AuditEntry {
@@ -95,9 +107,7 @@ impl Engine {
         };
         tx.append_audit(request.id, &[accepted]).await?;
         self.queue(&mut tx, &decision.next, decision.effect, now).await?;
-        tx.commit().await?;
-        self.tell(&decision, 1);
-        Ok(request.id)
+        Ok(tx.commit().await?)
     }
 
     async fn checked(&self, placing: &Placing) -> Result<(Patron, PickupLocation), Error> {

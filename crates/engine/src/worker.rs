@@ -81,12 +81,13 @@ impl Engine {
             per_institution: self.settings.per_institution,
             except: &[],
         };
-        match self.store.claim(&claim).await {
+        match self.again(async || Ok(self.store.claim(&claim).await?)).await {
             Ok(intents) => {
                 let some = !intents.is_empty();
+                let until = later(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
-                    running.spawn(async move { engine.work_on(intent).await });
+                    running.spawn(async move { engine.work_on(intent, until).await });
                 }
                 if some { Duration::ZERO } else { self.until_due(now).await }
             }
@@ -108,8 +109,8 @@ impl Engine {
         }
     }
 
-    /// Does one intent while its lease is kept alive.
-    async fn work_on(&self, intent: Intent) {
+    /// Does one intent while its lease, which holds until `until`, is kept alive.
+    async fn work_on(&self, intent: Intent, until: Timestamp) {
         let work = async {
             match intent.work {
                 Work::Effect(effect) => self.do_effect(&intent, effect).await,
@@ -117,30 +118,14 @@ impl Engine {
                 Work::Deadline(deadline) => self.done(&intent, &Event::DeadlinePassed { deadline }).await,
             }
         };
-        let done = tokio::select! {
-            done = work => done,
-            () = self.keep_lease(&intent) => Err(Error::Store(store::Error::LeaseLost)),
-        };
-        match done {
+        match self.while_leased(&intent, until, work).await {
             Ok(()) => {}
             Err(Error::Store(store::Error::LeaseLost)) => {
-                warn!(request = %intent.request, "another node took this over; nothing was written");
+                warn!(request = %intent.request, "the lease of this was lost; nothing was written, and whoever holds it now goes on");
             }
             Err(failure) => {
                 // The lease runs out and the intent comes back marked as unclear.
                 error!(request = %intent.request, error = %failure, "could not store what came of an intent");
-            }
-        }
-    }
-
-    /// Ready only when the lease is lost.
-    async fn keep_lease(&self, intent: &Intent) {
-        let beat = self.settings.lease / 3;
-        loop {
-            tokio::time::sleep(beat).await;
-            let until = later(self.clock.now(), self.settings.lease);
-            if let Err(store::Error::LeaseLost) = self.store.renew_lease(intent, until).await {
-                return;
             }
         }
     }
@@ -198,10 +183,13 @@ impl Engine {
                 warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
                 let now = self.clock.now();
                 let due = later(now, self.pause(intent, &not_done));
-                let mut tx = self.store.begin().await?;
-                tx.postpone_intent(intent, due, false, &not_done.to_string(), now).await?;
-                tx.commit().await?;
-                Ok(())
+                let why = not_done.to_string();
+                self.again(async || {
+                    let mut tx = self.store.begin().await?;
+                    tx.postpone_intent(intent, due, false, &why, now).await?;
+                    Ok(tx.commit().await?)
+                })
+                .await
             }
         }
     }
@@ -247,10 +235,12 @@ impl Engine {
     }
 
     async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {
-        let mut tx = self.store.begin().await?;
-        tx.finish_intent(intent, why, self.clock.now()).await?;
-        tx.commit().await?;
-        Ok(())
+        self.again(async || {
+            let mut tx = self.store.begin().await?;
+            tx.finish_intent(intent, why, self.clock.now()).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &NotDone) -> Result<(), Error> {

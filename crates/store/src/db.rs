@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
@@ -19,6 +19,11 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
 use crate::error::Error;
 use crate::migrations;
 use crate::seal::{MasterKey, Sealer};
+
+/// How long a server that is down keeps a caller waiting for a connection.
+const PATIENCE_OF_CALLERS: Duration = Duration::from_secs(3);
+/// How long a transaction may do nothing before the server ends it, as PostgreSQL writes it.
+const LONGEST_STANDSTILL: &str = "10s";
 
 /// Which database.
 #[derive(Clone, Debug)]
@@ -331,12 +336,19 @@ fn lock_file(path: &Path) -> Result<std::fs::File, Error> {
 }
 
 async fn open_postgres(url: &SecretString) -> Result<Pool, Error> {
+    // The URL holds a password, so only what the server says is told.
+    let cannot = |error: sqlx::Error| Error::CannotOpen {
+        place: "on the PostgreSQL server".to_owned(),
+        what: error.to_string(),
+    };
+    let options: PgConnectOptions = url.expose_secret().parse().map_err(cannot)?;
+    // A node that stands still in a transaction holds its locks, and with them every other node.
+    let options = options.options([("idle_in_transaction_session_timeout", LONGEST_STANDSTILL)]);
     PgPoolOptions::new()
         .max_connections(16)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect(url.expose_secret())
+        .acquire_timeout(PATIENCE_OF_CALLERS)
+        .connect_with(options)
         .await
         .map(Pool::Postgres)
-        // The URL holds a password, so only what the server says is told.
-        .map_err(|error| Error::CannotOpen { place: "on the PostgreSQL server".to_owned(), what: error.to_string() })
+        .map_err(cannot)
 }

@@ -12,6 +12,9 @@ pub enum Error {
     /// The intent's lease is somebody else's by now: write nothing.
     #[error("the lease of the intent is lost")]
     LeaseLost,
+    /// Others wanted the same of the database at the same moment, and it undid this transaction: do all of it again.
+    #[error("the database undid the transaction, since others wanted the same at the same moment")]
+    Contended,
     /// The database doesn't answer now, or is busy: try again.
     #[error("the database can't be used at the moment ({what})")]
     Unavailable {
@@ -75,6 +78,36 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable { what: error.to_string() }
+        match &error {
+            sqlx::Error::Database(told) if is_contention(told.code().as_deref()) => Self::Contended,
+            sqlx::Error::PoolTimedOut => Self::Unavailable { what: "it gives no connection".to_owned() },
+            _ => Self::Unavailable { what: error.to_string() },
+        }
+    }
+}
+
+/// PostgreSQL's serialisation failure and deadlock; SQLite's BUSY, whose further kinds are in the higher bytes.
+fn is_contention(code: Option<&str>) -> bool {
+    const SQLITE_BUSY: i64 = 5;
+    match code {
+        Some("40001" | "40P01") => true,
+        // PostgreSQL's codes have five characters, and none of its numbers alone is that small.
+        Some(code) if code.len() < 5 => code.parse::<i64>().is_ok_and(|code| code & 0xff == SQLITE_BUSY),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_database_undid_for_others_is_done_again() {
+        for again in ["40001", "40P01", "5", "261", "517"] {
+            assert!(is_contention(Some(again)), "{again}");
+        }
+        for not in [Some("23505"), Some("57P01"), Some("00005"), Some("6"), Some("1555"), None] {
+            assert!(!is_contention(not), "{not:?}");
+        }
     }
 }

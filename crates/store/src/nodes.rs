@@ -6,7 +6,7 @@ use lending::{RequestId, Status};
 use sea_query::{Func, PostgresQueryBuilder, Query};
 use sea_query_sqlx::SqlxBinder as _;
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPool};
 
 use crate::db::{Store, Tx, lock_number};
 use crate::error::Error;
@@ -64,6 +64,14 @@ impl News {
 #[derive(Debug)]
 pub struct Node {
     name: String,
+    /// None on the embedded store.
+    line: Option<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    pool: PgPool,
+    /// The connection that hears, and that holds the name. None once it is lost.
     listener: Option<PgListener>,
 }
 
@@ -76,21 +84,22 @@ impl Store {
     /// [`Error::NameTaken`] while another process has it; the database.
     pub async fn join(&self, name: &str) -> Result<Node, Error> {
         let name: String = name.split_whitespace().collect::<Vec<_>>().join("-");
-        let Some(pool) = self.postgres() else { return Ok(Node { name, listener: None }) };
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(CHANNEL).await?;
-        if !take_name(&mut listener, &name).await? {
-            return Err(Error::NameTaken(name));
-        }
-        Ok(Node { name, listener: Some(listener) })
+        let Some(pool) = self.postgres().cloned() else { return Ok(Node { name, line: None }) };
+        let listener = Some(listen(&pool, &name).await?);
+        Ok(Node { name, line: Some(Line { pool, listener }) })
     }
 }
 
-async fn take_name(listener: &mut PgListener, name: &str) -> Result<bool, Error> {
+/// A connection that hears, under the node's name.
+async fn listen(pool: &PgPool, name: &str) -> Result<PgListener, Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    // A new connection doesn't hold the name, so it isn't to come by itself.
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
     let lock = Func::cust("pg_try_advisory_lock").arg(lock_number(&format!("node {name}")));
     let (sql, values) = Query::select().expr(lock).build_sqlx(PostgresQueryBuilder);
-    let (taken,): (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(listener).await?;
-    Ok(taken)
+    let (taken,): (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(&mut listener).await?;
+    if taken { Ok(listener) } else { Err(Error::NameTaken(name.to_owned())) }
 }
 
 impl Node {
@@ -106,20 +115,23 @@ impl Node {
     /// The database; [`Error::NameTaken`] when another process took the name while the connection was lost. Ask again
     /// after a pause.
     pub async fn news(&mut self) -> Result<News, Error> {
-        let Some(listener) = &mut self.listener else { return std::future::pending().await };
+        let Some(line) = &mut self.line else { return std::future::pending().await };
         loop {
-            match listener.try_recv().await? {
-                Some(told) => {
+            let Some(listener) = &mut line.listener else {
+                line.listener = Some(listen(&line.pool, &self.name).await?);
+                // What was told meanwhile is lost, and may have been anything.
+                return Ok(News::SetUp);
+            };
+            match listener.try_recv().await {
+                Ok(Some(told)) => {
                     if let Some(news) = News::read(told.payload(), &self.name) {
                         return Ok(news);
                     }
                 }
-                // The connection was lost, and with it whatever was told meanwhile.
-                None => {
-                    return match take_name(listener, &self.name).await? {
-                        true => Ok(News::SetUp),
-                        false => Err(Error::NameTaken(self.name.clone())),
-                    };
+                Ok(None) => line.listener = None,
+                Err(failure) => {
+                    line.listener = None;
+                    return Err(failure.into());
                 }
             }
         }

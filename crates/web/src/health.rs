@@ -80,6 +80,10 @@ async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, P
             let systems_down = systems_down(&state.engine);
             Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down }))
         }
-        Err(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", reason)),
+        Err(reason) => {
+            let detail =
+                format!("The hub can't do its work now: {reason}. What it accepted goes on by itself once it can.");
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", detail))
+        }
     }
 }

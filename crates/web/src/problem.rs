@@ -136,7 +136,7 @@ impl Problem {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable { .. } => {
+            store::Error::Unavailable { .. } | store::Error::Contended => {
                 error!(%error, "the store can't be used");
                 let detail = "The hub's database can't be used at the moment. Try again in a little while.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", detail)

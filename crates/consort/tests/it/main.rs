@@ -9,6 +9,7 @@ mod disk;
 mod errors;
 mod keeping;
 mod lessons;
+mod nodes;
 #[cfg(feature = "failpoints")]
 mod points;
 mod program;

@@ -57,21 +57,22 @@ pub(crate) struct Houses {
 
 impl Houses {
     pub(crate) async fn start() -> Self {
-        Self::start_with("error", None).await
+        Self::start_with("error", None, "").await
     }
 
     /// With the hub's log, of this level, in [`Houses::log`].
     pub(crate) async fn start_logging(level: &str) -> Self {
-        Self::start_with(level, None).await
+        Self::start_with(level, None, "").await
     }
 
     /// On this PostgreSQL database.
     #[cfg(feature = "failpoints")]
     pub(crate) async fn start_on(database: Option<&str>) -> Self {
-        Self::start_with("error", database).await
+        Self::start_with("error", database, "").await
     }
 
-    async fn start_with(level: &str, database: Option<&str>) -> Self {
+    /// With a log of this level, on this PostgreSQL database, with further settings of the engine.
+    pub(crate) async fn start_with(level: &str, database: Option<&str>, engine: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
@@ -80,7 +81,7 @@ impl Houses {
         let config = dir.path().join("hub.toml");
         let data = dir.path().join("data");
         let database = database.map(|url| format!("database = \"{url}\"\n")).unwrap_or_default();
-        std::fs::write(&config, format!("{database}{}", hub_config(hub, &data))).unwrap();
+        std::fs::write(&config, format!("{database}{}{engine}", hub_config(hub, &data))).unwrap();
         let hub_process = spawn_to(&["serve", "--config", config.to_str().unwrap()], level, &dir_file(&dir, "hub.log"));
         let houses = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
         houses.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
@@ -98,6 +99,28 @@ impl Houses {
     /// What the hub has logged and said.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(dir_file(&self.dir, "hub.log")).unwrap()
+    }
+
+    /// Starts another node on the same database; its address, for [`Houses::hub`].
+    pub(crate) async fn start_node(&self, name: &str) -> (SocketAddr, Child) {
+        let at = free_port();
+        let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
+            .args(["--log", "error", "serve", "--config", self.config.to_str().unwrap()])
+            .env("CONSORT_LISTEN", at.to_string())
+            .env("CONSORT_ENGINE__NODE", name)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        self.wait_for(&format!("http://{at}/health")).await;
+        (at, child)
+    }
+
+    /// Sends the hub's process a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let id = self.hub_process.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
+        rustix::process::kill_process(id.expect("the hub runs"), signal).unwrap();
     }
 
     pub(crate) async fn stop_hub(&mut self) {
@@ -274,7 +297,12 @@ impl Houses {
 impl Houses {
     /// An answer of the hub's API, whatever it is.
     pub(crate) async fn answer(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> (u16, String) {
-        let mut call = self.http.request(method, format!("http://{}/api/v1{path}", self.hub)).bearer_auth(key);
+        self.answer_at(method, &format!("/api/v1{path}"), key, body).await
+    }
+
+    /// An answer of the hub at any of its addresses, whatever it is.
+    pub(crate) async fn answer_at(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> (u16, String) {
+        let mut call = self.http.request(method, format!("http://{}{path}", self.hub)).bearer_auth(key);
         if let Some(body) = body {
             call = call.json(body);
         }
@@ -375,7 +403,6 @@ pub(crate) fn placement(barcode: &str) -> Value {
 
 /// A PostgreSQL database of its own, on the server that `CONSORT_TEST_POSTGRES` names; without one, that half of a test
 /// says that it is left out.
-#[cfg(feature = "failpoints")]
 pub(crate) async fn postgres() -> Option<String> {
     use sqlx::Connection;
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);

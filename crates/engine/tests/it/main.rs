@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 
 mod clock;
+mod contention;
 mod deadlines;
 mod endings;
 mod hearing;

@@ -64,6 +64,8 @@ pub(crate) struct World {
     pub(crate) id: RequestId,
     /// The copy asked for first.
     pub(crate) barcode: String,
+    /// The address of its PostgreSQL database.
+    pub(crate) postgres: Option<String>,
     server: Server,
     work: tokio::task::JoinHandle<()>,
     _dir: tempfile::TempDir,
@@ -87,7 +89,9 @@ impl World {
         let mut admin = PgConnection::connect(&server).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
-        Some(Self::open(&Database::Postgres(format!("{base}/{name}").into()), tempfile::tempdir().unwrap()).await)
+        let url = format!("{base}/{name}");
+        let world = Self::open(&Database::Postgres(url.clone().into()), tempfile::tempdir().unwrap()).await;
+        Some(Self { postgres: Some(url), ..world })
     }
 
     async fn open(database: &Database, dir: tempfile::TempDir) -> Self {
@@ -113,7 +117,7 @@ impl World {
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, server, work, _dir: dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, postgres: None, server, work, _dir: dir }
     }
 
     /// The hub takes and places requests, but works on none.

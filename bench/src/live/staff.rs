@@ -75,6 +75,11 @@ impl Desk {
         Self { sim, hub, titles, next: 0 }
     }
 
+    /// Every title has been asked for.
+    pub(crate) fn is_through(&self) -> bool {
+        self.next >= self.titles
+    }
+
     /// Requests that haven't ended; `None` while nobody answers.
     pub(crate) async fn open(&self) -> Option<Vec<Open>> {
         self.list("&open=true").await.ok()

@@ -3,8 +3,10 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use scenarios::Hub;
 use serde_json::json;
 use tempfile::TempDir;
@@ -12,8 +14,6 @@ use tempfile::TempDir;
 use crate::simulate::house::{self, BORROWER, LENDERS};
 
 const KEY: &str = "key-of-the-benchmark";
-/// Libraries are looked at this often, in milliseconds: what staff do is told to the hub at once.
-const LOOKS: (u64, u64) = (2_000, 10_000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Builds the program that is shipped; its path.
@@ -32,14 +32,26 @@ pub(crate) fn build_hub() -> Result<PathBuf, String> {
     Ok(target.join("release/consort"))
 }
 
+/// What a hub is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) program: PathBuf,
+    /// An empty PostgreSQL database; the embedded store where it is left out.
+    pub(crate) database: Option<String>,
+    /// Settings of the engine, as lines of the configuration.
+    pub(crate) engine: String,
+}
+
 /// A running hub, and all it needs to be started again. Dropped, it ends.
 #[derive(Debug)]
 pub(crate) struct HubProcess {
     pub(crate) client: Hub,
     pub(crate) address: SocketAddr,
-    program: PathBuf,
+    setup: Setup,
     child: Child,
-    dir: TempDir,
+    config: PathBuf,
+    /// Nodes have the key that seals credentials in common.
+    dir: Arc<TempDir>,
 }
 
 impl Drop for HubProcess {
@@ -49,32 +61,31 @@ impl Drop for HubProcess {
 }
 
 impl HubProcess {
-    /// On an empty PostgreSQL database where one is named, else on the embedded store.
-    pub(crate) async fn start(program: &Path, database: Option<&str>) -> Result<Self, String> {
-        Self::start_looking(program, database, LOOKS).await
+    pub(crate) async fn start(setup: Setup) -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
+        Self::start_in(setup, Arc::new(dir), "node-1").await
     }
 
-    /// With these times between looks, the first and the longest, in milliseconds.
-    pub(crate) async fn start_looking(
-        program: &Path,
-        database: Option<&str>,
-        looks: (u64, u64),
-    ) -> Result<Self, String> {
-        let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
+    /// Another node on the same database.
+    pub(crate) async fn another(&self, name: &str) -> Result<Self, String> {
+        Self::start_in(self.setup.clone(), Arc::clone(&self.dir), name).await
+    }
+
+    async fn start_in(setup: Setup, dir: Arc<TempDir>, node: &str) -> Result<Self, String> {
         let address = free_port()?;
-        let database = database.map(|url| format!("database = '{url}'\n")).unwrap_or_default();
+        let database = setup.database.as_ref().map(|url| format!("database = '{url}'\n")).unwrap_or_default();
         let config = format!(
-            "listen = \"{address}\"\ndata_dir = '{}'\n{database}[api_keys]\nbench = \"{KEY}\"\n[engine]\nlook_first_ms = {}\n\
-             look_most_ms = {}\n",
+            "listen = \"{address}\"\ndata_dir = '{}'\n{database}[api_keys]\nbench = \"{KEY}\"\n[engine]\n\
+             node = \"{node}\"\n{}",
             dir.path().join("data").display(),
-            looks.0,
-            looks.1,
+            setup.engine,
         );
-        std::fs::write(dir.path().join("hub.toml"), config).map_err(|error| error.to_string())?;
+        let path = dir.path().join(format!("{node}.toml"));
+        std::fs::write(&path, config).map_err(|error| error.to_string())?;
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
         let client = Hub::at(&format!("http://{address}"), KEY.into(), http);
-        let child = spawn(program, dir.path())?;
-        let hub = Self { client, address, program: program.to_owned(), child, dir };
+        let child = spawn(&setup.program, &path)?;
+        let hub = Self { client, address, setup, child, config: path, dir };
         hub.until_ready().await?;
         Ok(hub)
     }
@@ -91,7 +102,7 @@ impl HubProcess {
     }
 
     /// Tells the hub of the libraries.
-    pub(crate) async fn introduce(&mut self, almas: &str) -> Result<(), String> {
+    pub(crate) async fn introduce(&self, almas: &str) -> Result<(), String> {
         let put = async |path: String, body| self.client.put(&path, &body).await.map_err(|failure| failure.to_string());
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             let mut settings = house::settings();
@@ -112,15 +123,30 @@ impl HubProcess {
     }
 
     pub(crate) fn start_again(&mut self) -> Result<(), String> {
-        self.child = spawn(&self.program, self.dir.path())?;
+        self.child = spawn(&self.setup.program, &self.config)?;
         Ok(())
+    }
+
+    /// SIGSTOP: it stands still with all it holds, until [`HubProcess::resume`].
+    pub(crate) fn pause(&self) -> Result<(), String> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub(crate) fn resume(&self) -> Result<(), String> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), String> {
+        let id = Pid::from_raw(self.child.id().cast_signed()).ok_or("the hub has no process")?;
+        kill_process(id, signal).map_err(|error| error.to_string())
     }
 }
 
-fn spawn(program: &Path, dir: &Path) -> Result<Child, String> {
+fn spawn(program: &Path, config: &Path) -> Result<Child, String> {
     Command::new(program)
         .args(["--log", "error", "serve", "--config"])
-        .arg(dir.join("hub.toml"))
+        .arg(config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

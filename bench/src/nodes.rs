@@ -1,0 +1,265 @@
+//! Nodes on one PostgreSQL database: what another process is worth, and what one does that was stopped past its lease.
+//!
+//! Each node has few workers and the Almas answer with a latency, as Alma does, so that a node's throughput is what its
+//! workers can wait for, and not what the machine can compute.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use alma_sim::{Fault, FaultKind, Server, Sim, SimClock};
+use pg_cluster::Cluster;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::sync::watch;
+
+use crate::Scale;
+use crate::live::hub::{HubProcess, Setup, build_hub};
+use crate::live::staff::{Desk, Open};
+use crate::live::{Seen, Wrong, calls, counts, keep_busy};
+use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::verdict::{Verdict, table};
+
+/// What two nodes must do, in times of what one does.
+const TWO_NODES: f64 = 1.7;
+/// An Alma's answer to each call comes after so many milliseconds.
+const LATENCY_MS: u64 = 50;
+/// Calls that one node waits for at the same time.
+const WORKERS: usize = 4;
+const LEASE: Duration = Duration::from_millis(1_500);
+/// A stopped node stands still for one to three of its leases and a half.
+const STILL: std::ops::Range<f64> = 1.5..3.5;
+/// Between its stops it works for so many milliseconds.
+const AT_WORK: std::ops::Range<u64> = 200..2_000;
+
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// Requests of each measurement of throughput, all in flight at once.
+    requests: usize,
+    /// How often a node is stopped.
+    stops: usize,
+    in_flight: usize,
+}
+
+/// What so many nodes did.
+#[derive(Debug)]
+struct Measured {
+    nodes: usize,
+    took: Duration,
+    calls: u64,
+    wrong: Wrong,
+}
+
+impl Measured {
+    fn rate(&self, plan: Plan) -> f64 {
+        plan.requests as f64 / self.took.as_secs_f64()
+    }
+}
+
+pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, String> {
+    let plan = match scale {
+        Scale::Full => Plan { requests: 300, stops: 30, in_flight: 80 },
+        Scale::Quick => Plan { requests: 40, stops: 2, in_flight: 24 },
+    };
+    let program = build_hub()?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let cluster = if database.is_none() { Some(own_cluster()?) } else { None };
+    let server = database.map(str::to_owned).or_else(|| Some(cluster.as_ref()?.url("postgres")));
+    let databases = Databases { server: server.unwrap_or_default(), made: 0 };
+    runtime.block_on(play(plan, &program, databases))
+}
+
+fn own_cluster() -> Result<Cluster, String> {
+    Cluster::start().map_err(|why| format!("{why}; or name a server with --database URL"))
+}
+
+async fn play(plan: Plan, program: &Path, mut databases: Databases) -> Result<Verdict, String> {
+    let mut measured = Vec::new();
+    for nodes in 1..=3 {
+        let house = House::open(plan.requests, program, &mut databases, nodes).await?;
+        let (took, calls, wrong) = house.throughput(plan).await?;
+        measured.push(Measured { nodes, took, calls, wrong });
+    }
+    // More titles than can be asked for before the last stop.
+    let house = House::open(plan.stops * 200 + 1_000, program, &mut databases, 2).await?;
+    let (ended, seen, wrong) = house.stopped(plan).await?;
+    Ok(verdict(plan, measured, &ended, &seen, wrong))
+}
+
+/// Fresh Almas, a fresh database, and nodes on it.
+struct House {
+    sim: Sim,
+    _server: Server,
+    nodes: Vec<HubProcess>,
+    before: Value,
+    titles: usize,
+    database: String,
+    databases: Databases,
+}
+
+impl House {
+    async fn open(titles: usize, program: &Path, databases: &mut Databases, nodes: usize) -> Result<Self, String> {
+        let sim = house::build(SimClock::Real, titles)?;
+        let delay = Fault::always("*", FaultKind::Delay { ms: LATENCY_MS, before: true });
+        for code in [LENDERS[0], LENDERS[1], BORROWER] {
+            sim.arm(code, delay.clone()).map_err(|error| error.to_string())?;
+        }
+        let server = Server::start(sim.clone(), SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .map_err(|error| format!("the simulated Almas can't listen: {error}"))?;
+        let database = databases.make().await?;
+        let first = HubProcess::start(setup(program, databases.url(&database))).await?;
+        first.introduce(&server.base_url()).await?;
+        let mut all = vec![first];
+        for number in 2..=nodes {
+            let node = all[0].another(&format!("node-{number}")).await?;
+            all.push(node);
+        }
+        let before = counts(&sim, BORROWER)?;
+        Ok(Self { sim, _server: server, nodes: all, before, titles, database, databases: databases.clone() })
+    }
+
+    fn desk(&self) -> Desk {
+        Desk::new(self.sim.clone(), self.nodes[0].client.clone(), self.titles)
+    }
+
+    /// All requests at once, until the last has ended: how long, with how many calls.
+    async fn throughput(self, plan: Plan) -> Result<(Duration, u64, Wrong), String> {
+        let (mut desk, mut seen) = (self.desk(), Seen::default());
+        let (begun, called) = (Instant::now(), calls(&self.sim)?);
+        keep_busy(&self.sim, &mut desk, plan.requests, &mut seen, |desk| !desk.is_through()).await?;
+        let (took, called) = (begun.elapsed(), calls(&self.sim)? - called);
+        if seen.accepted.len() != plan.requests {
+            return Err(format!("{} of {} requests were accepted", seen.accepted.len(), plan.requests));
+        }
+        let ended = desk.all().await?;
+        let wrong = Wrong::find(&self.sim, &seen, &ended, &self.before)?;
+        self.close().await?;
+        Ok((took, called, wrong))
+    }
+
+    /// The second node is stopped past its lease, again and again, under load.
+    async fn stopped(mut self, plan: Plan) -> Result<(Vec<Open>, Seen, Wrong), String> {
+        let (mut desk, mut seen) = (self.desk(), Seen::default());
+        let second = self.nodes.pop().ok_or("there is no second node")?;
+        let (over, still) = watch::channel(true);
+        let stopping = tokio::spawn(async move {
+            let second = stop_and_go(plan.stops, second).await;
+            let _ = over.send(false);
+            second
+        });
+        keep_busy(&self.sim, &mut desk, plan.in_flight, &mut seen, |_| *still.borrow()).await?;
+        self.nodes.push(stopping.await.map_err(|_| "the stopping panicked".to_owned())??);
+        let ended = desk.all().await?;
+        let wrong = Wrong::find(&self.sim, &seen, &ended, &self.before)?;
+        self.close().await?;
+        Ok((ended, seen, wrong))
+    }
+
+    async fn close(self) -> Result<(), String> {
+        drop(self.nodes);
+        self.databases.drop(&self.database).await
+    }
+}
+
+fn setup(program: &Path, database: String) -> Setup {
+    // What staff do is told to the hub at once, so that looks by the clock would only take workers from the work.
+    let engine = format!(
+        "workers = {WORKERS}\nper_institution = 64\nlease_ms = {}\nlook_first_ms = 20000\nlook_most_ms = 60000\n",
+        LEASE.as_millis()
+    );
+    Setup { program: PathBuf::from(program), database: Some(database), engine }
+}
+
+async fn stop_and_go(stops: usize, node: HubProcess) -> Result<HubProcess, String> {
+    let mut rng = StdRng::from_os_rng();
+    for _ in 0..stops {
+        tokio::time::sleep(Duration::from_millis(rng.random_range(AT_WORK))).await;
+        node.pause()?;
+        tokio::time::sleep(LEASE.mul_f64(rng.random_range(STILL))).await;
+        node.resume()?;
+    }
+    Ok(node)
+}
+
+/// Databases of one server.
+#[derive(Clone, Debug)]
+struct Databases {
+    server: String,
+    made: u32,
+}
+
+impl Databases {
+    async fn make(&mut self) -> Result<String, String> {
+        self.made += 1;
+        let name = format!("consort_bench_{}_{}", std::process::id(), self.made);
+        self.run(format!("CREATE DATABASE {name}")).await?;
+        Ok(name)
+    }
+
+    async fn drop(&self, name: &str) -> Result<(), String> {
+        self.run(format!("DROP DATABASE {name} WITH (FORCE)")).await
+    }
+
+    async fn run(&self, sql: String) -> Result<(), String> {
+        // The address may hold a password, so only what the server says is told.
+        let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
+        let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failed)
+    }
+
+    fn url(&self, name: &str) -> String {
+        let base = self.server.rsplit_once('/').map_or(self.server.as_str(), |(base, _)| base);
+        format!("{base}/{name}")
+    }
+}
+
+fn verdict(plan: Plan, measured: Vec<Measured>, ended: &[Open], seen: &Seen, mut wrong: Wrong) -> Verdict {
+    let mut rows = table(&["nodes", "requests", "seconds", "requests/s", "calls/s", "ratio"]);
+    let alone = measured.first().map_or(f64::NAN, |one| one.rate(plan));
+    let mut ratios = Vec::new();
+    for one in measured {
+        let (rate, seconds) = (one.rate(plan), one.took.as_secs_f64());
+        let per_second = one.calls as f64 / seconds;
+        rows.add_row([
+            one.nodes.to_string(),
+            plan.requests.to_string(),
+            format!("{seconds:.1}"),
+            format!("{rate:.2}"),
+            format!("{per_second:.0}"),
+            format!("{:.2}", rate / alone),
+        ]);
+        ratios.push(rate / alone);
+        wrong.add(one.wrong);
+    }
+    let ratio = |nodes: usize| ratios.get(nodes - 1).copied().unwrap_or_default();
+    let mut notes = vec![
+        format!("{WORKERS} workers a node, {LATENCY_MS} ms for each answer of an Alma"),
+        format!(
+            "one of two nodes stopped {} times past its lease of {:.1} s with {} requests in flight: {} requests, {} \
+             placements unanswered",
+            plan.stops,
+            LEASE.as_secs_f64(),
+            plan.in_flight,
+            ended.len(),
+            seen.unanswered,
+        ),
+    ];
+    notes.extend(wrong.notes());
+    Verdict {
+        table: rows,
+        notes,
+        figure: format!(
+            "{:.2} times at 2 nodes, {:.2} at 3; {} with a node stopped {} times",
+            ratio(2),
+            ratio(3),
+            wrong.figure(),
+            plan.stops
+        ),
+        target: format!("at least {TWO_NODES} times at 2 nodes, 0, 0, 0"),
+        met: ratio(2) >= TWO_NODES && wrong.count() == 0 && !ended.is_empty(),
+    }
+}

@@ -1,0 +1,150 @@
+//! A PostgreSQL cluster of one's own, for tests and benchmarks that stop it or must not share it.
+//!
+//! It listens on this machine alone, trusts everybody, and doesn't wait for the disk: a kill of its processes loses
+//! nothing, a power cut would. Dropped, it is gone.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Who owns the data; PostgreSQL refuses to run as root.
+const USER: &str = "postgres";
+/// Another process may take the port between the look and the start.
+const TRIES: usize = 5;
+
+/// A running cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    programs: PathBuf,
+    port: u16,
+    dir: TempDir,
+}
+
+impl Cluster {
+    /// Makes a cluster and starts it.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or failed, in a sentence.
+    pub fn start() -> Result<Self, String> {
+        let programs = programs().ok_or(
+            "PostgreSQL's initdb is neither in PATH nor under /usr/lib/postgresql; install PostgreSQL's server package",
+        )?;
+        let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
+        if is_root() {
+            done(Command::new("chown").arg(USER).arg(dir.path()))?;
+        }
+        let mut cluster = Self { programs, port: 0, dir };
+        let data = cluster.data();
+        let how = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"];
+        done(cluster.command("initdb").args(how).arg(data))?;
+        let mut tried = 1;
+        loop {
+            cluster.port = free_port()?;
+            match cluster.start_again() {
+                Err(_) if tried < TRIES => tried += 1,
+                other => return other.map(|()| cluster),
+            }
+        }
+    }
+
+    /// The address of one of its databases; `postgres` is there from the beginning.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Starts what was stopped, at the same port.
+    ///
+    /// # Errors
+    ///
+    /// It doesn't start.
+    pub fn start_again(&self) -> Result<(), String> {
+        let settings = format!(
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' -c fsync=off \
+             -c synchronous_commit=off -c full_page_writes=off -c max_connections=100",
+            self.port
+        );
+        let log = self.dir.path().join("log");
+        done(
+            self.command("pg_ctl")
+                .args(["start", "-w", "-s", "-o", &settings, "-l"])
+                .arg(log)
+                .arg("-D")
+                .arg(self.data()),
+        )
+    }
+
+    /// Ends every process of it at once, in the middle of things.
+    ///
+    /// # Errors
+    ///
+    /// It doesn't stop.
+    pub fn stop_at_once(&self) -> Result<(), String> {
+        done(self.command("pg_ctl").args(["stop", "-w", "-s", "-m", "immediate", "-D"]).arg(self.data()))
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let path = self.programs.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", USER, "--"]).arg(path);
+            command
+        } else {
+            Command::new(path)
+        };
+        // A signal of the terminal is for the benchmark or test, which stops the cluster itself.
+        command.current_dir("/").process_group(0);
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.stop_at_once();
+    }
+}
+
+/// Where the newest PostgreSQL's programs are; Debian and Ubuntu keep them out of PATH.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .map(|version| version.path())
+        .filter(|version| version.join("bin/initdb").exists())
+        .max_by_key(|version| version.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    let in_path = || {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).find(|dir| dir.join("initdb").exists())
+    };
+    newest.map(|version| version.join("bin")).or_else(in_path)
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn free_port() -> Result<u16, String> {
+    let found = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    found.map(|address| address.port()).map_err(|error| error.to_string())
+}
+
+/// Runs a command to its end. What it leaves running must not hold our output open.
+fn done(command: &mut Command) -> Result<(), String> {
+    let name = Path::new(command.get_program()).display().to_string();
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("PostgreSQL's cluster: {name} {:?} ended with {status}", arguments(command))),
+        Err(error) => Err(format!("{name} can't be run: {error}")),
+    }
+}
+
+fn arguments(command: &Command) -> Vec<String> {
+    command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
