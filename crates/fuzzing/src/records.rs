@@ -1,0 +1,57 @@
+//! MARC in its forms: what was read and is written again reads the same.
+
+use marc::marcxml::Namespace;
+use marc::{Read, Record};
+
+/// Records that stand one after the other are each read or refused, and the reader gets on.
+const MOST_RECORDS: usize = 10_000;
+
+/// ISO 2709 files.
+pub fn marc_iso2709(data: &[u8]) {
+    for read in marc::iso2709::read_all(data).take(MOST_RECORDS) {
+        match read {
+            Ok(read) => holds(&read),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+}
+
+/// MARCXML, alone or in a collection.
+pub fn marcxml(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for read in marc::marcxml::read_all(&text).take(MOST_RECORDS) {
+        match read {
+            Ok(read) => holds(&read),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+}
+
+/// MARCXML in the envelope of OAI-PMH: whatever surrounds the records, they are found, and no more than there are.
+pub fn oai_envelope(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let found = marc::marcxml::read_all(&text).take(MOST_RECORDS).count();
+    assert!(found <= text.matches("record").count(), "{found} records");
+    marcxml(data);
+}
+
+fn holds(read: &Read) {
+    let record = &read.record;
+    let _ = (record.title(), record.author(), record.isbns(), record.control_number());
+    let written = marc::marcxml::write(record, Namespace::None);
+    let again = marc::marcxml::read_one(&written.content).expect("what was written can't be read");
+    if written.repairs.is_empty() {
+        same(record, &again.record);
+    }
+    if let Ok(written) = marc::iso2709::write(record)
+        && written.repairs.is_empty()
+    {
+        let again = marc::iso2709::read_all(&written.content).next();
+        same(record, &again.expect("nothing was written").expect("what was written can't be read").record);
+    }
+}
+
+/// The leader tells lengths and the encoding, which are the form's own.
+fn same(first: &Record, second: &Record) {
+    assert_eq!(first.fields, second.fields, "it reads otherwise than it was written");
+}
