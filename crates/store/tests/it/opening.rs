@@ -1,8 +1,12 @@
 //! Opening a store, and what keeps it from being opened.
 
+use std::time::Duration;
+
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use store::{Database, Error, MasterKey, Store};
+use secrecy::ExposeSecret;
+use sqlx::{ConnectOptions, Connection};
+use store::{Claim, Database, Error, MasterKey, RequestFilter, Store};
 
 use crate::harness::{Fixture, both, noon};
 
@@ -63,4 +67,68 @@ fn database_is_a_server_or_a_file() {
     assert!(matches!(" postgresql://localhost/x".parse(), Ok(Database::Postgres(_))));
     assert!(matches!("data/consort.db".parse(), Ok(Database::Sqlite(_))));
     assert!(!format!("{:?}", "postgres://u:secret@h/x".parse::<Database>()).contains("secret"));
+}
+
+/// A store as an earlier program left it, with a request at each stage (`data/schema-3.sql`, and its key).
+#[tokio::test]
+async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("consort.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true).foreign_keys(false);
+    let mut before = options.connect().await.unwrap();
+    sqlx::raw_sql(include_str!("data/schema-3.sql")).execute(&mut before).await.unwrap();
+    before.close().await.unwrap();
+    let key = dir.path().join("master.key");
+    std::fs::write(&key, include_str!("data/schema-3.key")).unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    let key = MasterKey::load_or_create(&key, &mut rng).unwrap();
+
+    let store = Store::open(&Database::Sqlite(file), key, rng).await.unwrap();
+    let requests = store.requests(&RequestFilter::default()).await.unwrap().requests;
+    let mut statuses: Vec<&str> = requests.iter().map(|stored| stored.request.status.name()).collect();
+    statuses.sort_unstable();
+    let stages = [
+        "FINALISED",
+        "LOANED",
+        "PICKUP_TRANSIT",
+        "READY_FOR_PICKUP",
+        "REQUEST_PLACED_AT_BORROWING_AGENCY",
+        "RETURN_TRANSIT",
+    ];
+    assert_eq!(statuses, stages);
+    assert!(requests.iter().all(|stored| stored.request.patron.given.as_str() == "jo.reader"), "patrons are unsealed");
+    let lender = store.institution(&"01LEND_INST".into()).await.unwrap().unwrap();
+    assert_eq!(lender.credentials.expose_secret(), "k-01LEND_INST");
+    let verified = store.verify_audit(None).await.unwrap();
+    assert!(verified.faults.is_empty(), "{:?}", verified.faults);
+
+    // What was scheduled is still there; and what a library tells of finds the request once it was saved again.
+    let late = lending::example::noon() + jiff::SignedDuration::from_hours(24 * 365);
+    let claim =
+        Claim { owner: "hub", now: late, lease: Duration::from_secs(30), limit: 50, per_institution: 50, except: &[] };
+    let claimed: std::collections::BTreeSet<_> =
+        store.claim(&claim).await.unwrap().into_iter().map(|intent| intent.request).collect();
+    assert_eq!(claimed.len(), stages.len() - 1, "each open request has a look or a deadline");
+    let out = requests.iter().find(|stored| stored.request.status.name() == "LOANED").unwrap();
+    let item = out.request.borrowing.item.open().unwrap().clone();
+    let mut tx = store.begin().await.unwrap();
+    tx.save_request(&out.request, out.version, late).await.unwrap();
+    tx.commit().await.unwrap();
+    let told = store.open_requests_with_item(&"01BORROW_INST".into(), &item).await.unwrap();
+    assert_eq!(told, [out.request.id]);
+}
+
+#[tokio::test]
+async fn store_of_a_newer_program_is_refused_and_left_as_it_is() {
+    let fixture = Fixture::sqlite().await;
+    let file = fixture.file().unwrap();
+    fixture.store.close().await;
+    let (database, key) = (fixture.database.clone(), fixture.key.clone());
+    let mut newer = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    sqlx::raw_sql("UPDATE schema_version SET version = 99").execute(&mut newer).await.unwrap();
+    newer.close().await.unwrap();
+    drop(fixture.store);
+    let refused = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap_err();
+    assert!(matches!(refused, Error::NewerSchema { found: 99, .. }), "{refused}");
+    assert!(refused.to_string().contains("use the newer program"), "{refused}");
 }
