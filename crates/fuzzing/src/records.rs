@@ -1,7 +1,7 @@
 //! MARC in its forms: what was read and is written again reads the same.
 
 use marc::marcxml::Namespace;
-use marc::{Read, Record};
+use marc::{Field, Read, Record};
 
 /// Records that stand one after the other are each read or refused, and the reader gets on.
 const MOST_RECORDS: usize = 10_000;
@@ -30,7 +30,7 @@ pub fn marcxml(data: &[u8]) {
 /// MARCXML in the envelope of OAI-PMH: whatever surrounds the records, they are found, and no more than there are.
 pub fn oai_envelope(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let found = marc::marcxml::read_all(&text).take(MOST_RECORDS).count();
+    let found = marc::marcxml::read_all(&text).take(MOST_RECORDS).filter(Result::is_ok).count();
     assert!(found <= text.matches("record").count(), "{found} records");
     marcxml(data);
 }
@@ -45,6 +45,8 @@ fn holds(read: &Read) {
     }
     if let Ok(written) = marc::iso2709::write(record)
         && written.repairs.is_empty()
+        // Without subfields nothing in ISO 2709 tells a data field from a control field.
+        && !record.fields.iter().any(|field| matches!(field, Field::Data { subfields, .. } if subfields.is_empty()))
     {
         let again = marc::iso2709::read_all(&written.content).next();
         same(record, &again.expect("nothing was written").expect("what was written can't be read").record);

@@ -155,3 +155,15 @@ fn missing_and_wrong_attributes_are_mended_with_notes() {
         ]
     );
 }
+
+#[test]
+fn field_is_control_or_data_by_its_tag_whatever_its_element_is_called() {
+    let xml = "<record><leader>00000nam a2200000 a 4500</leader><controlfield tag=\"016\">100813</controlfield>\
+        <datafield tag=\"001\" ind1=\" \" ind2=\" \"><subfield code=\"a\">99</subfield><subfield code=\"b\">8</subfield>\
+        </datafield></record>";
+    let read = marcxml::read_one(xml).unwrap();
+    assert_eq!(read.record.subfield("016", 'a'), Some("100813"));
+    assert_eq!(read.record.control("001"), Some("998"));
+    let kinds: Vec<_> = read.repairs.iter().map(|repair| repair.kind.clone()).collect();
+    assert_eq!(kinds, [RepairKind::StrayText, RepairKind::DelimiterInControlField]);
+}

@@ -27,10 +27,16 @@ impl Draft {
     }
 
     pub(super) fn control_field(&mut self, tag: &str, text: String) {
-        if let Some(tag) = self.tag(tag) {
-            let data = self.clean(text, tag);
-            self.fields.push(Field::Control { tag, data });
+        let Some(tag) = self.tag(tag) else { return };
+        let data = self.clean(text, tag);
+        if tag.is_numeric() && !tag.is_control() {
+            // A data field by its tag, which ISO 2709 goes by: there it would lose its first characters as indicators.
+            self.repairs.push(Repair::field(tag, RepairKind::StrayText));
+            let subfields = vec![Subfield::new('a', data)];
+            self.fields.push(Field::Data { tag, ind1: ' ', ind2: ' ', subfields });
+            return;
         }
+        self.fields.push(Field::Control { tag, data });
     }
 
     pub(super) fn start_data_field(&mut self, element: &BytesStart<'_>) {
@@ -57,7 +63,15 @@ impl Draft {
     }
 
     pub(super) fn end_data_field(&mut self) {
-        self.fields.extend(self.open.take().flatten());
+        let Some(field) = self.open.take().flatten() else { return };
+        let tag = field.tag();
+        if tag.is_control() {
+            self.repairs.push(Repair::field(tag, RepairKind::DelimiterInControlField));
+            let data = field.subfields().iter().map(|subfield| subfield.value.as_str()).collect();
+            self.fields.push(Field::Control { tag, data });
+        } else {
+            self.fields.push(field);
+        }
     }
 
     /// The finished record; `None` if it has no fields.
