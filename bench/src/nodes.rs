@@ -60,8 +60,8 @@ impl Measured {
 
 pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, String> {
     let plan = match scale {
-        Scale::Full => Plan { requests: 300, stops: 30, in_flight: 80 },
-        Scale::Quick => Plan { requests: 40, stops: 2, in_flight: 24 },
+        Scale::Full => Plan { requests: 120, stops: 15, in_flight: 40 },
+        Scale::Quick => Plan { requests: 16, stops: 2, in_flight: 12 },
     };
     let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();

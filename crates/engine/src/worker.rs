@@ -35,9 +35,9 @@ impl Engine {
         if let Err(failure) = mine {
             warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
         }
-        let longest =
-            self.settings.polling.most.max(self.settings.told_polling.most).max(self.settings.retrying.most * 2);
-        match self.store.hasten_misdated(self.clock.now(), longest).await {
+        let effects = self.settings.retrying.most * 2;
+        let looks = self.settings.polling.most.max(self.settings.told_polling.most);
+        match self.store.hasten_misdated(self.clock.now(), effects, looks).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
             Err(failure) => warn!(error = %failure, "could not look for work that a wrong clock has put off"),

@@ -8,7 +8,7 @@ use sea_query::{Expr, ExprTrait, Query};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{Col, DEADLINE, EFFECT, OPEN, Table, looks_of};
+use crate::intents::{Col, EFFECT, OPEN, Table, WATCH, looks_of};
 use crate::time::micros;
 
 impl Store {
@@ -18,18 +18,21 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_misdated(&self, now: Timestamp, longest_pause: Duration) -> Result<u64, Error> {
-        let longest = SignedDuration::try_from(longest_pause).unwrap_or(SignedDuration::MAX);
-        let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
+    pub async fn hasten_misdated(&self, now: Timestamp, effects: Duration, looks: Duration) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
-        let statement = Query::update()
-            .table(Table)
-            .value(Col::DueAt, micros(now))
-            .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(Expr::col(Col::Kind).ne(DEADLINE))
-            .and_where(Expr::col(Col::DueAt).gt(micros(latest)))
-            .to_owned();
-        let touched = tx.execute(&statement).await?;
+        let mut touched = 0;
+        for (kind, longest_pause) in [(EFFECT, effects), (WATCH, looks)] {
+            let longest = SignedDuration::try_from(longest_pause).unwrap_or(SignedDuration::MAX);
+            let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
+            let statement = Query::update()
+                .table(Table)
+                .value(Col::DueAt, micros(now))
+                .and_where(Expr::col(Col::State).eq(OPEN))
+                .and_where(Expr::col(Col::Kind).eq(kind))
+                .and_where(Expr::col(Col::DueAt).gt(micros(latest)))
+                .to_owned();
+            touched += tx.execute(&statement).await?;
+        }
         tx.commit().await?;
         Ok(touched)
     }

@@ -117,7 +117,7 @@ pub(crate) const OPEN: &str = "open";
 const DONE: &str = "done";
 pub(crate) const EFFECT: &str = "effect";
 pub(crate) const WATCH: &str = "watch";
-pub(crate) const DEADLINE: &str = "deadline";
+const DEADLINE: &str = "deadline";
 
 type Row = (String, String, String, String, String, i64, i64, i64, i64, i64);
 
