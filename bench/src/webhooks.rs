@@ -39,7 +39,7 @@ struct Stage {
 impl Stage {
     async fn set(titles: usize) -> Result<Self, String> {
         let program = build_hub()?;
-        let sim = house::build(SimClock::Real, titles)?;
+        let sim = house::build_for(SimClock::Real, titles, titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
         let hub = HubProcess::start(Setup { program, database: None, engine: LOOKS.to_owned() }).await?;
@@ -64,7 +64,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 async fn place(hub: &Hub, number: usize) -> Result<String, String> {
     let copy = json!({"institution": LENDERS[0], "barcode": house::barcode(LENDERS[0], number)});
     let body = json!({
-        "agency": "BORROW", "patron": house::patron(number), "pickup_location": "BORROW-MAIN", "copies": [copy],
+        "agency": "BORROW", "patron": house::one_of_many(number), "pickup_location": "BORROW-MAIN", "copies": [copy],
     });
     let placed = hub.call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await;
     let placed = placed.map_err(|failure| failure.to_string())?;
@@ -210,7 +210,7 @@ async fn one(sim: &Sim, hub: &Hub, id: &str, number: usize, act: usize) -> Resul
     let begun = Instant::now();
     match act {
         0 | 4 => staff(LENDERS[0])?.scan_in(&lenders, "MAIN", DESK).map(drop).map_err(refused)?,
-        2 => staff(BORROWER)?.lend(&here, &house::patron(number), "MAIN", DESK).map(drop).map_err(refused)?,
+        2 => staff(BORROWER)?.lend(&here, &house::one_of_many(number), "MAIN", DESK).map(drop).map_err(refused)?,
         _ => staff(BORROWER)?.scan_in(&here, "MAIN", DESK).map(drop).map_err(refused)?,
     }
     until(hub, id, ACTS[act].1).await?;

@@ -21,7 +21,12 @@ pub(crate) fn barcode(institution: &str, lifecycle: usize) -> String {
 }
 
 pub(crate) fn patron(number: usize) -> String {
-    format!("patron-{}", number % PATRONS)
+    one_of_many(number % PATRONS)
+}
+
+/// A patron of a house that was built for many.
+pub(crate) fn one_of_many(number: usize) -> String {
+    format!("patron-{number}")
 }
 
 pub(crate) fn settings() -> Value {
@@ -36,11 +41,16 @@ pub(crate) fn settings() -> Value {
 
 /// Three Almas with a title for each lifecycle at each lender.
 pub(crate) fn build(clock: SimClock, lifecycles: usize) -> Result<Sim, String> {
+    build_for(clock, lifecycles, PATRONS)
+}
+
+/// The same, with so many patrons.
+pub(crate) fn build_for(clock: SimClock, lifecycles: usize, patrons: usize) -> Result<Sim, String> {
     let sim = Sim::new(&SimOptions { clock, ..SimOptions::default() });
     for code in [LENDERS[0], LENDERS[1], BORROWER] {
         let mut institution = presets::empty_university(code, &key(code));
-        for number in 0..PATRONS {
-            institution = institution.user(User::new(&patron(number)).group("UNDRGRD").expires("2039-12-31"));
+        for number in 0..patrons {
+            institution = institution.user(User::new(&one_of_many(number)).group("UNDRGRD").expires("2039-12-31"));
         }
         if code != BORROWER {
             for lifecycle in 0..lifecycles {
