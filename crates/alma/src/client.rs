@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use failpoint::Point;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use reqwest::header::{
@@ -16,7 +15,7 @@ use reqwest::header::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
 use crate::answer::{Reply, judge};
@@ -24,6 +23,8 @@ use crate::base_url;
 use crate::call::{Body, Call, header_encoded};
 use crate::error::{ConfigError, Error, Limit, Result, Silence};
 use crate::loose;
+use crate::pace::{Pace, Pacer};
+use crate::purpose::Purpose;
 use crate::report::{CallOutcome, CallReport, Observer};
 use crate::retry::{RetryPolicy, Tries};
 use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
@@ -65,15 +66,18 @@ struct Inner {
     timeouts: Timeouts,
     retries: RetryPolicy,
     page_size: u32,
-    limiter: DefaultDirectRateLimiter,
-    held_until: Mutex<Option<Instant>>,
+    pacer: Pacer,
     rng: Mutex<StdRng>,
     remaining: AtomicU64,
+    day: AtomicU64,
     on_call: Option<Observer>,
     transport: Option<Arc<dyn Transport>>,
 }
 
-/// What the counter of remaining calls holds before Alma told it.
+/// Calls a second that Alma allows an institution, by the vendor's word.
+const USUAL_PER_SECOND: u32 = 25;
+
+/// What a counter of calls holds before Alma told it.
 const UNKNOWN: u64 = u64::MAX;
 
 impl fmt::Debug for Client {
@@ -87,6 +91,8 @@ pub struct ClientBuilder {
     base_url: String,
     key: SecretString,
     calls_per_second: NonZeroU32,
+    shared_per_second: Option<NonZeroU32>,
+    share_that_can_wait: f64,
     timeouts: Timeouts,
     retries: RetryPolicy,
     page_size: u32,
@@ -114,6 +120,20 @@ impl ClientBuilder {
     /// reports, 25 by older ones), so take a share of it.
     pub fn calls_per_second(mut self, calls: NonZeroU32) -> Self {
         self.calls_per_second = calls;
+        self
+    }
+
+    /// What Alma allows the institution with all its applications, in a second. What others are seen to use of it is left
+    /// to them. By default 25, or as many as this client may use if that is more.
+    pub fn shared_per_second(mut self, calls: NonZeroU32) -> Self {
+        self.shared_per_second = Some(calls);
+        self
+    }
+
+    /// The share of its calls per second, over 0 and up to 1, that a client uses for what [can wait](Purpose::can_wait).
+    /// Default a half: others have the rest of it to themselves.
+    pub fn share_that_can_wait(mut self, share: f64) -> Self {
+        self.share_that_can_wait = share.clamp(0.01, 1.0);
         self
     }
 
@@ -181,8 +201,8 @@ impl ClientBuilder {
             .build()
             .map_err(|error| ConfigError::Http(Box::new(error.without_url())))?;
         let rng = self.seed.map_or_else(StdRng::from_os_rng, StdRng::seed_from_u64);
-        // Without bursts: Alma counts over a moving second, in which a burst and its refill would both fall.
-        let quota = Quota::per_second(self.calls_per_second).allow_burst(NonZeroU32::MIN);
+        let set = self.calls_per_second.get();
+        let shared = self.shared_per_second.map_or(set.max(USUAL_PER_SECOND), NonZeroU32::get);
         Ok(Client {
             inner: Arc::new(Inner {
                 http,
@@ -191,10 +211,10 @@ impl ClientBuilder {
                 timeouts: self.timeouts,
                 retries: self.retries,
                 page_size: self.page_size,
-                limiter: RateLimiter::direct(quota),
-                held_until: Mutex::new(None),
+                pacer: Pacer::new(set, shared, self.share_that_can_wait),
                 rng: Mutex::new(rng),
                 remaining: AtomicU64::new(UNKNOWN),
+                day: AtomicU64::new(UNKNOWN),
                 on_call: self.on_call,
                 transport: self.transport,
             }),
@@ -211,7 +231,9 @@ impl Client {
         ClientBuilder {
             base_url: base_url.to_owned(),
             key: api_key,
-            calls_per_second: NonZeroU32::new(25).unwrap_or(NonZeroU32::MIN),
+            calls_per_second: NonZeroU32::new(USUAL_PER_SECOND).unwrap_or(NonZeroU32::MIN),
+            shared_per_second: None,
+            share_that_can_wait: 0.5,
             timeouts: Timeouts::default(),
             retries: RetryPolicy::default(),
             page_size: 100,
@@ -228,7 +250,17 @@ impl Client {
 
     /// How many calls the institution has left today, by Alma's last answer (`X-Exl-Api-Remaining`).
     pub fn remaining(&self) -> Option<u64> {
-        Some(self.inner.remaining.load(Ordering::Relaxed)).filter(|calls| *calls != UNKNOWN)
+        told(&self.inner.remaining)
+    }
+
+    /// How fast it calls now.
+    pub fn pace(&self) -> Pace {
+        self.inner.pacer.now()
+    }
+
+    /// So many clients, this one included, share what was set: programs on several machines.
+    pub fn share_with(&self, clients: u32) {
+        self.inner.pacer.share_with(clients);
     }
 
     pub(crate) fn page_size(&self) -> u32 {
@@ -280,44 +312,40 @@ impl Client {
     async fn send_to(&self, call: &Call, url: &Url) -> Result<Reply> {
         let mut tries = Tries::default();
         let mut attempt = 1;
+        let purpose = Purpose::current();
         loop {
-            self.wait_for_turn().await;
+            let waited = self.inner.pacer.turn(purpose).await;
             let started = Instant::now();
             let result = match self.exchange(call, url.clone()).await {
                 Ok(reply) => judge(call, reply),
                 Err(error) => Err(error),
             };
-            self.report(call, attempt, started.elapsed(), &result);
+            let outcome = CallOutcome::of(&result);
+            match outcome {
+                CallOutcome::Limited(Limit::PerSecond) => self.inner.pacer.refused(self.inner.retries.base),
+                CallOutcome::Limited(Limit::PerDay) | CallOutcome::Unreachable => {}
+                _ => self.inner.pacer.answered(self.remaining()),
+            }
+            self.report(&CallReport {
+                operation: call.operation,
+                endpoint: call.endpoint,
+                purpose,
+                attempt,
+                outcome,
+                waited,
+                duration: started.elapsed(),
+                remaining: self.remaining(),
+                day: told(&self.inner.day),
+            });
             let error = match result {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             let wait = tries.next(&self.inner.retries, &error, &mut *lock(&self.inner.rng));
             let Some(wait) = wait else { return Err(error) };
-            if matches!(error, Error::RateLimited { limit: Limit::PerSecond, .. }) {
-                self.hold_all_for(self.inner.retries.base);
-            }
             sleep(wait).await;
             attempt += 1;
         }
-    }
-
-    async fn wait_for_turn(&self) {
-        loop {
-            let held_until = *lock(&self.inner.held_until);
-            match held_until {
-                Some(until) if until > Instant::now() => sleep_until(until).await,
-                _ => break,
-            }
-        }
-        self.inner.limiter.until_ready().await;
-    }
-
-    /// Keeps every clone from calling for a while: the limit that one of them met is everyone's.
-    fn hold_all_for(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut held_until = lock(&self.inner.held_until);
-        *held_until = (*held_until).max(Some(until));
     }
 
     /// Sends a call once and reads the answer to its end.
@@ -412,20 +440,26 @@ impl Client {
     }
 
     fn note_remaining(&self, headers: &HeaderMap) {
-        let remaining = headers.get("X-Exl-Api-Remaining").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        if let Some(remaining) = remaining {
-            self.inner.remaining.store(remaining, Ordering::Relaxed);
+        let counters = [("X-Exl-Api-Remaining", &self.inner.remaining), ("X-Exl-Api-Quota", &self.inner.day)];
+        for (name, counter) in counters {
+            let calls = headers.get(name).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            if let Some(calls) = calls {
+                counter.store(calls, Ordering::Relaxed);
+            }
         }
     }
 
-    fn report(&self, call: &Call, attempt: u32, duration: Duration, result: &Result<Reply>) {
-        let outcome = CallOutcome::of(result);
-        let (operation, endpoint) = (call.operation, call.endpoint);
-        tracing::debug!(endpoint, attempt, ?outcome, ?duration, "Alma call");
+    fn report(&self, report: &CallReport) {
+        let CallReport { endpoint, purpose, attempt, outcome, duration, waited, .. } = report;
+        tracing::debug!(endpoint, purpose = purpose.name(), attempt, ?outcome, ?duration, ?waited, "Alma call");
         if let Some(observer) = &self.inner.on_call {
-            observer(&CallReport { operation, endpoint, attempt, outcome, duration, remaining: self.remaining() });
+            observer(report);
         }
     }
+}
+
+fn told(counter: &AtomicU64) -> Option<u64> {
+    Some(counter.load(Ordering::Relaxed)).filter(|calls| *calls != UNKNOWN)
 }
 
 async fn read_body(call: &Call, mut response: reqwest::Response) -> Result<Vec<u8>> {

@@ -22,7 +22,8 @@
 //! # What it takes care of
 //!
 //! - **Limits.** A client and its clones make no more calls per second than they were told to, and stand back together
-//!   when Alma refuses a call for its limit. [`Client::remaining`] tells what is left of the day's calls.
+//!   when Alma refuses a call for its limit; what other applications use is left to them. Calls go in the order of what
+//!   they are for ([`Purpose`]). [`Client::remaining`] tells what is left of the day's calls.
 //! - **Repeating.** A call is repeated only where that can't do harm: when Alma refused it for its limit per second, when
 //!   it was never sent, and reading calls that got no answer. A writing call that was sent is never repeated; when no
 //!   usable answer comes, the error is [`Error::Unclear`] and the caller has to look.
@@ -67,7 +68,10 @@ mod error;
 mod ids;
 mod loose;
 mod model;
+mod pace;
 mod page;
+mod purpose;
+mod rate;
 mod report;
 mod retry;
 mod transport;
@@ -91,7 +95,9 @@ pub use model::{
     NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup, Private, ProcessType, Request,
     RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, User, UserSummary, WaitingRequest,
 };
+pub use pace::Pace;
 pub use page::Listing;
+pub use purpose::Purpose;
 pub use report::{CallOutcome, CallReport};
 pub use retry::RetryPolicy;
 pub use transport::{Incoming, NoAnswer, Outgoing, Transport};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Limit, Result};
+use crate::purpose::Purpose;
 
 pub(crate) type Observer = Arc<dyn Fn(&CallReport) + Send + Sync>;
 
@@ -15,14 +16,20 @@ pub struct CallReport {
     pub operation: &'static str,
     /// Method and path with placeholders, such as `GET /users/{user}`.
     pub endpoint: &'static str,
+    /// What it was made for.
+    pub purpose: Purpose,
     /// 1 for the first attempt.
     pub attempt: u32,
     /// How it ended.
     pub outcome: CallOutcome,
+    /// How long it waited for its turn.
+    pub waited: Duration,
     /// From sending to the end of the answer, without waiting for a turn.
     pub duration: Duration,
     /// How many calls the institution has left today, by Alma's last answer.
     pub remaining: Option<u64>,
+    /// How many it has in a whole day, by Alma's last answer.
+    pub day: Option<u64>,
 }
 
 /// How an HTTP exchange ended.
@@ -48,6 +55,21 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
+    /// Its stable name, such as `answered` or `per_second_threshold`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::NotFound => "not_found",
+            Self::Unauthorized => "unauthorized",
+            Self::Limited(Limit::PerSecond) => "per_second_threshold",
+            Self::Limited(Limit::PerDay) => "daily_threshold",
+            Self::Unreachable => "unreachable",
+            Self::Silent => "silent",
+            Self::Unintelligible => "unintelligible",
+        }
+    }
+
     pub(crate) fn of<T>(result: &Result<T>) -> Self {
         match result {
             Ok(_) => Self::Answered,

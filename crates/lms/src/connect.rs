@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::alma::{Alma, Settings};
 use crate::host::HostLms;
+use crate::quota::Observer;
 use crate::settings::Fault;
 
 /// What it takes to speak with an institution's library system.
@@ -54,6 +55,15 @@ fn list(faults: &[Fault]) -> String {
 ///
 /// Settings with faults, all told at once.
 pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError> {
+    connect_observed(connection, None)
+}
+
+/// The same, with somebody who is told of every call.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub fn connect_observed(connection: &Connection, observer: Option<Observer>) -> Result<Arc<dyn HostLms>, ConnectError> {
     let institution = connection.institution.clone();
     match connection.kind.as_str() {
         "alma" => {
@@ -62,7 +72,7 @@ pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError
                 return Err(ConnectError::Settings { institution, faults: vec![fault] });
             };
             Settings::read(institution.clone(), table)
-                .and_then(|settings| Alma::new(settings, connection.credentials.clone()))
+                .and_then(|settings| Alma::new(settings, connection.credentials.clone(), observer))
                 .map(|alma| Arc::new(alma) as Arc<dyn HostLms>)
                 .map_err(|faults| ConnectError::Settings { institution, faults })
         }

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use crate::finding::Finding;
 use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
+use crate::quota::{Allowance, Pace};
 
 /// Whether an earlier attempt may have been done without our hearing of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,6 +131,19 @@ pub struct MarkedHold {
 pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Which installation this is.
     fn institution(&self) -> &InstitutionCode;
+
+    /// How much of its quota the hub may use.
+    fn allowance(&self) -> Allowance {
+        Allowance::default()
+    }
+
+    /// How fast it is called now, where calls are counted.
+    fn pace(&self) -> Option<Pace> {
+        None
+    }
+
+    /// So many nodes of the hub, this one included, share its calls per second.
+    fn share_with(&self, _nodes: u32) {}
 
     /// Whether the patron may borrow.
     async fn patron(&self, id: &PatronId, now: Timestamp) -> Outcome<Result<VerifiedPatron, PatronRefusal>>;

@@ -19,11 +19,13 @@ mod finding;
 mod host;
 mod message;
 mod outcome;
+mod quota;
 mod settings;
 
-pub use connect::{ConnectError, Connection, connect};
+pub use connect::{ConnectError, Connection, connect, connect_observed};
 pub use finding::Finding;
 pub use host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
 pub use message::{Message, NotTaken};
 pub use outcome::{NotDone, Outage, Outcome};
+pub use quota::{Allowance, CallReport, Observer, Pace, Purpose};
 pub use settings::Fault;

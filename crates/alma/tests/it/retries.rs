@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use alma::{
-    Access, Area, CallOutcome, Cancellation, Error, ItemPath, Limit, NewLoan, NewRequest, NewUser, Pickup, RetryPolicy,
-    ScanIn, UserId,
+    Access, Area, CallOutcome, Cancellation, Error, ItemPath, Limit, NewLoan, NewRequest, NewUser, Pickup, Purpose,
+    RetryPolicy, ScanIn, UserId,
 };
 
 use crate::fake::{Fake, answer, builder, fixture, nobody, ok, refusal};
@@ -142,7 +142,7 @@ async fn the_observer_is_told_of_every_exchange_and_nothing_personal() {
     let log = Arc::clone(&reports);
     let client =
         fake.builder().on_call(Arc::new(move |report| log.lock().unwrap().push(report.clone()))).build().unwrap();
-    assert!(client.users().get(&UserId::from("nobody")).await.is_err());
+    assert!(Purpose::Sweep.of(client.users().get(&UserId::from("nobody"))).await.is_err());
     let reports = reports.lock().unwrap();
     let told: Vec<_> = reports.iter().map(|report| (report.endpoint, report.attempt, report.outcome)).collect();
     assert_eq!(
@@ -153,6 +153,7 @@ async fn the_observer_is_told_of_every_exchange_and_nothing_personal() {
         ]
     );
     assert_eq!(reports[1].remaining, Some(424_242));
+    assert!(reports.iter().all(|report| report.purpose == Purpose::Sweep));
     assert!(!format!("{reports:?}").contains("nobody"));
 }
 
@@ -163,4 +164,24 @@ async fn the_calls_that_are_left_today_are_known_also_from_a_refusal() {
     assert_eq!(client.remaining(), None);
     assert!(client.users().get(&UserId::from("x")).await.is_err());
     assert_eq!(client.clone().remaining(), Some(424_242));
+}
+
+#[tokio::test]
+async fn a_patrons_call_is_answered_while_looks_saturate_the_limit() {
+    let fake = Fake::answering("user.json").await;
+    let client = fake.builder().calls_per_second(NonZeroU32::new(50).unwrap()).build().unwrap();
+    let mut looks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let client = client.clone();
+        looks.spawn(Purpose::Sweep.of(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
+    }
+    while client.pace().waiting < 90 {
+        tokio::task::yield_now().await;
+    }
+    let started = Instant::now();
+    for _ in 0..5 {
+        Purpose::Patron.of(client.users().get(&UserId::from("x"))).await.unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(client.pace().waiting > 50, "the looks were done first: {:?}", client.pace());
 }

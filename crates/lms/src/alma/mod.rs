@@ -23,9 +23,10 @@ mod settings;
 mod strays;
 mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use alma::{Client, HoldingId, ItemPath, ItemPid, MmsId, Timeouts};
+use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, Timeouts};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lending::{
@@ -39,6 +40,7 @@ use crate::finding::Finding;
 use crate::host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
 use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
+use crate::quota::{Allowance, CallReport, Observer, Pace};
 use crate::settings::Fault;
 
 /// One Alma.
@@ -50,18 +52,25 @@ pub struct Alma {
 }
 
 impl Alma {
-    /// The Alma that `settings` describe, with its API key. Nothing is sent.
+    /// The Alma that `settings` describe, with its API key, and who is told of every call. Nothing is sent.
     ///
     /// # Errors
     ///
     /// An address that can't be one.
-    pub fn new(settings: Settings, api_key: SecretString) -> Result<Self, Vec<Fault>> {
+    pub fn new(settings: Settings, api_key: SecretString, observer: Option<Observer>) -> Result<Self, Vec<Fault>> {
         let whole = Duration::from_secs(u64::from(settings.answer_seconds));
-        let client = Client::builder(&settings.base_url, api_key)
+        let mut builder = Client::builder(&settings.base_url, api_key)
             .calls_per_second(settings.calls_per_second)
-            .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole })
-            .build()
-            .map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
+            .share_that_can_wait(f64::from(settings.allowance.background_percent) / 100.0)
+            .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole });
+        if let Some(shared) = settings.institution_calls_per_second {
+            builder = builder.shared_per_second(shared);
+        }
+        if let Some(observer) = observer {
+            builder = builder.on_call(Arc::new(move |report| observer.tell(&told(report))));
+        }
+        let client =
+            builder.build().map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
         Ok(Self::with_client(settings, client))
     }
 
@@ -79,10 +88,45 @@ impl Alma {
     }
 }
 
+/// A call in the hub's words.
+fn told(report: &alma::CallReport) -> CallReport {
+    // Alma doesn't count what it refused for a limit.
+    let counted = !matches!(report.outcome, CallOutcome::Limited(_) | CallOutcome::Unreachable);
+    CallReport {
+        endpoint: report.endpoint,
+        purpose: report.purpose,
+        outcome: report.outcome.name(),
+        counted,
+        waited: report.waited,
+        duration: report.duration,
+        remaining: report.remaining,
+        day: report.day,
+    }
+}
+
 #[async_trait]
 impl HostLms for Alma {
     fn institution(&self) -> &InstitutionCode {
         &self.settings.institution
+    }
+
+    fn allowance(&self) -> Allowance {
+        self.settings.allowance
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        let pace = self.client.pace();
+        Some(Pace {
+            set: self.settings.calls_per_second.get(),
+            allowed: pace.allowed,
+            can_wait: pace.can_wait,
+            others: pace.others,
+            waiting: pace.waiting,
+        })
+    }
+
+    fn share_with(&self, nodes: u32) {
+        self.client.share_with(nodes);
     }
 
     async fn patron(&self, id: &PatronId, now: Timestamp) -> Outcome<Result<VerifiedPatron, PatronRefusal>> {

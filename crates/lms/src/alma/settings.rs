@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use lending::{Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
 use serde_json::{Map, Value};
 
+use crate::quota::Allowance;
 use crate::settings::{Fault, Reader};
 
 /// The settings of one Alma. The requirements page leaves most of these open; here each is explicit.
@@ -57,6 +58,10 @@ pub struct Settings {
     pub cancel_reason_other: String,
     /// Calls per second that the hub allows itself.
     pub calls_per_second: NonZeroU32,
+    /// Calls per second that Alma allows the institution with all its applications, where that is more than 25.
+    pub institution_calls_per_second: Option<NonZeroU32>,
+    /// How much of the calls and of the day is for what.
+    pub allowance: Allowance,
     /// Seconds to wait for an answer.
     pub answer_seconds: u32,
 }
@@ -120,6 +125,14 @@ impl Settings {
                 .number("calls_per_second", 1, 1_000)
                 .and_then(NonZeroU32::new)
                 .unwrap_or(NonZeroU32::new(25).unwrap_or(NonZeroU32::MIN)),
+            institution_calls_per_second: from
+                .number("institution_calls_per_second", 1, 10_000)
+                .and_then(NonZeroU32::new),
+            allowance: Allowance {
+                background_percent: from.number("background_percent", 1, 100).unwrap_or(50),
+                calls_per_day: from.number("calls_per_day", 1, u32::MAX).map(u64::from),
+                reserve: from.number("reserve", 0, u32::MAX).map(u64::from),
+            },
             answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
         };
         settings.look_for_contradictions(&mut from);
@@ -134,6 +147,11 @@ impl Settings {
                 "is the sharing library too. Virtual items need a library of their own, or scanning them in would put \
                  them on a hold shelf.",
             );
+        }
+        if let Allowance { calls_per_day: Some(day), reserve: Some(reserve), .. } = self.allowance
+            && reserve >= day
+        {
+            from.fault("reserve", "is not less than calls_per_day, so that the hub would never look at anything.");
         }
         let desks = &self.circulation_desks;
         let virtual_library = self.virtual_library.as_str();
@@ -233,6 +251,16 @@ mod tests {
         assert!(faults.contains(&"item_policy: must be text, but is a number.".to_owned()), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.starts_with("user_groups: must be a table")), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.starts_with("calls_per_second: must be a whole number")), "{faults:?}");
+    }
+
+    #[test]
+    fn reserve_of_the_whole_day_is_refused() {
+        let mut settings = good();
+        settings["calls_per_day"] = json!(1_000);
+        settings["reserve"] = json!(1_000);
+        assert!(faults(&settings)[0].starts_with("reserve: is not less than calls_per_day"));
+        settings["reserve"] = json!(999);
+        assert_eq!(faults(&settings), Vec::<String>::new());
     }
 
     #[test]

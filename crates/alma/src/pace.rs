@@ -1,0 +1,215 @@
+//! When a call may leave: so many in a second, in the order of what they are for.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::purpose::Purpose;
+use crate::rate::Rate;
+
+/// A timer is late by so much, which is not lost.
+const LATENESS: Duration = Duration::from_millis(2);
+
+/// How fast a client calls.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Pace {
+    /// Calls a second that may leave now.
+    pub allowed: f64,
+    /// How many of these may be for what can wait.
+    pub can_wait: f64,
+    /// Calls a second of other applications, as far as Alma's counter tells.
+    pub others: f64,
+    /// How many calls wait for their turn.
+    pub waiting: usize,
+}
+
+/// One turn after another, for a client and its clones.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    /// The share of the rate that is for what can wait.
+    can_wait: f64,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    rate: Rate,
+    free_at: Instant,
+    /// The same for what can wait.
+    next_can_wait: Instant,
+    held_until: Instant,
+    waiting: BTreeSet<Place>,
+    tickets: u64,
+}
+
+/// By purpose, then by arrival.
+type Place = (Purpose, u64);
+
+enum Turn {
+    Now,
+    At(Instant),
+    /// Others go first.
+    Behind,
+}
+
+impl Pacer {
+    pub(crate) fn new(set: u32, shared: u32, can_wait: f64) -> Self {
+        let now = Instant::now();
+        let rate = Rate::new(set, shared, now);
+        let (waiting, tickets) = (BTreeSet::new(), 0);
+        let state = State { rate, free_at: now, next_can_wait: now, held_until: now, waiting, tickets };
+        Self { can_wait, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn; answers how long that took.
+    pub(crate) async fn turn(&self, purpose: Purpose) -> Duration {
+        let arrived = Instant::now();
+        let ticket = self.ticket(purpose);
+        loop {
+            let changed = self.changed.notified();
+            match self.look(ticket.place) {
+                Turn::Now => return arrived.elapsed(),
+                Turn::At(time) => tokio::select! {
+                    () = sleep_until(time) => {}
+                    () = changed => {}
+                },
+                Turn::Behind => changed.await,
+            }
+        }
+    }
+
+    fn ticket(&self, purpose: Purpose) -> Ticket<'_> {
+        let mut state = self.state();
+        state.tickets += 1;
+        let place = (purpose, state.tickets);
+        state.waiting.insert(place);
+        Ticket { pacer: self, place }
+    }
+
+    fn look(&self, place: Place) -> Turn {
+        let mut state = self.state();
+        if state.waiting.first() != Some(&place) {
+            return Turn::Behind;
+        }
+        let now = Instant::now();
+        let can_wait = place.0.can_wait();
+        let free = state.free_at.max(state.held_until);
+        let free = if can_wait { free.max(state.next_can_wait) } else { free };
+        if free > now {
+            return Turn::At(free);
+        }
+        let interval = Duration::from_secs_f64(1.0 / state.rate.allowed(now));
+        let begun = now - LATENESS.min(interval);
+        state.free_at = state.free_at.max(begun) + interval;
+        if can_wait {
+            state.next_can_wait = state.next_can_wait.max(begun) + interval.div_f64(self.can_wait);
+        }
+        state.rate.leaves(now);
+        Turn::Now
+    }
+
+    /// Keeps all from calling for a while: the limit that one of them met is everyone's.
+    pub(crate) fn refused(&self, wait: Duration) {
+        let mut state = self.state();
+        let now = Instant::now();
+        state.rate.refused(now);
+        state.held_until = state.held_until.max(now + wait);
+    }
+
+    pub(crate) fn answered(&self, remaining: Option<u64>) {
+        self.state().rate.answered(Instant::now(), remaining);
+    }
+
+    pub(crate) fn share_with(&self, clients: u32) {
+        self.state().rate.share_with(clients);
+    }
+
+    pub(crate) fn now(&self) -> Pace {
+        let mut state = self.state();
+        let allowed = state.rate.allowed(Instant::now());
+        let (can_wait, others) = (allowed * self.can_wait, state.rate.others());
+        Pace { allowed, can_wait, others, waiting: state.waiting.len() }
+    }
+}
+
+/// A place among those who wait, given up when the call is.
+struct Ticket<'a> {
+    pacer: &'a Pacer,
+    place: Place,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.pacer.state().waiting.remove(&self.place);
+        self.pacer.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn pacer(can_wait: f64) -> Arc<Pacer> {
+        Arc::new(Pacer::new(100, 100, can_wait))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_patrons_call_goes_before_a_hundred_looks() {
+        let pacer = pacer(1.0);
+        let mut looks = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let pacer = Arc::clone(&pacer);
+            looks.spawn(async move { pacer.turn(Purpose::Sweep).await });
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        for _ in 0..10 {
+            let waited = pacer.turn(Purpose::Patron).await;
+            assert!(waited <= Duration::from_millis(12), "{waited:?}");
+        }
+        assert!(looks.try_join_next().is_some(), "looks go on between");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_can_wait_uses_no_more_than_its_share() {
+        let pacer = pacer(0.5);
+        let begun = Instant::now();
+        for _ in 0..51 {
+            pacer.turn(Purpose::Sweep).await;
+        }
+        assert!(begun.elapsed() >= Duration::from_millis(990), "{:?}", begun.elapsed());
+        let begun = Instant::now();
+        for _ in 0..51 {
+            pacer.turn(Purpose::Circulation).await;
+        }
+        assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_keeps_nobody_waiting() {
+        let pacer = pacer(0.1);
+        pacer.turn(Purpose::Sweep).await;
+        let given_up = tokio::time::timeout(Duration::from_millis(1), pacer.turn(Purpose::Sweep)).await;
+        assert!(given_up.is_err());
+        assert!(tokio::time::timeout(Duration::from_secs(2), pacer.turn(Purpose::Bulk)).await.is_ok());
+        assert_eq!(pacer.now().waiting, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_keeps_everybody_from_calling_for_a_while() {
+        let pacer = pacer(0.5);
+        pacer.refused(Duration::from_secs(1));
+        assert!(pacer.turn(Purpose::Patron).await >= Duration::from_secs(1));
+        assert!(pacer.now().allowed < 50.0);
+    }
+}

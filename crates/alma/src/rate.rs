@@ -1,0 +1,254 @@
+//! How many calls a second are allowed now: what was set, less where other applications of the institution need room.
+//!
+//! Two things tell of the others. Alma's count of the day's calls left falls by their calls too; what falls without us is
+//! theirs, and is left to them before anybody is refused. Where that doesn't help, a refusal does: the rate falls at once,
+//! comes back to somewhat below where it was refused, and goes beyond that only after long.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Alma counts when calls arrive, and they don't arrive as evenly as they leave.
+const EVENNESS: f64 = 0.95;
+/// Refusals within this time are one: calls that were on their way together.
+const ONE_INCIDENT: Duration = Duration::from_secs(2);
+/// What the rate falls to of what was refused.
+const FALL: f64 = 0.7;
+/// And what it comes back to.
+const BELOW: f64 = 0.85;
+/// Beyond that only after so many calls or this time without refusal.
+const PATIENT_CALLS: u64 = 20_000;
+const PATIENT_TIME: Duration = Duration::from_secs(3_600);
+/// No rate is less.
+const LEAST: f64 = 0.5;
+/// Of what was set, so much is never given up for others that merely were seen: they might be seen wrongly.
+const OWN_SHARE: f64 = 0.25;
+/// Over which time others' calls are counted, and how many such times are remembered: the busiest one counts.
+const SPAN: Duration = Duration::from_secs(3);
+const SPANS: usize = 20;
+
+/// The rate of one client.
+#[derive(Debug)]
+pub(crate) struct Rate {
+    /// What was set.
+    set: f64,
+    /// What the institution has for all its applications.
+    shared: f64,
+    /// Clients of the same institution elsewhere, this one included.
+    clients: f64,
+    now: f64,
+    grown_at: Instant,
+    /// What was too much, since when, and how many calls went well since.
+    refused: Option<(f64, Instant, u64)>,
+    /// When the calls of the last second left.
+    left: VecDeque<Instant>,
+    others: Others,
+}
+
+impl Rate {
+    pub(crate) fn new(set: u32, shared: u32, now: Instant) -> Self {
+        let set = f64::from(set);
+        let others = Others { since: now, remaining: None, own: 0, seen: VecDeque::new() };
+        let (shared, left) = (f64::from(shared), VecDeque::new());
+        Self { set, shared, clients: 1.0, now: set, grown_at: now, refused: None, left, others }
+    }
+
+    /// Others of our own kind use the same institution: each takes its part.
+    pub(crate) fn share_with(&mut self, clients: u32) {
+        self.clients = f64::from(clients.max(1));
+    }
+
+    /// Calls a second that may leave now.
+    pub(crate) fn allowed(&mut self, now: Instant) -> f64 {
+        self.grow(now);
+        let free = (self.shared - self.others()).max(self.set * OWN_SHARE);
+        (self.now.min(free) * EVENNESS / self.clients).max(LEAST.min(self.set))
+    }
+
+    /// Calls a second of other applications, as far as is known.
+    pub(crate) fn others(&self) -> f64 {
+        self.others.busiest(self.clients)
+    }
+
+    fn most(&self) -> f64 {
+        self.refused.map_or(self.set, |(too_much, ..)| self.set.min(too_much * BELOW))
+    }
+
+    fn grow(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.grown_at).as_secs_f64();
+        self.grown_at = now;
+        let patient = |(_, at, calls): (f64, Instant, u64)| {
+            calls >= PATIENT_CALLS || now.saturating_duration_since(at) >= PATIENT_TIME
+        };
+        if self.refused.is_some_and(patient) {
+            self.now = (self.now + self.set * passed / 600.0).min(self.set);
+            if self.now >= self.set {
+                self.refused = None;
+            }
+        } else {
+            self.now = (self.now + self.set * passed / 30.0).min(self.most().max(self.now));
+        }
+    }
+
+    /// A call leaves.
+    pub(crate) fn leaves(&mut self, now: Instant) {
+        self.left.push_back(now);
+        self.forget_before(now);
+    }
+
+    fn forget_before(&mut self, now: Instant) {
+        while self.left.front().is_some_and(|at| now.saturating_duration_since(*at) > Duration::from_secs(1)) {
+            self.left.pop_front();
+        }
+    }
+
+    /// Alma counted a call, and has so many left for today.
+    pub(crate) fn answered(&mut self, now: Instant, remaining: Option<u64>) {
+        if let Some((_, _, calls)) = &mut self.refused {
+            *calls += 1;
+        }
+        self.others.note(now, remaining);
+    }
+
+    /// Alma refused a call for the limit per second.
+    pub(crate) fn refused(&mut self, now: Instant) {
+        self.grow(now);
+        self.forget_before(now);
+        if let Some((_, at, calls)) = &mut self.refused
+            && now.saturating_duration_since(*at) < ONE_INCIDENT
+        {
+            (*at, *calls) = (now, 0);
+            return;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "some calls in a second")]
+        let used = self.left.len() as f64 * self.clients;
+        let too_much = self.now.min(used.max(self.set * OWN_SHARE));
+        self.now = (too_much * FALL).max(LEAST.min(self.set));
+        self.refused = Some((too_much, now, 0));
+    }
+}
+
+/// What other applications use, told by the count of calls left: what it falls by without us.
+#[derive(Debug)]
+struct Others {
+    since: Instant,
+    remaining: Option<u64>,
+    own: u64,
+    /// Theirs and ours, a second.
+    seen: VecDeque<(f64, f64)>,
+}
+
+impl Others {
+    fn note(&mut self, now: Instant, remaining: Option<u64>) {
+        self.own += 1;
+        let Some(remaining) = remaining else { return };
+        let Some(before) = self.remaining else {
+            (self.since, self.remaining, self.own) = (now, Some(remaining), 0);
+            return;
+        };
+        let passed = now.saturating_duration_since(self.since);
+        if passed < SPAN {
+            return;
+        }
+        // More than before: another day has begun.
+        if let Some(all) = before.checked_sub(remaining) {
+            #[allow(clippy::cast_precision_loss, reason = "some calls in seconds")]
+            let per_second = |calls: u64| calls as f64 / passed.as_secs_f64();
+            self.seen.push_back((per_second(all.saturating_sub(self.own)), per_second(self.own)));
+            if self.seen.len() > SPANS {
+                self.seen.pop_front();
+            }
+        }
+        (self.since, self.remaining, self.own) = (now, Some(remaining), 0);
+    }
+
+    /// Where clients of our own kind are among them, each is taken to use as much as this one.
+    fn busiest(&self, clients: f64) -> f64 {
+        self.seen.iter().map(|(others, own)| (others - own * (clients - 1.0)).max(0.0)).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many calls as the rate allows, for some seconds; `answer` gets how many left in the last second.
+    fn run(rate: &mut Rate, from: Instant, seconds: u32, answer: impl Fn(usize) -> bool) -> (Instant, u32, u32) {
+        let (mut now, mut calls, mut refused) = (from, 0, 0);
+        while now < from + Duration::from_secs(u64::from(seconds)) {
+            now += Duration::from_secs_f64(1.0 / rate.allowed(now));
+            rate.leaves(now);
+            calls += 1;
+            if answer(rate.left.len()) {
+                rate.answered(now, None);
+            } else {
+                refused += 1;
+                rate.refused(now);
+                // As the client does.
+                now += Duration::from_secs(1);
+            }
+        }
+        (now, calls, refused)
+    }
+
+    #[test]
+    fn an_hour_beside_others_who_take_half_brings_few_refusals_and_most_of_the_rest() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(25, 25, begun);
+        let (_, calls, refused) = run(&mut rate, begun, 3_600, |in_a_second| in_a_second <= 12);
+        assert!(refused <= 4, "{refused} of {calls}");
+        assert!(calls > 8 * 3_600, "{calls}");
+    }
+
+    #[test]
+    fn the_full_rate_comes_back_once_the_others_are_gone() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(25, 25, begun);
+        let (now, ..) = run(&mut rate, begun, 60, |in_a_second| in_a_second <= 5);
+        assert!(rate.allowed(now) < 6.0);
+        let (now, _, refused) = run(&mut rate, now, 3 * 3_600, |_| true);
+        assert_eq!(refused, 0);
+        assert!(rate.allowed(now) > 23.0, "{}", rate.allowed(now));
+    }
+
+    #[test]
+    fn what_others_are_seen_to_use_is_left_to_them_before_anybody_is_refused() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(25, 25, begun);
+        let mut left = 100_000;
+        for second in 0..30 {
+            left -= 5 + 9;
+            for _ in 0..5 {
+                rate.answered(begun + Duration::from_secs(second), Some(left));
+            }
+        }
+        assert!((8.0..=13.0).contains(&rate.others()), "{}", rate.others());
+        assert!(rate.allowed(begun + Duration::from_secs(31)) < 17.0);
+    }
+
+    #[test]
+    fn a_new_day_is_not_taken_for_others() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(25, 25, begun);
+        rate.answered(begun, Some(10));
+        rate.answered(begun + Duration::from_secs(10), Some(100_000));
+        assert!(rate.others() < 1.0);
+    }
+
+    #[test]
+    fn clients_of_one_institution_take_equal_parts_and_do_not_make_room_for_each_other_twice() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(20, 20, begun);
+        rate.share_with(2);
+        let mut left = 100_000;
+        for second in 0..10 {
+            left -= 20;
+            for _ in 0..10 {
+                rate.answered(begun + Duration::from_secs(second), Some(left));
+            }
+        }
+        let allowed = rate.allowed(begun + Duration::from_secs(10));
+        assert!((7.0..=9.5).contains(&allowed), "{allowed}");
+    }
+}

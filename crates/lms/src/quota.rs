@@ -1,0 +1,81 @@
+//! Calls that a library's system counts: what they are for, and how many there may be.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use ::alma::Purpose;
+
+/// One call as the system counts it. Nothing in it is personal.
+#[derive(Clone, Debug)]
+pub struct CallReport {
+    /// Method and path with placeholders, such as `GET /users/{user}`.
+    pub endpoint: &'static str,
+    /// What it was made for.
+    pub purpose: Purpose,
+    /// How it ended, such as `answered` or `refused`.
+    pub outcome: &'static str,
+    /// Whether the system counted it.
+    pub counted: bool,
+    /// How long it waited for its turn.
+    pub waited: Duration,
+    /// From sending to the end of the answer.
+    pub duration: Duration,
+    /// How many calls the institution has left today, where the system tells.
+    pub remaining: Option<u64>,
+    /// How many it has in a whole day, where the system tells.
+    pub day: Option<u64>,
+}
+
+/// Whoever is told of every call.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn(&CallReport) + Send + Sync>);
+
+impl Observer {
+    /// Calls `told` after every call.
+    pub fn new(told: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    pub(crate) fn tell(&self, report: &CallReport) {
+        (self.0)(report);
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+/// How much an institution lets the hub use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allowance {
+    /// The part of the calls per second that what can wait may use.
+    pub background_percent: u32,
+    /// Calls in a day, for all applications of the institution, where the system doesn't tell.
+    pub calls_per_day: Option<u64>,
+    /// Calls of a day that are left for the institution's other applications, and for patrons. A tenth where it isn't set.
+    pub reserve: Option<u64>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { background_percent: 50, calls_per_day: None, reserve: None }
+    }
+}
+
+/// How fast a system is called.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Pace {
+    /// Calls per second that were set.
+    pub set: u32,
+    /// Calls per second that may leave now.
+    pub allowed: f64,
+    /// How many of these may be for what can wait.
+    pub can_wait: f64,
+    /// Calls per second of the institution's other applications, as far as is known.
+    pub others: f64,
+    /// How many calls wait for their turn.
+    pub waiting: usize,
+}
