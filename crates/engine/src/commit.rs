@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
 use serde_json::{Value, json};
-use store::{AuditEntry, Intent, NewIntent, News, Stored, Tx, Work};
+use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, News, Stored, Tx, Work};
 
 use crate::changes::Change;
 use crate::clock::later;
@@ -63,7 +63,7 @@ impl Engine {
             Ending::Asked => {}
             Ending::Done(intent @ Intent { work: Work::Watch(side), .. }) if unchanged => {
                 let polling = self.polling(&stored.request, *side, now).await?;
-                tx.postpone_intent(intent, later(now, polling.interval(intent.attempts)), false, "nothing new", now)
+                tx.postpone_intent(intent, later(now, polling.interval(intent.attempts)), false, NOTHING_NEW, now)
                     .await?;
             }
             Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,

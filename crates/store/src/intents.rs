@@ -61,6 +61,8 @@ pub struct Intent {
     pub fence: i64,
     /// When it was due.
     pub due_at: Timestamp,
+    /// Whether it is due because something was told of it.
+    pub hinted: bool,
     /// When it was claimed: what happens from then on, a look may have missed.
     pub claimed_at: Timestamp,
 }
@@ -78,6 +80,10 @@ pub struct Claim<'a> {
     pub limit: usize,
     /// How many under lease for one institution at the same time.
     pub per_institution: usize,
+    /// How many of the claimed may be looks.
+    pub looks: usize,
+    /// How many of those under lease for one institution may be looks, so that effects always find room.
+    pub looks_per_institution: usize,
     /// Institutions to leave alone.
     pub except: &'a [InstitutionCode],
 }
@@ -113,13 +119,16 @@ pub(crate) enum Col {
     HintedAt,
 }
 
+/// What is noted of a look that went well and showed nothing new.
+pub const NOTHING_NEW: &str = "nothing new";
+
 pub(crate) const OPEN: &str = "open";
 const DONE: &str = "done";
 pub(crate) const EFFECT: &str = "effect";
 pub(crate) const WATCH: &str = "watch";
 const DEADLINE: &str = "deadline";
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, i64);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -131,27 +140,28 @@ impl Store {
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<Intent>, Error> {
         let mut tx = self.begin().await?;
         let mut leased = tx.leases(claim.now).await?;
-        let full: Vec<String> = leased
-            .iter()
-            .filter(|(_, count)| **count >= claim.per_institution)
-            .map(|(code, _)| code.clone())
-            .chain(claim.except.iter().map(|code| code.as_str().to_owned()))
-            .collect();
-        let rows = tx.due(claim, full, self.is_postgres()).await?;
+        let rows = tx.due(claim, &leased, self.is_postgres()).await?;
         let until = micros(claim.now.saturating_add(lease(claim.lease)).unwrap_or(Timestamp::MAX));
         let mut requests = std::collections::HashSet::new();
+        let mut looks = 0;
         let mut claimed = Vec::new();
         for row in rows {
             if claimed.len() >= claim.limit {
                 break;
             }
             let intent = read(row, claim.now)?;
+            let is_look = matches!(intent.work, Work::Watch(_));
             let count = leased.entry(intent.institution.as_str().to_owned()).or_default();
-            if *count >= claim.per_institution || requests.contains(&intent.request) {
+            if count.is_full(claim) || requests.contains(&intent.request) {
+                continue;
+            }
+            if is_look && (looks >= claim.looks || count.is_full_of_looks(claim)) {
                 continue;
             }
             if let Some(intent) = tx.lease(intent, claim, until).await? {
-                *count += 1;
+                count.all += 1;
+                count.looks += usize::from(is_look);
+                looks += usize::from(is_look);
                 requests.insert(intent.request);
                 claimed.push(intent);
             }
@@ -233,6 +243,28 @@ impl Store {
         let lease: Vec<(Option<i64>,)> = self.fetch(&earliest(Col::LeaseUntil)).await?;
         let first = due.into_iter().chain(lease).filter_map(|row| row.0).min();
         first.map(|micros| at("intent", micros)).transpose()
+    }
+
+    /// Since when, at the longest, an open look of each institution has seen nothing: since it was made last, or since it
+    /// was wanted where it has not succeeded since.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn oldest_looks(&self) -> Result<Vec<(InstitutionCode, Timestamp)>, Error> {
+        let seen = CaseStatement::new()
+            .case(Expr::col(Col::Outcome).eq(NOTHING_NEW), Expr::col(Col::UpdatedAt))
+            .finally(Expr::col(Col::CreatedAt));
+        let statement = Query::select()
+            .column(Col::Institution)
+            .expr(Func::min(Expr::expr(seen)))
+            .from(Table)
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::Kind).eq(WATCH))
+            .group_by_col(Col::Institution)
+            .to_owned();
+        let rows: Vec<(String, i64)> = self.fetch(&statement).await?;
+        rows.into_iter().map(|(code, since)| Ok((code.into(), at("intent", since)?))).collect()
     }
 
     /// How full the queue is.
@@ -337,7 +369,7 @@ impl Tx {
     ) -> Result<(), Error> {
         // Something was told of it meanwhile.
         let due = CaseStatement::new()
-            .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), micros(now))
+            .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), Expr::col(Col::HintedAt))
             .finally(micros(due_at));
         let statement = Query::update()
             .table(Table)
@@ -423,20 +455,38 @@ impl Tx {
     }
 
     /// How many intents each institution has under lease.
-    async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, usize>, Error> {
+    async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, Leased>, Error> {
         let statement = Query::select()
-            .column(Col::Institution)
+            .columns([Col::Institution, Col::Kind])
             .expr(Func::count(Expr::col(Col::Id)))
             .from(Table)
             .and_where(Expr::col(Col::State).eq(OPEN))
             .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
-            .group_by_col(Col::Institution)
+            .group_by_columns([Col::Institution, Col::Kind])
             .to_owned();
-        let rows: Vec<(String, i64)> = self.fetch(&statement).await?;
-        Ok(rows.into_iter().map(|(code, count)| (code, usize::try_from(count).unwrap_or_default())).collect())
+        let rows: Vec<(String, String, i64)> = self.fetch(&statement).await?;
+        let mut leased: HashMap<String, Leased> = HashMap::new();
+        for (code, kind, count) in rows {
+            let count = usize::try_from(count).unwrap_or_default();
+            let of = leased.entry(code).or_default();
+            of.all += count;
+            of.looks += if kind == WATCH { count } else { 0 };
+        }
+        Ok(leased)
     }
 
-    async fn due(&mut self, claim: &Claim<'_>, full: Vec<String>, skip_locked: bool) -> Result<Vec<Row>, Error> {
+    async fn due(
+        &mut self,
+        claim: &Claim<'_>,
+        leased: &HashMap<String, Leased>,
+        skip_locked: bool,
+    ) -> Result<Vec<Row>, Error> {
+        let those = |full: fn(&Leased, &Claim<'_>) -> bool| -> Vec<String> {
+            leased.iter().filter(|(_, count)| full(count, claim)).map(|(code, _)| code.clone()).collect()
+        };
+        let mut full = those(Leased::is_full);
+        full.extend(claim.except.iter().map(|code| code.as_str().to_owned()));
+        let full_of_looks = those(Leased::is_full_of_looks);
         let now = micros(claim.now);
         let other = Alias::new("other");
         let busy = Query::select()
@@ -460,6 +510,7 @@ impl Tx {
                     Col::Fence,
                     Col::DueAt,
                     Col::LeaseUntil,
+                    Col::HintedAt,
                 ]
                 .map(|col| (Table, col)),
             )
@@ -474,6 +525,12 @@ impl Tx {
             .limit(u64::try_from(claim.limit.saturating_mul(4)).unwrap_or(u64::MAX));
         if !full.is_empty() {
             statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
+        }
+        if claim.looks == 0 {
+            statement.and_where(Expr::col((Table, Col::Kind)).ne(WATCH));
+        } else if !full_of_looks.is_empty() {
+            let has_room = Expr::col((Table, Col::Institution)).is_not_in(full_of_looks);
+            statement.and_where(Expr::col((Table, Col::Kind)).ne(WATCH).or(has_room));
         }
         if skip_locked {
             statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
@@ -497,6 +554,23 @@ impl Tx {
             .to_owned();
         let touched = self.execute(&statement).await?;
         Ok((touched == 1).then(|| Intent { fence: intent.fence + 1, ..intent }))
+    }
+}
+
+/// What of an institution is under lease.
+#[derive(Clone, Copy, Default)]
+struct Leased {
+    all: usize,
+    looks: usize,
+}
+
+impl Leased {
+    fn is_full(&self, claim: &Claim<'_>) -> bool {
+        self.all >= claim.per_institution
+    }
+
+    fn is_full_of_looks(&self, claim: &Claim<'_>) -> bool {
+        self.looks >= claim.looks_per_institution
     }
 }
 
@@ -535,7 +609,7 @@ fn work(kind: &str, what: &str) -> Result<Work, Error> {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until) = row;
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, hinted_at) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
@@ -549,6 +623,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         unclear: unclear != 0 || ran_out,
         fence,
         due_at: at("intent", due_at)?,
+        hinted: hinted_at >= due_at,
         claimed_at,
     })
 }

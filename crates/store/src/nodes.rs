@@ -6,12 +6,14 @@ use lending::{RequestId, Status};
 use sea_query::{Func, PostgresQueryBuilder, Query};
 use sea_query_sqlx::SqlxBinder as _;
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 
 use crate::db::{Store, Tx, lock_number};
 use crate::error::Error;
 
 const CHANNEL: &str = "consort";
+/// The name of the lock that every node has a part in.
+const ALL: &str = "nodes";
 
 /// What one node tells the others with a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,16 +92,47 @@ impl Store {
     }
 }
 
+impl Store {
+    /// How many nodes have a name on this database now; one on the embedded store.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn live_nodes(&self) -> Result<u32, Error> {
+        let Some(pool) = self.postgres() else { return Ok(1) };
+        // A lock's number is shown as two halves.
+        let number = lock_number(ALL).cast_unsigned();
+        let [high, low] = [number >> 32, number & 0xffff_ffff];
+        let sql = format!(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+             AND classid = {high} AND objid = {low} \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        );
+        let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(pool).await?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+}
+
 /// A connection that hears, under the node's name.
 async fn listen(pool: &PgPool, name: &str) -> Result<PgListener, Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+    // Out of a pool of its own, which ends with it: a connection that went back would keep its locks.
+    let options = pool.connect_options().as_ref().clone();
+    let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&own).await?;
     // A new connection doesn't hold the name, so it isn't to come by itself.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     let lock = Func::cust("pg_try_advisory_lock").arg(lock_number(&format!("node {name}")));
     let (sql, values) = Query::select().expr(lock).build_sqlx(PostgresQueryBuilder);
     let (taken,): (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(&mut listener).await?;
-    if taken { Ok(listener) } else { Err(Error::NameTaken(name.to_owned())) }
+    if !taken {
+        return Err(Error::NameTaken(name.to_owned()));
+    }
+    // Beside its own lock each node has a part in one that all share, so that they can be counted.
+    let lock = Func::cust("pg_try_advisory_lock_shared").arg(lock_number(ALL));
+    let (sql, values) = Query::select().expr(lock).build_sqlx(PostgresQueryBuilder);
+    let _: (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(&mut listener).await?;
+    Ok(listener)
 }
 
 impl Node {

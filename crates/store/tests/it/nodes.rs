@@ -39,6 +39,24 @@ async fn a_commit_is_told_to_the_other_nodes_and_a_roll_back_is_not() {
     assert_eq!(other.news().await.unwrap(), news(3));
 }
 
+#[tokio::test]
+async fn nodes_are_counted_while_they_live() {
+    let Some(fixture) = Fixture::postgres().await else { return };
+    assert_eq!(fixture.store.live_nodes().await.unwrap(), 0);
+    let _first = fixture.store.join("hub-a").await.unwrap();
+    let second = fixture.store.join("hub-b").await.unwrap();
+    let refused = fixture.store.join("hub-a").await;
+    assert!(refused.is_err());
+    drop(refused);
+    drop(second);
+    let mut tries = 0;
+    while fixture.store.live_nodes().await.unwrap() != 1 {
+        tries += 1;
+        assert!(tries < 1_000, "a node that has gone is still counted");
+        tokio::task::yield_now().await;
+    }
+}
+
 both! {
     async fn telling_others_needs_no_others(fixture) {
         let node = fixture.store.join("hub a").await.unwrap();

@@ -104,8 +104,16 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
 
     // What was scheduled is still there; and what a library tells of finds the request once it was saved again.
     let late = lending::example::noon() + jiff::SignedDuration::from_hours(24 * 365);
-    let claim =
-        Claim { owner: "hub", now: late, lease: Duration::from_secs(30), limit: 50, per_institution: 50, except: &[] };
+    let claim = Claim {
+        owner: "hub",
+        now: late,
+        lease: Duration::from_secs(30),
+        limit: 50,
+        per_institution: 50,
+        looks: 50,
+        looks_per_institution: 50,
+        except: &[],
+    };
     let claimed: std::collections::BTreeSet<_> =
         store.claim(&claim).await.unwrap().into_iter().map(|intent| intent.request).collect();
     assert_eq!(claimed.len(), stages.len() - 1, "each open request has a look or a deadline");

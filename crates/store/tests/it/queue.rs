@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use lending::{Deadline, Effect, RequestId, Side};
-use store::{Claim, Error, Intent, NewIntent, Store, Work};
+use store::{Claim, Error, Intent, NOTHING_NEW, NewIntent, Store, Work};
 use uuid::Uuid;
 
 use crate::harness::{Fixture, both, noon};
@@ -38,6 +38,8 @@ fn at(seconds: i64) -> Claim<'static> {
         lease: Duration::from_secs(30),
         limit: 10,
         per_institution: 10,
+        looks: 10,
+        looks_per_institution: 10,
         except: &[],
     }
 }
@@ -68,6 +70,35 @@ both! {
         assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap()), [], "the request is being worked on");
         finish(&fixture.store, &first[0]).await.unwrap();
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().len(), 1);
+    }
+
+    async fn looks_leave_room_for_effects_of_their_institution(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 2, Side::Lender, 0)]).await;
+        let claim = Claim { looks_per_institution: 1, per_institution: 2, ..at(0) };
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap()), [1]);
+        queue(&fixture.store, &[effect(3, 3, "01X", 0)]).await;
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap()), [3]);
+        let elsewhere = NewIntent { institution: "01Y".into(), ..watch(4, 4, Side::Lender, 0) };
+        queue(&fixture.store, &[elsewhere]).await;
+        assert_eq!(numbers(&fixture.store.claim(&Claim { looks: 0, ..claim }).await.unwrap()), []);
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap()), [4]);
+    }
+
+    async fn the_age_of_what_is_known_counts_from_the_last_look_that_went_well(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 2, Side::Lender, 0)]).await;
+        let oldest = async || fixture.store.oldest_looks().await.unwrap();
+        assert_eq!(oldest().await, [("01X".into(), noon(0))]);
+        for (intent, what) in fixture.store.claim(&at(0)).await.unwrap().iter().zip([NOTHING_NEW, NOTHING_NEW]) {
+            let mut tx = fixture.store.begin().await.unwrap();
+            tx.postpone_intent(intent, noon(60), false, what, noon(i64::from(intent.id.as_u128() == 2) + 5)).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(oldest().await, [("01X".into(), noon(5))]);
+        let failed = fixture.store.claim(&at(60)).await.unwrap().remove(0);
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.postpone_intent(&failed, noon(90), false, "no answer", noon(61)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(oldest().await, [("01X".into(), noon(0))]);
     }
 
     async fn request_has_one_open_effect_at_most(fixture) {
