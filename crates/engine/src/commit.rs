@@ -80,6 +80,9 @@ impl Engine {
             tx.hint_watches(id, &intent.institution, now).await?;
         }
         tx.commit().await?;
+        if let Ending::Done(intent) = ending {
+            self.metrics.committed(intent, self.clock.now());
+        }
         self.tell(&decision, version);
         Ok(decision.next)
     }

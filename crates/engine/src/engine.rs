@@ -1,6 +1,7 @@
 //! The engine as the API and the commands see it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
@@ -15,6 +16,8 @@ use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
 use crate::ears::Ears;
 use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::quota::Books;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
@@ -25,6 +28,10 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) agencies: Agencies,
     pub(crate) ears: Ears,
+    pub(crate) books: Arc<Books>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Looks under way on this node.
+    pub(crate) looks: AtomicUsize,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -48,11 +55,29 @@ impl Engine {
     /// An engine on `store`.
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (changes, _) = broadcast::channel(1_024);
-        let registry = Registry::new(store.clone());
+        let metrics = Arc::new(Metrics::new());
+        let books = Arc::new(Books::new(Arc::clone(&clock), Arc::clone(&metrics)));
+        let registry = Registry::new(store.clone(), Arc::clone(&books));
+        let looks = AtomicUsize::new(0);
         let breakers = Breakers::new(settings.breaking, settings.lease);
         let (agencies, ears) = (Agencies::default(), Ears::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
-        Self { store, registry, agencies, ears, breakers, settings, clock, ids, changes, wake, place }
+        Self {
+            store,
+            registry,
+            agencies,
+            ears,
+            books,
+            metrics,
+            looks,
+            breakers,
+            settings,
+            clock,
+            ids,
+            changes,
+            wake,
+            place,
+        }
     }
 
     /// Where everything is kept.
@@ -181,6 +206,18 @@ impl Engine {
     /// Settings that can't be used at all, all faults at once.
     pub async fn check_institution(connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
         Ok(lms::connect(connection)?.check().await)
+    }
+
+    /// The same for an institution that is set up, out of the calls that it has.
+    ///
+    /// # Errors
+    ///
+    /// Settings that can't be used at all, all faults at once.
+    pub async fn check(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
+        match self.registry.get(&connection.institution).await {
+            Ok(lms) => Ok(lms.check().await),
+            Err(_) => Self::check_institution(connection).await,
+        }
     }
 
     /// Whether the hub can do its work.

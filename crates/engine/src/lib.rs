@@ -13,6 +13,8 @@
 //! - `agencies`: the agencies' rules in use: deadlines and limits.
 //! - `strays`: what carries the hub's marker and belongs to no request.
 //! - `nodes`: what other nodes on the same database tell.
+//! - `quota`: what calls are spent on, and what waits when few are left.
+//! - `metrics`: what is measured.
 //! - `commit`: an event becomes a stored decision.
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
@@ -29,9 +31,11 @@ mod error;
 mod hearing;
 mod lease;
 mod looking;
+mod metrics;
 mod nodes;
 mod perform;
 mod place;
+mod quota;
 mod registry;
 mod settings;
 mod strays;
@@ -46,5 +50,6 @@ pub use hearing::{Deaf, Heard};
 pub use looking::{look, wanted};
 pub use perform::Act;
 pub use place::{Placing, Problem};
+pub use quota::{Paused, Quota, Spent};
 pub use settings::{Polling, Retrying, Settings};
 pub use strays::{Found, Search, Stray, Strays};

@@ -13,6 +13,9 @@ use crate::error::Error;
 /// How long it takes to listen again after the database failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often the nodes are counted.
+const COUNTED_EVERY: Duration = Duration::from_secs(5);
+
 impl Engine {
     /// Takes this node's name among the nodes of the database. Done by itself when the node begins to work; done
     /// before, it tells at once whether the name is free.
@@ -53,6 +56,19 @@ impl Engine {
                 }
             }
             self.wake.notify_one();
+        }
+    }
+
+    /// Takes this node's part of the institutions' calls per second, as other nodes come and go.
+    pub(crate) async fn count_nodes(self: Arc<Self>) {
+        loop {
+            match self.store.live_nodes().await {
+                Ok(nodes) if nodes.max(1) != self.registry.nodes() => self.registry.share_with(nodes.max(1)),
+                Ok(_) => {}
+                // As many as before, as far as is known.
+                Err(failure) => warn!(error = %failure, "can't count the nodes of the database"),
+            }
+            tokio::time::sleep(COUNTED_EVERY).await;
         }
     }
 

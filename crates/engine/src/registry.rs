@@ -1,22 +1,28 @@
 //! The library systems of the institutions, connected once and kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lending::InstitutionCode;
 use lms::{Connection, HostLms, NotDone};
 use store::Store;
 
+use crate::quota::Books;
+
 /// Adapters by institution.
 #[derive(Debug)]
 pub(crate) struct Registry {
     store: Store,
+    books: Arc<Books>,
+    /// How many nodes share the institutions' calls per second.
+    nodes: AtomicU32,
     known: RwLock<HashMap<InstitutionCode, Arc<dyn HostLms>>>,
 }
 
 impl Registry {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store, known: RwLock::default() }
+    pub(crate) fn new(store: Store, books: Arc<Books>) -> Self {
+        Self { store, books, nodes: AtomicU32::new(1), known: RwLock::default() }
     }
 
     /// The institution's adapter; what stands in the way is told as something that staff can mend.
@@ -36,9 +42,29 @@ impl Registry {
             settings: stored.settings,
             credentials: stored.credentials,
         };
-        let made = lms::connect(&connection).map_err(|error| NotDone::later(error.to_string()))?;
+        let made = lms::connect_observed(&connection, Some(self.books.keeper(institution)))
+            .map_err(|error| NotDone::later(error.to_string()))?;
+        made.share_with(self.nodes());
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(known.entry(institution.clone()).or_insert(made)))
+    }
+
+    /// Those that are connected.
+    pub(crate) fn known(&self) -> Vec<Arc<dyn HostLms>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// How many nodes share the institutions' calls per second.
+    pub(crate) fn nodes(&self) -> u32 {
+        self.nodes.load(Ordering::Relaxed)
+    }
+
+    /// So many nodes share them from now on.
+    pub(crate) fn share_with(&self, nodes: u32) {
+        self.nodes.store(nodes, Ordering::Relaxed);
+        for lms in self.known() {
+            lms.share_with(nodes);
+        }
     }
 
     /// Forgets all adapters.

@@ -13,6 +13,8 @@ pub struct Settings {
     pub workers: usize,
     /// How many of them for one institution, so that a dead one can't take all.
     pub per_institution: usize,
+    /// How many of these may be looks, so that what somebody waits for never finds all places taken.
+    pub looks_per_institution: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,
     /// How often the libraries are looked at.
@@ -31,6 +33,7 @@ impl Default for Settings {
             node: "hub".to_owned(),
             workers: 64,
             per_institution: 16,
+            looks_per_institution: 8,
             lease: Duration::from_secs(30),
             polling: Polling::default(),
             told_polling: Polling { first: Duration::from_secs(900), most: Duration::from_secs(21_600), growth: 2.0 },

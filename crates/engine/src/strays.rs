@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lending::{BibId, Effect, InstitutionCode, Request, RequestId, Side};
-use lms::{HostLms, MarkedHold, NotDone, VirtualPatron};
+use lms::{HostLms, MarkedHold, NotDone, Purpose, VirtualPatron};
 use store::{RequestFilter, Stored};
 
 use crate::engine::Engine;
@@ -69,11 +69,22 @@ impl Engine {
         search: Search,
         remove: bool,
     ) -> Result<Strays, Error> {
+        Purpose::Bulk.of(self.search(institution, since, search, remove)).await
+    }
+
+    async fn search(
+        &self,
+        institution: &InstitutionCode,
+        since: Timestamp,
+        search: Search,
+        remove: bool,
+    ) -> Result<Strays, Error> {
         let lms = self.registry.get(institution).await?;
         let requests = self.to_search(institution, since, search).await?;
         let mut strays = Strays { requests: requests.len(), ..Strays::default() };
         let mut patrons: Vec<VirtualPatron> = Vec::new();
         for request in &requests {
+            self.may_look(lms.as_ref(), Purpose::Bulk)?;
             if made_here(request, institution) {
                 for bib in stray_records(request, lms.records_of(request.id).await?) {
                     strays.found.push(Found { stray: Stray::Record { request: request.id, bib }, removed: None });
@@ -88,6 +99,7 @@ impl Engine {
         }
         strays.patrons = patrons.len();
         for patron in &patrons {
+            self.may_look(lms.as_ref(), Purpose::Bulk)?;
             for hold in lms.holds_of(patron).await? {
                 let stored = self.store.request(hold.request).await?;
                 if is_stray_hold(stored.as_ref(), institution, &hold) {

@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, Event, Request, Side};
-use lms::{Attempt, HostLms, NotDone, Outcome};
+use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
 use store::{Claim, Intent, Work};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
@@ -18,6 +19,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::looking;
 use crate::perform::Act;
+use crate::quota::{purpose_of, timed};
 
 /// The longest the loop sleeps: other nodes may have put work into the store.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -43,8 +45,10 @@ impl Engine {
             Err(failure) => warn!(error = %failure, "could not look for work that a wrong clock has put off"),
         }
         let listening = tokio::spawn(Arc::clone(&self).listen());
+        let counting = tokio::spawn(Arc::clone(&self).count_nodes());
         self.work(stop).await;
         listening.abort();
+        counting.abort();
     }
 
     async fn work(self: &Arc<Self>, stop: impl Future<Output = ()>) {
@@ -79,6 +83,10 @@ impl Engine {
             lease: self.settings.lease,
             limit: room,
             per_institution: self.settings.per_institution,
+            // A quarter of the places is kept for what somebody waits for.
+            looks: (self.settings.workers - self.settings.workers / 4)
+                .saturating_sub(self.looks.load(Ordering::Relaxed)),
+            looks_per_institution: self.settings.looks_per_institution.min(self.settings.per_institution),
             except: &[],
         };
         match self.again(async || Ok(self.store.claim(&claim).await?)).await {
@@ -87,7 +95,11 @@ impl Engine {
                 let until = later(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
-                    running.spawn(async move { engine.work_on(intent, until).await });
+                    let look = Look::counted(self, &intent);
+                    running.spawn(async move {
+                        engine.work_on(intent, until).await;
+                        drop(look);
+                    });
                 }
                 if some { Duration::ZERO } else { self.until_due(now).await }
             }
@@ -143,7 +155,8 @@ impl Engine {
             Ok((lms, settings)) => {
                 let now = self.clock.now();
                 let act = Act { lms: lms.as_ref(), request: &request, attempt, tries: intent.attempts, now };
-                self.note(intent, settings, act.perform(effect).await).await
+                let outcome = purpose_of(effect).of(act.perform(effect)).await;
+                self.note(intent, settings, outcome).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -169,9 +182,17 @@ impl Engine {
         let Some(watch) = looking::wanted(&request, side) else {
             return self.drop_intent(intent, "nothing to look at").await;
         };
+        // Where something was told of, somebody has acted.
+        let purpose = if intent.hinted { Purpose::Circulation } else { Purpose::Sweep };
+        if let Ok(lms) = self.registry.get(&intent.institution).await
+            && let Err(not_done) = self.may_look(lms.as_ref(), purpose)
+        {
+            return self.look_later(intent, &not_done).await;
+        }
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
-                self.note(intent, settings, looking::look(lms.as_ref(), &request, watch).await).await
+                let seen = purpose.of(looking::look(lms.as_ref(), &request, watch)).await;
+                self.note(intent, settings, seen).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -179,19 +200,23 @@ impl Engine {
             Ok(Some(event)) => self.done(intent, &event).await,
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
-                // A failed look is no evidence of anything; it is made again.
                 warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
-                let now = self.clock.now();
-                let due = later(now, self.pause(intent, &not_done));
-                let why = not_done.to_string();
-                self.again(async || {
-                    let mut tx = self.store.begin().await?;
-                    tx.postpone_intent(intent, due, false, &why, now).await?;
-                    Ok(tx.commit().await?)
-                })
-                .await
+                self.look_later(intent, &not_done).await
             }
         }
+    }
+
+    /// A look that wasn't made is no evidence of anything; it is made later.
+    async fn look_later(&self, intent: &Intent, not_done: &NotDone) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due = later(now, self.pause(intent, not_done));
+        let why = not_done.to_string();
+        self.again(async || {
+            let mut tx = self.store.begin().await?;
+            tx.postpone_intent(intent, due, false, &why, now).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
     }
 
     /// The library's system, unless it is known to give no service.
@@ -203,6 +228,7 @@ impl Engine {
     /// Notes whether the system gives service. One that is back gets what waited for it, within its bulkhead.
     async fn note<T>(&self, intent: &Intent, settings: Generation, outcome: Outcome<T>) -> Outcome<T> {
         let institution = &intent.institution;
+        let outcome = outcome.map_err(|not_done| timed(not_done, self.clock.now()));
         let failed = outcome.as_ref().err();
         match self.breakers.note(institution, settings, failed, self.clock.now()) {
             Told::Nothing => {}
@@ -268,6 +294,24 @@ impl Engine {
             }
             _ => jitter,
         }
+    }
+}
+
+/// A look under way, counted as long as it lives.
+struct Look(Arc<Engine>);
+
+impl Look {
+    fn counted(engine: &Arc<Engine>, intent: &Intent) -> Option<Self> {
+        matches!(intent.work, Work::Watch(_)).then(|| {
+            engine.looks.fetch_add(1, Ordering::Relaxed);
+            Self(Arc::clone(engine))
+        })
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        self.0.looks.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

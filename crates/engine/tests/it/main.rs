@@ -11,6 +11,7 @@ mod lost_answers;
 mod nodes;
 mod outages;
 mod placing;
+mod quota;
 mod standard;
 mod strays;
 mod while_out;

@@ -1,0 +1,161 @@
+//! What is measured, in Prometheus' text format. Labels are codes and fixed words: nothing personal, no secret.
+
+use std::fmt::{self, Write as _};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lending::InstitutionCode;
+use lms::CallReport;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use store::Intent;
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Call {
+    institution: String,
+    endpoint: &'static str,
+    purpose: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Purpose {
+    institution: String,
+    purpose: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Institution {
+    institution: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
+}
+
+type Gauges = Family<Institution, Gauge<f64, AtomicU64>>;
+type Seconds<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
+
+/// Everything that is measured on this node.
+pub(crate) struct Metrics {
+    registry: Registry,
+    calls: Family<Call, Counter>,
+    took: Seconds<Purpose>,
+    waited: Seconds<Purpose>,
+    reaction: Seconds<Cause>,
+    evidence: Gauges,
+    remaining: Gauges,
+    reserve: Gauges,
+    per_second: Gauges,
+    queued: Gauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+/// From a millisecond to a minute and a half.
+fn histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 17))
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("consort");
+        let (calls, queued) = (Family::<Call, Counter>::default(), Gauge::default());
+        let seconds: fn() -> Histogram = histogram;
+        let (took, waited) = (Seconds::new_with_constructor(seconds), Seconds::new_with_constructor(seconds));
+        let reaction = Seconds::new_with_constructor(seconds);
+        let (evidence, remaining, reserve, per_second) =
+            (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
+        registry.register("alma_calls", "Calls to Alma, by what they were for and how they ended", calls.clone());
+        registry.register("alma_call_seconds", "From sending a call to the end of its answer", took.clone());
+        registry.register("alma_wait_seconds", "How long a call waited for its turn", waited.clone());
+        registry.register(
+            "reaction_seconds",
+            "From when something was due, or told by a library's system, to the committed transition",
+            reaction.clone(),
+        );
+        registry.register(
+            "oldest_evidence_seconds",
+            "For how long the request that was longest not looked at has not been seen",
+            evidence.clone(),
+        );
+        registry.register("quota_remaining_calls", "Calls that an institution has left today", remaining.clone());
+        registry.register("quota_reserve_calls", "At how many calls left looks stop", reserve.clone());
+        registry.register("quota_calls_per_second", "Calls a second that may leave now", per_second.clone());
+        registry.register("queued_steps", "Steps that wait to be done or are under way", queued.clone());
+        Self { registry, calls, took, waited, reaction, evidence, remaining, reserve, per_second, queued }
+    }
+
+    pub(crate) fn called(&self, institution: &InstitutionCode, report: &CallReport) {
+        let (institution, purpose) = (institution.to_string(), report.purpose.name());
+        let (endpoint, outcome) = (report.endpoint, report.outcome);
+        let of = Purpose { institution: institution.clone(), purpose };
+        self.calls.get_or_create(&Call { institution, endpoint, purpose, outcome }).inc();
+        self.took.get_or_create(&of).observe(report.duration.as_secs_f64());
+        self.waited.get_or_create(&of).observe(report.waited.as_secs_f64());
+    }
+
+    /// What an intent brought is committed.
+    pub(crate) fn committed(&self, intent: &Intent, now: Timestamp) {
+        let cause = match intent.work {
+            store::Work::Effect(_) => "effect",
+            store::Work::Watch(_) if intent.hinted => "message",
+            store::Work::Watch(_) => "look",
+            store::Work::Deadline(_) => "deadline",
+        };
+        let took = Duration::try_from(now.duration_since(intent.due_at)).unwrap_or_default();
+        self.reaction.get_or_create(&Cause { cause }).observe(took.as_secs_f64());
+    }
+}
+
+impl Engine {
+    /// What is measured on this node, in OpenMetrics' text format.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let metrics = &self.metrics;
+        let now = self.clock.now();
+        let (counts, oldest) = (self.store.queue_counts().await?, self.store.oldest_looks().await?);
+        metrics.queued.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
+        for gauges in [&metrics.evidence, &metrics.remaining, &metrics.reserve, &metrics.per_second] {
+            gauges.clear();
+        }
+        let of = |institution: &InstitutionCode| Institution { institution: institution.to_string() };
+        for (institution, since) in oldest {
+            metrics.evidence.get_or_create(&of(&institution)).set(now.duration_since(since).as_secs_f64().max(0.0));
+        }
+        for lms in self.registry.known() {
+            let institution = lms.institution();
+            let Ok(quota) = self.quota(institution).await else { continue };
+            #[allow(clippy::cast_precision_loss, reason = "calls of a day")]
+            for (gauges, calls) in [(&metrics.remaining, quota.remaining), (&metrics.reserve, quota.reserve)] {
+                if let Some(calls) = calls {
+                    gauges.get_or_create(&of(institution)).set(calls as f64);
+                }
+            }
+            if let Some(pace) = quota.pace {
+                metrics.per_second.get_or_create(&of(institution)).set(pace.allowed);
+            }
+        }
+        let mut told = String::new();
+        if text::encode(&mut told, &metrics.registry).is_err() {
+            let _ = write!(told, "# EOF");
+        }
+        Ok(told)
+    }
+}

@@ -1,0 +1,322 @@
+//! Calls that an institution's system counts: how many were spent on what today, and what may wait until there are more.
+//!
+//! How fast calls leave is the client's business; here is the day. It ends at midnight, UTC, when Alma counts anew.
+//! What was spent is counted by each node for itself; what is left is told by the system, and so holds for all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lending::{Effect, InstitutionCode};
+use lms::{Allowance, CallReport, HostLms, NotDone, Observer, Outage, Pace, Purpose};
+
+use crate::clock::{Clock, later};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::metrics::Metrics;
+
+/// The hub's clock and Alma's need not agree to the second.
+const AFTER_MIDNIGHT: i64 = 5;
+const DAY: i64 = 86_400;
+/// In the first hour of a day a system that still has no calls left is asked again after this: its day may begin later.
+const STILL_YESTERDAY: i64 = 300;
+const FIRST_HOUR: i64 = 3_600;
+/// The share of a day's calls that is left for others where no number was set.
+const USUAL_RESERVE: u64 = 10;
+
+/// What an institution's quota comes to now.
+#[derive(Clone, Debug)]
+pub struct Quota {
+    /// Calls per second, where they are counted.
+    pub pace: Option<Pace>,
+    /// How many nodes share them.
+    pub nodes: u32,
+    /// Calls in a day, for all applications of the institution.
+    pub calls_per_day: Option<u64>,
+    /// How many of them are left.
+    pub remaining: Option<u64>,
+    /// At how many what can wait stops.
+    pub reserve: Option<u64>,
+    /// When they are counted anew.
+    pub reset: Timestamp,
+    /// What waits for that.
+    pub paused: Option<Paused>,
+    /// What this node has spent today.
+    pub spent: Spent,
+}
+
+/// What waits until calls are counted anew, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Paused {
+    /// Everything, or what can wait alone.
+    pub all: bool,
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, for staff.
+    pub why: String,
+}
+
+/// What was spent in a day.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Spent {
+    /// Calls by what they were for.
+    pub by_purpose: BTreeMap<Purpose, u64>,
+    /// Calls by endpoint.
+    pub by_endpoint: BTreeMap<&'static str, u64>,
+    /// Calls that were refused for the limit per second. They don't count.
+    pub refused: u64,
+}
+
+impl Spent {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.by_purpose.values().sum()
+    }
+}
+
+/// The books of all institutions.
+#[derive(Debug)]
+pub(crate) struct Books {
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    known: Mutex<HashMap<InstitutionCode, Book>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Book {
+    day: i64,
+    spent: Spent,
+    remaining: Option<u64>,
+    calls_per_day: Option<u64>,
+    /// It was told already that what can wait is paused.
+    said: bool,
+}
+
+impl Books {
+    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        Self { clock, metrics, known: Mutex::default() }
+    }
+
+    /// Who keeps an institution's book.
+    pub(crate) fn keeper(self: &Arc<Self>, institution: &InstitutionCode) -> Observer {
+        let (books, institution) = (Arc::clone(self), institution.clone());
+        Observer::new(move |report| books.enter(&institution, report))
+    }
+
+    fn enter(&self, institution: &InstitutionCode, report: &CallReport) {
+        self.metrics.called(institution, report);
+        self.with(institution, |book| {
+            if report.counted {
+                *book.spent.by_purpose.entry(report.purpose).or_default() += 1;
+                *book.spent.by_endpoint.entry(report.endpoint).or_default() += 1;
+                book.remaining = report.remaining;
+                book.calls_per_day = report.day.or(book.calls_per_day);
+            } else if report.outcome == "per_second_threshold" {
+                book.spent.refused += 1;
+            }
+        });
+    }
+
+    fn with<T>(&self, institution: &InstitutionCode, act: impl FnOnce(&mut Book) -> T) -> T {
+        let today = self.clock.now().as_second().div_euclid(DAY);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = known.entry(institution.clone()).or_default();
+        if book.day != today {
+            *book = Book { day: today, calls_per_day: book.calls_per_day, ..Book::default() };
+        }
+        act(book)
+    }
+
+    /// Whether a call for `purpose` may be made now.
+    ///
+    /// # Errors
+    ///
+    /// Why it has to wait, and how long.
+    pub(crate) fn may(
+        &self,
+        institution: &InstitutionCode,
+        purpose: Purpose,
+        allowance: Allowance,
+    ) -> Result<(), NotDone> {
+        if !purpose.can_wait() {
+            return Ok(());
+        }
+        let (paused, is_new) = self.with(institution, |book| {
+            let paused = book.at_reserve(allowance);
+            let is_new = paused.is_some() && !std::mem::replace(&mut book.said, paused.is_some());
+            (paused, is_new)
+        });
+        let Some(why) = paused else { return Ok(()) };
+        if is_new {
+            tracing::warn!(%institution, %why, "looks wait until calls are counted anew");
+        }
+        Err(NotDone::Later { why, after: Some(until_reset(self.clock.now())) })
+    }
+
+    fn read(&self, institution: &InstitutionCode) -> Book {
+        self.with(institution, |book| book.clone())
+    }
+}
+
+impl Book {
+    fn day(&self, allowance: Allowance) -> Option<u64> {
+        self.calls_per_day.or(allowance.calls_per_day)
+    }
+
+    /// As the system told today; where it doesn't tell, what this node has not spent.
+    fn left(&self, allowance: Allowance) -> Option<u64> {
+        self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(self.spent.total())))
+    }
+
+    fn reserve(&self, allowance: Allowance) -> Option<u64> {
+        allowance.reserve.or_else(|| Some(self.day(allowance)? / USUAL_RESERVE))
+    }
+
+    /// Why what can wait must wait.
+    fn at_reserve(&self, allowance: Allowance) -> Option<String> {
+        let (left, reserve) = (self.left(allowance)?, self.reserve(allowance)?);
+        (left <= reserve).then(|| {
+            format!(
+                "The library has {left} API calls left today, and {reserve} are kept for its other applications and for \
+                 patrons: looks wait until midnight UTC."
+            )
+        })
+    }
+}
+
+/// When calls are counted anew.
+fn reset(now: Timestamp) -> Timestamp {
+    let midnight = (now.as_second().div_euclid(DAY) + 1).saturating_mul(DAY);
+    Timestamp::from_second(midnight.saturating_add(AFTER_MIDNIGHT)).unwrap_or(Timestamp::MAX)
+}
+
+/// How long that is from now.
+fn until_reset(now: Timestamp) -> Duration {
+    Duration::try_from(reset(now).duration_since(now)).unwrap_or_default()
+}
+
+/// How long nothing is sent to a system whose calls are used up.
+fn used_up(now: Timestamp) -> Duration {
+    if now.as_second().rem_euclid(DAY) < FIRST_HOUR {
+        return Duration::from_secs(STILL_YESTERDAY.unsigned_abs());
+    }
+    until_reset(now)
+}
+
+/// What the calls of an effect are for. A patron who places a request waits for it, or the staff who do it for them.
+pub(crate) fn purpose_of(effect: Effect) -> Purpose {
+    match effect {
+        Effect::VerifyPatron
+        | Effect::ChooseSupplier
+        | Effect::EnsureVirtualPatron(_)
+        | Effect::PlaceHold(_)
+        | Effect::CreateVirtualBib(_)
+        | Effect::CreateVirtualHolding(_)
+        | Effect::CreateVirtualItem(_)
+        | Effect::UpdateVirtualItem(_)
+        | Effect::ChangePickup(_) => Purpose::Patron,
+        _ => Purpose::Circulation,
+    }
+}
+
+/// A used-up day lasts until the next; how long that is, the hub's clock tells.
+pub(crate) fn timed(not_done: NotDone, now: Timestamp) -> NotDone {
+    match not_done {
+        NotDone::Down { outage: Outage::QuotaUsedUp, why, .. } => {
+            NotDone::Down { outage: Outage::QuotaUsedUp, why, after: Some(used_up(now)) }
+        }
+        other => other,
+    }
+}
+
+impl Engine {
+    /// What an institution's quota comes to now.
+    ///
+    /// # Errors
+    ///
+    /// An institution that isn't set up, or whose settings can't be used.
+    pub async fn quota(&self, institution: &InstitutionCode) -> Result<Quota, Error> {
+        let lms = self.registry.get(institution).await?;
+        let (allowance, book, now) = (lms.allowance(), self.books.read(institution), self.clock.now());
+        let all = self
+            .breakers
+            .down()
+            .into_iter()
+            .find(|(code, down)| code == institution && down.outage == Outage::QuotaUsedUp);
+        let paused = match all {
+            Some((_, down)) => Some(Paused { all: true, until: down.next_try, why: down.why }),
+            None => book.at_reserve(allowance).map(|why| Paused { all: false, until: reset(now), why }),
+        };
+        Ok(Quota {
+            pace: lms.pace(),
+            nodes: self.registry.nodes(),
+            calls_per_day: book.day(allowance),
+            remaining: book.left(allowance),
+            reserve: book.reserve(allowance),
+            reset: later(now, until_reset(now)),
+            paused,
+            spent: book.spent,
+        })
+    }
+
+    /// Whether a system may be looked at now.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and how long it has to wait.
+    pub(crate) fn may_look(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), NotDone> {
+        self.books.may(lms.institution(), purpose, lms.allowance())
+    }
+
+    /// Institutions that are not looked at until calls are counted anew.
+    pub fn looks_paused(&self) -> Vec<(InstitutionCode, Paused)> {
+        let until = reset(self.clock.now());
+        let known = self.registry.known();
+        let paused = known.into_iter().filter_map(|lms| {
+            let institution = lms.institution().clone();
+            let why = self.books.read(&institution).at_reserve(lms.allowance())?;
+            Some((institution, Paused { all: false, until, why }))
+        });
+        let mut paused: Vec<_> = paused.collect();
+        paused.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));
+        paused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_used_up_day_lasts_until_midnight_and_is_asked_after_again_where_midnight_changes_nothing() {
+        assert_eq!(used_up(at("2026-11-25T22:00:00Z")), Duration::from_secs(7_205));
+        assert_eq!(used_up(at("2026-11-26T00:00:07Z")), Duration::from_secs(300));
+        assert_eq!(used_up(at("2026-11-26T01:00:00Z")), Duration::from_secs(82_805));
+    }
+
+    #[test]
+    fn a_tenth_of_the_day_is_left_to_others_where_nothing_was_set() {
+        let book = Book { calls_per_day: Some(1_000), remaining: Some(101), ..Book::default() };
+        assert_eq!(book.at_reserve(Allowance::default()), None);
+        let book = Book { remaining: Some(100), ..book };
+        assert!(book.at_reserve(Allowance::default()).is_some_and(|why| why.contains("100 API calls left")));
+        let own = Allowance { reserve: Some(0), ..Allowance::default() };
+        assert_eq!(book.at_reserve(own), None);
+    }
+
+    #[test]
+    fn where_the_system_does_not_tell_own_calls_are_counted() {
+        let spent = Spent { by_purpose: [(Purpose::Sweep, 890)].into(), ..Spent::default() };
+        let book = Book { spent, ..Book::default() };
+        assert_eq!(book.at_reserve(Allowance::default()), None, "nobody told of a limit");
+        let set = Allowance { calls_per_day: Some(1_000), ..Allowance::default() };
+        assert_eq!(book.left(set), Some(110));
+        assert_eq!(book.at_reserve(set), None);
+        assert!(book.at_reserve(Allowance { reserve: Some(110), ..set }).is_some());
+    }
+}

@@ -1,0 +1,171 @@
+//! An institution's calls: who goes first, what waits when few are left, and what is told of it.
+
+use std::time::Duration;
+
+use alma_sim::presets;
+use engine::Quota;
+use jiff::Timestamp;
+use lending::{Attention, Request, Status, WaitingOn};
+use lms::{Outage, Purpose};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::world::{BORROWER, LENDER, World, both, copy};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const PLACED: Status = Status::RequestPlacedAtBorrowingAgency;
+
+async fn quota(world: &World, institution: &str) -> Quota {
+    world.engine.quota(&institution.into()).await.unwrap()
+}
+
+fn all_calls(world: &World, institution: &str) -> u64 {
+    world.sim.calls(institution).unwrap().values().sum()
+}
+
+fn midnight_after(now: Timestamp) -> i64 {
+    (now.as_second() / 86_400 + 1) * 86_400
+}
+
+/// Away from the first hour of a day, in which yesterday's end is asked after again.
+fn later_in_the_day(world: &World) {
+    if world.now().as_second() % 86_400 < 3_600 {
+        world.clock.by_hours(2);
+    }
+}
+
+async fn place_at_lender(world: &World, number: usize) -> lending::RequestId {
+    let mut placing = world.placing();
+    placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', number))];
+    world.engine.place(placing, "test").await.unwrap()
+}
+
+async fn until(world: &World, id: lending::RequestId, what: impl Fn(&Request) -> bool) -> Request {
+    let stored = world.engine.wait(id, PATIENCE, &what).await.unwrap();
+    assert!(what(&stored.request), "{}: {:?}", stored.request.status, stored.request.attention);
+    stored.request
+}
+
+fn is_placed(request: &Request) -> bool {
+    request.status == PLACED && request.in_flight.is_none()
+}
+
+both! {
+    async fn looks_stop_at_the_reserve_and_placing_goes_on(world) {
+        world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
+        world.place().await;
+        let left = quota(&world, LENDER).await.remaining.unwrap();
+        assert_eq!(quota(&world, LENDER).await.paused, None);
+        world.change_settings(LENDER, "reserve", json!(left)).await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        let before = all_calls(&world, LENDER);
+        world.engine.look_now(world.id).await.unwrap();
+        let seen = |request: &Request| request.status == Status::PickupTransit;
+        let still = world.engine.wait(world.id, Duration::from_millis(500), seen).await.unwrap();
+        assert!(!seen(&still.request), "it was looked at");
+        assert_eq!(all_calls(&world, LENDER), before);
+        let paused = quota(&world, LENDER).await.paused.unwrap();
+        assert!(!paused.all && paused.why.contains("looks wait until midnight"), "{paused:?}");
+        assert!(paused.until.as_second() >= midnight_after(world.now()));
+        assert_eq!(world.engine.looks_paused()[0].0.as_str(), LENDER);
+
+        let second = place_at_lender(&world, 7).await;
+        until(&world, second, is_placed).await;
+        let spent = quota(&world, LENDER).await.spent;
+        assert!(spent.by_purpose[&Purpose::Patron] >= 3, "{spent:?}");
+        assert!(spent.by_endpoint.keys().all(|endpoint| !endpoint.contains(LENDER)), "{spent:?}");
+
+        // Another day, on which the first answer tells what is left.
+        world.sim.set_limits(LENDER, None, None, 0).unwrap();
+        world.clock.by_hours(24);
+        world.until(Status::PickupTransit).await;
+    }
+
+    async fn the_daily_limit_pauses_everything_until_midnight_and_says_so(world) {
+        later_in_the_day(&world);
+        world.sim.set_limits(LENDER, None, Some(0), 0).unwrap();
+        let first = place_at_lender(&world, 1).await;
+        let waits = |request: &Request| {
+            matches!(&request.attention, Attention::Waiting { on: WaitingOn::LenderSystem, next_try: Some(_), .. })
+        };
+        let waiting = until(&world, first, waits).await;
+        let Attention::Waiting { why, next_try: Some(next_try), .. } = waiting.attention else { unreachable!() };
+        assert!(why.contains("daily number of Alma API calls is used up"), "{why}");
+        let midnight = midnight_after(world.now());
+        assert!(next_try.as_second() >= midnight, "{next_try}");
+        let down = world.engine.systems_down().remove(0).1;
+        assert_eq!(down.outage, Outage::QuotaUsedUp);
+        assert!((midnight..midnight + 60).contains(&down.next_try.as_second()), "{down:?}");
+        let paused = quota(&world, LENDER).await.paused.unwrap();
+        assert!(paused.all && paused.until == down.next_try, "{paused:?}");
+
+        // Others aren't even tried, and nothing is lost.
+        let refused = world.sim.calls(LENDER).unwrap();
+        let second = place_at_lender(&world, 2).await;
+        until(&world, second, waits).await;
+        assert_eq!(world.sim.calls(LENDER).unwrap(), refused);
+        world.sim.set_limits(LENDER, None, None, 0).unwrap();
+        world.clock.by_hours(24);
+        until(&world, first, is_placed).await;
+        until(&world, second, is_placed).await;
+        assert!(world.engine.systems_down().is_empty());
+    }
+
+    async fn a_patron_is_served_while_looks_saturate_the_budget(world) {
+        let mut ids = Vec::new();
+        for number in 1..=20 {
+            ids.push(place_at_lender(&world, number).await);
+        }
+        for id in &ids {
+            until(&world, *id, is_placed).await;
+        }
+        for institution in [LENDER, BORROWER] {
+            world.change_settings(institution, "calls_per_second", json!(20)).await;
+        }
+        for id in &ids {
+            world.engine.look_now(*id).await.unwrap();
+        }
+        let saturated = Instant::now() + PATIENCE;
+        while quota(&world, LENDER).await.pace.unwrap().waiting < 4 {
+            assert!(Instant::now() < saturated, "nothing waits for its turn");
+            tokio::task::yield_now().await;
+        }
+        let begun = Instant::now();
+        let patron = place_at_lender(&world, 21).await;
+        until(&world, patron, is_placed).await;
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
+        assert!(quota(&world, LENDER).await.pace.unwrap().waiting > 0, "the looks were over before, which shows nothing");
+    }
+
+    async fn what_is_measured_names_endpoints_and_no_people(world) {
+        world.place().await;
+        world.dispatch().await;
+        let told = world.engine.metrics().await.unwrap();
+        let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",purpose="patron",outcome="answered"} 1"#;
+        assert!(told.contains(patron), "{told}");
+        assert!(told.contains(r#"purpose="sweep""#), "{told}");
+        assert!(told.contains(r#"consort_reaction_seconds_count{cause="look"}"#), "{told}");
+        assert!(told.contains(r#"consort_oldest_evidence_seconds{institution="01BORROW_INST"}"#), "{told}");
+        assert!(told.contains(r#"consort_quota_remaining_calls{institution="01LEND_INST"}"#), "{told}");
+        assert!(!told.contains(crate::world::PATRON) && !told.contains(&world.barcode), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_share_an_institutions_calls_per_second() {
+    let Some(mut world) = World::on_postgres().await else { return };
+    world.place().await;
+    world.change_settings(LENDER, "calls_per_second", json!(100)).await;
+    let alone = quota(&world, LENDER).await;
+    assert_eq!(alone.nodes, 1);
+    let _second = world.engine.store().join("second").await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while quota(&world, LENDER).await.nodes != 2 {
+        assert!(Instant::now() < deadline, "the second node is not counted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let shared = quota(&world, LENDER).await.pace.unwrap().allowed;
+    assert!((shared - alone.pace.unwrap().allowed / 2.0).abs() < 1.0, "{shared}");
+}
