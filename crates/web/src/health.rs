@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::Problem;
+use crate::quota::{LooksPausedView, looks_paused};
 use crate::state::WebState;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
@@ -28,6 +29,8 @@ struct HealthView {
     queued: u64,
     /// Library systems that give no service now. The hub itself is well; requests that need them wait.
     systems_down: Vec<DownView>,
+    /// Institutions that are not looked at until their calls are counted anew; what patrons ask for goes on.
+    looks_paused: Vec<LooksPausedView>,
 }
 
 /// A library system that gives no service.
@@ -77,8 +80,8 @@ async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, P
     let health = state.engine.health().await;
     match health.store {
         Ok(()) => {
-            let systems_down = systems_down(&state.engine);
-            Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down }))
+            let (systems_down, looks_paused) = (systems_down(&state.engine), looks_paused(&state.engine));
+            Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, looks_paused }))
         }
         Err(reason) => {
             let detail =

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use engine::Engine;
 use lending::InstitutionCode;
 use lms::{ConnectError, Connection, Finding};
 use secrecy::SecretString;
@@ -273,7 +272,7 @@ async fn check_institution(
         settings: stored.settings,
         credentials: stored.credentials,
     };
-    let findings = Engine::check_institution(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
+    let findings = state.engine.check(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
     let ok = findings.iter().all(|finding| finding.problem.is_none());
     Ok(Json(CheckView { ok, findings: findings.into_iter().map(Into::into).collect() }))
 }

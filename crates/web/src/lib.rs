@@ -26,6 +26,7 @@ mod path;
 mod pickup_locations;
 mod problem;
 mod query;
+mod quota;
 mod requests;
 mod state;
 mod strays;

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{acts, agencies, health, institutions, pickup_locations, requests, strays, webhooks};
+use crate::{acts, agencies, health, institutions, pickup_locations, quota, requests, strays, webhooks};
 
 const KEY: &str = "api_key";
 
@@ -49,6 +49,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(acts::routes())
         .merge(institutions::routes())
         .merge(strays::routes())
+        .merge(quota::routes())
         .merge(webhooks::routes())
         .merge(agencies::routes())
         .merge(pickup_locations::routes())

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
+use crate::commands::quota::Quota;
 use crate::commands::request::{encode, table, text};
 use crate::commands::serve::write_out;
 use crate::commands::webhook::Webhook;
@@ -27,6 +28,8 @@ pub(crate) enum Institution {
     /// Look for records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
     /// nothing without --remove.
     Strays(Strays),
+    /// Show how many calls of its system's API are left, and what they are spent on.
+    Quota(Quota),
     /// Let its system tell the hub by itself what happens.
     #[command(subcommand)]
     Webhook(Webhook),
@@ -114,6 +117,7 @@ impl Institution {
             Self::Add(add) => add.run().await,
             Self::Check(check) => check.run().await,
             Self::Strays(strays) => strays.run().await,
+            Self::Quota(quota) => quota.run().await,
             Self::Webhook(webhook) => webhook.run().await,
         }
     }

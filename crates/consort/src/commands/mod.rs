@@ -7,6 +7,7 @@ mod docs;
 mod doctor;
 mod institution;
 mod keep;
+mod quota;
 mod request;
 mod serve;
 mod sim;

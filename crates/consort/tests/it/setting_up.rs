@@ -1,6 +1,9 @@
 //! Setting institutions up, and using the hub from the command line.
 
-use crate::program::{BORROWER, Houses, LENDER, complaint, dir_file, institution, key_of};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::program::{BORROWER, Houses, LENDER, complaint, dir_file, institution, key_of, placement};
 
 #[tokio::test]
 async fn check_reads_all_that_the_hub_needs_and_names_what_is_missing() {
@@ -16,6 +19,26 @@ async fn check_reads_all_that_the_hub_needs_and_names_what_is_missing() {
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(complaint(&output).contains("2 of"), "{table}");
     assert!(table.contains("NOWHERE") && table.contains("nowhere"), "{table}");
+}
+
+#[tokio::test]
+async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
+    let houses = Houses::start().await;
+    houses.control(Method::POST, LENDER, "limits", &json!({"per_day": 40})).await;
+    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M003"))).await;
+    houses.until(placed["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    let all = houses.told(&["institution", "quota"]);
+    assert!(all.contains(LENDER) && all.contains(BORROWER) && all.contains("of 40"), "{all}");
+    houses.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let one = houses.told(&["institution", "quota", LENDER]);
+        if one.contains("wait until") {
+            assert!(!one.contains(BORROWER), "{one}");
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{one}");
+    }
 }
 
 #[tokio::test]

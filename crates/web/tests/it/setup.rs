@@ -97,6 +97,27 @@ async fn check_of_an_institution_that_is_down_tells_so() {
 }
 
 #[tokio::test]
+async fn what_calls_were_spent_on_is_told_and_measured_for_those_with_a_key() {
+    let hub = Hub::with_institutions(&crate::harness::alma_with_users().await).await;
+    let path = "/api/v1/institutions/01BORROW/quota";
+    let before = hub.get(path).await;
+    assert_eq!((before.status, &before.body["spent"]["total"]), (200, &json!(0)));
+    assert_eq!(before.body["per_second"]["set"], 25);
+    let id = hub.placed("reader", "1").await;
+    let request = format!("/api/v1/requests/{id}");
+    hub.until(&request, |request| request["timeline"].to_string().contains("PATRON_VERIFIED")).await;
+    let after = hub.get(path).await.body;
+    assert_eq!(after["spent"]["by_purpose"], json!({"patron": 1}), "{after}");
+    assert_eq!(after["spent"]["by_endpoint"], json!({"GET /users/{user}": 1}));
+    assert_eq!(after["paused"], json!(null));
+    hub.get("/api/v1/institutions/01NONE/quota").await.is_problem(404, "NOT_FOUND");
+    let metrics = hub.get("/metrics").await;
+    assert!(metrics.headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    assert!(metrics.text.contains("consort_alma_calls_total{institution=\"01BORROW\""), "{}", metrics.text);
+    assert_eq!(hub.send(hub.http.get(format!("{}/metrics", hub.base))).await.status, 401);
+}
+
+#[tokio::test]
 async fn references_are_checked_in_both_directions() {
     let hub = Hub::start().await;
     let agency = json!({"name": "A Library", "institution": "01NEW", "library": "MAIN"});

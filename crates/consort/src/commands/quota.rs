@@ -1,0 +1,86 @@
+//! `consort institution quota`: what an institution's calls are spent on.
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::api::{Hub, HubArgs};
+use crate::commands::request::{encode, table, text};
+use crate::commands::serve::write_out;
+use crate::failure::Result;
+
+/// Show what calls are spent on.
+#[derive(Args, Debug)]
+pub(crate) struct Quota {
+    #[command(flatten)]
+    hub: HubArgs,
+    /// The code of an institution; all of them where it is left out.
+    code: Option<String>,
+    /// Print the hub's answers as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Quota {
+    pub(crate) async fn run(self) -> Result<()> {
+        let hub = Hub::new(&self.hub)?;
+        let codes = match self.code {
+            Some(code) => vec![code],
+            None => {
+                let all = hub.get("/api/v1/institutions").await?;
+                all["institutions"].as_array().into_iter().flatten().map(|one| text(&one["code"])).collect()
+            }
+        };
+        let mut quotas = Vec::with_capacity(codes.len());
+        for code in codes {
+            quotas.push(hub.get(&format!("/api/v1/institutions/{}/quota", encode(&code))).await?);
+        }
+        if self.json {
+            let text = serde_json::to_string_pretty(&quotas).unwrap_or_default();
+            write_out(&text);
+            return Ok(());
+        }
+        let purposes = ["patron", "circulation", "sweep", "bulk"];
+        let mut rows = table(&[
+            "institution",
+            "a second",
+            "others",
+            "left today",
+            "reserve",
+            "spent today",
+            "patron",
+            "circulation",
+            "sweep",
+            "bulk",
+            "refused",
+        ]);
+        for quota in &quotas {
+            let (second, day, spent) = (&quota["per_second"], &quota["per_day"], &quota["spent"]);
+            let mut row = vec![
+                text(&quota["institution"]),
+                format!("{} of {}", number(&second["allowed"]), number(&second["set"])),
+                number(&second["others"]),
+                format!("{} of {}", number(&day["remaining"]), number(&day["total"])),
+                number(&day["reserve"]),
+                number(&spent["total"]),
+            ];
+            row.extend(
+                purposes.map(|purpose| number(&Value::from(spent["by_purpose"][purpose].as_u64().unwrap_or(0)))),
+            );
+            row.push(number(&spent["refused"]));
+            rows.add_row(row);
+        }
+        write_out(&rows.to_string());
+        for quota in &quotas {
+            if let Some(why) = quota["paused"]["why"].as_str() {
+                let (what, until) = (text(&quota["paused"]["what"]), text(&quota["paused"]["until"]));
+                write_out(&format!("{}: {what} wait until {until}. {why}", text(&quota["institution"])));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number, or that it isn't known.
+fn number(value: &Value) -> String {
+    if value.is_null() { "?".to_owned() } else { value.to_string() }
+}
