@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod crash;
+mod fair;
 mod live;
 mod load;
 mod nodes;
@@ -67,6 +68,11 @@ const BENCHES: &[Bench] = &[
         name: "burst",
         about: "10,000 webhooks a minute, half of them twice, a tenth forged",
         run: |args| webhooks::burst(args.scale()),
+    },
+    Bench {
+        name: "fair",
+        about: "a quota that others use too: calls refused, patrons who wait, and what stops at the reserve",
+        run: |args| fair::run(args.scale()),
     },
     Bench {
         name: "nodes",

@@ -280,6 +280,14 @@ impl Sim {
         Ok(self.site(institution)?.gateway().calls.clone())
     }
 
+    /// How many calls were refused for a limit. They are in no other count.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn refused(&self, institution: &str) -> Result<u64, Refusal> {
+        Ok(self.site(institution)?.gateway().refused)
+    }
+
     /// The last calls and what they met, newest first.
     ///
     /// # Errors

@@ -25,8 +25,13 @@ const LEAST: f64 = 0.5;
 /// Of what was set, so much is never given up for others that merely were seen: they might be seen wrongly.
 const OWN_SHARE: f64 = 0.25;
 /// Over which time others' calls are counted, and how many such times are remembered: the busiest one counts.
-const SPAN: Duration = Duration::from_secs(3);
-const SPANS: usize = 20;
+const SPAN: Duration = Duration::from_secs(1);
+const SPANS: usize = 60;
+/// They may come to one more than was seen.
+const ONE_MORE: f64 = 1.0;
+/// For so long after the first call nothing can be known of them, and half is left to them.
+const UNKNOWN: Duration = Duration::from_secs(3);
+const UNTIL_KNOWN: f64 = 0.5;
 
 /// The rate of one client.
 #[derive(Debug)]
@@ -41,9 +46,11 @@ pub(crate) struct Rate {
     grown_at: Instant,
     /// What was too much, since when, and how many calls went well since.
     refused: Option<(f64, Instant, u64)>,
-    /// When the calls of the last second left.
+    /// When the last calls left.
     left: VecDeque<Instant>,
     others: Others,
+    /// When the first call left.
+    first: Option<Instant>,
 }
 
 impl Rate {
@@ -51,7 +58,7 @@ impl Rate {
         let set = f64::from(set);
         let others = Others { since: now, remaining: None, own: 0, seen: VecDeque::new() };
         let (shared, left) = (f64::from(shared), VecDeque::new());
-        Self { set, shared, clients: 1.0, now: set, grown_at: now, refused: None, left, others }
+        Self { set, shared, clients: 1.0, now: set, grown_at: now, refused: None, left, others, first: None }
     }
 
     /// Others of our own kind use the same institution: each takes its part.
@@ -62,7 +69,12 @@ impl Rate {
     /// Calls a second that may leave now.
     pub(crate) fn allowed(&mut self, now: Instant) -> f64 {
         self.grow(now);
-        let free = (self.shared - self.others()).max(self.set * OWN_SHARE);
+        let known = self.first.is_some_and(|first| now.saturating_duration_since(first) >= UNKNOWN);
+        let free = match self.others() {
+            _ if !known => self.set * UNTIL_KNOWN,
+            others if others > 0.0 => (self.shared - others - ONE_MORE).max(self.set * OWN_SHARE),
+            _ => self.shared,
+        };
         (self.now.min(free) * EVENNESS / self.clients).max(LEAST.min(self.set))
     }
 
@@ -93,28 +105,44 @@ impl Rate {
 
     /// A call leaves.
     pub(crate) fn leaves(&mut self, now: Instant) {
+        self.first.get_or_insert(now);
         self.left.push_back(now);
         self.forget_before(now);
     }
 
+    /// When the next call may leave so that no second has more than are allowed.
+    pub(crate) fn room_at(&mut self, now: Instant) -> Instant {
+        let allowed = self.allowed(now);
+        let together = allowed.ceil();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of calls")]
+        let nth_last = self.left.len().checked_sub(together as usize).and_then(|nth| self.left.get(nth));
+        nth_last.map_or(now, |left| *left + Duration::from_secs_f64((together / allowed).max(1.0 / EVENNESS)))
+    }
+
+    /// Calls that left in the last second.
+    fn in_the_last_second(&self, now: Instant) -> usize {
+        self.left.iter().rev().take_while(|at| now.saturating_duration_since(**at) <= Duration::from_secs(1)).count()
+    }
+
     fn forget_before(&mut self, now: Instant) {
-        while self.left.front().is_some_and(|at| now.saturating_duration_since(*at) > Duration::from_secs(1)) {
+        // The slowest rate is a call in two seconds.
+        while self.left.front().is_some_and(|at| now.saturating_duration_since(*at) > Duration::from_secs(3)) {
             self.left.pop_front();
         }
     }
 
     /// Alma counted a call, and has so many left for today.
     pub(crate) fn answered(&mut self, now: Instant, remaining: Option<u64>) {
+        let shared = self.shared;
         if let Some((_, _, calls)) = &mut self.refused {
             *calls += 1;
         }
-        self.others.note(now, remaining);
+        self.others.note(now, remaining, shared);
     }
 
     /// Alma refused a call for the limit per second.
     pub(crate) fn refused(&mut self, now: Instant) {
         self.grow(now);
-        self.forget_before(now);
         if let Some((_, at, calls)) = &mut self.refused
             && now.saturating_duration_since(*at) < ONE_INCIDENT
         {
@@ -122,7 +150,7 @@ impl Rate {
             return;
         }
         #[allow(clippy::cast_precision_loss, reason = "some calls in a second")]
-        let used = self.left.len() as f64 * self.clients;
+        let used = self.in_the_last_second(now) as f64 * self.clients;
         let too_much = self.now.min(used.max(self.set * OWN_SHARE));
         self.now = (too_much * FALL).max(LEAST.min(self.set));
         self.refused = Some((too_much, now, 0));
@@ -140,7 +168,7 @@ struct Others {
 }
 
 impl Others {
-    fn note(&mut self, now: Instant, remaining: Option<u64>) {
+    fn note(&mut self, now: Instant, remaining: Option<u64>, shared: f64) {
         self.own += 1;
         let Some(remaining) = remaining else { return };
         let Some(before) = self.remaining else {
@@ -151,10 +179,12 @@ impl Others {
         if passed < SPAN {
             return;
         }
-        // More than before: another day has begun.
-        if let Some(all) = before.checked_sub(remaining) {
-            #[allow(clippy::cast_precision_loss, reason = "some calls in seconds")]
-            let per_second = |calls: u64| calls as f64 / passed.as_secs_f64();
+        #[allow(clippy::cast_precision_loss, reason = "some calls in seconds")]
+        let per_second = |calls: u64| calls as f64 / passed.as_secs_f64();
+        // More than before: another day has begun. Far less than Alma lets through: the day's number was changed.
+        if let Some(all) = before.checked_sub(remaining)
+            && per_second(all) <= shared * 2.0
+        {
             self.seen.push_back((per_second(all.saturating_sub(self.own)), per_second(self.own)));
             if self.seen.len() > SPANS {
                 self.seen.pop_front();
@@ -180,7 +210,7 @@ mod tests {
             now += Duration::from_secs_f64(1.0 / rate.allowed(now));
             rate.leaves(now);
             calls += 1;
-            if answer(rate.left.len()) {
+            if answer(rate.in_the_last_second(now)) {
                 rate.answered(now, None);
             } else {
                 refused += 1;
@@ -216,6 +246,7 @@ mod tests {
     fn what_others_are_seen_to_use_is_left_to_them_before_anybody_is_refused() {
         let begun = Instant::now();
         let mut rate = Rate::new(25, 25, begun);
+        rate.leaves(begun);
         let mut left = 100_000;
         for second in 0..30 {
             left -= 5 + 9;
@@ -223,16 +254,41 @@ mod tests {
                 rate.answered(begun + Duration::from_secs(second), Some(left));
             }
         }
-        assert!((8.0..=13.0).contains(&rate.others()), "{}", rate.others());
-        assert!(rate.allowed(begun + Duration::from_secs(31)) < 17.0);
+        assert!((8.0..=10.0).contains(&rate.others()), "{}", rate.others());
+        let allowed = rate.allowed(begun + Duration::from_secs(31));
+        assert!((13.0..=15.0).contains(&allowed), "{allowed}");
     }
 
     #[test]
-    fn a_new_day_is_not_taken_for_others() {
+    fn no_second_has_more_calls_than_are_allowed_however_they_are_bunched() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(10, 25, begun);
+        rate.leaves(begun);
+        let mut now = begun + Duration::from_secs(10);
+        for _ in 0..100 {
+            now = rate.room_at(now);
+            rate.leaves(now);
+            assert!(rate.in_the_last_second(now) <= 10, "{}", rate.in_the_last_second(now));
+        }
+        assert!(now - begun < Duration::from_secs(24), "{:?}", now - begun);
+    }
+
+    #[test]
+    fn half_is_left_to_others_until_they_are_known() {
+        let begun = Instant::now();
+        let mut rate = Rate::new(25, 25, begun);
+        rate.leaves(begun);
+        assert!(rate.allowed(begun) < 12.5);
+        assert!(rate.allowed(begun + UNKNOWN) > 23.0);
+    }
+
+    #[test]
+    fn a_new_day_or_another_number_of_calls_a_day_is_not_taken_for_others() {
         let begun = Instant::now();
         let mut rate = Rate::new(25, 25, begun);
         rate.answered(begun, Some(10));
         rate.answered(begun + Duration::from_secs(10), Some(100_000));
+        rate.answered(begun + Duration::from_secs(12), Some(500));
         assert!(rate.others() < 1.0);
     }
 
@@ -241,6 +297,7 @@ mod tests {
         let begun = Instant::now();
         let mut rate = Rate::new(20, 20, begun);
         rate.share_with(2);
+        rate.leaves(begun);
         let mut left = 100_000;
         for second in 0..10 {
             left -= 20;
