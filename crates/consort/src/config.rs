@@ -118,6 +118,7 @@ impl Config {
             node: self.engine.node.clone(),
             workers: self.engine.workers,
             per_institution: self.engine.per_institution,
+            looks_per_institution: (self.engine.per_institution / 2).max(1),
             lease: Duration::from_millis(self.engine.lease_ms),
             polling: Polling {
                 first: Duration::from_millis(self.engine.look_first_ms),

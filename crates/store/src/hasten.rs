@@ -8,7 +8,7 @@ use sea_query::{Expr, ExprTrait, Query};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{Col, EFFECT, OPEN, Table, WATCH, looks_of};
+use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, Table, WATCH, looks_of};
 use crate::time::micros;
 
 impl Store {
@@ -54,18 +54,19 @@ impl Tx {
         self.execute(&statement).await.map(drop)
     }
 
-    /// Lets what was put off for an institution be done at once.
+    /// Lets what was put off for an institution be done at once: effects, and looks that could not be made.
     ///
     /// # Errors
     ///
     /// The database.
     pub async fn hasten_delayed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+        let not_made = Expr::col(Col::Kind).eq(WATCH).and(Expr::col(Col::Outcome).ne(NOTHING_NEW));
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, micros(now))
             .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
             .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(Expr::col(Col::Kind).eq(EFFECT))
+            .and_where(Expr::col(Col::Kind).eq(EFFECT).or(not_made))
             .and_where(Expr::col(Col::DueAt).gt(micros(now)))
             .to_owned();
         self.execute(&statement).await.map(drop)

@@ -82,6 +82,20 @@ both! {
         world.until(Status::PickupTransit).await;
     }
 
+    async fn a_lower_reserve_lets_looks_go_on_at_once(world) {
+        world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
+        world.place().await;
+        world.change_settings(LENDER, "reserve", json!(999)).await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        world.engine.look_now(world.id).await.unwrap();
+        let seen = |request: &Request| request.status == Status::PickupTransit;
+        let still = world.engine.wait(world.id, Duration::from_millis(500), seen).await.unwrap();
+        assert!(!seen(&still.request), "it was looked at");
+        world.change_settings(LENDER, "reserve", json!(10)).await;
+        until(&world, world.id, seen).await;
+    }
+
     async fn the_daily_limit_pauses_everything_until_midnight_and_says_so(world) {
         later_in_the_day(&world);
         world.sim.set_limits(LENDER, None, Some(0), 0).unwrap();
