@@ -24,6 +24,7 @@ async fn placed() -> Option<(World, PgConnection)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "it looks at the server itself, not at what the hub keeps")]
 async fn a_decision_that_ends_in_a_deadlock_is_made_again_and_nothing_is_lost() {
     let Some((world, mut rival)) = placed().await else { return };
     world.stop_working();
@@ -59,6 +60,7 @@ async fn a_decision_that_ends_in_a_deadlock_is_made_again_and_nothing_is_lost() 
     world.assert_clean();
 }
 
+#[expect(clippy::disallowed_methods, reason = "it looks at the server itself, not at what the hub keeps")]
 async fn until_somebody_else_writes_intents(rival: &mut PgConnection, pid: i32) {
     let writing = format!(
         "SELECT count(*) FROM pg_locks WHERE pid <> {pid} AND mode = 'RowExclusiveLock' \
