@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     /// Placements that nobody answered: the hub may have taken them or not.
     pub(crate) unanswered: usize,
     pub(crate) doubled: BTreeSet<String>,
+    /// How many were open, each time that was asked.
+    pub(crate) open: Vec<(Instant, usize)>,
 }
 
 /// Patrons keep so many requests in flight for as long as `more` says so, and staff work until all have ended or patience
@@ -49,6 +51,7 @@ pub(crate) async fn keep_busy(
     loop {
         if let Some(listed) = desk.open().await {
             open = listed;
+            seen.open.push((Instant::now(), open.len()));
             desk.work(&open).await;
             look(sim, &open, seen)?;
         }
