@@ -13,6 +13,7 @@ use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
+use crate::desks::DeskLists;
 use crate::ears::Ears;
 use crate::error::Error;
 use crate::registry::Registry;
@@ -25,6 +26,7 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) agencies: Agencies,
     pub(crate) ears: Ears,
+    pub(crate) desk_lists: DeskLists,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -52,7 +54,20 @@ impl Engine {
         let breakers = Breakers::new(settings.breaking, settings.lease);
         let (agencies, ears) = (Agencies::default(), Ears::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
-        Self { store, registry, agencies, ears, breakers, settings, clock, ids, changes, wake, place }
+        Self {
+            store,
+            registry,
+            agencies,
+            ears,
+            desk_lists: DeskLists::default(),
+            breakers,
+            settings,
+            clock,
+            ids,
+            changes,
+            wake,
+            place,
+        }
     }
 
     /// Where everything is kept.

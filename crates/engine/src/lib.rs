@@ -23,6 +23,7 @@ mod breaker;
 mod changes;
 mod clock;
 mod commit;
+mod desks;
 mod ears;
 mod engine;
 mod error;

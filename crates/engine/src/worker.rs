@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, Request, Side};
+use lending::{Effect, Event, Request, Side, Watch};
 use lms::{Attempt, HostLms, NotDone, Outcome};
 use store::{Claim, Intent, Work};
 use tokio::task::JoinSet;
@@ -171,7 +171,12 @@ impl Engine {
         };
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
-                self.note(intent, settings, looking::look(lms.as_ref(), &request, watch).await).await
+                let seen = self.look(lms.as_ref(), intent, &request, watch).await;
+                match self.note(intent, settings, seen).await {
+                    Ok(Seen::Waits) => return self.look_later(intent, &request, side).await,
+                    Ok(Seen::This(event)) => Ok(event),
+                    Err(not_done) => Err(not_done),
+                }
             }
             Err(not_done) => Err(not_done),
         };
@@ -192,6 +197,21 @@ impl Engine {
                 .await
             }
         }
+    }
+
+    async fn look(&self, lms: &dyn HostLms, intent: &Intent, request: &Request, watch: Watch) -> Outcome<Seen> {
+        if self.waits_at_desk(lms, intent, request, watch.side).await? {
+            return Ok(Seen::Waits);
+        }
+        looking::look(lms, request, watch).await.map(Seen::This)
+    }
+
+    async fn look_later(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due = later(now, self.polling(request, side, now).await?.interval(intent.attempts));
+        let mut tx = self.store.begin().await?;
+        tx.postpone_intent(intent, due, false, "waits at the lender's desk", now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The library's system, unless it is known to give no service.
@@ -269,6 +289,13 @@ impl Engine {
             _ => jitter,
         }
     }
+}
+
+/// What a look showed.
+enum Seen {
+    /// The hold still waits at the lender's desk; nothing else was read.
+    Waits,
+    This(Option<Event>),
 }
 
 fn report(ended: &Result<(), tokio::task::JoinError>) {

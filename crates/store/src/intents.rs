@@ -61,6 +61,8 @@ pub struct Intent {
     pub fence: i64,
     /// When it was due.
     pub due_at: Timestamp,
+    /// Whether it is due because somebody asked for it, or the library told of something.
+    pub hinted: bool,
     /// When it was claimed: what happens from then on, a look may have missed.
     pub claimed_at: Timestamp,
 }
@@ -119,7 +121,7 @@ pub(crate) const EFFECT: &str = "effect";
 pub(crate) const WATCH: &str = "watch";
 const DEADLINE: &str = "deadline";
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, i64);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -460,6 +462,7 @@ impl Tx {
                     Col::Fence,
                     Col::DueAt,
                     Col::LeaseUntil,
+                    Col::HintedAt,
                 ]
                 .map(|col| (Table, col)),
             )
@@ -535,7 +538,7 @@ fn work(kind: &str, what: &str) -> Result<Work, Error> {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until) = row;
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, hinted_at) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
@@ -549,6 +552,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         unclear: unclear != 0 || ran_out,
         fence,
         due_at: at("intent", due_at)?,
+        hinted: hinted_at >= due_at,
         claimed_at,
     })
 }
