@@ -14,6 +14,7 @@ use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
+use crate::desks::DeskLists;
 use crate::ears::Ears;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -32,6 +33,7 @@ pub struct Engine {
     pub(crate) metrics: Arc<Metrics>,
     /// Looks under way on this node.
     pub(crate) looks: AtomicUsize,
+    pub(crate) desk_lists: DeskLists,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -70,6 +72,7 @@ impl Engine {
             books,
             metrics,
             looks,
+            desk_lists: DeskLists::default(),
             breakers,
             settings,
             clock,

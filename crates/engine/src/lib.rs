@@ -25,6 +25,7 @@ mod breaker;
 mod changes;
 mod clock;
 mod commit;
+mod desks;
 mod ears;
 mod engine;
 mod error;

@@ -21,6 +21,8 @@ pub struct Settings {
     pub polling: Polling,
     /// How often a library is looked at whose system tells by itself what happens.
     pub told_polling: Polling,
+    /// For how long a lender's list of what waits at its desk counts as new.
+    pub desk_list: Duration,
     /// How a failed effect is tried again.
     pub retrying: Retrying,
     /// When a system counts as down, and how often it is tried then.
@@ -37,6 +39,7 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             polling: Polling::default(),
             told_polling: Polling { first: Duration::from_secs(900), most: Duration::from_secs(21_600), growth: 2.0 },
+            desk_list: Duration::from_secs(300),
             retrying: Retrying::default(),
             breaking: Breaking::default(),
         }

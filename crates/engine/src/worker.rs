@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, Request, Side};
+use lending::{Effect, Event, Request, Side, Watch};
 use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
-use store::{Claim, Intent, Work};
+use store::{Claim, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
@@ -191,8 +191,12 @@ impl Engine {
         }
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
-                let seen = purpose.of(looking::look(lms.as_ref(), &request, watch)).await;
-                self.note(intent, settings, seen).await
+                let seen = purpose.of(self.look(lms.as_ref(), intent, &request, watch)).await;
+                match self.note(intent, settings, seen).await {
+                    Ok(Seen::Waits) => return self.still_waits(intent, &request, side).await,
+                    Ok(Seen::This(event)) => Ok(event),
+                    Err(not_done) => Err(not_done),
+                }
             }
             Err(not_done) => Err(not_done),
         };
@@ -214,6 +218,24 @@ impl Engine {
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.postpone_intent(intent, due, false, &why, now).await?;
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    async fn look(&self, lms: &dyn HostLms, intent: &Intent, request: &Request, watch: Watch) -> Outcome<Seen> {
+        if self.waits_at_desk(lms, intent, request, watch.side).await? {
+            return Ok(Seen::Waits);
+        }
+        looking::look(lms, request, watch).await.map(Seen::This)
+    }
+
+    async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
+        let now = self.clock.now();
+        let due = later(now, self.polling(request, side, now).await?.interval(intent.attempts));
+        self.again(async || {
+            let mut tx = self.store.begin().await?;
+            tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             Ok(tx.commit().await?)
         })
         .await
@@ -313,6 +335,13 @@ impl Drop for Look {
     fn drop(&mut self) {
         self.0.looks.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What a look showed.
+enum Seen {
+    /// The hold still waits at the lender's desk; nothing else was read.
+    Waits,
+    This(Option<Event>),
 }
 
 fn report(ended: &Result<(), tokio::task::JoinError>) {

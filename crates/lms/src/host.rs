@@ -1,5 +1,7 @@
 //! What the hub needs of a library system.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lending::{
@@ -213,6 +215,9 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Looks at an item, and at its hold and loan as far as asked.
     async fn observe(&self, what: &Watched) -> Outcome<Observation>;
+
+    /// The holds that wait to be picked at a library of the lender; `None` where the system keeps no such list for it.
+    async fn waiting_holds(&self, library: &LibraryCode) -> Outcome<Option<HashSet<HoldId>>>;
 
     /// The header in which the system signs the messages that it sends by itself.
     fn signature_header(&self) -> &'static str;

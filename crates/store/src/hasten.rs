@@ -48,6 +48,7 @@ impl Tx {
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, micros(due_at))
+            .value(Col::HintedAt, micros(due_at))
             .cond_where(looks_of(request))
             .and_where(Expr::col(Col::DueAt).gt(micros(due_at)))
             .to_owned();

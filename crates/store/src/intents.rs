@@ -61,7 +61,7 @@ pub struct Intent {
     pub fence: i64,
     /// When it was due.
     pub due_at: Timestamp,
-    /// Whether it is due because something was told of it.
+    /// Whether it is due because somebody asked for it, or the library told of something.
     pub hinted: bool,
     /// When it was claimed: what happens from then on, a look may have missed.
     pub claimed_at: Timestamp,

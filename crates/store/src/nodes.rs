@@ -3,7 +3,7 @@
 //! The embedded store has one process, so it has nobody to tell.
 
 use lending::{RequestId, Status};
-use sea_query::{Func, PostgresQueryBuilder, Query};
+use sea_query::{Asterisk, Expr, ExprTrait, Func, PostgresQueryBuilder, Query};
 use sea_query_sqlx::SqlxBinder as _;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
@@ -102,13 +102,24 @@ impl Store {
         let Some(pool) = self.postgres() else { return Ok(1) };
         // A lock's number is shown as two halves.
         let number = lock_number(ALL).cast_unsigned();
-        let [high, low] = [number >> 32, number & 0xffff_ffff];
-        let sql = format!(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
-             AND classid = {high} AND objid = {low} \
-             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        );
-        let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(pool).await?;
+        let [high, low] = [number >> 32, number & 0xffff_ffff].map(u64::cast_signed);
+        let here = Query::select()
+            .column("oid")
+            .from("pg_database")
+            .and_where(Expr::col("datname").eq(Func::cust("current_database")))
+            .take();
+        let statement = Query::select()
+            .expr(Expr::col(Asterisk).count())
+            .from("pg_locks")
+            .and_where(Expr::col("locktype").eq("advisory"))
+            .and_where(Expr::col("granted").eq(true))
+            .and_where(Expr::col("objsubid").eq(1))
+            .and_where(Expr::col("classid").cast_as("bigint").eq(high))
+            .and_where(Expr::col("objid").cast_as("bigint").eq(low))
+            .and_where(Expr::col("database").in_subquery(here))
+            .take();
+        let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+        let (count,): (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(pool).await?;
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 }

@@ -5,6 +5,7 @@
 mod clock;
 mod contention;
 mod deadlines;
+mod desks;
 mod endings;
 mod hearing;
 mod lost_answers;

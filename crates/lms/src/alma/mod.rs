@@ -23,6 +23,7 @@ mod settings;
 mod strays;
 mod words;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -221,6 +222,10 @@ impl HostLms for Alma {
 
     async fn observe(&self, what: &Watched) -> Outcome<Observation> {
         self.look_at(what).await
+    }
+
+    async fn waiting_holds(&self, library: &LibraryCode) -> Outcome<Option<HashSet<HoldId>>> {
+        self.list_waiting_holds(library).await
     }
 
     fn signature_header(&self) -> &'static str {
