@@ -18,6 +18,7 @@ mod nodes;
 mod outage;
 mod sim;
 mod simulate;
+mod spending;
 mod verdict;
 mod webhooks;
 
@@ -68,6 +69,11 @@ const BENCHES: &[Bench] = &[
         name: "burst",
         about: "10,000 webhooks a minute, half of them twice, a tenth forged",
         run: |args| webhooks::burst(args.scale()),
+    },
+    Bench {
+        name: "quota",
+        about: "API calls that a completed request costs, with webhooks and without, beside a poller",
+        run: |args| spending::run(args.scale()),
     },
     Bench {
         name: "fair",

@@ -1,7 +1,7 @@
 //! One library's Alma is down: what the patrons of the others notice of it.
 //!
 //! Normal times and outages alternate in one run. In an outage the first lender's Alma keeps each call for long, which is
-//! harder on a hub than a refusal, or refuses each; many requests wait for it. Measured are placements for copies of the
+//! harder on a hub than a refusal, or refuses each; many requests wait for it, and are there before it is measured. Measured are placements for copies of the
 //! second lender.
 
 use std::net::SocketAddr;
@@ -25,6 +25,8 @@ const TOGETHER: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The Alma that hangs keeps each call for this long.
 const HANGS: Duration = Duration::from_secs(20);
+/// Where a request waits whose lender can't be asked.
+const VERIFIED: &str = "PATRON_VERIFIED";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 
 #[derive(Clone, Copy)]
@@ -102,6 +104,10 @@ impl Outage {
             let body = self.placement(0);
             waiting.push(place(&self.hub, &body).await?);
         }
+        // What they do at the borrower before they come to the lender is an ordinary load, not the outage's.
+        for id in &waiting {
+            until(&self.hub, id, VERIFIED).await?;
+        }
         Ok(waiting)
     }
 
@@ -123,7 +129,7 @@ impl Outage {
         self.sim.disarm(LENDERS[0]).map_err(|error| error.to_string())?;
         let back = Instant::now();
         for id in waiting {
-            until_placed(&self.hub, &id).await?;
+            until(&self.hub, &id, PLACED).await?;
         }
         Ok(back.elapsed())
     }
@@ -142,7 +148,7 @@ impl Outage {
             running.spawn(async move {
                 let begun = Instant::now();
                 let id = place(&hub, &body).await?;
-                until_placed(&hub, &id).await?;
+                until(&hub, &id, PLACED).await?;
                 Ok::<_, String>(begun.elapsed())
             });
         }
@@ -168,11 +174,11 @@ async fn place(hub: &Hub, body: &Value) -> Result<String, String> {
     placed["id"].as_str().map(str::to_owned).ok_or_else(|| format!("a placement has no id: {placed}"))
 }
 
-async fn until_placed(hub: &Hub, id: &str) -> Result<(), String> {
+async fn until(hub: &Hub, id: &str, status: &str) -> Result<(), String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let request = hub.request(id).await.map_err(|failure| failure.to_string())?;
-        if request.status == PLACED {
+        if request.status == status {
             return Ok(());
         }
         if Instant::now() > deadline {

@@ -154,6 +154,8 @@ pub(crate) struct Hooks {
     unchallenged: VecDeque<usize>,
     waiting: Vec<Message>,
     log: VecDeque<Delivery>,
+    /// Messages on their way now.
+    under_way: usize,
     /// Events looked at so far, and messages made so far.
     seen: u64,
     made: u64,
@@ -167,6 +169,7 @@ impl Hooks {
             unchallenged: VecDeque::new(),
             waiting: Vec::new(),
             log: VecDeque::new(),
+            under_way: 0,
             seen,
             made: 0,
         }
@@ -238,6 +241,7 @@ impl Hooks {
     fn take_due(&mut self, now: Timestamp) -> Vec<(Message, WebhookProfile)> {
         let (mut due, later): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|message| message.due <= now);
         self.waiting = later;
+        self.under_way += due.len();
         if due.iter().any(|message| self.profiles[message.profile].newest_first) {
             due.reverse();
         }
@@ -264,6 +268,7 @@ impl Hooks {
 
     /// Records an answer; a message without one waits for its next turn.
     fn settle(&mut self, mut message: Message, answer: Option<u16>, now: Timestamp) {
+        self.under_way = self.under_way.saturating_sub(1);
         let status = match answer {
             Some(200..300) => DeliveryStatus::Taken,
             Some(400..500) => DeliveryStatus::Refused,
@@ -326,6 +331,19 @@ impl Sim {
         self.site(institution)?.hooks().add(profile);
         self.wake();
         Ok(())
+    }
+
+    /// Whether everything that has happened so far was told, or is not due to be told yet.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn has_told_all(&self, institution: &str) -> Result<bool, crate::Refusal> {
+        let site = self.site(institution)?;
+        let happened = self.with(&site, |alma| alma.events.count);
+        let (now, hooks) = (self.now(), site.hooks());
+        let is_due = hooks.waiting.iter().any(|message| message.due <= now);
+        let all_seen = hooks.seen == happened || hooks.profiles.is_empty();
+        Ok(all_seen && !is_due && hooks.under_way == 0 && hooks.unchallenged.is_empty())
     }
 
     /// Attempts of delivery so far, oldest first.

@@ -98,6 +98,11 @@ impl Engine {
         self.changes.subscribe()
     }
 
+    /// Looks for due work at once: for whoever has set the clock that the engine goes by.
+    pub fn look_for_work(&self) {
+        self.wake.notify_one();
+    }
+
     /// Does what a person asks for, as far as the request's state allows.
     ///
     /// # Errors

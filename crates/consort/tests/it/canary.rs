@@ -89,7 +89,7 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
 
     assert_none("the API's errors", &errors);
     let (_, metrics) = houses.answer_at(Method::GET, "/metrics", KEY, None).await;
-    assert!(metrics.contains("purpose=\"sweep\"") && metrics.contains("POST /users/{user}/loans"), "{metrics}");
+    assert!(metrics.contains("purpose=\"circulation\"") && metrics.contains("POST /users/{user}/loans"), "{metrics}");
     assert_none("the metrics", &metrics);
     let quota = houses.answer(Method::GET, &format!("/institutions/{BORROWER}/quota"), KEY, None).await.1;
     assert!(quota.contains("by_endpoint"), "{quota}");

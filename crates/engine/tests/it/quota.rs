@@ -46,12 +46,25 @@ async fn until(world: &World, id: lending::RequestId, what: impl Fn(&Request) ->
     stored.request
 }
 
+/// Lets the time pass after which libraries are looked at.
+fn looks_are_due(world: &World) {
+    world.clock.by_hours(2);
+    world.engine.look_for_work();
+}
+
+/// At eight, UTC: some hours are left of the day.
+fn in_the_morning(world: &World) {
+    let hour = world.now().as_second().rem_euclid(86_400) / 3_600;
+    world.clock.by_hours((24 + 8 - hour) % 24);
+}
+
 fn is_placed(request: &Request) -> bool {
     request.status == PLACED && request.in_flight.is_none()
 }
 
 both! {
     async fn looks_stop_at_the_reserve_and_placing_goes_on(world) {
+        in_the_morning(&world);
         world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
         world.place().await;
         let left = quota(&world, LENDER).await.remaining.unwrap();
@@ -60,7 +73,7 @@ both! {
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let before = all_calls(&world, LENDER);
-        world.engine.look_now(world.id).await.unwrap();
+        looks_are_due(&world);
         let seen = |request: &Request| request.status == Status::PickupTransit;
         let still = world.engine.wait(world.id, Duration::from_millis(500), seen).await.unwrap();
         assert!(!seen(&still.request), "it was looked at");
@@ -83,12 +96,13 @@ both! {
     }
 
     async fn a_lower_reserve_lets_looks_go_on_at_once(world) {
+        in_the_morning(&world);
         world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
         world.place().await;
         world.change_settings(LENDER, "reserve", json!(999)).await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
-        world.engine.look_now(world.id).await.unwrap();
+        looks_are_due(&world);
         let seen = |request: &Request| request.status == Status::PickupTransit;
         let still = world.engine.wait(world.id, Duration::from_millis(500), seen).await.unwrap();
         assert!(!seen(&still.request), "it was looked at");
@@ -155,7 +169,10 @@ both! {
 
     async fn what_is_measured_names_endpoints_and_no_people(world) {
         world.place().await;
-        world.dispatch().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        looks_are_due(&world);
+        until(&world, world.id, |request| request.status == Status::PickupTransit).await;
         let told = world.engine.metrics().await.unwrap();
         let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",purpose="patron",outcome="answered"} 1"#;
         assert!(told.contains(patron), "{told}");

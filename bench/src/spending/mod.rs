@@ -1,0 +1,328 @@
+//! What requests cost in API calls, counted by the simulated Almas, beside a poller that asks as often as the system
+//! that libraries use today.
+//!
+//! Requests are placed day after day, so that about as many end as begin; what the Almas counted while requests ended is
+//! divided by these. The book is sent after two days, arrives after two more, is fetched after two more, kept for 21 and
+//! home after three: each a day sooner or later by chance, and in opening hours.
+
+mod poller;
+mod world;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use alma_sim::Sim;
+use engine::Settings;
+use jiff::{SignedDuration, Timestamp};
+use lending::{CancelledBy, Event, Request, RequestId, Status};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use self::world::{ALMAS, Telling, World, start};
+use crate::Scale;
+use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
+use crate::verdict::{Verdict, table};
+
+/// Days from placing to home, on average.
+const DAYS: i64 = 30;
+const OPENS: i64 = 9;
+const CLOSES: i64 = 17;
+const WITH_WEBHOOKS: f64 = 12.0;
+const SWEEPS_ALONE: f64 = 20.0;
+const CANCELLED: f64 = 11.0;
+const ANOTHER_LENDER: f64 = 3.0;
+const TIMES_FEWER: f64 = 100.0;
+
+#[derive(Clone, Copy)]
+struct Plan {
+    in_flight: usize,
+    /// Requests that the poller follows.
+    polled: usize,
+    /// Requests that are cancelled, and that another lender fills.
+    few: usize,
+}
+
+/// What a completed request cost.
+struct Spent {
+    name: &'static str,
+    completed: u64,
+    calls: u64,
+    at_lender: u64,
+    looks: BTreeMap<String, u64>,
+}
+
+impl Spent {
+    fn each(&self) -> f64 {
+        per(self.calls, self.completed)
+    }
+}
+
+fn per(calls: u64, requests: u64) -> f64 {
+    calls as f64 / requests.max(1) as f64
+}
+
+pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
+    let plan = match scale {
+        Scale::Full => Plan { in_flight: 1_000, polled: 5, few: 50 },
+        Scale::Quick => Plan { in_flight: 100, polled: 1, few: 5 },
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut spent = Vec::new();
+        for (name, telling) in [
+            ("webhooks", Telling::All),
+            ("webhooks, none for items", Telling::NotItems),
+            ("sweeps alone", Telling::Nothing),
+        ] {
+            spent.push(steady(name, telling, plan.in_flight).await?);
+        }
+        let lone = steady("a lone request, webhooks", Telling::All, 1).await?;
+        let lone_unheard = steady("a lone request, sweeps alone", Telling::Nothing, 1).await?;
+        let cancelled = cancelled(plan.few).await?;
+        let another = another_lender(plan.few).await?;
+        let polled = poller::spent(plan.polled).await?;
+        spent.extend([lone, lone_unheard]);
+        Ok(verdict(plan, spent, cancelled, another, polled))
+    })
+}
+
+/// What staff or the patron do next about a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Act {
+    Place,
+    Send,
+    Receive,
+    Lend,
+    TakeBack,
+    BringHome,
+}
+
+impl Act {
+    /// Days since the act before, and by how many it may vary.
+    fn after(self) -> (f64, f64) {
+        match self {
+            Self::Place => (0.0, 0.0),
+            Self::Send | Self::Receive | Self::Lend => (2.0, 1.0),
+            Self::TakeBack => (21.0, 3.0),
+            Self::BringHome => (3.0, 1.0),
+        }
+    }
+
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Place => Some(Self::Send),
+            Self::Send => Some(Self::Receive),
+            Self::Receive => Some(Self::Lend),
+            Self::Lend => Some(Self::TakeBack),
+            Self::TakeBack => Some(Self::BringHome),
+            Self::BringHome => None,
+        }
+    }
+
+    /// The status in which it is done.
+    fn when(self) -> Status {
+        match self {
+            Self::Place => Status::SubmittedToDcb,
+            Self::Send => Status::RequestPlacedAtBorrowingAgency,
+            Self::Receive => Status::PickupTransit,
+            Self::Lend => Status::ReadyForPickup,
+            Self::TakeBack => Status::Loaned,
+            Self::BringHome => Status::ReturnTransit,
+        }
+    }
+
+    fn work(self, sim: &Sim, request: &Request) -> Result<(), String> {
+        let staff = |code: &str| sim.staff(code).map_err(|error| error.to_string());
+        let supply = request.supply.as_ref().ok_or("the request has no supply")?;
+        let real = supply.copy.barcode.as_str();
+        let here = request.borrowing.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
+        let lender = staff(supply.institution.as_str())?;
+        let done = match self {
+            Self::Place => Ok(()),
+            Self::Send | Self::BringHome => lender.scan_in(real, "MAIN", DESK).map(drop),
+            Self::Receive | Self::TakeBack => staff(BORROWER)?.scan_in(&here, "MAIN", DESK).map(drop),
+            Self::Lend => staff(BORROWER)?.lend(&here, request.patron.given.as_str(), "MAIN", DESK).map(drop),
+        };
+        done.map_err(|error| format!("{self:?}: {error}"))
+    }
+}
+
+/// The next moment from then on at which libraries are open.
+fn open_at(then: Timestamp) -> Timestamp {
+    let second = then.as_second().rem_euclid(86_400);
+    let midnight = then - SignedDuration::from_secs(second);
+    match second / 3_600 {
+        hour if hour < OPENS => {
+            midnight + SignedDuration::from_hours(OPENS) + SignedDuration::from_secs(second % 3_600)
+        }
+        hour if hour < CLOSES => then,
+        _ => midnight + SignedDuration::from_hours(24 + OPENS) + SignedDuration::from_secs(second % 3_600),
+    }
+}
+
+fn days(count: f64) -> SignedDuration {
+    SignedDuration::from_millis((count * 86_400_000.0) as i64)
+}
+
+/// Two months in which as many requests end as begin; the second is counted.
+async fn steady(name: &'static str, telling: Telling, in_flight: usize) -> Result<Spent, String> {
+    let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 2, DAYS) };
+    let world = World::open(placed, telling, Settings::default()).await?;
+    let mut rng = StdRng::seed_from_u64(7);
+    let mut agenda = BinaryHeap::new();
+    for number in 0..placed {
+        let at = start() + days(number as f64 * DAYS as f64 / in_flight as f64);
+        agenda.push(Reverse((open_at(at), number, Act::Place)));
+    }
+    let mut ids: BTreeMap<usize, RequestId> = BTreeMap::new();
+    let counted_from = start() + SignedDuration::from_hours(24 * rampup);
+    let counted_to = start() + SignedDuration::from_hours(24 * if in_flight == 1 { 2 * DAYS } else { rampup + DAYS });
+    let (mut before, mut completed) = (None, 0);
+    while let Some(Reverse((then, number, act))) = agenda.pop() {
+        if before.is_none() && then >= counted_from {
+            world.until(counted_from).await?;
+            before = Some((counts(&world)?, world.calls(&[LENDERS[0]])?));
+        }
+        if then >= counted_to {
+            break;
+        }
+        world.until(then).await?;
+        if act == Act::Place {
+            ids.insert(number, world.place(number, &LENDERS[..1]).await?);
+        } else {
+            let request = world.request(ids[&number]).await?;
+            if request.status != act.when() {
+                // Whoever doesn't see it asked for comes back later.
+                if then.duration_since(start()) > SignedDuration::from_hours(24 * 90) {
+                    return Err(format!("request {number} stays at {}: {:?}", request.status, request.trouble));
+                }
+                agenda.push(Reverse((open_at(then + SignedDuration::from_hours(1)), number, act)));
+                continue;
+            }
+            act.work(&world.sim, &request)?;
+            if act == Act::BringHome && before.is_some() {
+                completed += 1;
+            }
+        }
+        if let Some(next) = act.next() {
+            let (after, by) = next.after();
+            let at = open_at(then + days(after + rng.random_range(-by..=by) / 2.0));
+            agenda.push(Reverse((at, number, next)));
+        }
+    }
+    world.until(counted_to).await?;
+    let (first, first_at_lender) = before.ok_or("nothing was counted")?;
+    let mut looks = counts(&world)?;
+    for (call, count) in first {
+        *looks.entry(call).or_default() -= count;
+    }
+    Ok(Spent {
+        name,
+        completed,
+        calls: looks.values().sum(),
+        at_lender: world.calls(&[LENDERS[0]])? - first_at_lender,
+        looks,
+    })
+}
+
+fn counts(world: &World) -> Result<BTreeMap<String, u64>, String> {
+    let mut all: BTreeMap<String, u64> = BTreeMap::new();
+    for code in ALMAS {
+        for (call, count) in world.sim.calls(code).map_err(|error| error.to_string())? {
+            *all.entry(call).or_default() += count;
+        }
+    }
+    Ok(all)
+}
+
+/// What a request costs that the patron cancels at the hub before it was sent.
+async fn cancelled(count: usize) -> Result<f64, String> {
+    let world = World::open(count + 1, Telling::All, Settings::default()).await?;
+    let mut before = 0;
+    for number in 0..=count {
+        if number == 1 {
+            // The first one asks for what is asked once.
+            before = world.calls(&ALMAS)?;
+        }
+        let id = world.place(number, &LENDERS[..1]).await?;
+        let asked = Event::CancelAsked { by: CancelledBy::Patron, reason: None };
+        world.engine.ask(id, &asked, "bench").await.map_err(|error| error.to_string())?;
+        world.settled().await?;
+        let request = world.request(id).await?;
+        if request.status != Status::Finalised {
+            return Err(format!("a cancelled request stands at {}", request.status));
+        }
+    }
+    Ok(per(world.calls(&ALMAS)? - before, count as u64))
+}
+
+/// How many calls more a request costs whose first lender's staff cancel the hold.
+async fn another_lender(count: usize) -> Result<f64, String> {
+    let world = World::open(2 * (count + 1), Telling::All, Settings::default()).await?;
+    let (mut plain, mut refused) = (0, 0);
+    for number in 0..=count {
+        let before = world.calls(&ALMAS)?;
+        world.place(2 * number, &LENDERS[..1]).await?;
+        let between = world.calls(&ALMAS)?;
+        let id = world.place(2 * number + 1, &LENDERS).await?;
+        let lender = world.sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
+        let barcode = house::barcode(LENDERS[0], 2 * number + 1);
+        let hold = lender.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&barcode));
+        let hold = hold.ok_or("the lender has no hold")?;
+        lender.cancel(&hold.id, "CannotBeFulfilled").map_err(|error| error.to_string())?;
+        world.settled().await?;
+        let request = world.request(id).await?;
+        let now_from = request.supply.as_ref().map(|supply| supply.institution.as_str().to_owned());
+        if now_from.as_deref() != Some(LENDERS[1]) || request.status != Status::RequestPlacedAtBorrowingAgency {
+            return Err(format!("a refused request stands at {} with {now_from:?}", request.status));
+        }
+        if number > 0 {
+            plain += between - before;
+            refused += world.calls(&ALMAS)? - between;
+        }
+    }
+    Ok((refused as f64 - plain as f64) / count as f64)
+}
+
+fn verdict(plan: Plan, spent: Vec<Spent>, cancelled: f64, another: f64, polled: f64) -> Verdict {
+    let mut rows = table(&["requests", "completed", "calls each", "at the lender", "at the borrower", "times fewer"]);
+    for one in &spent {
+        let at_lender = per(one.at_lender, one.completed);
+        rows.add_row([
+            one.name.to_owned(),
+            one.completed.to_string(),
+            format!("{:.1}", one.each()),
+            format!("{at_lender:.1}"),
+            format!("{:.1}", one.each() - at_lender),
+            format!("{:.0}", polled / one.each()),
+        ]);
+    }
+    rows.add_row(["the poller", &plan.polled.to_string(), &format!("{polled:.0}"), "", "", "1"]);
+    rows.add_row(["cancelled before it was sent", "", &format!("{cancelled:.1}"), "", "", ""]);
+    rows.add_row(["another lender after a refusal", "", &format!("{another:+.1}"), "", "", ""]);
+    let notes = spent.iter().take(3).map(|one| {
+        let calls = one.looks.iter().filter(|(_, count)| **count > 0);
+        let calls = calls.map(|(call, count)| format!("  {:.2} {call}", per(*count, one.completed)));
+        format!("{}, calls each:\n{}", one.name, calls.collect::<Vec<_>>().join("\n"))
+    });
+    let notes = notes.collect();
+    let [with, sweeps] = [0, 2].map(|at: usize| spent.get(at).map_or(f64::NAN, Spent::each));
+    Verdict {
+        table: rows,
+        notes,
+        figure: format!(
+            "{with:.1} calls each with webhooks, {sweeps:.1} with sweeps alone, {:.0} times fewer than the poller; \
+             {cancelled:.1} where cancelled, {another:.1} more for another lender",
+            polled / with.max(sweeps)
+        ),
+        target: format!(
+            "at most {WITH_WEBHOOKS}, {SWEEPS_ALONE}, at least {TIMES_FEWER}; at most {CANCELLED}, {ANOTHER_LENDER}"
+        ),
+        met: with <= WITH_WEBHOOKS
+            && sweeps <= SWEEPS_ALONE
+            && polled / with.max(sweeps) >= TIMES_FEWER
+            && cancelled <= CANCELLED
+            && another <= ANOTHER_LENDER,
+    }
+}

@@ -1,0 +1,236 @@
+//! A hub in this process on a clock of its own, between simulated Almas over real sockets: a month passes in seconds.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use alma_sim::{Server, Sim, SimClock, WebhookProfile};
+use engine::{Clock, Engine, Ids, Placing, Settings};
+use jiff::{SignedDuration, Timestamp};
+use lending::{Barcode, CopyRef, InstitutionCode, PickupLocation, Request, RequestId, Rules};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::json;
+use store::{Agency, Database, Institution, MasterKey, Store};
+use tempfile::TempDir;
+
+use crate::simulate::house::{self, BORROWER, LENDERS};
+
+pub(super) const SECRET: &str = "secret-of-the-benchmark";
+pub(super) const ALMAS: [&str; 3] = [LENDERS[0], LENDERS[1], BORROWER];
+/// Patrons who place requests, each with few of them at the same time.
+const PATRONS: usize = 400;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time as the benchmark sets it.
+#[derive(Debug)]
+pub(super) struct Set(AtomicI64);
+
+impl Set {
+    fn to(&self, now: Timestamp) {
+        self.0.store(now.as_microsecond(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// What libraries' systems tell by themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Telling {
+    /// Loans, holds, and items as they move.
+    All,
+    /// Loans and holds.
+    NotItems,
+    Nothing,
+}
+
+pub(super) struct World {
+    pub(super) sim: Sim,
+    pub(super) engine: Arc<Engine>,
+    clock: Arc<Set>,
+    work: tokio::task::JoinHandle<()>,
+    ears: Option<tokio::task::JoinHandle<()>>,
+    _server: Server,
+    _dir: TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.work.abort();
+        if let Some(ears) = &self.ears {
+            ears.abort();
+        }
+    }
+}
+
+/// A Monday at midnight.
+pub(super) fn start() -> Timestamp {
+    Timestamp::from_second(1_799_625_600).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl World {
+    pub(super) async fn open(titles: usize, telling: Telling, settings: Settings) -> Result<Self, String> {
+        let sim = house::build_for(SimClock::Stepped(start()), titles, PATRONS)?;
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut rng = StdRng::seed_from_u64(1);
+        let master = MasterKey::generate(&mut rng);
+        let database = Database::Sqlite(dir.path().join("consort.db"));
+        let store = Store::open(&database, master, rng).await.map_err(|error| error.to_string())?;
+        introduce(&store, &server.base_url()).await.map_err(|error| error.to_string())?;
+        let clock = Arc::new(Set(AtomicI64::new(start().as_microsecond())));
+        let turned: Arc<dyn Clock> = Arc::<Set>::clone(&clock);
+        let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
+        let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
+        let mut world = Self { sim, engine, clock, work, ears: None, _server: server, _dir: dir };
+        if telling != Telling::Nothing {
+            world.tell(telling).await?;
+        }
+        Ok(world)
+    }
+
+    /// The Almas tell the hub's API what happens.
+    async fn tell(&mut self, telling: Telling) -> Result<(), String> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let keys = web::ApiKeys::default();
+        let router = web::router(web::WebState::new(Arc::clone(&self.engine), keys));
+        self.ears = Some(tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        }));
+        for code in ALMAS {
+            let set = self.engine.set_webhook_secret(&InstitutionCode::from(code), &SECRET.into()).await;
+            set.map_err(|error| error.to_string())?;
+            let actions: &[&str] =
+                if telling == Telling::All { &["LOAN", "REQUEST", "ITEM"] } else { &["LOAN", "REQUEST"] };
+            let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+            let profile = WebhookProfile::new(&format!("http://{address}/webhooks/{code}"), SECRET);
+            let added = self.sim.add_webhook(code, WebhookProfile { actions, at_once: 8, ..profile });
+            added.map_err(|error| error.to_string())?;
+            let staff = self.sim.staff(code).map_err(|error| error.to_string())?;
+            staff.set_behaviour(|site| site.circulation_raises_item_events = telling == Telling::All);
+        }
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass until `then`, and the hub do what falls due on the way.
+    pub(super) async fn until(&self, then: Timestamp) -> Result<(), String> {
+        loop {
+            let next = self.settled().await?;
+            // What falls due within the same half minute is done together: that is when it would be noticed at the latest.
+            let next = next.map(|due| due.saturating_add(SignedDuration::from_secs(30)).unwrap_or(due));
+            let to = next.map_or(then, |due| due.min(then));
+            self.sim.advance(to.duration_since(self.now()).max(SignedDuration::ZERO));
+            self.clock.to(to);
+            self.engine.look_for_work();
+            if to >= then {
+                return self.settled().await.map(drop);
+            }
+        }
+    }
+
+    /// Waits until the hub has nothing to do now, and has heard all that was told; answers when something is due next.
+    pub(super) async fn settled(&self) -> Result<Option<Timestamp>, String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let told = ALMAS.iter().all(|code| self.sim.has_told_all(code).unwrap_or(true));
+            if told {
+                let due =
+                    self.engine.store().next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
+                // What was told while the store was asked would be missed.
+                let still = ALMAS.iter().all(|code| self.sim.has_told_all(code).unwrap_or(true));
+                if still && due.is_none_or(|due| due > self.now()) {
+                    return Ok(due);
+                }
+            }
+            if Instant::now() > deadline {
+                return Err("the hub doesn't come to rest".to_owned());
+            }
+            tokio::time::sleep(Duration::from_micros(300)).await;
+        }
+    }
+
+    /// A patron asks for the title of that number.
+    pub(super) async fn place(&self, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
+        let copies = lenders.iter().map(|lender| copy(lender, number)).collect();
+        let placing = Placing {
+            agency: "BORROW".into(),
+            patron: house::one_of_many(number % PATRONS).as_str().into(),
+            pickup_location: "BORROW-MAIN".into(),
+            copies,
+            needed_until: None,
+            expedited: false,
+        };
+        let id = self.engine.place(placing, "bench").await.map_err(|error| error.to_string())?;
+        self.settled().await?;
+        Ok(id)
+    }
+
+    pub(super) async fn request(&self, id: RequestId) -> Result<Request, String> {
+        let stored = self.engine.store().request(id).await.map_err(|error| error.to_string())?;
+        stored.map(|stored| stored.request).ok_or_else(|| format!("{id} is lost"))
+    }
+
+    /// Calls of all Almas, or of one.
+    pub(super) fn calls(&self, codes: &[&str]) -> Result<u64, String> {
+        let mut all = 0;
+        for code in codes {
+            all += self.sim.calls(code).map_err(|error| error.to_string())?.values().sum::<u64>();
+        }
+        Ok(all)
+    }
+}
+
+/// By barcode and by id, as a discovery system that has harvested it asks for it.
+fn copy(lender: &str, number: usize) -> CopyRef {
+    CopyRef {
+        institution: lender.into(),
+        bib: None,
+        holding: None,
+        item: None,
+        barcode: Some(Barcode::from(house::barcode(lender, number).as_str())),
+        volume: None,
+        chosen_by_staff: false,
+    }
+}
+
+async fn introduce(store: &Store, almas: &str) -> Result<(), store::Error> {
+    let now = start();
+    let mut tx = store.begin().await?;
+    for (code, agency) in [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")] {
+        let mut settings = house::settings();
+        settings["base_url"] = json!(almas);
+        settings["calls_per_second"] = json!(100_000);
+        let institution = Institution {
+            code: code.into(),
+            name: agency.to_owned(),
+            kind: "alma".to_owned(),
+            settings,
+            credentials: house::key(code).into(),
+        };
+        tx.put_institution(&institution, now).await?;
+        let rules = Rules { days_to_answer: 30, days_in_transit: 30, ..Rules::default() };
+        let agency =
+            Agency { code: agency.into(), name: agency.to_owned(), institution: code.into(), library: None, rules };
+        tx.put_agency(&agency).await?;
+    }
+    let place = PickupLocation {
+        code: "BORROW-MAIN".into(),
+        name: "Main Library".to_owned(),
+        institution: BORROWER.into(),
+        library: "MAIN".into(),
+        desk: None,
+    };
+    tx.put_pickup_location(&place, &"BORROW".into()).await?;
+    tx.commit().await
+}
