@@ -1,8 +1,8 @@
 //! One library's Alma is down: what the patrons of the others notice of it.
 //!
 //! Normal times and outages alternate in one run. In an outage the first lender's Alma keeps each call for long, which is
-//! harder on a hub than a refusal, or refuses each; many requests wait for it, and are there before it is measured. Measured are placements for copies of the
-//! second lender.
+//! harder on a hub than a refusal, or refuses each; many requests wait for it, and are there before it is measured.
+//! Measured are placements for copies of the second lender.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -83,7 +83,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let another = another_lender(plan.few).await?;
         let polled = poller::spent(plan.polled).await?;
         spent.extend([lone, lone_unheard]);
-        Ok(verdict(plan, spent, cancelled, another, polled))
+        Ok(verdict(plan, &spent, cancelled, another, polled))
     })
 }
 
@@ -285,9 +285,9 @@ async fn another_lender(count: usize) -> Result<f64, String> {
     Ok((refused as f64 - plain as f64) / count as f64)
 }
 
-fn verdict(plan: Plan, spent: Vec<Spent>, cancelled: f64, another: f64, polled: f64) -> Verdict {
+fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, another: f64, polled: f64) -> Verdict {
     let mut rows = table(&["requests", "completed", "calls each", "at the lender", "at the borrower", "times fewer"]);
-    for one in &spent {
+    for one in spent {
         let at_lender = per(one.at_lender, one.completed);
         rows.add_row([
             one.name.to_owned(),
