@@ -271,6 +271,11 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
     }
     match effect {
         Effect::ChooseSupplier => return candidate_unfit(request, refusal.clone()),
+        Effect::PlaceHold(Side::Lender)
+            if refusal.code == Refusal::NO_SUCH_PATRON && forget_virtual_patron(request) =>
+        {
+            return Some(note);
+        }
         Effect::EnsureVirtualPatron(Side::Lender) | Effect::PlaceHold(Side::Lender) => {
             pass_over(request, refusal);
             return Some(note);
@@ -279,13 +284,8 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             pass_over(request, refusal);
             return Some(note);
         }
-        Effect::Lend(Side::Lender) if refusal.code == Refusal::NO_SUCH_PATRON => {
-            // Staff deleted the virtual patron: it is made again, once.
-            if let Some(supply) = &mut request.supply
-                && supply.virtual_patron.take().is_some()
-            {
-                return Some(note);
-            }
+        Effect::Lend(Side::Lender) if refusal.code == Refusal::NO_SUCH_PATRON && forget_virtual_patron(request) => {
+            return Some(note);
         }
         Effect::Renew(_) => {
             let due = request.at_desk().loan.open().and_then(|loan| loan.due);
@@ -321,6 +321,11 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
         stops: Some(effect),
     });
     Some(note)
+}
+
+/// Staff deleted the virtual patron: it is made again.
+fn forget_virtual_patron(request: &mut Request) -> bool {
+    request.supply.as_mut().is_some_and(|supply| supply.virtual_patron.take().is_some())
 }
 
 /// The lender doesn't supply.

@@ -9,6 +9,7 @@ use crate::world::{BORROWER, LENDER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
+const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
 async fn with_webhook(world: &World, institution: &str) {
     world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
@@ -93,11 +94,11 @@ both! {
     async fn what_is_told_during_a_look_is_looked_at_once_more(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
-        // The look reads the item before it is lent, and its answer is late.
-        world.sim.arm(BORROWER, Fault::once(ITEM, FaultKind::Delay { ms: 600, before: false })).unwrap();
-        let before = world.calls(BORROWER, ITEM);
+        // The look reads the hold before the item is lent, and its answer is late.
+        world.sim.arm(BORROWER, Fault::once(HOLDS, FaultKind::Delay { ms: 600, before: false })).unwrap();
+        let before = world.calls(BORROWER, HOLDS);
         world.engine.look_now(world.id).await.unwrap();
-        while world.calls(BORROWER, ITEM) == before {
+        while world.calls(BORROWER, HOLDS) == before {
             tokio::task::yield_now().await;
         }
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();

@@ -1,6 +1,6 @@
 //! Who may borrow, and how much.
 
-use lending::{Outcome, Rules, Status};
+use lending::{Outcome, Rules, Side, Status};
 
 use crate::world::{BORROWER, LENDER, OTHER, both, copy};
 use alma_sim::presets;
@@ -83,5 +83,31 @@ both! {
             panic!("it was placed");
         };
         assert_eq!(problems[0].code, "NOT_BORROWING");
+    }
+
+    async fn virtual_patron_is_remembered_and_made_again_where_staff_have_deleted_it(world) {
+        let of_title = |number| vec![copy(LENDER, &presets::barcode(LENDER, 'M', number))];
+        let calls = |world: &crate::world::World| {
+            (world.calls(LENDER, "POST /users"), world.calls(LENDER, "GET /users/{user_id}"))
+        };
+        let mut placing = world.placing();
+        placing.copies = of_title(1);
+        let first = world.place_as(placing.clone()).await;
+        placing.copies = of_title(2);
+        assert_eq!(world.place_as(placing.clone()).await.status, Status::RequestPlacedAtBorrowingAgency);
+        assert_eq!(calls(&world), (1, 0), "the second request asks for no patron");
+
+        let holder = first.holder(Side::Lender).unwrap().as_str().to_owned();
+        for _ in 0..2 {
+            world.engine.cancel(world.id, lending::CancelledBy::Patron, None, "test").await.unwrap();
+            world.until_ended().await;
+            world.id = first.id;
+        }
+        world.delete_user(LENDER, &holder);
+        placing.copies = of_title(3);
+        let third = world.place_as(placing).await;
+        assert_eq!(third.status, Status::RequestPlacedAtBorrowingAgency);
+        assert_eq!(third.institution(Side::Lender).unwrap().as_str(), LENDER);
+        assert_eq!(calls(&world).0, 2, "it is made again");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use alma_sim::{Server, Sim, SimOptions, Staff, presets};
+use alma_sim::{ApiCall, Server, Sim, SimOptions, Staff, presets};
 use engine::{Breaking, Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
@@ -123,6 +123,23 @@ impl World {
     /// The hub takes and places requests, but works on none.
     pub(crate) fn stop_working(&self) {
         self.work.abort();
+    }
+
+    /// Somebody deletes a user by Alma's API.
+    pub(crate) fn delete_user(&self, code: &str, user: &str) {
+        let call = ApiCall {
+            method: "DELETE".to_owned(),
+            path: format!("/almaws/v1/users/{user}"),
+            query: String::new(),
+            key: Some(key(code)),
+            accept: Some("application/json".to_owned()),
+            content_type: None,
+            user_password: None,
+            base: self.server.base_url(),
+            body: Vec::new(),
+        };
+        let answer = self.sim.call(&call).unwrap();
+        assert_eq!(answer.status, 204, "{}", answer.body);
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {

@@ -185,6 +185,17 @@ fn virtual_patron_deleted_by_hand_is_made_again_before_the_loan() {
 }
 
 #[test]
+fn virtual_patron_deleted_by_hand_is_made_again_before_the_hold() {
+    let mut walk = Walk::new();
+    walk.run_until(Effect::PlaceHold(Side::Lender));
+    let gone = Refusal { code: Refusal::NO_SUCH_PATRON.to_owned(), explanation: "No such user.".to_owned() };
+    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: gone });
+    assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
+    walk.run();
+    assert!(walk.request.supply.as_ref().unwrap().hold.is_open());
+}
+
+#[test]
 fn barcode_replaced_at_the_lender_is_taken_over_by_the_virtual_item() {
     let mut walk = Walk::new();
     walk.run();

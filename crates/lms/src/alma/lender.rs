@@ -24,7 +24,7 @@ const VALID_DAYS: i64 = 730;
 const LEAST_DAYS_LEFT: i64 = 180;
 
 impl Alma {
-    /// Creates the virtual patron blindly. Its id is derived from the patron's, so Alma's refusal as
+    /// Creates the virtual patron blindly, unless it was seen lately. Its id is derived from the patron's, so Alma's refusal as
     /// existing (401851) says that it was made before; then it is read and must be ours.
     pub(super) async fn find_or_create_virtual_patron(
         &self,
@@ -41,14 +41,21 @@ impl Alma {
             ));
         };
         let id = virtual_patron_id(wanted);
-        let user = self.new_virtual_patron(&id, wanted, group, today(now));
-        match self.client.users().create(&user).await {
-            Ok(created) => Ok(PatronId::from(created.primary_id().as_str())),
-            Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
-                self.adopt_virtual_patron(&id, group, today(now)).await
-            }
-            Err(error) => Err(not_done(error)),
+        if self.patrons.has(&id, group, now) {
+            return Ok(PatronId::from(id.as_str()));
         }
+        let user = self.new_virtual_patron(&id, wanted, group, today(now));
+        let there = match self.client.users().create(&user).await {
+            Ok(created) => PatronId::from(created.primary_id().as_str()),
+            Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
+                self.adopt_virtual_patron(&id, group, today(now)).await?
+            }
+            Err(error) => return Err(not_done(error)),
+        };
+        if there.as_str() == id {
+            self.patrons.note(&id, group, now);
+        }
+        Ok(there)
     }
 
     fn new_virtual_patron(&self, id: &str, wanted: &VirtualPatron, group: &str, today: Date) -> NewUser {
@@ -101,7 +108,16 @@ impl Alma {
         };
         let comment = format!("{words} {}", hold_marker(wanted.request));
         let request = NewRequest::hold(pickup).comment(comment);
-        self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await
+        let placed = self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await;
+        match placed {
+            // Whoever was only remembered is to be made again.
+            Err(NotDone::Refused(refusal))
+                if is_of_no_user(&refusal) && self.patrons.forget(wanted.holder.as_str()) =>
+            {
+                Err(NotDone::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
+            }
+            other => other,
+        }
     }
 
     /// Where items are sent that leave this system. An item scanned in at its hold's pickup library goes onto the hold shelf
@@ -205,6 +221,7 @@ impl Alma {
                 None => Err(not_done(error)),
             },
             Err(Error::NotFound { code: Code::UserNotFound | Code::UserOfTypeNotFound, message, .. }) => {
+                self.patrons.forget(to.as_str());
                 Err(NotDone::refused(Refusal::NO_SUCH_PATRON, format!("Alma has no such user any more: {message}")))
             }
             Err(error) => Err(not_done(error)),
@@ -251,6 +268,10 @@ pub(crate) fn virtual_patron_id(patron: &VirtualPatron) -> String {
     let digest = digest.finalize();
     let hex: String = digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
     format!("dcb-{hex}")
+}
+
+fn is_of_no_user(refusal: &Refusal) -> bool {
+    [Code::UserNotFound, Code::UserOfTypeNotFound].iter().any(|code| code.as_str() == refusal.code)
 }
 
 fn today(now: Timestamp) -> Date {

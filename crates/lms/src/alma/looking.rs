@@ -17,7 +17,7 @@ use super::lender::loan_of;
 use super::records::hold_marker;
 use super::words::{closure, item_state};
 use crate::host::Watched;
-use crate::outcome::Outcome;
+use crate::outcome::{NotDone, Outcome};
 
 impl Alma {
     /// Eligible: active, not expired, no active block, and a mapped user group (requirements page, "Patron
@@ -172,10 +172,52 @@ impl Alma {
         })
     }
 
-    /// Reads the item, and hold and loan as far as they can still tell something.
+    /// Hold first: where it is on the shelf, or ended and the item is on its patron's loan, the item need not be read.
     pub(super) async fn look_at(&self, what: &Watched) -> Outcome<Observation> {
         let path = Self::path(&what.item);
-        let item = match self.client.items().get(&path).await {
+        let mut seen = Observation::default();
+        if what.hold {
+            let hold = match self.find_hold(what.request, &path).await {
+                // So it is refused for an item that isn't there; the item tells.
+                Err(refused @ (NotDone::Refused(_) | NotDone::Gone { .. })) => {
+                    let seen = self.look_at_item(what, &path, seen).await?;
+                    return if seen.item == Some(ItemState::Absent) { Ok(seen) } else { Err(refused) };
+                }
+                found => found?,
+            };
+            seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
+            seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
+        }
+        let known = match seen.hold {
+            Some(HoldState::OnHoldShelf) => Some((ItemState::OnHoldShelf, LoanState::None)),
+            Some(HoldState::Gone) if what.loan && !what.wanted_back => self.plain_loan(what, &path).await?,
+            _ => None,
+        };
+        if let Some((item, loan)) = known {
+            seen.item = Some(item);
+            seen.loan = what.loan.then_some(loan);
+            return Ok(seen);
+        }
+        self.look_at_item(what, &path, seen).await
+    }
+
+    /// The loan of whom the item was held for, where nothing is to be said of it but that.
+    async fn plain_loan(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<(ItemState, LoanState)>> {
+        let loan = match self.find_loan(path, &UserId::from(what.patron.as_str())).await {
+            // What an item's loans can't tell, the item itself does.
+            Err(NotDone::Refused(_) | NotDone::Gone { .. }) => None,
+            found => found?,
+        };
+        let plain = loan.filter(|loan| matches!(loan.process_status, Some(LoanProcess::Normal | LoanProcess::Renewed)));
+        Ok(plain.map(|loan| {
+            let loan = loan_of(&loan);
+            (ItemState::OnLoan, LoanState::Active { id: loan.id, due: loan.due })
+        }))
+    }
+
+    /// Reads the item, and loan and closed hold as far as they can still tell something.
+    async fn look_at_item(&self, what: &Watched, path: &ItemPath, mut seen: Observation) -> Outcome<Observation> {
+        let item = match self.client.items().get(path).await {
             Ok(item) => item,
             Err(error) if error.is_not_found() => {
                 return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
@@ -183,21 +225,13 @@ impl Alma {
             Err(error) => return Err(not_done(error)),
         };
         let state = item_state(&item);
-        let mut seen = Observation {
-            barcode: item.barcode.as_ref().map(|barcode| Barcode::from(barcode.as_str())),
-            holding: Some(item.holding_id.as_str().into()),
-            ..Observation::default()
-        };
-        if what.hold {
-            let hold = self.find_hold(what.request, &path).await?;
-            seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
-            if hold.is_none() && self.settings.keeps_closed_requests {
-                seen.closure = self.find_closure(what.request, &path).await?;
-            }
-            seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
+        seen.barcode = item.barcode.as_ref().map(|barcode| Barcode::from(barcode.as_str()));
+        seen.holding = Some(item.holding_id.as_str().into());
+        if seen.hold == Some(HoldState::Gone) && self.settings.keeps_closed_requests {
+            seen.closure = self.find_closure(what.request, path).await?;
         }
         if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
-            self.look_at_loan(what, &path, &item, &mut seen).await?;
+            self.look_at_loan(what, path, &item, &mut seen).await?;
         } else if what.loan {
             // An item that isn't out is on no loan: no call is needed to know it.
             seen.loan = Some(LoanState::None);

@@ -18,6 +18,7 @@ mod hidden;
 mod lender;
 mod looking;
 mod messages;
+mod patrons;
 mod records;
 mod settings;
 mod strays;
@@ -50,6 +51,7 @@ pub struct Alma {
     settings: Settings,
     client: Client,
     locations: hidden::Locations,
+    patrons: patrons::Patrons,
 }
 
 impl Alma {
@@ -77,7 +79,7 @@ impl Alma {
 
     /// The same with a client of the caller's making.
     pub fn with_client(settings: Settings, client: Client) -> Self {
-        Self { settings, client, locations: hidden::Locations::default() }
+        Self { settings, client, locations: hidden::Locations::default(), patrons: patrons::Patrons::default() }
     }
 
     fn path(item: &ItemRef) -> ItemPath {

@@ -164,7 +164,7 @@ async fn limit_per_day(stage: &mut Stage) -> Result<()> {
     expect(why.contains("daily"), || format!("The request should wait for the daily limit, but: {why}"))?;
     same("the calls in vain", lender.refused_for_limits().await?, 1)?;
     lender.limit(None, None).await?;
-    stage.let_pass(Duration::from_secs(31 * 60))?;
+    stage.let_pass(Duration::from_secs(24 * 60 * 60))?;
     stage.lend_and_return().await?;
     ended_whole(stage).await
 }

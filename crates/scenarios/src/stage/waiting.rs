@@ -15,8 +15,19 @@ use crate::view::RequestView;
 const PAUSE: Duration = Duration::from_millis(15);
 /// After so many reads the hub is asked to look again.
 const READS_PER_LOOK: u32 = 6;
-/// The call by which the hub looks at an item.
-const READ_ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
+/// The calls by which the hub looks at an item: one or both.
+const READS: [&str; 2] = [
+    "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}",
+    "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests",
+];
+
+async fn reads_at(alma: &SimAlma) -> Result<u64> {
+    let mut reads = 0;
+    for call in READS {
+        reads += alma.calls_to(call).await?;
+    }
+    Ok(reads)
+}
 
 /// What a read of the request means to whoever waits.
 enum Seen {
@@ -85,8 +96,9 @@ impl Stage {
     /// Patience is over.
     pub async fn looked_at(&self, alma: &SimAlma) -> Result<()> {
         let deadline = Instant::now() + self.patience;
-        let before = alma.calls_to(READ_ITEM).await?;
-        while alma.calls_to(READ_ITEM).await? < before + 2 {
+        let before = reads_at(alma).await?;
+        // Two looks of two calls each.
+        while reads_at(alma).await? < before + 4 {
             if Instant::now() > deadline {
                 return Err(Failure::new(format!("The hub doesn't look at {}.", alma.institution)));
             }
@@ -120,7 +132,7 @@ impl Stage {
             }
             let now = self.reads_of_items().await?;
             // Where one Alma alone is looked at, the others' counts stand still.
-            if now.iter().zip(&before).any(|(now, before)| *now >= before + 4) {
+            if now.iter().zip(&before).any(|(now, before)| *now >= before + 8) {
                 return Ok(request);
             }
             if Instant::now() > deadline {
@@ -133,11 +145,7 @@ impl Stage {
 
     async fn reads_of_items(&self) -> Result<[u64; 3]> {
         let [first, second] = &self.lenders;
-        Ok([
-            first.calls_to(READ_ITEM).await?,
-            second.calls_to(READ_ITEM).await?,
-            self.borrower.calls_to(READ_ITEM).await?,
-        ])
+        Ok([reads_at(first).await?, reads_at(second).await?, reads_at(&self.borrower).await?])
     }
 
     async fn wait(&mut self, look: bool, what: &str, seen: impl Fn(&RequestView) -> Seen) -> Result<RequestView> {
