@@ -12,6 +12,7 @@
 
 mod crash;
 mod fair;
+mod lifecycles;
 mod live;
 mod load;
 mod nodes;
@@ -71,6 +72,11 @@ const BENCHES: &[Bench] = &[
         run: |args| webhooks::burst(args.scale()),
     },
     Bench {
+        name: "engine",
+        about: "whole lifecycles over loopback, on SQLite and PostgreSQL, beside as many bare calls",
+        run: |args| lifecycles::run(args.scale(), args.database.as_deref()),
+    },
+    Bench {
         name: "quota",
         about: "API calls that a completed request costs, with webhooks and without, beside a poller",
         run: |args| spending::run(args.scale()),
@@ -106,7 +112,7 @@ struct Args {
     /// `simulate`: how many lifecycles.
     #[arg(long)]
     lifecycles: Option<u64>,
-    /// `crash`: an empty PostgreSQL database in place of the embedded store. `nodes`: any database of a server, in place
+    /// `crash`: an empty PostgreSQL database in place of the embedded store. `nodes`, `engine`: any database of a server, in place
     /// of a cluster of the benchmark's own; it makes databases there, and drops them.
     #[arg(long, value_name = "URL")]
     database: Option<String>,

@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alma_sim::{Fault, FaultKind, Server, Sim, SimClock};
-use pg_cluster::Cluster;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::sync::watch;
 
 use crate::Scale;
+use crate::live::databases::Databases;
 use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::live::staff::{Desk, Open};
 use crate::live::{Seen, Wrong, counts, keep_busy};
@@ -74,14 +73,8 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
     let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    let cluster = if database.is_none() { Some(own_cluster()?) } else { None };
-    let server = database.map(str::to_owned).or_else(|| Some(cluster.as_ref()?.url("postgres")));
-    let databases = Databases { server: server.unwrap_or_default(), made: 0 };
+    let databases = Databases::open(database)?;
     runtime.block_on(play(plan, &program, databases))
-}
-
-fn own_cluster() -> Result<Cluster, String> {
-    Cluster::start().map_err(|why| format!("{why}; or name a server with --database URL"))
 }
 
 async fn play(plan: Plan, program: &Path, mut databases: Databases) -> Result<Verdict, String> {
@@ -194,38 +187,6 @@ async fn stop_and_go(stops: usize, node: HubProcess) -> Result<HubProcess, Strin
         node.resume()?;
     }
     Ok(node)
-}
-
-/// Databases of one server.
-#[derive(Clone, Debug)]
-struct Databases {
-    server: String,
-    made: u32,
-}
-
-impl Databases {
-    async fn make(&mut self) -> Result<String, String> {
-        self.made += 1;
-        let name = format!("consort_bench_{}_{}", std::process::id(), self.made);
-        self.run(format!("CREATE DATABASE {name}")).await?;
-        Ok(name)
-    }
-
-    async fn drop(&self, name: &str) -> Result<(), String> {
-        self.run(format!("DROP DATABASE {name} WITH (FORCE)")).await
-    }
-
-    async fn run(&self, sql: String) -> Result<(), String> {
-        // The address may hold a password, so only what the server says is told.
-        let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
-        let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failed)
-    }
-
-    fn url(&self, name: &str) -> String {
-        let base = self.server.rsplit_once('/').map_or(self.server.as_str(), |(base, _)| base);
-        format!("{base}/{name}")
-    }
 }
 
 fn verdict(plan: Plan, measured: Vec<Measured>, ended: &[Open], seen: &Seen, mut wrong: Wrong) -> Verdict {

@@ -117,6 +117,11 @@ impl HubProcess {
         put("/api/v1/pickup-locations/BORROW-MAIN".to_owned(), pickup).await
     }
 
+    /// Seconds of processor time that the hub has used so far (Linux; 0 elsewhere).
+    pub(crate) fn cpu(&self) -> f64 {
+        cpu_of(&self.child.id().to_string())
+    }
+
     /// SIGKILL, as a power cut would end it.
     pub(crate) fn kill(&mut self) -> Result<(), String> {
         self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
@@ -141,6 +146,14 @@ impl HubProcess {
         let id = Pid::from_raw(self.child.id().cast_signed()).ok_or("the hub has no process")?;
         kill_process(id, signal).map_err(|error| error.to_string())
     }
+}
+
+/// Seconds of processor time of a process, `self` for this one: fields 14 and 15 of `/proc/PID/stat`, in hundredths.
+pub(crate) fn cpu_of(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 fn spawn(program: &Path, config: &Path) -> Result<Child, String> {

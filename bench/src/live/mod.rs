@@ -1,6 +1,7 @@
 //! Hubs as they are shipped, processes of their own, between simulated Almas that live in this process, with patrons and
 //! staff. They are judged from outside: by their public API, and by the Almas.
 
+pub(crate) mod databases;
 pub(crate) mod hub;
 pub(crate) mod staff;
 

@@ -52,13 +52,14 @@ pub(super) struct Hub {
     pub(super) lms: BTreeMap<String, Arc<dyn HostLms>>,
     pub(super) requests: BTreeMap<RequestId, Stored>,
     line: Arc<Mutex<LineState>>,
+    looks: u64,
     allowed: Vec<(Status, Status)>,
 }
 
 impl Hub {
     pub(super) fn new(now: Timestamp, lms: BTreeMap<String, Arc<dyn HostLms>>, line: Arc<Mutex<LineState>>) -> Self {
         let allowed = transitions().map(|step| (step.from, step.to)).collect();
-        Self { now, lms, requests: BTreeMap::new(), line, allowed }
+        Self { now, lms, requests: BTreeMap::new(), line, looks: 0, allowed }
     }
 
     pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
@@ -203,8 +204,10 @@ impl Hub {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
         let Some(watch) = engine::wanted(&request, side) else { return Ok(()) };
         let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
+        // Every other look is a brief one.
+        self.looks += 1;
         self.line().intent = true;
-        let seen = engine::look(lms.as_ref(), &request, watch).await;
+        let seen = engine::look(lms.as_ref(), &request, watch, self.looks.is_multiple_of(2)).await;
         self.line().intent = false;
         self.tell_faults(id);
         match seen {

@@ -1,6 +1,6 @@
 //! Agencies' rules in use: how long things may take, and how much a patron may have under way.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Deadline, Event, InstitutionCode, LibraryCode, PatronRefusal, Request, Rules, Status};
@@ -15,18 +15,18 @@ const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 /// The agencies as last read.
 #[derive(Debug, Default)]
 pub(crate) struct Agencies {
-    read: RwLock<Option<(Timestamp, Vec<Agency>)>>,
+    read: RwLock<Option<(Timestamp, Arc<[Agency]>)>>,
 }
 
 impl Agencies {
-    async fn all(&self, store: &Store, now: Timestamp) -> Result<Vec<Agency>, Error> {
+    async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
         if let Some((at, agencies)) = &*self.read.read().unwrap_or_else(PoisonError::into_inner)
             && now.duration_since(*at).abs() < REMEMBERED
         {
-            return Ok(agencies.clone());
+            return Ok(Arc::clone(agencies));
         }
-        let agencies = store.agencies().await?;
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = Some((now, agencies.clone()));
+        let agencies: Arc<[Agency]> = store.agencies().await?.into();
+        *self.read.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&agencies)));
         Ok(agencies)
     }
 
@@ -68,10 +68,10 @@ impl Engine {
         Ok(rules.end_of(deadline, now))
     }
 
-    async fn rules_of_patron(&self, request: &Request) -> Result<Rules, Error> {
+    pub(crate) async fn rules_of_patron(&self, request: &Request) -> Result<Rules, Error> {
         let agencies = self.agencies.all(&self.store, self.clock.now()).await?;
-        let found = agencies.into_iter().find(|agency| agency.code == request.patron.agency);
-        Ok(found.map(|agency| agency.rules).unwrap_or_default())
+        let found = agencies.iter().find(|agency| agency.code == request.patron.agency);
+        Ok(found.map(|agency| agency.rules.clone()).unwrap_or_default())
     }
 
     /// The rules of the agency that a library of an institution belongs to.

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, News, Stored, Tx, Work};
 
 use crate::changes::Change;
-use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -62,9 +61,8 @@ impl Engine {
         match ending {
             Ending::Asked => {}
             Ending::Done(intent @ Intent { work: Work::Watch(side), .. }) if unchanged => {
-                let polling = self.polling(&stored.request, *side, now).await?;
-                tx.postpone_intent(intent, later(now, polling.interval(intent.attempts)), false, NOTHING_NEW, now)
-                    .await?;
+                let due = self.next_look(&stored.request, *side, intent.attempts).await?;
+                tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
             Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
             Ending::Postponed { intent, due, unclear, why } => {
@@ -82,9 +80,20 @@ impl Engine {
         tx.commit().await?;
         if let Ending::Done(intent) = ending {
             self.metrics.committed(intent, self.clock.now());
+            self.note_missed(intent, &stored.request, event).await?;
         }
         self.tell(&decision, version);
         Ok(decision.next)
+    }
+
+    /// What a look by the clock has found at a library that tells was not told, or is late.
+    async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event) -> Result<(), Error> {
+        if let (Work::Watch(side), Event::Observed { .. }, false) = (intent.work, event, intent.hinted)
+            && self.is_told(before, side).await?
+        {
+            self.metrics.missed(&intent.institution);
+        }
+        Ok(())
     }
 
     async fn write(
@@ -141,7 +150,7 @@ impl Engine {
         let mut scheduled = Vec::new();
         for watch in watches(next) {
             let Some(institution) = next.institution(watch.side) else { continue };
-            let due = later(now, self.polling(next, watch.side, now).await?.first);
+            let due = self.next_look(next, watch.side, 0).await?;
             scheduled.push(intent(Work::Watch(watch.side), institution, due));
         }
         for deadline in deadlines(next) {

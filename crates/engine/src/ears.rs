@@ -1,27 +1,50 @@
-//! How often what is looked at: seldom where the library's system tells by itself, since a look is then only for what was
-//! told and lost.
+//! Who tells by itself, and whether it still does: where nothing has been heard for days, something may be wrong with the
+//! webhook, and the library is looked at as if it told nothing.
 
-use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
-use lending::{InstitutionCode, Request, Side};
+use lending::InstitutionCode;
 use store::Store;
 
-use crate::engine::Engine;
 use crate::error::Error;
-use crate::settings::Polling;
 
 /// For how long it is remembered who has a webhook; another node may have changed it.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+/// After so long without a message a webhook isn't counted on any more. A week-end is shorter.
+const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(72);
 
-/// Who has a webhook, as last read.
-#[derive(Debug, Default)]
+/// Who has a webhook, as last read, and when each was heard last.
+#[derive(Debug)]
 pub(crate) struct Ears {
     read: RwLock<Option<(Timestamp, Arc<HashSet<InstitutionCode>>)>>,
+    heard: Mutex<HashMap<InstitutionCode, Timestamp>>,
+    /// Since when this node listens.
+    since: Timestamp,
 }
 
 impl Ears {
+    pub(crate) fn new(since: Timestamp) -> Self {
+        Self { read: RwLock::default(), heard: Mutex::default(), since }
+    }
+
+    /// Whether an institution's system has a webhook, and has used it lately.
+    pub(crate) async fn tells(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        Ok(self.all(store, now).await?.contains(institution) && !self.is_silent(institution, now))
+    }
+
+    fn is_silent(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = heard.get(institution).copied().unwrap_or(self.since);
+        now.duration_since(last) > SILENT_AFTER
+    }
+
     async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<HashSet<InstitutionCode>>, Error> {
         if let Some((at, all)) = &*self.read.read().unwrap_or_else(PoisonError::into_inner)
             && now.duration_since(*at).abs() < REMEMBERED
@@ -33,18 +56,28 @@ impl Ears {
         Ok(all)
     }
 
+    /// A message with its signature has come.
+    pub(crate) fn heard(&self, institution: &InstitutionCode, now: Timestamp) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
+    }
+
     pub(crate) fn forget(&self) {
         *self.read.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
-impl Engine {
-    /// How often `side` of the request is looked at. That a lender has sent its item is told by no message of Alma's, so
-    /// until then the lender is looked at as if it told nothing.
-    pub(crate) async fn polling(&self, request: &Request, side: Side, now: Timestamp) -> Result<Polling, Error> {
-        let untold = side == Side::Lender && !request.is_dispatched();
-        let Some(institution) = request.institution(side).filter(|_| !untold) else { return Ok(self.settings.polling) };
-        let all = self.ears.all(&self.store, now).await?;
-        Ok(if all.contains(institution) { self.settings.told_polling } else { self.settings.polling })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_said_nothing_for_three_days_is_not_counted_on() {
+        let (ears, lender) = (Ears::new(Timestamp::UNIX_EPOCH), InstitutionCode::from("01LEND_INST"));
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        assert!(!ears.is_silent(&lender, at(72)));
+        assert!(ears.is_silent(&lender, at(73)));
+        ears.heard(&lender, at(73));
+        assert!(!ears.is_silent(&lender, at(145)));
+        assert!(ears.is_silent(&lender, at(146)));
     }
 }

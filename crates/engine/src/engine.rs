@@ -62,7 +62,7 @@ impl Engine {
         let registry = Registry::new(store.clone(), Arc::clone(&books));
         let looks = AtomicUsize::new(0);
         let breakers = Breakers::new(settings.breaking, settings.lease);
-        let (agencies, ears) = (Agencies::default(), Ears::default());
+        let (agencies, ears) = (Agencies::default(), Ears::new(clock.now()));
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
         Self {
             store,

@@ -59,6 +59,7 @@ impl Engine {
         let lms = self.registry.get(institution).await.map_err(Error::from)?;
         let signature = signature(lms.signature_header());
         let message = lms.open_message(&secrets.all(), signature.as_deref(), body)?;
+        self.ears.heard(institution, self.clock.now());
         let heard = self.take(institution, &message.id, message.hint.as_ref()).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)

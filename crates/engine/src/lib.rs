@@ -38,6 +38,7 @@ mod perform;
 mod place;
 mod quota;
 mod registry;
+mod schedule;
 mod settings;
 mod strays;
 mod worker;

@@ -10,9 +10,10 @@ pub fn wanted(request: &Request, side: Side) -> Option<Watch> {
     watches(request).into_iter().find(|watch| watch.side == side)
 }
 
-/// Looks at one side.
-pub async fn look(lms: &dyn HostLms, request: &Request, watch: Watch) -> Outcome<Option<Event>> {
+/// Looks at one side; briefly, where one call will do as long as nothing has happened.
+pub async fn look(lms: &dyn HostLms, request: &Request, watch: Watch, brief: bool) -> Outcome<Option<Event>> {
     let Some(what) = watched(request, watch)? else { return Ok(None) };
+    let what = Watched { brief, ..what };
     let seen = lms.observe(&what).await?;
     Ok(Some(Event::Observed { side: watch.side, seen }))
 }
@@ -25,5 +26,13 @@ fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
         (side, _) => virtual_item(request, side)?,
     };
     let wanted_back = watch.side == Side::Lender && watch.loan;
-    Ok(Some(Watched { request: request.id, item, patron, hold: watch.hold, loan: watch.loan, wanted_back }))
+    Ok(Some(Watched {
+        request: request.id,
+        item,
+        patron,
+        hold: watch.hold,
+        loan: watch.loan,
+        wanted_back,
+        brief: false,
+    }))
 }

@@ -52,6 +52,7 @@ pub(crate) struct Metrics {
     took: Seconds<Purpose>,
     waited: Seconds<Purpose>,
     reaction: Seconds<Cause>,
+    missed: Family<Institution, Counter>,
     evidence: Gauges,
     remaining: Gauges,
     reserve: Gauges,
@@ -87,6 +88,12 @@ impl Metrics {
             "From when something was due, or told by a library's system, to the committed transition",
             reaction.clone(),
         );
+        let missed = Family::<Institution, Counter>::default();
+        registry.register(
+            "webhooks_missed",
+            "What looks found at libraries whose systems tell, and was not told",
+            missed.clone(),
+        );
         registry.register(
             "oldest_evidence_seconds",
             "For how long the request that was longest not looked at has not been seen",
@@ -96,7 +103,7 @@ impl Metrics {
         registry.register("quota_reserve_calls", "At how many calls left looks stop", reserve.clone());
         registry.register("quota_calls_per_second", "Calls a second that may leave now", per_second.clone());
         registry.register("queued_steps", "Steps that wait to be done or are under way", queued.clone());
-        Self { registry, calls, took, waited, reaction, evidence, remaining, reserve, per_second, queued }
+        Self { registry, calls, took, waited, reaction, missed, evidence, remaining, reserve, per_second, queued }
     }
 
     pub(crate) fn called(&self, institution: &InstitutionCode, report: &CallReport) {
@@ -106,6 +113,11 @@ impl Metrics {
         self.calls.get_or_create(&Call { institution, endpoint, purpose, outcome }).inc();
         self.took.get_or_create(&of).observe(report.duration.as_secs_f64());
         self.waited.get_or_create(&of).observe(report.waited.as_secs_f64());
+    }
+
+    /// Something was seen that the library's system should have told.
+    pub(crate) fn missed(&self, institution: &InstitutionCode) {
+        self.missed.get_or_create(&Institution { institution: institution.to_string() }).inc();
     }
 
     /// What an intent brought is committed.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::breaker::Breaking;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// The engine's settings; the defaults suit a consortium in production.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,7 +23,7 @@ pub struct Settings {
     pub polling: Polling,
     /// How often a library is looked at whose system tells by itself what happens.
     pub told_polling: Polling,
-    /// For how long a lender's list of what waits at its desk counts as new.
+    /// How often a lender's list of what waits at its desk is asked for.
     pub desk_list: Duration,
     /// How a failed effect is tried again.
     pub retrying: Retrying,
@@ -38,7 +40,7 @@ impl Default for Settings {
             looks_per_institution: 8,
             lease: Duration::from_secs(30),
             polling: Polling::default(),
-            told_polling: Polling { first: Duration::from_secs(900), most: Duration::from_secs(21_600), growth: 2.0 },
+            told_polling: Polling { first: DAY, most: DAY.saturating_mul(7), growth: 3.0 },
             desk_list: Duration::from_secs(300),
             retrying: Retrying::default(),
             breaking: Breaking::default(),
@@ -59,11 +61,16 @@ pub struct Polling {
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { first: Duration::from_secs(60), most: Duration::from_secs(1_800), growth: 1.5 }
+        Self { first: Duration::from_secs(300), most: Duration::from_secs(7_200), growth: 1.5 }
     }
 }
 
 impl Polling {
+    /// So many times as seldom.
+    pub(crate) fn times(self, factor: u32) -> Self {
+        Self { first: self.first.saturating_mul(factor), most: self.most.saturating_mul(factor), ..self }
+    }
+
     /// The interval after `unchanged` looks that showed nothing new.
     pub(crate) fn interval(&self, unchanged: u32) -> Duration {
         let factor = self.growth.max(1.0).powi(i32::try_from(unchanged.min(64)).unwrap_or(64));

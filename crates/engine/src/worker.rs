@@ -26,6 +26,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How long the loop waits after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
+/// Each so-manieth look by the clock reads all there is.
+const LOOKS_UNTIL_WHOLE: u32 = 4;
+
 impl Engine {
     /// Works until `stop` is ready, then ends what is under way.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
@@ -227,12 +230,14 @@ impl Engine {
         if self.waits_at_desk(lms, intent, request, watch.side).await? {
             return Ok(Seen::Waits);
         }
-        looking::look(lms, request, watch).await.map(Seen::This)
+        // By the clock alone nothing has happened, as a rule; now and then everything is read.
+        let brief = !intent.hinted && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
+        looking::look(lms, request, watch, brief).await.map(Seen::This)
     }
 
     async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
         let now = self.clock.now();
-        let due = later(now, self.polling(request, side, now).await?.interval(intent.attempts));
+        let due = self.next_list(request, side).await?;
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -68,11 +68,23 @@ pub struct Calendar {
     pub closed_weekdays: BTreeSet<Day>,
     /// Dates on which it is closed.
     pub closed_dates: BTreeSet<Date>,
+    /// From when on staff are there on an open day, such as `08:00`. Without it, from midnight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Time>,
+    /// Until when, such as `20:00`. Without it, until midnight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Time>,
 }
 
 impl Default for Calendar {
     fn default() -> Self {
-        Self { time_zone: "UTC".to_owned(), closed_weekdays: BTreeSet::new(), closed_dates: BTreeSet::new() }
+        Self {
+            time_zone: "UTC".to_owned(),
+            closed_weekdays: BTreeSet::new(),
+            closed_dates: BTreeSet::new(),
+            opens: None,
+            closes: None,
+        }
     }
 }
 
@@ -118,6 +130,39 @@ impl Calendar {
         !self.closed_weekdays.contains(&Day::from(date.weekday())) && !self.closed_dates.contains(&date)
     }
 
+    /// Whether it closes after it opens.
+    pub fn has_hours_in_order(&self) -> bool {
+        match (self.opens, self.closes) {
+            (Some(opens), Some(closes)) => opens < closes,
+            (None, Some(closes)) => closes > Time::midnight(),
+            _ => true,
+        }
+    }
+
+    /// `then`, or when it opens next where it is closed at that time.
+    pub fn open_from(&self, then: Timestamp) -> Timestamp {
+        let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
+        let local = zone.to_datetime(then);
+        let opens = self.opens.unwrap_or(Time::midnight());
+        let is_over = self.closes.is_some_and(|closes| local.time() >= closes);
+        let mut date = local.date();
+        if self.is_open(date) && !is_over && local.time() >= opens {
+            return then;
+        }
+        if is_over || local.time() >= opens {
+            date = date.checked_add(1.day()).unwrap_or(date);
+        }
+        for _ in 0..LONGEST_CLOSURE {
+            if self.is_open(date) {
+                return zone.to_timestamp(date.to_datetime(opens)).unwrap_or(then);
+            }
+            let Ok(next) = date.checked_add(1.day()) else { return then };
+            date = next;
+        }
+        // A calendar that is always closed must not hide anything.
+        then
+    }
+
     /// The end of the last of `days` open days after the day of `since`.
     pub fn after_open_days(&self, since: Timestamp, days: u32) -> Timestamp {
         let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
@@ -141,7 +186,7 @@ impl Calendar {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
+    use jiff::civil::{date, time};
 
     use super::*;
 
@@ -155,10 +200,37 @@ mod tests {
             time_zone: "Europe/Zurich".to_owned(),
             closed_weekdays: [Day::Saturday, Day::Sunday].into(),
             closed_dates: [date(2026, 12, 25)].into(),
+            ..Calendar::default()
         };
         // Thursday the 24th; Friday is a holiday, then the week-end: the first open day is Monday the 28th.
         assert_eq!(calendar.after_open_days(at("2026-12-24T10:00:00Z"), 1), at("2026-12-28T23:00:00Z"));
         assert_eq!(calendar.after_open_days(at("2026-12-24T10:00:00Z"), 2), at("2026-12-29T23:00:00Z"));
+    }
+
+    #[test]
+    fn what_falls_into_closed_hours_waits_until_it_opens() {
+        let calendar = Calendar {
+            time_zone: "Europe/Zurich".to_owned(),
+            closed_weekdays: [Day::Saturday, Day::Sunday].into(),
+            opens: Some(time(8, 0, 0, 0)),
+            closes: Some(time(20, 0, 0, 0)),
+            ..Calendar::default()
+        };
+        for (asked, answered) in [
+            // Thursday: in time, too early, too late.
+            ("2026-12-24T10:00:00Z", "2026-12-24T10:00:00Z"),
+            ("2026-12-24T03:00:00Z", "2026-12-24T07:00:00Z"),
+            ("2026-12-24T19:00:00Z", "2026-12-25T07:00:00Z"),
+            // Friday evening, and in the week-end: Monday.
+            ("2026-12-25T19:30:00Z", "2026-12-28T07:00:00Z"),
+            ("2026-12-27T03:00:00Z", "2026-12-28T07:00:00Z"),
+        ] {
+            assert_eq!(calendar.open_from(at(asked)), at(answered), "{asked}");
+        }
+        assert_eq!(Calendar::default().open_from(at("2026-12-24T03:00:00Z")), at("2026-12-24T03:00:00Z"));
+        let all = [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
+        let closed = Calendar { closed_weekdays: all.into(), ..Calendar::default() };
+        assert_eq!(closed.open_from(at("2026-12-24T03:00:00Z")), at("2026-12-24T03:00:00Z"));
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub struct Watched {
     pub loan: bool,
     /// Whether it matters that somebody else waits for the item.
     pub wanted_back: bool,
+    /// One call will do where hold or loan is as it is expected to be.
+    pub brief: bool,
 }
 
 /// A hold with the hub's marker.

@@ -68,7 +68,7 @@ struct AgencyInput {
     library: Option<String>,
     /// What it takes part in (`lends`, `borrows`, `collects_for_others`, `lends_to_own`), how much (`most_requests` of
     /// a patron) and how long things may take (`days_to_answer`, `days_in_transit`, in the open days of `calendar`:
-    /// `time_zone`, `closed_weekdays`, `closed_dates`). What is left out has its default.
+    /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`). What is left out has its default.
     #[schema(value_type = Option<Object>)]
     rules: Rules,
 }
@@ -96,6 +96,10 @@ fn read_rules(fields: &mut Fields) -> Rules {
     if !rules.calendar.has_known_time_zone() {
         let message = "It is no time zone that is known. Name one of the IANA database, such as Europe/Zurich.";
         fields.fault("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE", message);
+    }
+    if !rules.calendar.has_hours_in_order() {
+        let message = "It closes before it opens. Give both times of the same day, such as 08:00 and 20:00.";
+        fields.fault("rules.calendar.closes", "INVALID_HOURS", message);
     }
     rules
 }

@@ -187,10 +187,14 @@ impl Alma {
             };
             seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
             seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
+            if what.brief && what.loan && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
+                return Ok(seen);
+            }
         }
         let known = match seen.hold {
             Some(HoldState::OnHoldShelf) => Some((ItemState::OnHoldShelf, LoanState::None)),
             Some(HoldState::Gone) if what.loan && !what.wanted_back => self.plain_loan(what, &path).await?,
+            None if what.loan && what.brief => self.plain_loan(what, &path).await?,
             _ => None,
         };
         if let Some((item, loan)) = known {

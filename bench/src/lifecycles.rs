@@ -1,0 +1,265 @@
+//! Whole lifecycles as fast as they go: durable commits, the hub a process of its own, the Almas on loopback, which tell
+//! it what happens. Staff act as soon as an Alma shows that there is something to do.
+//!
+//! The ceiling is the same number of bare calls: reqwest to an axum handler that answers what it has, over as many
+//! connections.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use alma_sim::{Server, Sim, SimClock, WebhookProfile};
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::Scale;
+use crate::live::calls;
+use crate::live::databases::Databases;
+use crate::live::hub::{HubProcess, Setup, build_hub, cpu_of};
+use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
+use crate::verdict::{Verdict, table};
+
+const LEAST: f64 = 150.0;
+const IN_FLIGHT: usize = 48;
+const PLACING: usize = 8;
+const CONNECTIONS: usize = 16;
+const SECRET: &str = "secret-of-the-benchmark";
+const PATIENCE: Duration = Duration::from_secs(240);
+/// What is seen sooner was told.
+const SETTINGS: &str = "look_first_ms = 600000\nlook_most_ms = 600000\nper_institution = 32\n";
+
+struct Measured {
+    store: &'static str,
+    lifecycles: usize,
+    took: Duration,
+    calls: u64,
+    hub_cpu: f64,
+    others_cpu: f64,
+    commits: Option<u64>,
+    bare: f64,
+}
+
+impl Measured {
+    fn rate(&self) -> f64 {
+        self.lifecycles as f64 / self.took.as_secs_f64()
+    }
+
+    fn each(&self, what: f64) -> f64 {
+        what / self.lifecycles as f64
+    }
+
+    /// Lifecycles a second, if calls were all there is to do.
+    fn ceiling(&self) -> f64 {
+        self.bare / self.each(self.calls as f64)
+    }
+}
+
+pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, String> {
+    let lifecycles = match scale {
+        Scale::Full => 1_000,
+        Scale::Quick => 150,
+    };
+    let program = build_hub()?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let mut databases = Databases::open(database)?;
+    runtime.block_on(async {
+        let embedded = measure("SQLite", lifecycles, &program, None).await?;
+        let name = databases.make().await?;
+        let postgres = measure("PostgreSQL", lifecycles, &program, Some((&databases, &name))).await?;
+        databases.drop(&name).await?;
+        Ok(verdict(&[embedded, postgres]))
+    })
+}
+
+async fn measure(
+    store: &'static str,
+    lifecycles: usize,
+    program: &Path,
+    database: Option<(&Databases, &str)>,
+) -> Result<Measured, String> {
+    let sim = house::build_for(SimClock::Real, lifecycles, lifecycles)?;
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
+    let url = database.map(|(databases, name)| databases.url(name));
+    let setup = Setup { program: program.to_owned(), database: url, engine: SETTINGS.to_owned() };
+    let hub = HubProcess::start(setup).await?;
+    hub.introduce(&server.base_url()).await?;
+    for code in [LENDERS[0], BORROWER] {
+        let path = format!("/api/v1/institutions/{code}/webhook");
+        hub.client.put(&path, &json!({"secret": SECRET})).await.map_err(|failure| failure.to_string())?;
+        let profile = WebhookProfile::new(&format!("http://{}/webhooks/{code}", hub.address), SECRET);
+        let actions = ["LOAN", "REQUEST", "ITEM"].map(str::to_owned).into();
+        let added = sim.add_webhook(code, WebhookProfile { actions, at_once: 16, ..profile });
+        added.map_err(|error| error.to_string())?;
+        let staff = sim.staff(code).map_err(|error| error.to_string())?;
+        staff.set_behaviour(|site| site.circulation_raises_item_events = true);
+    }
+    let commits = async || match database {
+        Some((databases, name)) => databases.commits(name).await.map(Some),
+        None => Ok(None),
+    };
+    let before = (Instant::now(), calls(&sim)?, hub.cpu(), cpu_of("self"), commits().await?);
+    play(&sim, &hub, lifecycles).await?;
+    let took = before.0.elapsed();
+    let measured = Measured {
+        store,
+        lifecycles,
+        took,
+        calls: calls(&sim)? - before.1,
+        hub_cpu: hub.cpu() - before.2,
+        others_cpu: cpu_of("self") - before.3,
+        commits: commits().await?.zip(before.4).map(|(after, before)| after - before),
+        bare: 0.0,
+    };
+    drop(hub);
+    let bare = bare_calls().await?;
+    Ok(Measured { bare, ..measured })
+}
+
+/// Patrons place as long as there is room; staff do whatever their Alma shows.
+async fn play(sim: &Sim, hub: &HubProcess, lifecycles: usize) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut placing = JoinSet::new();
+    let (mut placed, mut home) = (0, BTreeSet::new());
+    loop {
+        while placed < lifecycles && placed - home.len() < IN_FLIGHT && placing.len() < PLACING {
+            let (client, number) = (hub.client.clone(), placed);
+            placing.spawn(async move {
+                let copy = json!({"institution": LENDERS[0], "barcode": house::barcode(LENDERS[0], number)});
+                let body = json!({
+                    "agency": "BORROW", "patron": house::one_of_many(number), "pickup_location": "BORROW-MAIN",
+                    "copies": [copy],
+                });
+                client.call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await.map(drop)
+            });
+            placed += 1;
+        }
+        while let Some(ended) = placing.try_join_next() {
+            ended.map_err(|error| error.to_string())?.map_err(|failure| failure.to_string())?;
+        }
+        act(sim, &mut home)?;
+        let left = sim.staff(BORROWER).map_err(|error| error.to_string())?.counts()["items"].clone();
+        if home.len() == lifecycles && left == 0 {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{} of {lifecycles} came home, {left} virtual items are left", home.len()));
+        }
+        tokio::time::sleep(Duration::from_millis(4)).await;
+    }
+}
+
+/// Whatever staff of both libraries can do now.
+fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
+    let lender = sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
+    let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
+    let lent: BTreeSet<String> = lender.loans().into_iter().map(|loan| loan.barcode).collect();
+    let theirs = borrower.loans();
+    for hold in borrower.requests() {
+        let Some(barcode) = hold.barcode else { continue };
+        let item = borrower.item(&barcode).map_err(|error| error.to_string())?;
+        match item.process_type.as_str() {
+            "TRANSIT" => drop(borrower.scan_in(&barcode, "MAIN", DESK)),
+            "HOLDSHELF" => drop(borrower.lend(&barcode, &hold.user, "MAIN", DESK)),
+            // The virtual item has its hold: the lender's staff see theirs.
+            _ => {
+                if lender.item(&barcode).is_ok_and(|item| item.process_type.is_empty()) && !home.contains(&barcode) {
+                    drop(lender.scan_in(&barcode, "MAIN", DESK));
+                }
+            }
+        }
+    }
+    for loan in &theirs {
+        // The patron reads fast, but not before the lender knows who has the book.
+        if lent.contains(&loan.barcode) {
+            drop(borrower.scan_in(&loan.barcode, "MAIN", DESK));
+        }
+    }
+    let out: BTreeSet<&String> = theirs.iter().map(|loan| &loan.barcode).collect();
+    for barcode in &lent {
+        let returned = !out.contains(barcode)
+            && borrower.item(barcode).is_ok_and(|item| !matches!(item.process_type.as_str(), "LOAN" | "HOLDSHELF"));
+        if returned && lender.scan_in(barcode, "MAIN", DESK).is_ok() {
+            home.insert(barcode.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Calls a second of a client and a server that do nothing else.
+async fn bare_calls() -> Result<f64, String> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let answer = json!({"title": "x".repeat(1_500)});
+    let router = axum::Router::new().route(
+        "/",
+        axum::routing::get(move || {
+            let answer = answer.clone();
+            async move { axum::Json(answer) }
+        }),
+    );
+    let serving = tokio::spawn(async move {
+        let _ = axum::serve(listener, router).await;
+    });
+    let client = scenarios::http_client().map_err(|failure| failure.to_string())?;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (begun, length) = (Instant::now(), Duration::from_secs(3));
+    let mut running = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (client, calls) = (client.clone(), Arc::clone(&calls));
+        running.spawn(async move {
+            while begun.elapsed() < length {
+                let answer = client.get(format!("http://{address}/")).send().await?;
+                answer.json::<serde_json::Value>().await?;
+                calls.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok::<_, reqwest::Error>(())
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        ended.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    }
+    let rate = calls.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
+    serving.abort();
+    Ok(rate)
+}
+
+fn verdict(measured: &[Measured]) -> Verdict {
+    let mut rows = table(&[
+        "store",
+        "lifecycles",
+        "per second",
+        "calls each",
+        "commits each",
+        "hub's CPU each",
+        "Almas' and staff's",
+        "of the ceiling",
+    ]);
+    for one in measured {
+        let ms = |seconds: f64| format!("{:.1} ms", one.each(seconds) * 1_000.0);
+        rows.add_row([
+            one.store.to_owned(),
+            one.lifecycles.to_string(),
+            format!("{:.1}", one.rate()),
+            format!("{:.1}", one.each(one.calls as f64)),
+            one.commits.map_or_else(|| "not counted".to_owned(), |commits| format!("{:.1}", one.each(commits as f64))),
+            ms(one.hub_cpu),
+            ms(one.others_cpu),
+            format!("{:.0} %", 100.0 * one.rate() / one.ceiling()),
+        ]);
+    }
+    let slowest = measured.iter().map(Measured::rate).fold(f64::INFINITY, f64::min);
+    let bare = measured.iter().map(|one| format!("{:.0}", one.bare)).collect::<Vec<_>>().join(" and ");
+    Verdict {
+        table: rows,
+        notes: vec![format!("bare calls a second: {bare}; hub, Almas and staff share the processors")],
+        figure: format!("{slowest:.1} lifecycles a second on the slower store"),
+        target: format!("at least {LEAST}"),
+        met: slowest >= LEAST,
+    }
+}

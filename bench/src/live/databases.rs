@@ -1,0 +1,59 @@
+//! PostgreSQL databases for hubs.
+
+use std::sync::Arc;
+
+use pg_cluster::Cluster;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+
+/// Databases of one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Databases {
+    server: String,
+    made: u32,
+    /// One of the benchmark's own, which ends with the last of these.
+    _cluster: Option<Arc<Cluster>>,
+}
+
+impl Databases {
+    /// Those of the server that an address names, or of a cluster of the benchmark's own.
+    pub(crate) fn open(server: Option<&str>) -> Result<Self, String> {
+        let Some(server) = server else {
+            let cluster = Cluster::start().map_err(|why| format!("{why}; or name a server with --database URL"))?;
+            return Ok(Self { server: cluster.url("postgres"), made: 0, _cluster: Some(Arc::new(cluster)) });
+        };
+        Ok(Self { server: server.to_owned(), made: 0, _cluster: None })
+    }
+
+    pub(crate) async fn make(&mut self) -> Result<String, String> {
+        self.made += 1;
+        let name = format!("consort_bench_{}_{}", std::process::id(), self.made);
+        self.run(format!("CREATE DATABASE {name}")).await?;
+        Ok(name)
+    }
+
+    pub(crate) async fn drop(&self, name: &str) -> Result<(), String> {
+        self.run(format!("DROP DATABASE {name} WITH (FORCE)")).await
+    }
+
+    async fn run(&self, sql: String) -> Result<(), String> {
+        // The address may hold a password, so only what the server says is told.
+        let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
+        let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failed)
+    }
+
+    pub(crate) fn url(&self, name: &str) -> String {
+        let base = self.server.rsplit_once('/').map_or(self.server.as_str(), |(base, _)| base);
+        format!("{base}/{name}")
+    }
+
+    /// Transactions that a database has committed so far.
+    pub(crate) async fn commits(&self, name: &str) -> Result<u64, String> {
+        let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
+        let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
+        let sql = format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{name}'");
+        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut server).await.map_err(failed)?;
+        let commits: i64 = rows.try_get(0).map_err(failed)?;
+        Ok(u64::try_from(commits).unwrap_or_default())
+    }
+}

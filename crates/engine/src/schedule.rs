@@ -1,0 +1,52 @@
+//! When what is looked at. A look is for what no system tells: where one tells by itself it is for what was told and lost.
+//! It comes the later the longer nothing has changed, in the hours in which the library is open, and seldom while the
+//! patron has the book.
+
+use jiff::Timestamp;
+use lending::{Request, Rules, Side, Status};
+
+use crate::clock::later;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::settings::Polling;
+
+/// How much later everything comes while the book is with the patron: for weeks, as a rule.
+const ON_LOAN: u32 = 6;
+
+impl Engine {
+    /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new.
+    pub(crate) async fn next_look(&self, request: &Request, side: Side, unchanged: u32) -> Result<Timestamp, Error> {
+        let interval = self.polling(request, side).await?.interval(unchanged);
+        self.when_open(request, side, later(self.clock.now(), interval)).await
+    }
+
+    /// When the list of the lender's desk is asked next.
+    pub(crate) async fn next_list(&self, request: &Request, side: Side) -> Result<Timestamp, Error> {
+        self.when_open(request, side, later(self.clock.now(), self.settings.desk_list)).await
+    }
+
+    /// That a lender has sent its item is told by no message that each Alma sends, so until then the lender is looked at
+    /// as if it told nothing.
+    async fn polling(&self, request: &Request, side: Side) -> Result<Polling, Error> {
+        let told = self.is_told(request, side).await?;
+        let polling = if told { self.settings.told_polling } else { self.settings.polling };
+        Ok(if request.status == Status::Loaned { polling.times(ON_LOAN) } else { polling })
+    }
+
+    /// Whether what happens at that side is told by the library's system.
+    pub(crate) async fn is_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
+        let untold = side == Side::Lender && !request.is_dispatched();
+        let Some(institution) = request.institution(side).filter(|_| !untold) else { return Ok(false) };
+        self.ears.tells(&self.store, institution, self.clock.now()).await
+    }
+
+    async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {
+        let rules = match (side, &request.supply) {
+            (Side::Lender, Some(supply)) => self.rules_of(&supply.institution, Some(&supply.copy.library)).await?,
+            (Side::Lender, None) => Rules::default(),
+            (Side::Borrower, _) => self.rules_of_patron(request).await?,
+            (Side::Pickup, _) => self.rules_of(&request.pickup.institution, Some(&request.pickup.library)).await?,
+        };
+        Ok(rules.calendar.open_from(then))
+    }
+}
