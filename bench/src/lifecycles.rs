@@ -162,7 +162,8 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
     let theirs = borrower.loans();
     for hold in borrower.requests() {
         let Some(barcode) = hold.barcode else { continue };
-        let item = borrower.item(&barcode).map_err(|error| error.to_string())?;
+        // It may have gone since the list was made.
+        let Ok(item) = borrower.item(&barcode) else { continue };
         match item.process_type.as_str() {
             "TRANSIT" => drop(borrower.scan_in(&barcode, "MAIN", DESK)),
             "HOLDSHELF" => drop(borrower.lend(&barcode, &hold.user, "MAIN", DESK)),

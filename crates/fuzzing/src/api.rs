@@ -3,20 +3,22 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, header};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{Request, StatusCode, header};
 use engine::{Engine, Ids, Settings, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Database, MasterKey, Store};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 use web::{ApiKeys, WebState};
 
 const KEY: &str = "a-key-of-the-fuzzing";
+/// Stands for the request that is there.
+const THERE: &str = "{id}";
 /// Where bodies are sent; none of these speaks to a library.
-const ROUTES: [(&str, &str); 8] = [
+const ROUTES: [(&str, &str); 16] = [
     ("POST", "/api/v1/requests?wait=0"),
     ("PUT", "/api/v1/institutions/01FUZZ"),
     ("PUT", "/api/v1/institutions/01FUZZ/webhook"),
@@ -25,10 +27,20 @@ const ROUTES: [(&str, &str); 8] = [
     ("POST", "/api/v1/requests/01980000-0000-7000-8000-000000000000/end"),
     ("POST", "/api/v1/requests/01980000-0000-7000-8000-000000000000/next-supplier"),
     ("POST", "/webhooks/01FUZZ"),
+    ("POST", "/api/v1/requests/{id}/next-supplier"),
+    ("POST", "/api/v1/requests/{id}/pickup-location"),
+    ("POST", "/api/v1/requests/{id}/settle-loss"),
+    ("POST", "/api/v1/requests/{id}/found"),
+    ("POST", "/api/v1/requests/{id}/resume"),
+    ("POST", "/api/v1/requests/{id}/undo"),
+    ("POST", "/api/v1/requests/{id}/end"),
+    ("DELETE", "/api/v1/requests/{id}"),
 ];
 
 struct Hub {
     router: Router,
+    /// A request that is there.
+    id: String,
     runtime: Runtime,
     _dir: tempfile::TempDir,
 }
@@ -46,8 +58,49 @@ fn hub() -> &'static Mutex<Hub> {
         let engine = Engine::new(store, Settings::default(), Arc::new(SystemClock::default()), Ids::seeded(1));
         let keys = ApiKeys::new([("fuzzing".to_owned(), KEY.into())]);
         let router = web::router(WebState::new(Arc::new(engine), keys));
-        Mutex::new(Hub { router, runtime, _dir: dir })
+        let id = runtime.block_on(place(&router));
+        Mutex::new(Hub { router, id, runtime, _dir: dir })
     })
+}
+
+/// Sets libraries up and places a request.
+async fn place(router: &Router) -> String {
+    let settings = json!({
+        "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
+        "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR",
+        "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK", "SHARING": "DESK"},
+        "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
+        "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
+    });
+    for code in ["01LEND", "01BORROW"] {
+        let institution = json!({"name": code, "kind": "alma", "api_key": "none", "settings": settings});
+        send(router, "PUT", &format!("/api/v1/institutions/{code}"), institution.to_string()).await;
+    }
+    let agency = json!({"name": "Borrowing", "institution": "01BORROW", "library": null});
+    send(router, "PUT", "/api/v1/agencies/BORROW", agency.to_string()).await;
+    let pickup = json!({"name": "Main", "agency": "BORROW", "library": "MAIN", "desk": null});
+    send(router, "PUT", "/api/v1/pickup-locations/BORROW-MAIN", pickup.to_string()).await;
+    let request = json!({
+        "agency": "BORROW", "patron": "jo.reader", "pickup_location": "BORROW-MAIN",
+        "copies": [{"institution": "01LEND", "barcode": "1"}],
+    });
+    let (status, text) = send(router, "POST", "/api/v1/requests?wait=0", request.to_string()).await;
+    assert_eq!(status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&text));
+    let placed: Value = serde_json::from_slice(&text).unwrap();
+    placed["id"].as_str().unwrap().to_owned()
+}
+
+async fn send(router: &Router, method: &str, path: &str, body: impl Into<Body>) -> (StatusCode, Bytes) {
+    let call = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {KEY}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap();
+    let answer = router.clone().oneshot(call).await.unwrap();
+    let status = answer.status();
+    (status, to_bytes(answer.into_body(), 1 << 20).await.unwrap())
 }
 
 /// The first byte chooses the route; the answer is never the hub's own fault, and a refusal says why.
@@ -55,18 +108,8 @@ pub fn api_json(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let (method, path) = ROUTES[usize::from(*choice) % ROUTES.len()];
     let hub = hub().lock().unwrap_or_else(PoisonError::into_inner);
-    let call = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::AUTHORIZATION, format!("Bearer {KEY}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body.to_vec()))
-        .unwrap();
-    let (status, text) = hub.runtime.block_on(async {
-        let answer = hub.router.clone().oneshot(call).await.unwrap();
-        let status = answer.status();
-        (status, to_bytes(answer.into_body(), 1 << 20).await.unwrap())
-    });
+    let path = path.replace(THERE, &hub.id);
+    let (status, text) = hub.runtime.block_on(send(&hub.router, method, &path, body.to_vec()));
     assert!(!status.is_server_error(), "{method} {path}: {status} {}", String::from_utf8_lossy(&text));
     if status.is_client_error() {
         let problem: Value = serde_json::from_slice(&text).expect("a refusal outside its envelope");
