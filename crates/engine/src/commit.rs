@@ -1,12 +1,15 @@
 //! An event becomes a stored decision: request, audit, the intent's result and the next intent in one
 //! transaction.
 
+use std::sync::atomic::Ordering;
+
 use jiff::Timestamp;
 use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
 use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, News, Stored, Tx, Work};
 
 use crate::changes::Change;
+use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -21,6 +24,25 @@ pub(crate) enum Ending<'a> {
     Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, why: &'a str },
 }
 
+impl Ending<'_> {
+    /// Whether an effect has just been done there.
+    fn goes_on_at(&self, institution: &InstitutionCode) -> bool {
+        match self {
+            Self::Done(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
+            Self::Asked | Self::Postponed { .. } => false,
+        }
+    }
+}
+
+/// What was decided and committed.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// The request as it is now.
+    pub(crate) request: Request,
+    /// The next effect, where whoever did the last one is to do it too.
+    pub(crate) next: Option<Intent>,
+}
+
 impl Engine {
     /// Decides on `event` and commits what follows.
     pub(crate) async fn apply(
@@ -29,7 +51,7 @@ impl Engine {
         event: &Event,
         actor: &str,
         ending: &Ending<'_>,
-    ) -> Result<Request, Error> {
+    ) -> Result<Applied, Error> {
         self.again(|| self.try_to_apply(id, event, actor, ending)).await
     }
 
@@ -39,7 +61,7 @@ impl Engine {
         event: &Event,
         actor: &str,
         ending: &Ending<'_>,
-    ) -> Result<Request, Error> {
+    ) -> Result<Applied, Error> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
@@ -71,9 +93,10 @@ impl Engine {
         }
         if unchanged {
             tx.commit().await?;
-            return Ok(decision.next);
+            return Ok(Applied { request: decision.next, next: None });
         }
         let version = self.write(&mut tx, &stored, &decision, event, actor, now).await?;
+        let next = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
         if let Some(intent) = hinted {
             tx.hint_watches(id, &intent.institution, now).await?;
         }
@@ -83,7 +106,7 @@ impl Engine {
             self.note_missed(intent, &stored.request, event).await?;
         }
         self.tell(&decision, version);
-        Ok(decision.next)
+        Ok(Applied { request: decision.next, next })
     }
 
     /// What a look by the clock has found at a library that tells was not told, or is late.
@@ -107,20 +130,22 @@ impl Engine {
     ) -> Result<i64, Error> {
         let version = tx.save_request(&decision.next, stored.version, now).await?;
         tx.append_audit(decision.next.id, &audit(&stored.request, decision, event, actor, now)).await?;
-        self.queue(tx, &decision.next, decision.effect, now).await?;
         let (request, status) = (decision.next.id, decision.next.status);
         tx.tell(&self.settings.node, &News::Changed { request, version, status });
         Ok(version)
     }
 
-    /// Queues the next effect, and the looks that the status asks for.
+    /// Queues the next effect, and the looks that the status asks for. An effect at the institution at which one has just
+    /// been done is leased to whoever did that: its place there is taken already.
     pub(crate) async fn queue(
         &self,
         tx: &mut Tx,
         next: &Request,
         effect: Option<Effect>,
+        ending: &Ending<'_>,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Intent>, Error> {
+        let mut leased = None;
         if let Some(effect) = effect
             && let Some(institution) = next.institution_for(effect)
         {
@@ -131,11 +156,16 @@ impl Engine {
                 institution: institution.clone(),
                 due_at: now,
             };
-            tx.add_intent(&intent, now).await?;
+            if ending.goes_on_at(institution) && !self.stopping.load(Ordering::Relaxed) {
+                let until = later(now, self.settings.lease);
+                leased = Some(tx.add_leased_intent(&intent, &self.settings.node, until, now).await?);
+            } else {
+                tx.add_intent(&intent, now).await?;
+            }
         }
         let scheduled = self.scheduled(next, now).await?;
         tx.set_scheduled(next.id, &scheduled, now).await?;
-        Ok(())
+        Ok(leased)
     }
 
     /// The looks that the status asks for, and the deadlines that run.

@@ -1,7 +1,7 @@
 //! The engine as the API and the commands see it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
@@ -33,6 +33,8 @@ pub struct Engine {
     pub(crate) metrics: Arc<Metrics>,
     /// Looks under way on this node.
     pub(crate) looks: AtomicUsize,
+    /// The node is to stop: nothing more is begun.
+    pub(crate) stopping: AtomicBool,
     pub(crate) desk_lists: DeskLists,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
@@ -72,6 +74,7 @@ impl Engine {
             books,
             metrics,
             looks,
+            stopping: AtomicBool::new(false),
             desk_lists: DeskLists::default(),
             breakers,
             settings,
@@ -109,7 +112,7 @@ impl Engine {
     ///
     /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
     pub async fn ask(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
-        self.apply(id, asked, actor, &Ending::Asked).await
+        Ok(self.apply(id, asked, actor, &Ending::Asked).await?.request)
     }
 
     /// Ends a request, as far as its state allows.

@@ -17,12 +17,12 @@ impl Engine {
     ///
     /// A process that was stopped past its lease goes on where it stood, perhaps just before a call that another node
     /// has made meanwhile. So the clock is asked before each step of the work, and nothing more is done once it ran out.
-    pub(crate) async fn while_leased(
+    pub(crate) async fn while_leased<T>(
         &self,
         intent: &Intent,
         until: Timestamp,
-        work: impl Future<Output = Result<(), Error>>,
-    ) -> Result<(), Error> {
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let until = AtomicI64::new(until.as_microsecond());
         let lost = || Err(Error::Store(store::Error::LeaseLost));
         let mut work = pin!(work);

@@ -10,6 +10,7 @@ use lending::{
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
 use crate::agencies::asks_for_same;
+use crate::commit::Ending;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -106,7 +107,7 @@ impl Engine {
             evidence: None,
         };
         tx.append_audit(request.id, &[accepted]).await?;
-        self.queue(&mut tx, &decision.next, decision.effect, now).await?;
+        self.queue(&mut tx, &decision.next, decision.effect, &Ending::Asked, now).await?;
         Ok(tx.commit().await?)
     }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lending::{Effect, Event, Request, Side, Watch};
 use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
-use store::{Claim, Intent, NOTHING_NEW, Work};
+use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
 use crate::breaker::{Generation, Told};
 use crate::clock::later;
-use crate::commit::Ending;
+use crate::commit::{Applied, Ending};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::looking;
@@ -67,6 +67,7 @@ impl Engine {
                 Some(ended) = running.join_next(), if !running.is_empty() => report(&ended),
             }
         }
+        self.stopping.store(true, Ordering::Relaxed);
         info!(under_way = running.len(), "stopping; what is under way is finished first");
         while let Some(ended) = running.join_next().await {
             report(&ended);
@@ -93,8 +94,7 @@ impl Engine {
             except: &[],
         };
         match self.again(async || Ok(self.store.claim(&claim).await?)).await {
-            Ok(intents) => {
-                let some = !intents.is_empty();
+            Ok(Claimed { intents, more }) => {
                 let until = later(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
@@ -104,7 +104,7 @@ impl Engine {
                         drop(look);
                     });
                 }
-                if some { Duration::ZERO } else { self.until_due(now).await }
+                if more { Duration::ZERO } else { self.until_due(now).await }
             }
             Err(failure) => {
                 error!(error = %failure, "the store gives no work; trying again");
@@ -124,34 +124,53 @@ impl Engine {
         }
     }
 
-    /// Does one intent while its lease, which holds until `until`, is kept alive.
+    /// Does an intent, and what follows from it at the same institution.
     async fn work_on(&self, intent: Intent, until: Timestamp) {
+        let (mut intent, mut until, mut known) = (intent, until, None);
+        while let Some(Applied { request, next: Some(next) }) = self.work_once(&intent, until, known).await {
+            until = later(next.claimed_at, self.settings.lease);
+            (intent, known) = (next, Some(request));
+        }
+    }
+
+    /// Does one intent while its lease, which holds until `until`, is kept alive.
+    async fn work_once(&self, intent: &Intent, until: Timestamp, known: Option<Request>) -> Option<Applied> {
         let work = async {
             match intent.work {
-                Work::Effect(effect) => self.do_effect(&intent, effect).await,
-                Work::Watch(side) => self.do_watch(&intent, side).await,
-                Work::Deadline(deadline) => self.done(&intent, &Event::DeadlinePassed { deadline }).await,
+                Work::Effect(effect) => self.do_effect(intent, effect, known).await,
+                Work::Watch(side) => self.do_watch(intent, side).await.map(|()| None),
+                Work::Deadline(deadline) => self.done(intent, &Event::DeadlinePassed { deadline }).await.map(Some),
             }
         };
-        match self.while_leased(&intent, until, work).await {
-            Ok(()) => {}
+        match self.while_leased(intent, until, work).await {
+            Ok(applied) => applied,
             Err(Error::Store(store::Error::LeaseLost)) => {
                 warn!(request = %intent.request, "the lease of this was lost; nothing was written, and whoever holds it now goes on");
+                None
             }
             Err(failure) => {
                 // The lease runs out and the intent comes back marked as unclear.
                 error!(request = %intent.request, error = %failure, "could not store what came of an intent");
+                None
             }
         }
     }
 
-    async fn do_effect(&self, intent: &Intent, effect: Effect) -> Result<(), Error> {
-        let request = self.load(intent).await?;
+    async fn do_effect(
+        &self,
+        intent: &Intent,
+        effect: Effect,
+        known: Option<Request>,
+    ) -> Result<Option<Applied>, Error> {
+        let request = match known {
+            Some(request) => request,
+            None => self.load(intent).await?,
+        };
         if request.in_flight != Some(effect) {
-            return self.drop_intent(intent, "obsolete").await;
+            return self.drop_intent(intent, "obsolete").await.map(|()| None);
         }
         if !intent.unclear && !request.wants(effect) {
-            return self.done(intent, &Event::EffectDropped { effect }).await;
+            return self.done(intent, &Event::EffectDropped { effect }).await.map(Some);
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let outcome = match self.system(intent).await {
@@ -164,20 +183,19 @@ impl Engine {
             Err(not_done) => Err(not_done),
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
-        match outcome {
-            Ok(event) => self.done(intent, &event).await,
-            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => {
-                self.done(intent, &Event::EffectRefused { effect, refusal }).await
-            }
+        let event = match outcome {
+            Ok(event) => event,
+            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => Event::EffectRefused { effect, refusal },
             Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
                 let refusal = lending::Refusal {
                     code: lending::Refusal::GONE.to_owned(),
                     explanation: format!("In the library's system {what} is not there any more."),
                 };
-                self.done(intent, &Event::EffectRefused { effect, refusal }).await
+                Event::EffectRefused { effect, refusal }
             }
-            Err(not_done) => self.delay(intent, effect, &not_done).await,
-        }
+            Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
+        };
+        self.done(intent, &event).await.map(Some)
     }
 
     async fn do_watch(&self, intent: &Intent, side: Side) -> Result<(), Error> {
@@ -204,7 +222,7 @@ impl Engine {
             Err(not_done) => Err(not_done),
         };
         match seen {
-            Ok(Some(event)) => self.done(intent, &event).await,
+            Ok(Some(event)) => self.done(intent, &event).await.map(drop),
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
                 warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
@@ -283,8 +301,8 @@ impl Engine {
         Ok(stored.ok_or(Error::UnknownRequest(intent.request))?.request)
     }
 
-    async fn done(&self, intent: &Intent, event: &Event) -> Result<(), Error> {
-        self.apply(intent.request, event, "hub", &Ending::Done(intent)).await.map(drop)
+    async fn done(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
+        self.apply(intent.request, event, "hub", &Ending::Done(intent)).await
     }
 
     async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {

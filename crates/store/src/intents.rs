@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Deadline, Effect, InstitutionCode, RequestId, Side};
-use sea_query::{Alias, CaseStatement, Cond, Expr, ExprTrait, Func, Iden, LockBehavior, LockType, Order, Query};
+use sea_query::{
+    Alias, CaseStatement, Cond, Expr, ExprTrait, Func, Iden, LockBehavior, LockType, Order, Query, UnionType,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -88,6 +90,15 @@ pub struct Claim<'a> {
     pub except: &'a [InstitutionCode],
 }
 
+/// What was claimed.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The intents, now under lease.
+    pub intents: Vec<Intent>,
+    /// Whether there may be more to claim at once, which was not looked at for what was passed over.
+    pub more: bool,
+}
+
 /// How full the queue is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QueueCounts {
@@ -137,7 +148,7 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Vec<Intent>, Error> {
+    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut tx = self.begin().await?;
         let mut leased = tx.leases(claim.now).await?;
         let rows = tx.due(claim, &leased, self.is_postgres()).await?;
@@ -145,8 +156,10 @@ impl Store {
         let mut requests = std::collections::HashSet::new();
         let mut looks = 0;
         let mut claimed = Vec::new();
+        let mut more = rows.len() >= window(claim);
         for row in rows {
             if claimed.len() >= claim.limit {
+                more = true;
                 break;
             }
             let intent = read(row, claim.now)?;
@@ -167,7 +180,8 @@ impl Store {
             }
         }
         tx.commit().await?;
-        Ok(claimed)
+        // What nothing came of this time nothing would come of the next.
+        Ok(Claimed { more: more && !claimed.is_empty(), intents: claimed })
     }
 
     /// Keeps a lease alive.
@@ -239,9 +253,9 @@ impl Store {
                 .and_where(Expr::col(column).gt(micros(now)))
                 .to_owned()
         };
-        let due: Vec<(Option<i64>,)> = self.fetch(&earliest(Col::DueAt)).await?;
-        let lease: Vec<(Option<i64>,)> = self.fetch(&earliest(Col::LeaseUntil)).await?;
-        let first = due.into_iter().chain(lease).filter_map(|row| row.0).min();
+        let both = earliest(Col::DueAt).union(UnionType::All, earliest(Col::LeaseUntil)).to_owned();
+        let found: Vec<(Option<i64>,)> = self.fetch(&both).await?;
+        let first = found.into_iter().filter_map(|row| row.0).min();
         first.map(|micros| at("intent", micros)).transpose()
     }
 
@@ -290,7 +304,39 @@ impl Tx {
     ///
     /// The database.
     pub async fn add_intent(&mut self, intent: &NewIntent, now: Timestamp) -> Result<(), Error> {
+        self.add(intent, now, ("", 0, 0)).await
+    }
+
+    /// The same, under lease from the beginning: whoever queues it does it too.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn add_leased_intent(
+        &mut self,
+        intent: &NewIntent,
+        owner: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Intent, Error> {
+        self.add(intent, now, (owner, micros(until), 1)).await?;
+        Ok(Intent {
+            id: intent.id,
+            request: intent.request,
+            work: intent.work,
+            institution: intent.institution.clone(),
+            attempts: 0,
+            unclear: false,
+            fence: 1,
+            due_at: intent.due_at,
+            hinted: false,
+            claimed_at: now,
+        })
+    }
+
+    async fn add(&mut self, intent: &NewIntent, now: Timestamp, lease: (&str, i64, i64)) -> Result<(), Error> {
         let (kind, what) = words(intent.work);
+        let (owner, until, fence) = lease;
         let statement = Query::insert()
             .into_table(Table)
             .columns([
@@ -303,6 +349,7 @@ impl Tx {
                 Col::Attempts,
                 Col::Unclear,
                 Col::DueAt,
+                Col::LeaseOwner,
                 Col::LeaseUntil,
                 Col::Fence,
                 Col::CreatedAt,
@@ -318,8 +365,9 @@ impl Tx {
                 0_i64.into(),
                 0_i64.into(),
                 micros(intent.due_at).into(),
-                0_i64.into(),
-                0_i64.into(),
+                Some(owner).filter(|owner| !owner.is_empty()).into(),
+                until.into(),
+                fence.into(),
                 micros(now).into(),
                 micros(now).into(),
             ])
@@ -522,7 +570,7 @@ impl Tx {
             .order_by((Table, Col::Kind), Order::Asc)
             .order_by((Table, Col::DueAt), Order::Asc)
             // Some rows are passed over: of a request, or of an institution that becomes full.
-            .limit(u64::try_from(claim.limit.saturating_mul(4)).unwrap_or(u64::MAX));
+            .limit(u64::try_from(window(claim)).unwrap_or(u64::MAX));
         if !full.is_empty() {
             statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
         }
@@ -572,6 +620,11 @@ impl Leased {
     fn is_full_of_looks(&self, claim: &Claim<'_>) -> bool {
         self.looks >= claim.looks_per_institution
     }
+}
+
+/// How many due intents are looked at for a claim.
+fn window(claim: &Claim<'_>) -> usize {
+    claim.limit.saturating_mul(4)
 }
 
 fn held(intent: &Intent) -> Cond {

@@ -35,7 +35,7 @@ pub use db::{Database, Store, Tx};
 pub use error::Error;
 pub use inbox::WebhookSecrets;
 pub use institutions::{Agency, Institution, StoredPickupLocation};
-pub use intents::{Claim, Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
+pub use intents::{Claim, Claimed, Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
 pub use nodes::{News, Node};
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};

@@ -50,6 +50,15 @@ async fn minutes_to_next(world: &World) -> i64 {
     due.duration_since(world.now()).as_mins()
 }
 
+/// Waits until the next look comes in so many minutes: one that a test asked for may be under way.
+async fn until_next_in(world: &World, minutes: std::ops::RangeInclusive<i64>) {
+    let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !minutes.contains(&minutes_to_next(world).await) {
+        assert!(tokio::time::Instant::now() < patience, "{} minutes", minutes_to_next(world).await);
+        tokio::task::yield_now().await;
+    }
+}
+
 both! {
     async fn dispatch_is_seen_when_the_lender_tells_of_its_item(world) {
         with_webhook(&world, LENDER).await;
@@ -131,7 +140,37 @@ both! {
 
     async fn library_that_tells_has_looks_of_its_own(world) {
         with_webhook(&world, BORROWER).await;
-        world.place().await;
-        assert!(minutes_to_next(&world).await <= 15);
+        world.bring_to(Status::PickupTransit).await;
+        until_next_in(&world, 23 * 60..=24 * 60).await;
+    }
+
+    async fn webhook_that_says_nothing_for_days_is_not_counted_on(world) {
+        with_webhook(&world, BORROWER).await;
+        world.clock.by_hours(73);
+        world.bring_to(Status::PickupTransit).await;
+        until_next_in(&world, 50..=60).await;
+        let told = tell(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
+        assert_eq!(told, Heard::Nothing);
+        world.engine.look_now(world.id).await.unwrap();
+        // It is heard again, and counted on.
+        until_next_in(&world, 23 * 60..=24 * 60).await;
+    }
+
+    async fn nothing_is_looked_at_while_the_library_is_closed(world) {
+        let now = world.now();
+        let hour = |ahead: i64| {
+            let then = now + jiff::SignedDuration::from_hours(ahead);
+            Some(jiff::tz::TimeZone::UTC.to_datetime(then).time().round(jiff::Unit::Hour).unwrap())
+        };
+        // It opens in three hours, whatever the time is now.
+        let (opens, closes) = (hour(3), hour(4));
+        if opens > closes {
+            return;
+        }
+        let calendar = lending::Calendar { opens, closes, ..lending::Calendar::default() };
+        world.set_rules(BORROWER, "BORROW", lending::Rules { calendar, ..lending::Rules::default() }).await;
+        world.bring_to(Status::PickupTransit).await;
+        // They come an hour later where nobody is closed.
+        until_next_in(&world, 110..=240).await;
     }
 }

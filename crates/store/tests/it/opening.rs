@@ -115,7 +115,7 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
         except: &[],
     };
     let claimed: std::collections::BTreeSet<_> =
-        store.claim(&claim).await.unwrap().into_iter().map(|intent| intent.request).collect();
+        store.claim(&claim).await.unwrap().intents.into_iter().map(|intent| intent.request).collect();
     assert_eq!(claimed.len(), stages.len() - 1, "each open request has a look or a deadline");
     let out = requests.iter().find(|stored| stored.request.status.name() == "LOANED").unwrap();
     let item = out.request.borrowing.item.open().unwrap().clone();

@@ -57,44 +57,44 @@ fn numbers(intents: &[Intent]) -> Vec<u128> {
 both! {
     async fn only_what_is_due_is_claimed_and_only_once(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 60)]).await;
-        assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap()), [1]);
-        assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap()), []);
+        assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap().intents), [1]);
+        assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap().intents), []);
         assert_eq!(fixture.store.next_due(noon(0)).await.unwrap(), Some(noon(30)));
-        assert_eq!(numbers(&fixture.store.claim(&at(60)).await.unwrap()), [1, 2]);
+        assert_eq!(numbers(&fixture.store.claim(&at(60)).await.unwrap().intents), [1, 2]);
     }
 
     async fn one_intent_of_a_request_at_a_time_and_effects_before_looks(fixture) {
         queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 1, Side::Borrower, 0), effect(3, 1, "01X", 0)]).await;
-        let first = fixture.store.claim(&at(0)).await.unwrap();
+        let first = fixture.store.claim(&at(0)).await.unwrap().intents;
         assert_eq!(numbers(&first), [3]);
-        assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap()), [], "the request is being worked on");
+        assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap().intents), [], "the request is being worked on");
         finish(&fixture.store, &first[0]).await.unwrap();
-        assert_eq!(fixture.store.claim(&at(1)).await.unwrap().len(), 1);
+        assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
 
     async fn looks_leave_room_for_effects_of_their_institution(fixture) {
         queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 2, Side::Lender, 0)]).await;
         let claim = Claim { looks_per_institution: 1, per_institution: 2, ..at(0) };
-        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap()), [1]);
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [1]);
         queue(&fixture.store, &[effect(3, 3, "01X", 0)]).await;
-        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap()), [3]);
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [3]);
         let elsewhere = NewIntent { institution: "01Y".into(), ..watch(4, 4, Side::Lender, 0) };
         queue(&fixture.store, &[elsewhere]).await;
-        assert_eq!(numbers(&fixture.store.claim(&Claim { looks: 0, ..claim }).await.unwrap()), []);
-        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap()), [4]);
+        assert_eq!(numbers(&fixture.store.claim(&Claim { looks: 0, ..claim }).await.unwrap().intents), []);
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [4]);
     }
 
     async fn the_age_of_what_is_known_counts_from_the_last_look_that_went_well(fixture) {
         queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 2, Side::Lender, 0)]).await;
         let oldest = async || fixture.store.oldest_looks().await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(0))]);
-        for (intent, what) in fixture.store.claim(&at(0)).await.unwrap().iter().zip([NOTHING_NEW, NOTHING_NEW]) {
+        for (intent, what) in fixture.store.claim(&at(0)).await.unwrap().intents.iter().zip([NOTHING_NEW, NOTHING_NEW]) {
             let mut tx = fixture.store.begin().await.unwrap();
             tx.postpone_intent(intent, noon(60), false, what, noon(i64::from(intent.id.as_u128() == 2) + 5)).await.unwrap();
             tx.commit().await.unwrap();
         }
         assert_eq!(oldest().await, [("01X".into(), noon(5))]);
-        let failed = fixture.store.claim(&at(60)).await.unwrap().remove(0);
+        let failed = fixture.store.claim(&at(60)).await.unwrap().intents.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
         tx.postpone_intent(&failed, noon(90), false, "no answer", noon(61)).await.unwrap();
         tx.commit().await.unwrap();
@@ -112,8 +112,8 @@ both! {
         intents.push(effect(9, 9, "01LIVE", 1));
         queue(&fixture.store, &intents).await;
         let claim = Claim { per_institution: 2, ..at(5) };
-        let mut claimed = fixture.store.claim(&claim).await.unwrap();
-        claimed.extend(fixture.store.claim(&claim).await.unwrap());
+        let mut claimed = fixture.store.claim(&claim).await.unwrap().intents;
+        claimed.extend(fixture.store.claim(&claim).await.unwrap().intents);
         let dead = claimed.iter().filter(|intent| intent.institution == "01DEAD".into()).count();
         assert_eq!(dead, 2);
         assert!(claimed.iter().any(|intent| intent.institution == "01LIVE".into()));
@@ -122,22 +122,22 @@ both! {
     async fn named_institutions_are_left_alone(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01DEAD", 0), effect(2, 2, "01LIVE", 0)]).await;
         let except = ["01DEAD".into()];
-        assert_eq!(numbers(&fixture.store.claim(&Claim { except: &except, ..at(0) }).await.unwrap()), [2]);
+        assert_eq!(numbers(&fixture.store.claim(&Claim { except: &except, ..at(0) }).await.unwrap().intents), [2]);
     }
 
     async fn lease_that_ran_out_makes_an_effect_unclear_but_not_a_look(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), watch(2, 2, Side::Lender, 0)]).await;
-        let first = fixture.store.claim(&at(0)).await.unwrap();
+        let first = fixture.store.claim(&at(0)).await.unwrap().intents;
         assert!(first.iter().all(|intent| !intent.unclear));
-        let second = fixture.store.claim(&at(31)).await.unwrap();
+        let second = fixture.store.claim(&at(31)).await.unwrap().intents;
         let unclear: Vec<(u128, bool)> = second.iter().map(|i| (i.id.as_u128(), i.unclear)).collect();
         assert_eq!(unclear, [(1, true), (2, false)]);
     }
 
     async fn paused_owner_cannot_write_after_another_took_over(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
-        let paused = fixture.store.claim(&at(0)).await.unwrap().remove(0);
-        let other = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().remove(0);
+        let paused = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
+        let other = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().intents.remove(0);
         assert!(matches!(finish(&fixture.store, &paused).await, Err(Error::LeaseLost)));
         assert!(matches!(fixture.store.renew_lease(&paused, noon(90)).await, Err(Error::LeaseLost)));
         let mut tx = fixture.store.begin().await.unwrap();
@@ -147,11 +147,38 @@ both! {
         finish(&fixture.store, &other).await.unwrap();
     }
 
+    async fn intent_that_is_queued_under_lease_is_nobody_elses_until_that_runs_out(fixture) {
+        let mut tx = fixture.store.begin().await.unwrap();
+        let mine = tx.add_leased_intent(&effect(1, 1, "01X", 0), "one", noon(30), noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(fixture.store.claim(&at(1)).await.unwrap().intents.is_empty());
+        let mut tx = fixture.store.begin().await.unwrap();
+        assert!(!tx.is_effect_untouched(mine.request).await.unwrap(), "somebody may be sending it");
+        drop(tx);
+        let taken = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().intents.remove(0);
+        assert!(taken.unclear, "it may have been sent");
+        assert!(matches!(finish(&fixture.store, &mine).await, Err(Error::LeaseLost)));
+        finish(&fixture.store, &taken).await.unwrap();
+    }
+
+    async fn claim_tells_whether_something_was_passed_over(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 0), effect(3, 3, "01X", 0)]).await;
+        let first = fixture.store.claim(&Claim { limit: 2, ..at(0) }).await.unwrap();
+        assert_eq!((first.intents.len(), first.more), (2, true));
+        let second = fixture.store.claim(&Claim { limit: 2, ..at(0) }).await.unwrap();
+        assert_eq!((second.intents.len(), second.more), (1, false));
+        // As many due as are looked at for one place: whatever is behind them wasn't seen.
+        let more: Vec<_> = (4..9).map(|number| effect(number, number, "01Y", 0)).collect();
+        queue(&fixture.store, &more).await;
+        let one = fixture.store.claim(&Claim { limit: 1, ..at(0) }).await.unwrap();
+        assert_eq!((one.intents.len(), one.more), (1, true));
+    }
+
     async fn renewed_lease_holds_on(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
-        let intent = fixture.store.claim(&at(0)).await.unwrap().remove(0);
+        let intent = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
         fixture.store.renew_lease(&intent, noon(60)).await.unwrap();
-        assert_eq!(fixture.store.claim(&at(31)).await.unwrap().len(), 0);
+        assert_eq!(fixture.store.claim(&at(31)).await.unwrap().intents.len(), 0);
     }
 
     async fn node_that_starts_again_takes_its_own_leases_back_at_once(fixture) {
@@ -159,19 +186,19 @@ both! {
         fixture.store.claim(&Claim { limit: 1, ..at(0) }).await.unwrap();
         fixture.store.claim(&Claim { owner: "two", ..at(0) }).await.unwrap();
         assert_eq!(fixture.store.take_back_leases("one", noon(1)).await.unwrap(), 1);
-        let back = fixture.store.claim(&at(1)).await.unwrap();
+        let back = fixture.store.claim(&at(1)).await.unwrap().intents;
         assert_eq!(back.len(), 1);
         assert!(back[0].unclear, "it may have been sent");
     }
 
     async fn postponed_intent_counts_and_remembers(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
-        let intent = fixture.store.claim(&at(0)).await.unwrap().remove(0);
+        let intent = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
         tx.postpone_intent(&intent, noon(10), true, "no answer", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(fixture.store.claim(&at(5)).await.unwrap().len(), 0);
-        let again = fixture.store.claim(&at(10)).await.unwrap().remove(0);
+        assert_eq!(fixture.store.claim(&at(5)).await.unwrap().intents.len(), 0);
+        let again = fixture.store.claim(&at(10)).await.unwrap().intents.remove(0);
         assert_eq!((again.attempts, again.unclear), (1, true));
     }
 
@@ -185,7 +212,7 @@ both! {
         want(&fixture, &[watch(1, 1, Side::Lender, 10), watch(2, 1, Side::Borrower, 10), deadline.clone()]).await;
         want(&fixture, &[watch(3, 1, Side::Borrower, 99), deadline]).await;
         assert_eq!(fixture.store.queue_counts().await.unwrap().open, 2);
-        assert_eq!(numbers(&fixture.store.claim(&at(10)).await.unwrap()), [2], "it keeps its time");
+        assert_eq!(numbers(&fixture.store.claim(&at(10)).await.unwrap().intents), [2], "it keeps its time");
         want(&fixture, &[]).await;
         assert_eq!(fixture.store.queue_counts().await.unwrap().open, 1, "one under way ends by itself");
     }
@@ -206,7 +233,7 @@ both! {
         let mut tx = fixture.store.begin().await.unwrap();
         tx.hasten_watches(RequestId(Uuid::from_u128(1)), noon(1)).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(fixture.store.claim(&at(1)).await.unwrap().len(), 1);
+        assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
 
     async fn claimers_at_the_same_time_get_different_intents(fixture) {
@@ -219,7 +246,7 @@ both! {
                 let mut mine = Vec::new();
                 loop {
                     let claim = Claim { limit: 3, per_institution: 100, ..at(0) };
-                    let claimed = store.claim(&claim).await.unwrap();
+                    let claimed = store.claim(&claim).await.unwrap().intents;
                     if claimed.is_empty() {
                         return mine;
                     }
