@@ -12,8 +12,8 @@ use crate::error::Error;
 
 /// For how long it is remembered who has a webhook; another node may have changed it.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
-/// After so long without a message a webhook isn't counted on any more. A week-end is shorter.
-const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(72);
+/// After so long without a message a webhook isn't counted on any more. A quiet week is nothing unusual.
+const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Who has a webhook, as last read, and when each was heard last.
 #[derive(Debug)]
@@ -71,13 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_said_nothing_for_three_days_is_not_counted_on() {
+    fn who_has_said_nothing_for_a_week_is_not_counted_on() {
         let (ears, lender) = (Ears::new(Timestamp::UNIX_EPOCH), InstitutionCode::from("01LEND_INST"));
         let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        assert!(!ears.is_silent(&lender, at(72)));
-        assert!(ears.is_silent(&lender, at(73)));
-        ears.heard(&lender, at(73));
-        assert!(!ears.is_silent(&lender, at(145)));
-        assert!(ears.is_silent(&lender, at(146)));
+        assert!(!ears.is_silent(&lender, at(168)));
+        assert!(ears.is_silent(&lender, at(169)));
+        ears.heard(&lender, at(169));
+        assert!(!ears.is_silent(&lender, at(337)));
+        assert!(ears.is_silent(&lender, at(338)));
     }
 }

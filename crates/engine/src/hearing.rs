@@ -94,7 +94,9 @@ impl Engine {
     async fn who_waits(&self, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<RequestId>, Error> {
         let about = match hint {
             Hint::Hold { request, .. } => vec![*request],
-            Hint::Loan { item, .. } | Hint::Item(item) => self.store.open_requests_with_item(institution, item).await?,
+            Hint::Loan { item, .. } | Hint::Item { item, .. } => {
+                self.store.open_requests_with_item(institution, item).await?
+            }
         };
         let mut waiting = Vec::new();
         for id in about {
@@ -153,7 +155,7 @@ impl Engine {
 
 /// Whether the hint is about what the request has at that side: one Alma may be at two sides of a request.
 fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
-    let (Hint::Loan { item, .. } | Hint::Item(item)) = hint else { return true };
+    let (Hint::Loan { item, .. } | Hint::Item { item, .. }) = hint else { return true };
     match side {
         Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
         _ => request.stand_in(side).is_some_and(|here| here.item.open() == Some(item)),

@@ -2,6 +2,8 @@
 //! It comes the later the longer nothing has changed, in the hours in which the library is open, and seldom while the
 //! patron has the book.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use lending::{Request, Rules, Side, Status};
 
@@ -9,6 +11,13 @@ use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::settings::Polling;
+
+/// The next moment after `now` that is a whole number of `intervals` away from the beginning of time.
+fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
+    let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
+    let next = now.as_microsecond().div_euclid(interval).saturating_add(1).saturating_mul(interval);
+    Timestamp::from_microsecond(next).unwrap_or(Timestamp::MAX)
+}
 
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
@@ -20,9 +29,10 @@ impl Engine {
         self.when_open(request, side, later(self.clock.now(), interval)).await
     }
 
-    /// When the list of the lender's desk is asked next.
+    /// When the list of the lender's desk is asked next: for all that wait there at the same time.
     pub(crate) async fn next_list(&self, request: &Request, side: Side) -> Result<Timestamp, Error> {
-        self.when_open(request, side, later(self.clock.now(), self.settings.desk_list)).await
+        let then = next_multiple(self.clock.now(), self.settings.desk_list);
+        self.when_open(request, side, then).await
     }
 
     /// That a lender has sent its item is told by no message that each Alma sends, so until then the lender is looked at
@@ -48,5 +58,19 @@ impl Engine {
             (Side::Pickup, _) => self.rules_of(&request.pickup.institution, Some(&request.pickup.library)).await?,
         };
         Ok(rules.calendar.open_from(then))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_at_a_desk_is_asked_for_at_the_same_time() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let five = Duration::from_secs(300);
+        assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five), at("2026-11-25T10:10:00Z"));
     }
 }

@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 
 use crate::effect::{Effect, Side};
-use crate::ids::{ItemId, LoanId, RequestId};
+use crate::event::ItemState;
+use crate::ids::{Barcode, HoldingId, ItemId, LoanId, RequestId};
 use crate::request::{Hold, Loan, Part, Progress, Request};
 use crate::watch::watches;
 
@@ -28,7 +29,23 @@ pub enum Hint {
         what: LoanNews,
     },
     /// Of an item, which was changed in whatever way.
-    Item(ItemId),
+    Item {
+        /// The item.
+        item: ItemId,
+        /// What it is like now, as far as that was told.
+        like: Told,
+    },
+}
+
+/// What an item is said to be like.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// Its state.
+    pub state: Option<ItemState>,
+    /// Its barcode.
+    pub barcode: Option<Barcode>,
+    /// Its holding.
+    pub holding: Option<HoldingId>,
 }
 
 /// What happened to a hold.
@@ -87,8 +104,30 @@ impl Hint {
                     LoanNews::Changed => true,
                 }
             }
-            Self::Item(_) => own.is_none(),
+            // Most of what is changed on an item the hub has done itself, or seen by the hold or the loan.
+            Self::Item { like, .. } => own.is_none() && !is_known(request, side, like),
         }
+    }
+}
+
+/// Whether the item was seen so already.
+fn is_known(request: &Request, side: Side, like: &Told) -> bool {
+    let same = |state: Option<&ItemState>, barcode: Option<&Barcode>, holding: Option<&HoldingId>| {
+        like.state.is_some()
+            && like.state.as_ref() == state
+            && like.barcode.as_ref().is_none_or(|told| Some(told) == barcode)
+            && like.holding.as_ref().is_none_or(|told| Some(told) == holding)
+    };
+    match (side, &request.supply) {
+        (Side::Lender, Some(supply)) => {
+            same(Some(&supply.item), Some(&supply.copy.barcode), Some(&supply.copy.holding))
+        }
+        (Side::Lender, None) => true,
+        (side, _) => request.stand_in(side).is_some_and(|here| {
+            let sent = here.in_transit && here.progress < Progress::OnHoldShelf;
+            let state = if sent { Some(&ItemState::InTransit) } else { here.seen.as_ref() };
+            same(state, here.barcode.as_ref(), here.holding.open())
+        }),
     }
 }
 

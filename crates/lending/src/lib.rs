@@ -58,7 +58,7 @@ pub use closure::{Answer, Closure, Evidence, HoldEnd, answer};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
 pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation};
-pub use hint::{Hint, HoldNews, LoanNews};
+pub use hint::{Hint, HoldNews, LoanNews, Told};
 pub use ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
     LocationCode, PatronId, PickupLocationCode, RequestId,

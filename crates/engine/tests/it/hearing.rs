@@ -146,7 +146,7 @@ both! {
 
     async fn webhook_that_says_nothing_for_days_is_not_counted_on(world) {
         with_webhook(&world, BORROWER).await;
-        world.clock.by_hours(73);
+        world.clock.by_hours(169);
         world.bring_to(Status::PickupTransit).await;
         until_next_in(&world, 50..=60).await;
         let told = tell(&world, BORROWER, &item_updated("1", "none")).await.unwrap();

@@ -187,7 +187,7 @@ impl Alma {
             };
             seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
             seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
-            if what.brief && what.loan && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
+            if what.brief && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
                 return Ok(seen);
             }
         }

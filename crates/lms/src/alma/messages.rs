@@ -1,10 +1,11 @@
 //! Webhooks: which of them hint at something a request may wait for (Alma Developer Network, "Webhooks").
 
 use alma::webhook::{self, Subject};
-use lending::{Hint, HoldNews, LoanNews};
+use lending::{Hint, HoldNews, LoanNews, Told};
 use secrecy::SecretString;
 
 use super::records::marked_request;
+use super::words::item_state;
 use crate::message::{Message, NotTaken};
 
 pub(super) fn open(secrets: &[SecretString], signature: Option<&str>, body: &[u8]) -> Result<Message, NotTaken> {
@@ -35,7 +36,14 @@ fn hint(message: &webhook::Message) -> Option<Hint> {
             };
             Some(Hint::Loan { item: loan.item_id?.as_str().into(), loan: loan.id.as_str().into(), what })
         }
-        Subject::Item(item) => Some(Hint::Item(item.pid.as_str().into())),
+        Subject::Item(item) => {
+            let like = Told {
+                state: Some(item_state(&item)),
+                barcode: item.barcode.as_ref().map(|barcode| barcode.as_str().into()),
+                holding: Some(item.holding_id.as_str().into()),
+            };
+            Some(Hint::Item { item: item.pid.as_str().into(), like })
+        }
         _ => None,
     }
 }
