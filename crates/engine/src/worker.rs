@@ -250,8 +250,8 @@ impl Engine {
         }
         // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent
         // its item only the item tells.
-        let at_shelf = watch.side == Side::Lender && watch.hold;
-        let brief = !intent.hinted && !at_shelf && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
+        let unsent = watch.side == Side::Lender && watch.hold;
+        let brief = !intent.hinted && !unsent && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
         looking::look(lms, request, watch, brief).await.map(Seen::This)
     }
 
