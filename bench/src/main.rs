@@ -12,6 +12,7 @@
 
 mod crash;
 mod fair;
+mod idle;
 mod lifecycles;
 mod live;
 mod load;
@@ -80,6 +81,11 @@ const BENCHES: &[Bench] = &[
         name: "quota",
         about: "API calls that a completed request costs, with webhooks and without, beside a poller",
         run: |args| spending::run(args.scale()),
+    },
+    Bench {
+        name: "idle",
+        about: "open requests to which nothing happens: a tick of the loop with 1,000 to 1,000,000, and calls in a day",
+        run: |args| idle::run(args.scale()),
     },
     Bench {
         name: "fair",

@@ -224,6 +224,21 @@ async fn steady(name: &'static str, telling: Telling, in_flight: usize, days_cou
     })
 }
 
+/// Calls for each of so many requests that wait at a lender's desk, in a day in which nothing happens.
+pub(crate) async fn calls_of_a_day(waiting: usize, settings: Settings) -> Result<f64, String> {
+    let world = World::open(waiting, Telling::All, settings).await?;
+    let day = |number: i64| start() + SignedDuration::from_hours(24 * number);
+    for number in 0..waiting {
+        world.until(open_at(world.now())).await?;
+        world.place(number, &LENDERS[..1]).await?;
+    }
+    let begins = day(2);
+    world.until(begins).await?;
+    let before = world.calls(&ALMAS)?;
+    world.until(day(3)).await?;
+    Ok(per(world.calls(&ALMAS)? - before, waiting as u64))
+}
+
 fn counts(world: &World) -> Result<BTreeMap<String, u64>, String> {
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
     for code in ALMAS {
