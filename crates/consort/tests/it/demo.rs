@@ -34,6 +34,13 @@ fn demo_shows_a_request_going_the_whole_way_and_ends_well() {
     assert!(said.contains("nothing on either side") && said.contains("All as it should be."), "{said}");
 }
 
+/// Whoever watches is slower than the hub: it has looked several times before anything happens.
+#[test]
+fn demo_ends_well_at_the_pace_of_whoever_watches() {
+    let said = shown(&["demo", "--once", "--pace", "700"]);
+    assert!(said.contains("FINALISED") && said.contains("All as it should be."), "{said}");
+}
+
 #[test]
 fn hub_killed_three_times_in_the_demo_goes_on_and_doubles_nothing() {
     let said = shown(&["demo", "--once", "--pace", "0", "--kill-hub"]);
