@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use alma_sim::{Server, Sim, SimClock};
+use alma_sim::{Fault, FaultKind, Server, Sim, SimClock};
 use reqwest::{Method, StatusCode};
 use scenarios::Hub;
 use serde_json::{Value, json};
@@ -60,6 +60,12 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let sim = house::build_for(SimClock::Real, 2_000, 2_000)?;
+        for code in LENDERS {
+            // A key without the area Task-lists: every item is read by itself, and looks are more than the limit allows.
+            let refuse = FaultKind::Refuse { code: "40166414".to_owned(), message: "Not allowed.".to_owned() };
+            let fault = Fault::always("GET /task-lists/requested-resources", refuse);
+            sim.arm(code, fault).map_err(|error| error.to_string())?;
+        }
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
         let hub = HubProcess::start(Setup { program, database: None, engine: LOOKS.to_owned() }).await?;
