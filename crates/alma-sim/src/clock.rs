@@ -1,6 +1,7 @@
 //! The simulator's clock: the one place that may read the machine's time.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -74,6 +75,19 @@ impl Clock {
             }
         };
         base + offset
+    }
+
+    /// How long it takes until `then`; nothing where the clock stands still until it is moved.
+    pub(crate) fn real_time_until(&self, then: Timestamp) -> Option<Duration> {
+        let left = Duration::try_from(then.duration_since(self.now())).unwrap_or_default();
+        match self.kind {
+            SimClock::Real => Some(left),
+            SimClock::Scaled { factor, .. } => {
+                Some(Duration::try_from_secs_f64(left.as_secs_f64() / factor).unwrap_or(Duration::MAX))
+            }
+            SimClock::Stepped(_) if left.is_zero() => Some(left),
+            SimClock::Stepped(_) => None,
+        }
     }
 
     pub(crate) fn advance(&self, by: SignedDuration) -> Timestamp {

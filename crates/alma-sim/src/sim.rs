@@ -197,6 +197,11 @@ impl Sim {
         now
     }
 
+    /// How long that takes, where time passes by itself.
+    pub(crate) fn real_time_until(&self, then: Timestamp) -> Option<Duration> {
+        self.0.clock.real_time_until(then)
+    }
+
     pub(crate) fn wake(&self) {
         self.0.woken.notify_one();
     }

@@ -238,6 +238,10 @@ impl Hooks {
         self.waiting.push(message);
     }
 
+    fn next_due(&self) -> Option<Timestamp> {
+        self.waiting.iter().map(|message| message.due).min()
+    }
+
     fn take_due(&mut self, now: Timestamp) -> Vec<(Message, WebhookProfile)> {
         let (mut due, later): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|message| message.due <= now);
         self.waiting = later;
@@ -385,10 +389,14 @@ pub(crate) async fn deliver(sim: Sim) {
                 site.hooks().settle(message, answer, sim.now());
             }
         }
-        // Time may pass by itself, so a waiting message is looked at again soon.
-        tokio::select! {
-            () = sim.woken() => {}
-            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+        // Whatever happens wakes it, and so does a moved clock; time that passes by itself brings the next message.
+        let next = sim.sites().iter().filter_map(|site| site.hooks().next_due()).min();
+        match next.and_then(|due| sim.real_time_until(due)) {
+            Some(left) => tokio::select! {
+                () = sim.woken() => {}
+                () = tokio::time::sleep(left) => {}
+            },
+            None => sim.woken().await,
         }
     }
 }

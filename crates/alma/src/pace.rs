@@ -186,7 +186,9 @@ mod tests {
             let pacer = Arc::clone(&pacer);
             looks.spawn(async move { pacer.turn(Purpose::Sweep).await });
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        while pacer.now().waiting < 99 {
+            tokio::task::yield_now().await;
+        }
         for _ in 0..10 {
             let waited = pacer.turn(Purpose::Patron).await;
             assert!(waited <= Duration::from_millis(12), "{waited:?}");
