@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use engine::Settings;
 use jiff::{SignedDuration, Timestamp};
-use lending::{InstitutionCode, Patron, PickupLocation, Request, RequestId, Side};
+use lending::{InstitutionCode, Request, RequestId, Side};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use store::{Claim, Database, MasterKey, NewIntent, Store, Work};
 use uuid::Uuid;
 
 use crate::Scale;
-use crate::simulate::house::{BORROWER, LENDERS};
+use crate::simulate::house::{self, BORROWER, LENDERS};
 use crate::spending::calls_of_a_day;
 use crate::verdict::{Verdict, table};
 
@@ -109,20 +109,7 @@ async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::E
 }
 
 fn request(id: RequestId, number: usize, now: Timestamp) -> Request {
-    let patron = Patron {
-        institution: BORROWER.into(),
-        agency: "BORROW".into(),
-        given: format!("patron-{number}").as_str().into(),
-        verified: None,
-    };
-    let pickup = PickupLocation {
-        code: "BORROW-MAIN".into(),
-        name: "Main Library".to_owned(),
-        institution: BORROWER.into(),
-        library: "MAIN".into(),
-        desk: None,
-    };
-    Request::new(id, now, patron, pickup, Vec::new())
+    Request::new(id, now, house::asking(&house::one_of_many(number)), house::pickup(), Vec::new())
 }
 
 /// Resident memory (Linux; 0 elsewhere).

@@ -2,7 +2,7 @@
 
 use alma_sim::{Bib, Holding, Item, Mark, Sim, SimClock, SimOptions, Staff, User, presets};
 use jiff::SignedDuration;
-use lending::Request;
+use lending::{Patron, PickupLocation, Request};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -37,6 +37,22 @@ pub(crate) fn settings() -> Value {
         "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
         "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
     })
+}
+
+/// Who asks for books.
+pub(crate) fn asking(given: &str) -> Patron {
+    Patron { institution: BORROWER.into(), agency: "BORROW".into(), given: given.into(), verified: None }
+}
+
+/// Where they collect them.
+pub(crate) fn pickup() -> PickupLocation {
+    PickupLocation {
+        code: "BORROW-MAIN".into(),
+        name: "Main Library".to_owned(),
+        institution: BORROWER.into(),
+        library: "MAIN".into(),
+        desk: None,
+    }
 }
 
 /// Three Almas with a title for each lifecycle at each lender.

@@ -18,10 +18,7 @@ use std::time::Instant;
 use alma::{Client, RetryPolicy};
 use alma_sim::{Sim, SimClock};
 use jiff::{SignedDuration, Timestamp};
-use lending::{
-    Action, Barcode, CancelledBy, CopyRef, Event, Patron, PickupLocation, Request, RequestId, Settlement, Side,
-    deadlines,
-};
+use lending::{Action, Barcode, CancelledBy, CopyRef, Event, Request, RequestId, Settlement, Side, deadlines};
 use lms::HostLms;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -201,19 +198,6 @@ impl World {
 
     fn request(&mut self, lifecycle: usize) -> Request {
         let id = RequestId(Uuid::from_u128(self.rng.random()));
-        let patron = Patron {
-            institution: BORROWER.into(),
-            agency: "BORROW".into(),
-            given: house::patron(lifecycle).as_str().into(),
-            verified: None,
-        };
-        let pickup = PickupLocation {
-            code: "BORROW-MAIN".into(),
-            name: "Main Library".to_owned(),
-            institution: BORROWER.into(),
-            library: "MAIN".into(),
-            desk: None,
-        };
         let copies = LENDERS.map(|lender| CopyRef {
             institution: lender.into(),
             bib: None,
@@ -223,7 +207,7 @@ impl World {
             volume: None,
             chosen_by_staff: false,
         });
-        Request::new(id, self.hub.now, patron, pickup, copies.into())
+        Request::new(id, self.hub.now, house::asking(&house::patron(lifecycle)), house::pickup(), copies.into())
     }
 
     /// One thing that happens, whatever it is.

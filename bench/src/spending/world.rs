@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use alma_sim::{Server, Sim, SimClock, WebhookProfile};
 use engine::{Clock, Engine, Ids, Placing, Settings};
 use jiff::{SignedDuration, Timestamp};
-use lending::{Calendar, CopyRef, InstitutionCode, PickupLocation, Request, RequestId, Rules, Status};
+use lending::{Calendar, CopyRef, InstitutionCode, Request, RequestId, Rules, Status};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
@@ -231,13 +231,6 @@ async fn introduce(store: &Store, almas: &str) -> Result<(), store::Error> {
             Agency { code: agency.into(), name: agency.to_owned(), institution: code.into(), library: None, rules };
         tx.put_agency(&agency).await?;
     }
-    let place = PickupLocation {
-        code: "BORROW-MAIN".into(),
-        name: "Main Library".to_owned(),
-        institution: BORROWER.into(),
-        library: "MAIN".into(),
-        desk: None,
-    };
-    tx.put_pickup_location(&place, &"BORROW".into()).await?;
+    tx.put_pickup_location(&house::pickup(), &"BORROW".into()).await?;
     tx.commit().await
 }
