@@ -47,8 +47,12 @@ impl Engine {
         let list = self.desk_lists.of(&intent.institution, &supply.copy.library);
         let mut list = list.lock().await;
         let now = self.clock.now();
-        let oldest = SignedDuration::try_from(self.settings.desk_list).unwrap_or(SignedDuration::MAX);
-        let is_new = list.as_ref().is_some_and(|(at, _)| now.duration_since(*at).abs() < oldest);
+        // All that wait at a desk fall due at the same moment. A list of the time before isn't new by a few milliseconds.
+        let interval = SignedDuration::try_from(self.settings.desk_list).unwrap_or(SignedDuration::MAX);
+        let is_new = list.as_ref().is_some_and(|(at, _)| {
+            let age = now.duration_since(*at).abs();
+            age < interval / 2 || (age < interval && *at >= intent.due_at)
+        });
         if !is_new {
             let read = lms.waiting_holds(&supply.copy.library).await?;
             *list = Some((now, read.map(Arc::new)));
