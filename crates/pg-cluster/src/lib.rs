@@ -64,7 +64,7 @@ impl Cluster {
     pub fn start_again(&self) -> Result<(), String> {
         let settings = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' -c fsync=off \
-             -c synchronous_commit=off -c full_page_writes=off -c max_connections=100",
+             -c full_page_writes=off -c max_connections=100",
             self.port
         );
         let log = self.dir.path().join("log");
