@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Effect, Event, InstitutionCode, Refusal, Request, RequestId, Side, Status, Transition, decide, transitions,
-    watches,
+    Action, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
+    decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
 
@@ -199,15 +199,39 @@ impl Hub {
         }
     }
 
+    /// The sides of requests to which the hint is news, as far as it can be believed.
+    pub(super) fn who_waits(&self, institution: &str, hint: &Hint) -> Vec<(RequestId, Side)> {
+        let mut waiting = Vec::new();
+        for (id, Stored { request, .. }) in &self.requests {
+            for side in [Side::Lender, Side::Borrower] {
+                let here = request.institution(side).is_some_and(|code| code.as_str() == institution);
+                if here
+                    && is_about(request, side, hint)
+                    && hint.is_about_holder(request, side)
+                    && hint.is_news(request, side)
+                {
+                    waiting.push((*id, side));
+                }
+            }
+        }
+        waiting
+    }
+
     /// Looks at one side, if it is to be looked at. A failed look is no evidence of anything.
     pub(super) async fn look(&mut self, id: RequestId, side: Side) -> Result<(), String> {
+        self.look_told(id, side, None).await
+    }
+
+    /// The same, where the item was told to be in a state.
+    pub(super) async fn look_told(&mut self, id: RequestId, side: Side, told: Option<ItemState>) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
         let Some(watch) = engine::wanted(&request, side) else { return Ok(()) };
         let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
         // Every other look is a brief one.
         self.looks += 1;
+        let brief = told.is_none() && self.looks.is_multiple_of(2);
         self.line().intent = true;
-        let seen = engine::look(lms.as_ref(), &request, watch, self.looks.is_multiple_of(2)).await;
+        let seen = engine::look(lms.as_ref(), &request, watch, brief, told).await;
         self.line().intent = false;
         self.tell_faults(id);
         match seen {
@@ -244,5 +268,15 @@ impl Hub {
         if let Some(stored) = self.requests.get_mut(&id) {
             stored.story.push(format!("   {}", what.into()));
         }
+    }
+}
+
+fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
+    match hint {
+        Hint::Hold { request: id, .. } => *id == request.id,
+        Hint::Loan { item, .. } | Hint::Item { item, .. } => match side {
+            Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
+            _ => request.borrowing.item.open() == Some(item),
+        },
     }
 }

@@ -350,6 +350,17 @@ impl Sim {
         Ok(all_seen && !is_due && hooks.under_way == 0 && hooks.unchallenged.is_empty())
     }
 
+    /// The bodies of messages about what happened after the first `seen` events, and how many events there are by now: for
+    /// whoever carries them without a listener.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn messages_since(&self, institution: &str, seen: u64) -> Result<(Vec<String>, u64), crate::Refusal> {
+        let site = self.site(institution)?;
+        Ok(self
+            .with(&site, |alma| (alma.events.since(seen).map(|event| body(alma, event)).collect(), alma.events.count)))
+    }
+
     /// Attempts of delivery so far, oldest first.
     ///
     /// # Errors

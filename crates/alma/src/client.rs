@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, debug_span};
 use url::Url;
 
 use crate::answer::{Reply, judge};
@@ -316,11 +318,14 @@ impl Client {
         loop {
             let waited = self.inner.pacer.turn(purpose).await;
             let started = Instant::now();
-            let result = match self.exchange(call, url.clone()).await {
+            let span = self.span(call, purpose, attempt, waited);
+            let result = match self.exchange(call, url.clone()).instrument(span.clone()).await {
                 Ok(reply) => judge(call, reply),
                 Err(error) => Err(error),
             };
             let outcome = CallOutcome::of(&result);
+            span.record("outcome", outcome.name());
+            drop(span);
             match outcome {
                 CallOutcome::Limited(Limit::PerSecond) => self.inner.pacer.refused(self.inner.retries.base),
                 CallOutcome::Limited(Limit::PerDay) | CallOutcome::Unreachable => {}
@@ -346,6 +351,21 @@ impl Client {
             sleep(wait).await;
             attempt += 1;
         }
+    }
+
+    /// A call in a trace: the address as documented, never as sent.
+    fn span(&self, call: &Call, purpose: Purpose, attempt: u32, waited: Duration) -> Span {
+        debug_span!(
+            "call",
+            otel.name = call.endpoint,
+            otel.kind = "client",
+            server.address = self.inner.base.host_str().unwrap_or_default(),
+            endpoint = call.endpoint,
+            purpose = purpose.name(),
+            attempt,
+            waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            outcome = Empty,
+        )
     }
 
     /// Sends a call once and reads the answer to its end.

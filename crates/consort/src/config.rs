@@ -62,6 +62,8 @@ pub(crate) struct EngineConfig {
     pub(crate) told_first_ms: u64,
     /// The same at a library whose system tells by itself what happens.
     pub(crate) told_most_ms: u64,
+    /// Milliseconds from what happens to a message about it, within which the message counts as a look.
+    pub(crate) believe_ms: u64,
 }
 
 impl Config {
@@ -131,6 +133,7 @@ impl Config {
                 ..Polling::default()
             },
             desk_list: Duration::from_millis(self.engine.desk_list_ms),
+            believed: Duration::from_millis(self.engine.believe_ms),
             told_polling: Polling {
                 first: Duration::from_millis(self.engine.told_first_ms),
                 most: Duration::from_millis(self.engine.told_most_ms),

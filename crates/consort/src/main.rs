@@ -25,14 +25,19 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging::start(cli.log.as_deref(), cli.command.default_log());
     // The TLS provider is chosen once for the process; a second choice would be refused, which is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&failure::Failure::new(format!("The program can't start: {error}."))),
     };
-    match runtime.block_on(cli.command.run()) {
+    let traces = match logging::start(cli.log.as_deref(), cli.command.default_log()) {
+        Ok(traces) => traces,
+        Err(failure) => return failure::report(&failure),
+    };
+    let done = runtime.block_on(cli.command.run());
+    traces.end();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure::report(&failure),
     }

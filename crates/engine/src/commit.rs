@@ -74,11 +74,12 @@ impl Engine {
         let event = &self.held_against_limits(&mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
-        let hinted = match ending {
-            Ending::Done(intent) if matches!(intent.work, Work::Watch(_)) && tx.was_hinted(intent).await? => {
-                Some(*intent)
-            }
-            _ => None,
+        let meanwhile = match ending {
+            Ending::Done(intent) => match intent.work {
+                Work::Watch(side) => tx.told_meanwhile(intent).await?.map(|told| (side, told)),
+                Work::Effect(_) | Work::Deadline(_) => None,
+            },
+            Ending::Asked | Ending::Postponed { .. } => None,
         };
         match ending {
             Ending::Asked => {}
@@ -97,8 +98,8 @@ impl Engine {
         }
         let version = self.write(&mut tx, &stored, &decision, event, actor, now).await?;
         let next = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
-        if let Some(intent) = hinted {
-            tx.hint_watches(id, &intent.institution, now).await?;
+        if let Some((side, told)) = meanwhile {
+            tx.hint_watches(id, side, &told, now).await?;
         }
         tx.commit().await?;
         if let Ending::Done(intent) = ending {
@@ -180,7 +181,7 @@ impl Engine {
         let mut scheduled = Vec::new();
         for watch in watches(next) {
             let Some(institution) = next.institution(watch.side) else { continue };
-            let due = self.next_look(next, watch.side, 0).await?;
+            let due = self.first_look(next, watch.side).await?;
             scheduled.push(intent(Work::Watch(watch.side), institution, due));
         }
         for deadline in deadlines(next) {
@@ -267,7 +268,7 @@ fn evidence(event: &Event) -> Option<Value> {
             Some(json!({"loan": loan.id, "due": loan.due}))
         }
         Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
-        Event::Observed { seen, .. } => serde_json::to_value(seen).ok(),
+        Event::Observed { seen, .. } | Event::Told { seen, .. } => serde_json::to_value(seen).ok(),
         Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
         Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
         Event::CancelAsked { by, .. } => Some(json!({"by": by})),

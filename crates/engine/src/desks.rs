@@ -16,17 +16,38 @@ type Listed = Option<(Timestamp, Option<Arc<HashSet<HoldId>>>)>;
 /// A list that one at a time may read.
 type Shared = Arc<tokio::sync::Mutex<Listed>>;
 
+type Desk = (InstitutionCode, LibraryCode);
+
+/// A desk from which nothing was sent for so long is asked less often.
+const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
 /// The lists as last read.
 #[derive(Debug, Default)]
 pub(crate) struct DeskLists {
     /// A lock for each, so that one that is slow keeps nobody from the others.
-    known: Mutex<HashMap<(InstitutionCode, LibraryCode), Shared>>,
+    known: Mutex<HashMap<Desk, Shared>>,
+    /// When a hold was last seen to have left each list.
+    left: Mutex<HashMap<Desk, Timestamp>>,
 }
 
 impl DeskLists {
-    fn of(&self, institution: &InstitutionCode, library: &LibraryCode) -> Shared {
-        let key = (institution.clone(), library.clone());
-        Arc::clone(self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
+    fn of(&self, desk: &Desk) -> Shared {
+        Arc::clone(self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(desk.clone()).or_default())
+    }
+
+    fn note(&self, desk: &Desk, has_left: bool, now: Timestamp) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = left.entry(desk.clone()).or_insert(now);
+        if has_left {
+            *last = now;
+        }
+    }
+
+    /// Whether nothing has been sent from a desk for a while.
+    pub(crate) fn is_quiet(&self, institution: &InstitutionCode, library: &LibraryCode, now: Timestamp) -> bool {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = left.get(&(institution.clone(), library.clone()));
+        last.is_some_and(|last| now.duration_since(*last) > QUIET_AFTER)
     }
 }
 
@@ -44,7 +65,8 @@ impl Engine {
             return Ok(false);
         };
         let Some(hold) = supply.hold.open().filter(|_| !intent.hinted) else { return Ok(false) };
-        let list = self.desk_lists.of(&intent.institution, &supply.copy.library);
+        let desk = (intent.institution.clone(), supply.copy.library.clone());
+        let list = self.desk_lists.of(&desk);
         let mut list = list.lock().await;
         let now = self.clock.now();
         // All that wait at a desk fall due at the same moment. A list of the time before isn't new by a few milliseconds.
@@ -57,7 +79,9 @@ impl Engine {
             let read = lms.waiting_holds(&supply.copy.library).await?;
             *list = Some((now, read.map(Arc::new)));
         }
-        let waits = list.as_ref().and_then(|(_, holds)| holds.as_ref()).is_some_and(|holds| holds.contains(&hold.id));
+        let Some(holds) = list.as_ref().and_then(|(_, holds)| holds.as_ref()) else { return Ok(false) };
+        let waits = holds.contains(&hold.id);
+        self.desk_lists.note(&desk, !waits, now);
         Ok(waits)
     }
 }

@@ -20,13 +20,15 @@ const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub(crate) struct Ears {
     read: RwLock<Option<(Timestamp, Arc<HashSet<InstitutionCode>>)>>,
     heard: Mutex<HashMap<InstitutionCode, Timestamp>>,
+    /// When each last told of an item that a request waits for.
+    items: Mutex<HashMap<InstitutionCode, Timestamp>>,
     /// Since when this node listens.
     since: Timestamp,
 }
 
 impl Ears {
     pub(crate) fn new(since: Timestamp) -> Self {
-        Self { read: RwLock::default(), heard: Mutex::default(), since }
+        Self { read: RwLock::default(), heard: Mutex::default(), items: Mutex::default(), since }
     }
 
     /// Whether an institution's system has a webhook, and has used it lately.
@@ -61,7 +63,19 @@ impl Ears {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
     }
 
+    /// A message has told that an item was sent.
+    pub(crate) fn heard_of_item(&self, institution: &InstitutionCode, now: Timestamp) {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
+    }
+
+    /// Whether an institution's system has told lately that an item was sent: few Almas do.
+    pub(crate) fn tells_items(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.get(institution).is_some_and(|last| now.duration_since(*last) <= SILENT_AFTER)
+    }
+
     pub(crate) fn forget(&self) {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *self.read.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -17,6 +17,7 @@ use crate::commit::Ending;
 use crate::desks::DeskLists;
 use crate::ears::Ears;
 use crate::error::Error;
+use crate::hearing::READ;
 use crate::metrics::Metrics;
 use crate::quota::Books;
 use crate::registry::Registry;
@@ -140,7 +141,7 @@ impl Engine {
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-            tx.hasten_watches(id, now).await?;
+            tx.hasten_watches(id, READ, now).await?;
             tx.tell(&self.settings.node, &News::Work);
             Ok(tx.commit().await?)
         })

@@ -1,11 +1,11 @@
 //! What libraries' systems tell by themselves. A message is a hint: it brings the looks forward that wait for what it tells
-//! of, and is acknowledged once that is stored.
+//! of, and is acknowledged once that is stored. A fresh one is kept with them, since it may show what a look would.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
-use lms::NotTaken;
+use lms::{Message, NotTaken};
 use secrecy::SecretString;
-use store::News;
+use store::{Intent, News};
 use tracing::{debug, warn};
 
 use crate::engine::Engine;
@@ -17,6 +17,22 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 const FORGET_EVERY: u64 = 512;
 const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
 
+/// How long a message waits for others of the same moment.
+const OTHERS_COME: SignedDuration = SignedDuration::from_secs(2);
+/// The line of what must be read whatever was told.
+pub(crate) const READ: &str = "null\n";
+
+/// A message as a line that waits for the look; `None` where it shows nothing by itself.
+fn line(hint: Option<&Hint>) -> String {
+    serde_json::to_string(&hint).map_or_else(|_| READ.to_owned(), |line| line + "\n")
+}
+
+/// What was told, if all of it shows something by itself.
+pub(crate) fn told(intent: &Intent) -> Option<Vec<Hint>> {
+    let hints: Option<Vec<Hint>> = intent.told.lines().map(|line| serde_json::from_str(line).ok().flatten()).collect();
+    hints.filter(|hints| intent.hinted && !hints.is_empty())
+}
+
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
@@ -26,6 +42,16 @@ pub enum Heard {
     Again,
     /// It tells nothing that a request waits for.
     Nothing,
+}
+
+/// A request at a side of which a message is news.
+struct Waiting {
+    request: RequestId,
+    side: Side,
+    /// Another message is likely to say it better.
+    with_another: bool,
+    /// While it is fresh it may count as a look.
+    believable: bool,
 }
 
 /// Why a message wasn't taken.
@@ -60,29 +86,32 @@ impl Engine {
         let signature = signature(lms.signature_header());
         let message = lms.open_message(&secrets.all(), signature.as_deref(), body)?;
         self.ears.heard(institution, self.clock.now());
-        let heard = self.take(institution, &message.id, message.hint.as_ref()).await?;
+        let heard = self.take(institution, &message).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)
     }
 
-    async fn take(&self, institution: &InstitutionCode, id: &str, hint: Option<&Hint>) -> Result<Heard, Error> {
-        let Some(hint) = hint else { return Ok(Heard::Nothing) };
+    async fn take(&self, institution: &InstitutionCode, message: &Message) -> Result<Heard, Error> {
+        let Some(hint) = &message.hint else { return Ok(Heard::Nothing) };
         let waiting = self.who_waits(institution, hint).await?;
         if waiting.is_empty() {
             // There is nothing to remember of it: it would tell nothing a second time either.
             return Ok(Heard::Nothing);
         }
         let now = self.clock.now();
+        let fresh = self.is_fresh(message.at, now);
         let mut tx = self.store.begin().await?;
-        if !tx.note_message(institution, id, now).await? {
+        if !tx.note_message(institution, &message.id, now).await? {
             return Ok(Heard::Again);
         }
         if self.ids.one_in(FORGET_EVERY) {
             tx.forget_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
         }
         let mut looks = 0;
-        for request in waiting {
-            looks += tx.hint_watches(request, institution, now).await?;
+        for Waiting { request, side, with_another, believable } in waiting {
+            let due = if with_another { now.saturating_add(OTHERS_COME).unwrap_or(now) } else { now };
+            let told = line((fresh && believable).then_some(hint));
+            looks += tx.hint_watches(request, side, &told, due).await?;
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
@@ -90,8 +119,15 @@ impl Engine {
         Ok(Heard::News(looks))
     }
 
-    /// The requests to which the hint is news.
-    async fn who_waits(&self, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<RequestId>, Error> {
+    /// Whether what is told has just happened. Alma sends again what wasn't taken, an hour later at the earliest: that may
+    /// have been overtaken.
+    fn is_fresh(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
+        let believed = SignedDuration::try_from(self.settings.believed).unwrap_or(SignedDuration::MAX);
+        at.is_some_and(|at| now.duration_since(at).abs() < believed)
+    }
+
+    /// The requests to which the hint is news, and where.
+    async fn who_waits(&self, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<Waiting>, Error> {
         let about = match hint {
             Hint::Hold { request, .. } => vec![*request],
             Hint::Loan { item, .. } | Hint::Item { item, .. } => {
@@ -103,9 +139,13 @@ impl Engine {
             let Some(stored) = self.store.request(id).await? else { continue };
             let request = stored.request;
             let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
-            if SIDES.iter().filter(|side| here(side)).any(|side| hint.is_news(&request, *side)) {
-                waiting.push(id);
-            }
+            let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_news(&request, *side));
+            waiting.extend(sides.map(|side| Waiting {
+                request: id,
+                side,
+                with_another: hint.goes_with_another(&request, side),
+                believable: hint.is_about_holder(&request, side),
+            }));
         }
         Ok(waiting)
     }

@@ -1,6 +1,6 @@
 //! One look at one side of a request.
 
-use lending::{Event, Request, Side, Watch, watches};
+use lending::{Event, ItemState, Request, Side, Watch, watches};
 use lms::{HostLms, Outcome, Watched};
 
 use crate::perform::{real_item, virtual_item};
@@ -10,10 +10,17 @@ pub fn wanted(request: &Request, side: Side) -> Option<Watch> {
     watches(request).into_iter().find(|watch| watch.side == side)
 }
 
-/// Looks at one side; briefly, where one call will do as long as nothing has happened.
-pub async fn look(lms: &dyn HostLms, request: &Request, watch: Watch, brief: bool) -> Outcome<Option<Event>> {
+/// Looks at one side; briefly, where one call will do as long as nothing has happened. `told` is the state in which the item
+/// was told to be.
+pub async fn look(
+    lms: &dyn HostLms,
+    request: &Request,
+    watch: Watch,
+    brief: bool,
+    told: Option<ItemState>,
+) -> Outcome<Option<Event>> {
     let Some(what) = watched(request, watch)? else { return Ok(None) };
-    let what = Watched { brief, ..what };
+    let what = Watched { brief, told, ..what };
     let seen = lms.observe(&what).await?;
     Ok(Some(Event::Observed { side: watch.side, seen }))
 }
@@ -34,5 +41,6 @@ fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
         loan: watch.loan,
         wanted_back,
         brief: false,
+        told: None,
     }))
 }

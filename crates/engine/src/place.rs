@@ -79,6 +79,7 @@ impl Engine {
         let mut request = Request::new(self.ids.request(now), now, patron, pickup, placing.copies);
         request.needed_until = placing.needed_until;
         request.expedited = placing.expedited;
+        request.virtual_item_at_dispatch = self.rules_of_patron(&request).await?.virtual_item_at_dispatch;
         self.refuse_duplicate(&request).await?;
         let decision = decide(&request, &Event::Placed, now);
         self.again(|| self.store_new(&request, &decision, actor, now)).await?;

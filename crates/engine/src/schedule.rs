@@ -22,6 +22,16 @@ fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
 
+/// How much less often a desk's list is read where the lender's system tells of items that are sent.
+const LIST_WHERE_TOLD: u32 = 12;
+/// And where nothing has left the desk for a while.
+const LIST_WHERE_QUIET: u32 = 3;
+
+/// Whether the lender has still to send its item.
+fn is_unsent(request: &Request, side: Side) -> bool {
+    side == Side::Lender && !request.is_dispatched()
+}
+
 impl Engine {
     /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new.
     pub(crate) async fn next_look(&self, request: &Request, side: Side, unchanged: u32) -> Result<Timestamp, Error> {
@@ -29,25 +39,37 @@ impl Engine {
         self.when_open(request, side, later(self.clock.now(), interval)).await
     }
 
-    /// When the list of the lender's desk is asked next: for all that wait there at the same time.
-    pub(crate) async fn next_list(&self, request: &Request, side: Side) -> Result<Timestamp, Error> {
-        let then = next_multiple(self.clock.now(), self.settings.desk_list);
+    /// When `side` is looked at first: a lender that has still to send its item when its desk's list is read next.
+    pub(crate) async fn first_look(&self, request: &Request, side: Side) -> Result<Timestamp, Error> {
+        let Some(supply) = request.supply.as_ref().filter(|_| is_unsent(request, side)) else {
+            return self.next_look(request, side, 0).await;
+        };
+        let now = self.clock.now();
+        let told = self.ears.tells_items(&supply.institution, now);
+        let factor = match told {
+            true => LIST_WHERE_TOLD,
+            false if self.desk_lists.is_quiet(&supply.institution, &supply.copy.library, now) => LIST_WHERE_QUIET,
+            false => 1,
+        };
+        let then = next_multiple(now, self.settings.desk_list.saturating_mul(factor));
         self.when_open(request, side, then).await
     }
 
-    /// That a lender has sent its item is told by no message that each Alma sends, so until then the lender is looked at
-    /// as if it told nothing.
     async fn polling(&self, request: &Request, side: Side) -> Result<Polling, Error> {
         let told = self.is_told(request, side).await?;
         let polling = if told { self.settings.told_polling } else { self.settings.polling };
         Ok(if request.status == Status::Loaned { polling.times(ON_LOAN) } else { polling })
     }
 
-    /// Whether what happens at that side is told by the library's system.
+    /// Whether what happens at that side is told by the library's system. That a lender has sent its item is told by those
+    /// only that tell of each change of an item.
     pub(crate) async fn is_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
-        let untold = side == Side::Lender && !request.is_dispatched();
-        let Some(institution) = request.institution(side).filter(|_| !untold) else { return Ok(false) };
-        self.ears.tells(&self.store, institution, self.clock.now()).await
+        let Some(institution) = request.institution(side) else { return Ok(false) };
+        let now = self.clock.now();
+        if is_unsent(request, side) {
+            return Ok(self.ears.tells_items(institution, now));
+        }
+        self.ears.tells(&self.store, institution, now).await
     }
 
     async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {

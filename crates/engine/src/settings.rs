@@ -25,6 +25,8 @@ pub struct Settings {
     pub told_polling: Polling,
     /// How often a lender's list of what waits at its desk is asked for.
     pub desk_list: Duration,
+    /// How old a signed message may be to count as a look; none does at zero.
+    pub believed: Duration,
     /// How a failed effect is tried again.
     pub retrying: Retrying,
     /// When a system counts as down, and how often it is tried then.
@@ -42,6 +44,7 @@ impl Default for Settings {
             polling: Polling::default(),
             told_polling: Polling { first: DAY, most: DAY.saturating_mul(7), growth: 3.0 },
             desk_list: Duration::from_secs(300),
+            believed: Duration::from_secs(600),
             retrying: Retrying::default(),
             breaking: Breaking::default(),
         }

@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, Request, Side, Watch};
+use lending::{Effect, Event, ItemState, Request, Shown, Side, Watch, shown};
 use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument as _, Span, debug, debug_span, error, info, warn};
 
 use crate::breaker::{Generation, Told};
 use crate::clock::later;
 use crate::commit::{Applied, Ending};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::looking;
 use crate::perform::Act;
 use crate::quota::{purpose_of, timed};
+use crate::{hearing, looking};
 
 /// The longest the loop sleeps: other nodes may have put work into the store.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -142,7 +142,7 @@ impl Engine {
                 Work::Deadline(deadline) => self.done(intent, &Event::DeadlinePassed { deadline }).await.map(Some),
             }
         };
-        match self.while_leased(intent, until, work).await {
+        match self.while_leased(intent, until, work).instrument(span(intent)).await {
             Ok(applied) => applied,
             Err(Error::Store(store::Error::LeaseLost)) => {
                 warn!(request = %intent.request, "the lease of this was lost; nothing was written, and whoever holds it now goes on");
@@ -203,6 +203,18 @@ impl Engine {
         let Some(watch) = looking::wanted(&request, side) else {
             return self.drop_intent(intent, "nothing to look at").await;
         };
+        let told = match hearing::told(intent).map(|hints| shown(&request, side, &hints, self.clock.now())) {
+            Some(Shown::This(seen)) => return self.done(intent, &Event::Told { side, seen }).await.map(drop),
+            Some(Shown::Nothing) => return self.still_waits(intent, &request, side).await,
+            Some(Shown::Unsure(told)) => {
+                if side == Side::Lender && told == Some(ItemState::InTransit) {
+                    self.ears.heard_of_item(&intent.institution, self.clock.now());
+                }
+                told
+            }
+            None => None,
+        };
+        // Where something was told of, somebody has acted.
         // Where something was told of, somebody has acted.
         let purpose = if intent.hinted { Purpose::Circulation } else { Purpose::Sweep };
         if let Ok(lms) = self.registry.get(&intent.institution).await
@@ -212,7 +224,7 @@ impl Engine {
         }
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
-                let seen = purpose.of(self.look(lms.as_ref(), intent, &request, watch)).await;
+                let seen = purpose.of(self.look(lms.as_ref(), intent, &request, watch, told)).await;
                 match self.note(intent, settings, seen).await {
                     Ok(Seen::Waits) => return self.still_waits(intent, &request, side).await,
                     Ok(Seen::This(event)) => Ok(event),
@@ -244,7 +256,14 @@ impl Engine {
         .await
     }
 
-    async fn look(&self, lms: &dyn HostLms, intent: &Intent, request: &Request, watch: Watch) -> Outcome<Seen> {
+    async fn look(
+        &self,
+        lms: &dyn HostLms,
+        intent: &Intent,
+        request: &Request,
+        watch: Watch,
+        told: Option<ItemState>,
+    ) -> Outcome<Seen> {
         if self.waits_at_desk(lms, intent, request, watch.side).await? {
             return Ok(Seen::Waits);
         }
@@ -252,12 +271,12 @@ impl Engine {
         // its item only the item tells.
         let unsent = watch.side == Side::Lender && watch.hold;
         let brief = !intent.hinted && !unsent && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
-        looking::look(lms, request, watch, brief).await.map(Seen::This)
+        looking::look(lms, request, watch, brief, told).await.map(Seen::This)
     }
 
     async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
         let now = self.clock.now();
-        let due = self.next_list(request, side).await?;
+        let due = self.first_look(request, side).await?;
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
@@ -342,6 +361,18 @@ impl Engine {
             _ => jitter,
         }
     }
+}
+
+/// A step in a trace, around the calls that it makes.
+fn span(intent: &Intent) -> Span {
+    let (kind, what) = match intent.work {
+        Work::Effect(effect) => ("effect", effect.name()),
+        Work::Watch(side) => ("look", side.name()),
+        Work::Deadline(deadline) => ("deadline", deadline.name()),
+    };
+    let (request, institution) = (intent.request, &intent.institution);
+    let (hinted, unclear) = (intent.hinted, intent.unclear);
+    debug_span!("step", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, hinted, unclear)
 }
 
 /// A look under way, counted as long as it lives.

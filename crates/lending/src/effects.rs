@@ -18,6 +18,7 @@ fn next(request: &Request) -> Option<Effect> {
         Status::SubmittedToDcb => Some(Effect::VerifyPatron),
         Status::PatronVerified => Some(Effect::ChooseSupplier),
         Status::Resolved => at_lender(request),
+        Status::Confirmed if waits_for_dispatch(request) => None,
         Status::Confirmed | Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => {
             prepare(request)
         }
@@ -46,6 +47,11 @@ fn at_lender(request: &Request) -> Option<Effect> {
     } else {
         Some(Effect::PlaceHold(Side::Lender))
     }
+}
+
+/// Whether nothing is to be made for the patron before the item is sent.
+fn waits_for_dispatch(request: &Request) -> bool {
+    request.virtual_item_at_dispatch && !request.expedited && !request.is_dispatched()
 }
 
 /// What is still missing where a virtual item stands for the copy. Between the lender's hold and the patron's loan

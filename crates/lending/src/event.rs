@@ -152,6 +152,13 @@ pub enum Event {
         /// What was seen.
         seen: Observation,
     },
+    /// What one side's system told by itself, fresh enough to count as a look.
+    Told {
+        /// Which.
+        side: Side,
+        /// What it showed.
+        seen: Observation,
+    },
     /// A library's system told how our hold ended, before anybody looked.
     HoldClosed {
         /// Where.
@@ -238,6 +245,7 @@ impl Event {
             Self::EffectRefused { .. } => "effect_refused",
             Self::EffectDelayed { .. } => "effect_delayed",
             Self::Observed { side, .. } => at!(side, "observed"),
+            Self::Told { side, .. } => at!(side, "told"),
             Self::HoldClosed { side, .. } => at!(side, "hold_closed"),
             Self::DeadlinePassed { .. } => "deadline_passed",
             Self::CancelAsked { .. } => "cancel_asked",

@@ -35,6 +35,11 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
             supply.dispatched = true;
             supply.hold.end();
         }
+        // That it was returned was told, and nothing else.
+        Some(LoanState::None) if seen.item.is_none() && supply.loan.is_open() => {
+            supply.loan.end();
+            supply.item = ItemState::InPlace;
+        }
         Some(LoanState::None) if !is_out(&supply.item) => supply.loan.end(),
         _ => {}
     }
@@ -69,6 +74,10 @@ pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation,
     let lent_before = here.progress >= Progress::OnLoan;
     note_loan(here, seen);
     note_hold_beside_loan(here, seen, lent_before);
+    if seen.item.is_none() && seen.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
+        here.progress = Progress::Returned;
+        here.seen = None;
+    }
     if let Some(item) = &seen.item {
         here.seen = Some(item.clone());
         here.progress = here.progress.max(progress(here.progress, item));

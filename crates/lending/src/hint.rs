@@ -1,16 +1,18 @@
-//! What a library's system tells by itself. It is a hint at what to look at, never evidence: it may be late, double, out
-//! of order or lost. A hint that tells nothing new costs no look.
+//! What a library's system tells by itself. It is a hint at what to look at, since it may be late, double, out of order or
+//! lost; what it shows by itself while it is fresh, [`shown`](crate::shown) says. A hint that tells nothing new costs no look.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effect, Side};
 use crate::event::ItemState;
-use crate::ids::{Barcode, HoldingId, ItemId, LoanId, RequestId};
+use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
 use crate::request::{Hold, Loan, Part, Progress, Request};
 use crate::watch::watches;
 
 /// What was told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Hint {
     /// Of a hold with the hub's marker.
     Hold {
@@ -25,6 +27,9 @@ pub enum Hint {
         item: ItemId,
         /// The loan.
         loan: LoanId,
+        /// Whose it is, where that is told. It is never kept.
+        #[serde(skip)]
+        of: Option<PatronId>,
         /// What happened to it.
         what: LoanNews,
     },
@@ -38,7 +43,7 @@ pub enum Hint {
 }
 
 /// What an item is said to be like.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Told {
     /// Its state.
     pub state: Option<ItemState>,
@@ -49,21 +54,33 @@ pub struct Told {
 }
 
 /// What happened to a hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HoldNews {
     /// It was placed.
     Placed,
     /// Its item waits on the hold shelf.
-    OnShelf,
-    /// It was fulfilled, cancelled, or ended otherwise.
-    Ended,
+    OnShelf {
+        /// The hold.
+        hold: HoldId,
+        /// Until when it waits there.
+        until: Option<Timestamp>,
+    },
+    /// It was cancelled.
+    Cancelled,
+    /// It was fulfilled, or ended in a way that only a look tells.
+    Closed,
 }
 
 /// What happened to a loan.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LoanNews {
     /// It was made.
-    Made,
+    Made {
+        /// When it must be back.
+        due: Option<Timestamp>,
+    },
     /// It was renewed, or its due date set.
     Due(Option<Timestamp>),
     /// The item was returned.
@@ -83,11 +100,11 @@ impl Hint {
         let (hold, loan) = parts(request, side);
         match self {
             Self::Hold { what: HoldNews::Placed, .. } => false,
-            Self::Hold { what: HoldNews::OnShelf, .. } => {
+            Self::Hold { what: HoldNews::OnShelf { .. }, .. } => {
                 let there = request.stand_in(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
                 hold.is_some_and(Part::is_open) && !there
             }
-            Self::Hold { what: HoldNews::Ended, .. } => {
+            Self::Hold { what: HoldNews::Cancelled | HoldNews::Closed, .. } => {
                 hold.is_some_and(Part::is_open)
                     && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
             }
@@ -95,7 +112,7 @@ impl Hint {
                 let known = loan.and_then(Part::any).filter(|loan| loan.id == *told);
                 let is_open = loan.is_some_and(Part::is_open);
                 match what {
-                    LoanNews::Made => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
+                    LoanNews::Made { .. } => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
                     LoanNews::Due(due) => {
                         known.is_none_or(|loan| loan.due != *due)
                             && !matches!(own, Some(Effect::LimitDueDate(_) | Effect::Renew(_)))
@@ -106,6 +123,24 @@ impl Hint {
             }
             // Most of what is changed on an item the hub has done itself, or seen by the hold or the loan.
             Self::Item { like, .. } => own.is_none() && !is_known(request, side, like),
+        }
+    }
+
+    /// Whether it may be believed without a look while it is fresh: a loan must be told to be that of the request's patron.
+    pub fn is_about_holder(&self, request: &Request, side: Side) -> bool {
+        match self {
+            Self::Loan { of, what: LoanNews::Made { .. }, .. } => of.is_some() && of.as_ref() == request.holder(side),
+            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } => true,
+        }
+    }
+
+    /// Whether another message is likely to come at the same moment that says it better: a hold is closed by a loan, and an
+    /// item changes with its hold or loan. That a lender's item is on its way no other message says.
+    pub fn goes_with_another(&self, request: &Request, side: Side) -> bool {
+        match self {
+            Self::Hold { what: HoldNews::Closed, .. } => side != Side::Lender,
+            Self::Item { .. } => side != Side::Lender || request.is_dispatched(),
+            Self::Hold { .. } | Self::Loan { .. } => false,
         }
     }
 }
@@ -131,7 +166,7 @@ fn is_known(request: &Request, side: Side, like: &Told) -> bool {
     }
 }
 
-fn parts(request: &Request, side: Side) -> (Option<&Part<Hold>>, Option<&Part<Loan>>) {
+pub(crate) fn parts(request: &Request, side: Side) -> (Option<&Part<Hold>>, Option<&Part<Loan>>) {
     match side {
         Side::Lender => {
             (request.supply.as_ref().map(|supply| &supply.hold), request.supply.as_ref().map(|supply| &supply.loan))

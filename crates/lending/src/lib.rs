@@ -51,6 +51,7 @@ mod rules;
 mod standing;
 mod status;
 mod steps;
+mod told;
 mod watch;
 
 pub use attention::{Action, Attention, Trouble, WaitingOn};
@@ -72,4 +73,5 @@ pub use rules::{Calendar, Day, Rules};
 pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
 pub use steps::transitions;
+pub use told::{Shown, shown};
 pub use watch::{Deadline, Watch, deadlines, watches};

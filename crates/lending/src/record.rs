@@ -20,8 +20,10 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
-        Event::Observed { side: Side::Lender, seen } => evidence::at_lender(request, seen, now),
-        Event::Observed { side, seen } => evidence::at_stand_in(request, *side, seen, now),
+        Event::Observed { side: Side::Lender, seen } | Event::Told { side: Side::Lender, seen } => {
+            evidence::at_lender(request, seen, now)
+        }
+        Event::Observed { side, seen } | Event::Told { side, seen } => evidence::at_stand_in(request, *side, seen, now),
         Event::HoldClosed { side, closure } => evidence::told(request, *side, *closure),
         Event::DeadlinePassed { deadline } => evidence::deadline_passed(request, *deadline, now),
         Event::CancelAsked { .. }

@@ -29,6 +29,9 @@ pub struct Request {
     /// Whether the patron stands at the lender's desk with the item in hand.
     #[serde(default)]
     pub expedited: bool,
+    /// Whether the virtual item is made when the lender sends the item, and not before.
+    #[serde(default)]
+    pub virtual_item_at_dispatch: bool,
     /// Where it stands.
     pub status: Status,
     /// Since when it stands there.
@@ -100,6 +103,7 @@ impl Request {
             placed_at,
             workflow: Workflow::Standard,
             expedited: false,
+            virtual_item_at_dispatch: false,
             status: Status::SubmittedToDcb,
             status_since: placed_at,
             outcome: None,

@@ -27,6 +27,9 @@ pub struct Rules {
     pub days_to_answer: u32,
     /// In how many of its open days an item that was sent must arrive; then it is looked for.
     pub days_in_transit: u32,
+    /// Whether virtual items for its patrons are made when the lender sends the item, and not when it is asked: requests
+    /// that nobody fills cost its system nothing then, and the patron's own account shows the request later.
+    pub virtual_item_at_dispatch: bool,
     /// When it is open.
     pub calendar: Calendar,
 }
@@ -41,6 +44,7 @@ impl Default for Rules {
             most_requests: None,
             days_to_answer: 5,
             days_in_transit: 14,
+            virtual_item_at_dispatch: false,
             calendar: Calendar::default(),
         }
     }

@@ -76,8 +76,10 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
 
 /// Whether the event is the outcome of an effect, so that what was delayed is over.
 fn ends_delay(event: &Event) -> bool {
-    !matches!(event, Event::Observed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. })
-        && event.action().is_none()
+    !matches!(
+        event,
+        Event::Observed { .. } | Event::Told { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
+    ) && event.action().is_none()
 }
 
 /// What staff must decide, with its code.

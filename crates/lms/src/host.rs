@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lending::{
-    AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId, ItemType,
-    LibraryCode, Loan, Observation, PatronId, PatronRefusal, PatronType, PickupLocation, Refusal, RequestId, Title,
-    VerifiedPatron,
+    AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId,
+    ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronRefusal, PatronType, PickupLocation, Refusal,
+    RequestId, Title, VerifiedPatron,
 };
 
 use secrecy::SecretString;
@@ -114,6 +114,8 @@ pub struct Watched {
     pub wanted_back: bool,
     /// One call will do where hold or loan is as it is expected to be.
     pub brief: bool,
+    /// The state in which a fresh message says the item to be. With the hold that fits it the item need not be read.
+    pub told: Option<ItemState>,
 }
 
 /// A hold with the hub's marker.

@@ -1,5 +1,6 @@
 //! Messages that a library's system sends by itself.
 
+use jiff::Timestamp;
 use lending::Hint;
 
 /// A message, as far as the hub cares.
@@ -7,6 +8,8 @@ use lending::Hint;
 pub struct Message {
     /// The same for every sending of it.
     pub id: String,
+    /// When what it tells of happened, by the system's clock; `None` where it doesn't say.
+    pub at: Option<Timestamp>,
     /// What it hints at; `None` for what no request can be waiting for.
     pub hint: Option<Hint>,
 }

@@ -111,6 +111,7 @@ const TABLES: &[Table] = &[
             ("created_at", Number),
             ("updated_at", Number),
             ("hinted_at", Number),
+            ("told", Text),
         ],
     },
     Table {

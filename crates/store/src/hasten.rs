@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{InstitutionCode, RequestId};
-use sea_query::{Expr, ExprTrait, Query};
+use sea_query::{BinOper, Expr, ExprTrait, Query};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
@@ -39,16 +39,17 @@ impl Store {
 }
 
 impl Tx {
-    /// Lets the open looks of a request be made at once.
+    /// Lets the open looks of a request be made at once, with a line in [`Intent::told`](crate::Intent::told).
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_watches(&mut self, request: RequestId, due_at: Timestamp) -> Result<(), Error> {
+    pub async fn hasten_watches(&mut self, request: RequestId, told: &str, due_at: Timestamp) -> Result<(), Error> {
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, micros(due_at))
             .value(Col::HintedAt, micros(due_at))
+            .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(told)))
             .cond_where(looks_of(request))
             .and_where(Expr::col(Col::DueAt).gt(micros(due_at)))
             .to_owned();

@@ -1,8 +1,8 @@
 //! What libraries' systems send by themselves: the secrets they sign with, which messages came, and what these hint at.
 
 use jiff::Timestamp;
-use lending::{InstitutionCode, RequestId};
-use sea_query::{Expr, ExprTrait, Func, Iden, OnConflict, Query};
+use lending::{InstitutionCode, RequestId, Side};
+use sea_query::{BinOper, Expr, ExprTrait, Func, Iden, OnConflict, Query};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::db::{Store, Tx};
@@ -177,7 +177,8 @@ impl Tx {
         self.execute(&statement).await
     }
 
-    /// Lets the looks of a request at an institution be made at once; where one is under way, once more after it.
+    /// Lets the looks of a request at a side be made at `due_at`, with what was told of them (whole lines of
+    /// [`Intent::told`](crate::Intent::told)); where one is under way, once more after it. Answers how many there are.
     ///
     /// # Errors
     ///
@@ -185,15 +186,17 @@ impl Tx {
     pub async fn hint_watches(
         &mut self,
         request: RequestId,
-        institution: &InstitutionCode,
-        now: Timestamp,
+        side: Side,
+        told: &str,
+        due_at: Timestamp,
     ) -> Result<u64, Error> {
         let statement = Query::update()
             .table(intents::Table)
-            .value(IntentCol::HintedAt, micros(now))
-            .value(IntentCol::DueAt, micros(now))
+            .value(IntentCol::HintedAt, micros(due_at))
+            .value(IntentCol::DueAt, micros(due_at))
+            .value(IntentCol::Told, Expr::col(IntentCol::Told).binary(BinOper::Custom("||"), Expr::val(told)))
             .cond_where(intents::looks_of(request))
-            .and_where(Expr::col(IntentCol::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(IntentCol::What).eq(side.name()))
             .to_owned();
         self.execute(&statement).await
     }

@@ -3,14 +3,9 @@
 //! A claim gives a lease and raises the intent's fence. Whoever writes an intent's result names the fence, so
 //! that a node that was paused past its lease, and whose intent another node has taken, can't write.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lending::{Deadline, Effect, InstitutionCode, RequestId, Side};
-use sea_query::{
-    Alias, CaseStatement, Cond, Expr, ExprTrait, Func, Iden, LockBehavior, LockType, Order, Query, UnionType,
-};
+use sea_query::{CaseStatement, Cond, Expr, ExprTrait, Func, Iden, Order, Query, UnionType};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -65,38 +60,10 @@ pub struct Intent {
     pub due_at: Timestamp,
     /// Whether it is due because somebody asked for it, or the library told of something.
     pub hinted: bool,
+    /// What was told since it was looked at last, a line for each message or wish; what a line says is the caller's.
+    pub told: String,
     /// When it was claimed: what happens from then on, a look may have missed.
     pub claimed_at: Timestamp,
-}
-
-/// What to claim.
-#[derive(Clone, Copy, Debug)]
-pub struct Claim<'a> {
-    /// Who claims: the node's name.
-    pub owner: &'a str,
-    /// Now.
-    pub now: Timestamp,
-    /// How long the lease holds.
-    pub lease: Duration,
-    /// How many at most.
-    pub limit: usize,
-    /// How many under lease for one institution at the same time.
-    pub per_institution: usize,
-    /// How many of the claimed may be looks.
-    pub looks: usize,
-    /// How many of those under lease for one institution may be looks, so that effects always find room.
-    pub looks_per_institution: usize,
-    /// Institutions to leave alone.
-    pub except: &'a [InstitutionCode],
-}
-
-/// What was claimed.
-#[derive(Debug, Default)]
-pub struct Claimed {
-    /// The intents, now under lease.
-    pub intents: Vec<Intent>,
-    /// Whether there may be more to claim at once, which was not looked at for what was passed over.
-    pub more: bool,
 }
 
 /// How full the queue is.
@@ -128,6 +95,7 @@ pub(crate) enum Col {
     CreatedAt,
     UpdatedAt,
     HintedAt,
+    Told,
 }
 
 /// What is noted of a look that went well and showed nothing new.
@@ -139,51 +107,7 @@ pub(crate) const EFFECT: &str = "effect";
 pub(crate) const WATCH: &str = "watch";
 const DEADLINE: &str = "deadline";
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, i64);
-
 impl Store {
-    /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
-    /// lease ran out comes back as unclear: whoever had it may have sent it.
-    ///
-    /// # Errors
-    ///
-    /// The database.
-    pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
-        let mut tx = self.begin().await?;
-        let mut leased = tx.leases(claim.now).await?;
-        let rows = tx.due(claim, &leased, self.is_postgres()).await?;
-        let until = micros(claim.now.saturating_add(lease(claim.lease)).unwrap_or(Timestamp::MAX));
-        let mut requests = std::collections::HashSet::new();
-        let mut looks = 0;
-        let mut claimed = Vec::new();
-        let mut more = rows.len() >= window(claim);
-        for row in rows {
-            if claimed.len() >= claim.limit {
-                more = true;
-                break;
-            }
-            let intent = read(row, claim.now)?;
-            let is_look = matches!(intent.work, Work::Watch(_));
-            let count = leased.entry(intent.institution.as_str().to_owned()).or_default();
-            if count.is_full(claim) || requests.contains(&intent.request) {
-                continue;
-            }
-            if is_look && (looks >= claim.looks || count.is_full_of_looks(claim)) {
-                continue;
-            }
-            if let Some(intent) = tx.lease(intent, claim, until).await? {
-                count.all += 1;
-                count.looks += usize::from(is_look);
-                looks += usize::from(is_look);
-                requests.insert(intent.request);
-                claimed.push(intent);
-            }
-        }
-        tx.commit().await?;
-        // What nothing came of this time nothing would come of the next.
-        Ok(Claimed { more: more && !claimed.is_empty(), intents: claimed })
-    }
-
     /// Keeps a lease alive.
     ///
     /// # Errors
@@ -330,6 +254,7 @@ impl Tx {
             fence: 1,
             due_at: intent.due_at,
             hinted: false,
+            told: String::new(),
             claimed_at: now,
         })
     }
@@ -419,11 +344,15 @@ impl Tx {
         let due = CaseStatement::new()
             .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), Expr::col(Col::HintedAt))
             .finally(micros(due_at));
+        let told = CaseStatement::new()
+            .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), Expr::col(Col::Told))
+            .finally("");
         let statement = Query::update()
             .table(Table)
             .value(Col::Attempts, i64::from(intent.attempts.saturating_add(1)))
             .value(Col::Unclear, i64::from(unclear))
             .value(Col::DueAt, Expr::expr(due))
+            .value(Col::Told, Expr::expr(told))
             .value(Col::LeaseUntil, 0_i64)
             .value(Col::Outcome, why)
             .value(Col::UpdatedAt, micros(now))
@@ -432,20 +361,20 @@ impl Tx {
         if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
-    /// Whether something was told of what is looked at since the look began.
+    /// What was told of what is looked at since the look began; `None` where nothing was.
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn was_hinted(&mut self, intent: &Intent) -> Result<bool, Error> {
+    pub async fn told_meanwhile(&mut self, intent: &Intent) -> Result<Option<String>, Error> {
         let statement = Query::select()
-            .column(Col::HintedAt)
+            .column(Col::Told)
             .from(Table)
             .cond_where(held(intent))
             .and_where(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)))
             .to_owned();
-        let rows: Vec<(i64,)> = self.fetch(&statement).await?;
-        Ok(!rows.is_empty())
+        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        Ok(rows.into_iter().next().map(|(told,)| told.strip_prefix(&intent.told).map_or(told.clone(), str::to_owned)))
     }
 
     /// Makes the open looks and deadlines of a request these: missing ones are queued, others taken away, and those
@@ -501,133 +430,9 @@ impl Tx {
         let touched: Vec<(i64,)> = self.fetch(&statement).await?;
         Ok(touched.is_empty())
     }
-
-    /// How many intents each institution has under lease.
-    async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, Leased>, Error> {
-        let statement = Query::select()
-            .columns([Col::Institution, Col::Kind])
-            .expr(Func::count(Expr::col(Col::Id)))
-            .from(Table)
-            .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
-            .group_by_columns([Col::Institution, Col::Kind])
-            .to_owned();
-        let rows: Vec<(String, String, i64)> = self.fetch(&statement).await?;
-        let mut leased: HashMap<String, Leased> = HashMap::new();
-        for (code, kind, count) in rows {
-            let count = usize::try_from(count).unwrap_or_default();
-            let of = leased.entry(code).or_default();
-            of.all += count;
-            of.looks += if kind == WATCH { count } else { 0 };
-        }
-        Ok(leased)
-    }
-
-    async fn due(
-        &mut self,
-        claim: &Claim<'_>,
-        leased: &HashMap<String, Leased>,
-        skip_locked: bool,
-    ) -> Result<Vec<Row>, Error> {
-        let those = |full: fn(&Leased, &Claim<'_>) -> bool| -> Vec<String> {
-            leased.iter().filter(|(_, count)| full(count, claim)).map(|(code, _)| code.clone()).collect()
-        };
-        let mut full = those(Leased::is_full);
-        full.extend(claim.except.iter().map(|code| code.as_str().to_owned()));
-        let full_of_looks = those(Leased::is_full_of_looks);
-        let now = micros(claim.now);
-        let other = Alias::new("other");
-        let busy = Query::select()
-            .expr(Expr::val(1_i64))
-            .from_as(Table, other.clone())
-            .and_where(Expr::col((other.clone(), Col::Request)).equals((Table, Col::Request)))
-            .and_where(Expr::col((other.clone(), Col::State)).eq(OPEN))
-            .and_where(Expr::col((other, Col::LeaseUntil)).gt(now))
-            .to_owned();
-        let mut statement = Query::select();
-        statement
-            .columns(
-                [
-                    Col::Id,
-                    Col::Request,
-                    Col::Kind,
-                    Col::What,
-                    Col::Institution,
-                    Col::Attempts,
-                    Col::Unclear,
-                    Col::Fence,
-                    Col::DueAt,
-                    Col::LeaseUntil,
-                    Col::HintedAt,
-                ]
-                .map(|col| (Table, col)),
-            )
-            .from(Table)
-            .and_where(Expr::col((Table, Col::State)).eq(OPEN))
-            .and_where(Expr::col((Table, Col::DueAt)).lte(now))
-            .and_where(Expr::col((Table, Col::LeaseUntil)).lte(now))
-            .and_where(Expr::exists(busy).not())
-            .order_by((Table, Col::Kind), Order::Asc)
-            .order_by((Table, Col::DueAt), Order::Asc)
-            // Some rows are passed over: of a request, or of an institution that becomes full.
-            .limit(u64::try_from(window(claim)).unwrap_or(u64::MAX));
-        if !full.is_empty() {
-            statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
-        }
-        if claim.looks == 0 {
-            statement.and_where(Expr::col((Table, Col::Kind)).ne(WATCH));
-        } else if !full_of_looks.is_empty() {
-            let has_room = Expr::col((Table, Col::Institution)).is_not_in(full_of_looks);
-            statement.and_where(Expr::col((Table, Col::Kind)).ne(WATCH).or(has_room));
-        }
-        if skip_locked {
-            statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-        }
-        self.fetch(&statement).await
-    }
-
-    /// Takes the lease, if nobody was quicker.
-    async fn lease(&mut self, intent: Intent, claim: &Claim<'_>, until: i64) -> Result<Option<Intent>, Error> {
-        let unclear = CaseStatement::new()
-            .case(Expr::col(Col::LeaseUntil).gt(0_i64).and(Expr::col(Col::Kind).eq(EFFECT)), 1_i64)
-            .finally(Expr::col(Col::Unclear));
-        let statement = Query::update()
-            .table(Table)
-            .value(Col::Unclear, Expr::expr(unclear))
-            .value(Col::LeaseOwner, claim.owner)
-            .value(Col::LeaseUntil, until)
-            .value(Col::Fence, intent.fence + 1)
-            .value(Col::UpdatedAt, micros(claim.now))
-            .cond_where(held(&intent))
-            .to_owned();
-        let touched = self.execute(&statement).await?;
-        Ok((touched == 1).then(|| Intent { fence: intent.fence + 1, ..intent }))
-    }
 }
 
-/// What of an institution is under lease.
-#[derive(Clone, Copy, Default)]
-struct Leased {
-    all: usize,
-    looks: usize,
-}
-
-impl Leased {
-    fn is_full(&self, claim: &Claim<'_>) -> bool {
-        self.all >= claim.per_institution
-    }
-
-    fn is_full_of_looks(&self, claim: &Claim<'_>) -> bool {
-        self.looks >= claim.looks_per_institution
-    }
-}
-
-/// How many due intents are looked at for a claim.
-fn window(claim: &Claim<'_>) -> usize {
-    claim.limit.saturating_mul(4)
-}
-
-fn held(intent: &Intent) -> Cond {
+pub(crate) fn held(intent: &Intent) -> Cond {
     Cond::all()
         .add(Expr::col(Col::Id).eq(intent.id.to_string()))
         .add(Expr::col(Col::Fence).eq(intent.fence))
@@ -650,7 +455,7 @@ fn words(work: Work) -> (&'static str, &'static str) {
     }
 }
 
-fn work(kind: &str, what: &str) -> Result<Work, Error> {
+pub(crate) fn work(kind: &str, what: &str) -> Result<Work, Error> {
     let unknown = || Error::Corrupt { table: "intent", what: format!("an unknown {kind} {what:?}") };
     let name = Value::String(what.to_owned());
     match kind {
@@ -659,28 +464,4 @@ fn work(kind: &str, what: &str) -> Result<Work, Error> {
         DEADLINE => serde_json::from_value(name).map(Work::Deadline).map_err(|_| unknown()),
         _ => Err(unknown()),
     }
-}
-
-fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, hinted_at) = row;
-    let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
-    let work = work(&kind, &what)?;
-    // A lease that ran out, and not one given back: what was begun may have been done.
-    let ran_out = lease_until > 0 && matches!(work, Work::Effect(_));
-    Ok(Intent {
-        id: id.parse().map_err(|_| corrupt("an id that is none"))?,
-        request: request.parse().map_err(|_| corrupt("a request's id that is none"))?,
-        work,
-        institution: institution.into(),
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        unclear: unclear != 0 || ran_out,
-        fence,
-        due_at: at("intent", due_at)?,
-        hinted: hinted_at >= due_at,
-        claimed_at,
-    })
-}
-
-fn lease(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

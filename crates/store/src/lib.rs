@@ -15,6 +15,7 @@
 
 mod audit;
 mod chain;
+mod claims;
 mod copy;
 mod db;
 mod error;
@@ -30,12 +31,13 @@ mod time;
 
 pub use audit::{AuditEntry, AuditRow};
 pub use chain::{AuditFault, Verified};
+pub use claims::{Claim, Claimed};
 pub use copy::Contents;
 pub use db::{Database, Store, Tx};
 pub use error::Error;
 pub use inbox::WebhookSecrets;
 pub use institutions::{Agency, Institution, StoredPickupLocation};
-pub use intents::{Claim, Claimed, Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
+pub use intents::{Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
 pub use nodes::{News, Node};
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};

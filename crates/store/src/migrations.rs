@@ -67,6 +67,7 @@ const ALL: &[&[&str]] = &[
      PRIMARY KEY (institution, message))",
         "CREATE INDEX inbox_received ON inbox (received_at)",
     ],
+    &["ALTER TABLE intent ADD COLUMN told TEXT NOT NULL DEFAULT ''"],
 ];
 
 /// Brings the schema to the version this program knows.

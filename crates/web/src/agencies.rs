@@ -68,7 +68,8 @@ struct AgencyInput {
     library: Option<String>,
     /// What it takes part in (`lends`, `borrows`, `collects_for_others`, `lends_to_own`), how much (`most_requests` of
     /// a patron) and how long things may take (`days_to_answer`, `days_in_transit`, in the open days of `calendar`:
-    /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`). What is left out has its default.
+    /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`); and whether virtual items are made when the
+    /// lender sends the item, and not when it is asked (`virtual_item_at_dispatch`). What is left out has its default.
     #[schema(value_type = Option<Object>)]
     rules: Rules,
 }

@@ -1,5 +1,7 @@
 //! Secrets and persons that are planted, and looked for where they must not be: in the log at its loudest, in the audit,
-//! in the API's errors, in the database's files.
+//! in the API's errors, in the metrics and traces, in the database's files.
+
+use std::sync::{Arc, Mutex};
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,6 +13,7 @@ const LAST_NAME: &str = "Kanarienvogel";
 const CARD: &str = "01BORROW-P001";
 const EMAIL: &str = "jo.reader@01borrow_inst.example.org";
 const PRIMARY_ID: &str = "jo.reader";
+const SECRET: &str = "canary-secret-of-the-webhook";
 
 /// Everything that was planted, by what it is.
 fn canaries() -> Vec<(&'static str, String)> {
@@ -18,6 +21,7 @@ fn canaries() -> Vec<(&'static str, String)> {
         ("the lender's API key", key_of(LENDER)),
         ("the borrower's API key", key_of(BORROWER)),
         ("the hub's API key", KEY.to_owned()),
+        ("the webhook's secret", SECRET.to_owned()),
         ("the patron's first name", FIRST_NAME.to_owned()),
         ("the patron's last name", LAST_NAME.to_owned()),
         ("the patron's card", CARD.to_owned()),
@@ -35,12 +39,51 @@ fn assert_none(place: &str, text: &str) {
     }
 }
 
+/// Takes traces (OTLP over HTTP) and keeps what it was sent.
+struct Collector {
+    address: String,
+    received: Arc<Mutex<Vec<u8>>>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Collector {
+    async fn start() -> Self {
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let kept = Arc::clone(&received);
+        let take =
+            axum::routing::post(async move |body: axum::body::Bytes| kept.lock().unwrap().extend_from_slice(&body));
+        let router = axum::Router::new().route("/v1/traces", take);
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, received, serving }
+    }
+
+    /// Protobuf, in which text stands as it is.
+    fn received(&self) -> String {
+        String::from_utf8_lossy(&self.received.lock().unwrap()).into_owned()
+    }
+}
+
 #[tokio::test]
 async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
-    let mut houses = Houses::start_logging("trace").await;
+    let collector = Collector::start().await;
+    let mut houses = Houses::start_watched("trace", &collector.address).await;
     let name = json!({"first_name": FIRST_NAME, "last_name": LAST_NAME});
     houses.control(Method::PATCH, BORROWER, "users/jo.reader", &name).await;
     let mut errors = String::new();
+
+    // The borrower's Alma tells of its holds and loans, with the patron's id.
+    let secret = json!({"secret": SECRET});
+    houses.api(Method::PUT, &format!("/institutions/{BORROWER}/webhook"), Some(&secret)).await;
+    let hook = json!({"url": format!("http://{}/webhooks/{BORROWER}", houses.hub), "secret": SECRET});
+    houses.control(Method::POST, BORROWER, "webhooks", &hook).await;
 
     // By the card, with an answer that is lost and one that is no answer, to the loan at both sides.
     for call in ["POST /users", "POST /bibs"] {
@@ -60,9 +103,9 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
     let here = houses.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
     let at_desk = json!({"barcode": here, "library": "MAIN", "desk": DESK, "user": PRIMARY_ID});
     houses.staff(BORROWER, "scan-in", &at_desk).await;
-    houses.until(&id, "READY_FOR_PICKUP").await;
+    houses.until_by_itself(&id, "READY_FOR_PICKUP").await;
     houses.staff(BORROWER, "loan", &at_desk).await;
-    houses.until(&id, "LOANED").await;
+    houses.until_by_itself(&id, "LOANED").await;
 
     // A second time, by e-mail: refused; and other things that are wrong.
     let mut again = placement("01LEND-M001");
@@ -96,11 +139,17 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
     assert_none("the quota", &quota);
     let timeline = houses.request(&id).await["timeline"].to_string();
     assert!(timeline.contains("lent_at_lender"), "{timeline}");
+    assert!(timeline.contains("told_at_borrower"), "{timeline}");
     assert_none("the audit", &timeline);
     houses.stop_hub().await;
     let log = houses.log();
     assert!(log.contains("TRACE") && log.len() > 10_000, "the log is not at its loudest: {} bytes", log.len());
     assert_none("the log", &log);
+    let traces = collector.received();
+    for told in ["POST /users/{user}/loans", "effect lend", "/api/v1/requests", "circulation"] {
+        assert!(traces.contains(told), "{told} is in no trace, of {} bytes", traces.len());
+    }
+    assert_none("the traces", &traces);
     for file in ["consort.db", "consort.db-wal"] {
         let bytes = std::fs::read(dir_file(&houses.dir, "data").join(file)).unwrap_or_default();
         assert_none(file, &String::from_utf8_lossy(&bytes));

@@ -60,9 +60,10 @@ impl Houses {
         Self::start_with("error", None, "").await
     }
 
-    /// With the hub's log, of this level, in [`Houses::log`].
-    pub(crate) async fn start_logging(level: &str) -> Self {
-        Self::start_with(level, None, "").await
+    /// With the hub's log, of this level, in [`Houses::log`], and its traces sent to this collector.
+    pub(crate) async fn start_watched(level: &str, collector: &str) -> Self {
+        let env = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+        Self::open(level, None, "", &env).await
     }
 
     /// On this PostgreSQL database.
@@ -73,6 +74,10 @@ impl Houses {
 
     /// With a log of this level, on this PostgreSQL database, with further settings of the engine.
     pub(crate) async fn start_with(level: &str, database: Option<&str>, engine: &str) -> Self {
+        Self::open(level, database, engine, &[]).await
+    }
+
+    async fn open(level: &str, database: Option<&str>, engine: &str, env: &[(&str, &str)]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
@@ -82,7 +87,8 @@ impl Houses {
         let data = dir.path().join("data");
         let database = database.map(|url| format!("database = \"{url}\"\n")).unwrap_or_default();
         std::fs::write(&config, format!("{database}{}{engine}", hub_config(hub, &data))).unwrap();
-        let hub_process = spawn_to(&["serve", "--config", config.to_str().unwrap()], level, &dir_file(&dir, "hub.log"));
+        let serve = ["serve", "--config", config.to_str().unwrap()];
+        let hub_process = spawn_to(&serve, level, &dir_file(&dir, "hub.log"), env);
         let houses = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
         houses.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
         houses.wait_for(&format!("http://{borrower}/sim/{BORROWER}/counts")).await;
@@ -345,11 +351,12 @@ fn start_hub(config: &Path) -> Child {
     spawn(&["serve", "--config", config.to_str().unwrap()])
 }
 
-fn spawn_to(args: &[&str], level: &str, log: &Path) -> Child {
+fn spawn_to(args: &[&str], level: &str, log: &Path, env: &[(&str, &str)]) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
     tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
         .args(["--log", level])
         .args(args)
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)

@@ -9,6 +9,7 @@ use crate::world::{BORROWER, LENDER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
+const LIST: &str = "GET /task-lists/requested-resources";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
 async fn with_webhook(world: &World, institution: &str) {
@@ -38,6 +39,28 @@ fn item_updated(id: &str, pid: &str) -> serde_json::Value {
         "bib_data": {"mms_id": "99"}, "holding_data": {"holding_id": "22"}, "item_data": {"pid": pid}}})
 }
 
+/// A message about a loan.
+fn of_loan(id: &str, event: &str, loan: &alma_sim::LoanView, at: jiff::Timestamp) -> serde_json::Value {
+    json!({"id": id, "action": "LOAN", "event": {"value": event}, "time": at.to_string(), "item_loan": {
+        "loan_id": loan.id, "item_id": loan.item_pid, "user_id": loan.user, "due_date": loan.due}})
+}
+
+/// A message about the request's hold at the borrower.
+async fn of_hold(world: &World, id: &str, event: &str, at: jiff::Timestamp) -> serde_json::Value {
+    let hold = world.request().await.borrowing.hold.open().unwrap().id.clone();
+    json!({"id": id, "action": "REQUEST", "event": {"value": event}, "time": at.to_string(), "user_request": {
+        "request_id": hold.as_str(), "comment": format!("[DCB-REQUEST:{}]", world.id)}})
+}
+
+fn all_calls(world: &World, institution: &str) -> u64 {
+    world.sim.calls(institution).unwrap().values().sum()
+}
+
+/// The loan of an item, by what its library shows.
+fn loan_of(world: &World, institution: &str, item: &str) -> alma_sim::LoanView {
+    world.at(institution).loans().into_iter().find(|loan| loan.item_pid == item).unwrap()
+}
+
 async fn until(world: &World, status: Status) {
     let patience = std::time::Duration::from_secs(20);
     let stored = world.engine.wait(world.id, patience, |request| request.status == status).await.unwrap();
@@ -60,6 +83,97 @@ async fn until_next_in(world: &World, minutes: std::ops::RangeInclusive<i64>) {
 }
 
 both! {
+    async fn what_fresh_messages_show_is_not_read(world) {
+        with_webhook(&world, BORROWER).await;
+        with_webhook(&world, LENDER).await;
+        world.bring_to(Status::PickupTransit).await;
+        until_next_in(&world, 23 * 60..=24 * 60).await;
+        let before = all_calls(&world, BORROWER);
+        let (here, there) = (item_of(&world, BORROWER).await, item_of(&world, LENDER).await);
+        let barcode = world.virtual_barcode().await;
+
+        world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
+        let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", world.now()).await;
+        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), Heard::News(1));
+        until(&world, Status::ReadyForPickup).await;
+
+        world.at(BORROWER).lend(&barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
+        let (loan, closed) = (loan_of(&world, BORROWER, &here), of_hold(&world, "2", "REQUEST_CLOSED", world.now()).await);
+        // The hold's end comes before the loan that ended it.
+        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), Heard::News(1));
+        let made = of_loan("3", "LOAN_CREATED", &loan, world.now());
+        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), Heard::News(1));
+        until(&world, Status::Loaned).await;
+        assert!(!world.settled().await.borrowing.hold.is_open());
+
+        world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
+        let back = of_loan("4", "LOAN_RETURNED", &loan, world.now());
+        assert_eq!(tell(&world, BORROWER, &back).await.unwrap(), Heard::News(1));
+        until(&world, Status::ReturnTransit).await;
+        assert_eq!(all_calls(&world, BORROWER), before, "what was told was not read");
+
+        let lent = loan_of(&world, LENDER, &there);
+        let (staff, real, library) = world.supplier().await;
+        let at_lender = all_calls(&world, LENDER);
+        staff.scan_in(&real, &library, crate::world::DESK).unwrap();
+        let home = of_loan("5", "LOAN_RETURNED", &lent, world.now());
+        assert_eq!(tell(&world, LENDER, &home).await.unwrap(), Heard::News(1));
+        until(&world, Status::Finalised).await;
+        assert_eq!(all_calls(&world, LENDER), at_lender, "what was told was not read");
+        world.assert_clean();
+    }
+
+    async fn message_that_comes_late_is_only_a_hint(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::PickupTransit).await;
+        until_next_in(&world, 23 * 60..=24 * 60).await;
+        let before = world.calls(BORROWER, HOLDS);
+        // It tells of what isn't so any more.
+        let then = world.now() - jiff::SignedDuration::from_mins(61);
+        let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", then).await;
+        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), Heard::News(1));
+        while world.calls(BORROWER, HOLDS) == before {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.settled().await.status, Status::PickupTransit);
+    }
+
+    async fn end_of_a_hold_is_read_where_no_loan_is_told_with_it(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
+        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), Heard::News(1));
+        until(&world, Status::Loaned).await;
+    }
+
+    async fn items_told_to_be_sent_are_read_by_their_hold_and_make_the_desks_list_rare(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        let pid = item_of(&world, LENDER).await;
+        let before = world.calls(LENDER, ITEM);
+        let mut sent = item_updated("1", &pid);
+        sent["time"] = json!(world.now().to_string());
+        sent["item"]["item_data"]["process_type"] = json!({"value": "TRANSIT"});
+        sent["item"]["item_data"]["base_status"] = json!({"value": "0"});
+        assert_eq!(tell(&world, LENDER, &sent).await.unwrap(), Heard::News(1));
+        until(&world, Status::PickupTransit).await;
+        assert_eq!(world.calls(LENDER, ITEM), before, "its hold was read, and itself told of");
+
+        let mut placing = world.placing();
+        placing.copies = vec![crate::world::copy(LENDER, &alma_sim::presets::barcode(LENDER, 'M', 2))];
+        world.place_as(placing).await;
+        let (lists, holds) = (world.calls(LENDER, LIST), world.calls(BORROWER, HOLDS));
+        world.clock.by_hours(2);
+        // Both requests are looked at at the borrower, which tells nothing.
+        while world.calls(BORROWER, HOLDS) < holds + 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.calls(LENDER, LIST), lists);
+    }
+
     async fn dispatch_is_seen_when_the_lender_tells_of_its_item(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;

@@ -18,6 +18,20 @@ async fn lend_at_pickup(world: &World) {
 }
 
 both! {
+    async fn virtual_item_is_made_at_dispatch_where_the_agency_wants_it_so(world) {
+        let rules = Rules { virtual_item_at_dispatch: true, ..Rules::default() };
+        world.set_rules(BORROWER, "BORROW", rules).await;
+        let request = world.place_as(world.placing()).await;
+        assert_eq!(request.status, Status::Confirmed, "{:?}", request.attention);
+        assert_eq!(world.calls(BORROWER, "POST /bibs"), 0);
+        world.dispatch().await;
+        world.receive().await;
+        world.lend().await;
+        world.give_back().await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
     async fn own_copy_is_handed_off_with_the_real_patrons_hold(world) {
         world.set_rules(BORROWER, "BORROW", Rules { lends_to_own: true, ..Rules::default() }).await;
         let mut placing = world.placing();

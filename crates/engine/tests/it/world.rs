@@ -108,6 +108,7 @@ impl World {
         let settings = Settings {
             // Looks are made when a test asks for them.
             polling: Polling { first: Duration::from_secs(3_600), most: Duration::from_secs(3_600), growth: 1.0 },
+            desk_list: hourly_from_now(),
             retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(40) },
             breaking: Breaking { failures: 5, first: Duration::from_millis(20), most: Duration::from_millis(100) },
             ..Settings::default()
@@ -310,6 +311,14 @@ impl World {
         let rows = self.engine.store().timeline(self.id).await.unwrap();
         rows.into_iter().filter_map(|row| row.entry.to).collect()
     }
+}
+
+/// About an hour, of which a multiple, and not one by twelve, is an hour from now.
+fn hourly_from_now() -> Duration {
+    let hour = 3_600_000_000;
+    let then = engine::SystemClock::default().now().as_microsecond() + hour;
+    let hours = then / hour;
+    Duration::from_micros(u64::try_from(then / (hours - hours % 12 + 1)).unwrap())
 }
 
 fn is_ours(comment: Option<&str>) -> bool {

@@ -9,6 +9,7 @@ mod orders;
 mod refusals;
 mod staff_acts;
 mod standard;
+mod told;
 mod total;
 mod walk;
 mod while_out;

@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 
 use lending::{
     Attention, Borrowing, Cancellation, CancelledBy, Closure, Condition, Deadline, Effect, Event, Evidence, Hold,
-    HoldEnd, HoldState, ItemState, Observation, Outcome, Part, Refusal, Request, Settlement, Side, Status, decide,
-    example,
+    HoldEnd, HoldState, ItemState, LoanState, Observation, Outcome, Part, Refusal, Request, Settlement, Side, Status,
+    decide, example,
 };
 
 use crate::walk::{after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
@@ -23,6 +23,22 @@ fn the_ordinary_way() -> Vec<Event> {
         seen(Side::Borrower, on_loan()),
         seen(Side::Borrower, returned(ItemState::InTransit)),
         seen(Side::Lender, returned(ItemState::InPlace)),
+    ]
+}
+
+/// The same told by messages, which show less than a look: a loan made or closed, a hold that is gone.
+fn messages() -> Vec<Event> {
+    let told = |side, seen| Event::Told { side, seen };
+    let closed = || Observation { loan: Some(LoanState::None), ..Observation::default() };
+    let lent = Observation { hold: None, ..on_loan() };
+    let gone = Observation { hold: Some(HoldState::Gone), ..Observation::default() };
+    vec![
+        told(Side::Borrower, lent),
+        told(Side::Borrower, gone),
+        told(Side::Borrower, closed()),
+        told(Side::Lender, closed()),
+        Event::ResumeAsked,
+        Event::CancelAsked { by: CancelledBy::Patron, reason: None },
     ]
 }
 
@@ -158,8 +174,8 @@ struct Space {
     leads_to: Vec<Vec<usize>>,
 }
 
-fn search(always: &[Event]) -> Space {
-    let start = essence(&decide(&example::placed(), &Event::Placed, example::noon()).next);
+fn search(placed: &Request, always: &[Event]) -> Space {
+    let start = essence(&decide(placed, &Event::Placed, example::noon()).next);
     let mut known = HashMap::from([(key(&start), 0)]);
     let mut space = Space { states: vec![start], leads_to: vec![Vec::new()] };
     let mut queue = VecDeque::from([0]);
@@ -212,14 +228,16 @@ fn check(before: &Request, event: &Event, decision: &lending::Decision) {
 }
 
 fn is_outcome(event: &Event) -> bool {
-    !matches!(event, Event::Observed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. })
-        && event.action().is_none()
+    !matches!(
+        event,
+        Event::Observed { .. } | Event::Told { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
+    ) && event.action().is_none()
 }
 
 /// From every state that the ordinary way and `events`, in any order, can bring a request to, FINALISED is reachable.
-fn every_state_has_a_way_to_the_end(events: Vec<Event>) {
+fn every_state_has_a_way_to_the_end(placed: &Request, events: Vec<Event>) {
     let always: Vec<Event> = the_ordinary_way().into_iter().chain(events).collect();
-    let space = search(&always);
+    let space = search(placed, &always);
     let mut leads_here: Vec<Vec<usize>> = vec![Vec::new(); space.states.len()];
     for (from, nexts) in space.leads_to.iter().enumerate() {
         for to in nexts {
@@ -250,16 +268,27 @@ fn every_state_has_a_way_to_the_end(events: Vec<Event>) {
 }
 
 #[test]
+fn every_state_has_a_way_to_the_end_whatever_is_told() {
+    every_state_has_a_way_to_the_end(&example::placed(), messages());
+}
+
+#[test]
 fn every_state_has_a_way_to_the_end_whatever_is_seen() {
-    every_state_has_a_way_to_the_end(evidence());
+    every_state_has_a_way_to_the_end(&example::placed(), evidence());
 }
 
 #[test]
 fn every_state_has_a_way_to_the_end_however_holds_close() {
-    every_state_has_a_way_to_the_end(closures());
+    every_state_has_a_way_to_the_end(&example::placed(), closures());
 }
 
 #[test]
 fn every_state_has_a_way_to_the_end_whatever_staff_do() {
-    every_state_has_a_way_to_the_end(staff());
+    every_state_has_a_way_to_the_end(&example::placed(), staff());
+}
+
+#[test]
+fn every_state_has_a_way_to_the_end_where_the_virtual_item_is_made_at_dispatch() {
+    let late = Request { virtual_item_at_dispatch: true, ..example::placed() };
+    every_state_has_a_way_to_the_end(&late, closures());
 }

@@ -1,6 +1,9 @@
 //! The other workflows: local, pickup anywhere, own item elsewhere, expedited.
 
-use lending::{Effect, Event, HoldState, ItemState, Outcome, Request, Side, Status, Workflow, example};
+use lending::{
+    Attention, CancelledBy, Effect, Event, HoldState, ItemState, Outcome, Request, Side, Status, WaitingOn, Workflow,
+    example,
+};
 
 use crate::walk::{Walk, item, item_and_hold, on_loan, returned};
 
@@ -92,4 +95,52 @@ fn expedited_request_is_on_loan_at_both_sides_at_once_and_ends_at_the_lenders_de
     assert_eq!(loans, 2, "{:?}", walk.effects);
     walk.see(Side::Lender, returned(ItemState::InPlace));
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Supplied)));
+}
+
+/// With a virtual item that is made when the lender sends the item.
+fn late() -> Walk {
+    let mut walk = Walk { request: example::placed(), path: vec![Status::SubmittedToDcb], effects: vec![] };
+    walk.request.virtual_item_at_dispatch = true;
+    walk.tell(&Event::Placed);
+    walk.run();
+    walk
+}
+
+#[test]
+fn virtual_item_at_dispatch_is_made_when_the_item_is_sent_and_not_before() {
+    let mut walk = late();
+    assert_eq!(walk.status(), Status::Confirmed);
+    let at_lender = |effects: &[Effect]| {
+        effects.iter().all(|effect| effect.side() != Side::Borrower || *effect == Effect::VerifyPatron)
+    };
+    assert!(at_lender(&walk.effects), "{:?}", walk.effects);
+    assert!(matches!(walk.request.attention, Attention::Waiting { on: WaitingOn::LendingLibrary, .. }));
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    assert_eq!(walk.status(), Status::PickupTransit);
+    let made = [
+        Effect::CreateVirtualBib(Side::Borrower),
+        Effect::CreateVirtualHolding(Side::Borrower),
+        Effect::CreateVirtualItem(Side::Borrower),
+        Effect::PlaceHold(Side::Borrower),
+        Effect::SendIntoTransit(Side::Borrower),
+    ];
+    assert_eq!(walk.effects[walk.effects.len() - made.len()..], made);
+    walk.see(Side::Borrower, on_loan());
+    walk.see(Side::Borrower, returned(ItemState::InTransit));
+    walk.see(Side::Lender, returned(ItemState::InPlace));
+    assert_eq!(walk.request.outcome, Some(Outcome::Supplied));
+}
+
+#[test]
+fn virtual_item_at_dispatch_is_never_made_for_what_nobody_sends() {
+    let gone = item_and_hold(ItemState::InPlace, HoldState::Gone);
+    let mut refused = late();
+    refused.see(Side::Lender, gone.clone()).see(Side::Lender, gone);
+    let mut cancelled = late();
+    cancelled.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    cancelled.run();
+    for (walk, outcome) in [(refused, Outcome::NotSupplied), (cancelled, Outcome::Cancelled)] {
+        assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(outcome)));
+        assert!(!walk.effects.contains(&Effect::CreateVirtualBib(Side::Borrower)), "{:?}", walk.effects);
+    }
 }

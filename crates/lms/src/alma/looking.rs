@@ -190,6 +190,11 @@ impl Alma {
             if what.brief && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
                 return Ok(seen);
             }
+            // It left for our hold, and not for another's, which ours would wait for without having been begun.
+            if what.told == Some(ItemState::InTransit) && seen.hold == Some(HoldState::InProcess) {
+                seen.item = what.told.clone();
+                return Ok(seen);
+            }
         }
         let known = match seen.hold {
             Some(HoldState::OnHoldShelf) => Some((ItemState::OnHoldShelf, LoanState::None)),

@@ -1,9 +1,10 @@
 //! Webhooks: which of them hint at something a request may wait for (Alma Developer Network, "Webhooks").
 
 use alma::webhook::{self, Subject};
-use lending::{Hint, HoldNews, LoanNews, Told};
+use lending::{Hint, Hold, HoldNews, LoanNews, Told};
 use secrecy::SecretString;
 
+use super::lender::hold_of;
 use super::records::marked_request;
 use super::words::item_state;
 use crate::message::{Message, NotTaken};
@@ -14,7 +15,7 @@ pub(super) fn open(secrets: &[SecretString], signature: Option<&str>, body: &[u8
         return Err(NotTaken::Forged);
     }
     let message = webhook::Message::read(body).map_err(NotTaken::Unreadable)?;
-    Ok(Message { id: message.id.clone(), hint: hint(&message) })
+    Ok(Message { id: message.id.clone(), at: message.time, hint: hint(&message) })
 }
 
 fn hint(message: &webhook::Message) -> Option<Hint> {
@@ -22,19 +23,24 @@ fn hint(message: &webhook::Message) -> Option<Hint> {
         Subject::Request(request) => {
             let what = match message.event().as_str() {
                 "REQUEST_CREATED" => HoldNews::Placed,
-                "REQUEST_PLACED_ON_SHELF" => HoldNews::OnShelf,
-                _ => HoldNews::Ended,
+                "REQUEST_PLACED_ON_SHELF" => {
+                    let Hold { id, shelf_until, .. } = hold_of(&request);
+                    HoldNews::OnShelf { hold: id, until: shelf_until }
+                }
+                "REQUEST_CANCELED" => HoldNews::Cancelled,
+                _ => HoldNews::Closed,
             };
             Some(Hint::Hold { request: marked_request(request.comment.as_deref()?)?, what })
         }
         Subject::Loan(loan) => {
             let what = match message.event().as_str() {
-                "LOAN_CREATED" => LoanNews::Made,
+                "LOAN_CREATED" => LoanNews::Made { due: loan.due_date },
                 "LOAN_RETURNED" => LoanNews::Returned,
                 "LOAN_RENEWED" | "LOAN_DUE_DATE" => LoanNews::Due(loan.due_date),
                 _ => LoanNews::Changed,
             };
-            Some(Hint::Loan { item: loan.item_id?.as_str().into(), loan: loan.id.as_str().into(), what })
+            let of = loan.user.as_ref().map(|user| user.as_str().into());
+            Some(Hint::Loan { item: loan.item_id?.as_str().into(), loan: loan.id.as_str().into(), of, what })
         }
         Subject::Item(item) => {
             let like = Told {

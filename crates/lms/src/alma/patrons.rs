@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Staff may delete, expire or move them at any time; a hold that is refused for it brings them back at once.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Staff may delete, expire or move them at any time; a hold that is refused for it brings them back at once. They are made
+/// to last for far longer.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Beyond so many all are forgotten, and found again by one call each.
 const MOST: usize = 100_000;
 
@@ -41,11 +42,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_virtual_patron_is_remembered_for_a_week_and_in_its_group() {
+    fn a_virtual_patron_is_remembered_for_a_month_and_in_its_group() {
         let (patrons, now) = (Patrons::default(), Timestamp::UNIX_EPOCH);
         patrons.note("dcb-1", "DCB", now);
-        assert!(patrons.has("dcb-1", "DCB", now + SignedDuration::from_hours(167)));
-        assert!(!patrons.has("dcb-1", "DCB", now + SignedDuration::from_hours(168)));
+        assert!(patrons.has("dcb-1", "DCB", now + SignedDuration::from_hours(719)));
+        assert!(!patrons.has("dcb-1", "DCB", now + SignedDuration::from_hours(720)));
         assert!(!patrons.has("dcb-1", "OTHER", now));
         assert!(patrons.forget("dcb-1") && !patrons.forget("dcb-1"));
         assert!(!patrons.has("dcb-1", "DCB", now));

@@ -7,7 +7,7 @@ use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{PATRON, PICKUP_LIBRARY, Stage, Who, Wish};
 
-pub(super) const LIST: [Scenario; 3] = [
+pub(super) const LIST: [Scenario; 4] = [
     Scenario::new(
         "local",
         "The book is the patron's own library's: it is handed off to it, without virtual records.",
@@ -16,6 +16,11 @@ pub(super) const LIST: [Scenario; 3] = [
     Scenario::new("pickup-anywhere", "The patron collects at a third library; three Almas follow one book.", |stage| {
         Box::pin(pickup_anywhere(stage))
     }),
+    Scenario::new(
+        "virtual-item-at-dispatch",
+        "The patron's library makes the virtual item when the book is sent, and not when it is asked for.",
+        |stage| Box::pin(virtual_item_at_dispatch(stage)),
+    ),
     Scenario::new("expedited", "The patron stands at the lender's desk with the book, and gets it at once.", |stage| {
         Box::pin(expedited(stage))
     }),
@@ -72,6 +77,22 @@ async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
     stage.until(Status::ReturnTransit).await?;
     stage.lender_takes_back().await?;
     stage.until(Status::Finalised).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn virtual_item_at_dispatch(stage: &mut Stage) -> Result<()> {
+    let home = stage.borrower.institution.clone();
+    open_agency(stage, crate::stage::AGENCY, &home, json!({"virtual_item_at_dispatch": true})).await?;
+    stage.place(&stage.wish()).await?;
+    stage.until(Status::Confirmed).await?;
+    stage.settled().await?;
+    let (_, borrower) = stage.made().await?;
+    same("the virtual records made", borrower.bibs, 0)?;
+    stage.lender_sends().await?;
+    stage.until(Status::PickupTransit).await?;
+    stage.settled().await?;
+    stage.one_virtual_item_stands().await?;
+    stage.receive_lend_and_return().await?;
     stage.ended_as("SUPPLIED").await.map(drop)
 }
 

@@ -231,7 +231,7 @@ both! {
     async fn hastened_look_is_due_at_once(fixture) {
         queue(&fixture.store, &[watch(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.hasten_watches(RequestId(Uuid::from_u128(1)), noon(1)).await.unwrap();
+        tx.hasten_watches(RequestId(Uuid::from_u128(1)), "", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }

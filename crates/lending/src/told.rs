@@ -1,0 +1,109 @@
+//! What fresh messages show by themselves, so that nothing need be read: the next thing that is expected at a side, about
+//! the very hold or loan that the request has there. Everything else is looked at.
+
+use jiff::Timestamp;
+
+use crate::decide::decide;
+use crate::effect::Side;
+use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
+use crate::hint::{Hint, HoldNews, LoanNews, Told, parts};
+use crate::request::{Part, Progress, Request};
+use crate::status::Status;
+
+/// What messages about one side of a request show, taken together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// Nothing that isn't known.
+    Nothing,
+    /// This, and nothing else.
+    This(Observation),
+    /// Something that must be read up on; with the state in which the item was told to be, if it was.
+    Unsure(Option<ItemState>),
+}
+
+/// What `hints`, which are all fresh and [about the request's own patron](Hint::is_about_holder), show of `side`. They may have come in any order: one may only make sense after
+/// another.
+pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> Shown {
+    let mut then = request.clone();
+    let mut all: Option<Observation> = None;
+    let mut left: Vec<&Hint> = hints.iter().collect();
+    while let Some((at, seen)) = left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.shows(&then, side)?))) {
+        left.remove(at);
+        then = decide(&then, &Event::Told { side, seen: seen.clone() }, now).next;
+        all = Some(match all {
+            Some(before) => before.and_then(seen),
+            None => seen,
+        });
+    }
+    if left.iter().any(|hint| hint.is_news(&then, side)) {
+        return Shown::Unsure(left.iter().find_map(|hint| match hint {
+            Hint::Item { like: Told { state, .. }, .. } => state.clone(),
+            Hint::Hold { .. } | Hint::Loan { .. } => None,
+        }));
+    }
+    all.map_or(Shown::Nothing, Shown::This)
+}
+
+impl Observation {
+    /// What was seen after this, where it tells anything.
+    fn and_then(self, later: Self) -> Self {
+        Self {
+            item: later.item.or(self.item),
+            hold: later.hold.or(self.hold),
+            loan: later.loan.or(self.loan),
+            closure: later.closure.or(self.closure),
+            shelf_until: later.shelf_until.or(self.shelf_until),
+            wanted_back: later.wanted_back.or(self.wanted_back),
+            barcode: later.barcode.or(self.barcode),
+            holding: later.holding.or(self.holding),
+        }
+    }
+}
+
+impl Hint {
+    fn shows(&self, request: &Request, side: Side) -> Option<Observation> {
+        let (hold, loan) = parts(request, side);
+        let on_its_way = matches!(request.status, Status::PickupTransit | Status::ReceivedAtPickup);
+        let here = request.stand_in(side);
+        match self {
+            Self::Hold { what: HoldNews::OnShelf { hold: told, until }, .. } => {
+                let ours = hold.and_then(Part::open).is_some_and(|hold| hold.id == *told);
+                (ours && on_its_way && here.is_some_and(|here| here.progress < Progress::OnHoldShelf)).then(|| {
+                    Observation {
+                        hold: Some(HoldState::OnHoldShelf),
+                        shelf_until: *until,
+                        item: Some(ItemState::OnHoldShelf),
+                        loan: Some(LoanState::None),
+                        ..Observation::default()
+                    }
+                })
+            }
+            // The loan that fulfilled it is known.
+            Self::Hold { what: HoldNews::Closed, .. } => (hold.is_some_and(Part::is_open)
+                && here.is_some_and(|here| here.progress == Progress::OnLoan))
+            .then(|| Observation { hold: Some(HoldState::Gone), ..Observation::default() }),
+            Self::Loan { loan: told, what: LoanNews::Made { due }, .. } => {
+                let expected = on_its_way || request.status == Status::ReadyForPickup;
+                let first = loan.is_some_and(|loan| *loan == Part::NotMade);
+                (expected && first && here.is_some()).then(|| Observation {
+                    item: Some(ItemState::OnLoan),
+                    loan: Some(LoanState::Active { id: told.clone(), due: *due }),
+                    ..Observation::default()
+                })
+            }
+            Self::Loan { loan: told, what: LoanNews::Returned, .. } => (is_plainly_out(request, side)
+                && loan.and_then(Part::open).is_some_and(|loan| loan.id == *told))
+            .then(|| Observation { loan: Some(LoanState::None), ..Observation::default() }),
+            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } => None,
+        }
+    }
+}
+
+/// Not lost and not said to be returned: what comes of such an item is read.
+fn is_plainly_out(request: &Request, side: Side) -> bool {
+    let state = match side {
+        Side::Lender => request.supply.as_ref().map(|supply| &supply.item),
+        _ => request.stand_in(side).and_then(|here| here.seen.as_ref()),
+    };
+    !matches!(state, Some(ItemState::Lost | ItemState::ClaimedReturned | ItemState::Missing))
+}

@@ -1,0 +1,159 @@
+//! Messages that are fresh enough to count as looks.
+
+use lending::{
+    Barcode, Event, Hint, HoldNews, HoldState, ItemState, LoanNews, LoanState, Outcome, Part, Shown, Side, Status,
+    Told, example, shown,
+};
+use proptest::prelude::*;
+
+use crate::walk::{Walk, after_days, item_and_hold, on_loan};
+
+fn on_shelf(walk: &Walk) -> Hint {
+    let hold = walk.request.borrowing.hold.any().unwrap().id.clone();
+    Hint::Hold { request: walk.request.id, what: HoldNews::OnShelf { hold, until: Some(after_days(7)) } }
+}
+
+fn lent() -> Hint {
+    let (of, due) = (Some(example::verified().id), Some(after_days(28)));
+    Hint::Loan { item: "232".into(), loan: "72".into(), of, what: LoanNews::Made { due } }
+}
+
+fn closed(walk: &Walk) -> Hint {
+    Hint::Hold { request: walk.request.id, what: HoldNews::Closed }
+}
+
+fn returned(loan: &str) -> Hint {
+    Hint::Loan { item: "232".into(), loan: loan.into(), of: None, what: LoanNews::Returned }
+}
+
+fn item(state: ItemState) -> Hint {
+    let like = Told { state: Some(state), barcode: Some(Barcode::from("31999")), holding: Some("222".into()) };
+    Hint::Item { item: "232".into(), like }
+}
+
+/// What the hints show is told; that they show something is asserted.
+fn tell(walk: &mut Walk, side: Side, hints: &[Hint]) {
+    let Shown::This(seen) = shown(&walk.request, side, hints, example::noon()) else {
+        panic!("{hints:?} show nothing by themselves at {}", walk.status());
+    };
+    walk.tell(&Event::Told { side, seen });
+    walk.run();
+}
+
+fn sent() -> Walk {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    assert_eq!(walk.status(), Status::PickupTransit);
+    walk
+}
+
+#[test]
+fn messages_alone_take_an_item_that_was_sent_to_its_end() {
+    let mut walk = sent();
+    let shelf = on_shelf(&walk);
+    tell(&mut walk, Side::Borrower, &[shelf]);
+    assert_eq!(walk.status(), Status::ReadyForPickup);
+    assert_eq!(walk.request.borrowing.hold.open().unwrap().shelf_until, Some(after_days(7)));
+    tell(&mut walk, Side::Borrower, &[lent()]);
+    assert_eq!(walk.status(), Status::Loaned);
+    assert!(walk.request.borrowing.hold.is_open(), "that the hold is closed was not told yet");
+    let closed = closed(&walk);
+    tell(&mut walk, Side::Borrower, &[closed]);
+    assert!(!walk.request.borrowing.hold.is_open());
+    tell(&mut walk, Side::Borrower, &[returned("72")]);
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    tell(&mut walk, Side::Lender, &[returned("71")]);
+    assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Supplied)));
+    assert!(matches!(walk.request.borrowing.bib, Part::Ended(_)));
+}
+
+#[test]
+fn messages_of_the_same_moment_show_the_same_in_any_order() {
+    let mut walk = sent();
+    let all = [item(ItemState::OnLoan), closed(&walk), lent(), on_shelf(&walk)];
+    let orders = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 2, 3], [2, 0, 1, 3]];
+    for order in orders {
+        let hints: Vec<Hint> = order.iter().map(|at: &usize| all[*at].clone()).collect();
+        let Shown::This(seen) = shown(&walk.request, Side::Borrower, &hints, example::noon()) else {
+            panic!("{order:?}")
+        };
+        let loan = LoanState::Active { id: "72".into(), due: Some(after_days(28)) };
+        assert_eq!((seen.item, seen.hold, seen.loan), (Some(ItemState::OnLoan), Some(HoldState::Gone), Some(loan)));
+    }
+    tell(&mut walk, Side::Borrower, &all);
+    assert_eq!(walk.status(), Status::Loaned);
+    assert_eq!(shown(&walk.request, Side::Borrower, &all, example::noon()), Shown::Nothing);
+}
+
+#[test]
+fn what_can_be_more_than_one_thing_is_read() {
+    let walk = sent();
+    let loan = |what| Hint::Loan { item: "232".into(), loan: "72".into(), of: None, what };
+    let hold = |what| Hint::Hold { request: walk.request.id, what };
+    let another = HoldNews::OnShelf { hold: "999".into(), until: None };
+    for hint in [
+        loan(LoanNews::Returned),
+        loan(LoanNews::Changed),
+        hold(another),
+        hold(HoldNews::Cancelled),
+        hold(HoldNews::Closed),
+    ] {
+        let told = shown(&walk.request, Side::Borrower, std::slice::from_ref(&hint), example::noon());
+        assert_eq!(told, Shown::Unsure(None), "{hint:?}");
+    }
+    let moved = shown(&walk.request, Side::Borrower, &[item(ItemState::Missing)], example::noon());
+    assert_eq!(moved, Shown::Unsure(Some(ItemState::Missing)));
+}
+
+#[test]
+fn loan_that_is_not_told_to_be_the_patrons_is_not_believed() {
+    let walk = sent();
+    let made = |of| Hint::Loan { item: "232".into(), loan: "72".into(), of, what: LoanNews::Made { due: None } };
+    assert!(lent().is_about_holder(&walk.request, Side::Borrower));
+    assert!(!made(None).is_about_holder(&walk.request, Side::Borrower));
+    assert!(!made(Some("somebody.else".into())).is_about_holder(&walk.request, Side::Borrower));
+}
+
+#[test]
+fn what_is_kept_of_a_message_names_nobody() {
+    let kept = serde_json::to_string(&lent()).unwrap();
+    assert!(!kept.contains(example::verified().id.as_str()), "{kept}");
+    let Hint::Loan { of, what, .. } = serde_json::from_str(&kept).unwrap() else { panic!("{kept}") };
+    assert_eq!((of, what), (None, LoanNews::Made { due: Some(after_days(28)) }));
+}
+
+#[test]
+fn return_of_what_was_lost_is_read() {
+    let mut walk = sent();
+    walk.see(Side::Borrower, on_loan());
+    let loan = LoanState::Active { id: "72".into(), due: Some(after_days(28)) };
+    let lost = lending::Observation { loan: Some(loan), ..crate::walk::item(ItemState::Lost) };
+    walk.see(Side::Borrower, lost);
+    assert_eq!(shown(&walk.request, Side::Borrower, &[returned("72")], example::noon()), Shown::Unsure(None));
+}
+
+proptest! {
+    /// Whatever messages come, looks end what they end without them.
+    #[test]
+    fn messages_in_any_order_keep_no_request_from_its_end(
+        order in prop::collection::vec((any::<bool>(), 0_usize..6), 0..12)
+    ) {
+        let mut walk = sent();
+        for (lender, which) in order {
+            let hints = [
+                on_shelf(&walk), lent(), closed(&walk), returned("72"), returned("71"), item(ItemState::InTransit),
+            ];
+            let side = if lender { Side::Lender } else { Side::Borrower };
+            if let Shown::This(seen) = shown(&walk.request, side, &hints[which..=which], example::noon()) {
+                walk.tell(&Event::Told { side, seen });
+                walk.run();
+            }
+        }
+        walk.see(Side::Borrower, on_loan());
+        walk.see(Side::Borrower, crate::walk::returned(ItemState::InTransit));
+        walk.see(Side::Lender, crate::walk::returned(ItemState::InPlace));
+        prop_assert_eq!(walk.status(), Status::Finalised);
+        prop_assert_eq!(walk.request.outcome, Some(Outcome::Supplied));
+    }
+}
