@@ -72,7 +72,12 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut spent = Vec::new();
-        for (name, telling) in [("webhooks", Telling::All), ("sweeps alone", Telling::Nothing)] {
+        let ways = [
+            ("webhooks", Telling::All),
+            ("sweeps alone", Telling::Nothing),
+            ("webhooks, none of items", Telling::NoItems),
+        ];
+        for (name, telling) in ways {
             spent.push(steady(name, telling, plan.in_flight, plan.days).await?);
         }
         let lone = steady("a lone request, webhooks", Telling::All, 1, 2 * DAYS).await?;
@@ -258,7 +263,7 @@ async fn cancelled(count: usize) -> Result<f64, String> {
             // The first one asks for what is asked once.
             before = world.calls(&ALMAS)?;
         }
-        let id = world.place(number, &LENDERS[..1]).await?;
+        let id = world.place_as(0, number, &LENDERS[..1]).await?;
         let asked = Event::CancelAsked { by: CancelledBy::Patron, reason: None };
         world.engine.ask(id, &asked, "bench").await.map_err(|error| error.to_string())?;
         world.settled().await?;
@@ -277,9 +282,9 @@ async fn another_lender(count: usize) -> Result<f64, String> {
     for number in 0..=count {
         world.until(open_at(world.now())).await?;
         let before = world.calls(&ALMAS)?;
-        world.place(2 * number, &LENDERS[..1]).await?;
+        world.place_as(number, 2 * number, &LENDERS[..1]).await?;
         let between = world.calls(&ALMAS)?;
-        let id = world.place(2 * number + 1, &LENDERS).await?;
+        let id = world.place_as(number, 2 * number + 1, &LENDERS).await?;
         let lender = world.sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
         let barcode = house::barcode(LENDERS[0], 2 * number + 1);
         let hold = lender.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&barcode));

@@ -44,6 +44,8 @@ impl Clock for Set {
 pub(super) enum Telling {
     /// Loans, holds, and items as they move.
     All,
+    /// Loans and holds: that an item was sent is told by no Alma that isn't set so.
+    NoItems,
     Nothing,
 }
 
@@ -88,13 +90,13 @@ impl World {
         let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let mut world = Self { sim, engine, clock, work, ears: None, _server: server, _dir: dir };
         if telling != Telling::Nothing {
-            world.tell().await?;
+            world.tell(telling == Telling::All).await?;
         }
         Ok(world)
     }
 
     /// The Almas tell the hub's API what happens.
-    async fn tell(&mut self) -> Result<(), String> {
+    async fn tell(&mut self, of_items: bool) -> Result<(), String> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let keys = web::ApiKeys::default();
@@ -110,7 +112,7 @@ impl World {
             let added = self.sim.add_webhook(code, WebhookProfile { actions, at_once: 8, ..profile });
             added.map_err(|error| error.to_string())?;
             let staff = self.sim.staff(code).map_err(|error| error.to_string())?;
-            staff.set_behaviour(|site| site.circulation_raises_item_events = true);
+            staff.set_behaviour(|site| site.circulation_raises_item_events = of_items);
         }
         Ok(())
     }
@@ -158,13 +160,17 @@ impl World {
 
     /// A patron asks for the title of that number.
     pub(super) async fn place(&self, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
+        self.place_as(number % PATRONS, number, lenders).await
+    }
+
+    pub(super) async fn place_as(&self, patron: usize, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
         let mut copies = Vec::new();
         for lender in lenders {
             copies.push(self.copy(lender, number)?);
         }
         let placing = Placing {
             agency: "BORROW".into(),
-            patron: house::one_of_many(number % PATRONS).as_str().into(),
+            patron: house::one_of_many(patron).as_str().into(),
             pickup_location: "BORROW-MAIN".into(),
             copies,
             needed_until: None,

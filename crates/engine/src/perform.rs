@@ -139,10 +139,13 @@ impl Act<'_> {
             }
             Effect::DeleteVirtualItem(_) => {
                 let here = here(request, side)?;
-                if let (Some(bib), Some(holding)) = (here.bib.any(), here.holding.open()) {
-                    lms.delete_virtual_item(bib, holding, here.item.open()).await?;
-                }
-                Ok(Event::VirtualItemDeleted { side })
+                let with_record = match (here.bib.any(), here.holding.open()) {
+                    (Some(bib), Some(holding)) => {
+                        lms.delete_virtual_item(request.id, bib, holding, here.item.open()).await?
+                    }
+                    _ => false,
+                };
+                Ok(Event::VirtualItemDeleted { side, with_record })
             }
             _ => {
                 if let Some(bib) = here(request, side)?.bib.open() {

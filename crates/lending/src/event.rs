@@ -116,6 +116,8 @@ pub enum Event {
     VirtualItemDeleted {
         /// Where.
         side: Side,
+        /// Whether the record went with them.
+        with_record: bool,
     },
     /// [`Effect::DeleteVirtualBib`]: the record is gone.
     VirtualBibDeleted {
@@ -239,7 +241,7 @@ impl Event {
             Self::RenewalDenied { side } => at!(side, "renewal_denied"),
             Self::HoldCancelled { side } => at!(side, "hold_cancelled"),
             Self::CheckedIn { side } => at!(side, "checked_in"),
-            Self::VirtualItemDeleted { side } => at!(side, "virtual_item_deleted"),
+            Self::VirtualItemDeleted { side, .. } => at!(side, "virtual_item_deleted"),
             Self::VirtualBibDeleted { side } => at!(side, "virtual_bib_deleted"),
             Self::EffectDropped { .. } => "effect_dropped",
             Self::EffectRefused { .. } => "effect_refused",

@@ -18,6 +18,8 @@ pub enum Hint {
     Hold {
         /// The request it is for.
         request: RequestId,
+        /// The hold.
+        hold: HoldId,
         /// What happened to it.
         what: HoldNews,
     },
@@ -61,8 +63,6 @@ pub enum HoldNews {
     Placed,
     /// Its item waits on the hold shelf.
     OnShelf {
-        /// The hold.
-        hold: HoldId,
         /// Until when it waits there.
         until: Option<Timestamp>,
     },
@@ -104,8 +104,9 @@ impl Hint {
                 let there = request.stand_in(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
                 hold.is_some_and(Part::is_open) && !there
             }
-            Self::Hold { what: HoldNews::Cancelled | HoldNews::Closed, .. } => {
-                hold.is_some_and(Part::is_open)
+            // The end of an earlier hold, which the hub replaced, says nothing of this one.
+            Self::Hold { hold: told, what: HoldNews::Cancelled | HoldNews::Closed, .. } => {
+                hold.and_then(Part::open).is_some_and(|hold| hold.id == *told)
                     && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
             }
             Self::Loan { loan: told, what, .. } => {

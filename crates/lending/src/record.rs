@@ -151,11 +151,14 @@ fn at_stand_in(request: &mut Request, event: &Event) -> Option<String> {
             done(request, Effect::CheckIn(*side));
             at(request, *side, |here| here.loan.end());
         }
-        Event::VirtualItemDeleted { side } => {
+        Event::VirtualItemDeleted { side, with_record } => {
             done(request, Effect::DeleteVirtualItem(*side));
             at(request, *side, |here| {
                 here.item.end();
                 here.holding.end();
+                if *with_record {
+                    here.bib.end();
+                }
             });
         }
         Event::VirtualBibDeleted { side } => {

@@ -3,11 +3,13 @@
 
 use jiff::Timestamp;
 
+use crate::closure::Closure;
 use crate::decide::decide;
 use crate::effect::Side;
 use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
 use crate::hint::{Hint, HoldNews, LoanNews, Told, parts};
-use crate::request::{Part, Progress, Request};
+use crate::ids::HoldId;
+use crate::request::{Hold, Part, Progress, Request};
 use crate::status::Status;
 
 /// What messages about one side of a request show, taken together.
@@ -66,22 +68,24 @@ impl Hint {
         let on_its_way = matches!(request.status, Status::PickupTransit | Status::ReceivedAtPickup);
         let here = request.stand_in(side);
         match self {
-            Self::Hold { what: HoldNews::OnShelf { hold: told, until }, .. } => {
-                let ours = hold.and_then(Part::open).is_some_and(|hold| hold.id == *told);
-                (ours && on_its_way && here.is_some_and(|here| here.progress < Progress::OnHoldShelf)).then(|| {
-                    Observation {
+            Self::Hold { hold: told, what: HoldNews::OnShelf { until }, .. } => {
+                (is_open(hold, told) && on_its_way && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
+                    .then(|| Observation {
                         hold: Some(HoldState::OnHoldShelf),
                         shelf_until: *until,
                         item: Some(ItemState::OnHoldShelf),
                         loan: Some(LoanState::None),
                         ..Observation::default()
-                    }
-                })
+                    })
+            }
+            Self::Hold { hold: told, what: HoldNews::Cancelled, .. } => {
+                let end = Observation { closure: Some(Closure::Canceled), ..gone() };
+                (is_open(hold, told) && !loan.is_some_and(Part::is_open)).then_some(end)
             }
             // The loan that fulfilled it is known.
-            Self::Hold { what: HoldNews::Closed, .. } => (hold.is_some_and(Part::is_open)
-                && here.is_some_and(|here| here.progress == Progress::OnLoan))
-            .then(|| Observation { hold: Some(HoldState::Gone), ..Observation::default() }),
+            Self::Hold { hold: told, what: HoldNews::Closed, .. } => {
+                (is_open(hold, told) && here.is_some_and(|here| here.progress == Progress::OnLoan)).then(gone)
+            }
             Self::Loan { loan: told, what: LoanNews::Made { due }, .. } => {
                 let expected = on_its_way || request.status == Status::ReadyForPickup;
                 let first = loan.is_some_and(|loan| *loan == Part::NotMade);
@@ -106,4 +110,13 @@ fn is_plainly_out(request: &Request, side: Side) -> bool {
         _ => request.stand_in(side).and_then(|here| here.seen.as_ref()),
     };
     !matches!(state, Some(ItemState::Lost | ItemState::ClaimedReturned | ItemState::Missing))
+}
+
+fn is_open(hold: Option<&Part<Hold>>, told: &HoldId) -> bool {
+    hold.and_then(Part::open).is_some_and(|hold| hold.id == *told)
+}
+
+/// A hold that is over.
+fn gone() -> Observation {
+    Observation { hold: Some(HoldState::Gone), ..Observation::default() }
 }

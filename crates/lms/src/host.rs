@@ -211,8 +211,15 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Cancels a hold, without a notice to anybody.
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()>;
 
-    /// Deletes the virtual item, if it was made, and its holding.
-    async fn delete_virtual_item(&self, bib: &BibId, holding: &HoldingId, item: Option<&ItemId>) -> Outcome<()>;
+    /// Deletes the virtual item, if it was made, and its holding; answers whether the record went with them, which it does
+    /// only where it is still ours alone.
+    async fn delete_virtual_item(
+        &self,
+        request: RequestId,
+        bib: &BibId,
+        holding: &HoldingId,
+        item: Option<&ItemId>,
+    ) -> Outcome<bool>;
 
     /// Deletes the suppressed record, if it is still ours alone.
     async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()>;

@@ -187,6 +187,13 @@ impl Items {
         self.client.one(write(item, &record).json(serde_json::json!({"item_data": sent}))).await
     }
 
+    /// Writes an item that isn't read before: what isn't told may be emptied, and the address needs the true holding. Alma
+    /// wants id, barcode, material type, policy, library and location.
+    pub async fn replace(&self, item: &ItemPath, with: &NewItem) -> Result<Item> {
+        let call = about(item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}");
+        self.client.one(call.json(with.to_json())).await
+    }
+
     /// Deletes an item. Refused with [`Code::ItemNotDeletable`] when it has a loan, a request or warnings.
     pub async fn delete(&self, item: &ItemPath, how: DeleteItem) -> Result<()> {
         let call = about(item, "delete an item", "DELETE /bibs/{mms}/holdings/{holding}/items/{pid}")

@@ -34,9 +34,11 @@ fn messages() -> Vec<Event> {
     let gone = Observation { hold: Some(HoldState::Gone), ..Observation::default() };
     vec![
         told(Side::Borrower, lent),
-        told(Side::Borrower, gone),
+        told(Side::Borrower, gone.clone()),
         told(Side::Borrower, closed()),
         told(Side::Lender, closed()),
+        told(Side::Lender, Observation { closure: Some(Closure::Canceled), ..gone.clone() }),
+        told(Side::Borrower, Observation { closure: Some(Closure::Canceled), ..gone }),
         Event::ResumeAsked,
         Event::CancelAsked { by: CancelledBy::Patron, reason: None },
     ]
@@ -82,6 +84,9 @@ fn staff() -> Vec<Event> {
 fn outcomes(effect: Effect) -> Vec<Event> {
     let refusal = || Refusal { code: "401129".to_owned(), explanation: "It is refused.".to_owned() };
     let mut outcomes = vec![willing(effect)];
+    if let Effect::DeleteVirtualItem(side) = effect {
+        outcomes.push(Event::VirtualItemDeleted { side, with_record: true });
+    }
     if effect == Effect::ChooseSupplier {
         outcomes.push(Event::CandidateUnfit(refusal()));
     } else if !effect.is_clean_up() {

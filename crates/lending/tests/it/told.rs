@@ -10,7 +10,7 @@ use crate::walk::{Walk, after_days, item_and_hold, on_loan};
 
 fn on_shelf(walk: &Walk) -> Hint {
     let hold = walk.request.borrowing.hold.any().unwrap().id.clone();
-    Hint::Hold { request: walk.request.id, what: HoldNews::OnShelf { hold, until: Some(after_days(7)) } }
+    Hint::Hold { request: walk.request.id, hold, what: HoldNews::OnShelf { until: Some(after_days(7)) } }
 }
 
 fn lent() -> Hint {
@@ -19,7 +19,8 @@ fn lent() -> Hint {
 }
 
 fn closed(walk: &Walk) -> Hint {
-    Hint::Hold { request: walk.request.id, what: HoldNews::Closed }
+    let hold = walk.request.borrowing.hold.any().unwrap().id.clone();
+    Hint::Hold { request: walk.request.id, hold, what: HoldNews::Closed }
 }
 
 fn returned(loan: &str) -> Hint {
@@ -90,20 +91,39 @@ fn messages_of_the_same_moment_show_the_same_in_any_order() {
 fn what_can_be_more_than_one_thing_is_read() {
     let walk = sent();
     let loan = |what| Hint::Loan { item: "232".into(), loan: "72".into(), of: None, what };
-    let hold = |what| Hint::Hold { request: walk.request.id, what };
-    let another = HoldNews::OnShelf { hold: "999".into(), until: None };
-    for hint in [
-        loan(LoanNews::Returned),
-        loan(LoanNews::Changed),
-        hold(another),
-        hold(HoldNews::Cancelled),
-        hold(HoldNews::Closed),
-    ] {
+    for hint in [loan(LoanNews::Returned), loan(LoanNews::Changed), closed(&walk)] {
         let told = shown(&walk.request, Side::Borrower, std::slice::from_ref(&hint), example::noon());
         assert_eq!(told, Shown::Unsure(None), "{hint:?}");
     }
     let moved = shown(&walk.request, Side::Borrower, &[item(ItemState::Missing)], example::noon());
     assert_eq!(moved, Shown::Unsure(Some(ItemState::Missing)));
+}
+
+#[test]
+fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
+    let cancelled =
+        |hold: &str| Hint::Hold { request: example::placed().id, hold: hold.into(), what: HoldNews::Cancelled };
+    let mut walk = Walk::new();
+    walk.request.candidates.push(example::candidate_elsewhere("31888"));
+    walk.run();
+    let hold = walk.request.supply.as_ref().unwrap().hold.open().unwrap().id.clone();
+    tell(&mut walk, Side::Lender, &[cancelled(hold.as_str())]);
+    assert_eq!(walk.request.earlier.len(), 1, "the next lender is asked");
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
+
+    let hold = walk.request.borrowing.hold.open().unwrap().id.clone();
+    tell(&mut walk, Side::Borrower, &[cancelled(hold.as_str())]);
+    assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)));
+}
+
+#[test]
+fn end_of_an_earlier_hold_is_no_news() {
+    let walk = sent();
+    let ended = |what| Hint::Hold { request: walk.request.id, hold: "80".into(), what };
+    for hint in [ended(HoldNews::Cancelled), ended(HoldNews::Closed)] {
+        assert!(!hint.is_news(&walk.request, Side::Borrower));
+        assert_eq!(shown(&walk.request, Side::Borrower, &[hint], example::noon()), Shown::Nothing);
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub(crate) fn willing(effect: Effect) -> Event {
         Effect::DenyRenewal(side) => Event::RenewalDenied { side },
         Effect::CancelHold(side) => Event::HoldCancelled { side },
         Effect::CheckIn(side) => Event::CheckedIn { side },
-        Effect::DeleteVirtualItem(side) => Event::VirtualItemDeleted { side },
+        Effect::DeleteVirtualItem(side) => Event::VirtualItemDeleted { side, with_record: false },
         Effect::DeleteVirtualBib(side) => Event::VirtualBibDeleted { side },
     }
 }

@@ -78,15 +78,18 @@ impl Alma {
     }
 
     async fn try_to_create_item(&self, wanted: &VirtualItem, barcode: &Barcode) -> alma::Result<Item> {
-        let item = NewItem {
+        let (mms, holding) = (MmsId::from(wanted.bib.as_str()), AlmaHolding::from(wanted.holding.as_str()));
+        self.client.items().create(&mms, &holding, &self.new_item(wanted, barcode)).await
+    }
+
+    fn new_item(&self, wanted: &VirtualItem, barcode: &Barcode) -> NewItem {
+        NewItem {
             barcode: Some(barcode.as_str().into()),
             material_type: self.settings.material_types.get(&wanted.item_type).cloned(),
             policy: Some(self.settings.item_policy.clone()),
             internal_note_1: Some(record_marker(wanted.request)),
             ..NewItem::default()
-        };
-        let (mms, holding) = (MmsId::from(wanted.bib.as_str()), AlmaHolding::from(wanted.holding.as_str()));
-        self.client.items().create(&mms, &holding, &item).await
+        }
     }
 
     pub(super) async fn only_item(&self, bib: &BibId) -> Outcome<Option<Item>> {
@@ -99,16 +102,18 @@ impl Alma {
         self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(not_done)
     }
 
-    /// Gives the virtual item the barcode and type of another copy, and keeps all else.
+    /// Makes the virtual item stand for another copy. It is the hub's own, so what is in it is known and needn't be read;
+    /// where Alma won't have it so, everything else in it is kept as it is there.
     pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
         let mut refused = None;
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
-            let mut fields = serde_json::Map::new();
-            fields.insert("barcode".to_owned(), json!(barcode.as_str()));
-            if let Some(code) = self.settings.material_types.get(&wanted.item_type) {
-                fields.insert("physical_material_type".to_owned(), json!({"value": code}));
+            let mut changed =
+                self.client.items().replace(&Self::path(item), &self.stand_in(item, wanted, &barcode)).await;
+            if matches!(changed, Err(Error::Refused { .. } | Error::NotFound { .. }))
+                && self.owner_of(&barcode).await?.is_none()
+            {
+                changed = self.update_known_item(item, wanted, &barcode).await;
             }
-            let changed = self.client.items().update_fields(&Self::path(item), fields).await;
             match changed {
                 Ok(_) => return Ok(barcode),
                 Err(error @ Error::Refused { .. }) => {
@@ -121,6 +126,23 @@ impl Alma {
             }
         }
         Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
+    }
+
+    fn stand_in(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> NewItem {
+        let mut more = serde_json::Map::new();
+        more.insert("pid".to_owned(), json!(item.item.as_str()));
+        more.insert("library".to_owned(), json!({"value": self.settings.virtual_library.as_str()}));
+        more.insert("location".to_owned(), json!({"value": self.settings.virtual_location.as_str()}));
+        NewItem { more, ..self.new_item(wanted, barcode) }
+    }
+
+    async fn update_known_item(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> alma::Result<Item> {
+        let mut fields = serde_json::Map::new();
+        fields.insert("barcode".to_owned(), json!(barcode.as_str()));
+        if let Some(code) = self.settings.material_types.get(&wanted.item_type) {
+            fields.insert("physical_material_type".to_owned(), json!({"value": code}));
+        }
+        self.client.items().update_fields(&Self::path(item), fields).await
     }
 
     pub(super) async fn hold_for_patron(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold> {
@@ -172,12 +194,55 @@ impl Alma {
         Ok(None)
     }
 
-    pub(super) async fn delete_item(&self, bib: &BibId, holding_id: &HoldingId, item: Option<&ItemId>) -> Outcome<()> {
+    /// Deletes item and holding, and in the same call the record where it is ours: that saves a call for each request
+    /// (alma-api.md, "DELETE item"). Whether this Alma does so is seen at the first one. Answers whether the record is gone.
+    pub(super) async fn delete_virtual(
+        &self,
+        request: RequestId,
+        bib: &BibId,
+        holding: &HoldingId,
+        item: Option<&ItemId>,
+    ) -> Outcome<bool> {
+        let known = self.deletes_records.get().copied();
+        if item.is_none() || known == Some(false) {
+            self.delete_item(bib, holding, item, WhenEmpty::Retain).await?;
+            return Ok(false);
+        }
+        let is_ours = match self.check_ours(request, bib).await {
+            // Nothing is left of it.
+            Ok(false) => return Ok(true),
+            Ok(true) => true,
+            Err(NotDone::Refused(_)) => false,
+            Err(other) => return Err(other),
+        };
+        let record = if is_ours { WhenEmpty::Delete } else { WhenEmpty::Retain };
+        let done_now = self.delete_item(bib, holding, item, record).await?;
+        if !is_ours || !done_now || known == Some(true) {
+            return Ok(is_ours && done_now);
+        }
+        let is_gone = match self.client.bibs().get(&MmsId::from(bib.as_str())).await {
+            Ok(_) => false,
+            Err(error) if error.is_not_found() => true,
+            // The record is looked for once more when it is deleted itself.
+            Err(_) => return Ok(false),
+        };
+        let _ = self.deletes_records.set(is_gone);
+        Ok(is_gone)
+    }
+
+    /// Answers whether it was there to be deleted.
+    pub(super) async fn delete_item(
+        &self,
+        bib: &BibId,
+        holding_id: &HoldingId,
+        item: Option<&ItemId>,
+        record: WhenEmpty,
+    ) -> Outcome<bool> {
         let (mms, holding) = (MmsId::from(bib.as_str()), AlmaHolding::from(holding_id.as_str()));
         let deleted = match item {
             Some(item) => {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
-                let how = DeleteItem { holdings: WhenEmpty::Delete, ..DeleteItem::default() };
+                let how = DeleteItem { holdings: WhenEmpty::Delete, bib: record, ..DeleteItem::default() };
                 match self.client.items().delete(&path, how).await {
                     // A desk may have lent it without the hub's seeing it; a loan of what is over is closed first.
                     Err(error @ Error::Refused { .. }) => {
@@ -212,7 +277,7 @@ impl Alma {
         if !self.check_ours(request, bib).await? {
             return Ok(());
         }
-        gone_or(self.client.bibs().delete(&MmsId::from(bib.as_str()), false).await)
+        gone_or(self.client.bibs().delete(&MmsId::from(bib.as_str()), false).await).map(drop)
     }
 
     /// Refuses a record that isn't ours; answers whether it is there at all.
@@ -237,12 +302,12 @@ impl Alma {
     }
 }
 
-/// What is gone needs no deleting.
-fn gone_or(deleted: alma::Result<()>) -> Outcome<()> {
+/// What is gone needs no deleting. Answers whether it was there.
+fn gone_or(deleted: alma::Result<()>) -> Outcome<bool> {
     match deleted {
-        Ok(()) => Ok(()),
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) if refusal_code(&error) == Some(&Code::HoldingInvalid) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) if refusal_code(&error) == Some(&Code::HoldingInvalid) => Ok(false),
         Err(error) => Err(not_done(error)),
     }
 }

@@ -21,16 +21,14 @@ pub(super) fn open(secrets: &[SecretString], signature: Option<&str>, body: &[u8
 fn hint(message: &webhook::Message) -> Option<Hint> {
     match message.subject() {
         Subject::Request(request) => {
+            let Hold { id, shelf_until, .. } = hold_of(&request);
             let what = match message.event().as_str() {
                 "REQUEST_CREATED" => HoldNews::Placed,
-                "REQUEST_PLACED_ON_SHELF" => {
-                    let Hold { id, shelf_until, .. } = hold_of(&request);
-                    HoldNews::OnShelf { hold: id, until: shelf_until }
-                }
+                "REQUEST_PLACED_ON_SHELF" => HoldNews::OnShelf { until: shelf_until },
                 "REQUEST_CANCELED" => HoldNews::Cancelled,
                 _ => HoldNews::Closed,
             };
-            Some(Hint::Hold { request: marked_request(request.comment.as_deref()?)?, what })
+            Some(Hint::Hold { request: marked_request(request.comment.as_deref()?)?, hold: id, what })
         }
         Subject::Loan(loan) => {
             let what = match message.event().as_str() {

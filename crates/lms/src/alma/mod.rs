@@ -25,7 +25,7 @@ mod strays;
 mod words;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, Timeouts};
@@ -52,6 +52,8 @@ pub struct Alma {
     client: Client,
     locations: hidden::Locations,
     patrons: patrons::Patrons,
+    /// Whether this Alma deletes a record with its last item when asked to; unknown before the first time.
+    deletes_records: OnceLock<bool>,
 }
 
 impl Alma {
@@ -79,7 +81,13 @@ impl Alma {
 
     /// The same with a client of the caller's making.
     pub fn with_client(settings: Settings, client: Client) -> Self {
-        Self { settings, client, locations: hidden::Locations::default(), patrons: patrons::Patrons::default() }
+        Self {
+            settings,
+            client,
+            locations: hidden::Locations::default(),
+            patrons: patrons::Patrons::default(),
+            deletes_records: OnceLock::new(),
+        }
     }
 
     fn path(item: &ItemRef) -> ItemPath {
@@ -211,11 +219,12 @@ impl HostLms for Alma {
 
     async fn delete_virtual_item(
         &self,
+        request: RequestId,
         bib: &BibId,
         holding: &lending::HoldingId,
         item: Option<&ItemId>,
-    ) -> Outcome<()> {
-        self.delete_item(bib, holding, item).await
+    ) -> Outcome<bool> {
+        self.delete_virtual(request, bib, holding, item).await
     }
 
     async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {

@@ -1,6 +1,6 @@
 //! What carries the hub's marker in an Alma: found, so that what belongs to no request any more can be taken away.
 
-use alma::{Cancellation, RequestFilter, RequestId as AlmaRequestId, UserId};
+use alma::{Cancellation, RequestFilter, RequestId as AlmaRequestId, UserId, WhenEmpty};
 use futures::TryStreamExt;
 use lending::{BibId, HoldId, PatronId, RequestId};
 
@@ -50,7 +50,7 @@ impl Alma {
         if let Some(item) = self.only_item(bib).await? {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
             self.check_ours(request, bib).await?;
-            self.delete_item(bib, &holding, Some(&item)).await?;
+            self.delete_item(bib, &holding, Some(&item), WhenEmpty::Retain).await?;
         }
         self.delete_bib(request, bib).await
     }
