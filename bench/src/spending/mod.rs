@@ -290,8 +290,8 @@ async fn another_lender(count: usize) -> Result<f64, String> {
         let hold = lender.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&barcode));
         let hold = hold.ok_or("the lender has no hold")?;
         lender.cancel(&hold.id, "CannotBeFulfilled").map_err(|error| error.to_string())?;
-        // A hold counts as gone when it was missed twice.
-        world.until(world.now() + SignedDuration::from_mins(12)).await?;
+        // The lender's Alma tells of it.
+        world.until(world.now() + SignedDuration::from_secs(5)).await?;
         let request = world.request(id).await?;
         let now_from = request.supply.as_ref().map(|supply| supply.institution.as_str().to_owned());
         if now_from.as_deref() != Some(LENDERS[1]) || request.status != Status::RequestPlacedAtBorrowingAgency {

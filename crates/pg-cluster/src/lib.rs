@@ -1,13 +1,14 @@
 //! A PostgreSQL cluster of one's own, for tests and benchmarks that stop it or must not share it.
 //!
 //! It listens on this machine alone, trusts everybody, and doesn't wait for the disk: a kill of its processes loses
-//! nothing, a power cut would. Dropped, it is gone.
+//! nothing, a power cut would. Dropped, it is gone; also when the program is killed.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 /// Who owns the data; PostgreSQL refuses to run as root.
@@ -21,6 +22,8 @@ pub struct Cluster {
     programs: PathBuf,
     port: u16,
     dir: TempDir,
+    /// Ends the cluster when this program ends without having done so itself, since its standard input ends then.
+    guard: Option<Child>,
 }
 
 impl Cluster {
@@ -37,7 +40,7 @@ impl Cluster {
         if is_root() {
             done(Command::new("chown").arg(USER).arg(dir.path()))?;
         }
-        let mut cluster = Self { programs, port: 0, dir };
+        let mut cluster = Self { programs, port: 0, dir, guard: None };
         let data = cluster.data();
         let how = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"];
         done(cluster.command("initdb").args(how).arg(data))?;
@@ -46,9 +49,27 @@ impl Cluster {
             cluster.port = free_port()?;
             match cluster.start_again() {
                 Err(_) if tried < TRIES => tried += 1,
-                other => return other.map(|()| cluster),
+                Err(why) => return Err(why),
+                Ok(()) => break,
             }
         }
+        cluster.guard = cluster.guarded().ok();
+        Ok(cluster)
+    }
+
+    fn guarded(&self) -> std::io::Result<Child> {
+        let stop = self.stop_command();
+        let mut guard = Command::new("sh");
+        guard.args(["-c", "cat >/dev/null; dir=$1; shift; \"$@\"; rm -rf \"$dir\"", "sh"]).arg(self.dir.path());
+        guard.arg(stop.get_program()).args(stop.get_args());
+        // A signal to the program's group must not end it too.
+        guard
+            .process_group(0)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
     }
 
     /// The address of one of its databases; `postgres` is there from the beginning.
@@ -77,13 +98,49 @@ impl Cluster {
         )
     }
 
+    /// Lets every process of it stand still (SIGSTOP), connections open and nothing answered; Linux only.
+    ///
+    /// # Errors
+    ///
+    /// Its processes aren't found.
+    pub fn stand_still(&self) -> Result<(), String> {
+        let server = self.server()?;
+        // Nothing new is begun once the server itself stands still.
+        send(server, Signal::STOP)?;
+        children(server).into_iter().try_for_each(|child| send(child, Signal::STOP))
+    }
+
+    /// Lets them go on.
+    ///
+    /// # Errors
+    ///
+    /// Its processes aren't found.
+    pub fn go_on(&self) -> Result<(), String> {
+        let server = self.server()?;
+        children(server).into_iter().try_for_each(|child| send(child, Signal::CONT))?;
+        send(server, Signal::CONT)
+    }
+
+    /// The process that all others of it come from.
+    fn server(&self) -> Result<Pid, String> {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).map_err(|error| error.to_string())?;
+        let pid = file.lines().next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?));
+        pid.ok_or_else(|| "the server's process isn't known".to_owned())
+    }
+
     /// Ends every process of it at once, in the middle of things.
     ///
     /// # Errors
     ///
     /// It doesn't stop.
     pub fn stop_at_once(&self) -> Result<(), String> {
-        done(self.command("pg_ctl").args(["stop", "-w", "-s", "-m", "immediate", "-D"]).arg(self.data()))
+        done(&mut self.stop_command())
+    }
+
+    fn stop_command(&self) -> Command {
+        let mut command = self.command("pg_ctl");
+        command.args(["stop", "-w", "-s", "-m", "immediate", "-D"]).arg(self.data());
+        command
     }
 
     fn data(&self) -> PathBuf {
@@ -107,8 +164,29 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // One that stands still could not be stopped.
+        let _ = self.go_on();
         let _ = self.stop_at_once();
+        if let Some(guard) = &mut self.guard {
+            let _ = guard.kill();
+            let _ = guard.wait();
+        }
     }
+}
+
+fn send(process: Pid, signal: Signal) -> Result<(), String> {
+    rustix::process::kill_process(process, signal).map_err(|error| format!("{process:?} gets no signal: {error}"))
+}
+
+/// The processes that come from `parent` (Linux, proc(5): the parent is the second word after the name in brackets).
+fn children(parent: Pid) -> Vec<Pid> {
+    let of = |process: &std::fs::DirEntry| -> Option<Pid> {
+        let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+        let after_name = stat.rsplit_once(')')?.1;
+        let is_child = after_name.split_whitespace().nth(1)?.parse() == Ok(parent.as_raw_nonzero().get());
+        Pid::from_raw(process.file_name().to_str()?.parse().ok()?).filter(|_| is_child)
+    };
+    std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|process| of(&process)).collect()
 }
 
 /// Where the newest PostgreSQL's programs are; Debian and Ubuntu keep them out of PATH.

@@ -1,5 +1,7 @@
 //! Whether the hub can do its work.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +15,9 @@ use utoipa_axum::routes;
 use crate::problem::Problem;
 use crate::quota::{LooksPausedView, looks_paused};
 use crate::state::WebState;
+
+/// A database that stands still is told within this.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(get_health))
@@ -77,16 +82,19 @@ pub(crate) fn systems_down(engine: &Engine) -> Vec<DownView> {
     )
 )]
 async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, Problem> {
-    let health = state.engine.health().await;
+    let Ok(health) = tokio::time::timeout(LONGEST_WAIT, state.engine.health()).await else {
+        return Err(cannot("the database doesn't answer"));
+    };
     match health.store {
         Ok(()) => {
             let (systems_down, looks_paused) = (systems_down(&state.engine), looks_paused(&state.engine));
             Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, looks_paused }))
         }
-        Err(reason) => {
-            let detail =
-                format!("The hub can't do its work now: {reason}. What it accepted goes on by itself once it can.");
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", detail))
-        }
+        Err(reason) => Err(cannot(&reason)),
     }
+}
+
+fn cannot(reason: &str) -> Problem {
+    let detail = format!("The hub can't do its work now: {reason}. What it accepted goes on by itself once it can.");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "STORE_UNAVAILABLE", detail)
 }

@@ -99,6 +99,44 @@ async fn hub_goes_on_after_postgresql_was_stopped_and_restarted() {
     assert_as_before(&houses, &before).await;
 }
 
+#[tokio::test]
+async fn hub_goes_on_after_postgresql_stood_still_past_the_leases() {
+    const REQUESTS: usize = 4;
+    let cluster = match Cluster::start() {
+        Ok(cluster) => cluster,
+        Err(why) => {
+            println!("left out: {why}");
+            return;
+        }
+    };
+    let houses = Houses::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
+    let before = houses.sim(BORROWER, "counts").await;
+    delay(&houses, LENDER, "*", 50, 10_000).await;
+    let mut accepted = Vec::new();
+    for number in 1..=REQUESTS {
+        let barcode = format!("01LEND-M{number:03}");
+        let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(&barcode))).await;
+        accepted.push((placed["id"].as_str().unwrap().to_owned(), barcode));
+    }
+    until("a hold is made", async || houses.sim(LENDER, "counts").await["requests"] != 0).await;
+    cluster.stand_still().unwrap();
+    // It answers after three seconds, when the leases have run out.
+    let (status, said) = houses.answer_at(Method::GET, "/health", KEY, None).await;
+    assert_eq!(status, 503, "{said}");
+    assert!(said.contains("STORE_UNAVAILABLE") && said.contains("the database doesn't answer"), "{said}");
+    cluster.go_on().unwrap();
+
+    for (id, _) in &accepted {
+        houses.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    }
+    assert_eq!(houses.sim(LENDER, "counts").await["requests"], REQUESTS, "one hold for each");
+    assert_eq!(houses.answer_at(Method::GET, "/health", KEY, None).await.0, 200);
+    for (id, barcode) in &accepted {
+        assert_eq!(to_the_end(&houses, id, barcode).await["outcome"], "SUPPLIED");
+    }
+    assert_as_before(&houses, &before).await;
+}
+
 /// Every kind of call is refused with words and soon, none hangs and none is a fault of the hub.
 async fn assert_refuses_clearly(houses: &Houses, id: &str) {
     /// Well within the patience of those who call.
