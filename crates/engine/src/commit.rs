@@ -99,7 +99,7 @@ impl Engine {
         let version = self.write(&mut tx, &stored, &decision, event, actor, now).await?;
         let next = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
         if let Some((side, told)) = meanwhile {
-            tx.hint_watches(id, side, &told, now).await?;
+            tx.hint_watches(id, side, &told, now, now).await?;
         }
         tx.commit().await?;
         if let Ending::Done(intent) = ending {

@@ -111,7 +111,7 @@ impl Engine {
         for Waiting { request, side, with_another, believable } in waiting {
             let due = if with_another { now.saturating_add(OTHERS_COME).unwrap_or(now) } else { now };
             let told = line((fresh && believable).then_some(hint));
-            looks += tx.hint_watches(request, side, &told, due).await?;
+            looks += tx.hint_watches(request, side, &told, due, now).await?;
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;

@@ -27,6 +27,9 @@ const LIST_WHERE_TOLD: u32 = 12;
 /// And where nothing has left the desk for a while.
 const LIST_WHERE_QUIET: u32 = 3;
 
+/// Looks come up to a fiftieth sooner, so that what changed together isn't looked at together for ever.
+const JITTER: u32 = 50;
+
 /// Whether the lender has still to send its item.
 fn is_unsent(request: &Request, side: Side) -> bool {
     side == Side::Lender && !request.is_dispatched()
@@ -36,6 +39,7 @@ impl Engine {
     /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new.
     pub(crate) async fn next_look(&self, request: &Request, side: Side, unchanged: u32) -> Result<Timestamp, Error> {
         let interval = self.polling(request, side).await?.interval(unchanged);
+        let interval = interval - self.ids.jitter(interval / JITTER);
         self.when_open(request, side, later(self.clock.now(), interval)).await
     }
 

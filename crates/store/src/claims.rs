@@ -42,7 +42,7 @@ pub struct Claimed {
     pub more: bool,
 }
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, i64, String);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -145,7 +145,6 @@ impl Tx {
                     Col::Fence,
                     Col::DueAt,
                     Col::LeaseUntil,
-                    Col::HintedAt,
                     Col::Told,
                 ]
                 .map(|col| (Table, col)),
@@ -216,7 +215,7 @@ fn window(claim: &Claim<'_>) -> usize {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, hinted_at, told) = row;
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, told) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
@@ -230,7 +229,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         unclear: unclear != 0 || ran_out,
         fence,
         due_at: at("intent", due_at)?,
-        hinted: hinted_at >= due_at,
+        hinted: !told.is_empty(),
         told,
         claimed_at,
     })

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lending::{InstitutionCode, RequestId, Side};
-use sea_query::{BinOper, Expr, ExprTrait, Func, Iden, OnConflict, Query};
+use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Iden, OnConflict, Query};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::db::{Store, Tx};
@@ -189,11 +189,16 @@ impl Tx {
         side: Side,
         told: &str,
         due_at: Timestamp,
+        now: Timestamp,
     ) -> Result<u64, Error> {
+        // What is due before need not wait for others.
+        let due = CaseStatement::new()
+            .case(Expr::col(IntentCol::DueAt).lt(micros(due_at)), Expr::col(IntentCol::DueAt))
+            .finally(micros(due_at));
         let statement = Query::update()
             .table(intents::Table)
-            .value(IntentCol::HintedAt, micros(due_at))
-            .value(IntentCol::DueAt, micros(due_at))
+            .value(IntentCol::HintedAt, micros(now))
+            .value(IntentCol::DueAt, Expr::expr(due))
             .value(IntentCol::Told, Expr::col(IntentCol::Told).binary(BinOper::Custom("||"), Expr::val(told)))
             .cond_where(intents::looks_of(request))
             .and_where(Expr::col(IntentCol::What).eq(side.name()))

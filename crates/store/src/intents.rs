@@ -374,7 +374,9 @@ impl Tx {
             .and_where(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)))
             .to_owned();
         let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        Ok(rows.into_iter().next().map(|(told,)| told.strip_prefix(&intent.told).map_or(told.clone(), str::to_owned)))
+        let told = rows.into_iter().next().map(|(told,)| told);
+        let new = told.map(|told| told.strip_prefix(&intent.told).map_or(told.clone(), str::to_owned));
+        Ok(new.filter(|told| !told.is_empty()))
     }
 
     /// Makes the open looks and deadlines of a request these: missing ones are queued, others taken away, and those

@@ -231,9 +231,37 @@ both! {
     async fn hastened_look_is_due_at_once(fixture) {
         queue(&fixture.store, &[watch(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.hasten_watches(RequestId(Uuid::from_u128(1)), "", noon(1)).await.unwrap();
+        tx.hasten_watches(RequestId(Uuid::from_u128(1)), "now\n", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
+    }
+
+    async fn what_is_told_waits_with_its_look_and_puts_nothing_off(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Borrower, 600), watch(2, 1, Side::Lender, 9_999)]).await;
+        let tell = async |told: &str, due: i64, now: i64| {
+            let mut tx = fixture.store.begin().await.unwrap();
+            let request = RequestId(Uuid::from_u128(1));
+            assert_eq!(tx.hint_watches(request, Side::Borrower, told, noon(due), noon(now)).await.unwrap(), 1);
+            tx.commit().await.unwrap();
+        };
+        tell("one\n", 1, 0).await;
+        tell("two\n", 3, 0).await;
+        let look = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
+        assert_eq!((look.id.as_u128(), look.hinted, look.told.as_str()), (1, true, "one\ntwo\n"));
+
+        // What is told during the look is left for the next one, and what was read is not.
+        tell("three\n", 2, 2).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        assert_eq!(tx.told_meanwhile(&look).await.unwrap().as_deref(), Some("three\n"));
+        tx.postpone_intent(&look, noon(900), false, NOTHING_NEW, noon(2)).await.unwrap();
+        tx.commit().await.unwrap();
+        let again = fixture.store.claim(&at(3)).await.unwrap().intents.remove(0);
+        assert!(again.hinted && again.told.ends_with("three\n"), "{again:?}");
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.postpone_intent(&again, noon(900), false, NOTHING_NEW, noon(4)).await.unwrap();
+        tx.commit().await.unwrap();
+        let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|look| look.id == again.id);
+        assert_eq!(by_the_clock.map(|look| (look.hinted, look.told)), Some((false, String::new())));
     }
 
     async fn claimers_at_the_same_time_get_different_intents(fixture) {
