@@ -21,6 +21,8 @@ pub(super) const SECRET: &str = "secret-of-the-benchmark";
 pub(super) const ALMAS: [&str; 3] = [LENDERS[0], LENDERS[1], BORROWER];
 /// Patrons who place requests, each with few of them at the same time.
 const PATRONS: usize = 400;
+/// A month has far more moments at which something is due than a benchmark has time.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(4);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Time as the benchmark sets it; a microsecond passes each time it is asked for, since the hub tells before from after.
@@ -125,8 +127,8 @@ impl World {
     pub(super) async fn until(&self, then: Timestamp) -> Result<(), String> {
         loop {
             let next = self.settled().await?;
-            // What falls due within the same half minute is done together: that is when it would be noticed at the latest.
-            let next = next.map(|due| due.saturating_add(SignedDuration::from_secs(30)).unwrap_or(due));
+            // What falls due within the same minutes is done together, as late as that.
+            let next = next.map(|due| due.saturating_add(TOGETHER).unwrap_or(due));
             let to = next.map_or(then, |due| due.min(then));
             self.sim.advance(to.duration_since(self.now()).max(SignedDuration::ZERO));
             self.clock.to(to);
