@@ -80,7 +80,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "quota",
         about: "API calls that a completed request costs, with webhooks and without, beside a poller",
-        run: |args| spending::run(args.scale()),
+        run: |args| spending::run(args.scale(), args.lifecycles),
     },
     Bench {
         name: "idle",
@@ -115,7 +115,7 @@ struct Args {
     /// `simulate`: the seed, as a run printed it; a fresh one where it is left out.
     #[arg(long)]
     seed: Option<u64>,
-    /// `simulate`: how many lifecycles.
+    /// `simulate`: how many lifecycles. `quota`: how many requests are in flight.
     #[arg(long)]
     lifecycles: Option<u64>,
     /// `crash`: an empty PostgreSQL database in place of the embedded store. `nodes`, `engine`: any database of a server, in place

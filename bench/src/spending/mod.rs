@@ -63,11 +63,14 @@ fn per(calls: u64, requests: u64) -> f64 {
     calls as f64 / requests.max(1) as f64
 }
 
-pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
-    let plan = match scale {
+pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, String> {
+    let mut plan = match scale {
         Scale::Full => Plan { in_flight: 1_000, days: 5, polled: 5, few: 50 },
         Scale::Quick => Plan { in_flight: 12, days: 5, polled: 1, few: 5 },
     };
+    if let Some(in_flight) = in_flight {
+        plan.in_flight = usize::try_from(in_flight).map_err(|error| error.to_string())?;
+    }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {

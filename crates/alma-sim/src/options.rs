@@ -146,6 +146,8 @@ pub struct Behaviour {
     pub expiry_is_cancellation: bool,
     /// What a lost item costs, in cents; no fee when absent.
     pub lost_fee_cents: Option<i64>,
+    /// Deleting an item takes its holding at most, whatever `bib` says.
+    pub item_deletion_leaves_bib: bool,
     /// A scan answers within this many milliseconds; others at once.
     pub scan_delay_ms: u64,
     /// Rules of circulation.
@@ -179,6 +181,7 @@ impl Default for Behaviour {
             circulation_raises_item_events: false,
             expiry_is_cancellation: true,
             lost_fee_cents: Some(5_000),
+            item_deletion_leaves_bib: false,
             scan_delay_ms: 0,
             rules: Rules::default(),
         }

@@ -85,3 +85,21 @@ impl Engine {
         Ok(waits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_desk_is_quiet_once_nothing_has_left_it_for_an_hour() {
+        let (lists, desk) = (DeskLists::default(), (InstitutionCode::from("01LEND_INST"), LibraryCode::from("MAIN")));
+        let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let is_quiet = |minutes| lists.is_quiet(&desk.0, &desk.1, at(minutes));
+        assert!(!is_quiet(600), "nothing is known of it");
+        lists.note(&desk, false, at(0));
+        lists.note(&desk, false, at(50));
+        assert!(!is_quiet(60) && is_quiet(61));
+        lists.note(&desk, true, at(70));
+        assert!(!is_quiet(130) && is_quiet(131));
+    }
+}

@@ -9,6 +9,7 @@ use crate::refusal::Refusal;
 use crate::render;
 use crate::shape::Shape;
 use crate::state::Alma;
+use crate::state::inventory::Leftover;
 use crate::state::model::{Id, Item};
 use crate::state::scan::Scan;
 
@@ -234,7 +235,11 @@ pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
 pub(super) fn delete(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let pid = any_item(alma, call)?;
     super::bibs::override_flag(call)?;
-    alma.delete_item(pid, leftover(call, "holdings")?, leftover(call, "bib")?)?;
+    let bib = match leftover(call, "bib")? {
+        _ if alma.behaviour.item_deletion_leaves_bib => Leftover::Retain,
+        asked => asked,
+    };
+    alma.delete_item(pid, leftover(call, "holdings")?, bib)?;
     Ok(Reply::NoContent)
 }
 

@@ -2,6 +2,7 @@
 
 use alma_sim::{Fault, FaultKind};
 use lending::Status;
+use serde_json::json;
 
 use super::Scenario;
 use crate::alma::SimAlma;
@@ -118,7 +119,15 @@ async fn was_delayed(stage: &Stage, times: usize) -> Result<()> {
     expect(delays >= times, || format!("The timeline should tell of {times} delays, and tells of {delays}."))
 }
 
+/// The record is deleted by a call of its own.
+async fn bib_is_left(stage: &Stage) -> Result<()> {
+    stage.borrower.behave(&json!({"item_deletion_leaves_bib": true})).await
+}
+
 async fn supplied(stage: &mut Stage, site: Site, call: &str) -> Result<()> {
+    if call == DELETED_BIB {
+        bib_is_left(stage).await?;
+    }
     lose(stage, site, call).await?;
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
@@ -166,6 +175,7 @@ async fn changed(stage: &mut Stage) -> Result<()> {
 }
 
 async fn every_write(stage: &mut Stage, fault: FaultKind, felt: usize) -> Result<()> {
+    bib_is_left(stage).await?;
     stage.tell(Who::Trouble, "breaks every write once");
     for (site, calls) in [(Site::Lender, &AT_LENDER[..]), (Site::Borrower, &AT_BORROWER[..])] {
         for call in calls {

@@ -78,6 +78,7 @@ plays! {
     item_returned_at_another_library_goes_home: "returned-elsewhere",
     own_copy_is_handed_off_without_virtual_records: "local",
     item_is_collected_at_a_third_library: "pickup-anywhere",
+    virtual_item_is_made_when_the_lender_sends_the_book: "virtual-item-at-dispatch",
     patron_at_the_lenders_desk_gets_the_item_at_once: "expedited",
     staff_have_the_next_lender_asked: "next-supplier",
     pickup_location_is_changed_in_the_borrowers_alma: "pickup-location-changed",
