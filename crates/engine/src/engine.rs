@@ -161,11 +161,29 @@ impl Engine {
         patience: Duration,
         until: impl Fn(&Request) -> bool,
     ) -> Result<Stored, Error> {
+        self.wait_until(id, patience, |stored| until(&stored.request)).await
+    }
+
+    /// The request once it has changed after `version`, or as it is when `patience` is at its end.
+    ///
+    /// # Errors
+    ///
+    /// An unknown request; the store's failures.
+    pub async fn wait_for_change(&self, id: RequestId, version: i64, patience: Duration) -> Result<Stored, Error> {
+        self.wait_until(id, patience, |stored| stored.version > version).await
+    }
+
+    async fn wait_until(
+        &self,
+        id: RequestId,
+        patience: Duration,
+        until: impl Fn(&Stored) -> bool,
+    ) -> Result<Stored, Error> {
         let mut changes = self.changes();
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             let stored = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-            if until(&stored.request) {
+            if until(&stored) {
                 return Ok(stored);
             }
             let changed = async {

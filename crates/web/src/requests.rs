@@ -228,20 +228,33 @@ fn filter(mut params: Params) -> Result<RequestFilter, Problem> {
     Ok(filter)
 }
 
-/// One request, with both sides' state and everything that happened to it.
+/// One request, with both sides' state and everything that happened to it; where asked, as soon as it has changed.
 #[utoipa::path(
     get,
     path = "/api/v1/requests/{id}",
     operation_id = "get_request",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The request's id."),
+        ("after_version" = Option<u32>, Query, description = "The `version` that is known: with `wait`, a later one is waited for."),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Seconds to wait for a later version; then the request is answered as it is. 0 where it is left out."),
+    ),
     responses(
         (status = 200, description = "The request.", body = RequestDetails),
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_request(State(state): State<WebState>, PathId(id): PathId) -> Result<Json<RequestDetails>, Problem> {
-    let stored = find(&state, id).await?;
+async fn get_request(
+    State(state): State<WebState>,
+    PathId(id): PathId,
+    mut params: Params,
+) -> Result<Json<RequestDetails>, Problem> {
+    let known = params.number("after_version", 0..=u32::MAX, 0);
+    let wait = params.number("wait", 0..=30, 0);
+    Problem::check(params.finish())?;
+    // Told apart from a request that is lost while it is waited for.
+    find(&state, id).await?;
+    let stored = state.engine.wait_for_change(id, known.into(), Duration::from_secs(wait.into())).await?;
     let timeline = state.engine.store().timeline(id).await?;
     Ok(Json(RequestDetails::new(stored, timeline)))
 }

@@ -102,15 +102,16 @@ impl Hub {
         self.send(self.call(Method::PUT, path).json(body)).await
     }
 
-    /// Reads until `holds` holds.
+    /// Reads a request, each time it has changed, until `holds` holds.
     pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let read = async {
+            let mut known = 0;
             loop {
-                let body = self.get(path).await.body;
+                let body = self.get(&format!("{path}?after_version={known}&wait=30")).await.body;
                 if holds(&body) {
                     return body;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                known = body["version"].as_u64().unwrap();
             }
         };
         tokio::time::timeout(Duration::from_secs(30), read).await.unwrap()

@@ -55,6 +55,22 @@ async fn library_that_does_not_answer_loses_no_request() {
 }
 
 #[tokio::test]
+async fn request_is_answered_once_it_has_changed() {
+    let hub = Hub::with_institutions(&alma_with_users().await).await;
+    let path = format!("/api/v1/requests/{}", hub.placed("reader", "31999").await);
+    let begun = std::time::Instant::now();
+    let changed = hub.get(&format!("{path}?after_version=1&wait=30")).await;
+    assert!(changed.body["version"].as_u64() > Some(1), "{}", changed.text);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "it was waited for to the end");
+
+    let as_it_is = hub.get(&format!("{path}?after_version=4000000000&wait=1")).await;
+    assert!(as_it_is.body["version"].as_u64() > Some(1), "{}", as_it_is.text);
+    let wrong = hub.get(&format!("{path}?after_version=new&wait=31&until=ever")).await;
+    let faults: Vec<_> = wrong.errors().into_iter().map(|(key, _)| key).collect();
+    assert_eq!((wrong.status, faults), (422, vec!["after_version", "wait", "until"]), "{}", wrong.text);
+}
+
+#[tokio::test]
 async fn all_that_is_wrong_with_a_request_is_told_at_once() {
     let hub = Hub::with_institutions(DEAD).await;
     let body = json!({

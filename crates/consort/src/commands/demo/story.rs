@@ -165,13 +165,16 @@ impl<'a> Story<'a> {
     /// Waits until the request has passed the station's statuses.
     async fn reach(&mut self, station: &Station, id: &str) -> Result<Value> {
         let wanted = station.passes.last().copied().unwrap_or_default();
+        let mut known = 0;
         let deadline = Instant::now() + PATIENCE;
         loop {
             if self.houses.revive_hub().await? {
                 self.kills += 1;
                 self.view.revived(self.houses.hub_pid());
             }
-            if let Ok(request) = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await {
+            // A hub that dies breaks the call off.
+            if let Ok(request) = self.houses.hub.get(&later(id, known)).await {
+                known = request["version"].as_u64().unwrap_or_default();
                 let passed = passed(&request);
                 if passed.iter().any(|status| status == wanted) && is_quiet(&request) {
                     self.view.station(station, &passed[self.passed.len().min(passed.len())..]);
@@ -195,13 +198,13 @@ impl<'a> Story<'a> {
                     PATIENCE.as_secs()
                 )));
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }
 
     async fn hold_against(&mut self, number: usize, station: &Station, request: &Value) -> Result<()> {
         // The hub acts at one side after it has heard of the other, so a side may be a moment behind.
         let deadline = Instant::now() + Duration::from_secs(5);
+        let (id, mut known) = (text(&request["id"]), request["version"].as_u64().unwrap_or_default());
         loop {
             let lender = self.houses.lender.shown(request, "lender").await?;
             let borrower = self.houses.borrower.shown(request, "borrower").await?;
@@ -212,7 +215,9 @@ impl<'a> Story<'a> {
                 self.compare(number, "the borrower's Alma", &borrower, &station.borrower);
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
+            if let Ok(request) = self.houses.hub.get(&later(&id, known)).await {
+                known = request["version"].as_u64().unwrap_or_default();
+            }
         }
     }
 
@@ -272,6 +277,11 @@ fn passed(request: &Value) -> Vec<String> {
 }
 
 /// Whether the hub has done what it has to do for now.
+/// Where the request is read once it has changed after a version, or after a second as it is.
+fn later(id: &str, version: u64) -> String {
+    format!("/api/v1/requests/{id}?after_version={version}&wait=1")
+}
+
 fn is_quiet(request: &Value) -> bool {
     request["working_on"].is_null()
 }
