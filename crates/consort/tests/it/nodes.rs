@@ -53,24 +53,13 @@ async fn a_stopped_node_resumed_past_its_lease_doubles_nothing() {
 #[tokio::test]
 async fn hub_goes_on_after_postgresql_was_stopped_and_restarted() {
     const REQUESTS: usize = 8;
-    let cluster = match Cluster::start() {
-        Ok(cluster) => cluster,
-        Err(why) => {
-            println!("left out: {why}");
-            return;
-        }
-    };
+    let Some(cluster) = cluster() else { return };
     let houses = Houses::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
     let before = houses.sim(BORROWER, "counts").await;
     // So that what is under way takes a while.
     delay(&houses, LENDER, "*", 50, 10_000).await;
     delay(&houses, BORROWER, "*", 50, 10_000).await;
-    let mut accepted = Vec::new();
-    for number in 1..=REQUESTS {
-        let barcode = format!("01LEND-M{number:03}");
-        let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(&barcode))).await;
-        accepted.push((placed["id"].as_str().unwrap().to_owned(), barcode));
-    }
+    let accepted = placed(&houses, REQUESTS).await;
     until("some holds are made", async || houses.sim(LENDER, "counts").await["requests"] != 0).await;
     cluster.stop_at_once().unwrap();
     assert_refuses_clearly(&houses, &accepted[0].0).await;
@@ -102,22 +91,11 @@ async fn hub_goes_on_after_postgresql_was_stopped_and_restarted() {
 #[tokio::test]
 async fn hub_goes_on_after_postgresql_stood_still_past_the_leases() {
     const REQUESTS: usize = 4;
-    let cluster = match Cluster::start() {
-        Ok(cluster) => cluster,
-        Err(why) => {
-            println!("left out: {why}");
-            return;
-        }
-    };
+    let Some(cluster) = cluster() else { return };
     let houses = Houses::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
     let before = houses.sim(BORROWER, "counts").await;
     delay(&houses, LENDER, "*", 50, 10_000).await;
-    let mut accepted = Vec::new();
-    for number in 1..=REQUESTS {
-        let barcode = format!("01LEND-M{number:03}");
-        let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(&barcode))).await;
-        accepted.push((placed["id"].as_str().unwrap().to_owned(), barcode));
-    }
+    let accepted = placed(&houses, REQUESTS).await;
     until("a hold is made", async || houses.sim(LENDER, "counts").await["requests"] != 0).await;
     cluster.stand_still().unwrap();
     // It answers after three seconds, when the leases have run out.
@@ -135,6 +113,22 @@ async fn hub_goes_on_after_postgresql_stood_still_past_the_leases() {
         assert_eq!(to_the_end(&houses, id, barcode).await["outcome"], "SUPPLIED");
     }
     assert_as_before(&houses, &before).await;
+}
+
+/// A PostgreSQL that a test may stop.
+fn cluster() -> Option<Cluster> {
+    Cluster::start().inspect_err(|why| println!("left out: {why}")).ok()
+}
+
+/// So many requests, each with the barcode that it asks for.
+async fn placed(houses: &Houses, count: usize) -> Vec<(String, String)> {
+    let mut accepted = Vec::new();
+    for number in 1..=count {
+        let barcode = format!("01LEND-M{number:03}");
+        let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(&barcode))).await;
+        accepted.push((placed["id"].as_str().unwrap().to_owned(), barcode));
+    }
+    accepted
 }
 
 /// Every kind of call is refused with words and soon, none hangs and none is a fault of the hub.

@@ -25,11 +25,7 @@ both! {
         let stored = world.engine.wait(world.id, Duration::from_secs(20), placed).await.unwrap();
         assert!(placed(&stored.request), "{} {:?}", stored.request.status, stored.request.attention);
         assert_eq!((world.calls(LENDER, HOLD), world.calls(BORROWER, HOLD)), (1, 1));
-        world.dispatch().await;
-        world.receive().await;
-        world.lend().await;
-        world.give_back().await;
-        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }
 

@@ -84,11 +84,7 @@ async fn serialisation_failures_at_every_third_write_keep_nothing_from_being_don
     run(&mut rival, failing.to_owned()).await;
     world.place().await;
     world.until(Status::RequestPlacedAtBorrowingAgency).await;
-    world.dispatch().await;
-    world.receive().await;
-    world.lend().await;
-    world.give_back().await;
-    assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+    assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
     let hold = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
     assert_eq!((world.calls(LENDER, hold), world.calls(BORROWER, hold)), (1, 1));
     assert_eq!(world.calls(BORROWER, "POST /bibs"), 1);

@@ -21,11 +21,7 @@ const WRITES: [(&str, &str); 10] = [
 
 async fn whole_way(world: &mut World) {
     world.place().await;
-    world.dispatch().await;
-    world.receive().await;
-    world.lend().await;
-    world.give_back().await;
-    let ended = world.bring_home().await;
+    let ended = world.supply().await;
     assert_eq!((ended.status, ended.outcome), (Status::Finalised, Some(Outcome::Supplied)));
 }
 

@@ -79,10 +79,6 @@ async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_pl
     let stored = other.wait(world.id, Duration::from_secs(20), placed).await.unwrap();
     assert!(placed(&stored.request), "{} {:?}", stored.request.status, stored.request.attention);
     assert_eq!(world.calls(LENDER, HOLD), 1);
-    world.dispatch().await;
-    world.receive().await;
-    world.lend().await;
-    world.give_back().await;
-    assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+    assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
     world.assert_clean();
 }

@@ -24,11 +24,7 @@ both! {
         let request = world.place_as(world.placing()).await;
         assert_eq!(request.status, Status::Confirmed, "{:?}", request.attention);
         assert_eq!(world.calls(BORROWER, "POST /bibs"), 0);
-        world.dispatch().await;
-        world.receive().await;
-        world.lend().await;
-        world.give_back().await;
-        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }
 

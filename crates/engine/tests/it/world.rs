@@ -249,6 +249,15 @@ impl World {
         self.until_ended().await
     }
 
+    /// From the lender's shelf to the patron and home.
+    pub(crate) async fn supply(&self) -> Request {
+        self.dispatch().await;
+        self.receive().await;
+        self.lend().await;
+        self.give_back().await;
+        self.bring_home().await
+    }
+
     pub(crate) async fn until_ended(&self) -> Request {
         let deadline = Instant::now() + PATIENCE;
         loop {
