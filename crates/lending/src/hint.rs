@@ -106,7 +106,7 @@ impl Hint {
             }
             // The end of an earlier hold, which the hub replaced, says nothing of this one.
             Self::Hold { hold: told, what: HoldNews::Cancelled | HoldNews::Closed, .. } => {
-                hold.and_then(Part::open).is_some_and(|hold| hold.id == *told)
+                is_open(hold, told)
                     && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
             }
             Self::Loan { loan: told, what, .. } => {
@@ -165,6 +165,11 @@ fn is_known(request: &Request, side: Side, like: &Told) -> bool {
             same(state, here.barcode.as_ref(), here.holding.open())
         }),
     }
+}
+
+/// Whether the hold told of is the open one.
+pub(crate) fn is_open(hold: Option<&Part<Hold>>, told: &HoldId) -> bool {
+    hold.and_then(Part::open).is_some_and(|hold| hold.id == *told)
 }
 
 pub(crate) fn parts(request: &Request, side: Side) -> (Option<&Part<Hold>>, Option<&Part<Loan>>) {

@@ -7,9 +7,8 @@ use crate::closure::Closure;
 use crate::decide::decide;
 use crate::effect::Side;
 use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
-use crate::hint::{Hint, HoldNews, LoanNews, Told, parts};
-use crate::ids::HoldId;
-use crate::request::{Hold, Part, Progress, Request};
+use crate::hint::{Hint, HoldNews, LoanNews, Told, is_open, parts};
+use crate::request::{Part, Progress, Request};
 use crate::status::Status;
 
 /// What messages about one side of a request show, taken together.
@@ -23,8 +22,8 @@ pub enum Shown {
     Unsure(Option<ItemState>),
 }
 
-/// What `hints`, which are all fresh and [about the request's own patron](Hint::is_about_holder), show of `side`. They may have come in any order: one may only make sense after
-/// another.
+/// What `hints`, which are all fresh and [about the request's own patron](Hint::is_about_holder), show of `side`. They may
+/// have come in any order: one may only make sense after another.
 pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> Shown {
     let mut then = request.clone();
     let mut all: Option<Observation> = None;
@@ -78,9 +77,11 @@ impl Hint {
                         ..Observation::default()
                     })
             }
+            // Alma may tell so of one that has expired too, which on the hold shelf is another end.
             Self::Hold { hold: told, what: HoldNews::Cancelled, .. } => {
                 let end = Observation { closure: Some(Closure::Canceled), ..gone() };
-                (is_open(hold, told) && !loan.is_some_and(Part::is_open)).then_some(end)
+                let before_shelf = here.is_none_or(|here| here.progress < Progress::OnHoldShelf);
+                (is_open(hold, told) && before_shelf && !loan.is_some_and(Part::is_open)).then_some(end)
             }
             // The loan that fulfilled it is known.
             Self::Hold { hold: told, what: HoldNews::Closed, .. } => {
@@ -110,10 +111,6 @@ fn is_plainly_out(request: &Request, side: Side) -> bool {
         _ => request.stand_in(side).and_then(|here| here.seen.as_ref()),
     };
     !matches!(state, Some(ItemState::Lost | ItemState::ClaimedReturned | ItemState::Missing))
-}
-
-fn is_open(hold: Option<&Part<Hold>>, told: &HoldId) -> bool {
-    hold.and_then(Part::open).is_some_and(|hold| hold.id == *told)
 }
 
 /// A hold that is over.

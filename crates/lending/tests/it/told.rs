@@ -117,6 +117,16 @@ fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
 }
 
 #[test]
+fn hold_cancelled_on_the_shelf_is_read_since_it_may_have_expired() {
+    let mut walk = sent();
+    let shelf = on_shelf(&walk);
+    tell(&mut walk, Side::Borrower, std::slice::from_ref(&shelf));
+    let Hint::Hold { request, hold, .. } = shelf else { panic!("{shelf:?}") };
+    let cancelled = Hint::Hold { request, hold, what: HoldNews::Cancelled };
+    assert_eq!(shown(&walk.request, Side::Borrower, &[cancelled], example::noon()), Shown::Unsure(None));
+}
+
+#[test]
 fn end_of_an_earlier_hold_is_no_news() {
     let walk = sent();
     let ended = |what| Hint::Hold { request: walk.request.id, hold: "80".into(), what };

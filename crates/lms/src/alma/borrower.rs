@@ -107,23 +107,17 @@ impl Alma {
     pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
         let mut refused = None;
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
-            let mut changed =
-                self.client.items().replace(&Self::path(item), &self.stand_in(item, wanted, &barcode)).await;
-            if matches!(changed, Err(Error::Refused { .. } | Error::NotFound { .. }))
-                && self.owner_of(&barcode).await?.is_none()
-            {
-                changed = self.update_known_item(item, wanted, &barcode).await;
-            }
-            match changed {
+            let changed = self.client.items().replace(&Self::path(item), &self.stand_in(item, wanted, &barcode)).await;
+            let error = match changed {
                 Ok(_) => return Ok(barcode),
-                Err(error @ Error::Refused { .. }) => {
-                    if self.owner_of(&barcode).await?.is_none() {
-                        return Err(not_done(error));
-                    }
-                    refused = Some(error);
-                }
+                Err(error @ (Error::Refused { .. } | Error::NotFound { .. })) => error,
                 Err(error) => return Err(not_done(error)),
+            };
+            if self.owner_of(&barcode).await?.is_none() {
+                self.update_known_item(item, wanted, &barcode).await.map_err(not_done)?;
+                return Ok(barcode);
             }
+            refused = Some(error);
         }
         Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
     }
