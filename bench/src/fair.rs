@@ -35,7 +35,7 @@ const PLACEMENTS: Duration = Duration::from_millis(1_300);
 /// What looks under way may still call when the reserve is reached: eight looks of three calls.
 const UNDER_WAY: u64 = 24;
 /// Every open request is looked at this often on both sides: more than the limit allows.
-const LOOKS: &str = "desk_list_ms = 500\nlook_first_ms = 500\nlook_most_ms = 500\n";
+const LOOKS: &str = "lists_ms = 500\nlook_first_ms = 500\nlook_most_ms = 500\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 const PATIENCE: Duration = Duration::from_secs(60);
 

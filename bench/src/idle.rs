@@ -98,6 +98,7 @@ async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::E
                     work: Work::Watch(side),
                     institution: InstitutionCode::from(institution),
                     due_at: now + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or_default()),
+                    on_list: None,
                 };
                 tx.add_intent(&look, now).await?;
             }

@@ -172,7 +172,7 @@ impl House {
 
 fn setup(program: &Path, database: String) -> Setup {
     let engine = format!(
-        "workers = {WORKERS}\nper_institution = 64\nlease_ms = {}\ndesk_list_ms = 5000\nlook_first_ms = 5000\nlook_most_ms = 10000\n",
+        "workers = {WORKERS}\nper_institution = 64\nlease_ms = {}\nlists_ms = 5000\nlook_first_ms = 5000\nlook_most_ms = 10000\n",
         LEASE.as_millis()
     );
     Setup { program: PathBuf::from(program), database: Some(database), engine }

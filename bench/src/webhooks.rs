@@ -25,7 +25,7 @@ use crate::verdict::{Verdict, table};
 
 const SECRET: &str = "secret-of-the-benchmark";
 /// Looks are an hour apart: whatever is seen sooner was told.
-const LOOKS: &str = "desk_list_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
+const LOOKS: &str = "lists_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
     told_first_ms = 3600000\ntold_most_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";

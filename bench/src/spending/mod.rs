@@ -10,6 +10,7 @@ mod world;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
 
 use alma_sim::Sim;
 use engine::Settings;
@@ -27,6 +28,8 @@ use crate::verdict::{Verdict, table};
 const DAYS: i64 = 30;
 const OPENS: i8 = 9;
 const CLOSES: i8 = 17;
+/// Seconds between two readings of a list, at the least.
+const EACH_FIVE_MINUTES: u64 = 300;
 const WITH_WEBHOOKS: f64 = 12.0;
 const SWEEPS_ALONE: f64 = 20.0;
 const CANCELLED: f64 = 11.0;
@@ -76,15 +79,17 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
     runtime.block_on(async {
         let mut spent = Vec::new();
         let ways = [
-            ("webhooks", Telling::All),
-            ("sweeps alone", Telling::Nothing),
-            ("webhooks, none of items", Telling::NoItems),
+            ("webhooks", Telling::All, EACH_FIVE_MINUTES),
+            ("sweeps alone, each 15 minutes", Telling::Nothing, 3 * EACH_FIVE_MINUTES),
+            ("webhooks, none of items", Telling::NoItems, EACH_FIVE_MINUTES),
+            ("sweeps alone, each 5 minutes", Telling::Nothing, EACH_FIVE_MINUTES),
         ];
-        for (name, telling) in ways {
-            spent.push(steady(name, telling, plan.in_flight, plan.days).await?);
+        for (name, telling, lists) in ways {
+            spent.push(steady(name, telling, lists, plan.in_flight, plan.days).await?);
         }
-        let lone = steady("a lone request, webhooks", Telling::All, 1, 2 * DAYS).await?;
-        let lone_unheard = steady("a lone request, sweeps alone", Telling::Nothing, 1, 2 * DAYS).await?;
+        let lone = steady("a lone request, webhooks", Telling::All, EACH_FIVE_MINUTES, 1, 2 * DAYS).await?;
+        let lone_unheard =
+            steady("a lone request, sweeps alone", Telling::Nothing, 3 * EACH_FIVE_MINUTES, 1, 2 * DAYS).await?;
         let cancelled = cancelled(plan.few).await?;
         let another = another_lender(plan.few).await?;
         let polled = poller::spent(plan.polled).await?;
@@ -172,9 +177,16 @@ fn days(count: f64) -> SignedDuration {
 }
 
 /// A month until as many requests end as begin; then calls are counted.
-async fn steady(name: &'static str, telling: Telling, in_flight: usize, days_counted: i64) -> Result<Spent, String> {
+async fn steady(
+    name: &'static str,
+    telling: Telling,
+    lists: u64,
+    in_flight: usize,
+    days_counted: i64,
+) -> Result<Spent, String> {
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 2, DAYS) };
-    let world = World::open(placed, telling, Settings::default()).await?;
+    let settings = Settings { lists: Duration::from_secs(lists), ..Settings::default() };
+    let world = World::open(placed, telling, settings).await?;
     let mut rng = StdRng::seed_from_u64(7);
     let mut agenda = BinaryHeap::new();
     for number in 0..placed {
@@ -335,16 +347,16 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, another: f64, polled: f6
         table: rows,
         notes,
         figure: format!(
-            "{with:.1} calls each with webhooks, {sweeps:.1} with sweeps alone, {:.0} times fewer than the poller; \
+            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {sweeps:.1} with sweeps alone; \
              {cancelled:.1} where cancelled, {another:.1} more for another lender",
-            polled / with.max(sweeps)
+            polled / with
         ),
         target: format!(
-            "at most {WITH_WEBHOOKS}, {SWEEPS_ALONE}, at least {TIMES_FEWER}; at most {CANCELLED}, {ANOTHER_LENDER}"
+            "at most {WITH_WEBHOOKS}, at least {TIMES_FEWER}, at most {SWEEPS_ALONE}; at most {CANCELLED}, {ANOTHER_LENDER}"
         ),
         met: with <= WITH_WEBHOOKS
             && sweeps <= SWEEPS_ALONE
-            && polled / with.max(sweeps) >= TIMES_FEWER
+            && polled / with >= TIMES_FEWER
             && cancelled <= CANCELLED
             && another <= ANOTHER_LENDER,
     }

@@ -287,6 +287,19 @@ pub struct OaiSet {
     pub libraries: Vec<String>,
 }
 
+/// A saved search of staff: a logical set of the items of a library that are in a process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SavedSearch {
+    /// The set's id, of digits.
+    pub id: u64,
+    /// Name.
+    pub name: String,
+    /// The items' library.
+    pub library: String,
+    /// Code of PROCESSTYPE.
+    pub process: String,
+}
+
 /// An institution: one Alma.
 #[derive(Debug, Clone)]
 pub struct Institution {
@@ -300,6 +313,7 @@ pub struct Institution {
     pub(crate) users: Vec<User>,
     pub(crate) bibs: Vec<Bib>,
     pub(crate) sets: Vec<OaiSet>,
+    pub(crate) searches: Vec<SavedSearch>,
     pub(crate) behaviour: Option<Behaviour>,
 }
 
@@ -317,6 +331,7 @@ impl Institution {
             users: Vec::new(),
             bibs: Vec::new(),
             sets: Vec::new(),
+            searches: Vec::new(),
             behaviour: None,
         }
     }
@@ -389,6 +404,13 @@ impl Institution {
     pub fn oai_set(mut self, spec: &str, name: &str, libraries: &[&str]) -> Institution {
         let libraries = libraries.iter().map(|code| (*code).to_owned()).collect();
         self.sets.push(OaiSet { spec: spec.to_owned(), name: name.to_owned(), libraries });
+        self
+    }
+
+    /// Saves a search of staff as a logical set.
+    #[must_use]
+    pub fn saved_search(mut self, search: SavedSearch) -> Institution {
+        self.searches.push(search);
         self
     }
 

@@ -103,6 +103,10 @@ id!(
     LoanId
 );
 id!(
+    /// The id of a set of records.
+    SetId
+);
+id!(
     /// The code of a library, such as `MAIN`. It isn't the library's name.
     LibraryCode
 );

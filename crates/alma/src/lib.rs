@@ -80,20 +80,21 @@ mod xml;
 
 pub use api::{
     Access, Area, BibRequests, Bibs, Conf, DeleteItem, Holdings, ItemLoans, ItemRef, ItemRequests, Items, LoanFilter,
-    RequestFilter, ScanAt, ScanIn, TaskLists, UserLoans, UserRequests, Users, WhenEmpty,
+    RequestFilter, ScanAt, ScanIn, Sets, TaskLists, UserLoans, UserRequests, Users, WhenEmpty,
 };
 pub use client::{Client, ClientBuilder, Timeouts};
 pub use code::Code;
 pub use error::{ConfigError, Error, Limit, Remedy, Result, Silence};
 pub use ids::{
     Barcode, DeskCode, HoldingId, HoldingSelector, ItemPath, ItemPid, LibraryCode, LoanId, LocationCode, MmsId,
-    RequestId, UserId,
+    RequestId, SetId, UserId,
 };
 pub use model::{
     AccountType, BaseStatus, Bib, Block, Cancellation, CircDesk, CodeTable, CodeTableRow, Coded, DeskLocation, Email,
     General, Holding, HoldingSummary, Identifier, Item, Library, Loan, LoanProcess, LoanStatus, Location, LocationDesk,
     NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup, Private, ProcessType, Request,
-    RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, User, UserSummary, WaitingRequest,
+    RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, Set, SetMember, User, UserSummary,
+    WaitingRequest,
 };
 pub use pace::Pace;
 pub use page::Listing;

@@ -53,7 +53,7 @@ pub(crate) struct EngineConfig {
     /// Milliseconds that a step stays with a node that gives no sign of life.
     pub(crate) lease_ms: u64,
     /// Milliseconds between two readings of a lender's list of what waits at its desk.
-    pub(crate) desk_list_ms: u64,
+    pub(crate) lists_ms: u64,
     /// Milliseconds between looks at a library after something happened.
     pub(crate) look_first_ms: u64,
     /// Milliseconds between looks, at most.
@@ -96,8 +96,8 @@ impl Config {
         if self.engine.lease_ms < LEAST_LEASE_MS {
             faults.push(format!("engine.lease_ms must be at least {LEAST_LEASE_MS}"));
         }
-        if self.engine.desk_list_ms == 0 {
-            faults.push("engine.desk_list_ms must be at least 1".to_owned());
+        if self.engine.lists_ms == 0 {
+            faults.push("engine.lists_ms must be at least 1".to_owned());
         }
         if self.engine.look_first_ms == 0 || self.engine.look_most_ms < self.engine.look_first_ms {
             faults
@@ -132,7 +132,7 @@ impl Config {
                 most: Duration::from_millis(self.engine.look_most_ms),
                 ..Polling::default()
             },
-            desk_list: Duration::from_millis(self.engine.desk_list_ms),
+            lists: Duration::from_millis(self.engine.lists_ms),
             believed: Duration::from_millis(self.engine.believe_ms),
             told_polling: Polling {
                 first: Duration::from_millis(self.engine.told_first_ms),

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
 use serde_json::{Value, json};
-use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, News, Stored, Tx, Work};
+use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NewSweep, News, Stored, Tx, Work};
 
 use crate::changes::Change;
 use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::hearing;
 
 /// What becomes of the intent that brought the event.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl Engine {
         match ending {
             Ending::Asked => {}
             Ending::Done(intent @ Intent { work: Work::Watch(side), .. }) if unchanged => {
-                let due = self.next_look(&stored.request, *side, intent.attempts).await?;
+                let due = self.next_look(&stored.request, *side, intent.attempts, intent.listed).await?;
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
             Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
@@ -112,7 +113,10 @@ impl Engine {
 
     /// What a look by the clock has found at a library that tells was not told, or is late.
     async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event) -> Result<(), Error> {
-        if let (Work::Watch(side), Event::Observed { .. }, false) = (intent.work, event, intent.hinted)
+        let seen = matches!(event, Event::Observed { .. } | Event::Told { .. });
+        if let Work::Watch(side) = intent.work
+            && seen
+            && !hearing::is_told(intent)
             && self.is_told(before, side).await?
         {
             self.metrics.missed(&intent.institution);
@@ -156,6 +160,7 @@ impl Engine {
                 work: Work::Effect(effect),
                 institution: institution.clone(),
                 due_at: now,
+                on_list: None,
             };
             if ending.goes_on_at(institution) && !self.stopping.load(Ordering::Relaxed) {
                 let until = later(now, self.settings.lease);
@@ -164,31 +169,41 @@ impl Engine {
                 tx.add_intent(&intent, now).await?;
             }
         }
-        let scheduled = self.scheduled(next, now).await?;
+        let (scheduled, lists) = self.scheduled(next, now).await?;
         tx.set_scheduled(next.id, &scheduled, now).await?;
+        for list in &lists {
+            tx.add_sweep(list, now).await?;
+        }
         Ok(leased)
     }
 
-    /// The looks that the status asks for, and the deadlines that run.
-    async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<Vec<NewIntent>, Error> {
+    /// The looks that the status asks for, the deadlines that run, and the lists on which something stands for it.
+    async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<(Vec<NewIntent>, Vec<NewSweep>), Error> {
         let intent = |work, institution: &InstitutionCode, due_at| NewIntent {
             id: self.ids.uuid(now),
             request: next.id,
             work,
             institution: institution.clone(),
             due_at,
+            on_list: None,
         };
-        let mut scheduled = Vec::new();
+        let (mut scheduled, mut lists) = (Vec::new(), Vec::new());
         for watch in watches(next) {
             let Some(institution) = next.institution(watch.side) else { continue };
-            let due = self.first_look(next, watch.side).await?;
-            scheduled.push(intent(Work::Watch(watch.side), institution, due));
+            let on = self.on_list(next, watch).await;
+            let due = self.next_look(next, watch.side, 0, on.is_some()).await?;
+            let mut look = intent(Work::Watch(watch.side), institution, due);
+            if let Some((on, expected)) = on {
+                lists.extend(self.sweep_for(next, watch.side, &on, expected).await?);
+                look.on_list = Some(on);
+            }
+            scheduled.push(look);
         }
         for deadline in deadlines(next) {
             let end = self.end_of(next, deadline).await?;
             scheduled.push(intent(Work::Deadline(deadline), &next.patron.institution, end));
         }
-        Ok(scheduled)
+        Ok((scheduled, lists))
     }
 
     /// Tells who waits, and the workers when there is work.

@@ -14,7 +14,6 @@ use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::commit::Ending;
-use crate::desks::DeskLists;
 use crate::ears::Ears;
 use crate::error::Error;
 use crate::hearing::READ;
@@ -22,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::quota::Books;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::sweeps::Refused;
 
 /// Runs requests. One per node; shared by workers and API.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct Engine {
     pub(crate) looks: AtomicUsize,
     /// The node is to stop: nothing more is begun.
     pub(crate) stopping: AtomicBool,
-    pub(crate) desk_lists: DeskLists,
+    pub(crate) refused_lists: Refused,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -76,7 +76,7 @@ impl Engine {
             metrics,
             looks,
             stopping: AtomicBool::new(false),
-            desk_lists: DeskLists::default(),
+            refused_lists: Refused::default(),
             breakers,
             settings,
             clock,
@@ -208,6 +208,7 @@ impl Engine {
     pub async fn institution_changed(&self, institution: &InstitutionCode) -> Result<(), Error> {
         self.registry.forget(institution);
         self.breakers.forget(institution);
+        self.refused_lists.forget(institution);
         self.try_again_at(institution).await
     }
 

@@ -23,7 +23,7 @@ const OTHERS_COME: SignedDuration = SignedDuration::from_secs(2);
 pub(crate) const READ: &str = "null\n";
 
 /// A message as a line that waits for the look; `None` where it shows nothing by itself.
-fn line(hint: Option<&Hint>) -> String {
+pub(crate) fn line(hint: Option<&Hint>) -> String {
     serde_json::to_string(&hint).map_or_else(|_| READ.to_owned(), |line| line + "\n")
 }
 
@@ -31,6 +31,12 @@ fn line(hint: Option<&Hint>) -> String {
 pub(crate) fn told(intent: &Intent) -> Option<Vec<Hint>> {
     let hints: Option<Vec<Hint>> = intent.told.lines().map(|line| serde_json::from_str(line).ok().flatten()).collect();
     hints.filter(|hints| intent.hinted && !hints.is_empty())
+}
+
+/// Whether somebody asked for the look, or the library's system told of something; a list is read without either.
+pub(crate) fn is_told(intent: &Intent) -> bool {
+    let by_list = |line: &str| matches!(serde_json::from_str(line), Ok(Some(Hint::Listed { .. })));
+    intent.hinted && !intent.told.lines().all(by_list)
 }
 
 /// What became of a message.
@@ -133,6 +139,8 @@ impl Engine {
             Hint::Loan { item, .. } | Hint::Item { item, .. } => {
                 self.store.open_requests_with_item(institution, item).await?
             }
+            // No message is one.
+            Hint::Listed { .. } => Vec::new(),
         };
         let mut waiting = Vec::new();
         for id in about {

@@ -25,7 +25,6 @@ mod breaker;
 mod changes;
 mod clock;
 mod commit;
-mod desks;
 mod ears;
 mod engine;
 mod error;
@@ -41,6 +40,7 @@ mod registry;
 mod schedule;
 mod settings;
 mod strays;
+mod sweeps;
 mod worker;
 
 pub use breaker::{Breaking, Down};

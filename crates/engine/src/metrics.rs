@@ -17,6 +17,7 @@ use store::Intent;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::hearing;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Call {
@@ -124,7 +125,7 @@ impl Metrics {
     pub(crate) fn committed(&self, intent: &Intent, now: Timestamp) {
         let cause = match intent.work {
             store::Work::Effect(_) => "effect",
-            store::Work::Watch(_) if intent.hinted => "message",
+            store::Work::Watch(_) if hearing::is_told(intent) => "message",
             store::Work::Watch(_) => "look",
             store::Work::Deadline(_) => "deadline",
         };

@@ -1,8 +1,17 @@
 //! One effect through one library system, and the event that its outcome is.
 
 use jiff::Timestamp;
-use lending::{Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request, Side, Supply, Workflow};
-use lms::{Attempt, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron};
+use lending::{
+    BibId, Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request, RequestId, Side, Status, Supply, Workflow,
+};
+use lms::{Attempt, Deleted, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron};
+use store::RequestFilter;
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// How many records are read together.
+const SOON: u32 = 99;
 
 /// What an effect is done with.
 #[derive(Debug)]
@@ -17,6 +26,35 @@ pub struct Act<'a> {
     pub tries: u32,
     /// Now.
     pub now: Timestamp,
+    /// Records that are likely to be deleted within the day, for an effect that deletes one.
+    pub soon: &'a [(RequestId, BibId)],
+}
+
+impl Engine {
+    /// Other records at the same institution that are likely to be deleted within the day, if `effect` deletes one that has
+    /// to be read first: they are read together.
+    pub(crate) async fn deleted_soon(
+        &self,
+        lms: &dyn HostLms,
+        request: &Request,
+        effect: Effect,
+    ) -> Result<Vec<(RequestId, BibId)>, Error> {
+        let Effect::DeleteVirtualItem(side) = effect else { return Ok(Vec::new()) };
+        let bib = request.stand_in(side).and_then(|here| here.bib.any());
+        if bib.is_none_or(|bib| lms.knows_record(bib, self.clock.now())) {
+            return Ok(Vec::new());
+        }
+        let filter = RequestFilter {
+            statuses: vec![Status::ReturnTransit],
+            institution: Some(lms.institution().clone()),
+            open_only: true,
+            limit: SOON,
+            ..RequestFilter::default()
+        };
+        let returning = self.store.requests(&filter).await?.requests.into_iter().map(|stored| stored.request);
+        let here = returning.filter(|other| other.institution(Side::Borrower) == Some(lms.institution()));
+        Ok(here.filter_map(|other| Some((other.id, other.borrowing.bib.open()?.clone()))).collect())
+    }
 }
 
 impl Act<'_> {
@@ -141,7 +179,9 @@ impl Act<'_> {
                 let here = here(request, side)?;
                 let with_record = match (here.bib.any(), here.holding.open()) {
                     (Some(bib), Some(holding)) => {
-                        lms.delete_virtual_item(request.id, bib, holding, here.item.open()).await?
+                        let (item, soon, now) = (here.item.open(), self.soon, self.now);
+                        let what = Deleted { request: request.id, bib, holding, item, soon, now };
+                        lms.delete_virtual_item(&what).await?
                     }
                     _ => false,
                 };

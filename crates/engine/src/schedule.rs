@@ -1,8 +1,6 @@
 //! When what is looked at. A look is for what no system tells: where one tells by itself it is for what was told and lost.
 //! It comes the later the longer nothing has changed, in the hours in which the library is open, and seldom while the
-//! patron has the book.
-
-use std::time::Duration;
+//! patron has the book. What shows in a list that is read for many at once is looked at when it does.
 
 use jiff::Timestamp;
 use lending::{Request, Rules, Side, Status};
@@ -12,20 +10,10 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::settings::Polling;
 
-/// The next moment after `now` that is a whole number of `intervals` away from the beginning of time.
-fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
-    let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
-    let next = now.as_microsecond().div_euclid(interval).saturating_add(1).saturating_mul(interval);
-    Timestamp::from_microsecond(next).unwrap_or(Timestamp::MAX)
-}
-
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
-
-/// How much less often a desk's list is read where the lender's system tells of items that are sent.
-const LIST_WHERE_TOLD: u32 = 12;
-/// And where nothing has left the desk for a while.
-const LIST_WHERE_QUIET: u32 = 3;
+/// The same of what shows in a list, which comes seldom anyway.
+const ON_LOAN_LISTED: u32 = 2;
 
 /// Looks come up to a fiftieth sooner, so that what changed together isn't looked at together for ever.
 const JITTER: u32 = 50;
@@ -36,33 +24,28 @@ fn is_unsent(request: &Request, side: Side) -> bool {
 }
 
 impl Engine {
-    /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new.
-    pub(crate) async fn next_look(&self, request: &Request, side: Side, unchanged: u32) -> Result<Timestamp, Error> {
-        let interval = self.polling(request, side).await?.interval(unchanged);
+    /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new; much later where a list
+    /// shows when there is something to see.
+    pub(crate) async fn next_look(
+        &self,
+        request: &Request,
+        side: Side,
+        unchanged: u32,
+        listed: bool,
+    ) -> Result<Timestamp, Error> {
+        let interval = self.polling(request, side, listed).await?.interval(unchanged);
         let interval = interval - self.ids.jitter(interval / JITTER);
         self.when_open(request, side, later(self.clock.now(), interval)).await
     }
 
-    /// When `side` is looked at first: a lender that has still to send its item when its desk's list is read next.
-    pub(crate) async fn first_look(&self, request: &Request, side: Side) -> Result<Timestamp, Error> {
-        let Some(supply) = request.supply.as_ref().filter(|_| is_unsent(request, side)) else {
-            return self.next_look(request, side, 0).await;
-        };
-        let now = self.clock.now();
-        let told = self.ears.tells_items(&supply.institution, now);
-        let factor = match told {
-            true => LIST_WHERE_TOLD,
-            false if self.desk_lists.is_quiet(&supply.institution, &supply.copy.library, now) => LIST_WHERE_QUIET,
-            false => 1,
-        };
-        let then = next_multiple(now, self.settings.desk_list.saturating_mul(factor));
-        self.when_open(request, side, then).await
-    }
-
-    async fn polling(&self, request: &Request, side: Side) -> Result<Polling, Error> {
+    async fn polling(&self, request: &Request, side: Side, listed: bool) -> Result<Polling, Error> {
+        let is_lent = request.status == Status::Loaned;
+        if listed {
+            return Ok(self.settings.listed_polling.times(if is_lent { ON_LOAN_LISTED } else { 1 }));
+        }
         let told = self.is_told(request, side).await?;
         let polling = if told { self.settings.told_polling } else { self.settings.polling };
-        Ok(if request.status == Status::Loaned { polling.times(ON_LOAN) } else { polling })
+        Ok(if is_lent { polling.times(ON_LOAN) } else { polling })
     }
 
     /// Whether what happens at that side is told by the library's system. That a lender has sent its item is told by those
@@ -84,19 +67,5 @@ impl Engine {
             (Side::Pickup, _) => self.rules_of(&request.pickup.institution, Some(&request.pickup.library)).await?,
         };
         Ok(rules.calendar.open_from(then))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waits_at_a_desk_is_asked_for_at_the_same_time() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let five = Duration::from_secs(300);
-        assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five), at("2026-11-25T10:05:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five), at("2026-11-25T10:05:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five), at("2026-11-25T10:10:00Z"));
     }
 }

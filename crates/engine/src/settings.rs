@@ -23,8 +23,11 @@ pub struct Settings {
     pub polling: Polling,
     /// How often a library is looked at whose system tells by itself what happens.
     pub told_polling: Polling,
-    /// How often a lender's list of what waits at its desk is asked for.
-    pub desk_list: Duration,
+    /// How often is looked at what shows in a list as soon as there is something to see; twice as seldom while the patron
+    /// has the book.
+    pub listed_polling: Polling,
+    /// The shortest interval between two readings of a list that tells of many requests.
+    pub lists: Duration,
     /// How old a signed message may be to count as a look; none does at zero.
     pub believed: Duration,
     /// How a failed effect is tried again.
@@ -43,7 +46,8 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             polling: Polling::default(),
             told_polling: Polling { first: DAY, most: DAY.saturating_mul(7), growth: 3.0 },
-            desk_list: Duration::from_secs(300),
+            listed_polling: Polling { first: DAY.saturating_mul(7), most: DAY.saturating_mul(7), growth: 1.0 },
+            lists: Duration::from_secs(300),
             believed: Duration::from_secs(600),
             retrying: Retrying::default(),
             breaking: Breaking::default(),

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, ItemState, Request, Shown, Side, Watch, shown};
+use lending::{Effect, Event, InstitutionCode, ItemState, Request, Shown, Side, Watch, shown};
 use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
@@ -41,7 +41,8 @@ impl Engine {
             warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
         }
         let effects = self.settings.retrying.most * 2;
-        let looks = self.settings.polling.most.max(self.settings.told_polling.most);
+        let listed = self.settings.listed_polling.most * 2;
+        let looks = self.settings.polling.most.max(self.settings.told_polling.most).max(listed);
         match self.store.hasten_misdated(self.clock.now(), effects, looks).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
@@ -81,6 +82,17 @@ impl Engine {
             return LONGEST_SLEEP;
         }
         let now = self.clock.now();
+        match self.claim_sweeps(now).await {
+            Ok(sweeps) => {
+                for sweep in sweeps {
+                    running.spawn(Arc::clone(self).sweep(sweep));
+                }
+            }
+            Err(failure) => {
+                error!(error = %failure, "the store gives no lists to read; trying again");
+                return STORE_PAUSE;
+            }
+        }
         let claim = Claim {
             owner: &self.settings.node,
             now,
@@ -176,9 +188,11 @@ impl Engine {
         let outcome = match self.system(intent).await {
             Ok((lms, settings)) => {
                 let now = self.clock.now();
-                let act = Act { lms: lms.as_ref(), request: &request, attempt, tries: intent.attempts, now };
+                let soon = self.deleted_soon(lms.as_ref(), &request, effect).await?;
+                let (lms, tries, soon) = (lms.as_ref(), intent.attempts, soon.as_slice());
+                let act = Act { lms, request: &request, attempt, tries, now, soon };
                 let outcome = purpose_of(effect).of(act.perform(effect)).await;
-                self.note(intent, settings, outcome).await
+                self.note(&intent.institution, settings, outcome).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -207,7 +221,7 @@ impl Engine {
             Some(Shown::This(seen)) => return self.done(intent, &Event::Told { side, seen }).await.map(drop),
             Some(Shown::Nothing) => return self.still_waits(intent, &request, side).await,
             Some(Shown::Unsure(told)) => {
-                if side == Side::Lender && told == Some(ItemState::InTransit) {
+                if side == Side::Lender && told == Some(ItemState::InTransit) && hearing::is_told(intent) {
                     self.ears.heard_of_item(&intent.institution, self.clock.now());
                 }
                 told
@@ -215,8 +229,7 @@ impl Engine {
             None => None,
         };
         // Where something was told of, somebody has acted.
-        // Where something was told of, somebody has acted.
-        let purpose = if intent.hinted { Purpose::Circulation } else { Purpose::Sweep };
+        let purpose = if hearing::is_told(intent) { Purpose::Circulation } else { Purpose::Sweep };
         if let Ok(lms) = self.registry.get(&intent.institution).await
             && let Err(not_done) = self.may_look(lms.as_ref(), purpose)
         {
@@ -224,12 +237,8 @@ impl Engine {
         }
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
-                let seen = purpose.of(self.look(lms.as_ref(), intent, &request, watch, told)).await;
-                match self.note(intent, settings, seen).await {
-                    Ok(Seen::Waits) => return self.still_waits(intent, &request, side).await,
-                    Ok(Seen::This(event)) => Ok(event),
-                    Err(not_done) => Err(not_done),
-                }
+                let seen = purpose.of(look(lms.as_ref(), intent, &request, watch, told)).await;
+                self.note(&intent.institution, settings, seen).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -256,27 +265,9 @@ impl Engine {
         .await
     }
 
-    async fn look(
-        &self,
-        lms: &dyn HostLms,
-        intent: &Intent,
-        request: &Request,
-        watch: Watch,
-        told: Option<ItemState>,
-    ) -> Outcome<Seen> {
-        if self.waits_at_desk(lms, intent, request, watch.side).await? {
-            return Ok(Seen::Waits);
-        }
-        // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent
-        // its item only the item tells.
-        let unsent = watch.side == Side::Lender && watch.hold;
-        let brief = !intent.hinted && !unsent && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
-        looking::look(lms, request, watch, brief, told).await.map(Seen::This)
-    }
-
     async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
         let now = self.clock.now();
-        let due = self.first_look(request, side).await?;
+        let due = self.next_look(request, side, 0, intent.listed).await?;
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
@@ -292,8 +283,12 @@ impl Engine {
     }
 
     /// Notes whether the system gives service. One that is back gets what waited for it, within its bulkhead.
-    async fn note<T>(&self, intent: &Intent, settings: Generation, outcome: Outcome<T>) -> Outcome<T> {
-        let institution = &intent.institution;
+    pub(crate) async fn note<T>(
+        &self,
+        institution: &InstitutionCode,
+        settings: Generation,
+        outcome: Outcome<T>,
+    ) -> Outcome<T> {
         let outcome = outcome.map_err(|not_done| timed(not_done, self.clock.now()));
         let failed = outcome.as_ref().err();
         match self.breakers.note(institution, settings, failed, self.clock.now()) {
@@ -393,11 +388,18 @@ impl Drop for Look {
     }
 }
 
-/// What a look showed.
-enum Seen {
-    /// The hold still waits at the lender's desk; nothing else was read.
-    Waits,
-    This(Option<Event>),
+async fn look(
+    lms: &dyn HostLms,
+    intent: &Intent,
+    request: &Request,
+    watch: Watch,
+    told: Option<ItemState>,
+) -> Outcome<Option<Event>> {
+    // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its
+    // item only the item tells.
+    let unsent = watch.side == Side::Lender && watch.hold;
+    let brief = !intent.hinted && !unsent && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
+    looking::look(lms, request, watch, brief, told).await
 }
 
 fn report(ended: &Result<(), tokio::task::JoinError>) {

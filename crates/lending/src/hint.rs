@@ -42,6 +42,13 @@ pub enum Hint {
         /// What it is like now, as far as that was told.
         like: Told,
     },
+    /// Of an item that is on a list in which it shouldn't be, or not on one in which it should.
+    Listed {
+        /// The state that it is in, by that list.
+        state: Option<ItemState>,
+        /// Whether it is on it. That it isn't says little of where it is.
+        is_there: bool,
+    },
 }
 
 /// What an item is said to be like.
@@ -124,6 +131,10 @@ impl Hint {
             }
             // Most of what is changed on an item the hub has done itself, or seen by the hold or the loan.
             Self::Item { like, .. } => own.is_none() && !is_known(request, side, like),
+            Self::Listed { state: Some(ItemState::OnHoldShelf), is_there: true } => {
+                request.stand_in(side).is_some_and(|here| here.progress < Progress::OnHoldShelf)
+            }
+            Self::Listed { .. } => true,
         }
     }
 
@@ -131,7 +142,7 @@ impl Hint {
     pub fn is_about_holder(&self, request: &Request, side: Side) -> bool {
         match self {
             Self::Loan { of, what: LoanNews::Made { .. }, .. } => of.is_some() && of.as_ref() == request.holder(side),
-            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } => true,
+            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::Listed { .. } => true,
         }
     }
 
@@ -141,7 +152,7 @@ impl Hint {
         match self {
             Self::Hold { what: HoldNews::Closed, .. } => side != Side::Lender,
             Self::Item { .. } => side != Side::Lender || request.is_dispatched(),
-            Self::Hold { .. } | Self::Loan { .. } => false,
+            Self::Hold { .. } | Self::Loan { .. } | Self::Listed { .. } => false,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What fresh messages show by themselves, so that nothing need be read: the next thing that is expected at a side, about
-//! the very hold or loan that the request has there. Everything else is looked at.
+//! the very hold or loan that the request has there. Everything else is looked at. Lists that tell of many requests show
+//! the next thing in the same way.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::closure::Closure;
 use crate::decide::decide;
@@ -10,6 +11,9 @@ use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
 use crate::hint::{Hint, HoldNews, LoanNews, Told, is_open, parts};
 use crate::request::{Part, Progress, Request};
 use crate::status::Status;
+
+/// By how much a list may lag behind what is so. Search in Alma lags by minutes.
+const LAGS_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
 
 /// What messages about one side of a request show, taken together.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +32,9 @@ pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> S
     let mut then = request.clone();
     let mut all: Option<Observation> = None;
     let mut left: Vec<&Hint> = hints.iter().collect();
-    while let Some((at, seen)) = left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.shows(&then, side)?))) {
+    while let Some((at, seen)) =
+        left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.shows(&then, side, now)?)))
+    {
         left.remove(at);
         then = decide(&then, &Event::Told { side, seen: seen.clone() }, now).next;
         all = Some(match all {
@@ -39,6 +45,7 @@ pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> S
     if left.iter().any(|hint| hint.is_news(&then, side)) {
         return Shown::Unsure(left.iter().find_map(|hint| match hint {
             Hint::Item { like: Told { state, .. }, .. } => state.clone(),
+            Hint::Listed { state, .. } => state.clone(),
             Hint::Hold { .. } | Hint::Loan { .. } => None,
         }));
     }
@@ -62,20 +69,14 @@ impl Observation {
 }
 
 impl Hint {
-    fn shows(&self, request: &Request, side: Side) -> Option<Observation> {
+    fn shows(&self, request: &Request, side: Side, now: Timestamp) -> Option<Observation> {
         let (hold, loan) = parts(request, side);
         let on_its_way = matches!(request.status, Status::PickupTransit | Status::ReceivedAtPickup);
         let here = request.stand_in(side);
         match self {
             Self::Hold { hold: told, what: HoldNews::OnShelf { until }, .. } => {
                 (is_open(hold, told) && on_its_way && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
-                    .then(|| Observation {
-                        hold: Some(HoldState::OnHoldShelf),
-                        shelf_until: *until,
-                        item: Some(ItemState::OnHoldShelf),
-                        loan: Some(LoanState::None),
-                        ..Observation::default()
-                    })
+                    .then(|| on_shelf(*until))
             }
             // Alma may tell so of one that has expired too, which on the hold shelf is another end.
             Self::Hold { hold: told, what: HoldNews::Cancelled, .. } => {
@@ -99,8 +100,32 @@ impl Hint {
             Self::Loan { loan: told, what: LoanNews::Returned, .. } => (is_plainly_out(request, side)
                 && loan.and_then(Part::open).is_some_and(|loan| loan.id == *told))
             .then(|| Observation { loan: Some(LoanState::None), ..Observation::default() }),
-            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } => None,
+            // Only our hold can have brought a virtual item there.
+            Self::Listed { state: Some(ItemState::OnHoldShelf), is_there: true } => {
+                let waits = here.is_some_and(|here| here.hold.is_open() && here.progress < Progress::OnHoldShelf);
+                (waits && on_its_way).then(|| on_shelf(None))
+            }
+            // Before its loan it was in transit too: a list that lags may still say so.
+            Self::Listed { state: Some(ItemState::InTransit), is_there: true } => {
+                let returned = here.is_some()
+                    && request.status == Status::Loaned
+                    && now.duration_since(request.status_since) > LAGS_AT_MOST
+                    && is_plainly_out(request, side)
+                    && loan.is_some_and(Part::is_open);
+                returned.then(|| Observation { loan: Some(LoanState::None), ..Observation::default() })
+            }
+            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::Listed { .. } => None,
         }
+    }
+}
+
+fn on_shelf(until: Option<Timestamp>) -> Observation {
+    Observation {
+        hold: Some(HoldState::OnHoldShelf),
+        shelf_until: until,
+        item: Some(ItemState::OnHoldShelf),
+        loan: Some(LoanState::None),
+        ..Observation::default()
     }
 }
 

@@ -1,7 +1,5 @@
 //! What the hub needs of a library system.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lending::{
@@ -13,6 +11,7 @@ use lending::{
 use secrecy::SecretString;
 
 use crate::finding::Finding;
+use crate::listing::{Awaited, ListRead, Listing};
 use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::quota::{Allowance, Pace};
@@ -95,6 +94,23 @@ pub struct VirtualItem {
     pub barcode: Barcode,
     /// What kind of thing it is.
     pub item_type: ItemType,
+}
+
+/// A virtual item to be deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Deleted<'a> {
+    /// The request it is for.
+    pub request: RequestId,
+    /// Its record.
+    pub bib: &'a BibId,
+    /// Its holding.
+    pub holding: &'a HoldingId,
+    /// The item, if it was made.
+    pub item: Option<&'a ItemId>,
+    /// Other records that are likely to be deleted within the day, and may be looked at with this one.
+    pub soon: &'a [(RequestId, BibId)],
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// What to look at on one side.
@@ -213,13 +229,12 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Deletes the virtual item, if it was made, and its holding; answers whether the record went with them, which it does
     /// only where it is still ours alone.
-    async fn delete_virtual_item(
-        &self,
-        request: RequestId,
-        bib: &BibId,
-        holding: &HoldingId,
-        item: Option<&ItemId>,
-    ) -> Outcome<bool>;
+    async fn delete_virtual_item(&self, what: &Deleted<'_>) -> Outcome<bool>;
+
+    /// Whether the record was seen to be ours within the day. Nothing is sent.
+    fn knows_record(&self, _bib: &BibId, _now: Timestamp) -> bool {
+        false
+    }
 
     /// Deletes the suppressed record, if it is still ours alone.
     async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()>;
@@ -227,8 +242,15 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Looks at an item, and at its hold and loan as far as asked.
     async fn observe(&self, what: &Watched) -> Outcome<Observation>;
 
-    /// The holds that wait to be picked at a library of the lender; `None` where the system keeps no such list for it.
-    async fn waiting_holds(&self, library: &LibraryCode) -> Outcome<Option<HashSet<HoldId>>>;
+    /// The list in which it would show that what is awaited has happened, if the system has one. Nothing is sent.
+    fn listing(&self, _awaited: &Awaited<'_>) -> Option<Listing> {
+        None
+    }
+
+    /// Reads a list, or what `keys` would be on it; `None` where the system refuses to give it.
+    async fn read_list(&self, _list: &str, _keys: &[String]) -> Outcome<Option<ListRead>> {
+        Ok(None)
+    }
 
     /// The header in which the system signs the messages that it sends by itself.
     fn signature_header(&self) -> &'static str;

@@ -17,6 +17,7 @@ pub mod alma;
 mod connect;
 mod finding;
 mod host;
+mod listing;
 mod message;
 mod outcome;
 mod quota;
@@ -24,7 +25,10 @@ mod settings;
 
 pub use connect::{ConnectError, Connection, connect, connect_observed};
 pub use finding::Finding;
-pub use host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+pub use host::{
+    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched,
+};
+pub use listing::{Awaited, Expected, ListRead, Listing};
 pub use message::{Message, NotTaken};
 pub use outcome::{NotDone, Outage, Outcome};
 pub use quota::{Allowance, CallReport, Observer, Pace, Purpose};

@@ -42,7 +42,7 @@ pub struct Claimed {
     pub more: bool,
 }
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -146,6 +146,7 @@ impl Tx {
                     Col::DueAt,
                     Col::LeaseUntil,
                     Col::Told,
+                    Col::List,
                 ]
                 .map(|col| (Table, col)),
             )
@@ -215,7 +216,7 @@ fn window(claim: &Claim<'_>) -> usize {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, told) = row;
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, told, list) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
@@ -231,6 +232,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         due_at: at("intent", due_at)?,
         hinted: !told.is_empty(),
         told,
+        listed: !list.is_empty(),
         claimed_at,
     })
 }

@@ -9,10 +9,11 @@ use sea_query::{BinOper, Expr, ExprTrait, Query};
 use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, Table, WATCH, looks_of};
+use crate::sweeps;
 use crate::time::micros;
 
 impl Store {
-    /// Lets effects and looks be done now that are due later than any pause could put them off: they were put off by a
+    /// Lets effects and looks be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
     /// clock that has been set back since. Deadlines stay. Answers how many there were.
     ///
     /// # Errors
@@ -33,6 +34,14 @@ impl Store {
                 .to_owned();
             touched += tx.execute(&statement).await?;
         }
+        let longest = SignedDuration::try_from(looks).unwrap_or(SignedDuration::MAX);
+        let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
+        let lists = Query::update()
+            .table(sweeps::Table)
+            .value(sweeps::Col::DueAt, micros(now))
+            .and_where(Expr::col(sweeps::Col::DueAt).gt(micros(latest)))
+            .to_owned();
+        touched += tx.execute(&lists).await?;
         tx.commit().await?;
         Ok(touched)
     }
@@ -56,7 +65,8 @@ impl Tx {
         self.execute(&statement).await.map(drop)
     }
 
-    /// Lets what was put off for an institution be done at once: effects, and looks that could not be made.
+    /// Lets what was put off for an institution be done at once: effects, and looks that could not be made. Its lists are
+    /// read, too.
     ///
     /// # Errors
     ///
@@ -71,6 +81,13 @@ impl Tx {
             .and_where(Expr::col(Col::Kind).eq(EFFECT).or(not_made))
             .and_where(Expr::col(Col::DueAt).gt(micros(now)))
             .to_owned();
-        self.execute(&statement).await.map(drop)
+        self.execute(&statement).await?;
+        let lists = Query::update()
+            .table(sweeps::Table)
+            .value(sweeps::Col::DueAt, micros(now))
+            .and_where(Expr::col(sweeps::Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(sweeps::Col::DueAt).gt(micros(now)))
+            .to_owned();
+        self.execute(&lists).await.map(drop)
     }
 }

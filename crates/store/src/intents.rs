@@ -3,6 +3,8 @@
 //! A claim gives a lease and raises the intent's fence. Whoever writes an intent's result names the fence, so
 //! that a node that was paused past its lease, and whose intent another node has taken, can't write.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lending::{Deadline, Effect, InstitutionCode, RequestId, Side};
 use sea_query::{CaseStatement, Cond, Expr, ExprTrait, Func, Iden, Order, Query, UnionType};
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
+use crate::sweeps::{self, OnList};
 use crate::time::{at, micros};
 
 /// What an intent is for.
@@ -37,6 +40,8 @@ pub struct NewIntent {
     pub institution: InstitutionCode,
     /// Not before this.
     pub due_at: Timestamp,
+    /// The list in which it shows that there is something to look at, if there is one.
+    pub on_list: Option<OnList>,
 }
 
 /// An intent that was claimed.
@@ -62,6 +67,8 @@ pub struct Intent {
     pub hinted: bool,
     /// What was told since it was looked at last, a line for each message or wish; what a line says is the caller's.
     pub told: String,
+    /// Whether a list shows when there is something to look at.
+    pub listed: bool,
     /// When it was claimed: what happens from then on, a look may have missed.
     pub claimed_at: Timestamp,
 }
@@ -96,6 +103,9 @@ pub(crate) enum Col {
     UpdatedAt,
     HintedAt,
     Told,
+    List,
+    ListKey,
+    ListHas,
 }
 
 /// What is noted of a look that went well and showed nothing new.
@@ -137,6 +147,13 @@ impl Store {
             .and_where(Expr::col(Col::LeaseOwner).eq(owner))
             .to_owned();
         let touched = tx.execute(&statement).await?;
+        let lists = Query::update()
+            .table(sweeps::Table)
+            .value(sweeps::Col::LeaseUntil, micros(now))
+            .and_where(Expr::col(sweeps::Col::LeaseUntil).gt(micros(now)))
+            .and_where(Expr::col(sweeps::Col::LeaseOwner).eq(owner))
+            .to_owned();
+        tx.execute(&lists).await?;
         tx.commit().await?;
         Ok(touched)
     }
@@ -163,7 +180,7 @@ impl Store {
         rows.into_iter().map(|row| row.0.parse().map_err(|_| corrupt())).collect()
     }
 
-    /// When, after `now`, an intent falls due or a lease runs out.
+    /// When, after `now`, an intent or a list falls due or a lease runs out.
     ///
     /// # Errors
     ///
@@ -177,14 +194,25 @@ impl Store {
                 .and_where(Expr::col(column).gt(micros(now)))
                 .to_owned()
         };
-        let both = earliest(Col::DueAt).union(UnionType::All, earliest(Col::LeaseUntil)).to_owned();
+        let earliest_list = |column: sweeps::Col| {
+            Query::select()
+                .expr(Func::min(Expr::col(column)))
+                .from(sweeps::Table)
+                .and_where(Expr::col(column).gt(micros(now)))
+                .to_owned()
+        };
+        let both = earliest(Col::DueAt)
+            .union(UnionType::All, earliest(Col::LeaseUntil))
+            .union(UnionType::All, earliest_list(sweeps::Col::DueAt))
+            .union(UnionType::All, earliest_list(sweeps::Col::LeaseUntil))
+            .to_owned();
         let found: Vec<(Option<i64>,)> = self.fetch(&both).await?;
         let first = found.into_iter().filter_map(|row| row.0).min();
         first.map(|micros| at("intent", micros)).transpose()
     }
 
     /// Since when, at the longest, an open look of each institution has seen nothing: since it was made last, or since it
-    /// was wanted where it has not succeeded since.
+    /// was wanted where it has not succeeded since. What stands on a list is seen when that is read.
     ///
     /// # Errors
     ///
@@ -199,9 +227,14 @@ impl Store {
             .from(Table)
             .and_where(Expr::col(Col::State).eq(OPEN))
             .and_where(Expr::col(Col::Kind).eq(WATCH))
+            .and_where(Expr::col(Col::List).eq(""))
             .group_by_col(Col::Institution)
             .to_owned();
-        let rows: Vec<(String, i64)> = self.fetch(&statement).await?;
+        let mut rows: BTreeMap<String, i64> = self.fetch(&statement).await?.into_iter().collect();
+        for (code, read_at) in self.oldest_lists().await? {
+            let oldest = rows.entry(code).or_insert(read_at);
+            *oldest = std::cmp::min(read_at, *oldest);
+        }
         rows.into_iter().map(|(code, since)| Ok((code.into(), at("intent", since)?))).collect()
     }
 
@@ -255,6 +288,7 @@ impl Tx {
             due_at: intent.due_at,
             hinted: false,
             told: String::new(),
+            listed: false,
             claimed_at: now,
         })
     }
@@ -262,6 +296,7 @@ impl Tx {
     async fn add(&mut self, intent: &NewIntent, now: Timestamp, lease: (&str, i64, i64)) -> Result<(), Error> {
         let (kind, what) = words(intent.work);
         let (owner, until, fence) = lease;
+        let (list, key, has) = on_list(intent.on_list.as_ref());
         let statement = Query::insert()
             .into_table(Table)
             .columns([
@@ -279,6 +314,9 @@ impl Tx {
                 Col::Fence,
                 Col::CreatedAt,
                 Col::UpdatedAt,
+                Col::List,
+                Col::ListKey,
+                Col::ListHas,
             ])
             .values_panic([
                 intent.id.to_string().into(),
@@ -295,6 +333,9 @@ impl Tx {
                 fence.into(),
                 micros(now).into(),
                 micros(now).into(),
+                list.into(),
+                key.into(),
+                has.into(),
             ])
             .to_owned();
         self.execute(&statement).await.map(drop)
@@ -392,16 +433,25 @@ impl Tx {
         now: Timestamp,
     ) -> Result<(), Error> {
         let statement = Query::select()
-            .columns([Col::Id, Col::Kind, Col::What, Col::Institution, Col::LeaseUntil])
+            .columns([
+                Col::Id,
+                Col::Kind,
+                Col::What,
+                Col::Institution,
+                Col::LeaseUntil,
+                Col::List,
+                Col::ListKey,
+                Col::ListHas,
+            ])
             .from(Table)
             .cond_where(open_of(request))
             .and_where(Expr::col(Col::Kind).is_in([WATCH, DEADLINE]))
             .to_owned();
-        let there: Vec<(String, String, String, String, i64)> = self.fetch(&statement).await?;
+        let there: Vec<(String, String, String, String, i64, String, String, i64)> = self.fetch(&statement).await?;
         let same = |kind: &str, what: &str, institution: &str, wanted: &NewIntent| {
             (kind, what) == words(wanted.work) && institution == wanted.institution.as_str()
         };
-        for (id, kind, what, institution, until) in &there {
+        for (id, kind, what, institution, until, ..) in &there {
             let is_wanted = wanted.iter().any(|wanted| same(kind, what, institution, wanted));
             if !is_wanted && *until <= micros(now) {
                 let delete = Query::delete().from_table(Table).and_where(Expr::col(Col::Id).eq(id.as_str())).to_owned();
@@ -409,11 +459,34 @@ impl Tx {
             }
         }
         for wanted in wanted {
-            if !there.iter().any(|(_, kind, what, institution, _)| same(kind, what, institution, wanted)) {
-                self.add_intent(wanted, now).await?;
+            let found = there.iter().find(|(_, kind, what, institution, ..)| same(kind, what, institution, wanted));
+            match found {
+                None => self.add_intent(wanted, now).await?,
+                Some((id, .., list, key, has)) => {
+                    if (list.as_str(), key.as_str(), *has) != on_list(wanted.on_list.as_ref()) {
+                        self.change_list(id, wanted, now).await?;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// What happens next shows in another list, so that its time is another too, unless it is looked at now or something
+    /// was told of it.
+    async fn change_list(&mut self, id: &str, wanted: &NewIntent, now: Timestamp) -> Result<(), Error> {
+        let (list, key, has) = on_list(wanted.on_list.as_ref());
+        let waits = Expr::col(Col::LeaseUntil).lte(micros(now)).and(Expr::col(Col::Told).eq(""));
+        let due = CaseStatement::new().case(waits, Expr::val(micros(wanted.due_at))).finally(Expr::col(Col::DueAt));
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::List, list)
+            .value(Col::ListKey, key)
+            .value(Col::ListHas, has)
+            .value(Col::DueAt, Expr::expr(due))
+            .and_where(Expr::col(Col::Id).eq(id))
+            .to_owned();
+        self.execute(&statement).await.map(drop)
     }
 
     /// Whether the request's open effect was never given to a worker, so that nothing of it can have been sent.
@@ -432,6 +505,10 @@ impl Tx {
         let touched: Vec<(i64,)> = self.fetch(&statement).await?;
         Ok(touched.is_empty())
     }
+}
+
+fn on_list(on_list: Option<&OnList>) -> (&str, &str, i64) {
+    on_list.map_or(("", "", 0), |on| (&on.list, &on.key, i64::from(on.is_there)))
 }
 
 pub(crate) fn held(intent: &Intent) -> Cond {
@@ -454,6 +531,16 @@ fn words(work: Work) -> (&'static str, &'static str) {
         Work::Effect(effect) => (EFFECT, effect.name()),
         Work::Watch(side) => (WATCH, side.name()),
         Work::Deadline(deadline) => (DEADLINE, deadline.name()),
+    }
+}
+
+/// The side that a look is at.
+pub(crate) fn side(what: &str) -> Result<Side, Error> {
+    match work(WATCH, what)? {
+        Work::Watch(side) => Ok(side),
+        Work::Effect(_) | Work::Deadline(_) => {
+            Err(Error::Corrupt { table: "intent", what: "a look at no side".to_owned() })
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod migrations;
 mod nodes;
 mod requests;
 mod seal;
+mod sweeps;
 mod time;
 
 pub use audit::{AuditEntry, AuditRow};
@@ -41,3 +42,4 @@ pub use intents::{Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
 pub use nodes::{News, Node};
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};
+pub use sweeps::{Listed, NewSweep, OnList, Sweep};

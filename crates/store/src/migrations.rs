@@ -68,6 +68,15 @@ const ALL: &[&[&str]] = &[
         "CREATE INDEX inbox_received ON inbox (received_at)",
     ],
     &["ALTER TABLE intent ADD COLUMN told TEXT NOT NULL DEFAULT ''"],
+    &[
+        "ALTER TABLE intent ADD COLUMN list TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE intent ADD COLUMN list_key TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE intent ADD COLUMN list_has BIGINT NOT NULL DEFAULT 0",
+        "CREATE INDEX intent_on_list ON intent (list, institution)",
+        "CREATE TABLE sweep (institution TEXT NOT NULL, list TEXT NOT NULL, library TEXT, pace BIGINT NOT NULL, \
+     of_items BIGINT NOT NULL, moved_at BIGINT NOT NULL, read_at BIGINT NOT NULL, due_at BIGINT NOT NULL, lease_owner TEXT, \
+     lease_until BIGINT NOT NULL, PRIMARY KEY (institution, list))",
+    ],
 ];
 
 /// Brings the schema to the version this program knows.

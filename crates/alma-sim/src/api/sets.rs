@@ -7,17 +7,27 @@ use crate::clock::moment;
 use crate::refusal::Refusal;
 use crate::state::Alma;
 use crate::state::model::Id;
-use crate::state::sets::{RecordSet, unknown_set};
+use crate::state::sets::{RecordSet, Search, unknown_set};
 
+fn kind(set: &RecordSet) -> &'static str {
+    if set.search.is_some() { "LOGICAL" } else { "ITEMIZED" }
+}
+
+/// A logical set tells no number of members: it is searched for anew each time.
 fn value(alma: &Alma, set: &RecordSet, base: &str) -> Value {
     let link = format!("{base}/almaws/v1/conf/sets/{}", set.id);
+    let kind = match &set.search {
+        Some(_) => json!({"value": "LOGICAL", "desc": "Logical"}),
+        None => json!({"value": "ITEMIZED", "desc": "Itemized"}),
+    };
+    let count = set.search.is_none().then_some(set.members.len());
     json!({
         "link": link, "id": set.id.to_string(), "name": set.name, "description": set.description,
-        "type": {"value": "ITEMIZED", "desc": "Itemized"}, "content": {"value": set.content, "desc": set.content},
+        "type": kind, "content": {"value": set.content, "desc": set.content},
         "private": {"value": set.private.to_string(), "desc": if set.private { "Yes" } else { "No" }},
-        "status": {"value": "ACTIVE", "desc": "Active"}, "note": "", "query": {"value": ""}, "origin": {"value": "UI"},
+        "status": {"value": "ACTIVE", "desc": "Active"}, "note": "", "query": {"value": set.search.as_ref().map(Search::text).unwrap_or_default()}, "origin": {"value": "UI"},
         "created_date": moment(set.created), "created_by": {"value": "API"},
-        "number_of_members": {"value": set.members.len(), "link": format!("{link}/members")},
+        "number_of_members": {"value": count, "link": format!("{link}/members")},
         "institution": {"value": alma.code, "desc": alma.name},
     })
 }
@@ -43,7 +53,7 @@ pub(super) fn all(alma: &mut Alma, call: &Call<'_>) -> Answer {
             })
         })
         .filter(|set| call.query("content_type").is_none_or(|content| content.eq_ignore_ascii_case(&set.content)))
-        .filter(|_| call.query("set_type").is_none_or(|kind| kind.eq_ignore_ascii_case("ITEMIZED")))
+        .filter(|set| call.query("set_type").is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind(set))))
         .collect();
     let rows = found.iter().skip(offset).take(limit).map(|set| value(alma, set, call.base())).collect();
     Ok(list("sets", "set", rows, found.len()))
@@ -69,7 +79,7 @@ pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
         }
     }
     if code_in(&body, "type") != "ITEMIZED" {
-        return Err(Refusal::new("40166411", "Only itemized sets are simulated."));
+        return Err(Refusal::new("40166411", "Only itemized sets can be made here; staff save searches."));
     }
     let content = code_in(&body, "content").to_owned();
     if !matches!(content.as_str(), "BIB_MMS" | "ITEM" | "USER") {
@@ -83,6 +93,7 @@ pub(super) fn create(alma: &mut Alma, call: &Call<'_>) -> Answer {
         private: false,
         created: alma.now,
         members: Vec::new(),
+        search: None,
     };
     write(&mut set, &body);
     let id = set.id;
@@ -107,6 +118,8 @@ pub(super) fn delete(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 pub(super) fn members(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (limit, offset) = call.page(alma)?;
+    let id = find(alma, call)?.id;
+    let members = alma.members_of(id)?;
     let set = find(alma, call)?;
     let base = call.base();
     let address = |id: &str| match set.content.as_str() {
@@ -119,14 +132,13 @@ pub(super) fn members(alma: &mut Alma, call: &Call<'_>) -> Answer {
             .map(|item| format!("{base}/almaws/v1/bibs/{}/holdings/{}/items/{id}", item.mms, item.holding))
             .unwrap_or_default(),
     };
-    let rows = set
-        .members
+    let rows = members
         .iter()
         .skip(offset)
         .take(limit)
         .map(|id| json!({"id": id, "description": alma.member_text(&set.content, id), "link": address(id)}))
         .collect();
-    Ok(list("members", "member", rows, set.members.len()))
+    Ok(list("members", "member", rows, members.len()))
 }
 
 /// `op=add_members|delete_members|replace_members`; `id_type=BARCODE` names items by barcode.

@@ -5,17 +5,23 @@ mod tables;
 
 pub(crate) use tables::code_tables;
 
-use crate::institution::{ApiKey, Desk, Institution, Library, Location};
+use crate::institution::{ApiKey, Desk, Institution, Library, Location, SavedSearch};
 use crate::seed::User;
 
 /// The real MARC records that seed the catalogues, as MARCXML without namespace.
 pub use catalogue::real_records;
+
+/// The saved search for virtual items in transit: its id as a set.
+pub const IN_TRANSIT_SET: &str = "9201000000000001";
+/// The saved search for virtual items on the hold shelf: its id as a set.
+pub const ON_SHELF_SET: &str = "9201000000000002";
 
 /// A university with what a consortial loan needs.
 ///
 /// - MAIN and BRANCH, ordinary libraries with a desk and a hold shelf; SHARING, the ordinary library that stands for
 ///   "outside"; DCB_LIB with location `dcbvirtual`, the virtual library; RES_SHARE, Alma's own resource sharing
 ///   library, which is never a pickup library.
+/// - Saved searches [`IN_TRANSIT_SET`] and [`ON_SHELF_SET`] for the virtual library's items.
 /// - Users: `jo.reader` (active, barcode), `sam.student` (an inactive and an active barcode), `nobar.reader` (no
 ///   barcode), `blocked.reader`, `expired.reader`, `inactive.reader`, `staff.member` (group STAFF).
 /// - Titles: real records, and some of awkward spelling; every title has a copy at MAIN, every third one at BRANCH
@@ -50,6 +56,12 @@ pub fn empty_university(code: &str, api_key: &str) -> Institution {
         .resource_sharing()
         .location(Location::new("borrowed").name("Borrowed items"))
         .desk(desk());
+    let search = |id: &str, name: &str, process: &str| SavedSearch {
+        id: id.parse().unwrap_or_default(),
+        name: name.to_owned(),
+        library: "DCB_LIB".to_owned(),
+        process: process.to_owned(),
+    };
     let inst = code.to_lowercase();
     let card = |number: u32| format!("{}-P{number:03}", barcode_prefix(code));
     Institution::new(code)
@@ -60,6 +72,8 @@ pub fn empty_university(code: &str, api_key: &str) -> Institution {
         .library(sharing)
         .library(hidden)
         .library(borrowing)
+        .saved_search(search(IN_TRANSIT_SET, "DCB virtual items in transit", "TRANSIT"))
+        .saved_search(search(ON_SHELF_SET, "DCB virtual items on the hold shelf", "HOLDSHELF"))
         .department("CATALOGING", "Cataloguing", "MAIN")
         .oai_set("all", "All titles", &[])
         .oai_set("dcb", "Titles for consortial loan", &["MAIN", "BRANCH"])

@@ -93,6 +93,8 @@ pub(crate) struct Index {
     pub(crate) emails: HashMap<String, Vec<Id>>,
     /// What waits on the shelf for each library's desk, and the state's version that it is of.
     pub(crate) waiting: HashMap<(String, String), (u64, Waiting)>,
+    /// What saved searches found, the state's version that it is of, and when.
+    pub(crate) searches: HashMap<Id, (u64, Timestamp, Arc<Vec<String>>)>,
     /// 035 `$a` of bibs.
     pub(crate) system_ids: HashMap<String, Vec<Id>>,
 }
@@ -137,6 +139,9 @@ impl Alma {
         }
         for item in alma.items.values_mut() {
             item.settled_at = now;
+        }
+        for search in spec.searches {
+            alma.save_search(search);
         }
         alma.events.muted = false;
         Ok(alma)

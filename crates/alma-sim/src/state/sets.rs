@@ -1,10 +1,14 @@
-//! Itemised sets of records: titles, items, users. Logical sets, which are stored searches, are not simulated.
+//! Sets of records: itemised ones of titles, items, users; and logical ones, which are searches that staff saved and Alma
+//! makes anew each time a set is read. Of searches only those for items of a library in a process are simulated.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Alma;
 use super::model::Id;
+use crate::institution::SavedSearch;
 use crate::refusal::Refusal;
 
 /// A set with its members, by id.
@@ -18,6 +22,26 @@ pub(crate) struct RecordSet {
     pub(crate) private: bool,
     pub(crate) created: Timestamp,
     pub(crate) members: Vec<String>,
+    /// What a logical set is a search for.
+    #[serde(default)]
+    pub(crate) search: Option<Search>,
+}
+
+/// Items of a library in a process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Search {
+    pub(crate) library: String,
+    pub(crate) process: String,
+}
+
+impl Search {
+    /// As staff would read it.
+    pub(crate) fn text(&self) -> String {
+        format!(
+            "ITEM where HOLDING (library EQUAL \"{}\") AND ITEM (processType EQUAL \"{}\")",
+            self.library, self.process
+        )
+    }
 }
 
 impl Alma {
@@ -30,6 +54,48 @@ impl Alma {
             "USER" => self.find_user(id).is_some(),
             _ => false,
         }
+    }
+
+    /// Saves a search of staff.
+    pub(crate) fn save_search(&mut self, search: SavedSearch) {
+        let set = RecordSet {
+            id: search.id,
+            name: search.name,
+            description: String::new(),
+            content: "ITEM".to_owned(),
+            private: false,
+            created: self.now,
+            members: Vec::new(),
+            search: Some(Search { library: search.library, process: search.process }),
+        };
+        self.sets_of_records.insert(set.id, set);
+    }
+
+    /// The members of a set; those of a logical one as the index knows them.
+    pub(crate) fn members_of(&mut self, id: Id) -> Result<Arc<Vec<String>>, Refusal> {
+        let set = self.sets_of_records.get(&id).ok_or_else(unknown_set)?;
+        let Some(search) = &set.search else { return Ok(Arc::new(set.members.clone())) };
+        let now = self.now;
+        if let Some((version, at, found)) = self.index.searches.get(&id)
+            && *version == self.version
+            && (self.behaviour.index_lag_ms == 0 || *at == now)
+        {
+            return Ok(Arc::clone(found));
+        }
+        let mut found: Vec<Id> = self
+            .items
+            .values()
+            .filter(|item| self.indexed(item.created))
+            .filter(|item| {
+                let process = if self.indexed(item.process_since) { item.process } else { item.process_before };
+                process.code() == search.process && self.place_of(item).0 == search.library
+            })
+            .map(|item| item.pid)
+            .collect();
+        found.sort_unstable();
+        let found = Arc::new(found.iter().map(Id::to_string).collect::<Vec<_>>());
+        self.index.searches.insert(id, (self.version, now, Arc::clone(&found)));
+        Ok(found)
     }
 
     /// What staff see of a member: its title, or its name.
@@ -51,7 +117,11 @@ impl Alma {
     /// # Errors
     /// 60120 unknown set, 40166411 an unknown record under `strict`.
     pub(crate) fn change_members(&mut self, set: Id, op: &str, ids: Vec<String>, strict: bool) -> Result<(), Refusal> {
-        let content = self.sets_of_records.get(&set).ok_or_else(unknown_set)?.content.clone();
+        let there = self.sets_of_records.get(&set).ok_or_else(unknown_set)?;
+        if there.search.is_some() {
+            return Err(Refusal::new("60112", "Invalid set type."));
+        }
+        let content = there.content.clone();
         let (known, unknown): (Vec<String>, Vec<String>) = ids.into_iter().partition(|id| self.set_takes(&content, id));
         if strict && !unknown.is_empty() {
             return Err(Refusal::bad_parameter(&unknown.join(",")));

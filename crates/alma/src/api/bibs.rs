@@ -33,11 +33,12 @@ impl Bibs {
         self.batches(ids, None).await
     }
 
-    /// As [`Bibs::get_many`], with the availability of each holding in the MARC record as fields `AVA`.
+    /// As [`Bibs::get_many`], with the availability of each holding in the MARC record as fields `AVA`, and the number of
+    /// holds.
     ///
-    /// It comes from an index that lags behind the items by minutes or hours: good for choosing, not for deciding.
+    /// Availability comes from an index that lags behind the items by minutes or hours: good for choosing, not for deciding.
     pub async fn get_many_with_availability(&self, ids: &[MmsId]) -> Result<Vec<Bib>> {
-        self.batches(ids, Some("p_avail")).await
+        self.batches(ids, Some("p_avail,requests")).await
     }
 
     async fn batches(&self, ids: &[MmsId], expand: Option<&str>) -> Result<Vec<Bib>> {

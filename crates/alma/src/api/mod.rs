@@ -6,6 +6,7 @@ mod holdings;
 mod items;
 mod loans;
 mod requests;
+mod sets;
 mod task_lists;
 mod users;
 
@@ -17,6 +18,7 @@ pub use holdings::Holdings;
 pub use items::{DeleteItem, Items, ScanAt, ScanIn};
 pub use loans::{ItemLoans, ItemRef, LoanFilter, UserLoans};
 pub use requests::{BibRequests, ItemRequests, RequestFilter, UserRequests};
+pub use sets::Sets;
 pub use task_lists::TaskLists;
 pub use users::Users;
 
@@ -98,6 +100,11 @@ impl Client {
     /// The institution's set-up.
     pub fn conf(&self) -> Conf {
         Conf::new(self.clone())
+    }
+
+    /// Sets of records.
+    pub fn sets(&self) -> Sets {
+        Sets::new(self.clone())
     }
 
     /// What staff are to do.

@@ -41,6 +41,9 @@ pub struct Bib {
     /// The day of the last change.
     #[serde(default, deserialize_with = "loose::opt")]
     pub last_modified_date: Option<Date>,
+    /// How many holds there are on its items, where that was asked for.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub requests: Option<u64>,
     /// The MARC record: a `<record>` element without an XML declaration.
     #[serde(rename = "anies", default, deserialize_with = "marc")]
     pub marcxml: Option<String>,

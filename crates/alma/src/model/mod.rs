@@ -8,6 +8,7 @@ mod conf;
 mod item;
 mod loan;
 mod request;
+mod set;
 mod task;
 mod user;
 
@@ -17,6 +18,7 @@ pub use conf::{CircDesk, CodeTable, CodeTableRow, DeskLocation, General, Library
 pub use item::{Item, NewItem, RequestOption};
 pub use loan::{Loan, NewLoan};
 pub use request::{Cancellation, NewRequest, Pickup, Request};
+pub use set::{Set, SetMember};
 pub use task::{RequestedCopy, RequestedResource, WaitingRequest};
 pub use user::{AccountType, Block, Email, Identifier, NewBlock, NewIdentifier, NewUser, User, UserSummary};
 

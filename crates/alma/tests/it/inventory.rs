@@ -290,7 +290,7 @@ async fn titles_are_read_a_hundred_at_a_time() {
     let lines = fake.lines();
     assert_eq!(lines.len(), 2);
     assert!(
-        lines[0].starts_with("GET /bibs?mms_id=0%2C1%2C2") && lines[0].ends_with("%2C99&expand=p_avail"),
+        lines[0].starts_with("GET /bibs?mms_id=0%2C1%2C2") && lines[0].ends_with("%2C99&expand=p_avail%2Crequests"),
         "{}",
         lines[0]
     );

@@ -5,7 +5,6 @@
 mod clock;
 mod contention;
 mod deadlines;
-mod desks;
 mod endings;
 mod hearing;
 mod lost_answers;
@@ -15,6 +14,7 @@ mod placing;
 mod quota;
 mod standard;
 mod strays;
+mod sweeps;
 mod while_out;
 mod workflows;
 mod world;

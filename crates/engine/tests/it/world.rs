@@ -108,7 +108,7 @@ impl World {
         let settings = Settings {
             // Looks are made when a test asks for them.
             polling: Polling { first: Duration::from_secs(3_600), most: Duration::from_secs(3_600), growth: 1.0 },
-            desk_list: hourly_from_now(),
+            lists: Duration::from_secs(3_600),
             retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(40) },
             breaking: Breaking { failures: 5, first: Duration::from_millis(20), most: Duration::from_millis(100) },
             ..Settings::default()
@@ -322,14 +322,6 @@ impl World {
     }
 }
 
-/// About an hour, of which a multiple, and not one by twelve, is an hour from now.
-fn hourly_from_now() -> Duration {
-    let hour = 3_600_000_000;
-    let then = engine::SystemClock::default().now().as_microsecond() + hour;
-    let hours = then / hour;
-    Duration::from_micros(u64::try_from(then / (hours - hours % 12 + 1)).unwrap())
-}
-
 fn is_ours(comment: Option<&str>) -> bool {
     comment.is_some_and(|comment| comment.contains("[DCB-REQUEST:"))
 }
@@ -415,6 +407,16 @@ impl World {
         settings[key] = value;
         let mut tx = self.engine.store().begin().await.unwrap();
         tx.put_institution(&institution(code, code, settings), self.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        self.engine.institution_changed(&code.into()).await.unwrap();
+    }
+
+    /// Changes one more, and leaves the others as they are.
+    pub(crate) async fn change_more(&self, code: &str, key: &str, value: Value) {
+        let mut stored = self.engine.store().institution(&code.into()).await.unwrap().unwrap();
+        stored.settings[key] = value;
+        let mut tx = self.engine.store().begin().await.unwrap();
+        tx.put_institution(&stored, self.now()).await.unwrap();
         tx.commit().await.unwrap();
         self.engine.institution_changed(&code.into()).await.unwrap();
     }

@@ -25,7 +25,37 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     findings.extend(virtual_place(client, settings, &libraries).await);
     findings.extend(desks(client, settings, &libraries).await);
     findings.extend(code_tables(client, settings).await);
+    findings.push(saved_search(client, "on_shelf_set", "on the hold shelf", settings.on_shelf_set.as_deref()).await);
+    findings.push(saved_search(client, "in_transit_set", "in transit", settings.in_transit_set.as_deref()).await);
     findings
+}
+
+/// Without them all works, with more calls.
+async fn saved_search(client: &Client, subject: &str, process: &str, set: Option<&str>) -> Finding {
+    let Some(set) = set else {
+        return Finding::good(
+            subject,
+            format!(
+                "none named: a virtual item {process} is seen by a call of its own. A saved search for them saves these."
+            ),
+        );
+    };
+    let found = match client.sets().get(&set.into()).await {
+        Ok(found) => found,
+        Err(error) => return Finding::bad(subject, not_done(error).to_string()),
+    };
+    let is = |coded: Option<&alma::Coded>, wanted| coded.is_some_and(|coded| coded.as_str() == wanted);
+    if is(found.kind.as_ref(), "LOGICAL") && is(found.content.as_ref(), "ITEM") {
+        Finding::good(subject, label(set, found.name.as_deref()))
+    } else {
+        Finding::bad(
+            subject,
+            format!(
+                "The set {set} is no saved search for items. Search in Alma for physical items of the virtual library whose \
+                 process type is \"{process}\", save the query, and name the id of that set."
+            ),
+        )
+    }
 }
 
 /// The areas of the key, one test call each (alma-field-notes.md, "Hosts, keys, limits").

@@ -1,14 +1,13 @@
 //! The reads: a patron, a copy, and what became of an item, its hold and its loan.
 
-use alma::{Error, HoldingSelector, Item, ItemPath, LoanProcess, RequestFilter, RequestedResource, User, UserId};
-use std::collections::HashSet;
+use alma::{HoldingSelector, Item, ItemPath, LoanProcess, RequestFilter, User, UserId};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lending::{
-    Barcode, BibId, Closure, Copy, CopyRef, HoldId, HoldState, ItemState, LibraryCode, LoanState, Observation,
-    PatronId, PatronRefusal, Refusal, RequestId, Title, VerifiedPatron,
+    Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal,
+    Refusal, RequestId, Title, VerifiedPatron,
 };
 
 use super::Alma;
@@ -176,6 +175,14 @@ impl Alma {
     pub(super) async fn look_at(&self, what: &Watched) -> Outcome<Observation> {
         let path = Self::path(&what.item);
         let mut seen = Observation::default();
+        // It has left the hold shelf, as a rule with its patron, whose loan has fulfilled the hold.
+        if what.hold
+            && what.loan
+            && what.told == Some(ItemState::OnLoan)
+            && let Some((item, loan)) = self.plain_loan(what, &path).await?
+        {
+            return Ok(Observation { hold: Some(HoldState::Gone), item: Some(item), loan: Some(loan), ..seen });
+        }
         if what.hold {
             let hold = match self.find_hold(what.request, &path).await {
                 // So it is refused for an item that isn't there; the item tells.
@@ -247,22 +254,6 @@ impl Alma {
         }
         seen.item = Some(state);
         Ok(seen)
-    }
-
-    /// One call for a hundred holds (Alma REST API, "Retrieve Requested Resources"). A key without the area Task-lists is no
-    /// fault: the items are read one by one then.
-    pub(super) async fn list_waiting_holds(&self, library: &LibraryCode) -> Outcome<Option<HashSet<HoldId>>> {
-        let Some(desk) = self.settings.circulation_desks.get(library) else { return Ok(None) };
-        let listed = self.client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
-        let listed: alma::Result<Vec<RequestedResource>> = listed.try_collect().await;
-        match listed {
-            Ok(titles) => {
-                let holds = titles.iter().flat_map(|title| &title.requests);
-                Ok(Some(holds.map(|hold| HoldId::from(hold.id.as_str())).collect()))
-            }
-            Err(Error::Refused { .. } | Error::NotFound { .. } | Error::Unauthorized { .. }) => Ok(None),
-            Err(error) => Err(not_done(error)),
-        }
     }
 
     /// How our hold ended, where Alma keeps it: among the closed requests of the bib (requirements page, "Retrieving

@@ -3,6 +3,7 @@
 //! - `lender`: virtual patron, hold, loan (requirements page: "Place request at lending agency").
 //! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
+//! - `lists`: lists in which a change of many requests shows at once.
 //! - `looking`: the reads: patron, copy, item with hold and loan.
 //! - `messages`: what Alma tells by itself, as hints.
 //! - `check`: every read the hub will need, for setting an institution up.
@@ -16,15 +17,16 @@ mod circulation;
 mod errors;
 mod hidden;
 mod lender;
+mod lists;
 mod looking;
 mod messages;
+mod ours;
 mod patrons;
 mod records;
 mod settings;
 mod strays;
 mod words;
 
-use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -39,7 +41,10 @@ use secrecy::SecretString;
 
 pub use self::settings::Settings;
 use crate::finding::Finding;
-use crate::host::{Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched};
+use crate::host::{
+    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched,
+};
+use crate::listing::{Awaited, ListRead, Listing};
 use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::quota::{Allowance, CallReport, Observer, Pace};
@@ -52,6 +57,7 @@ pub struct Alma {
     client: Client,
     locations: hidden::Locations,
     patrons: patrons::Patrons,
+    records: ours::Records,
     /// Whether this Alma deletes a record with its last item when asked to; unknown before the first time.
     deletes_records: OnceLock<bool>,
 }
@@ -86,6 +92,7 @@ impl Alma {
             client,
             locations: hidden::Locations::default(),
             patrons: patrons::Patrons::default(),
+            records: ours::Records::default(),
             deletes_records: OnceLock::new(),
         }
     }
@@ -217,14 +224,14 @@ impl HostLms for Alma {
         self.cancel(item, hold, by).await
     }
 
-    async fn delete_virtual_item(
-        &self,
-        request: RequestId,
-        bib: &BibId,
-        holding: &lending::HoldingId,
-        item: Option<&ItemId>,
-    ) -> Outcome<bool> {
-        self.delete_virtual(request, bib, holding, item).await
+    async fn delete_virtual_item(&self, what: &Deleted<'_>) -> Outcome<bool> {
+        let done = self.delete_virtual(what).await;
+        self.records.forget(what.bib);
+        done
+    }
+
+    fn knows_record(&self, bib: &BibId, now: Timestamp) -> bool {
+        self.records.has(bib, now)
     }
 
     async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
@@ -235,8 +242,12 @@ impl HostLms for Alma {
         self.look_at(what).await
     }
 
-    async fn waiting_holds(&self, library: &LibraryCode) -> Outcome<Option<HashSet<HoldId>>> {
-        self.list_waiting_holds(library).await
+    fn listing(&self, awaited: &Awaited<'_>) -> Option<Listing> {
+        self.list_of(awaited)
+    }
+
+    async fn read_list(&self, list: &str, keys: &[String]) -> Outcome<Option<ListRead>> {
+        self.read(list, keys).await
     }
 
     fn signature_header(&self) -> &'static str {

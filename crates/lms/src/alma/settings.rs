@@ -36,6 +36,11 @@ pub struct Settings {
     /// Alma keeps requests that are closed, and tells how each ended (it doesn't where requests are anonymised when they
     /// close, as by default).
     pub keeps_closed_requests: bool,
+    /// The set of staff's saved search for virtual items on the hold shelf, by its id: what arrives and what is fetched then
+    /// shows in a call for a hundred.
+    pub on_shelf_set: Option<String>,
+    /// The same for virtual items in transit, which shows what is returned.
+    pub in_transit_set: Option<String>,
     /// Put before a lender's barcode that this Alma has already.
     pub barcode_prefix: String,
     /// The desk of each library at which the hub scans and lends.
@@ -91,6 +96,8 @@ impl Settings {
             not_lent_policies: from.list("not_lent_policies"),
             not_lent_locations: from.list("not_lent_locations"),
             keeps_closed_requests: from.flag("keeps_closed_requests"),
+            on_shelf_set: from.optional_text("on_shelf_set"),
+            in_transit_set: from.optional_text("in_transit_set"),
             barcode_prefix: from.optional_text("barcode_prefix").unwrap_or_else(|| "DCB-".to_owned()),
             circulation_desks: desks(&mut from),
             patron_types: from

@@ -42,8 +42,18 @@ async fn fill(fixture: &Fixture) {
             work: Work::Effect(lending::Effect::VerifyPatron),
             institution: "01BORROW".into(),
             due_at: noon(2),
+            on_list: None,
         };
         tx.add_intent(&intent, noon(0)).await.unwrap();
+        let list = store::NewSweep {
+            institution: "01BORROW".into(),
+            list: "on_shelf".to_owned(),
+            library: Some("MAIN".into()),
+            pace: 4,
+            of_items: true,
+            due_at: noon(9),
+        };
+        tx.add_sweep(&list, noon(0)).await.unwrap();
         tx.commit().await.unwrap();
     }
 }

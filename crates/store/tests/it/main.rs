@@ -10,3 +10,4 @@ mod nodes;
 mod opening;
 mod queue;
 mod requests;
+mod sweeps;

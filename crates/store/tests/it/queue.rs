@@ -16,6 +16,7 @@ fn effect(number: u128, request: u128, institution: &str, due: i64) -> NewIntent
         work: Work::Effect(Effect::VerifyPatron),
         institution: institution.into(),
         due_at: noon(due),
+        on_list: None,
     }
 }
 

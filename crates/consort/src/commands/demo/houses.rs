@@ -211,7 +211,7 @@ fn hub_config(address: SocketAddr, data: &Path) -> String {
     config.insert("data_dir".to_owned(), data.display().to_string().into());
     let keys = toml::Table::from_iter([("demo".to_owned(), KEY.into())]);
     config.insert("api_keys".to_owned(), keys.into());
-    let often = [("desk_list_ms", 150), ("look_first_ms", 50), ("look_most_ms", 200)];
+    let often = [("lists_ms", 150), ("look_first_ms", 50), ("look_most_ms", 200)];
     let engine: toml::Table = often.into_iter().map(|(key, ms)| (key.to_owned(), ms.into())).collect();
     config.insert("engine".to_owned(), engine.into());
     config.to_string()

@@ -1,0 +1,30 @@
+//! Sets of records.
+
+use serde::Deserialize;
+
+use crate::loose;
+use crate::model::Coded;
+
+/// A set of records.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Set {
+    /// What staff call it.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub name: Option<String>,
+    /// `ITEMIZED`, or `LOGICAL` for a saved search.
+    #[serde(rename = "type", default, deserialize_with = "loose::opt")]
+    pub kind: Option<Coded>,
+    /// What its members are, such as `ITEM` or `BIB_MMS`.
+    #[serde(default, deserialize_with = "loose::opt")]
+    pub content: Option<Coded>,
+}
+
+/// A member of a set.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct SetMember {
+    /// Its id: of an item, the item's; of a title, the MMS id.
+    #[serde(deserialize_with = "loose::must")]
+    pub id: String,
+}

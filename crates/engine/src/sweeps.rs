@@ -1,0 +1,294 @@
+//! Lists that tell of many requests in one call. What stands on a list as it is expected to needs no look; what doesn't is
+//! looked at. So what is open costs next to nothing, and what happens is noticed when the list is read.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lending::{Hint, InstitutionCode, Request, Side, Status, Watch};
+use lms::{Awaited, Expected, ListRead, NotDone, Purpose};
+use store::{Listed, NewSweep, OnList, Sweep};
+use tracing::{Instrument as _, debug, debug_span, error, warn};
+use uuid::Uuid;
+
+use crate::clock::later;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::hearing::line;
+use crate::perform::{real_item, virtual_item};
+
+/// How many lists are read at once.
+pub(crate) const AT_ONCE: usize = 8;
+/// A list is read within this, or by another node too.
+const LEASE: Duration = Duration::from_secs(300);
+
+/// How much less often a list is read where the system tells by itself of each item that is sent,
+const WHERE_ITEMS_TOLD: u32 = 12;
+/// and of each hold and loan;
+const WHERE_TOLD: u32 = 24;
+/// and where nothing has happened for a while.
+const WHERE_QUIET: u32 = 3;
+const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// For how long a list that was refused isn't asked for.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// How many times the shortest interval lies between two readings: the patron waits for what is sent and for what has
+/// arrived, and for nothing else.
+fn pace(expected: Expected) -> u32 {
+    match expected {
+        Expected::Dispatch | Expected::Arrival | Expected::Collection => 1,
+        Expected::Wait | Expected::Return | Expected::Homecoming => 4,
+        Expected::Absence => 12,
+    }
+}
+
+/// The next moment after `now` that is a whole number of `intervals` away from the beginning of time.
+fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
+    let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
+    let next = now.as_microsecond().div_euclid(interval).saturating_add(1).saturating_mul(interval);
+    Timestamp::from_microsecond(next).unwrap_or(Timestamp::MAX)
+}
+
+/// What happens next at a side, where a list may show it.
+fn expected(request: &Request, watch: Watch) -> Option<Expected> {
+    let status = request.status;
+    if watch.side == Side::Lender {
+        let supply = request.supply.as_ref()?;
+        return match status {
+            _ if !request.is_dispatched() => supply.hold.open().map(|_| Expected::Dispatch),
+            Status::Loaned if supply.loan.is_open() => Some(Expected::Absence),
+            Status::ReturnTransit if supply.loan.is_open() => Some(Expected::Homecoming),
+            _ => None,
+        };
+    }
+    match status {
+        Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => Some(Expected::Wait),
+        Status::PickupTransit | Status::ReceivedAtPickup => Some(Expected::Arrival),
+        Status::ReadyForPickup => Some(Expected::Collection),
+        Status::Loaned if !watch.hold => Some(Expected::Return),
+        _ => None,
+    }
+}
+
+/// Lists that were refused, and when: they are not counted on for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Timestamp>>);
+
+impl Refused {
+    fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
+        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = refused.get(&(institution.clone(), list.to_owned()));
+        at.is_some_and(|at| now.duration_since(*at) < REFUSED_FOR)
+    }
+
+    fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp) {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert((institution.clone(), list.to_owned()), now);
+    }
+
+    /// Settings have changed, perhaps for that.
+    pub(crate) fn forget(&self, institution: &InstitutionCode) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != institution);
+    }
+}
+
+impl Engine {
+    /// The list that shows when there is something to look at, and what stands on it for the request.
+    pub(crate) async fn on_list(&self, request: &Request, watch: Watch) -> Option<(OnList, Expected)> {
+        let expected = expected(request, watch)?;
+        let institution = request.institution(watch.side)?;
+        let lms = self.registry.get(institution).await.ok()?;
+        let supply = request.supply.as_ref();
+        let item = match watch.side {
+            Side::Lender => real_item(supply?),
+            side => virtual_item(request, side).ok()?,
+        };
+        let hold = match watch.side {
+            Side::Lender => supply.and_then(|supply| supply.hold.open()),
+            side => request.stand_in(side).and_then(|here| here.hold.open()),
+        };
+        let awaited = Awaited {
+            expected,
+            item: &item,
+            hold: hold.map(|hold| &hold.id),
+            library: supply.map(|supply| &supply.copy.library),
+            pickup: (watch.side == request.desk()).then_some(&request.pickup.library),
+        };
+        let listing = lms.listing(&awaited)?;
+        if self.refused_lists.is(institution, &listing.list, self.clock.now()) {
+            return None;
+        }
+        Some((OnList { list: listing.list, key: listing.key, is_there: listing.is_there }, expected))
+    }
+
+    /// The reading of a list on which something of the request stands from now on.
+    pub(crate) async fn sweep_for(
+        &self,
+        request: &Request,
+        side: Side,
+        on: &OnList,
+        expected: Expected,
+    ) -> Result<Option<NewSweep>, Error> {
+        let Some(institution) = request.institution(side) else { return Ok(None) };
+        let library = match (side, &request.supply) {
+            (Side::Lender, Some(supply)) if expected == Expected::Dispatch => Some(supply.copy.library.clone()),
+            _ => None,
+        };
+        let mut sweep = NewSweep {
+            institution: institution.clone(),
+            list: on.list.clone(),
+            library,
+            pace: pace(expected),
+            of_items: expected == Expected::Dispatch,
+            due_at: self.clock.now(),
+        };
+        sweep.due_at = self.next_reading(&sweep, self.clock.now()).await?;
+        Ok(Some(sweep))
+    }
+
+    async fn next_reading(&self, sweep: &NewSweep, moved_at: Timestamp) -> Result<Timestamp, Error> {
+        let now = self.clock.now();
+        let told = match sweep.of_items {
+            true => self.ears.tells_items(&sweep.institution, now),
+            false => self.ears.tells(&self.store, &sweep.institution, now).await?,
+        };
+        let factor = match (told, sweep.of_items) {
+            (true, true) => WHERE_ITEMS_TOLD,
+            (true, false) => WHERE_TOLD,
+            (false, _) if now.duration_since(moved_at) > QUIET_AFTER => WHERE_QUIET,
+            (false, _) => 1,
+        };
+        let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace));
+        let rules = self.rules_of(&sweep.institution, sweep.library.as_ref()).await?;
+        Ok(rules.calendar.open_from(next_multiple(now, interval)))
+    }
+
+    /// Reads a list that is due, and has looked at what has happened.
+    pub(crate) async fn sweep(self: Arc<Self>, sweep: Sweep) {
+        let span = debug_span!("sweep", institution = %sweep.institution, list = sweep.list);
+        if let Err(failure) = self.try_to_sweep(&sweep).instrument(span).await {
+            match failure {
+                // Somebody else was given it.
+                Error::Store(store::Error::LeaseLost) => {}
+                failure => {
+                    error!(institution = %sweep.institution, list = sweep.list, error = %failure, "could not store what a list showed; it is read again")
+                }
+            }
+        }
+    }
+
+    /// Takes what is due.
+    pub(crate) async fn claim_sweeps(&self, now: Timestamp) -> Result<Vec<Sweep>, Error> {
+        Ok(self.store.claim_sweeps(&self.settings.node, now, LEASE, AT_ONCE).await?)
+    }
+
+    async fn try_to_sweep(&self, sweep: &Sweep) -> Result<(), Error> {
+        let listed = self.store.listed(&sweep.institution, &sweep.list, self.clock.now()).await?;
+        if listed.is_empty() {
+            return self.give_back(sweep, &[], &[]).await;
+        }
+        match self.read_list(sweep, &listed).await {
+            Ok(Some(read)) => self.compare(sweep, listed, &read).await,
+            Ok(None) => {
+                debug!("no such list here; all is looked at one by one");
+                self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now());
+                let all: Vec<Uuid> = listed.iter().map(|look| look.id).collect();
+                self.give_back(sweep, &all, &[]).await
+            }
+            Err(not_done) => {
+                warn!(institution = %sweep.institution, list = sweep.list, why = %not_done, "could not read a list");
+                self.give_back(sweep, &[], &[]).await
+            }
+        }
+    }
+
+    async fn read_list(&self, sweep: &Sweep, listed: &[Listed]) -> Result<Option<ListRead>, NotDone> {
+        let settings = self.breakers.pass(&sweep.institution, self.clock.now())?;
+        let lms = self.registry.get(&sweep.institution).await?;
+        self.may_look(lms.as_ref(), Purpose::Sweep)?;
+        let mut keys: Vec<String> = listed.iter().map(|look| look.key.clone()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let read = Purpose::Sweep.of(lms.read_list(&sweep.list, &keys)).await;
+        self.note(&sweep.institution, settings, read).await
+    }
+
+    async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
+        let now = self.clock.now();
+        let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|look| read.unclear.contains(&look.key));
+        let unclear: Vec<Uuid> = unclear.iter().map(|look| look.id).collect();
+        let moved: Vec<Listed> =
+            clear.into_iter().filter(|look| read.there.contains(&look.key) != look.is_there).collect();
+        let moved_at = if moved.iter().any(|look| look.attempts == 0) { now } else { sweep.moved_at };
+        // A look has seen it, and found nothing new: it is not looked at each time the list is read.
+        let due = |look: &Listed| {
+            look.attempts == 0 || later(look.updated_at, self.settings.polling.interval(look.attempts)) <= now
+        };
+        let told: Vec<(Listed, String)> = moved
+            .into_iter()
+            .filter(due)
+            .map(|look| {
+                let state = if look.is_there { read.if_not.clone() } else { read.if_there.clone() };
+                let line = line(Some(&Hint::Listed { state, is_there: !look.is_there }));
+                (look, line)
+            })
+            .collect();
+        debug!(told = told.len(), unclear = unclear.len(), "a list was read");
+        let mut sweep = sweep.clone();
+        (sweep.moved_at, sweep.read_at) = (moved_at, now);
+        self.give_back(&sweep, &unclear, &told).await
+    }
+
+    async fn give_back(&self, sweep: &Sweep, one_by_one: &[Uuid], told: &[(Listed, String)]) -> Result<(), Error> {
+        let next = NewSweep {
+            institution: sweep.institution.clone(),
+            list: sweep.list.clone(),
+            library: sweep.library.clone(),
+            pace: sweep.pace,
+            of_items: sweep.of_items,
+            due_at: sweep.moved_at,
+        };
+        let due = self.next_reading(&next, sweep.moved_at).await?;
+        self.again(async || {
+            let now = self.clock.now();
+            let mut tx = self.store.begin().await?;
+            tx.finish_sweep(sweep, due).await?;
+            // They needn't all be looked at together.
+            tx.leave_list(one_by_one, later(now, self.ids.jitter(self.settings.polling.first))).await?;
+            for (look, line) in told {
+                tx.hint_watches(look.request, look.side, line, now, now).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+        .await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_at_whole_multiples_of_their_interval() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let five = Duration::from_secs(300);
+        assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five), at("2026-11-25T10:10:00Z"));
+    }
+
+    #[test]
+    fn a_refused_list_is_asked_for_again_after_a_day_or_changed_settings() {
+        let (refused, lender) = (Refused::default(), InstitutionCode::from("01LEND_INST"));
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        refused.note(&lender, "pick MAIN", at(0));
+        assert!(refused.is(&lender, "pick MAIN", at(23)) && !refused.is(&lender, "on_shelf", at(23)));
+        assert!(!refused.is(&lender, "pick MAIN", at(24)));
+        refused.forget(&lender);
+        assert!(!refused.is(&lender, "pick MAIN", at(1)));
+    }
+}

@@ -1,0 +1,191 @@
+//! Lists that tell of many requests in one call.
+
+use std::time::Duration;
+
+use alma_sim::presets;
+use lending::{Request, RequestId, Status};
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::world::{BORROWER, DESK, LENDER, PATRON, World, both, copy};
+
+const LIST: &str = "GET /task-lists/requested-resources";
+const RECORDS: &str = "GET /bibs";
+const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
+const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
+const LOANS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/loans";
+
+/// Requests for copies of the lender, placed and waiting at its desk.
+async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
+    let mut ids = Vec::new();
+    for number in 1..=count {
+        let mut placing = world.placing();
+        placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', number))];
+        assert_eq!(world.place_as(placing).await.status, Status::RequestPlacedAtBorrowingAgency);
+        ids.push(world.id);
+    }
+    ids
+}
+
+/// Lets the hub's time pass, and waits until it has done what fell due.
+async fn pass(world: &World, hours: i64) {
+    world.clock.by_hours(hours);
+    world.engine.look_for_work();
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let due = world.engine.store().next_due(jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+        if due.is_none_or(|due| due > world.now()) {
+            return;
+        }
+        assert!(Instant::now() < patience, "the hub doesn't come to rest");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What has come of the request of the story after so many hours.
+async fn by_lists(world: &World, hours: i64, status: Status) -> Request {
+    pass(world, hours).await;
+    let request = world.request().await;
+    assert_eq!(request.status, status, "{:?}", request.attention);
+    request
+}
+
+/// Staff have saved the two searches for virtual items.
+async fn with_saved_searches(world: &World) {
+    world.change_settings(BORROWER, "on_shelf_set", json!(presets::ON_SHELF_SET)).await;
+    world.change_more(BORROWER, "in_transit_set", json!(presets::IN_TRANSIT_SET)).await;
+}
+
+fn reads(world: &World, institution: &str) -> u64 {
+    [ITEM, HOLDS, LOANS].iter().map(|endpoint| world.calls(institution, endpoint)).sum()
+}
+
+// What is read each hour is read each third hour at most where nothing happens, and the rest four times as seldom.
+const SOON: i64 = 4;
+const LATER: i64 = 13;
+
+both! {
+    async fn holds_that_wait_at_a_desk_are_followed_by_one_call_for_all_of_them(world) {
+        let ids = waiting(&mut world, 6).await;
+        let (lists, items) = (world.calls(LENDER, LIST), world.calls(LENDER, ITEM));
+        pass(&world, SOON).await;
+        assert!(world.calls(LENDER, LIST) > lists);
+        assert_eq!(world.calls(LENDER, ITEM), items, "none was read");
+
+        world.id = ids[3];
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        by_lists(&world, SOON, Status::PickupTransit).await;
+        assert_eq!(world.calls(LENDER, ITEM), items + 1, "the other five were not read");
+    }
+
+    async fn lender_without_a_list_is_looked_at_item_by_item(world) {
+        let refuse = alma_sim::FaultKind::Refuse { code: "40166414".to_owned(), message: "Not allowed.".to_owned() };
+        world.sim.arm(LENDER, alma_sim::Fault::always(LIST, refuse)).unwrap();
+        waiting(&mut world, 2).await;
+        let (items, lists) = (world.calls(LENDER, ITEM), world.calls(LENDER, LIST));
+        pass(&world, SOON).await;
+        pass(&world, SOON).await;
+        assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 1, items + 2));
+        pass(&world, SOON).await;
+        assert_eq!(world.calls(LENDER, ITEM), items + 4);
+        assert_eq!(world.calls(LENDER, LIST), lists + 1, "what was refused is not asked for again");
+    }
+
+    async fn saved_searches_show_what_is_on_the_shelf_and_what_was_returned(world) {
+        with_saved_searches(&world).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        by_lists(&world, SOON, Status::PickupTransit).await;
+        let here = reads(&world, BORROWER);
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        by_lists(&world, SOON, Status::ReadyForPickup).await;
+        assert_eq!(reads(&world, BORROWER), here, "the search shows it");
+
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
+        let lent = by_lists(&world, SOON, Status::Loaned).await;
+        assert!(lent.borrowing.loan.open().is_some_and(|loan| loan.due.is_some()));
+        assert_eq!(reads(&world, BORROWER), here + 1, "the loan is read, for its due date");
+
+        pass(&world, 30).await;
+        assert_eq!(reads(&world, BORROWER), here + 1, "it is in no transit");
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        by_lists(&world, LATER, Status::ReturnTransit).await;
+        assert_eq!(reads(&world, BORROWER), here + 1, "the search shows it");
+
+        let (records, there) = (world.calls(LENDER, RECORDS), reads(&world, LENDER));
+        pass(&world, LATER).await;
+        assert!(world.calls(LENDER, RECORDS) > records);
+        assert_eq!(reads(&world, LENDER), there, "it is away, as its record shows");
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        by_lists(&world, LATER, Status::Finalised).await;
+        assert_eq!(reads(&world, LENDER), there + 1, "that it is home is read");
+        world.assert_clean();
+    }
+
+    async fn return_soon_after_the_loan_is_read_since_a_search_may_lag(world) {
+        with_saved_searches(&world).await;
+        world.bring_to(Status::Loaned).await;
+        pass(&world, 0).await;
+        let here = reads(&world, BORROWER);
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        by_lists(&world, LATER, Status::ReturnTransit).await;
+        assert_eq!(reads(&world, BORROWER), here + 1);
+    }
+
+    async fn copy_of_a_record_with_others_is_looked_at_by_itself(world) {
+        let mut placing = world.placing();
+        // Each third title has a copy at the branch too.
+        placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', 3))];
+        world.place_as(placing).await;
+        world.dispatch().await;
+        world.receive().await;
+        world.lend().await;
+        world.give_back().await;
+        pass(&world, 0).await;
+        let (records, there) = (world.calls(LENDER, RECORDS), reads(&world, LENDER));
+        pass(&world, LATER).await;
+        assert!(world.calls(LENDER, RECORDS) > records);
+        pass(&world, SOON).await;
+        assert!(reads(&world, LENDER) > there);
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        by_lists(&world, SOON, Status::Finalised).await;
+    }
+
+    async fn lists_of_a_library_that_tells_are_read_less_often(world) {
+        world.engine.set_webhook_secret(&BORROWER.into(), &"a-secret".into()).await.unwrap();
+        with_saved_searches(&world).await;
+        world.place().await;
+        world.dispatch().await;
+        pass(&world, 0).await;
+        let reading = async |world: &World| world.engine.store().next_look(world.id).await.unwrap().unwrap();
+        let hours = reading(&world).await.duration_since(world.now()).as_hours();
+        assert!((0..24).contains(&hours), "{hours}");
+        // A day is a multiple of it, and three hours are not.
+        let day = reading(&world).await.as_second() % (24 * 3_600);
+        assert_eq!(day, 0);
+    }
+
+    async fn records_that_are_deleted_on_one_day_are_read_in_one_call(world) {
+        let mut ids = Vec::new();
+        for number in [1, 2, 4] {
+            let mut placing = world.placing();
+            placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', number))];
+            world.place_as(placing).await;
+            world.dispatch().await;
+            world.receive().await;
+            world.lend().await;
+            world.give_back().await;
+            ids.push(world.id);
+        }
+        let before = world.calls(BORROWER, RECORDS);
+        for id in ids {
+            world.id = id;
+            assert_eq!(world.bring_home().await.status, Status::Finalised);
+        }
+        assert_eq!(world.calls(BORROWER, RECORDS), before + 1);
+        world.assert_clean();
+    }
+}

@@ -1,0 +1,122 @@
+//! Lists in which a change of many requests shows in one call. What differs from what is expected is looked at, so that a
+//! list that lags costs a call and no more.
+//!
+//! - What staff are to pick at a desk (`GET /task-lists/requested-resources`): a hold leaves it when its item is sent.
+//! - Virtual items on the hold shelf, and in transit: two saved searches of staff, which Alma makes anew each time they are
+//!   read as sets (`GET /conf/sets/{id}/members`).
+//! - Which items of a hundred records are away (`GET /bibs?mms_id=…&expand=p_avail,requests`).
+
+use std::collections::HashSet;
+
+use alma::{Bib, Error, MmsId, RequestedResource, SetMember};
+use futures::TryStreamExt;
+use lending::{ItemState, LibraryCode};
+
+use super::Alma;
+use super::errors::not_done;
+use crate::listing::{Awaited, Expected, ListRead, Listing};
+use crate::outcome::Outcome;
+
+/// What staff of a library are to pick.
+const PICK: &str = "pick";
+const ON_SHELF: &str = "on_shelf";
+const IN_TRANSIT: &str = "in_transit";
+/// Lenders' items that the patron has brought back, and those that are still with patrons.
+const RETURNING: &str = "returning";
+const ON_LOAN: &str = "on_loan";
+
+impl Alma {
+    pub(super) fn list_of(&self, awaited: &Awaited<'_>) -> Option<Listing> {
+        let item = || awaited.item.item.as_str().to_owned();
+        let bib = || awaited.item.bib.as_str().to_owned();
+        let listing = |list: &str, key, is_there| Some(Listing { list: list.to_owned(), key, is_there });
+        match awaited.expected {
+            Expected::Dispatch => self.pick_list(awaited, awaited.library?),
+            Expected::Wait => self.pick_list(awaited, &self.settings.virtual_library),
+            Expected::Arrival => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), false)),
+            Expected::Collection => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), true)),
+            // Where its own library is the pickup library a virtual item that was returned is in no transit.
+            Expected::Return if awaited.pickup == Some(&self.settings.virtual_library) => None,
+            Expected::Return => self.settings.in_transit_set.as_ref().and_then(|_| listing(IN_TRANSIT, item(), false)),
+            Expected::Homecoming => listing(RETURNING, bib(), true),
+            Expected::Absence => listing(ON_LOAN, bib(), true),
+        }
+    }
+
+    fn pick_list(&self, awaited: &Awaited<'_>, library: &LibraryCode) -> Option<Listing> {
+        self.settings.desk(library)?;
+        let key = awaited.hold?.as_str().to_owned();
+        Some(Listing { list: format!("{PICK} {library}"), key, is_there: true })
+    }
+
+    pub(super) async fn read(&self, list: &str, keys: &[String]) -> Outcome<Option<ListRead>> {
+        let set = |id: Option<&String>| id.map(|id| alma::SetId::from(id.as_str()));
+        let read = match list.split_once(' ') {
+            Some((PICK, library)) => self.read_picks(&library.into()).await,
+            None if list == ON_SHELF => {
+                let likely = (Some(ItemState::OnHoldShelf), Some(ItemState::OnLoan));
+                self.read_set(set(self.settings.on_shelf_set.as_ref()), likely).await
+            }
+            None if list == IN_TRANSIT => {
+                self.read_set(set(self.settings.in_transit_set.as_ref()), (Some(ItemState::InTransit), None)).await
+            }
+            None if list == RETURNING || list == ON_LOAN => self.read_records(keys).await,
+            _ => return Ok(None),
+        };
+        match read {
+            Ok(read) => Ok(read),
+            // The key lacks the area, or the set is gone: no fault, all is looked at one by one.
+            Err(Error::Refused { .. } | Error::NotFound { .. } | Error::Unauthorized { .. }) => Ok(None),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    async fn read_picks(&self, library: &LibraryCode) -> alma::Result<Option<ListRead>> {
+        let Some(desk) = self.settings.desk(library) else { return Ok(None) };
+        let listed = self.client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
+        let titles: Vec<RequestedResource> = listed.try_collect().await?;
+        let holds = titles.iter().flat_map(|title| &title.requests);
+        let there = holds.map(|hold| hold.id.as_str().to_owned()).collect();
+        Ok(Some(ListRead { there, ..ListRead::default() }))
+    }
+
+    async fn read_set(
+        &self,
+        set: Option<alma::SetId>,
+        (if_there, if_not): (Option<ItemState>, Option<ItemState>),
+    ) -> alma::Result<Option<ListRead>> {
+        let Some(set) = set else { return Ok(None) };
+        let members: Vec<SetMember> = self.client.sets().members(&set).try_collect().await?;
+        let there = members.into_iter().map(|member| member.id).collect();
+        Ok(Some(ListRead { there, unclear: HashSet::new(), if_there, if_not }))
+    }
+
+    async fn read_records(&self, keys: &[String]) -> alma::Result<Option<ListRead>> {
+        let ids: Vec<MmsId> = keys.iter().map(|key| MmsId::from(key.as_str())).collect();
+        let mut read = ListRead { if_not: Some(ItemState::InPlace), ..ListRead::default() };
+        for bib in self.client.bibs().get_many_with_availability(&ids).await? {
+            let key = bib.mms_id.as_str().to_owned();
+            match is_away(&bib) {
+                Some(true) => read.there.insert(key),
+                Some(false) => false,
+                None => read.unclear.insert(key),
+            };
+        }
+        Ok(Some(read))
+    }
+}
+
+/// Whether the only item of a record is away and nobody waits for it; `None` where the record has other items.
+///
+/// `AVA` `$f` counts a holding's items, `$g` those of them that are not available (Alma REST API, "Retrieve Bibs").
+fn is_away(bib: &Bib) -> Option<bool> {
+    let record = marc::marcxml::read_one(bib.marcxml.as_deref()?).ok()?.record;
+    let mut items = 0_u32;
+    let mut away = 0_u32;
+    for place in record.fields_tagged("AVA") {
+        let count = |code| place.subfield(code).and_then(|count| count.trim().parse::<u32>().ok());
+        items = items.saturating_add(count('f')?);
+        away = away.saturating_add(count('g')?);
+    }
+    (items == 1).then_some(away == 1 && bib.requests? == 0)
+}

@@ -1,0 +1,65 @@
+//! Lists in which a change of many requests shows in one call.
+
+use std::collections::HashSet;
+
+use lending::{HoldId, ItemState, LibraryCode};
+
+use crate::host::ItemRef;
+
+/// What happens next at a side.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Expected {
+    /// The lender sends the item.
+    Dispatch,
+    /// Nothing, until the lender has sent it: the patron's hold waits on the virtual item.
+    Wait,
+    /// The item comes to the hold shelf of the pickup library.
+    Arrival,
+    /// The patron fetches it.
+    Collection,
+    /// The patron brings it back.
+    Return,
+    /// Nothing, until the patron has brought it back: the lender's item is on loan.
+    Absence,
+    /// It comes home to the lender.
+    Homecoming,
+}
+
+/// A request at a side, as far as lists go.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaited<'a> {
+    /// What happens next.
+    pub expected: Expected,
+    /// The real or virtual item.
+    pub item: &'a ItemRef,
+    /// The open hold, if there is one.
+    pub hold: Option<&'a HoldId>,
+    /// The library that owns the real item.
+    pub library: Option<&'a LibraryCode>,
+    /// Where the patron collects it, where that is in this system.
+    pub pickup: Option<&'a LibraryCode>,
+}
+
+/// Where on a list a request is found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listing {
+    /// The list; the word is the system's own.
+    pub list: String,
+    /// What stands on it for the request.
+    pub key: String,
+    /// Whether it is on the list as long as nothing happens.
+    pub is_there: bool,
+}
+
+/// A list, as read.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ListRead {
+    /// What is on it.
+    pub there: HashSet<String>,
+    /// Of which it can't tell: these are looked at one by one.
+    pub unclear: HashSet<String>,
+    /// In which state an item that is on it is, where that is certain.
+    pub if_there: Option<ItemState>,
+    /// In which state one that isn't is likely to be.
+    pub if_not: Option<ItemState>,
+}

@@ -1,0 +1,339 @@
+//! Lists that are read for many requests at once: when each is due, and which looks stand on it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lending::{InstitutionCode, LibraryCode, RequestId, Side};
+use sea_query::{Cond, Expr, ExprTrait, Func, Iden, JoinType, OnConflict, Order, Query};
+use uuid::Uuid;
+
+use crate::db::{Store, Tx};
+use crate::error::Error;
+use crate::intents::{self, Col as IntentCol, OPEN, WATCH};
+use crate::time::{at, micros};
+
+/// Where on a list a look is found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OnList {
+    /// The list's name, which is the library system's own.
+    pub list: String,
+    /// What stands on it for the request.
+    pub key: String,
+    /// Whether it is there as long as nothing happens.
+    pub is_there: bool,
+}
+
+/// A list that is to be read from time to time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewSweep {
+    /// Whose system it is of.
+    pub institution: InstitutionCode,
+    /// Its name.
+    pub list: String,
+    /// The library whose hours it goes by.
+    pub library: Option<LibraryCode>,
+    /// How many times the shortest interval lies between two readings.
+    pub pace: u32,
+    /// Whether what it shows is told by those only that tell of each change of an item.
+    pub of_items: bool,
+    /// Not before this.
+    pub due_at: Timestamp,
+}
+
+/// A list that was taken to be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sweep {
+    /// Whose system it is of.
+    pub institution: InstitutionCode,
+    /// Its name.
+    pub list: String,
+    /// The library whose hours it goes by.
+    pub library: Option<LibraryCode>,
+    /// How many times the shortest interval lies between two readings.
+    pub pace: u32,
+    /// Whether what it shows is told by those only that tell of each change of an item.
+    pub of_items: bool,
+    /// When something on it was last seen to have happened.
+    pub moved_at: Timestamp,
+    /// When it was last read, or first wanted.
+    pub read_at: Timestamp,
+    /// The end of the lease.
+    until: i64,
+}
+
+/// An open look that stands on a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// The intent.
+    pub id: Uuid,
+    /// For which request.
+    pub request: RequestId,
+    /// At which side.
+    pub side: Side,
+    /// What stands on the list for it.
+    pub key: String,
+    /// Whether it is there as long as nothing happens.
+    pub is_there: bool,
+    /// How often it showed nothing new.
+    pub attempts: u32,
+    /// When it was last made or changed.
+    pub updated_at: Timestamp,
+}
+
+#[derive(Iden)]
+#[iden = "sweep"]
+pub(crate) struct Table;
+
+#[derive(Iden, Clone, Copy)]
+pub(crate) enum Col {
+    Institution,
+    List,
+    Library,
+    Pace,
+    OfItems,
+    MovedAt,
+    ReadAt,
+    DueAt,
+    LeaseOwner,
+    LeaseUntil,
+}
+
+type Row = (String, String, Option<String>, i64, i64, i64, i64, i64);
+
+impl Store {
+    /// Takes lists that are due, the longest due ones first.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn claim_sweeps(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Sweep>, Error> {
+        let statement = Query::select()
+            .columns([
+                Col::Institution,
+                Col::List,
+                Col::Library,
+                Col::Pace,
+                Col::OfItems,
+                Col::MovedAt,
+                Col::ReadAt,
+                Col::LeaseUntil,
+            ])
+            .from(Table)
+            .and_where(Expr::col(Col::DueAt).lte(micros(now)))
+            .and_where(Expr::col(Col::LeaseUntil).lte(micros(now)))
+            .order_by(Col::DueAt, Order::Asc)
+            .limit(u64::try_from(limit).unwrap_or(u64::MAX))
+            .to_owned();
+        // Outside a transaction: as a rule there is none, and a reader keeps nobody from writing.
+        let rows: Vec<Row> = self.fetch(&statement).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.begin().await?;
+        let until = now.checked_add(SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX));
+        let until = micros(until.unwrap_or(Timestamp::MAX));
+        let mut taken = Vec::new();
+        for (institution, list, library, pace, of_items, moved_at, read_at, lease_until) in rows {
+            let statement = Query::update()
+                .table(Table)
+                .value(Col::LeaseOwner, owner)
+                .value(Col::LeaseUntil, until)
+                .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+                .and_where(Expr::col(Col::List).eq(list.as_str()))
+                .and_where(Expr::col(Col::LeaseUntil).eq(lease_until))
+                .and_where(Expr::col(Col::DueAt).lte(micros(now)))
+                .to_owned();
+            if tx.execute(&statement).await? == 1 {
+                taken.push(Sweep {
+                    institution: institution.into(),
+                    list,
+                    library: library.map(Into::into),
+                    pace: u32::try_from(pace).unwrap_or(1),
+                    of_items: of_items != 0,
+                    moved_at: at("sweep", moved_at)?,
+                    read_at: at("sweep", read_at)?,
+                    until,
+                });
+            }
+        }
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    /// The open looks on a list that nobody is making, and of which nothing was told.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn listed(
+        &self,
+        institution: &InstitutionCode,
+        list: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Listed>, Error> {
+        let statement = Query::select()
+            .columns([
+                IntentCol::Id,
+                IntentCol::Request,
+                IntentCol::What,
+                IntentCol::ListKey,
+                IntentCol::ListHas,
+                IntentCol::Attempts,
+                IntentCol::UpdatedAt,
+            ])
+            .from(intents::Table)
+            .and_where(Expr::col(IntentCol::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(IntentCol::List).eq(list))
+            .and_where(Expr::col(IntentCol::State).eq(OPEN))
+            .and_where(Expr::col(IntentCol::Kind).eq(WATCH))
+            .and_where(Expr::col(IntentCol::Told).eq(""))
+            .and_where(Expr::col(IntentCol::LeaseUntil).lte(micros(now)))
+            .to_owned();
+        let rows: Vec<(String, String, String, String, i64, i64, i64)> = self.fetch(&statement).await?;
+        let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
+        rows.into_iter()
+            .map(|(id, request, side, key, is_there, attempts, updated_at)| {
+                Ok(Listed {
+                    id: id.parse().map_err(|_| corrupt("an id that is none"))?,
+                    request: request.parse().map_err(|_| corrupt("a request's id that is none"))?,
+                    side: intents::side(&side)?,
+                    key,
+                    is_there: is_there != 0,
+                    attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                    updated_at: at("intent", updated_at)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Store {
+    /// When a request is looked at next, by itself or by a list.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn next_look(&self, request: RequestId) -> Result<Option<Timestamp>, Error> {
+        let statement = Query::select()
+            .column((intents::Table, IntentCol::DueAt))
+            .column((Table, Col::DueAt))
+            .from(intents::Table)
+            .join(
+                JoinType::LeftJoin,
+                Table,
+                Cond::all()
+                    .add(Expr::col((Table, Col::Institution)).equals((intents::Table, IntentCol::Institution)))
+                    .add(Expr::col((Table, Col::List)).equals((intents::Table, IntentCol::List))),
+            )
+            .cond_where(intents::looks_of(request))
+            .to_owned();
+        let rows: Vec<(i64, Option<i64>)> = self.fetch(&statement).await?;
+        let first = rows.into_iter().flat_map(|(look, list)| std::iter::once(look).chain(list)).min();
+        first.map(|due| at("intent", due)).transpose()
+    }
+
+    /// When, for each institution, the list was read that was not read for the longest time, of those that are wanted.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub(crate) async fn oldest_lists(&self) -> Result<Vec<(String, i64)>, Error> {
+        let wanted = Query::select()
+            .expr(Expr::val(1_i64))
+            .from(intents::Table)
+            .and_where(Expr::col((intents::Table, IntentCol::Institution)).equals((Table, Col::Institution)))
+            .and_where(Expr::col((intents::Table, IntentCol::List)).equals((Table, Col::List)))
+            .and_where(Expr::col((intents::Table, IntentCol::State)).eq(OPEN))
+            .to_owned();
+        let statement = Query::select()
+            .column((Table, Col::Institution))
+            .expr(Func::min(Expr::col((Table, Col::ReadAt))))
+            .from(Table)
+            .and_where(Expr::exists(wanted))
+            .group_by_col((Table, Col::Institution))
+            .to_owned();
+        self.fetch(&statement).await
+    }
+}
+
+impl Tx {
+    /// Sees to it that a list is read from time to time; one that is keeps its time.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn add_sweep(&mut self, sweep: &NewSweep, now: Timestamp) -> Result<(), Error> {
+        let statement = Query::insert()
+            .into_table(Table)
+            .columns([
+                Col::Institution,
+                Col::List,
+                Col::Library,
+                Col::Pace,
+                Col::OfItems,
+                Col::MovedAt,
+                Col::ReadAt,
+                Col::DueAt,
+                Col::LeaseUntil,
+            ])
+            .values_panic([
+                sweep.institution.as_str().into(),
+                sweep.list.as_str().into(),
+                sweep.library.as_ref().map(LibraryCode::as_str).into(),
+                i64::from(sweep.pace).into(),
+                i64::from(sweep.of_items).into(),
+                micros(now).into(),
+                micros(now).into(),
+                micros(sweep.due_at).into(),
+                0_i64.into(),
+            ])
+            .on_conflict(OnConflict::columns([Col::Institution, Col::List]).do_nothing().to_owned())
+            .to_owned();
+        self.execute(&statement).await.map(drop)
+    }
+
+    /// Gives a list back, with [`Sweep::moved_at`] and [`Sweep::read_at`] as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseLost`] when somebody else reads it by now.
+    pub async fn finish_sweep(&mut self, sweep: &Sweep, due_at: Timestamp) -> Result<(), Error> {
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(due_at))
+            .value(Col::MovedAt, micros(sweep.moved_at))
+            .value(Col::ReadAt, micros(sweep.read_at))
+            .value(Col::LeaseUntil, 0_i64)
+            .and_where(Expr::col(Col::Institution).eq(sweep.institution.as_str()))
+            .and_where(Expr::col(Col::List).eq(sweep.list.as_str()))
+            .and_where(Expr::col(Col::LeaseUntil).eq(sweep.until))
+            .to_owned();
+        if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Looks that no list tells of are made one by one, from `due_at` on.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn leave_list(&mut self, looks: &[Uuid], due_at: Timestamp) -> Result<(), Error> {
+        for look in looks {
+            let statement = Query::update()
+                .table(intents::Table)
+                .value(IntentCol::List, "")
+                .value(IntentCol::DueAt, micros(due_at))
+                .and_where(Expr::col(IntentCol::Id).eq(look.to_string()))
+                .and_where(Expr::col(IntentCol::State).eq(OPEN))
+                .and_where(Expr::col(IntentCol::DueAt).gt(micros(due_at)))
+                .to_owned();
+            self.execute(&statement).await?;
+        }
+        Ok(())
+    }
+}

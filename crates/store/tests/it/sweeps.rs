@@ -1,0 +1,162 @@
+//! Lists that tell of many requests.
+
+use std::time::Duration;
+
+use lending::{RequestId, Side};
+use store::{Claim, Error, NOTHING_NEW, NewIntent, NewSweep, OnList, Store, Sweep, Work};
+use uuid::Uuid;
+
+use crate::harness::{both, noon};
+
+fn list(name: &str, due: i64) -> NewSweep {
+    NewSweep {
+        institution: "01X".into(),
+        list: name.to_owned(),
+        library: Some("MAIN".into()),
+        pace: 4,
+        of_items: false,
+        due_at: noon(due),
+    }
+}
+
+fn look(number: u128, on: Option<(&str, &str, bool)>, due: i64) -> NewIntent {
+    NewIntent {
+        id: Uuid::from_u128(number),
+        request: RequestId(Uuid::from_u128(number)),
+        work: Work::Watch(Side::Borrower),
+        institution: "01X".into(),
+        due_at: noon(due),
+        on_list: on.map(|(list, key, is_there)| OnList { list: list.to_owned(), key: key.to_owned(), is_there }),
+    }
+}
+
+async fn fill(store: &Store, lists: &[NewSweep], looks: &[NewIntent]) {
+    let mut tx = store.begin().await.unwrap();
+    for list in lists {
+        tx.add_sweep(list, noon(0)).await.unwrap();
+    }
+    for look in looks {
+        tx.add_intent(look, noon(0)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+async fn taken(store: &Store, seconds: i64) -> Vec<Sweep> {
+    store.claim_sweeps("one", noon(seconds), Duration::from_secs(30), 10).await.unwrap()
+}
+
+async fn finish(store: &Store, sweep: &Sweep, due: i64) -> Result<(), Error> {
+    let mut tx = store.begin().await?;
+    tx.finish_sweep(sweep, noon(due)).await?;
+    tx.commit().await
+}
+
+async fn reschedule(store: &Store, look: &NewIntent) {
+    let mut tx = store.begin().await.unwrap();
+    tx.set_scheduled(look.request, std::slice::from_ref(look), noon(1)).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn keys(store: &Store, name: &str) -> Vec<(String, bool)> {
+    let listed = store.listed(&"01X".into(), name, noon(1)).await.unwrap();
+    let mut keys: Vec<_> = listed.into_iter().map(|look| (look.key, look.is_there)).collect();
+    keys.sort();
+    keys
+}
+
+both! {
+    async fn list_is_taken_once_when_it_is_due_and_again_when_its_lease_has_run_out(fixture) {
+        let store = &fixture.store;
+        fill(store, &[list("a", 10), list("b", 20), list("a", 0)], &[]).await;
+        assert_eq!(store.next_due(noon(0)).await.unwrap(), Some(noon(10)), "a list that is there keeps its time");
+        assert!(taken(store, 9).await.is_empty());
+        let first = taken(store, 10).await;
+        assert_eq!(first.iter().map(|list| list.list.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!((first[0].pace, first[0].of_items), (4, false));
+        assert!(taken(store, 11).await.is_empty());
+        let again = taken(store, 40).await;
+        assert_eq!(again.len(), 2, "its lease ran out");
+        assert!(matches!(finish(store, &first[0], 70).await, Err(Error::LeaseLost)));
+        finish(store, &again[0], 70).await.unwrap();
+        assert_eq!(taken(store, 69).await.len(), 0);
+    }
+
+    async fn looks_on_a_list_are_those_that_nobody_makes_and_of_which_nothing_was_told(fixture) {
+        let store = &fixture.store;
+        let on = |key| Some(("shelf", key, true));
+        let looks = [look(1, on("p1"), 500), look(2, on("p2"), 0), look(3, on("p3"), 500), look(4, None, 500)];
+        fill(store, &[], &looks).await;
+        let mut tx = store.begin().await.unwrap();
+        tx.hint_watches(looks[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let claim = Claim {
+            owner: "one",
+            now: noon(0),
+            lease: Duration::from_secs(30),
+            limit: 10,
+            per_institution: 10,
+            looks: 10,
+            looks_per_institution: 10,
+            except: &[],
+        };
+        let claimed = store.claim(&claim).await.unwrap().intents.remove(0);
+        assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);
+        let mut tx = store.begin().await.unwrap();
+        tx.postpone_intent(&claimed, noon(500), false, NOTHING_NEW, noon(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true), ("p2".to_owned(), true)]);
+    }
+
+    async fn look_that_shows_in_another_list_now_gets_its_time_too(fixture) {
+        let store = &fixture.store;
+        fill(store, &[], &[look(1, Some(("shelf", "p1", false)), 500)]).await;
+        reschedule(store, &look(1, Some(("shelf", "p1", false)), 900)).await;
+        assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(500)), "nothing has changed for it");
+        reschedule(store, &look(1, Some(("shelf", "p1", true)), 900)).await;
+        assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(900)));
+        assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);
+        reschedule(store, &look(1, None, 300)).await;
+        assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(300)));
+        assert!(keys(store, "shelf").await.is_empty());
+    }
+
+    async fn look_that_no_list_tells_of_is_made_by_itself(fixture) {
+        let store = &fixture.store;
+        let looks = [look(1, Some(("shelf", "p1", true)), 500), look(2, Some(("shelf", "p2", true)), 500)];
+        fill(store, &[], &looks).await;
+        let mut tx = store.begin().await.unwrap();
+        tx.leave_list(&[looks[0].id], noon(60)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(60)));
+        assert_eq!(keys(store, "shelf").await, [("p2".to_owned(), true)]);
+    }
+
+    async fn what_stands_on_a_list_is_seen_when_that_is_read(fixture) {
+        let store = &fixture.store;
+        fill(store, &[list("shelf", 10)], &[look(1, Some(("shelf", "p1", true)), 5_000)]).await;
+        let oldest = async || store.oldest_looks().await.unwrap();
+        assert_eq!(oldest().await, [("01X".into(), noon(0))]);
+        let mut read = taken(store, 10).await.remove(0);
+        read.read_at = noon(11);
+        finish(store, &read, 60).await.unwrap();
+        assert_eq!(oldest().await, [("01X".into(), noon(11))]);
+    }
+
+    async fn starting_node_takes_the_lists_back_that_it_was_reading(fixture) {
+        let store = &fixture.store;
+        fill(store, &[list("a", 10)], &[]).await;
+        assert_eq!(taken(store, 10).await.len(), 1);
+        store.take_back_leases("another", noon(11)).await.unwrap();
+        assert_eq!(taken(store, 11).await.len(), 0);
+        store.take_back_leases("one", noon(11)).await.unwrap();
+        assert_eq!(taken(store, 11).await.len(), 1);
+    }
+
+    async fn list_put_off_by_a_clock_that_was_wrong_is_read_now(fixture) {
+        let store = &fixture.store;
+        fill(store, &[list("a", 10_000)], &[]).await;
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
+        assert_eq!(store.hasten_misdated(noon(0), minute, hour).await.unwrap(), 1);
+        assert_eq!(taken(store, 0).await.len(), 1);
+    }
+}
