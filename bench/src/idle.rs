@@ -71,6 +71,8 @@ async fn tick(open: usize) -> Result<Ticks, String> {
             except: &[],
         };
         let begun = Instant::now();
+        let lists = store.claim_sweeps("bench", now, Duration::from_secs(30), 8).await;
+        lists.map_err(|error| error.to_string())?;
         let claimed = store.claim(&claim).await.map_err(|error| error.to_string())?;
         store.next_due(now).await.map_err(|error| error.to_string())?;
         took.push(begun.elapsed());

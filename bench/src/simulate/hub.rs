@@ -163,7 +163,7 @@ impl Hub {
         };
         self.line().intent = true;
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
-        let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now };
+        let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now, soon: &[] };
         let outcome = act.perform(intent.effect).await;
         self.line().intent = false;
         outcome
@@ -185,7 +185,7 @@ impl Hub {
             Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
                 self.set_intent(id, None);
                 let explanation = format!("In the library's system {what} is not there any more.");
-                let refusal = Refusal { code: Refusal::GONE.to_owned(), explanation };
+                let refusal = Refusal::new(Refusal::GONE, explanation);
                 self.apply(id, &Event::EffectRefused { effect, refusal })
             }
             Err(not_done) => {
@@ -278,5 +278,6 @@ fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
             Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
             _ => request.borrowing.item.open() == Some(item),
         },
+        Hint::Listed { .. } => false,
     }
 }

@@ -291,6 +291,21 @@ impl Staff {
         })
     }
 
+    /// Ends a request in any way that Alma knows, such as `Rejected` or `Hold Shelf Expired`.
+    ///
+    /// # Errors
+    /// 401694 when it is not active.
+    pub fn close(&self, request_id: &str, closure: &str) -> Result<(), Refusal> {
+        self.with(|alma| {
+            let id = request_id.parse::<Id>().map_err(|_| Refusal::no_request())?;
+            if !alma.requests.get(&id).is_some_and(Request::active) {
+                return Err(Refusal::no_request());
+            }
+            alma.close_request(id, closure, Some("REQUEST_CLOSED"));
+            Ok(())
+        })
+    }
+
     /// Cancels a request.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
-use lending::{Deadline, Event, InstitutionCode, LibraryCode, PatronRefusal, Request, Rules, Status};
-use store::{Agency, News, Store, Stored, Tx};
+use lending::{
+    BibId, CopyRef, Deadline, Event, InstitutionCode, LibraryCode, PatronRefusal, Refusal, Request, Rules, Status,
+};
+use store::{Agency, Intent, News, Store, Stored, Tx};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -48,9 +50,13 @@ impl Engine {
         Ok(tx.commit().await?)
     }
 
-    /// When a deadline that runs for `request` has passed.
-    pub(crate) async fn end_of(&self, request: &Request, deadline: Deadline) -> Result<Timestamp, Error> {
-        let now = self.clock.now();
+    /// When a deadline that has run for `request` since then has passed.
+    pub(crate) async fn end_of(
+        &self,
+        request: &Request,
+        deadline: Deadline,
+        since: Timestamp,
+    ) -> Result<Timestamp, Error> {
         if let (Deadline::NoLongerNeeded, Some(day)) = (deadline, request.needed_until) {
             let rules = self.rules_of_patron(request).await?;
             let zone = jiff::tz::TimeZone::get(&rules.calendar.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
@@ -65,7 +71,7 @@ impl Engine {
                 None => Rules::default(),
             },
         };
-        Ok(rules.end_of(deadline, now))
+        Ok(rules.end_of(deadline, since))
     }
 
     pub(crate) async fn rules_of_patron(&self, request: &Request) -> Result<Rules, Error> {
@@ -87,6 +93,16 @@ impl Engine {
         Ok(exact.or_else(|| of_institution.next()).map(|agency| agency.rules.clone()).unwrap_or_default())
     }
 
+    /// In a system that several agencies share, a copy may be one's that doesn't lend.
+    pub(crate) async fn held_against_participation(&self, intent: &Intent, event: Event) -> Result<Event, Error> {
+        let Event::SupplierChosen(copy) = &event else { return Ok(event) };
+        if self.rules_of(&intent.institution, Some(&copy.library)).await?.lends {
+            return Ok(event);
+        }
+        let explanation = format!("The library {} does not lend to others; its agency's rules say so.", copy.library);
+        Ok(Event::CandidateUnfit(Refusal::new("NOT_LENDING", explanation)))
+    }
+
     /// A patron who may borrow by their library's word may have too much under way, or the same copy already. What is
     /// counted stays true until the transaction ends.
     pub(crate) async fn held_against_limits(
@@ -99,7 +115,7 @@ impl Engine {
         let most = self.rules_of_patron(request).await?.most_requests;
         let open = tx.open_requests_of_patron(&request.patron.institution, &verified.id).await?;
         let others: Vec<&Stored> = open.iter().filter(|stored| stored.request.id != request.id).collect();
-        if let Some(same) = others.iter().find(|stored| asks_for_same(&stored.request, request)) {
+        if let Some(same) = others.iter().find(|stored| asks_for_same(&stored.request, &request.candidates)) {
             return Ok(Event::PatronRefused(PatronRefusal::AlreadyRequested { request: same.request.id }));
         }
         let under_way = others.iter().filter(|stored| counts(&stored.request)).count();
@@ -119,16 +135,24 @@ fn counts(request: &Request) -> bool {
 }
 
 /// Whether both are for the same copy.
-pub(crate) fn asks_for_same(one: &Request, other: &Request) -> bool {
+pub(crate) fn asks_for_same(one: &Request, copies: &[CopyRef]) -> bool {
     if one.status.is_ending() {
         return false;
     }
-    other.candidates.iter().any(|copy| {
-        one.candidates.contains(copy)
-            || one.supply.as_ref().is_some_and(|supply| {
-                supply.institution == copy.institution
-                    && (copy.barcode.as_ref() == Some(&supply.copy.barcode)
-                        || copy.item.as_ref() == Some(&supply.copy.item))
-            })
+    copies.iter().any(|copy| {
+        one.candidates.iter().any(|asked| {
+            asked == copy || (asked.institution == copy.institution && is_same_title(asked.bib.as_ref(), copy))
+        }) || one.supply.as_ref().is_some_and(|supply| {
+            supply.institution == copy.institution
+                && (copy.barcode.as_ref() == Some(&supply.copy.barcode)
+                    || copy.item.as_ref() == Some(&supply.copy.item)
+                    || is_same_title(Some(&supply.copy.bib), copy))
+        })
     })
+}
+
+/// Whether any copy of a record would do, and the other request is for one.
+fn is_same_title(bib: Option<&BibId>, copy: &CopyRef) -> bool {
+    let any = copy.item.is_none() && copy.barcode.is_none() && copy.volume.is_none();
+    any && copy.bib.is_some() && copy.bib.as_ref() == bib
 }

@@ -17,8 +17,8 @@ use crate::hearing;
 /// What becomes of the intent that brought the event.
 #[derive(Debug)]
 pub(crate) enum Ending<'a> {
-    /// No intent brought it: somebody asked.
-    Asked,
+    /// No intent brought it: somebody asked, for this reason.
+    Asked(Option<&'a str>),
     /// It is done.
     Done(&'a Intent),
     /// It is tried again.
@@ -26,11 +26,18 @@ pub(crate) enum Ending<'a> {
 }
 
 impl Ending<'_> {
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Asked(reason) => *reason,
+            Self::Done(_) | Self::Postponed { .. } => None,
+        }
+    }
+
     /// Whether an effect has just been done there.
     fn goes_on_at(&self, institution: &InstitutionCode) -> bool {
         match self {
             Self::Done(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
-            Self::Asked | Self::Postponed { .. } => false,
+            Self::Asked(_) | Self::Postponed { .. } => false,
         }
     }
 }
@@ -80,10 +87,10 @@ impl Engine {
                 Work::Watch(side) => tx.told_meanwhile(intent).await?.map(|told| (side, told)),
                 Work::Effect(_) | Work::Deadline(_) => None,
             },
-            Ending::Asked | Ending::Postponed { .. } => None,
+            Ending::Asked(_) | Ending::Postponed { .. } => None,
         };
         match ending {
-            Ending::Asked => {}
+            Ending::Asked(_) => {}
             Ending::Done(intent @ Intent { work: Work::Watch(side), .. }) if unchanged => {
                 let due = self.next_look(&stored.request, *side, intent.attempts, intent.listed).await?;
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
@@ -97,7 +104,7 @@ impl Engine {
             tx.commit().await?;
             return Ok(Applied { request: decision.next, next: None });
         }
-        let version = self.write(&mut tx, &stored, &decision, event, actor, now).await?;
+        let version = self.write(&mut tx, &stored, &decision, event, (actor, ending.reason()), now).await?;
         let next = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
         if let Some((side, told)) = meanwhile {
             tx.hint_watches(id, side, &told, now, now).await?;
@@ -130,11 +137,15 @@ impl Engine {
         stored: &Stored,
         decision: &Decision,
         event: &Event,
-        actor: &str,
+        (actor, reason): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<i64, Error> {
         let version = tx.save_request(&decision.next, stored.version, now).await?;
-        tx.append_audit(decision.next.id, &audit(&stored.request, decision, event, actor, now)).await?;
+        let mut rows = audit(&stored.request, decision, event, actor, now);
+        if let (Some(first), Some(reason)) = (rows.first_mut(), reason) {
+            first.note = Some(first.note.take().map_or_else(|| reason.to_owned(), |note| format!("{note} {reason}")));
+        }
+        tx.append_audit(decision.next.id, &rows).await?;
         let (request, status) = (decision.next.id, decision.next.status);
         tx.tell(&self.settings.node, &News::Changed { request, version, status });
         Ok(version)
@@ -200,7 +211,7 @@ impl Engine {
             scheduled.push(look);
         }
         for deadline in deadlines(next) {
-            let end = self.end_of(next, deadline).await?;
+            let end = self.end_of(next, deadline, now).await?;
             scheduled.push(intent(Work::Deadline(deadline), &next.patron.institution, end));
         }
         Ok((scheduled, lists))

@@ -13,7 +13,6 @@ use crate::agencies::Agencies;
 use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
-use crate::commit::Ending;
 use crate::ears::Ears;
 use crate::error::Error;
 use crate::hearing::READ;
@@ -105,15 +104,6 @@ impl Engine {
     /// Looks for due work at once: for whoever has set the clock that the engine goes by.
     pub fn look_for_work(&self) {
         self.wake.notify_one();
-    }
-
-    /// Does what a person asks for, as far as the request's state allows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
-    pub async fn ask(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
-        Ok(self.apply(id, asked, actor, &Ending::Asked).await?.request)
     }
 
     /// Ends a request, as far as its state allows.

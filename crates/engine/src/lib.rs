@@ -21,6 +21,7 @@
 
 mod again;
 mod agencies;
+mod asking;
 mod breaker;
 mod changes;
 mod clock;

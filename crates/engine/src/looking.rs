@@ -1,6 +1,6 @@
 //! One look at one side of a request.
 
-use lending::{Event, ItemState, Request, Side, Watch, watches};
+use lending::{Event, HoldId, ItemState, Request, Side, Watch, watches};
 use lms::{HostLms, Outcome, Watched};
 
 use crate::perform::{real_item, virtual_item};
@@ -25,6 +25,14 @@ pub async fn look(
     Ok(Some(Event::Observed { side: watch.side, seen }))
 }
 
+pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {
+    let hold = match side {
+        Side::Lender => request.supply.as_ref()?.hold.open(),
+        side => request.stand_in(side)?.hold.open(),
+    };
+    hold.map(|hold| &hold.id)
+}
+
 fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
     let Some(patron) = request.holder(watch.side).cloned() else { return Ok(None) };
     let item = match (watch.side, &request.supply) {
@@ -38,6 +46,7 @@ fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
         item,
         patron,
         hold: watch.hold,
+        hold_id: open_hold(request, watch.side).cloned(),
         loan: watch.loan,
         wanted_back,
         brief: false,

@@ -80,7 +80,6 @@ impl Engine {
         request.needed_until = placing.needed_until;
         request.expedited = placing.expedited;
         request.virtual_item_at_dispatch = self.rules_of_patron(&request).await?.virtual_item_at_dispatch;
-        self.refuse_duplicate(&request).await?;
         let decision = decide(&request, &Event::Placed, now);
         self.again(|| self.store_new(&request, &decision, actor, now)).await?;
         self.tell(&decision, 1);
@@ -108,7 +107,7 @@ impl Engine {
             evidence: None,
         };
         tx.append_audit(request.id, &[accepted]).await?;
-        self.queue(&mut tx, &decision.next, decision.effect, &Ending::Asked, now).await?;
+        self.queue(&mut tx, &decision.next, decision.effect, &Ending::Asked(None), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -137,6 +136,9 @@ impl Engine {
         }
         for (index, copy) in placing.copies.iter().enumerate() {
             problems.extend(self.check_copy(index, copy, agency.as_ref()).await?);
+        }
+        if let Some(agency) = &agency {
+            problems.extend(self.duplicate(agency, placing).await?);
         }
         match (agency, pickup) {
             (Some(agency), Some(pickup)) if problems.is_empty() => {
@@ -214,12 +216,19 @@ impl Engine {
                            unless the agency's rules say otherwise (lends_to_own).";
             return Ok((!allowed).then(|| Problem::new(field, "OWN_COPY", message)));
         }
-        if self.rules_of(&copy.institution, None).await?.lends {
+        if self.lends(&copy.institution).await? {
             return Ok(None);
         }
         let message =
             format!("The institution {} does not lend to others; its agency's rules say so.", copy.institution);
         Ok(Some(Problem::new(field, "NOT_LENDING", message)))
+    }
+
+    /// Whether any agency of an institution lends; whether the copy's own does shows when the copy is known.
+    async fn lends(&self, institution: &InstitutionCode) -> Result<bool, Error> {
+        let agencies = self.store.agencies().await?;
+        let mut here = agencies.iter().filter(|agency| agency.institution == *institution).peekable();
+        Ok(here.peek().is_none() || here.any(|agency| agency.rules.lends))
     }
 
     /// Whether several agencies use one library system, so that a copy there may be another agency's.
@@ -229,15 +238,12 @@ impl Engine {
     }
 
     /// The same patron asking for the same copy again, most likely by a second click.
-    async fn refuse_duplicate(&self, request: &Request) -> Result<(), Error> {
-        let patron = &request.patron;
-        let open = self.store.open_requests_of_patron(&patron.institution, &patron.given).await?;
-        match open.iter().find(|stored| asks_for_same(&stored.request, request)) {
-            None => Ok(()),
-            Some(same) => {
-                let message = format!("The patron has an open request for this copy already: {}.", same.request.id);
-                Err(Error::Invalid(vec![Problem::new("copies", "DUPLICATE_REQUEST", message)]))
-            }
-        }
+    async fn duplicate(&self, agency: &Agency, placing: &Placing) -> Result<Option<Problem>, Error> {
+        let open = self.store.open_requests_of_patron(&agency.institution, &placing.patron).await?;
+        let same = open.iter().find(|stored| asks_for_same(&stored.request, &placing.copies));
+        Ok(same.map(|same| {
+            let message = format!("The patron has an open request for this copy already: {}.", same.request.id);
+            Problem::new("copies", "DUPLICATE_REQUEST", message)
+        }))
     }
 }

@@ -12,7 +12,7 @@ use crate::settings::Polling;
 
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
-/// The same of what shows in a list, which comes seldom anyway.
+/// The same of what shows in a list, which comes seldom anyway, where a renewal shows by a look alone.
 const ON_LOAN_LISTED: u32 = 2;
 
 /// Looks come up to a fiftieth sooner, so that what changed together isn't looked at together for ever.
@@ -40,10 +40,13 @@ impl Engine {
 
     async fn polling(&self, request: &Request, side: Side, listed: bool) -> Result<Polling, Error> {
         let is_lent = request.status == Status::Loaned;
-        if listed {
-            return Ok(self.settings.listed_polling.times(if is_lent { ON_LOAN_LISTED } else { 1 }));
-        }
         let told = self.is_told(request, side).await?;
+        if listed {
+            // That a patron has renewed shows in no list.
+            let may_be_renewed = side != Side::Lender && !told;
+            let factor = if may_be_renewed { ON_LOAN_LISTED } else { ON_LOAN };
+            return Ok(self.settings.listed_polling.times(if is_lent { factor } else { 1 }));
+        }
         let polling = if told { self.settings.told_polling } else { self.settings.polling };
         Ok(if is_lent { polling.times(ON_LOAN) } else { polling })
     }

@@ -16,6 +16,7 @@ use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::hearing::line;
+use crate::looking::open_hold;
 use crate::perform::{real_item, virtual_item};
 
 /// How many lists are read at once.
@@ -30,6 +31,8 @@ const WHERE_TOLD: u32 = 24;
 /// and where nothing has happened for a while.
 const WHERE_QUIET: u32 = 3;
 const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// A list of more than so many is read the less often the longer it is: it takes a call for each hundred.
+const LONG: usize = 1_000;
 
 /// For how long a list that was refused isn't asked for.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -105,14 +108,10 @@ impl Engine {
             Side::Lender => real_item(supply?),
             side => virtual_item(request, side).ok()?,
         };
-        let hold = match watch.side {
-            Side::Lender => supply.and_then(|supply| supply.hold.open()),
-            side => request.stand_in(side).and_then(|here| here.hold.open()),
-        };
         let awaited = Awaited {
             expected,
             item: &item,
-            hold: hold.map(|hold| &hold.id),
+            hold: open_hold(request, watch.side),
             library: supply.map(|supply| &supply.copy.library),
             pickup: (watch.side == request.desk()).then_some(&request.pickup.library),
         };
@@ -144,11 +143,12 @@ impl Engine {
             of_items: expected == Expected::Dispatch,
             due_at: self.clock.now(),
         };
-        sweep.due_at = self.next_reading(&sweep, self.clock.now()).await?;
+        sweep.due_at = self.next_reading(&sweep, self.clock.now(), 1).await?;
         Ok(Some(sweep))
     }
 
-    async fn next_reading(&self, sweep: &NewSweep, moved_at: Timestamp) -> Result<Timestamp, Error> {
+    /// When a list on which so many stand is read next.
+    async fn next_reading(&self, sweep: &NewSweep, moved_at: Timestamp, standing: usize) -> Result<Timestamp, Error> {
         let now = self.clock.now();
         let told = match sweep.of_items {
             true => self.ears.tells_items(&sweep.institution, now),
@@ -160,7 +160,8 @@ impl Engine {
             (false, _) if now.duration_since(moved_at) > QUIET_AFTER => WHERE_QUIET,
             (false, _) => 1,
         };
-        let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace));
+        let length = u32::try_from(standing.div_ceil(LONG)).unwrap_or(u32::MAX).max(1);
+        let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace).saturating_mul(length));
         let rules = self.rules_of(&sweep.institution, sweep.library.as_ref()).await?;
         Ok(rules.calendar.open_from(next_multiple(now, interval)))
     }
@@ -187,19 +188,20 @@ impl Engine {
     async fn try_to_sweep(&self, sweep: &Sweep) -> Result<(), Error> {
         let listed = self.store.listed(&sweep.institution, &sweep.list, self.clock.now()).await?;
         if listed.is_empty() {
-            return self.give_back(sweep, &[], &[]).await;
+            return self.give_back(sweep, 0, &[], &[]).await;
         }
+        let standing = listed.len();
         match self.read_list(sweep, &listed).await {
             Ok(Some(read)) => self.compare(sweep, listed, &read).await,
             Ok(None) => {
                 debug!("no such list here; all is looked at one by one");
                 self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now());
                 let all: Vec<Uuid> = listed.iter().map(|look| look.id).collect();
-                self.give_back(sweep, &all, &[]).await
+                self.give_back(sweep, 0, &all, &[]).await
             }
             Err(not_done) => {
                 warn!(institution = %sweep.institution, list = sweep.list, why = %not_done, "could not read a list");
-                self.give_back(sweep, &[], &[]).await
+                self.give_back(sweep, standing, &[], &[]).await
             }
         }
     }
@@ -216,7 +218,7 @@ impl Engine {
     }
 
     async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
-        let now = self.clock.now();
+        let (now, standing) = (self.clock.now(), listed.len());
         let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|look| read.unclear.contains(&look.key));
         let unclear: Vec<Uuid> = unclear.iter().map(|look| look.id).collect();
         let moved: Vec<Listed> =
@@ -238,10 +240,16 @@ impl Engine {
         debug!(told = told.len(), unclear = unclear.len(), "a list was read");
         let mut sweep = sweep.clone();
         (sweep.moved_at, sweep.read_at) = (moved_at, now);
-        self.give_back(&sweep, &unclear, &told).await
+        self.give_back(&sweep, standing, &unclear, &told).await
     }
 
-    async fn give_back(&self, sweep: &Sweep, one_by_one: &[Uuid], told: &[(Listed, String)]) -> Result<(), Error> {
+    async fn give_back(
+        &self,
+        sweep: &Sweep,
+        standing: usize,
+        one_by_one: &[Uuid],
+        told: &[(Listed, String)],
+    ) -> Result<(), Error> {
         let next = NewSweep {
             institution: sweep.institution.clone(),
             list: sweep.list.clone(),
@@ -250,7 +258,7 @@ impl Engine {
             of_items: sweep.of_items,
             due_at: sweep.moved_at,
         };
-        let due = self.next_reading(&next, sweep.moved_at).await?;
+        let due = self.next_reading(&next, sweep.moved_at, standing).await?;
         self.again(async || {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;

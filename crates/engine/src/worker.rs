@@ -41,7 +41,7 @@ impl Engine {
             warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
         }
         let effects = self.settings.retrying.most * 2;
-        let listed = self.settings.listed_polling.most * 2;
+        let listed = self.settings.listed_polling.most * 6;
         let looks = self.settings.polling.most.max(self.settings.told_polling.most).max(listed);
         match self.store.hasten_misdated(self.clock.now(), effects, looks).await {
             Ok(0) => {}
@@ -151,7 +151,7 @@ impl Engine {
             match intent.work {
                 Work::Effect(effect) => self.do_effect(intent, effect, known).await,
                 Work::Watch(side) => self.do_watch(intent, side).await.map(|()| None),
-                Work::Deadline(deadline) => self.done(intent, &Event::DeadlinePassed { deadline }).await.map(Some),
+                Work::Deadline(deadline) => self.do_deadline(intent, deadline).await.map(|()| None),
             }
         };
         match self.while_leased(intent, until, work).instrument(span(intent)).await {
@@ -198,13 +198,13 @@ impl Engine {
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let event = match outcome {
-            Ok(event) => event,
+            Ok(event) => self.held_against_participation(intent, event).await?,
             Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => Event::EffectRefused { effect, refusal },
             Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
-                let refusal = lending::Refusal {
-                    code: lending::Refusal::GONE.to_owned(),
-                    explanation: format!("In the library's system {what} is not there any more."),
-                };
+                let refusal = lending::Refusal::new(
+                    lending::Refusal::GONE,
+                    format!("In the library's system {what} is not there any more."),
+                );
                 Event::EffectRefused { effect, refusal }
             }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
@@ -255,25 +255,21 @@ impl Engine {
     /// A look that wasn't made is no evidence of anything; it is made later.
     async fn look_later(&self, intent: &Intent, not_done: &NotDone) -> Result<(), Error> {
         let now = self.clock.now();
-        let due = later(now, self.pause(intent, not_done));
-        let why = not_done.to_string();
+        self.put_off(intent, later(now, self.pause(intent, not_done)), &not_done.to_string()).await
+    }
+
+    pub(crate) async fn put_off(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
         self.again(async || {
             let mut tx = self.store.begin().await?;
-            tx.postpone_intent(intent, due, false, &why, now).await?;
+            tx.postpone_intent(intent, due, false, why, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
         .await
     }
 
     async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
-        let now = self.clock.now();
         let due = self.next_look(request, side, 0, intent.listed).await?;
-        self.again(async || {
-            let mut tx = self.store.begin().await?;
-            tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
-            Ok(tx.commit().await?)
-        })
-        .await
+        self.put_off(intent, due, NOTHING_NEW).await
     }
 
     /// The library's system, unless it is known to give no service.
@@ -312,16 +308,16 @@ impl Engine {
         outcome
     }
 
-    async fn load(&self, intent: &Intent) -> Result<Request, Error> {
+    pub(crate) async fn load(&self, intent: &Intent) -> Result<Request, Error> {
         let stored = self.store.request(intent.request).await?;
         Ok(stored.ok_or(Error::UnknownRequest(intent.request))?.request)
     }
 
-    async fn done(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
+    pub(crate) async fn done(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
         self.apply(intent.request, event, "hub", &Ending::Done(intent)).await
     }
 
-    async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {
+    pub(crate) async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.finish_intent(intent, why, self.clock.now()).await?;
@@ -347,7 +343,7 @@ impl Engine {
     }
 
     /// At least what the library's system asks for; else anything up to the capped back-off.
-    fn pause(&self, intent: &Intent, not_done: &NotDone) -> Duration {
+    pub(crate) fn pause(&self, intent: &Intent, not_done: &NotDone) -> Duration {
         let jitter = self.ids.jitter(self.settings.retrying.pause(intent.attempts));
         match not_done {
             NotDone::Later { after: Some(least), .. } | NotDone::Down { after: Some(least), .. } => {

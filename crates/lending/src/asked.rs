@@ -28,10 +28,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
                 request.candidates.retain(|other| other != copy);
                 request.candidates.insert(0, crate::CopyRef { chosen_by_staff: true, ..copy.clone() });
             }
-            let refusal = Refusal {
-                code: "PASSED_OVER_BY_STAFF".to_owned(),
-                explanation: "Staff have asked for another lender.".to_owned(),
-            };
+            let refusal = Refusal::new("PASSED_OVER_BY_STAFF", "Staff have asked for another lender.");
             pass_over(request, &refusal);
             request.trouble = None;
             request.undo = Some(Box::new(before));

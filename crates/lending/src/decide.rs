@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Side};
 use crate::event::Event;
-use crate::request::Request;
+use crate::request::{Progress, Request};
 use crate::status::Status;
 use crate::{effects, record, standing, steps};
 
@@ -47,6 +47,10 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
         return Decision { next, transitions: Vec::new(), effect: None, note: None };
     }
     let note = record::facts(&mut next, event, now);
+    if event.action().is_none() && next != *request {
+        // Taking the last act back would take this back too.
+        next.undo = None;
+    }
     let transitions = steps::run(&mut next, now);
     if left_trouble_behind(request, &next) {
         next.trouble = None;
@@ -62,5 +66,13 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
 
 /// What staff were asked about belongs to a status that lies behind.
 fn left_trouble_behind(before: &Request, next: &Request) -> bool {
-    before.status != next.status && before.trouble == next.trouble
+    before.status != next.status && before.trouble == next.trouble && !is_still_unheld(next)
+}
+
+/// The patron has no hold, or no virtual item, on what is on its way to them: nobody would put it on the hold shelf.
+fn is_still_unheld(request: &Request) -> bool {
+    let unheld = |side: &Side| {
+        request.stand_in(*side).is_some_and(|here| here.hold.is_ended() && here.progress < Progress::OnHoldShelf)
+    };
+    request.status == Status::PickupTransit && request.workflow.stand_ins().iter().any(unheld)
 }

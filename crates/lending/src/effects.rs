@@ -116,7 +116,7 @@ fn while_out(request: &Request) -> Option<Effect> {
         if renewed && here.dates.asked_for != Some(due) {
             return Some(Effect::Renew(Side::Lender));
         }
-        if here.dates.limited_to != Some(ceiling) {
+        if here.dates.stays_beyond != Some((due, ceiling)) {
             return Some(Effect::LimitDueDate(desk));
         }
     }

@@ -74,6 +74,7 @@ pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation,
     let lent_before = here.progress >= Progress::OnLoan;
     note_loan(here, seen);
     note_hold_beside_loan(here, seen, lent_before);
+    note_moved(here, seen);
     if seen.item.is_none() && seen.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
         here.progress = Progress::Returned;
         here.seen = None;
@@ -206,10 +207,7 @@ pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Time
     }
     match passed {
         Deadline::LenderAnswers => {
-            let refusal = Refusal {
-                code: "LENDER_SILENT".to_owned(),
-                explanation: "The lender did not send the item in time.".to_owned(),
-            };
+            let refusal = Refusal::new("LENDER_SILENT", "The lender did not send the item in time.");
             pass_over(request, &refusal);
             Some(refusal.explanation)
         }
@@ -254,6 +252,16 @@ fn note_loan(here: &mut Borrowing, seen: &Observation) {
         }
         Some(LoanState::None) if !seen.item.as_ref().is_some_and(is_out) => here.loan.end(),
         _ => {}
+    }
+}
+
+/// Staff have moved the virtual item to another holding, or given it another barcode.
+fn note_moved(here: &mut Borrowing, seen: &Observation) {
+    if let Some(holding) = seen.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
+        here.holding = Part::Open(holding.clone());
+    }
+    if let Some(barcode) = &seen.barcode {
+        here.barcode = Some(barcode.clone());
     }
 }
 

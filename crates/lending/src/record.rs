@@ -137,10 +137,11 @@ fn at_stand_in(request: &mut Request, event: &Event) -> Option<String> {
         }
         Event::DueDateLimited { side, loan } => {
             done(request, Effect::LimitDueDate(*side));
-            let ceiling = lender_due(request);
+            let beyond = beyond_ceiling(request, *side, loan.due);
             at(request, *side, |here| {
                 here.loan = Part::Open(loan.clone());
-                here.dates.limited_to = ceiling;
+                here.dates.stays_beyond = beyond;
+                here.dates.first = if beyond.is_none() { loan.due } else { here.dates.first };
             });
         }
         Event::RenewalDenied { side } => {
@@ -188,14 +189,16 @@ pub(crate) fn done(request: &mut Request, effect: Effect) {
 fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     done(request, Effect::ChooseSupplier);
     let institution = request.candidates.first()?.institution.clone();
+    if is_at_lenders_own_desk(request, &institution) {
+        let explanation = "The patron would collect the copy at its own library, which lends it there itself. Choose \
+                           another pickup location, or let the patron take it at the desk (expedited).";
+        return candidate_unfit(request, Refusal::new("PICKUP_AT_LENDER", explanation));
+    }
     let workflow = workflow(request, &institution);
     let begun = request.borrowing.bib != Part::NotMade || request.collecting.is_some();
     if begun && workflow != request.workflow {
         let explanation = "The copy can't take over from the earlier one: other libraries would be involved.";
-        return candidate_unfit(
-            request,
-            Refusal { code: "OTHER_WORKFLOW".to_owned(), explanation: explanation.to_owned() },
-        );
+        return candidate_unfit(request, Refusal::new("OTHER_WORKFLOW", explanation));
     }
     request.candidates.remove(0);
     request.title = Some(copy.title.clone());
@@ -206,6 +209,11 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     }
     request.supply = Some(Supply::new(institution, copy.clone()));
     None
+}
+
+/// Whether a patron of another institution is to collect the copy where it belongs, without standing there already.
+fn is_at_lenders_own_desk(request: &Request, lender: &crate::InstitutionCode) -> bool {
+    !request.expedited && request.pickup.institution == *lender && request.patron.institution != *lender
 }
 
 /// Which libraries play which part, once the lender is known.
@@ -261,8 +269,11 @@ fn renewed(request: &mut Request, loan: &Loan) -> Option<String> {
     None
 }
 
-fn lender_due(request: &Request) -> Option<Timestamp> {
-    request.supply.as_ref()?.loan.open()?.due
+/// The patron's due date with the lender's, where it is later: it isn't tried again until one of them changes.
+fn beyond_ceiling(request: &Request, side: Side, due: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
+    let ceiling = request.supply.as_ref()?.loan.open()?.due?;
+    request.stand_in(side)?.loan.open()?;
+    due.filter(|due| *due > ceiling).map(|due| (due, ceiling))
 }
 
 /// A refusal at the lender sends the request on to the next; elsewhere a person must look, unless the hub can make
@@ -302,8 +313,9 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             return Some(note);
         }
         Effect::LimitDueDate(side) => {
-            let ceiling = lender_due(request);
-            at(request, side, |here| here.dates.limited_to = ceiling);
+            let due = request.stand_in(side).and_then(|here| here.loan.open()).and_then(|loan| loan.due);
+            let beyond = beyond_ceiling(request, side, due);
+            at(request, side, |here| here.dates.stays_beyond = beyond);
             return Some(note);
         }
         Effect::DenyRenewal(side) => {

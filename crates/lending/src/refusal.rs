@@ -11,6 +11,9 @@ pub struct Refusal {
     pub code: String,
     /// One or two sentences: what is the matter, and what to do about it.
     pub explanation: String,
+    /// The sentence for the patron, where the matter is the patron's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_patron: Option<String>,
 }
 
 impl Refusal {
@@ -18,6 +21,11 @@ impl Refusal {
     pub const GONE: &'static str = "GONE";
     /// The patron or virtual patron isn't there any more.
     pub const NO_SUCH_PATRON: &'static str = "NO_SUCH_PATRON";
+
+    /// One that staff read.
+    pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
+        Self { code: code.into(), explanation: explanation.into(), for_patron: None }
+    }
 }
 
 /// Why the patron's own library doesn't let them borrow.
@@ -75,6 +83,21 @@ impl PatronRefusal {
         }
     }
 
+    /// The sentence for the patron.
+    pub fn for_patron(&self) -> &'static str {
+        match self {
+            Self::Unknown | Self::Deleted => "Your library does not know this card. Please ask its staff.",
+            Self::Inactive => "Your library account is not active. Please ask your library's staff.",
+            Self::Expired { .. } => "Your library card has expired. Please have it renewed at your library.",
+            Self::Blocked { .. } => "Your library account is blocked. Please ask your library's staff.",
+            Self::UnmappedType { .. } => "Your library can't take the request for you yet. Please ask its staff.",
+            Self::TooManyRequests { .. } => {
+                "You have as many requests under way as your library allows. Please try again when one has ended."
+            }
+            Self::AlreadyRequested { .. } => "You have requested this item already.",
+        }
+    }
+
     /// The cause with its sentence.
     pub fn refusal(&self) -> Refusal {
         let explanation = match self {
@@ -110,6 +133,6 @@ impl PatronRefusal {
                 format!("The patron has an open request for this copy already: {request}.")
             }
         };
-        Refusal { code: self.code().to_owned(), explanation }
+        Refusal { for_patron: Some(self.for_patron().to_owned()), ..Refusal::new(self.code(), explanation) }
     }
 }

@@ -412,14 +412,16 @@ pub struct Borrowing {
 /// What the hub has done about due dates. The lender's due date is the ceiling of the patron's.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Dates {
-    /// The patron's due date when the item was lent; a later one is a renewal.
+    /// The patron's due date as it was agreed on last: when the item was lent, or as it was brought down. A later one is a
+    /// renewal.
     pub first: Option<Timestamp>,
     /// The patron's due date for which the lender was last asked to renew.
     pub asked_for: Option<Timestamp>,
     /// Whether the lender refused the last renewal.
     pub refused: bool,
-    /// The lender's due date to which the patron's was last brought down.
-    pub limited_to: Option<Timestamp>,
+    /// The patron's due date, and the lender's, where the library's system wouldn't bring the former down to the latter.
+    #[serde(default)]
+    pub stays_beyond: Option<(Timestamp, Timestamp)>,
     /// Whether further renewals by the patron were stopped.
     pub denied: bool,
 }

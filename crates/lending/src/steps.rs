@@ -255,10 +255,7 @@ fn drop_supplier(request: &mut Request) {
             Closure::Rejected => "was rejected",
             Closure::Failed => "can't be filled any more",
         });
-        crate::Refusal {
-            code: "HOLD_ENDED_AT_LENDER".to_owned(),
-            explanation: format!("The lender's hold {how} before the item was sent."),
-        }
+        crate::Refusal::new("HOLD_ENDED_AT_LENDER", format!("The lender's hold {how} before the item was sent."))
     });
     let earlier = EarlierSupply {
         institution: supply.institution.clone(),

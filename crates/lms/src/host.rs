@@ -124,6 +124,8 @@ pub struct Watched {
     pub patron: PatronId,
     /// Whether the hold is looked for.
     pub hold: bool,
+    /// Which hold it is.
+    pub hold_id: Option<HoldId>,
     /// Whether the loan is looked for.
     pub loan: bool,
     /// Whether it matters that somebody else waits for the item.

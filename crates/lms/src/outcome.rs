@@ -76,7 +76,7 @@ impl Outage {
 impl NotDone {
     /// A refusal with a code of ours or of the library's system.
     pub fn refused(code: impl Into<String>, explanation: impl Into<String>) -> Self {
-        Self::Refused(Refusal { code: code.into(), explanation: explanation.into() })
+        Self::Refused(Refusal::new(code, explanation))
     }
 
     /// Not now.

@@ -42,7 +42,7 @@ pub struct Claimed {
     pub more: bool,
 }
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -147,6 +147,7 @@ impl Tx {
                     Col::LeaseUntil,
                     Col::Told,
                     Col::List,
+                    Col::CreatedAt,
                 ]
                 .map(|col| (Table, col)),
             )
@@ -216,7 +217,8 @@ fn window(claim: &Claim<'_>) -> usize {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, told, list) = row;
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, told, list, created_at) =
+        row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
@@ -233,6 +235,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         hinted: !told.is_empty(),
         told,
         listed: !list.is_empty(),
+        created_at: at("intent", created_at)?,
         claimed_at,
     })
 }

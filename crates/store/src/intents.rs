@@ -69,6 +69,8 @@ pub struct Intent {
     pub told: String,
     /// Whether a list shows when there is something to look at.
     pub listed: bool,
+    /// When it was queued.
+    pub created_at: Timestamp,
     /// When it was claimed: what happens from then on, a look may have missed.
     pub claimed_at: Timestamp,
 }
@@ -289,6 +291,7 @@ impl Tx {
             hinted: false,
             told: String::new(),
             listed: false,
+            created_at: now,
             claimed_at: now,
         })
     }

@@ -31,8 +31,35 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 }
 
 async fn ask(state: &WebState, actor: &Actor, id: lending::RequestId, event: &Event) -> Accepted {
-    state.engine.ask(id, event, actor.name()).await.map_err(|error| Problem::from(error).about(id))?;
+    ask_because(state, actor, id, event, None).await
+}
+
+/// With a reason for the timeline, where the event itself has none.
+async fn ask_because(
+    state: &WebState,
+    actor: &Actor,
+    id: lending::RequestId,
+    event: &Event,
+    reason: Option<String>,
+) -> Accepted {
+    let asked = state.engine.ask_because(id, event, actor.name(), reason.as_deref()).await;
+    asked.map_err(|error| Problem::from(error).about(id))?;
     accepted(state, id).await
+}
+
+/// Why something is done.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
+struct ReasonInput {
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    reason: Option<String>,
+}
+
+fn reason(fields: Option<Fields>) -> Result<Option<String>, Problem> {
+    let mut fields = fields.unwrap_or_else(Fields::none);
+    let reason = fields.optional_text("reason");
+    Problem::check(fields.finish())?;
+    Ok(reason)
 }
 
 /// Tries again what was refused, its cause having been mended.
@@ -42,15 +69,22 @@ async fn ask(state: &WebState, actor: &Actor, id: lending::RequestId, event: &Ev
     operation_id = "resume_request",
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It goes on.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Nothing stands in its way."),
     )
 )]
-async fn resume_request(State(state): State<WebState>, actor: Actor, PathId(id): PathId) -> Accepted {
+async fn resume_request(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    fields: Option<Fields>,
+) -> Accepted {
+    let reason = reason(fields)?;
     find(&state, id).await?;
-    ask(&state, &actor, id, &Event::ResumeAsked).await
+    ask_because(&state, &actor, id, &Event::ResumeAsked, reason).await
 }
 
 /// Why staff want another lender, and which.
@@ -99,10 +133,12 @@ async fn next_supplier(
 
 /// Where the patron is to collect instead.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
+#[allow(dead_code, reason = "the shape for the document; the fields are read one by one")]
 struct PickupChangeInput {
     /// The code of the pickup location.
     pickup_location: String,
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    reason: Option<String>,
 }
 
 /// Lets the patron collect at another pickup location of the same institution.
@@ -127,6 +163,7 @@ async fn change_pickup_location(
     mut fields: Fields,
 ) -> Accepted {
     let code = PickupLocationCode::from(fields.text("pickup_location"));
+    let reason = fields.optional_text("reason");
     let stored = find(&state, id).await?;
     let pickup = state.engine.store().pickup_location(&code).await?;
     match &pickup {
@@ -142,7 +179,7 @@ async fn change_pickup_location(
     }
     Problem::check(fields.finish())?;
     let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", code.as_str()))?.location;
-    ask(&state, &actor, id, &Event::PickupChangeAsked { pickup }).await
+    ask_because(&state, &actor, id, &Event::PickupChangeAsked { pickup }, reason).await
 }
 
 /// Tells that an item that was missing on its way has been found.
@@ -152,22 +189,31 @@ async fn change_pickup_location(
     operation_id = "report_found",
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is noted.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "The item isn't missing."),
     )
 )]
-async fn report_found(State(state): State<WebState>, actor: Actor, PathId(id): PathId) -> Accepted {
-    ask(&state, &actor, id, &Event::FoundReported).await
+async fn report_found(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    fields: Option<Fields>,
+) -> Accepted {
+    let reason = reason(fields)?;
+    ask_because(&state, &actor, id, &Event::FoundReported, reason).await
 }
 
 /// How a loss is settled.
 #[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
+#[allow(dead_code, reason = "the shape for the document; the fields are read one by one")]
 struct SettleInput {
     /// `paid` or `written_off`.
     how: String,
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    reason: Option<String>,
 }
 
 /// Settles the loss of an item, which ends the request: the virtual item is taken away, the lender's loan stays for its
@@ -196,9 +242,10 @@ async fn settle_loss(State(state): State<WebState>, actor: Actor, PathId(id): Pa
             None
         }
     };
+    let reason = fields.optional_text("reason");
     Problem::check(fields.finish())?;
     let how = how.ok_or_else(|| Problem::bad_request("MISSING", "It isn't said how the loss is settled."))?;
-    ask(&state, &actor, id, &Event::LossSettled { how }).await
+    ask_because(&state, &actor, id, &Event::LossSettled { how }, reason).await
 }
 
 /// What ending a request by hand would do.
@@ -258,14 +305,6 @@ fn in_words(effect: Effect) -> &'static str {
     }
 }
 
-/// Why it is ended.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
-struct EndInput {
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    reason: Option<String>,
-}
-
 /// Ends a request by hand, whatever its state: what the hub made is taken away, and nothing is followed any more. A loan
 /// to the virtual patron stays for the lender's staff to close.
 #[utoipa::path(
@@ -274,7 +313,7 @@ struct EndInput {
     operation_id = "end_request",
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
-    request_body(content = Option<EndInput>),
+    request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is being ended.", body = RequestView),
         (status = 404, description = "There is none."),
@@ -287,9 +326,7 @@ async fn end_request(
     PathId(id): PathId,
     fields: Option<Fields>,
 ) -> Accepted {
-    let mut fields = fields.unwrap_or_else(Fields::none);
-    let reason = fields.optional_text("reason");
-    Problem::check(fields.finish())?;
+    let reason = reason(fields)?;
     ask(&state, &actor, id, &Event::EndAsked { reason }).await
 }
 
@@ -300,12 +337,14 @@ async fn end_request(
     operation_id = "undo_act",
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is taken back.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "It can't be taken back any more."),
     )
 )]
-async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId) -> Accepted {
-    ask(&state, &actor, id, &Event::UndoAsked).await
+async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId, fields: Option<Fields>) -> Accepted {
+    let reason = reason(fields)?;
+    ask_because(&state, &actor, id, &Event::UndoAsked, reason).await
 }

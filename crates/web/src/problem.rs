@@ -45,6 +45,7 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     request: Option<RequestId>,
+    for_patron: Option<String>,
 }
 
 /// Why a call was not done (RFC 9457).
@@ -69,6 +70,9 @@ pub(crate) struct Envelope {
     /// Every fault of the input, where there are several or one can be told by its field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What the patron is told, where the matter is the patron's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_patron: Option<String>,
     /// The patron request that is meant, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -77,7 +81,12 @@ pub(crate) struct Envelope {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), request: None }
+        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), request: None, for_patron: None }
+    }
+
+    /// With the sentence for the patron.
+    pub(crate) fn for_patron(self, for_patron: Option<String>) -> Self {
+        Self { for_patron, ..self }
     }
 
     /// About this patron request.
@@ -195,6 +204,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
             code: self.code,
             errors: self.errors,
+            for_patron: self.for_patron,
             request_id: self.request,
         };
         let mut answer = (status, Json(envelope)).into_response();

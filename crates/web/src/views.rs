@@ -273,6 +273,9 @@ struct RefusalView {
     code: String,
     /// What is the matter and what to do about it.
     explanation: String,
+    /// What the patron is told, where the matter is the patron's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_patron: Option<String>,
 }
 
 /// One thing that happened.
@@ -454,7 +457,7 @@ fn cancellation(cancellation: Cancellation) -> CancellationView {
 }
 
 fn refusal(refusal: Refusal) -> RefusalView {
-    RefusalView { code: refusal.code, explanation: refusal.explanation }
+    RefusalView { code: refusal.code, explanation: refusal.explanation, for_patron: refusal.for_patron }
 }
 
 fn timeline_row(row: AuditRow) -> TimelineRow {

@@ -250,7 +250,7 @@ impl Alma {
     }
 
     /// Takes a request off the active lists and its item's binding; messages carry its last active status.
-    pub(super) fn close_request(&mut self, id: Id, closure: &str, event: Option<&str>) {
+    pub(crate) fn close_request(&mut self, id: Id, closure: &str, event: Option<&str>) {
         if let Some(event) = event {
             self.emit_request(event, id);
         }

@@ -66,6 +66,8 @@ pub struct Item {
     pub material_type: Option<Coded>,
     /// The volume, issue or the like.
     pub description: Option<String>,
+    /// The levels of its enumeration and chronology, such as volume, number and year, as far as it has them.
+    pub enumeration: Vec<String>,
     /// Where the item comes from.
     pub provenance: Option<Coded>,
     /// A note for the public.
@@ -195,6 +197,14 @@ struct ItemData {
     #[serde(deserialize_with = "loose::opt")]
     description: Option<String>,
     #[serde(deserialize_with = "loose::opt")]
+    enumeration_a: Option<String>,
+    #[serde(deserialize_with = "loose::opt")]
+    enumeration_b: Option<String>,
+    #[serde(deserialize_with = "loose::opt")]
+    enumeration_c: Option<String>,
+    #[serde(deserialize_with = "loose::opt")]
+    chronology_i: Option<String>,
+    #[serde(deserialize_with = "loose::opt")]
     provenance: Option<Coded>,
     #[serde(deserialize_with = "loose::opt")]
     public_note: Option<String>,
@@ -252,6 +262,10 @@ impl TryFrom<Parts> for Item {
             item_policy: item.policy,
             material_type: item.physical_material_type,
             description: item.description,
+            enumeration: [item.enumeration_a, item.enumeration_b, item.enumeration_c, item.chronology_i]
+                .into_iter()
+                .flatten()
+                .collect(),
             provenance: item.provenance,
             public_note: item.public_note,
             fulfillment_note: item.fulfillment_note,

@@ -13,7 +13,7 @@ use crate::failure::Result;
 #[derive(Subcommand, Debug)]
 pub(crate) enum Act {
     /// Look at both libraries now.
-    Look(One),
+    Look(Named),
     /// Try again what was refused, its cause having been mended.
     Resume(One),
     /// Ask another lender.
@@ -30,13 +30,23 @@ pub(crate) enum Act {
     Undo(One),
 }
 
-/// One request.
+/// A request.
 #[derive(Args, Debug)]
-pub(crate) struct One {
+pub(crate) struct Named {
     #[command(flatten)]
     hub: HubArgs,
     /// The request's id.
     id: String,
+}
+
+/// One request, and why something is done about it.
+#[derive(Args, Debug)]
+pub(crate) struct One {
+    #[command(flatten)]
+    named: Named,
+    /// Why; shown in the timeline, so no names or numbers of persons.
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// Ask another lender.
@@ -44,12 +54,10 @@ pub(crate) struct One {
 pub(crate) struct NextSupplier {
     #[command(flatten)]
     one: One,
-    /// The copy to ask for, as INSTITUTION:BARCODE; the next of those the request names, where it is left out.
-    #[arg(long, value_name = "INSTITUTION:BARCODE")]
+    /// The copy to ask for, as INSTITUTION:BARCODE or INSTITUTION:record:MMS_ID; the next of those the request names, where it
+    /// is left out.
+    #[arg(long, value_name = "COPY")]
     copy: Option<String>,
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    #[arg(long)]
-    reason: Option<String>,
 }
 
 /// Let the patron collect elsewhere.
@@ -87,12 +95,9 @@ pub(crate) struct End {
     /// Show what would be done on each side, and do nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    #[arg(long)]
-    reason: Option<String>,
 }
 
-impl One {
+impl Named {
     async fn post(&self, act: &str, body: Option<&Value>) -> Result<()> {
         let path = format!("/api/v1/requests/{}/{act}", path_part(&self.id)?);
         let request = Hub::new(&self.hub)?.call(Method::POST, &path, body).await?;
@@ -101,37 +106,44 @@ impl One {
     }
 }
 
+impl One {
+    async fn post(&self, act: &str, mut body: Value) -> Result<()> {
+        body["reason"] = json!(self.reason);
+        self.named.post(act, Some(&body)).await
+    }
+}
+
 impl Act {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Look(one) => one.post("look", None).await,
-            Self::Resume(one) => one.post("resume", None).await,
-            Self::Found(one) => one.post("found", None).await,
-            Self::Undo(one) => one.post("undo", None).await,
+            Self::Resume(one) => one.post("resume", json!({})).await,
+            Self::Found(one) => one.post("found", json!({})).await,
+            Self::Undo(one) => one.post("undo", json!({})).await,
             Self::NextSupplier(next) => {
                 let copy = next.copy.as_deref().map(copy).transpose()?;
-                next.one.post("next-supplier", Some(&json!({"reason": next.reason, "copy": copy}))).await
+                next.one.post("next-supplier", json!({"copy": copy})).await
             }
             Self::PickupLocation(pickup) => {
-                pickup.one.post("pickup-location", Some(&json!({"pickup_location": pickup.code}))).await
+                pickup.one.post("pickup-location", json!({"pickup_location": pickup.code})).await
             }
             Self::SettleLoss(settle) => {
                 let how = match settle.how {
                     How::Paid => "paid",
                     How::WrittenOff => "written_off",
                 };
-                settle.one.post("settle-loss", Some(&json!({"how": how}))).await
+                settle.one.post("settle-loss", json!({"how": how})).await
             }
             Self::End(end) if end.dry_run => end.preview().await,
-            Self::End(end) => end.one.post("end", Some(&json!({"reason": end.reason}))).await,
+            Self::End(end) => end.one.post("end", json!({})).await,
         }
     }
 }
 
 impl End {
     async fn preview(&self) -> Result<()> {
-        let path = format!("/api/v1/requests/{}/end", path_part(&self.one.id)?);
-        let preview = Hub::new(&self.one.hub)?.get(&path).await?;
+        let path = format!("/api/v1/requests/{}/end", path_part(&self.one.named.id)?);
+        let preview = Hub::new(&self.one.named.hub)?.get(&path).await?;
         let mut table = table(&["institution", "what would be done"]);
         for step in preview["steps"].as_array().into_iter().flatten() {
             table.add_row([text(&step["institution"]), text(&step["explanation"])]);

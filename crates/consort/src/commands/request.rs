@@ -39,8 +39,9 @@ pub(crate) struct Place {
     /// Where the patron collects.
     #[arg(long, value_name = "CODE")]
     pickup: String,
-    /// A copy, as INSTITUTION:BARCODE; may be given several times, best first.
-    #[arg(long = "copy", value_name = "INSTITUTION:BARCODE", required = true)]
+    /// A copy, as INSTITUTION:BARCODE; or any copy of a record, as INSTITUTION:record:MMS_ID, with :VOLUME after it for one
+    /// volume. May be given several times, best first.
+    #[arg(long = "copy", value_name = "COPY", required = true)]
     copies: Vec<String>,
     /// The last day on which the item is of use to the patron, such as 2026-12-31.
     #[arg(long, value_name = "DATE")]
@@ -132,13 +133,27 @@ impl Place {
 }
 
 pub(crate) fn copy(text: &str) -> Result<Value> {
-    match text.split_once(':') {
-        Some((institution, barcode)) if !institution.trim().is_empty() && !barcode.trim().is_empty() => {
-            Ok(json!({"institution": institution.trim(), "barcode": barcode.trim()}))
+    let parts: Vec<&str> = text.splitn(4, ':').map(str::trim).collect();
+    match parts.as_slice() {
+        [institution, "record", mms @ ..] if !institution.is_empty() && mms.iter().all(|part| !part.is_empty()) => {
+            match mms {
+                [bib] => Ok(json!({"institution": institution, "bib": bib})),
+                [bib, volume] => Ok(json!({"institution": institution, "bib": bib, "volume": volume})),
+                _ => Err(no_copy(text)),
+            }
         }
-        _ => Err(Failure::new(format!("{text:?} names no copy."))
-            .advice("Write INSTITUTION:BARCODE, such as 01LEND:31999000000011.")),
+        [institution, barcode] if !institution.is_empty() && !barcode.is_empty() => {
+            Ok(json!({"institution": institution, "barcode": barcode}))
+        }
+        _ => Err(no_copy(text)),
     }
+}
+
+fn no_copy(text: &str) -> Failure {
+    Failure::new(format!("{text:?} names no copy.")).advice(
+        "Write INSTITUTION:BARCODE, such as 01LEND:31999000000011; or INSTITUTION:record:MMS_ID for any copy of a record, \
+         with :VOLUME after it for one volume.",
+    )
 }
 
 impl Show {
@@ -261,6 +276,10 @@ mod tests {
         assert_eq!(copy("01LEND: 31999 ").unwrap(), json!({"institution": "01LEND", "barcode": "31999"}));
         assert!(copy("31999").is_err());
         assert!(copy(":31999").is_err());
+        assert_eq!(copy("01LEND:record:99").unwrap(), json!({"institution": "01LEND", "bib": "99"}));
+        let volume = copy("01LEND:record:99:v. 2").unwrap();
+        assert_eq!(volume, json!({"institution": "01LEND", "bib": "99", "volume": "v. 2"}));
+        assert!(copy("01LEND:record").is_err() && copy("01LEND:record:").is_err());
     }
 
     #[test]

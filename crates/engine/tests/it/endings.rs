@@ -1,10 +1,10 @@
 //! The table of docs/workflow.md: how a hold can end in Alma, at each side and in each live status, with a clean
 //! lender and borrower at the end.
 
-use lending::{Closure, Event, Evidence, Outcome, Side, Status};
+use lending::{Answer, Closure, Event, Evidence, Outcome, Rules, Side, Status, answer};
 use serde_json::json;
 
-use crate::world::{BORROWER, LENDER, World, both};
+use crate::world::{BORROWER, LENDER, PICKUP, World, both};
 
 /// What Alma lets happen at one side so that the hub, by looking alone, finds the hold ended that way.
 async fn end_in_alma(world: &World, side: Side, closure: Closure) {
@@ -44,7 +44,7 @@ fn jiff_now() -> jiff::Timestamp {
 async fn play_out(world: &World) {
     for _ in 0..8 {
         match world.settled().await.status {
-            Status::RequestPlacedAtBorrowingAgency => world.dispatch().await,
+            Status::Confirmed | Status::RequestPlacedAtBorrowingAgency => world.dispatch().await,
             Status::PickupTransit => world.receive().await,
             Status::ReadyForPickup => world.lend().await,
             Status::Loaned => world.give_back().await,
@@ -55,15 +55,28 @@ async fn play_out(world: &World) {
     assert_eq!(world.until_ended().await.status, Status::Finalised);
 }
 
-/// A closure that the library's system told the hub: staff rejections and expiries show in Alma only so.
+/// A closure that Alma tells where it keeps closed requests. Of one that was completed the loan tells, and where there is
+/// none, a message.
 async fn told(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;
-    let (staff, hold) = match side {
-        Side::Lender => (world.supplier().await.0, request.supply.unwrap().hold.open().unwrap().id.clone()),
-        _ => (world.at(BORROWER), request.borrowing.hold.open().unwrap().id.clone()),
+    let (code, hold) = match side {
+        Side::Lender => {
+            let supply = request.supply.unwrap();
+            (supply.institution.as_str().to_owned(), supply.hold.any().unwrap().id.clone())
+        }
+        Side::Borrower => (BORROWER.to_owned(), request.borrowing.hold.any().unwrap().id.clone()),
+        Side::Pickup => (PICKUP.to_owned(), request.at_desk().hold.any().unwrap().id.clone()),
     };
-    staff.cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
-    world.ask(Event::HoldClosed { side, closure }).await;
+    if closure == Closure::Completed {
+        let _ = world.at(&code).cancel(hold.as_str(), "CannotBeFulfilled");
+        world.ask(Event::HoldClosed { side, closure }).await;
+        return;
+    }
+    world.at(&code).set_behaviour(|alma| (alma.keep_history, alma.history_tells_closure) = (true, true));
+    world.change_settings(&code, "keeps_closed_requests", json!(true)).await;
+    // While the item is lent there is no hold any more.
+    let _ = world.at(&code).close(hold.as_str(), closure.name());
+    world.engine.look_now(world.id).await.unwrap();
 }
 
 /// One cell: closure, side, status, and what must follow.
@@ -79,6 +92,9 @@ async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, f
         end_in_alma(world, side, closure).await;
     } else {
         told(world, side, closure).await;
+    }
+    if answer(side, closure, status) == Answer::TryAgain {
+        world.until_it("another hold", |request| request.borrowing.hold_placed > 1).await;
     }
     if follows != status {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
@@ -151,7 +167,8 @@ both! {
     async fn rejected_hold_at_the_borrower_is_for_staff_to_decide_and_placed_again_when_they_say_so(world) {
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
         told(&world, Side::Borrower, Closure::Rejected).await;
-        let now = world.settled().await;
+        let asked = |request: &lending::Request| matches!(request.attention, lending::Attention::NeedsStaff { .. });
+        let now = world.until_it("a case for staff", asked).await;
         assert!(matches!(&now.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER"));
         world.ask(Event::ResumeAsked).await;
         play_out(&world).await;
@@ -207,4 +224,97 @@ both! {
         assert_eq!(world.calls(BORROWER, "GET /bibs/{mms_id}/requests"), 1);
         world.assert_clean();
     }
+}
+
+/// What must follow from a closure in a status, by the table that docs/workflow.md prints, and how such a request ends.
+fn declared(side: Side, closure: Closure, status: Status) -> (Status, Outcome, bool) {
+    match answer(side, closure, status) {
+        Answer::Nothing | Answer::KeepGoing => (status, Outcome::Supplied, false),
+        Answer::NextSupplier => (Status::NotSuppliedCurrentSupplier, Outcome::Supplied, false),
+        Answer::Cancel => (Status::Cancelled, Outcome::Cancelled, false),
+        Answer::SendHome(outcome) => (Status::ReturnTransit, outcome, false),
+        Answer::TryAgain => (status, Outcome::Supplied, false),
+        Answer::AskStaff => (status, Outcome::Supplied, true),
+    }
+}
+
+/// Brings a request to its status in a workflow in which the side has a part.
+async fn bring(world: &mut World, side: Side, status: Status) {
+    if status == Status::Confirmed {
+        let rules = Rules { virtual_item_at_dispatch: true, ..Rules::default() };
+        world.set_rules(BORROWER, "BORROW", rules).await;
+        assert_eq!(world.place().await.status, Status::Confirmed);
+    } else if side == Side::Pickup {
+        crate::workflows::collects_for_others(world).await;
+        crate::workflows::bring_to(world, status).await;
+    } else {
+        world.bring_to(status).await;
+    }
+}
+
+/// One cell of the table, whatever its way, to a clean end at both libraries.
+async fn any_cell(side: Side, closure: Closure, status: Status) {
+    let mut world = World::on_sqlite().await;
+    let cell = format!("{closure:?} at {side:?} in {status}");
+    bring(&mut world, side, status).await;
+    let (follows, outcome, asks) = declared(side, closure, status);
+    let placed = |request: &lending::Request| request.at_desk().hold_placed;
+    let before = placed(&world.request().await);
+    told(&world, side, closure).await;
+    if asks {
+        let asked = |request: &lending::Request| matches!(request.attention, lending::Attention::NeedsStaff { .. });
+        world.until_it(&cell, asked).await;
+        world.ask(Event::ResumeAsked).await;
+    }
+    if asks || answer(side, closure, status) == Answer::TryAgain {
+        world.until_it(&cell, |request| placed(request) > before).await;
+        if status == Status::ReadyForPickup {
+            // Alma has taken it off the hold shelf; staff put it there for the new hold.
+            let pickup = if side == Side::Pickup { PICKUP } else { BORROWER };
+            world.at(pickup).scan_in(&world.virtual_barcode().await, "MAIN", crate::world::DESK).unwrap();
+        }
+    } else if follows != status {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
+        while !world.path().await.contains(&follows) {
+            assert!(tokio::time::Instant::now() < deadline, "{cell}: no {follows}: {:?}", world.path().await);
+            world.engine.look_now(world.id).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    }
+    if side == Side::Pickup {
+        crate::workflows::play_out(&world).await;
+    } else {
+        play_out(&world).await;
+    }
+    assert_eq!(world.request().await.outcome, Some(outcome), "{cell}: {:?}", world.path().await);
+    world.assert_clean();
+}
+
+macro_rules! tables {
+    ($($name:ident: $side:ident in $status:ident;)+) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            for closure in Closure::ALL {
+                any_cell(Side::$side, closure, Status::$status).await;
+            }
+        })+
+    };
+}
+
+// The whole table, each cell with its own libraries.
+tables! {
+    every_closure_at_the_lender_while_nothing_is_made_for_the_patron: Lender in Confirmed;
+    every_closure_at_the_lender_before_dispatch: Lender in RequestPlacedAtBorrowingAgency;
+    every_closure_at_the_lender_in_transit: Lender in PickupTransit;
+    every_closure_at_the_lender_while_on_the_shelf: Lender in ReadyForPickup;
+    every_closure_at_the_lender_while_on_loan: Lender in Loaned;
+    every_closure_at_the_lender_on_the_way_home: Lender in ReturnTransit;
+    every_closure_at_the_borrower_before_dispatch: Borrower in RequestPlacedAtBorrowingAgency;
+    every_closure_at_the_borrower_in_transit: Borrower in PickupTransit;
+    every_closure_at_the_borrower_while_on_the_shelf: Borrower in ReadyForPickup;
+    every_closure_at_the_borrower_while_on_loan: Borrower in Loaned;
+    every_closure_at_the_borrower_on_the_way_home: Borrower in ReturnTransit;
+    every_closure_at_the_pickup_library_before_dispatch: Pickup in RequestPlacedAtPickupAgency;
+    every_closure_at_the_pickup_library_in_transit: Pickup in PickupTransit;
+    every_closure_at_the_pickup_library_while_on_the_shelf: Pickup in ReadyForPickup;
 }

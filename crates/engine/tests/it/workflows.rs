@@ -5,7 +5,7 @@ use lending::{Outcome, Rules, Status, Workflow};
 
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both, copy};
 
-async fn collects_for_others(world: &World) {
+pub(crate) async fn collects_for_others(world: &World) {
     world.set_rules(PICKUP, "PICK", Rules { collects_for_others: true, ..Rules::default() }).await;
 }
 
@@ -15,6 +15,49 @@ async fn lend_at_pickup(world: &World) {
     let holder = request.holder(lending::Side::Pickup).unwrap().as_str().to_owned();
     world.at(PICKUP).lend(&world.virtual_barcode().await, &holder, "MAIN", DESK).unwrap();
     world.until(Status::Loaned).await;
+}
+
+/// Places a request that is collected at the third library, and brings it to a status.
+pub(crate) async fn bring_to(world: &mut World, status: Status) {
+    let mut placing = world.placing();
+    placing.pickup_location = "PICK-MAIN".into();
+    assert_eq!(world.place_as(placing).await.status, Status::RequestPlacedAtPickupAgency);
+    while world.request().await.status != status {
+        step(world).await;
+    }
+}
+
+/// What libraries do next about a request that is collected at the third library.
+async fn step(world: &World) {
+    match world.settled().await.status {
+        Status::RequestPlacedAtPickupAgency => {
+            world.dispatch().await;
+        }
+        Status::PickupTransit => {
+            world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+            world.until(Status::ReadyForPickup).await;
+        }
+        Status::ReadyForPickup => lend_at_pickup(world).await,
+        Status::Loaned => {
+            world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+            world.until(Status::ReturnTransit).await;
+        }
+        _ => {
+            world.bring_home().await;
+        }
+    }
+}
+
+/// The same, from wherever it stands until it has ended.
+pub(crate) async fn play_out(world: &World) {
+    for _ in 0..8 {
+        let status = world.settled().await.status;
+        if status.is_ending() || status.is_final() {
+            break;
+        }
+        step(world).await;
+    }
+    world.until_ended().await;
 }
 
 both! {

@@ -82,7 +82,7 @@ fn staff() -> Vec<Event> {
 
 /// How an effect under way can end.
 fn outcomes(effect: Effect) -> Vec<Event> {
-    let refusal = || Refusal { code: "401129".to_owned(), explanation: "It is refused.".to_owned() };
+    let refusal = || Refusal::new("401129", "It is refused.");
     let mut outcomes = vec![willing(effect)];
     if let Effect::DeleteVirtualItem(side) = effect {
         outcomes.push(Event::VirtualItemDeleted { side, with_record: true });
@@ -98,7 +98,7 @@ fn outcomes(effect: Effect) -> Vec<Event> {
 /// The state without what no later decision rests on, so that the space is small enough to be searched whole.
 fn essence(request: &Request) -> Request {
     let mut request = request.clone();
-    let nameless = |_| Refusal { code: String::new(), explanation: String::new() };
+    let nameless = |_| Refusal::new("", "");
     let lost = |state: &ItemState| matches!(state, ItemState::Lost | ItemState::ClaimedReturned);
     request.undo = None;
     request.earlier.clear();

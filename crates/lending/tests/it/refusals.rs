@@ -5,7 +5,7 @@ use lending::{Attention, Effect, Event, HoldState, ItemState, Outcome, PatronRef
 use crate::walk::{Walk, item_and_hold, willing};
 
 fn refusal() -> Refusal {
-    Refusal { code: "401129".to_owned(), explanation: "No items can fulfil the request.".to_owned() }
+    Refusal::new("401129", "No items can fulfil the request.")
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn events() -> Vec<(String, Event)> {
     }
     for effect in Effect::ALL.into_iter().filter(|effect| effect.side() != Side::Pickup) {
         events.push((format!("done: {}", effect.name()), willing(effect)));
-        let refusal = Refusal { code: "X".to_owned(), explanation: "No.".to_owned() };
+        let refusal = Refusal::new("X", "No.");
         events.push((format!("refused: {}", effect.name()), Event::EffectRefused { effect, refusal }));
     }
     events

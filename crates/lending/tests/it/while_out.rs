@@ -48,7 +48,7 @@ fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(50)) });
     let effect = Effect::Renew(Side::Lender);
     assert_eq!(walk.request.in_flight, Some(effect));
-    let refusal = Refusal { code: "401822".to_owned(), explanation: "The loan can't be renewed.".to_owned() };
+    let refusal = Refusal::new("401822", "The loan can't be renewed.");
     walk.tell(&Event::EffectRefused { effect, refusal });
     assert_eq!(walk.request.in_flight, Some(Effect::LimitDueDate(Side::Borrower)));
     walk.run();
@@ -177,7 +177,7 @@ fn virtual_patron_deleted_by_hand_is_made_again_before_the_loan() {
     walk.run();
     walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(28)) });
     walk.run_until(Effect::Lend(Side::Lender));
-    let gone = Refusal { code: Refusal::NO_SUCH_PATRON.to_owned(), explanation: "No such user.".to_owned() };
+    let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
     walk.tell(&Event::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
     assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
     walk.run();
@@ -188,7 +188,7 @@ fn virtual_patron_deleted_by_hand_is_made_again_before_the_loan() {
 fn virtual_patron_deleted_by_hand_is_made_again_before_the_hold() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    let gone = Refusal { code: Refusal::NO_SUCH_PATRON.to_owned(), explanation: "No such user.".to_owned() };
+    let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
     walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: gone });
     assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
     walk.run();

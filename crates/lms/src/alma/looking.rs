@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lending::{
     Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal,
-    Refusal, RequestId, Title, VerifiedPatron,
+    Refusal, Title, VerifiedPatron,
 };
 
 use super::Alma;
@@ -244,7 +244,7 @@ impl Alma {
         seen.barcode = item.barcode.as_ref().map(|barcode| Barcode::from(barcode.as_str()));
         seen.holding = Some(item.holding_id.as_str().into());
         if seen.hold == Some(HoldState::Gone) && self.settings.keeps_closed_requests {
-            seen.closure = self.find_closure(what.request, path).await?;
+            seen.closure = self.find_closure(what, path).await?;
         }
         if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
             self.look_at_loan(what, path, &item, &mut seen).await?;
@@ -256,22 +256,20 @@ impl Alma {
         Ok(seen)
     }
 
-    /// How our hold ended, where Alma keeps it: among the closed requests of the bib (requirements page, "Retrieving
-    /// Request Closure Status via API"). "Completed" is left to the loan, which says it better: hold and loan change at
-    /// nearly, not exactly, the same moment.
-    async fn find_closure(&self, request: RequestId, path: &ItemPath) -> Outcome<Option<Closure>> {
-        let marker = hold_marker(request);
+    /// How our hold ended, where Alma keeps it: among the closed requests of the bib, else of the item, else of the user
+    /// (requirements page, "Retrieving Request Closure Status via API"). "Completed" is left to the loan, which says it
+    /// better: hold and loan change at nearly, not exactly, the same moment.
+    async fn find_closure(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<Closure>> {
         let closed = RequestFilter { history: true, ..RequestFilter::holds() };
-        match self.client.bib_requests(&path.mms).list(&closed).await {
-            Ok(all) => Ok(all
-                .iter()
-                .filter(|hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)))
-                .filter(|hold| hold.item_id.as_ref().is_none_or(|item| *item == path.pid))
-                .find_map(|hold| closure(&hold.status))
-                .filter(|closure| *closure != Closure::Completed)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(not_done(error)),
+        let user = UserId::from(what.patron.as_str());
+        let mut found = ours(what, &or_none(self.client.bib_requests(&path.mms).list(&closed).await)?);
+        if found.is_none() {
+            found = ours(what, &or_none(self.client.item_requests(path).list(&closed).await)?);
         }
+        if found.is_none() {
+            found = ours(what, &or_none(self.client.user_requests(&user).list(&closed).try_collect().await)?);
+        }
+        Ok(found.filter(|closure| *closure != Closure::Completed))
     }
 
     /// The loan's due date; and whether the lender wants the item back, by recall or because others wait.
@@ -298,10 +296,31 @@ impl Alma {
     }
 }
 
-/// A volume is named as the item's description tells it, whatever the case and the blanks.
+/// How the hold that is looked at ended, if it is among these. An earlier one of the same request, which the hub has
+/// replaced, is another.
+fn ours(what: &Watched, closed: &[alma::Request]) -> Option<Closure> {
+    let marker = hold_marker(what.request);
+    let is_ours = |hold: &&alma::Request| match (&what.hold_id, hold.id.as_str()) {
+        (Some(wanted), id) => wanted.as_str() == id,
+        (None, _) => hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)),
+    };
+    closed.iter().filter(is_ours).find_map(|hold| closure(&hold.status))
+}
+
+fn or_none(listed: alma::Result<Vec<alma::Request>>) -> Outcome<Vec<alma::Request>> {
+    match listed {
+        Ok(listed) => Ok(listed),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(not_done(error)),
+    }
+}
+
+/// A volume is named as the item's description or its enumeration tells it, whatever the case and the blanks.
 fn is_volume(item: &Item, wanted: &str) -> bool {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    item.description.as_deref().is_some_and(|description| plain(description) == plain(wanted))
+    let enumeration = item.enumeration.join(" ");
+    let told = item.description.as_deref().into_iter().chain([enumeration.as_str()]);
+    told.into_iter().any(|told| plain(told) == plain(wanted))
 }
 
 fn describe_block(block: &alma::Block) -> String {
@@ -313,5 +332,5 @@ fn describe_block(block: &alma::Block) -> String {
 }
 
 fn unfit(code: &str, explanation: &str) -> Refusal {
-    Refusal { code: code.to_owned(), explanation: explanation.to_owned() }
+    Refusal::new(code, explanation)
 }

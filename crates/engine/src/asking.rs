@@ -1,0 +1,127 @@
+//! What people ask for. Before the hub acts on an item's not having been sent, it makes sure that this is still so: the
+//! book may have been put into the van since the lender was looked at last.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use lending::{Action, Deadline, Event, Request, RequestId, Side, deadlines};
+use lms::{Outcome, Purpose};
+use store::Intent;
+use tracing::debug;
+
+use crate::clock::later;
+use crate::commit::Ending;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::looking;
+
+/// What was seen to wait within this time is taken to wait still.
+const STILL_WAITS: SignedDuration = SignedDuration::from_mins(15);
+/// For how long somebody who asks for something waits for the lender's system.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Which side tells whether what a deadline is for has happened.
+fn side_of(deadline: Deadline, request: &Request) -> Side {
+    match deadline {
+        Deadline::LenderAnswers | Deadline::NoLongerNeeded | Deadline::ItemReturns => Side::Lender,
+        Deadline::ItemArrives => request.desk(),
+    }
+}
+
+impl Engine {
+    /// Does what a person asks for, as far as the request's state allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
+    pub async fn ask(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
+        self.ask_because(id, asked, actor, None).await
+    }
+
+    /// The same, with the reason in that person's words, for the timeline.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::ask`].
+    pub async fn ask_because(
+        &self,
+        id: RequestId,
+        asked: &Event,
+        actor: &str,
+        reason: Option<&str>,
+    ) -> Result<Request, Error> {
+        let withdraws = matches!(asked.action(), Some(Action::Cancel | Action::NextSupplier | Action::ChooseSupplier));
+        if withdraws {
+            self.look_before_withdrawing(id).await?;
+        }
+        Ok(self.apply(id, asked, actor, &Ending::Asked(reason)).await?.request)
+    }
+
+    /// A lender that can't be asked keeps nobody from ending a request.
+    async fn look_before_withdrawing(&self, id: RequestId) -> Result<(), Error> {
+        let request = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
+        if request.is_dispatched() || self.is_known_to_wait(&request).await? {
+            return Ok(());
+        }
+        match tokio::time::timeout(PATIENCE, self.last_look(&request, Side::Lender)).await {
+            Ok(Ok(Some(event))) => self.apply(id, &event, "hub", &Ending::Asked(None)).await.map(drop),
+            Ok(Ok(None)) => Ok(()),
+            Ok(Err(not_done)) => {
+                debug!(request = %id, why = %not_done, "the lender could not be looked at before the request is withdrawn");
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn is_known_to_wait(&self, request: &Request) -> Result<bool, Error> {
+        let now = self.clock.now();
+        if now.duration_since(request.placed_at) < STILL_WAITS {
+            return Ok(true);
+        }
+        let (Some(watch), Some(institution)) =
+            (looking::wanted(request, Side::Lender), request.institution(Side::Lender))
+        else {
+            return Ok(true);
+        };
+        let Some((on, _)) = self.on_list(request, watch).await else { return Ok(false) };
+        let read = self.store.list_read_at(institution, &on.list).await?;
+        Ok(read.is_some_and(|read| now.duration_since(read) < STILL_WAITS))
+    }
+
+    /// All there is to see at a side, whatever was seen before.
+    async fn last_look(&self, request: &Request, side: Side) -> Outcome<Option<Event>> {
+        let (Some(watch), Some(institution)) = (looking::wanted(request, side), request.institution(side)) else {
+            return Ok(None);
+        };
+        let settings = self.breakers.pass(institution, self.clock.now())?;
+        let lms = self.registry.get(institution).await?;
+        let seen = Purpose::Circulation.of(looking::look(lms.as_ref(), request, watch, false, None)).await;
+        self.note(institution, settings, seen).await
+    }
+
+    /// A deadline has come. What it is for may have happened without having been seen yet, and the days on which it doesn't
+    /// run may have changed since it began.
+    pub(crate) async fn do_deadline(&self, intent: &Intent, deadline: Deadline) -> Result<(), Error> {
+        let request = self.load(intent).await?;
+        let end = self.end_of(&request, deadline, intent.created_at).await?;
+        if end > self.clock.now() {
+            return self.put_off(intent, end, "the days on which it runs have changed").await;
+        }
+        match self.last_look(&request, side_of(deadline, &request)).await {
+            Ok(None) => {}
+            Ok(Some(event)) => {
+                let seen = self.apply(request.id, &event, "hub", &Ending::Asked(None)).await?.request;
+                if !deadlines(&seen).contains(&deadline) {
+                    // It was taken away with what it was for, unless it is leased, as it is now.
+                    return self.drop_intent(intent, "it has happened").await;
+                }
+            }
+            Err(not_done) => {
+                let due = later(self.clock.now(), self.pause(intent, &not_done));
+                return self.put_off(intent, due, &not_done.to_string()).await;
+            }
+        }
+        self.done(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
+    }
+}
