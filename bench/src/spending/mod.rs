@@ -24,8 +24,9 @@ use crate::Scale;
 use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 
-/// Days from placing to home, on average.
-const DAYS: i64 = 30;
+/// Days from placing to home, on average, with the nights in which nothing happens; and for the longest.
+const DAYS: i64 = 33;
+const LONGEST: i64 = 45;
 const OPENS: i8 = 9;
 const CLOSES: i8 = 17;
 /// Seconds between two readings of a list, at the least.
@@ -50,6 +51,10 @@ struct Plan {
 /// What a completed request cost.
 struct Spent {
     name: &'static str,
+    /// In the days in which calls were counted.
+    begun: u64,
+    /// At their end.
+    in_flight: u64,
     completed: u64,
     calls: u64,
     at_lender: u64,
@@ -176,7 +181,7 @@ fn days(count: f64) -> SignedDuration {
     SignedDuration::from_millis((count * 86_400_000.0) as i64)
 }
 
-/// A month until as many requests end as begin; then calls are counted.
+/// Some weeks until as many requests end as begin; then calls are counted.
 async fn steady(
     name: &'static str,
     telling: Telling,
@@ -184,7 +189,7 @@ async fn steady(
     in_flight: usize,
     days_counted: i64,
 ) -> Result<Spent, String> {
-    let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 2, DAYS) };
+    let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 2, LONGEST) };
     let settings = Settings { lists: Duration::from_secs(lists), ..Settings::default() };
     let world = World::open(placed, telling, settings).await?;
     let mut rng = StdRng::seed_from_u64(7);
@@ -196,7 +201,7 @@ async fn steady(
     let mut ids: BTreeMap<usize, RequestId> = BTreeMap::new();
     let counted_from = start() + SignedDuration::from_hours(24 * rampup);
     let counted_to = start() + SignedDuration::from_hours(24 * (rampup + days_counted));
-    let (mut before, mut completed) = (None, 0);
+    let (mut before, mut completed, mut begun) = (None, 0, 0);
     while let Some(Reverse((then, number, act))) = agenda.pop() {
         if before.is_none() && then >= counted_from {
             world.until(counted_from).await?;
@@ -208,6 +213,7 @@ async fn steady(
         world.until(then).await?;
         if act == Act::Place {
             ids.insert(number, world.place(number, &LENDERS[..1]).await?);
+            begun += u64::from(before.is_some());
         } else {
             let request = world.request(ids[&number]).await?;
             if request.status != act.when() {
@@ -237,6 +243,8 @@ async fn steady(
     }
     Ok(Spent {
         name,
+        begun,
+        in_flight: world.in_flight().await?,
         completed,
         calls: looks.values().sum(),
         at_lender: world.calls(&[LENDERS[0]])? - first_at_lender,
@@ -298,6 +306,8 @@ async fn another_lender(count: usize) -> Result<f64, String> {
         world.until(open_at(world.now())).await?;
         let before = world.calls(&ALMAS)?;
         world.place_as(number, 2 * number, &LENDERS[..1]).await?;
+        // What is read by the clock falls into both.
+        world.until(world.now() + SignedDuration::from_secs(5)).await?;
         let between = world.calls(&ALMAS)?;
         let id = world.place_as(number, 2 * number + 1, &LENDERS).await?;
         let lender = world.sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
@@ -321,11 +331,22 @@ async fn another_lender(count: usize) -> Result<f64, String> {
 }
 
 fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, another: f64, polled: f64) -> Verdict {
-    let mut rows = table(&["requests", "completed", "calls each", "at the lender", "at the borrower", "times fewer"]);
+    let mut rows = table(&[
+        "requests",
+        "in flight",
+        "begun",
+        "ended",
+        "calls each",
+        "at the lender",
+        "at the borrower",
+        "times fewer",
+    ]);
     for one in spent {
         let at_lender = per(one.at_lender, one.completed);
         rows.add_row([
             one.name.to_owned(),
+            one.in_flight.to_string(),
+            one.begun.to_string(),
             one.completed.to_string(),
             format!("{:.1}", one.each()),
             format!("{at_lender:.1}"),
@@ -333,9 +354,9 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, another: f64, polled: f6
             format!("{:.0}", polled / one.each()),
         ]);
     }
-    rows.add_row(["the poller", &plan.polled.to_string(), &format!("{polled:.0}"), "", "", "1"]);
-    rows.add_row(["cancelled before it was sent", "", &format!("{cancelled:.1}"), "", "", ""]);
-    rows.add_row(["another lender after a refusal", "", &format!("{another:+.1}"), "", "", ""]);
+    rows.add_row(["the poller", "", "", &plan.polled.to_string(), &format!("{polled:.0}"), "", "", "1"]);
+    rows.add_row(["cancelled before it was sent", "", "", "", &format!("{cancelled:.1}"), "", "", ""]);
+    rows.add_row(["another lender after a refusal", "", "", "", &format!("{another:+.1}"), "", "", ""]);
     let notes = spent.iter().take(2).map(|one| {
         let calls = one.looks.iter().filter(|(_, count)| **count > 0);
         let calls = calls.map(|(call, count)| format!("  {:.2} {call}", per(*count, one.completed)));

@@ -204,6 +204,12 @@ impl World {
         })
     }
 
+    /// Requests that are under way.
+    pub(super) async fn in_flight(&self) -> Result<u64, String> {
+        let counts = self.engine.store().count_by_status().await.map_err(|error| error.to_string())?;
+        Ok(counts.into_iter().filter(|(status, _)| !status.is_final()).map(|(_, count)| count).sum())
+    }
+
     pub(super) async fn request(&self, id: RequestId) -> Result<Request, String> {
         let stored = self.engine.store().request(id).await.map_err(|error| error.to_string())?;
         stored.map(|stored| stored.request).ok_or_else(|| format!("{id} is lost"))

@@ -5,7 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Calendar, Condition, Day, Outcome, Rules, Side, Status};
 
-use crate::world::{BORROWER, LENDER, OTHER, both};
+use alma_sim::{Fault, FaultKind};
+
+use crate::world::{BORROWER, DESK, LENDER, OTHER, both};
+
+const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
+const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 
 /// The machine's clock, moved by hand.
 #[derive(Debug, Default)]
@@ -81,6 +86,78 @@ both! {
         world.give_back().await;
         world.clock.by_hours(24 * 400);
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn item_that_was_sent_at_the_last_moment_is_not_asked_of_another_lender(world) {
+        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        world.clock.by_hours(24 * 5);
+        world.engine.look_for_work();
+        let sent = |request: &lending::Request| request.status == Status::PickupTransit;
+        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), sent).await.unwrap();
+        assert!(sent(&stored.request) && stored.request.earlier.is_empty(), "{:?}", stored.request.earlier);
+    }
+
+    async fn deadline_waits_for_a_library_that_can_not_be_asked(world) {
+        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        let down = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
+        for endpoint in [HOLDS, ITEM] {
+            world.sim.arm(LENDER, Fault::always(endpoint, down.clone())).unwrap();
+        }
+        world.clock.by_hours(24 * 5);
+        world.engine.look_for_work();
+        let passed_over = |request: &lending::Request| !request.earlier.is_empty();
+        let asked = world.calls(LENDER, HOLDS);
+        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while world.calls(LENDER, HOLDS) < asked + 2 {
+            assert!(tokio::time::Instant::now() < patience, "the lender isn't asked");
+            tokio::task::yield_now().await;
+        }
+        assert!(!passed_over(&world.request().await));
+        world.sim.disarm(LENDER).unwrap();
+        let sent = |request: &lending::Request| request.status == Status::PickupTransit;
+        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), sent).await.unwrap();
+        assert!(sent(&stored.request), "{}", stored.request.status);
+    }
+
+    async fn days_on_which_a_library_is_closed_count_even_when_they_are_told_later(world) {
+        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 2, ..Rules::default() }).await;
+        world.place().await;
+        let today = jiff::tz::TimeZone::UTC.to_datetime(world.now()).date();
+        let next = |days: i64| today.checked_add(jiff::Span::new().days(days)).unwrap();
+        let calendar = Calendar { closed_dates: (1..=5).map(next).collect(), ..Calendar::default() };
+        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 2, calendar, ..Rules::default() }).await;
+        world.clock.by_hours(24 * 4);
+        world.engine.look_for_work();
+        let put_off = async || {
+            let due = world.engine.store().next_due(Timestamp::UNIX_EPOCH).await.unwrap();
+            due.is_none_or(|due| due > world.now())
+        };
+        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !put_off().await {
+            assert!(tokio::time::Instant::now() < patience, "the hub doesn't come to rest");
+            tokio::task::yield_now().await;
+        }
+        assert!(world.request().await.earlier.is_empty(), "it has two open days");
+        world.clock.by_hours(24 * 5);
+        world.until_it("the next lender", |request| !request.earlier.is_empty()).await;
+    }
+
+    async fn request_whose_item_has_just_been_sent_is_withdrawn_as_one_that_is_on_its_way(world) {
+        world.place().await;
+        world.clock.by_hours(1);
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, DESK).unwrap();
+        let cancelled = world.engine.cancel(world.id, lending::CancelledBy::Patron, None, "test").await.unwrap();
+        assert!(cancelled.is_dispatched(), "the lender was looked at first");
+        world.until(Status::ReturnTransit).await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Cancelled));
         world.assert_clean();
     }
 }

@@ -110,4 +110,53 @@ both! {
         assert_eq!(third.institution(Side::Lender).unwrap().as_str(), LENDER);
         assert_eq!(calls(&world).0, 2, "it is made again");
     }
+
+    async fn second_request_for_any_copy_of_the_same_record_is_a_duplicate(world) {
+        let item = world.at(LENDER).item(&world.barcode).unwrap();
+        let mut placing = world.placing();
+        placing.copies = vec![lending::CopyRef {
+            barcode: None,
+            bib: Some(item.mms_id.as_str().into()),
+            ..copy(LENDER, "")
+        }];
+        world.place_as(placing.clone()).await;
+        let Err(engine::Error::Invalid(problems)) = world.engine.place(placing, "test").await else {
+            panic!("it was placed");
+        };
+        assert_eq!(problems[0].code, "DUPLICATE_REQUEST");
+    }
+
+    async fn duplicate_is_told_together_with_what_else_is_wrong(world) {
+        world.place().await;
+        let mut placing = world.placing();
+        placing.needed_until = Some("2020-01-01".parse().unwrap());
+        let Err(engine::Error::Invalid(problems)) = world.engine.place(placing, "test").await else {
+            panic!("it was placed");
+        };
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(codes, ["NEEDED_UNTIL_PAST", "DUPLICATE_REQUEST"]);
+    }
+
+    async fn in_a_shared_alma_the_agency_that_owns_the_copy_decides_whether_it_lends(world) {
+        let mut tx = world.engine.store().begin().await.unwrap();
+        let branch = store::Agency {
+            library: Some("BRANCH".into()),
+            ..crate::world::agency_of(LENDER, "LEND-BRANCH", Rules { lends: false, ..Rules::default() })
+        };
+        tx.put_agency(&branch).await.unwrap();
+        tx.commit().await.unwrap();
+        world.engine.agency_changed().await.unwrap();
+        let mut placing = world.placing();
+        placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'B', 3))];
+        let refused = world.place_as(placing).await;
+        assert_eq!(refused.refusal.unwrap().code, "NOT_LENDING");
+        assert_eq!(world.place().await.status, Status::RequestPlacedAtBorrowingAgency, "the other agency lends");
+    }
+
+    async fn refused_patron_is_told_in_a_sentence_of_their_own(world) {
+        let mut placing = world.placing();
+        placing.patron = "blocked.reader".into();
+        let refusal = world.place_as(placing).await.refusal.unwrap();
+        assert_eq!(refusal.for_patron.as_deref(), Some("Your library account is blocked. Please ask your library's staff."));
+    }
 }

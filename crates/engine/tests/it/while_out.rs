@@ -247,4 +247,14 @@ both! {
         assert_eq!(world.at(LENDER).item(&world.barcode).unwrap().process_type, "HOLDSHELF");
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
     }
+
+    async fn reason_of_an_act_stands_in_the_timeline(world) {
+        world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
+        let pickup = world.engine.store().pickup_location(&"BORROW-BRANCH".into()).await.unwrap().unwrap().location;
+        let asked = Event::PickupChangeAsked { pickup };
+        world.engine.ask_because(world.id, &asked, "desk", Some("the patron has moved")).await.unwrap();
+        let rows = world.engine.store().timeline(world.id).await.unwrap();
+        let row = rows.iter().find(|row| row.entry.event == "pickup_change_asked").unwrap();
+        assert_eq!((row.entry.actor.as_str(), row.entry.note.as_deref()), ("desk", Some("the patron has moved")));
+    }
 }

@@ -62,6 +62,50 @@ proptest! {
     }
 }
 
+/// What libraries show, in the order in which it happens.
+fn story() -> Vec<(Side, Observation)> {
+    vec![
+        (Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess)),
+        (Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
+        (Side::Borrower, on_loan()),
+        (Side::Borrower, returned(ItemState::InTransit)),
+        (Side::Lender, returned(ItemState::InPlace)),
+    ]
+}
+
+fn told_and_seen(order: Vec<usize>, told: Vec<bool>) -> Request {
+    let mut walk = Walk::new();
+    walk.run();
+    for (at, is_told) in order.into_iter().zip(told) {
+        let (side, seen) = story().remove(at);
+        let event = if is_told { Event::Told { side, seen } } else { Event::Observed { side, seen } };
+        walk.tell(&event);
+        walk.run();
+    }
+    // Looks go on, and show what is so.
+    for _ in 0..3 {
+        for (side, seen) in [story().remove(3), story().remove(4)] {
+            walk.see(side, seen);
+        }
+    }
+    walk.request
+}
+
+proptest! {
+    /// Late, early, doubled, by look or by message: once all of it has come, the end is the same.
+    #[test]
+    fn evidence_in_any_order_ends_in_the_same_state(
+        order in Just((0..5_usize).chain(0..5).collect::<Vec<_>>()).prop_shuffle(),
+        told in prop::collection::vec(any::<bool>(), 10),
+    ) {
+        let request = told_and_seen(order, told);
+        prop_assert_eq!((request.status, request.outcome), (Status::Finalised, Some(lending::Outcome::Supplied)));
+        let here = &request.borrowing;
+        prop_assert!(!here.bib.is_open() && !here.item.is_open() && !here.hold.is_open() && !here.loan.is_open());
+        prop_assert!(!request.supply.as_ref().unwrap().hold.is_open());
+    }
+}
+
 #[test]
 fn patron_identifiers_show_in_no_debug_output() {
     let mut walk = Walk::new();

@@ -108,3 +108,27 @@ fn actions_offered_are_those_that_are_taken() {
     walk.see(Side::Borrower, on_loan());
     assert!(!walk.request.actions().contains(&Action::Cancel));
 }
+
+#[test]
+fn act_is_not_taken_back_once_something_else_was_seen() {
+    let mut walk = placed();
+    walk.tell(&Event::NextSupplierAsked { reason: None, copy: None });
+    assert!(walk.request.may(Action::Undo).is_ok());
+    walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
+    assert!(walk.request.may(Action::Undo).is_err(), "what was seen would be forgotten");
+}
+
+#[test]
+fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
+    let mut walk = placed();
+    walk.tell(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
+    assert!(walk.request.may(Action::Resume).is_ok());
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    assert_eq!(walk.status(), Status::PickupTransit);
+    assert!(
+        matches!(&walk.request.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER")
+    );
+    walk.tell(&Event::ResumeAsked);
+    walk.run();
+    assert!(walk.request.borrowing.hold.is_open(), "the patron has a hold again");
+}

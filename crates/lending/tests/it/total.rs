@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use lending::{
-    Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, Observation, PatronRefusal,
-    Refusal, Request, Settlement, Side, Status, decide, example,
+    Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
+    PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, Status, WaitingOn, decide, example,
 };
 
 use crate::walk::{
@@ -22,6 +22,8 @@ fn requests() -> Vec<(String, Request)> {
         } else {
             format!("{} + {}", walk.status(), conditions.join(", "))
         };
+        let elsewhere = walk.request.collecting.is_some();
+        let name = if elsewhere { format!("{name} at a third library") } else { name };
         if !found.iter().any(|(known, _)| *known == name) {
             found.push((name, Request { undo: None, ..walk.request.clone() }));
         }
@@ -73,19 +75,43 @@ fn requests() -> Vec<(String, Request)> {
         (Side::Borrower, item(ItemState::Lost)),
         (Side::Borrower, item(ItemState::ClaimedReturned)),
         (Side::Lender, Observation { wanted_back: Some(true), ..on_loan_at_lender(after_days(28)) }),
+        (Side::Borrower, on_loan_until(after_days(60))),
     ] {
         let mut out = copy_of(&walk);
-        out.see(seen.0, seen.1);
-        keep(&out);
+        out.tell(&Event::Observed { side: seen.0, seen: seen.1 });
+        if let Some(effect @ Effect::Renew(_)) = out.request.in_flight {
+            out.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "No.") });
+        }
+        keep(out.run());
     }
     walk.see(Side::Borrower, returned(ItemState::InTransit));
     keep(&walk);
+    let mut missing = copy_of(&walk);
+    missing.tell(&Event::DeadlinePassed { deadline: Deadline::ItemReturns });
+    keep(&missing);
+    at_three_libraries(&mut keep);
     walk.tell(&Event::Observed { side: Side::Lender, seen: returned(ItemState::InPlace) });
     keep(&walk);
     walk.run();
     keep(&walk);
     passed_through(&mut found);
     found
+}
+
+/// A request that is collected at a third library, in each status of its own.
+fn at_three_libraries(keep: &mut impl FnMut(&Walk)) {
+    let mut walk = Walk::new();
+    walk.request.pickup.institution = "01PICKUP".into();
+    walk.run();
+    for (side, seen) in [
+        (Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess)),
+        (Side::Pickup, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
+        (Side::Pickup, on_loan()),
+        (Side::Pickup, returned(ItemState::InTransit)),
+    ] {
+        walk.see(side, seen);
+        keep(&walk);
+    }
 }
 
 /// Statuses that a request passes within one decision; stored ones could stand there all the same.
@@ -105,6 +131,7 @@ fn copy_of(walk: &Walk) -> Walk {
 
 fn events() -> Vec<(String, Event)> {
     let seen = |side, seen| Event::Observed { side, seen };
+    let told = |side, seen| Event::Told { side, seen };
     let mut events: Vec<(String, Event)> = [
         ("patron may borrow", Event::PatronVerified(example::verified())),
         ("patron may not", Event::PatronRefused(PatronRefusal::Inactive)),
@@ -122,6 +149,21 @@ fn events() -> Vec<(String, Event)> {
         ("borrower: returned", seen(Side::Borrower, returned(ItemState::InTransit))),
         ("borrower: item gone", seen(Side::Borrower, item(ItemState::Absent))),
         ("borrower: lost", seen(Side::Borrower, item(ItemState::Lost))),
+        ("pickup: on the shelf", seen(Side::Pickup, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf))),
+        ("pickup: on loan", seen(Side::Pickup, on_loan())),
+        ("pickup: returned", seen(Side::Pickup, returned(ItemState::InTransit))),
+        ("pickup: item gone", seen(Side::Pickup, item(ItemState::Absent))),
+        ("told by the lender: loan closed", told(Side::Lender, loan_closed())),
+        (
+            "told by the borrower: on the shelf",
+            told(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
+        ),
+        ("told by the borrower: on loan", told(Side::Borrower, on_loan())),
+        ("told by the borrower: loan closed", told(Side::Borrower, loan_closed())),
+        ("told by the borrower: cancelled", told(Side::Borrower, cancelled())),
+        ("copy unfit", Event::CandidateUnfit(Refusal::new("X", "No."))),
+        ("asked: choose supplier", Event::NextSupplierAsked { reason: None, copy: Some(example::candidate("33000")) }),
+        ("asked: collect at the branch", Event::PickupChangeAsked { pickup: branch() }),
         ("asked: cancel", Event::CancelAsked { by: CancelledBy::Patron, reason: None }),
         ("asked: next supplier", Event::NextSupplierAsked { reason: None, copy: None }),
         ("asked: resume", Event::ResumeAsked),
@@ -135,18 +177,35 @@ fn events() -> Vec<(String, Event)> {
     for deadline in Deadline::ALL {
         events.push((format!("deadline: {}", deadline.name()), Event::DeadlinePassed { deadline }));
     }
-    for side in [Side::Lender, Side::Borrower] {
+    for side in [Side::Lender, Side::Borrower, Side::Pickup] {
         for closure in Closure::ALL {
             let name = format!("told at {}: {}", side.name(), closure.name());
             events.push((name, Event::HoldClosed { side, closure }));
         }
     }
-    for effect in Effect::ALL.into_iter().filter(|effect| effect.side() != Side::Pickup) {
+    for effect in Effect::ALL {
         events.push((format!("done: {}", effect.name()), willing(effect)));
         let refusal = Refusal::new("X", "No.");
         events.push((format!("refused: {}", effect.name()), Event::EffectRefused { effect, refusal }));
+        events.push((format!("dropped: {}", effect.name()), Event::EffectDropped { effect }));
+        let (on, why) = (WaitingOn::LenderSystem, "No answer.".to_owned());
+        let delayed = Event::EffectDelayed { effect, on, why, next_try: after_days(1) };
+        events.push((format!("delayed: {}", effect.name()), delayed));
     }
     events
+}
+
+fn loan_closed() -> Observation {
+    Observation { loan: Some(LoanState::None), ..Observation::default() }
+}
+
+fn cancelled() -> Observation {
+    Observation { hold: Some(HoldState::Gone), closure: Some(Closure::Canceled), ..Observation::default() }
+}
+
+fn branch() -> PickupLocation {
+    let walk = Walk::new();
+    PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..walk.request.pickup.clone() }
 }
 
 fn led_to(request: &Request, event: &Event) -> String {

@@ -284,3 +284,65 @@ fn look_at_the_hold_shelf_from_before_the_loan_is_no_return() {
     walk.see(Side::Borrower, late);
     assert_eq!(walk.status(), Status::Loaned);
 }
+
+/// The patron renews, and the lender refuses.
+fn renew_in_vain(walk: &mut Walk, due: jiff::Timestamp) {
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(due) });
+    let effect = Effect::Renew(Side::Lender);
+    if walk.request.in_flight == Some(effect) {
+        walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "The loan can't be renewed.") });
+    }
+    walk.run();
+}
+
+fn due(walk: &Walk) -> Option<jiff::Timestamp> {
+    walk.request.borrowing.loan.open().unwrap().due
+}
+
+#[test]
+fn due_date_is_put_back_each_time_the_patron_renews_in_vain() {
+    let mut walk = loaned();
+    for days in [50, 60, 60, 61] {
+        renew_in_vain(&mut walk, after_days(days));
+        assert_eq!(due(&walk), Some(after_days(28)), "after a renewal to day {days}");
+    }
+}
+
+#[test]
+fn renewal_of_a_loan_that_was_brought_down_is_asked_of_the_lender() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    walk.see(Side::Borrower, on_loan_until(after_days(40)));
+    assert_eq!(due(&walk), Some(after_days(28)));
+    // No later than what the borrower's library would have given by itself.
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(35)) });
+    assert_eq!(walk.request.in_flight, Some(Effect::Renew(Side::Lender)));
+}
+
+#[test]
+fn due_date_that_the_library_will_not_change_is_tried_once() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(40)) });
+    walk.tell(&willing(Effect::Lend(Side::Lender)));
+    let effect = Effect::LimitDueDate(Side::Borrower);
+    assert_eq!(walk.request.in_flight, Some(effect));
+    walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401681", "It stays.") });
+    assert_eq!(walk.request.in_flight, None);
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(40)) });
+    assert_eq!(walk.request.in_flight, None, "nothing has changed");
+    walk.tell(&Event::Observed { side: Side::Borrower, seen: on_loan_until(after_days(45)) });
+    assert!(walk.request.in_flight.is_some(), "it is another date");
+}
+
+#[test]
+fn virtual_item_that_staff_have_moved_is_deleted_where_it_is() {
+    let mut walk = loaned();
+    let moved =
+        Observation { holding: Some("229".into()), barcode: Some("NEW-1".into()), ..on_loan_until(after_days(28)) };
+    walk.see(Side::Borrower, moved);
+    assert_eq!(walk.request.borrowing.holding.open().unwrap().as_str(), "229");
+    assert_eq!(walk.request.borrowing.barcode.as_ref().unwrap().as_str(), "NEW-1");
+}

@@ -144,3 +144,13 @@ fn virtual_item_at_dispatch_is_never_made_for_what_nobody_sends() {
         assert!(!walk.effects.contains(&Effect::CreateVirtualBib(Side::Borrower)), "{:?}", walk.effects);
     }
 }
+
+#[test]
+fn copy_that_would_be_collected_at_its_own_library_is_passed_over() {
+    let walk = walk(|request| {
+        let lender = request.candidates[0].institution.clone();
+        request.pickup.institution = lender;
+    });
+    assert_eq!(walk.request.refusal.as_ref().unwrap().code, "PICKUP_AT_LENDER");
+    assert_eq!(walk.request.outcome, Some(Outcome::NotSupplied));
+}
