@@ -186,4 +186,12 @@ both! {
         assert_eq!(world.calls(LENDER, "GET /bibs/{mms_id}/holdings/{holding_id}/items"), 1, "one call for all holdings");
         assert_eq!(placed.borrowing.seen, None::<ItemState>);
     }
+
+    async fn hold_on_an_item_that_alma_does_not_find_yet_is_tried_again_and_not_waited_for(world) {
+        world.at(BORROWER).set_behaviour(|site| site.settle_ms = 1_000);
+        let placed = world.place().await;
+        assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
+        assert_eq!(world.calls(BORROWER, "POST /bibs/{mms_id}/holdings/{holding_id}/items"), 1);
+        assert!(world.at(BORROWER).requests().len() == 1);
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) fn marked_request(comment: &str) -> Option<RequestId> {
 /// Alma sets 001 and 005 itself (alma-api.md 3.3).
 pub(crate) fn bib(request: RequestId, title: &Title) -> String {
     let marker = record_marker(request);
-    let mut record = Record::builder().control("008", "260101s2026    xx            000 0 und d").data(
+    let mut record = Record::builder().control("008", "260101nuuuuuuuuxx            000 0 und d").data(
         "035",
         ' ',
         ' ',
@@ -76,6 +76,17 @@ mod tests {
         assert_eq!(marked_request(&format!("For BORROW {} please", hold_marker(request))), Some(request));
         assert_eq!(marked_request("[DCB-REQUEST:not an id]"), None);
         assert_eq!(marked_request("a patron's own words"), None);
+    }
+
+    #[test]
+    fn virtual_record_says_nothing_that_is_not_so() {
+        let xml = bib(RequestId(Uuid::nil()), &Title { title: "Cats".to_owned(), author: None });
+        let read = marcxml::read_one(&xml).unwrap().record;
+        for tag in ["020", "022", "100", "260", "264", "300", "650"] {
+            assert_eq!(read.fields_tagged(tag).count(), 0, "{tag}");
+        }
+        let fixed = read.control("008").unwrap();
+        assert_eq!((fixed.len(), &fixed[6..15]), (40, "nuuuuuuuu"), "its year is not known");
     }
 
     #[test]

@@ -8,13 +8,29 @@ use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{Stage, Who};
 
-pub(super) const LIST: [Scenario; 4] = [
+pub(super) const LIST: [Scenario; 7] = [
     Scenario::new("next-supplier", "Staff have the next lender asked; the patron's hold stays as it is.", |stage| {
         Box::pin(next_supplier(stage))
     }),
     Scenario::new("pickup-location-changed", "The patron wants to collect at the branch instead.", |stage| {
         Box::pin(pickup_location_changed(stage))
     }),
+    Scenario::new(
+        "pickup-location-on-shelf",
+        "The book is on the hold shelf already when the patron wants to collect it at the branch.",
+        |stage| Box::pin(pickup_location_on_shelf(stage)),
+    ),
+    Scenario::new(
+        "virtual-item-deleted",
+        "Staff of the borrower delete the virtual item by hand; it is made again when they say so.",
+        |stage| Box::pin(virtual_item_deleted(stage)),
+    ),
+    Scenario::new(
+        "found-and-undone",
+        "Staff report a missing book found, take that back, and the book turns up all the same.",
+        |stage| Box::pin(found_and_undone(stage)),
+    )
+    .moving_time(),
     Scenario::new("ended-by-hand", "Staff see what ending the request would do on both sides, and end it.", |stage| {
         Box::pin(ended_by_hand(stage))
     }),
@@ -41,8 +57,7 @@ async fn next_supplier(stage: &mut Stage) -> Result<()> {
 }
 
 async fn pickup_location_changed(stage: &mut Stage) -> Result<()> {
-    let branch = json!({"name": "Branch", "agency": crate::stage::AGENCY, "library": "BRANCH", "desk": null});
-    stage.hub.put("/api/v1/pickup-locations/BORROW-BRANCH", &branch).await?;
+    branch(stage).await?;
     stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.tell(Who::HubStaff, "changes the pickup location to the branch");
     stage.act("pickup-location", Some(&json!({"pickup_location": "BORROW-BRANCH"}))).await?;
@@ -52,6 +67,69 @@ async fn pickup_location_changed(stage: &mut Stage) -> Result<()> {
     stage.patron_cancels().await?;
     stage.until(Status::Finalised).await?;
     stage.ended_as("CANCELLED").await.map(drop)
+}
+
+async fn branch(stage: &Stage) -> Result<()> {
+    let branch = json!({"name": "Branch", "agency": crate::stage::AGENCY, "library": "BRANCH", "desk": null});
+    stage.hub.put("/api/v1/pickup-locations/BORROW-BRANCH", &branch).await.map(drop)
+}
+
+async fn pickup_location_on_shelf(stage: &mut Stage) -> Result<()> {
+    branch(stage).await?;
+    stage.drive_to(Status::ReadyForPickup).await?;
+    stage.tell(Who::HubStaff, "changes the pickup location to the branch");
+    let wish = json!({"pickup_location": "BORROW-BRANCH", "reason": "The patron has moved."});
+    stage.act("pickup-location", Some(&wish)).await?;
+    stage.settled().await?;
+    let barcode = stage.virtual_barcode().await?;
+    stage.tell(Who::PickupLibrary, "scans the book, which goes to the branch");
+    stage.borrower.scan_in(&barcode, "MAIN").await?;
+    stage.borrower.scan_in(&barcode, "BRANCH").await?;
+    same("where it waits", stage.borrower.item(&barcode).await?.process_type.as_str(), "HOLDSHELF")?;
+    stage.tell(Who::PickupLibrary, "lends it to the patron at the branch");
+    stage.borrower.lend(&barcode, crate::stage::PATRON, "BRANCH").await?;
+    stage.until(Status::Loaned).await?;
+    stage.settled().await?;
+    stage.borrower.take_back(&barcode, "BRANCH").await?;
+    stage.until(Status::ReturnTransit).await?;
+    stage.lender_takes_back().await?;
+    stage.until(Status::Finalised).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn virtual_item_deleted(stage: &mut Stage) -> Result<()> {
+    stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
+    let (hold, barcode) = (stage.patrons_hold().await?, stage.virtual_barcode().await?);
+    stage.tell(Who::PickupLibrary, "takes the virtual item for a leftover, and deletes it with its hold");
+    stage.borrower.cancel_hold(&hold, "CannotBeFulfilled").await?;
+    stage.borrower.withdraw(&barcode).await?;
+    stage.until_that("need staff", crate::view::RequestView::needs_staff).await?;
+    stage.tell(Who::HubStaff, "has it made again");
+    stage.act("resume", Some(&json!({"reason": "deleted by mistake"}))).await?;
+    stage.settled().await?;
+    stage.lend_and_return().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn found_and_undone(stage: &mut Stage) -> Result<()> {
+    let missing =
+        |request: &crate::view::RequestView| request.conditions.iter().any(|each| each == "missing_in_transit");
+    stage.drive_to(Status::PickupTransit).await?;
+    stage.let_pass(std::time::Duration::from_secs(60 * 86_400))?;
+    stage.until_that("be missed", missing).await?;
+    stage.tell(Who::HubStaff, "reports the book found");
+    stage.act("found", Some(&json!({"reason": "in the van"}))).await?;
+    stage.until_that("be found", |request| !missing(request)).await?;
+    stage.tell(Who::HubStaff, "takes that back: it was another book");
+    stage.act("undo", Some(&json!({"reason": "another book"}))).await?;
+    stage.until_that("be missed again", missing).await?;
+    stage.pickup_receives().await?;
+    stage.until_that("be there", |request| request.is(Status::ReadyForPickup)).await?;
+    stage.pickup_lends().await?;
+    stage.until(Status::Loaned).await?;
+    stage.settled().await?;
+    stage.return_and_end().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
 }
 
 async fn ended_by_hand(stage: &mut Stage) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{PATRON, Stage, Who};
 use crate::view::RequestView;
 
-pub(super) const LIST: [Scenario; 9] = [
+pub(super) const LIST: [Scenario; 10] = [
     Scenario::new("renewal", "The patron renews; the lender's loan is renewed first, and both dates agree.", |stage| {
         Box::pin(renewal(stage))
     }),
@@ -18,6 +18,11 @@ pub(super) const LIST: [Scenario; 9] = [
         "renewal-refused",
         "The patron renews, the lender doesn't allow it, and the date is put back.",
         |stage| Box::pin(renewal_refused(stage)),
+    ),
+    Scenario::new(
+        "due-date-overwritten",
+        "The borrower's library lends for longer than the lender; the owner's date counts, time and again.",
+        |stage| Box::pin(due_date_overwritten(stage)),
     ),
     Scenario::new("recall", "Somebody at the lender waits for the book, so it can't be renewed any more.", |stage| {
         Box::pin(recall(stage))
@@ -91,6 +96,27 @@ async fn renewal_refused(stage: &mut Stage) -> Result<()> {
     stage.settled().await?;
     let (at_home, ceiling) = (due_at(&stage.borrower, &barcode).await?, due_at(&stage.lenders[0], &lenders).await?);
     same("the due date at the borrower", at_home, ceiling)?;
+    stage.return_and_end().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn due_date_overwritten(stage: &mut Stage) -> Result<()> {
+    stage.lenders[0].behave(&json!({"max_renewals": 0})).await?;
+    let request = stage.drive_to(Status::Loaned).await?;
+    let lender = request.lender.ok_or_else(|| Failure::new("There is no lender."))?;
+    let barcode = stage.virtual_barcode().await?;
+    let ceiling = due_at(&stage.lenders[0], &lender.barcode).await?;
+    for days in [30, 60] {
+        stage.tell(Who::PickupLibrary, format!("sets the due date {days} days later"));
+        stage.borrower.set_due(&barcode, ceiling + SignedDuration::from_hours(24 * days)).await?;
+        let mut tries = 0;
+        while due_at(&stage.borrower, &barcode).await? != ceiling {
+            stage.looked_at(&stage.borrower).await?;
+            tries += 1;
+            expect(tries < 100, || "The due date stays beyond the lender's.".to_owned())?;
+        }
+        stage.settled().await?;
+    }
     stage.return_and_end().await?;
     stage.ended_as("SUPPLIED").await.map(drop)
 }

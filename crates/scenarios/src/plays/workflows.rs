@@ -7,11 +7,21 @@ use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{PATRON, PICKUP_LIBRARY, Stage, Who, Wish};
 
-pub(super) const LIST: [Scenario; 4] = [
+pub(super) const LIST: [Scenario; 6] = [
     Scenario::new(
         "local",
         "The book is the patron's own library's: it is handed off to it, without virtual records.",
         |stage| Box::pin(local(stage)),
+    ),
+    Scenario::new(
+        "shared-alma",
+        "Two agencies share one Alma; the patron of one asks for the other's book, which needs no virtual records.",
+        |stage| Box::pin(shared_alma(stage)),
+    ),
+    Scenario::new(
+        "own-item-elsewhere",
+        "The patron has their own library's book sent to a third library, where it is lent to them.",
+        |stage| Box::pin(own_item_elsewhere(stage)),
     ),
     Scenario::new("pickup-anywhere", "The patron collects at a third library; three Almas follow one book.", |stage| {
         Box::pin(pickup_anywhere(stage))
@@ -47,6 +57,49 @@ async fn local(stage: &mut Stage) -> Result<()> {
     same("whose hold it is", holds.iter().map(|hold| hold.user.as_str()).collect::<Vec<_>>(), vec![PATRON])?;
     let (_, borrower) = stage.made().await?;
     same("the virtual records made", borrower.bibs, 0)
+}
+
+async fn shared_alma(stage: &mut Stage) -> Result<()> {
+    let home = stage.borrower.institution.clone();
+    open_agency(stage, "NEIGHBOUR", &home, json!({})).await?;
+    let wish = Wish { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
+    stage.place(&wish).await?;
+    let request = stage.until(Status::HandedOffAsLocal).await?;
+    same("the workflow", request.workflow.as_str(), "local")?;
+    let (_, borrower) = stage.made().await?;
+    same("the virtual records made", borrower.bibs, 0)
+}
+
+async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
+    let (home, third) = (stage.borrower.clone(), stage.lenders[1].clone());
+    let pickup = open_agency(stage, "PICK", &third.institution, json!({"collects_for_others": true})).await?;
+    let rules =
+        json!({"name": "Borrower", "institution": home.institution, "library": null, "rules": {"lends_to_own": true}});
+    stage.hub.put(&format!("/api/v1/agencies/{}", crate::stage::AGENCY), &rules).await?;
+    let own = home.barcode(2);
+    let wish = Wish { own: Some(own.clone()), copies: Vec::new(), pickup: Some(pickup), ..stage.wish() };
+    stage.place(&wish).await?;
+    stage.until(Status::RequestPlacedAtPickupAgency).await?;
+    stage.settled().await?;
+    stage.tell(Who::LendingLibrary, "scans the book in and sends it");
+    home.scan_in(&own, PICKUP_LIBRARY).await?;
+    stage.until(Status::PickupTransit).await?;
+    let request = stage.settled().await?;
+    let barcode = request.pickup.and_then(|here| here.barcode);
+    let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
+    stage.tell(Who::PickupLibrary, "scans the item in and lends it");
+    third.scan_in(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::ReadyForPickup).await?;
+    let holder = third.hold_of(stage.id()?).await?.map(|hold| hold.user);
+    let holder = holder.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
+    third.lend(&barcode, &holder, PICKUP_LIBRARY).await?;
+    stage.until(Status::Loaned).await?;
+    stage.settled().await?;
+    third.take_back(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::ReturnTransit).await?;
+    home.scan_in(&own, PICKUP_LIBRARY).await?;
+    stage.until(Status::Finalised).await?;
+    same("the outcome", stage.request().await?.outcome.as_deref(), Some("SUPPLIED"))
 }
 
 async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
