@@ -25,9 +25,9 @@ pub(crate) const AT_ONCE: usize = 8;
 const LEASE: Duration = Duration::from_secs(300);
 
 /// How much less often a list is read where the system tells by itself of each item that is sent,
-const WHERE_ITEMS_TOLD: u32 = 12;
+const WHERE_ITEMS_TOLD: u32 = 24;
 /// and of each hold and loan;
-const WHERE_TOLD: u32 = 24;
+const WHERE_TOLD: u32 = 36;
 /// and where nothing has happened for a while.
 const WHERE_QUIET: u32 = 3;
 const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(1);
@@ -43,7 +43,7 @@ fn pace(expected: Expected) -> u32 {
     match expected {
         Expected::Dispatch | Expected::Arrival | Expected::Collection => 1,
         Expected::Wait | Expected::Return | Expected::Homecoming => 4,
-        Expected::Absence => 12,
+        Expected::Absence => 36,
     }
 }
 

@@ -26,6 +26,7 @@ mod intents;
 mod migrations;
 mod nodes;
 mod requests;
+mod scheduled;
 mod seal;
 mod sweeps;
 mod time;

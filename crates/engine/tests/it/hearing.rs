@@ -171,7 +171,7 @@ both! {
         while world.calls(LENDER, LIST) == lists {
             tokio::task::yield_now().await;
         }
-        until_next_in(&world, 61..=12 * 60).await;
+        until_next_in(&world, 61..=24 * 60).await;
     }
 
     async fn dispatch_is_seen_when_the_lender_tells_of_its_item(world) {

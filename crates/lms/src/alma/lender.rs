@@ -45,15 +45,17 @@ impl Alma {
             return Ok(PatronId::from(id.as_str()));
         }
         let user = self.new_virtual_patron(&id, wanted, group, today(now));
-        let there = match self.client.users().create(&user).await {
-            Ok(created) => PatronId::from(created.primary_id().as_str()),
+        let (there, expires) = match self.client.users().create(&user).await {
+            Ok(created) => (PatronId::from(created.primary_id().as_str()), user.expiry_date),
             Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
                 self.adopt_virtual_patron(&id, group, today(now)).await?
             }
             Err(error) => return Err(not_done(error)),
         };
         if there.as_str() == id {
-            self.patrons.note(&id, group, now);
+            let last = expires.and_then(|day| day.checked_sub(jiff::Span::new().days(LEAST_DAYS_LEFT)).ok());
+            let good = last.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
+            self.patrons.note(&id, group, now, good.unwrap_or(now));
         }
         Ok(there)
     }
@@ -70,7 +72,8 @@ impl Alma {
     }
 
     /// Makes sure that the existing user is ours, valid for long enough and in the right group.
-    async fn adopt_virtual_patron(&self, id: &str, group: &str, today: Date) -> Outcome<PatronId> {
+    /// Answers its id, and its last day.
+    async fn adopt_virtual_patron(&self, id: &str, group: &str, today: Date) -> Outcome<(PatronId, Option<Date>)> {
         let user_id = UserId::from(id);
         let user = self.client.users().get(&user_id).await.map_err(not_done)?;
         let ours = user.external_id() == Some(self.settings.external_system.as_str())
@@ -85,7 +88,8 @@ impl Alma {
         let least = today.checked_add(jiff::Span::new().days(LEAST_DAYS_LEFT)).unwrap_or(today);
         let expires_soon = user.expiry_date().is_none_or(|day| day < least);
         let moved = user.user_group().is_none_or(|coded| coded.as_str() != group);
-        if expires_soon || moved || !user.is_active() {
+        let changed = expires_soon || moved || !user.is_active();
+        if changed {
             let until = today.checked_add(jiff::Span::new().days(VALID_DAYS)).unwrap_or(today);
             let group = group.to_owned();
             self.client
@@ -98,7 +102,9 @@ impl Alma {
                 .await
                 .map_err(not_done)?;
         }
-        Ok(PatronId::from(user.primary_id().as_str()))
+        let expires =
+            if changed { today.checked_add(jiff::Span::new().days(VALID_DAYS)).ok() } else { user.expiry_date() };
+        Ok((PatronId::from(user.primary_id().as_str()), expires))
     }
 
     pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold> {

@@ -5,30 +5,48 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Staff may delete, expire or move them at any time; a hold that is refused for it brings them back at once. They are made
-/// to last for far longer.
+/// Staff may delete, expire or move them at any time; a hold that is refused for it brings them back at once. One that wasn't
+/// needed for so long is looked for again.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Beyond so many all are forgotten, and found again by one call each.
 const MOST: usize = 100_000;
 
-/// Who was seen, in which group, and when.
+/// A virtual patron as it was seen.
+#[derive(Debug)]
+struct Seen {
+    group: String,
+    /// When it was needed last.
+    at: Timestamp,
+    /// Until when it is valid for long enough.
+    good_until: Timestamp,
+}
+
+/// Who was seen.
 #[derive(Debug, Default)]
 pub(super) struct Patrons {
-    seen: Mutex<HashMap<String, (String, Timestamp)>>,
+    seen: Mutex<HashMap<String, Seen>>,
 }
 
 impl Patrons {
+    /// Whether it is known to be there; a hold is placed for it then, which tells if it isn't.
     pub(super) fn has(&self, id: &str, group: &str, now: Timestamp) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(id).is_some_and(|(of, at)| of == group && now.duration_since(*at).abs() < REMEMBERED)
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen.get_mut(id).filter(|seen| {
+            seen.group == group && now < seen.good_until && now.duration_since(seen.at).abs() < REMEMBERED
+        });
+        if let Some(known) = known {
+            known.at = now;
+            return true;
+        }
+        false
     }
 
-    pub(super) fn note(&self, id: &str, group: &str, now: Timestamp) {
+    pub(super) fn note(&self, id: &str, group: &str, now: Timestamp, good_until: Timestamp) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST {
             seen.clear();
         }
-        seen.insert(id.to_owned(), (group.to_owned(), now));
+        seen.insert(id.to_owned(), Seen { group: group.to_owned(), at: now, good_until });
     }
 
     /// Answers whether it was known.
@@ -42,13 +60,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_virtual_patron_is_remembered_for_a_month_and_in_its_group() {
+    fn a_virtual_patron_is_remembered_for_a_month_after_it_was_needed_and_in_its_group() {
         let (patrons, now) = (Patrons::default(), Timestamp::UNIX_EPOCH);
-        patrons.note("dcb-1", "DCB", now);
-        assert!(patrons.has("dcb-1", "DCB", now + SignedDuration::from_hours(719)));
-        assert!(!patrons.has("dcb-1", "DCB", now + SignedDuration::from_hours(720)));
-        assert!(!patrons.has("dcb-1", "OTHER", now));
+        let after = |hours| now + SignedDuration::from_hours(hours);
+        patrons.note("dcb-1", "DCB", now, after(2_000));
+        assert!(patrons.has("dcb-1", "DCB", after(719)));
+        assert!(patrons.has("dcb-1", "DCB", after(1_438)), "it was needed again");
+        assert!(!patrons.has("dcb-1", "OTHER", after(1_438)));
+        assert!(!patrons.has("dcb-1", "DCB", after(2_000)), "it expires soon");
+        patrons.note("dcb-2", "DCB", now, after(2_000));
+        assert!(!patrons.has("dcb-2", "DCB", after(720)));
         assert!(patrons.forget("dcb-1") && !patrons.forget("dcb-1"));
-        assert!(!patrons.has("dcb-1", "DCB", now));
     }
 }
