@@ -218,6 +218,7 @@ impl World {
             barcode: Some(Barcode::from(house::barcode(lender, lifecycle).as_str())),
             volume: None,
             chosen_by_staff: false,
+            tried: Vec::new(),
         });
         Request::new(id, self.hub.now, house::asking(&house::patron(lifecycle)), house::pickup(), copies.into())
     }

@@ -201,6 +201,7 @@ impl World {
             barcode: None,
             volume: None,
             chosen_by_staff: false,
+            tried: Vec::new(),
         })
     }
 

@@ -141,7 +141,8 @@ pub(crate) fn asks_for_same(one: &Request, copies: &[CopyRef]) -> bool {
     }
     copies.iter().any(|copy| {
         one.candidates.iter().any(|asked| {
-            asked == copy || (asked.institution == copy.institution && is_same_title(asked.bib.as_ref(), copy))
+            is_same_wish(asked, copy)
+                || (asked.institution == copy.institution && is_same_title(asked.bib.as_ref(), copy))
         }) || one.supply.as_ref().is_some_and(|supply| {
             supply.institution == copy.institution
                 && (copy.barcode.as_ref() == Some(&supply.copy.barcode)
@@ -151,8 +152,13 @@ pub(crate) fn asks_for_same(one: &Request, copies: &[CopyRef]) -> bool {
     })
 }
 
+fn is_same_wish(one: &CopyRef, other: &CopyRef) -> bool {
+    let wish = |copy: &CopyRef| CopyRef { tried: Vec::new(), chosen_by_staff: false, ..copy.clone() };
+    wish(one) == wish(other)
+}
+
 /// Whether any copy of a record would do, and the other request is for one.
 fn is_same_title(bib: Option<&BibId>, copy: &CopyRef) -> bool {
-    let any = copy.item.is_none() && copy.barcode.is_none() && copy.volume.is_none();
-    any && copy.bib.is_some() && copy.bib.as_ref() == bib
+    let any = copy.item.is_none() && copy.barcode.is_none();
+    any && copy.volume.is_none() && copy.bib.is_some() && copy.bib.as_ref() == bib
 }

@@ -17,6 +17,8 @@ use crate::looking;
 
 /// What was seen to wait within this time is taken to wait still.
 const STILL_WAITS: SignedDuration = SignedDuration::from_mins(15);
+/// For how long a deadline waits for a library that can't be looked at.
+const WAITS_FOR_A_LOOK: SignedDuration = SignedDuration::from_hours(24);
 /// For how long somebody who asks for something waits for the lender's system.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -117,10 +119,11 @@ impl Engine {
                     return self.drop_intent(intent, "it has happened").await;
                 }
             }
-            Err(not_done) => {
+            Err(not_done) if self.clock.now().duration_since(end) < WAITS_FOR_A_LOOK => {
                 let due = later(self.clock.now(), self.pause(intent, &not_done));
                 return self.put_off(intent, due, &not_done.to_string()).await;
             }
+            Err(not_done) => debug!(request = %request.id, why = %not_done, "a deadline passes without a look"),
         }
         self.done(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
     }

@@ -169,13 +169,11 @@ impl Engine {
     /// Reads a list that is due, and has looked at what has happened.
     pub(crate) async fn sweep(self: Arc<Self>, sweep: Sweep) {
         let span = debug_span!("sweep", institution = %sweep.institution, list = sweep.list);
-        if let Err(failure) = self.try_to_sweep(&sweep).instrument(span).await {
-            match failure {
-                // Somebody else was given it.
-                Error::Store(store::Error::LeaseLost) => {}
-                failure => {
-                    error!(institution = %sweep.institution, list = sweep.list, error = %failure, "could not store what a list showed; it is read again")
-                }
+        match self.try_to_sweep(&sweep).instrument(span).await {
+            // Or somebody else was given it.
+            Ok(()) | Err(Error::Store(store::Error::LeaseLost)) => {}
+            Err(failure) => {
+                error!(institution = %sweep.institution, list = sweep.list, error = %failure, "could not store what a list showed");
             }
         }
     }

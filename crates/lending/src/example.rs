@@ -35,6 +35,7 @@ pub fn candidate(barcode: &str) -> CopyRef {
         barcode: Some(barcode.into()),
         volume: None,
         chosen_by_staff: false,
+        tried: Vec::new(),
     }
 }
 

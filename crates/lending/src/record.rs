@@ -200,7 +200,11 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
         let explanation = "The copy can't take over from the earlier one: other libraries would be involved.";
         return candidate_unfit(request, Refusal::new("OTHER_WORKFLOW", explanation));
     }
-    request.candidates.remove(0);
+    match request.candidates.first_mut() {
+        // Should its lender refuse this copy, another of the record may do.
+        Some(any) if any.item.is_none() && any.barcode.is_none() => any.tried.push(copy.item.clone()),
+        _ => drop(request.candidates.remove(0)),
+    }
     request.title = Some(copy.title.clone());
     request.refusal = None;
     request.workflow = workflow;

@@ -281,6 +281,9 @@ pub struct CopyRef {
     /// Whether staff chose it, even though its lender was tried before.
     #[serde(default)]
     pub chosen_by_staff: bool,
+    /// Items of the record that its lender wouldn't lend, where any copy would do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<ItemId>,
 }
 
 /// A copy as the lender's system describes it.

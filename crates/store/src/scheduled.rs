@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::intents::{Col, DEADLINE, NewIntent, Table, WATCH, on_list, open_of, words};
 use crate::time::micros;
 
+/// An open look or deadline: id, kind, what for, institution, end of the lease, and where it stands on a list.
+type There = (String, String, String, String, i64, String, String, i64);
+
 impl Tx {
     /// Makes the open looks and deadlines of a request these: missing ones are queued, others taken away, and those
     /// that are there keep their time. One under way stays until it ends by itself.
@@ -37,7 +40,7 @@ impl Tx {
             .cond_where(open_of(request))
             .and_where(Expr::col(Col::Kind).is_in([WATCH, DEADLINE]))
             .to_owned();
-        let there: Vec<(String, String, String, String, i64, String, String, i64)> = self.fetch(&statement).await?;
+        let there: Vec<There> = self.fetch(&statement).await?;
         let same = |kind: &str, what: &str, institution: &str, wanted: &NewIntent| {
             (kind, what) == words(wanted.work) && institution == wanted.institution.as_str()
         };

@@ -110,6 +110,7 @@ impl From<CopyInput> for CopyRef {
             barcode: copy.barcode.map(Into::into),
             volume: copy.volume,
             chosen_by_staff: false,
+            tried: Vec::new(),
         }
     }
 }

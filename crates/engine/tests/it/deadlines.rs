@@ -160,4 +160,18 @@ both! {
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Cancelled));
         world.assert_clean();
     }
+
+    async fn deadline_does_not_wait_for_ever_for_a_library_that_can_not_be_asked(world) {
+        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.place().await;
+        let down = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
+        for endpoint in [HOLDS, ITEM] {
+            world.sim.arm(LENDER, Fault::always(endpoint, down.clone())).unwrap();
+        }
+        world.clock.by_hours(24 * 7);
+        world.engine.look_for_work();
+        let passed_over = |request: &lending::Request| !request.earlier.is_empty();
+        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), passed_over).await.unwrap();
+        assert!(passed_over(&stored.request));
+    }
 }

@@ -1,5 +1,6 @@
 //! The standard workflow, and cancellation.
 
+use alma_sim::{Fault, FaultKind, presets};
 use lending::{CancelledBy, Event, ItemState, Outcome, Side, Status, Title};
 
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, both, copy};
@@ -193,5 +194,20 @@ both! {
         assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
         assert_eq!(world.calls(BORROWER, "POST /bibs/{mms_id}/holdings/{holding_id}/items"), 1);
         assert!(world.at(BORROWER).requests().len() == 1);
+    }
+
+    async fn other_copy_of_a_record_is_asked_for_where_the_first_is_refused(world) {
+        // Each third title has a copy at the branch too.
+        let item = world.at(LENDER).item(&presets::barcode(LENDER, 'M', 3)).unwrap();
+        let refuse = FaultKind::Refuse { code: "401129".to_owned(), message: "No items can fulfill.".to_owned() };
+        world.sim.arm(LENDER, Fault::once("POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests", refuse)).unwrap();
+        let mut placing = world.placing();
+        let any = lending::CopyRef { barcode: None, bib: Some(item.mms_id.as_str().into()), ..copy(LENDER, "") };
+        placing.copies = vec![any];
+        let placed = world.place_as(placing).await;
+        assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.refusal);
+        assert_eq!((placed.earlier.len(), placed.earlier[0].refusal.code.as_str()), (1, "401129"));
+        let taken = placed.supply.unwrap().copy.barcode;
+        assert_ne!(taken, placed.earlier[0].barcode, "it is another copy");
     }
 }

@@ -339,6 +339,7 @@ pub(crate) fn copy(institution: &str, barcode: &str) -> CopyRef {
         barcode: Some(Barcode::from(barcode)),
         volume: None,
         chosen_by_staff: false,
+        tried: Vec::new(),
     }
 }
 

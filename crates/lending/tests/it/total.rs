@@ -205,7 +205,7 @@ fn cancelled() -> Observation {
 
 fn branch() -> PickupLocation {
     let walk = Walk::new();
-    PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..walk.request.pickup.clone() }
+    PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..walk.request.pickup }
 }
 
 fn led_to(request: &Request, event: &Event) -> String {

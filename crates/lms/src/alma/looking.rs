@@ -71,7 +71,7 @@ impl Alma {
                     Err(error) => return Err(not_done(error)),
                 }
             }
-            (Some(bib), None, None) => return self.best_copy(bib, named.volume.as_deref()).await,
+            (Some(bib), None, None) => return self.best_copy(bib, named).await,
             (_, _, Some(barcode)) => {
                 match self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(not_done)? {
                     Some(item) => item,
@@ -84,7 +84,8 @@ impl Alma {
     }
 
     /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings.
-    async fn best_copy(&self, bib: &BibId, volume: Option<&str>) -> Outcome<Result<Copy, Refusal>> {
+    async fn best_copy(&self, bib: &BibId, named: &CopyRef) -> Outcome<Result<Copy, Refusal>> {
+        let volume = named.volume.as_deref();
         let listed: alma::Result<Vec<Item>> =
             self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).try_collect().await;
         let items = match listed {
@@ -95,7 +96,9 @@ impl Alma {
             Err(error) => return Err(not_done(error)),
         };
         let mut refused = unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.");
-        for item in items.iter().filter(|item| volume.is_none_or(|volume| is_volume(item, volume))) {
+        let is_tried = |item: &Item| named.tried.iter().any(|tried| tried.as_str() == item.pid.as_str());
+        let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));
+        for item in items.iter().filter(wanted) {
             match self.lendable(item).await? {
                 Ok(copy) => return Ok(Ok(copy)),
                 Err(refusal) => refused = refusal,
