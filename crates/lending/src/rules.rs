@@ -21,7 +21,7 @@ pub struct Rules {
     pub collects_for_others: bool,
     /// Whether its patrons may ask the hub for what their own institution has.
     pub lends_to_own: bool,
-    /// How many requests a patron may have that have not come home, at most.
+    /// How many requests a patron may have under way, at most; what they have brought back counts no more.
     pub most_requests: Option<u32>,
     /// In how many of its open days it must send what it is asked for; then the next lender is asked.
     pub days_to_answer: u32,
