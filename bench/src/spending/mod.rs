@@ -74,7 +74,7 @@ fn per(calls: u64, requests: u64) -> f64 {
 pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, String> {
     let mut plan = match scale {
         Scale::Full => Plan { in_flight: 1_000, days: 10, polled: 5, few: 50 },
-        Scale::Quick => Plan { in_flight: 12, days: 5, polled: 1, few: 5 },
+        Scale::Quick => Plan { in_flight: 12, days: 5, polled: 1, few: 50 },
     };
     if let Some(in_flight) = in_flight {
         plan.in_flight = usize::try_from(in_flight).map_err(|error| error.to_string())?;
@@ -304,14 +304,14 @@ async fn cancelled(count: usize) -> Result<f64, String> {
 }
 
 /// How many calls more a request costs whose first lender's staff cancel the hold.
-async fn another_lender(count: usize) -> Result<f64, String> {
+async fn another_lender(count: usize) -> Result<(f64, String), String> {
     let world = World::open(2 * (count + 1), Telling::All, without_lists()).await?;
-    let (mut plain, mut refused) = (0, 0);
+    let mut more: BTreeMap<String, i64> = BTreeMap::new();
     for number in 0..=count {
         world.until(open_at(world.now())).await?;
-        let before = world.calls(&ALMAS)?;
+        let before = counts(&world)?;
         world.place_as(number, 2 * number, &LENDERS[..1]).await?;
-        let between = world.calls(&ALMAS)?;
+        let between = counts(&world)?;
         let id = world.place_as(number, 2 * number + 1, &LENDERS).await?;
         let lender = world.sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
         let barcode = house::barcode(LENDERS[0], 2 * number + 1);
@@ -326,14 +326,24 @@ async fn another_lender(count: usize) -> Result<f64, String> {
             return Err(format!("a refused request stands at {} with {now_from:?}", request.status));
         }
         if number > 0 {
-            plain += between - before;
-            refused += world.calls(&ALMAS)? - between;
+            add(&mut more, &between, -2);
+            add(&mut more, &before, 1);
+            add(&mut more, &counts(&world)?, 1);
         }
     }
-    Ok((refused as f64 - plain as f64) / count as f64)
+    let each = more.values().sum::<i64>() as f64 / count as f64;
+    let calls = more.iter().filter(|(_, calls)| **calls != 0);
+    let calls = calls.map(|(call, calls)| format!("  {:+.2} {call}", *calls as f64 / count as f64));
+    Ok((each, format!("another lender, calls more:\n{}", calls.collect::<Vec<_>>().join("\n"))))
 }
 
-fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, another: f64, polled: f64) -> Verdict {
+fn add(sum: &mut BTreeMap<String, i64>, calls: &BTreeMap<String, u64>, times: i64) {
+    for (call, count) in calls {
+        *sum.entry(call.clone()).or_default() += times * i64::try_from(*count).unwrap_or_default();
+    }
+}
+
+fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, (another, more): (f64, String), polled: f64) -> Verdict {
     let mut rows = table(&[
         "requests",
         "in flight",
@@ -365,7 +375,7 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, another: f64, polled: f6
         let calls = calls.map(|(call, count)| format!("  {:.2} {call}", per(*count, one.completed)));
         format!("{}, calls each:\n{}", one.name, calls.collect::<Vec<_>>().join("\n"))
     });
-    let notes = notes.collect();
+    let notes = notes.chain([more]).collect();
     let [with, sweeps] = [0, 1].map(|at: usize| spent.get(at).map_or(f64::NAN, Spent::each));
     Verdict {
         table: rows,
