@@ -161,7 +161,7 @@ impl Hint {
 fn is_known(request: &Request, side: Side, like: &Told) -> bool {
     let same = |state: Option<&ItemState>, barcode: Option<&Barcode>, holding: Option<&HoldingId>| {
         like.state.is_some()
-            && like.state.as_ref() == state
+            && like.state.as_ref().map(on_its_shelf) == state.map(on_its_shelf)
             && like.barcode.as_ref().is_none_or(|told| Some(told) == barcode)
             && like.holding.as_ref().is_none_or(|told| Some(told) == holding)
     };
@@ -176,6 +176,11 @@ fn is_known(request: &Request, side: Side, like: &Told) -> bool {
             same(state, here.barcode.as_ref(), here.holding.open())
         }),
     }
+}
+
+/// An item on its shelf is the same whether somebody waits for it or not: our own hold is known.
+fn on_its_shelf(state: &ItemState) -> &ItemState {
+    if *state == ItemState::Requested { &ItemState::InPlace } else { state }
 }
 
 /// Whether the hold told of is the open one.

@@ -118,7 +118,7 @@ fn at_stand_in(request: &mut Request, event: &Event) -> Option<String> {
                 here.item = Part::Open(item.clone());
                 here.barcode = Some(barcode.clone());
                 here.stands_for = stands_for;
-                here.seen = None;
+                here.seen = Some(ItemState::InPlace);
             });
         }
         Event::SentIntoTransit { side, skipped } => {

@@ -210,7 +210,7 @@ struct BorrowerView {
     item: Option<String>,
     /// The virtual item's barcode: the lender's, or one with a prefix where that was taken.
     barcode: Option<String>,
-    /// The virtual item as last seen; null before it was looked at.
+    /// The virtual item as last seen, or as it was made; null before that.
     #[schema(value_type = Option<String>)]
     item_state: Option<&'static str>,
     /// The library system's own word, where the hub has none.

@@ -187,3 +187,15 @@ proptest! {
         prop_assert_eq!(walk.request.outcome, Some(Outcome::Supplied));
     }
 }
+
+#[test]
+fn virtual_item_told_to_be_as_it_was_made_is_no_news() {
+    let mut walk = Walk::new();
+    walk.run();
+    let item = walk.request.borrowing.item.open().unwrap().clone();
+    let told = |state| Hint::Item { item: item.clone(), like: Told { state: Some(state), ..Told::default() } };
+    for state in [ItemState::InPlace, ItemState::Requested] {
+        assert!(!told(state).is_news(&walk.request, Side::Borrower));
+    }
+    assert!(told(ItemState::OnHoldShelf).is_news(&walk.request, Side::Borrower));
+}
