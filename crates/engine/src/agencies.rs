@@ -115,16 +115,15 @@ impl Engine {
         let most = self.rules_of_patron(request).await?.most_requests;
         let open = tx.open_requests_of_patron(&request.patron.institution, &verified.id).await?;
         let others: Vec<&Stored> = open.iter().filter(|stored| stored.request.id != request.id).collect();
+        let mut causes = Vec::new();
         if let Some(same) = others.iter().find(|stored| asks_for_same(&stored.request, &request.candidates)) {
-            return Ok(Event::PatronRefused(PatronRefusal::AlreadyRequested { request: same.request.id }));
+            causes.push(PatronRefusal::AlreadyRequested { request: same.request.id });
         }
         let under_way = others.iter().filter(|stored| counts(&stored.request)).count();
-        match most {
-            Some(most) if under_way >= usize::try_from(most).unwrap_or(usize::MAX) => {
-                Ok(Event::PatronRefused(PatronRefusal::TooManyRequests { most }))
-            }
-            _ => Ok(event.clone()),
+        if let Some(most) = most.filter(|most| under_way >= usize::try_from(*most).unwrap_or(usize::MAX)) {
+            causes.push(PatronRefusal::TooManyRequests { most });
         }
+        Ok(PatronRefusal::all(causes).map_or_else(|| event.clone(), Event::PatronRefused))
     }
 }
 

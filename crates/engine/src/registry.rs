@@ -44,9 +44,12 @@ impl Registry {
         };
         let made = lms::connect_observed(&connection, Some(self.books.keeper(institution)))
             .map_err(|error| NotDone::later(error.to_string()))?;
-        made.share_with(self.nodes());
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(known.entry(institution.clone()).or_insert(made)))
+        let kept = Arc::clone(known.entry(institution.clone()).or_insert(made));
+        drop(known);
+        // Whoever tells of another number of nodes finds it there from now on.
+        kept.share_with(self.nodes());
+        Ok(kept)
     }
 
     /// Those that are connected.
@@ -56,12 +59,12 @@ impl Registry {
 
     /// How many nodes share the institutions' calls per second.
     pub(crate) fn nodes(&self) -> u32 {
-        self.nodes.load(Ordering::Relaxed)
+        self.nodes.load(Ordering::SeqCst)
     }
 
     /// So many nodes share them from now on.
     pub(crate) fn share_with(&self, nodes: u32) {
-        self.nodes.store(nodes, Ordering::Relaxed);
+        self.nodes.store(nodes, Ordering::SeqCst);
         for lms in self.known() {
             lms.share_with(nodes);
         }

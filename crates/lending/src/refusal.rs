@@ -14,6 +14,9 @@ pub struct Refusal {
     /// The sentence for the patron, where the matter is the patron's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_patron: Option<String>,
+    /// What else is the matter, each with its own code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Self>,
 }
 
 impl Refusal {
@@ -24,7 +27,7 @@ impl Refusal {
 
     /// One that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
-        Self { code: code.into(), explanation: explanation.into(), for_patron: None }
+        Self { code: code.into(), explanation: explanation.into(), for_patron: None, also: Vec::new() }
     }
 }
 
@@ -66,9 +69,27 @@ pub enum PatronRefusal {
         /// Which.
         request: RequestId,
     },
+    /// Several things at once.
+    Several {
+        /// Which, the weightiest first.
+        causes: Vec<Self>,
+    },
 }
 
 impl PatronRefusal {
+    /// All of these; none where there are none.
+    pub fn all(mut causes: Vec<Self>) -> Option<Self> {
+        if causes.len() > 1 { Some(Self::Several { causes }) } else { causes.pop() }
+    }
+
+    /// Each by itself.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Several { causes } => causes,
+            one => std::slice::from_ref(one),
+        }
+    }
+
     /// The stable code of the cause.
     pub fn code(&self) -> &'static str {
         match self {
@@ -80,6 +101,7 @@ impl PatronRefusal {
             Self::UnmappedType { .. } => "PATRON_TYPE_UNMAPPED",
             Self::TooManyRequests { .. } => "TOO_MANY_REQUESTS",
             Self::AlreadyRequested { .. } => "DUPLICATE_REQUEST",
+            Self::Several { causes } => causes.first().map_or("PATRON_REFUSED", Self::code),
         }
     }
 
@@ -95,6 +117,7 @@ impl PatronRefusal {
                 "You have as many requests under way as your library allows. Please try again when one has ended."
             }
             Self::AlreadyRequested { .. } => "You have requested this item already.",
+            Self::Several { causes } => causes.first().map_or("Please ask your library's staff.", Self::for_patron),
         }
     }
 
@@ -131,6 +154,11 @@ impl PatronRefusal {
             ),
             Self::AlreadyRequested { request } => {
                 format!("The patron has an open request for this copy already: {request}.")
+            }
+            Self::Several { causes } => {
+                let mut each = causes.iter().map(Self::refusal);
+                let first = each.next().unwrap_or_else(|| Refusal::new(self.code(), "The patron may not borrow."));
+                return Refusal { also: each.collect(), ..first };
             }
         };
         Refusal { for_patron: Some(self.for_patron().to_owned()), ..Refusal::new(self.code(), explanation) }

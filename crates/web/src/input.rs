@@ -290,7 +290,7 @@ mod tests {
         fields.text("pickup_location");
         fields.list("copies", |copy| copy.optional_text("barcode"));
         let faults = fields.finish();
-        let told: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code)).collect();
+        let told: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), &*fault.code)).collect();
         assert_eq!(
             told,
             [
@@ -311,7 +311,7 @@ mod tests {
         let mut fields = fields(&json!({"name": "a\u{0}b", "long": "x".repeat(501)}));
         assert_eq!(fields.text("name"), "");
         assert_eq!(fields.text("long"), "");
-        let codes: Vec<_> = fields.finish().iter().map(|fault| fault.code).collect();
+        let codes: Vec<_> = fields.finish().iter().map(|fault| fault.code.clone()).collect();
         assert_eq!(codes, ["CONTROL_CHARACTER", "TOO_LONG"]);
     }
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use lending::RequestId;
+use lending::{Refusal, RequestId};
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
@@ -22,18 +22,22 @@ pub(crate) struct FieldError {
     pub(crate) field: String,
     /// A stable code, such as `MISSING`.
     #[schema(value_type = String, example = "UNKNOWN_PICKUP_LOCATION")]
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     /// What is wrong and what to do, for staff.
     pub(crate) message: String,
     /// What a patron is told, where the fault is in a request of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    pub(crate) for_patron: Option<&'static str>,
+    pub(crate) for_patron: Option<Cow<'static, str>>,
 }
 
 impl FieldError {
-    pub(crate) fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into(), for_patron: None }
+    pub(crate) fn new(
+        field: impl Into<String>,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { field: field.into(), code: code.into(), message: message.into(), for_patron: None }
     }
 }
 
@@ -84,9 +88,19 @@ impl Problem {
         Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), request: None, for_patron: None }
     }
 
-    /// With the sentence for the patron.
-    pub(crate) fn for_patron(self, for_patron: Option<String>) -> Self {
-        Self { for_patron, ..self }
+    /// That the patron may not borrow, with every cause.
+    pub(crate) fn refused(refusal: &Refusal) -> Self {
+        let all = std::iter::once(refusal).chain(&refusal.also);
+        let errors = all.map(|cause| FieldError {
+            for_patron: cause.for_patron.clone().map(Into::into),
+            ..FieldError::new("patron", cause.code.clone(), cause.explanation.clone())
+        });
+        let code = refusal.code.clone();
+        Self {
+            errors: errors.collect(),
+            for_patron: refusal.for_patron.clone(),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, &*refusal.explanation)
+        }
     }
 
     /// About this patron request.
@@ -170,7 +184,7 @@ impl From<engine::Error> for Problem {
                 let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
                 let faults = problems.into_iter();
                 let faults = faults.map(|problem| FieldError {
-                    for_patron: Some(problem.for_patron),
+                    for_patron: Some(problem.for_patron.into()),
                     ..FieldError::new(problem.field, problem.code, problem.message)
                 });
                 let problem = Self::invalid(faults.collect());

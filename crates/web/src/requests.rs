@@ -161,9 +161,7 @@ async fn place_request(
     let stored = state.engine.wait(id, Duration::from_secs(wait.into()), is_checked).await?;
     let place = [(LOCATION, format!("/api/v1/requests/{id}"))];
     if let Some(refusal) = refused_patron(&stored.request) {
-        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code.clone(), &*refusal.explanation);
-        let problem = problem.for_patron(refusal.for_patron.clone());
-        return Ok((place, problem.about(id)).into_response());
+        return Ok((place, Problem::refused(refusal).about(id)).into_response());
     }
     Ok((StatusCode::CREATED, place, Json(RequestView::new(stored))).into_response())
 }

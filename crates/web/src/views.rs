@@ -276,6 +276,10 @@ struct RefusalView {
     /// What the patron is told, where the matter is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     for_patron: Option<String>,
+    /// What else is the matter.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    also: Vec<RefusalView>,
 }
 
 /// One thing that happened.
@@ -457,7 +461,8 @@ fn cancellation(cancellation: Cancellation) -> CancellationView {
 }
 
 fn refusal(refusal: Refusal) -> RefusalView {
-    RefusalView { code: refusal.code, explanation: refusal.explanation, for_patron: refusal.for_patron }
+    let also = refusal.also.into_iter().map(self::refusal).collect();
+    RefusalView { code: refusal.code, explanation: refusal.explanation, for_patron: refusal.for_patron, also }
 }
 
 fn timeline_row(row: AuditRow) -> TimelineRow {

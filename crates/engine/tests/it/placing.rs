@@ -159,4 +159,15 @@ both! {
         let refusal = world.place_as(placing).await.refusal.unwrap();
         assert_eq!(refusal.for_patron.as_deref(), Some("Your library account is blocked. Please ask your library's staff."));
     }
+
+    async fn patron_with_several_troubles_is_told_all_of_them(world) {
+        world.at(BORROWER).block("expired.reader", "02-GLOBAL").unwrap();
+        let mut placing = world.placing();
+        placing.patron = "expired.reader".into();
+        let refusal = world.place_as(placing).await.refusal.unwrap();
+        assert_eq!(refusal.code, "PATRON_EXPIRED");
+        let also: Vec<_> = refusal.also.iter().map(|cause| cause.code.as_str()).collect();
+        assert_eq!(also, ["PATRON_BLOCKED"]);
+        assert!(refusal.also[0].for_patron.is_some() && refusal.also[0].explanation.ends_with('.'));
+    }
 }

@@ -196,7 +196,7 @@ async fn nodes_share_an_institutions_calls_per_second() {
     let half = alone.pace.unwrap().allowed / 2.0;
     loop {
         let shared = quota(&world, LENDER).await;
-        if shared.nodes == 2 && (shared.pace.unwrap().allowed - half).abs() < half / 10.0 {
+        if shared.nodes == 2 && (shared.pace.unwrap().allowed - half).abs() < 1.0 {
             break;
         }
         assert!(Instant::now() < deadline, "{} nodes share it: {:?}", shared.nodes, shared.pace);

@@ -185,7 +185,7 @@ both! {
         let placed = world.place_as(placing).await;
         assert_eq!(placed.supply.unwrap().copy.barcode.as_str(), "V2-b");
         assert_eq!(world.calls(LENDER, "GET /bibs/{mms_id}/holdings/{holding_id}/items"), 1, "one call for all holdings");
-        assert_eq!(placed.borrowing.seen, None::<ItemState>);
+        assert_eq!(placed.borrowing.seen, Some(ItemState::InPlace), "as it was made");
     }
 
     async fn hold_on_an_item_that_alma_does_not_find_yet_is_tried_again_and_not_waited_for(world) {

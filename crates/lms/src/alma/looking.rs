@@ -34,26 +34,32 @@ impl Alma {
     }
 
     fn eligibility(&self, user: &User, now: Timestamp) -> Result<VerifiedPatron, PatronRefusal> {
+        let mut causes = Vec::new();
         if !user.is_active() {
             let deleted = user.status().is_some_and(|status| status.as_str().eq_ignore_ascii_case("DELETED"));
-            return Err(if deleted { PatronRefusal::Deleted } else { PatronRefusal::Inactive });
+            causes.push(if deleted { PatronRefusal::Deleted } else { PatronRefusal::Inactive });
         }
         // Alma's dates have no zone; a card is good until the end of its last day.
         let today = TimeZone::UTC.to_datetime(now).date();
         if let Some(last) = user.expiry_date().filter(|last| *last < today) {
-            return Err(PatronRefusal::Expired { on: Some(last.to_string()) });
+            causes.push(PatronRefusal::Expired { on: Some(last.to_string()) });
         }
         let blocks: Vec<String> =
             user.blocks().iter().filter(|block| block.stops_at(now)).map(describe_block).collect();
         if !blocks.is_empty() {
-            return Err(PatronRefusal::Blocked { blocks });
+            causes.push(PatronRefusal::Blocked { blocks });
         }
         let group = user.user_group().map(|coded| coded.as_str().to_owned());
-        match group.as_ref().and_then(|group| self.settings.patron_types.get(group)) {
-            Some(patron_type) => {
-                Ok(VerifiedPatron { id: PatronId::from(user.primary_id().as_str()), patron_type: patron_type.clone() })
+        let patron_type = group.as_ref().and_then(|group| self.settings.patron_types.get(group)).cloned();
+        if patron_type.is_none() {
+            causes.push(PatronRefusal::UnmappedType { group });
+        }
+        match (PatronRefusal::all(causes), patron_type) {
+            (None, Some(patron_type)) => {
+                Ok(VerifiedPatron { id: PatronId::from(user.primary_id().as_str()), patron_type })
             }
-            None => Err(PatronRefusal::UnmappedType { group }),
+            (Some(refusal), _) => Err(refusal),
+            (None, None) => Err(PatronRefusal::UnmappedType { group: None }),
         }
     }
 
