@@ -88,7 +88,12 @@ impl Engine {
         };
         let Some((on, _)) = self.on_list(request, watch).await else { return Ok(false) };
         let read = self.store.list_read_at(institution, &on.list).await?;
-        Ok(read.is_some_and(|read| now.duration_since(read) < STILL_WAITS))
+        if read.is_none_or(|read| now.duration_since(read) >= STILL_WAITS) {
+            return Ok(false);
+        }
+        // Unless the list has shown that something has happened, and the look is yet to come.
+        let as_expected = self.store.listed(institution, &on.list, now).await?;
+        Ok(as_expected.iter().any(|look| look.request == request.id && look.side == Side::Lender))
     }
 
     /// All there is to see at a side, whatever was seen before.

@@ -322,6 +322,10 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             at(request, side, |here| here.dates.stays_beyond = beyond);
             return Some(note);
         }
+        Effect::DenyRenewal(side) => {
+            at(request, side, |here| here.dates.denied = true);
+            return Some(note);
+        }
         Effect::CreateVirtualItem(side) if refusal.code == Refusal::GONE => {
             at(request, side, |here| here.holding.end());
             return Some(note);
