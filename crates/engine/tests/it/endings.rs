@@ -292,10 +292,32 @@ async fn any_cell(side: Side, closure: Closure, status: Status) {
 
 macro_rules! tables {
     ($($name:ident: $side:ident in $status:ident;)+) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            for closure in Closure::ALL {
-                any_cell(Side::$side, closure, Status::$status).await;
+        $(mod $name {
+            use lending::{Closure, Side, Status};
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn completed() {
+                super::any_cell(Side::$side, Closure::Completed, Status::$status).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn canceled() {
+                super::any_cell(Side::$side, Closure::Canceled, Status::$status).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn expired() {
+                super::any_cell(Side::$side, Closure::Expired, Status::$status).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn rejected() {
+                super::any_cell(Side::$side, Closure::Rejected, Status::$status).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn failed() {
+                super::any_cell(Side::$side, Closure::Failed, Status::$status).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn hold_shelf_expired() {
+                super::any_cell(Side::$side, Closure::HoldShelfExpired, Status::$status).await;
             }
         })+
     };

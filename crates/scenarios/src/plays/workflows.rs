@@ -4,6 +4,7 @@ use lending::Status;
 use serde_json::json;
 
 use super::Scenario;
+use crate::alma::SimAlma;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{PATRON, PICKUP_LIBRARY, Stage, Who, Wish};
 
@@ -70,6 +71,23 @@ async fn shared_alma(stage: &mut Stage) -> Result<()> {
     same("the virtual records made", borrower.bibs, 0)
 }
 
+/// Has the third library receive the item that was sent, and lend it to the patron; answers the virtual item's barcode.
+async fn lent_at_third(stage: &mut Stage, third: &SimAlma) -> Result<String> {
+    let request = stage.settled().await?;
+    let barcode = request.pickup.and_then(|here| here.barcode);
+    let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
+    stage.tell(Who::PickupLibrary, "scans the item in and puts it on the hold shelf");
+    third.scan_in(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::ReadyForPickup).await?;
+    let holder = third.hold_of(stage.id()?).await?.map(|hold| hold.user);
+    let holder = holder.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
+    stage.tell(Who::PickupLibrary, "lends the item to the patron");
+    third.lend(&barcode, &holder, PICKUP_LIBRARY).await?;
+    stage.until(Status::Loaned).await?;
+    stage.settled().await?;
+    Ok(barcode)
+}
+
 async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
     let (home, third) = (stage.borrower.clone(), stage.lenders[1].clone());
     let pickup = open_agency(stage, "PICK", &third.institution, json!({"collects_for_others": true})).await?;
@@ -84,17 +102,7 @@ async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
     stage.tell(Who::LendingLibrary, "scans the book in and sends it");
     home.scan_in(&own, PICKUP_LIBRARY).await?;
     stage.until(Status::PickupTransit).await?;
-    let request = stage.settled().await?;
-    let barcode = request.pickup.and_then(|here| here.barcode);
-    let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
-    stage.tell(Who::PickupLibrary, "scans the item in and lends it");
-    third.scan_in(&barcode, PICKUP_LIBRARY).await?;
-    stage.until(Status::ReadyForPickup).await?;
-    let holder = third.hold_of(stage.id()?).await?.map(|hold| hold.user);
-    let holder = holder.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
-    third.lend(&barcode, &holder, PICKUP_LIBRARY).await?;
-    stage.until(Status::Loaned).await?;
-    stage.settled().await?;
+    let barcode = lent_at_third(stage, &third).await?;
     third.take_back(&barcode, PICKUP_LIBRARY).await?;
     stage.until(Status::ReturnTransit).await?;
     home.scan_in(&own, PICKUP_LIBRARY).await?;
@@ -111,18 +119,7 @@ async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
     stage.settled().await?;
     stage.lender_sends().await?;
     stage.until(Status::PickupTransit).await?;
-    let request = stage.settled().await?;
-    let barcode = request.pickup.and_then(|here| here.barcode);
-    let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
-    stage.tell(Who::PickupLibrary, "scans the item in and puts it on the hold shelf");
-    third.scan_in(&barcode, PICKUP_LIBRARY).await?;
-    stage.until(Status::ReadyForPickup).await?;
-    let holder = third.hold_of(stage.id()?).await?.map(|hold| hold.user);
-    let holder = holder.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
-    stage.tell(Who::PickupLibrary, "lends the item to the patron");
-    third.lend(&barcode, &holder, PICKUP_LIBRARY).await?;
-    stage.until(Status::Loaned).await?;
-    stage.settled().await?;
+    let barcode = lent_at_third(stage, &third).await?;
     let at_home = stage.borrower.loans().await?;
     same("whose loan it is at home", at_home.iter().map(|loan| loan.user.as_str()).collect::<Vec<_>>(), vec![PATRON])?;
     stage.tell(Who::Patron, "brings the item back to the third library");

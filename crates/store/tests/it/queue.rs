@@ -32,7 +32,8 @@ async fn queue(store: &Store, intents: &[NewIntent]) {
     tx.commit().await.unwrap();
 }
 
-fn at(seconds: i64) -> Claim<'static> {
+/// A claim at a moment, of as much as there is.
+pub(crate) fn at(seconds: i64) -> Claim<'static> {
     Claim {
         owner: "one",
         now: noon(seconds),

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use lending::{RequestId, Side};
-use store::{Claim, Error, NOTHING_NEW, NewIntent, NewSweep, OnList, Store, Sweep, Work};
+use store::{Error, NOTHING_NEW, NewIntent, NewSweep, OnList, Store, Sweep, Work};
 use uuid::Uuid;
 
 use crate::harness::{both, noon};
+use crate::queue::at;
 
 fn list(name: &str, due: i64) -> NewSweep {
     NewSweep {
@@ -89,17 +90,7 @@ both! {
         let mut tx = store.begin().await.unwrap();
         tx.hint_watches(looks[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
-        let claim = Claim {
-            owner: "one",
-            now: noon(0),
-            lease: Duration::from_secs(30),
-            limit: 10,
-            per_institution: 10,
-            looks: 10,
-            looks_per_institution: 10,
-            except: &[],
-        };
-        let claimed = store.claim(&claim).await.unwrap().intents.remove(0);
+        let claimed = store.claim(&at(0)).await.unwrap().intents.remove(0);
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);
         let mut tx = store.begin().await.unwrap();
         tx.postpone_intent(&claimed, noon(500), false, NOTHING_NEW, noon(1)).await.unwrap();
