@@ -23,6 +23,7 @@ mod simulate;
 mod spending;
 mod verdict;
 mod webhooks;
+mod world;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,6 @@
 //! home after three: each a day sooner or later by chance, and in opening hours.
 
 mod poller;
-mod world;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,21 +13,19 @@ use std::time::Duration;
 
 use alma_sim::Sim;
 use engine::Settings;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lending::{CancelledBy, Event, Request, RequestId, Status};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use self::world::{ALMAS, Telling, World, start};
 use crate::Scale;
-use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
+use crate::simulate::house::{self, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
+use crate::world::{Telling, World, open_at, start};
 
 /// Days from placing to home, on average, with the nights in which nothing happens; and for the longest.
 const DAYS: i64 = 31;
 const LONGEST: i64 = 50;
-const OPENS: i8 = 9;
-const CLOSES: i8 = 17;
 /// Seconds between two readings of a list, at the least.
 const EACH_FIVE_MINUTES: u64 = 300;
 const WITH_WEBHOOKS: f64 = 12.0;
@@ -105,7 +102,7 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
 
 /// What staff or the patron do next about a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Act {
+pub(crate) enum Act {
     Place,
     Send,
     Receive,
@@ -148,32 +145,20 @@ impl Act {
         }
     }
 
-    fn work(self, sim: &Sim, request: &Request) -> Result<(), String> {
+    pub(crate) fn work(self, sim: &Sim, request: &Request) -> Result<(), String> {
         let staff = |code: &str| sim.staff(code).map_err(|error| error.to_string());
         let supply = request.supply.as_ref().ok_or("the request has no supply")?;
         let real = supply.copy.barcode.as_str();
         let here = request.borrowing.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
         let lender = staff(supply.institution.as_str())?;
+        let borrower = staff(request.patron.institution.as_str())?;
         let done = match self {
             Self::Place => Ok(()),
             Self::Send | Self::BringHome => lender.scan_in(real, "MAIN", DESK).map(drop),
-            Self::Receive | Self::TakeBack => staff(BORROWER)?.scan_in(&here, "MAIN", DESK).map(drop),
-            Self::Lend => staff(BORROWER)?.lend(&here, request.patron.given.as_str(), "MAIN", DESK).map(drop),
+            Self::Receive | Self::TakeBack => borrower.scan_in(&here, "MAIN", DESK).map(drop),
+            Self::Lend => borrower.lend(&here, request.patron.given.as_str(), "MAIN", DESK).map(drop),
         };
         done.map_err(|error| format!("{self:?}: {error}"))
-    }
-}
-
-/// The next moment from then on at which libraries are open.
-fn open_at(then: Timestamp) -> Timestamp {
-    let (opens, closes) = (i64::from(OPENS), i64::from(CLOSES));
-    let second = then.as_second().rem_euclid(86_400);
-    let midnight = then - SignedDuration::from_secs(second);
-    let opening = |hours| midnight + SignedDuration::from_hours(hours) + SignedDuration::from_secs(second % 3_600);
-    match second / 3_600 {
-        hour if hour < opens => opening(opens),
-        hour if hour < closes => then,
-        _ => opening(24 + opens),
     }
 }
 
@@ -205,7 +190,7 @@ async fn steady(
     while let Some(Reverse((then, number, act))) = agenda.pop() {
         if before.is_none() && then >= counted_from {
             world.until(counted_from).await?;
-            before = Some((counts(&world)?, world.calls(&[LENDERS[0]])?));
+            before = Some((world.counts()?, world.calls_of(LENDERS[0])?));
         }
         if then >= counted_to {
             break;
@@ -237,7 +222,7 @@ async fn steady(
     }
     world.until(counted_to).await?;
     let (first, first_at_lender) = before.ok_or("nothing was counted")?;
-    let mut looks = counts(&world)?;
+    let mut looks = world.counts()?;
     for (call, count) in first {
         *looks.entry(call).or_default() -= count;
     }
@@ -247,34 +232,9 @@ async fn steady(
         in_flight: world.in_flight().await?,
         completed,
         calls: looks.values().sum(),
-        at_lender: world.calls(&[LENDERS[0]])? - first_at_lender,
+        at_lender: world.calls_of(LENDERS[0])? - first_at_lender,
         looks,
     })
-}
-
-/// Calls for each of so many requests that wait at a lender's desk, in a day in which nothing happens.
-pub(crate) async fn calls_of_a_day(waiting: usize, settings: Settings) -> Result<f64, String> {
-    let world = World::open(waiting, Telling::All, settings).await?;
-    let day = |number: i64| start() + SignedDuration::from_hours(24 * number);
-    for number in 0..waiting {
-        world.until(open_at(world.now())).await?;
-        world.place(number, &LENDERS[..1]).await?;
-    }
-    let begins = day(2);
-    world.until(begins).await?;
-    let before = world.calls(&ALMAS)?;
-    world.until(day(3)).await?;
-    Ok(per(world.calls(&ALMAS)? - before, waiting as u64))
-}
-
-fn counts(world: &World) -> Result<BTreeMap<String, u64>, String> {
-    let mut all: BTreeMap<String, u64> = BTreeMap::new();
-    for code in ALMAS {
-        for (call, count) in world.sim.calls(code).map_err(|error| error.to_string())? {
-            *all.entry(call).or_default() += count;
-        }
-    }
-    Ok(all)
 }
 
 /// What is read by the clock belongs to no request; the steady state counts it.
@@ -289,7 +249,7 @@ async fn cancelled(count: usize) -> Result<f64, String> {
     for number in 0..=count {
         if number == 1 {
             // The first one asks for what is asked once.
-            before = world.calls(&ALMAS)?;
+            before = world.calls()?;
         }
         let id = world.place_as(0, number, &LENDERS[..1]).await?;
         let asked = Event::CancelAsked { by: CancelledBy::Patron, reason: None };
@@ -300,7 +260,7 @@ async fn cancelled(count: usize) -> Result<f64, String> {
             return Err(format!("a cancelled request stands at {}", request.status));
         }
     }
-    Ok(per(world.calls(&ALMAS)? - before, count as u64))
+    Ok(per(world.calls()? - before, count as u64))
 }
 
 /// How many calls more a request costs whose first lender's staff cancel the hold.
@@ -309,9 +269,9 @@ async fn another_lender(count: usize) -> Result<(f64, String), String> {
     let mut more: BTreeMap<String, i64> = BTreeMap::new();
     for number in 0..=count {
         world.until(open_at(world.now())).await?;
-        let before = counts(&world)?;
+        let before = world.counts()?;
         world.place_as(number, 2 * number, &LENDERS[..1]).await?;
-        let between = counts(&world)?;
+        let between = world.counts()?;
         let id = world.place_as(number, 2 * number + 1, &LENDERS).await?;
         let lender = world.sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
         let barcode = house::barcode(LENDERS[0], 2 * number + 1);
@@ -328,7 +288,7 @@ async fn another_lender(count: usize) -> Result<(f64, String), String> {
         if number > 0 {
             add(&mut more, &between, -2);
             add(&mut more, &before, 1);
-            add(&mut more, &counts(&world)?, 1);
+            add(&mut more, &world.counts()?, 1);
         }
     }
     let each = more.values().sum::<i64>() as f64 / count as f64;

@@ -8,8 +8,8 @@ use alma_sim::ApiCall;
 use engine::Settings;
 
 use super::per;
-use super::world::{ALMAS, Telling, World};
 use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::world::{Telling, World};
 
 /// Hours that a request is polled each hour: six days until the patron has the book, three on its way home.
 const HOURLY: usize = 24 * (6 + 3);
@@ -23,7 +23,7 @@ pub(super) async fn spent(requests: usize) -> Result<f64, String> {
         let id = world.place(number, &LENDERS[..1]).await?;
         polled.push(objects(&world, id).await?);
     }
-    let before = world.calls(&ALMAS)?;
+    let before = world.calls()?;
     for objects in polled {
         for _ in 0..HOURLY + ON_LOAN {
             for (code, path) in &objects {
@@ -31,7 +31,7 @@ pub(super) async fn spent(requests: usize) -> Result<f64, String> {
             }
         }
     }
-    Ok(per(world.calls(&ALMAS)? - before, requests as u64))
+    Ok(per(world.calls()? - before, requests as u64))
 }
 
 /// What is read each time.

@@ -2,10 +2,12 @@
 //! webhook, and the library is looked at as if it told nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
+use secrecy::SecretString;
 use store::Store;
 
 use crate::error::Error;
@@ -19,6 +21,10 @@ const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 #[derive(Debug)]
 pub(crate) struct Ears {
     read: RwLock<Option<(Timestamp, Arc<HashSet<InstitutionCode>>)>>,
+    /// With what their messages are signed, and when that was read.
+    secrets: RwLock<HashMap<InstitutionCode, (Timestamp, Arc<[SecretString]>)>>,
+    /// How often what is remembered was forgotten.
+    forgotten: AtomicU64,
     heard: Mutex<HashMap<InstitutionCode, Timestamp>>,
     /// When each last told of an item that a request waits for.
     items: Mutex<HashMap<InstitutionCode, Timestamp>>,
@@ -28,7 +34,14 @@ pub(crate) struct Ears {
 
 impl Ears {
     pub(crate) fn new(since: Timestamp) -> Self {
-        Self { read: RwLock::default(), heard: Mutex::default(), items: Mutex::default(), since }
+        Self {
+            read: RwLock::default(),
+            secrets: RwLock::default(),
+            forgotten: AtomicU64::new(0),
+            heard: Mutex::default(),
+            items: Mutex::default(),
+            since,
+        }
     }
 
     /// Whether an institution's system has a webhook, and has used it lately.
@@ -58,6 +71,26 @@ impl Ears {
         Ok(all)
     }
 
+    /// The secrets of an institution's webhook, if they were read lately.
+    pub(crate) fn secrets(&self, institution: &InstitutionCode, now: Timestamp) -> Option<Arc<[SecretString]>> {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let (at, known) = secrets.get(institution)?;
+        (now.duration_since(*at).abs() < REMEMBERED).then(|| Arc::clone(known))
+    }
+
+    /// What [`Ears::learn`] is told, from before the secrets were read.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Remembers secrets, unless they may have been changed since they were read.
+    pub(crate) fn learn(&self, institution: &InstitutionCode, secrets: Vec<SecretString>, read: (u64, Timestamp)) {
+        let mut all = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        if read.0 == self.forgotten() {
+            all.insert(institution.clone(), (read.1, secrets.into()));
+        }
+    }
+
     /// A message with its signature has come.
     pub(crate) fn heard(&self, institution: &InstitutionCode, now: Timestamp) {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
@@ -76,6 +109,8 @@ impl Ears {
 
     pub(crate) fn forget(&self) {
         self.items.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).clear();
         *self.read.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

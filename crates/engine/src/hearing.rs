@@ -87,11 +87,22 @@ impl Engine {
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
     ) -> Result<Heard, Deaf> {
-        let secrets = self.store.webhook_secrets(institution).await.map_err(Error::from)?.ok_or(Deaf::NoWebhook)?;
         let lms = self.registry.get(institution).await.map_err(Error::from)?;
-        let signature = signature(lms.signature_header());
-        let message = lms.open_message(&secrets.all(), signature.as_deref(), body)?;
-        self.ears.heard(institution, self.clock.now());
+        let (signature, now) = (signature(lms.signature_header()), self.clock.now());
+        let open = |secrets: &[SecretString]| lms.open_message(secrets, signature.as_deref(), body);
+        let message = match self.ears.secrets(institution, now).map(|known| open(&known)) {
+            Some(Ok(message)) => message,
+            // They may have been changed a moment ago.
+            Some(Err(_)) | None => {
+                let read = (self.ears.forgotten(), now);
+                let secrets = self.store.webhook_secrets(institution).await.map_err(Error::from)?;
+                let secrets = secrets.ok_or(Deaf::NoWebhook)?.all();
+                let message = open(&secrets)?;
+                self.ears.learn(institution, secrets, read);
+                message
+            }
+        };
+        self.ears.heard(institution, now);
         let heard = self.take(institution, &message).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)
@@ -135,7 +146,7 @@ impl Engine {
     /// The requests to which the hint is news, and where.
     async fn who_waits(&self, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<Waiting>, Error> {
         let about = match hint {
-            Hint::Hold { request, .. } => vec![*request],
+            Hint::Hold { request, .. } => self.store.request(*request).await?.into_iter().collect(),
             Hint::Loan { item, .. } | Hint::Item { item, .. } => {
                 self.store.open_requests_with_item(institution, item).await?
             }
@@ -143,13 +154,11 @@ impl Engine {
             Hint::Listed { .. } => Vec::new(),
         };
         let mut waiting = Vec::new();
-        for id in about {
-            let Some(stored) = self.store.request(id).await? else { continue };
-            let request = stored.request;
+        for store::Stored { request, .. } in about {
             let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
             let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_news(&request, *side));
             waiting.extend(sides.map(|side| Waiting {
-                request: id,
+                request: request.id,
                 side,
                 with_another: hint.goes_with_another(&request, side),
                 believable: hint.is_about_holder(&request, side),
@@ -180,7 +189,10 @@ impl Engine {
     pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         tx.forget_previous_webhook_secret(institution).await?;
-        Ok(tx.commit().await?)
+        tx.tell(&self.settings.node, &News::SetUp);
+        tx.commit().await?;
+        self.ears.forget();
+        Ok(())
     }
 
     /// Takes an institution's webhook away; answers whether it had one.

@@ -59,6 +59,7 @@ pub(crate) struct Metrics {
     reserve: Gauges,
     per_second: Gauges,
     queued: Gauge,
+    commits: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -75,7 +76,7 @@ fn histogram() -> Histogram {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("consort");
-        let (calls, queued) = (Family::<Call, Counter>::default(), Gauge::default());
+        let (calls, queued, commits) = (Family::<Call, Counter>::default(), Gauge::default(), Gauge::default());
         let seconds: fn() -> Histogram = histogram;
         let (took, waited) = (Seconds::new_with_constructor(seconds), Seconds::new_with_constructor(seconds));
         let reaction = Seconds::new_with_constructor(seconds);
@@ -104,7 +105,21 @@ impl Metrics {
         registry.register("quota_reserve_calls", "At how many calls left looks stop", reserve.clone());
         registry.register("quota_calls_per_second", "Calls a second that may leave now", per_second.clone());
         registry.register("queued_steps", "Steps that wait to be done or are under way", queued.clone());
-        Self { registry, calls, took, waited, reaction, missed, evidence, remaining, reserve, per_second, queued }
+        registry.register("store_commits", "Transactions committed since the node started", commits.clone());
+        Self {
+            commits,
+            registry,
+            calls,
+            took,
+            waited,
+            reaction,
+            missed,
+            evidence,
+            remaining,
+            reserve,
+            per_second,
+            queued,
+        }
     }
 
     pub(crate) fn called(&self, institution: &InstitutionCode, report: &CallReport) {
@@ -144,6 +159,7 @@ impl Engine {
         let metrics = &self.metrics;
         let now = self.clock.now();
         let (counts, oldest) = (self.store.queue_counts().await?, self.store.oldest_looks().await?);
+        metrics.commits.set(i64::try_from(self.store.commits()).unwrap_or(i64::MAX));
         metrics.queued.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
         for gauges in [&metrics.evidence, &metrics.remaining, &metrics.reserve, &metrics.per_second] {
             gauges.clear();

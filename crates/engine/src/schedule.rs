@@ -4,19 +4,31 @@
 
 use jiff::Timestamp;
 use lending::{Request, Rules, Side, Status};
+use lms::Expected;
 
 use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::looking::wanted;
 use crate::settings::Polling;
+use crate::sweeps::expected;
 
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
 /// The same of what shows in a list, which comes seldom anyway, where a renewal shows by a look alone.
 const ON_LOAN_LISTED: u32 = 2;
 
+/// How much later what shows in a list comes while the hold itself stands on it, which is as good as a look.
+const HOLD_ON_LIST: u32 = 6;
+
 /// Looks come up to a fiftieth sooner, so that what changed together isn't looked at together for ever.
 const JITTER: u32 = 50;
+
+/// Whether a list that tells of that side names the hold itself.
+fn is_hold_on_list(request: &Request, side: Side) -> bool {
+    let next = wanted(request, side).and_then(|watch| expected(request, watch));
+    matches!(next, Some(Expected::Dispatch | Expected::Wait))
+}
 
 /// Whether the lender has still to send its item.
 fn is_unsent(request: &Request, side: Side) -> bool {
@@ -44,8 +56,13 @@ impl Engine {
         if listed {
             // That a patron has renewed shows in no list.
             let may_be_renewed = side != Side::Lender && !told;
-            let factor = if may_be_renewed { ON_LOAN_LISTED } else { ON_LOAN };
-            return Ok(self.settings.listed_polling.times(if is_lent { factor } else { 1 }));
+            let factor = match (is_lent, may_be_renewed) {
+                (true, true) => ON_LOAN_LISTED,
+                (true, false) => ON_LOAN,
+                (false, _) if is_hold_on_list(request, side) => HOLD_ON_LIST,
+                (false, _) => 1,
+            };
+            return Ok(self.settings.listed_polling.times(factor));
         }
         let polling = if told { self.settings.told_polling } else { self.settings.polling };
         Ok(if is_lent { polling.times(ON_LOAN) } else { polling })

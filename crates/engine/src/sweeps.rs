@@ -28,9 +28,9 @@ const LEASE: Duration = Duration::from_secs(300);
 const WHERE_ITEMS_TOLD: u32 = 24;
 /// and of each hold and loan;
 const WHERE_TOLD: u32 = 36;
-/// and where nothing has happened for a while.
-const WHERE_QUIET: u32 = 3;
-const QUIET_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// and where nothing has happened for a while, or for longer than a long week-end.
+const WHERE_QUIET: [(SignedDuration, u32); 2] =
+    [(SignedDuration::from_hours(4 * 24), 12), (SignedDuration::from_hours(1), 3)];
 /// A list of more than so many is read the less often the longer it is: it takes a call for each hundred.
 const LONG: usize = 1_000;
 
@@ -47,6 +47,11 @@ fn pace(expected: Expected) -> u32 {
     }
 }
 
+/// How much less often a list is read on which nothing has happened for so long.
+fn where_quiet(quiet: SignedDuration) -> u32 {
+    WHERE_QUIET.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)
+}
+
 /// The next moment after `now` that is a whole number of `intervals` away from the beginning of time.
 fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
     let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
@@ -55,7 +60,7 @@ fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
 }
 
 /// What happens next at a side, where a list may show it.
-fn expected(request: &Request, watch: Watch) -> Option<Expected> {
+pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
     let status = request.status;
     if watch.side == Side::Lender {
         let supply = request.supply.as_ref()?;
@@ -157,8 +162,7 @@ impl Engine {
         let factor = match (told, sweep.of_items) {
             (true, true) => WHERE_ITEMS_TOLD,
             (true, false) => WHERE_TOLD,
-            (false, _) if now.duration_since(moved_at) > QUIET_AFTER => WHERE_QUIET,
-            (false, _) => 1,
+            (false, _) => where_quiet(now.duration_since(moved_at)),
         };
         let length = u32::try_from(standing.div_ceil(LONG)).unwrap_or(u32::MAX).max(1);
         let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace).saturating_mul(length));
@@ -285,6 +289,12 @@ mod tests {
         assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five), at("2026-11-25T10:05:00Z"));
         assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five), at("2026-11-25T10:05:00Z"));
         assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five), at("2026-11-25T10:10:00Z"));
+    }
+
+    #[test]
+    fn lists_are_read_less_often_the_longer_nothing_has_happened() {
+        let factors = [0, 1, 2, 96, 97].map(|hours| where_quiet(SignedDuration::from_hours(hours)));
+        assert_eq!(factors, [1, 1, 3, 3, 12]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use lending::{HoldId, ItemState, LibraryCode};
 
 use crate::host::ItemRef;
 
-/// What happens next at a side.
+/// What happens next at a side. A list for [`Expected::Dispatch`] or [`Expected::Wait`] names the hold itself, so that being
+/// on it is as good as a look.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Expected {
     /// The lender sends the item.

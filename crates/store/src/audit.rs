@@ -150,7 +150,7 @@ impl Tx {
                     head.as_str().into(),
                 ])
                 .to_owned();
-            self.execute(&statement).await?;
+            self.later(&statement).await?;
         }
         self.move_head(&request, &head, count, i64::try_from(entries.len()).unwrap_or(i64::MAX)).await
     }

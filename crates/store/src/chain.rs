@@ -159,6 +159,9 @@ impl Store {
 impl Tx {
     /// The head of a request's chain, and how many entries it has.
     pub(crate) async fn chain_of(&mut self, request: &str) -> Result<(String, i64), Error> {
+        if let Some(known) = self.chains.get(request) {
+            return Ok(known.clone());
+        }
         let statement = Query::select()
             .columns(["audit_head", "audit_count"].map(Alias::new))
             .from(Alias::new("patron_request"))
@@ -177,7 +180,8 @@ impl Tx {
             .and_where(col("id").eq(request))
             .and_where(col("audit_count").eq(count))
             .to_owned();
-        if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
+        self.chains.insert(request.to_owned(), (head.to_owned(), count + more));
+        self.later_one(&statement, || Error::Conflict).await
     }
 
     /// Chains what was written before there was a chain.

@@ -9,7 +9,7 @@ use sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockT
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{Col, EFFECT, Intent, OPEN, Table, WATCH, Work, held, work};
+use crate::intents::{Col, EFFECT, Intent, OPEN, Table, WATCH, Work, held, is_leased, work};
 use crate::time::{at, micros};
 
 /// What to claim.
@@ -96,6 +96,7 @@ impl Tx {
             .expr(Func::count(Expr::col(Col::Id)))
             .from(Table)
             .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(is_leased())
             .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
             .group_by_columns([Col::Institution, Col::Kind])
             .to_owned();

@@ -1,27 +1,34 @@
 //! The two databases behind one face.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use failpoint::Point;
 use rand::rngs::StdRng;
-use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SqliteQueryBuilder};
-use sea_query_sqlx::SqlxBinder;
+use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SqliteQueryBuilder, Values};
+use sea_query_sqlx::{SqlxBinder, SqlxValues};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 
+use crate::embedded::{Embedded, EmbeddedTx, Otherwise};
 use crate::error::Error;
 use crate::migrations;
 use crate::seal::{MasterKey, Sealer};
 
 /// How long a server that is down keeps a caller waiting for a connection.
 const PATIENCE_OF_CALLERS: Duration = Duration::from_secs(3);
+/// A connection to a server that has done nothing for so long is asked whether it is still there before it is used.
+const ASKED_AFTER: Duration = Duration::from_secs(1);
+/// Connections to the embedded database that read.
+const READERS: usize = 4;
+/// Statements that a connection to it keeps prepared.
+const STATEMENTS: usize = 500;
 /// How long a transaction may do nothing before the server ends it, as PostgreSQL writes it.
 const LONGEST_STANDSTILL: &str = "10s";
 
@@ -47,11 +54,7 @@ impl FromStr for Database {
 #[derive(Clone, Debug)]
 enum Pool {
     /// SQLite has one writer at a time; readers see the last commit meanwhile (WAL).
-    Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
-        _lock: Option<Arc<std::fs::File>>,
-    },
+    Sqlite(Embedded),
     Postgres(PgPool),
 }
 
@@ -60,6 +63,7 @@ enum Pool {
 pub struct Store {
     pool: Pool,
     pub(crate) sealer: Arc<Sealer>,
+    commits: Arc<AtomicU64>,
 }
 
 /// A row that both databases can give.
@@ -78,7 +82,7 @@ impl Store {
             Database::Sqlite(path) => open_sqlite(path).await?,
             Database::Postgres(url) => open_postgres(url).await?,
         };
-        let store = Self { pool, sealer: Arc::new(Sealer::new(&key, rng)) };
+        let store = Self { pool, sealer: Arc::new(Sealer::new(&key, rng)), commits: Arc::default() };
         migrations::run(&store).await?;
         Ok(store)
     }
@@ -96,7 +100,8 @@ impl Store {
         };
         let mut rng = rng;
         // Nothing that is sealed is read, so any key does.
-        let store = Self { pool, sealer: Arc::new(Sealer::new(&MasterKey::generate(&mut rng), rng)) };
+        let sealer = Arc::new(Sealer::new(&MasterKey::generate(&mut rng), rng));
+        let store = Self { pool, sealer, commits: Arc::default() };
         migrations::check(&store).await?;
         Ok(store)
     }
@@ -108,28 +113,31 @@ impl Store {
     /// The database can't be used now.
     pub async fn begin(&self) -> Result<Tx, Error> {
         let inner = match &self.pool {
-            Pool::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite(embedded) => Inner::Sqlite(embedded.begin().await?),
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
-        Ok(Tx { inner, sealer: Arc::clone(&self.sealer), news: Vec::new() })
+        let (sealer, commits) = (Arc::clone(&self.sealer), Arc::clone(&self.commits));
+        Ok(Tx { inner, sealer, commits, news: Vec::new(), chains: HashMap::new() })
+    }
+
+    /// How many transactions were committed through this store since it was opened.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Closes all connections; the file is whole without it too.
     pub async fn close(&self) {
         match &self.pool {
-            Pool::Sqlite { writer, readers, .. } => {
-                readers.close().await;
-                writer.close().await;
-            }
+            Pool::Sqlite(embedded) => embedded.close().await,
             Pool::Postgres(pool) => pool.close().await,
         }
     }
 
     pub(crate) async fn fetch<S: SqlxBinder, R: Row>(&self, statement: &S) -> Result<Vec<R>, Error> {
         match &self.pool {
-            Pool::Sqlite { readers, .. } => {
+            Pool::Sqlite(embedded) => {
                 let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(readers).await?)
+                read(&embedded.read(sql, values).await?)
             }
             Pool::Postgres(pool) => {
                 let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
@@ -140,8 +148,8 @@ impl Store {
 
     /// Runs a fixed statement that no transaction may be around, on the embedded store.
     pub(crate) async fn run_alone(&self, sql: &str) -> Result<(), Error> {
-        if let Pool::Sqlite { readers, .. } = &self.pool {
-            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(readers).await?;
+        if let Pool::Sqlite(embedded) = &self.pool {
+            embedded.read(sql.to_owned(), SqlxValues(Values(Vec::new()))).await?;
         }
         Ok(())
     }
@@ -152,7 +160,7 @@ impl Store {
 
     pub(crate) fn postgres(&self) -> Option<&PgPool> {
         match &self.pool {
-            Pool::Sqlite { .. } => None,
+            Pool::Sqlite(_) => None,
             Pool::Postgres(pool) => Some(pool),
         }
     }
@@ -160,17 +168,25 @@ impl Store {
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(EmbeddedTx),
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// A transaction: all of it or nothing. Dropped without [`Tx::commit`], it is nothing.
+/// A transaction: all of it or nothing. Dropped without [`Tx::commit`], it is nothing. What is wrong with a write is told by
+/// the write itself, by what follows it, or by the commit.
 #[derive(Debug)]
 pub struct Tx {
     inner: Inner,
     pub(crate) sealer: Arc<Sealer>,
+    commits: Arc<AtomicU64>,
     /// What is told to other nodes at the commit.
     pub(crate) news: Vec<String>,
+    /// The head and the length of the audit chains of requests that it has read.
+    pub(crate) chains: HashMap<String, (String, i64)>,
+}
+
+fn read<R: Row>(rows: &[SqliteRow]) -> Result<Vec<R>, Error> {
+    Ok(rows.iter().map(R::from_row).collect::<sqlx::Result<_>>()?)
 }
 
 impl Tx {
@@ -186,8 +202,35 @@ impl Tx {
             Inner::Sqlite(tx) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }
+        self.commits.fetch_add(1, Ordering::Relaxed);
         failpoint::hit(Point::AfterCommit);
         Ok(())
+    }
+
+    /// Runs a statement whose outcome nobody waits for: on the embedded database with the next one, or at the commit.
+    pub(crate) async fn later<S: SqlxBinder>(&mut self, statement: &S) -> Result<(), Error> {
+        self.soon(statement, None).await
+    }
+
+    /// The same of a statement that is to touch one row; `otherwise` is told where it doesn't, by then at the latest.
+    pub(crate) async fn later_one<S: SqlxBinder>(
+        &mut self,
+        statement: &S,
+        otherwise: fn() -> Error,
+    ) -> Result<(), Error> {
+        self.soon(statement, Some(otherwise)).await
+    }
+
+    async fn soon<S: SqlxBinder>(&mut self, statement: &S, otherwise: Otherwise) -> Result<(), Error> {
+        if let Inner::Sqlite(tx) = &mut self.inner {
+            let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+            tx.later(&sql, values, otherwise);
+            return Ok(());
+        }
+        match (self.execute(statement).await?, otherwise) {
+            (1, _) | (_, None) => Ok(()),
+            (_, Some(otherwise)) => Err(otherwise()),
+        }
     }
 
     /// Runs a statement; answers how many rows it touched.
@@ -195,7 +238,7 @@ impl Tx {
         match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut **tx).await?.rows_affected())
+                Ok(tx.run(&sql, values).await?.1)
             }
             Inner::Postgres(tx) => {
                 let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
@@ -208,7 +251,7 @@ impl Tx {
         match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **tx).await?)
+                read(&tx.run(&sql, values).await?.0)
             }
             Inner::Postgres(tx) => {
                 let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
@@ -219,12 +262,13 @@ impl Tx {
 
     /// Runs a fixed statement of the schema.
     pub(crate) async fn run_script(&mut self, sql: &str) -> Result<(), Error> {
-        let sql = AssertSqlSafe(sql.to_owned());
         match &mut self.inner {
-            Inner::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
-            Inner::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
+            Inner::Sqlite(tx) => tx.run_script(sql).await,
+            Inner::Postgres(tx) => {
+                sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut **tx).await?;
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Keeps other nodes from migrating at the same time. SQLite's writer is alone already.
@@ -288,23 +332,11 @@ async fn open_sqlite(path: &Path) -> Result<Pool, Error> {
         // What is acknowledged survives a loss of power too.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true);
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(30))
-        // Where a commit failed for want of disk, SQLite has rolled back and the driver still counts a transaction: such a
-        // connection would never write again.
-        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-        .connect_with(options.clone())
-        .await
-        .map_err(|error| cannot(error.to_string()))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(Duration::from_secs(30))
-        .connect_with(options.create_if_missing(false))
-        .await
-        .map_err(|error| cannot(error.to_string()))?;
-    Ok(Pool::Sqlite { writer, readers, _lock: Some(Arc::new(lock)) })
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS);
+    let reads = options.clone().create_if_missing(false);
+    let opened = Embedded::open(options, reads, READERS, Some(Arc::new(lock))).await;
+    opened.map(Pool::Sqlite).map_err(|error| cannot(error.to_string()))
 }
 
 async fn read_sqlite(path: &Path) -> Result<Pool, Error> {
@@ -313,12 +345,8 @@ async fn read_sqlite(path: &Path) -> Result<Pool, Error> {
         return Err(cannot("there is no such file".to_owned()));
     }
     let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
-    let readers = SqlitePoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await
-        .map_err(|error| cannot(error.to_string()))?;
-    Ok(Pool::Sqlite { writer: readers.clone(), readers, _lock: None })
+    let opened = Embedded::open(options.clone(), options, 1, None).await;
+    opened.map(Pool::Sqlite).map_err(|error| cannot(error.to_string()))
 }
 
 /// One process at a time: an engine takes its own leases back when it starts.
@@ -347,6 +375,15 @@ async fn open_postgres(url: &SecretString) -> Result<Pool, Error> {
     PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(PATIENCE_OF_CALLERS)
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > ASKED_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
         .map(Pool::Postgres)

@@ -113,6 +113,11 @@ pub(crate) enum Col {
 /// What is noted of a look that went well and showed nothing new.
 pub const NOTHING_NEW: &str = "nothing new";
 
+/// What an index of the few that are or were under lease asks for; bound to a parameter no database would see that it fits.
+pub(crate) fn is_leased() -> Expr {
+    Expr::cust("lease_until > 0")
+}
+
 pub(crate) const OPEN: &str = "open";
 const DONE: &str = "done";
 pub(crate) const EFFECT: &str = "effect";
@@ -145,6 +150,7 @@ impl Store {
             .table(Table)
             .value(Col::LeaseUntil, micros(now))
             .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(is_leased())
             .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
             .and_where(Expr::col(Col::LeaseOwner).eq(owner))
             .to_owned();
@@ -203,8 +209,9 @@ impl Store {
                 .and_where(Expr::col(column).gt(micros(now)))
                 .to_owned()
         };
+        let earliest_lease = earliest(Col::LeaseUntil).and_where(is_leased()).to_owned();
         let both = earliest(Col::DueAt)
-            .union(UnionType::All, earliest(Col::LeaseUntil))
+            .union(UnionType::All, earliest_lease)
             .union(UnionType::All, earliest_list(sweeps::Col::DueAt))
             .union(UnionType::All, earliest_list(sweeps::Col::LeaseUntil))
             .to_owned();
@@ -341,7 +348,7 @@ impl Tx {
                 has.into(),
             ])
             .to_owned();
-        self.execute(&statement).await.map(drop)
+        self.later(&statement).await
     }
 
     /// Ends an intent. Effects are kept with their outcome; looks leave nothing.
@@ -350,7 +357,7 @@ impl Tx {
     ///
     /// [`Error::LeaseLost`] when the lease is somebody else's by now.
     pub async fn finish_intent(&mut self, intent: &Intent, outcome: &str, now: Timestamp) -> Result<(), Error> {
-        let touched = match intent.work {
+        match intent.work {
             Work::Effect(_) => {
                 let statement = Query::update()
                     .table(Table)
@@ -361,14 +368,13 @@ impl Tx {
                     .value(Col::UpdatedAt, micros(now))
                     .cond_where(held(intent))
                     .to_owned();
-                self.execute(&statement).await?
+                self.later_one(&statement, || Error::LeaseLost).await
             }
             Work::Watch(_) | Work::Deadline(_) => {
                 let statement = Query::delete().from_table(Table).cond_where(held(intent)).to_owned();
-                self.execute(&statement).await?
+                self.later_one(&statement, || Error::LeaseLost).await
             }
-        };
-        if touched == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+        }
     }
 
     /// Puts an intent off and gives its lease back.
@@ -402,7 +408,7 @@ impl Tx {
             .value(Col::UpdatedAt, micros(now))
             .cond_where(held(intent))
             .to_owned();
-        if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+        self.later_one(&statement, || Error::LeaseLost).await
     }
 
     /// What was told of what is looked at since the look began; `None` where nothing was.

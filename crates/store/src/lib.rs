@@ -10,7 +10,7 @@
 //!
 //! 1. Its table and columns, if new, as the next entry of `migrations::ALL`; earlier entries never change.
 //! 2. The statement, in the module of its aggregate, built with the `Iden`s of that module.
-//! 3. `fetch` or `execute` on [`Tx`], or `fetch` on [`Store`] for a read of its own.
+//! 3. `fetch`, `execute` or, where nobody waits for what comes of it, `later` on [`Tx`]; or `fetch` on [`Store`] for a read of its own.
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
 mod audit;
@@ -18,6 +18,7 @@ mod chain;
 mod claims;
 mod copy;
 mod db;
+mod embedded;
 mod error;
 mod hasten;
 mod inbox;

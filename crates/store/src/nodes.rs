@@ -190,11 +190,12 @@ impl Tx {
 
     pub(crate) async fn send_news(&mut self) -> Result<(), Error> {
         let news = std::mem::take(&mut self.news);
-        if self.is_postgres() {
+        if self.is_postgres() && !news.is_empty() {
+            let mut all = Query::select();
             for text in news {
-                let notify = Func::cust("pg_notify").arg(CHANNEL).arg(text);
-                self.execute(&Query::select().expr(notify).to_owned()).await?;
+                all.expr(Func::cust("pg_notify").arg(CHANNEL).arg(text));
             }
+            self.execute(&all).await?;
         }
         Ok(())
     }

@@ -105,6 +105,8 @@ enum Col {
     LenderItem,
     BorrowerItem,
     PickupItem,
+    AuditHead,
+    AuditCount,
 }
 
 type Row = (String, i64, i64, String);
@@ -187,12 +189,12 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The database.
+    /// As [`Store::request`].
     pub async fn open_requests_with_item(
         &self,
         institution: &InstitutionCode,
         item: &ItemId,
-    ) -> Result<Vec<RequestId>, Error> {
+    ) -> Result<Vec<Stored>, Error> {
         let at = |place: Col, column: Col| {
             Cond::all().add(Expr::col(place).eq(institution.as_str())).add(Expr::col(column).eq(item.as_str()))
         };
@@ -200,14 +202,9 @@ impl Store {
             .add(at(Col::Lender, Col::LenderItem))
             .add(at(Col::Borrower, Col::BorrowerItem))
             .add(Expr::col(Col::PickupItem).eq(item.as_str()));
-        let statement = Query::select()
-            .column(Col::Id)
-            .from(Table)
-            .and_where(Expr::col(Col::Open).eq(1_i64))
-            .cond_where(any)
-            .to_owned();
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        rows.into_iter().map(|(id,)| id.parse().map_err(|_| corrupt("an id that is none"))).collect()
+        let statement = select().and_where(Expr::col(Col::Open).eq(1_i64)).cond_where(any).to_owned();
+        let rows: Vec<Row> = self.fetch(&statement).await?;
+        rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
     }
 
     /// How many requests there are in each status; statuses without any are left out.
@@ -260,8 +257,14 @@ impl Tx {
     ///
     /// As [`Store::request`].
     pub async fn request(&mut self, id: RequestId) -> Result<Option<Stored>, Error> {
-        let rows: Vec<Row> = self.fetch(&select().and_where(Expr::col(Col::Id).eq(id.to_string())).to_owned()).await?;
-        rows.into_iter().next().map(|row| stored(&self.sealer, row)).transpose()
+        let statement = select()
+            .columns([Col::AuditHead, Col::AuditCount])
+            .and_where(Expr::col(Col::Id).eq(id.to_string()))
+            .to_owned();
+        let rows: Vec<(String, i64, i64, String, String, i64)> = self.fetch(&statement).await?;
+        let Some((id, version, updated_at, document, head, count)) = rows.into_iter().next() else { return Ok(None) };
+        self.chains.insert(id.clone(), (head, count));
+        stored(&self.sealer, (id, version, updated_at, document)).map(Some)
     }
 
     /// Keeps a new request, with version 1.
@@ -297,7 +300,8 @@ impl Tx {
             .and_where(Expr::col(Col::Id).eq(request.id.to_string()))
             .and_where(Expr::col(Col::Version).eq(version))
             .to_owned();
-        if self.execute(&statement).await? == 1 { Ok(version + 1) } else { Err(Error::Conflict) }
+        self.later_one(&statement, || Error::Conflict).await?;
+        Ok(version + 1)
     }
 
     pub(crate) async fn has_open_requests(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {

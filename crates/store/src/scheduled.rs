@@ -48,7 +48,7 @@ impl Tx {
             let is_wanted = wanted.iter().any(|wanted| same(kind, what, institution, wanted));
             if !is_wanted && *until <= micros(now) {
                 let delete = Query::delete().from_table(Table).and_where(Expr::col(Col::Id).eq(id.as_str())).to_owned();
-                self.execute(&delete).await?;
+                self.later(&delete).await?;
             }
         }
         for wanted in wanted {
@@ -79,6 +79,6 @@ impl Tx {
             .value(Col::DueAt, Expr::expr(due))
             .and_where(Expr::col(Col::Id).eq(id))
             .to_owned();
-        self.execute(&statement).await.map(drop)
+        self.later(&statement).await
     }
 }

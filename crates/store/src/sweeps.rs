@@ -311,7 +311,7 @@ impl Tx {
             ])
             .on_conflict(OnConflict::columns([Col::Institution, Col::List]).do_nothing().to_owned())
             .to_owned();
-        self.execute(&statement).await.map(drop)
+        self.later(&statement).await
     }
 
     /// Gives a list back, with [`Sweep::moved_at`] and [`Sweep::read_at`] as they are now.
@@ -330,7 +330,7 @@ impl Tx {
             .and_where(Expr::col(Col::List).eq(sweep.list.as_str()))
             .and_where(Expr::col(Col::LeaseUntil).eq(sweep.until))
             .to_owned();
-        if self.execute(&statement).await? == 1 { Ok(()) } else { Err(Error::LeaseLost) }
+        self.later_one(&statement, || Error::LeaseLost).await
     }
 
     /// Looks that no list tells of are made one by one, from `due_at` on.
@@ -348,7 +348,7 @@ impl Tx {
                 .and_where(Expr::col(IntentCol::State).eq(OPEN))
                 .and_where(Expr::col(IntentCol::DueAt).gt(micros(due_at)))
                 .to_owned();
-            self.execute(&statement).await?;
+            self.later(&statement).await?;
         }
         Ok(())
     }

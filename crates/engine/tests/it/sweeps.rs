@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alma_sim::presets;
-use lending::{Request, RequestId, Status};
+use lending::{Request, RequestId, Rules, Status};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -152,6 +152,20 @@ both! {
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
         by_lists(&world, SOON, Status::Finalised).await;
+    }
+
+    async fn hold_that_stands_on_a_list_is_looked_at_neither_the_next_week_nor_the_week_after(world) {
+        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 60, ..Rules::default() }).await;
+        world.place().await;
+        let both_sides = async |world: &World| reads(world, LENDER) + reads(world, BORROWER);
+        let (lists, looks) = (world.calls(LENDER, LIST), both_sides(&world).await);
+        for _ in 0..16 {
+            pass(&world, 24).await;
+        }
+        assert!(world.calls(LENDER, LIST) > lists + 8);
+        assert_eq!(both_sides(&world).await, looks);
+        pass(&world, 30 * 24).await;
+        assert!(both_sides(&world).await > looks, "they are all the same, after six weeks");
     }
 
     async fn lists_of_a_library_that_tells_are_read_less_often(world) {

@@ -106,7 +106,12 @@ both! {
     async fn request_has_one_open_effect_at_most(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        assert!(tx.add_intent(&effect(2, 1, "01X", 0), noon(0)).await.is_err());
+        let second = async {
+            tx.add_intent(&effect(2, 1, "01X", 0), noon(0)).await?;
+            tx.commit().await
+        };
+        assert!(second.await.is_err());
+        assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap().intents), [1]);
     }
 
     async fn full_institution_leaves_room_for_others(fixture) {
@@ -143,9 +148,11 @@ both! {
         assert!(matches!(finish(&fixture.store, &paused).await, Err(Error::LeaseLost)));
         assert!(matches!(fixture.store.renew_lease(&paused, noon(90)).await, Err(Error::LeaseLost)));
         let mut tx = fixture.store.begin().await.unwrap();
-        let postponed = tx.postpone_intent(&paused, noon(40), false, "late", noon(32)).await;
-        assert!(matches!(postponed, Err(Error::LeaseLost)));
-        drop(tx);
+        let postponed = async {
+            tx.postpone_intent(&paused, noon(40), false, "late", noon(32)).await?;
+            tx.commit().await
+        };
+        assert!(matches!(postponed.await, Err(Error::LeaseLost)));
         finish(&fixture.store, &other).await.unwrap();
     }
 

@@ -40,8 +40,11 @@ both! {
         tx.commit().await.unwrap();
         request.status = Status::Cancelled;
         let mut tx = fixture.store.begin().await.unwrap();
-        assert!(matches!(tx.save_request(&request, 1, noon(2)).await, Err(Error::Conflict)));
-        drop(tx);
+        let saved = async {
+            tx.save_request(&request, 1, noon(2)).await?;
+            tx.commit().await
+        };
+        assert!(matches!(saved.await, Err(Error::Conflict)));
         assert_eq!(fixture.store.request(request.id).await.unwrap().unwrap().request.status, Status::PatronVerified);
     }
 

@@ -1,12 +1,7 @@
-//! What waits and nothing happens to: what a tick of the hub's loop costs with so many open requests, and what they cost in
-//! calls in a day.
-//!
-//! The first is measured on stores into which requests and their looks are written directly, none of them due. The second
-//! is a month's middle: requests that wait at the lender's desk and are sent by nobody, for a day, with webhooks.
+//! What a tick of the hub's loop costs: on stores into which requests and their looks are written directly, none of them due.
 
 use std::time::{Duration, Instant};
 
-use engine::Settings;
 use jiff::{SignedDuration, Timestamp};
 use lending::{InstitutionCode, Request, RequestId, Side};
 use rand::SeedableRng;
@@ -14,42 +9,18 @@ use rand::rngs::StdRng;
 use store::{Claim, Database, MasterKey, NewIntent, Store, Work};
 use uuid::Uuid;
 
-use crate::Scale;
 use crate::simulate::house::{self, BORROWER, LENDERS};
-use crate::spending::calls_of_a_day;
-use crate::verdict::{Verdict, table};
 
-/// Calls for each request in a day: with so many open requests, at most so many.
-const TARGETS: [(usize, f64); 2] = [(1_000, 1.0), (100_000, 0.1)];
-/// By how much the cost of a tick may differ between the smallest and the largest store.
-const FLAT: f64 = 1.1;
 const TICKS: usize = 2_001;
 const BATCH: usize = 5_000;
 
-struct Ticks {
-    open: usize,
-    median: Duration,
-    resident_mb: u64,
+pub(super) struct Ticks {
+    pub(super) open: usize,
+    pub(super) median: Duration,
+    pub(super) resident_mb: u64,
 }
 
-pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
-    let (sizes, waiting): (&[usize], usize) = match scale {
-        Scale::Full => (&[1_000, 10_000, 100_000, 1_000_000], 1_000),
-        Scale::Quick => (&[1_000, 10_000, 50_000], 60),
-    };
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    runtime.block_on(async {
-        let mut ticks = Vec::new();
-        for open in sizes {
-            ticks.push(tick(*open).await?);
-        }
-        let calls = calls_of_a_day(waiting, Settings::default()).await?;
-        Ok(verdict(&ticks, waiting, calls))
-    })
-}
-
-async fn tick(open: usize) -> Result<Ticks, String> {
+pub(super) async fn tick(open: usize) -> Result<Ticks, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut rng = StdRng::seed_from_u64(1);
     let key = MasterKey::generate(&mut rng);
@@ -120,32 +91,4 @@ fn resident_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1_024
-}
-
-fn verdict(ticks: &[Ticks], waiting: usize, calls: f64) -> Verdict {
-    let mut rows = table(&["open requests", "a tick", "ratio", "memory of the process"]);
-    let first = ticks.first().map_or(Duration::ZERO, |one| one.median);
-    let ratio = |one: &Ticks| one.median.as_secs_f64() / first.as_secs_f64();
-    for one in ticks {
-        rows.add_row([
-            one.open.to_string(),
-            format!("{:.0} µs", one.median.as_secs_f64() * 1e6),
-            format!("{:.2}", ratio(one)),
-            format!("{} MB", one.resident_mb),
-        ]);
-    }
-    let worst = ticks.iter().map(ratio).fold(1.0, f64::max);
-    let [(few, most_each), (many, least_each)] = TARGETS;
-    Verdict {
-        table: rows,
-        notes: vec![format!(
-            "{waiting} requests waited a day at one desk; the calls of {many} at {least_each} each are not measured"
-        )],
-        figure: format!(
-            "{calls:.2} calls for each of {waiting} requests in a day; a tick costs up to {worst:.2} times as much"
-        ),
-        target: format!("at most {most_each} at {few}, {least_each} at {many}; at most {FLAT} times"),
-        // Not while the calls of the many are unknown.
-        met: false,
-    }
 }

@@ -1,6 +1,8 @@
 //! A hub in this process on a clock of its own, between simulated Almas over real sockets: a month passes in seconds.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,7 +10,7 @@ use std::time::{Duration, Instant};
 use alma_sim::{Server, Sim, SimClock, WebhookProfile};
 use engine::{Clock, Engine, Ids, Placing, Settings};
 use jiff::{SignedDuration, Timestamp};
-use lending::{Calendar, CopyRef, InstitutionCode, Request, RequestId, Rules, Status};
+use lending::{Calendar, CopyRef, InstitutionCode, PickupLocation, Request, RequestId, Rules, Status};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
@@ -17,8 +19,12 @@ use tempfile::TempDir;
 
 use crate::simulate::house::{self, BORROWER, LENDERS};
 
-pub(super) const SECRET: &str = "secret-of-the-benchmark";
-pub(super) const ALMAS: [&str; 3] = [LENDERS[0], LENDERS[1], BORROWER];
+pub(crate) const SECRET: &str = "secret-of-the-benchmark";
+/// When libraries are open.
+const HOURS: (i8, i8) = (9, 17);
+/// An Alma and its agency.
+pub(crate) type Member<'a> = (&'a str, &'a str);
+const HOUSE: [Member<'static>; 3] = [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")];
 /// Patrons who place requests, each with few of them at the same time.
 const PATRONS: usize = 400;
 /// A month has far more moments at which something is due than a benchmark has time.
@@ -27,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Time as the benchmark sets it; a microsecond passes each time it is asked for, since the hub tells before from after.
 #[derive(Debug)]
-pub(super) struct Set(AtomicI64);
+pub(crate) struct Set(AtomicI64);
 
 impl Set {
     fn to(&self, now: Timestamp) {
@@ -43,7 +49,7 @@ impl Clock for Set {
 
 /// What libraries' systems tell by themselves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Telling {
+pub(crate) enum Telling {
     /// Loans, holds, and items as they move.
     All,
     /// Loans and holds: that an item was sent is told by no Alma that isn't set so.
@@ -51,14 +57,15 @@ pub(super) enum Telling {
     Nothing,
 }
 
-pub(super) struct World {
-    pub(super) sim: Sim,
-    pub(super) engine: Arc<Engine>,
+pub(crate) struct World {
+    pub(crate) sim: Sim,
+    pub(crate) engine: Arc<Engine>,
+    almas: Vec<String>,
     clock: Arc<Set>,
     work: tokio::task::JoinHandle<()>,
     ears: Option<tokio::task::JoinHandle<()>>,
     _server: Server,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Drop for World {
@@ -71,13 +78,21 @@ impl Drop for World {
 }
 
 /// A Monday at midnight.
-pub(super) fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     Timestamp::from_second(1_799_625_600).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 impl World {
-    pub(super) async fn open(titles: usize, telling: Telling, settings: Settings) -> Result<Self, String> {
+    /// Two lenders and a borrower.
+    pub(crate) async fn open(titles: usize, telling: Telling, settings: Settings) -> Result<Self, String> {
         let sim = house::build_for(SimClock::Stepped(start()), titles, PATRONS)?;
+        let mut world = Self::between(sim, &HOUSE, settings).await?;
+        world.tell(telling).await?;
+        Ok(world)
+    }
+
+    /// A hub between simulated Almas that tell nothing.
+    pub(crate) async fn between(sim: Sim, members: &[Member<'_>], settings: Settings) -> Result<Self, String> {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
         // Calls are counted, and not the disk: in memory where there is such a place.
@@ -87,20 +102,20 @@ impl World {
         let master = MasterKey::generate(&mut rng);
         let database = Database::Sqlite(dir.path().join("consort.db"));
         let store = Store::open(&database, master, rng).await.map_err(|error| error.to_string())?;
-        introduce(&store, &server.base_url()).await.map_err(|error| error.to_string())?;
+        introduce(&store, &server.base_url(), members).await.map_err(|error| error.to_string())?;
         let clock = Arc::new(Set(AtomicI64::new(start().as_microsecond())));
         let turned: Arc<dyn Clock> = Arc::<Set>::clone(&clock);
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
-        let mut world = Self { sim, engine, clock, work, ears: None, _server: server, _dir: dir };
-        if telling != Telling::Nothing {
-            world.tell(telling == Telling::All).await?;
-        }
-        Ok(world)
+        let almas = members.iter().map(|(code, _)| (*code).to_owned()).collect();
+        Ok(Self { sim, engine, almas, clock, work, ears: None, _server: server, dir })
     }
 
-    /// The Almas tell the hub's API what happens.
-    async fn tell(&mut self, of_items: bool) -> Result<(), String> {
+    /// From now on the Almas tell the hub's API what happens.
+    pub(crate) async fn tell(&mut self, telling: Telling) -> Result<(), String> {
+        if telling == Telling::Nothing {
+            return Ok(());
+        }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let keys = web::ApiKeys::default();
@@ -108,25 +123,25 @@ impl World {
         self.ears = Some(tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         }));
-        for code in ALMAS {
-            let set = self.engine.set_webhook_secret(&InstitutionCode::from(code), &SECRET.into()).await;
+        for code in &self.almas {
+            let set = self.engine.set_webhook_secret(&InstitutionCode::from(code.as_str()), &SECRET.into()).await;
             set.map_err(|error| error.to_string())?;
             let actions = ["LOAN", "REQUEST", "ITEM"].map(str::to_owned).into();
             let profile = WebhookProfile::new(&format!("http://{address}/webhooks/{code}"), SECRET);
             let added = self.sim.add_webhook(code, WebhookProfile { actions, at_once: 8, ..profile });
             added.map_err(|error| error.to_string())?;
             let staff = self.sim.staff(code).map_err(|error| error.to_string())?;
-            staff.set_behaviour(|site| site.circulation_raises_item_events = of_items);
+            staff.set_behaviour(|site| site.circulation_raises_item_events = telling == Telling::All);
         }
         Ok(())
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// Lets time pass until `then`, and the hub do what falls due on the way.
-    pub(super) async fn until(&self, then: Timestamp) -> Result<(), String> {
+    pub(crate) async fn until(&self, then: Timestamp) -> Result<(), String> {
         loop {
             let next = self.settled().await?;
             // What falls due within the same minutes is done together, as late as that.
@@ -142,15 +157,16 @@ impl World {
     }
 
     /// Waits until the hub has nothing to do now, and has heard all that was told; answers when something is due next.
-    pub(super) async fn settled(&self) -> Result<Option<Timestamp>, String> {
+    pub(crate) async fn settled(&self) -> Result<Option<Timestamp>, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let told = ALMAS.iter().all(|code| self.sim.has_told_all(code).unwrap_or(true));
+            let has_told = |code: &String| self.sim.has_told_all(code).unwrap_or(true);
+            let told = self.almas.iter().all(has_told);
             if told {
                 let due =
                     self.engine.store().next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
                 // What was told while the store was asked would be missed.
-                let still = ALMAS.iter().all(|code| self.sim.has_told_all(code).unwrap_or(true));
+                let still = self.almas.iter().all(has_told);
                 if still && due.is_none_or(|due| due > self.now()) {
                     return Ok(due);
                 }
@@ -163,19 +179,24 @@ impl World {
     }
 
     /// A patron asks for the title of that number.
-    pub(super) async fn place(&self, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
+    pub(crate) async fn place(&self, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
         self.place_as(number % PATRONS, number, lenders).await
     }
 
-    pub(super) async fn place_as(&self, patron: usize, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
+    pub(crate) async fn place_as(&self, patron: usize, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
         let mut copies = Vec::new();
         for lender in lenders {
             copies.push(self.copy(lender, number)?);
         }
+        self.ask("BORROW", &house::one_of_many(patron), copies).await
+    }
+
+    /// A patron of the agency asks for one of these copies.
+    pub(crate) async fn ask(&self, agency: &str, patron: &str, copies: Vec<CopyRef>) -> Result<RequestId, String> {
         let placing = Placing {
-            agency: "BORROW".into(),
-            patron: house::one_of_many(patron).as_str().into(),
-            pickup_location: "BORROW-MAIN".into(),
+            agency: agency.into(),
+            patron: patron.into(),
+            pickup_location: pickup_location(agency).as_str().into(),
             copies,
             needed_until: None,
             expedited: false,
@@ -184,13 +205,13 @@ impl World {
         self.settled().await?;
         let request = self.request(id).await?;
         if request.status != Status::RequestPlacedAtBorrowingAgency {
-            return Err(format!("request {number} stands at {}: {:?}", request.status, request.attention));
+            return Err(format!("a request stands at {}: {:?}", request.status, request.attention));
         }
         Ok(id)
     }
 
     /// By its ids, as a catalogue that has harvested it knows it.
-    fn copy(&self, lender: &str, number: usize) -> Result<CopyRef, String> {
+    pub(crate) fn copy(&self, lender: &str, number: usize) -> Result<CopyRef, String> {
         let staff = self.sim.staff(lender).map_err(|error| error.to_string())?;
         let item = staff.item(&house::barcode(lender, number)).map_err(|error| error.to_string())?;
         Ok(CopyRef {
@@ -206,30 +227,64 @@ impl World {
     }
 
     /// Requests that are under way.
-    pub(super) async fn in_flight(&self) -> Result<u64, String> {
+    pub(crate) async fn in_flight(&self) -> Result<u64, String> {
         let counts = self.engine.store().count_by_status().await.map_err(|error| error.to_string())?;
         Ok(counts.into_iter().filter(|(status, _)| !status.is_final()).map(|(_, count)| count).sum())
     }
 
-    pub(super) async fn request(&self, id: RequestId) -> Result<Request, String> {
+    pub(crate) async fn request(&self, id: RequestId) -> Result<Request, String> {
         let stored = self.engine.store().request(id).await.map_err(|error| error.to_string())?;
         stored.map(|stored| stored.request).ok_or_else(|| format!("{id} is lost"))
     }
 
-    /// Calls of all Almas, or of one.
-    pub(super) fn calls(&self, codes: &[&str]) -> Result<u64, String> {
-        let mut all = 0;
-        for code in codes {
-            all += self.sim.calls(code).map_err(|error| error.to_string())?.values().sum::<u64>();
+    /// Calls of one Alma.
+    pub(crate) fn calls_of(&self, code: &str) -> Result<u64, String> {
+        Ok(self.sim.calls(code).map_err(|error| error.to_string())?.values().sum())
+    }
+
+    /// Calls of all Almas.
+    pub(crate) fn calls(&self) -> Result<u64, String> {
+        Ok(self.counts()?.values().sum())
+    }
+
+    /// The same, endpoint by endpoint.
+    pub(crate) fn counts(&self) -> Result<BTreeMap<String, u64>, String> {
+        let mut all: BTreeMap<String, u64> = BTreeMap::new();
+        for code in &self.almas {
+            for (call, count) in self.sim.calls(code).map_err(|error| error.to_string())? {
+                *all.entry(call).or_default() += count;
+            }
         }
         Ok(all)
     }
+
+    /// The file of the hub's store.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.dir.path().join("consort.db")
+    }
 }
 
-async fn introduce(store: &Store, almas: &str) -> Result<(), store::Error> {
+fn pickup_location(agency: &str) -> String {
+    format!("{agency}-MAIN")
+}
+
+/// The next moment from then on at which libraries are open.
+pub(crate) fn open_at(then: Timestamp) -> Timestamp {
+    let (opens, closes) = (i64::from(HOURS.0), i64::from(HOURS.1));
+    let second = then.as_second().rem_euclid(86_400);
+    let midnight = then - SignedDuration::from_secs(second);
+    let opening = |hours| midnight + SignedDuration::from_hours(hours) + SignedDuration::from_secs(second % 3_600);
+    match second / 3_600 {
+        hour if hour < opens => opening(opens),
+        hour if hour < closes => then,
+        _ => opening(24 + opens),
+    }
+}
+
+async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result<(), store::Error> {
     let now = start();
     let mut tx = store.begin().await?;
-    for (code, agency) in [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")] {
+    for &(code, agency) in members {
         let mut settings = house::settings();
         settings["base_url"] = json!(almas);
         settings["calls_per_second"] = json!(1_000);
@@ -242,12 +297,14 @@ async fn introduce(store: &Store, almas: &str) -> Result<(), store::Error> {
         };
         tx.put_institution(&institution, now).await?;
         let hour = |hour| jiff::civil::Time::new(hour, 0, 0, 0).ok();
-        let calendar = Calendar { opens: hour(super::OPENS), closes: hour(super::CLOSES), ..Calendar::default() };
+        let calendar = Calendar { opens: hour(HOURS.0), closes: hour(HOURS.1), ..Calendar::default() };
         let rules = Rules { days_to_answer: 30, days_in_transit: 30, calendar, ..Rules::default() };
         let agency =
             Agency { code: agency.into(), name: agency.to_owned(), institution: code.into(), library: None, rules };
         tx.put_agency(&agency).await?;
+        let code = pickup_location(agency.code.as_str()).as_str().into();
+        let pickup = PickupLocation { code, institution: agency.institution.clone(), ..house::pickup() };
+        tx.put_pickup_location(&pickup, &agency.code).await?;
     }
-    tx.put_pickup_location(&house::pickup(), &"BORROW".into()).await?;
     tx.commit().await
 }

@@ -1,0 +1,200 @@
+//! Requests as the hub would have placed them, by the thousand: what is there at the simulated Almas for each, and in the hub's
+//! store a copy of one that the hub has placed.
+
+use std::path::Path;
+
+use alma_sim::{Bib, Holding, Item, ItemView, Staff};
+use jiff::Timestamp;
+use lending::{Request, RequestId};
+use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
+use uuid::Uuid;
+
+use super::day::{BY_THE_HUB, ONE_WAITS_OF};
+use crate::simulate::house::{self, DESK};
+use crate::world::{Member, World};
+
+/// Who lends to whom.
+pub(super) struct Pair<'a> {
+    pub(super) lender: Member<'a>,
+    pub(super) borrower: Member<'a>,
+}
+
+/// What is there of a request at one library: ids of record, holding, item, and hold or loan, and the barcode.
+type Side = [String; 5];
+
+/// What is there of one request.
+pub(super) struct Made {
+    waits: bool,
+    real: Side,
+    stand_in: Side,
+}
+
+/// Makes what `count` requests of the pair have at the Almas, beside that one.
+pub(super) async fn make(world: &World, pair: &Pair<'_>, like: RequestId, count: usize) -> Result<Vec<Made>, String> {
+    let request = world.request(like).await?;
+    let supply = request.supply.as_ref().ok_or("the request has no supply")?;
+    let virtual_patron = supply.virtual_patron.as_ref().ok_or("there is no virtual patron")?.as_str();
+    let staff = |code: &str| world.sim.staff(code).map_err(|error| error.to_string());
+    let (lender, borrower) = (staff(pair.lender.0)?, staff(pair.borrower.0)?);
+    let mut made = Vec::with_capacity(count);
+    for number in 0..count {
+        let waits = number % ONE_WAITS_OF == 0;
+        let barcode = house::barcode(pair.lender.0, BY_THE_HUB + number);
+        let copy = Holding::new("DCB_LIB", "dcbvirtual").item(Item::new(&barcode).material("BOOK"));
+        borrower.add_bib(Bib::new(&format!("Title {number}")).suppressed().holding(copy)).map_err(text)?;
+        let real = side(&lender, "MAIN", &barcode, virtual_patron, waits)?;
+        let stand_in = side(&borrower, "DCB_LIB", &barcode, request.patron.given.as_str(), waits)?;
+        made.push(Made { waits, real, stand_in });
+    }
+    Ok(made)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// The item is held for the user, or lent to them at its library.
+fn side(staff: &Staff, library: &str, barcode: &str, user: &str, waits: bool) -> Result<Side, String> {
+    let item: ItemView = staff.item(barcode).map_err(text)?;
+    let bond = match waits {
+        true => staff.place_hold(user, barcode, "MAIN"),
+        false => staff.lend(barcode, user, library, DESK),
+    };
+    Ok([item.mms_id, item.holding_id, item.pid, bond.map_err(text)?, barcode.to_owned()])
+}
+
+/// A request that the hub has placed, with its looks and deadlines.
+pub(super) struct Template {
+    document: Value,
+    real: Side,
+    stand_in: Side,
+    intents: Vec<Row>,
+}
+
+/// An open intent: its id and kind, the institution, when it is due and when it was queued, and what stands on its list for it.
+type Row = (String, String, String, i64, i64, String);
+
+impl Template {
+    pub(super) async fn read(world: &World, file: &mut SqliteConnection, id: RequestId) -> Result<Self, String> {
+        let request = world.request(id).await?;
+        let intents = sqlx::query_as(
+            "SELECT id, kind, institution, due_at, updated_at, list_key FROM intent WHERE request = ? AND state = 'open'",
+        );
+        let intents = intents.bind(id.to_string()).fetch_all(file).await.map_err(text)?;
+        let (real, stand_in) = sides(&request).ok_or("the request lacks something")?;
+        Ok(Self { document: serde_json::to_value(&request).map_err(text)?, real, stand_in, intents })
+    }
+
+    fn copy(&self, id: RequestId, made: &Made) -> Result<Request, String> {
+        let mut document = self.document.clone();
+        document["id"] = Value::String(id.to_string());
+        exchange(&mut document["supply"], &self.real, &made.real);
+        exchange(&mut document["borrowing"], &self.stand_in, &made.stand_in);
+        serde_json::from_value(document).map_err(text)
+    }
+}
+
+fn sides(request: &Request) -> Option<(Side, Side)> {
+    let (supply, borrowing) = (request.supply.as_ref()?, &request.borrowing);
+    let bond = |hold: Option<&lending::Hold>, loan: Option<&lending::Loan>| {
+        let loan = loan.map(|loan| loan.id.as_str());
+        loan.or(hold.map(|hold| hold.id.as_str())).map(str::to_owned)
+    };
+    let copy = &supply.copy;
+    let real = [
+        copy.bib.as_str().to_owned(),
+        copy.holding.as_str().to_owned(),
+        copy.item.as_str().to_owned(),
+        bond(supply.hold.open(), supply.loan.open())?,
+        copy.barcode.as_str().to_owned(),
+    ];
+    let stand_in = [
+        borrowing.bib.any()?.as_str().to_owned(),
+        borrowing.holding.any()?.as_str().to_owned(),
+        borrowing.item.any()?.as_str().to_owned(),
+        bond(borrowing.hold.open(), borrowing.loan.open())?,
+        borrowing.barcode.as_ref()?.as_str().to_owned(),
+    ];
+    Some((real, stand_in))
+}
+
+/// Puts new ids in the place of the old ones.
+fn exchange(value: &mut Value, old: &Side, new: &Side) {
+    match value {
+        Value::String(text) => {
+            if let Some(at) = old.iter().position(|old| old == text) {
+                text.clone_from(&new[at]);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| exchange(value, old, new)),
+        Value::Object(values) => values.values_mut().for_each(|value| exchange(value, old, new)),
+        _ => {}
+    }
+}
+
+pub(super) async fn open(file: &Path) -> Result<SqliteConnection, String> {
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(std::time::Duration::from_secs(30));
+    SqliteConnection::connect_with(&options).await.map_err(text)
+}
+
+fn fresh() -> Uuid {
+    Uuid::from_u128(rand::random())
+}
+
+/// Writes a request for each that was made. Looks are spread over the time within which each is made once.
+pub(super) async fn write(
+    world: &World,
+    file: &mut SqliteConnection,
+    made: &[Made],
+    lent: &Template,
+    waiting: &Template,
+) -> Result<(), String> {
+    let now = world.now();
+    let ids: Vec<RequestId> = made.iter().map(|_| RequestId(fresh())).collect();
+    let mut tx = world.engine.store().begin().await.map_err(text)?;
+    for (one, id) in made.iter().zip(&ids) {
+        let template = if one.waits { waiting } else { lent };
+        tx.insert_request(&template.copy(*id, one)?, now).await.map_err(text)?;
+    }
+    tx.commit().await.map_err(text)?;
+    let mut tx = file.begin().await.map_err(text)?;
+    for (number, (one, id)) in made.iter().zip(&ids).enumerate() {
+        let template = if one.waits { waiting } else { lent };
+        for (intent, kind, institution, due, queued, key) in &template.intents {
+            let due = if kind == "watch" { spread(now, due - queued, number, made.len())? } else { *due };
+            let mut key = Value::String(key.clone());
+            let at_lender = template.document["supply"]["institution"] == Value::String(institution.clone());
+            match at_lender {
+                true => exchange(&mut key, &template.real, &one.real),
+                false => exchange(&mut key, &template.stand_in, &one.stand_in),
+            }
+            copy_intent(&mut tx, intent, *id, due, key.as_str().unwrap_or_default()).await.map_err(text)?;
+        }
+    }
+    tx.commit().await.map_err(text)
+}
+
+/// When the look of that number is due, of so many that are each made once within the interval.
+fn spread(now: Timestamp, interval: i64, number: usize, of: usize) -> Result<i64, String> {
+    let (number, of) = (i64::try_from(number).map_err(text)?, i64::try_from(of).map_err(text)?);
+    // In an order in which those that wait aren't looked at together.
+    Ok(now.as_microsecond() + interval / of * (number * 7_919 % of + 1))
+}
+
+async fn copy_intent(
+    tx: &mut SqliteConnection,
+    intent: &str,
+    request: RequestId,
+    due: i64,
+    key: &str,
+) -> Result<(), sqlx::Error> {
+    let copy = "INSERT INTO intent (id, request, due_at, list_key, kind, what, institution, state, attempts, unclear, \
+                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has) \
+                SELECT ?, ?, ?, ?, kind, what, institution, state, attempts, unclear, \
+                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has \
+                FROM intent WHERE id = ?";
+    let copy = sqlx::query(copy).bind(fresh().to_string()).bind(request.to_string()).bind(due).bind(key);
+    copy.bind(intent).execute(tx).await.map(drop)
+}

@@ -1,0 +1,134 @@
+//! What open requests cost in calls in a day in which nothing happens: twenty libraries, each of which lends to the next one;
+//! of four requests one waits at the lender's desk, and three books are with patrons.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use alma_sim::{Bib, Holding, Item, Sim, SimClock, SimOptions, User, presets};
+use engine::Settings;
+use jiff::SignedDuration;
+use lending::{RequestId, Status};
+
+use super::copies::{self, Pair, Template};
+use crate::simulate::house;
+use crate::spending::Act;
+use crate::world::{Member, Telling, World, start};
+
+const LIBRARIES: usize = 20;
+/// Titles of each library that the hub's own requests are for.
+pub(super) const BY_THE_HUB: usize = 3;
+/// Of so many requests one waits at the lender's desk.
+pub(super) const ONE_WAITS_OF: usize = 4;
+/// The day in which calls are counted begins after so many: nothing has happened for longer than a long week-end, and webhooks
+/// were heard within the week.
+const DAYS_BEFORE: i64 = 5;
+
+/// What a day came to.
+pub(super) struct Day {
+    pub(super) open: usize,
+    told: bool,
+    calls: BTreeMap<String, u64>,
+    took: Duration,
+}
+
+impl Day {
+    pub(super) fn each(&self) -> f64 {
+        self.calls.values().sum::<u64>() as f64 / self.open.max(1) as f64
+    }
+
+    /// In words.
+    pub(super) fn told(&self) -> String {
+        let way = if self.told { "with webhooks" } else { "sweeps alone" };
+        let calls = self.calls.iter().filter(|(_, count)| **count > 0);
+        let calls: Vec<String> = calls.map(|(call, count)| format!("  {count} {call}")).collect();
+        format!(
+            "{} open, {way}: {:.3} calls for each in a day, which took {:.1} s\n{}",
+            self.open,
+            self.each(),
+            self.took.as_secs_f64(),
+            calls.join("\n")
+        )
+    }
+}
+
+pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
+    let codes: Vec<(String, String)> =
+        (0..LIBRARIES).map(|number| (format!("01LIB{number}_INST"), format!("LIB{number}"))).collect();
+    let each = open / LIBRARIES;
+    let sim = build(&codes, each)?;
+    let members: Vec<Member<'_>> = codes.iter().map(|(code, agency)| (code.as_str(), agency.as_str())).collect();
+    let mut world = World::between(sim, &members, Settings::default()).await?;
+    world.until(start() + SignedDuration::from_hours(10)).await?;
+
+    let pairs: Vec<Pair<'_>> = (0..LIBRARIES)
+        .map(|number| Pair { lender: members[number], borrower: members[(number + 1) % LIBRARIES] })
+        .collect();
+    let mut made = Vec::new();
+    for pair in &pairs {
+        // It shows who stands for the patron at the lender.
+        let first = ask(&world, pair, 0).await?;
+        made.push(copies::make(&world, pair, first, each).await?);
+    }
+    world.tell(telling).await?;
+    let mut lent = Vec::new();
+    for pair in &pairs {
+        lent.push(ask(&world, pair, 1).await?);
+    }
+    for act in [Act::Send, Act::Receive, Act::Lend] {
+        for id in &lent {
+            act.work(&world.sim, &world.request(*id).await?)?;
+        }
+        world.until(world.now() + SignedDuration::from_hours(1)).await?;
+    }
+    let mut templates = Vec::new();
+    for (pair, lent) in pairs.iter().zip(lent) {
+        let status = world.request(lent).await?.status;
+        if status != Status::Loaned {
+            return Err(format!("a lent book's request stands at {status}"));
+        }
+        templates.push((lent, ask(&world, pair, 2).await?));
+    }
+    world.until(start() + SignedDuration::from_hours(24 * DAYS_BEFORE)).await?;
+    let mut file = copies::open(&world.file()).await?;
+    for (made, (lent, waiting)) in made.iter().zip(templates) {
+        let lent = Template::read(&world, &mut file, lent).await?;
+        let waiting = Template::read(&world, &mut file, waiting).await?;
+        copies::write(&world, &mut file, made, &lent, &waiting).await?;
+    }
+    drop(file);
+    count(&world, telling).await
+}
+
+async fn count(world: &World, telling: Telling) -> Result<Day, String> {
+    let open = usize::try_from(world.in_flight().await?).map_err(|error| error.to_string())?;
+    let (before, begun) = (world.counts()?, std::time::Instant::now());
+    world.until(start() + SignedDuration::from_hours(24 * (DAYS_BEFORE + 1))).await?;
+    let mut calls = world.counts()?;
+    for (call, count) in before {
+        *calls.entry(call).or_default() -= count;
+    }
+    let still = usize::try_from(world.in_flight().await?).map_err(|error| error.to_string())?;
+    if still != open {
+        return Err(format!("of {open} requests {still} are open at the end of a day in which nothing happened"));
+    }
+    Ok(Day { open, told: telling != Telling::Nothing, calls, took: begun.elapsed() })
+}
+
+fn build(codes: &[(String, String)], each: usize) -> Result<Sim, String> {
+    let sim = Sim::new(&SimOptions { clock: SimClock::Stepped(start()), ..SimOptions::default() });
+    for (code, _) in codes {
+        let mut institution = presets::empty_university(code, &house::key(code));
+        institution = institution.user(User::new(&house::one_of_many(0)).group("UNDRGRD").expires("2039-12-31"));
+        for number in 0..BY_THE_HUB + each {
+            let copy = Holding::new("MAIN", "stacks").item(Item::new(&house::barcode(code, number)).material("BOOK"));
+            institution = institution.bib(Bib::new(&format!("Title {number}")).holding(copy));
+        }
+        sim.add_institution(institution).map_err(|error| error.to_string())?;
+    }
+    Ok(sim)
+}
+
+async fn ask(world: &World, pair: &Pair<'_>, number: usize) -> Result<RequestId, String> {
+    let copy = world.copy(pair.lender.0, number)?;
+    world.ask(pair.borrower.1, &house::one_of_many(0), vec![copy]).await
+}

@@ -1,0 +1,73 @@
+//! What waits and nothing happens to: what a tick of the hub's loop costs with so many open requests, and what they cost in
+//! calls in a day.
+
+mod copies;
+mod day;
+mod tick;
+
+use std::time::Duration;
+
+use self::day::Day;
+use self::tick::Ticks;
+use crate::Scale;
+use crate::verdict::{Verdict, table};
+use crate::world::Telling;
+
+/// Calls for each request in a day: with so many open requests, at most so many.
+const TARGETS: [(usize, f64); 2] = [(1_000, 1.0), (100_000, 0.1)];
+/// By how much the cost of a tick may differ between the smallest and the largest store.
+const FLAT: f64 = 1.1;
+
+pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
+    let (sizes, waiting): (&[usize], [usize; 2]) = match scale {
+        Scale::Full => (&[1_000, 10_000, 100_000, 1_000_000], TARGETS.map(|(open, _)| open)),
+        Scale::Quick => (&[1_000, 10_000, 50_000], [200, 2_000]),
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let mut ticks = Vec::new();
+        for open in sizes {
+            ticks.push(tick::tick(*open).await?);
+        }
+        let mut days = Vec::new();
+        for open in waiting {
+            for telling in [Telling::All, Telling::Nothing] {
+                days.push(day::pass(open, telling).await?);
+            }
+        }
+        Ok(verdict(&ticks, &days))
+    })
+}
+
+fn verdict(ticks: &[Ticks], days: &[Day]) -> Verdict {
+    let mut rows = table(&["open requests", "a tick", "ratio", "memory of the process"]);
+    let first = ticks.first().map_or(Duration::ZERO, |one| one.median);
+    let ratio = |one: &Ticks| one.median.as_secs_f64() / first.as_secs_f64();
+    for one in ticks {
+        rows.add_row([
+            one.open.to_string(),
+            format!("{:.0} µs", one.median.as_secs_f64() * 1e6),
+            format!("{:.2}", ratio(one)),
+            format!("{} MB", one.resident_mb),
+        ]);
+    }
+    let worst = ticks.iter().map(ratio).fold(1.0, f64::max);
+    let [(few, most_each), (many, least_each)] = TARGETS;
+    // Of those with webhooks and those without.
+    let each = |open: usize| days.iter().filter(|day| day.open == open).map(Day::each).fold(0.0, f64::max);
+    let at = |target: usize, scaled: Option<&Day>| each(scaled.map_or(target, |day| day.open));
+    let (at_few, at_many) = (at(few, days.first()), at(many, days.last()));
+    let figures: Vec<String> = days.iter().map(Day::told).collect();
+    Verdict {
+        table: rows,
+        notes: figures,
+        figure: format!(
+            "{at_few:.2} calls for each request in a day with {} open, {at_many:.3} with {}; a tick costs up to {worst:.2} times as much",
+            days.first().map_or(0, |day| day.open),
+            days.last().map_or(0, |day| day.open),
+        ),
+        target: format!("at most {most_each} with {few}, {least_each} with {many}; at most {FLAT} times"),
+        met: at_few <= most_each && at_many <= least_each && worst <= FLAT,
+    }
+}
