@@ -21,6 +21,7 @@ mod outage;
 mod sim;
 mod simulate;
 mod spending;
+mod unheard;
 mod verdict;
 mod webhooks;
 mod world;

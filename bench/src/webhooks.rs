@@ -21,7 +21,9 @@ use tokio::task::JoinSet;
 use crate::Scale;
 use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
+use crate::unheard::{self, Late};
 use crate::verdict::{Verdict, table};
+use crate::world::Telling;
 
 const SECRET: &str = "secret-of-the-benchmark";
 /// Looks are an hour apart: whatever is seen sooner was told.
@@ -154,7 +156,15 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
         let placed = place_all(&stage.hub.client, lifecycles).await?;
         let begun = Instant::now();
         let took = play(&stage, Arc::new(placed)).await?;
-        Ok(reacted(lifecycles, begun.elapsed(), took))
+        let long = begun.elapsed();
+        drop(stage);
+        let requests = if scale == Scale::Full { 16 } else { 4 };
+        let lost = unheard::delays(Telling::Lost, requests).await?;
+        let no_items = unheard::delays(Telling::NoItems, requests).await?;
+        let mut verdict = reacted(lifecycles, long, took);
+        verdict.notes.push(late("a message that was lost", &lost));
+        verdict.notes.push(late("no messages of items", &no_items[..1]));
+        Ok(verdict)
     })
 }
 
@@ -227,6 +237,13 @@ async fn one(sim: &Sim, hub: &Hub, id: &str, number: usize, act: usize) -> Resul
         return Ok(begun.elapsed());
     }
     Ok(seen)
+}
+
+/// What lists show that no message told of.
+fn late(name: &str, acts: &[Late]) -> String {
+    let minutes = |late: &Late| format!("{:?} within {} min", late.act, late.longest.as_secs() / 60);
+    let acts = acts.iter().map(minutes).collect::<Vec<_>>().join(", ");
+    format!("{name}, in opening hours, seen in lists: {acts}")
 }
 
 fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>) -> Verdict {

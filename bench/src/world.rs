@@ -54,6 +54,8 @@ pub(crate) enum Telling {
     All,
     /// Loans and holds: that an item was sent is told by no Alma that isn't set so.
     NoItems,
+    /// All is sent, and nothing arrives.
+    Lost,
     Nothing,
 }
 
@@ -63,7 +65,7 @@ pub(crate) struct World {
     almas: Vec<String>,
     clock: Arc<Set>,
     work: tokio::task::JoinHandle<()>,
-    ears: Option<tokio::task::JoinHandle<()>>,
+    ears: Option<(SocketAddr, tokio::task::JoinHandle<()>)>,
     _server: Server,
     dir: TempDir,
 }
@@ -71,7 +73,7 @@ pub(crate) struct World {
 impl Drop for World {
     fn drop(&mut self) {
         self.work.abort();
-        if let Some(ears) = &self.ears {
+        if let Some((_, ears)) = &self.ears {
             ears.abort();
         }
     }
@@ -111,29 +113,45 @@ impl World {
         Ok(Self { sim, engine, almas, clock, work, ears: None, _server: server, dir })
     }
 
-    /// From now on the Almas tell the hub's API what happens.
+    /// From now on the Almas tell the hub's API what happens, or don't any more.
     pub(crate) async fn tell(&mut self, telling: Telling) -> Result<(), String> {
         if telling == Telling::Nothing {
+            for code in &self.almas {
+                self.sim.remove_webhooks(code).map_err(|error| error.to_string())?;
+            }
             return Ok(());
+        }
+        let address = self.listen().await?;
+        for code in &self.almas {
+            let actions = ["LOAN", "REQUEST", "ITEM"].map(str::to_owned).into();
+            let profile = WebhookProfile::new(&format!("http://{address}/webhooks/{code}"), SECRET);
+            let lose_chance = if telling == Telling::Lost { 1.0 } else { 0.0 };
+            let profile = WebhookProfile { actions, at_once: 8, lose_chance, ..profile };
+            self.sim.add_webhook(code, profile).map_err(|error| error.to_string())?;
+            let staff = self.sim.staff(code).map_err(|error| error.to_string())?;
+            staff.set_behaviour(|site| site.circulation_raises_item_events = telling != Telling::NoItems);
+        }
+        Ok(())
+    }
+
+    /// The address of the hub's API, which listens from now on.
+    async fn listen(&mut self) -> Result<SocketAddr, String> {
+        if let Some((address, _)) = &self.ears {
+            return Ok(*address);
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let keys = web::ApiKeys::default();
         let router = web::router(web::WebState::new(Arc::clone(&self.engine), keys));
-        self.ears = Some(tokio::spawn(async move {
+        let ears = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
-        }));
+        });
+        self.ears = Some((address, ears));
         for code in &self.almas {
             let set = self.engine.set_webhook_secret(&InstitutionCode::from(code.as_str()), &SECRET.into()).await;
             set.map_err(|error| error.to_string())?;
-            let actions = ["LOAN", "REQUEST", "ITEM"].map(str::to_owned).into();
-            let profile = WebhookProfile::new(&format!("http://{address}/webhooks/{code}"), SECRET);
-            let added = self.sim.add_webhook(code, WebhookProfile { actions, at_once: 8, ..profile });
-            added.map_err(|error| error.to_string())?;
-            let staff = self.sim.staff(code).map_err(|error| error.to_string())?;
-            staff.set_behaviour(|site| site.circulation_raises_item_events = telling == Telling::All);
         }
-        Ok(())
+        Ok(address)
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use alma_sim::{Bib, Holding, Item, ItemView, Staff};
 use jiff::Timestamp;
-use lending::{Request, RequestId};
+use lending::{Loan, Request, RequestId};
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
@@ -44,8 +44,9 @@ pub(super) async fn make(world: &World, pair: &Pair<'_>, like: RequestId, count:
         let barcode = house::barcode(pair.lender.0, BY_THE_HUB + number);
         let copy = Holding::new("DCB_LIB", "dcbvirtual").item(Item::new(&barcode).material("BOOK"));
         borrower.add_bib(Bib::new(&format!("Title {number}")).suppressed().holding(copy)).map_err(text)?;
-        let real = side(&lender, "MAIN", &barcode, virtual_patron, waits)?;
-        let stand_in = side(&borrower, "DCB_LIB", &barcode, request.patron.given.as_str(), waits)?;
+        let (theirs, ours) = (supply.loan.open(), request.borrowing.loan.open());
+        let real = side(&lender, "MAIN", &barcode, virtual_patron, theirs.filter(|_| !waits))?;
+        let stand_in = side(&borrower, "DCB_LIB", &barcode, request.patron.given.as_str(), ours.filter(|_| !waits))?;
         made.push(Made { waits, real, stand_in });
     }
     Ok(made)
@@ -55,13 +56,16 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// The item is held for the user, or lent to them at its library.
-fn side(staff: &Staff, library: &str, barcode: &str, user: &str, waits: bool) -> Result<Side, String> {
+/// The item is held for the user, or lent to them at its library like another one.
+fn side(staff: &Staff, library: &str, barcode: &str, user: &str, like: Option<&Loan>) -> Result<Side, String> {
     let item: ItemView = staff.item(barcode).map_err(text)?;
-    let bond = match waits {
-        true => staff.place_hold(user, barcode, "MAIN"),
-        false => staff.lend(barcode, user, library, DESK),
+    let bond = match like {
+        None => staff.place_hold(user, barcode, "MAIN"),
+        Some(_) => staff.lend(barcode, user, library, DESK),
     };
+    if let Some(due) = like.and_then(|loan| loan.due) {
+        staff.set_due(barcode, due).map_err(text)?;
+    }
     Ok([item.mms_id, item.holding_id, item.pid, bond.map_err(text)?, barcode.to_owned()])
 }
 
@@ -98,7 +102,7 @@ impl Template {
 
 fn sides(request: &Request) -> Option<(Side, Side)> {
     let (supply, borrowing) = (request.supply.as_ref()?, &request.borrowing);
-    let bond = |hold: Option<&lending::Hold>, loan: Option<&lending::Loan>| {
+    let bond = |hold: Option<&lending::Hold>, loan: Option<&Loan>| {
         let loan = loan.map(|loan| loan.id.as_str());
         loan.or(hold.map(|hold| hold.id.as_str())).map(str::to_owned)
     };

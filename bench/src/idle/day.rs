@@ -16,7 +16,7 @@ use crate::world::{Member, Telling, World, start};
 
 const LIBRARIES: usize = 20;
 /// Titles of each library that the hub's own requests are for.
-pub(super) const BY_THE_HUB: usize = 3;
+pub(super) const BY_THE_HUB: usize = 2;
 /// Of so many requests one waits at the lender's desk.
 pub(super) const ONE_WAITS_OF: usize = 4;
 /// The day in which calls are counted begins after so many: nothing has happened for longer than a long week-end, and webhooks
@@ -63,16 +63,10 @@ pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
     let pairs: Vec<Pair<'_>> = (0..LIBRARIES)
         .map(|number| Pair { lender: members[number], borrower: members[(number + 1) % LIBRARIES] })
         .collect();
-    let mut made = Vec::new();
-    for pair in &pairs {
-        // It shows who stands for the patron at the lender.
-        let first = ask(&world, pair, 0).await?;
-        made.push(copies::make(&world, pair, first, each).await?);
-    }
     world.tell(telling).await?;
     let mut lent = Vec::new();
     for pair in &pairs {
-        lent.push(ask(&world, pair, 1).await?);
+        lent.push(ask(&world, pair, 0).await?);
     }
     for act in [Act::Send, Act::Receive, Act::Lend] {
         for id in &lent {
@@ -86,16 +80,20 @@ pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
         if status != Status::Loaned {
             return Err(format!("a lent book's request stands at {status}"));
         }
-        templates.push((lent, ask(&world, pair, 2).await?));
+        templates.push((lent, ask(&world, pair, 1).await?));
     }
     world.until(start() + SignedDuration::from_hours(24 * DAYS_BEFORE)).await?;
+    // Nothing happens while it is made that the hub would have to be told.
+    world.tell(Telling::Nothing).await?;
     let mut file = copies::open(&world.file()).await?;
-    for (made, (lent, waiting)) in made.iter().zip(templates) {
+    for (pair, (lent, waiting)) in pairs.iter().zip(templates) {
+        let made = copies::make(&world, pair, lent, each).await?;
         let lent = Template::read(&world, &mut file, lent).await?;
         let waiting = Template::read(&world, &mut file, waiting).await?;
-        copies::write(&world, &mut file, made, &lent, &waiting).await?;
+        copies::write(&world, &mut file, &made, &lent, &waiting).await?;
     }
     drop(file);
+    world.tell(telling).await?;
     count(&world, telling).await
 }
 

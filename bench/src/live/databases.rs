@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pg_cluster::Cluster;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// Databases of one server.
 #[derive(Clone, Debug)]
@@ -17,8 +17,17 @@ pub(crate) struct Databases {
 impl Databases {
     /// Those of the server that an address names, or of a cluster of the benchmark's own.
     pub(crate) fn open(server: Option<&str>) -> Result<Self, String> {
+        Self::of(server, Cluster::start)
+    }
+
+    /// The same, of a cluster whose commits wait for the disk.
+    pub(crate) fn open_durable(server: Option<&str>) -> Result<Self, String> {
+        Self::of(server, Cluster::start_durable)
+    }
+
+    fn of(server: Option<&str>, start: impl FnOnce() -> Result<Cluster, String>) -> Result<Self, String> {
         let Some(server) = server else {
-            let cluster = Cluster::start().map_err(|why| format!("{why}; or name a server with --database URL"))?;
+            let cluster = start().map_err(|why| format!("{why}; or name a server with --database URL"))?;
             return Ok(Self { server: cluster.url("postgres"), made: 0, _cluster: Some(Arc::new(cluster)) });
         };
         Ok(Self { server: server.to_owned(), made: 0, _cluster: None })
@@ -45,15 +54,5 @@ impl Databases {
     pub(crate) fn url(&self, name: &str) -> String {
         let base = self.server.rsplit_once('/').map_or(self.server.as_str(), |(base, _)| base);
         format!("{base}/{name}")
-    }
-
-    /// Transactions that a database has committed so far.
-    pub(crate) async fn commits(&self, name: &str) -> Result<u64, String> {
-        let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
-        let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
-        let sql = format!("SELECT xact_commit FROM pg_stat_database WHERE datname = '{name}'");
-        let rows = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut server).await.map_err(failed)?;
-        let commits: i64 = rows.try_get(0).map_err(failed)?;
-        Ok(u64::try_from(commits).unwrap_or_default())
     }
 }

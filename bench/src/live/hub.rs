@@ -122,6 +122,15 @@ impl HubProcess {
         cpu_of(&self.child.id().to_string())
     }
 
+    /// Transactions that it has committed since it was started.
+    pub(crate) async fn commits(&self) -> Result<u64, String> {
+        let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
+        let told = http.get(format!("http://{}/metrics", self.address)).bearer_auth(KEY).send().await;
+        let told = told.map_err(|error| error.to_string())?.text().await.map_err(|error| error.to_string())?;
+        let line = told.lines().find_map(|line| line.strip_prefix("consort_store_commits "));
+        line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "the hub tells no commits".to_owned())
+    }
+
     /// SIGKILL, as a power cut would end it.
     pub(crate) fn kill(&mut self) -> Result<(), String> {
         self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())

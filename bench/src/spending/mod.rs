@@ -122,7 +122,7 @@ impl Act {
         }
     }
 
-    fn next(self) -> Option<Self> {
+    pub(crate) fn next(self) -> Option<Self> {
         match self {
             Self::Place => Some(Self::Send),
             Self::Send => Some(Self::Receive),
@@ -134,7 +134,7 @@ impl Act {
     }
 
     /// The status in which it is done.
-    fn when(self) -> Status {
+    pub(crate) fn when(self) -> Status {
         match self {
             Self::Place => Status::SubmittedToDcb,
             Self::Send => Status::RequestPlacedAtBorrowingAgency,

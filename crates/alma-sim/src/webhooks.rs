@@ -327,13 +327,29 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 impl Sim {
-    /// Adds a webhook profile; its listener is challenged as soon as a server runs.
+    /// Adds a webhook profile; its listener is challenged as soon as a server runs, and told of what happens from now on.
     ///
     /// # Errors
     /// For an unknown institution.
     pub fn add_webhook(&self, institution: &str, profile: WebhookProfile) -> Result<(), crate::Refusal> {
-        self.site(institution)?.hooks().add(profile);
+        let site = self.site(institution)?;
+        let happened = self.with(&site, |alma| alma.events.count);
+        let mut hooks = site.hooks();
+        if hooks.profiles.is_empty() {
+            hooks.seen = happened;
+        }
+        hooks.add(profile);
+        drop(hooks);
         self.wake();
+        Ok(())
+    }
+
+    /// Takes all webhook profiles away, with what they had still to tell.
+    ///
+    /// # Errors
+    /// For an unknown institution.
+    pub fn remove_webhooks(&self, institution: &str) -> Result<(), crate::Refusal> {
+        self.site(institution)?.hooks().clear();
         Ok(())
     }
 

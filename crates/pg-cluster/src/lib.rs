@@ -1,6 +1,6 @@
 //! A PostgreSQL cluster of one's own, for tests and benchmarks that stop it or must not share it.
 //!
-//! It listens on this machine alone, trusts everybody, and doesn't wait for the disk: a kill of its processes loses
+//! It listens on this machine alone, trusts everybody, and as a rule doesn't wait for the disk: a kill of its processes loses
 //! nothing, a power cut would. Dropped, it is gone; also when the program is killed.
 
 use std::net::TcpListener;
@@ -22,6 +22,7 @@ pub struct Cluster {
     programs: PathBuf,
     port: u16,
     dir: TempDir,
+    durable: bool,
     /// Ends the cluster when this program ends without having done so itself, since its standard input ends then.
     guard: Option<Child>,
 }
@@ -33,6 +34,19 @@ impl Cluster {
     ///
     /// What is missing or failed, in a sentence.
     pub fn start() -> Result<Self, String> {
+        Self::make(false)
+    }
+
+    /// One whose commits wait for the disk, as in production.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cluster::start`].
+    pub fn start_durable() -> Result<Self, String> {
+        Self::make(true)
+    }
+
+    fn make(durable: bool) -> Result<Self, String> {
         let programs = programs().ok_or(
             "PostgreSQL's initdb is neither in PATH nor under /usr/lib/postgresql; install PostgreSQL's server package",
         )?;
@@ -40,7 +54,7 @@ impl Cluster {
         if is_root() {
             done(Command::new("chown").arg(USER).arg(dir.path()))?;
         }
-        let mut cluster = Self { programs, port: 0, dir, guard: None };
+        let mut cluster = Self { programs, port: 0, dir, durable, guard: None };
         let data = cluster.data();
         let how = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"];
         done(cluster.command("initdb").args(how).arg(data))?;
@@ -83,9 +97,9 @@ impl Cluster {
     ///
     /// It doesn't start.
     pub fn start_again(&self) -> Result<(), String> {
+        let writes = if self.durable { "" } else { "-c fsync=off -c full_page_writes=off" };
         let settings = format!(
-            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' -c fsync=off \
-             -c full_page_writes=off -c max_connections=100",
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' {writes} -c max_connections=100",
             self.port
         );
         let log = self.dir.path().join("log");

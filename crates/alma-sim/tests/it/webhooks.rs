@@ -139,6 +139,22 @@ async fn messages_are_lost_doubled_and_turned_round_on_order() {
 }
 
 #[tokio::test]
+async fn what_happens_while_there_is_no_profile_is_told_to_none_later() {
+    let house = House::new().await;
+    let (listener, url) = Listener::start(&[]).await;
+    let loans = || WebhookProfile { actions: vec!["LOAN".to_owned()], ..profile(&url) };
+    house.sim().add_webhook(INST, loans()).unwrap();
+    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    listener.wait_for(1).await;
+    house.sim().remove_webhooks(INST).unwrap();
+    house.staff().renew(BOOK).unwrap();
+    house.sim().add_webhook(INST, loans()).unwrap();
+    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    listener.wait_for(2).await;
+    assert_eq!(listener.events(), ["LOAN_CREATED", "LOAN_RETURNED"]);
+}
+
+#[tokio::test]
 async fn the_end_of_a_job_is_told_with_its_run() {
     let house = House::new().await;
     let (listener, url) = Listener::start(&[]).await;

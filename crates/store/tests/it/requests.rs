@@ -20,6 +20,20 @@ pub(crate) async fn insert(fixture: &Fixture, request: &Request) {
     tx.commit().await.unwrap();
 }
 
+fn entry(request: RequestId, event: &str, seconds: i64) -> AuditEntry {
+    AuditEntry {
+        request,
+        at: noon(seconds),
+        event: event.to_owned(),
+        actor: "hub".to_owned(),
+        from: Some(Status::SubmittedToDcb),
+        to: None,
+        because: None,
+        note: Some("note".to_owned()),
+        evidence: Some(serde_json::json!({"hold": "81"})),
+    }
+}
+
 both! {
     async fn request_reads_back_as_it_was_written(fixture) {
         let mut request = request(1);
@@ -46,6 +60,22 @@ both! {
         };
         assert!(matches!(saved.await, Err(Error::Conflict)));
         assert_eq!(fixture.store.request(request.id).await.unwrap().unwrap().request.status, Status::PatronVerified);
+    }
+
+    async fn nothing_that_was_written_before_a_conflict_is_committed(fixture) {
+        insert(&fixture, &request(1)).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.insert_request(&request(2), noon(1)).await.unwrap();
+        let all = async {
+            tx.append_audit(request(2).id, &[entry(request(2).id, "placed", 1)]).await?;
+            tx.save_request(&request(1), 7, noon(1)).await?;
+            tx.commit().await
+        };
+        assert!(matches!(all.await, Err(Error::Conflict)));
+        assert!(fixture.store.request(request(2).id).await.unwrap().is_none());
+        // The next one writes as if nothing had been.
+        insert(&fixture, &request(2)).await;
+        assert!(fixture.store.timeline(request(2).id).await.unwrap().is_empty());
     }
 
     async fn transaction_without_commit_leaves_nothing(fixture) {
@@ -102,18 +132,7 @@ both! {
         insert(&fixture, &request).await;
         for (seconds, event) in [(2, "one"), (1, "two"), (3, "three")] {
             let mut tx = fixture.store.begin().await.unwrap();
-            let entry = AuditEntry {
-                request: request.id,
-                at: noon(seconds),
-                event: event.to_owned(),
-                actor: "hub".to_owned(),
-                from: Some(Status::SubmittedToDcb),
-                to: None,
-                because: None,
-                note: Some("note".to_owned()),
-                evidence: Some(serde_json::json!({"hold": "81"})),
-            };
-            tx.append_audit(request.id, &[entry]).await.unwrap();
+            tx.append_audit(request.id, &[entry(request.id, event, seconds)]).await.unwrap();
             tx.commit().await.unwrap();
         }
         let rows = fixture.store.timeline(request.id).await.unwrap();
