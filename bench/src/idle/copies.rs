@@ -1,7 +1,10 @@
 //! Requests as the hub would have placed them, by the thousand: what is there at the simulated Almas for each, and in the hub's
 //! store a copy of one that the hub has placed.
 
+#![allow(clippy::disallowed_methods, reason = "rows are copied as they are, whatever the store thinks of them")]
+
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alma_sim::{Bib, Holding, Item, ItemView, Staff};
 use jiff::Timestamp;
@@ -143,8 +146,10 @@ pub(super) async fn open(file: &Path) -> Result<SqliteConnection, String> {
     SqliteConnection::connect_with(&options).await.map_err(text)
 }
 
+/// An id that nothing else has.
 fn fresh() -> Uuid {
-    Uuid::from_u128(rand::random())
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    Uuid::from_u128((1 << 100) + u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Writes a request for each that was made. Looks are spread over the time within which each is made once.

@@ -26,10 +26,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let mut ticks = Vec::new();
-        for open in sizes {
-            ticks.push(tick::tick(*open).await?);
-        }
+        let ticks = tick::measure(sizes).await?;
         let mut days = Vec::new();
         for open in waiting {
             for telling in [Telling::All, Telling::Nothing] {

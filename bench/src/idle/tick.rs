@@ -7,6 +7,7 @@ use lending::{InstitutionCode, Request, RequestId, Side};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use store::{Claim, Database, MasterKey, NewIntent, Store, Work};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::simulate::house::{self, BORROWER, LENDERS};
@@ -20,39 +21,63 @@ pub(super) struct Ticks {
     pub(super) resident_mb: u64,
 }
 
-pub(super) async fn tick(open: usize) -> Result<Ticks, String> {
+/// A store with so many open requests.
+struct Filled {
+    store: Store,
+    resident_mb: u64,
+    took: Vec<Duration>,
+    _dir: TempDir,
+}
+
+/// One tick on each store after the other, so that a machine that becomes slower does so for all of them.
+pub(super) async fn measure(sizes: &[usize]) -> Result<Vec<Ticks>, String> {
+    let now = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
+    let mut stores = Vec::new();
+    for open in sizes {
+        stores.push(filled(*open, now).await?);
+    }
+    for number in 0..TICKS {
+        let now = now + SignedDuration::from_millis(i64::try_from(number).unwrap_or_default());
+        for filled in &mut stores {
+            let took = tick(&filled.store, now).await?;
+            filled.took.push(took);
+        }
+    }
+    let ticks = sizes.iter().zip(stores).map(|(open, mut filled)| {
+        filled.took.sort_unstable();
+        Ticks { open: *open, median: filled.took[TICKS / 2], resident_mb: filled.resident_mb }
+    });
+    Ok(ticks.collect())
+}
+
+async fn filled(open: usize, now: Timestamp) -> Result<Filled, String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut rng = StdRng::seed_from_u64(1);
     let key = MasterKey::generate(&mut rng);
     let database = Database::Sqlite(dir.path().join("consort.db"));
     let store = Store::open(&database, key, rng).await.map_err(|error| error.to_string())?;
-    let now = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
     fill(&store, open, now).await.map_err(|error| error.to_string())?;
-    let mut took = Vec::with_capacity(TICKS);
-    for number in 0..TICKS {
-        let now = now + SignedDuration::from_millis(i64::try_from(number).unwrap_or_default());
-        let claim = Claim {
-            owner: "bench",
-            now,
-            lease: Duration::from_secs(30),
-            limit: 64,
-            per_institution: 16,
-            looks: 48,
-            looks_per_institution: 8,
-            except: &[],
-        };
-        let begun = Instant::now();
-        let lists = store.claim_sweeps("bench", now, Duration::from_secs(30), 8).await;
-        lists.map_err(|error| error.to_string())?;
-        let claimed = store.claim(&claim).await.map_err(|error| error.to_string())?;
-        store.next_due(now).await.map_err(|error| error.to_string())?;
-        took.push(begun.elapsed());
-        if !claimed.intents.is_empty() {
-            return Err("something was due".to_owned());
-        }
-    }
-    took.sort_unstable();
-    Ok(Ticks { open, median: took[TICKS / 2], resident_mb: resident_mb() })
+    Ok(Filled { store, resident_mb: resident_mb(), took: Vec::with_capacity(TICKS), _dir: dir })
+}
+
+async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
+    let claim = Claim {
+        owner: "bench",
+        now,
+        lease: Duration::from_secs(30),
+        limit: 64,
+        per_institution: 16,
+        looks: 48,
+        looks_per_institution: 8,
+        except: &[],
+    };
+    let begun = Instant::now();
+    let lists = store.claim_sweeps("bench", now, Duration::from_secs(30), 8).await;
+    lists.map_err(|error| error.to_string())?;
+    let claimed = store.claim(&claim).await.map_err(|error| error.to_string())?;
+    store.next_due(now).await.map_err(|error| error.to_string())?;
+    let took = begun.elapsed();
+    if claimed.intents.is_empty() { Ok(took) } else { Err("something was due".to_owned()) }
 }
 
 /// Requests with a look at each side, due between one hour and a day later.

@@ -17,12 +17,15 @@ const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 /// After so long without a message a webhook isn't counted on any more. A quiet week is nothing unusual.
 const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// When it was read, and what.
+type Known = (Timestamp, Arc<[SecretString]>);
+
 /// Who has a webhook, as last read, and when each was heard last.
 #[derive(Debug)]
 pub(crate) struct Ears {
     read: RwLock<Option<(Timestamp, Arc<HashSet<InstitutionCode>>)>>,
     /// With what their messages are signed, and when that was read.
-    secrets: RwLock<HashMap<InstitutionCode, (Timestamp, Arc<[SecretString]>)>>,
+    secrets: RwLock<HashMap<InstitutionCode, Known>>,
     /// How often what is remembered was forgotten.
     forgotten: AtomicU64,
     heard: Mutex<HashMap<InstitutionCode, Timestamp>>,

@@ -2,7 +2,7 @@
 //! It comes the later the longer nothing has changed, in the hours in which the library is open, and seldom while the
 //! patron has the book. What shows in a list that is read for many at once is looked at when it does.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lending::{Request, Rules, Side, Status};
 use lms::Expected;
 
@@ -15,8 +15,11 @@ use crate::sweeps::expected;
 
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
-/// The same of what shows in a list, which comes seldom anyway, where a renewal shows by a look alone.
-const ON_LOAN_LISTED: u32 = 2;
+/// The same of what shows in a list, which comes seldom anyway, where a renewal shows by a look alone: not after the day
+/// before the book is due, and more often from then on.
+const ON_LOAN_LISTED: u32 = 4;
+const WHEN_DUE_LISTED: u32 = 2;
+const BEFORE_DUE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How much later what shows in a list comes while the hold itself stands on it, which is as good as a look.
 const HOLD_ON_LIST: u32 = 6;
@@ -28,6 +31,12 @@ const JITTER: u32 = 50;
 fn is_hold_on_list(request: &Request, side: Side) -> bool {
     let next = wanted(request, side).and_then(|watch| expected(request, watch));
     matches!(next, Some(Expected::Dispatch | Expected::Wait))
+}
+
+/// The day before the patron's loan is due.
+fn before_due(request: &Request, side: Side) -> Option<Timestamp> {
+    let due = request.stand_in(side)?.loan.open()?.due?;
+    due.checked_sub(BEFORE_DUE).ok()
 }
 
 /// Whether the lender has still to send its item.
@@ -47,20 +56,29 @@ impl Engine {
     ) -> Result<Timestamp, Error> {
         let interval = self.polling(request, side, listed).await?.interval(unchanged);
         let interval = interval - self.ids.jitter(interval / JITTER);
-        self.when_open(request, side, later(self.clock.now(), interval)).await
+        let (now, then) = (self.clock.now(), later(self.clock.now(), interval));
+        let renews_unheard = listed && self.renews_unheard(request, side).await?;
+        let before_due = before_due(request, side).filter(|day| renews_unheard && *day > now);
+        self.when_open(request, side, before_due.map_or(then, |day| day.min(then))).await
+    }
+
+    /// Whether a patron has the book whose renewal no list and no message would show.
+    async fn renews_unheard(&self, request: &Request, side: Side) -> Result<bool, Error> {
+        let is_patrons = request.status == Status::Loaned && side != Side::Lender;
+        Ok(is_patrons && !self.is_told(request, side).await?)
     }
 
     async fn polling(&self, request: &Request, side: Side, listed: bool) -> Result<Polling, Error> {
         let is_lent = request.status == Status::Loaned;
         let told = self.is_told(request, side).await?;
         if listed {
-            // That a patron has renewed shows in no list.
-            let may_be_renewed = side != Side::Lender && !told;
-            let factor = match (is_lent, may_be_renewed) {
-                (true, true) => ON_LOAN_LISTED,
-                (true, false) => ON_LOAN,
-                (false, _) if is_hold_on_list(request, side) => HOLD_ON_LIST,
-                (false, _) => 1,
+            let is_due = before_due(request, side).is_none_or(|day| day <= self.clock.now());
+            let factor = match self.renews_unheard(request, side).await? {
+                true if is_due => WHEN_DUE_LISTED,
+                true => ON_LOAN_LISTED,
+                false if is_lent => ON_LOAN,
+                false if is_hold_on_list(request, side) => HOLD_ON_LIST,
+                false => 1,
             };
             return Ok(self.settings.listed_polling.times(factor));
         }

@@ -171,7 +171,12 @@ both! {
         while world.calls(LENDER, LIST) == lists {
             tokio::task::yield_now().await;
         }
-        until_next_in(&world, 61..=24 * 60).await;
+        // Once a day from now on, and not each hour or third hour.
+        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while world.engine.store().next_look(world.id).await.unwrap().unwrap().as_second() % (24 * 3_600) != 0 {
+            assert!(tokio::time::Instant::now() < patience, "{} minutes", minutes_to_next(&world).await);
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn dispatch_is_seen_when_the_lender_tells_of_its_item(world) {

@@ -168,6 +168,23 @@ both! {
         assert!(both_sides(&world).await > looks, "they are all the same, after six weeks");
     }
 
+    async fn loan_that_nobody_tells_of_is_looked_at_the_day_before_it_is_due(world) {
+        with_saved_searches(&world).await;
+        world.at(BORROWER).set_behaviour(|behaviour| behaviour.rules.default_loan_days = 9);
+        world.place().await;
+        world.dispatch().await;
+        world.receive().await;
+        world.lend().await;
+        pass(&world, 0).await;
+        let looks = reads(&world, BORROWER);
+        for _ in 0..7 {
+            pass(&world, 24).await;
+        }
+        assert_eq!(reads(&world, BORROWER), looks);
+        pass(&world, 36).await;
+        assert!(reads(&world, BORROWER) > looks);
+    }
+
     async fn lists_of_a_library_that_tells_are_read_less_often(world) {
         world.engine.set_webhook_secret(&BORROWER.into(), &"a-secret".into()).await.unwrap();
         with_saved_searches(&world).await;
