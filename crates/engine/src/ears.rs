@@ -87,11 +87,17 @@ impl Ears {
     }
 
     /// Remembers secrets, unless they may have been changed since they were read.
-    pub(crate) fn learn(&self, institution: &InstitutionCode, secrets: Vec<SecretString>, read: (u64, Timestamp)) {
+    pub(crate) fn learn(
+        &self,
+        institution: &InstitutionCode,
+        secrets: Arc<[SecretString]>,
+        (forgotten, now): (u64, Timestamp),
+    ) -> Arc<[SecretString]> {
         let mut all = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if read.0 == self.forgotten() {
-            all.insert(institution.clone(), (read.1, secrets.into()));
+        if forgotten == self.forgotten() {
+            all.insert(institution.clone(), (now, Arc::clone(&secrets)));
         }
+        secrets
     }
 
     /// A message with its signature has come.

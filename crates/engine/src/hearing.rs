@@ -1,6 +1,8 @@
 //! What libraries' systems tell by themselves. A message is a hint: it brings the looks forward that wait for what it tells
 //! of, and is acknowledged once that is stored. A fresh one is kept with them, since it may show what a look would.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
 use lms::{Message, NotTaken};
@@ -87,25 +89,30 @@ impl Engine {
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
     ) -> Result<Heard, Deaf> {
+        let now = self.clock.now();
+        let known = self.ears.secrets(institution, now);
+        let (secrets, is_fresh) = match known {
+            Some(known) => (known, false),
+            None => (self.read_secrets(institution, now).await?, true),
+        };
         let lms = self.registry.get(institution).await.map_err(Error::from)?;
-        let (signature, now) = (signature(lms.signature_header()), self.clock.now());
+        let signature = signature(lms.signature_header());
         let open = |secrets: &[SecretString]| lms.open_message(secrets, signature.as_deref(), body);
-        let message = match self.ears.secrets(institution, now).map(|known| open(&known)) {
-            Some(Ok(message)) => message,
+        let message = match open(&secrets) {
             // They may have been changed a moment ago.
-            Some(Err(_)) | None => {
-                let read = (self.ears.forgotten(), now);
-                let secrets = self.store.webhook_secrets(institution).await.map_err(Error::from)?;
-                let secrets = secrets.ok_or(Deaf::NoWebhook)?.all();
-                let message = open(&secrets)?;
-                self.ears.learn(institution, secrets, read);
-                message
-            }
+            Err(_) if !is_fresh => open(&self.read_secrets(institution, now).await?)?,
+            opened => opened?,
         };
         self.ears.heard(institution, now);
         let heard = self.take(institution, &message).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)
+    }
+
+    async fn read_secrets(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Arc<[SecretString]>, Deaf> {
+        let forgotten = self.ears.forgotten();
+        let secrets = self.store.webhook_secrets(institution).await.map_err(Error::from)?.ok_or(Deaf::NoWebhook)?;
+        Ok(self.ears.learn(institution, secrets.all().into(), (forgotten, now)))
     }
 
     async fn take(&self, institution: &InstitutionCode, message: &Message) -> Result<Heard, Error> {

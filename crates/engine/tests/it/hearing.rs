@@ -18,9 +18,13 @@ async fn with_webhook(world: &World, institution: &str) {
 
 /// As the Alma of `institution` would send it.
 async fn tell(world: &World, institution: &str, body: &serde_json::Value) -> Result<Heard, Deaf> {
+    tell_with(world, institution, body, SECRET).await
+}
+
+async fn tell_with(world: &World, institution: &str, body: &serde_json::Value, secret: &str) -> Result<Heard, Deaf> {
     let body = body.to_string();
     let lms = world.lms(institution);
-    let signature = lms.sign(&SECRET.into(), body.as_bytes());
+    let signature = lms.sign(&secret.into(), body.as_bytes());
     world.engine.hear(&institution.into(), |_| Some(signature), body.as_bytes()).await
 }
 
@@ -187,6 +191,26 @@ both! {
         let pid = item_of(&world, LENDER).await;
         assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::News(1));
         until(&world, Status::PickupTransit).await;
+    }
+
+    async fn secrets_count_from_the_moment_they_are_changed_until_the_change_is_ended(world) {
+        with_webhook(&world, LENDER).await;
+        let message = item_updated("1", "23");
+        let heard = async |secret| tell_with(&world, LENDER, &message, secret).await;
+        assert!(heard(SECRET).await.is_ok(), "it is remembered now");
+        // Another node has set a new one, and this one has not heard of it.
+        let mut tx = world.engine.store().begin().await.unwrap();
+        tx.put_webhook_secret(&LENDER.into(), &"the-new-one".into(), world.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(heard("the-new-one").await.is_ok());
+        assert!(heard(SECRET).await.is_ok(), "both count");
+        world.engine.end_rotation(&LENDER.into()).await.unwrap();
+        assert!(matches!(heard(SECRET).await, Err(Deaf::NotTaken(_))));
+        assert!(heard("the-new-one").await.is_ok());
+        world.engine.remove_webhook(&LENDER.into()).await.unwrap();
+        assert!(matches!(heard("the-new-one").await, Err(Deaf::NoWebhook)));
+        let unknown = world.engine.hear(&"01NOBODY_INST".into(), |_| None, b"{}").await;
+        assert!(matches!(unknown, Err(Deaf::NoWebhook)));
     }
 
     async fn message_that_comes_again_costs_no_second_look(world) {
