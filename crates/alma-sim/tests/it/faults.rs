@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::support::{BOOK, DESK, House, INST};
 
 const LOAN: &str = "POST /users/{user_id}/loans";
+const SCAN: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 
 async fn lend(house: &House) -> reqwest::Result<crate::support::Answer> {
     let body = json!({"library": {"value": "MAIN"}, "circ_desk": {"value": DESK}});
@@ -39,7 +40,16 @@ async fn a_caller_who_gives_up_waiting_does_not_undo_a_slow_scan() {
     house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
     let path = format!("/almaws/v1{}?op=scan&library=MAIN&circ_desk={DESK}", house.item_path(BOOK));
     let request = house.client.post(house.url(&path)).header("authorization", "apikey key-t");
-    assert!(request.timeout(std::time::Duration::from_millis(60)).send().await.unwrap_err().is_timeout());
+    let arrived = async {
+        while !house.sim().calls(INST).unwrap().contains_key(SCAN) {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Whoever loses is dropped.
+    tokio::select! {
+        _ = request.send() => panic!("a slow scan was answered at once"),
+        () = arrived => {}
+    }
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     while !house.staff().loans().is_empty() {
         assert!(tokio::time::Instant::now() < deadline, "the scan was never done");
