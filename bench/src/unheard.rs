@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use engine::Settings;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lending::Status;
 
 use crate::simulate::house::LENDERS;
 use crate::spending::Act;
-use crate::world::{Telling, World, open_at, start};
+use crate::world::{Telling, World, midnight, open_at, start};
 
 /// Time passes by so much between two questions.
 const STEP: SignedDuration = SignedDuration::from_mins(5);
@@ -54,8 +54,4 @@ pub(crate) async fn delays(telling: Telling, requests: usize) -> Result<Vec<Late
         all.push(Late { act, longest: Duration::try_from(longest).unwrap_or_default() });
     }
     Ok(all)
-}
-
-fn midnight(then: Timestamp) -> Timestamp {
-    then - SignedDuration::from_secs(then.as_second().rem_euclid(86_400))
 }

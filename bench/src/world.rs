@@ -286,11 +286,15 @@ fn pickup_location(agency: &str) -> String {
     format!("{agency}-MAIN")
 }
 
+/// When that day began.
+pub(crate) fn midnight(then: Timestamp) -> Timestamp {
+    then - SignedDuration::from_secs(then.as_second().rem_euclid(86_400))
+}
+
 /// The next moment from then on at which libraries are open.
 pub(crate) fn open_at(then: Timestamp) -> Timestamp {
     let (opens, closes) = (i64::from(HOURS.0), i64::from(HOURS.1));
-    let second = then.as_second().rem_euclid(86_400);
-    let midnight = then - SignedDuration::from_secs(second);
+    let (second, midnight) = (then.as_second().rem_euclid(86_400), midnight(then));
     let opening = |hours| midnight + SignedDuration::from_hours(hours) + SignedDuration::from_secs(second % 3_600);
     match second / 3_600 {
         hour if hour < opens => opening(opens),

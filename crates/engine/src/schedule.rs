@@ -70,7 +70,6 @@ impl Engine {
 
     async fn polling(&self, request: &Request, side: Side, listed: bool) -> Result<Polling, Error> {
         let is_lent = request.status == Status::Loaned;
-        let told = self.is_told(request, side).await?;
         if listed {
             let is_due = before_due(request, side).is_none_or(|day| day <= self.clock.now());
             let factor = match self.renews_unheard(request, side).await? {
@@ -82,6 +81,7 @@ impl Engine {
             };
             return Ok(self.settings.listed_polling.times(factor));
         }
+        let told = self.is_told(request, side).await?;
         let polling = if told { self.settings.told_polling } else { self.settings.polling };
         Ok(if is_lent { polling.times(ON_LOAN) } else { polling })
     }

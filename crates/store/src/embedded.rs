@@ -144,7 +144,7 @@ impl Embedded {
         if writer.closed {
             return Err(sqlx::Error::PoolClosed);
         }
-        Ok(EmbeddedTx { writer: Some(writer), waiting: Waiting::default() })
+        Ok(EmbeddedTx { writer: Some(writer), waiting: Waiting::default(), failed: false })
     }
 
     pub(crate) async fn close(&self) {
@@ -171,6 +171,8 @@ struct Waiting {
 pub(crate) struct EmbeddedTx {
     writer: Option<OwnedMutexGuard<Kept>>,
     waiting: Waiting,
+    /// Whether a statement has failed: nothing follows then but the rolling back, as on PostgreSQL.
+    failed: bool,
 }
 
 impl EmbeddedTx {
@@ -185,7 +187,8 @@ impl EmbeddedTx {
     /// Runs a statement and those that wait; answers its rows and how many it touched.
     pub(crate) async fn run(&mut self, sql: &str, values: SqlxValues) -> Result<(Vec<SqliteRow>, u64), Error> {
         let Waiting { sql: before, values: mut all, each } = std::mem::take(&mut self.waiting);
-        let writer = self.writer.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        let writer = self.writer.as_mut().filter(|_| !self.failed).ok_or_else(ended)?;
+        self.failed = true;
         all.extend(values.0.0);
         let begins = !writer.begun;
         let sql = format!("{}{before}{sql}", if begins { "BEGIN IMMEDIATE;" } else { "" });
@@ -199,6 +202,7 @@ impl EmbeddedTx {
                 return Err(otherwise());
             }
         }
+        self.failed = false;
         Ok((rows, touched.last().copied().unwrap_or_default()))
     }
 
@@ -208,6 +212,9 @@ impl EmbeddedTx {
     }
 
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        if self.failed {
+            return Err(ended());
+        }
         // What waits must have gone well before anything is committed.
         if self.waiting.each.iter().any(Option::is_some) {
             self.run("", SqlxValues(Values(Vec::new()))).await?;
@@ -220,6 +227,10 @@ impl EmbeddedTx {
         }
         Ok(())
     }
+}
+
+fn ended() -> Error {
+    Error::Unavailable { what: "a statement of the transaction has failed before".to_owned() }
 }
 
 impl Drop for EmbeddedTx {

@@ -62,6 +62,21 @@ both! {
         assert_eq!(fixture.store.request(request.id).await.unwrap().unwrap().request.status, Status::PatronVerified);
     }
 
+    async fn transaction_of_which_a_statement_has_failed_commits_nothing(fixture) {
+        insert(&fixture, &request(1)).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.insert_request(&request(2), noon(1)).await.unwrap();
+        assert!(tx.insert_request(&request(1), noon(1)).await.is_err(), "it is there already");
+        let goes_on = async {
+            tx.insert_request(&request(3), noon(1)).await?;
+            tx.commit().await
+        };
+        assert!(goes_on.await.is_err());
+        for number in [2, 3] {
+            assert!(fixture.store.request(request(number).id).await.unwrap().is_none(), "{number}");
+        }
+    }
+
     async fn nothing_that_was_written_before_a_conflict_is_committed(fixture) {
         insert(&fixture, &request(1)).await;
         let mut tx = fixture.store.begin().await.unwrap();
