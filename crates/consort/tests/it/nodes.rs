@@ -152,7 +152,10 @@ async fn assert_refuses_clearly(houses: &Houses, id: &str) {
         let said: Value = serde_json::from_str(&said).unwrap();
         assert_eq!(said["code"], "STORE_UNAVAILABLE", "{said}");
         let detail = said["detail"].as_str().unwrap();
-        assert!(detail.starts_with("The hub") && detail.contains("database can't be used"), "{detail}");
+        assert!(detail.starts_with("The hub"), "{detail}");
+        // A server that is down refuses at once, or its answer is waited for as long as a caller may wait.
+        let says = ["database can't be used", "database doesn't answer"];
+        assert!(says.iter().any(|words| detail.contains(words)), "{detail}");
         assert!(!detail.contains("pool"), "{detail}");
     });
     futures::future::join_all(all).await;
