@@ -21,7 +21,6 @@ mod outage;
 mod sim;
 mod simulate;
 mod spending;
-mod unheard;
 mod verdict;
 mod webhooks;
 mod world;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
 use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NewSweep, News, Stored, Tx, Work};
+use tracing::warn;
 
 use crate::changes::Change;
 use crate::clock::later;
@@ -112,23 +113,37 @@ impl Engine {
         tx.commit().await?;
         if let Ending::Done(intent) = ending {
             self.metrics.committed(intent, self.clock.now());
-            self.note_missed(intent, &stored.request, event).await?;
+            self.note_missed(intent, &stored.request, event).await;
         }
         self.tell(&decision, version);
         Ok(Applied { request: decision.next, next })
     }
 
-    /// What a look by the clock has found at a library that tells was not told, or is late.
-    async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event) -> Result<(), Error> {
+    /// What a look by the clock has found at a library that tells was not told, or is late. Where one message got lost others
+    /// may be, so that library's lists are read at once, and as if it told nothing until it has told again.
+    async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event) {
         let seen = matches!(event, Event::Observed { .. } | Event::Told { .. });
-        if let Work::Watch(side) = intent.work
-            && seen
-            && !hearing::is_told(intent)
-            && self.is_told(before, side).await?
-        {
-            self.metrics.missed(&intent.institution);
+        let Work::Watch(side) = intent.work else { return };
+        if !seen || hearing::is_told(intent) {
+            return;
         }
-        Ok(())
+        let institution = &intent.institution;
+        let doubted = async {
+            if !self.should_be_told(before, side).await? {
+                return Ok(());
+            }
+            self.metrics.missed(institution);
+            let now = self.clock.now();
+            if self.ears.missed(institution, now) {
+                warn!(%institution, "its webhook did not tell what happened; its lists are read as if it had none");
+                self.store.hasten_lists(institution, now).await?;
+                self.wake.notify_one();
+            }
+            Ok::<(), Error>(())
+        };
+        if let Err(failure) = doubted.await {
+            warn!(%institution, error = %failure, "could not have its lists read at once");
+        }
     }
 
     async fn write(

@@ -1,5 +1,5 @@
-//! Who tells by itself, and whether it still does: where nothing has been heard for days, something may be wrong with the
-//! webhook, and the library is looked at as if it told nothing.
+//! Who tells by itself, and whether it still does: where nothing has been heard for days, or something wasn't told, something
+//! may be wrong with the webhook, and the library is looked at as if it told nothing.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,9 @@ use crate::error::Error;
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 /// After so long without a message a webhook isn't counted on any more. A quiet week is nothing unusual.
 const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A webhook of which a message was missed isn't counted on until it has told so many times again, or for so long.
+const TRUSTED_AFTER: u32 = 10;
+const DOUBTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// When it was read, and what.
 type Known = (Timestamp, Arc<[SecretString]>);
@@ -31,8 +34,25 @@ pub(crate) struct Ears {
     heard: Mutex<HashMap<InstitutionCode, Timestamp>>,
     /// When each last told of an item that a request waits for.
     items: Mutex<HashMap<InstitutionCode, Timestamp>>,
+    /// Of whose messages one was missed.
+    doubts: Mutex<HashMap<InstitutionCode, Doubt>>,
     /// Since when this node listens.
     since: Timestamp,
+}
+
+/// Why a webhook isn't counted on.
+#[derive(Debug)]
+struct Doubt {
+    /// When a message was last missed.
+    since: Timestamp,
+    /// How often it has told what was waited for since then.
+    told: u32,
+}
+
+impl Doubt {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.told >= TRUSTED_AFTER || now.duration_since(self.since) > DOUBTED_FOR
+    }
 }
 
 impl Ears {
@@ -43,12 +63,23 @@ impl Ears {
             forgotten: AtomicU64::new(0),
             heard: Mutex::default(),
             items: Mutex::default(),
+            doubts: Mutex::default(),
             since,
         }
     }
 
-    /// Whether an institution's system has a webhook, and has used it lately.
+    /// Whether an institution's system has a webhook, has used it lately, and is not known to have missed anything since.
     pub(crate) async fn tells(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        Ok(!self.is_doubted(institution, now) && self.should_tell(store, institution, now).await?)
+    }
+
+    /// Whether an institution's system has a webhook, and has used it lately.
+    pub(crate) async fn should_tell(
         &self,
         store: &Store,
         institution: &InstitutionCode,
@@ -110,13 +141,39 @@ impl Ears {
         self.items.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
     }
 
-    /// Whether an institution's system has told lately that an item was sent: few Almas do.
+    /// Whether an institution's system tells that an item was sent, and is not known to have missed anything since.
     pub(crate) fn tells_items(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
+        !self.is_doubted(institution, now) && self.should_tell_items(institution, now)
+    }
+
+    /// Whether an institution's system has told lately that an item was sent: few Almas do.
+    pub(crate) fn should_tell_items(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
         let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         items.get(institution).is_some_and(|last| now.duration_since(*last) <= SILENT_AFTER)
     }
 
+    fn is_doubted(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
+        let doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.get(institution).is_some_and(|doubt| !doubt.is_over(now))
+    }
+
+    /// Something was seen that should have been told. Answers whether that is news.
+    pub(crate) fn missed(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = doubts.insert(institution.clone(), Doubt { since: now, told: 0 });
+        before.is_none_or(|doubt| doubt.is_over(now))
+    }
+
+    /// A message has told what was waited for.
+    pub(crate) fn told(&self, institution: &InstitutionCode) {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(doubt) = doubts.get_mut(institution) {
+            doubt.told = doubt.told.saturating_add(1);
+        }
+    }
+
     pub(crate) fn forget(&self) {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.items.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -137,5 +194,22 @@ mod tests {
         ears.heard(&lender, at(169));
         assert!(!ears.is_silent(&lender, at(337)));
         assert!(ears.is_silent(&lender, at(338)));
+    }
+    #[test]
+    fn webhook_that_missed_something_is_counted_on_after_ten_messages_or_a_day() {
+        let (ears, lender) = (Ears::new(Timestamp::UNIX_EPOCH), InstitutionCode::from("01LEND_INST"));
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        assert!(!ears.is_doubted(&lender, at(0)));
+        assert!(ears.missed(&lender, at(0)));
+        for _ in 0..9 {
+            ears.told(&lender);
+        }
+        assert!(ears.is_doubted(&lender, at(1)));
+        ears.told(&lender);
+        assert!(!ears.is_doubted(&lender, at(1)));
+
+        assert!(ears.missed(&lender, at(2)) && !ears.missed(&lender, at(3)), "the second is no news");
+        assert!(ears.is_doubted(&lender, at(27)) && !ears.is_doubted(&lender, at(28)));
+        assert!(!ears.is_doubted(&"01BORROW_INST".into(), at(3)));
     }
 }

@@ -139,6 +139,7 @@ impl Engine {
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
+        self.ears.told(institution);
         self.wake.notify_one();
         Ok(Heard::News(looks))
     }

@@ -97,6 +97,16 @@ impl Engine {
         self.ears.tells(&self.store, institution, now).await
     }
 
+    /// The same, of a system too that was found to miss some of it.
+    pub(crate) async fn should_be_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
+        let Some(institution) = request.institution(side) else { return Ok(false) };
+        let now = self.clock.now();
+        if is_unsent(request, side) {
+            return Ok(self.ears.should_tell_items(institution, now));
+        }
+        self.ears.should_tell(&self.store, institution, now).await
+    }
+
     async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {
         let rules = match (side, &request.supply) {
             (Side::Lender, Some(supply)) => self.rules_of(&supply.institution, Some(&supply.copy.library)).await?,

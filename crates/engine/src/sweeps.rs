@@ -225,8 +225,7 @@ impl Engine {
         let unclear: Vec<Uuid> = unclear.iter().map(|look| look.id).collect();
         let moved: Vec<Listed> =
             clear.into_iter().filter(|look| read.there.contains(&look.key) != look.is_there).collect();
-        let moved_at = if moved.iter().any(|look| look.attempts == 0) { now } else { sweep.moved_at };
-        // A look has seen it, and found nothing new: it is not looked at each time the list is read.
+        // Where a look has seen it, and found nothing new, it is not looked at each time the list is read.
         let due = |look: &Listed| {
             look.attempts == 0 || later(look.updated_at, self.settings.polling.interval(look.attempts)) <= now
         };
@@ -239,6 +238,7 @@ impl Engine {
                 (look, line)
             })
             .collect();
+        let moved_at = if told.is_empty() { sweep.moved_at } else { now };
         debug!(told = told.len(), unclear = unclear.len(), "a list was read");
         let mut sweep = sweep.clone();
         (sweep.moved_at, sweep.read_at) = (moved_at, now);

@@ -45,10 +45,22 @@ impl Store {
         tx.commit().await?;
         Ok(touched)
     }
+
+    /// Lets all lists of an institution be read at once.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_lists(&self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        tx.hasten_lists(institution, now).await?;
+        tx.commit().await
+    }
 }
 
 impl Tx {
-    /// Lets the open looks of a request be made at once, with a line in [`Intent::told`](crate::Intent::told).
+    /// Lets the open looks of a request be made at once, with a line in [`Intent::told`](crate::Intent::told); one that is
+    /// under way may have read before, and is made once more.
     ///
     /// # Errors
     ///
@@ -60,7 +72,7 @@ impl Tx {
             .value(Col::HintedAt, micros(due_at))
             .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(told)))
             .cond_where(looks_of(request))
-            .and_where(Expr::col(Col::DueAt).gt(micros(due_at)))
+            .and_where(Expr::col(Col::DueAt).gt(micros(due_at)).or(Expr::col(Col::LeaseUntil).gt(micros(due_at))))
             .to_owned();
         self.execute(&statement).await.map(drop)
     }
@@ -82,6 +94,10 @@ impl Tx {
             .and_where(Expr::col(Col::DueAt).gt(micros(now)))
             .to_owned();
         self.execute(&statement).await?;
+        self.hasten_lists(institution, now).await
+    }
+
+    async fn hasten_lists(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
         let lists = Query::update()
             .table(sweeps::Table)
             .value(sweeps::Col::DueAt, micros(now))

@@ -199,6 +199,20 @@ both! {
         assert_eq!(rest, 0);
     }
 
+    async fn lists_of_a_library_that_did_not_tell_are_read_as_if_it_had_no_webhook(world) {
+        world.engine.set_webhook_secret(&BORROWER.into(), &"a-secret".into()).await.unwrap();
+        with_saved_searches(&world).await;
+        world.place().await;
+        world.dispatch().await;
+        pass(&world, 0).await;
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
+        by_lists(&world, SOON, Status::PickupTransit).await;
+        by_lists(&world, 36, Status::ReadyForPickup).await;
+
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
+        by_lists(&world, SOON, Status::Loaned).await;
+    }
+
     async fn records_that_are_deleted_on_one_day_are_read_in_one_call(world) {
         let mut ids = Vec::new();
         for number in [1, 2, 4] {

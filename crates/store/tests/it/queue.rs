@@ -245,6 +245,16 @@ both! {
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
 
+    async fn look_that_is_asked_for_while_it_is_under_way_is_made_once_more(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0)]).await;
+        let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.hasten_watches(under_way.request, "now\n", noon(1)).await.unwrap();
+        tx.postpone_intent(&under_way, noon(600), false, NOTHING_NEW, noon(2)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(fixture.store.claim(&at(2)).await.unwrap().intents.len(), 1);
+    }
+
     async fn what_is_told_waits_with_its_look_and_puts_nothing_off(fixture) {
         queue(&fixture.store, &[watch(1, 1, Side::Borrower, 600), watch(2, 1, Side::Lender, 9_999)]).await;
         let tell = async |told: &str, due: i64, now: i64| {

@@ -18,8 +18,10 @@ const ACTS: [Act; 5] = [Act::Send, Act::Receive, Act::Lend, Act::TakeBack, Act::
 /// What one act of staff came to.
 pub(crate) struct Late {
     pub(crate) act: Act,
-    /// The longest time in which libraries were open.
+    /// The longest time in which libraries were open, until it was seen,
     pub(crate) longest: Duration,
+    /// and the longest of all but the first request: of the others the hub knows by then that messages get lost.
+    pub(crate) longest_then: Duration,
 }
 
 /// The longest delay of each act, of so many requests, a day apart from act to act and at any hour of the day.
@@ -32,7 +34,7 @@ pub(crate) async fn delays(telling: Telling, requests: usize) -> Result<Vec<Late
     }
     let mut all = Vec::new();
     for act in ACTS {
-        let mut longest = SignedDuration::ZERO;
+        let mut all_of_it = Vec::new();
         for (number, id) in ids.iter().enumerate() {
             let hours = i64::try_from(number % 8).map_err(|error| error.to_string())?;
             let tomorrow = open_at(midnight(world.now()) + SignedDuration::from_hours(24));
@@ -49,9 +51,10 @@ pub(crate) async fn delays(telling: Telling, requests: usize) -> Result<Vec<Late
                 open += if open_at(now) == now { STEP } else { SignedDuration::ZERO };
                 world.until(now + STEP).await?;
             }
-            longest = longest.max(open);
+            all_of_it.push(Duration::try_from(open).unwrap_or_default());
         }
-        all.push(Late { act, longest: Duration::try_from(longest).unwrap_or_default() });
+        let longest = |of: &[Duration]| of.iter().max().copied().unwrap_or_default();
+        all.push(Late { act, longest: longest(&all_of_it), longest_then: longest(&all_of_it[1..]) });
     }
     Ok(all)
 }
