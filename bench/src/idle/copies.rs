@@ -200,9 +200,9 @@ async fn copy_intent(
     key: &str,
 ) -> Result<(), sqlx::Error> {
     let copy = "INSERT INTO intent (id, request, due_at, list_key, kind, what, institution, state, attempts, unclear, \
-                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has) \
+                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has, seen_at) \
                 SELECT ?, ?, ?, ?, kind, what, institution, state, attempts, unclear, \
-                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has \
+                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has, seen_at \
                 FROM intent WHERE id = ?";
     let copy = sqlx::query(copy).bind(fresh().to_string()).bind(request.to_string()).bind(due).bind(key);
     copy.bind(intent).execute(tx).await.map(drop)

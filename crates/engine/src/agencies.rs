@@ -13,20 +13,48 @@ use crate::error::Error;
 
 /// For how long agencies are remembered; another node may have changed them.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+/// They are read again from then on where nothing waits for them in a transaction.
+const REFRESHED: SignedDuration = SignedDuration::from_secs(20);
 
 /// The agencies as last read.
 #[derive(Debug, Default)]
 pub(crate) struct Agencies {
     read: RwLock<Option<(Timestamp, Arc<[Agency]>)>>,
+    /// One at a time reads.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Agencies {
     async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
-        if let Some((at, agencies)) = &*self.read.read().unwrap_or_else(PoisonError::into_inner)
-            && now.duration_since(*at).abs() < REMEMBERED
-        {
-            return Ok(Arc::clone(agencies));
+        if let Some(agencies) = self.read_within(REMEMBERED, now) {
+            return Ok(agencies);
         }
+        let _alone = self.reading.lock().await;
+        if let Some(agencies) = self.read_within(REMEMBERED, now) {
+            return Ok(agencies);
+        }
+        self.read_anew(store, now).await
+    }
+
+    /// Reads what will have to be read soon, so that no transaction waits for it.
+    pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
+        if self.read_within(REFRESHED, now).is_some() {
+            return Ok(());
+        }
+        let _alone = self.reading.lock().await;
+        match self.read_within(REFRESHED, now) {
+            Some(_) => Ok(()),
+            None => self.read_anew(store, now).await.map(drop),
+        }
+    }
+
+    fn read_within(&self, time: SignedDuration, now: Timestamp) -> Option<Arc<[Agency]>> {
+        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+        let (at, agencies) = read.as_ref()?;
+        (now.duration_since(*at).abs() < time).then(|| Arc::clone(agencies))
+    }
+
+    async fn read_anew(&self, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
         let agencies: Arc<[Agency]> = store.agencies().await?.into();
         *self.read.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&agencies)));
         Ok(agencies)

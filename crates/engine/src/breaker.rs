@@ -158,6 +158,15 @@ impl Breakers {
         *breaker = Breaker { settings: Generation(breaker.settings.0 + 1), ..Breaker::default() };
     }
 
+    /// The same of all: another node has changed something.
+    pub(crate) fn forget_all(&self) {
+        let known: Vec<InstitutionCode> =
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        for institution in known {
+            self.forget(&institution);
+        }
+    }
+
     /// Whether an institution's system is down as far as is known.
     pub(crate) fn is_down(&self, institution: &InstitutionCode) -> bool {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,13 +4,14 @@
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide, watches};
+use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide, watches};
 use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NewSweep, News, Stored, Tx, Work};
 use tracing::warn;
 
 use crate::changes::Change;
 use crate::clock::later;
+use crate::ears::Kind;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::hearing;
@@ -61,6 +62,10 @@ impl Engine {
         actor: &str,
         ending: &Ending<'_>,
     ) -> Result<Applied, Error> {
+        // A transaction that waits for another connection holds up those that wait for it.
+        let now = self.clock.now();
+        self.ears.refresh(&self.store, now).await?;
+        self.agencies.refresh(&self.store, now).await?;
         self.again(|| self.try_to_apply(id, event, actor, ending)).await
     }
 
@@ -113,37 +118,51 @@ impl Engine {
         tx.commit().await?;
         if let Ending::Done(intent) = ending {
             self.metrics.committed(intent, self.clock.now());
-            self.note_missed(intent, &stored.request, event).await;
+            self.note_missed(intent, &stored.request, event, &decision).await;
         }
         self.tell(&decision, version);
         Ok(Applied { request: decision.next, next })
     }
 
-    /// What a look by the clock has found at a library that tells was not told, or is late. Where one message got lost others
-    /// may be, so that library's lists are read at once, and as if it told nothing until it has told again.
-    async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event) {
-        let seen = matches!(event, Event::Observed { .. } | Event::Told { .. });
-        let Work::Watch(side) = intent.work else { return };
-        if !seen || hearing::is_told(intent) {
+    /// That a look by the clock has found a request to have come on at a library that tells was not told, or is late. Where
+    /// one message got lost others may be, so that library's lists are read at once, and as if it told nothing until it has
+    /// told again.
+    async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event, decision: &Decision) {
+        let is_look = matches!(event, Event::Observed { .. } | Event::Told { .. }) && !hearing::is_told(intent);
+        let (Work::Watch(side), true, Some(step)) = (intent.work, is_look, decision.transitions.first()) else {
             return;
-        }
-        let institution = &intent.institution;
-        let doubted = async {
-            if !self.should_be_told(before, side).await? {
-                return Ok(());
-            }
-            self.metrics.missed(institution);
-            let now = self.clock.now();
-            if self.ears.missed(institution, now) {
-                warn!(%institution, "its webhook did not tell what happened; its lists are read as if it had none");
-                self.store.hasten_lists(institution, now).await?;
-                self.wake.notify_one();
-            }
-            Ok::<(), Error>(())
         };
-        if let Err(failure) = doubted.await {
-            warn!(%institution, error = %failure, "could not have its lists read at once");
+        if let Err(failure) = self.doubt(&intent.institution, before, side, Kind::telling(step.to)).await {
+            warn!(institution = %intent.institution, error = %failure, "could not have its lists read at once");
         }
+    }
+
+    async fn doubt(
+        &self,
+        institution: &InstitutionCode,
+        before: &Request,
+        side: Side,
+        kind: Kind,
+    ) -> Result<(), Error> {
+        if !self.should_be_told(before, side).await? {
+            return Ok(());
+        }
+        self.metrics.missed(institution);
+        let now = self.clock.now();
+        if self.ears.missed(&self.store, institution, kind, now).await? {
+            warn!(%institution, "its webhook did not tell what happened; until it tells again it is looked at as if it had none");
+            self.look_as_untold(institution).await?;
+        }
+        Ok(())
+    }
+
+    /// What waits for messages that may not come is looked at in the time in which it is where nothing is told.
+    pub(crate) async fn look_as_untold(&self, institution: &InstitutionCode) -> Result<(), Error> {
+        let now = self.clock.now();
+        let latest = later(now, self.settings.polling.first + self.ids.jitter(self.settings.polling.first));
+        self.again(async || Ok(self.store.hasten_looks(institution, now, latest).await?)).await?;
+        self.wake.notify_one();
+        Ok(())
     }
 
     async fn write(

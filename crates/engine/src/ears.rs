@@ -1,73 +1,108 @@
-//! Who tells by itself, and whether it still does: where nothing has been heard for days, or something wasn't told, something
-//! may be wrong with the webhook, and the library is looked at as if it told nothing.
+//! Who tells by itself, and whether it still does: where nothing has ever been heard, or nothing for days, or something
+//! wasn't told, something may be wrong with the webhook, and the library is looked at as if it told nothing. All nodes know
+//! the same of it, from the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
-use lending::InstitutionCode;
+use lending::{Hint, InstitutionCode, Status};
 use secrecy::SecretString;
-use store::Store;
+use store::{Store, Webhook};
 
 use crate::error::Error;
 
-/// For how long it is remembered who has a webhook; another node may have changed it.
+/// For how long what is known of webhooks is remembered; another node may have changed it.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+/// It is read again from then on where nothing waits for it in a transaction.
+const REFRESHED: SignedDuration = SignedDuration::from_secs(20);
 /// After so long without a message a webhook isn't counted on any more. A quiet week is nothing unusual.
 const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A webhook of which a message was missed isn't counted on until it has told so many times again, or for so long.
+/// How exactly it is stored when a webhook was heard.
+const NOTED_EACH: SignedDuration = SignedDuration::from_hours(1);
+
+/// A webhook of which a message was missed isn't counted on until it has told so many times again what such a message
+/// would, or for so long, if it tells anything meanwhile.
 const TRUSTED_AFTER: u32 = 10;
 const DOUBTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// When it was read, and what.
-type Known = (Timestamp, Arc<[SecretString]>);
-
-/// Who has a webhook, as last read, and when each was heard last.
-#[derive(Debug)]
-pub(crate) struct Ears {
-    read: RwLock<Option<(Timestamp, Arc<HashSet<InstitutionCode>>)>>,
-    /// With what their messages are signed, and when that was read.
-    secrets: RwLock<HashMap<InstitutionCode, Known>>,
-    /// How often what is remembered was forgotten.
-    forgotten: AtomicU64,
-    heard: Mutex<HashMap<InstitutionCode, Timestamp>>,
-    /// When each last told of an item that a request waits for.
-    items: Mutex<HashMap<InstitutionCode, Timestamp>>,
-    /// Of whose messages one was missed.
-    doubts: Mutex<HashMap<InstitutionCode, Doubt>>,
-    /// Since when this node listens.
-    since: Timestamp,
+/// What a message is about: a library chooses in Alma which kinds it sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Hold,
+    Loan,
+    Item,
 }
 
-/// Why a webhook isn't counted on.
-#[derive(Debug)]
-struct Doubt {
-    /// When a message was last missed.
-    since: Timestamp,
-    /// How often it has told what was waited for since then.
-    told: u32,
-}
-
-impl Doubt {
-    fn is_over(&self, now: Timestamp) -> bool {
-        self.told >= TRUSTED_AFTER || now.duration_since(self.since) > DOUBTED_FOR
-    }
-}
-
-impl Ears {
-    pub(crate) fn new(since: Timestamp) -> Self {
-        Self {
-            read: RwLock::default(),
-            secrets: RwLock::default(),
-            forgotten: AtomicU64::new(0),
-            heard: Mutex::default(),
-            items: Mutex::default(),
-            doubts: Mutex::default(),
-            since,
+impl Kind {
+    pub(crate) fn of(hint: &Hint) -> Self {
+        match hint {
+            Hint::Loan { .. } => Self::Loan,
+            Hint::Item { .. } | Hint::Listed { .. } => Self::Item,
+            Hint::Hold { .. } => Self::Hold,
         }
     }
 
+    /// Of the message that should have told that a request came to this status.
+    pub(crate) fn telling(status: Status) -> Self {
+        match status {
+            Status::PickupTransit => Self::Item,
+            Status::Loaned | Status::ReturnTransit | Status::Finalised => Self::Loan,
+            _ => Self::Hold,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Loan => "loan",
+            Self::Item => "item",
+        }
+    }
+}
+
+/// A webhook as this node knows it.
+#[derive(Clone, Debug)]
+struct Known {
+    webhook: Webhook,
+    /// How often this node heard since the last miss what was missed.
+    told: u32,
+}
+
+impl Known {
+    fn is_silent(&self, now: Timestamp) -> bool {
+        self.webhook.heard_at.is_none_or(|heard| now.duration_since(heard) > SILENT_AFTER)
+    }
+
+    fn tells_items(&self, now: Timestamp) -> bool {
+        self.webhook.items_at.is_some_and(|told| now.duration_since(told) <= SILENT_AFTER)
+    }
+
+    fn is_doubted(&self, now: Timestamp) -> bool {
+        let Some((missed, _)) = &self.webhook.missed else { return false };
+        let heard_since = self.webhook.heard_at.is_some_and(|heard| heard > *missed);
+        self.told < TRUSTED_AFTER && !(heard_since && now.duration_since(*missed) > DOUBTED_FOR)
+    }
+}
+
+/// When they were read, and what.
+type Secrets = (Timestamp, Arc<[SecretString]>);
+
+/// Who has a webhook, and what was heard of it.
+#[derive(Debug, Default)]
+pub(crate) struct Ears {
+    known: Mutex<HashMap<InstitutionCode, Known>>,
+    read_at: Mutex<Option<Timestamp>>,
+    /// One at a time reads.
+    reading: tokio::sync::Mutex<()>,
+    /// With what their messages are signed, and when that was read.
+    secrets: RwLock<HashMap<InstitutionCode, Secrets>>,
+    /// How often what is remembered was forgotten.
+    forgotten: AtomicU64,
+}
+
+impl Ears {
     /// Whether an institution's system has a webhook, has used it lately, and is not known to have missed anything since.
     pub(crate) async fn tells(
         &self,
@@ -75,7 +110,8 @@ impl Ears {
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        Ok(!self.is_doubted(institution, now) && self.should_tell(store, institution, now).await?)
+        let known = self.known(store, institution, now).await?;
+        Ok(known.is_some_and(|known| !known.is_silent(now) && !known.is_doubted(now)))
     }
 
     /// Whether an institution's system has a webhook, and has used it lately.
@@ -85,24 +121,72 @@ impl Ears {
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        Ok(self.all(store, now).await?.contains(institution) && !self.is_silent(institution, now))
+        Ok(self.known(store, institution, now).await?.is_some_and(|known| !known.is_silent(now)))
     }
 
-    fn is_silent(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = heard.get(institution).copied().unwrap_or(self.since);
-        now.duration_since(last) > SILENT_AFTER
+    /// Whether an institution's system tells that an item was sent, and is not known to have missed anything since.
+    pub(crate) async fn tells_items(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let known = self.known(store, institution, now).await?;
+        Ok(known.is_some_and(|known| known.tells_items(now) && !known.is_doubted(now)))
     }
 
-    async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<HashSet<InstitutionCode>>, Error> {
-        if let Some((at, all)) = &*self.read.read().unwrap_or_else(PoisonError::into_inner)
-            && now.duration_since(*at).abs() < REMEMBERED
-        {
-            return Ok(Arc::clone(all));
+    /// Whether an institution's system has told lately that an item was sent: few Almas do.
+    pub(crate) async fn should_tell_items(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        Ok(self.known(store, institution, now).await?.is_some_and(|known| known.tells_items(now)))
+    }
+
+    async fn known(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<Option<Known>, Error> {
+        self.read(store, now, REMEMBERED).await?;
+        Ok(self.known.lock().unwrap_or_else(PoisonError::into_inner).get(institution).cloned())
+    }
+
+    /// Reads what will have to be read soon, so that no transaction waits for it.
+    pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
+        self.read(store, now, REFRESHED).await
+    }
+
+    async fn read(&self, store: &Store, now: Timestamp, for_so_long: SignedDuration) -> Result<(), Error> {
+        let is_fresh = || {
+            let read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+            read_at.is_some_and(|at| now.duration_since(at).abs() < for_so_long)
+        };
+        if is_fresh() {
+            return Ok(());
         }
-        let all: Arc<HashSet<_>> = Arc::new(store.institutions_with_webhook().await?.into_iter().collect());
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&all)));
-        Ok(all)
+        let _alone = self.reading.lock().await;
+        if is_fresh() {
+            return Ok(());
+        }
+        let stored = store.webhooks().await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *known);
+        for mut webhook in stored {
+            let here = before.remove(&webhook.institution);
+            let same_doubt = here.as_ref().filter(|here| here.webhook.missed == webhook.missed);
+            let told = same_doubt.map_or(0, |here| here.told);
+            // Heard here, and not yet worth noting.
+            let heard = here.map(|here| (here.webhook.heard_at, here.webhook.items_at)).unwrap_or_default();
+            webhook.heard_at = webhook.heard_at.max(heard.0);
+            webhook.items_at = webhook.items_at.max(heard.1);
+            known.insert(webhook.institution.clone(), Known { webhook, told });
+        }
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        Ok(())
     }
 
     /// The secrets of an institution's webhook, if they were read lately.
@@ -132,52 +216,101 @@ impl Ears {
     }
 
     /// A message with its signature has come.
-    pub(crate) fn heard(&self, institution: &InstitutionCode, now: Timestamp) {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
+    pub(crate) async fn heard(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let changed = self.change(store, institution, now, |known| note(&mut known.webhook.heard_at, now)).await?;
+        keep(store, changed).await
     }
 
     /// A message has told that an item was sent.
-    pub(crate) fn heard_of_item(&self, institution: &InstitutionCode, now: Timestamp) {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner).insert(institution.clone(), now);
+    pub(crate) async fn heard_of_item(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let changed = self.change(store, institution, now, |known| note(&mut known.webhook.items_at, now)).await?;
+        keep(store, changed).await
     }
 
-    /// Whether an institution's system tells that an item was sent, and is not known to have missed anything since.
-    pub(crate) fn tells_items(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
-        !self.is_doubted(institution, now) && self.should_tell_items(institution, now)
-    }
-
-    /// Whether an institution's system has told lately that an item was sent: few Almas do.
-    pub(crate) fn should_tell_items(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
-        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        items.get(institution).is_some_and(|last| now.duration_since(*last) <= SILENT_AFTER)
-    }
-
-    fn is_doubted(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
-        let doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-        doubts.get(institution).is_some_and(|doubt| !doubt.is_over(now))
-    }
-
-    /// Something was seen that should have been told. Answers whether that is news.
-    pub(crate) fn missed(&self, institution: &InstitutionCode, now: Timestamp) -> bool {
-        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = doubts.insert(institution.clone(), Doubt { since: now, told: 0 });
-        before.is_none_or(|doubt| doubt.is_over(now))
+    /// Something was seen that should have been told. Answers whether the webhook was counted on until now.
+    pub(crate) async fn missed(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut was_trusted = false;
+        let changed = self.change(store, institution, now, |known| {
+            was_trusted = !known.is_doubted(now);
+            (known.webhook.missed, known.told) = (Some((now, kind.word().to_owned())), 0);
+            true
+        });
+        keep(store, changed.await?).await?;
+        Ok(was_trusted)
     }
 
     /// A message has told what was waited for.
-    pub(crate) fn told(&self, institution: &InstitutionCode) {
-        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(doubt) = doubts.get_mut(institution) {
-            doubt.told = doubt.told.saturating_add(1);
-        }
+    pub(crate) async fn told(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        kind: Kind,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let changed = self.change(store, institution, now, |known| {
+            if known.webhook.missed.as_ref().is_some_and(|(_, missed)| missed == kind.word()) {
+                known.told = known.told.saturating_add(1);
+            }
+            let is_trusted = known.told >= TRUSTED_AFTER;
+            if is_trusted {
+                (known.webhook.missed, known.told) = (None, 0);
+            }
+            is_trusted
+        });
+        keep(store, changed.await?).await
     }
 
+    /// Changes what is known; answers it where that is worth noting.
+    async fn change(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+        act: impl FnOnce(&mut Known) -> bool,
+    ) -> Result<Option<Webhook>, Error> {
+        self.read(store, now, REMEMBERED).await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = known.get_mut(institution) else { return Ok(None) };
+        Ok(act(known).then(|| known.webhook.clone()))
+    }
+
+    /// Webhooks or their secrets have changed, or may have.
     pub(crate) fn forget(&self) {
-        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.items.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).clear();
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Notes the time; answers whether it is worth storing.
+fn note(last: &mut Option<Timestamp>, now: Timestamp) -> bool {
+    let is_news = last.is_none_or(|last| now.duration_since(last).abs() > NOTED_EACH);
+    if is_news {
+        *last = Some(now);
+    }
+    is_news
+}
+
+async fn keep(store: &Store, webhook: Option<Webhook>) -> Result<(), Error> {
+    match webhook {
+        Some(webhook) => Ok(store.note_webhook(&webhook).await?),
+        None => Ok(()),
     }
 }
 
@@ -185,31 +318,36 @@ impl Ears {
 mod tests {
     use super::*;
 
-    #[test]
-    fn who_has_said_nothing_for_a_week_is_not_counted_on() {
-        let (ears, lender) = (Ears::new(Timestamp::UNIX_EPOCH), InstitutionCode::from("01LEND_INST"));
-        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        assert!(!ears.is_silent(&lender, at(168)));
-        assert!(ears.is_silent(&lender, at(169)));
-        ears.heard(&lender, at(169));
-        assert!(!ears.is_silent(&lender, at(337)));
-        assert!(ears.is_silent(&lender, at(338)));
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap() + SignedDuration::from_hours(hours)
     }
-    #[test]
-    fn webhook_that_missed_something_is_counted_on_after_ten_messages_or_a_day() {
-        let (ears, lender) = (Ears::new(Timestamp::UNIX_EPOCH), InstitutionCode::from("01LEND_INST"));
-        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        assert!(!ears.is_doubted(&lender, at(0)));
-        assert!(ears.missed(&lender, at(0)));
-        for _ in 0..9 {
-            ears.told(&lender);
-        }
-        assert!(ears.is_doubted(&lender, at(1)));
-        ears.told(&lender);
-        assert!(!ears.is_doubted(&lender, at(1)));
 
-        assert!(ears.missed(&lender, at(2)) && !ears.missed(&lender, at(3)), "the second is no news");
-        assert!(ears.is_doubted(&lender, at(27)) && !ears.is_doubted(&lender, at(28)));
-        assert!(!ears.is_doubted(&"01BORROW_INST".into(), at(3)));
+    fn known(heard_at: Option<Timestamp>, missed: Option<Timestamp>) -> Known {
+        let missed = missed.map(|at| (at, "loan".to_owned()));
+        Known { webhook: Webhook { institution: "01A_INST".into(), heard_at, items_at: None, missed }, told: 0 }
+    }
+
+    #[test]
+    fn who_has_said_nothing_for_a_week_or_ever_is_not_counted_on() {
+        assert!(!known(Some(at(0)), None).is_silent(at(168)));
+        assert!(known(Some(at(0)), None).is_silent(at(169)));
+        assert!(known(None, None).is_silent(at(0)));
+    }
+
+    #[test]
+    fn webhook_that_missed_something_is_counted_on_after_ten_messages_or_a_day_in_which_it_said_something() {
+        assert!(!known(Some(at(0)), None).is_doubted(at(0)));
+        let missed = known(Some(at(1)), Some(at(0)));
+        assert!(missed.is_doubted(at(24)) && !missed.is_doubted(at(25)));
+        assert!(known(Some(at(0)), Some(at(1))).is_doubted(at(48)), "it has said nothing since");
+        let told = |told| Known { told, ..missed.clone() };
+        assert!(told(9).is_doubted(at(1)) && !told(10).is_doubted(at(1)));
+    }
+
+    #[test]
+    fn that_something_was_heard_is_stored_once_in_an_hour() {
+        let mut last = None;
+        let noted = [0, 1, 2, 3].map(|hours| note(&mut last, at(hours)));
+        assert_eq!(noted, [true, false, true, false]);
     }
 }

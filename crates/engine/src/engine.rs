@@ -32,7 +32,9 @@ pub struct Engine {
     pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
     /// Looks under way on this node.
-    pub(crate) looks: AtomicUsize,
+    pub(crate) looks: Arc<AtomicUsize>,
+    /// How many lists are being read.
+    pub(crate) reading: Arc<AtomicUsize>,
     /// The node is to stop: nothing more is begun.
     pub(crate) stopping: AtomicBool,
     pub(crate) refused_lists: Refused,
@@ -62,9 +64,9 @@ impl Engine {
         let metrics = Arc::new(Metrics::new());
         let books = Arc::new(Books::new(Arc::clone(&clock), Arc::clone(&metrics)));
         let registry = Registry::new(store.clone(), Arc::clone(&books));
-        let looks = AtomicUsize::new(0);
+        let looks = Arc::default();
         let breakers = Breakers::new(settings.breaking, settings.lease);
-        let (agencies, ears) = (Agencies::default(), Ears::new(clock.now()));
+        let (agencies, ears) = (Agencies::default(), Ears::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
         Self {
             store,
@@ -74,6 +76,7 @@ impl Engine {
             books,
             metrics,
             looks,
+            reading: Arc::default(),
             stopping: AtomicBool::new(false),
             refused_lists: Refused::default(),
             breakers,
@@ -199,7 +202,7 @@ impl Engine {
         self.registry.forget(institution);
         self.breakers.forget(institution);
         self.refused_lists.forget(institution);
-        self.try_again_at(institution).await
+        self.try_again(institution, &News::SetUp).await
     }
 
     /// The systems that give no service now, as far as this node knows.
@@ -209,10 +212,14 @@ impl Engine {
 
     /// Lets everything that waits for an institution's system be tried at once.
     pub(crate) async fn try_again_at(&self, institution: &InstitutionCode) -> Result<(), Error> {
+        self.try_again(institution, &News::Work).await
+    }
+
+    async fn try_again(&self, institution: &InstitutionCode, news: &News) -> Result<(), Error> {
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.hasten_delayed(institution, self.clock.now()).await?;
-            tx.tell(&self.settings.node, &News::SetUp);
+            tx.tell(&self.settings.node, news);
             Ok(tx.commit().await?)
         })
         .await?;

@@ -2,6 +2,7 @@
 //! of, and is acknowledged once that is stored. A fresh one is kept with them, since it may show what a look would.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
@@ -10,6 +11,7 @@ use secrecy::SecretString;
 use store::{Intent, News};
 use tracing::{debug, warn};
 
+use crate::ears::Kind;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -29,8 +31,12 @@ pub(crate) fn line(hint: Option<&Hint>) -> String {
     serde_json::to_string(&hint).map_or_else(|_| READ.to_owned(), |line| line + "\n")
 }
 
-/// What was told, if all of it shows something by itself.
-pub(crate) fn told(intent: &Intent) -> Option<Vec<Hint>> {
+/// What was told, if all of it shows something by itself and was told a moment ago.
+pub(crate) fn told(intent: &Intent, believed: Duration) -> Option<Vec<Hint>> {
+    let believed = SignedDuration::try_from(believed).unwrap_or(SignedDuration::MAX);
+    if intent.claimed_at.duration_since(intent.hinted_at) > believed {
+        return None;
+    }
     let hints: Option<Vec<Hint>> = intent.told.lines().map(|line| serde_json::from_str(line).ok().flatten()).collect();
     hints.filter(|hints| intent.hinted && !hints.is_empty())
 }
@@ -103,8 +109,8 @@ impl Engine {
             Err(_) if !is_fresh => open(&self.read_secrets(institution, now).await?)?,
             opened => opened?,
         };
-        self.ears.heard(institution, now);
-        let heard = self.take(institution, &message).await?;
+        self.ears.heard(&self.store, institution, now).await?;
+        let heard = self.again(|| self.take(institution, &message)).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)
     }
@@ -122,9 +128,17 @@ impl Engine {
             // There is nothing to remember of it: it would tell nothing a second time either.
             return Ok(Heard::Nothing);
         }
+        let mut requests: Vec<RequestId> = waiting.iter().map(|waiting| waiting.request).collect();
+        // In one order everywhere, so that nobody waits for who waits for them.
+        requests.sort_unstable();
+        requests.dedup();
+        let mut tx = self.store.begin().await?;
+        // A look that ends now, and doesn't know of this, ends before or after.
+        for request in requests {
+            tx.lock_request(request).await?;
+        }
         let now = self.clock.now();
         let fresh = self.is_fresh(message.at, now);
-        let mut tx = self.store.begin().await?;
         if !tx.note_message(institution, &message.id, now).await? {
             return Ok(Heard::Again);
         }
@@ -139,7 +153,7 @@ impl Engine {
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
-        self.ears.told(institution);
+        self.ears.told(&self.store, institution, Kind::of(hint), now).await?;
         self.wake.notify_one();
         Ok(Heard::News(looks))
     }
@@ -216,6 +230,7 @@ impl Engine {
         self.ears.forget();
         if had {
             warn!(%institution, "its webhook is taken away; what its library does is seen by looking only");
+            self.look_as_untold(institution).await?;
         }
         Ok(had)
     }

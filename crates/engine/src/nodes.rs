@@ -43,6 +43,8 @@ impl Engine {
                 Ok(News::Work) => {}
                 Ok(News::SetUp) => {
                     self.registry.forget_all();
+                    self.breakers.forget_all();
+                    self.refused_lists.forget_all();
                     self.agencies.forget();
                     self.ears.forget();
                 }

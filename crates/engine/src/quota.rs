@@ -88,6 +88,8 @@ struct Book {
     day: i64,
     spent: Spent,
     remaining: Option<u64>,
+    /// When that was told.
+    told_at: Option<Timestamp>,
     calls_per_day: Option<u64>,
     /// It was told already that what can wait is paused.
     said: bool,
@@ -106,11 +108,13 @@ impl Books {
 
     fn enter(&self, institution: &InstitutionCode, report: &CallReport) {
         self.metrics.called(institution, report);
+        let now = self.clock.now();
         self.with(institution, |book| {
             if report.counted {
                 *book.spent.by_purpose.entry(report.purpose).or_default() += 1;
                 *book.spent.by_endpoint.entry(report.endpoint).or_default() += 1;
                 book.remaining = report.remaining;
+                book.told_at = Some(now);
                 book.calls_per_day = report.day.or(book.calls_per_day);
             } else if report.outcome == "per_second_threshold" {
                 book.spent.refused += 1;
@@ -142,8 +146,9 @@ impl Books {
         if !purpose.can_wait() {
             return Ok(());
         }
+        let now = self.clock.now();
         let (paused, is_new) = self.with(institution, |book| {
-            let paused = book.at_reserve(allowance);
+            let paused = book.at_reserve(allowance).filter(|_| !book.may_be_yesterdays(now));
             let is_new = paused.is_some() && !std::mem::replace(&mut book.said, paused.is_some());
             (paused, is_new)
         });
@@ -151,7 +156,7 @@ impl Books {
         if is_new {
             tracing::warn!(%institution, %why, "looks wait until calls are counted anew");
         }
-        Err(NotDone::Later { why, after: Some(until_reset(self.clock.now())) })
+        Err(NotDone::Later { why, after: Some(used_up(now)) })
     }
 
     fn read(&self, institution: &InstitutionCode) -> Book {
@@ -167,6 +172,12 @@ impl Book {
     /// As the system told today; where it doesn't tell, what this node has not spent.
     fn left(&self, allowance: Allowance) -> Option<u64> {
         self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(self.spent.total())))
+    }
+
+    /// Whether what was told last, early in the day, may have been told of the day before: the next call tells.
+    fn may_be_yesterdays(&self, now: Timestamp) -> bool {
+        let told_at = self.told_at.map_or(i64::MIN, Timestamp::as_second);
+        now.as_second().rem_euclid(DAY) < FIRST_HOUR && now.as_second() >= told_at.saturating_add(STILL_YESTERDAY)
     }
 
     fn reserve(&self, allowance: Allowance) -> Option<u64> {
@@ -196,7 +207,7 @@ fn until_reset(now: Timestamp) -> Duration {
     Duration::try_from(reset(now).duration_since(now)).unwrap_or_default()
 }
 
-/// How long nothing is sent to a system whose calls are used up.
+/// How long nothing is sent to a system whose calls are used up, and looks are not made that would take others' calls.
 fn used_up(now: Timestamp) -> Duration {
     if now.as_second().rem_euclid(DAY) < FIRST_HOUR {
         return Duration::from_secs(STILL_YESTERDAY.unsigned_abs());
@@ -307,6 +318,14 @@ mod tests {
         assert!(book.at_reserve(Allowance::default()).is_some_and(|why| why.contains("100 API calls left")));
         let own = Allowance { reserve: Some(0), ..Allowance::default() };
         assert_eq!(book.at_reserve(own), None);
+    }
+
+    #[test]
+    fn a_count_told_just_after_midnight_may_be_yesterdays_and_is_asked_for_again() {
+        let book = Book { remaining: Some(1), told_at: Some(at("2026-11-26T00:00:10Z")), ..Book::default() };
+        assert!(!book.may_be_yesterdays(at("2026-11-26T00:05:09Z")));
+        assert!(book.may_be_yesterdays(at("2026-11-26T00:05:10Z")));
+        assert!(!book.may_be_yesterdays(at("2026-11-26T01:00:00Z")), "it is today's");
     }
 
     #[test]

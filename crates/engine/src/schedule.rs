@@ -92,7 +92,7 @@ impl Engine {
         let Some(institution) = request.institution(side) else { return Ok(false) };
         let now = self.clock.now();
         if is_unsent(request, side) {
-            return Ok(self.ears.tells_items(institution, now));
+            return self.ears.tells_items(&self.store, institution, now).await;
         }
         self.ears.tells(&self.store, institution, now).await
     }
@@ -102,12 +102,12 @@ impl Engine {
         let Some(institution) = request.institution(side) else { return Ok(false) };
         let now = self.clock.now();
         if is_unsent(request, side) {
-            return Ok(self.ears.should_tell_items(institution, now));
+            return self.ears.should_tell_items(&self.store, institution, now).await;
         }
         self.ears.should_tell(&self.store, institution, now).await
     }
 
-    async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {
+    pub(crate) async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {
         let rules = match (side, &request.supply) {
             (Side::Lender, Some(supply)) => self.rules_of(&supply.institution, Some(&supply.copy.library)).await?,
             (Side::Lender, None) => Rules::default(),

@@ -2,12 +2,13 @@
 //! looked at. So what is open costs next to nothing, and what happens is noticed when the list is read.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, Side, Status, Watch};
-use lms::{Awaited, Expected, ListRead, NotDone, Purpose};
+use lms::{Awaited, Expected, ListRead, NotDone, Outage, Purpose};
 use store::{Listed, NewSweep, OnList, Sweep};
 use tracing::{Instrument as _, debug, debug_span, error, warn};
 use uuid::Uuid;
@@ -21,8 +22,8 @@ use crate::perform::{real_item, virtual_item};
 
 /// How many lists are read at once.
 pub(crate) const AT_ONCE: usize = 8;
-/// A list is read within this, or by another node too.
-const LEASE: Duration = Duration::from_secs(300);
+/// A list is read within this, or by another node too: ten thousand loans take a hundred calls.
+const LEASE: Duration = Duration::from_secs(1_800);
 
 /// How much less often a list is read where the system tells by itself of each item that is sent,
 const WHERE_ITEMS_TOLD: u32 = 24;
@@ -52,11 +53,19 @@ fn where_quiet(quiet: SignedDuration) -> u32 {
     WHERE_QUIET.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)
 }
 
-/// The next moment after `now` that is a whole number of `intervals` away from the beginning of time.
-fn next_multiple(now: Timestamp, interval: Duration) -> Timestamp {
-    let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX).max(1);
-    let next = now.as_microsecond().div_euclid(interval).saturating_add(1).saturating_mul(interval);
-    Timestamp::from_microsecond(next).unwrap_or(Timestamp::MAX)
+/// The next moment after `now` that is a whole number of `intervals` and `shift` away from the beginning of time.
+fn next_multiple(now: Timestamp, interval: Duration, shift: Duration) -> Timestamp {
+    let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    let (interval, shift) = (micros(interval).max(1), micros(shift));
+    let whole = now.as_microsecond().saturating_sub(shift).div_euclid(interval).saturating_add(1);
+    Timestamp::from_microsecond(whole.saturating_mul(interval).saturating_add(shift)).unwrap_or(Timestamp::MAX)
+}
+
+/// Libraries' lists aren't all read at the same moment: each institution has one of its own within the shortest interval
+/// (FNV-1a of its code).
+fn moment_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
+    let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    shortest.mul_f64(f64::from(institution.as_str().bytes().fold(0x811c_9dc5, hash)) / (f64::from(u32::MAX) + 1.0))
 }
 
 /// What happens next at a side, where a list may show it.
@@ -80,26 +89,58 @@ pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
     }
 }
 
-/// Lists that were refused, and when: they are not counted on for a while.
+/// Lists that were refused. Once may be a whim of the system's; one that is refused twice in a row is not counted on for a
+/// while.
 #[derive(Debug, Default)]
-pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Timestamp>>);
+pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Refusals>>);
+
+/// How often in a row a list was refused, and when last.
+#[derive(Clone, Copy, Debug)]
+struct Refusals {
+    times: u32,
+    last: Timestamp,
+}
 
 impl Refused {
     fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
         let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = refused.get(&(institution.clone(), list.to_owned()));
-        at.is_some_and(|at| now.duration_since(*at) < REFUSED_FOR)
+        let refusals = refused.get(&(institution.clone(), list.to_owned()));
+        refusals.is_some_and(|all| all.times > 1 && now.duration_since(all.last) < REFUSED_FOR)
     }
 
-    fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp) {
+    /// Answers whether it is not counted on any more.
+    fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert((institution.clone(), list.to_owned()), now);
+        let before = refused.get(&(institution.clone(), list.to_owned())).map_or(0, |all| all.times);
+        let times = before.saturating_add(1);
+        refused.insert((institution.clone(), list.to_owned()), Refusals { times, last: now });
+        times > 1
+    }
+
+    /// It was read.
+    fn read(&self, institution: &InstitutionCode, list: &str) {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.remove(&(institution.clone(), list.to_owned()));
     }
 
     /// Settings have changed, perhaps for that.
     pub(crate) fn forget(&self, institution: &InstitutionCode) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != institution);
     }
+
+    /// The same of all institutions.
+    pub(crate) fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// What came of reading a list.
+enum Reading {
+    Read(ListRead),
+    /// There is no such list.
+    Refused,
+    /// The key was refused, and whether for all or for this area alone a look will tell.
+    KeyRefused,
 }
 
 impl Engine {
@@ -156,7 +197,7 @@ impl Engine {
     async fn next_reading(&self, sweep: &NewSweep, moved_at: Timestamp, standing: usize) -> Result<Timestamp, Error> {
         let now = self.clock.now();
         let told = match sweep.of_items {
-            true => self.ears.tells_items(&sweep.institution, now),
+            true => self.ears.tells_items(&self.store, &sweep.institution, now).await?,
             false => self.ears.tells(&self.store, &sweep.institution, now).await?,
         };
         let factor = match (told, sweep.of_items) {
@@ -167,24 +208,31 @@ impl Engine {
         let length = u32::try_from(standing.div_ceil(LONG)).unwrap_or(u32::MAX).max(1);
         let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace).saturating_mul(length));
         let rules = self.rules_of(&sweep.institution, sweep.library.as_ref()).await?;
-        Ok(rules.calendar.open_from(next_multiple(now, interval)))
+        let shift = moment_of(&sweep.institution, self.settings.lists);
+        Ok(rules.calendar.open_from(next_multiple(now, interval, shift)))
     }
 
     /// Reads a list that is due, and has looked at what has happened.
     pub(crate) async fn sweep(self: Arc<Self>, sweep: Sweep) {
         let span = debug_span!("sweep", institution = %sweep.institution, list = sweep.list);
         match self.try_to_sweep(&sweep).instrument(span).await {
-            // Or somebody else was given it.
-            Ok(()) | Err(Error::Store(store::Error::LeaseLost)) => {}
+            Ok(()) => {}
+            Err(Error::Store(store::Error::LeaseLost)) => {
+                warn!(institution = %sweep.institution, list = sweep.list, "reading a list took so long that it was given to another");
+            }
             Err(failure) => {
                 error!(institution = %sweep.institution, list = sweep.list, error = %failure, "could not store what a list showed");
             }
         }
     }
 
-    /// Takes what is due.
-    pub(crate) async fn claim_sweeps(&self, now: Timestamp) -> Result<Vec<Sweep>, Error> {
-        Ok(self.store.claim_sweeps(&self.settings.node, now, LEASE, AT_ONCE).await?)
+    /// Takes what is due, as far as there is room: patrons wait for other work.
+    pub(crate) async fn claim_sweeps(&self, now: Timestamp, room: usize) -> Result<Vec<Sweep>, Error> {
+        let most = AT_ONCE.saturating_sub(self.reading.load(Ordering::Relaxed)).min(room);
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.store.claim_sweeps(&self.settings.node, now, LEASE, most).await?)
     }
 
     async fn try_to_sweep(&self, sweep: &Sweep) -> Result<(), Error> {
@@ -194,12 +242,22 @@ impl Engine {
         }
         let standing = listed.len();
         match self.read_list(sweep, &listed).await {
-            Ok(Some(read)) => self.compare(sweep, listed, &read).await,
-            Ok(None) => {
-                debug!("no such list here; all is looked at one by one");
-                self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now());
-                let all: Vec<Uuid> = listed.iter().map(|look| look.id).collect();
-                self.give_back(sweep, 0, &all, &[]).await
+            Ok(Reading::Read(read)) => {
+                self.refused_lists.read(&sweep.institution, &sweep.list);
+                self.compare(sweep, listed, &read).await
+            }
+            Ok(refused) => {
+                let is_given_up = self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now());
+                let one_by_one = match (is_given_up, refused) {
+                    (true, _) => standing,
+                    (false, Reading::KeyRefused) => 1,
+                    (false, _) => 0,
+                };
+                let left: Vec<Uuid> = listed.iter().take(one_by_one).map(|look| look.id).collect();
+                if is_given_up {
+                    warn!(institution = %sweep.institution, list = sweep.list, looks = standing, "a list is refused; all on it is looked at one by one");
+                }
+                self.give_back(sweep, standing - one_by_one, &left, &[]).await
             }
             Err(not_done) => {
                 warn!(institution = %sweep.institution, list = sweep.list, why = %not_done, "could not read a list");
@@ -208,15 +266,21 @@ impl Engine {
         }
     }
 
-    async fn read_list(&self, sweep: &Sweep, listed: &[Listed]) -> Result<Option<ListRead>, NotDone> {
-        let settings = self.breakers.pass(&sweep.institution, self.clock.now())?;
-        let lms = self.registry.get(&sweep.institution).await?;
+    async fn read_list(&self, sweep: &Sweep, listed: &[Listed]) -> Result<Reading, NotDone> {
+        let institution = &sweep.institution;
+        let was_down = self.breakers.is_down(institution);
+        let settings = self.breakers.pass(institution, self.clock.now())?;
+        let lms = self.registry.get(institution).await?;
         self.may_look(lms.as_ref(), Purpose::Sweep)?;
         let mut keys: Vec<String> = listed.iter().map(|look| look.key.clone()).collect();
         keys.sort_unstable();
         keys.dedup();
         let read = Purpose::Sweep.of(lms.read_list(&sweep.list, &keys)).await;
-        self.note(&sweep.institution, settings, read).await
+        if !was_down && matches!(read, Err(NotDone::Down { outage: Outage::KeyRefused, .. })) {
+            return Ok(Reading::KeyRefused);
+        }
+        let read = self.note(institution, settings, read).await?;
+        Ok(read.map_or(Reading::Refused, Reading::Read))
     }
 
     async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
@@ -265,8 +329,9 @@ impl Engine {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;
             tx.finish_sweep(sweep, due).await?;
-            // They needn't all be looked at together.
-            tx.leave_list(one_by_one, later(now, self.ids.jitter(self.settings.polling.first))).await?;
+            // They needn't all be looked at together; one alone finds out whether any can be.
+            let within = if one_by_one.len() > 1 { self.settings.polling.first } else { Duration::ZERO };
+            tx.leave_list(one_by_one, later(now, self.ids.jitter(within))).await?;
             for (look, line) in told {
                 tx.hint_watches(look.request, look.side, line, now, now).await?;
             }
@@ -283,12 +348,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read_at_whole_multiples_of_their_interval() {
+    fn lists_are_read_at_whole_multiples_of_their_interval_and_each_institutions_at_a_moment_of_its_own() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let five = Duration::from_secs(300);
-        assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five), at("2026-11-25T10:05:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five), at("2026-11-25T10:05:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five), at("2026-11-25T10:10:00Z"));
+        let (five, none) = (Duration::from_secs(300), Duration::ZERO);
+        assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five, none), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five, none), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five, none), at("2026-11-25T10:10:00Z"));
+        let minute = Duration::from_secs(60);
+        assert_eq!(next_multiple(at("2026-11-25T10:00:59Z"), five, minute), at("2026-11-25T10:01:00Z"));
+        assert_eq!(next_multiple(at("2026-11-25T10:01:00Z"), five, minute), at("2026-11-25T10:06:00Z"));
+
+        let moments = ["01LEND_INST", "01OTHER_INST", "01BORROW_INST"].map(|code| moment_of(&code.into(), five));
+        assert!(moments.iter().all(|moment| *moment < five), "{moments:?}");
+        assert!(moments[0] != moments[1] && moments[1] != moments[2] && moments[0] != moments[2], "{moments:?}");
     }
 
     #[test]
@@ -298,13 +370,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_list_is_asked_for_again_after_a_day_or_changed_settings() {
+    fn a_list_that_is_refused_twice_is_asked_for_again_after_a_day_or_changed_settings() {
         let (refused, lender) = (Refused::default(), InstitutionCode::from("01LEND_INST"));
         let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        refused.note(&lender, "pick MAIN", at(0));
-        assert!(refused.is(&lender, "pick MAIN", at(23)) && !refused.is(&lender, "on_shelf", at(23)));
-        assert!(!refused.is(&lender, "pick MAIN", at(24)));
+        assert!(!refused.note(&lender, "pick MAIN", at(0)) && !refused.is(&lender, "pick MAIN", at(0)));
+        refused.read(&lender, "pick MAIN");
+        assert!(!refused.note(&lender, "pick MAIN", at(1)), "it was read in between");
+        assert!(refused.note(&lender, "pick MAIN", at(2)));
+        assert!(refused.is(&lender, "pick MAIN", at(25)) && !refused.is(&lender, "on_shelf", at(25)));
+        assert!(!refused.is(&lender, "pick MAIN", at(26)));
         refused.forget(&lender);
-        assert!(!refused.is(&lender, "pick MAIN", at(1)));
+        assert!(!refused.is(&lender, "pick MAIN", at(3)));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -82,17 +82,24 @@ impl Engine {
             return LONGEST_SLEEP;
         }
         let now = self.clock.now();
-        match self.claim_sweeps(now).await {
+        let room = match self.claim_sweeps(now, room).await {
             Ok(sweeps) => {
+                let room = room.saturating_sub(sweeps.len());
                 for sweep in sweeps {
-                    running.spawn(Arc::clone(self).sweep(sweep));
+                    let engine = Arc::clone(self);
+                    let reading = UnderWay::one(&self.reading);
+                    running.spawn(async move {
+                        engine.sweep(sweep).await;
+                        drop(reading);
+                    });
                 }
+                room
             }
             Err(failure) => {
                 error!(error = %failure, "the store gives no lists to read; trying again");
                 return STORE_PAUSE;
             }
-        }
+        };
         let claim = Claim {
             owner: &self.settings.node,
             now,
@@ -110,7 +117,7 @@ impl Engine {
                 let until = later(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
-                    let look = Look::counted(self, &intent);
+                    let look = matches!(intent.work, Work::Watch(_)).then(|| UnderWay::one(&self.looks));
                     running.spawn(async move {
                         engine.work_on(intent, until).await;
                         drop(look);
@@ -217,12 +224,14 @@ impl Engine {
         let Some(watch) = looking::wanted(&request, side) else {
             return self.drop_intent(intent, "nothing to look at").await;
         };
-        let told = match hearing::told(intent).map(|hints| shown(&request, side, &hints, self.clock.now())) {
+        let told = match hearing::told(intent, self.settings.believed)
+            .map(|hints| shown(&request, side, &hints, self.clock.now()))
+        {
             Some(Shown::This(seen)) => return self.done(intent, &Event::Told { side, seen }).await.map(drop),
             Some(Shown::Nothing) => return self.still_waits(intent, &request, side).await,
             Some(Shown::Unsure(told)) => {
                 if side == Side::Lender && told == Some(ItemState::InTransit) && hearing::is_told(intent) {
-                    self.ears.heard_of_item(&intent.institution, self.clock.now());
+                    self.ears.heard_of_item(&self.store, &intent.institution, self.clock.now()).await?;
                 }
                 told
             }
@@ -233,7 +242,7 @@ impl Engine {
         if let Ok(lms) = self.registry.get(&intent.institution).await
             && let Err(not_done) = self.may_look(lms.as_ref(), purpose)
         {
-            return self.look_later(intent, &not_done).await;
+            return self.look_later(intent, &request, side, &not_done).await;
         }
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
@@ -247,15 +256,23 @@ impl Engine {
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
                 warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
-                self.look_later(intent, &not_done).await
+                self.look_later(intent, &request, side, &not_done).await
             }
         }
     }
 
-    /// A look that wasn't made is no evidence of anything; it is made later.
-    async fn look_later(&self, intent: &Intent, not_done: &NotDone) -> Result<(), Error> {
-        let now = self.clock.now();
-        self.put_off(intent, later(now, self.pause(intent, not_done)), &not_done.to_string()).await
+    /// A look that wasn't made is no evidence of anything; it is made later, and in the library's hours where nobody has
+    /// acted.
+    async fn look_later(
+        &self,
+        intent: &Intent,
+        request: &Request,
+        side: Side,
+        not_done: &NotDone,
+    ) -> Result<(), Error> {
+        let due = later(self.clock.now(), self.pause(intent, not_done));
+        let due = if hearing::is_told(intent) { due } else { self.when_open(request, side, due).await? };
+        self.put_off(intent, due, &not_done.to_string()).await
     }
 
     pub(crate) async fn put_off(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
@@ -366,21 +383,19 @@ fn span(intent: &Intent) -> Span {
     debug_span!("step", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, hinted, unclear)
 }
 
-/// A look under way, counted as long as it lives.
-struct Look(Arc<Engine>);
+/// Work of a kind under way, counted as long as it lives.
+struct UnderWay(Arc<AtomicUsize>);
 
-impl Look {
-    fn counted(engine: &Arc<Engine>, intent: &Intent) -> Option<Self> {
-        matches!(intent.work, Work::Watch(_)).then(|| {
-            engine.looks.fetch_add(1, Ordering::Relaxed);
-            Self(Arc::clone(engine))
-        })
+impl UnderWay {
+    fn one(of: &Arc<AtomicUsize>) -> Self {
+        of.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(of))
     }
 }
 
-impl Drop for Look {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.looks.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Claimed {
     pub more: bool,
 }
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64, i64);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -149,6 +149,7 @@ impl Tx {
                     Col::Told,
                     Col::List,
                     Col::CreatedAt,
+                    Col::HintedAt,
                 ]
                 .map(|col| (Table, col)),
             )
@@ -218,12 +219,12 @@ fn window(claim: &Claim<'_>) -> usize {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, lease_until, told, list, created_at) =
+    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, until, told, list, created, hinted) =
         row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
-    let ran_out = lease_until > 0 && matches!(work, Work::Effect(_));
+    let ran_out = until > 0 && matches!(work, Work::Effect(_));
     Ok(Intent {
         id: id.parse().map_err(|_| corrupt("an id that is none"))?,
         request: request.parse().map_err(|_| corrupt("a request's id that is none"))?,
@@ -236,7 +237,8 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         hinted: !told.is_empty(),
         told,
         listed: !list.is_empty(),
-        created_at: at("intent", created_at)?,
+        hinted_at: at("intent", hinted)?,
+        created_at: at("intent", created)?,
         claimed_at,
     })
 }

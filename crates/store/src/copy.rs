@@ -115,6 +115,7 @@ const TABLES: &[Table] = &[
             ("list", Text),
             ("list_key", Text),
             ("list_has", Number),
+            ("seen_at", Number),
         ],
     },
     Table {
@@ -136,7 +137,16 @@ const TABLES: &[Table] = &[
     Table {
         name: "webhook_secret",
         key: &["institution"],
-        columns: &[("institution", Text), ("secret", Text), ("previous", Text), ("changed_at", Number)],
+        columns: &[
+            ("institution", Text),
+            ("secret", Text),
+            ("previous", Text),
+            ("changed_at", Number),
+            ("heard_at", Number),
+            ("items_at", Number),
+            ("missed_at", Number),
+            ("missed", Text),
+        ],
     },
     Table {
         name: "inbox",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{InstitutionCode, RequestId};
-use sea_query::{BinOper, Expr, ExprTrait, Query};
+use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Query};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
@@ -46,14 +46,29 @@ impl Store {
         Ok(touched)
     }
 
-    /// Lets all lists of an institution be read at once.
+    /// Lets all lists of an institution be read at once, and its looks that stand on none be made at `latest`.
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_lists(&self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+    pub async fn hasten_looks(
+        &self,
+        institution: &InstitutionCode,
+        now: Timestamp,
+        latest: Timestamp,
+    ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         tx.hasten_lists(institution, now).await?;
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::DueAt, micros(latest))
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::Kind).eq(WATCH))
+            .and_where(Expr::col(Col::List).eq(""))
+            .and_where(Expr::col(Col::DueAt).gt(micros(latest)))
+            .to_owned();
+        tx.execute(&statement).await?;
         tx.commit().await
     }
 }
@@ -66,13 +81,15 @@ impl Tx {
     ///
     /// The database.
     pub async fn hasten_watches(&mut self, request: RequestId, told: &str, due_at: Timestamp) -> Result<(), Error> {
+        let due = CaseStatement::new()
+            .case(Expr::col(Col::DueAt).lt(micros(due_at)), Expr::col(Col::DueAt))
+            .finally(micros(due_at));
         let statement = Query::update()
             .table(Table)
-            .value(Col::DueAt, micros(due_at))
+            .value(Col::DueAt, Expr::expr(due))
             .value(Col::HintedAt, micros(due_at))
             .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(told)))
             .cond_where(looks_of(request))
-            .and_where(Expr::col(Col::DueAt).gt(micros(due_at)).or(Expr::col(Col::LeaseUntil).gt(micros(due_at))))
             .to_owned();
         self.execute(&statement).await.map(drop)
     }
@@ -102,7 +119,9 @@ impl Tx {
             .table(sweeps::Table)
             .value(sweeps::Col::DueAt, micros(now))
             .and_where(Expr::col(sweeps::Col::Institution).eq(institution.as_str()))
-            .and_where(Expr::col(sweeps::Col::DueAt).gt(micros(now)))
+            .and_where(
+                Expr::col(sweeps::Col::DueAt).gt(micros(now)).or(Expr::col(sweeps::Col::LeaseUntil).gt(micros(now))),
+            )
             .to_owned();
         self.execute(&lists).await.map(drop)
     }

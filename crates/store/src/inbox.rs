@@ -8,23 +8,39 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::intents::{self, Col as IntentCol};
-use crate::time::micros;
+use crate::time::{at, micros};
 
 /// The secrets of an institution's webhook.
 #[derive(Clone, Debug)]
 pub struct WebhookSecrets {
     /// The one to be set in the library's system.
     pub current: SecretString,
-    /// The one before, which counts until the change is over.
-    pub previous: Option<SecretString>,
+    /// Those before, the newest first, which count until the change is over.
+    pub previous: Vec<SecretString>,
 }
 
 impl WebhookSecrets {
-    /// Both of them.
+    /// All of them.
     pub fn all(self) -> Vec<SecretString> {
         std::iter::once(self.current).chain(self.previous).collect()
     }
 }
+
+/// What is known of an institution's webhook.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Webhook {
+    /// Whose it is.
+    pub institution: InstitutionCode,
+    /// When a message of it came last, within an hour; `None` as long as none has.
+    pub heard_at: Option<Timestamp>,
+    /// When it told last that an item was sent, within an hour.
+    pub items_at: Option<Timestamp>,
+    /// When something was seen that it should have told, and a word of the caller's for the kind of message.
+    pub missed: Option<(Timestamp, String)>,
+}
+
+/// Changes while the one before still counts: so many secrets are remembered.
+const SECRETS: usize = 5;
 
 #[derive(Iden)]
 #[iden = "webhook_secret"]
@@ -42,6 +58,10 @@ enum Col {
     ChangedAt,
     Message,
     ReceivedAt,
+    HeardAt,
+    ItemsAt,
+    MissedAt,
+    Missed,
 }
 
 impl Store {
@@ -60,18 +80,53 @@ impl Store {
         let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
         let Some((current, previous)) = rows.into_iter().next() else { return Ok(None) };
         let open = |sealed: &str| self.sealer.open(&place(code), sealed).map(SecretString::from);
-        Ok(Some(WebhookSecrets { current: open(&current)?, previous: previous.as_deref().map(open).transpose()? }))
+        let previous = previous.iter().flat_map(|all| all.lines()).map(open).collect::<Result<_, _>>()?;
+        Ok(Some(WebhookSecrets { current: open(&current)?, previous }))
     }
 
-    /// The institutions that have a webhook.
+    /// The institutions that have a webhook, and what is known of it.
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn institutions_with_webhook(&self) -> Result<Vec<InstitutionCode>, Error> {
-        let statement = Query::select().column(Col::Institution).from(SecretTable).to_owned();
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        Ok(rows.into_iter().map(|(code,)| code.into()).collect())
+    pub async fn webhooks(&self) -> Result<Vec<Webhook>, Error> {
+        let statement = Query::select()
+            .columns([Col::Institution, Col::HeardAt, Col::ItemsAt, Col::MissedAt, Col::Missed])
+            .from(SecretTable)
+            .to_owned();
+        let rows: Vec<(String, i64, i64, i64, String)> = self.fetch(&statement).await?;
+        let time = |micros: i64| (micros > 0).then(|| at("webhook_secret", micros)).transpose();
+        rows.into_iter()
+            .map(|(code, heard, items, missed_at, missed)| {
+                Ok(Webhook {
+                    institution: code.into(),
+                    heard_at: time(heard)?,
+                    items_at: time(items)?,
+                    missed: time(missed_at)?.map(|at| (at, missed)),
+                })
+            })
+            .collect()
+    }
+
+    /// Notes what is known now of an institution's webhook, where it has one.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn note_webhook(&self, webhook: &Webhook) -> Result<(), Error> {
+        let time = |at: Option<Timestamp>| at.map_or(0, micros);
+        let (missed_at, missed) = webhook.missed.as_ref().map_or((0, ""), |(at, what)| (micros(*at), what.as_str()));
+        let statement = Query::update()
+            .table(SecretTable)
+            .value(Col::HeardAt, time(webhook.heard_at))
+            .value(Col::ItemsAt, time(webhook.items_at))
+            .value(Col::MissedAt, missed_at)
+            .value(Col::Missed, missed)
+            .and_where(Expr::col(Col::Institution).eq(webhook.institution.as_str()))
+            .to_owned();
+        let mut tx = self.begin().await?;
+        tx.execute(&statement).await?;
+        tx.commit().await
     }
 
     /// How many messages of an institution told something new since `since`.
@@ -92,11 +147,12 @@ impl Store {
 }
 
 impl Tx {
-    /// Gives an institution's webhook a secret; the one it had counts on until [`Tx::forget_previous_webhook_secret`].
+    /// Gives an institution's webhook a secret; those it had count on until [`Tx::forget_previous_webhook_secret`]. The one
+    /// that it has already changes nothing.
     ///
     /// # Errors
     ///
-    /// The database.
+    /// The database; another master key.
     pub async fn put_webhook_secret(
         &mut self,
         institution: &InstitutionCode,
@@ -104,15 +160,30 @@ impl Tx {
         now: Timestamp,
     ) -> Result<(), Error> {
         let code = institution.as_str();
+        let statement = Query::select()
+            .columns([Col::Secret, Col::Previous])
+            .from(SecretTable)
+            .and_where(Expr::col(Col::Institution).eq(code))
+            .to_owned();
+        let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
+        let mut before: Vec<String> = Vec::new();
+        for (current, previous) in &rows {
+            if self.sealer.open(&place(code), current)? == secret.expose_secret() {
+                return Ok(());
+            }
+            before.push(current.clone());
+            before.extend(previous.iter().flat_map(|all| all.lines()).map(str::to_owned));
+        }
+        before.truncate(SECRETS - 1);
+        let previous = (!before.is_empty()).then(|| before.join("\n"));
         let sealed = self.sealer.seal(&place(code), secret.expose_secret())?;
         let statement = Query::insert()
             .into_table(SecretTable)
-            .columns([Col::Institution, Col::Secret, Col::ChangedAt])
-            .values_panic([code.into(), sealed.into(), micros(now).into()])
+            .columns([Col::Institution, Col::Secret, Col::Previous, Col::ChangedAt])
+            .values_panic([code.into(), sealed.into(), previous.into(), micros(now).into()])
             .on_conflict(
                 OnConflict::column(Col::Institution)
-                    .value(Col::Previous, Expr::col((SecretTable, Col::Secret)))
-                    .update_columns([Col::Secret, Col::ChangedAt])
+                    .update_columns([Col::Secret, Col::Previous, Col::ChangedAt])
                     .to_owned(),
             )
             .to_owned();

@@ -67,11 +67,13 @@ pub struct Intent {
     pub hinted: bool,
     /// What was told since it was looked at last, a line for each message or wish; what a line says is the caller's.
     pub told: String,
+    /// When it was told last.
+    pub hinted_at: Timestamp,
     /// Whether a list shows when there is something to look at.
     pub listed: bool,
     /// When it was queued.
     pub created_at: Timestamp,
-    /// When it was claimed: what happens from then on, a look may have missed.
+    /// When it was claimed.
     pub claimed_at: Timestamp,
 }
 
@@ -108,6 +110,7 @@ pub(crate) enum Col {
     List,
     ListKey,
     ListHas,
+    SeenAt,
 }
 
 /// What is noted of a look that went well and showed nothing new.
@@ -221,18 +224,15 @@ impl Store {
     }
 
     /// Since when, at the longest, an open look of each institution has seen nothing: since it was made last, or since it
-    /// was wanted where it has not succeeded since. What stands on a list is seen when that is read.
+    /// was wanted where it was not made since. What stands on a list is seen when that is read.
     ///
     /// # Errors
     ///
     /// The database.
     pub async fn oldest_looks(&self) -> Result<Vec<(InstitutionCode, Timestamp)>, Error> {
-        let seen = CaseStatement::new()
-            .case(Expr::col(Col::Outcome).eq(NOTHING_NEW), Expr::col(Col::UpdatedAt))
-            .finally(Expr::col(Col::CreatedAt));
         let statement = Query::select()
             .column(Col::Institution)
-            .expr(Func::min(Expr::expr(seen)))
+            .expr(Func::min(Expr::col(Col::SeenAt)))
             .from(Table)
             .and_where(Expr::col(Col::State).eq(OPEN))
             .and_where(Expr::col(Col::Kind).eq(WATCH))
@@ -297,6 +297,7 @@ impl Tx {
             due_at: intent.due_at,
             hinted: false,
             told: String::new(),
+            hinted_at: Timestamp::UNIX_EPOCH,
             listed: false,
             created_at: now,
             claimed_at: now,
@@ -327,6 +328,7 @@ impl Tx {
                 Col::List,
                 Col::ListKey,
                 Col::ListHas,
+                Col::SeenAt,
             ])
             .values_panic([
                 intent.id.to_string().into(),
@@ -346,6 +348,7 @@ impl Tx {
                 list.into(),
                 key.into(),
                 has.into(),
+                micros(now).into(),
             ])
             .to_owned();
         self.later(&statement).await
@@ -377,7 +380,8 @@ impl Tx {
         }
     }
 
-    /// Puts an intent off and gives its lease back.
+    /// Puts an intent off and gives its lease back. A look with another outcome than [`NOTHING_NEW`] was not made: what was
+    /// told of it stays.
     ///
     /// # Errors
     ///
@@ -390,19 +394,23 @@ impl Tx {
         why: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        // Something was told of it meanwhile.
-        let due = CaseStatement::new()
-            .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), Expr::col(Col::HintedAt))
-            .finally(micros(due_at));
-        let told = CaseStatement::new()
-            .case(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)), Expr::col(Col::Told))
-            .finally("");
+        let told_meanwhile = || Expr::col(Col::Told).ne(intent.told.as_str());
+        let due = CaseStatement::new().case(told_meanwhile(), Expr::col(Col::HintedAt)).finally(micros(due_at));
+        // A look that was not made is still to be made because of what was told.
+        let is_made = why == NOTHING_NEW;
+        let told = CaseStatement::new().case(told_meanwhile(), Expr::col(Col::Told)).finally(if is_made {
+            ""
+        } else {
+            intent.told.as_str()
+        });
+        let seen = if is_made { Expr::val(micros(now)) } else { Expr::col(Col::SeenAt) };
         let statement = Query::update()
             .table(Table)
             .value(Col::Attempts, i64::from(intent.attempts.saturating_add(1)))
             .value(Col::Unclear, i64::from(unclear))
             .value(Col::DueAt, Expr::expr(due))
             .value(Col::Told, Expr::expr(told))
+            .value(Col::SeenAt, seen)
             .value(Col::LeaseUntil, 0_i64)
             .value(Col::Outcome, why)
             .value(Col::UpdatedAt, micros(now))
@@ -421,7 +429,7 @@ impl Tx {
             .column(Col::Told)
             .from(Table)
             .cond_where(held(intent))
-            .and_where(Expr::col(Col::HintedAt).gte(micros(intent.claimed_at)))
+            .and_where(Expr::col(Col::Told).ne(intent.told.as_str()))
             .to_owned();
         let rows: Vec<(String,)> = self.fetch(&statement).await?;
         let told = rows.into_iter().next().map(|(told,)| told);

@@ -79,6 +79,14 @@ const ALL: &[&[&str]] = &[
     ],
     // With nearly all in it, SQLite looked there for what is due, and read all that is open.
     &["DROP INDEX intent_leased", "CREATE INDEX intent_leased ON intent (state, lease_until) WHERE lease_until > 0"],
+    &[
+        "ALTER TABLE intent ADD COLUMN seen_at BIGINT NOT NULL DEFAULT 0",
+        "UPDATE intent SET seen_at = CASE WHEN outcome = 'nothing new' THEN updated_at ELSE created_at END",
+        "ALTER TABLE webhook_secret ADD COLUMN heard_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE webhook_secret ADD COLUMN items_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE webhook_secret ADD COLUMN missed_at BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE webhook_secret ADD COLUMN missed TEXT NOT NULL DEFAULT ''",
+    ],
 ];
 
 /// Brings the schema to the version this program knows.

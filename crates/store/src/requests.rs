@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use lending::{Attention, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
-use sea_query::{Cond, Expr, ExprTrait, Func, Iden, Order, Query, SelectStatement};
+use sea_query::{Cond, Expr, ExprTrait, Func, Iden, LockType, Order, Query, SelectStatement};
 use serde_json::Value;
 
 use crate::db::{Store, Tx};
@@ -251,20 +251,40 @@ impl Tx {
         rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
     }
 
-    /// One request, as this transaction sees it.
+    /// One request, as this transaction sees it; no other changes it until this one ends.
     ///
     /// # Errors
     ///
     /// As [`Store::request`].
     pub async fn request(&mut self, id: RequestId) -> Result<Option<Stored>, Error> {
-        let statement = select()
-            .columns([Col::AuditHead, Col::AuditCount])
-            .and_where(Expr::col(Col::Id).eq(id.to_string()))
-            .to_owned();
+        let mut statement = select();
+        statement.columns([Col::AuditHead, Col::AuditCount]).and_where(Expr::col(Col::Id).eq(id.to_string()));
+        if self.is_postgres() {
+            statement.lock(LockType::Update);
+        }
         let rows: Vec<(String, i64, i64, String, String, i64)> = self.fetch(&statement).await?;
         let Some((id, version, updated_at, document, head, count)) = rows.into_iter().next() else { return Ok(None) };
         self.chains.insert(id.clone(), (head, count));
         stored(&self.sealer, (id, version, updated_at, document)).map(Some)
+    }
+
+    /// Waits until no other transaction decides about a request, and keeps it from changing until this one ends. SQLite's
+    /// writer is alone already.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn lock_request(&mut self, id: RequestId) -> Result<(), Error> {
+        if !self.is_postgres() {
+            return Ok(());
+        }
+        let statement = Query::select()
+            .column(Col::Id)
+            .from(Table)
+            .and_where(Expr::col(Col::Id).eq(id.to_string()))
+            .lock(LockType::Update)
+            .to_owned();
+        self.fetch::<_, (String,)>(&statement).await.map(drop)
     }
 
     /// Keeps a new request, with version 1.

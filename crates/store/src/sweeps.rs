@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{InstitutionCode, LibraryCode, RequestId, Side};
-use sea_query::{Cond, Expr, ExprTrait, Func, Iden, JoinType, OnConflict, Order, Query};
+use sea_query::{CaseStatement, Cond, Expr, ExprTrait, Func, Iden, JoinType, OnConflict, Order, Query};
 use uuid::Uuid;
 
 use crate::db::{Store, Tx};
@@ -57,6 +57,8 @@ pub struct Sweep {
     pub moved_at: Timestamp,
     /// When it was last read, or first wanted.
     pub read_at: Timestamp,
+    /// When it was due.
+    due_at: i64,
     /// The end of the lease.
     until: i64,
 }
@@ -98,7 +100,7 @@ pub(crate) enum Col {
     LeaseUntil,
 }
 
-type Row = (String, String, Option<String>, i64, i64, i64, i64, i64);
+type Row = (String, String, Option<String>, i64, i64, i64, i64, i64, i64);
 
 impl Store {
     /// Takes lists that are due, the longest due ones first.
@@ -123,6 +125,7 @@ impl Store {
                 Col::MovedAt,
                 Col::ReadAt,
                 Col::LeaseUntil,
+                Col::DueAt,
             ])
             .from(Table)
             .and_where(Expr::col(Col::DueAt).lte(micros(now)))
@@ -139,7 +142,7 @@ impl Store {
         let until = now.checked_add(SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX));
         let until = micros(until.unwrap_or(Timestamp::MAX));
         let mut taken = Vec::new();
-        for (institution, list, library, pace, of_items, moved_at, read_at, lease_until) in rows {
+        for (institution, list, library, pace, of_items, moved_at, read_at, lease_until, due_at) in rows {
             let statement = Query::update()
                 .table(Table)
                 .value(Col::LeaseOwner, owner)
@@ -158,6 +161,7 @@ impl Store {
                     of_items: of_items != 0,
                     moved_at: at("sweep", moved_at)?,
                     read_at: at("sweep", read_at)?,
+                    due_at,
                     until,
                 });
             }
@@ -314,15 +318,19 @@ impl Tx {
         self.later(&statement).await
     }
 
-    /// Gives a list back, with [`Sweep::moved_at`] and [`Sweep::read_at`] as they are now.
+    /// Gives a list back, with [`Sweep::moved_at`] and [`Sweep::read_at`] as they are now. One that was to be read at once
+    /// meanwhile is read once more.
     ///
     /// # Errors
     ///
     /// [`Error::LeaseLost`] when somebody else reads it by now.
     pub async fn finish_sweep(&mut self, sweep: &Sweep, due_at: Timestamp) -> Result<(), Error> {
+        let due = CaseStatement::new()
+            .case(Expr::col(Col::DueAt).ne(sweep.due_at), Expr::col(Col::DueAt))
+            .finally(micros(due_at));
         let statement = Query::update()
             .table(Table)
-            .value(Col::DueAt, micros(due_at))
+            .value(Col::DueAt, Expr::expr(due))
             .value(Col::MovedAt, micros(sweep.moved_at))
             .value(Col::ReadAt, micros(sweep.read_at))
             .value(Col::LeaseUntil, 0_i64)

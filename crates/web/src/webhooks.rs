@@ -100,7 +100,7 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
     Ok(WebhookView {
         path: format!("/webhooks/{code}"),
-        rotating: secrets.previous.is_some(),
+        rotating: !secrets.previous.is_empty(),
         news_last_day: store.messages_since(&institution, since).await?,
     })
 }

@@ -7,7 +7,8 @@ use lending::{Request, RequestId, Rules, Status};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::world::{BORROWER, DESK, LENDER, PATRON, World, both, copy};
+use crate::hearing::with_webhook;
+use crate::world::{BORROWER, DESK, LENDER, PATRON, World, both, copy, key};
 
 const LIST: &str = "GET /task-lists/requested-resources";
 const RECORDS: &str = "GET /bibs";
@@ -28,7 +29,7 @@ async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
 }
 
 /// Lets the hub's time pass, and waits until it has done what fell due.
-async fn pass(world: &World, hours: i64) {
+pub(crate) async fn pass(world: &World, hours: i64) {
     world.clock.by_hours(hours);
     world.engine.look_for_work();
     let patience = Instant::now() + Duration::from_secs(20);
@@ -85,11 +86,34 @@ both! {
         waiting(&mut world, 2).await;
         let (items, lists) = (world.calls(LENDER, ITEM), world.calls(LENDER, LIST));
         pass(&world, SOON).await;
+        assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 1, items), "it may have been a whim");
         pass(&world, SOON).await;
-        assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 1, items + 2));
+        pass(&world, SOON).await;
+        assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 2, items + 2));
         pass(&world, SOON).await;
         assert_eq!(world.calls(LENDER, ITEM), items + 4);
-        assert_eq!(world.calls(LENDER, LIST), lists + 1, "what was refused is not asked for again");
+        assert_eq!(world.calls(LENDER, LIST), lists + 2, "what was refused twice is not asked for again");
+    }
+
+    async fn key_that_is_refused_makes_no_list_disappear(world) {
+        waiting(&mut world, 3).await;
+        world.sim.revoke_key(&key(LENDER));
+        let items = world.calls(LENDER, ITEM);
+        for _ in 0..3 {
+            pass(&world, SOON).await;
+        }
+        let tried = world.calls(LENDER, ITEM) - items;
+        assert!(tried <= 1, "one look tells whether the key is refused for all: {tried}");
+        assert!(!world.engine.systems_down().is_empty());
+
+        world.sim.add_key(LENDER, alma_sim::ApiKey::new(&key(LENDER))).unwrap();
+        let (items, lists) = (world.calls(LENDER, ITEM), world.calls(LENDER, LIST));
+        for _ in 0..3 {
+            pass(&world, SOON).await;
+        }
+        assert!(world.engine.systems_down().is_empty());
+        assert!(world.calls(LENDER, LIST) > lists);
+        assert!(world.calls(LENDER, ITEM) - items <= 3, "the others are still on their list");
     }
 
     async fn saved_searches_show_what_is_on_the_shelf_and_what_was_returned(world) {
@@ -181,12 +205,12 @@ both! {
             pass(&world, 24).await;
         }
         assert_eq!(reads(&world, BORROWER), looks);
-        pass(&world, 36).await;
+        pass(&world, 60).await;
         assert!(reads(&world, BORROWER) > looks);
     }
 
     async fn lists_of_a_library_that_tells_are_read_less_often(world) {
-        world.engine.set_webhook_secret(&BORROWER.into(), &"a-secret".into()).await.unwrap();
+        with_webhook(&world, BORROWER).await;
         with_saved_searches(&world).await;
         world.place().await;
         world.dispatch().await;
@@ -194,13 +218,25 @@ both! {
         let reading = async |world: &World| world.engine.store().next_look(world.id).await.unwrap().unwrap();
         let hours = reading(&world).await.duration_since(world.now()).as_hours();
         assert!((0..36).contains(&hours), "{hours}");
-        // Half a day is a multiple of it, and an hour and three are not.
+        // Half a day is a multiple of it, and an hour and three are not; at the library's own moment of the hour.
         let rest = reading(&world).await.as_second() % (12 * 3_600);
-        assert_eq!(rest, 0);
+        assert!(rest < 3_600, "{rest}");
+    }
+
+    async fn what_no_message_would_tell_is_no_missed_message(world) {
+        with_webhook(&world, BORROWER).await;
+        world.place().await;
+        world.dispatch().await;
+        // The hub's own scan has begun the hold's work order, which Alma tells nobody; a look shows it.
+        let (holds, before) = (world.calls(BORROWER, HOLDS), world.calls(BORROWER, ITEM));
+        pass(&world, 25).await;
+        assert!(world.calls(BORROWER, HOLDS) + world.calls(BORROWER, ITEM) > holds + before, "it was looked at");
+        let metrics = world.engine.metrics().await.unwrap();
+        assert!(!metrics.lines().any(|line| line.starts_with("consort_webhooks_missed_total")), "{metrics}");
     }
 
     async fn lists_of_a_library_that_did_not_tell_are_read_as_if_it_had_no_webhook(world) {
-        world.engine.set_webhook_secret(&BORROWER.into(), &"a-secret".into()).await.unwrap();
+        with_webhook(&world, BORROWER).await;
         with_saved_searches(&world).await;
         world.place().await;
         world.dispatch().await;
@@ -208,6 +244,12 @@ both! {
         world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
         by_lists(&world, SOON, Status::PickupTransit).await;
         by_lists(&world, 36, Status::ReadyForPickup).await;
+        let within = async || world.engine.store().next_look(world.id).await.unwrap().unwrap().duration_since(world.now());
+        let patience = Instant::now() + Duration::from_secs(20);
+        while within().await.as_hours() >= 12 {
+            assert!(Instant::now() < patience, "it is still counted on: {:?}", within().await);
+            tokio::task::yield_now().await;
+        }
 
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
         by_lists(&world, SOON, Status::Loaned).await;

@@ -1,5 +1,7 @@
 //! Setting an institution up: every read the hub will need, and what is missing.
 
+use std::pin::pin;
+
 use alma::{Access, Area, CircDesk, Client, CodeTable, Library, LibraryCode};
 use futures::TryStreamExt;
 
@@ -24,6 +26,7 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     findings.push(sharing_library(settings, &libraries));
     findings.extend(virtual_place(client, settings, &libraries).await);
     findings.extend(desks(client, settings, &libraries).await);
+    findings.extend(task_list(client, settings).await);
     findings.extend(code_tables(client, settings).await);
     findings.push(saved_search(client, "on_shelf_set", "on the hold shelf", settings.on_shelf_set.as_deref()).await);
     findings.push(saved_search(client, "in_transit_set", "in transit", settings.in_transit_set.as_deref()).await);
@@ -56,6 +59,22 @@ async fn saved_search(client: &Client, subject: &str, process: &str, set: Option
             ),
         )
     }
+}
+
+/// What staff are to pick tells of all holds that wait at a desk; without it each is looked at by a call of its own.
+async fn task_list(client: &Client, settings: &Settings) -> Option<Finding> {
+    let (library, desk) = settings.circulation_desks.iter().next()?;
+    let listed = client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
+    Some(match pin!(listed).try_next().await {
+        Ok(_) => Finding::good("task lists", format!("what waits at {library} {desk} can be read")),
+        Err(error) => Finding::bad(
+            "task lists",
+            format!(
+                "{} Without them each hold that waits at a desk is looked at by a call of its own: let the key read task lists.",
+                not_done(error)
+            ),
+        ),
+    })
 }
 
 /// The areas of the key, one test call each (alma-field-notes.md, "Hosts, keys, limits").

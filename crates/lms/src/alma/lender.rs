@@ -122,6 +122,12 @@ impl Alma {
             {
                 Err(NotDone::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
             }
+            // Staff may have moved or expired it since.
+            Err(NotDone::Refused(refusal))
+                if refusal.code == Code::NoItemCanFulfil.as_str() && self.patrons.doubt(wanted.holder.as_str()) =>
+            {
+                Err(NotDone::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
+            }
             other => other,
         }
     }

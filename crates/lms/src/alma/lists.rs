@@ -65,8 +65,8 @@ impl Alma {
         };
         match read {
             Ok(read) => Ok(read),
-            // The key lacks the area, or the set is gone: no fault, all is looked at one by one.
-            Err(Error::Refused { .. } | Error::NotFound { .. } | Error::Unauthorized { .. }) => Ok(None),
+            // The set is gone, or nothing of the kind may be read: no fault, all is looked at one by one.
+            Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(not_done(error)),
         }
     }

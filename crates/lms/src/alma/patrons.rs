@@ -19,6 +19,8 @@ struct Seen {
     at: Timestamp,
     /// Until when it is valid for long enough.
     good_until: Timestamp,
+    /// It was not looked for again since then, but believed.
+    believed: bool,
 }
 
 /// Who was seen.
@@ -35,7 +37,7 @@ impl Patrons {
             seen.group == group && now < seen.good_until && now.duration_since(seen.at).abs() < REMEMBERED
         });
         if let Some(known) = known {
-            known.at = now;
+            (known.at, known.believed) = (now, true);
             return true;
         }
         false
@@ -46,7 +48,18 @@ impl Patrons {
         if seen.len() >= MOST {
             seen.clear();
         }
-        seen.insert(id.to_owned(), Seen { group: group.to_owned(), at: now, good_until });
+        seen.insert(id.to_owned(), Seen { group: group.to_owned(), at: now, good_until, believed: false });
+    }
+
+    /// A hold for it was refused in a way that may be its fault. Answers whether it was only believed to be as it should be;
+    /// it is looked for again then.
+    pub(super) fn doubt(&self, id: &str) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_believed = seen.get(id).is_some_and(|seen| seen.believed);
+        if was_believed {
+            seen.remove(id);
+        }
+        was_believed
     }
 
     /// Answers whether it was known.
@@ -71,5 +84,10 @@ mod tests {
         patrons.note("dcb-2", "DCB", now, after(2_000));
         assert!(!patrons.has("dcb-2", "DCB", after(720)));
         assert!(patrons.forget("dcb-1") && !patrons.forget("dcb-1"));
+
+        patrons.note("dcb-3", "DCB", now, after(2_000));
+        assert!(!patrons.doubt("dcb-3"), "it has just been seen");
+        assert!(patrons.has("dcb-3", "DCB", after(1)) && patrons.doubt("dcb-3"));
+        assert!(!patrons.has("dcb-3", "DCB", after(1)));
     }
 }
