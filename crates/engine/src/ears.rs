@@ -145,6 +145,18 @@ impl Ears {
         Ok(self.known(store, institution, now).await?.is_some_and(|known| known.tells_items(now)))
     }
 
+    /// When a webhook was heard last, and since when it is not counted on for what it missed.
+    pub(crate) async fn heard_of(
+        &self,
+        store: &Store,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+        let Some(known) = self.known(store, institution, now).await? else { return Ok((None, None)) };
+        let missed = known.webhook.missed.as_ref().map(|(at, _)| *at).filter(|_| known.is_doubted(now));
+        Ok((known.webhook.heard_at, missed))
+    }
+
     async fn known(
         &self,
         store: &Store,

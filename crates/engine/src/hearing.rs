@@ -189,6 +189,19 @@ impl Engine {
         Ok(waiting)
     }
 
+    /// When a message of an institution's webhook came last, within an hour, and, where it isn't counted on because one was
+    /// missed, when that was.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures.
+    pub async fn heard_of(
+        &self,
+        institution: &InstitutionCode,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+        self.ears.heard_of(&self.store, institution, self.clock.now()).await
+    }
+
     /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
     ///
     /// # Errors

@@ -22,6 +22,11 @@ use crate::perform::{real_item, virtual_item};
 
 /// How many lists are read at once.
 pub(crate) const AT_ONCE: usize = 8;
+/// And no more than half of the places, so that patrons find one.
+fn places(workers: usize) -> usize {
+    AT_ONCE.min(workers.div_ceil(2))
+}
+
 /// A list is read within this, or by another node too: ten thousand loans take a hundred calls.
 const LEASE: Duration = Duration::from_secs(1_800);
 
@@ -228,7 +233,7 @@ impl Engine {
 
     /// Takes what is due, as far as there is room: patrons wait for other work.
     pub(crate) async fn claim_sweeps(&self, now: Timestamp, room: usize) -> Result<Vec<Sweep>, Error> {
-        let most = AT_ONCE.saturating_sub(self.reading.load(Ordering::Relaxed)).min(room);
+        let most = places(self.settings.workers).saturating_sub(self.reading.load(Ordering::Relaxed)).min(room);
         if most == 0 {
             return Ok(Vec::new());
         }
@@ -361,6 +366,11 @@ mod tests {
         let moments = ["01LEND_INST", "01OTHER_INST", "01BORROW_INST"].map(|code| moment_of(&code.into(), five));
         assert!(moments.iter().all(|moment| *moment < five), "{moments:?}");
         assert!(moments[0] != moments[1] && moments[1] != moments[2] && moments[0] != moments[2], "{moments:?}");
+    }
+
+    #[test]
+    fn lists_leave_half_of_the_places_to_patrons() {
+        assert_eq!([0, 1, 4, 64].map(places), [0, 1, 2, 8]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Deaf, Heard};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
 use lms::NotTaken;
 use secrecy::SecretString;
@@ -48,6 +48,14 @@ struct WebhookView {
     rotating: bool,
     /// Messages in the last 24 hours that told something new, each counted once.
     news_last_day: u64,
+    /// When a message came last, within an hour; null as long as none has, and then the library is looked at as if it had no
+    /// webhook.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    heard_at: Option<Timestamp>,
+    /// Since when, for lack of a message that should have come, the library is looked at as if it had no webhook; null where
+    /// it is counted on.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    missed_at: Option<Timestamp>,
 }
 
 /// A webhook as it is set up.
@@ -98,10 +106,13 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     let secrets = store.webhook_secrets(&institution).await?.ok_or_else(|| Problem::not_found("webhook", code))?;
     let now = state.engine.clock().now();
     let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
+    let (heard_at, missed_at) = state.engine.heard_of(&institution).await?;
     Ok(WebhookView {
         path: format!("/webhooks/{code}"),
         rotating: !secrets.previous.is_empty(),
         news_last_day: store.messages_since(&institution, since).await?,
+        heard_at,
+        missed_at,
     })
 }
 

@@ -118,11 +118,21 @@ impl WithSecret {
 }
 
 fn described(code: &str, webhook: &Value) -> String {
-    format!(
+    let taken = format!(
         "{code}: messages are taken at {}; {} told something new in the last 24 hours.",
         webhook["path"].as_str().unwrap_or_default(),
         webhook["news_last_day"]
-    )
+    );
+    match (webhook["heard_at"].as_str(), webhook["missed_at"].as_str()) {
+        (None, _) => {
+            format!("{taken}\nNone has come yet, so what happens there is seen by looking as long as none does.")
+        }
+        (Some(_), Some(missed)) => format!(
+            "{taken}\nOne that should have come did not, {missed}: what happens there is seen by looking until they come again. \
+             See whether the library's system still sends them, and which kinds."
+        ),
+        (Some(_), None) => taken,
+    }
 }
 
 fn make_secret() -> SecretString {

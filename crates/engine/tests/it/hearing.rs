@@ -291,6 +291,20 @@ both! {
         until_next_in(&world, 23 * 60..=24 * 60).await;
     }
 
+    async fn webhook_that_was_never_heard_is_not_counted_on(world) {
+        world.engine.set_webhook_secret(&BORROWER.into(), &SECRET.into()).await.unwrap();
+        world.bring_to(Status::PickupTransit).await;
+        until_next_in(&world, 50..=60).await;
+    }
+
+    async fn webhook_that_is_taken_away_leaves_no_look_to_wait_for_it(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::PickupTransit).await;
+        until_next_in(&world, 23 * 60..=24 * 60).await;
+        world.engine.remove_webhook(&BORROWER.into()).await.unwrap();
+        until_next_in(&world, 50..=120).await;
+    }
+
     async fn webhook_that_says_nothing_for_days_is_not_counted_on(world) {
         with_webhook(&world, BORROWER).await;
         world.clock.by_hours(169);

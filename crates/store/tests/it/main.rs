@@ -11,3 +11,4 @@ mod opening;
 mod queue;
 mod requests;
 mod sweeps;
+mod webhooks;

@@ -20,7 +20,7 @@ fn effect(number: u128, request: u128, institution: &str, due: i64) -> NewIntent
     }
 }
 
-fn watch(number: u128, request: u128, side: Side, due: i64) -> NewIntent {
+pub(crate) fn watch(number: u128, request: u128, side: Side, due: i64) -> NewIntent {
     NewIntent { work: Work::Watch(side), ..effect(number, request, "01X", due) }
 }
 
@@ -253,6 +253,20 @@ both! {
         tx.postpone_intent(&under_way, noon(600), false, NOTHING_NEW, noon(2)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(2)).await.unwrap().intents.len(), 1);
+    }
+
+    async fn look_that_could_not_be_made_is_still_due_to_what_was_told(fixture) {
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 600)]).await;
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.hint_watches(RequestId(Uuid::from_u128(1)), Side::Lender, "told\n", noon(0), noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let failed = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.postpone_intent(&failed, noon(5), false, "no answer", noon(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(fixture.store.claim(&at(4)).await.unwrap().intents.len(), 0);
+        let again = fixture.store.claim(&at(5)).await.unwrap().intents.remove(0);
+        assert_eq!((again.hinted, again.told.as_str(), again.hinted_at), (true, "told\n", noon(0)));
     }
 
     async fn what_is_told_waits_with_its_look_and_puts_nothing_off(fixture) {

@@ -133,6 +133,33 @@ both! {
         assert_eq!(oldest().await, [("01X".into(), noon(11))]);
     }
 
+    async fn list_that_is_wanted_at_once_while_it_is_read_is_read_once_more(fixture) {
+        fill(&fixture.store, &[list("pick MAIN", 0)], &[]).await;
+        let take = async |now: i64| fixture.store.claim_sweeps("node", noon(now), Duration::from_secs(60), 8).await.unwrap();
+        let being_read = take(1).await.remove(0);
+        fixture.store.hasten_looks(&"01X".into(), noon(2), noon(300)).await.unwrap();
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.finish_sweep(&being_read, noon(900)).await.unwrap();
+        tx.commit().await.unwrap();
+        let again = take(3).await.remove(0);
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.finish_sweep(&again, noon(900)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(take(899).await.len(), 0);
+    }
+
+    async fn looks_of_a_library_that_is_not_heard_any_more_come_sooner_and_none_later(fixture) {
+        let looks = [look(1, None, 9_000), look(2, None, 10), look(3, Some(("on_shelf", "23", true)), 9_000)];
+        fill(&fixture.store, &[], &looks).await;
+        fixture.store.hasten_looks(&"01X".into(), noon(0), noon(300)).await.unwrap();
+        let made = async |now: i64| {
+            let claimed = fixture.store.claim(&at(now)).await.unwrap().intents;
+            claimed.iter().map(|look| look.id.as_u128()).collect::<Vec<_>>()
+        };
+        assert_eq!(made(299).await, [2]);
+        assert_eq!(made(300).await, [1], "what stands on a list is seen when that is read");
+    }
+
     async fn starting_node_takes_the_lists_back_that_it_was_reading(fixture) {
         let store = &fixture.store;
         fill(store, &[list("a", 10)], &[]).await;

@@ -1,0 +1,84 @@
+//! What is known of institutions' webhooks, and messages that come while something else is decided.
+
+use lending::Side;
+use secrecy::ExposeSecret;
+use store::{NewIntent, Webhook, Work};
+use uuid::Uuid;
+
+use crate::harness::{both, noon};
+use crate::queue::{at, watch};
+use crate::requests::request;
+
+both! {
+    async fn every_secret_counts_until_the_change_is_ended(fixture) {
+        let put = async |secret: &str| {
+            let mut tx = fixture.store.begin().await.unwrap();
+            tx.put_webhook_secret(&"01X".into(), &secret.into(), noon(0)).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let all = async || -> Vec<String> {
+            let secrets = fixture.store.webhook_secrets(&"01X".into()).await.unwrap().unwrap().all();
+            secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect()
+        };
+        for secret in ["one", "two", "two", "three"] {
+            put(secret).await;
+        }
+        assert_eq!(all().await, ["three", "two", "one"], "the second was shown and never set in Alma, say");
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.forget_previous_webhook_secret(&"01X".into()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(all().await, ["three"]);
+    }
+
+    async fn what_is_known_of_a_webhook_reads_back(fixture) {
+        let known = Webhook {
+            institution: "01X".into(),
+            heard_at: Some(noon(1)),
+            items_at: None,
+            missed: Some((noon(2), "loan".to_owned())),
+        };
+        fixture.store.note_webhook(&known).await.unwrap();
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [], "there is none of which to know anything");
+
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.put_webhook_secret(&"01X".into(), &"one".into(), noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let never = Webhook { heard_at: None, missed: None, ..known.clone() };
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [never]);
+        fixture.store.note_webhook(&known).await.unwrap();
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [known]);
+    }
+
+    async fn message_that_comes_while_a_look_ends_waits_for_the_look_that_follows(fixture) {
+        let request = request(1);
+        let mut tx = fixture.store.begin().await.unwrap();
+        tx.insert_request(&request, noon(0)).await.unwrap();
+        let look = NewIntent { request: request.id, ..watch(1, 1, Side::Borrower, 0) };
+        tx.add_intent(&look, noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
+
+        let mut ending = fixture.store.begin().await.unwrap();
+        ending.request(request.id).await.unwrap().unwrap();
+        let (store, id) = (fixture.store.clone(), request.id);
+        let telling = tokio::spawn(async move {
+            let mut tx = store.begin().await.unwrap();
+            tx.lock_request(id).await.unwrap();
+            let told = tx.hint_watches(id, Side::Borrower, "told\n", noon(1), noon(1)).await.unwrap();
+            tx.commit().await.unwrap();
+            told
+        });
+        // It has time to come in between, if nothing keeps it.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        ending.finish_intent(&under_way, "seen", noon(1)).await.unwrap();
+        let next = NewIntent { id: Uuid::from_u128(2), due_at: noon(600), ..look };
+        assert!(matches!(next.work, Work::Watch(Side::Borrower)));
+        ending.add_intent(&next, noon(1)).await.unwrap();
+        ending.commit().await.unwrap();
+        assert_eq!(telling.await.unwrap(), 1);
+        let looks = fixture.store.claim(&at(1)).await.unwrap().intents;
+        assert_eq!(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>(), ["told\n"]);
+    }
+}
