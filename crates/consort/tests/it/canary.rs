@@ -106,6 +106,8 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
     houses.until_by_itself(&id, "READY_FOR_PICKUP").await;
     houses.staff(BORROWER, "loan", &at_desk).await;
     houses.until_by_itself(&id, "LOANED").await;
+    houses.staff(BORROWER, "scan-in", &at_desk).await;
+    houses.until_by_itself(&id, "RETURN_TRANSIT").await;
 
     // A second time, by e-mail: refused; and other things that are wrong.
     let mut again = placement("01LEND-M001");
