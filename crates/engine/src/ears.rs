@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Status};
 use secrecy::SecretString;
-use store::{Store, Webhook};
+use store::{Store, Webhook, WebhookNews};
 
 use crate::error::Error;
 
@@ -234,8 +234,8 @@ impl Ears {
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let changed = self.change(store, institution, now, |known| note(&mut known.webhook.heard_at, now)).await?;
-        keep(store, changed).await
+        let news = |known: &mut Known| note(&mut known.webhook.heard_at, now).then_some(WebhookNews::Heard(now));
+        self.change(store, institution, now, news).await
     }
 
     /// A message has told that an item was sent.
@@ -245,8 +245,8 @@ impl Ears {
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let changed = self.change(store, institution, now, |known| note(&mut known.webhook.items_at, now)).await?;
-        keep(store, changed).await
+        let news = |known: &mut Known| note(&mut known.webhook.items_at, now).then_some(WebhookNews::Items(now));
+        self.change(store, institution, now, news).await
     }
 
     /// Something was seen that should have been told. Answers whether the webhook was counted on until now.
@@ -258,12 +258,12 @@ impl Ears {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let mut was_trusted = false;
-        let changed = self.change(store, institution, now, |known| {
+        let news = |known: &mut Known| {
             was_trusted = !known.is_doubted(now);
             (known.webhook.missed, known.told) = (Some((now, kind.word().to_owned())), 0);
-            true
-        });
-        keep(store, changed.await?).await?;
+            Some(WebhookNews::Missed(now, kind.word().to_owned()))
+        };
+        self.change(store, institution, now, news).await?;
         Ok(was_trusted)
     }
 
@@ -275,31 +275,32 @@ impl Ears {
         kind: Kind,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let changed = self.change(store, institution, now, |known| {
+        let news = |known: &mut Known| {
             if known.webhook.missed.as_ref().is_some_and(|(_, missed)| missed == kind.word()) {
                 known.told = known.told.saturating_add(1);
             }
-            let is_trusted = known.told >= TRUSTED_AFTER;
-            if is_trusted {
+            (known.told >= TRUSTED_AFTER).then(|| {
                 (known.webhook.missed, known.told) = (None, 0);
-            }
-            is_trusted
-        });
-        keep(store, changed.await?).await
+                WebhookNews::Trusted
+            })
+        };
+        self.change(store, institution, now, news).await
     }
 
-    /// Changes what is known; answers it where that is worth noting.
+    /// Changes what is known, and stores what is news of it.
     async fn change(
         &self,
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
-        act: impl FnOnce(&mut Known) -> bool,
-    ) -> Result<Option<Webhook>, Error> {
+        act: impl FnOnce(&mut Known) -> Option<WebhookNews>,
+    ) -> Result<(), Error> {
         self.read(store, now, REMEMBERED).await?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = known.get_mut(institution) else { return Ok(None) };
-        Ok(act(known).then(|| known.webhook.clone()))
+        let news = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(institution).and_then(act);
+        match news {
+            Some(news) => Ok(store.note_webhook(institution, &news).await?),
+            None => Ok(()),
+        }
     }
 
     /// Webhooks or their secrets have changed, or may have.
@@ -317,13 +318,6 @@ fn note(last: &mut Option<Timestamp>, now: Timestamp) -> bool {
         *last = Some(now);
     }
     is_news
-}
-
-async fn keep(store: &Store, webhook: Option<Webhook>) -> Result<(), Error> {
-    match webhook {
-        Some(webhook) => Ok(store.note_webhook(&webhook).await?),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

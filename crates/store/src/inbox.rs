@@ -39,6 +39,19 @@ pub struct Webhook {
     pub missed: Option<(Timestamp, String)>,
 }
 
+/// What is news of a webhook.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WebhookNews {
+    /// A message has come.
+    Heard(Timestamp),
+    /// It has told that an item was sent.
+    Items(Timestamp),
+    /// Something was seen that it should have told, and the caller's word for the kind of message.
+    Missed(Timestamp, String),
+    /// It tells again.
+    Trusted,
+}
+
 /// Changes while the one before still counts: so many secrets are remembered.
 const SECRETS: usize = 5;
 
@@ -108,22 +121,22 @@ impl Store {
             .collect()
     }
 
-    /// Notes what is known now of an institution's webhook, where it has one.
+    /// Notes what is news of an institution's webhook, where it has one.
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn note_webhook(&self, webhook: &Webhook) -> Result<(), Error> {
-        let time = |at: Option<Timestamp>| at.map_or(0, micros);
-        let (missed_at, missed) = webhook.missed.as_ref().map_or((0, ""), |(at, what)| (micros(*at), what.as_str()));
-        let statement = Query::update()
-            .table(SecretTable)
-            .value(Col::HeardAt, time(webhook.heard_at))
-            .value(Col::ItemsAt, time(webhook.items_at))
-            .value(Col::MissedAt, missed_at)
-            .value(Col::Missed, missed)
-            .and_where(Expr::col(Col::Institution).eq(webhook.institution.as_str()))
-            .to_owned();
+    pub async fn note_webhook(&self, institution: &InstitutionCode, news: &WebhookNews) -> Result<(), Error> {
+        let mut statement = Query::update();
+        statement.table(SecretTable).and_where(Expr::col(Col::Institution).eq(institution.as_str()));
+        match news {
+            WebhookNews::Heard(at) => statement.value(Col::HeardAt, micros(*at)),
+            WebhookNews::Items(at) => statement.value(Col::ItemsAt, micros(*at)),
+            WebhookNews::Missed(at, what) => {
+                statement.value(Col::MissedAt, micros(*at)).value(Col::Missed, what.as_str())
+            }
+            WebhookNews::Trusted => statement.value(Col::MissedAt, 0_i64).value(Col::Missed, ""),
+        };
         let mut tx = self.begin().await?;
         tx.execute(&statement).await?;
         tx.commit().await

@@ -38,7 +38,7 @@ pub use claims::{Claim, Claimed};
 pub use copy::Contents;
 pub use db::{Database, Store, Tx};
 pub use error::Error;
-pub use inbox::{Webhook, WebhookSecrets};
+pub use inbox::{Webhook, WebhookNews, WebhookSecrets};
 pub use institutions::{Agency, Institution, StoredPickupLocation};
 pub use intents::{Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
 pub use nodes::{News, Node};

@@ -2,7 +2,7 @@
 
 use lending::Side;
 use secrecy::ExposeSecret;
-use store::{NewIntent, Webhook, Work};
+use store::{NewIntent, Webhook, WebhookNews, Work};
 use uuid::Uuid;
 
 use crate::harness::{both, noon};
@@ -31,22 +31,23 @@ both! {
     }
 
     async fn what_is_known_of_a_webhook_reads_back(fixture) {
-        let known = Webhook {
-            institution: "01X".into(),
-            heard_at: Some(noon(1)),
-            items_at: None,
-            missed: Some((noon(2), "loan".to_owned())),
-        };
-        fixture.store.note_webhook(&known).await.unwrap();
+        let note = async |news: WebhookNews| fixture.store.note_webhook(&"01X".into(), &news).await.unwrap();
+        note(WebhookNews::Heard(noon(1))).await;
         assert_eq!(fixture.store.webhooks().await.unwrap(), [], "there is none of which to know anything");
 
         let mut tx = fixture.store.begin().await.unwrap();
         tx.put_webhook_secret(&"01X".into(), &"one".into(), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
-        let never = Webhook { heard_at: None, missed: None, ..known.clone() };
-        assert_eq!(fixture.store.webhooks().await.unwrap(), [never]);
-        fixture.store.note_webhook(&known).await.unwrap();
-        assert_eq!(fixture.store.webhooks().await.unwrap(), [known]);
+        let never = Webhook { institution: "01X".into(), heard_at: None, items_at: None, missed: None };
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [never.clone()]);
+        note(WebhookNews::Missed(noon(2), "loan".to_owned())).await;
+        note(WebhookNews::Heard(noon(1))).await;
+        note(WebhookNews::Items(noon(3))).await;
+        let missed = Some((noon(2), "loan".to_owned()));
+        let heard = Webhook { heard_at: Some(noon(1)), items_at: Some(noon(3)), missed, ..never };
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [heard.clone()]);
+        note(WebhookNews::Trusted).await;
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [Webhook { missed: None, ..heard }]);
     }
 
     async fn message_that_comes_while_a_look_ends_waits_for_the_look_that_follows(fixture) {
