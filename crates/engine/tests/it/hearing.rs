@@ -13,6 +13,9 @@ const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const LIST: &str = "GET /task-lists/requested-resources";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
+/// Minutes until a look at a library that tells: a day, or longer where one has shown nothing new already.
+const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
+
 /// Set up, and heard once.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
     world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
@@ -94,7 +97,7 @@ both! {
         with_webhook(&world, BORROWER).await;
         with_webhook(&world, LENDER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, 23 * 60..=24 * 60).await;
+        until_next_in(&world, A_DAY_OR_MORE).await;
         let before = all_calls(&world, BORROWER);
         let (here, there) = (item_of(&world, BORROWER).await, item_of(&world, LENDER).await);
         let barcode = world.virtual_barcode().await;
@@ -133,7 +136,7 @@ both! {
     async fn message_that_comes_late_is_only_a_hint(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, 23 * 60..=24 * 60).await;
+        until_next_in(&world, A_DAY_OR_MORE).await;
         let before = world.calls(BORROWER, HOLDS);
         // It tells of what isn't so any more.
         let then = world.now() - jiff::SignedDuration::from_mins(61);
@@ -288,7 +291,7 @@ both! {
     async fn library_that_tells_has_looks_of_its_own(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, 23 * 60..=24 * 60).await;
+        until_next_in(&world, A_DAY_OR_MORE).await;
     }
 
     async fn webhook_that_was_never_heard_is_not_counted_on(world) {
@@ -300,7 +303,7 @@ both! {
     async fn webhook_that_is_taken_away_leaves_no_look_to_wait_for_it(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, 23 * 60..=24 * 60).await;
+        until_next_in(&world, A_DAY_OR_MORE).await;
         world.engine.remove_webhook(&BORROWER.into()).await.unwrap();
         until_next_in(&world, 50..=120).await;
     }
@@ -314,7 +317,7 @@ both! {
         assert_eq!(told, Heard::Nothing);
         world.engine.look_now(world.id).await.unwrap();
         // It is heard again, and counted on.
-        until_next_in(&world, 23 * 60..=24 * 60).await;
+        until_next_in(&world, A_DAY_OR_MORE).await;
     }
 
     async fn nothing_is_looked_at_while_the_library_is_closed(world) {
