@@ -142,13 +142,14 @@ impl Books {
         institution: &InstitutionCode,
         purpose: Purpose,
         allowance: Allowance,
+        nodes: u32,
     ) -> Result<(), NotDone> {
         if !purpose.can_wait() {
             return Ok(());
         }
         let now = self.clock.now();
         let (paused, is_new) = self.with(institution, |book| {
-            let paused = book.at_reserve(allowance).filter(|_| !book.may_be_yesterdays(now));
+            let paused = book.at_reserve(allowance, nodes).filter(|_| !book.may_be_yesterdays(now));
             let is_new = paused.is_some() && !std::mem::replace(&mut book.said, paused.is_some());
             (paused, is_new)
         });
@@ -169,9 +170,10 @@ impl Book {
         self.calls_per_day.or(allowance.calls_per_day)
     }
 
-    /// As the system told today; where it doesn't tell, what this node has not spent.
-    fn left(&self, allowance: Allowance) -> Option<u64> {
-        self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(self.spent.total())))
+    /// As the system told today; where it doesn't tell, what is not spent if each node spends as much as this one.
+    fn left(&self, allowance: Allowance, nodes: u32) -> Option<u64> {
+        let spent = self.spent.total().saturating_mul(u64::from(nodes.max(1)));
+        self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(spent)))
     }
 
     /// Whether what was told last, early in the day, may have been told of the day before: the next call tells.
@@ -185,8 +187,8 @@ impl Book {
     }
 
     /// Why what can wait must wait.
-    fn at_reserve(&self, allowance: Allowance) -> Option<String> {
-        let (left, reserve) = (self.left(allowance)?, self.reserve(allowance)?);
+    fn at_reserve(&self, allowance: Allowance, nodes: u32) -> Option<String> {
+        let (left, reserve) = (self.left(allowance, nodes)?, self.reserve(allowance)?);
         (left <= reserve).then(|| {
             format!(
                 "The library has {left} API calls left today, and {reserve} are kept for its other applications and for \
@@ -250,6 +252,7 @@ impl Engine {
     pub async fn quota(&self, institution: &InstitutionCode) -> Result<Quota, Error> {
         let lms = self.registry.get(institution).await?;
         let (allowance, book, now) = (lms.allowance(), self.books.read(institution), self.clock.now());
+        let nodes = self.registry.nodes();
         let all = self
             .breakers
             .down()
@@ -257,13 +260,13 @@ impl Engine {
             .find(|(code, down)| code == institution && down.outage == Outage::QuotaUsedUp);
         let paused = match all {
             Some((_, down)) => Some(Paused { all: true, until: down.next_try, why: down.why }),
-            None => book.at_reserve(allowance).map(|why| Paused { all: false, until: reset(now), why }),
+            None => book.at_reserve(allowance, nodes).map(|why| Paused { all: false, until: reset(now), why }),
         };
         Ok(Quota {
             pace: lms.pace(),
-            nodes: self.registry.nodes(),
+            nodes,
             calls_per_day: book.day(allowance),
-            remaining: book.left(allowance),
+            remaining: book.left(allowance, nodes),
             reserve: book.reserve(allowance),
             reset: later(now, until_reset(now)),
             paused,
@@ -277,7 +280,7 @@ impl Engine {
     ///
     /// Why not, and how long it has to wait.
     pub(crate) fn may_look(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), NotDone> {
-        self.books.may(lms.institution(), purpose, lms.allowance())
+        self.books.may(lms.institution(), purpose, lms.allowance(), self.registry.nodes())
     }
 
     /// Institutions that are not looked at until calls are counted anew.
@@ -286,7 +289,7 @@ impl Engine {
         let known = self.registry.known();
         let paused = known.into_iter().filter_map(|lms| {
             let institution = lms.institution().clone();
-            let why = self.books.read(&institution).at_reserve(lms.allowance())?;
+            let why = self.books.read(&institution).at_reserve(lms.allowance(), self.registry.nodes())?;
             Some((institution, Paused { all: false, until, why }))
         });
         let mut paused: Vec<_> = paused.collect();
@@ -313,11 +316,11 @@ mod tests {
     #[test]
     fn a_tenth_of_the_day_is_left_to_others_where_nothing_was_set() {
         let book = Book { calls_per_day: Some(1_000), remaining: Some(101), ..Book::default() };
-        assert_eq!(book.at_reserve(Allowance::default()), None);
+        assert_eq!(book.at_reserve(Allowance::default(), 1), None);
         let book = Book { remaining: Some(100), ..book };
-        assert!(book.at_reserve(Allowance::default()).is_some_and(|why| why.contains("100 API calls left")));
+        assert!(book.at_reserve(Allowance::default(), 1).is_some_and(|why| why.contains("100 API calls left")));
         let own = Allowance { reserve: Some(0), ..Allowance::default() };
-        assert_eq!(book.at_reserve(own), None);
+        assert_eq!(book.at_reserve(own, 1), None);
     }
 
     #[test]
@@ -332,10 +335,11 @@ mod tests {
     fn where_the_system_does_not_tell_own_calls_are_counted() {
         let spent = Spent { by_purpose: [(Purpose::Sweep, 890)].into(), ..Spent::default() };
         let book = Book { spent, ..Book::default() };
-        assert_eq!(book.at_reserve(Allowance::default()), None, "nobody told of a limit");
+        assert_eq!(book.at_reserve(Allowance::default(), 1), None, "nobody told of a limit");
         let set = Allowance { calls_per_day: Some(1_000), ..Allowance::default() };
-        assert_eq!(book.left(set), Some(110));
-        assert_eq!(book.at_reserve(set), None);
-        assert!(book.at_reserve(Allowance { reserve: Some(110), ..set }).is_some());
+        assert_eq!(book.left(set, 1), Some(110));
+        assert_eq!(book.at_reserve(set, 1), None);
+        assert!(book.at_reserve(Allowance { reserve: Some(110), ..set }, 1).is_some());
+        assert!(book.at_reserve(set, 2).is_some(), "another node has spent as much");
     }
 }
