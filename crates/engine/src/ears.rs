@@ -86,6 +86,29 @@ impl Known {
     }
 }
 
+/// What an institution's system tells by itself, as far as was heard lately.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Telling {
+    /// Of holds and loans.
+    circulation: bool,
+    /// Of items that are sent: few Almas do.
+    items: bool,
+    /// It is known to have missed something, so it isn't counted on.
+    doubted: bool,
+}
+
+impl Telling {
+    /// Whether it should tell of circulation, or of items that are sent.
+    pub(crate) fn should(self, of_items: bool) -> bool {
+        if of_items { self.items } else { self.circulation }
+    }
+
+    /// Whether it is counted on for that.
+    pub(crate) fn is_counted_on(self, of_items: bool) -> bool {
+        self.should(of_items) && !self.doubted
+    }
+}
+
 /// When they were read, and what.
 type Secrets = (Timestamp, Arc<[SecretString]>);
 
@@ -103,46 +126,19 @@ pub(crate) struct Ears {
 }
 
 impl Ears {
-    /// Whether an institution's system has a webhook, has used it lately, and is not known to have missed anything since.
-    pub(crate) async fn tells(
+    /// What an institution's system tells by itself.
+    pub(crate) async fn telling(
         &self,
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<Telling, Error> {
         let known = self.known(store, institution, now).await?;
-        Ok(known.is_some_and(|known| !known.is_silent(now) && !known.is_doubted(now)))
-    }
-
-    /// Whether an institution's system has a webhook, and has used it lately.
-    pub(crate) async fn should_tell(
-        &self,
-        store: &Store,
-        institution: &InstitutionCode,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        Ok(self.known(store, institution, now).await?.is_some_and(|known| !known.is_silent(now)))
-    }
-
-    /// Whether an institution's system tells that an item was sent, and is not known to have missed anything since.
-    pub(crate) async fn tells_items(
-        &self,
-        store: &Store,
-        institution: &InstitutionCode,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let known = self.known(store, institution, now).await?;
-        Ok(known.is_some_and(|known| known.tells_items(now) && !known.is_doubted(now)))
-    }
-
-    /// Whether an institution's system has told lately that an item was sent: few Almas do.
-    pub(crate) async fn should_tell_items(
-        &self,
-        store: &Store,
-        institution: &InstitutionCode,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        Ok(self.known(store, institution, now).await?.is_some_and(|known| known.tells_items(now)))
+        Ok(known.map_or(Telling::default(), |known| Telling {
+            circulation: !known.is_silent(now),
+            items: known.tells_items(now),
+            doubted: known.is_doubted(now),
+        }))
     }
 
     /// When a webhook was heard last, and since when it is not counted on for what it missed.

@@ -7,6 +7,7 @@ use lending::{Request, Rules, Side, Status};
 use lms::Expected;
 
 use crate::clock::later;
+use crate::ears::Telling;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::looking::wanted;
@@ -39,7 +40,7 @@ fn before_due(request: &Request, side: Side) -> Option<Timestamp> {
     due.checked_sub(BEFORE_DUE).ok()
 }
 
-/// Whether the lender has still to send its item.
+/// Whether the lender has still to send its item. That it has is told by those only that tell of each change of an item.
 fn is_unsent(request: &Request, side: Side) -> bool {
     side == Side::Lender && !request.is_dispatched()
 }
@@ -86,25 +87,22 @@ impl Engine {
         Ok(if is_lent { polling.times(ON_LOAN) } else { polling })
     }
 
-    /// Whether what happens at that side is told by the library's system. That a lender has sent its item is told by those
-    /// only that tell of each change of an item.
+    /// Whether what happens at that side is told by the library's system, and that is counted on.
     pub(crate) async fn is_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
-        let Some(institution) = request.institution(side) else { return Ok(false) };
-        let now = self.clock.now();
-        if is_unsent(request, side) {
-            return self.ears.tells_items(&self.store, institution, now).await;
-        }
-        self.ears.tells(&self.store, institution, now).await
+        let telling = self.telling(request, side).await?;
+        Ok(telling.is_counted_on(is_unsent(request, side)))
     }
 
     /// The same, of a system too that was found to miss some of it.
     pub(crate) async fn should_be_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
-        let Some(institution) = request.institution(side) else { return Ok(false) };
-        let now = self.clock.now();
-        if is_unsent(request, side) {
-            return self.ears.should_tell_items(&self.store, institution, now).await;
+        Ok(self.telling(request, side).await?.should(is_unsent(request, side)))
+    }
+
+    async fn telling(&self, request: &Request, side: Side) -> Result<Telling, Error> {
+        match request.institution(side) {
+            Some(institution) => self.ears.telling(&self.store, institution, self.clock.now()).await,
+            None => Ok(Telling::default()),
         }
-        self.ears.should_tell(&self.store, institution, now).await
     }
 
     pub(crate) async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {

@@ -201,10 +201,8 @@ impl Engine {
     /// When a list on which so many stand is read next.
     async fn next_reading(&self, sweep: &NewSweep, moved_at: Timestamp, standing: usize) -> Result<Timestamp, Error> {
         let now = self.clock.now();
-        let told = match sweep.of_items {
-            true => self.ears.tells_items(&self.store, &sweep.institution, now).await?,
-            false => self.ears.tells(&self.store, &sweep.institution, now).await?,
-        };
+        let telling = self.ears.telling(&self.store, &sweep.institution, now).await?;
+        let told = telling.is_counted_on(sweep.of_items);
         let factor = match (told, sweep.of_items) {
             (true, true) => WHERE_ITEMS_TOLD,
             (true, false) => WHERE_TOLD,
