@@ -3,7 +3,7 @@
 //! the same of it, from the store.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
@@ -123,6 +123,8 @@ pub(crate) struct Ears {
     secrets: RwLock<HashMap<InstitutionCode, Secrets>>,
     /// How often what is remembered was forgotten.
     forgotten: AtomicU64,
+    /// A message could not be taken since it was asked last.
+    deaf: AtomicBool,
 }
 
 impl Ears {
@@ -297,6 +299,16 @@ impl Ears {
             Some(news) => Ok(store.note_webhook(institution, &news).await?),
             None => Ok(()),
         }
+    }
+
+    /// A message could not be taken.
+    pub(crate) fn is_deaf(&self) {
+        self.deaf.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a message could not be taken since this was asked last.
+    pub(crate) fn was_deaf(&self) -> bool {
+        self.deaf.swap(false, Ordering::Relaxed)
     }
 
     /// Webhooks or their secrets have changed, or may have.

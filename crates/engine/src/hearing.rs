@@ -95,6 +95,19 @@ impl Engine {
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
     ) -> Result<Heard, Deaf> {
+        let heard = self.try_to_hear(institution, signature, body).await;
+        if matches!(heard, Err(Deaf::Failed(_))) {
+            self.ears.is_deaf();
+        }
+        heard
+    }
+
+    async fn try_to_hear(
+        &self,
+        institution: &InstitutionCode,
+        signature: impl FnOnce(&'static str) -> Option<String>,
+        body: &[u8],
+    ) -> Result<Heard, Deaf> {
         let now = self.clock.now();
         let known = self.ears.secrets(institution, now);
         let (secrets, is_fresh) = match known {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, Side, Status, Watch};
 use lms::{Awaited, Expected, ListRead, NotDone, Outage, Purpose};
 use store::{Listed, NewSweep, OnList, Sweep};
-use tracing::{Instrument as _, debug, debug_span, error, warn};
+use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 use uuid::Uuid;
 
 use crate::clock::later;
@@ -49,9 +49,11 @@ fn pace(expected: Expected) -> u32 {
     match expected {
         Expected::Dispatch | Expected::Arrival | Expected::Collection => 1,
         Expected::Wait | Expected::Return | Expected::Homecoming => 4,
-        Expected::Absence => 36,
+        Expected::Absence => SELDOM,
     }
 }
+/// Of what happens out of turn only, whatever an institution wants to be sure of.
+const SELDOM: u32 = 36;
 
 /// How much less often a list is read on which nothing has happened for so long.
 fn where_quiet(quiet: SignedDuration) -> u32 {
@@ -210,9 +212,37 @@ impl Engine {
         };
         let length = u32::try_from(standing.div_ceil(LONG)).unwrap_or(u32::MAX).max(1);
         let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace).saturating_mul(length));
+        let sure = self.sure_within(&sweep.institution).await.filter(|_| sweep.pace < SELDOM);
+        let interval = sure.map_or(interval, |sure| interval.min(sure));
         let rules = self.rules_of(&sweep.institution, sweep.library.as_ref()).await?;
         let shift = moment_of(&sweep.institution, self.settings.lists);
         Ok(rules.calendar.open_from(next_multiple(now, interval, shift)))
+    }
+
+    /// Within which time an institution wants to be sure that nothing has happened that wasn't told.
+    async fn sure_within(&self, institution: &InstitutionCode) -> Option<Duration> {
+        let minutes = self.registry.get(institution).await.ok()?.allowance().sweep_minutes?;
+        Some(Duration::from_secs(60).saturating_mul(minutes))
+    }
+
+    /// Has the lists of all that tell by themselves read at once, as nobody has listened to them. Alma sends a message again
+    /// after an hour; what was read within the shortest interval is not read again.
+    pub(crate) async fn catch_up(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let lately = now.checked_sub(SignedDuration::try_from(self.settings.lists).unwrap_or_default()).unwrap_or(now);
+        let lists = self.again(async || Ok(self.store.hasten_told_lists(now, lately).await?)).await?;
+        if lists > 0 {
+            info!(lists, "nobody listened to webhooks for a while; what may not have been heard is looked for");
+        }
+        Ok(())
+    }
+
+    /// The same after the store has failed while something was told.
+    pub(crate) async fn catch_up_if_deaf(&self) -> Result<(), Error> {
+        if self.ears.was_deaf() {
+            self.catch_up().await.inspect_err(|_| self.ears.is_deaf())?;
+        }
+        Ok(())
     }
 
     /// Reads a list that is due, and has looked at what has happened.

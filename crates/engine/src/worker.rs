@@ -48,6 +48,12 @@ impl Engine {
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
             Err(failure) => warn!(error = %failure, "could not look for work that a wrong clock has put off"),
         }
+        // Others may have listened while this one didn't.
+        if self.store.live_nodes().await.is_ok_and(|nodes| nodes > 1) {
+            debug!("other nodes have heard what was told meanwhile");
+        } else {
+            self.ears.is_deaf();
+        }
         let listening = tokio::spawn(Arc::clone(&self).listen());
         let counting = tokio::spawn(Arc::clone(&self).count_nodes());
         self.work(stop).await;
@@ -80,6 +86,10 @@ impl Engine {
         let room = self.settings.workers.saturating_sub(running.len());
         if room == 0 {
             return LONGEST_SLEEP;
+        }
+        if let Err(failure) = self.catch_up_if_deaf().await {
+            error!(error = %failure, "the store doesn't let lists be read at once; trying again");
+            return STORE_PAUSE;
         }
         let now = self.clock.now();
         let room = match self.claim_sweeps(now, room).await {

@@ -57,11 +57,15 @@ pub struct Allowance {
     pub calls_per_day: Option<u64>,
     /// Calls of a day that are left for the institution's other applications, and for patrons. A tenth where it isn't set.
     pub reserve: Option<u64>,
+    /// How many minutes of opening hours pass at most between two readings of a list, although the system tells by itself
+    /// of what it shows: a message that gets lost is noticed within these. Lists are read far more seldom there where it
+    /// isn't set.
+    pub sweep_minutes: Option<u32>,
 }
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self { background_percent: 50, calls_per_day: None, reserve: None }
+        Self { background_percent: 50, calls_per_day: None, reserve: None, sweep_minutes: None }
     }
 }
 

@@ -9,8 +9,8 @@ use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Query};
 use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, Table, WATCH, looks_of};
-use crate::sweeps;
 use crate::time::micros;
+use crate::{inbox, sweeps};
 
 impl Store {
     /// Lets effects and looks be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
@@ -70,6 +70,27 @@ impl Store {
             .to_owned();
         tx.execute(&statement).await?;
         tx.commit().await
+    }
+
+    /// Lets the lists of all institutions that have a webhook be read at once, but those that were read after `lately`.
+    /// Answers how many there are.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn hasten_told_lists(&self, now: Timestamp, lately: Timestamp) -> Result<u64, Error> {
+        let told = Query::select().column(inbox::Col::Institution).from(inbox::SecretTable).to_owned();
+        let lists = Query::update()
+            .table(sweeps::Table)
+            .value(sweeps::Col::DueAt, micros(now))
+            .and_where(Expr::col(sweeps::Col::Institution).in_subquery(told))
+            .and_where(Expr::col(sweeps::Col::ReadAt).lt(micros(lately)))
+            .and_where(Expr::col(sweeps::Col::DueAt).gt(micros(now)))
+            .to_owned();
+        let mut tx = self.begin().await?;
+        let touched = tx.execute(&lists).await?;
+        tx.commit().await?;
+        Ok(touched)
     }
 }
 

@@ -57,14 +57,14 @@ const SECRETS: usize = 5;
 
 #[derive(Iden)]
 #[iden = "webhook_secret"]
-struct SecretTable;
+pub(crate) struct SecretTable;
 
 #[derive(Iden)]
 #[iden = "inbox"]
 struct InboxTable;
 
 #[derive(Iden, Clone, Copy)]
-enum Col {
+pub(crate) enum Col {
     Institution,
     Secret,
     Previous,

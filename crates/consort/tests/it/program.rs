@@ -1,5 +1,6 @@
 //! Running the program, and houses of it: two simulated Almas and a hub.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -39,8 +40,17 @@ pub(crate) fn complaint(output: &Output) -> String {
     said
 }
 
+/// An address that nobody listens at. It is below the ports that systems hand out themselves: those are taken by the
+/// connections of other tests before a program that was told of one listens at it.
 pub(crate) fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    loop {
+        let any = RandomState::new().build_hasher().finish();
+        let port = 10_000 + u16::try_from(any % 22_000).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Two simulated Almas and a hub, each a process.

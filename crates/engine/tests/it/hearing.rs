@@ -5,7 +5,7 @@ use engine::{Deaf, Heard};
 use lending::Status;
 use serde_json::json;
 
-use crate::sweeps::pass;
+use crate::sweeps::{at_rest, pass, with_saved_searches};
 use crate::world::{BORROWER, LENDER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";
@@ -20,6 +20,16 @@ const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
     world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
     assert_eq!(tell(world, institution, &item_updated("the first", "none")).await.unwrap(), Heard::Nothing);
+}
+
+/// What no message told of is seen in the next hour.
+async fn within_an_hour(world: &World, status: Status) {
+    pass(world, 1).await;
+    assert_eq!(world.request().await.status, status);
+    // Had the webhooks told all before.
+    for institution in [LENDER, BORROWER] {
+        world.engine.store().note_webhook(&institution.into(), &store::WebhookNews::Trusted).await.unwrap();
+    }
 }
 
 /// As the Alma of `institution` would send it.
@@ -151,6 +161,7 @@ both! {
     async fn end_of_a_hold_is_read_where_no_loan_is_told_with_it(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
+        at_rest(&world).await;
         let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), Heard::News(1));
@@ -306,6 +317,72 @@ both! {
         until_next_in(&world, A_DAY_OR_MORE).await;
         world.engine.remove_webhook(&BORROWER.into()).await.unwrap();
         until_next_in(&world, 50..=120).await;
+    }
+
+    async fn what_the_hub_could_not_hear_while_it_was_down_is_looked_for_when_it_starts(world) {
+        with_saved_searches(&world).await;
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::PickupTransit).await;
+        at_rest(&world).await;
+        world.stop_working();
+        world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", crate::world::DESK).unwrap();
+        world.clock.by_hours(2);
+        world.start_working();
+        until(&world, Status::ReadyForPickup).await;
+    }
+
+    async fn what_was_told_while_the_store_failed_is_looked_for_when_it_works_again(world) {
+        with_saved_searches(&world).await;
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        at_rest(&world).await;
+        let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
+        world.clock.by_hours(2);
+        world.change_database("ALTER TABLE inbox RENAME TO elsewhere").await;
+        assert!(matches!(tell(&world, BORROWER, &closed).await, Err(Deaf::Failed(_))));
+        world.change_database("ALTER TABLE elsewhere RENAME TO inbox").await;
+        world.engine.look_for_work();
+        until(&world, Status::Loaned).await;
+    }
+
+    async fn lists_that_were_just_read_are_not_read_again_because_the_hub_starts(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        pass(&world, 4).await;
+        let lists = world.calls(LENDER, LIST);
+        world.stop_working();
+        world.start_working();
+        pass(&world, 0).await;
+        assert_eq!(world.calls(LENDER, LIST), lists);
+    }
+
+    async fn message_that_is_lost_is_noticed_within_the_time_an_institution_wants_to_be_sure_of(world) {
+        with_saved_searches(&world).await;
+        for institution in [LENDER, BORROWER] {
+            with_webhook(&world, institution).await;
+            world.change_more(institution, "sweep_minutes", json!(60)).await;
+        }
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        let mut sent = item_updated("1", &item_of(&world, LENDER).await);
+        sent["item"]["item_data"]["process_type"] = json!({"value": "TRANSIT"});
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        tell(&world, LENDER, &sent).await.unwrap();
+        until(&world, Status::PickupTransit).await;
+
+        let virtual_barcode = world.virtual_barcode().await;
+        let here = world.at(BORROWER);
+        here.scan_in(&virtual_barcode, "MAIN", crate::world::DESK).unwrap();
+        within_an_hour(&world, Status::ReadyForPickup).await;
+        here.lend(&virtual_barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
+        within_an_hour(&world, Status::Loaned).await;
+        // What was loaned a day ago or longer is in transit because it was returned.
+        pass(&world, 30).await;
+        here.scan_in(&virtual_barcode, "MAIN", crate::world::DESK).unwrap();
+        within_an_hour(&world, Status::ReturnTransit).await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        within_an_hour(&world, Status::Finalised).await;
     }
 
     async fn webhook_that_says_nothing_for_days_is_not_counted_on(world) {

@@ -31,6 +31,11 @@ async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
 /// Lets the hub's time pass, and waits until it has done what fell due.
 pub(crate) async fn pass(world: &World, hours: i64) {
     world.clock.by_hours(hours);
+    at_rest(world).await;
+}
+
+/// Waits until the hub has done what is due: a look that a test asked for may still be under way, and sees what comes next.
+pub(crate) async fn at_rest(world: &World) {
     world.engine.look_for_work();
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
@@ -52,7 +57,7 @@ async fn by_lists(world: &World, hours: i64, status: Status) -> Request {
 }
 
 /// Staff have saved the two searches for virtual items.
-async fn with_saved_searches(world: &World) {
+pub(crate) async fn with_saved_searches(world: &World) {
     world.change_settings(BORROWER, "on_shelf_set", json!(presets::ON_SHELF_SET)).await;
     world.change_more(BORROWER, "in_transit_set", json!(presets::IN_TRANSIT_SET)).await;
 }

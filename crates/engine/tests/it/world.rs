@@ -13,7 +13,8 @@ use lending::{
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use store::{Agency, Database, Institution, MasterKey, Store};
 use tokio::time::Instant;
 
@@ -68,7 +69,7 @@ pub(crate) struct World {
     pub(crate) postgres: Option<String>,
     server: Server,
     work: tokio::task::JoinHandle<()>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -118,7 +119,28 @@ impl World {
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, postgres: None, server, work, _dir: dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, postgres: None, server, work, dir }
+    }
+
+    /// The hub has stopped working, and starts again.
+    pub(crate) fn start_working(&mut self) {
+        self.work.abort();
+        self.work = tokio::spawn(Arc::clone(&self.engine).run(std::future::pending()));
+    }
+
+    /// Changes the hub's database behind its back.
+    pub(crate) async fn change_database(&self, sql: &'static str) {
+        match &self.postgres {
+            Some(url) => {
+                let mut database = PgConnection::connect(url).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+            }
+            None => {
+                let file = SqliteConnectOptions::new().filename(self.dir.path().join("consort.db"));
+                let mut database = SqliteConnection::connect_with(&file).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+            }
+        }
     }
 
     /// The hub takes and places requests, but works on none.

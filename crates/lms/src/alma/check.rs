@@ -28,21 +28,35 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     findings.extend(desks(client, settings, &libraries).await);
     findings.extend(task_list(client, settings).await);
     findings.extend(code_tables(client, settings).await);
-    findings.push(saved_search(client, "on_shelf_set", "on the hold shelf", settings.on_shelf_set.as_deref()).await);
-    findings.push(saved_search(client, "in_transit_set", "in transit", settings.in_transit_set.as_deref()).await);
+    for (subject, process, set) in [
+        ("on_shelf_set", "on the hold shelf", settings.on_shelf_set.as_deref()),
+        ("in_transit_set", "in transit", settings.in_transit_set.as_deref()),
+    ] {
+        findings.push(match set {
+            Some(set) => saved_search(client, subject, process, set).await,
+            None => no_saved_search(settings, subject, process),
+        });
+    }
     findings
 }
 
 /// Without them all works, with more calls.
-async fn saved_search(client: &Client, subject: &str, process: &str, set: Option<&str>) -> Finding {
-    let Some(set) = set else {
-        return Finding::good(
-            subject,
-            format!(
-                "none named: a virtual item {process} is seen by a call of its own. A saved search for them saves these."
-            ),
-        );
+fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding {
+    let late = match settings.allowance.sweep_minutes {
+        Some(minutes) => {
+            format!(" Without it what isn't told of them is not noticed within {minutes} minutes (sweep_minutes).")
+        }
+        None => String::new(),
     };
+    Finding::good(
+        subject,
+        format!(
+            "none named: a virtual item {process} is seen by a call of its own. A saved search for them saves these.{late}"
+        ),
+    )
+}
+
+async fn saved_search(client: &Client, subject: &str, process: &str, set: &str) -> Finding {
     let found = match client.sets().get(&set.into()).await {
         Ok(found) => found,
         Err(error) => return Finding::bad(subject, not_done(error).to_string()),

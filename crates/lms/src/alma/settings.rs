@@ -139,6 +139,7 @@ impl Settings {
                 background_percent: from.number("background_percent", 1, 100).unwrap_or(50),
                 calls_per_day: from.number("calls_per_day", 1, u32::MAX).map(u64::from),
                 reserve: from.number("reserve", 0, u32::MAX).map(u64::from),
+                sweep_minutes: from.number("sweep_minutes", 1, 1_440),
             },
             answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
         };
