@@ -14,7 +14,7 @@ use lending::{Calendar, CopyRef, InstitutionCode, PickupLocation, Request, Reque
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
-use store::{Agency, Database, Institution, MasterKey, Store};
+use store::{Agency, Database, Institution, MasterKey, Store, WebhookNews};
 use tempfile::TempDir;
 
 use crate::simulate::house::{self, BORROWER, LENDERS};
@@ -62,6 +62,8 @@ pub(crate) enum Telling {
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) engine: Arc<Engine>,
+    /// What falls due within so much time is done together, as late as that.
+    pub(crate) together: SignedDuration,
     almas: Vec<String>,
     clock: Arc<Set>,
     work: tokio::task::JoinHandle<()>,
@@ -110,7 +112,8 @@ impl World {
         let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
         let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
         let almas = members.iter().map(|(code, _)| (*code).to_owned()).collect();
-        Ok(Self { sim, engine, almas, clock, work, ears: None, _server: server, dir })
+        let together = TOGETHER;
+        Ok(Self { sim, engine, together, almas, clock, work, ears: None, _server: server, dir })
     }
 
     /// From now on the Almas tell the hub's API what happens, or don't any more.
@@ -154,6 +157,32 @@ impl World {
         Ok(address)
     }
 
+    /// Institutions want to be sure within so many minutes that nothing has happened that wasn't told.
+    pub(crate) async fn be_sure_within(&self, minutes: u32) -> Result<(), String> {
+        let store = self.engine.store();
+        for code in &self.almas {
+            let code = InstitutionCode::from(code.as_str());
+            let stored = store.institution(&code).await.map_err(|error| error.to_string())?;
+            let mut institution = stored.ok_or_else(|| format!("{code} is lost"))?;
+            institution.settings["sweep_minutes"] = json!(minutes);
+            let mut tx = store.begin().await.map_err(|error| error.to_string())?;
+            tx.put_institution(&institution, self.now()).await.map_err(|error| error.to_string())?;
+            tx.commit().await.map_err(|error| error.to_string())?;
+            self.engine.institution_changed(&code).await.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// As if webhooks had told all until now.
+    pub(crate) async fn trust_webhooks(&self) -> Result<(), String> {
+        for code in &self.almas {
+            let code = InstitutionCode::from(code.as_str());
+            let noted = self.engine.store().note_webhook(&code, &WebhookNews::Trusted).await;
+            noted.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -162,8 +191,7 @@ impl World {
     pub(crate) async fn until(&self, then: Timestamp) -> Result<(), String> {
         loop {
             let next = self.settled().await?;
-            // What falls due within the same minutes is done together, as late as that.
-            let next = next.map(|due| due.saturating_add(TOGETHER).unwrap_or(due));
+            let next = next.map(|due| due.saturating_add(self.together).unwrap_or(due));
             let to = next.map_or(then, |due| due.min(then));
             self.sim.advance(to.duration_since(self.now()).max(SignedDuration::ZERO));
             self.clock.to(to);

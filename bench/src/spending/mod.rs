@@ -45,6 +45,20 @@ struct Plan {
     few: usize,
 }
 
+/// How the hub gets to know what happens.
+#[derive(Clone, Copy)]
+struct Way {
+    name: &'static str,
+    telling: Telling,
+    /// Seconds between two readings of a list at the soonest.
+    lists: u64,
+    /// Minutes between two readings at the latest.
+    sure: Option<u32>,
+}
+
+const WEBHOOKS: Way = Way { name: "webhooks", telling: Telling::All, lists: EACH_FIVE_MINUTES, sure: None };
+const SWEEPS: Way = Way { name: "sweeps alone", telling: Telling::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
+
 /// What a completed request cost.
 struct Spent {
     name: &'static str,
@@ -81,17 +95,19 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
     runtime.block_on(async {
         let mut spent = Vec::new();
         let ways = [
-            ("webhooks", Telling::All, EACH_FIVE_MINUTES),
-            ("sweeps alone, each 15 minutes", Telling::Nothing, 3 * EACH_FIVE_MINUTES),
-            ("webhooks, none of items", Telling::NoItems, EACH_FIVE_MINUTES),
-            ("sweeps alone, each 5 minutes", Telling::Nothing, EACH_FIVE_MINUTES),
+            WEBHOOKS,
+            Way { name: "sweeps alone, each 15 minutes", ..SWEEPS },
+            Way { name: "webhooks, none of items", telling: Telling::NoItems, ..WEBHOOKS },
+            Way { name: "sweeps alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..SWEEPS },
+            Way { name: "webhooks, sweep_minutes = 60", sure: Some(60), ..WEBHOOKS },
+            Way { name: "webhooks, sweep_minutes = 15", sure: Some(15), ..WEBHOOKS },
+            Way { name: "webhooks, sweep_minutes = 5", sure: Some(5), ..WEBHOOKS },
         ];
-        for (name, telling, lists) in ways {
-            spent.push(steady(name, telling, lists, plan.in_flight, plan.days).await?);
+        for way in ways {
+            spent.push(steady(way, plan.in_flight, plan.days).await?);
         }
-        let lone = steady("a lone request, webhooks", Telling::All, EACH_FIVE_MINUTES, 1, 2 * DAYS).await?;
-        let lone_unheard =
-            steady("a lone request, sweeps alone", Telling::Nothing, 3 * EACH_FIVE_MINUTES, 1, 2 * DAYS).await?;
+        let lone = steady(Way { name: "a lone request, webhooks", ..WEBHOOKS }, 1, 2 * DAYS).await?;
+        let lone_unheard = steady(Way { name: "a lone request, sweeps alone", ..SWEEPS }, 1, 2 * DAYS).await?;
         let cancelled = cancelled(plan.few).await?;
         let another = another_lender(plan.few).await?;
         let polled = poller::spent(plan.polled).await?;
@@ -167,16 +183,13 @@ fn days(count: f64) -> SignedDuration {
 }
 
 /// Some weeks until as many requests end as begin; then calls are counted.
-async fn steady(
-    name: &'static str,
-    telling: Telling,
-    lists: u64,
-    in_flight: usize,
-    days_counted: i64,
-) -> Result<Spent, String> {
+async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, String> {
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 9 / 4, LONGEST) };
-    let settings = Settings { lists: Duration::from_secs(lists), ..Settings::default() };
-    let world = World::open(placed, telling, settings).await?;
+    let settings = Settings { lists: Duration::from_secs(way.lists), ..Settings::default() };
+    let world = World::open(placed, way.telling, settings).await?;
+    if let Some(minutes) = way.sure {
+        world.be_sure_within(minutes).await?;
+    }
     let mut rng = StdRng::seed_from_u64(7);
     let mut agenda = BinaryHeap::new();
     for number in 0..placed {
@@ -227,7 +240,7 @@ async fn steady(
         *looks.entry(call).or_default() -= count;
     }
     Ok(Spent {
-        name,
+        name: way.name,
         begun,
         in_flight: world.in_flight().await?,
         completed,

@@ -12,34 +12,69 @@ use crate::world::{Telling, World, midnight, open_at, start};
 
 /// Time passes by so much between two questions.
 const STEP: SignedDuration = SignedDuration::from_mins(5);
+/// The same where it is about few minutes.
+const SMALL_STEP: SignedDuration = SignedDuration::from_mins(1);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24 * 14);
 const ACTS: [Act; 5] = [Act::Send, Act::Receive, Act::Lend, Act::TakeBack, Act::BringHome];
+/// A list is due each five minutes at the soonest.
+pub(crate) const ONE_SWEEP: Duration = Duration::from_secs(300);
+
+/// What is not told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// Nothing arrives any more.
+    All,
+    /// That items are sent; few Almas tell it.
+    Items,
+    /// The message of one act, all before it was told, and all after it is.
+    One,
+}
 
 /// What one act of staff came to.
 pub(crate) struct Late {
     pub(crate) act: Act,
     /// The longest time in which libraries were open, until it was seen,
     pub(crate) longest: Duration,
-    /// and the longest of all but the first request: of the others the hub knows by then that messages get lost.
+    /// and the longest of all but the first request: where all is lost the hub knows by then.
     pub(crate) longest_then: Duration,
 }
 
-/// The longest delay of each act, of so many requests, a day apart from act to act and at any hour of the day.
-pub(crate) async fn delays(telling: Telling, requests: usize) -> Result<Vec<Late>, String> {
-    let world = World::open(requests, telling, Settings::default()).await?;
+/// The longest delay of each act, of so many requests, a day apart from act to act and at any hour of the day, where
+/// institutions want to be `sure` within so many minutes.
+pub(crate) async fn delays(unheard: Unheard, requests: usize, sure: Option<u32>) -> Result<Vec<Late>, String> {
+    let telling = match unheard {
+        Unheard::All => Telling::Lost,
+        Unheard::Items => Telling::NoItems,
+        Unheard::One => Telling::All,
+    };
+    let mut world = World::open(requests, telling, Settings::default()).await?;
+    let mut step = STEP;
+    if let Some(minutes) = sure {
+        world.be_sure_within(minutes).await?;
+        (world.together, step) = (SignedDuration::ZERO, SMALL_STEP);
+    }
     let mut ids = Vec::new();
     world.until(open_at(start())).await?;
     for number in 0..requests {
         ids.push(world.place(number, &LENDERS[..1]).await?);
     }
     let mut all = Vec::new();
-    for act in ACTS {
+    for act in if unheard == Unheard::Items { &ACTS[..1] } else { &ACTS } {
         let mut all_of_it = Vec::new();
         for (number, id) in ids.iter().enumerate() {
             let hours = i64::try_from(number % 8).map_err(|error| error.to_string())?;
-            let tomorrow = open_at(midnight(world.now()) + SignedDuration::from_hours(24));
+            // A day in which lists get their usual times again where the webhook is trusted again.
+            let days = if unheard == Unheard::One { 2 } else { 1 };
+            let tomorrow = open_at(midnight(world.now()) + SignedDuration::from_hours(24 * days));
             world.until(tomorrow + SignedDuration::from_hours(hours) + SignedDuration::from_mins(7 * hours)).await?;
-            act.work(&world.sim, &world.request(*id).await?)?;
+            let request = world.request(*id).await?;
+            if unheard == Unheard::One {
+                world.tell(Telling::Nothing).await?;
+                act.work(&world.sim, &request)?;
+                world.tell(Telling::All).await?;
+            } else {
+                act.work(&world.sim, &request)?;
+            }
             let after = act.next().map_or(Status::Finalised, Act::when);
             let mut open = SignedDuration::ZERO;
             let begun = world.now();
@@ -48,13 +83,16 @@ pub(crate) async fn delays(telling: Telling, requests: usize) -> Result<Vec<Late
                     return Err(format!("{act:?} is not seen: {}", world.request(*id).await?.status));
                 }
                 let now = world.now();
-                open += if open_at(now) == now { STEP } else { SignedDuration::ZERO };
-                world.until(now + STEP).await?;
+                open += if open_at(now) == now { step } else { SignedDuration::ZERO };
+                world.until(now + step).await?;
+            }
+            if unheard == Unheard::One {
+                world.trust_webhooks().await?;
             }
             all_of_it.push(Duration::try_from(open).unwrap_or_default());
         }
         let longest = |of: &[Duration]| of.iter().max().copied().unwrap_or_default();
-        all.push(Late { act, longest: longest(&all_of_it), longest_then: longest(&all_of_it[1..]) });
+        all.push(Late { act: *act, longest: longest(&all_of_it), longest_then: longest(&all_of_it[1..]) });
     }
     Ok(all)
 }

@@ -85,7 +85,7 @@ impl Store {
             .value(sweeps::Col::DueAt, micros(now))
             .and_where(Expr::col(sweeps::Col::Institution).in_subquery(told))
             .and_where(Expr::col(sweeps::Col::ReadAt).lt(micros(lately)))
-            .and_where(Expr::col(sweeps::Col::DueAt).gt(micros(now)))
+            .and_where(is_not_waiting(now))
             .to_owned();
         let mut tx = self.begin().await?;
         let touched = tx.execute(&lists).await?;
@@ -140,10 +140,13 @@ impl Tx {
             .table(sweeps::Table)
             .value(sweeps::Col::DueAt, micros(now))
             .and_where(Expr::col(sweeps::Col::Institution).eq(institution.as_str()))
-            .and_where(
-                Expr::col(sweeps::Col::DueAt).gt(micros(now)).or(Expr::col(sweeps::Col::LeaseUntil).gt(micros(now))),
-            )
+            .and_where(is_not_waiting(now))
             .to_owned();
         self.execute(&lists).await.map(drop)
     }
+}
+
+/// What is being read may have been read too early.
+fn is_not_waiting(now: Timestamp) -> Expr {
+    Expr::col(sweeps::Col::DueAt).gt(micros(now)).or(Expr::col(sweeps::Col::LeaseUntil).gt(micros(now)))
 }

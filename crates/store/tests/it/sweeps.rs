@@ -160,6 +160,23 @@ both! {
         assert_eq!(made(300).await, [1], "what stands on a list is seen when that is read");
     }
 
+    async fn lists_of_libraries_that_tell_are_read_at_once_unless_they_were_just_read(fixture) {
+        let store = &fixture.store;
+        let of = |institution: &str, name| NewSweep { institution: institution.into(), ..list(name, 9_000) };
+        fill(store, &[of("01X", "a"), of("01X", "due"), of("01SILENT", "b")], &[]).await;
+        let mut tx = store.begin().await.unwrap();
+        tx.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), noon(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.hasten_told_lists(noon(600), noon(0)).await.unwrap(), 0, "they were wanted just then");
+        assert_eq!(store.hasten_told_lists(noon(600), noon(300)).await.unwrap(), 2);
+        let mut read = taken(store, 600).await;
+        assert_eq!(read.iter().map(|list| list.institution.as_str()).collect::<Vec<_>>(), ["01X", "01X"]);
+        let mut one = read.remove(0);
+        one.read_at = noon(601);
+        finish(store, &one, 9_000).await.unwrap();
+        assert_eq!(store.hasten_told_lists(noon(610), noon(400)).await.unwrap(), 1, "the other one is still being read");
+    }
+
     async fn starting_node_takes_the_lists_back_that_it_was_reading(fixture) {
         let store = &fixture.store;
         fill(store, &[list("a", 10)], &[]).await;
