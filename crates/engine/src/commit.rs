@@ -108,12 +108,18 @@ impl Engine {
         }
         if unchanged {
             tx.commit().await?;
+            // Something may have been told of it meanwhile.
+            self.wake.notify_one();
             return Ok(Applied { request: decision.next, next: None });
         }
         let version = self.write(&mut tx, &stored, &decision, event, (actor, ending.reason()), now).await?;
-        let next = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
+        let (next, mut due) = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
         if let Some((side, told)) = meanwhile {
             tx.hint_watches(id, side, &told, now, now).await?;
+            due = now;
+        }
+        if let Ending::Postponed { due: again, .. } = ending {
+            due = due.min(*again);
         }
         tx.commit().await?;
         if let Ending::Done(intent) = ending {
@@ -121,6 +127,7 @@ impl Engine {
             self.note_missed(intent, &stored.request, event, &decision).await;
         }
         self.tell(&decision, version);
+        self.wake_for(due);
         Ok(Applied { request: decision.next, next })
     }
 
@@ -186,7 +193,8 @@ impl Engine {
     }
 
     /// Queues the next effect, and the looks that the status asks for. An effect at the institution at which one has just
-    /// been done is leased to whoever did that: its place there is taken already.
+    /// been done is leased to whoever did that: its place there is taken already. Answers when something of it that is not
+    /// leased is due first.
     pub(crate) async fn queue(
         &self,
         tx: &mut Tx,
@@ -194,8 +202,8 @@ impl Engine {
         effect: Option<Effect>,
         ending: &Ending<'_>,
         now: Timestamp,
-    ) -> Result<Option<Intent>, Error> {
-        let mut leased = None;
+    ) -> Result<(Option<Intent>, Timestamp), Error> {
+        let (mut leased, mut first) = (None, Timestamp::MAX);
         if let Some(effect) = effect
             && let Some(institution) = next.institution_for(effect)
         {
@@ -212,6 +220,7 @@ impl Engine {
                 leased = Some(tx.add_leased_intent(&intent, &self.settings.node, until, now).await?);
             } else {
                 tx.add_intent(&intent, now).await?;
+                first = now;
             }
         }
         let (scheduled, lists) = self.scheduled(next, now).await?;
@@ -219,7 +228,8 @@ impl Engine {
         for list in &lists {
             tx.add_sweep(list, now).await?;
         }
-        Ok(leased)
+        let dues = scheduled.iter().map(|intent| intent.due_at).chain(lists.iter().map(|list| list.due_at));
+        Ok((leased, dues.fold(first, Timestamp::min)))
     }
 
     /// The looks that the status asks for, the deadlines that run, and the lists on which something stands for it.
@@ -251,12 +261,11 @@ impl Engine {
         Ok((scheduled, lists))
     }
 
-    /// Tells who waits, and the workers when there is work.
+    /// Tells who waits for the request.
     pub(crate) fn tell(&self, decision: &Decision, version: i64) {
         let next = &decision.next;
         // Nobody listening is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });
-        self.wake.notify_one();
     }
 }
 

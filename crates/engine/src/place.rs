@@ -83,6 +83,7 @@ impl Engine {
         let decision = decide(&request, &Event::Placed, now);
         self.again(|| self.store_new(&request, &decision, actor, now)).await?;
         self.tell(&decision, 1);
+        self.wake.notify_one();
         Ok(request.id)
     }
 

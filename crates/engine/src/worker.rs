@@ -10,6 +10,7 @@ use lending::{Effect, Event, InstitutionCode, ItemState, Request, Shown, Side, W
 use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, debug_span, error, info, warn};
 
 use crate::breaker::{Generation, Told};
@@ -28,6 +29,18 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Each so-manieth look by the clock reads all there is.
 const LOOKS_UNTIL_WHOLE: u32 = 4;
+
+/// When the loop claims next.
+struct Next {
+    /// So long nothing will be due,
+    after: Duration,
+    /// unless something that is has to wait until other work of its request or institution ends.
+    held_back: bool,
+}
+
+impl Next {
+    const AFTER_FAILURE: Self = Self { after: STORE_PAUSE, held_back: true };
+}
 
 impl Engine {
     /// Works until `stop` is ready, then ends what is under way.
@@ -64,14 +77,23 @@ impl Engine {
     async fn work(self: &Arc<Self>, stop: impl Future<Output = ()>) {
         let mut running = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
-        loop {
+        'claims: loop {
             // A claim can be made in vain when work comes in between: the permit is kept for the next wait.
-            let pause = self.claim(&mut running).await;
-            tokio::select! {
-                () = &mut stop => break,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(pause) => {}
-                Some(ended) = running.join_next(), if !running.is_empty() => report(&ended),
+            let Next { after, held_back } = self.claim(&mut running).await;
+            let until = Instant::now() + after;
+            loop {
+                tokio::select! {
+                    () = &mut stop => break 'claims,
+                    () = self.wake.notified() => break,
+                    () = tokio::time::sleep_until(until) => break,
+                    Some(ended) = running.join_next(), if !running.is_empty() => {
+                        report(&ended);
+                        // Whoever has written something that is due soon has woken the loop.
+                        if held_back {
+                            break;
+                        }
+                    }
+                }
             }
         }
         self.stopping.store(true, Ordering::Relaxed);
@@ -81,15 +103,15 @@ impl Engine {
         }
     }
 
-    /// Claims as much as there is room for; answers how long nothing will be due.
-    async fn claim(self: &Arc<Self>, running: &mut JoinSet<()>) -> Duration {
+    /// Claims as much as there is room for; answers when to claim next.
+    async fn claim(self: &Arc<Self>, running: &mut JoinSet<()>) -> Next {
         let room = self.settings.workers.saturating_sub(running.len());
         if room == 0 {
-            return LONGEST_SLEEP;
+            return Next { after: LONGEST_SLEEP, held_back: true };
         }
         if let Err(failure) = self.catch_up_if_deaf().await {
             error!(error = %failure, "the store doesn't let lists be read at once; trying again");
-            return STORE_PAUSE;
+            return Next::AFTER_FAILURE;
         }
         let now = self.clock.now();
         let room = match self.claim_sweeps(now, room).await {
@@ -107,7 +129,7 @@ impl Engine {
             }
             Err(failure) => {
                 error!(error = %failure, "the store gives no lists to read; trying again");
-                return STORE_PAUSE;
+                return Next::AFTER_FAILURE;
             }
         };
         let claim = Claim {
@@ -133,23 +155,31 @@ impl Engine {
                         drop(look);
                     });
                 }
-                if more { Duration::ZERO } else { self.until_due(now).await }
+                if more { Next { after: Duration::ZERO, held_back: true } } else { self.until_due(now).await }
             }
             Err(failure) => {
                 error!(error = %failure, "the store gives no work; trying again");
-                STORE_PAUSE
+                Next::AFTER_FAILURE
             }
         }
     }
 
     /// What fell due since the claim at `claimed` counts too, and means no sleep at all.
-    async fn until_due(&self, claimed: Timestamp) -> Duration {
-        match self.store.next_due(claimed).await {
-            Ok(Some(due)) => {
-                Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default().min(LONGEST_SLEEP)
-            }
-            Ok(None) => LONGEST_SLEEP,
-            Err(_) => STORE_PAUSE,
+    async fn until_due(&self, claimed: Timestamp) -> Next {
+        let asked =
+            async { Ok::<_, store::Error>((self.store.is_due(claimed).await?, self.store.next_due(claimed).await?)) };
+        let (held_back, due) = match asked.await {
+            Ok(asked) => asked,
+            Err(_) => return Next::AFTER_FAILURE,
+        };
+        let after = due.map(|due| Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default());
+        Next { after: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), held_back }
+    }
+
+    /// Wakes the loop if it would sleep beyond that.
+    pub(crate) fn wake_for(&self, due: Timestamp) {
+        if due < later(self.clock.now(), LONGEST_SLEEP) {
+            self.wake.notify_one();
         }
     }
 
@@ -291,7 +321,10 @@ impl Engine {
             tx.postpone_intent(intent, due, false, why, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
-        .await
+        .await?;
+        // Something may have been told of it meanwhile.
+        self.wake.notify_one();
+        Ok(())
     }
 
     async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
@@ -350,7 +383,9 @@ impl Engine {
             tx.finish_intent(intent, why, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
-        .await
+        .await?;
+        self.wake.notify_one();
+        Ok(())
     }
 
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &NotDone) -> Result<(), Error> {

@@ -191,6 +191,31 @@ impl Store {
         rows.into_iter().map(|row| row.0.parse().map_err(|_| corrupt())).collect()
     }
 
+    /// Whether an intent or a list is due that nobody has under lease.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn is_due(&self, now: Timestamp) -> Result<bool, Error> {
+        let now = micros(now);
+        let intent = Query::select()
+            .expr(Expr::val(1_i64))
+            .from(Table)
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .and_where(Expr::col(Col::DueAt).lte(now))
+            .and_where(Expr::col(Col::LeaseUntil).lte(now))
+            .to_owned();
+        let list = Query::select()
+            .expr(Expr::val(1_i64))
+            .from(sweeps::Table)
+            .and_where(Expr::col(sweeps::Col::DueAt).lte(now))
+            .and_where(Expr::col(sweeps::Col::LeaseUntil).lte(now))
+            .to_owned();
+        let either = intent.clone().union(UnionType::All, list).limit(1).to_owned();
+        let found: Vec<(i64,)> = self.fetch(&either).await?;
+        Ok(!found.is_empty())
+    }
+
     /// When, after `now`, an intent or a list falls due or a lease runs out.
     ///
     /// # Errors
