@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 use crate::embedded::{Embedded, EmbeddedTx, Otherwise};
 use crate::error::Error;
 use crate::migrations;
+use crate::nodes::{Teller, Told};
 use crate::seal::{MasterKey, Sealer};
 
 /// How long a server that is down keeps a caller waiting for a connection.
@@ -64,6 +65,7 @@ pub struct Store {
     pool: Pool,
     pub(crate) sealer: Arc<Sealer>,
     commits: Arc<AtomicU64>,
+    teller: Teller,
 }
 
 /// A row that both databases can give.
@@ -82,7 +84,7 @@ impl Store {
             Database::Sqlite(path) => open_sqlite(path).await?,
             Database::Postgres(url) => open_postgres(url).await?,
         };
-        let store = Self { pool, sealer: Arc::new(Sealer::new(&key, rng)), commits: Arc::default() };
+        let store = Self::over(pool, Sealer::new(&key, rng));
         migrations::run(&store).await?;
         Ok(store)
     }
@@ -100,10 +102,18 @@ impl Store {
         };
         let mut rng = rng;
         // Nothing that is sealed is read, so any key does.
-        let sealer = Arc::new(Sealer::new(&MasterKey::generate(&mut rng), rng));
-        let store = Self { pool, sealer, commits: Arc::default() };
+        let sealer = Sealer::new(&MasterKey::generate(&mut rng), rng);
+        let store = Self::over(pool, sealer);
         migrations::check(&store).await?;
         Ok(store)
+    }
+
+    fn over(pool: Pool, sealer: Sealer) -> Self {
+        let teller = match &pool {
+            Pool::Sqlite(_) => Teller::default(),
+            Pool::Postgres(pool) => Teller::over(pool.clone()),
+        };
+        Self { pool, sealer: Arc::new(sealer), commits: Arc::default(), teller }
     }
 
     /// Begins to write. On SQLite the writer is taken at once, so that a transaction never fails half way.
@@ -117,7 +127,8 @@ impl Store {
             Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
         };
         let (sealer, commits) = (Arc::clone(&self.sealer), Arc::clone(&self.commits));
-        Ok(Tx { inner, sealer, commits, news: Vec::new(), chains: HashMap::new() })
+        let (told, chains) = (self.teller.told(), HashMap::new());
+        Ok(Tx { inner, sealer, commits, told, chains })
     }
 
     /// How many transactions were committed through this store since it was opened.
@@ -179,8 +190,8 @@ pub struct Tx {
     inner: Inner,
     pub(crate) sealer: Arc<Sealer>,
     commits: Arc<AtomicU64>,
-    /// What is told to other nodes at the commit.
-    pub(crate) news: Vec<String>,
+    /// What is told to other nodes with the commit, and after it.
+    pub(crate) told: Told,
     /// The head and the length of the audit chains of requests that it has read.
     pub(crate) chains: HashMap<String, (String, i64)>,
 }
@@ -196,12 +207,13 @@ impl Tx {
     ///
     /// The database can't be used now; nothing was written.
     pub async fn commit(mut self) -> Result<(), Error> {
-        self.send_news().await?;
+        self.tell_with_commit().await?;
         failpoint::hit(Point::BeforeCommit);
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,
             Inner::Postgres(tx) => tx.commit().await?,
         }
+        self.told.committed();
         self.commits.fetch_add(1, Ordering::Relaxed);
         failpoint::hit(Point::AfterCommit);
         Ok(())

@@ -3,15 +3,18 @@
 //! The embedded store has one process, so it has nobody to tell.
 
 use lending::{RequestId, Status};
-use sea_query::{Asterisk, Expr, ExprTrait, Func, PostgresQueryBuilder, Query};
+use sea_query::{Asterisk, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement};
 use sea_query_sqlx::SqlxBinder as _;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::db::{Store, Tx, lock_number};
 use crate::error::Error;
 
 const CHANNEL: &str = "consort";
+/// How much is told at once at the most.
+const AT_ONCE: usize = 256;
 /// The name of the lock that every node has a part in.
 const ALL: &str = "nodes";
 
@@ -182,20 +185,78 @@ impl Node {
     }
 }
 
-impl Tx {
-    /// Tells the other nodes once this is committed.
-    pub fn tell(&mut self, node: &str, news: &News) {
-        self.news.push(news.write(node));
+/// Tells the other nodes what was committed. In the transaction itself it would make each commit wait for the one before:
+/// PostgreSQL writes them down one at a time where they notify somebody.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Teller(Option<UnboundedSender<String>>);
+
+impl Teller {
+    /// Works as long as somebody has it.
+    pub(crate) fn over(pool: PgPool) -> Self {
+        let (sender, mut news) = tokio::sync::mpsc::unbounded_channel::<String>();
+        tokio::spawn(async move {
+            let mut all = Vec::new();
+            while news.recv_many(&mut all, AT_ONCE).await > 0 {
+                // A server that can't be told has lost the others too: they listen again, and take it then that anything may
+                // have happened.
+                let _ = notify(&pool, &all).await;
+                all.clear();
+            }
+        });
+        Self(Some(sender))
     }
 
-    pub(crate) async fn send_news(&mut self) -> Result<(), Error> {
-        let news = std::mem::take(&mut self.news);
-        if self.is_postgres() && !news.is_empty() {
-            let mut all = Query::select();
-            for text in news {
-                all.expr(Func::cust("pg_notify").arg(CHANNEL).arg(text));
+    pub(crate) fn told(&self) -> Told {
+        Told { teller: self.clone(), with: Vec::new(), after: Vec::new() }
+    }
+}
+
+async fn notify(pool: &PgPool, all: &[String]) -> Result<(), sqlx::Error> {
+    let (sql, values) = notification(&all.join("\n")).build_sqlx(PostgresQueryBuilder);
+    sqlx::query_with(AssertSqlSafe(sql), values).execute(pool).await.map(drop)
+}
+
+/// One notification for each line.
+fn notification(lines: &str) -> SelectStatement {
+    let each = Func::cust("unnest").arg(Func::cust("string_to_array").arg(lines).arg("\n"));
+    Query::select().expr(Func::cust("pg_notify").arg(CHANNEL).arg(Expr::col("line"))).from_function(each, "line").take()
+}
+
+/// What a transaction tells the other nodes.
+#[derive(Debug)]
+pub(crate) struct Told {
+    teller: Teller,
+    with: Vec<String>,
+    after: Vec<String>,
+}
+
+impl Told {
+    /// What it told is so now.
+    pub(crate) fn committed(&mut self) {
+        if let Some(teller) = &self.teller.0 {
+            for text in self.after.drain(..) {
+                // There is nobody to tell once the store is closed.
+                let _ = teller.send(text);
             }
-            self.execute(&all).await?;
+        }
+    }
+}
+
+impl Tx {
+    /// Tells the other nodes once this is committed. A node that dies at that moment may not have told that a request has
+    /// changed or that there is work: the others find it by looking. What was set up is told with the commit.
+    pub fn tell(&mut self, node: &str, news: &News) {
+        let text = news.write(node);
+        match news {
+            News::SetUp => self.told.with.push(text),
+            News::Changed { .. } | News::Work => self.told.after.push(text),
+        }
+    }
+
+    pub(crate) async fn tell_with_commit(&mut self) -> Result<(), Error> {
+        let news = std::mem::take(&mut self.told.with);
+        if self.is_postgres() && !news.is_empty() {
+            self.execute(&notification(&news.join("\n"))).await?;
         }
         Ok(())
     }
