@@ -187,9 +187,6 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 9 / 4, LONGEST) };
     let settings = Settings { lists: Duration::from_secs(way.lists), ..Settings::default() };
     let world = World::open(placed, way.telling, settings).await?;
-    if let Some(minutes) = way.sure {
-        world.be_sure_within(minutes).await?;
-    }
     let mut rng = StdRng::seed_from_u64(7);
     let mut agenda = BinaryHeap::new();
     for number in 0..placed {
@@ -199,8 +196,15 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     let mut ids: BTreeMap<usize, RequestId> = BTreeMap::new();
     let counted_from = start() + SignedDuration::from_hours(24 * rampup);
     let counted_to = start() + SignedDuration::from_hours(24 * (rampup + days_counted));
+    // Not for the weeks before: that many readings take their time.
+    let mut sure = way.sure.map(|minutes| (minutes, counted_from - SignedDuration::from_hours(24 * 2)));
     let (mut before, mut completed, mut begun) = (None, 0, 0);
     while let Some(Reverse((then, number, act))) = agenda.pop() {
+        if let Some((minutes, from)) = sure.filter(|(_, from)| then >= *from) {
+            world.until(from).await?;
+            world.be_sure_within(minutes).await?;
+            sure = None;
+        }
         if before.is_none() && then >= counted_from {
             world.until(counted_from).await?;
             before = Some((world.counts()?, world.calls_of(LENDERS[0])?));

@@ -78,6 +78,10 @@ impl Engine {
         let mut running = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         'claims: loop {
+            // All that has ended makes room, or each claim would find one place.
+            while let Some(ended) = running.try_join_next() {
+                report(&ended);
+            }
             // A claim can be made in vain when work comes in between: the permit is kept for the next wait.
             let Next { after, held_back } = self.claim(&mut running).await;
             let until = Instant::now() + after;
