@@ -99,7 +99,6 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
             Way { name: "sweeps alone, each 15 minutes", ..SWEEPS },
             Way { name: "webhooks, none of items", telling: Telling::NoItems, ..WEBHOOKS },
             Way { name: "sweeps alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..SWEEPS },
-            Way { name: "webhooks, sweep_minutes = 60", sure: Some(60), ..WEBHOOKS },
             Way { name: "webhooks, sweep_minutes = 15", sure: Some(15), ..WEBHOOKS },
             Way { name: "webhooks, sweep_minutes = 5", sure: Some(5), ..WEBHOOKS },
         ];

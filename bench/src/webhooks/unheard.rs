@@ -47,6 +47,8 @@ pub(crate) async fn delays(unheard: Unheard, requests: usize, sure: Option<u32>)
         Unheard::Items => Telling::NoItems,
         Unheard::One => Telling::All,
     };
+    // A day in which lists get their usual times again where the webhook is trusted again. Nobody waits for weeks.
+    let (days, requests) = if unheard == Unheard::One { (2, requests / 2) } else { (1, requests) };
     let mut world = World::open(requests, telling, Settings::default()).await?;
     let mut step = STEP;
     if let Some(minutes) = sure {
@@ -63,8 +65,6 @@ pub(crate) async fn delays(unheard: Unheard, requests: usize, sure: Option<u32>)
         let mut all_of_it = Vec::new();
         for (number, id) in ids.iter().enumerate() {
             let hours = i64::try_from(number % 8).map_err(|error| error.to_string())?;
-            // A day in which lists get their usual times again where the webhook is trusted again.
-            let days = if unheard == Unheard::One { 2 } else { 1 };
             let tomorrow = open_at(midnight(world.now()) + SignedDuration::from_hours(24 * days));
             world.until(tomorrow + SignedDuration::from_hours(hours) + SignedDuration::from_mins(7 * hours)).await?;
             let request = world.request(*id).await?;
