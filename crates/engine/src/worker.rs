@@ -172,10 +172,7 @@ impl Engine {
     async fn until_due(&self, claimed: Timestamp) -> Next {
         let asked =
             async { Ok::<_, store::Error>((self.store.is_due(claimed).await?, self.store.next_due(claimed).await?)) };
-        let (held_back, due) = match asked.await {
-            Ok(asked) => asked,
-            Err(_) => return Next::AFTER_FAILURE,
-        };
+        let Ok((held_back, due)) = asked.await else { return Next::AFTER_FAILURE };
         let after = due.map(|due| Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default());
         Next { after: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), held_back }
     }
