@@ -4,7 +4,7 @@
 //! The ceiling is the same number of bare calls: reqwest to an axum handler that answers what it has, over as many
 //! connections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ struct Measured {
     lifecycles: usize,
     took: Duration,
     calls: u64,
+    /// The same, endpoint by endpoint.
+    by_endpoint: BTreeMap<String, u64>,
     hub_cpu: f64,
     others_cpu: f64,
     commits: u64,
@@ -107,6 +109,7 @@ async fn measure(
         lifecycles,
         took,
         calls: calls(&sim)? - before.1,
+        by_endpoint: by_endpoint(&sim)?,
         hub_cpu: hub.cpu() - before.2,
         others_cpu: cpu_of("self") - before.3,
         commits: hub.commits().await? - before.4,
@@ -115,6 +118,17 @@ async fn measure(
     drop(hub);
     let bare = bare_calls().await?;
     Ok(Measured { bare, ..measured })
+}
+
+/// What the Almas counted.
+fn by_endpoint(sim: &Sim) -> Result<BTreeMap<String, u64>, String> {
+    let mut all: BTreeMap<String, u64> = BTreeMap::new();
+    for code in [LENDERS[0], BORROWER] {
+        for (call, count) in sim.calls(code).map_err(|error| error.to_string())? {
+            *all.entry(call).or_default() += count;
+        }
+    }
+    Ok(all)
 }
 
 /// Patrons place as long as there is room; staff do whatever their Alma shows.
@@ -252,9 +266,18 @@ fn verdict(measured: &[Measured]) -> Verdict {
     }
     let slowest = measured.iter().map(Measured::rate).fold(f64::INFINITY, f64::min);
     let bare = measured.iter().map(|one| format!("{:.0}", one.bare)).collect::<Vec<_>>().join(" and ");
+    let calls = measured.iter().map(|one| {
+        let calls = one.by_endpoint.iter().filter(|(_, count)| **count > 0);
+        let calls = calls.map(|(call, count)| format!("  {:.2} {call}", one.each(*count as f64)));
+        format!("{}, calls each:\n{}", one.store, calls.collect::<Vec<_>>().join("\n"))
+    });
+    let calls: Vec<String> = calls.collect();
     Verdict {
         table: rows,
-        notes: vec![format!("bare calls a second: {bare}; hub, Almas and staff share the processors")],
+        notes: vec![format!("bare calls a second: {bare}; hub, Almas and staff share the processors")]
+            .into_iter()
+            .chain(calls)
+            .collect(),
         figure: format!("{slowest:.1} lifecycles a second on the slower store"),
         target: format!("at least {LEAST}"),
         met: slowest >= LEAST,

@@ -122,7 +122,8 @@ impl Config {
     /// What the engine is told.
     pub(crate) fn engine_settings(&self) -> Settings {
         Settings {
-            node: self.engine.node.clone(),
+            // Other nodes read it as a word.
+            node: self.engine.node.split_whitespace().collect::<Vec<_>>().join("-"),
             workers: self.engine.workers,
             per_institution: self.engine.per_institution,
             looks_per_institution: (self.engine.per_institution / 2).max(1),

@@ -124,10 +124,12 @@ impl Engine {
         tx.commit().await?;
         if let Ending::Done(intent) = ending {
             self.metrics.committed(intent, self.clock.now());
-            self.note_missed(intent, &stored.request, event, &decision).await;
         }
         self.tell(&decision, version);
         self.wake_for(due);
+        if let Ending::Done(intent) = ending {
+            self.note_missed(intent, &stored.request, event, &decision).await;
+        }
         Ok(Applied { request: decision.next, next })
     }
 
@@ -151,11 +153,11 @@ impl Engine {
         side: Side,
         kind: Kind,
     ) -> Result<(), Error> {
-        if !self.should_be_told(before, side).await? {
+        let now = self.clock.now();
+        if self.ears.is_catching_up(now) || !self.should_be_told(before, side).await? {
             return Ok(());
         }
         self.metrics.missed(institution);
-        let now = self.clock.now();
         if self.ears.missed(&self.store, institution, kind, now).await? {
             warn!(%institution, "its webhook did not tell what happened; until it tells again it is looked at as if it had none");
             self.look_as_untold(institution).await?;

@@ -125,6 +125,8 @@ pub(crate) struct Ears {
     forgotten: AtomicU64,
     /// A message could not be taken since it was asked last.
     deaf: AtomicBool,
+    /// Until when what was not heard is the hub's own fault.
+    catching_up: Mutex<Option<Timestamp>>,
 }
 
 impl Ears {
@@ -309,6 +311,16 @@ impl Ears {
     /// Whether a message could not be taken since this was asked last.
     pub(crate) fn was_deaf(&self) -> bool {
         self.deaf.swap(false, Ordering::Relaxed)
+    }
+
+    /// What was not heard before is the hub's own fault, and seen until then.
+    pub(crate) fn blame_nobody_until(&self, then: Timestamp) {
+        *self.catching_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(then);
+    }
+
+    /// Whether what was not told may have been told to a hub that could not hear it.
+    pub(crate) fn is_catching_up(&self, now: Timestamp) -> bool {
+        self.catching_up.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
     }
 
     /// Webhooks or their secrets have changed, or may have.

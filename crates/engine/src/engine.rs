@@ -188,7 +188,8 @@ impl Engine {
                 }
             };
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
-                return Ok(stored);
+                // A node that has died may not have told.
+                return self.store.request(id).await?.ok_or(Error::UnknownRequest(id));
             }
         }
     }

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use store::{Intent, News};
 use tracing::{debug, warn};
 
-use crate::ears::Kind;
+use crate::ears::{Ears, Kind};
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -68,6 +68,21 @@ struct Waiting {
     believable: bool,
 }
 
+/// A message that is being taken: whoever gives up before that has left it unheard.
+struct Unheard<'a>(&'a Ears);
+
+impl Unheard<'_> {
+    fn it_was_heard(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        self.0.is_deaf();
+    }
+}
+
 /// Why a message wasn't taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,9 +110,10 @@ impl Engine {
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
     ) -> Result<Heard, Deaf> {
+        let ended = Unheard(&self.ears);
         let heard = self.try_to_hear(institution, signature, body).await;
-        if matches!(heard, Err(Deaf::Failed(_))) {
-            self.ears.is_deaf();
+        if !matches!(heard, Err(Deaf::Failed(Error::Store(_)))) {
+            ended.it_was_heard();
         }
         heard
     }
@@ -166,8 +182,8 @@ impl Engine {
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
-        self.ears.told(&self.store, institution, Kind::of(hint), now).await?;
         self.wake.notify_one();
+        self.ears.told(&self.store, institution, Kind::of(hint), now).await?;
         Ok(Heard::News(looks))
     }
 

@@ -213,6 +213,8 @@ impl Engine {
         let length = u32::try_from(standing.div_ceil(LONG)).unwrap_or(u32::MAX).max(1);
         let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace).saturating_mul(length));
         let sure = self.sure_within(&sweep.institution).await.filter(|_| sweep.pace < SELDOM);
+        // Not more often than any list, nor than a long one.
+        let sure = sure.map(|sure| sure.max(self.settings.lists.saturating_mul(length)));
         let interval = sure.map_or(interval, |sure| interval.min(sure));
         let rules = self.rules_of(&sweep.institution, sweep.library.as_ref()).await?;
         let shift = moment_of(&sweep.institution, self.settings.lists);
@@ -225,14 +227,18 @@ impl Engine {
         Some(Duration::from_secs(60).saturating_mul(minutes))
     }
 
-    /// Has the lists of all that tell by themselves read at once, as nobody has listened to them. Alma sends a message again
-    /// after an hour; what was read within the shortest interval is not read again.
+    /// Has the lists of all that tell by themselves read at once, as nobody has listened to them: Alma sends a message again
+    /// after an hour. What was read within the shortest interval is read at its end.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
-        let now = self.clock.now();
-        let lately = now.checked_sub(SignedDuration::try_from(self.settings.lists).unwrap_or_default()).unwrap_or(now);
-        let lists = self.again(async || Ok(self.store.hasten_told_lists(now, lately).await?)).await?;
-        if lists > 0 {
-            info!(lists, "nobody listened to webhooks for a while; what may not have been heard is looked for");
+        let (now, lists) = (self.clock.now(), self.settings.lists);
+        let hastened = self.again(async || Ok(self.store.hasten_told_lists(now, lists).await?)).await?;
+        if hastened > 0 {
+            // All of it has been read by then, or can't be.
+            self.ears.blame_nobody_until(later(now, lists.saturating_mul(2)));
+            info!(
+                lists = hastened,
+                "nobody listened to webhooks for a while; what may not have been heard is looked for"
+            );
         }
         Ok(())
     }
@@ -271,7 +277,7 @@ impl Engine {
     async fn try_to_sweep(&self, sweep: &Sweep) -> Result<(), Error> {
         let listed = self.store.listed(&sweep.institution, &sweep.list, self.clock.now()).await?;
         if listed.is_empty() {
-            return self.give_back(sweep, 0, &[], &[]).await;
+            return self.give_back(sweep, 0, &[], &[], Timestamp::MAX).await;
         }
         let standing = listed.len();
         match self.read_list(sweep, &listed).await {
@@ -290,11 +296,12 @@ impl Engine {
                 if is_given_up {
                     warn!(institution = %sweep.institution, list = sweep.list, looks = standing, "a list is refused; all on it is looked at one by one");
                 }
-                self.give_back(sweep, standing - one_by_one, &left, &[]).await
+                self.give_back(sweep, standing - one_by_one, &left, &[], Timestamp::MAX).await
             }
             Err(not_done) => {
                 warn!(institution = %sweep.institution, list = sweep.list, why = %not_done, "could not read a list");
-                self.give_back(sweep, standing, &[], &[]).await
+                let again = later(self.clock.now(), self.settings.lists);
+                self.give_back(sweep, standing, &[], &[], again).await
             }
         }
     }
@@ -318,13 +325,14 @@ impl Engine {
 
     async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
         let (now, standing) = (self.clock.now(), listed.len());
+        let sure = self.sure_within(&sweep.institution).await.unwrap_or(Duration::MAX);
         let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|look| read.unclear.contains(&look.key));
         let unclear: Vec<Uuid> = unclear.iter().map(|look| look.id).collect();
         let moved: Vec<Listed> =
             clear.into_iter().filter(|look| read.there.contains(&look.key) != look.is_there).collect();
         // Where a look has seen it, and found nothing new, it is not looked at each time the list is read.
         let due = |look: &Listed| {
-            look.attempts == 0 || later(look.updated_at, self.settings.polling.interval(look.attempts)) <= now
+            look.attempts == 0 || later(look.updated_at, self.settings.polling.interval(look.attempts).min(sure)) <= now
         };
         let told: Vec<(Listed, String)> = moved
             .into_iter()
@@ -339,7 +347,7 @@ impl Engine {
         debug!(told = told.len(), unclear = unclear.len(), "a list was read");
         let mut sweep = sweep.clone();
         (sweep.moved_at, sweep.read_at) = (moved_at, now);
-        self.give_back(&sweep, standing, &unclear, &told).await
+        self.give_back(&sweep, standing, &unclear, &told, Timestamp::MAX).await
     }
 
     async fn give_back(
@@ -348,6 +356,7 @@ impl Engine {
         standing: usize,
         one_by_one: &[Uuid],
         told: &[(Listed, String)],
+        at_latest: Timestamp,
     ) -> Result<(), Error> {
         let next = NewSweep {
             institution: sweep.institution.clone(),
@@ -357,7 +366,7 @@ impl Engine {
             of_items: sweep.of_items,
             due_at: sweep.moved_at,
         };
-        let due = self.next_reading(&next, sweep.moved_at, standing).await?;
+        let due = self.next_reading(&next, sweep.moved_at, standing).await?.min(at_latest);
         self.again(async || {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;

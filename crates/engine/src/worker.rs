@@ -61,12 +61,8 @@ impl Engine {
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
             Err(failure) => warn!(error = %failure, "could not look for work that a wrong clock has put off"),
         }
-        // Others may have listened while this one didn't.
-        if self.store.live_nodes().await.is_ok_and(|nodes| nodes > 1) {
-            debug!("other nodes have heard what was told meanwhile");
-        } else {
-            self.ears.is_deaf();
-        }
+        // Other nodes may have listened meanwhile; that they run now is no sign of it.
+        self.ears.is_deaf();
         let listening = tokio::spawn(Arc::clone(&self).listen());
         let counting = tokio::spawn(Arc::clone(&self).count_nodes());
         self.work(stop).await;

@@ -140,7 +140,10 @@ impl Store {
     pub async fn close(&self) {
         match &self.pool {
             Pool::Sqlite(embedded) => embedded.close().await,
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres(pool) => {
+                self.teller.end().await;
+                pool.close().await;
+            }
         }
     }
 

@@ -72,20 +72,26 @@ impl Store {
         tx.commit().await
     }
 
-    /// Lets the lists of all institutions that have a webhook be read at once, but those that were read after `lately`.
-    /// Answers how many there are.
+    /// Lets the lists of all institutions that have a webhook be read at once, and those that were read less than `apart` ago
+    /// when that has passed. Answers how many there are.
     ///
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_told_lists(&self, now: Timestamp, lately: Timestamp) -> Result<u64, Error> {
+    pub async fn hasten_told_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
+        let apart = i64::try_from(apart.as_micros()).unwrap_or(i64::MAX);
+        let soonest = || {
+            let then = || Expr::col(sweeps::Col::ReadAt).add(apart);
+            CaseStatement::new().case(then().gt(micros(now)), then()).finally(micros(now))
+        };
         let told = Query::select().column(inbox::Col::Institution).from(inbox::SecretTable).to_owned();
+        let is_read = Expr::col(sweeps::Col::LeaseUntil).gt(micros(now));
         let lists = Query::update()
             .table(sweeps::Table)
-            .value(sweeps::Col::DueAt, micros(now))
+            .value(sweeps::Col::DueAt, Expr::expr(soonest()))
             .and_where(Expr::col(sweeps::Col::Institution).in_subquery(told))
-            .and_where(Expr::col(sweeps::Col::ReadAt).lt(micros(lately)))
-            .and_where(is_not_waiting(now))
+            // What is being read may have been read too early.
+            .and_where(Expr::col(sweeps::Col::DueAt).gt(Expr::expr(soonest())).or(is_read))
             .to_owned();
         let mut tx = self.begin().await?;
         let touched = tx.execute(&lists).await?;

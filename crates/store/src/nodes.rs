@@ -2,6 +2,8 @@
 //!
 //! The embedded store has one process, so it has nobody to tell.
 
+use std::time::Duration;
+
 use lending::{RequestId, Status};
 use sea_query::{Asterisk, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement};
 use sea_query_sqlx::SqlxBinder as _;
@@ -15,6 +17,10 @@ use crate::error::Error;
 const CHANNEL: &str = "consort";
 /// How much is told at once at the most.
 const AT_ONCE: usize = 256;
+/// How often it is tried.
+const TRIES: u32 = 3;
+/// How long whoever closes the store waits for what is still to be told.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The name of the lock that every node has a part in.
 const ALL: &str = "nodes";
 
@@ -188,22 +194,49 @@ impl Node {
 /// Tells the other nodes what was committed. In the transaction itself it would make each commit wait for the one before:
 /// PostgreSQL writes them down one at a time where they notify somebody.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Teller(Option<UnboundedSender<String>>);
+pub(crate) struct Teller(Option<UnboundedSender<Word>>);
+
+/// What the teller is given.
+#[derive(Debug)]
+enum Word {
+    News(String),
+    /// Everything before this is told; nothing is told after it.
+    Last(tokio::sync::oneshot::Sender<()>),
+}
 
 impl Teller {
     /// Works as long as somebody has it.
     pub(crate) fn over(pool: PgPool) -> Self {
-        let (sender, mut news) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let (sender, mut words) = tokio::sync::mpsc::unbounded_channel::<Word>();
         tokio::spawn(async move {
-            let mut all = Vec::new();
-            while news.recv_many(&mut all, AT_ONCE).await > 0 {
-                // A server that can't be told has lost the others too: they listen again, and take it then that anything may
-                // have happened.
-                let _ = notify(&pool, &all).await;
-                all.clear();
+            let mut taken = Vec::new();
+            while words.recv_many(&mut taken, AT_ONCE).await > 0 {
+                let (mut news, mut last) = (Vec::new(), None);
+                for word in taken.drain(..) {
+                    match word {
+                        Word::News(text) => news.push(text),
+                        Word::Last(heard) => last = Some(heard),
+                    }
+                }
+                notify(&pool, &news.join("\n")).await;
+                if let Some(heard) = last {
+                    // Whoever closes the store may have lost patience.
+                    let _ = heard.send(());
+                    return;
+                }
             }
         });
         Self(Some(sender))
+    }
+
+    /// Waits, for a moment, until all is told.
+    pub(crate) async fn end(&self) {
+        let (heard, ended) = tokio::sync::oneshot::channel();
+        if let Some(teller) = &self.0
+            && teller.send(Word::Last(heard)).is_ok()
+        {
+            let _ = tokio::time::timeout(PATIENCE, ended).await;
+        }
     }
 
     pub(crate) fn told(&self) -> Told {
@@ -211,9 +244,15 @@ impl Teller {
     }
 }
 
-async fn notify(pool: &PgPool, all: &[String]) -> Result<(), sqlx::Error> {
-    let (sql, values) = notification(&all.join("\n")).build_sqlx(PostgresQueryBuilder);
-    sqlx::query_with(AssertSqlSafe(sql), values).execute(pool).await.map(drop)
+/// Tells it, by another connection where one has broken. A server that can't be told has lost the others too, as a rule: they
+/// listen again, and take it then that anything may have happened.
+async fn notify(pool: &PgPool, lines: &str) {
+    for _ in 0..TRIES {
+        let (sql, values) = notification(lines).build_sqlx(PostgresQueryBuilder);
+        if lines.is_empty() || sqlx::query_with(AssertSqlSafe(sql), values).execute(pool).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// One notification for each line.
@@ -236,7 +275,7 @@ impl Told {
         if let Some(teller) = &self.teller.0 {
             for text in self.after.drain(..) {
                 // There is nobody to tell once the store is closed.
-                let _ = teller.send(text);
+                let _ = teller.send(Word::News(text));
             }
         }
     }

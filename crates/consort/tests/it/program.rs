@@ -40,14 +40,18 @@ pub(crate) fn complaint(output: &Output) -> String {
     said
 }
 
-/// An address that nobody listens at. It is below the ports that systems hand out themselves: those are taken by the
-/// connections of other tests before a program that was told of one listens at it.
+/// An address that nobody listens at, and that no other test is given as long as this one runs. It is below the ports that
+/// systems hand out themselves: those are taken by connections before a program that was told of one listens at it.
 pub(crate) fn free_port() -> SocketAddr {
     loop {
         let any = RandomState::new().build_hasher().finish();
         let port = 10_000 + u16::try_from(any % 22_000).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpListener::bind(address).is_ok() {
+        let mine = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("port-{port}"));
+        let mine = std::fs::File::create(mine).unwrap();
+        if mine.try_lock().is_ok() && TcpListener::bind(address).is_ok() {
+            // The lock ends with this process.
+            std::mem::forget(mine);
             return address;
         }
     }

@@ -329,6 +329,27 @@ both! {
         world.clock.by_hours(2);
         world.start_working();
         until(&world, Status::ReadyForPickup).await;
+        at_rest(&world).await;
+        let (_, missed) = world.engine.heard_of(&BORROWER.into()).await.unwrap();
+        assert_eq!(missed, None, "the webhook is not to blame");
+    }
+
+    async fn list_that_could_not_be_read_when_the_hub_started_is_read_soon(world) {
+        with_webhook(&world, BORROWER).await;
+        world.place().await;
+        at_rest(&world).await;
+        world.stop_working();
+        world.clock.by_hours(2);
+        let broken = FaultKind::Status { status: 500 };
+        world.sim.arm(BORROWER, Fault::always(LIST, broken)).unwrap();
+        let before = world.calls(BORROWER, LIST);
+        world.start_working();
+        pass(&world, 0).await;
+        assert!(world.calls(BORROWER, LIST) > before);
+        world.sim.disarm(BORROWER).unwrap();
+        let before = world.calls(BORROWER, LIST);
+        pass(&world, 1).await;
+        assert_eq!(world.calls(BORROWER, LIST), before + 1, "and not after days, as where webhooks tell");
     }
 
     async fn what_was_told_while_the_store_failed_is_looked_for_when_it_works_again(world) {

@@ -160,21 +160,25 @@ both! {
         assert_eq!(made(300).await, [1], "what stands on a list is seen when that is read");
     }
 
-    async fn lists_of_libraries_that_tell_are_read_at_once_unless_they_were_just_read(fixture) {
+    async fn lists_of_libraries_that_tell_are_read_at_once_or_a_while_after_they_were_just_read(fixture) {
         let store = &fixture.store;
         let of = |institution: &str, name| NewSweep { institution: institution.into(), ..list(name, 9_000) };
         fill(store, &[of("01X", "a"), of("01X", "due"), of("01SILENT", "b")], &[]).await;
         let mut tx = store.begin().await.unwrap();
         tx.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(store.hasten_told_lists(noon(600), noon(0)).await.unwrap(), 0, "they were wanted just then");
-        assert_eq!(store.hasten_told_lists(noon(600), noon(300)).await.unwrap(), 2);
-        let mut read = taken(store, 600).await;
+        let hasten = async |now, apart| store.hasten_told_lists(noon(now), Duration::from_secs(apart)).await.unwrap();
+        assert_eq!(hasten(600, 900).await, 2, "they were wanted at noon");
+        assert_eq!(taken(store, 899).await.len(), 0);
+        let mut read = taken(store, 900).await;
         assert_eq!(read.iter().map(|list| list.institution.as_str()).collect::<Vec<_>>(), ["01X", "01X"]);
         let mut one = read.remove(0);
-        one.read_at = noon(601);
+        one.read_at = noon(901);
         finish(store, &one, 9_000).await.unwrap();
-        assert_eq!(store.hasten_told_lists(noon(610), noon(400)).await.unwrap(), 1, "the other one is still being read");
+        assert_eq!(hasten(910, 900).await, 2, "the other one is still being read");
+        finish(store, &read[0], 9_000).await.unwrap();
+        assert_eq!(taken(store, 1_799).await.len(), 1, "it may have been read too early");
+        assert_eq!(taken(store, 1_801).await.len(), 1);
     }
 
     async fn starting_node_takes_the_lists_back_that_it_was_reading(fixture) {
