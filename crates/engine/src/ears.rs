@@ -304,7 +304,7 @@ impl Ears {
     }
 
     /// A message could not be taken.
-    pub(crate) fn is_deaf(&self) {
+    pub(crate) fn could_not_hear(&self) {
         self.deaf.store(true, Ordering::Relaxed);
     }
 

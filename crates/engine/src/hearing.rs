@@ -79,7 +79,7 @@ impl Unheard<'_> {
 
 impl Drop for Unheard<'_> {
     fn drop(&mut self) {
-        self.0.is_deaf();
+        self.0.could_not_hear();
     }
 }
 

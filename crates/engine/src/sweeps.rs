@@ -246,7 +246,7 @@ impl Engine {
     /// The same after the store has failed while something was told.
     pub(crate) async fn catch_up_if_deaf(&self) -> Result<(), Error> {
         if self.ears.was_deaf() {
-            self.catch_up().await.inspect_err(|_| self.ears.is_deaf())?;
+            self.catch_up().await.inspect_err(|_| self.ears.could_not_hear())?;
         }
         Ok(())
     }

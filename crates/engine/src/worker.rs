@@ -62,7 +62,7 @@ impl Engine {
             Err(failure) => warn!(error = %failure, "could not look for work that a wrong clock has put off"),
         }
         // Other nodes may have listened meanwhile; that they run now is no sign of it.
-        self.ears.is_deaf();
+        self.ears.could_not_hear();
         let listening = tokio::spawn(Arc::clone(&self).listen());
         let counting = tokio::spawn(Arc::clone(&self).count_nodes());
         self.work(stop).await;
