@@ -45,13 +45,24 @@ impl Next {
 impl Engine {
     /// Works until `stop` is ready, then ends what is under way.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
+        self.start().await;
+        let listening = tokio::spawn(Arc::clone(&self).listen());
+        let counting = tokio::spawn(Arc::clone(&self).count_nodes());
+        self.work(stop).await;
+        listening.abort();
+        counting.abort();
+    }
+
+    /// Takes the node's name, releases the leases of an earlier run, and makes due what a wrong clock postponed.
+    /// [`Engine::run`] begins with it; [`Engine::step`] needs it once.
+    pub async fn start(&self) {
         // Only under a name of its own may a node take leases of that name back.
         let mine = match self.join().await {
             Ok(()) => self.store.take_back_leases(&self.settings.node, self.clock.now()).await.map_err(Error::from),
             Err(failure) => Err(failure),
         };
         if let Err(failure) = mine {
-            warn!(error = %failure, "could not take back the leases of an earlier run; they run out by themselves");
+            warn!(error = %failure, "could not release the leases of an earlier run; they run out in time");
         }
         let effects = self.settings.retrying.most * 2;
         let listed = self.settings.listed_polling.most * 6;
@@ -59,15 +70,27 @@ impl Engine {
         match self.store.hasten_misdated(self.clock.now(), effects, looks).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
-            Err(failure) => warn!(error = %failure, "could not look for work that a wrong clock has put off"),
+            Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
         }
-        // Other nodes may have listened meanwhile; that they run now is no sign of it.
+        // Messages may have been missed while no node listened; that nodes run now proves nothing.
         self.ears.could_not_hear();
-        let listening = tokio::spawn(Arc::clone(&self).listen());
-        let counting = tokio::spawn(Arc::clone(&self).count_nodes());
-        self.work(stop).await;
-        listening.abort();
-        counting.abort();
+    }
+
+    /// Does everything that is due, and all that follows from it at once; returns when nothing is due or under way.
+    ///
+    /// Whoever owns the engine's clock, such as a test, sets the time and steps, in place of running the loop of
+    /// [`Engine::run`] and waiting. Work that is postponed stays postponed until the clock reaches it.
+    pub async fn step(self: &Arc<Self>) {
+        let mut running = JoinSet::new();
+        loop {
+            self.claim(&mut running).await;
+            if running.is_empty() {
+                return;
+            }
+            while let Some(ended) = running.join_next().await {
+                report(&ended);
+            }
+        }
     }
 
     async fn work(self: &Arc<Self>, stop: impl Future<Output = ()>) {

@@ -1,8 +1,5 @@
 //! Deadlines in the open days of the libraries, on a clock that the tests turn.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use jiff::{SignedDuration, Timestamp};
 use lending::{Calendar, Condition, Day, Outcome, Rules, Side, Status};
 
 use alma_sim::{Fault, FaultKind};
@@ -11,25 +8,6 @@ use crate::world::{BORROWER, DESK, LENDER, OTHER, both};
 
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
-
-/// The machine's clock, moved by hand.
-#[derive(Debug, Default)]
-pub(crate) struct Turned {
-    machine: engine::SystemClock,
-    hours: AtomicI64,
-}
-
-impl Turned {
-    pub(crate) fn by_hours(&self, hours: i64) {
-        self.hours.fetch_add(hours, Ordering::SeqCst);
-    }
-}
-
-impl engine::Clock for Turned {
-    fn now(&self) -> Timestamp {
-        self.machine.now() + SignedDuration::from_hours(self.hours.load(Ordering::SeqCst))
-    }
-}
 
 both! {
     async fn lender_that_does_not_send_in_its_open_days_is_passed_over(world) {
@@ -95,10 +73,8 @@ both! {
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
         world.clock.by_hours(24 * 5);
-        world.engine.look_for_work();
-        let sent = |request: &lending::Request| request.status == Status::PickupTransit;
-        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), sent).await.unwrap();
-        assert!(sent(&stored.request) && stored.request.earlier.is_empty(), "{:?}", stored.request.earlier);
+        let sent = world.settled().await;
+        assert_eq!((sent.status, sent.earlier.len()), (Status::PickupTransit, 0));
     }
 
     async fn deadline_waits_for_a_library_that_can_not_be_asked(world) {
@@ -111,20 +87,13 @@ both! {
             world.sim.arm(LENDER, Fault::always(endpoint, down.clone())).unwrap();
         }
         // It ends with the third day, less than a day before.
-        world.clock.by_hours(24 * 4);
-        world.engine.look_for_work();
-        let passed_over = |request: &lending::Request| !request.earlier.is_empty();
         let asked = world.calls(LENDER, HOLDS);
-        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-        while world.calls(LENDER, HOLDS) < asked + 2 {
-            assert!(tokio::time::Instant::now() < patience, "the lender isn't asked");
-            tokio::task::yield_now().await;
-        }
-        assert!(!passed_over(&world.request().await));
+        world.clock.by_hours(24 * 4);
+        world.settle().await;
+        assert!(world.calls(LENDER, HOLDS) >= asked + 2, "the lender isn't asked");
+        assert!(world.request().await.earlier.is_empty(), "it is passed over");
         world.sim.disarm(LENDER).unwrap();
-        let sent = |request: &lending::Request| request.status == Status::PickupTransit;
-        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), sent).await.unwrap();
-        assert!(sent(&stored.request), "{}", stored.request.status);
+        world.reaches(world.id, |request| request.status == Status::PickupTransit).await;
     }
 
     async fn days_on_which_a_library_is_closed_count_even_when_they_are_told_later(world) {
@@ -135,16 +104,7 @@ both! {
         let calendar = Calendar { closed_dates: (1..=5).map(next).collect(), ..Calendar::default() };
         world.set_rules(LENDER, "LEND", Rules { days_to_answer: 2, calendar, ..Rules::default() }).await;
         world.clock.by_hours(24 * 4);
-        world.engine.look_for_work();
-        let put_off = async || {
-            let due = world.engine.store().next_due(Timestamp::UNIX_EPOCH).await.unwrap();
-            due.is_none_or(|due| due > world.now())
-        };
-        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-        while !put_off().await {
-            assert!(tokio::time::Instant::now() < patience, "the hub doesn't come to rest");
-            tokio::task::yield_now().await;
-        }
+        world.settle().await;
         assert!(world.request().await.earlier.is_empty(), "it has two open days");
         world.clock.by_hours(24 * 5);
         world.until_it("the next lender", |request| !request.earlier.is_empty()).await;
@@ -170,9 +130,6 @@ both! {
             world.sim.arm(LENDER, Fault::always(endpoint, down.clone())).unwrap();
         }
         world.clock.by_hours(24 * 7);
-        world.engine.look_for_work();
-        let passed_over = |request: &lending::Request| !request.earlier.is_empty();
-        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), passed_over).await.unwrap();
-        assert!(passed_over(&stored.request));
+        world.reaches(world.id, |request| !request.earlier.is_empty()).await;
     }
 }

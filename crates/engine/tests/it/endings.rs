@@ -21,7 +21,7 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
             // The hub has seen the hold on its shelf with its last day before the job takes it away.
             world
                 .until_it("the last day on the shelf", |r| {
-                    r.borrowing.hold.open().is_none_or(|hold| hold.shelf_until.is_some_and(|day| day < jiff_now()))
+                    r.borrowing.hold.open().is_none_or(|hold| hold.shelf_until.is_some_and(|day| day < world.now()))
                 })
                 .await;
             staff.run_hold_shelf_expiry();
@@ -33,11 +33,6 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
         }
         _ => staff.cancel(hold.as_str(), "CannotBeFulfilled").unwrap(),
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the simulator runs by the machine's clock here")]
-fn jiff_now() -> jiff::Timestamp {
-    jiff::Timestamp::now()
 }
 
 /// What libraries do from wherever a request stands until it has ended.
@@ -97,12 +92,8 @@ async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, f
         world.until_it("another hold", |request| request.borrowing.hold_placed > 1).await;
     }
     if follows != status {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
-        while !world.path().await.contains(&follows) {
-            assert!(tokio::time::Instant::now() < deadline, "{closure:?} at {side:?} in {status}: no {follows}");
-            world.engine.look_now(world.id).await.unwrap();
-            tokio::task::yield_now().await;
-        }
+        world.poll_until_passed(follows).await;
+        assert!(world.path().await.contains(&follows), "{closure:?} at {side:?} in {status}: no {follows}");
     }
     play_out(world).await;
     assert!(world.path().await.contains(&follows), "{closure:?} at {side:?} in {status}: {:?}", world.path().await);
@@ -274,12 +265,8 @@ async fn any_cell(side: Side, closure: Closure, status: Status) {
             world.at(pickup).scan_in(&world.virtual_barcode().await, "MAIN", crate::world::DESK).unwrap();
         }
     } else if follows != status {
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
-        while !world.path().await.contains(&follows) {
-            assert!(tokio::time::Instant::now() < deadline, "{cell}: no {follows}: {:?}", world.path().await);
-            world.engine.look_now(world.id).await.unwrap();
-            tokio::task::yield_now().await;
-        }
+        world.poll_until_passed(follows).await;
+        assert!(world.path().await.contains(&follows), "{cell}: no {follows}: {:?}", world.path().await);
     }
     if side == Side::Pickup {
         crate::workflows::play_out(&world).await;

@@ -5,7 +5,7 @@ use engine::{Deaf, Heard};
 use lending::Status;
 use serde_json::json;
 
-use crate::sweeps::{at_rest, pass, with_saved_searches};
+use crate::sweeps::{pass, with_saved_searches};
 use crate::world::{BORROWER, LENDER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";
@@ -82,9 +82,8 @@ fn loan_of(world: &World, institution: &str, item: &str) -> alma_sim::LoanView {
 }
 
 async fn until(world: &World, status: Status) {
-    let patience = std::time::Duration::from_secs(20);
-    let stored = world.engine.wait(world.id, patience, |request| request.status == status).await.unwrap();
-    assert_eq!(stored.request.status, status, "{:?}", stored.request.attention);
+    let request = world.settled().await;
+    assert_eq!(request.status, status, "{:?}", request.attention);
 }
 
 /// Looks are an hour apart in these tests, and a quarter of one where the library tells.
@@ -93,13 +92,11 @@ async fn minutes_to_next(world: &World) -> i64 {
     due.duration_since(world.now()).as_mins()
 }
 
-/// Waits until the next look comes in so many minutes: one that a test asked for may be under way.
-async fn until_next_in(world: &World, minutes: std::ops::RangeInclusive<i64>) {
-    let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !minutes.contains(&minutes_to_next(world).await) {
-        assert!(tokio::time::Instant::now() < patience, "{} minutes", minutes_to_next(world).await);
-        tokio::task::yield_now().await;
-    }
+/// The next poll comes in so many minutes.
+async fn assert_next_in(world: &World, minutes: std::ops::RangeInclusive<i64>) {
+    world.settle().await;
+    let next = minutes_to_next(world).await;
+    assert!(minutes.contains(&next), "{next} minutes");
 }
 
 both! {
@@ -107,7 +104,7 @@ both! {
         with_webhook(&world, BORROWER).await;
         with_webhook(&world, LENDER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, A_DAY_OR_MORE).await;
+        assert_next_in(&world, A_DAY_OR_MORE).await;
         let before = all_calls(&world, BORROWER);
         let (here, there) = (item_of(&world, BORROWER).await, item_of(&world, LENDER).await);
         let barcode = world.virtual_barcode().await;
@@ -146,22 +143,20 @@ both! {
     async fn message_that_comes_late_is_only_a_hint(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, A_DAY_OR_MORE).await;
+        assert_next_in(&world, A_DAY_OR_MORE).await;
         let before = world.calls(BORROWER, HOLDS);
         // It tells of what isn't so any more.
         let then = world.now() - jiff::SignedDuration::from_mins(61);
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", then).await;
         assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), Heard::News(1));
-        while world.calls(BORROWER, HOLDS) == before {
-            tokio::task::yield_now().await;
-        }
         assert_eq!(world.settled().await.status, Status::PickupTransit);
+        assert!(world.calls(BORROWER, HOLDS) > before, "it is polled");
     }
 
     async fn end_of_a_hold_is_read_where_no_loan_is_told_with_it(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
-        at_rest(&world).await;
+        world.settle().await;
         let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), Heard::News(1));
@@ -187,11 +182,8 @@ both! {
         placing.copies = vec![crate::world::copy(LENDER, &alma_sim::presets::barcode(LENDER, 'M', 2))];
         world.place_as(placing).await;
         let lists = world.calls(LENDER, LIST);
-        world.clock.by_hours(1);
-        world.engine.look_for_work();
-        while world.calls(LENDER, LIST) == lists {
-            tokio::task::yield_now().await;
-        }
+        pass(&world, 1).await;
+        assert!(world.calls(LENDER, LIST) > lists, "the list is read");
         // Once a day from now on, and not each hour or third hour.
         let lists = world.calls(LENDER, LIST);
         for _ in 0..4 {
@@ -237,9 +229,8 @@ both! {
         let pid = item_of(&world, LENDER).await;
         let before = world.calls(LENDER, ITEM);
         assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::News(1));
-        while world.calls(LENDER, ITEM) == before {
-            tokio::task::yield_now().await;
-        }
+        world.settle().await;
+        assert_eq!(world.calls(LENDER, ITEM), before + 1);
         assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::Again);
         assert_eq!(world.settled().await.status, Status::RequestPlacedAtBorrowingAgency);
         assert_eq!(world.calls(LENDER, ITEM), before + 1);
@@ -268,14 +259,17 @@ both! {
         world.sim.arm(BORROWER, Fault::once(HOLDS, FaultKind::Delay { ms: 600, before: false })).unwrap();
         let before = world.calls(BORROWER, HOLDS);
         world.engine.look_now(world.id).await.unwrap();
-        while world.calls(BORROWER, HOLDS) == before {
-            tokio::task::yield_now().await;
-        }
+        let poll = tokio::spawn({
+            let engine = std::sync::Arc::clone(&world.engine);
+            async move { engine.step().await }
+        });
+        world.within_patience("the hold is read", || world.calls(BORROWER, HOLDS) > before).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         let pid = item_of(&world, BORROWER).await;
         let made = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
             "item_loan": {"loan_id": "77", "item_id": pid}});
         assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), Heard::News(1));
+        poll.await.unwrap();
         until(&world, Status::Loaned).await;
     }
 
@@ -302,34 +296,33 @@ both! {
     async fn library_that_tells_has_looks_of_its_own(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, A_DAY_OR_MORE).await;
+        assert_next_in(&world, A_DAY_OR_MORE).await;
     }
 
     async fn webhook_that_was_never_heard_is_not_counted_on(world) {
         world.engine.set_webhook_secret(&BORROWER.into(), &SECRET.into()).await.unwrap();
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, 50..=60).await;
+        assert_next_in(&world, 50..=60).await;
     }
 
     async fn webhook_that_is_taken_away_leaves_no_look_to_wait_for_it(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, A_DAY_OR_MORE).await;
+        assert_next_in(&world, A_DAY_OR_MORE).await;
         world.engine.remove_webhook(&BORROWER.into()).await.unwrap();
-        until_next_in(&world, 50..=120).await;
+        assert_next_in(&world, 50..=120).await;
     }
 
     async fn what_the_hub_could_not_hear_while_it_was_down_is_looked_for_when_it_starts(world) {
         with_saved_searches(&world).await;
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
-        at_rest(&world).await;
-        world.stop_working();
+        world.settle().await;
         world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", crate::world::DESK).unwrap();
         world.clock.by_hours(2);
-        world.start_working();
+        world.restart().await;
         until(&world, Status::ReadyForPickup).await;
-        at_rest(&world).await;
+        world.settle().await;
         let (_, missed) = world.engine.heard_of(&BORROWER.into()).await.unwrap();
         assert_eq!(missed, None, "the webhook is not to blame");
     }
@@ -337,13 +330,12 @@ both! {
     async fn list_that_could_not_be_read_when_the_hub_started_is_read_soon(world) {
         with_webhook(&world, BORROWER).await;
         world.place().await;
-        at_rest(&world).await;
-        world.stop_working();
+        world.settle().await;
         world.clock.by_hours(2);
         let broken = FaultKind::Status { status: 500 };
         world.sim.arm(BORROWER, Fault::always(LIST, broken)).unwrap();
         let before = world.calls(BORROWER, LIST);
-        world.start_working();
+        world.restart().await;
         pass(&world, 0).await;
         assert!(world.calls(BORROWER, LIST) > before);
         world.sim.disarm(BORROWER).unwrap();
@@ -356,14 +348,13 @@ both! {
         with_saved_searches(&world).await;
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
-        at_rest(&world).await;
+        world.settle().await;
         let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         world.clock.by_hours(2);
         world.change_database("ALTER TABLE inbox RENAME TO elsewhere").await;
         assert!(matches!(tell(&world, BORROWER, &closed).await, Err(Deaf::Failed(_))));
         world.change_database("ALTER TABLE elsewhere RENAME TO inbox").await;
-        world.engine.look_for_work();
         until(&world, Status::Loaned).await;
     }
 
@@ -372,8 +363,7 @@ both! {
         world.place().await;
         pass(&world, 4).await;
         let lists = world.calls(LENDER, LIST);
-        world.stop_working();
-        world.start_working();
+        world.restart().await;
         pass(&world, 0).await;
         assert_eq!(world.calls(LENDER, LIST), lists);
     }
@@ -410,29 +400,21 @@ both! {
         with_webhook(&world, BORROWER).await;
         world.clock.by_hours(169);
         world.bring_to(Status::PickupTransit).await;
-        until_next_in(&world, 50..=60).await;
+        assert_next_in(&world, 50..=60).await;
         let told = tell(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
         assert_eq!(told, Heard::Nothing);
         world.engine.look_now(world.id).await.unwrap();
         // It is heard again, and counted on.
-        until_next_in(&world, A_DAY_OR_MORE).await;
+        assert_next_in(&world, A_DAY_OR_MORE).await;
     }
 
     async fn nothing_is_looked_at_while_the_library_is_closed(world) {
-        let now = world.now();
-        let hour = |ahead: i64| {
-            let then = now + jiff::SignedDuration::from_hours(ahead);
-            Some(jiff::tz::TimeZone::UTC.to_datetime(then).time().round(jiff::Unit::Hour).unwrap())
-        };
-        // It opens in three hours, whatever the time is now.
-        let (opens, closes) = (hour(3), hour(4));
-        if opens > closes {
-            return;
-        }
+        // It is ten o'clock: the library opens in three hours.
+        let (opens, closes) = (Some(jiff::civil::time(13, 0, 0, 0)), Some(jiff::civil::time(14, 0, 0, 0)));
         let calendar = lending::Calendar { opens, closes, ..lending::Calendar::default() };
         world.set_rules(BORROWER, "BORROW", lending::Rules { calendar, ..lending::Rules::default() }).await;
         world.bring_to(Status::PickupTransit).await;
         // They come an hour later where nobody is closed.
-        until_next_in(&world, 110..=240).await;
+        assert_next_in(&world, 110..=240).await;
     }
 }

@@ -70,11 +70,8 @@ both! {
         let waits = |request: &lending::Request| {
             matches!(&request.attention, Attention::Waiting { on: lending::WaitingOn::LenderSystem, next_try: Some(_), .. })
         };
-        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), waits).await.unwrap();
-        assert!(waits(&stored.request), "{:?}", stored.request.attention);
+        world.reaches(world.id, waits).await;
         world.sim.disarm(LENDER).unwrap();
-        let placed = |request: &lending::Request| request.status == Status::RequestPlacedAtBorrowingAgency;
-        let stored = world.engine.wait(world.id, std::time::Duration::from_secs(20), placed).await.unwrap();
-        assert!(placed(&stored.request), "{:?}", stored.request.attention);
+        world.reaches(world.id, |request| request.status == Status::RequestPlacedAtBorrowingAgency).await;
     }
 }

@@ -14,7 +14,7 @@ const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/r
 fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
     let mut settings = settings;
     name.clone_into(&mut settings.node);
-    let clock: Arc<dyn Clock> = Arc::<crate::deadlines::Turned>::clone(&world.clock);
+    let clock: Arc<dyn Clock> = Arc::<crate::world::ManualClock>::clone(&world.clock);
     Arc::new(Engine::new(world.engine.store().clone(), settings, clock, Ids::seeded(2)))
 }
 
@@ -46,6 +46,7 @@ async fn two_nodes_share_the_work_and_do_nothing_twice() {
         placing.copies = vec![crate::world::copy(LENDER, &alma_sim::presets::barcode(LENDER, 'M', number))];
         ids.push(engine.place(placing, "test").await.unwrap());
     }
+    tokio::spawn(Arc::clone(&world.engine).run(std::future::pending()));
     for id in ids {
         let placed = |request: &lending::Request| request.status == Status::RequestPlacedAtBorrowingAgency;
         let stored = world.engine.wait(id, Duration::from_secs(30), placed).await.unwrap();
@@ -65,13 +66,10 @@ async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_pl
         .sim
         .arm(LENDER, alma_sim::Fault::once(HOLD, alma_sim::FaultKind::Delay { ms: 1_500, before: false }))
         .unwrap();
-    world.stop_working();
     tokio::spawn(Arc::clone(&stopped).run(std::future::pending()));
     world.id = world.engine.place(world.placing(), "test").await.unwrap();
     // The hold is placed at the lender; its answer is on its way to a node that stands still meanwhile.
-    while world.at(LENDER).requests().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    world.within_patience("the hold is placed", || !world.at(LENDER).requests().is_empty()).await;
     world.clock.by_hours(2);
     let other = node(&world, "other", Settings::default());
     tokio::spawn(Arc::clone(&other).run(std::future::pending()));

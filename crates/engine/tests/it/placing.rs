@@ -45,11 +45,14 @@ both! {
             placing.copies = vec![copy(OTHER, &presets::barcode(OTHER, 'M', number))];
             tasks.spawn(async move {
                 let id = engine.place(placing, "test").await.unwrap();
-                let checked = |request: &lending::Request| request.status != Status::SubmittedToDcb;
-                engine.wait(id, std::time::Duration::from_secs(20), checked).await.unwrap().request
+                engine.step().await;
+                id
             });
         }
-        let requests = tasks.join_all().await;
+        let mut requests = Vec::new();
+        for id in tasks.join_all().await {
+            requests.push(world.reaches(id, |request| request.status != Status::SubmittedToDcb).await);
+        }
         let refused: Vec<_> = requests.iter().filter_map(|request| request.refusal.as_ref()).collect();
         assert_eq!(refused.len(), 5, "{refused:?}");
         assert!(refused.iter().all(|refusal| refusal.code == "TOO_MANY_REQUESTS"), "{refused:?}");

@@ -1,5 +1,6 @@
 //! An institution's calls: who goes first, what waits when few are left, and what is told of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alma_sim::presets;
@@ -41,15 +42,13 @@ async fn place_at_lender(world: &World, number: usize) -> lending::RequestId {
 }
 
 async fn until(world: &World, id: lending::RequestId, what: impl Fn(&Request) -> bool) -> Request {
-    let stored = world.engine.wait(id, PATIENCE, &what).await.unwrap();
-    assert!(what(&stored.request), "{}: {:?}", stored.request.status, stored.request.attention);
-    stored.request
+    world.reaches(id, what).await
 }
 
-/// Lets the time pass after which libraries are looked at.
-fn looks_are_due(world: &World) {
+/// Lets the time pass after which libraries are polled.
+async fn let_polls_come(world: &World) {
     world.clock.by_hours(2);
-    world.engine.look_for_work();
+    world.settle().await;
 }
 
 /// At eight, UTC: some hours are left of the day.
@@ -73,10 +72,8 @@ both! {
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let before = all_calls(&world, LENDER);
-        looks_are_due(&world);
-        let seen = |request: &Request| request.status == Status::PickupTransit;
-        let still = world.engine.wait(world.id, Duration::from_millis(500), seen).await.unwrap();
-        assert!(!seen(&still.request), "it was looked at");
+        let_polls_come(&world).await;
+        assert_eq!(world.request().await.status, PLACED, "it was polled");
         assert_eq!(all_calls(&world, LENDER), before);
         let paused = quota(&world, LENDER).await.paused.unwrap();
         assert!(!paused.all && paused.why.contains("looks wait until midnight"), "{paused:?}");
@@ -102,12 +99,10 @@ both! {
         world.change_settings(LENDER, "reserve", json!(999)).await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
-        looks_are_due(&world);
-        let seen = |request: &Request| request.status == Status::PickupTransit;
-        let still = world.engine.wait(world.id, Duration::from_millis(500), seen).await.unwrap();
-        assert!(!seen(&still.request), "it was looked at");
+        let_polls_come(&world).await;
+        assert_eq!(world.request().await.status, PLACED, "it was polled");
         world.change_settings(LENDER, "reserve", json!(10)).await;
-        until(&world, world.id, seen).await;
+        until(&world, world.id, |request| request.status == Status::PickupTransit).await;
     }
 
     async fn the_daily_limit_pauses_everything_until_midnight_and_says_so(world) {
@@ -154,24 +149,23 @@ both! {
         for id in &ids {
             world.engine.look_now(*id).await.unwrap();
         }
+        tokio::spawn(Arc::clone(&world.engine).run(std::future::pending()));
         let saturated = Instant::now() + PATIENCE;
         while quota(&world, LENDER).await.pace.unwrap().waiting < 4 {
             assert!(Instant::now() < saturated, "nothing waits for its turn");
             tokio::task::yield_now().await;
         }
-        let begun = Instant::now();
         let patron = place_at_lender(&world, 21).await;
-        until(&world, patron, is_placed).await;
-        let took = begun.elapsed();
-        assert!(took < Duration::from_millis(1_500), "{took:?}");
-        assert!(quota(&world, LENDER).await.pace.unwrap().waiting > 0, "the looks were over before, which shows nothing");
+        let served = world.engine.wait(patron, PATIENCE, is_placed).await.unwrap();
+        assert!(is_placed(&served.request), "{}", served.request.status);
+        assert!(quota(&world, LENDER).await.pace.unwrap().waiting > 0, "the patron waited until the polls were over");
     }
 
     async fn what_is_measured_names_endpoints_and_no_people(world) {
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
-        looks_are_due(&world);
+        let_polls_come(&world).await;
         until(&world, world.id, |request| request.status == Status::PickupTransit).await;
         let told = world.engine.metrics().await.unwrap();
         let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",purpose="patron",outcome="answered"} 1"#;
@@ -191,6 +185,7 @@ async fn nodes_share_an_institutions_calls_per_second() {
     world.change_settings(OTHER, "calls_per_second", json!(100)).await;
     let alone = quota(&world, OTHER).await;
     assert_eq!(alone.nodes, 1);
+    tokio::spawn(Arc::clone(&world.engine).run(std::future::pending()));
     let _second = world.engine.store().join("second").await.unwrap();
     let deadline = Instant::now() + PATIENCE;
     let half = alone.pace.unwrap().allowed / 2.0;

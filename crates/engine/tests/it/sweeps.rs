@@ -1,11 +1,8 @@
 //! Lists that tell of many requests in one call.
 
-use std::time::Duration;
-
 use alma_sim::presets;
 use lending::{Request, RequestId, Rules, Status};
 use serde_json::json;
-use tokio::time::Instant;
 
 use crate::hearing::with_webhook;
 use crate::world::{BORROWER, DESK, LENDER, PATRON, World, both, copy, key};
@@ -28,24 +25,10 @@ async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
     ids
 }
 
-/// Lets the hub's time pass, and waits until it has done what fell due.
+/// Lets the hub's time pass, and the hub do what fell due.
 pub(crate) async fn pass(world: &World, hours: i64) {
     world.clock.by_hours(hours);
-    at_rest(world).await;
-}
-
-/// Waits until the hub has done what is due: a look that a test asked for may still be under way, and sees what comes next.
-pub(crate) async fn at_rest(world: &World) {
-    world.engine.look_for_work();
-    let patience = Instant::now() + Duration::from_secs(20);
-    loop {
-        let due = world.engine.store().next_due(jiff::Timestamp::UNIX_EPOCH).await.unwrap();
-        if due.is_none_or(|due| due > world.now()) {
-            return;
-        }
-        assert!(Instant::now() < patience, "the hub doesn't come to rest");
-        tokio::task::yield_now().await;
-    }
+    world.settle().await;
 }
 
 /// What has come of the request of the story after so many hours.
@@ -249,12 +232,8 @@ both! {
         world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
         by_lists(&world, SOON, Status::PickupTransit).await;
         by_lists(&world, 36, Status::ReadyForPickup).await;
-        let within = async || world.engine.store().next_look(world.id).await.unwrap().unwrap().duration_since(world.now());
-        let patience = Instant::now() + Duration::from_secs(20);
-        while within().await.as_hours() >= 12 {
-            assert!(Instant::now() < patience, "it is still counted on: {:?}", within().await);
-            tokio::task::yield_now().await;
-        }
+        let next = world.engine.store().next_look(world.id).await.unwrap().unwrap();
+        assert!(next.duration_since(world.now()).as_hours() < 12, "it is still counted on: {next}");
 
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
         by_lists(&world, SOON, Status::Loaned).await;

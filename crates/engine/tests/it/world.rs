@@ -1,11 +1,12 @@
 //! A hub between simulated Almas over real sockets: two lenders, a borrower, and a third library to collect at.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alma_sim::{ApiCall, Server, Sim, SimOptions, Staff, presets};
+use alma_sim::{ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
 use engine::{Breaking, Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
+use jiff::{SignedDuration, Timestamp};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
     Status,
@@ -16,9 +17,6 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use store::{Agency, Database, Institution, MasterKey, Store};
-use tokio::time::Instant;
-
-use crate::deadlines::Turned;
 
 pub(crate) const LENDER: &str = "01LEND_INST";
 pub(crate) const OTHER: &str = "01OTHER_INST";
@@ -26,7 +24,40 @@ pub(crate) const BORROWER: &str = "01BORROW_INST";
 pub(crate) const PICKUP: &str = "01PICK_INST";
 pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
 pub(crate) const PATRON: &str = "jo.reader";
-const PATIENCE: Duration = Duration::from_secs(20);
+/// When every test begins: a Tuesday morning, so that no test depends on the hour or the weekday at which it runs.
+const BEGIN: &str = "2026-03-03T10:00:00Z";
+/// How much time passes while the hub settles: enough for retries and for a message to wait for its companion.
+const SETTLING: SignedDuration = SignedDuration::from_secs(3);
+/// How long a test waits, in real time, for what happens in another task.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a test lets the hub settle before it gives up on what it waits for.
+const ROUNDS: u32 = 40;
+
+/// A clock that stands still until a test moves it.
+#[derive(Debug)]
+pub(crate) struct ManualClock {
+    now: Mutex<Timestamp>,
+}
+
+impl ManualClock {
+    fn new() -> Self {
+        Self { now: Mutex::new(BEGIN.parse().unwrap()) }
+    }
+
+    pub(crate) fn by_hours(&self, hours: i64) {
+        self.advance(SignedDuration::from_hours(hours));
+    }
+
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        *self.now.lock().unwrap() += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+}
 
 /// Runs each test body with the hub's store on both databases.
 macro_rules! both {
@@ -39,13 +70,13 @@ macro_rules! both {
             async fn body(mut $world: crate::world::World) $body
 
             $(#[$meta])*
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[tokio::test]
             async fn sqlite() {
                 body(crate::world::World::on_sqlite().await).await;
             }
 
             $(#[$meta])*
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[tokio::test]
             async fn postgres() {
                 if let Some(world) = crate::world::World::on_postgres().await {
                     body(world).await;
@@ -60,7 +91,7 @@ pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) engine: Arc<Engine>,
     /// The hub's clock.
-    pub(crate) clock: Arc<Turned>,
+    pub(crate) clock: Arc<ManualClock>,
     /// The request of the story.
     pub(crate) id: RequestId,
     /// The copy asked for first.
@@ -68,7 +99,6 @@ pub(crate) struct World {
     /// The address of its PostgreSQL database.
     pub(crate) postgres: Option<String>,
     server: Server,
-    work: tokio::task::JoinHandle<()>,
     dir: tempfile::TempDir,
 }
 
@@ -97,7 +127,8 @@ impl World {
 
     async fn open(database: &Database, dir: tempfile::TempDir) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let sim = Sim::new(&SimOptions::default());
+        let clock = Arc::new(ManualClock::new());
+        let sim = Sim::new(&SimOptions { clock: SimClock::Stepped(clock.now()), ..SimOptions::default() });
         for code in [LENDER, OTHER, BORROWER, PICKUP] {
             sim.add_institution(presets::university(code, &key(code))).unwrap();
         }
@@ -110,22 +141,57 @@ impl World {
             // Looks are made when a test asks for them.
             polling: Polling { first: Duration::from_secs(3_600), most: Duration::from_secs(3_600), growth: 1.0 },
             lists: Duration::from_secs(3_600),
-            retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(40) },
-            breaking: Breaking { failures: 5, first: Duration::from_millis(20), most: Duration::from_millis(100) },
+            retrying: Retrying { first: Duration::from_millis(200), most: Duration::from_secs(1) },
+            breaking: Breaking { failures: 5, first: Duration::from_millis(500), most: Duration::from_secs(1) },
             ..Settings::default()
         };
-        let clock = Arc::new(Turned::default());
-        let turned: Arc<dyn Clock> = Arc::<Turned>::clone(&clock);
-        let engine = Arc::new(Engine::new(store, settings, turned, Ids::seeded(1)));
-        let work = tokio::spawn(Arc::clone(&engine).run(std::future::pending()));
+        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let engine = Arc::new(Engine::new(store, settings, shared, Ids::seeded(1)));
+        engine.start().await;
         let barcode = presets::barcode(LENDER, 'M', 1);
-        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, postgres: None, server, work, dir }
+        Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, postgres: None, server, dir }
     }
 
-    /// The hub has stopped working, and starts again.
-    pub(crate) fn start_working(&mut self) {
-        self.work.abort();
-        self.work = tokio::spawn(Arc::clone(&self.engine).run(std::future::pending()));
+    /// Lets the hub do what is due now, and what falls due within the next few seconds.
+    pub(crate) async fn settle(&self) {
+        let until = self.now() + SETTLING;
+        self.engine.step().await;
+        while let Some(due) = self.engine.store().next_due(self.now()).await.unwrap()
+            && due <= until
+        {
+            let wait = due.duration_since(self.now());
+            self.clock.advance(wait);
+            self.sim.advance(wait);
+            self.engine.step().await;
+        }
+    }
+
+    /// The hub was down, and starts again.
+    pub(crate) async fn restart(&self) {
+        self.engine.start().await;
+        self.settle().await;
+    }
+
+    /// Waits for what the simulated Almas show while the hub works in another task.
+    pub(crate) async fn within_patience(&self, what: &str, holds: impl Fn() -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets the hub settle until `holds` for a request.
+    pub(crate) async fn reaches(&self, id: RequestId, holds: impl Fn(&Request) -> bool) -> Request {
+        for _ in 0..ROUNDS {
+            self.settle().await;
+            let request = self.engine.store().request(id).await.unwrap().unwrap().request;
+            if holds(&request) {
+                return request;
+            }
+        }
+        let request = self.engine.store().request(id).await.unwrap().unwrap().request;
+        panic!("it doesn't come to that: {} {:?} {:?}", request.status, request.attention, request.trouble);
     }
 
     /// Changes the hub's database behind its back.
@@ -141,11 +207,6 @@ impl World {
                 sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
             }
         }
-    }
-
-    /// The hub takes and places requests, but works on none.
-    pub(crate) fn stop_working(&self) {
-        self.work.abort();
     }
 
     /// Somebody deletes a user by Alma's API.
@@ -196,10 +257,10 @@ impl World {
 
     /// The request, once the hub has done what it has to do for now.
     pub(crate) async fn settled(&self) -> Request {
-        let quiet = |request: &Request| request.in_flight.is_none();
-        let stored = self.engine.wait(self.id, PATIENCE, quiet).await.unwrap();
-        assert!(quiet(&stored.request), "the hub is still busy: {:?}", stored.request);
-        stored.request
+        self.settle().await;
+        let request = self.request().await;
+        assert!(request.in_flight.is_none(), "the hub is still busy: {request:?}");
+        request
     }
 
     pub(crate) async fn request(&self) -> Request {
@@ -211,20 +272,20 @@ impl World {
         self.until_it(status.name(), |request| request.status == status).await
     }
 
-    /// Looks until `holds`, and the hub has done what follows.
+    /// Polls until `holds`, and the hub has done what follows.
     pub(crate) async fn until_it(&self, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        for _ in 0..ROUNDS {
             let now = self.request().await;
             if holds(&now) && now.in_flight.is_none() {
                 return now;
             }
-            let told = format!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
-            assert!(Instant::now() < deadline, "{told}");
-            assert!(now.status != Status::Finalised, "{told}");
+            let stuck = format!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
+            assert!(now.status != Status::Finalised, "{stuck}");
             self.engine.look_now(self.id).await.unwrap();
-            let _ = self.engine.wait(self.id, Duration::from_millis(30), |after| *after != now).await.unwrap();
+            self.settle().await;
         }
+        let now = self.request().await;
+        panic!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
     }
 
     pub(crate) async fn ask(&self, event: Event) -> Request {
@@ -280,17 +341,28 @@ impl World {
         self.bring_home().await
     }
 
+    /// Polls until the request has passed `status`, or for as long as a test has patience.
+    pub(crate) async fn poll_until_passed(&self, status: Status) {
+        for _ in 0..ROUNDS {
+            if self.path().await.contains(&status) {
+                return;
+            }
+            self.engine.look_now(self.id).await.unwrap();
+            self.settle().await;
+        }
+    }
+
     pub(crate) async fn until_ended(&self) -> Request {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        for _ in 0..ROUNDS {
             let now = self.request().await;
             if now.status.is_final() {
                 return now;
             }
-            assert!(Instant::now() < deadline, "it doesn't end: {} {:?}", now.status, now.attention);
             self.engine.look_now(self.id).await.unwrap();
-            let _ = self.engine.wait(self.id, Duration::from_millis(30), |after| *after != now).await.unwrap();
+            self.settle().await;
         }
+        let now = self.request().await;
+        panic!("it doesn't end: {} {:?}", now.status, now.attention);
     }
 
     /// Brings a placed request to a status, as libraries do.
@@ -369,6 +441,7 @@ fn settings(base_url: &str) -> Value {
     json!({
         "base_url": base_url, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
         "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR", "calls_per_second": 1000,
+        "retry_wait_ms": 5,
         "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, "DCB_LIB": DESK, "SHARING": DESK},
         "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
         "user_groups": {"undergraduate": "DCB", "staff": "DCB"},

@@ -30,7 +30,7 @@ mod words;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, Timeouts};
+use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, RetryPolicy, Timeouts};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lending::{
@@ -73,6 +73,10 @@ impl Alma {
         let mut builder = Client::builder(&settings.base_url, api_key)
             .calls_per_second(settings.calls_per_second)
             .share_that_can_wait(f64::from(settings.allowance.background_percent) / 100.0)
+            .retries(RetryPolicy {
+                base: Duration::from_millis(settings.retry_wait_ms.into()),
+                ..RetryPolicy::default()
+            })
             .timeouts(Timeouts { connect: Duration::from_secs(10).min(whole), first_byte: whole, whole });
         if let Some(shared) = settings.institution_calls_per_second {
             builder = builder.shared_per_second(shared);

@@ -69,6 +69,8 @@ pub struct Settings {
     pub allowance: Allowance,
     /// Seconds to wait for an answer.
     pub answer_seconds: u32,
+    /// Milliseconds before the client repeats a failed call that is safe to repeat; doubles from one time to the next.
+    pub retry_wait_ms: u32,
 }
 
 impl Settings {
@@ -142,6 +144,7 @@ impl Settings {
                 sweep_minutes: from.number("sweep_minutes", 1, 1_440),
             },
             answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
+            retry_wait_ms: from.number("retry_wait_ms", 1, 20_000).unwrap_or(1_000),
         };
         settings.look_for_contradictions(&mut from);
         let faults = from.finish();
