@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alma::{
     Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest,
-    ProcessType, ScanIn, WhenEmpty,
+    ScanIn, WhenEmpty,
 };
 use futures::TryStreamExt;
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
@@ -183,7 +183,9 @@ impl Alma {
         let path = Self::path(item);
         if attempt == Attempt::AfterUnclear {
             let seen = self.client.items().get(&path).await.map_err(not_done)?;
-            if !matches!(item_state(&seen), ItemState::InPlace | ItemState::Requested) {
+            let state = item_state(&seen);
+            // A scan would end a loan, whoever's it is.
+            if is_out(&state) || matches!(state, ItemState::InTransit | ItemState::OnHoldShelf) {
                 return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
             }
         }
@@ -276,9 +278,7 @@ impl Alma {
 
     pub(super) async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
         match self.client.items().get(path).await {
-            Ok(item) => {
-                Ok(matches!(item_state(&item), ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned))
-            }
+            Ok(item) => Ok(is_out(&item_state(&item))),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(not_done(error)),
         }
@@ -302,6 +302,11 @@ impl Alma {
         };
         if is_virtual(&found, request) { Ok(true) } else { Err(not_ours(bib)) }
     }
+}
+
+/// Whether it is on loan, whatever became of it.
+fn is_out(item: &ItemState) -> bool {
+    matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
 }
 
 /// Whether a record is still the one that the hub made.
