@@ -72,7 +72,12 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
         code if code.is_about_the_key() || matches!(http_status, 401 | 403) => {
             Error::Unauthorized { operation, code, message, http_status }
         }
-        code if http_status == 404 || call.absent.contains(&code) => Error::NotFound { operation, code, message },
+        code if call.absent.contains(&code) => Error::NotFound { operation, code, message },
+        // Alma's refusals are 400. A 404 with a general code, or with a gateway's own word such as ROUTING_ERROR, tells
+        // nothing of the record.
+        code if http_status == 404 && code.is_general() => {
+            call.silent(Silence::Unexplained { http_status, code: Some(code) }, None)
+        }
         code => Error::Refused { operation, code, message, tracking_id, http_status },
     }
 }
@@ -88,7 +93,7 @@ fn unexplained(call: &Call, http_status: u16, body: &str) -> Error {
         401 | 403 => {
             Error::Unauthorized { operation, code, message: format!("HTTP status {http_status}"), http_status }
         }
-        404 => Error::NotFound { operation, code, message: "HTTP status 404".to_owned() },
+        404 => call.silent(Silence::Unexplained { http_status, code: None }, None),
         408 => call.silent(Silence::TimedOut, None),
         _ => Error::Unintelligible { operation, what: format!("HTTP status {http_status} without Alma's explanation") },
     }

@@ -340,7 +340,7 @@ both! {
         at_rest(&world).await;
         world.stop_working();
         world.clock.by_hours(2);
-        let broken = FaultKind::Status { status: 500 };
+        let broken = FaultKind::status(500);
         world.sim.arm(BORROWER, Fault::always(LIST, broken)).unwrap();
         let before = world.calls(BORROWER, LIST);
         world.start_working();

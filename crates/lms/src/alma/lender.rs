@@ -13,6 +13,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Alma;
+use super::absence::removed;
 use super::errors::{not_done, refusal_code};
 use super::records::hold_marker;
 use super::words::hold_state;
@@ -171,9 +172,6 @@ impl Alma {
                     None => Err(not_done(error)),
                 }
             }
-            Err(Error::NotFound { operation, code, message }) => {
-                Err(NotDone::refused(code.to_string(), format!("Alma can't {operation}: {message}")))
-            }
             Err(error) => Err(not_done(error)),
         }
     }
@@ -185,7 +183,6 @@ impl Alma {
         let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         match all {
             Ok(all) => Ok(all.iter().find(|hold| ours(hold)).map(hold_of)),
-            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(not_done(error)),
         }
     }
@@ -232,7 +229,7 @@ impl Alma {
                 Some(loan) => Ok(loan_of(&loan)),
                 None => Err(not_done(error)),
             },
-            Err(Error::NotFound { code: Code::UserNotFound | Code::UserOfTypeNotFound, message, .. }) => {
+            Err(Error::NotFound { message, .. }) => {
                 self.patrons.forget(to.as_str());
                 Err(NotDone::refused(Refusal::NO_SUCH_PATRON, format!("Alma has no such user any more: {message}")))
             }
@@ -248,7 +245,6 @@ impl Alma {
             |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str().eq_ignore_ascii_case(user.as_str()));
         match loans {
             Ok(loans) => Ok(loans.into_iter().find(|loan| of_user(&loan))),
-            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(not_done(error)),
         }
     }
@@ -261,12 +257,9 @@ impl Alma {
                 &self.settings.cancel_reason_other
             }
         };
-        let requests = self.client.item_requests(&Self::path(item));
-        match requests.cancel(&AlmaRequestId::from(hold.as_str()), &Cancellation::silent(reason)).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(not_done(error)),
-        }
+        let (path, hold) = (Self::path(item), AlmaRequestId::from(hold.as_str()));
+        let answered = self.client.item_requests(&path).cancel(&hold, &Cancellation::silent(reason)).await;
+        removed(answered, self.lists_hold(&path, &hold)).await.map(drop)
     }
 }
 
