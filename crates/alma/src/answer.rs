@@ -86,7 +86,8 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
 fn unexplained(call: &Call, http_status: u16, body: &str) -> Error {
     let operation = call.operation;
     let code = Code::Other(String::new());
-    if is_html(body) {
+    // A write that a gateway answers with a page for 404 may have been done all the same.
+    if is_html(body) && (call.repeatable || http_status != 404) {
         return Error::Unintelligible { operation, what: wrong_host(http_status) };
     }
     match http_status {

@@ -64,6 +64,7 @@ async fn a_404_is_absence_only_with_almas_code_for_it() {
     assert!(read_from(&refused).await.is_refused_with(&Code::NoItemCanFulfil));
     let page = Fake::start(|_, _| answer(404, PAGE)).await;
     assert!(matches!(read_from(&page).await, Error::Unintelligible { .. }));
+    assert!(write_to(&page).await.is_unclear());
 
     let general = fixture("error-401129.json").replace("401129", "401652");
     let gateways = fixture("error-401129.json").replace("401129", "ROUTING_ERROR");

@@ -67,7 +67,7 @@ impl Alma {
             Ok(read) => Ok(read),
             // The set is gone, or nothing of the kind may be read: no fault, all is looked at one by one.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
-            // Nor may it be waited for for ever.
+            // A list that a gateway hides must not be waited for either.
             Err(error) if error.is_unexplained() => Ok(None),
             Err(error) => Err(not_done(error)),
         }

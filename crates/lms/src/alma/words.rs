@@ -12,7 +12,7 @@ enum Meaning {
     NoneForUs,
 }
 
-/// Alma's code table PROCESSTYPE (alma-api.md 3.2), with a meaning for each of its rows; `None` for a code that isn't in it.
+/// Alma's code table PROCESSTYPE (alma-api.md 3.7), with a meaning for each of its rows; `None` for a code that isn't in it.
 fn meaning(process: &ProcessType) -> Option<Meaning> {
     Some(match process {
         ProcessType::Requested => Meaning::State(ItemState::Requested),
@@ -71,7 +71,7 @@ pub(crate) fn closure(status: &RequestStatus) -> Option<Closure> {
 mod tests {
     use super::*;
 
-    /// Alma's code table PROCESSTYPE, whole (alma-api.md 3.2).
+    /// Alma's code table PROCESSTYPE, whole (alma-api.md 3.7).
     const PROCESSTYPE: [&str; 14] = [
         "ACQ",
         "CLAIM_RETURNED_LOAN",

@@ -2,10 +2,12 @@
 
 mod cancelling;
 mod closures;
+mod gateways;
 mod lost_replies;
 mod ordinary;
 mod outages;
 mod patrons;
+mod process_types;
 mod queues;
 mod resupplying;
 mod skipped_scans;
@@ -66,6 +68,8 @@ pub fn all() -> Vec<Scenario> {
     all.extend(skipped_scans::LIST);
     all.extend(lost_replies::LIST);
     all.extend(outages::LIST);
+    all.extend(gateways::LIST);
+    all.extend(process_types::LIST);
     all
 }
 
