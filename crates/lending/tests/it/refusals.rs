@@ -138,7 +138,7 @@ fn effect_that_nothing_but_unexplained_answers_came_to_is_a_case_for_staff_until
     assert!(asked(&walk), "{:?}", walk.request.attention);
     assert_eq!(walk.request.in_flight, Some(effect), "it is retried all the same");
     assert_eq!(walk.status(), Status::Resolved, "and the lender isn't passed over");
-    walk.tell(&Event::Observed { side: Side::Lender, seen: Observation::default() });
+    walk.tell(&Event::Observed { side: Side::Lender, seen: lending::Observation::default() });
     assert!(asked(&walk), "a poll of something else doesn't end it");
     walk.run();
     assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }));
