@@ -90,7 +90,7 @@ impl Outage {
             took.hanging.extend(self.measure(plan.measured).await?);
             took.resumed.push(self.bring_back(waiting).await?);
             took.normal.extend(self.measure(plan.measured).await?);
-            let waiting = self.take_down(FaultKind::Status { status: 503 }, plan.waiting).await?;
+            let waiting = self.take_down(FaultKind::status(503), plan.waiting).await?;
             self.until_known().await?;
             took.refusing.extend(self.measure(plan.measured).await?);
             took.resumed.push(self.bring_back(waiting).await?);

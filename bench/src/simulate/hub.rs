@@ -189,12 +189,13 @@ impl Hub {
                 self.apply(id, &Event::EffectRefused { effect, refusal })
             }
             Err(not_done) => {
-                let unclear = intent.unclear || matches!(not_done, NotDone::Unclear { .. });
+                let unclear = intent.unclear || not_done.leaves_unclear();
                 self.set_intent(id, Some(Intent { unclear, attempts: intent.attempts + 1, ..intent }));
                 let next_try = self.now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(self.now);
                 let on = lending::system_of(effect.side());
                 self.tell(id, format!("{effect:?} waits: {not_done}"));
-                self.apply(id, &Event::EffectDelayed { effect, on, why: not_done.to_string(), next_try })
+                let (why, needs_staff) = (not_done.to_string(), not_done.is_case_for_staff(intent.attempts + 1));
+                self.apply(id, &Event::EffectDelayed { effect, on, why, next_try, needs_staff })
             }
         }
     }

@@ -34,15 +34,21 @@ pub enum FaultKind {
     PerSecond,
     /// 429 DAILY_THRESHOLD.
     PerDay,
-    /// This HTTP status without a useful body; nothing was done.
+    /// This HTTP status without Alma's error envelope, as a gateway answers; nothing was done.
     Status {
-        /// 500, 502, 503, ...
+        /// 404, 500, 502, 503, ...
         status: u16,
+        /// Plain text; an empty one leaves the body empty. An HTML page where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
     },
     /// The call is done, then answered by this HTTP status.
     StatusAfter {
-        /// 500, 502, 503, ...
+        /// 404, 500, 502, 503, ...
         status: u16,
+        /// As in `status`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
     },
     /// The call is refused with this Alma code.
     Refuse {
@@ -64,6 +70,18 @@ pub enum FaultKind {
     KeyRevoked,
     /// 401129, as while a new item is not settled.
     NotSettled,
+}
+
+impl FaultKind {
+    /// An HTML page with this HTTP status; nothing was done.
+    pub fn status(status: u16) -> FaultKind {
+        FaultKind::Status { status, body: None }
+    }
+
+    /// Plain text with this HTTP status, or an empty body; nothing was done.
+    pub fn bare(status: u16, body: &str) -> FaultKind {
+        FaultKind::Status { status, body: Some(body.to_owned()) }
+    }
 }
 
 /// When a fault happens.
@@ -282,6 +300,14 @@ mod tests {
         assert_eq!(gateway.strike("GET /bibs/{mms_id}"), None);
         assert_eq!(gateway.strike("GET /bibs/{mms_id}"), Some(FaultKind::Html));
         assert_eq!(gateway.strike("GET /bibs/{mms_id}"), None);
+    }
+
+    #[test]
+    fn a_status_is_ordered_with_a_page_a_text_or_nothing() {
+        let read = |text: &str| serde_json::from_str::<FaultKind>(text).unwrap();
+        assert_eq!(read(r#"{"kind": "status", "status": 503}"#), FaultKind::status(503));
+        assert_eq!(read(r#"{"kind": "status", "status": 404, "body": ""}"#), FaultKind::bare(404, ""));
+        assert_eq!(read(r#"{"kind": "status", "status": 404, "body": "Not found"}"#), FaultKind::bare(404, "Not found"));
     }
 
     #[test]

@@ -398,7 +398,7 @@ impl Sim {
         let mut outcome = Outcome::default();
         match fault {
             Some(FaultKind::DropAfter) => return outcome,
-            Some(FaultKind::StatusAfter { status }) => answer = plain_failure(*status),
+            Some(FaultKind::StatusAfter { status, body }) => answer = failure(*status, body.as_deref()),
             Some(FaultKind::Delay { ms, before: false }) => outcome.wait_after = Duration::from_millis(*ms),
             Some(FaultKind::Truncated) => {
                 let mut end = answer.body.len() / 2;
@@ -422,13 +422,22 @@ fn instead(fault: &FaultKind, call: &ApiCall) -> Option<ApiAnswer> {
     Some(match fault {
         FaultKind::PerSecond => api::refuse(&gateway::per_second(), call, None),
         FaultKind::PerDay => api::refuse(&gateway::daily(), call, None),
-        FaultKind::Status { status } => plain_failure(*status),
+        FaultKind::Status { status, body } => failure(*status, body.as_deref()),
         FaultKind::Refuse { code, message } => refused(&Refusal::new(code, message.clone())),
         FaultKind::NotSettled => refused(&Refusal::not_requestable()),
         FaultKind::Html => ApiAnswer::new(200, "text/html;charset=UTF-8", page),
         FaultKind::WrongHost => wrong_host(),
         _ => return None,
     })
+}
+
+/// A status without Alma's envelope: gateways answer with a page, with a line of text or with nothing (alma-api.md 1.4).
+fn failure(status: u16, body: Option<&str>) -> ApiAnswer {
+    match body {
+        None => plain_failure(status),
+        Some("") => ApiAnswer { status, headers: Vec::new(), body: String::new() },
+        Some(text) => ApiAnswer::new(status, "text/plain;charset=UTF-8", text),
+    }
 }
 
 fn plain_failure(status: u16) -> ApiAnswer {

@@ -72,7 +72,12 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
         code if code.is_about_the_key() || matches!(http_status, 401 | 403) => {
             Error::Unauthorized { operation, code, message, http_status }
         }
-        code if http_status == 404 || call.absent.contains(&code) => Error::NotFound { operation, code, message },
+        code if call.absent.contains(&code) => Error::NotFound { operation, code, message },
+        // Alma's refusals are 400. A 404 with a general code, or with a gateway's own word such as ROUTING_ERROR, tells
+        // nothing of the record.
+        code if http_status == 404 && code.is_general() => {
+            call.silent(Silence::Unexplained { http_status, code: Some(code) }, None)
+        }
         code => Error::Refused { operation, code, message, tracking_id, http_status },
     }
 }
@@ -81,14 +86,15 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
 fn unexplained(call: &Call, http_status: u16, body: &str) -> Error {
     let operation = call.operation;
     let code = Code::Other(String::new());
-    if is_html(body) {
+    // A write that a gateway answers with a page for 404 may have been done all the same.
+    if is_html(body) && (call.repeatable || http_status != 404) {
         return Error::Unintelligible { operation, what: wrong_host(http_status) };
     }
     match http_status {
         401 | 403 => {
             Error::Unauthorized { operation, code, message: format!("HTTP status {http_status}"), http_status }
         }
-        404 => Error::NotFound { operation, code, message: "HTTP status 404".to_owned() },
+        404 => call.silent(Silence::Unexplained { http_status, code: None }, None),
         408 => call.silent(Silence::TimedOut, None),
         _ => Error::Unintelligible { operation, what: format!("HTTP status {http_status} without Alma's explanation") },
     }

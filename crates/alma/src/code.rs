@@ -166,6 +166,11 @@ codes! {
 }
 
 impl Code {
+    /// It says only that something failed, or isn't one of those known here.
+    pub(crate) fn is_general(&self) -> bool {
+        matches!(self, Self::General | Self::GeneralConfiguration | Self::Other(_))
+    }
+
     /// Alma doesn't accept the key for this call.
     pub(crate) fn is_about_the_key(&self) -> bool {
         matches!(self, Self::Unauthorized | Self::Forbidden | Self::InvalidRequest)

@@ -34,12 +34,12 @@ pub enum Error {
         http_status: u16,
     },
 
-    /// What the call addresses isn't there (any more).
+    /// What the call addresses isn't there (any more): Alma says so by a code that means it for this call.
     #[error("Alma can't {operation}, it isn't there ({code}): {message}")]
     NotFound {
         /// What was asked for.
         operation: &'static str,
-        /// Alma's code; blank for a bare 404.
+        /// Alma's code.
         code: Code,
         /// Alma's words.
         message: String,
@@ -155,6 +155,14 @@ pub enum Silence {
         /// Alma's code, when the answer had one.
         code: Option<Code>,
     },
+    /// HTTP status 404 without an error code of Alma's that means absence. A gateway in front of Alma answers so too: it
+    /// proves neither that the record is there nor that it isn't.
+    Unexplained {
+        /// The status of the HTTP answer.
+        http_status: u16,
+        /// The code, when the answer had one.
+        code: Option<Code>,
+    },
     /// Alma said that it was done, in words that can't be read.
     UnreadableAnswer {
         /// What is wrong with the answer; quotes no data.
@@ -169,6 +177,10 @@ impl fmt::Display for Silence {
             Self::ConnectionLost => f.write_str("the connection broke before the answer was complete"),
             Self::InternalError { http_status, code: Some(code) } => write!(f, "internal error {http_status} ({code})"),
             Self::InternalError { http_status, code: None } => write!(f, "internal error {http_status}"),
+            Self::Unexplained { http_status, code: Some(code) } => {
+                write!(f, "HTTP status {http_status} with the code {code}, which doesn't mean that it isn't there")
+            }
+            Self::Unexplained { http_status, code: None } => write!(f, "HTTP status {http_status} without Alma's error code"),
             Self::UnreadableAnswer { what } => write!(f, "an answer that can't be read, {what}"),
         }
     }
@@ -207,15 +219,28 @@ impl Error {
     pub fn code(&self) -> Option<&Code> {
         match self {
             Self::Refused { code, .. } | Self::NotFound { code, .. } | Self::Unauthorized { code, .. } => Some(code),
-            Self::Unavailable { why: Silence::InternalError { code, .. }, .. }
-            | Self::Unclear { why: Silence::InternalError { code, .. }, .. } => code.as_ref(),
+            Self::Unavailable { why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, .. }
+            | Self::Unclear { why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, .. } => {
+                code.as_ref()
+            }
             _ => None,
         }
     }
 
-    /// True when what the call addresses isn't there.
+    /// True when Alma says by its own code that what the call addresses isn't there. A 404 without it is
+    /// [`Error::is_unexplained`].
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+
+    /// True for a 404 that isn't Alma's own word for an absent record, as a gateway in front of it answers. It proves
+    /// nothing: ask the list in which the record would be.
+    pub fn is_unexplained(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { why: Silence::Unexplained { .. }, .. }
+                | Self::Unclear { why: Silence::Unexplained { .. }, .. }
+        )
     }
 
     /// True when Alma may have carried the call out although no usable answer came.

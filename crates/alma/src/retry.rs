@@ -9,7 +9,7 @@ use crate::error::{Error, Limit};
 /// How often and after what time a call is repeated.
 ///
 /// Only what can't do harm is repeated: calls that Alma refused for its limit per second, calls that never were sent,
-/// and reading calls that got no answer. A writing call that was sent is never sent again.
+/// and reading calls that got no answer, or a 404 that isn't Alma's. A writing call that was sent is never sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How often a call is tried in all, when Alma can't be reached or fails to answer. Default 3.

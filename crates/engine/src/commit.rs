@@ -305,11 +305,19 @@ fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now:
 }
 
 fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
-    use lending::Attention::Waiting;
-    let (Event::EffectDelayed { .. }, Waiting { on, why, .. }) = (event, &decision.next.attention) else {
+    use lending::Attention::{NeedsStaff, Waiting};
+    if !matches!(event, Event::EffectDelayed { .. }) {
         return false;
-    };
-    matches!(&before.attention, Waiting { on: same, why: as_before, next_try: Some(_), .. } if same == on && as_before == why)
+    }
+    match (&before.attention, &decision.next.attention) {
+        (Waiting { on: same, why: as_before, next_try: Some(_), .. }, Waiting { on, why, .. }) => {
+            same == on && as_before == why
+        }
+        (NeedsStaff { code: same, explanation: as_before, .. }, NeedsStaff { code, explanation, .. }) => {
+            same == code && as_before == explanation
+        }
+        _ => false,
+    }
 }
 
 fn note(decision: &Decision, event: &Event) -> Option<String> {

@@ -382,7 +382,7 @@ impl Engine {
         match self.breakers.note(institution, settings, failed, self.clock.now()) {
             Told::Nothing => {}
             // It need not wait as long as the failure said; whether it was done stays as unclear as it is.
-            Told::Outdated if !matches!(failed, Some(NotDone::Unclear { .. })) => {
+            Told::Outdated if !failed.is_some_and(NotDone::leaves_unclear) => {
                 return Err(NotDone::later("The institution's settings were changed meanwhile."));
             }
             Told::Outdated => {}
@@ -423,10 +423,12 @@ impl Engine {
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &NotDone) -> Result<(), Error> {
         let next_try = later(self.clock.now(), self.pause(intent, not_done));
         // Once an attempt was unclear, only a look or an answer makes it clear again.
-        let unclear = intent.unclear || matches!(not_done, NotDone::Unclear { .. });
+        let unclear = intent.unclear || not_done.leaves_unclear();
+        let needs_staff = not_done.is_case_for_staff(intent.attempts.saturating_add(1));
         let why = not_done.to_string();
-        warn!(request = %intent.request, effect = effect.name(), unclear, %why, "effect is delayed");
-        let event = Event::EffectDelayed { effect, on: lending::system_of(effect.side()), why: why.clone(), next_try };
+        warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %why, "effect is delayed");
+        let on = lending::system_of(effect.side());
+        let event = Event::EffectDelayed { effect, on, why: why.clone(), next_try, needs_staff };
         let ending = Ending::Postponed { intent, due: next_try, unclear, why: &why };
         self.apply(intent.request, &event, "hub", &ending).await?;
         // The system may have come back between the failure and its commit, and what waited been hastened without this.

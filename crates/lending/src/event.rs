@@ -151,6 +151,10 @@ pub enum Event {
         why: String,
         /// When it is tried again.
         next_try: Timestamp,
+        /// Whether it has failed so often, with an answer that proves nothing, that staff must know. It is retried all the
+        /// same.
+        #[serde(default)]
+        needs_staff: bool,
     },
     /// One side was looked at.
     Observed {

@@ -164,7 +164,7 @@ fn stand_in_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Optio
              the request."
         );
         request.trouble = Some(Trouble {
-            code: format!("HOLD_{}_AT_{}", word.to_uppercase(), side.name().to_uppercase()),
+            code: hold_ended_code(end.closure, side),
             explanation: explanation.clone(),
             stops: None,
         });
@@ -176,6 +176,42 @@ fn stand_in_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Optio
             "The patron's hold is gone. From hold, item and loan together it was most likely: {}.",
             end.closure.name()
         ),
+    })
+}
+
+fn hold_ended_code(closure: Closure, side: Side) -> String {
+    format!("HOLD_{}_AT_{}", closure.name().to_uppercase(), side.name().to_uppercase())
+}
+
+fn virtual_item_deleted_code(side: Side) -> String {
+    format!("VIRTUAL_ITEM_DELETED_AT_{}", side.name().to_uppercase())
+}
+
+/// Ends the case for staff that an earlier read raised and this one contradicts: the virtual item, or the patron's hold, is
+/// there after all.
+pub(crate) fn contradict(request: &mut Request, side: Side, seen: &Observation) -> Option<String> {
+    let code = request.trouble.as_ref()?.code.as_str();
+    let held = seen.hold.is_some_and(|hold| hold != HoldState::Gone);
+    let there = held || seen.item.as_ref().is_some_and(|item| *item != ItemState::Absent);
+    let item_is_back = there && code == virtual_item_deleted_code(side);
+    let hold_is_back = held && Closure::ALL.iter().any(|closure| code == hold_ended_code(*closure, side));
+    if !item_is_back && !hold_is_back {
+        return None;
+    }
+    let here = request.stand_in_mut(side)?;
+    if item_is_back {
+        here.item.reopen();
+    }
+    // A hold that had ended by itself stays so, unless it was seen.
+    if held || here.hold_end.is_none() {
+        here.hold.reopen();
+        (here.hold_missed, here.hold_end) = (0, None);
+    }
+    request.trouble = None;
+    Some(if item_is_back {
+        "The virtual item is there after all; nothing need be done about it.".to_owned()
+    } else {
+        "The patron's hold is there after all; nothing need be done about it.".to_owned()
     })
 }
 
@@ -200,7 +236,7 @@ fn virtual_item_gone(request: &mut Request, side: Side, seen: &Observation) -> O
                        hold, by \"resume\"; or cancel the request."
         .to_owned();
     request.trouble = Some(Trouble {
-        code: format!("VIRTUAL_ITEM_DELETED_AT_{}", side.name().to_uppercase()),
+        code: virtual_item_deleted_code(side),
         explanation: explanation.clone(),
         stops: Some(crate::Effect::CreateVirtualItem(side)),
     });

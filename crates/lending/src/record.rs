@@ -23,7 +23,10 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         Event::Observed { side: Side::Lender, seen } | Event::Told { side: Side::Lender, seen } => {
             evidence::at_lender(request, seen, now)
         }
-        Event::Observed { side, seen } | Event::Told { side, seen } => evidence::at_stand_in(request, *side, seen, now),
+        Event::Observed { side, seen } | Event::Told { side, seen } => {
+            let corrected = evidence::contradict(request, *side, seen);
+            evidence::at_stand_in(request, *side, seen, now).or(corrected)
+        }
         Event::HoldClosed { side, closure } => evidence::told(request, *side, *closure),
         Event::DeadlinePassed { deadline } => evidence::deadline_passed(request, *deadline, now),
         Event::CancelAsked { .. }

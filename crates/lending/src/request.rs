@@ -512,6 +512,13 @@ impl<T: Clone> Part<T> {
             *self = Self::Ended(what.clone());
         }
     }
+
+    /// It was taken for gone and is there after all.
+    pub(crate) fn reopen(&mut self) {
+        if let Self::Ended(what) = self {
+            *self = Self::Open(what.clone());
+        }
+    }
 }
 
 /// A hold in a library's system.

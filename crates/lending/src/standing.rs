@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::attention::{Action, Attention, WaitingOn};
-use crate::effect::Side;
+use crate::effect::{Effect, Side};
 use crate::event::{Event, ItemState};
 use crate::request::{Part, Request};
 use crate::status::{Condition, Status};
@@ -50,6 +50,10 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
 
 /// Who has the next move; a delay is told by its own event.
 pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
+    if let Event::EffectDelayed { effect, why, needs_staff: true, .. } = event {
+        let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
+        return Attention::NeedsStaff { code: unexplained(*effect), explanation: unexplained_why(why), actions };
+    }
     if let Event::EffectDelayed { on, why, next_try, .. } = event {
         let since = match &next.attention {
             Attention::Waiting { on: before, since, .. } if before == on => *since,
@@ -61,10 +65,14 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
         return Attention::NeedsStaff { code, explanation, actions };
     }
-    if next.in_flight.is_some() {
+    if let Some(effect) = next.in_flight {
         // A delay goes on being shown while the effect is tried again.
-        let delayed = matches!(&next.attention, Attention::Waiting { next_try: Some(_), .. }) && !moved;
-        return if delayed && !ends_delay(event) { next.attention.clone() } else { Attention::None };
+        let delayed = match &next.attention {
+            Attention::Waiting { next_try, .. } => next_try.is_some(),
+            Attention::NeedsStaff { code, .. } => *code == unexplained(effect),
+            Attention::None => false,
+        };
+        return if delayed && !moved && !ends_delay(event) { next.attention.clone() } else { Attention::None };
     }
     let Some((on, why)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
@@ -72,6 +80,19 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         _ => now,
     };
     Attention::Waiting { on, since, next_try: None, why: why.to_owned() }
+}
+
+/// The code of an effect whose answers prove nothing.
+fn unexplained(effect: Effect) -> String {
+    format!("{}_UNEXPLAINED", effect.name().to_uppercase())
+}
+
+fn unexplained_why(why: &str) -> String {
+    format!(
+        "The hub has tried this step several times: {why}. That proves neither that it was done nor that it wasn't, so the \
+         hub assumes neither and retries. Check the record in the library's own system, and the proxy or gateway in front of \
+         it."
+    )
 }
 
 /// Whether the event is the outcome of an effect, so that what was delayed is over.

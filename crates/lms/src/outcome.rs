@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use lending::Refusal;
 
+/// How often a step is tried, each time with an answer that proves nothing, before it is a case for staff. The client of the
+/// library's system repeats reads within each of these.
+const TRIES_BEFORE_STAFF: u32 = 5;
+
 /// The facts, or why there are none.
 pub type Outcome<T> = Result<T, NotDone>;
 
@@ -43,7 +47,14 @@ pub enum NotDone {
         /// The least time to wait, where the system told it or it is known.
         after: Option<Duration>,
     },
-    /// It answered, and the answer isn't what it should be.
+    /// It was sent, and the answer proves neither that it was done nor that it wasn't, such as a gateway's 404. The next
+    /// attempt reads first.
+    #[error("the answer proves nothing: {why}")]
+    Unexplained {
+        /// What the answer was.
+        why: String,
+    },
+    /// It answered, and the answer isn't what it should be. A read that is answered so proves nothing.
     #[error("the library's system answered something unintelligible: {what}")]
     Unintelligible {
         /// What is wrong with the answer.
@@ -77,6 +88,17 @@ impl NotDone {
     /// A refusal with a code of ours or of the library's system.
     pub fn refused(code: impl Into<String>, explanation: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(code, explanation))
+    }
+
+    /// Whether it may have been done, so that the next attempt must read first.
+    pub fn leaves_unclear(&self) -> bool {
+        matches!(self, Self::Unclear { .. } | Self::Unexplained { .. })
+    }
+
+    /// Whether staff must know after so many tries: what answers isn't the library's system as the hub knows it, and trying
+    /// again may never help. It is retried all the same.
+    pub fn is_case_for_staff(&self, tries: u32) -> bool {
+        matches!(self, Self::Unexplained { .. } | Self::Unintelligible { .. }) && tries >= TRIES_BEFORE_STAFF
     }
 
     /// Not now.

@@ -79,6 +79,7 @@ pub(crate) enum Process {
     Missing,
     Technical,
     Transit,
+    TransitToRemoteStorage,
     WorkOrder,
 }
 
@@ -97,6 +98,7 @@ impl Process {
             Process::Missing => "MISSING",
             Process::Technical => "TECHNICAL",
             Process::Transit => "TRANSIT",
+            Process::TransitToRemoteStorage => "TRANSIT_TO_REMOTE_STORAGE",
             Process::WorkOrder => "WORK_ORDER_DEPARTMENT",
         }
     }

@@ -26,6 +26,8 @@ pub enum Mark {
     OnOrder,
     /// Away for resource sharing.
     Ill,
+    /// On its way to remote storage, where it is kept from now on.
+    ToRemoteStorage,
 }
 
 fn refuse(why: impl Into<String>) -> Refusal {
@@ -72,6 +74,7 @@ impl Alma {
             (Mark::Technical, Process::None, None) => self.set_process(pid, Process::Technical),
             (Mark::OnOrder, Process::None, None) => self.set_process(pid, Process::Acq),
             (Mark::Ill, Process::None, None) => self.set_process(pid, Process::Ill),
+            (Mark::ToRemoteStorage, Process::None, None) => self.set_process(pid, Process::TransitToRemoteStorage),
             (mark, process, _) => {
                 let state = if process == Process::None { "in place" } else { process.code() };
                 return Err(refuse(format!("an item that is {state} cannot be marked {mark:?}")));

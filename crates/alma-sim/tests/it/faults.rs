@@ -63,8 +63,9 @@ async fn refusals_and_broken_answers_come_as_ordered() {
     let kinds = [
         (FaultKind::PerSecond, 429, "PER_SECOND_THRESHOLD"),
         (FaultKind::PerDay, 429, "DAILY_THRESHOLD"),
-        (FaultKind::Status { status: 503 }, 503, "<html>"),
-        (FaultKind::StatusAfter { status: 500 }, 500, "<html>"),
+        (FaultKind::status(503), 503, "<html>"),
+        (FaultKind::bare(404, "404 page not found"), 404, "404 page not found"),
+        (FaultKind::StatusAfter { status: 500, body: None }, 500, "<html>"),
         (FaultKind::Refuse { code: "401652".to_owned(), message: "no".to_owned() }, 400, "401652"),
         (FaultKind::NotSettled, 400, "401129"),
         (FaultKind::Html, 200, "<html>"),

@@ -94,9 +94,9 @@ impl UserLoans {
     /// # Errors
     ///
     /// Refused with [`Code::WrongDesk`] when the desk doesn't serve the item, with [`Code::NotLoanable`] when the item
-    /// can't be lent. After an unclear answer look through the user's loans.
+    /// can't be lent. Not found means the user. After an unclear answer look through the user's loans.
     pub async fn create(&self, item: impl Into<ItemRef>, loan: &NewLoan) -> Result<Loan> {
-        let call = self.call("lend an item", "POST /users/{user}/loans").json(loan.to_json());
+        let call = self.call("lend an item", "POST /users/{user}/loans").absent(NO_USER).json(loan.to_json());
         let call = match item.into() {
             ItemRef::Pid(pid) => call.query("item_pid", pid),
             ItemRef::Barcode(barcode) => call.query("item_barcode", barcode),

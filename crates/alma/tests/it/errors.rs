@@ -57,14 +57,37 @@ async fn a_missing_record_is_told_from_a_refusal_by_operation_and_code() {
 }
 
 #[tokio::test]
-async fn a_404_is_not_found_unless_a_page_says_it() {
-    for body in ["", "{}", &fixture("error.json")] {
-        let body = body.to_owned();
-        let fake = Fake::start(move |_, _| answer(404, &body)).await;
-        assert!(read_from(&fake).await.is_not_found());
-    }
+async fn a_404_is_absence_only_with_almas_code_for_it() {
+    let coded = Fake::start(|_, _| answer(404, &fixture("error.json"))).await;
+    assert!(read_from(&coded).await.is_not_found());
+    let refused = Fake::start(|_, _| answer(404, &fixture("error-401129.json"))).await;
+    assert!(read_from(&refused).await.is_refused_with(&Code::NoItemCanFulfil));
     let page = Fake::start(|_, _| answer(404, PAGE)).await;
     assert!(matches!(read_from(&page).await, Error::Unintelligible { .. }));
+    assert!(write_to(&page).await.is_unclear());
+
+    let general = fixture("error-401129.json").replace("401129", "401652");
+    let gateways = fixture("error-401129.json").replace("401129", "ROUTING_ERROR");
+    for body in ["", "{}", "404 page not found", "{\"message\":\"no Route matched\"}", "<e/>", &general, &gateways] {
+        let shown = body.to_owned();
+        let body = body.to_owned();
+        let fake = Fake::start(move |_, _| answer(404, &body)).await;
+        let read = read_from(&fake).await;
+        assert!(read.is_unexplained() && matches!(read, Error::Unavailable { .. }), "{shown}: {read:?}");
+        assert_eq!(read.remedy(), Remedy::RepeatLater, "{shown}");
+        assert_eq!(fake.seen().len(), 3, "a read is made again: {shown}");
+        let write = write_to(&fake).await;
+        assert!(write.is_unexplained() && write.is_unclear(), "{shown}: {write:?}");
+        assert_eq!(write.remedy(), Remedy::LookFirst, "{shown}");
+        assert_eq!(fake.seen().len(), 4, "a write is sent once: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn read_that_is_answered_404_by_a_gateway_succeeds_when_alma_answers() {
+    let fake = Fake::start(|_, nth| if nth < 2 { answer(404, "") } else { ok(&fixture("user.json")) }).await;
+    fake.client().users().get(&UserId::from("x")).await.unwrap();
+    assert_eq!(fake.seen().len(), 3);
 }
 
 #[tokio::test]

@@ -332,7 +332,7 @@ both! {
         world.place().await;
         world.settle().await;
         world.clock.by_hours(2);
-        let broken = FaultKind::Status { status: 500 };
+        let broken = FaultKind::status(500);
         world.sim.arm(BORROWER, Fault::always(LIST, broken)).unwrap();
         let before = world.calls(BORROWER, LIST);
         world.restart().await;

@@ -50,7 +50,7 @@ both! {
 
     async fn server_errors_after_the_work_was_done_double_nothing(world) {
         for (institution, call) in WRITES {
-            world.sim.arm(institution, Fault::once(call, FaultKind::StatusAfter { status: 502 })).unwrap();
+            world.sim.arm(institution, Fault::once(call, FaultKind::StatusAfter { status: 502, body: None })).unwrap();
         }
         whole_way(&mut world).await;
         world.assert_clean();
@@ -65,7 +65,7 @@ both! {
     }
 
     async fn alma_that_is_down_is_waited_for_visibly_and_the_request_goes_on_by_itself(world) {
-        world.sim.arm(LENDER, Fault::always("", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("", FaultKind::status(503))).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
         let waits = |request: &lending::Request| {
             matches!(&request.attention, Attention::Waiting { on: lending::WaitingOn::LenderSystem, next_try: Some(_), .. })

@@ -9,6 +9,7 @@ mod endings;
 mod hearing;
 mod lost_answers;
 mod nodes;
+mod not_found;
 mod others;
 mod outages;
 mod placing;

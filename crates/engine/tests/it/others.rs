@@ -181,7 +181,7 @@ both! {
 
     async fn loss_that_is_settled_while_the_lender_is_out_waits_for_its_loan(world) {
         world.bring_to(Status::ReadyForPickup).await;
-        world.sim.arm(LENDER, Fault::always("POST /users/{user_id}/loans", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("POST /users/{user_id}/loans", FaultKind::status(503))).unwrap();
         lend_and_mark(&world, Mark::Lost).await;
         let lost = |now: &Request| now.status == Status::Loaned && has(now, Condition::Lost);
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -224,7 +224,7 @@ both! {
         lend_to_another(&world).await;
         take_back(&world, "MAIN").await;
         world.engine.look_now(world.id).await.unwrap();
-        crate::sweeps::at_rest(&world).await;
+        world.settle().await;
         assert_eq!(world.request().await.status, Status::ReadyForPickup);
         assert_eq!(world.at(BORROWER).requests().len(), 1, "the patron's hold is kept");
         world.lend().await;
@@ -363,7 +363,7 @@ both! {
             let request = world.until_it("the lender's loan", |request| request.supply.as_ref().unwrap().loan.is_open()).await;
             assert!(!request.supply.unwrap().lent_to_another && !request.borrowing.lent_to_another);
             world.engine.look_now(world.id).await.unwrap();
-            crate::sweeps::at_rest(&world).await;
+            world.settle().await;
             assert_eq!(world.request().await.status, Status::Loaned);
             world.give_back().await;
             assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));

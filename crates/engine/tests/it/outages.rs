@@ -40,7 +40,7 @@ async fn until_down(world: &World) -> engine::Down {
 
 both! {
     async fn requests_wait_visibly_while_the_lenders_system_is_down_and_go_on_by_themselves(world) {
-        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let ids = place_some(&mut world, 6).await;
         let down = until_down(&world).await;
         assert_eq!(down.outage, Outage::Unreachable);
@@ -56,7 +56,7 @@ both! {
     }
 
     async fn an_outage_of_a_day_ends_by_itself(world) {
-        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let ids = place_some(&mut world, 6).await;
         until_down(&world).await;
         world.clock.by_hours(24);
@@ -65,7 +65,7 @@ both! {
     }
 
     async fn an_outage_is_asked_after_by_one_call_at_a_time(world) {
-        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let ids = place_some(&mut world, 8).await;
         until_down(&world).await;
         let before = all_calls(&world, LENDER);
@@ -81,7 +81,7 @@ both! {
     }
 
     async fn other_institutions_go_on_while_one_is_down(world) {
-        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let waiting = place_some(&mut world, 8).await;
         until_down(&world).await;
         let mut placing = world.placing();

@@ -97,7 +97,7 @@ both! {
 
     async fn item_sent_while_the_cancellation_waits_for_the_lenders_system_is_followed_home(world) {
         world.place().await;
-        world.sim.arm(LENDER, Fault::always(CANCEL, FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always(CANCEL, FaultKind::status(503))).unwrap();
         world.engine.cancel(world.id, CancelledBy::Patron, None, "test").await.unwrap();
         let waits = |request: &Request| matches!(request.attention, Attention::Waiting { next_try: Some(_), .. });
         let stored = world.engine.wait(world.id, PATIENCE, waits).await.unwrap();
@@ -111,7 +111,7 @@ both! {
         world.place().await;
         sent(&world).await;
         world.sim.arm(LENDER, Fault::once(CANCEL, FaultKind::DropAfter)).unwrap();
-        world.sim.arm(LENDER, Fault::once(ITEM, FaultKind::Status { status: 500 })).unwrap();
+        world.sim.arm(LENDER, Fault::once(ITEM, FaultKind::status(500))).unwrap();
         world.ask(cancel()).await;
         goes_home(&world).await;
     }
@@ -220,7 +220,7 @@ both! {
 
     async fn lender_is_kept_where_the_system_of_the_next_one_gives_no_answer(world) {
         world.place().await;
-        world.sim.arm(OTHER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(OTHER, Fault::always("*", FaultKind::status(503))).unwrap();
         let refused = another(&world, AnotherLender::default()).await.unwrap_err();
         assert!(matches!(&refused, Error::NotDone(_)) && refused.to_string().contains("kept"), "{refused}");
         is_kept(&world).await;
@@ -263,7 +263,7 @@ both! {
         placing.copies.swap(0, 1);
         world.place_as(placing).await;
         // The other lender's hold ends, and the next one's system is down.
-        world.sim.arm(LENDER, Fault::always("*", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let hold = world.request().await.supply.unwrap().hold.open().unwrap().id.clone();
         world.at(OTHER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
         world.engine.ask(world.id, &Event::HoldClosed { side: Side::Lender, closure: lending::Closure::Canceled }, "test")
@@ -312,7 +312,7 @@ both! {
         let rules = lending::Rules { virtual_item_at_dispatch: true, ..lending::Rules::default() };
         world.set_rules(BORROWER, "BORROW", rules).await;
         assert_eq!(world.place().await.status, Status::Confirmed);
-        world.sim.arm(BORROWER, Fault::always("POST /bibs", FaultKind::Status { status: 503 })).unwrap();
+        world.sim.arm(BORROWER, Fault::always("POST /bibs", FaultKind::status(503))).unwrap();
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
         world.engine.look_now(world.id).await.unwrap();

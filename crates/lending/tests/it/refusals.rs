@@ -109,10 +109,38 @@ fn delay_keeps_the_status_and_tells_when_it_is_tried_again() {
         on: lending::WaitingOn::LenderSystem,
         why: "the lender's system does not answer".to_owned(),
         next_try,
+        needs_staff: false,
     });
     assert_eq!(walk.status(), Status::Resolved);
     assert_eq!(walk.request.in_flight, Some(Effect::PlaceHold(Side::Lender)));
     assert!(matches!(walk.request.attention, Attention::Waiting { next_try: Some(at), .. } if at == next_try));
     walk.run();
     assert!(!matches!(walk.request.attention, Attention::Waiting { next_try: Some(_), .. }));
+}
+
+#[test]
+fn effect_that_nothing_but_unexplained_answers_came_to_is_a_case_for_staff_until_it_is_done() {
+    let mut walk = Walk::new();
+    let effect = Effect::PlaceHold(Side::Lender);
+    walk.run_until(effect);
+    let delayed = |needs_staff| Event::EffectDelayed {
+        effect,
+        on: lending::WaitingOn::LenderSystem,
+        why: "HTTP status 404 without Alma's error code".to_owned(),
+        next_try: example::noon(),
+        needs_staff,
+    };
+    let asked = |walk: &Walk| matches!(&walk.request.attention, Attention::NeedsStaff { code, actions, .. }
+        if code == "PLACE_HOLD_AT_LENDER_UNEXPLAINED" && actions.contains(&lending::Action::Cancel));
+    walk.tell(&delayed(false));
+    assert!(!asked(&walk));
+    walk.tell(&delayed(true));
+    assert!(asked(&walk), "{:?}", walk.request.attention);
+    assert_eq!(walk.request.in_flight, Some(effect), "it is retried all the same");
+    assert_eq!(walk.status(), Status::Resolved, "and the lender isn't passed over");
+    walk.tell(&Event::Observed { side: Side::Lender, seen: lending::Observation::default() });
+    assert!(asked(&walk), "a poll of something else doesn't end it");
+    walk.run();
+    assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }));
+    assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }

@@ -205,7 +205,7 @@ fn events() -> Vec<(String, Event)> {
         events.push((format!("refused: {}", effect.name()), Event::EffectRefused { effect, refusal }));
         events.push((format!("dropped: {}", effect.name()), Event::EffectDropped { effect }));
         let (on, why) = (WaitingOn::LenderSystem, "No answer.".to_owned());
-        let delayed = Event::EffectDelayed { effect, on, why, next_try: after_days(1) };
+        let delayed = Event::EffectDelayed { effect, on, why, next_try: after_days(1), needs_staff: false };
         events.push((format!("delayed: {}", effect.name()), delayed));
     }
     events

@@ -236,6 +236,57 @@ fn virtual_item_deleted_by_hand_is_made_again_when_staff_say_so() {
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
 
+#[test]
+fn case_of_a_deleted_virtual_item_ends_with_the_poll_that_shows_the_item() {
+    for seen in [
+        item(ItemState::InPlace),
+        item_and_hold(ItemState::InTransit, HoldState::InProcess),
+        Observation { hold: Some(HoldState::NotStarted), ..Observation::default() },
+    ] {
+        let mut walk = Walk::new();
+        walk.run();
+        let before = walk.request.clone();
+        walk.see(Side::Borrower, item(ItemState::Absent));
+        walk.see(Side::Borrower, item(ItemState::Absent));
+        assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
+        let decision = walk.tell(&Event::Observed { side: Side::Borrower, seen: seen.clone() });
+        assert!(decision.note.is_some_and(|note| note.contains("there after all")), "{seen:?}");
+        assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }), "{seen:?}: {:?}", walk.request.attention);
+        let (after, before) = (&walk.request.borrowing, &before.borrowing);
+        assert_eq!((&after.item, after.hold.is_open()), (&before.item, true), "{seen:?}");
+        assert_eq!(walk.request.in_flight, None, "nothing is made a second time");
+        walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+        assert_eq!(walk.status(), Status::PickupTransit);
+    }
+}
+
+#[test]
+fn hold_that_is_gone_after_the_virtual_item_was_missed_still_counts_as_gone() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Borrower, item(ItemState::Absent));
+    walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone));
+    assert!(walk.request.borrowing.hold.is_open(), "one poll alone may fall between two changes in Alma");
+    walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone));
+    assert_eq!(walk.request.outcome, Some(lending::Outcome::Cancelled));
+}
+
+#[test]
+fn case_of_an_ended_hold_ends_with_the_poll_that_shows_the_hold() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.tell(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
+    assert!(
+        matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER")
+    );
+    walk.see(Side::Borrower, item(ItemState::InPlace));
+    assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }), "that says nothing of the hold");
+    walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::NotStarted));
+    assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }), "{:?}", walk.request.attention);
+    assert!(walk.request.borrowing.hold.is_open());
+    assert_eq!(walk.request.borrowing.hold_end, None);
+}
+
 /// The item is lent at the desk while the hub places the patron's hold: that loan can't fulfil the hold.
 fn lent_before_its_hold() -> Walk {
     let mut walk = Walk::new();

@@ -141,7 +141,8 @@ impl World {
             // Alma deletes no item that is on loan or waited for (401874, "Item has active requests").
             Effect::DeleteVirtualItem(_) if there.is_lent() || there.hold.is_some() => {
                 let why = "Item has active requests.".to_owned();
-                return Event::EffectDelayed { effect, on: WaitingOn::BorrowerSystem, why, next_try: after_days(1) };
+                let (on, next_try) = (WaitingOn::BorrowerSystem, after_days(1));
+                return Event::EffectDelayed { effect, on, why, next_try, needs_staff: false };
             }
             Effect::DeleteVirtualItem(_) => there.item = None,
             _ => {}

@@ -13,6 +13,7 @@ use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation
 use serde_json::json;
 
 use super::Alma;
+use super::absence::removed;
 use super::errors::{not_done, refusal_code};
 use super::lender::pickup_at;
 use super::records::{self, hold_marker, record_marker};
@@ -182,7 +183,7 @@ impl Alma {
         };
         let path = Self::path(item);
         if attempt == Attempt::AfterUnclear {
-            let seen = self.client.items().get(&path).await.map_err(not_done)?;
+            let seen = self.find_item(&path).await?.ok_or(NotDone::Gone { what: "the virtual item" })?;
             let state = item_state(&seen);
             if is_out(&state) {
                 return Ok(Some("No scan: the virtual item is on loan, which a scan would end.".to_owned()));
@@ -256,11 +257,11 @@ impl Alma {
     /// Answers whether it was there to be deleted.
     pub(super) async fn delete_item(&self, what: &Deleted<'_>, record: WhenEmpty) -> Outcome<bool> {
         let (mms, holding) = (MmsId::from(what.bib.as_str()), AlmaHolding::from(what.holding.as_str()));
-        let deleted = match what.item {
+        match what.item {
             Some(item) => {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
                 let how = DeleteItem { holdings: WhenEmpty::Delete, bib: record, ..DeleteItem::default() };
-                match self.client.items().delete(&path, how).await {
+                let deleted = match self.client.items().delete(&path, how).await {
                     // A desk may have lent it without the hub's seeing it; a loan of what is over is closed first.
                     Err(error @ Error::Refused { .. }) => {
                         let (bib, holding) = (what.bib.clone(), what.holding.clone());
@@ -271,19 +272,18 @@ impl Alma {
                         self.client.items().delete(&path, how).await
                     }
                     other => other,
-                }
+                };
+                removed(deleted, self.lists_item(&path)).await
             }
-            None => self.client.holdings(&mms).delete(&holding, WhenEmpty::Retain).await,
-        };
-        gone_or(deleted)
+            None => {
+                let deleted = self.client.holdings(&mms).delete(&holding, WhenEmpty::Retain).await;
+                removed(deleted, self.lists_holding(&mms, &holding)).await
+            }
+        }
     }
 
     pub(super) async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
-        match self.client.items().get(path).await {
-            Ok(item) => Ok(is_out(&item_state(&item))),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(not_done(error)),
-        }
+        Ok(self.find_item(path).await?.is_some_and(|item| is_out(&item_state(&item))))
     }
 
     /// Deletes the record only while it is suppressed and carries our marker: staff processes can merge or
@@ -292,16 +292,14 @@ impl Alma {
         if !self.check_ours(request, bib).await? {
             return Ok(());
         }
-        gone_or(self.client.bibs().delete(&MmsId::from(bib.as_str()), false).await).map(drop)
+        let mms = MmsId::from(bib.as_str());
+        let deleted = self.client.bibs().delete(&mms, false).await;
+        removed(deleted, self.lists_bib(&mms)).await.map(drop)
     }
 
     /// Refuses a record that isn't ours; answers whether it is there at all.
     pub(super) async fn check_ours(&self, request: RequestId, bib: &BibId) -> Outcome<bool> {
-        let found = match self.client.bibs().get(&MmsId::from(bib.as_str())).await {
-            Ok(found) => found,
-            Err(error) if error.is_not_found() => return Ok(false),
-            Err(error) => return Err(not_done(error)),
-        };
+        let Some(found) = self.find_bib(&MmsId::from(bib.as_str())).await? else { return Ok(false) };
         if is_virtual(&found, request) { Ok(true) } else { Err(not_ours(bib)) }
     }
 }
@@ -325,16 +323,6 @@ fn not_ours(bib: &BibId) -> NotDone {
              must look at it and delete it if it isn't needed."
         ),
     )
-}
-
-/// What is gone needs no deleting. Answers whether it was there.
-fn gone_or(deleted: alma::Result<()>) -> Outcome<bool> {
-    match deleted {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) if refusal_code(&error) == Some(&Code::HoldingInvalid) => Ok(false),
-        Err(error) => Err(not_done(error)),
-    }
 }
 
 fn named(item: &Item, wanted: &Barcode) -> (ItemId, Barcode) {

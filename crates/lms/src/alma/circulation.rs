@@ -6,6 +6,7 @@ use lending::{Hold, HoldId, Loan, PatronId, Refusal};
 use serde_json::json;
 
 use super::Alma;
+use super::absence::removed;
 use super::errors::not_done;
 use super::lender::{Lent, loan_of};
 use crate::host::{Attempt, ItemRef, PatronHold};
@@ -73,17 +74,9 @@ impl Alma {
         {
             return Ok(found);
         }
-        let reason = &self.settings.cancel_reason_other;
-        let cancelled = self
-            .client
-            .item_requests(&path)
-            .cancel(&AlmaRequestId::from(hold.as_str()), &Cancellation::silent(reason))
-            .await;
-        match cancelled {
-            Ok(()) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(not_done(error)),
-        }
+        let (reason, old) = (&self.settings.cancel_reason_other, AlmaRequestId::from(hold.as_str()));
+        let answered = self.client.item_requests(&path).cancel(&old, &Cancellation::silent(reason)).await;
+        removed(answered, self.lists_hold(&path, &old)).await?;
         self.hold_for_patron(wanted, Attempt::Fresh).await
     }
 
@@ -115,12 +108,8 @@ impl Alma {
                 format!("The settings name no circulation desk for the virtual library {library}."),
             ));
         };
-        let scanned =
-            self.client.items().scan_in(&Self::path(item), &ScanIn::at_desk(library.as_str(), desk.as_str())).await;
-        match scanned {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(not_done(error)),
-        }
+        let path = Self::path(item);
+        let scanned = self.client.items().scan_in(&path, &ScanIn::at_desk(library.as_str(), desk.as_str())).await;
+        removed(scanned.map(drop), self.lists_item(&path)).await.map(drop)
     }
 }

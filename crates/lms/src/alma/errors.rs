@@ -30,6 +30,9 @@ pub(crate) fn not_done(error: Error) -> NotDone {
         Error::RateLimited { retry_after, .. } => {
             NotDone::Later { why: "Alma takes no more calls this second.".to_owned(), after: retry_after }
         }
+        // The system answers, so it isn't down; what it answers proves nothing.
+        error if error.is_unexplained() && error.is_unclear() => NotDone::Unexplained { why: chain(&error) },
+        error if error.is_unexplained() => NotDone::Unintelligible { what: chain(&error) },
         error @ (Error::Unreachable { .. } | Error::Unavailable { .. }) => {
             NotDone::Down { outage: Outage::Unreachable, why: chain(&error), after: None }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use alma::{LibraryCode, LocationCode};
+use alma::{Error, LibraryCode, LocationCode};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -33,8 +33,13 @@ impl Alma {
         }
         let hidden = match self.client.conf().location(library, location).await {
             Ok(found) => found.suppressed,
-            // A temporary location may be one that the configuration doesn't list.
-            Err(error) if error.is_not_found() => false,
+            // Alma tells an unknown location by codes of general errors only (alma-api.md 5); the list tells it.
+            Err(Error::Refused { .. } | Error::NotFound { .. }) => {
+                self.lists_as_hidden(library, location).await.map_err(not_done)?
+            }
+            Err(error) if error.is_unexplained() => {
+                self.lists_as_hidden(library, location).await.map_err(|_| not_done(error))?
+            }
             Err(error) => return Err(not_done(error)),
         };
         known.insert(place, (Instant::now(), hidden));

@@ -16,6 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Alma;
+use super::absence::removed;
 use super::errors::{not_done, refusal_code};
 use super::records::hold_marker;
 use super::words::{hold_state, item_state};
@@ -174,9 +175,6 @@ impl Alma {
                     None => Err(not_done(error)),
                 }
             }
-            Err(Error::NotFound { operation, code, message }) => {
-                Err(NotDone::refused(code.to_string(), format!("Alma can't {operation}: {message}")))
-            }
             Err(error) => Err(not_done(error)),
         }
     }
@@ -188,7 +186,6 @@ impl Alma {
         let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         match all {
             Ok(all) => Ok(all.iter().find(|hold| ours(hold)).map(hold_of)),
-            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(not_done(error)),
         }
     }
@@ -235,7 +232,7 @@ impl Alma {
                 Some(loan) => Ok(loan_of(&loan)),
                 None => Err(not_done(error)),
             },
-            Err(Error::NotFound { code: Code::UserNotFound | Code::UserOfTypeNotFound, message, .. }) => {
+            Err(Error::NotFound { message, .. }) => {
                 self.patrons.forget(to.as_str());
                 Err(NotDone::refused(Refusal::NO_SUCH_PATRON, format!("Alma has no such user any more: {message}")))
             }
@@ -259,7 +256,6 @@ impl Alma {
             self.client.item_loans(path).list(LoanFilter::Active).try_collect().await;
         let loans = match loans {
             Ok(loans) => loans,
-            Err(error) if error.is_not_found() => return Ok(Lent::ToNobody),
             Err(error) => return Err(not_done(error)),
         };
         if loans.is_empty() {
@@ -289,12 +285,9 @@ impl Alma {
                 &self.settings.cancel_reason_other
             }
         };
-        let requests = self.client.item_requests(&Self::path(item));
-        match requests.cancel(&AlmaRequestId::from(hold.as_str()), &Cancellation::silent(reason)).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(not_done(error)),
-        }
+        let (path, hold) = (Self::path(item), AlmaRequestId::from(hold.as_str()));
+        let answered = self.client.item_requests(&path).cancel(&hold, &Cancellation::silent(reason)).await;
+        removed(answered, self.lists_hold(&path, &hold)).await.map(drop)
     }
 
     /// Cancels, and reads the item then: Alma leaves an item in transit as it is until its next scan when its hold is
@@ -303,11 +296,7 @@ impl Alma {
     pub(super) async fn withdraw(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>> {
         self.cancel(what.item, what.hold, what.by).await?;
         let path = Self::path(what.item);
-        let item = match self.client.items().get(&path).await {
-            Ok(item) => item,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(not_done(error)),
-        };
+        let Some(item) = self.find_item(&path).await? else { return Ok(None) };
         let state = item_state(&item);
         let loan = match state {
             ItemState::InTransit if !self.travels_for_another(what.request, &path, &item).await? => LoanState::None,

@@ -67,6 +67,8 @@ impl Alma {
             Ok(read) => Ok(read),
             // The set is gone, or nothing of the kind may be read: no fault, all is looked at one by one.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
+            // A list that a gateway hides must not be waited for either.
+            Err(error) if error.is_unexplained() => Ok(None),
             Err(error) => Err(not_done(error)),
         }
     }

@@ -71,10 +71,9 @@ impl Alma {
                 // Reading accepts any holding and answers the true one.
                 let holding = named.holding.as_ref().map_or("ALL", |holding| holding.as_str());
                 let path = ItemPath { mms: bib.as_str().into(), holding: holding.into(), pid: item.as_str().into() };
-                match self.client.items().get(&path).await {
-                    Ok(item) => item,
-                    Err(error) if error.is_not_found() => return Ok(Err(unknown())),
-                    Err(error) => return Err(not_done(error)),
+                match self.find_item(&path).await? {
+                    Some(item) => item,
+                    None => return Ok(Err(unknown())),
                 }
             }
             (Some(bib), None, None) => return self.best_copy(bib, named).await,
@@ -244,12 +243,8 @@ impl Alma {
 
     /// Reads the item, and loan and closed hold as far as they can still tell something.
     async fn look_at_item(&self, what: &Watched, path: &ItemPath, mut seen: Observation) -> Outcome<Observation> {
-        let item = match self.client.items().get(path).await {
-            Ok(item) => item,
-            Err(error) if error.is_not_found() => {
-                return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
-            }
-            Err(error) => return Err(not_done(error)),
+        let Some(item) = self.find_item(path).await? else {
+            return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
         };
         let state = item_state(&item);
         seen.barcode = item.barcode.as_ref().map(|barcode| Barcode::from(barcode.as_str()));

@@ -1,5 +1,6 @@
 //! Ex Libris Alma, at both sides of a request.
 //!
+//! - `absence`: what counts as proof that a record isn't there.
 //! - `lender`: virtual patron, hold, loan (requirements page: "Place request at lending agency").
 //! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
@@ -11,6 +12,7 @@
 //! Alma has no idempotency keys. Each write names its natural key: the virtual patron's id, the marker in
 //! the record or in the hold's comment, the barcode, the one loan an item can be on.
 
+mod absence;
 mod borrower;
 mod check;
 mod circulation;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lending::{BibId, HoldId, PatronId, RequestId};
 
 use super::Alma;
+use super::absence::removed;
 use super::errors::not_done;
 use super::lender::virtual_patron_id;
 use super::records::{marked_request, record_marker};
@@ -37,13 +38,10 @@ impl Alma {
     }
 
     pub(super) async fn cancel_marked(&self, hold: &MarkedHold) -> Outcome<()> {
-        let requests = self.client.user_requests(&UserId::from(hold.holder.as_str()));
+        let (user, hold) = (UserId::from(hold.holder.as_str()), AlmaRequestId::from(hold.hold.as_str()));
         let silent = Cancellation::silent(&self.settings.cancel_reason_other);
-        match requests.cancel(&AlmaRequestId::from(hold.hold.as_str()), &silent).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(not_done(error)),
-        }
+        let answered = self.client.user_requests(&user).cancel(&hold, &silent).await;
+        removed(answered, self.lists_hold_of(&user, &hold)).await.map(drop)
     }
 
     /// Deletes a record with its holding and item, if it is suppressed and carries the marker of this request.
@@ -52,6 +50,7 @@ impl Alma {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
             self.check_ours(request, bib).await?;
             let what = Deleted {
+                is_new: false,
                 request,
                 bib,
                 holding: &holding,

@@ -3,20 +3,50 @@
 use alma::{BaseStatus, Item, ProcessType, Request, RequestStatus};
 use lending::{Closure, HoldState, ItemState};
 
+/// What a process type of Alma's says about a request's item.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Meaning {
+    /// The item is in this state.
+    State(ItemState),
+    /// The item is not on its shelf, for a reason that has nothing to do with a request: unavailable.
+    NoneForUs,
+}
+
+/// Alma's code table PROCESSTYPE (alma-api.md 3.7), with a meaning for each of its rows; `None` for a code that isn't in it.
+fn meaning(process: &ProcessType) -> Option<Meaning> {
+    Some(match process {
+        ProcessType::Requested => Meaning::State(ItemState::Requested),
+        // To the pickup library or back to its own; which of the two, the hold and the request's status tell.
+        ProcessType::Transit => Meaning::State(ItemState::InTransit),
+        ProcessType::HoldShelf => Meaning::State(ItemState::OnHoldShelf),
+        ProcessType::Loan => Meaning::State(ItemState::OnLoan),
+        ProcessType::Lost | ProcessType::LostAndPaid => Meaning::State(ItemState::Lost),
+        ProcessType::ClaimedReturned => Meaning::State(ItemState::ClaimedReturned),
+        ProcessType::Missing => Meaning::State(ItemState::Missing),
+        // No dispatch, although it leaves its library: it goes into the owner's own store, hold or no hold
+        // (alma-field-notes.md, "Added 2026-11-29").
+        ProcessType::TransitToRemoteStorage
+        | ProcessType::Acquisition
+        | ProcessType::InterlibraryLoan
+        | ProcessType::LostInterlibraryLoan
+        | ProcessType::Technical
+        | ProcessType::WorkOrder => Meaning::NoneForUs,
+        _ => return None,
+    })
+}
+
 /// The state of an item. Base status 1 goes with no process type or with REQUESTED; any other process
 /// type means that it isn't on its shelf, known or not.
 pub(crate) fn item_state(item: &Item) -> ItemState {
-    match &item.process_type {
-        None if item.base_status == BaseStatus::InPlace => ItemState::InPlace,
-        None => ItemState::Unavailable("not in place".to_owned()),
-        Some(ProcessType::Requested) => ItemState::Requested,
-        Some(ProcessType::Transit | ProcessType::TransitToRemoteStorage) => ItemState::InTransit,
-        Some(ProcessType::HoldShelf) => ItemState::OnHoldShelf,
-        Some(ProcessType::Loan) => ItemState::OnLoan,
-        Some(ProcessType::Lost | ProcessType::LostAndPaid) => ItemState::Lost,
-        Some(ProcessType::ClaimedReturned) => ItemState::ClaimedReturned,
-        Some(ProcessType::Missing) => ItemState::Missing,
-        Some(other) => ItemState::Unavailable(other.as_str().to_owned()),
+    let Some(process) = &item.process_type else {
+        return match item.base_status {
+            BaseStatus::InPlace => ItemState::InPlace,
+            BaseStatus::NotInPlace => ItemState::Unavailable("not in place".to_owned()),
+        };
+    };
+    match meaning(process) {
+        Some(Meaning::State(state)) => state,
+        Some(Meaning::NoneForUs) | None => ItemState::Unavailable(process.as_str().to_owned()),
     }
 }
 
@@ -35,4 +65,50 @@ pub(crate) fn closure(status: &RequestStatus) -> Option<Closure> {
     let said = status.as_str().replace(['_', '-'], " ");
     let said = if said.eq_ignore_ascii_case("CANCELLED") { "Canceled".to_owned() } else { said };
     Closure::ALL.into_iter().find(|closure| closure.name().eq_ignore_ascii_case(&said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Alma's code table PROCESSTYPE, whole (alma-api.md 3.7).
+    const PROCESSTYPE: [&str; 14] = [
+        "ACQ",
+        "CLAIM_RETURNED_LOAN",
+        "HOLDSHELF",
+        "ILL",
+        "LOAN",
+        "LOST_ILL",
+        "LOST_LOAN",
+        "LOST_LOAN_AND_PAID",
+        "MISSING",
+        "REQUESTED",
+        "TECHNICAL",
+        "TRANSIT",
+        "TRANSIT_TO_REMOTE_STORAGE",
+        "WORK_ORDER_DEPARTMENT",
+    ];
+
+    #[test]
+    fn every_process_type_of_almas_table_has_a_declared_meaning() {
+        for code in PROCESSTYPE {
+            assert!(meaning(&ProcessType::from(code)).is_some(), "{code}");
+        }
+    }
+
+    #[test]
+    fn process_type_that_is_in_no_table_has_no_meaning() {
+        for code in ["INVENTED_TOMORROW", "TRANSIT_BY_DRONE", ""] {
+            assert_eq!(meaning(&ProcessType::from(code)), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn transit_alone_is_in_transit() {
+        let in_transit = |code: &&str| {
+            meaning(&ProcessType::from(*code)) == Some(Meaning::State(ItemState::InTransit))
+        };
+        let found: Vec<&str> = PROCESSTYPE.into_iter().filter(in_transit).collect();
+        assert_eq!(found, ["TRANSIT"]);
+    }
 }

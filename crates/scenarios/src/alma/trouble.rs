@@ -22,7 +22,7 @@ impl SimAlma {
     /// # Errors
     /// The simulator doesn't answer.
     pub async fn fail_always(&self, status: u16) -> Result<()> {
-        self.arm(&Fault::always("*", FaultKind::Status { status })).await
+        self.arm(&Fault::always("*", FaultKind::status(status))).await
     }
 
     /// Takes all faults away.

@@ -87,7 +87,7 @@ pub(super) const LIST: [Scenario; 18] = [
     Scenario::new(
         "every-write-done-and-answered-badly",
         "Every write is done and answered with 502, each once.",
-        |stage| Box::pin(every_write(stage, FaultKind::StatusAfter { status: 502 }, WRITES)),
+        |stage| Box::pin(every_write(stage, FaultKind::StatusAfter { status: 502, body: None }, WRITES)),
     ),
 ];
 

@@ -2,11 +2,13 @@
 
 mod cancelling;
 mod closures;
+mod gateways;
 mod lost_replies;
 mod ordinary;
 mod others;
 mod outages;
 mod patrons;
+mod process_types;
 mod queues;
 mod resupplying;
 mod skipped_scans;
@@ -68,6 +70,8 @@ pub fn all() -> Vec<Scenario> {
     all.extend(skipped_scans::LIST);
     all.extend(lost_replies::LIST);
     all.extend(outages::LIST);
+    all.extend(gateways::LIST);
+    all.extend(process_types::LIST);
     all
 }
 

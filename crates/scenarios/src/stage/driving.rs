@@ -32,7 +32,7 @@ impl Stage {
         }
         let early = matches!(status, Status::RequestPlacedAtSupplyingAgency | Status::Confirmed);
         if early {
-            self.borrower.arm(&Fault::always("POST /bibs", FaultKind::Status { status: 503 })).await?;
+            self.borrower.arm(&Fault::always("POST /bibs", FaultKind::status(503))).await?;
         }
         let wish = self.wish_of_both();
         self.place(&wish).await?;

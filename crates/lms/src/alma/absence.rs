@@ -1,0 +1,117 @@
+//! What isn't there (any more), and how the hub knows it.
+//!
+//! Alma says so by an error code that means absence for the call, or by a complete list in which the record would be: the
+//! item's or the user's requests, the record's items or holdings. A 404 without such a code, as a gateway in front of Alma
+//! answers, proves nothing. So after such a 404 the list is read; where that doesn't settle it, the answer counts as
+//! unintelligible and the engine retries.
+
+use alma::{Bib, Code, Error, HoldingId, HoldingSelector, Item, ItemPath, LibraryCode, LocationCode, MmsId, Request};
+use alma::{RequestFilter, RequestId, UserId};
+use futures::TryStreamExt;
+
+use super::Alma;
+use super::errors::{not_done, refusal_code};
+use crate::outcome::Outcome;
+
+impl Alma {
+    /// Reads an item; `None` where there is none.
+    pub(super) async fn find_item(&self, path: &ItemPath) -> Outcome<Option<Item>> {
+        match self.client.items().get(path).await {
+            Ok(item) => Ok(Some(item)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_unexplained() => self.listed_item(path).await.map_err(|_| not_done(error)),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    /// The item as the list of its record's items shows it.
+    async fn listed_item(&self, path: &ItemPath) -> alma::Result<Option<Item>> {
+        let mut items = self.client.items().list(&path.mms, &HoldingSelector::All);
+        loop {
+            match items.try_next().await {
+                Ok(Some(item)) if item.pid == path.pid => return Ok(Some(item)),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                // The record itself isn't there, by Alma's own code.
+                Err(error) if error.is_not_found() => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(super) async fn lists_item(&self, path: &ItemPath) -> alma::Result<bool> {
+        Ok(self.listed_item(path).await?.is_some())
+    }
+
+    pub(super) async fn lists_holding(&self, mms: &MmsId, holding: &HoldingId) -> alma::Result<bool> {
+        listed(self.client.holdings(mms).list().await, |row| row.holding_id == *holding)
+    }
+
+    /// Reads a record; `None` where there is none.
+    pub(super) async fn find_bib(&self, mms: &MmsId) -> Outcome<Option<Bib>> {
+        match self.client.bibs().get(mms).await {
+            Ok(bib) => Ok(Some(bib)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_unexplained() => self.listed_bib(mms).await.map_err(|_| not_done(error)),
+            Err(error) => Err(not_done(error)),
+        }
+    }
+
+    async fn listed_bib(&self, mms: &MmsId) -> alma::Result<Option<Bib>> {
+        let found = self.client.bibs().get_many(std::slice::from_ref(mms)).await?;
+        Ok(found.into_iter().find(|bib| bib.mms_id == *mms))
+    }
+
+    pub(super) async fn lists_bib(&self, mms: &MmsId) -> alma::Result<bool> {
+        Ok(self.listed_bib(mms).await?.is_some())
+    }
+
+    /// Whether an active hold is among the item's.
+    pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> alma::Result<bool> {
+        listed(self.client.item_requests(path).list(&RequestFilter::holds()).await, |row: &Request| row.id == *hold)
+    }
+
+    /// Whether an active hold is among the user's.
+    pub(super) async fn lists_hold_of(&self, user: &UserId, hold: &RequestId) -> alma::Result<bool> {
+        let holds = self.client.user_requests(user).list(&RequestFilter::holds()).try_collect::<Vec<Request>>().await;
+        listed(holds, |row| row.id == *hold)
+    }
+
+    /// Whether a location is hidden from discovery, as the list of its library's locations shows it. A temporary location
+    /// may be one that the configuration doesn't list.
+    pub(super) async fn lists_as_hidden(&self, library: &LibraryCode, location: &LocationCode) -> alma::Result<bool> {
+        let all = self.client.conf().locations(library).await?;
+        Ok(all.iter().find(|listed| listed.code == *location).is_some_and(|listed| listed.suppressed))
+    }
+}
+
+fn listed<T>(rows: alma::Result<Vec<T>>, is_it: impl Fn(&T) -> bool) -> alma::Result<bool> {
+    match rows {
+        Ok(rows) => Ok(rows.iter().any(is_it)),
+        // What the list belongs to isn't there, by Alma's own code.
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The outcome of removing something. Answers whether it was there; what isn't there needs no removing. `is_listed` reads
+/// the list in which it would be, and runs only where the answer leaves that open.
+pub(super) async fn removed(
+    answered: alma::Result<()>,
+    is_listed: impl Future<Output = alma::Result<bool>>,
+) -> Outcome<bool> {
+    match answered {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) if error.is_unexplained() || is_of_another_holding(&error) => match is_listed.await {
+            Ok(false) => Ok(false),
+            Ok(true) | Err(_) => Err(not_done(error)),
+        },
+        Err(error) => Err(not_done(error)),
+    }
+}
+
+/// Alma says that the holding of the address isn't there, which tells nothing of an item that staff have moved.
+fn is_of_another_holding(error: &Error) -> bool {
+    refusal_code(error) == Some(&Code::HoldingInvalid)
+}
