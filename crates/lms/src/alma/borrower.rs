@@ -285,9 +285,8 @@ impl Alma {
     }
 
     async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
-        let out = |item: &Item| {
-            matches!(item_state(item), ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
-        };
+        let out =
+            |item: &Item| matches!(item_state(item), ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned);
         Ok(self.find_item(path).await?.as_ref().is_some_and(out))
     }
 
