@@ -307,7 +307,10 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<FaultKind>(text).unwrap();
         assert_eq!(read(r#"{"kind": "status", "status": 503}"#), FaultKind::status(503));
         assert_eq!(read(r#"{"kind": "status", "status": 404, "body": ""}"#), FaultKind::bare(404, ""));
-        assert_eq!(read(r#"{"kind": "status", "status": 404, "body": "Not found"}"#), FaultKind::bare(404, "Not found"));
+        assert_eq!(
+            read(r#"{"kind": "status", "status": 404, "body": "Not found"}"#),
+            FaultKind::bare(404, "Not found")
+        );
     }
 
     #[test]

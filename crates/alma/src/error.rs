@@ -180,7 +180,9 @@ impl fmt::Display for Silence {
             Self::Unexplained { http_status, code: Some(code) } => {
                 write!(f, "HTTP status {http_status} with the code {code}, which doesn't mean that it isn't there")
             }
-            Self::Unexplained { http_status, code: None } => write!(f, "HTTP status {http_status} without Alma's error code"),
+            Self::Unexplained { http_status, code: None } => {
+                write!(f, "HTTP status {http_status} without Alma's error code")
+            }
             Self::UnreadableAnswer { what } => write!(f, "an answer that can't be read, {what}"),
         }
     }
@@ -219,7 +221,9 @@ impl Error {
     pub fn code(&self) -> Option<&Code> {
         match self {
             Self::Refused { code, .. } | Self::NotFound { code, .. } | Self::Unauthorized { code, .. } => Some(code),
-            Self::Unavailable { why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, .. }
+            Self::Unavailable {
+                why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, ..
+            }
             | Self::Unclear { why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, .. } => {
                 code.as_ref()
             }

@@ -163,11 +163,8 @@ fn stand_in_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Optio
             "The patron's hold ended in the library's own system ({word}). Place it again with \"resume\", or cancel \
              the request."
         );
-        request.trouble = Some(Trouble {
-            code: hold_ended_code(end.closure, side),
-            explanation: explanation.clone(),
-            stops: None,
-        });
+        request.trouble =
+            Some(Trouble { code: hold_ended_code(end.closure, side), explanation: explanation.clone(), stops: None });
         return Some(explanation);
     }
     Some(match end.evidence {

@@ -130,8 +130,10 @@ fn effect_that_nothing_but_unexplained_answers_came_to_is_a_case_for_staff_until
         next_try: example::noon(),
         needs_staff,
     };
-    let asked = |walk: &Walk| matches!(&walk.request.attention, Attention::NeedsStaff { code, actions, .. }
-        if code == "PLACE_HOLD_AT_LENDER_UNEXPLAINED" && actions.contains(&lending::Action::Cancel));
+    let asked = |walk: &Walk| {
+        matches!(&walk.request.attention, Attention::NeedsStaff { code, actions, .. }
+        if code == "PLACE_HOLD_AT_LENDER_UNEXPLAINED" && actions.contains(&lending::Action::Cancel))
+    };
     walk.tell(&delayed(false));
     assert!(!asked(&walk));
     walk.tell(&delayed(true));

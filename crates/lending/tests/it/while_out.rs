@@ -251,7 +251,11 @@ fn case_of_a_deleted_virtual_item_ends_with_the_poll_that_shows_the_item() {
         assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
         let decision = walk.tell(&Event::Observed { side: Side::Borrower, seen: seen.clone() });
         assert!(decision.note.is_some_and(|note| note.contains("there after all")), "{seen:?}");
-        assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }), "{seen:?}: {:?}", walk.request.attention);
+        assert!(
+            !matches!(walk.request.attention, Attention::NeedsStaff { .. }),
+            "{seen:?}: {:?}",
+            walk.request.attention
+        );
         let (after, before) = (&walk.request.borrowing, &before.borrowing);
         assert_eq!((&after.item, after.hold.is_open()), (&before.item, true), "{seen:?}");
         assert_eq!(walk.request.in_flight, None, "nothing is made a second time");

@@ -105,9 +105,7 @@ mod tests {
 
     #[test]
     fn transit_alone_is_in_transit() {
-        let in_transit = |code: &&str| {
-            meaning(&ProcessType::from(*code)) == Some(Meaning::State(ItemState::InTransit))
-        };
+        let in_transit = |code: &&str| meaning(&ProcessType::from(*code)) == Some(Meaning::State(ItemState::InTransit));
         let found: Vec<&str> = PROCESSTYPE.into_iter().filter(in_transit).collect();
         assert_eq!(found, ["TRANSIT"]);
     }

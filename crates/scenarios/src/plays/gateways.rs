@@ -9,12 +9,12 @@ use crate::stage::{Stage, Who};
 
 pub(super) const LIST: [Scenario; 2] = [
     Scenario::new(
-        "gateway-404",
+        "gateway-not-found",
         "A gateway answers 404 to reads and writes of both Almas, and nothing is taken for absent.",
         |stage| Box::pin(gateway_404(stage)),
     ),
     Scenario::new(
-        "gateway-404-at-cancellation",
+        "gateway-not-found-at-cancellation",
         "A gateway answers 404 to each try to cancel the lender's hold: staff are asked, and it is cancelled in the end.",
         |stage| Box::pin(at_cancellation(stage)),
     ),

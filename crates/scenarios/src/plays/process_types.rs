@@ -25,7 +25,10 @@ async fn to_remote_storage(stage: &mut Stage) -> Result<()> {
     stage.looked_at(&stage.lenders[0]).await?;
     let request = stage.request().await?;
     if !request.is(Status::RequestPlacedAtBorrowingAgency) {
-        return Err(Failure::new(format!("The item was not sent to the borrower, but the request is {}.", request.stand())));
+        return Err(Failure::new(format!(
+            "The item was not sent to the borrower, but the request is {}.",
+            request.stand()
+        )));
     }
     stage.lend_and_return().await?;
     stage.ended_as("SUPPLIED").await?;

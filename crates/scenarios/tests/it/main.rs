@@ -144,7 +144,7 @@ plays! {
     request_waits_for_a_new_key: "key-revoked",
     look_is_made_again_once_the_key_is_back: "key-revoked-while-waiting",
     new_key_is_used_at_once: "new-key",
-    nothing_is_taken_for_absent_when_a_gateway_answers_404: "gateway-404",
-    hold_that_a_gateway_hides_is_a_case_for_staff_and_is_cancelled: "gateway-404-at-cancellation",
+    nothing_is_taken_for_absent_when_a_gateway_answers_404: "gateway-not-found",
+    hold_that_a_gateway_hides_is_a_case_for_staff_and_is_cancelled: "gateway-not-found-at-cancellation",
     item_sent_to_remote_storage_is_not_dispatched: "item-to-remote-storage",
 }
