@@ -2,9 +2,8 @@
 
 use alma::{
     Cancellation, Code, DeskCode, Error, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier, NewLoan,
-    NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, UserId,
+    NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, Search, UserId,
 };
-use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -13,7 +12,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Alma;
-use super::errors::{not_done, refusal_code};
+use super::errors::{certain, not_done, refusal_code};
 use super::records::hold_marker;
 use super::words::hold_state;
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron};
@@ -184,7 +183,7 @@ impl Alma {
         let all = self.client.item_requests(path).list(&RequestFilter::holds()).await;
         let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         match all {
-            Ok(all) => Ok(all.iter().find(|hold| ours(hold)).map(hold_of)),
+            Ok(all) => Ok(certain(all.search(ours), "the list of the item's requests")?.map(hold_of)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(not_done(error)),
         }
@@ -242,15 +241,20 @@ impl Alma {
 
     /// The open loan of the item to this user.
     pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> Outcome<Option<alma::Loan>> {
-        let loans: alma::Result<Vec<alma::Loan>> =
-            self.client.item_loans(path).list(LoanFilter::Active).try_collect().await;
+        let loans = match self.client.item_loans(path).list(LoanFilter::Active).whole().await {
+            Ok(loans) => loans,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(not_done(error)),
+        };
+        let of_nobody = loans.iter().any(|loan| loan.user.is_none());
         let of_user =
-            |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str().eq_ignore_ascii_case(user.as_str()));
-        match loans {
-            Ok(loans) => Ok(loans.into_iter().find(|loan| of_user(&loan))),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(not_done(error)),
-        }
+            |loan: &alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str().eq_ignore_ascii_case(user.as_str()));
+        let found = match loans.into_search(of_user) {
+            // An open loan is somebody's.
+            Search::Absent if of_nobody => Search::Unknown,
+            found => found,
+        };
+        certain(found, "the list of the item's loans")
     }
 
     /// Cancels without a letter to anybody. What isn't there needs no cancelling.
