@@ -55,4 +55,5 @@ pub use perform::Act;
 pub use place::{Placing, Problem};
 pub use quota::{Paused, Quota, Spent};
 pub use settings::{Polling, Retrying, Settings};
+pub use store::FailingPolls;
 pub use strays::{Found, Search, Stray, Strays};

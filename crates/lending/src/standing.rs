@@ -66,6 +66,11 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         let delayed = matches!(&next.attention, Attention::Waiting { next_try: Some(_), .. }) && !moved;
         return if delayed && !ends_delay(event) { next.attention.clone() } else { Attention::None };
     }
+    // Who has the next move can't be seen.
+    if let Some((side, poll)) = next.failing_polls.iter().next() {
+        let why = format!("This library's system can't be polled, and the hub goes on trying: {}", poll.why);
+        return Attention::Waiting { on: system_of(*side), since: poll.since, next_try: None, why };
+    }
     let Some((on, why)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
         Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
@@ -78,7 +83,11 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
 fn ends_delay(event: &Event) -> bool {
     !matches!(
         event,
-        Event::Observed { .. } | Event::Told { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
+        Event::Observed { .. }
+            | Event::PollFailed { .. }
+            | Event::Told { .. }
+            | Event::HoldClosed { .. }
+            | Event::DeadlinePassed { .. }
     ) && event.action().is_none()
 }
 
