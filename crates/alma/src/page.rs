@@ -218,7 +218,11 @@ async fn next_page<T: Row>(
     if total.is_err() && !paged {
         missing.push("a count of rows that is none".to_owned());
     }
-    let rows = loose::rows(page.get_mut(key).map(Value::take).unwrap_or_default());
+    let rows = match page.get_mut(key).map(Value::take).unwrap_or_default() {
+        // Each counts as a row, also one that is blank.
+        Value::Array(rows) => rows,
+        single => loose::rows(single),
+    };
     if !rows.is_empty() && rows == cursor.last_page {
         return Err(nonsense("the same page of the list over and over"));
     }

@@ -15,6 +15,7 @@ mod quota;
 mod standard;
 mod strays;
 mod sweeps;
+mod unreadable;
 mod while_out;
 mod workflows;
 mod world;

@@ -10,6 +10,7 @@ mod queues;
 mod resupplying;
 mod skipped_scans;
 mod staff_acts;
+mod unreadable;
 mod while_out;
 mod workflows;
 
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(skipped_scans::LIST);
     all.extend(lost_replies::LIST);
     all.extend(outages::LIST);
+    all.extend(unreadable::LIST);
     all
 }
 

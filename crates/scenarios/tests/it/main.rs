@@ -134,4 +134,5 @@ plays! {
     request_waits_for_a_new_key: "key-revoked",
     look_is_made_again_once_the_key_is_back: "key-revoked-while-waiting",
     new_key_is_used_at_once: "new-key",
+    what_cannot_be_read_is_unknown_or_waited_for: "unreadable-answers",
 }
