@@ -6,6 +6,7 @@ use alma_sim::{Fault, FaultKind, presets};
 use lending::{Attention, CopyRef, Outcome, Request, Status, WaitingOn};
 use serde_json::{Value, json};
 
+use crate::sweeps::{pass, waiting};
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
 
 const USER: &str = "GET /users/{user_id}";
@@ -13,6 +14,7 @@ const ITEMS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const LOANS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/loans";
+const LIST: &str = "GET /task-lists/requested-resources";
 const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const CREATE_ITEM: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items";
 
@@ -222,5 +224,25 @@ both! {
             until(&world, "a poll that is made", mended).await;
         }
         assert!(world.calls(BORROWER, ITEM) > 0);
+    }
+
+    async fn what_is_not_seen_on_a_list_with_an_unreadable_row_is_polled_by_itself(world) {
+        waiting(&mut world, 3).await;
+        let items = world.calls(LENDER, ITEM);
+        world.sim.arm(LENDER, edited(LIST, "/requested_resource/0/request/0/id", json!({"x": 1}))).unwrap();
+        pass(&world, 4).await;
+        assert_eq!(world.calls(LENDER, ITEM), items + 1, "the other two are on the list");
+        assert_eq!(world.request().await.status, Status::RequestPlacedAtBorrowingAgency);
+    }
+
+    async fn list_of_which_no_answer_can_be_read_is_done_without(world) {
+        waiting(&mut world, 2).await;
+        let items = world.calls(LENDER, ITEM);
+        world.sim.arm(LENDER, Fault::always(LIST, FaultKind::Html)).unwrap();
+        pass(&world, 4).await;
+        assert_eq!(world.calls(LENDER, ITEM), items, "it may have been for once");
+        pass(&world, 4).await;
+        pass(&world, 4).await;
+        assert!(world.calls(LENDER, ITEM) >= items + 2);
     }
 }
