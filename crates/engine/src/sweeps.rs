@@ -98,8 +98,8 @@ pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
     }
 }
 
-/// Lists that were refused, or of which no answer could be read. Once may be a whim of the system's; one that is refused twice in a row is not counted on for a
-/// while.
+/// Lists that were refused, or of which no answer could be read. Once may be a whim of the system's; one of which that is so
+/// twice in a row is not counted on for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Refusals>>);
 
