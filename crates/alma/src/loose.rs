@@ -236,10 +236,14 @@ mod tests {
 
     #[test]
     fn what_is_there_and_is_no_value_is_told_from_what_is_blank() {
-        for unreadable in [json!({"x": 1}), json!([{"x": 1}]), json!({"value": {"x": "y"}}), json!({"value": null, "desc": "D"})] {
+        for unreadable in
+            [json!({"x": 1}), json!([{"x": 1}]), json!({"value": {"x": "y"}}), json!({"value": null, "desc": "D"})]
+        {
             assert!(is_unreadable(&unreadable), "{unreadable}");
         }
-        for readable in [json!(null), json!(" "), json!([]), json!({"value": "", "desc": null}), json!(0), json!({"value": "v"})] {
+        for readable in
+            [json!(null), json!(" "), json!([]), json!({"value": "", "desc": null}), json!(0), json!({"value": "v"})]
+        {
             assert!(!is_unreadable(&readable), "{readable}");
         }
     }

@@ -81,7 +81,9 @@ impl CallOutcome {
             Err(Error::RateLimited { limit, .. }) => Self::Limited(*limit),
             Err(Error::Unreachable { .. }) => Self::Unreachable,
             Err(Error::Unavailable { .. } | Error::Unclear { .. }) => Self::Silent,
-            Err(Error::Unintelligible { .. } | Error::Unreadable { .. } | Error::Unsendable { .. }) => Self::Unintelligible,
+            Err(Error::Unintelligible { .. } | Error::Unreadable { .. } | Error::Unsendable { .. }) => {
+                Self::Unintelligible
+            }
         }
     }
 }

@@ -222,8 +222,23 @@ fn window(claim: &Claim<'_>) -> usize {
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
     let (.., failures, failing_since) = row;
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, until, told, list, created, hinted, ..) =
-        row;
+    let (
+        id,
+        request,
+        kind,
+        what,
+        institution,
+        attempts,
+        unclear,
+        fence,
+        due_at,
+        until,
+        told,
+        list,
+        created,
+        hinted,
+        ..,
+    ) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.

@@ -110,7 +110,8 @@ pub(crate) fn bibs_from_reply(body: &str) -> Result<(Vec<Bib>, Vec<String>), Str
     let rows: Vec<Value> = if body.trim_start().starts_with('<') {
         let root = xml::read(body)?;
         let bibs = root.children.iter().filter(|child| child.name == "bib");
-        let read = bibs.filter_map(|child| record_from_reply(child.outer, "bib").map_err(|what| missing.push(what)).ok());
+        let read =
+            bibs.filter_map(|child| record_from_reply(child.outer, "bib").map_err(|what| missing.push(what)).ok());
         read.collect()
     } else {
         let mut envelope: Map<String, Value> = json(body)?;

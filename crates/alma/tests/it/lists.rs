@@ -170,10 +170,9 @@ async fn a_list_with_a_row_that_cannot_be_read_proves_presence_and_no_absence() 
 
 #[tokio::test]
 async fn a_request_whose_marker_cannot_be_read_may_be_any() {
-    let fake = Fake::start(|_, _| {
-        ok(r#"{"user_request":[{"request_id":1,"comment":{"x":"y"}}],"total_record_count":1}"#)
-    })
-    .await;
+    let fake =
+        Fake::start(|_, _| ok(r#"{"user_request":[{"request_id":1,"comment":{"x":"y"}}],"total_record_count":1}"#))
+            .await;
     let list = fake.client().item_requests(&ItemPath::new("1", "2", "3")).list(&RequestFilter::holds()).await.unwrap();
     assert_eq!((list.len(), list.is_complete()), (1, false));
 }

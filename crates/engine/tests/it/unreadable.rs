@@ -41,9 +41,7 @@ async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> R
 
 /// Polls until the request shows that polling fails.
 async fn until_polls_fail(world: &World, system: WaitingOn) -> Request {
-    let shows = |request: &Request| {
-        matches!(&request.attention, Attention::Waiting { on, next_try: None, .. } if *on == system)
-    };
+    let shows = |request: &Request| matches!(&request.attention, Attention::Waiting { on, next_try: None, .. } if *on == system);
     world.engine.look_now(world.id).await.unwrap();
     until(world, "a poll that keeps failing", shows).await
 }

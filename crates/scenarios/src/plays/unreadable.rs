@@ -30,7 +30,10 @@ async fn failing_polls(stage: &Stage) -> Result<Vec<Value>> {
 
 async fn unreadable_answers(stage: &mut Stage) -> Result<()> {
     let (lender, borrower) = (stage.lenders[0].clone(), stage.borrower.clone());
-    stage.tell(Who::Trouble, "puts an impossible date of birth into the patron's record, and an unknown day into the item's");
+    stage.tell(
+        Who::Trouble,
+        "puts an impossible date of birth into the patron's record, and an unknown day into the item's",
+    );
     edit(&borrower, "GET /users/{user_id}", "/birth_date", json!("00-00-0000")).await?;
     edit(&lender, "*", "/item_data/modification_date", json!("unknown")).await?;
     stage.place(&stage.wish()).await?;
