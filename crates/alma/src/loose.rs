@@ -146,7 +146,7 @@ impl<T> Default for Counted<T> {
 /// For `deserialize_with`: a list of records, of which it matters whether all could be read.
 pub(crate) fn counted<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Counted<T>, D::Error> {
     let mut counted = Counted::default();
-    for row in rows(Value::deserialize(from)?) {
+    for row in every_row(Value::deserialize(from)?) {
         match record(row) {
             Ok(row) => counted.rows.push(row),
             Err(_) => counted.unreadable = counted.unreadable.saturating_add(1),
@@ -181,6 +181,14 @@ pub(crate) fn rows(value: Value) -> Vec<Value> {
         Value::Array(rows) => rows.into_iter().filter(|row| !is_blank(row)).collect(),
         single if is_blank(&single) => Vec::new(),
         single => vec![single],
+    }
+}
+
+/// The same, where each element of an array counts as a record, also one that is blank.
+pub(crate) fn every_row(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(rows) => rows,
+        single => rows(single),
     }
 }
 

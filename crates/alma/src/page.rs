@@ -214,15 +214,12 @@ async fn next_page<T: Row>(
     }
     let mut missing: Vec<String> = Vec::new();
     let total = page.get("total_record_count").map_or(Ok(None), u64::read);
+    let is_counted = total.is_ok() && !page.get("total_record_count").is_some_and(loose::is_unreadable);
     // A list that is read by pages ends with the first that isn't full; of another only the count tells that it goes on.
-    if total.is_err() && !paged {
+    if !is_counted && !paged {
         missing.push("a count of rows that is none".to_owned());
     }
-    let rows = match page.get_mut(key).map(Value::take).unwrap_or_default() {
-        // Each counts as a row, also one that is blank.
-        Value::Array(rows) => rows,
-        single => loose::rows(single),
-    };
+    let rows = loose::every_row(page.get_mut(key).map(Value::take).unwrap_or_default());
     if !rows.is_empty() && rows == cursor.last_page {
         return Err(nonsense("the same page of the list over and over"));
     }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::ids::{HoldingId, MmsId};
-use crate::loose;
+use crate::loose::{self, Loose as _};
 use crate::model::Coded;
 use crate::page::{Row, readable};
 use crate::xml;
@@ -115,7 +115,12 @@ pub(crate) fn bibs_from_reply(body: &str) -> Result<(Vec<Bib>, Vec<String>), Str
         read.collect()
     } else {
         let mut envelope: Map<String, Value> = json(body)?;
-        loose::rows(envelope.remove("bib").unwrap_or_default())
+        let rows = loose::every_row(envelope.remove("bib").unwrap_or_default());
+        let count = envelope.get("total_record_count").and_then(|count| u64::read(count).unwrap_or_default());
+        if count.is_some_and(|count| count > rows.len() as u64) {
+            missing.push("fewer rows than it counts".to_owned());
+        }
+        rows
     };
     Ok((readable(&rows, &mut missing), missing))
 }
