@@ -74,6 +74,12 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
     let Some((on, why)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
         Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
+        // It has been waited for while it could not be seen.
+        Attention::Waiting {
+            on: WaitingOn::LenderSystem | WaitingOn::BorrowerSystem | WaitingOn::PickupSystem,
+            next_try: None,
+            ..
+        } if !moved => next.status_since,
         _ => now,
     };
     Attention::Waiting { on, since, next_try: None, why: why.to_owned() }
