@@ -136,6 +136,10 @@ fn damaged(answer: &Value, place: &str, damage: Option<&Value>) -> Option<String
     Some(answer.to_string())
 }
 
+fn is_in_a_later_row(place: &str) -> bool {
+    place.split('/').any(|segment| segment.parse::<usize>().is_ok_and(|nth| nth > 0))
+}
+
 /// A place in any row.
 fn in_any_row(place: &str) -> String {
     let any = |segment: &str| if segment.parse::<usize>().is_ok() { "*".to_owned() } else { segment.to_owned() };
@@ -155,7 +159,8 @@ async fn only_what_a_record_is_nothing_without_makes_an_answer_unreadable_or_a_l
         let (mut failed, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
         let mut all = Vec::new();
         places(&answer, "", &mut all);
-        for place in &all {
+        // One row of each list shows what any would.
+        for place in all.iter().filter(|place| !is_in_a_later_row(place)) {
             for damage in damages() {
                 let Some(body) = damaged(&answer, place, damage.as_ref()) else { continue };
                 *page.0.lock().unwrap() = body;
@@ -171,5 +176,5 @@ async fn only_what_a_record_is_nothing_without_makes_an_answer_unreadable_or_a_l
         assert_eq!(failed, declared(may_fail), "what makes {name} unreadable");
         assert_eq!(incomplete, declared(may_be_incomplete), "what makes {name} incomplete");
     }
-    assert!(tried > 10_000, "{tried}");
+    assert!(tried > 5_000, "{tried}");
 }
