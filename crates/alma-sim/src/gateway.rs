@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::refusal::Refusal;
 
@@ -62,6 +63,15 @@ pub enum FaultKind {
     Truncated,
     /// The call is done; the answer is JSON of another shape.
     WrongJson,
+    /// The call is done; in its JSON answer what stands at `at` is `value`. An answer that has no such place, or isn't JSON, is
+    /// left as it is. Not documented: a field with what no field of its kind should hold was seen in answers, such as
+    /// `00-00-0000` in a date of a user whose record came from another system.
+    EditAnswer {
+        /// A JSON pointer (RFC 6901); `*` stands for every key or element, so `/item/*/item_data/pid` for each row's.
+        at: String,
+        /// What stands there instead.
+        value: Value,
+    },
     /// An HTML page with status 200.
     Html,
     /// The HTML 401 page of the institution's own domain.
@@ -251,6 +261,38 @@ impl Gateway {
     }
 }
 
+/// A JSON text in which something else stands at a place.
+pub(crate) fn edited(body: &str, at: &str, value: &Value) -> Option<String> {
+    let mut json: Value = serde_json::from_str(body).ok()?;
+    let segments = at.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+    let segments: Vec<String> = segments.collect();
+    replace(&mut json, &segments, value);
+    Some(json.to_string())
+}
+
+fn replace(within: &mut Value, segments: &[String], value: &Value) {
+    let [first, rest @ ..] = segments else {
+        within.clone_from(value);
+        return;
+    };
+    match within {
+        Value::Object(fields) if first == "*" => fields.values_mut().for_each(|field| replace(field, rest, value)),
+        Value::Array(rows) if first == "*" => rows.iter_mut().for_each(|row| replace(row, rest, value)),
+        Value::Object(fields) if rest.is_empty() => drop(fields.insert(first.clone(), value.clone())),
+        Value::Object(fields) => {
+            if let Some(field) = fields.get_mut(first) {
+                replace(field, rest, value);
+            }
+        }
+        Value::Array(rows) => {
+            if let Some(row) = first.parse::<usize>().ok().and_then(|nth| rows.get_mut(nth)) {
+                replace(row, rest, value);
+            }
+        }
+        _ => {}
+    }
+}
+
 pub(crate) fn per_second() -> Refusal {
     let text = "HTTP requests are more than allowed per second";
     Refusal { status: 429, ..Refusal::new("PER_SECOND_THRESHOLD", text) }
@@ -311,6 +353,18 @@ mod tests {
             read(r#"{"kind": "status", "status": 404, "body": "Not found"}"#),
             FaultKind::bare(404, "Not found")
         );
+    }
+
+    #[test]
+    fn an_answer_is_edited_at_its_place_and_nowhere_else() {
+        let body = r#"{"item":[{"a":{"b":1}},{"a":{"b":2}}],"n":2}"#;
+        let at = |pointer: &str| edited(body, pointer, &serde_json::json!("x")).unwrap();
+        assert_eq!(at("/item/1/a/b"), r#"{"item":[{"a":{"b":1}},{"a":{"b":"x"}}],"n":2}"#);
+        assert_eq!(at("/item/*/a/b"), r#"{"item":[{"a":{"b":"x"}},{"a":{"b":"x"}}],"n":2}"#);
+        assert_eq!(at("/item/0"), r#"{"item":["x",{"a":{"b":2}}],"n":2}"#);
+        assert_eq!(at("/item/7/a"), body);
+        assert_eq!(at("/other/b"), body);
+        assert_eq!(edited("<bib/>", "/a", &serde_json::json!(1)), None);
     }
 
     #[test]

@@ -408,6 +408,11 @@ impl Sim {
                 answer.body.truncate(end);
             }
             Some(FaultKind::WrongJson) => answer.body = "{\"unexpected\":[1,2,3]}".to_owned(),
+            Some(FaultKind::EditAnswer { at, value }) => {
+                if let Some(body) = gateway::edited(&answer.body, at, value) {
+                    answer.body = body;
+                }
+            }
             _ => {}
         }
         outcome.answer = Some(*self.stamp(site, answer));

@@ -139,6 +139,11 @@ impl Call {
         }
     }
 
+    /// The error for an answer of success that lacks what the record is nothing without.
+    pub(crate) fn no_record(&self, what: String) -> Error {
+        if self.repeatable { Error::Unreadable { operation: self.operation, what } } else { self.unreadable(what) }
+    }
+
     /// Alma's message without the identifiers of users that the call was made with.
     pub(crate) fn without_private_parts(&self, message: String) -> String {
         let values = self.private.iter().filter(|value| !value.is_empty());

@@ -27,7 +27,7 @@ use crate::error::{ConfigError, Error, Limit, Result, Silence};
 use crate::loose;
 use crate::pace::{Pace, Pacer};
 use crate::purpose::Purpose;
-use crate::report::{CallOutcome, CallReport, Observer};
+use crate::report::{CallOutcome, CallReport, Observer, RowObserver};
 use crate::retry::{RetryPolicy, Tries};
 use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
 
@@ -73,6 +73,7 @@ struct Inner {
     remaining: AtomicU64,
     day: AtomicU64,
     on_call: Option<Observer>,
+    on_unreadable_row: Option<RowObserver>,
     transport: Option<Arc<dyn Transport>>,
 }
 
@@ -100,6 +101,7 @@ pub struct ClientBuilder {
     page_size: u32,
     seed: Option<u64>,
     on_call: Option<Observer>,
+    on_unreadable_row: Option<RowObserver>,
     transport: Option<Arc<dyn Transport>>,
 }
 
@@ -169,6 +171,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls `observer` for each row of a list that can't be read, with the endpoint of the list.
+    pub fn on_unreadable_row(mut self, observer: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
+        self.on_unreadable_row = Some(observer);
+        self
+    }
+
     /// Has calls carried otherwise than by HTTP.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
@@ -218,6 +226,7 @@ impl ClientBuilder {
                 remaining: AtomicU64::new(UNKNOWN),
                 day: AtomicU64::new(UNKNOWN),
                 on_call: self.on_call,
+                on_unreadable_row: self.on_unreadable_row,
                 transport: self.transport,
             }),
         })
@@ -241,6 +250,7 @@ impl Client {
             page_size: 100,
             seed: None,
             on_call: None,
+            on_unreadable_row: None,
             transport: None,
         }
     }
@@ -277,7 +287,16 @@ impl Client {
     /// Makes a call that answers one record.
     pub(crate) async fn one<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let reply = self.send(&call).await?;
-        decode(&reply.body).and_then(loose::record).map_err(|what| call.unreadable(what))
+        let body = decode(&reply.body).map_err(|what| call.unreadable(what))?;
+        loose::record(body).map_err(|what| call.no_record(what))
+    }
+
+    /// Tells of a row of a list that is left out, or of which something that callers look for can't be read.
+    pub(crate) fn unreadable_row(&self, call: &Call, what: &str) {
+        tracing::warn!(endpoint = call.endpoint, what, "a row of Alma's answer can't be read");
+        if let Some(observer) = &self.inner.on_unreadable_row {
+            observer(call.endpoint);
+        }
     }
 
     /// Makes a call that answers one record, which is wanted with every field.

@@ -103,12 +103,21 @@ pub enum Error {
         source: Option<Cause>,
     },
 
-    /// The answer isn't one that Alma gives: another host, a proxy, or a record without what makes it one.
+    /// The answer isn't one that Alma gives: another host, a proxy, or no JSON.
     #[error("the answer to the call to {operation} makes no sense: {what}")]
     Unintelligible {
         /// What was asked for.
         operation: &'static str,
         /// What is wrong with the answer; quotes no data.
+        what: String,
+    },
+
+    /// A reading call was answered by a record that lacks what it is nothing without, such as its id.
+    #[error("the answer to the call to {operation} is no such record: {what}")]
+    Unreadable {
+        /// What was asked for.
+        operation: &'static str,
+        /// What is wrong with the record; quotes no data.
         what: String,
     },
 
@@ -213,6 +222,7 @@ impl Error {
             | Self::Unavailable { operation, .. }
             | Self::Unclear { operation, .. }
             | Self::Unintelligible { operation, .. }
+            | Self::Unreadable { operation, .. }
             | Self::Unsendable { operation, .. } => operation,
         }
     }
@@ -269,6 +279,7 @@ impl Error {
             | Self::NotFound { .. }
             | Self::Unauthorized { .. }
             | Self::Unintelligible { .. }
+            | Self::Unreadable { .. }
             | Self::Unsendable { .. } => Remedy::Change,
         }
     }

@@ -28,6 +28,8 @@
 //!   it was never sent, and reading calls that got no answer. A writing call that was sent is never repeated; when no
 //!   usable answer comes, the error is [`Error::Unclear`] and the caller has to look.
 //! - **Lists** are read to their end, page by page, as a [`Listing`].
+//! - **What can't be read.** A field that can't be read is unknown, or means what its own page says; a record fails only without
+//!   its id. A row of a list that can't be read is left out, and the [`List`] knows: it proves presence, not absence.
 //! - **Shapes.** Blank fields come in five forms, numbers as text, lists of one as objects, empty lists not at all, error
 //!   bodies in JSON or XML whatever was asked for. All are read. Unknown fields are passed over when reading, and kept when
 //!   a record is changed.
@@ -97,7 +99,7 @@ pub use model::{
     WaitingRequest,
 };
 pub use pace::Pace;
-pub use page::Listing;
+pub use page::{List, Listing, Search};
 pub use purpose::Purpose;
 pub use report::{CallOutcome, CallReport};
 pub use retry::RetryPolicy;

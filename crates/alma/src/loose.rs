@@ -3,6 +3,10 @@
 //! The same field comes as `null`, `""`, `{}`, `{"value":null}` or not at all; numbers and booleans come as text and
 //! text as numbers; a list of one comes as an object and an empty list is left out. Messages here never quote a value:
 //! it could be personal data.
+//!
+//! One field that can't be read never makes a record unreadable, unless the record is nothing without it ([`must`]). A field
+//! that decides something says what it means then: a flag that keeps an item from being lent counts as set ([`or_true`]), a
+//! code is `Unreadable`, an unknown base status is "not in place". Any other is unknown, as if it were blank.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,7 +15,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// A type that can be read from any of the shapes in which Alma writes it; `None` when it is blank.
+/// A type that can be read from any of the shapes in which Alma writes it; `None` when it is blank, an error when something
+/// is there that can't be one.
 pub(crate) trait Loose: Sized {
     fn read(value: &Value) -> Result<Option<Self>, &'static str>;
 }
@@ -25,6 +30,19 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
         Value::Array(values) => values.first().and_then(scalar),
         Value::Object(fields) => fields.get("value").and_then(scalar),
+    }
+}
+
+/// Whether there is something that is neither a plain nor a coded value.
+pub(crate) fn is_unreadable(value: &Value) -> bool {
+    scalar(value).is_none() && !is_blank_throughout(value)
+}
+
+fn is_blank_throughout(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().all(is_blank_throughout),
+        Value::Object(fields) => fields.values().all(is_blank_throughout),
+        other => is_blank(other),
     }
 }
 
@@ -85,41 +103,75 @@ fn epoch_millis(text: &str) -> Option<Timestamp> {
     (text.len() > 10).then(|| text.parse().ok()).flatten().and_then(|millis| Timestamp::from_millisecond(millis).ok())
 }
 
-/// For `deserialize_with`: a field that may be blank.
+/// For `deserialize_with`: a field that may be blank, and is unknown when it can't be read.
 pub(crate) fn opt<'de, D: Deserializer<'de>, T: Loose>(from: D) -> Result<Option<T>, D::Error> {
-    T::read(&Value::deserialize(from)?).map_err(D::Error::custom)
+    Ok(T::read(&Value::deserialize(from)?).unwrap_or_default())
 }
 
 /// For `deserialize_with`: a field without which the record makes no sense.
 pub(crate) fn must<'de, D: Deserializer<'de>, T: Loose>(from: D) -> Result<T, D::Error> {
-    opt(from)?.ok_or_else(|| D::Error::custom(format!("a blank {}", kind::<T>())))
+    let read = T::read(&Value::deserialize(from)?).map_err(D::Error::custom)?;
+    read.ok_or_else(|| D::Error::custom(format!("a blank {}", kind::<T>())))
 }
 
-/// For `deserialize_with`: a field whose type has a value for "blank".
+/// For `deserialize_with`: a field whose type has a value for "blank", which stands for "unreadable" too.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Loose + Default>(from: D) -> Result<T, D::Error> {
     Ok(opt(from)?.unwrap_or_default())
 }
 
-/// For `deserialize_with`: a list of records.
-pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
-    rows(Value::deserialize(from)?).into_iter().map(record).collect::<Result<_, _>>().map_err(D::Error::custom)
+/// For `deserialize_with`: a flag that counts as set when it can't be read, and not when it is blank.
+pub(crate) fn or_true<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    Ok(opt_or_true(from)?.unwrap_or_default())
 }
 
-/// For `deserialize_with`: a list of plain values; blank ones are left out.
+/// The same, where blank is unknown.
+pub(crate) fn opt_or_true<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(if is_unreadable(&value) { Some(true) } else { bool::read(&value).unwrap_or(Some(true)) })
+}
+
+/// Records in a record, and how many more there were that can't be read.
+#[derive(Debug)]
+pub(crate) struct Counted<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) unreadable: u32,
+}
+
+impl<T> Default for Counted<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), unreadable: 0 }
+    }
+}
+
+/// For `deserialize_with`: a list of records, of which it matters whether all could be read.
+pub(crate) fn counted<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Counted<T>, D::Error> {
+    let mut counted = Counted::default();
+    for row in every_row(Value::deserialize(from)?) {
+        match record(row) {
+            Ok(row) => counted.rows.push(row),
+            Err(_) => counted.unreadable = counted.unreadable.saturating_add(1),
+        }
+    }
+    Ok(counted)
+}
+
+/// For `deserialize_with`: a list of records. What can't be read is left out.
+pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
+    Ok(counted(from)?.rows)
+}
+
+/// For `deserialize_with`: a list of plain values; what is blank or can't be read is left out.
 pub(crate) fn values<'de, D: Deserializer<'de>, T: Loose>(from: D) -> Result<Vec<T>, D::Error> {
-    let read = |value: &Value| T::read(value).map_err(D::Error::custom).transpose();
-    match Value::deserialize(from)? {
+    let read = |value: &Value| T::read(value).unwrap_or_default();
+    Ok(match Value::deserialize(from)? {
         Value::Array(values) => values.iter().filter_map(read).collect(),
         single => read(&single).into_iter().collect(),
-    }
+    })
 }
 
-/// For `deserialize_with`: a nested record, which is as if empty when blank.
+/// For `deserialize_with`: a nested record, which is as if empty when it is blank or can't be read.
 pub(crate) fn nested<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
-    match rows(Value::deserialize(from)?).into_iter().next() {
-        Some(value) => record(value).map_err(D::Error::custom),
-        None => Ok(T::default()),
-    }
+    Ok(rows(Value::deserialize(from)?).into_iter().next().and_then(|value| record(value).ok()).unwrap_or_default())
 }
 
 /// The records of a value that should be a list.
@@ -129,6 +181,14 @@ pub(crate) fn rows(value: Value) -> Vec<Value> {
         Value::Array(rows) => rows.into_iter().filter(|row| !is_blank(row)).collect(),
         single if is_blank(&single) => Vec::new(),
         single => vec![single],
+    }
+}
+
+/// The same, where each element of an array counts as a record, also one that is blank.
+pub(crate) fn every_row(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(rows) => rows,
+        single => rows(single),
     }
 }
 
@@ -180,6 +240,48 @@ mod tests {
         assert_eq!(bool::read(&json!("True")), Ok(Some(true)));
         assert_eq!(bool::read(&json!(false)), Ok(Some(false)));
         assert!(bool::read(&json!("perhaps")).is_err());
+    }
+
+    #[test]
+    fn what_is_there_and_is_no_value_is_told_from_what_is_blank() {
+        for unreadable in
+            [json!({"x": 1}), json!([{"x": 1}]), json!({"value": {"x": "y"}}), json!({"value": null, "desc": "D"})]
+        {
+            assert!(is_unreadable(&unreadable), "{unreadable}");
+        }
+        for readable in
+            [json!(null), json!(" "), json!([]), json!({"value": "", "desc": null}), json!(0), json!({"value": "v"})]
+        {
+            assert!(!is_unreadable(&readable), "{readable}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_is_unknown_or_counts_as_set_and_fails_only_where_all_hangs_on_it() {
+        #[derive(Deserialize)]
+        struct Fields {
+            #[serde(deserialize_with = "opt")]
+            day: Option<Date>,
+            #[serde(deserialize_with = "or_default")]
+            number: u64,
+            #[serde(deserialize_with = "or_true")]
+            hidden: bool,
+            #[serde(deserialize_with = "opt_or_true")]
+            wanted: Option<bool>,
+        }
+        #[derive(Deserialize, Debug)]
+        struct Id {
+            #[serde(rename = "id", deserialize_with = "must")]
+            _id: String,
+        }
+        let damaged = json!({"day": "00-00-0000", "number": "many", "hidden": "perhaps", "wanted": [{"x": 1}]});
+        let read: Fields = record(damaged).unwrap();
+        assert_eq!((read.day, read.number, read.hidden, read.wanted), (None, 0, true, Some(true)));
+        let blank: Fields = record(json!({"day": null, "number": "", "hidden": "", "wanted": null})).unwrap();
+        assert_eq!((blank.hidden, blank.wanted), (false, None));
+        for bad in [json!({"id": ""}), json!({"id": {"x": 1}}), json!({}), json!([1])] {
+            assert!(record::<Id>(bad.clone()).is_err(), "{bad}");
+        }
     }
 
     #[test]

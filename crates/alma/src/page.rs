@@ -2,7 +2,14 @@
 //!
 //! Alma cuts lists at 10 rows unless told otherwise and at 100 in any case, and says so only by `total_record_count`.
 
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -11,8 +18,135 @@ use crate::client::{Client, decode};
 use crate::error::Result;
 use crate::loose::{self, Loose};
 
+/// A row of a list.
+pub(crate) trait Row: DeserializeOwned {
+    /// Fields by which callers tell rows apart. A row in which one is there and can't be read may be any.
+    const TELLING: &'static [&'static str] = &[];
+
+    /// How many parts of it that callers look for can't be read.
+    fn unreadable_parts(&self) -> u32 {
+        0
+    }
+}
+
 /// The rows of a list, fetched page by page as they are asked for. It ends at the first error.
-pub type Listing<T> = BoxStream<'static, Result<T>>;
+///
+/// A row that can't be read is left out, told in the log and to [`on_unreadable_row`](crate::ClientBuilder::on_unreadable_row).
+/// So a row that comes is there; whether one that doesn't come isn't, [`Listing::whole`] tells.
+pub struct Listing<T> {
+    rows: BoxStream<'static, Result<T>>,
+    unreadable: Arc<AtomicU32>,
+}
+
+impl<T: 'static> Listing<T> {
+    /// Reads the list to its end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the calls.
+    pub async fn whole(self) -> Result<List<T>> {
+        let rows = self.rows.try_collect().await?;
+        Ok(List { rows, unreadable: self.unreadable.load(Ordering::Relaxed) })
+    }
+}
+
+impl<T> Stream for Listing<T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
+        self.rows.poll_next_unpin(context)
+    }
+}
+
+impl<T> fmt::Debug for Listing<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing").finish_non_exhaustive()
+    }
+}
+
+/// A list that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T> {
+    rows: Vec<T>,
+    unreadable: u32,
+}
+
+impl<T> List<T> {
+    pub(crate) fn new(rows: Vec<T>, unreadable: u32) -> Self {
+        Self { rows, unreadable }
+    }
+
+    /// Whether every row could be read. One that couldn't may be any: such a list proves that something is there, never that
+    /// it isn't.
+    pub fn is_complete(&self) -> bool {
+        self.unreadable == 0
+    }
+
+    /// Looks for a row.
+    pub fn search(&self, is_it: impl Fn(&T) -> bool) -> Search<&T> {
+        self.rows.iter().find(|row| is_it(row)).map_or_else(|| self.otherwise(), Search::Found)
+    }
+
+    /// The same, giving the row away.
+    pub fn into_search(self, is_it: impl Fn(&T) -> bool) -> Search<T> {
+        let otherwise = self.otherwise();
+        self.rows.into_iter().find(|row| is_it(row)).map_or(otherwise, Search::Found)
+    }
+
+    fn otherwise<U>(&self) -> Search<U> {
+        if self.is_complete() { Search::Absent } else { Search::Unknown }
+    }
+
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.rows.append(&mut other.rows);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
+    }
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self::new(Vec::new(), 0)
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.rows
+    }
+}
+
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.into_iter()
+    }
+}
+
+/// What a list shows of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search<T> {
+    /// It is there.
+    Found(T),
+    /// It isn't.
+    Absent,
+    /// None of the rows that could be read is it, and there are others.
+    Unknown,
+}
+
+impl<T> Search<T> {
+    /// The same of something else.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Search<U> {
+        match self {
+            Self::Found(found) => Search::Found(to(found)),
+            Self::Absent => Search::Absent,
+            Self::Unknown => Search::Unknown,
+        }
+    }
+}
 
 /// How a list is asked for.
 #[derive(Clone, Copy, PartialEq)]
@@ -31,38 +165,42 @@ struct Cursor {
 /// The list that `call` answers under `key`.
 pub(crate) fn listing<T>(client: &Client, call: Call, key: &'static str, paging: Paging) -> Listing<T>
 where
-    T: DeserializeOwned + Send + 'static,
+    T: Row + Send + 'static,
 {
     let start = Some(Cursor { offset: 0, last_page: Vec::new() });
     let client = client.clone();
-    stream::try_unfold(start, move |cursor| {
-        let (client, call) = (client.clone(), call.clone());
+    let unreadable = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&unreadable);
+    let rows = stream::try_unfold(start, move |cursor| {
+        let (client, call, count) = (client.clone(), call.clone(), Arc::clone(&count));
         async move {
             match cursor {
-                Some(cursor) => next_page(&client, &call, key, paging, cursor).await.map(Some),
+                Some(cursor) => next_page(&client, &call, key, paging, cursor, &count).await.map(Some),
                 None => Ok(None),
             }
         }
     })
     .map_ok(move |rows| stream::iter(rows.into_iter().map(Ok)))
     .try_flatten()
-    .boxed()
+    .boxed();
+    Listing { rows, unreadable }
 }
 
 /// The whole of a list that Alma answers at once.
-pub(crate) async fn all<T>(client: &Client, call: Call, key: &'static str) -> Result<Vec<T>>
+pub(crate) async fn all<T>(client: &Client, call: Call, key: &'static str) -> Result<List<T>>
 where
-    T: DeserializeOwned + Send + 'static,
+    T: Row + Send + 'static,
 {
-    listing(client, call, key, Paging::AtOnce).try_collect().await
+    listing(client, call, key, Paging::AtOnce).whole().await
 }
 
-async fn next_page<T: DeserializeOwned>(
+async fn next_page<T: Row>(
     client: &Client,
     call: &Call,
     key: &'static str,
     paging: Paging,
     cursor: Cursor,
+    unreadable: &AtomicU32,
 ) -> Result<(Vec<T>, Option<Cursor>)> {
     let paged = paging == Paging::ByPages || cursor.offset > 0;
     let limit = paged.then(|| client.page_size());
@@ -74,20 +212,47 @@ async fn next_page<T: DeserializeOwned>(
     if !page.is_object() {
         return Err(nonsense("no JSON object where a list should be"));
     }
-    let total = page.get("total_record_count").map_or(Ok(None), u64::read).map_err(nonsense)?;
-    let rows = loose::rows(page.get_mut(key).map(Value::take).unwrap_or_default());
+    let mut missing: Vec<String> = Vec::new();
+    let total = page.get("total_record_count").map_or(Ok(None), u64::read);
+    let is_counted = total.is_ok() && !page.get("total_record_count").is_some_and(loose::is_unreadable);
+    // A list that is read by pages ends with the first that isn't full; of another only the count tells that it goes on.
+    if !is_counted && !paged {
+        missing.push("a count of rows that is none".to_owned());
+    }
+    let rows = loose::every_row(page.get_mut(key).map(Value::take).unwrap_or_default());
     if !rows.is_empty() && rows == cursor.last_page {
         return Err(nonsense("the same page of the list over and over"));
     }
     let offset = cursor.offset + rows.len() as u64;
-    let more = match total {
+    let more = match total.unwrap_or_default() {
         Some(total) if rows.is_empty() && offset < total => {
             return Err(nonsense("a list that ends before its own count"));
         }
         Some(total) => offset < total,
-        None => paging == Paging::ByPages && rows.len() >= client.page_size() as usize,
+        None => paged && rows.len() >= client.page_size() as usize,
     };
-    let records = rows.iter().cloned().map(loose::record).collect::<Result<_, _>>();
-    let records = records.map_err(|what| call.unreadable(what))?;
+    let records = readable(&rows, &mut missing);
+    for what in &missing {
+        client.unreadable_row(call, what);
+    }
+    unreadable.fetch_add(u32::try_from(missing.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
     Ok((records, more.then_some(Cursor { offset, last_page: rows })))
+}
+
+/// The rows that can be read, and what is wrong with each of the others.
+pub(crate) fn readable<T: Row>(rows: &[Value], missing: &mut Vec<String>) -> Vec<T> {
+    let mut records = Vec::new();
+    for row in rows {
+        if let Some(field) = T::TELLING.iter().find(|field| row.get(*field).is_some_and(loose::is_unreadable)) {
+            missing.push(format!("a {field} that is no text"));
+        }
+        match loose::record::<T>(row.clone()) {
+            Ok(record) => {
+                missing.extend((0..record.unreadable_parts()).map(|_| "a part of a row".to_owned()));
+                records.push(record);
+            }
+            Err(what) => missing.push(what),
+        }
+    }
+    records
 }

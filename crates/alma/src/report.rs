@@ -7,6 +7,8 @@ use crate::error::{Error, Limit, Result};
 use crate::purpose::Purpose;
 
 pub(crate) type Observer = Arc<dyn Fn(&CallReport) + Send + Sync>;
+/// Who is told of each row that can't be read, by the endpoint of its list.
+pub(crate) type RowObserver = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 /// One HTTP exchange with Alma.
 #[derive(Debug, Clone)]
@@ -79,7 +81,9 @@ impl CallOutcome {
             Err(Error::RateLimited { limit, .. }) => Self::Limited(*limit),
             Err(Error::Unreachable { .. }) => Self::Unreachable,
             Err(Error::Unavailable { .. } | Error::Unclear { .. }) => Self::Silent,
-            Err(Error::Unintelligible { .. } | Error::Unsendable { .. }) => Self::Unintelligible,
+            Err(Error::Unintelligible { .. } | Error::Unreadable { .. } | Error::Unsendable { .. }) => {
+                Self::Unintelligible
+            }
         }
     }
 }

@@ -123,7 +123,12 @@ impl Breakers {
             Some(NotDone::Down { .. } | NotDone::Unclear { .. }) if outdated => Told::Outdated,
             Some(NotDone::Down { outage, why, after }) => self.failed(breaker, *outage, why, *after, now),
             Some(NotDone::Unclear { why }) => self.failed(breaker, Outage::Unreachable, why, None, now),
-            Some(NotDone::Later { .. } | NotDone::Unexplained { .. } | NotDone::Unintelligible { .. }) => Told::Nothing,
+            Some(
+                NotDone::Later { .. }
+                | NotDone::Unexplained { .. }
+                | NotDone::Unreadable { .. }
+                | NotDone::Unintelligible { .. },
+            ) => Told::Nothing,
         }
     }
 

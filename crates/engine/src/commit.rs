@@ -25,13 +25,15 @@ pub(crate) enum Ending<'a> {
     Done(&'a Intent),
     /// It is tried again.
     Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, why: &'a str },
+    /// A poll has failed, and is tried again.
+    PollFailed { intent: &'a Intent, due: Timestamp, why: &'a str },
 }
 
 impl Ending<'_> {
     fn reason(&self) -> Option<&str> {
         match self {
             Self::Asked(reason) => *reason,
-            Self::Done(_) | Self::Postponed { .. } => None,
+            Self::Done(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
         }
     }
 
@@ -39,7 +41,7 @@ impl Ending<'_> {
     fn goes_on_at(&self, institution: &InstitutionCode) -> bool {
         match self {
             Self::Done(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
-            Self::Asked(_) | Self::Postponed { .. } => false,
+            Self::Asked(_) | Self::Postponed { .. } | Self::PollFailed { .. } => false,
         }
     }
 }
@@ -93,7 +95,7 @@ impl Engine {
                 Work::Watch(side) => tx.told_meanwhile(intent).await?.map(|told| (side, told)),
                 Work::Effect(_) | Work::Deadline(_) => None,
             },
-            Ending::Asked(_) | Ending::Postponed { .. } => None,
+            Ending::Asked(_) | Ending::Postponed { .. } | Ending::PollFailed { .. } => None,
         };
         match ending {
             Ending::Asked(_) => {}
@@ -105,6 +107,7 @@ impl Engine {
             Ending::Postponed { intent, due, unclear, why } => {
                 tx.postpone_intent(intent, *due, *unclear, why, now).await?;
             }
+            Ending::PollFailed { intent, due, why } => tx.postpone_failed_poll(intent, *due, why, now).await?,
         }
         if unchanged {
             tx.commit().await?;
@@ -118,7 +121,7 @@ impl Engine {
             tx.hint_watches(id, side, &told, now, now).await?;
             due = now;
         }
-        if let Ending::Postponed { due: again, .. } = ending {
+        if let Ending::Postponed { due: again, .. } | Ending::PollFailed { due: again, .. } = ending {
             due = due.min(*again);
         }
         tx.commit().await?;
@@ -306,6 +309,9 @@ fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now:
 
 fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
     use lending::Attention::{NeedsStaff, Waiting};
+    if let Event::PollFailed { side, .. } = event {
+        return before.failing_polls.contains_key(side);
+    }
     if !matches!(event, Event::EffectDelayed { .. }) {
         return false;
     }
@@ -323,6 +329,7 @@ fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
 fn note(decision: &Decision, event: &Event) -> Option<String> {
     match event {
         Event::EffectDelayed { effect, why, .. } => Some(format!("{}: {why}", effect.name())),
+        Event::PollFailed { why, .. } => Some(why.clone()),
         Event::CancelAsked { reason, .. } | Event::NextSupplierAsked { reason, .. } | Event::EndAsked { reason } => {
             decision.note.clone().or_else(|| reason.clone())
         }

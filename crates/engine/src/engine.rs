@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
-use store::{News, Node, Store, Stored};
+use store::{FailingPolls, News, Node, Store, Stored};
 use tokio::sync::{Notify, broadcast};
 
 use crate::agencies::Agencies;
@@ -21,6 +21,7 @@ use crate::quota::Books;
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::sweeps::Refused;
+use crate::worker::FAILS_OFTEN;
 
 /// Runs requests. One per node; shared by workers and API.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct Health {
     pub store: Result<(), String>,
     /// Intents that are due or leased.
     pub queued: u64,
+    /// Polls that keep failing, by institution.
+    pub polls_failing: Vec<FailingPolls>,
 }
 
 impl Engine {
@@ -211,6 +214,15 @@ impl Engine {
         self.breakers.down()
     }
 
+    /// Polls that keep failing, on whichever node, by institution.
+    ///
+    /// # Errors
+    ///
+    /// The store's failures.
+    pub async fn polls_failing(&self) -> Result<Vec<FailingPolls>, Error> {
+        Ok(self.store.failing_polls(FAILS_OFTEN).await?)
+    }
+
     /// Lets everything that waits for an institution's system be tried at once.
     pub(crate) async fn try_again_at(&self, institution: &InstitutionCode) -> Result<(), Error> {
         self.try_again(institution, &News::Work).await
@@ -251,9 +263,10 @@ impl Engine {
 
     /// Whether the hub can do its work.
     pub async fn health(&self) -> Health {
-        match self.store.queue_counts().await {
-            Ok(counts) => Health { store: Ok(()), queued: counts.open },
-            Err(error) => Health { store: Err(error.to_string()), queued: 0 },
+        let asked = async { Ok::<_, Error>((self.store.queue_counts().await?, self.polls_failing().await?)) };
+        match asked.await {
+            Ok((counts, polls_failing)) => Health { store: Ok(()), queued: counts.open, polls_failing },
+            Err(error) => Health { store: Err(error.to_string()), queued: 0, polls_failing: Vec::new() },
         }
     }
 }

@@ -58,4 +58,5 @@ pub use place::{Placing, Problem};
 pub use quota::{Paused, Quota, Spent};
 pub use replacing::AnotherLender;
 pub use settings::{Polling, Retrying, Settings};
+pub use store::FailingPolls;
 pub use strays::{Found, Search, Stray, Strays};

@@ -28,6 +28,12 @@ struct Call {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Endpoint {
+    institution: String,
+    endpoint: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Purpose {
     institution: String,
     purpose: &'static str,
@@ -54,6 +60,8 @@ pub(crate) struct Metrics {
     waited: Seconds<Purpose>,
     reaction: Seconds<Cause>,
     missed: Family<Institution, Counter>,
+    unreadable: Family<Endpoint, Counter>,
+    failing: Family<Institution, Gauge>,
     evidence: Gauges,
     remaining: Gauges,
     reserve: Gauges,
@@ -96,6 +104,14 @@ impl Metrics {
             "What looks found at libraries whose systems tell, and was not told",
             missed.clone(),
         );
+        let unreadable = Family::<Endpoint, Counter>::default();
+        registry.register(
+            "alma_unreadable_rows",
+            "Rows of Alma's lists that can't be read, by the list",
+            unreadable.clone(),
+        );
+        let failing = Family::<Institution, Gauge>::default();
+        registry.register("polls_failing", "Polls of requests that keep failing, by institution", failing.clone());
         registry.register(
             "oldest_evidence_seconds",
             "For how long the request that was longest not looked at has not been seen",
@@ -114,6 +130,8 @@ impl Metrics {
             waited,
             reaction,
             missed,
+            unreadable,
+            failing,
             evidence,
             remaining,
             reserve,
@@ -129,6 +147,12 @@ impl Metrics {
         self.calls.get_or_create(&Call { institution, endpoint, purpose, outcome }).inc();
         self.took.get_or_create(&of).observe(report.duration.as_secs_f64());
         self.waited.get_or_create(&of).observe(report.waited.as_secs_f64());
+    }
+
+    /// A row of a list can't be read.
+    pub(crate) fn unreadable_row(&self, institution: &InstitutionCode, endpoint: &'static str) {
+        let institution = institution.to_string();
+        self.unreadable.get_or_create(&Endpoint { institution, endpoint }).inc();
     }
 
     /// Something was seen that the library's system should have told.
@@ -167,6 +191,11 @@ impl Engine {
         let of = |institution: &InstitutionCode| Institution { institution: institution.to_string() };
         for (institution, since) in oldest {
             metrics.evidence.get_or_create(&of(&institution)).set(now.duration_since(since).as_secs_f64().max(0.0));
+        }
+        metrics.failing.clear();
+        for failing in self.polls_failing().await? {
+            let polls = i64::try_from(failing.polls).unwrap_or(i64::MAX);
+            metrics.failing.get_or_create(&of(&failing.institution)).set(polls);
         }
         for lms in self.registry.known() {
             let institution = lms.institution();

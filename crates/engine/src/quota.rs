@@ -102,8 +102,10 @@ impl Books {
 
     /// Who keeps an institution's book.
     pub(crate) fn keeper(self: &Arc<Self>, institution: &InstitutionCode) -> Observer {
-        let (books, institution) = (Arc::clone(self), institution.clone());
-        Observer::new(move |report| books.enter(&institution, report))
+        let (books, of) = (Arc::clone(self), institution.clone());
+        let (metrics, at) = (Arc::clone(&self.metrics), institution.clone());
+        Observer::new(move |report| books.enter(&of, report))
+            .and_of_unreadable_rows(move |endpoint| metrics.unreadable_row(&at, endpoint))
     }
 
     fn enter(&self, institution: &InstitutionCode, report: &CallReport) {

@@ -42,6 +42,8 @@ const LONG: usize = 1_000;
 
 /// For how long a list that was refused isn't asked for.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// The same of one of which no answer could be read: something else answers, or Alma answers wrongly, for a time.
+const UNREADABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many times the shortest interval lies between two readings: the patron waits for what is sent and for what has
 /// arrived, and for nothing else.
@@ -100,8 +102,8 @@ pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
     }
 }
 
-/// Lists that were refused. Once may be a whim of the system's; one that is refused twice in a row is not counted on for a
-/// while.
+/// Lists that were refused, or of which no answer could be read. Once may be a whim of the system's; one of which that is so
+/// twice in a row is not counted on for a while.
 #[derive(Debug, Default)]
 pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Refusals>>);
 
@@ -110,21 +112,22 @@ pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Refusals>>);
 struct Refusals {
     times: u32,
     last: Timestamp,
+    rest: SignedDuration,
 }
 
 impl Refused {
     fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
         let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let refusals = refused.get(&(institution.clone(), list.to_owned()));
-        refusals.is_some_and(|all| all.times > 1 && now.duration_since(all.last) < REFUSED_FOR)
+        refusals.is_some_and(|all| all.times > 1 && now.duration_since(all.last) < all.rest)
     }
 
     /// Answers whether it is not counted on any more.
-    fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
+    fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp, rest: SignedDuration) -> bool {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = refused.get(&(institution.clone(), list.to_owned())).map_or(0, |all| all.times);
         let times = before.saturating_add(1);
-        refused.insert((institution.clone(), list.to_owned()), Refusals { times, last: now });
+        refused.insert((institution.clone(), list.to_owned()), Refusals { times, last: now, rest });
         times > 1
     }
 
@@ -150,6 +153,8 @@ enum Reading {
     Read(ListRead),
     /// There is no such list.
     Refused,
+    /// It can't be read: what the system answers is no list.
+    Unreadable,
     /// The key was refused, and whether for all or for this area alone a look will tell.
     KeyRefused,
 }
@@ -290,7 +295,11 @@ impl Engine {
                 self.compare(sweep, listed, &read).await
             }
             Ok(refused) => {
-                let is_given_up = self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now());
+                let (rest, at_latest) = match refused {
+                    Reading::Unreadable => (UNREADABLE_FOR, later(self.clock.now(), self.settings.lists)),
+                    _ => (REFUSED_FOR, Timestamp::MAX),
+                };
+                let is_given_up = self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now(), rest);
                 let one_by_one = match (is_given_up, refused) {
                     (true, _) => standing,
                     (false, Reading::KeyRefused) => 1,
@@ -298,9 +307,9 @@ impl Engine {
                 };
                 let left: Vec<Uuid> = listed.iter().take(one_by_one).map(|look| look.id).collect();
                 if is_given_up {
-                    warn!(institution = %sweep.institution, list = sweep.list, looks = standing, "a list is refused; all on it is looked at one by one");
+                    warn!(institution = %sweep.institution, list = sweep.list, looks = standing, "a list is refused, or can't be read; all on it is looked at one by one");
                 }
-                self.give_back(sweep, standing - one_by_one, &left, &[], Timestamp::MAX).await
+                self.give_back(sweep, standing - one_by_one, &left, &[], at_latest).await
             }
             Err(not_done) => {
                 warn!(institution = %sweep.institution, list = sweep.list, why = %not_done, "could not read a list");
@@ -323,8 +332,14 @@ impl Engine {
         if !was_down && matches!(read, Err(NotDone::Down { outage: Outage::KeyRefused, .. })) {
             return Ok(Reading::KeyRefused);
         }
-        let read = self.note(institution, settings, read).await?;
-        Ok(read.map_or(Reading::Refused, Reading::Read))
+        match self.note(institution, settings, read).await {
+            Ok(read) => Ok(read.map_or(Reading::Refused, Reading::Read)),
+            Err(NotDone::Unreadable { what } | NotDone::Unintelligible { what }) => {
+                warn!(%institution, list = sweep.list, why = what, "a list can't be read");
+                Ok(Reading::Unreadable)
+            }
+            Err(not_done) => Err(not_done),
+        }
     }
 
     async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
@@ -424,10 +439,10 @@ mod tests {
     fn a_list_that_is_refused_twice_is_asked_for_again_after_a_day_or_changed_settings() {
         let (refused, lender) = (Refused::default(), InstitutionCode::from("01LEND_INST"));
         let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        assert!(!refused.note(&lender, "pick MAIN", at(0)) && !refused.is(&lender, "pick MAIN", at(0)));
+        assert!(!refused.note(&lender, "pick MAIN", at(0), REFUSED_FOR) && !refused.is(&lender, "pick MAIN", at(0)));
         refused.read(&lender, "pick MAIN");
-        assert!(!refused.note(&lender, "pick MAIN", at(1)), "it was read in between");
-        assert!(refused.note(&lender, "pick MAIN", at(2)));
+        assert!(!refused.note(&lender, "pick MAIN", at(1), REFUSED_FOR), "it was read in between");
+        assert!(refused.note(&lender, "pick MAIN", at(2), REFUSED_FOR));
         assert!(refused.is(&lender, "pick MAIN", at(25)) && !refused.is(&lender, "on_shelf", at(25)));
         assert!(!refused.is(&lender, "pick MAIN", at(26)));
         refused.forget(&lender);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, Event, InstitutionCode, ItemState, Request, Shown, Side, Watch, shown};
-use lms::{Attempt, HostLms, NotDone, Outcome, Purpose};
+use lms::{Attempt, HostLms, NotDone, Outage, Outcome, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -29,6 +29,9 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Each so-manieth look by the clock reads all there is.
 const LOOKS_UNTIL_WHOLE: u32 = 4;
+
+/// So many times in a row a poll fails before it shows, and a candidate's record can't be read before the next is tried.
+pub(crate) const FAILS_OFTEN: u32 = 3;
 
 /// When the loop claims next.
 struct Next {
@@ -286,6 +289,13 @@ impl Engine {
                 );
                 Event::EffectRefused { effect, refusal }
             }
+            // Another copy may do.
+            Err(NotDone::Unreadable { what })
+                if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
+            {
+                let explanation = format!("What the lender's system tells of the item can't be read: {what}.");
+                Event::CandidateUnfit(lending::Refusal::new("COPY_UNREADABLE", explanation))
+            }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
         };
         self.done(intent, &event).await.map(Some)
@@ -314,7 +324,8 @@ impl Engine {
         if let Ok(lms) = self.registry.get(&intent.institution).await
             && let Err(not_done) = self.may_look(lms.as_ref(), purpose)
         {
-            return self.look_later(intent, &request, side, &not_done).await;
+            let due = self.next_try(intent, &request, side, &not_done).await?;
+            return self.put_off(intent, due, &not_done.to_string()).await;
         }
         let seen = match self.system(intent).await {
             Ok((lms, settings)) => {
@@ -328,23 +339,54 @@ impl Engine {
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
                 warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
-                self.look_later(intent, &request, side, &not_done).await
+                self.poll_failed(intent, &request, side, &not_done).await
             }
         }
     }
 
     /// A look that wasn't made is no evidence of anything; it is made later, and in the library's hours where nobody has
     /// acted.
-    async fn look_later(
+    async fn next_try(
+        &self,
+        intent: &Intent,
+        request: &Request,
+        side: Side,
+        not_done: &NotDone,
+    ) -> Result<Timestamp, Error> {
+        let due = later(self.clock.now(), self.pause(intent, not_done));
+        if hearing::is_told(intent) { Ok(due) } else { self.when_open(request, side, due).await }
+    }
+
+    /// A poll that keeps failing shows at its request. Of a day's calls that are used up the institution tells.
+    async fn poll_failed(
         &self,
         intent: &Intent,
         request: &Request,
         side: Side,
         not_done: &NotDone,
     ) -> Result<(), Error> {
-        let due = later(self.clock.now(), self.pause(intent, not_done));
-        let due = if hearing::is_told(intent) { due } else { self.when_open(request, side, due).await? };
-        self.put_off(intent, due, &not_done.to_string()).await
+        let due = self.next_try(intent, request, side, not_done).await?;
+        let why = not_done.to_string();
+        if matches!(not_done, NotDone::Down { outage: Outage::QuotaUsedUp, .. }) {
+            return self.put_off(intent, due, &why).await;
+        }
+        if intent.failures.saturating_add(1) < FAILS_OFTEN {
+            return self.put_off_failed(intent, due, &why).await;
+        }
+        let since = if intent.failures == 0 { self.clock.now() } else { intent.failing_since };
+        let event = Event::PollFailed { side, why: why.clone(), since };
+        self.apply(intent.request, &event, "hub", &Ending::PollFailed { intent, due, why: &why }).await.map(drop)
+    }
+
+    async fn put_off_failed(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
+        self.again(async || {
+            let mut tx = self.store.begin().await?;
+            tx.postpone_failed_poll(intent, due, why, self.clock.now()).await?;
+            Ok(tx.commit().await?)
+        })
+        .await?;
+        self.wake.notify_one();
+        Ok(())
     }
 
     pub(crate) async fn put_off(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {

@@ -45,6 +45,15 @@ pub struct Trouble {
     pub stops: Option<Effect>,
 }
 
+/// A poll of one side that has failed several times in a row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FailingPoll {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, for staff.
+    pub why: String,
+}
+
 /// Who or what has the next move.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::attention::FailingPoll;
 use crate::effect::{Effect, Side};
 use crate::event::Event;
 use crate::request::{Progress, Request};
 use crate::status::Status;
+use crate::watch::watches;
 use crate::{effects, record, standing, steps};
 
 /// What follows from an event.
@@ -53,6 +55,7 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
         next.undo = None;
     }
     let transitions = steps::run(&mut next, now);
+    note_poll(&mut next, request, event);
     if left_trouble_behind(request, &next) {
         next.trouble = None;
     }
@@ -63,6 +66,23 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     next.conditions = standing::conditions(&next, now);
     next.attention = standing::attention(&next, event, !transitions.is_empty(), now);
     Decision { next, transitions, effect: wanted, note }
+}
+
+/// Keeps which sides can't be polled. A poll that was made ends it, as does a status that waits for nothing there.
+fn note_poll(next: &mut Request, before: &Request, event: &Event) {
+    match event {
+        Event::PollFailed { side, why, since } => {
+            next.failing_polls.insert(*side, FailingPoll { since: *since, why: why.clone() });
+        }
+        Event::Observed { side, .. } | Event::Told { side, .. } => {
+            next.failing_polls.remove(side);
+        }
+        // The act that is taken back had nothing to do with it.
+        Event::UndoAsked => next.failing_polls.clone_from(&before.failing_polls),
+        _ => {}
+    }
+    let watched = watches(next);
+    next.failing_polls.retain(|side, _| watched.iter().any(|watch| watch.side == *side));
 }
 
 /// What staff were asked about belongs to a status that lies behind.

@@ -163,6 +163,15 @@ pub enum Event {
         /// What was seen.
         seen: Observation,
     },
+    /// One side could not be polled, several times in a row.
+    PollFailed {
+        /// Which.
+        side: Side,
+        /// Why, for staff.
+        why: String,
+        /// Since when.
+        since: Timestamp,
+    },
     /// What one side's system told by itself, fresh enough to count as a look.
     Told {
         /// Which.
@@ -244,6 +253,7 @@ impl Event {
             Self::VirtualItemReady { side, .. } => at!(side, "virtual_item_ready"),
             Self::PickupChanged { side, .. } => at!(side, "pickup_changed"),
             Self::SentIntoTransit { side, .. } => at!(side, "sent_into_transit"),
+            Self::PollFailed { side, .. } => at!(side, "poll_failed"),
             Self::Lent { side, .. } => at!(side, "lent"),
             Self::Renewed { side, .. } => at!(side, "renewed"),
             Self::DueDateLimited { side, .. } => at!(side, "due_date_limited"),

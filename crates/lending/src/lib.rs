@@ -54,7 +54,7 @@ mod steps;
 mod told;
 mod watch;
 
-pub use attention::{Action, Attention, Trouble, WaitingOn};
+pub use attention::{Action, Attention, FailingPoll, Trouble, WaitingOn};
 pub use closure::{Answer, Closure, Evidence, HoldEnd, answer};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};

@@ -14,7 +14,7 @@ use crate::{asked, evidence};
 /// Takes the event's facts into the request; answers what staff should read about it.
 pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Option<String> {
     match event {
-        Event::Placed | Event::EffectDelayed { .. } => None,
+        Event::Placed | Event::EffectDelayed { .. } | Event::PollFailed { .. } => None,
         Event::EffectDropped { effect } => {
             done(request, *effect);
             None

@@ -1,12 +1,12 @@
 //! A patron request and the facts that decisions rest on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::attention::{Attention, Trouble};
+use crate::attention::{Attention, FailingPoll, Trouble};
 use crate::closure::HoldEnd;
 use crate::effect::{Effect, Side};
 use crate::event::{CancelledBy, HoldState, ItemState};
@@ -79,6 +79,9 @@ pub struct Request {
     /// Since when the item has been under way for too long.
     #[serde(default)]
     pub missing_since: Option<Timestamp>,
+    /// The sides that can't be polled now, while the request waits for what a poll would show.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failing_polls: BTreeMap<Side, FailingPoll>,
     /// The last day on which it is of use to the patron.
     #[serde(default)]
     pub needed_until: Option<Date>,
@@ -124,6 +127,7 @@ impl Request {
             ended_by_hand: false,
             out_of_sequence: false,
             missing_since: None,
+            failing_polls: BTreeMap::new(),
             needed_until: None,
             in_flight: None,
             undo: None,

@@ -74,9 +74,20 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         };
         return if delayed && !moved && !ends_delay(event) { next.attention.clone() } else { Attention::None };
     }
+    // Who has the next move can't be seen.
+    if let Some((side, poll)) = next.failing_polls.iter().next() {
+        let why = format!("This library's system can't be polled, and the hub goes on trying: {}", poll.why);
+        return Attention::Waiting { on: system_of(*side), since: poll.since, next_try: None, why };
+    }
     let Some((on, why)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
         Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
+        // It has been waited for while it could not be seen.
+        Attention::Waiting {
+            on: WaitingOn::LenderSystem | WaitingOn::BorrowerSystem | WaitingOn::PickupSystem,
+            next_try: None,
+            ..
+        } if !moved => next.status_since,
         _ => now,
     };
     Attention::Waiting { on, since, next_try: None, why: why.to_owned() }
@@ -99,7 +110,11 @@ fn unexplained_why(why: &str) -> String {
 fn ends_delay(event: &Event) -> bool {
     !matches!(
         event,
-        Event::Observed { .. } | Event::Told { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
+        Event::Observed { .. }
+            | Event::PollFailed { .. }
+            | Event::Told { .. }
+            | Event::HoldClosed { .. }
+            | Event::DeadlinePassed { .. }
     ) && event.action().is_none()
 }
 

@@ -55,6 +55,14 @@ pub enum NotDone {
         why: String,
     },
     /// It answered, and the answer isn't what it should be. A read that is answered so proves nothing.
+    /// It answered, and what decides in the answer can't be read: a record without its id, or a list with a row that can't
+    /// be read and that may be the one looked for.
+    #[error("the library's system answered what can't be read: {what}")]
+    Unreadable {
+        /// What can't be read.
+        what: String,
+    },
+    /// It answered, and the answer isn't what it should be.
     #[error("the library's system answered something unintelligible: {what}")]
     Unintelligible {
         /// What is wrong with the answer.

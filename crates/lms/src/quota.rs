@@ -29,16 +29,32 @@ pub struct CallReport {
 
 /// Whoever is told of every call.
 #[derive(Clone)]
-pub struct Observer(Arc<dyn Fn(&CallReport) + Send + Sync>);
+pub struct Observer {
+    told: Arc<dyn Fn(&CallReport) + Send + Sync>,
+    unreadable: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
+}
 
 impl Observer {
     /// Calls `told` after every call.
     pub fn new(told: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(told))
+        Self { told: Arc::new(told), unreadable: None }
+    }
+
+    /// Calls `unreadable` for each row of a list that can't be read, with the endpoint of the list.
+    #[must_use]
+    pub fn and_of_unreadable_rows(mut self, unreadable: impl Fn(&'static str) + Send + Sync + 'static) -> Self {
+        self.unreadable = Some(Arc::new(unreadable));
+        self
     }
 
     pub(crate) fn tell(&self, report: &CallReport) {
-        (self.0)(report);
+        (self.told)(report);
+    }
+
+    pub(crate) fn unreadable_row(&self, endpoint: &'static str) {
+        if let Some(unreadable) = &self.unreadable {
+            unreadable(endpoint);
+        }
     }
 }
 

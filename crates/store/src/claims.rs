@@ -42,7 +42,7 @@ pub struct Claimed {
     pub more: bool,
 }
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64, i64);
+type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64, i64, i64, i64);
 
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
@@ -150,6 +150,8 @@ impl Tx {
                     Col::List,
                     Col::CreatedAt,
                     Col::HintedAt,
+                    Col::Failures,
+                    Col::FailingSince,
                 ]
                 .map(|col| (Table, col)),
             )
@@ -219,8 +221,24 @@ fn window(claim: &Claim<'_>) -> usize {
 }
 
 fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (id, request, kind, what, institution, attempts, unclear, fence, due_at, until, told, list, created, hinted) =
-        row;
+    let (.., failures, failing_since) = row;
+    let (
+        id,
+        request,
+        kind,
+        what,
+        institution,
+        attempts,
+        unclear,
+        fence,
+        due_at,
+        until,
+        told,
+        list,
+        created,
+        hinted,
+        ..,
+    ) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
     let work = work(&kind, &what)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
@@ -240,6 +258,8 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         hinted_at: at("intent", hinted)?,
         created_at: at("intent", created)?,
         claimed_at,
+        failures: u32::try_from(failures).unwrap_or(u32::MAX),
+        failing_since: at("intent", failing_since)?,
     })
 }
 

@@ -116,6 +116,8 @@ const TABLES: &[Table] = &[
             ("list_key", Text),
             ("list_has", Number),
             ("seen_at", Number),
+            ("failures", Number),
+            ("failing_since", Number),
         ],
     },
     Table {

@@ -75,6 +75,21 @@ pub struct Intent {
     pub created_at: Timestamp,
     /// When it was claimed.
     pub claimed_at: Timestamp,
+    /// How often in a row it could not be made, of a poll.
+    pub failures: u32,
+    /// When the first of these was.
+    pub failing_since: Timestamp,
+}
+
+/// Polls at an institution that keep failing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FailingPolls {
+    /// The institution.
+    pub institution: InstitutionCode,
+    /// How many.
+    pub polls: u64,
+    /// Since when the one that has failed longest does.
+    pub since: Timestamp,
 }
 
 /// How full the queue is.
@@ -111,6 +126,8 @@ pub(crate) enum Col {
     ListKey,
     ListHas,
     SeenAt,
+    Failures,
+    FailingSince,
 }
 
 /// What is noted of a look that went well and showed nothing new.
@@ -272,6 +289,32 @@ impl Store {
         rows.into_iter().map(|(code, since)| Ok((code.into(), at("intent", since)?))).collect()
     }
 
+    /// Polls that have failed so often in a row, by institution.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn failing_polls(&self, times: u32) -> Result<Vec<FailingPolls>, Error> {
+        let statement = Query::select()
+            .column(Col::Institution)
+            .expr(Func::count(Expr::col(Col::Id)))
+            .expr(Func::min(Expr::col(Col::FailingSince)))
+            .from(Table)
+            // So that both databases see that the index of the few fits.
+            .and_where(Expr::cust("failures > 0"))
+            .and_where(Expr::col(Col::Failures).gte(i64::from(times)))
+            .and_where(Expr::col(Col::State).eq(OPEN))
+            .group_by_col(Col::Institution)
+            .order_by(Col::Institution, Order::Asc)
+            .to_owned();
+        let rows: Vec<(String, i64, i64)> = self.fetch(&statement).await?;
+        let read = |(code, polls, since): (String, i64, i64)| {
+            let polls = u64::try_from(polls).unwrap_or_default();
+            Ok(FailingPolls { institution: code.into(), polls, since: at("intent", since)? })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// How full the queue is.
     ///
     /// # Errors
@@ -326,6 +369,8 @@ impl Tx {
             listed: false,
             created_at: now,
             claimed_at: now,
+            failures: 0,
+            failing_since: Timestamp::UNIX_EPOCH,
         })
     }
 
@@ -419,6 +464,35 @@ impl Tx {
         why: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
+        let failed = if why == NOTHING_NEW { (0, 0) } else { (intent.failures, micros(intent.failing_since)) };
+        self.postpone(intent, due_at, (unclear, why), failed, now).await
+    }
+
+    /// The same of a poll that could not be made, which counts as failed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseLost`] when the lease is somebody else's by now.
+    pub async fn postpone_failed_poll(
+        &mut self,
+        intent: &Intent,
+        due_at: Timestamp,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let since = if intent.failures == 0 { now } else { intent.failing_since };
+        let failed = (intent.failures.saturating_add(1), micros(since));
+        self.postpone(intent, due_at, (false, why), failed, now).await
+    }
+
+    async fn postpone(
+        &mut self,
+        intent: &Intent,
+        due_at: Timestamp,
+        (unclear, why): (bool, &str),
+        (failures, failing_since): (u32, i64),
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let told_meanwhile = || Expr::col(Col::Told).ne(intent.told.as_str());
         let due = CaseStatement::new().case(told_meanwhile(), Expr::col(Col::HintedAt)).finally(micros(due_at));
         // A look that was not made is still to be made because of what was told.
@@ -436,6 +510,8 @@ impl Tx {
             .value(Col::DueAt, Expr::expr(due))
             .value(Col::Told, Expr::expr(told))
             .value(Col::SeenAt, seen)
+            .value(Col::Failures, i64::from(failures))
+            .value(Col::FailingSince, failing_since)
             .value(Col::LeaseUntil, 0_i64)
             .value(Col::Outcome, why)
             .value(Col::UpdatedAt, micros(now))

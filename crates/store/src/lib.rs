@@ -40,7 +40,7 @@ pub use db::{Database, Store, Tx};
 pub use error::Error;
 pub use inbox::{Webhook, WebhookNews, WebhookSecrets};
 pub use institutions::{Agency, Institution, StoredPickupLocation};
-pub use intents::{Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
+pub use intents::{FailingPolls, Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
 pub use nodes::{News, Node};
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};

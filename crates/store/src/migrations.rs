@@ -87,6 +87,11 @@ const ALL: &[&[&str]] = &[
         "ALTER TABLE webhook_secret ADD COLUMN missed_at BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE webhook_secret ADD COLUMN missed TEXT NOT NULL DEFAULT ''",
     ],
+    &[
+        "ALTER TABLE intent ADD COLUMN failures BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE intent ADD COLUMN failing_since BIGINT NOT NULL DEFAULT 0",
+        "CREATE INDEX intent_failing ON intent (institution) WHERE failures > 0",
+    ],
 ];
 
 /// Brings the schema to the version this program knows.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::Engine;
+use engine::{Engine, FailingPolls};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +34,9 @@ struct HealthView {
     queued: u64,
     /// Library systems that give no service now. The hub itself is well; requests that need them wait.
     systems_down: Vec<DownView>,
+    /// Institutions that the hub can't poll for some requests, three times in a row or more. Each of these requests tells in
+    /// its `attention` why.
+    polls_failing: Vec<PollsFailingView>,
     /// Institutions that are not looked at until their calls are counted anew; what patrons ask for goes on.
     looks_paused: Vec<LooksPausedView>,
 }
@@ -55,6 +58,19 @@ pub(crate) struct DownView {
     /// When the hub tries again by itself.
     #[schema(value_type = String, format = DateTime)]
     next_try: Timestamp,
+}
+
+/// An institution of which polls keep failing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PollsFailing)]
+pub(crate) struct PollsFailingView {
+    /// The institution.
+    institution: String,
+    /// How many polls keep failing: one for each request and side.
+    polls: u64,
+    /// Since when the first of them does.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
 }
 
 /// The systems that this node knows to be down.
@@ -88,7 +104,15 @@ async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, P
     match health.store {
         Ok(()) => {
             let (systems_down, looks_paused) = (systems_down(&state.engine), looks_paused(&state.engine));
-            Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, looks_paused }))
+            let polls_failing = health.polls_failing.into_iter();
+            let polls_failing = polls_failing
+                .map(|FailingPolls { institution, polls, since }| PollsFailingView {
+                    institution: institution.to_string(),
+                    polls,
+                    since,
+                })
+                .collect();
+            Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, polls_failing, looks_paused }))
         }
         Err(reason) => Err(cannot(&reason)),
     }

@@ -85,3 +85,13 @@ async fn refusals_and_broken_answers_come_as_ordered() {
     }
     assert_eq!(house.get("/users/jo.reader").await.json()["primary_id"], "jo.reader");
 }
+
+#[tokio::test]
+async fn an_edited_answer_holds_what_was_ordered_and_the_work_is_done() {
+    let house = House::new().await;
+    let edit = FaultKind::EditAnswer { at: "/due_date".to_owned(), value: json!("00-00-0000") };
+    house.sim().arm(INST, Fault::once(LOAN, edit)).unwrap();
+    let answer = lend(&house).await.unwrap();
+    assert_eq!(answer.json()["due_date"], "00-00-0000");
+    assert_eq!(house.staff().loans().len(), 1);
+}

@@ -6,6 +6,7 @@ use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::ids::MmsId;
 use crate::model::{Bib, bib_from_reply, bibs_from_reply, marc_record};
+use crate::page::List;
 
 const NO_BIB: &[Code] = &[Code::BibNotFound];
 
@@ -29,7 +30,7 @@ impl Bibs {
     }
 
     /// Reads many records, a call for each 100. Those that aren't there are left out.
-    pub async fn get_many(&self, ids: &[MmsId]) -> Result<Vec<Bib>> {
+    pub async fn get_many(&self, ids: &[MmsId]) -> Result<List<Bib>> {
         self.batches(ids, None).await
     }
 
@@ -37,22 +38,22 @@ impl Bibs {
     /// holds.
     ///
     /// Availability comes from an index that lags behind the items by minutes or hours: good for choosing, not for deciding.
-    pub async fn get_many_with_availability(&self, ids: &[MmsId]) -> Result<Vec<Bib>> {
+    pub async fn get_many_with_availability(&self, ids: &[MmsId]) -> Result<List<Bib>> {
         self.batches(ids, Some("p_avail,requests")).await
     }
 
-    async fn batches(&self, ids: &[MmsId], expand: Option<&str>) -> Result<Vec<Bib>> {
-        let mut bibs = Vec::new();
+    async fn batches(&self, ids: &[MmsId], expand: Option<&str>) -> Result<List<Bib>> {
+        let mut bibs = List::default();
         for batch in ids.chunks(BATCH) {
             let list = batch.iter().map(MmsId::as_str).collect::<Vec<_>>().join(",");
             let call = Call::new("read bibs", "GET /bibs", &[]).query("mms_id", list).query_if("expand", expand);
-            bibs.extend(self.many(call).await?);
+            bibs.append(self.many(call).await?);
         }
         Ok(bibs)
     }
 
     /// The records with this number of another system in MARC 035, such as `(DCB)0001`.
-    pub async fn find_by_other_system_id(&self, number: &str) -> Result<Vec<Bib>> {
+    pub async fn find_by_other_system_id(&self, number: &str) -> Result<List<Bib>> {
         self.many(Call::new("find bibs by another system's id", "GET /bibs", &[]).query("other_system_id", number))
             .await
     }
@@ -80,15 +81,21 @@ impl Bibs {
 
     async fn one(&self, call: Call) -> Result<Bib> {
         let reply = self.client.send(&call).await?;
-        bib_from_reply(&reply.body).map_err(|what| call.unreadable(what))
+        bib_from_reply(&reply.body).map_err(|what| call.no_record(what))
     }
 
-    async fn many(&self, call: Call) -> Result<Vec<Bib>> {
+    async fn many(&self, call: Call) -> Result<List<Bib>> {
         let call = call.absent(NO_BIB);
         match self.client.send(&call).await {
-            Ok(reply) => bibs_from_reply(&reply.body).map_err(|what| call.unreadable(what)),
+            Ok(reply) => {
+                let (bibs, missing) = bibs_from_reply(&reply.body).map_err(|what| call.unreadable(what))?;
+                for what in &missing {
+                    self.client.unreadable_row(&call, what);
+                }
+                Ok(List::new(bibs, u32::try_from(missing.len()).unwrap_or(u32::MAX)))
+            }
             // Said when none of those asked for is there.
-            Err(Error::NotFound { code: Code::BibNotFound, .. }) => Ok(Vec::new()),
+            Err(Error::NotFound { code: Code::BibNotFound, .. }) => Ok(List::default()),
             Err(error) => Err(error),
         }
     }

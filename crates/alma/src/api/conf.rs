@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::ids::{DeskCode, LibraryCode, LocationCode};
 use crate::model::{CircDesk, CodeTable, General, Library, Location};
-use crate::page::{Listing, Paging, all, listing};
+use crate::page::{List, Listing, Paging, all, listing};
 
 /// An area of the API, for which a key has rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ impl Conf {
     }
 
     /// All libraries.
-    pub async fn libraries(&self) -> Result<Vec<Library>> {
+    pub async fn libraries(&self) -> Result<List<Library>> {
         all(&self.client, Call::new("list libraries", "GET /conf/libraries", &[]), "library").await
     }
 
@@ -52,7 +52,7 @@ impl Conf {
     }
 
     /// All locations of a library.
-    pub async fn locations(&self, library: &LibraryCode) -> Result<Vec<Location>> {
+    pub async fn locations(&self, library: &LibraryCode) -> Result<List<Location>> {
         let call = Call::new("list locations", "GET /conf/libraries/{library}/locations", &[library.as_str()]);
         all(&self.client, call, "location").await
     }

@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::ids::{HoldingId, MmsId};
 use crate::model::{Holding, HoldingSummary, holding_from_reply, marc_record};
-use crate::page::all;
+use crate::page::{List, all};
 
 const NO_HOLDING: &[Code] = &[Code::HoldingNotFound, Code::HoldingInvalid];
 
@@ -24,7 +24,7 @@ impl Holdings {
     }
 
     /// The title's holdings.
-    pub async fn list(&self) -> Result<Vec<HoldingSummary>> {
+    pub async fn list(&self) -> Result<List<HoldingSummary>> {
         const NO_BIB: &[Code] = &[Code::BibNotFound];
         let call = Call::new("list a title's holdings", "GET /bibs/{mms}/holdings", &[self.mms.as_str()]);
         all(&self.client, call.absent(NO_BIB), "holding").await
@@ -55,6 +55,6 @@ impl Holdings {
 
     async fn one(&self, call: Call) -> Result<Holding> {
         let reply = self.client.send(&call).await?;
-        holding_from_reply(&reply.body).map_err(|what| call.unreadable(what))
+        holding_from_reply(&reply.body).map_err(|what| call.no_record(what))
     }
 }

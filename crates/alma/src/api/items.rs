@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Barcode, DeskCode, HoldingId, HoldingSelector, ItemPath, LibraryCode, MmsId, RequestId, UserId};
 use crate::loose;
 use crate::model::{Item, NewItem, RequestOption};
-use crate::page::{Listing, Paging, all, listing};
+use crate::page::{List, Listing, Paging, all, listing};
 
 const NO_ITEM: &[Code] = &[Code::ItemNotFound];
 const NO_BARCODE: &[Code] = &[Code::BarcodeUnknown];
@@ -153,7 +153,8 @@ impl Items {
         } else {
             (call, first)
         };
-        decode(&reply.body).and_then(loose::record).map(Some).map_err(|what| call.unreadable(what))
+        let body = decode(&reply.body).map_err(|what| call.unreadable(what))?;
+        loose::record(body).map(Some).map_err(|what| call.no_record(what))
     }
 
     /// Creates an item in a holding, which decides its library and location.
@@ -214,7 +215,7 @@ impl Items {
 
     /// Which kinds of request a user may place on an item. The pickup library isn't weighed: use it to explain a refusal,
     /// not to foretell one.
-    pub async fn request_options(&self, item: &ItemPath, user: &UserId) -> Result<Vec<RequestOption>> {
+    pub async fn request_options(&self, item: &ItemPath, user: &UserId) -> Result<List<RequestOption>> {
         let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/request-options";
         let call = about(item, "read the request options of an item", endpoint).query("user_id", user).private(user);
         all(&self.client, call, "request_option").await

@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::error::Result;
 use crate::ids::{ItemPath, ItemPid, MmsId, RequestId, UserId};
 use crate::model::{Cancellation, NewRequest, Request, RequestType};
-use crate::page::{Listing, Paging, all, listing};
+use crate::page::{List, Listing, Paging, all, listing};
 
 const NO_REQUEST: &[Code] = &[Code::RequestNotFound];
 
@@ -122,7 +122,7 @@ impl ItemRequests {
     }
 
     /// The item's requests in the order of the queue.
-    pub async fn list(&self, filter: &RequestFilter) -> Result<Vec<Request>> {
+    pub async fn list(&self, filter: &RequestFilter) -> Result<List<Request>> {
         let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/requests";
         let call = filter.apply(self.call("list an item's requests", endpoint));
         all(&self.client, call, "user_request").await
@@ -161,7 +161,7 @@ impl BibRequests {
     }
 
     /// The title's requests.
-    pub async fn list(&self, filter: &RequestFilter) -> Result<Vec<Request>> {
+    pub async fn list(&self, filter: &RequestFilter) -> Result<List<Request>> {
         let call = Call::new("list a title's requests", "GET /bibs/{mms}/requests", &[self.mms.as_str()]);
         all(&self.client, filter.apply(call), "user_request").await
     }

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::ids::{HoldingId, MmsId};
-use crate::loose;
+use crate::loose::{self, Loose as _};
 use crate::model::Coded;
+use crate::page::{Row, readable};
 use crate::xml;
 
 /// A bibliographic record.
@@ -103,17 +104,25 @@ pub(crate) fn holding_from_reply(body: &str) -> Result<Holding, String> {
     loose::record(record_from_reply(body, "holding")?)
 }
 
-/// Several bibs from an answer in JSON or XML.
-pub(crate) fn bibs_from_reply(body: &str) -> Result<Vec<Bib>, String> {
-    let rows = if body.trim_start().starts_with('<') {
+/// Several bibs from an answer in JSON or XML, and what is wrong with those that can't be read.
+pub(crate) fn bibs_from_reply(body: &str) -> Result<(Vec<Bib>, Vec<String>), String> {
+    let mut missing = Vec::new();
+    let rows: Vec<Value> = if body.trim_start().starts_with('<') {
         let root = xml::read(body)?;
         let bibs = root.children.iter().filter(|child| child.name == "bib");
-        bibs.map(|child| record_from_reply(child.outer, "bib")).collect::<Result<_, _>>()?
+        let read =
+            bibs.filter_map(|child| record_from_reply(child.outer, "bib").map_err(|what| missing.push(what)).ok());
+        read.collect()
     } else {
         let mut envelope: Map<String, Value> = json(body)?;
-        loose::rows(envelope.remove("bib").unwrap_or_default())
+        let rows = loose::every_row(envelope.remove("bib").unwrap_or_default());
+        let count = envelope.get("total_record_count").and_then(|count| u64::read(count).unwrap_or_default());
+        if count.is_some_and(|count| count > rows.len() as u64) {
+            missing.push("fewer rows than it counts".to_owned());
+        }
+        rows
     };
-    rows.into_iter().map(loose::record).collect()
+    Ok((readable(&rows, &mut missing), missing))
 }
 
 fn record_from_reply(body: &str, element: &str) -> Result<Value, String> {
@@ -150,3 +159,7 @@ pub(crate) fn marc_record(xml: &str) -> Result<&str, &'static str> {
         _ => Err("the MARC record isn't a single <record> element"),
     }
 }
+
+impl Row for Bib {}
+
+impl Row for HoldingSummary {}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::loose::{Loose, scalar};
+use crate::loose::{Loose, is_unreadable, scalar};
 
 /// A code with the text that Alma shows for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,6 +97,8 @@ macro_rules! codes {
             $($(#[$note])* $variant,)+
             /// A code without a name here, as Alma wrote it.
             Other(String),
+            /// Something is there that is no code.
+            Unreadable,
         }
 
         impl $name {
@@ -105,6 +107,7 @@ macro_rules! codes {
                 match self {
                     $(Self::$variant => $code,)+
                     Self::Other(code) => code,
+                    Self::Unreadable => "unreadable",
                 }
             }
         }
@@ -132,7 +135,11 @@ macro_rules! codes {
 
         impl Loose for $name {
             fn read(value: &Value) -> Result<Option<Self>, &'static str> {
-                Ok(scalar(value).map(|text| Self::from(text.as_str())))
+                Ok(match scalar(value) {
+                    Some(text) => Some(Self::from(text.as_str())),
+                    None if is_unreadable(value) => Some(Self::Unreadable),
+                    None => None,
+                })
             }
         }
     };
@@ -244,6 +251,14 @@ mod tests {
         assert_eq!(RequestStatus::read(&json!({"value": "ON_HOLD_SHELF"})), Ok(Some(RequestStatus::OnHoldShelf)));
         assert_eq!(RequestStatus::from("Brand new"), RequestStatus::Other("Brand new".to_owned()));
         assert_eq!(LoanStatus::from("Active"), LoanStatus::Active);
+    }
+
+    #[test]
+    fn what_is_no_code_is_unreadable_and_not_as_if_nothing_were_there() {
+        for no_code in [json!({"x": 1}), json!({"value": {"x": 1}}), json!({"value": null, "desc": "Loan"})] {
+            assert_eq!(ProcessType::read(&no_code), Ok(Some(ProcessType::Unreadable)), "{no_code}");
+        }
+        assert_eq!(ProcessType::read(&json!({"value": "", "desc": null})), Ok(None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::ids::{DeskCode, LibraryCode, LocationCode};
 use crate::loose;
 use crate::model::Coded;
+use crate::page::Row;
 
 /// A library.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,8 +41,9 @@ pub struct Location {
     /// OPEN, CLOSED, REMOTE or UNAVAILABLE.
     #[serde(rename = "type", default, deserialize_with = "loose::opt")]
     pub kind: Option<Coded>,
-    /// Whether it is hidden from discovery. Its records may be published by OAI-PMH all the same.
-    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::or_default")]
+    /// Whether it is hidden from discovery, or Alma's word on it can't be read. Its records may be published by OAI-PMH all
+    /// the same.
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::or_true")]
     pub suppressed: bool,
     /// The fulfilment unit, on which loan and request rules depend.
     #[serde(default, deserialize_with = "loose::opt")]
@@ -166,3 +168,9 @@ impl General {
         self.environment_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("sandbox"))
     }
 }
+
+impl Row for Library {}
+
+impl Row for Location {}
+
+impl Row for CircDesk {}

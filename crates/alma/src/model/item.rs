@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::ids::{Barcode, HoldingId, ItemPath, ItemPid, LibraryCode, LocationCode, MmsId};
 use crate::loose;
 use crate::model::{BaseStatus, Coded, Private, ProcessType};
+use crate::page::Row;
 
 /// A physical item with what Alma tells of its title and holding.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,9 +31,9 @@ pub struct Item {
     pub isbn: Option<String>,
     /// The ISSN.
     pub issn: Option<String>,
-    /// Whether the title is hidden from discovery.
+    /// Whether the title is hidden from discovery. So is one of which Alma's word on it can't be read.
     pub bib_suppressed: bool,
-    /// Whether the holding is hidden from discovery, by itself or by its location.
+    /// Whether the holding is hidden from discovery, by itself or by its location, or Alma's word on it can't be read.
     pub holding_suppressed: bool,
     /// The call number in force.
     pub call_number: Option<String>,
@@ -46,7 +47,8 @@ pub struct Item {
     pub work_order_at: Option<Coded>,
     /// Returned and not yet on its shelf.
     pub awaiting_reshelving: bool,
-    /// Whether a request waits on it. Unknown right after a scan; set for items in transit without a patron's request.
+    /// Whether a request waits on it. Unknown right after a scan; set for items in transit without a patron's request, and
+    /// where it can't be read.
     pub requested: Option<bool>,
     /// Whether it stands elsewhere for a time.
     pub in_temp_location: bool,
@@ -140,7 +142,7 @@ struct BibData {
     isbn: Option<String>,
     #[serde(deserialize_with = "loose::opt")]
     issn: Option<String>,
-    #[serde(deserialize_with = "loose::or_default")]
+    #[serde(deserialize_with = "loose::or_true")]
     bib_suppress_from_publishing: bool,
 }
 
@@ -149,13 +151,13 @@ struct BibData {
 struct HoldingData {
     #[serde(deserialize_with = "loose::opt")]
     holding_id: Option<HoldingId>,
-    #[serde(deserialize_with = "loose::or_default")]
+    #[serde(deserialize_with = "loose::or_true")]
     holding_suppress_from_publishing: bool,
-    #[serde(deserialize_with = "loose::or_default")]
+    #[serde(deserialize_with = "loose::or_true")]
     calculated_suppress_from_publishing: bool,
     #[serde(deserialize_with = "loose::opt")]
     call_number: Option<String>,
-    #[serde(deserialize_with = "loose::or_default")]
+    #[serde(deserialize_with = "loose::or_true")]
     in_temp_location: bool,
     #[serde(deserialize_with = "loose::opt")]
     temp_library: Option<Coded>,
@@ -184,7 +186,7 @@ struct ItemData {
     work_order_at: Option<Coded>,
     #[serde(deserialize_with = "loose::or_default")]
     awaiting_reshelving: bool,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "loose::opt_or_true")]
     requested: Option<bool>,
     #[serde(deserialize_with = "loose::opt")]
     library: Option<Coded>,
@@ -332,3 +334,7 @@ pub struct RequestOption {
     #[serde(rename = "type", default, deserialize_with = "loose::opt")]
     pub kind: Option<Coded>,
 }
+
+impl Row for Item {}
+
+impl Row for RequestOption {}

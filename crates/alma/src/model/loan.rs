@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::ids::{Barcode, DeskCode, HoldingId, ItemPid, LibraryCode, LoanId, MmsId, RequestId, UserId};
 use crate::loose;
 use crate::model::{Coded, LoanProcess, LoanStatus};
+use crate::page::Row;
 
 /// A loan.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,7 +46,7 @@ pub struct Loan {
     /// The desk that took it back.
     #[serde(default, deserialize_with = "loose::opt")]
     pub return_circ_desk: Option<Coded>,
-    /// When it is due back.
+    /// When it is due back; unknown where that can't be read.
     #[serde(default, deserialize_with = "loose::opt")]
     pub due_date: Option<Timestamp>,
     /// When it was lent.
@@ -105,4 +106,9 @@ impl NewLoan {
         }
         loan
     }
+}
+
+/// Whose loan it is decides.
+impl Row for Loan {
+    const TELLING: &'static [&'static str] = &["user_id"];
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::ids::{Barcode, DeskCode, HoldingId, ItemPid, LibraryCode, MmsId, RequestId, UserId};
 use crate::loose;
 use crate::model::{Coded, RequestStatus, RequestType};
+use crate::page::Row;
 
 /// A request of a user, or internal work on an item.
 #[derive(Debug, Clone, Deserialize)]
@@ -184,4 +185,9 @@ impl Cancellation {
     pub fn silent(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), note: None, notify_user: false }
     }
+}
+
+/// The marker in the comment tells whose request it is.
+impl Row for Request {
+    const TELLING: &'static [&'static str] = &["comment"];
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::loose;
 use crate::model::Coded;
+use crate::page::Row;
 
 /// A set of records.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,3 +29,5 @@ pub struct SetMember {
     #[serde(deserialize_with = "loose::must")]
     pub id: String,
 }
+
+impl Row for SetMember {}

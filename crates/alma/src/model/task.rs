@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::ids::{Barcode, HoldingId, ItemPid, MmsId, RequestId};
 use crate::loose;
 use crate::model::{BaseStatus, Coded, Private, RequestType};
+use crate::page::Row;
 
 /// A title that staff are to pick at a desk.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +31,8 @@ pub struct RequestedResource {
     pub copies: Vec<RequestedCopy>,
     /// The requests that wait.
     pub requests: Vec<WaitingRequest>,
+    /// How many more there are that can't be read.
+    pub unreadable_requests: u32,
 }
 
 /// A copy that could be picked.
@@ -86,8 +89,8 @@ struct Parts {
     resource_metadata: Metadata,
     #[serde(default, deserialize_with = "loose::nested")]
     location: Place,
-    #[serde(default, deserialize_with = "loose::list")]
-    request: Vec<WaitingRequest>,
+    #[serde(default, deserialize_with = "loose::counted")]
+    request: loose::Counted<WaitingRequest>,
 }
 
 #[derive(Deserialize, Default)]
@@ -128,7 +131,14 @@ impl From<Parts> for RequestedResource {
             call_number: place.call_number,
             holding_id: place.holding_id,
             copies: place.copy,
-            requests: request,
+            requests: request.rows,
+            unreadable_requests: request.unreadable,
         }
+    }
+}
+
+impl Row for RequestedResource {
+    fn unreadable_parts(&self) -> u32 {
+        self.unreadable_requests
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::ids::{Barcode, UserId};
 use crate::loose;
 use crate::model::Coded;
+use crate::page::Row;
 
 /// A user, with the whole record as Alma sent it.
 #[derive(Clone)]
@@ -56,7 +57,7 @@ struct Fields {
     birth_date: Option<Date>,
     #[serde(default, deserialize_with = "loose::list")]
     user_identifier: Vec<Identifier>,
-    #[serde(default, deserialize_with = "loose::list")]
+    #[serde(default, deserialize_with = "blocks")]
     user_block: Vec<Block>,
     #[serde(default, deserialize_with = "loose::nested")]
     contact_info: ContactInfo,
@@ -129,7 +130,7 @@ impl User {
         self.fields.external_id.as_deref()
     }
 
-    /// ACTIVE, INACTIVE or DELETED; none means active.
+    /// ACTIVE, INACTIVE or DELETED; none, also one that can't be read, means active: Alma itself refuses the others' holds.
     pub fn status(&self) -> Option<&Coded> {
         self.fields.status.as_ref()
     }
@@ -141,7 +142,7 @@ impl User {
         })
     }
 
-    /// The day the account ends.
+    /// The day the account ends, as far as it is told and can be read.
     pub fn expiry_date(&self) -> Option<Date> {
         self.fields.expiry_date
     }
@@ -269,6 +270,12 @@ fn is_active<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     Ok(loose::opt::<D, String>(from)?.is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE")))
 }
 
+/// A block of which nothing can be read is a block.
+fn blocks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Block>, D::Error> {
+    let rows = loose::rows(Value::deserialize(from)?).into_iter();
+    Ok(rows.map(|row| loose::record(row).unwrap_or_else(|_| Block::unreadable())).collect())
+}
+
 /// Something that keeps a user from borrowing.
 #[derive(Clone, Deserialize)]
 #[non_exhaustive]
@@ -294,6 +301,17 @@ pub struct Block {
 }
 
 impl Block {
+    fn unreadable() -> Self {
+        Self {
+            block_type: None,
+            block_description: None,
+            active: true,
+            block_note: None,
+            created_date: None,
+            expiry_date: None,
+        }
+    }
+
     /// True when the block stops the user at this moment.
     pub fn stops_at(&self, now: Timestamp) -> bool {
         self.active && self.expiry_date.is_none_or(|end| end > now)
@@ -494,3 +512,5 @@ impl fmt::Debug for NewBlock {
             .finish_non_exhaustive()
     }
 }
+
+impl Row for UserSummary {}

@@ -1,6 +1,8 @@
 //! Lists are read to their end.
 
-use alma::{Error, HoldingSelector, ItemPath, MmsId, Request, RequestFilter, UserId};
+use std::sync::{Arc, Mutex};
+
+use alma::{Error, HoldingSelector, ItemPath, LoanFilter, MmsId, Request, RequestFilter, Search, UserId};
 use axum::response::Response;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -132,4 +134,56 @@ async fn the_size_of_a_page_can_be_set() {
     let items: Vec<_> = client.items().list(&MmsId::from("1"), &HoldingSelector::All).try_collect().await.unwrap();
     assert!(!items.is_empty());
     assert_eq!(fake.only().line(), "GET /bibs/1/holdings/ALL/items?expand=due_date&limit=3&offset=0");
+}
+
+fn rows_of_which_one_is_unreadable(_: &Seen, _: usize) -> Response {
+    ok(r#"{"user_request":[{"request_id":1},{"request_id":{}},{"request_id":3}],"total_record_count":3}"#)
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_left_out_and_told() {
+    let fake = Fake::start(rows_of_which_one_is_unreadable).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let client =
+        fake.builder().on_unreadable_row(Arc::new(move |list| log.lock().unwrap().push(list))).build().unwrap();
+    let list = client.user_requests(&UserId::from("reader")).list(&RequestFilter::default()).whole().await.unwrap();
+    assert_eq!(list.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
+    assert_eq!(*told.lock().unwrap(), ["GET /users/{user}/requests"]);
+}
+
+#[tokio::test]
+async fn a_list_with_a_row_that_cannot_be_read_proves_presence_and_no_absence() {
+    let fake = Fake::start(rows_of_which_one_is_unreadable).await;
+    let item = ItemPath::new("1", "2", "3");
+    let list = fake.client().item_requests(&item).list(&RequestFilter::holds()).await.unwrap();
+    let is = |id: &'static str| move |request: &Request| request.id.as_str() == id;
+    assert!(!list.is_complete());
+    assert!(matches!(list.search(is("3")), Search::Found(_)));
+    assert!(matches!(list.search(is("2")), Search::Unknown));
+
+    let whole = Fake::answering("requests.json").await;
+    let list = whole.client().item_requests(&item).list(&RequestFilter::holds()).await.unwrap();
+    assert!(list.is_complete());
+    assert!(matches!(list.search(is("2")), Search::Absent));
+}
+
+#[tokio::test]
+async fn a_request_whose_marker_cannot_be_read_may_be_any() {
+    let fake =
+        Fake::start(|_, _| ok(r#"{"user_request":[{"request_id":1,"comment":{"x":"y"}}],"total_record_count":1}"#))
+            .await;
+    let list = fake.client().item_requests(&ItemPath::new("1", "2", "3")).list(&RequestFilter::holds()).await.unwrap();
+    assert_eq!((list.len(), list.is_complete()), (1, false));
+}
+
+#[tokio::test]
+async fn a_date_that_cannot_be_read_leaves_a_loan_a_loan() {
+    let fake = Fake::start(|_, _| {
+        ok(r#"{"item_loan":[{"loan_id":7,"user_id":"reader","due_date":"00-00-0000"}],"total_record_count":1}"#)
+    })
+    .await;
+    let loans = fake.client().item_loans(&ItemPath::new("1", "2", "3")).list(LoanFilter::Active).whole().await.unwrap();
+    assert!(loans.is_complete());
+    assert_eq!((loans[0].id.as_str(), loans[0].due_date), ("7", None));
 }

@@ -107,10 +107,11 @@ async fn errors_hide_key_user_body_and_query() {
     let late = Broken::start(Breakage::SayNothing).await.client();
     let cut = Broken::start(Breakage::CloseInBody).await.client();
     let unreachable = builder(&nobody().await).build().unwrap();
-    let garbled =
-        Fake::start(|_, _| answer(200, "{\"primary_id\": \"sample.reader\", \"birth_date\": \"Sample Reader\"}"))
-            .await
-            .client();
+    let garbled = Fake::start(|_, _| {
+        answer(200, "{\"primary_id\": {\"x\": \"sample.reader\"}, \"birth_date\": \"Sample Reader\"}")
+    })
+    .await
+    .client();
     for client in [refusing, echoing_key, lost, late, cut, unreachable, garbled] {
         let mut new = NewUser::external("12345@ASLPL", "VPATRON", "DCB", "DCB");
         new.identifiers.push(NewIdentifier { id_type: "BARCODE".to_owned(), value: "29999000000017".to_owned() });

@@ -17,6 +17,7 @@ mod quota;
 mod standard;
 mod strays;
 mod sweeps;
+mod unreadable;
 mod while_out;
 mod withdrawing;
 mod workflows;

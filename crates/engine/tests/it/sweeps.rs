@@ -14,7 +14,7 @@ const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/r
 const LOANS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/loans";
 
 /// Requests for copies of the lender, placed and waiting at its desk.
-async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
+pub(crate) async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
     let mut ids = Vec::new();
     for number in 1..=count {
         let mut placing = world.placing();

@@ -4,6 +4,7 @@
 
 mod cancelling;
 mod closures;
+mod failing_polls;
 mod model;
 mod orders;
 mod others;

@@ -190,6 +190,10 @@ fn events() -> Vec<(String, Event)> {
     ]
     .map(|(name, event)| (name.to_owned(), event))
     .into();
+    for side in Side::ALL {
+        let (why, since) = ("No answer.".to_owned(), example::noon());
+        events.push((format!("poll failed at {}", side.name()), Event::PollFailed { side, why, since }));
+    }
     for deadline in Deadline::ALL {
         events.push((format!("deadline: {}", deadline.name()), Event::DeadlinePassed { deadline }));
     }

@@ -5,12 +5,13 @@
 //! answers, proves nothing. So after such a 404 the list is read; where that doesn't settle it, the answer counts as
 //! unintelligible and the engine retries.
 
-use alma::{Bib, Code, Error, HoldingId, HoldingSelector, Item, ItemPath, LibraryCode, LocationCode, MmsId, Request};
+use alma::{
+    Bib, Code, Error, HoldingId, HoldingSelector, Item, ItemPath, LibraryCode, List, LocationCode, MmsId, Request,
+};
 use alma::{RequestFilter, RequestId, UserId};
-use futures::TryStreamExt;
 
 use super::Alma;
-use super::errors::{not_done, refusal_code};
+use super::errors::{certain, not_done, refusal_code};
 use crate::outcome::Outcome;
 
 impl Alma {
@@ -25,26 +26,19 @@ impl Alma {
     }
 
     /// The item as the list of its record's items shows it.
-    async fn listed_item(&self, path: &ItemPath) -> alma::Result<Option<Item>> {
-        let mut items = self.client.items().list(&path.mms, &HoldingSelector::All);
-        loop {
-            match items.try_next().await {
-                Ok(Some(item)) if item.pid == path.pid => return Ok(Some(item)),
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(None),
-                // The record itself isn't there, by Alma's own code.
-                Err(error) if error.is_not_found() => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
+    async fn listed_item(&self, path: &ItemPath) -> Outcome<Option<Item>> {
+        let items = self.client.items().list(&path.mms, &HoldingSelector::All).whole().await;
+        listed(items, |item| item.pid == path.pid, "the list of the record's items")
     }
 
-    pub(super) async fn lists_item(&self, path: &ItemPath) -> alma::Result<bool> {
+    pub(super) async fn lists_item(&self, path: &ItemPath) -> Outcome<bool> {
         Ok(self.listed_item(path).await?.is_some())
     }
 
-    pub(super) async fn lists_holding(&self, mms: &MmsId, holding: &HoldingId) -> alma::Result<bool> {
-        listed(self.client.holdings(mms).list().await, |row| row.holding_id == *holding)
+    pub(super) async fn lists_holding(&self, mms: &MmsId, holding: &HoldingId) -> Outcome<bool> {
+        let holdings = self.client.holdings(mms).list().await;
+        let found = listed(holdings, |row| row.holding_id == *holding, "the list of the record's holdings")?;
+        Ok(found.is_some())
     }
 
     /// Reads a record; `None` where there is none.
@@ -57,40 +51,42 @@ impl Alma {
         }
     }
 
-    async fn listed_bib(&self, mms: &MmsId) -> alma::Result<Option<Bib>> {
-        let found = self.client.bibs().get_many(std::slice::from_ref(mms)).await?;
-        Ok(found.into_iter().find(|bib| bib.mms_id == *mms))
+    async fn listed_bib(&self, mms: &MmsId) -> Outcome<Option<Bib>> {
+        let found = self.client.bibs().get_many(std::slice::from_ref(mms)).await;
+        listed(found, |bib| bib.mms_id == *mms, "the list of records")
     }
 
-    pub(super) async fn lists_bib(&self, mms: &MmsId) -> alma::Result<bool> {
+    pub(super) async fn lists_bib(&self, mms: &MmsId) -> Outcome<bool> {
         Ok(self.listed_bib(mms).await?.is_some())
     }
 
     /// Whether an active hold is among the item's.
-    pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> alma::Result<bool> {
-        listed(self.client.item_requests(path).list(&RequestFilter::holds()).await, |row: &Request| row.id == *hold)
+    pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> Outcome<bool> {
+        let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await;
+        Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the item's requests")?.is_some())
     }
 
     /// Whether an active hold is among the user's.
-    pub(super) async fn lists_hold_of(&self, user: &UserId, hold: &RequestId) -> alma::Result<bool> {
-        let holds = self.client.user_requests(user).list(&RequestFilter::holds()).try_collect::<Vec<Request>>().await;
-        listed(holds, |row| row.id == *hold)
+    pub(super) async fn lists_hold_of(&self, user: &UserId, hold: &RequestId) -> Outcome<bool> {
+        let holds = self.client.user_requests(user).list(&RequestFilter::holds()).whole().await;
+        Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the user's requests")?.is_some())
     }
 
     /// Whether a location is hidden from discovery, as the list of its library's locations shows it. A temporary location
     /// may be one that the configuration doesn't list.
-    pub(super) async fn lists_as_hidden(&self, library: &LibraryCode, location: &LocationCode) -> alma::Result<bool> {
-        let all = self.client.conf().locations(library).await?;
-        Ok(all.iter().find(|listed| listed.code == *location).is_some_and(|listed| listed.suppressed))
+    pub(super) async fn lists_as_hidden(&self, library: &LibraryCode, location: &LocationCode) -> Outcome<bool> {
+        let all = self.client.conf().locations(library).await.map_err(not_done)?;
+        let found = certain(all.into_search(|listed| listed.code == *location), "the list of locations")?;
+        Ok(found.is_some_and(|listed| listed.suppressed))
     }
 }
 
-fn listed<T>(rows: alma::Result<Vec<T>>, is_it: impl Fn(&T) -> bool) -> alma::Result<bool> {
+fn listed<T>(rows: alma::Result<List<T>>, is_it: impl Fn(&T) -> bool, list: &'static str) -> Outcome<Option<T>> {
     match rows {
-        Ok(rows) => Ok(rows.iter().any(is_it)),
+        Ok(rows) => certain(rows.into_search(is_it), list),
         // What the list belongs to isn't there, by Alma's own code.
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(not_done(error)),
     }
 }
 
@@ -98,7 +94,7 @@ fn listed<T>(rows: alma::Result<Vec<T>>, is_it: impl Fn(&T) -> bool) -> alma::Re
 /// the list in which it would be, and runs only where the answer leaves that open.
 pub(super) async fn removed(
     answered: alma::Result<()>,
-    is_listed: impl Future<Output = alma::Result<bool>>,
+    is_listed: impl Future<Output = Outcome<bool>>,
 ) -> Outcome<bool> {
     match answered {
         Ok(()) => Ok(true),

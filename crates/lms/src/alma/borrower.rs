@@ -8,13 +8,12 @@ use alma::{
     Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest,
     ScanIn, WhenEmpty,
 };
-use futures::TryStreamExt;
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
 
 use super::Alma;
 use super::absence::removed;
-use super::errors::{not_done, refusal_code};
+use super::errors::{certain, not_done, refusal_code};
 use super::lender::pickup_at;
 use super::records::{self, hold_marker, record_marker};
 use super::words::item_state;
@@ -32,7 +31,7 @@ impl Alma {
     pub(super) async fn create_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId> {
         if attempt == Attempt::AfterUnclear {
             let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(not_done)?;
-            if let Some(bib) = found.first() {
+            if let Some(bib) = certain(found.search(|_| true), "the list of records with the hub's marker")? {
                 return Ok(BibId::from(bib.mms_id.as_str()));
             }
         }
@@ -46,7 +45,7 @@ impl Alma {
         if attempt == Attempt::AfterUnclear {
             // The record is ours alone, so whatever holding it has is ours.
             let found = holdings.list().await.map_err(not_done)?;
-            if let Some(holding) = found.first() {
+            if let Some(holding) = certain(found.search(|_| true), "the list of the record's holdings")? {
                 return Ok(HoldingId::from(holding.holding_id.as_str()));
             }
         }
@@ -99,7 +98,8 @@ impl Alma {
 
     pub(super) async fn only_item(&self, bib: &BibId) -> Outcome<Option<Item>> {
         let mms = MmsId::from(bib.as_str());
-        self.client.items().list(&mms, &HoldingSelector::All).try_next().await.map_err(not_done)
+        let items = self.client.items().list(&mms, &HoldingSelector::All).whole().await.map_err(not_done)?;
+        certain(items.into_search(|_| true), "the list of the record's items")
     }
 
     /// The item that has a barcode now; a barcode is on one item of an institution.
@@ -240,8 +240,11 @@ impl Alma {
             .map(|(bib, request)| (MmsId::from(bib.as_str()), request))
             .collect();
         let ids: Vec<MmsId> = all.keys().cloned().collect();
-        let mut is_there = Ok(false);
-        for found in self.client.bibs().get_many(&ids).await.map_err(not_done)? {
+        let listed = self.client.bibs().get_many(&ids).await.map_err(not_done)?;
+        // One that isn't among them is gone, unless it may be one that can't be read.
+        let ours = listed.search(|found| found.mms_id.as_str() == what.bib.as_str()).map(|_| ());
+        let mut is_there = certain(ours, "the list of records").map(|_| false);
+        for found in listed {
             let bib = BibId::from(found.mms_id.as_str());
             let ours = all.get(&found.mms_id).is_some_and(|request| is_virtual(&found, *request));
             if ours {

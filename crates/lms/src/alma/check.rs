@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use alma::{Access, Area, CircDesk, Client, CodeTable, Library, LibraryCode};
+use alma::{Access, Area, Client, CodeTable, Library, LibraryCode, List};
 use futures::TryStreamExt;
 
 use super::errors::not_done;
@@ -115,7 +115,7 @@ async fn key(client: &Client) -> Vec<Finding> {
     findings
 }
 
-fn sharing_library(settings: &Settings, libraries: &[Library]) -> Finding {
+fn sharing_library(settings: &Settings, libraries: &List<Library>) -> Finding {
     let subject = "sharing_library";
     let code = settings.sharing_library.as_str();
     match libraries.iter().find(|library| library.code.as_str() == code) {
@@ -131,7 +131,7 @@ fn sharing_library(settings: &Settings, libraries: &[Library]) -> Finding {
     }
 }
 
-async fn virtual_place(client: &Client, settings: &Settings, libraries: &[Library]) -> Vec<Finding> {
+async fn virtual_place(client: &Client, settings: &Settings, libraries: &List<Library>) -> Vec<Finding> {
     let code = settings.virtual_library.as_str();
     let Some(library) = libraries.iter().find(|library| library.code.as_str() == code) else {
         return vec![Finding::bad("virtual_library", no_library(code, libraries))];
@@ -145,8 +145,9 @@ async fn virtual_place(client: &Client, settings: &Settings, libraries: &[Librar
             None => Finding::bad(
                 subject,
                 format!(
-                    "The library {code} has no location {wanted}. It has: {}.",
-                    names(locations.iter().map(|location| location.code.as_str()))
+                    "The library {code} has no location {wanted}. It has: {}.{}",
+                    names(locations.iter().map(|location| location.code.as_str())),
+                    and_unreadable(&locations),
                 ),
             ),
             Some(location) if !location.suppressed => Finding::bad(
@@ -159,7 +160,7 @@ async fn virtual_place(client: &Client, settings: &Settings, libraries: &[Librar
     findings
 }
 
-async fn desks(client: &Client, settings: &Settings, libraries: &[Library]) -> Vec<Finding> {
+async fn desks(client: &Client, settings: &Settings, libraries: &List<Library>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (library, desk) in &settings.circulation_desks {
         let subject = format!("circulation_desks.{library}");
@@ -168,8 +169,7 @@ async fn desks(client: &Client, settings: &Settings, libraries: &[Library]) -> V
             continue;
         }
         let code = LibraryCode::from(library.as_str());
-        let known: Result<Vec<CircDesk>, _> = client.conf().circulation_desks(&code).try_collect().await;
-        findings.push(match known {
+        findings.push(match client.conf().circulation_desks(&code).whole().await {
             Err(error) => Finding::bad(subject, not_done(error).to_string()),
             Ok(known) if known.iter().any(|circ_desk| circ_desk.code.as_str() == desk.as_str()) => {
                 Finding::good(subject, desk.to_string())
@@ -177,13 +177,14 @@ async fn desks(client: &Client, settings: &Settings, libraries: &[Library]) -> V
             Ok(known) => Finding::bad(
                 subject,
                 format!(
-                    "The library {library} has no circulation desk {desk}. It has: {}.",
-                    names(known.iter().map(|circ_desk| circ_desk.code.as_str()))
+                    "The library {library} has no circulation desk {desk}. It has: {}.{}",
+                    names(known.iter().map(|circ_desk| circ_desk.code.as_str())),
+                    and_unreadable(&known),
                 ),
             ),
         });
     }
-    for library in libraries {
+    for library in libraries.iter() {
         let code = lending::LibraryCode::from(library.code.as_str());
         let stands_apart = library.resource_sharing || code == settings.sharing_library;
         if !stands_apart && settings.desk(&code).is_none() {
@@ -239,9 +240,14 @@ async fn code_tables(client: &Client, settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-fn no_library(code: &str, libraries: &[Library]) -> String {
+fn no_library(code: &str, libraries: &List<Library>) -> String {
     let known = names(libraries.iter().map(|library| library.code.as_str()));
-    format!("Alma has no library {code}. It has: {known}.")
+    format!("Alma has no library {code}. It has: {known}.{}", and_unreadable(libraries))
+}
+
+/// A list with a row that can't be read doesn't show that something is missing.
+fn and_unreadable<T>(list: &List<T>) -> &'static str {
+    if list.is_complete() { "" } else { " A row of Alma's answer can't be read, and may be the one that is wanted." }
 }
 
 fn label(code: &str, name: Option<&str>) -> String {

@@ -14,17 +14,24 @@ use crate::outcome::{NotDone, Outcome};
 
 impl Alma {
     /// Renews. Alma may say that it renewed and leave the due date as it was, so dates are compared (alma-api.md
-    /// 8.5); after a lost answer the loan is read first, since a second renewal would be one too many.
+    /// 8.5); after a lost answer, or one whose due date can't be read, the loan is read first, since a second renewal would be
+    /// one too many.
     pub(super) async fn renew_loan(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan> {
         let loans = self.client.user_loans(&UserId::from(of.as_str()));
         let id = loan.id.as_str().into();
         if attempt == Attempt::AfterUnclear {
             let now = loan_of(&loans.get(&id).await.map_err(not_done)?);
+            if now.due.is_none() {
+                return Err(NotDone::Unreadable { what: "the due date of the loan that may be renewed".to_owned() });
+            }
             if now.due > loan.due {
                 return Ok(now);
             }
         }
         let renewed = loan_of(&loans.renew(&id).await.map_err(not_done)?);
+        if renewed.due.is_none() {
+            return Err(NotDone::Unclear { why: "the due date of the renewed loan can't be read".to_owned() });
+        }
         if renewed.due > loan.due {
             Ok(renewed)
         } else {

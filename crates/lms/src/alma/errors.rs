@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use alma::{Code, Error, Limit};
+use alma::{Code, Error, Limit, Search};
 
-use crate::outcome::{NotDone, Outage};
+use crate::outcome::{NotDone, Outage, Outcome};
 
 /// What an error of the client means to the hub.
 pub(crate) fn not_done(error: Error) -> NotDone {
@@ -37,10 +37,22 @@ pub(crate) fn not_done(error: Error) -> NotDone {
             NotDone::Down { outage: Outage::Unreachable, why: chain(&error), after: None }
         }
         error @ Error::Unclear { .. } => NotDone::Unclear { why: chain(&error) },
+        error @ Error::Unreadable { .. } => NotDone::Unreadable { what: chain(&error) },
         error @ (Error::Unintelligible { .. } | Error::Unsendable { .. }) => {
             NotDone::Unintelligible { what: chain(&error) }
         }
         error => NotDone::later(chain(&error)),
+    }
+}
+
+/// What a list shows for certain. A list with a row that can't be read doesn't show that something is not there.
+pub(crate) fn certain<T>(found: Search<T>, list: &'static str) -> Outcome<Option<T>> {
+    match found {
+        Search::Found(found) => Ok(Some(found)),
+        Search::Absent => Ok(None),
+        Search::Unknown => Err(NotDone::Unreadable {
+            what: format!("a row of {list}, so that what is looked for may be there or not"),
+        }),
     }
 }
 

@@ -35,7 +35,7 @@ impl Alma {
             Ok(found) => found.suppressed,
             // Alma tells an unknown location by codes of general errors only (alma-api.md 5); the list tells it.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => {
-                self.lists_as_hidden(library, location).await.map_err(not_done)?
+                self.lists_as_hidden(library, location).await?
             }
             Err(error) if error.is_unexplained() => {
                 self.lists_as_hidden(library, location).await.map_err(|_| not_done(error))?

@@ -2,9 +2,8 @@
 
 use alma::{
     Cancellation, Code, DeskCode, Error, Item, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier,
-    NewLoan, NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, UserId,
+    NewLoan, NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, Search, UserId,
 };
-use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -17,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::Alma;
 use super::absence::removed;
-use super::errors::{not_done, refusal_code};
+use super::errors::{certain, not_done, refusal_code};
 use super::records::hold_marker;
 use super::words::{hold_state, item_state};
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
@@ -185,7 +184,7 @@ impl Alma {
         let all = self.client.item_requests(path).list(&RequestFilter::holds()).await;
         let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         match all {
-            Ok(all) => Ok(all.iter().find(|hold| ours(hold)).map(hold_of)),
+            Ok(all) => Ok(certain(all.search(ours), "the list of the item's requests")?.map(hold_of)),
             Err(error) => Err(not_done(error)),
         }
     }
@@ -252,29 +251,23 @@ impl Alma {
     /// for a user in any case, and any of a user's identifiers, and may name one so in a loan: whether a loan that names
     /// another, or nobody, is theirs, the list of their own loans tells.
     pub(super) async fn lent(&self, path: &ItemPath, user: &UserId) -> Outcome<Lent> {
-        let loans: alma::Result<Vec<alma::Loan>> =
-            self.client.item_loans(path).list(LoanFilter::Active).try_collect().await;
-        let loans = match loans {
-            Ok(loans) => loans,
-            Err(error) => return Err(not_done(error)),
-        };
+        let loans = self.client.item_loans(path).list(LoanFilter::Active).whole().await.map_err(not_done)?;
         if loans.is_empty() {
-            return Ok(Lent::ToNobody);
+            let none = if loans.is_complete() { Search::Absent } else { Search::Unknown };
+            return Ok(certain(none, "the list of the item's loans")?.unwrap_or(Lent::ToNobody));
         }
         let of_user = |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str() == user.as_str());
         if let Some(loan) = loans.iter().find(of_user) {
             return Ok(Lent::To(Box::new(loan.clone())));
         }
-        let mut theirs = self.client.user_loans(user).list(LoanFilter::Active);
-        loop {
-            match theirs.try_next().await {
-                Ok(Some(loan)) if loans.iter().any(|on_it| on_it.id == loan.id) => return Ok(Lent::To(Box::new(loan))),
-                Ok(Some(_)) => {}
-                Ok(None) => return Ok(Lent::ToAnother),
-                Err(error) if error.is_not_found() => return Ok(Lent::ToAnother),
-                Err(error) => return Err(not_done(error)),
-            }
-        }
+        let theirs = match self.client.user_loans(user).list(LoanFilter::Active).whole().await {
+            Ok(theirs) => theirs,
+            Err(error) if error.is_not_found() => return Ok(Lent::ToAnother),
+            Err(error) => return Err(not_done(error)),
+        };
+        let on_it = |loan: &alma::Loan| loans.iter().any(|other| other.id == loan.id);
+        let found = certain(theirs.into_search(on_it), "the list of the patron's loans")?;
+        Ok(found.map_or(Lent::ToAnother, |loan| Lent::To(Box::new(loan))))
     }
 
     /// Cancels without a letter to anybody. What isn't there needs no cancelling.

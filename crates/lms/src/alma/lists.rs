@@ -1,5 +1,5 @@
 //! Lists in which a change of many requests shows in one call. What differs from what is expected is looked at, so that a
-//! list that lags costs a call and no more.
+//! list that lags costs a call and no more. Of a list with a row that can't be read, whatever isn't seen on it is unclear.
 //!
 //! - What staff are to pick at a desk (`GET /task-lists/requested-resources`): a hold leaves it when its item is sent.
 //! - Virtual items on the hold shelf, and in transit: two saved searches of staff, which Alma makes anew each time they are
@@ -8,8 +8,7 @@
 
 use std::collections::HashSet;
 
-use alma::{Bib, Error, MmsId, RequestedResource, SetMember};
-use futures::TryStreamExt;
+use alma::{Bib, Error, MmsId};
 use lending::{ItemState, LibraryCode};
 
 use super::Alma;
@@ -64,7 +63,7 @@ impl Alma {
             _ => return Ok(None),
         };
         match read {
-            Ok(read) => Ok(read),
+            Ok(read) => Ok(read.map(|(read, is_complete)| if is_complete { read } else { presence_only(read, keys) })),
             // The set is gone, or nothing of the kind may be read: no fault, all is looked at one by one.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
             // A list that a gateway hides must not be waited for either.
@@ -73,30 +72,33 @@ impl Alma {
         }
     }
 
-    async fn read_picks(&self, library: &LibraryCode) -> alma::Result<Option<ListRead>> {
+    async fn read_picks(&self, library: &LibraryCode) -> alma::Result<Option<(ListRead, bool)>> {
         let Some(desk) = self.settings.desk(library) else { return Ok(None) };
         let listed = self.client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
-        let titles: Vec<RequestedResource> = listed.try_collect().await?;
+        let titles = listed.whole().await?;
         let holds = titles.iter().flat_map(|title| &title.requests);
         let there = holds.map(|hold| hold.id.as_str().to_owned()).collect();
-        Ok(Some(ListRead { there, ..ListRead::default() }))
+        Ok(Some((ListRead { there, ..ListRead::default() }, titles.is_complete())))
     }
 
     async fn read_set(
         &self,
         set: Option<alma::SetId>,
         (if_there, if_not): (Option<ItemState>, Option<ItemState>),
-    ) -> alma::Result<Option<ListRead>> {
+    ) -> alma::Result<Option<(ListRead, bool)>> {
         let Some(set) = set else { return Ok(None) };
-        let members: Vec<SetMember> = self.client.sets().members(&set).try_collect().await?;
+        let members = self.client.sets().members(&set).whole().await?;
+        let is_complete = members.is_complete();
         let there = members.into_iter().map(|member| member.id).collect();
-        Ok(Some(ListRead { there, unclear: HashSet::new(), if_there, if_not }))
+        Ok(Some((ListRead { there, unclear: HashSet::new(), if_there, if_not }, is_complete)))
     }
 
-    async fn read_records(&self, keys: &[String]) -> alma::Result<Option<ListRead>> {
+    async fn read_records(&self, keys: &[String]) -> alma::Result<Option<(ListRead, bool)>> {
         let ids: Vec<MmsId> = keys.iter().map(|key| MmsId::from(key.as_str())).collect();
         let mut read = ListRead { if_not: Some(ItemState::InPlace), ..ListRead::default() };
-        for bib in self.client.bibs().get_many_with_availability(&ids).await? {
+        let bibs = self.client.bibs().get_many_with_availability(&ids).await?;
+        let is_complete = bibs.is_complete();
+        for bib in bibs {
             let key = bib.mms_id.as_str().to_owned();
             match is_away(&bib) {
                 Some(true) => read.there.insert(key),
@@ -104,8 +106,14 @@ impl Alma {
                 None => read.unclear.insert(key),
             };
         }
-        Ok(Some(read))
+        Ok(Some((read, is_complete)))
     }
+}
+
+/// What is on the list is there; of everything else it can't tell.
+fn presence_only(mut read: ListRead, keys: &[String]) -> ListRead {
+    read.unclear.extend(keys.iter().filter(|key| !read.there.contains(*key)).cloned());
+    read
 }
 
 /// Whether the only item of a record is away and nobody waits for it; `None` where the record has other items.

@@ -1,8 +1,7 @@
 //! The reads: a patron, a copy, and what became of an item, its hold and its loan.
 
-use alma::{HoldingSelector, Item, ItemPath, LoanProcess, RequestFilter, User, UserId};
+use alma::{HoldingSelector, Item, ItemPath, List, LoanProcess, RequestFilter, Search, User, UserId};
 
-use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lending::{
@@ -88,19 +87,22 @@ impl Alma {
         self.lendable(&item).await
     }
 
-    /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings.
+    /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings. A copy that can't be
+    /// read is passed over.
     async fn best_copy(&self, bib: &BibId, named: &CopyRef) -> Outcome<Result<Copy, Refusal>> {
         let volume = named.volume.as_deref();
-        let listed: alma::Result<Vec<Item>> =
-            self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).try_collect().await;
-        let items = match listed {
+        let items = match self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).whole().await {
             Ok(items) => items,
             Err(error) if error.is_not_found() => {
                 return Ok(Err(unfit("COPY_NOT_FOUND", "The lender has no such record.")));
             }
             Err(error) => return Err(not_done(error)),
         };
-        let mut refused = unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.");
+        let mut refused = if items.is_complete() {
+            unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.")
+        } else {
+            unfit("COPY_UNREADABLE", "What the lender's system tells of the record's items can't be read.")
+        };
         let is_tried = |item: &Item| named.tried.iter().any(|tried| tried.as_str() == item.pid.as_str());
         let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));
         for item in items.iter().filter(wanted) {
@@ -231,7 +233,7 @@ impl Alma {
     async fn plain_loan(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<(ItemState, LoanState)>> {
         let loan = match self.find_loan(path, &UserId::from(what.patron.as_str())).await {
             // What an item's loans can't tell, the item itself does.
-            Err(NotDone::Refused(_) | NotDone::Gone { .. }) => None,
+            Err(NotDone::Refused(_) | NotDone::Gone { .. } | NotDone::Unreadable { .. }) => None,
             found => found?,
         };
         let plain = loan.filter(|loan| matches!(loan.process_status, Some(LoanProcess::Normal | LoanProcess::Renewed)));
@@ -264,7 +266,8 @@ impl Alma {
 
     /// How our hold ended, where Alma keeps it: among the closed requests of the bib, else of the item, else of the user
     /// (requirements page, "Retrieving Request Closure Status via API"). "Completed" is left to the loan, which says it
-    /// better: hold and loan change at nearly, not exactly, the same moment.
+    /// better: hold and loan change at nearly, not exactly, the same moment. Where a row can't be read and none of the others
+    /// is ours, Alma doesn't tell, as where it keeps none.
     async fn find_closure(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<Closure>> {
         let closed = RequestFilter { history: true, ..RequestFilter::holds() };
         let user = UserId::from(what.patron.as_str());
@@ -273,7 +276,7 @@ impl Alma {
             found = ours(what, &or_none(self.client.item_requests(path).list(&closed).await)?);
         }
         if found.is_none() {
-            found = ours(what, &or_none(self.client.user_requests(&user).list(&closed).try_collect().await)?);
+            found = ours(what, &or_none(self.client.user_requests(&user).list(&closed).whole().await)?);
         }
         Ok(found.filter(|closure| *closure != Closure::Completed))
     }
@@ -286,7 +289,11 @@ impl Alma {
             let recalled =
                 matches!(&lent, Lent::To(loan) if matches!(loan.process_status, Some(LoanProcess::Recalled)));
             // The flag alone says too much: Alma's own work orders set it too.
-            seen.wanted_back = Some(recalled || (item.requested == Some(true) && self.others_wait(what, path).await?));
+            seen.wanted_back = match (recalled, item.requested) {
+                (true, _) => Some(true),
+                (false, Some(true)) => self.others_wait(what, path).await?,
+                (false, _) => Some(false),
+            };
         }
         seen.loan = Some(match lent {
             Lent::To(loan) => {
@@ -299,10 +306,16 @@ impl Alma {
         Ok(())
     }
 
-    async fn others_wait(&self, what: &Watched, path: &ItemPath) -> Outcome<bool> {
+    /// Whether somebody else has a hold on the item; `None` where that can't be told.
+    async fn others_wait(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<bool>> {
         let marker = hold_marker(what.request);
         let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(not_done)?;
-        Ok(holds.iter().any(|hold| !hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker))))
+        let others = holds.search(|hold| !hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)));
+        Ok(match others {
+            Search::Found(_) => Some(true),
+            Search::Absent => Some(false),
+            Search::Unknown => None,
+        })
     }
 }
 
@@ -317,10 +330,10 @@ fn ours(what: &Watched, closed: &[alma::Request]) -> Option<Closure> {
     closed.iter().filter(is_ours).find_map(|hold| closure(&hold.status))
 }
 
-fn or_none(listed: alma::Result<Vec<alma::Request>>) -> Outcome<Vec<alma::Request>> {
+fn or_none(listed: alma::Result<List<alma::Request>>) -> Outcome<List<alma::Request>> {
     match listed {
         Ok(listed) => Ok(listed),
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) if error.is_not_found() => Ok(List::default()),
         Err(error) => Err(not_done(error)),
     }
 }

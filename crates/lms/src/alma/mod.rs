@@ -85,7 +85,10 @@ impl Alma {
             builder = builder.shared_per_second(shared);
         }
         if let Some(observer) = observer {
-            builder = builder.on_call(Arc::new(move |report| observer.tell(&told(report))));
+            let rows = observer.clone();
+            builder = builder
+                .on_call(Arc::new(move |report| observer.tell(&told(report))))
+                .on_unreadable_row(Arc::new(move |endpoint| rows.unreadable_row(endpoint)));
         }
         let client =
             builder.build().map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;

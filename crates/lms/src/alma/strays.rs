@@ -1,7 +1,6 @@
 //! What carries the hub's marker in an Alma: found, so that what belongs to no request any more can be taken away.
 
 use alma::{Cancellation, RequestFilter, RequestId as AlmaRequestId, UserId, WhenEmpty};
-use futures::TryStreamExt;
 use jiff::Timestamp;
 use lending::{BibId, HoldId, PatronId, RequestId};
 
@@ -20,12 +19,12 @@ impl Alma {
         Ok(found.iter().map(|bib| BibId::from(bib.mms_id.as_str())).collect())
     }
 
-    /// The active holds of a virtual patron, a call for each hundred. One who isn't there has none.
+    /// The active holds of a virtual patron, a call for each hundred. One who isn't there has none. What can't be read is not
+    /// among them, so that it stays.
     pub(super) async fn find_holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>> {
         let holder = PatronId::from(virtual_patron_id(patron));
         let requests = self.client.user_requests(&UserId::from(holder.as_str()));
-        let holds: alma::Result<Vec<alma::Request>> = requests.list(&RequestFilter::holds()).try_collect().await;
-        let holds = match holds {
+        let holds = match requests.list(&RequestFilter::holds()).whole().await {
             Ok(holds) => holds,
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
             Err(error) => return Err(not_done(error)),

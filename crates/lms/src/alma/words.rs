@@ -51,10 +51,10 @@ pub(crate) fn item_state(item: &Item) -> ItemState {
 }
 
 /// The state of a hold that is among the active ones. Alma knows three; a word it invents later means
-/// that somebody works on it.
+/// that somebody works on it. One that can't be read is no sign that anybody does, so that no dispatch follows from it.
 pub(crate) fn hold_state(request: &Request) -> HoldState {
     match request.status {
-        RequestStatus::NotStarted => HoldState::NotStarted,
+        RequestStatus::NotStarted | RequestStatus::Unreadable => HoldState::NotStarted,
         RequestStatus::OnHoldShelf => HoldState::OnHoldShelf,
         RequestStatus::History => HoldState::Gone,
         _ => HoldState::InProcess,

@@ -13,6 +13,7 @@ mod queues;
 mod resupplying;
 mod skipped_scans;
 mod staff_acts;
+mod unreadable;
 mod while_out;
 mod workflows;
 
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(outages::LIST);
     all.extend(gateways::LIST);
     all.extend(process_types::LIST);
+    all.extend(unreadable::LIST);
     all
 }
 

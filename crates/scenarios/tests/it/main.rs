@@ -147,4 +147,5 @@ plays! {
     nothing_is_taken_for_absent_when_a_gateway_answers_404: "gateway-not-found",
     hold_that_a_gateway_hides_is_a_case_for_staff_and_is_cancelled: "gateway-not-found-at-cancellation",
     item_sent_to_remote_storage_is_not_dispatched: "item-to-remote-storage",
+    what_cannot_be_read_is_unknown_or_waited_for: "unreadable-answers",
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use lending::{Deadline, Effect, RequestId, Side};
-use store::{Claim, Error, Intent, NOTHING_NEW, NewIntent, Store, Work};
+use store::{Claim, Error, FailingPolls, Intent, NOTHING_NEW, NewIntent, Store, Work};
 use uuid::Uuid;
 
 use crate::harness::{Fixture, both, noon};
@@ -101,6 +101,44 @@ both! {
         tx.postpone_intent(&failed, noon(90), false, "no answer", noon(61)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(5))], "what was seen before is still known");
+    }
+
+    async fn polls_that_keep_failing_are_counted_by_institution_until_one_is_made(fixture) {
+        let elsewhere = NewIntent { institution: "01Y".into(), ..watch(2, 2, Side::Lender, 0) };
+        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), elsewhere, watch(3, 3, Side::Borrower, 0)]).await;
+        let failing = async |times| fixture.store.failing_polls(times).await.unwrap();
+        let fail = async |second: i64, but: u128| {
+            for poll in fixture.store.claim(&at(second)).await.unwrap().intents {
+                let mut tx = fixture.store.begin().await.unwrap();
+                if poll.id.as_u128() == but {
+                    tx.postpone_intent(&poll, noon(second + 10), false, "not now", noon(second)).await.unwrap();
+                } else {
+                    tx.postpone_failed_poll(&poll, noon(second + 10), "no answer", noon(second)).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+            }
+        };
+        fail(0, 0).await;
+        assert_eq!(failing(2).await, []);
+        fail(10, 2).await;
+        let at_x = FailingPolls { institution: "01X".into(), polls: 2, since: noon(0) };
+        assert_eq!(failing(2).await, [at_x.clone()], "what was put off has not failed");
+        fail(20, 0).await;
+        let at_y = FailingPolls { institution: "01Y".into(), polls: 1, since: noon(0) };
+        assert_eq!(failing(2).await, [at_x.clone(), at_y.clone()]);
+        let made = fixture.store.claim(&at(30)).await.unwrap().intents;
+        let mut tx = fixture.store.begin().await.unwrap();
+        for poll in &made {
+            assert!(poll.failures >= 2 && poll.failing_since == noon(0), "{poll:?}");
+            if poll.id.as_u128() == 1 {
+                tx.postpone_intent(poll, noon(90), false, NOTHING_NEW, noon(31)).await.unwrap();
+            }
+            if poll.id.as_u128() == 2 {
+                tx.finish_intent(poll, "seen", noon(31)).await.unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(failing(2).await, [FailingPolls { polls: 1, ..at_x }]);
     }
 
     async fn request_has_one_open_effect_at_most(fixture) {

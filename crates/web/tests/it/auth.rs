@@ -55,7 +55,7 @@ async fn health_and_document_need_no_key() {
     let health = hub.send(hub.http.get(format!("{}/health", hub.base))).await;
     assert_eq!(
         (health.status, health.text.as_str()),
-        (200, r#"{"status":"ok","queued":0,"systems_down":[],"looks_paused":[]}"#)
+        (200, r#"{"status":"ok","queued":0,"systems_down":[],"polls_failing":[],"looks_paused":[]}"#)
     );
     let document = hub.send(hub.http.get(format!("{}/api/openapi.json", hub.base))).await;
     assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
