@@ -123,7 +123,7 @@ impl Breakers {
             Some(NotDone::Down { .. } | NotDone::Unclear { .. }) if outdated => Told::Outdated,
             Some(NotDone::Down { outage, why, after }) => self.failed(breaker, *outage, why, *after, now),
             Some(NotDone::Unclear { why }) => self.failed(breaker, Outage::Unreachable, why, None, now),
-            Some(NotDone::Later { .. } | NotDone::Unintelligible { .. }) => Told::Nothing,
+            Some(NotDone::Later { .. } | NotDone::Unintelligible { .. } | NotDone::NotSendable(_)) => Told::Nothing,
         }
     }
 

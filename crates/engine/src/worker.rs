@@ -243,7 +243,9 @@ impl Engine {
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let event = match outcome {
             Ok(event) => self.held_against_participation(intent, event).await?,
-            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => Event::EffectRefused { effect, refusal },
+            Err(NotDone::Refused(refusal) | NotDone::NotSendable(refusal)) if !effect.is_clean_up() => {
+                Event::EffectRefused { effect, refusal }
+            }
             Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
                 let refusal = lending::Refusal::new(
                     lending::Refusal::GONE,
