@@ -106,8 +106,9 @@ impl Call {
         let mut target = String::new();
         for part in path.split('/').skip(1) {
             let part = if part.starts_with('{') { segments.next().map_or("", String::as_str) } else { part };
-            // A URL drops such segments, so that the call would go elsewhere: to a list, or to the record above.
-            if matches!(part, "" | "." | "..") {
+            // A URL drops such segments, so that the call would go elsewhere: to a list, or to the record above. A gateway
+            // that decodes the slash of an identifier before it reads the path would do the same within one.
+            if part.is_empty() || part.split(['/', '\\']).any(|piece| matches!(piece, "." | "..")) {
                 let what = "an identifier is blank or consists of dots";
                 return Err(Error::Unsendable { operation: self.operation, what });
             }
@@ -190,9 +191,18 @@ mod tests {
 
     #[test]
     fn an_identifier_that_would_vanish_from_the_address_is_refused() {
-        for id in ["", ".", ".."] {
+        for id in ["", ".", "..", "../1", "1/..", "1/../2", "..\\1", "1/./2"] {
             let call = Call::new("delete a user", "DELETE /users/{user}", &[id]);
             assert!(matches!(call.target(), Err(Error::Unsendable { .. })), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_with_dots_that_names_one_segment_is_sent() {
+        for (id, sent) in
+            [("...", "/users/..."), ("a.b", "/users/a.b"), ("1/2", "/users/1%2F2"), ("%2e%2e", "/users/%252e%252e")]
+        {
+            assert_eq!(Call::new("read a user", "GET /users/{user}", &[id]).target().unwrap(), sent);
         }
     }
 

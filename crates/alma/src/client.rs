@@ -93,6 +93,7 @@ impl fmt::Debug for Client {
 pub struct ClientBuilder {
     base_url: String,
     key: SecretString,
+    unencrypted: bool,
     calls_per_second: NonZeroU32,
     shared_per_second: Option<NonZeroU32>,
     share_that_can_wait: f64,
@@ -138,6 +139,13 @@ impl ClientBuilder {
     /// Default a half: others have the rest of it to themselves.
     pub fn share_that_can_wait(mut self, share: f64) -> Self {
         self.share_that_can_wait = share.clamp(0.01, 1.0);
+        self
+    }
+
+    /// Allows `http://` to another machine, as to a proxy in the same network. The key is sent unencrypted then.
+    /// Without it only this machine itself is reached so.
+    pub fn allow_unencrypted(mut self, allow: bool) -> Self {
+        self.unencrypted = allow;
         self
     }
 
@@ -189,7 +197,7 @@ impl ClientBuilder {
     ///
     /// When the URL isn't that of an API, the key can't be one, or a page has no or too many rows.
     pub fn build(self) -> Result<Client, ConfigError> {
-        let base = base_url::parse(&self.base_url)?;
+        let base = base_url::parse(&self.base_url, self.unencrypted)?;
         if !(1..=100).contains(&self.page_size) {
             return Err(ConfigError::PageSize(self.page_size));
         }
@@ -242,6 +250,7 @@ impl Client {
         ClientBuilder {
             base_url: base_url.to_owned(),
             key: api_key,
+            unencrypted: false,
             calls_per_second: NonZeroU32::new(USUAL_PER_SECOND).unwrap_or(NonZeroU32::MIN),
             shared_per_second: None,
             share_that_can_wait: 0.5,

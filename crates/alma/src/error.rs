@@ -307,14 +307,22 @@ pub enum ConfigError {
     #[error("the Alma API's URL can't be read")]
     BadUrl(#[source] url::ParseError),
     /// Only `https` and `http` can be used.
-    #[error("the Alma API's URL must begin with https:// or http://, not with {0}:")]
-    Scheme(String),
+    #[error("the Alma API's URL must begin with https://")]
+    Scheme,
+    /// `http` to another machine, which the builder has to allow.
+    #[error(
+        "the Alma API's URL begins with http://, so the API key would be sent unencrypted; only https:// may be used to \
+         reach another machine"
+    )]
+    Unencrypted,
     /// Something that has no place in the URL.
     #[error("the Alma API's URL must not have {0}")]
     Unexpected(&'static str),
     /// The path isn't the API's.
-    #[error("the Alma API's URL ends with the path {0}; expected the host alone, or a path ending with /almaws/v1")]
-    Path(String),
+    #[error(
+        "the Alma API's URL has a path that isn't the API's; expected the host alone, or a path ending with /almaws/v1"
+    )]
+    Path,
     /// The key is blank or has characters that no key has.
     #[error("the Alma API key is {0}")]
     Key(&'static str),

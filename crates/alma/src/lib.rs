@@ -84,6 +84,7 @@ pub use api::{
     Access, Area, BibRequests, Bibs, Conf, DeleteItem, Holdings, ItemLoans, ItemRef, ItemRequests, Items, LoanFilter,
     RequestFilter, ScanAt, ScanIn, Sets, TaskLists, UserLoans, UserRequests, Users, WhenEmpty,
 };
+pub use base_url::origin;
 pub use client::{Client, ClientBuilder, Timeouts};
 pub use code::Code;
 pub use error::{ConfigError, Error, Limit, Remedy, Result, Silence};

@@ -62,10 +62,14 @@ impl Hub {
             call = call.json(body);
         }
         let answer = call.send().await.map_err(|_| {
-            Failure::new(format!("The hub at {} can't be reached.", self.base))
+            Failure::new(format!("The hub at {} can't be reached.", shown(&self.base)))
                 .advice("Start it with `consort serve --config FILE`, or name its address with --hub.")
         })?;
         let status = answer.status();
+        if status.is_redirection() {
+            return Err(Failure::new(format!("What answers at {} sends elsewhere ({status}).", shown(&self.base)))
+                .advice("Name the hub's own address with --hub: keys are sent to no other."));
+        }
         let text = answer.text().await.unwrap_or_default();
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
@@ -76,9 +80,24 @@ impl Hub {
     }
 }
 
-/// A client with time-outs.
+/// An address without the user, password and query that may stand in it.
+pub(crate) fn shown(address: &str) -> String {
+    match reqwest::Url::parse(address) {
+        Ok(mut url) => {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.set_query(None);
+            url.set_fragment(None);
+            url.as_str().trim_end_matches('/').to_owned()
+        }
+        Err(_) => "the given address".to_owned(),
+    }
+}
+
+/// A client with time-outs. It follows no redirect, which would take keys, in headers and bodies, to another server.
 pub(crate) fn http_client() -> Result<reqwest::Client> {
     reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(60))
         .build()

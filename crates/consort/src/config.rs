@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use engine::{Polling, Settings};
 use figment::Figment;
+use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::failure::{Failure, Result};
+use crate::toml_fault;
 
 /// The compiled-in defaults; also what `consort serve --print-config` shows.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
@@ -20,6 +22,23 @@ pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
 const NOT_SETTINGS: &[&str] =
     &["log", "log_format", "hub", "api_key", "test_postgres", "cargo_profile", "browser", "dies_at", "every_point"];
 
+/// Keys that are shown where the file is no TOML.
+const KEYS: &[&str] = &[
+    "listen",
+    "data_dir",
+    "database",
+    "node",
+    "workers",
+    "per_institution",
+    "lease_ms",
+    "lists_ms",
+    "look_first_ms",
+    "look_most_ms",
+    "told_first_ms",
+    "told_most_ms",
+    "believe_ms",
+];
+
 /// A shorter lease would run out while the database is merely slow to renew it.
 const LEAST_LEASE_MS: u64 = 500;
 
@@ -27,6 +46,9 @@ const LEAST_LEASE_MS: u64 = 500;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    /// The file it was read from.
+    #[serde(skip)]
+    pub(crate) file: Option<PathBuf>,
     /// Where the API listens.
     pub(crate) listen: SocketAddr,
     /// Where the embedded store and the key for credentials are kept.
@@ -66,24 +88,67 @@ pub(crate) struct EngineConfig {
     pub(crate) believe_ms: u64,
 }
 
+fn faulty(faults: &[String]) -> Failure {
+    Failure::new(format!("The configuration has faults: {}.", faults.join("; ")))
+        .advice("The settings and their defaults are shown by `consort serve --print-config`.")
+}
+
+/// A fault by its place and key, without the value: it may be a key or a password.
+fn in_words(fault: &figment::Error, read: Option<(&Path, &str)>) -> String {
+    let mut path = fault.path.clone();
+    let what = match &fault.kind {
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
+            format!("expected {expected}")
+        }
+        Kind::UnknownVariant(_, known) => format!("expected one of {}", known.join(", ")),
+        Kind::UnknownField(name, known) => {
+            if path.last() != Some(name) {
+                path.push(name.clone());
+            }
+            format!("there is no such setting; settings here are: {}", known.join(", "))
+        }
+        Kind::MissingField(name) => {
+            path.push(name.to_string());
+            "it is missing".to_owned()
+        }
+        Kind::DuplicateField(name) => format!("{name} is there twice"),
+        _ => "a value that can't be used".to_owned(),
+    };
+    let key = path.join(".");
+    let from_environment = fault.metadata.as_ref().is_some_and(|source| source.name.contains("environment"));
+    let place = if from_environment {
+        format!("environment variable CONSORT_{}", path.join("__").to_uppercase())
+    } else {
+        let in_file = read.and_then(|(file, text)| {
+            toml_fault::place_of(text, &path).map(|place| format!("{}, {place}, {key}", file.display()))
+        });
+        in_file.unwrap_or(key)
+    };
+    let hint = if path == ["listen"] { " (an address and port, such as 127.0.0.1:8080)" } else { "" };
+    format!("{place}: {what}{hint}")
+}
+
 impl Config {
     /// Reads the configuration and tells what is wrong with it.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
+        let mut read = None;
         if let Some(file) = file {
             let text = std::fs::read_to_string(file).map_err(|error| {
                 Failure::new(format!("The configuration file {} can't be read: {error}.", file.display()))
                     .advice("Check the path and that this user may read it.")
             })?;
+            toml_fault::check_syntax(file, &text, KEYS).map_err(|fault| faulty(&[fault]))?;
             figment = figment.merge(Toml::string(&text));
+            read = Some((file, text));
         }
         let figment = figment.merge(Env::prefixed("CONSORT_").ignore(NOT_SETTINGS).split("__"));
-        let config: Self = figment.extract().map_err(|error| {
-            let place = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
-            let faults: Vec<String> = error.into_iter().map(|fault| fault.to_string()).collect();
-            Failure::new(format!("The configuration ({place}) has faults: {}.", faults.join("; ")))
-                .advice("The settings and their defaults are shown by `consort serve --print-config`.")
+        let mut config: Self = figment.extract().map_err(|error| {
+            let read = read.as_ref().map(|(file, text)| (*file, text.as_str()));
+            let faults: Vec<String> = error.into_iter().map(|fault| in_words(&fault, read)).collect();
+            faulty(&faults)
         })?;
+        config.file = file.map(Path::to_owned);
         config.check()?;
         Ok(config)
     }
@@ -115,8 +180,7 @@ impl Config {
         if faults.is_empty() {
             return Ok(());
         }
-        Err(Failure::new(format!("The configuration has faults: {}.", faults.join("; ")))
-            .advice("The settings and their defaults are shown by `consort serve --print-config`."))
+        Err(faulty(&faults))
     }
 
     /// What the engine is told.

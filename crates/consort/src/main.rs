@@ -5,6 +5,8 @@ mod commands;
 mod config;
 mod failure;
 mod logging;
+mod private;
+mod toml_fault;
 
 use std::process::ExitCode;
 

@@ -127,7 +127,8 @@ impl Breakers {
                 NotDone::Later { .. }
                 | NotDone::Unexplained { .. }
                 | NotDone::Unreadable { .. }
-                | NotDone::Unintelligible { .. },
+                | NotDone::Unintelligible { .. }
+                | NotDone::NotSendable(_),
             ) => Told::Nothing,
         }
     }

@@ -277,7 +277,7 @@ impl Engine {
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let event = match outcome {
             Ok(event) => self.held_against_participation(intent, event).await?,
-            Err(NotDone::Refused(refusal))
+            Err(NotDone::Refused(refusal) | NotDone::NotSendable(refusal))
                 if !effect.is_clean_up() || refusal.code == lending::Refusal::LENT_TO_ANOTHER =>
             {
                 Event::EffectRefused { effect, refusal }

@@ -24,6 +24,65 @@ impl std::str::FromStr for RequestId {
     }
 }
 
+/// The longest identifier that a library's system is asked about, in characters. Alma's longest have 255.
+const LONGEST_IDENTIFIER: usize = 255;
+
+/// Why a text from outside can't be an identifier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoIdentifier {
+    /// Nothing, or blanks only.
+    Empty,
+    /// More than 255 characters.
+    TooLong,
+    /// A control character, such as a line break.
+    ControlCharacter,
+    /// `.` or `..`, alone or between slashes: in the path of a URL it would address another object.
+    Dots,
+}
+
+impl NoIdentifier {
+    /// A stable code for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "EMPTY",
+            Self::TooLong => "TOO_LONG",
+            Self::ControlCharacter => "CONTROL_CHARACTER",
+            Self::Dots => "INVALID_IDENTIFIER",
+        }
+    }
+}
+
+impl fmt::Display for NoIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("It is empty."),
+            Self::TooLong => write!(f, "It has more than {LONGEST_IDENTIFIER} characters."),
+            Self::ControlCharacter => f.write_str("It holds a control character, such as a line break."),
+            Self::Dots => f.write_str("It is \".\" or \"..\", or has one of them between slashes. No identifier does."),
+        }
+    }
+}
+
+/// Checks a text that is to identify something in a library's system: a patron, an item, a library, a desk.
+///
+/// # Errors
+///
+/// The first reason why it can't be one. None of them quotes the text.
+pub fn check_identifier(text: &str) -> Result<(), NoIdentifier> {
+    let text = text.trim();
+    if text.is_empty() {
+        Err(NoIdentifier::Empty)
+    } else if text.chars().count() > LONGEST_IDENTIFIER {
+        Err(NoIdentifier::TooLong)
+    } else if text.chars().any(char::is_control) {
+        Err(NoIdentifier::ControlCharacter)
+    } else if text.split(['/', '\\']).any(|piece| matches!(piece.trim(), "." | "..")) {
+        Err(NoIdentifier::Dots)
+    } else {
+        Ok(())
+    }
+}
+
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -127,3 +186,36 @@ identifier!(
     /// A patron at an institution. Personal data: redacted in `Debug`.
     PatronId
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_as_libraries_use_them_are_accepted() {
+        let longest = "x".repeat(LONGEST_IDENTIFIER);
+        for text in ["99123", " 31999-7 ", "jo.reader@example.org", "a/b", "100_42+02", "...", "Bücher 12", &longest] {
+            assert_eq!(check_identifier(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_cannot_be_identifiers_are_refused_with_the_reason() {
+        let too_long = "é".repeat(LONGEST_IDENTIFIER + 1);
+        for (text, why) in [
+            ("", NoIdentifier::Empty),
+            (" \t ", NoIdentifier::Empty),
+            (&*too_long, NoIdentifier::TooLong),
+            ("a\nb", NoIdentifier::ControlCharacter),
+            ("a\u{0}b", NoIdentifier::ControlCharacter),
+            (".", NoIdentifier::Dots),
+            ("..", NoIdentifier::Dots),
+            (" .. ", NoIdentifier::Dots),
+            ("../users/1", NoIdentifier::Dots),
+            ("1/../2", NoIdentifier::Dots),
+            ("1\\..", NoIdentifier::Dots),
+        ] {
+            assert_eq!(check_identifier(text), Err(why), "{text:?}");
+        }
+    }
+}

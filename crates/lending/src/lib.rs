@@ -62,7 +62,7 @@ pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation
 pub use hint::{Hint, HoldNews, LoanNews, Told};
 pub use ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
-    LocationCode, PatronId, PickupLocationCode, RequestId,
+    LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
 };
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{

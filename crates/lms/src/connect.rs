@@ -24,16 +24,27 @@ pub struct Connection {
     pub credentials: SecretString,
 }
 
+impl Connection {
+    /// Where the key is sent: kind of system, scheme, host and port. Nothing where the settings don't say so.
+    ///
+    /// A stored key is for the origin that it was stored with, and never goes to another one.
+    pub fn origin(&self) -> Option<String> {
+        let base_url = self.settings.get("base_url")?.as_str()?;
+        match self.kind.as_str() {
+            "alma" => ::alma::origin(base_url).map(|origin| format!("alma {origin}")),
+            _ => None,
+        }
+    }
+}
+
 /// Why no connection can be made from what is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No adapter of this kind.
-    #[error("institution {institution}: {kind:?} is no library system that Consort knows; it knows: alma")]
+    #[error("institution {institution}: its kind is no library system that Consort knows; it knows: alma")]
     UnknownKind {
         /// Which institution.
         institution: InstitutionCode,
-        /// The kind as given.
-        kind: String,
     },
     /// The settings have faults.
     #[error("institution {institution} can't be used until its settings are put right:\n{}", list(.faults))]
@@ -76,6 +87,6 @@ pub fn connect_observed(connection: &Connection, observer: Option<Observer>) -> 
                 .map(|alma| Arc::new(alma) as Arc<dyn HostLms>)
                 .map_err(|faults| ConnectError::Settings { institution, faults })
         }
-        kind => Err(ConnectError::UnknownKind { institution, kind: kind.to_owned() }),
+        _ => Err(ConnectError::UnknownKind { institution }),
     }
 }

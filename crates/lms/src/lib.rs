@@ -33,4 +33,4 @@ pub use listing::{Awaited, Expected, ListRead, Listing};
 pub use message::{Message, NotTaken};
 pub use outcome::{NotDone, Outage, Outcome};
 pub use quota::{Allowance, CallReport, Observer, Pace, Purpose};
-pub use settings::Fault;
+pub use settings::{Fault, without_value};

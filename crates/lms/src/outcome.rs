@@ -17,6 +17,10 @@ pub enum NotDone {
     /// The system says no; asking again as before won't help.
     #[error("{}", .0.explanation)]
     Refused(Refusal),
+    /// The call can't be made from what is known of the request, as with an identifier that is none; asking again won't help.
+    /// Nothing was sent, so the system has said nothing.
+    #[error("{}", .0.explanation)]
+    NotSendable(Refusal),
     /// What was acted on isn't there any more.
     #[error("{what} is not there any more")]
     Gone {

@@ -20,6 +20,21 @@ impl fmt::Display for Fault {
     }
 }
 
+/// What serde says about a value that it can't take, without the value, which may be a secret.
+pub fn without_value(message: &str) -> String {
+    // The names of fields and what is expected are the program's own; what stands before is the input's.
+    let names_fields_only = ["missing field `", "duplicate field `", "unknown field `"];
+    if names_fields_only.iter().any(|start| message.starts_with(start)) {
+        return message.to_owned();
+    }
+    let quotes_the_value = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
+    match expected.filter(|_| quotes_the_value.iter().any(|start| message.starts_with(start))) {
+        Some(expected) => format!("expected {expected}"),
+        None => "a value that can't be used".to_owned(),
+    }
+}
+
 /// Reads keys of one settings table and collects what is wrong with them.
 pub(crate) struct Reader<'a> {
     table: &'a Map<String, Value>,
@@ -60,6 +75,28 @@ impl<'a> Reader<'a> {
                 self.fault(key, format!("must be text, but is {}.", kind(other)));
                 None
             }
+        }
+    }
+
+    /// An identifier in the library's system that must be there; `what` says what it is for.
+    pub(crate) fn identifier(&mut self, key: &'static str, what: &str) -> String {
+        let text = self.text(key, what);
+        if !text.is_empty() {
+            self.check_identifier(key, &text);
+        }
+        text
+    }
+
+    /// An identifier in the library's system that may be left out.
+    pub(crate) fn optional_identifier(&mut self, key: &'static str) -> Option<String> {
+        let text = self.optional_text(key)?;
+        self.check_identifier(key, &text);
+        Some(text)
+    }
+
+    pub(crate) fn check_identifier(&mut self, key: &str, text: &str) {
+        if let Err(why) = lending::check_identifier(text) {
+            self.fault(key, format!("can't be used. {why}"));
         }
     }
 
@@ -160,5 +197,25 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "text",
         Value::Array(_) => "a list",
         Value::Object(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_serde_are_shown_without_the_value() {
+        for (said, shown) in [
+            ("invalid type: string \"canary, expected x\", expected u16", "expected u16"),
+            ("invalid value: integer `7`, expected a nonzero u32", "expected a nonzero u32"),
+            ("unknown variant `canary`, expected one of `monday`, `tuesday`", "expected one of `monday`, `tuesday`"),
+            ("unknown field `colour`, expected `code` or `name`", "unknown field `colour`, expected `code` or `name`"),
+            ("missing field `code`", "missing field `code`"),
+            ("failed to parse \"canary\" as a time", "a value that can't be used"),
+            ("canary, expected canary", "a value that can't be used"),
+        ] {
+            assert_eq!(without_value(said), shown);
+        }
     }
 }

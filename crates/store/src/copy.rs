@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
+use crate::private;
 
 /// How many rows are held at once.
 const AT_ONCE: u64 = 500;
@@ -304,7 +305,8 @@ impl Store {
         }
     }
 
-    /// Writes the embedded store, as it is at this moment, into a new file. A hub may run on it meanwhile.
+    /// Writes the embedded store, as it is at this moment, into a new file that only this user may read. A hub may run on it
+    /// meanwhile.
     ///
     /// # Errors
     ///
@@ -314,11 +316,21 @@ impl Store {
         if self.is_postgres() {
             return Err(cannot("the store is on a PostgreSQL server; save it with pg_dump".to_owned()));
         }
-        if file.exists() {
-            return Err(cannot("there is such a file already".to_owned()));
-        }
         let name = file.to_str().ok_or_else(|| cannot("the name is not UTF-8".to_owned()))?.replace('\'', "''");
-        self.run_alone(&format!("VACUUM INTO '{name}'")).await.map_err(|error| cannot(error.to_string()))
+        // SQLite takes an empty file that is there, and leaves its rights as they are.
+        let made = private::create_new(file).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => cannot("there is such a file already".to_owned()),
+            _ => cannot(error.to_string()),
+        })?;
+        let saved = self.run_alone(&format!("VACUUM INTO '{name}'")).await.map_err(|error| cannot(error.to_string()));
+        let saved = saved.and_then(|()| {
+            made.sync_all().and_then(|()| private::sync_directory(file)).map_err(|error| cannot(error.to_string()))
+        });
+        if saved.is_err() {
+            // A part of a store is no backup.
+            let _ = std::fs::remove_file(file);
+        }
+        saved
     }
 }
 

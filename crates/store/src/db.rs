@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use failpoint::Point;
 use rand::rngs::StdRng;
-use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SqliteQueryBuilder, Values};
+use sea_query::{Alias, ExprTrait, PostgresQueryBuilder, Query, SelectStatement, SqliteQueryBuilder, Values};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
@@ -20,7 +20,8 @@ use crate::embedded::{Embedded, EmbeddedTx, Otherwise};
 use crate::error::Error;
 use crate::migrations;
 use crate::nodes::{Teller, Told};
-use crate::seal::{MasterKey, Sealer};
+use crate::private;
+use crate::seal::{MasterKey, Sealer, key_id};
 
 /// How long a server that is down keeps a caller waiting for a connection.
 const PATIENCE_OF_CALLERS: Duration = Duration::from_secs(3);
@@ -106,6 +107,41 @@ impl Store {
         let store = Self::over(pool, sealer);
         migrations::check(&store).await?;
         Ok(store)
+    }
+
+    /// Whether the database holds a store already, which was sealed with a key: then no new key may be made for it. Nothing is
+    /// changed.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being asked, in a sentence.
+    pub async fn is_there(database: &Database) -> Result<bool, Error> {
+        match database {
+            Database::Sqlite(path) => match std::fs::metadata(path) {
+                Ok(about) => Ok(about.len() > 0),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(Error::CannotOpen { place: path.display().to_string(), what: error.to_string() }),
+            },
+            Database::Postgres(url) => {
+                let Pool::Postgres(pool) = open_postgres(url).await? else { return Ok(false) };
+                let found = has_key_id(&pool).await;
+                pool.close().await;
+                found
+            }
+        }
+    }
+
+    /// Checks that what is sealed in the store opens with this key. A store without anything sealed takes any key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKey`]; the database.
+    pub async fn check_key(&self, key: &MasterKey) -> Result<(), Error> {
+        let rows: Vec<(String,)> = self.fetch(&select_key_id()).await?;
+        match rows.first() {
+            Some((known,)) if *known != key_id(key) => Err(Error::WrongKey),
+            _ => Ok(()),
+        }
     }
 
     fn over(pool: Pool, sealer: Sealer) -> Self {
@@ -312,9 +348,7 @@ impl Tx {
     /// The first key to open the store is noted by its id; another is refused from then on.
     pub(crate) async fn check_key(&mut self) -> Result<(), Error> {
         let (setting, name, value) = (Alias::new("setting"), Alias::new("name"), Alias::new("value"));
-        let wanted = sea_query::Expr::col(name.clone()).eq("master_key_id");
-        let statement = Query::select().column(value.clone()).from(setting.clone()).and_where(wanted).to_owned();
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
+        let rows: Vec<(String,)> = self.fetch(&select_key_id()).await?;
         let key_id = self.sealer.key_id().to_owned();
         match rows.first() {
             Some((known,)) if *known == key_id => Ok(()),
@@ -331,6 +365,25 @@ impl Tx {
     }
 }
 
+/// The id of the key that the store is sealed with.
+fn select_key_id() -> SelectStatement {
+    let wanted = sea_query::Expr::col(Alias::new("name")).eq("master_key_id");
+    Query::select().column(Alias::new("value")).from(Alias::new("setting")).and_where(wanted).to_owned()
+}
+
+/// Whether the server's database has noted the key of a store.
+async fn has_key_id(pool: &PgPool) -> Result<bool, Error> {
+    let schema = Query::select().expr(sea_query::Expr::cust("to_regclass('setting') IS NOT NULL")).to_owned();
+    let (sql, values) = schema.build_sqlx(PostgresQueryBuilder);
+    let rows: Vec<(bool,)> = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(pool).await?;
+    if rows.first().is_none_or(|row| !row.0) {
+        return Ok(false);
+    }
+    let (sql, values) = select_key_id().build_sqlx(PostgresQueryBuilder);
+    let rows: Vec<(String,)> = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(pool).await?;
+    Ok(!rows.is_empty())
+}
+
 /// PostgreSQL's advisory locks are numbered; this is the number of a name (FNV-1a).
 pub(crate) fn lock_number(name: &str) -> i64 {
     let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -340,6 +393,11 @@ pub(crate) fn lock_number(name: &str) -> i64 {
 async fn open_sqlite(path: &Path) -> Result<Pool, Error> {
     let cannot = |what: String| Error::CannotOpen { place: path.display().to_string(), what };
     let lock = lock_file(path)?;
+    // SQLite gives the files beside it (-wal, -shm) the same rights.
+    match private::create_new(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(cannot(error.to_string())),
+        _ => {}
+    }
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -370,7 +428,8 @@ fn lock_file(path: &Path) -> Result<std::fs::File, Error> {
     name.push(".lock");
     let cannot =
         |error: std::io::Error| Error::CannotOpen { place: path.display().to_string(), what: error.to_string() };
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(cannot)?;
+    let mut options = std::fs::OpenOptions::new();
+    let file = private::private(options.create(true).truncate(false).write(true)).open(&name).map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse(path.to_owned())),
@@ -384,7 +443,10 @@ async fn open_postgres(url: &SecretString) -> Result<Pool, Error> {
         place: "on the PostgreSQL server".to_owned(),
         what: error.to_string(),
     };
-    let options: PgConnectOptions = url.expose_secret().parse().map_err(cannot)?;
+    // A parameter that sqlx doesn't know it logs with its value, which may be a misspelt `password`.
+    let unlogged = tracing::subscriber::NoSubscriber::default();
+    let parse = || url.expose_secret().parse::<PgConnectOptions>();
+    let options = tracing::subscriber::with_default(unlogged, parse).map_err(cannot)?;
     // A node that stands still in a transaction holds its locks, and with them every other node.
     let options = options.options([("idle_in_transaction_session_timeout", LONGEST_STANDSTILL)]);
     PgPoolOptions::new()

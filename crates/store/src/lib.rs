@@ -26,6 +26,7 @@ mod institutions;
 mod intents;
 mod migrations;
 mod nodes;
+mod private;
 mod requests;
 mod scheduled;
 mod seal;

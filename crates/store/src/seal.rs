@@ -4,7 +4,7 @@
 //! that sealed text moved to another row doesn't open there.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::private;
 
 /// The key that seals. It is kept beside the store, never in it.
 #[derive(Clone)]
@@ -34,6 +35,12 @@ pub enum KeyError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is no such file.
+    #[error("there is no key file {}", .0.display())]
+    Missing(PathBuf),
+    /// It is empty, as a program that ran out of disk leaves it.
+    #[error("the key file {} is empty", .0.display())]
+    Empty(PathBuf),
     /// It holds no key.
     #[error("the key file {} doesn't hold a key (32 bytes in base64)", .0.display())]
     NoKey(PathBuf),
@@ -53,22 +60,36 @@ impl MasterKey {
         Self(key)
     }
 
-    /// The key in a file, or a new one written there with no right to read for anybody else.
+    /// The key in a file.
     ///
     /// # Errors
     ///
-    /// A file that can't be used or holds something else.
-    pub fn load_or_create(path: &Path, rng: &mut StdRng) -> Result<Self, KeyError> {
-        let fault = |source| KeyError::File { path: path.to_owned(), source };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_base64(&text).ok_or_else(|| KeyError::NoKey(path.to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = Self::generate(rng);
-                let mut file = private_file(path).map_err(fault)?;
-                file.write_all(BASE64.encode(key.0).as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
-                Ok(key)
-            }
-            Err(error) => Err(fault(error)),
+    /// No such file, one that can't be read, or one without a key.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => KeyError::Missing(path.to_owned()),
+            _ => KeyError::File { path: path.to_owned(), source },
+        })?;
+        if bytes.is_empty() {
+            return Err(KeyError::Empty(path.to_owned()));
+        }
+        let key = std::str::from_utf8(&bytes).ok().and_then(Self::from_base64);
+        key.ok_or_else(|| KeyError::NoKey(path.to_owned()))
+    }
+
+    /// Writes a new key into a file that only this user may read: all of it and safe on disk, or no file at all. Where another
+    /// process has just done that, its key is answered.
+    ///
+    /// # Errors
+    ///
+    /// A file that can't be written, as on a full disk.
+    pub fn create(path: &Path, rng: &mut StdRng) -> Result<Self, KeyError> {
+        let key = Self::generate(rng);
+        let written = private::write_new(path, BASE64.encode(key.0).as_bytes(), rng.next_u64());
+        match written {
+            Ok(()) => Ok(key),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::load(path),
+            Err(source) => Err(KeyError::File { path: path.to_owned(), source }),
         }
     }
 
@@ -78,15 +99,13 @@ impl MasterKey {
     }
 }
 
-#[cfg(unix)]
-fn private_file(path: &Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+/// The id of a key, which tells which one sealed; it tells nothing about the key.
+pub(crate) fn key_id(key: &MasterKey) -> String {
+    labelled(b"key id", key).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[cfg(not(unix))]
-fn private_file(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
+fn labelled(label: &[u8], key: &MasterKey) -> [u8; 32] {
+    Sha256::new().chain_update(label).chain_update(key.0).finalize().into()
 }
 
 /// Seals and opens.
@@ -105,13 +124,10 @@ impl fmt::Debug for Sealer {
 
 impl Sealer {
     pub(crate) fn new(key: &MasterKey, nonces: StdRng) -> Self {
-        let labelled =
-            |label: &[u8]| -> [u8; 32] { Sha256::new().chain_update(label).chain_update(key.0).finalize().into() };
-        let key_id = labelled(b"key id").iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         Self {
             cipher: Aes256Gcm::new(&key.0.into()),
-            key_id,
-            digest_key: labelled(b"digest"),
+            key_id: key_id(key),
+            digest_key: labelled(b"digest", key),
             nonces: Mutex::new(nonces),
         }
     }
@@ -196,16 +212,32 @@ mod tests {
     fn key_file_is_made_once_and_private() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
-        let first = MasterKey::load_or_create(&path, &mut StdRng::seed_from_u64(1)).unwrap();
-        let second = MasterKey::load_or_create(&path, &mut StdRng::seed_from_u64(2)).unwrap();
-        assert_eq!(first.0, second.0);
+        assert!(matches!(MasterKey::load(&path), Err(KeyError::Missing(_))));
+        let first = MasterKey::create(&path, &mut StdRng::seed_from_u64(1)).unwrap();
+        assert_eq!(MasterKey::load(&path).unwrap().0, first.0);
+        let second = MasterKey::create(&path, &mut StdRng::seed_from_u64(2)).unwrap();
+        assert_eq!(second.0, first.0, "a key that is there is never replaced");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        std::fs::write(&path, "no key").unwrap();
-        let error = MasterKey::load_or_create(&path, &mut StdRng::seed_from_u64(1)).unwrap_err();
-        assert!(error.to_string().contains("doesn't hold a key"));
+        let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, ["master.key"], "no temporary file is left");
+    }
+
+    #[test]
+    fn damaged_key_files_are_told_apart_and_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        std::fs::write(&path, "").unwrap();
+        let empty = MasterKey::load(&path).unwrap_err();
+        assert!(matches!(empty, KeyError::Empty(_)) && empty.to_string().contains("master.key is empty"), "{empty}");
+        for damaged in [&b"canary"[..], b"\n", b"\xff\xfe\x00", BASE64.encode([7; 31]).as_bytes()] {
+            std::fs::write(&path, damaged).unwrap();
+            let error = MasterKey::load(&path).unwrap_err();
+            assert!(matches!(error, KeyError::NoKey(_)), "{error}");
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
     }
 }

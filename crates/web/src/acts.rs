@@ -132,6 +132,7 @@ async fn next_supplier(
     let reason = fields.optional_text("reason");
     let copy: Option<lending::CopyRef> = fields.optional("copy", CopyInput::read).map(Into::into);
     if let Some(copy) = &copy
+        && !copy.institution.as_str().is_empty()
         && state.engine.store().institution(&copy.institution).await?.is_none()
     {
         let message = format!("There is no institution {}.", copy.institution);
@@ -176,7 +177,7 @@ async fn change_pickup_location(
     PathId(id): PathId,
     mut fields: Fields,
 ) -> Accepted {
-    let code = PickupLocationCode::from(fields.text("pickup_location"));
+    let code = PickupLocationCode::from(fields.code("pickup_location"));
     let reason = fields.optional_text("reason");
     let stored = find(&state, id).await?;
     let pickup = state.engine.store().pickup_location(&code).await?;

@@ -78,8 +78,8 @@ impl AgencyInput {
     fn read(fields: &mut Fields) -> Self {
         Self {
             name: fields.text("name"),
-            institution: fields.text("institution"),
-            library: fields.optional_text("library"),
+            institution: fields.code("institution"),
+            library: fields.optional_identifier("library"),
             rules: read_rules(fields),
         }
     }
@@ -90,7 +90,11 @@ fn read_rules(fields: &mut Fields) -> Rules {
     let rules = match serde_json::from_value::<Rules>(table.into()) {
         Ok(rules) => rules,
         Err(fault) => {
-            fields.fault("rules", "INVALID_RULES", format!("They can't be read: {fault}."));
+            fields.fault(
+                "rules",
+                "INVALID_RULES",
+                format!("They can't be read: {}.", lms::without_value(&fault.to_string())),
+            );
             return Rules::default();
         }
     };

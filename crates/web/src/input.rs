@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
+use crate::path::{NO_CODE, is_code};
 use crate::problem::{FieldError, Problem};
 
 /// The largest body, in bytes.
@@ -62,6 +63,39 @@ impl Fields {
     pub(crate) fn optional_text(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         self.as_text(key, value)
+    }
+
+    /// An identifier in a library's system that must be there.
+    pub(crate) fn identifier(&mut self, key: &'static str) -> String {
+        let text = self.text(key);
+        self.checked_identifier(key, text)
+    }
+
+    /// An identifier in a library's system that may be left out.
+    pub(crate) fn optional_identifier(&mut self, key: &'static str) -> Option<String> {
+        let text = self.optional_text(key)?;
+        Some(self.checked_identifier(key, text))
+    }
+
+    /// An empty text is a fault that was noted already.
+    fn checked_identifier(&mut self, key: &str, text: String) -> String {
+        if !text.is_empty()
+            && let Err(why) = lending::check_identifier(&text)
+        {
+            self.fault(key, why.code(), why.to_string());
+            return String::new();
+        }
+        text
+    }
+
+    /// A code of the hub's own that must be there.
+    pub(crate) fn code(&mut self, key: &'static str) -> String {
+        let text = self.text(key);
+        if !text.is_empty() && !is_code(&text) {
+            self.fault(key, "INVALID_CODE", NO_CODE);
+            return String::new();
+        }
+        text
     }
 
     fn as_text(&mut self, key: &str, value: Value) -> Option<String> {
@@ -136,8 +170,8 @@ impl Fields {
         Some(read)
     }
 
-    /// A list of objects, each read by `read`.
-    pub(crate) fn list<T>(&mut self, key: &'static str, read: impl Fn(&mut Self) -> T) -> Vec<T> {
+    /// A list of at most `most` objects, each read by `read`.
+    pub(crate) fn list<T>(&mut self, key: &'static str, most: usize, read: impl Fn(&mut Self) -> T) -> Vec<T> {
         let values = match self.take(key) {
             Some(Value::Array(values)) => values,
             Some(other) => {
@@ -149,6 +183,10 @@ impl Fields {
                 return Vec::new();
             }
         };
+        if values.len() > most {
+            self.fault(key, "TOO_MANY", format!("It has more than {most} entries."));
+            return Vec::new();
+        }
         let mut list = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
             let place = format!("{}{key}[{index}]", self.place);
@@ -288,7 +326,7 @@ mod tests {
         fields.text("patron");
         fields.text("agency");
         fields.text("pickup_location");
-        fields.list("copies", |copy| copy.optional_text("barcode"));
+        fields.list("copies", 20, |copy| copy.optional_text("barcode"));
         let faults = fields.finish();
         let told: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), &*fault.code)).collect();
         assert_eq!(

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::exclusive::Work;
 use crate::input::Fields;
 use crate::path::PathCode;
 use crate::problem::{FieldError, Problem};
@@ -71,7 +72,8 @@ struct InstitutionInput {
     /// Its settings; the keys depend on the kind.
     #[schema(value_type = Object)]
     settings: Map<String, Value>,
-    /// The key for its system's API. May be left out where the institution has one already; is never answered.
+    /// The key for its system's API. May be left out where the institution has one already and its kind and the scheme,
+    /// host and port of its system's address stay as they are; is never answered.
     #[schema(value_type = Option<String>, write_only)]
     api_key: Option<SecretString>,
 }
@@ -153,6 +155,10 @@ async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
 }
 
 /// Sets an institution up, new or changed. All faults of its settings are told at once; nothing is sent to it yet.
+///
+/// The stored key is only ever sent to the origin that it was set with: a change of kind, scheme, host or port needs the key
+/// again. The address must begin with `https://`, except on the hub's own machine or where the settings say
+/// `allow_unencrypted_http`.
 #[utoipa::path(
     put,
     path = "/api/v1/institutions/{code}",
@@ -176,18 +182,32 @@ async fn put_institution(
     let code = InstitutionCode::from(code);
     let known = store.institution(&code).await?;
     let is_new = known.is_none();
-    let key = input.api_key.or_else(|| known.map(|known| known.credentials));
     let mut faults = fields.finish();
-    if key.is_none() && !faults.iter().any(|fault| fault.field == "api_key") {
-        let message = "It is missing. A new institution needs the key for its system's API.";
-        faults.push(FieldError::new("api_key", "MISSING", message));
-    }
-    let connection = Connection {
+    let mut connection = Connection {
         institution: code.clone(),
         kind: input.kind,
         settings: Value::Object(input.settings),
-        credentials: key.unwrap_or_default(),
+        // Stands in for a key that is wanting, so that this is told once: then nothing is stored.
+        credentials: SecretString::from("none"),
     };
+    let key_is_faulty = faults.iter().any(|fault| fault.field == "api_key");
+    match (input.api_key, known.map(connection_of)) {
+        (Some(key), _) => connection.credentials = key,
+        (None, _) if key_is_faulty => {}
+        (None, None) => {
+            let message = "It is missing. A new institution needs the key for its system's API.";
+            faults.push(FieldError::new("api_key", "MISSING", message));
+        }
+        // Key and origin are of one reading, so that no change at the same moment can combine them otherwise.
+        (None, Some(known)) if known.origin().is_some() && known.origin() == connection.origin() => {
+            connection.credentials = known.credentials;
+        }
+        (None, Some(_)) => {
+            let message = "The kind, or the scheme, host or port of base_url, is another one than the stored key was set for. \
+                           Send the key again.";
+            faults.push(FieldError::new("api_key", "KEY_NEEDED_AGAIN", message));
+        }
+    }
     if !faults.iter().any(|fault| fault.field == "kind" || fault.field == "settings") {
         faults.extend(settings_faults(&connection));
     }
@@ -207,6 +227,15 @@ async fn put_institution(
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let place = format!("/api/v1/institutions/{code}");
     Ok((status, [(LOCATION, place)], Json(InstitutionView::from(institution))).into_response())
+}
+
+fn connection_of(stored: Institution) -> Connection {
+    Connection {
+        institution: stored.code,
+        kind: stored.kind,
+        settings: stored.settings,
+        credentials: stored.credentials,
+    }
 }
 
 fn settings_faults(connection: &Connection) -> Vec<FieldError> {
@@ -248,7 +277,8 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("institution", &code)) }
 }
 
-/// Makes every read that the institution's part in requests needs, and tells what is missing.
+/// Makes every read that the institution's part in requests needs, and tells what is missing. One check at a time runs for
+/// an institution on a node of the hub.
 #[utoipa::path(
     post,
     path = "/api/v1/institutions/{code}/check",
@@ -258,6 +288,7 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     responses(
         (status = 200, description = "What was found.", body = CheckView),
         (status = 404, description = "There is none."),
+        (status = 409, description = "Another check of it is under way (`UNDER_WAY`)."),
         (status = 422, description = "Its settings can't be used, all faults at once."),
     )
 )]
@@ -265,13 +296,8 @@ async fn check_institution(
     State(state): State<WebState>,
     PathCode(code): PathCode,
 ) -> Result<Json<CheckView>, Problem> {
-    let stored = find(&state, &code).await?;
-    let connection = Connection {
-        institution: stored.code,
-        kind: stored.kind,
-        settings: stored.settings,
-        credentials: stored.credentials,
-    };
+    let connection = connection_of(find(&state, &code).await?);
+    let _permit = state.exclusive.begin(Work::Check, &connection.institution)?;
     let findings = state.engine.check(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
     let ok = findings.iter().all(|finding| finding.problem.is_none());
     Ok(Json(CheckView { ok, findings: findings.into_iter().map(Into::into).collect() }))

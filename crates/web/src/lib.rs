@@ -17,6 +17,7 @@
 mod acts;
 mod agencies;
 mod auth;
+mod exclusive;
 mod health;
 mod input;
 mod institutions;

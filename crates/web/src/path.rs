@@ -32,13 +32,33 @@ impl<S: Send + Sync> FromRequestParts<S> for PathCode {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text);
         text.ok().filter(|text| is_code(text)).map(Self).ok_or_else(|| {
-            let detail = "The path holds no code: a code has 1 to 64 letters, digits and the signs . _ : -";
+            let detail = format!("The path holds no code. {NO_CODE}");
             Problem::bad_request("INVALID_CODE", detail)
         })
     }
 }
 
-/// Codes need no encoding in a path and none in a log.
+/// What a code is.
+pub(crate) const NO_CODE: &str = "A code has 1 to 64 letters, digits and the signs . _ : -, and isn't \".\" or \"..\".";
+
+/// Codes need no encoding in a path and none in a log. `.` and `..` would address another object.
 pub(crate) fn is_code(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+    !matches!(text, "." | "..")
+        && (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_a_segment_of_a_path_as_it_stands() {
+        for text in ["01LEND_INST", "a.b:c-d", "...", &"x".repeat(64)] {
+            assert!(is_code(text), "{text}");
+        }
+        for text in ["", ".", "..", "a/b", "a b", "a%2e", "é", &"x".repeat(65)] {
+            assert!(!is_code(text), "{text}");
+        }
+    }
 }

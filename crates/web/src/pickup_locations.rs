@@ -81,9 +81,9 @@ impl PickupLocationInput {
     fn read(fields: &mut Fields) -> Self {
         Self {
             name: fields.text("name"),
-            agency: fields.text("agency"),
-            library: fields.text("library"),
-            desk: fields.optional_text("desk"),
+            agency: fields.code("agency"),
+            library: fields.identifier("library"),
+            desk: fields.optional_identifier("desk"),
         }
     }
 }

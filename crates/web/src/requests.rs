@@ -32,6 +32,9 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
         .routes(routes!(look_at_request))
 }
 
+/// How many copies a request may name. Each that isn't there costs a call before the next one is tried.
+const MOST_COPIES: usize = 20;
+
 /// A request as it is placed.
 #[derive(Debug, ToSchema)]
 struct Placement {
@@ -44,8 +47,8 @@ struct Placement {
     /// The code of the place where the patron collects.
     #[schema(value_type = String)]
     pickup_location: PickupLocationCode,
-    /// Copies that would do, best first.
-    #[schema(min_items = 1)]
+    /// Copies that would do, best first; 20 at most, since each may cost a call of its library's API.
+    #[schema(min_items = 1, max_items = 20)]
     copies: Vec<CopyInput>,
     /// The last day on which the item is of use to the patron.
     #[schema(value_type = Option<String>, format = Date)]
@@ -77,10 +80,10 @@ pub(crate) struct CopyInput {
 impl Placement {
     fn read(fields: &mut Fields) -> Self {
         Self {
-            agency: fields.text("agency").into(),
-            patron: fields.text("patron").into(),
-            pickup_location: fields.text("pickup_location").into(),
-            copies: fields.list("copies", CopyInput::read),
+            agency: fields.code("agency").into(),
+            patron: fields.identifier("patron").into(),
+            pickup_location: fields.code("pickup_location").into(),
+            copies: fields.list("copies", MOST_COPIES, CopyInput::read),
             needed_until: fields.date("needed_until"),
             expedited: fields.flag("expedited"),
         }
@@ -90,11 +93,11 @@ impl Placement {
 impl CopyInput {
     pub(crate) fn read(fields: &mut Fields) -> Self {
         Self {
-            institution: fields.text("institution").into(),
-            barcode: fields.optional_text("barcode"),
-            bib: fields.optional_text("bib"),
-            holding: fields.optional_text("holding"),
-            item: fields.optional_text("item"),
+            institution: fields.code("institution").into(),
+            barcode: fields.optional_identifier("barcode"),
+            bib: fields.optional_identifier("bib"),
+            holding: fields.optional_identifier("holding"),
+            item: fields.optional_identifier("item"),
             volume: fields.optional_text("volume"),
         }
     }

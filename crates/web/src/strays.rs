@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::exclusive::Work;
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::query::Params;
@@ -79,6 +80,7 @@ impl From<Found> for StrayView {
     responses(
         (status = 200, description = "What was found.", body = StraysView),
         (status = 404, description = "There is no such institution."),
+        (status = 409, description = "Another search there is under way (`UNDER_WAY`)."),
         (status = 502, description = "The institution's system gives no answer."),
     )
 )]
@@ -105,6 +107,7 @@ async fn list_strays(
     responses(
         (status = 200, description = "What was found, and what became of it.", body = StraysView),
         (status = 404, description = "There is no such institution."),
+        (status = 409, description = "Another search there is under way (`UNDER_WAY`)."),
         (status = 502, description = "The institution's system gives no answer."),
     )
 )]
@@ -124,6 +127,7 @@ async fn search(state: &WebState, code: &str, mut params: Params, remove: bool) 
     if state.engine.store().institution(&institution).await?.is_none() {
         return Err(Problem::not_found("institution", code));
     }
+    let _permit = state.exclusive.begin(Work::Search, &institution)?;
     let back = SignedDuration::from_hours(24 * i64::from(days));
     let since = state.engine.clock().now().checked_sub(back).unwrap_or(Timestamp::MIN);
     let found = state.engine.strays(&institution, since, search, remove).await?;

@@ -6,10 +6,11 @@ use clap::Args;
 use reqwest::Method;
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{encode, table, text};
+use crate::commands::request::{segment, table, text};
 use crate::commands::serve::{open_store, write_out};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::private;
 
 /// Look for what keeps this machine from running the hub.
 #[derive(Args, Debug)]
@@ -21,8 +22,13 @@ pub(crate) struct Doctor {
     hub: HubArgs,
 }
 
+/// The hub doesn't run, or not as it should.
+const FAULT: &str = "FAULT";
+/// The hub runs; somebody should change this.
+const WARNING: &str = "WARNING";
+
 struct Row {
-    good: bool,
+    mark: &'static str,
     what: &'static str,
     found: String,
 }
@@ -40,12 +46,18 @@ impl Doctor {
                     good("API keys", config.api_keys.keys().cloned().collect::<Vec<_>>().join(", "))
                 });
                 self.examine(&config, &mut rows).await;
+                // Last, since a store may just have been made.
+                let found = private::too_open(&config);
+                rows.extend(found.iter().map(|found| Row { mark: WARNING, what: "modes", found: found.to_string() }));
+                if found.is_empty() {
+                    rows.push(good("modes", "only this user may read configuration, key and store".to_owned()));
+                }
             }
         }
-        let faults = rows.iter().filter(|row| !row.good).count();
+        let faults = rows.iter().filter(|row| row.mark == FAULT).count();
         let mut table = table(&["", "checked", "found"]);
         for row in &rows {
-            table.add_row([if row.good { "ok" } else { "FAULT" }, row.what, &row.found]);
+            table.add_row([row.mark, row.what, &row.found]);
         }
         write_out(&table.to_string());
         if faults == 0 {
@@ -101,8 +113,11 @@ impl Doctor {
         };
         for institution in listed["institutions"].as_array().into_iter().flatten() {
             let code = text(&institution["code"]);
-            let path = format!("/api/v1/institutions/{}/check", encode(&code));
-            rows.push(match hub.call(Method::POST, &path, None).await {
+            let checked = match segment(&code) {
+                Ok(segment) => hub.call(Method::POST, &format!("/api/v1/institutions/{segment}/check"), None).await,
+                Err(failure) => Err(failure),
+            };
+            rows.push(match checked {
                 Ok(answer) if answer["ok"].as_bool() == Some(true) => {
                     good("institution", format!("{code}: all is there"))
                 }
@@ -117,9 +132,9 @@ impl Doctor {
 }
 
 fn good(what: &'static str, found: String) -> Row {
-    Row { good: true, what, found }
+    Row { mark: "ok", what, found }
 }
 
 fn bad(what: &'static str, found: String) -> Row {
-    Row { good: false, what, found }
+    Row { mark: FAULT, what, found }
 }

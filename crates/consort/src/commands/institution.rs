@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::quota::Quota;
-use crate::commands::request::{encode, table, text};
+use crate::commands::request::{segment, table, text};
 use crate::commands::serve::write_out;
 use crate::commands::webhook::Webhook;
 use crate::failure::{Failure, Result};
+use crate::toml_fault;
 
 /// Set up institutions and check them.
 #[derive(Subcommand, Debug)]
@@ -144,16 +145,16 @@ async fn put(hub: &Hub, described: &Described) -> Result<()> {
         "name": described.name, "kind": described.kind, "settings": settings(described)?,
         "api_key": described.api_key.expose_secret(),
     });
-    hub.call(Method::PUT, &format!("/api/v1/institutions/{}", encode(&described.code)), Some(&institution)).await?;
+    hub.call(Method::PUT, &format!("/api/v1/institutions/{}", segment(&described.code)?), Some(&institution)).await?;
     for agency in &described.agencies {
         let body = json!({"name": agency.name, "institution": described.code, "library": agency.library, "rules": agency.rules});
-        hub.call(Method::PUT, &format!("/api/v1/agencies/{}", encode(&agency.code)), Some(&body)).await?;
+        hub.call(Method::PUT, &format!("/api/v1/agencies/{}", segment(&agency.code)?), Some(&body)).await?;
     }
     for place in &described.pickup_locations {
         let body = json!({
             "name": place.name, "agency": place.agency, "library": place.library, "desk": place.desk,
         });
-        hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{}", encode(&place.code)), Some(&body)).await?;
+        hub.call(Method::PUT, &format!("/api/v1/pickup-locations/{}", segment(&place.code)?), Some(&body)).await?;
     }
     Ok(())
 }
@@ -176,7 +177,7 @@ impl Check {
             };
             Engine::check_institution(&connection).await.map_err(|error| Failure::new(error.to_string()))?
         } else {
-            let path = format!("/api/v1/institutions/{}/check", encode(&self.what));
+            let path = format!("/api/v1/institutions/{}/check", segment(&self.what)?);
             let answer = Hub::new(&self.hub)?.call(Method::POST, &path, None).await?;
             answer["findings"].as_array().into_iter().flatten().map(finding).collect()
         };
@@ -187,7 +188,7 @@ impl Check {
 impl Strays {
     async fn run(self) -> Result<()> {
         let method = if self.remove { Method::DELETE } else { Method::GET };
-        let path = format!("/api/v1/institutions/{}/strays?days={}&all={}", encode(&self.code), self.days, self.all);
+        let path = format!("/api/v1/institutions/{}/strays?days={}&all={}", segment(&self.code)?, self.days, self.all);
         let answer = Hub::new(&self.hub)?.call(method, &path, None).await?;
         let strays: Vec<&Value> = answer["strays"].as_array().into_iter().flatten().collect();
         if !strays.is_empty() {
@@ -248,10 +249,27 @@ fn read(file: &Path) -> Result<Described> {
         Failure::new(format!("The file {} can't be read: {error}.", file.display()))
             .advice("Check the path and that this user may read it.")
     })?;
-    toml::from_str(&text).map_err(|error| {
-        Failure::new(format!("The file {} doesn't describe an institution: {}.", file.display(), error.message()))
+    let described: Described = toml_fault::read(file, &text, KEYS).map_err(|fault| {
+        Failure::new(format!("The file doesn't describe an institution: {fault}."))
             .advice("docs/operations.md shows such a file.")
-    })
+    })?;
+    check_codes(file, &described)?;
+    Ok(described)
+}
+
+/// Keys that are shown where the file is no TOML.
+const KEYS: &[&str] = &["code", "name", "kind", "api_key", "base_url", "agency", "library", "desk"];
+
+/// Before anything is sent, so that no part of the file is set up alone.
+fn check_codes(file: &Path, described: &Described) -> Result<()> {
+    let agencies = described.agencies.iter().enumerate();
+    let agencies = agencies.map(|(index, agency)| (format!("agencies[{index}].code"), &agency.code));
+    let places = described.pickup_locations.iter().enumerate();
+    let places = places.map(|(index, place)| (format!("pickup_locations[{index}].code"), &place.code));
+    for (key, code) in std::iter::once(("code".to_owned(), &described.code)).chain(agencies).chain(places) {
+        segment(code).map_err(|failure| Failure::new(format!("{}, {key}: {failure}", file.display())))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use store::{Contents, Database, MasterKey, Store};
+use store::{Contents, Database, Store};
 
-use crate::commands::serve::{database, open_store, write_out};
+use crate::commands::serve::{database, load_key, open_store, write_out};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::private;
 
 /// Save the embedded store into a file, beside a running hub too.
 #[derive(Args, Debug)]
@@ -55,9 +56,18 @@ fn told(contents: &Contents) -> String {
     format!("{} rows, digest {}", contents.rows, contents.digest)
 }
 
-fn key(config: &Config) -> Result<MasterKey> {
-    MasterKey::load_or_create(&config.data_dir.join("master.key"), &mut StdRng::from_os_rng())
-        .map_err(|error| Failure::new(format!("{error}.")))
+/// Copies a file whole or not at all, for this user alone, whoever may read the other one.
+fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
+    let temporary = to.with_extension("db.being-restored");
+    let copied = private::create(&temporary).and_then(|mut file| {
+        std::io::copy(&mut std::fs::File::open(from)?, &mut file)?;
+        file.sync_all()
+    });
+    let placed = copied.and_then(|()| std::fs::rename(&temporary, to));
+    if placed.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    placed
 }
 
 impl Backup {
@@ -91,6 +101,8 @@ impl Restore {
         let failed = failed("The store can't be restored");
         let saved =
             Store::open_to_read(&Database::Sqlite(self.from.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
+        // Before anything is moved: without its key the saved store is of no use.
+        saved.check_key(&load_key(&config).await?).await.map_err(&failed)?;
         let before = saved.contents().await.map_err(&failed)?;
         saved.close().await;
         let place = config.data_dir.join("consort.db");
@@ -98,8 +110,7 @@ impl Restore {
             self.set_aside(&config, &place).await?;
         }
         let cannot = |error: std::io::Error| Failure::new(format!("The store can't be restored: {error}."));
-        std::fs::create_dir_all(&config.data_dir).map_err(cannot)?;
-        std::fs::copy(&self.from, &place).map_err(cannot)?;
+        copy_private(&self.from, &place).map_err(cannot)?;
         let store = open_store(&config).await?;
         let after = store.contents().await.map_err(&failed)?;
         if after != before {
@@ -138,10 +149,15 @@ impl Migrate {
     pub(crate) async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let failed = failed("The store can't be copied");
-        let key = key(&config)?;
+        // A misspelt address is not taken for the name of a file, which would be shown with its password.
+        let Ok(target) = self.to.parse::<Database>();
+        if matches!(target, Database::Sqlite(_)) && self.to.contains("://") {
+            return Err(Failure::new("The address of the database to copy into can't be used.")
+                .advice("Write postgres://USER:PASSWORD@HOST/DATABASE, or the path of a file."));
+        }
         // Opened as the hub opens it, so that none runs on it meanwhile.
         let from = open_store(&config).await?;
-        let Ok(target) = self.to.parse::<Database>();
+        let key = load_key(&config).await?;
         let to = Store::open(&target, key, StdRng::from_os_rng()).await.map_err(&failed)?;
         let before = from.contents().await.map_err(&failed)?;
         let after = from.copy_into(&to).await.map_err(&failed)?;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{encode, table, text};
+use crate::commands::request::{segment, table, text};
 use crate::commands::serve::write_out;
 use crate::failure::Result;
 
@@ -32,7 +32,7 @@ impl Quota {
         };
         let mut quotas = Vec::with_capacity(codes.len());
         for code in codes {
-            quotas.push(hub.get(&format!("/api/v1/institutions/{}/quota", encode(&code))).await?);
+            quotas.push(hub.get(&format!("/api/v1/institutions/{}/quota", segment(&code)?)).await?);
         }
         if self.json {
             let text = serde_json::to_string_pretty(&quotas).unwrap_or_default();

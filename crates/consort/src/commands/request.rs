@@ -234,6 +234,15 @@ pub(crate) fn path_part(id: &str) -> Result<&str> {
     }
 }
 
+/// A code as a segment of a path. `.` and `..` can't be encoded, and would address another object.
+pub(crate) fn segment(code: &str) -> Result<String> {
+    match code.trim() {
+        "" | "." | ".." => Err(Failure::new("The code is empty or consists of dots.")
+            .advice("A code has 1 to 64 letters, digits and the signs . _ : -")),
+        code => Ok(encode(code)),
+    }
+}
+
 /// Percent-encodes a query value.
 pub(crate) fn encode(value: &str) -> String {
     value.bytes().fold(String::new(), |mut out, byte| {
@@ -280,6 +289,15 @@ mod tests {
         let volume = copy("01LEND:record:99:v. 2").unwrap();
         assert_eq!(volume, json!({"institution": "01LEND", "bib": "99", "volume": "v. 2"}));
         assert!(copy("01LEND:record").is_err() && copy("01LEND:record:").is_err());
+    }
+
+    #[test]
+    fn code_is_one_segment_or_refused() {
+        assert_eq!(segment(" 01LEND_INST ").unwrap(), "01LEND_INST");
+        assert_eq!(segment("../x?y").unwrap(), "..%2Fx%3Fy");
+        for code in ["", " ", ".", "..", " .. "] {
+            assert!(segment(code).is_err(), "{code:?}");
+        }
     }
 
     #[test]

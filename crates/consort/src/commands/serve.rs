@@ -10,13 +10,14 @@ use engine::{Engine, Ids, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
-use store::{Database, MasterKey, Store};
+use store::{Database, KeyError, MasterKey, Store};
 use tokio::net::TcpListener;
-use tracing::info;
+use tracing::{info, warn};
 use web::{ApiKeys, WebState};
 
 use crate::config::{Config, DEFAULTS};
 use crate::failure::{Failure, Result};
+use crate::private;
 
 /// Run the hub.
 #[derive(Args, Debug)]
@@ -47,6 +48,9 @@ impl Serve {
         // The port first: a second hub is told so before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
+        for found in private::too_open(&config) {
+            warn!("{found}");
+        }
         let engine = Arc::new(Engine::new(
             store.clone(),
             config.engine_settings(),
@@ -107,21 +111,66 @@ pub(crate) fn database(config: &Config) -> Database {
     }
 }
 
-/// Opens the store with its key.
-pub(crate) async fn open_store(config: &Config) -> Result<Store> {
-    let dir = &config.data_dir;
-    std::fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
-    let mut rng = StdRng::from_os_rng();
-    let key = MasterKey::load_or_create(&dir.join("master.key"), &mut rng)
-        .map_err(|error| Failure::new(format!("{error}.")).advice(KEY_ADVICE))?;
-    Store::open(&database(config), key, rng).await.map_err(|error| {
-        Failure::new(format!("The store can't be opened: {error}."))
-            .advice("Nothing was changed. `consort doctor` looks further.")
-    })
+/// Where the key is kept that seals what is in the store.
+pub(crate) fn key_file(config: &Config) -> PathBuf {
+    config.data_dir.join("master.key")
 }
 
-const KEY_ADVICE: &str = "The key seals the institutions' credentials; it must be readable by this user alone, and is \
-                          kept with the backups of the store but not inside them.";
+/// Opens the store with its key. A new store gets a new key; a store that is there never does, since nothing in it would open.
+pub(crate) async fn open_store(config: &Config) -> Result<Store> {
+    let dir = &config.data_dir;
+    private::make_dir(dir).map_err(|error| unusable(dir, &error))?;
+    let database = database(config);
+    let path = key_file(config);
+    let mut rng = StdRng::from_os_rng();
+    let (key, made) = match MasterKey::load(&path) {
+        Ok(key) => (key, false),
+        Err(KeyError::Missing(_)) if !Store::is_there(&database).await.map_err(|error| unopened(&error))? => {
+            let key = MasterKey::create(&path, &mut rng).map_err(|error| {
+                Failure::new(format!("{error}. Nothing was changed."))
+                    .advice("Make room on the disk, and give this user the right to write there.")
+            })?;
+            (key, true)
+        }
+        Err(error) => return Err(no_key(&error, &database).await),
+    };
+    let opened = Store::open(&database, key, rng).await;
+    if made && matches!(opened, Err(store::Error::WrongKey)) {
+        // Another node began the store at this moment, with its own key: this one opens nothing.
+        let _ = std::fs::remove_file(&path);
+    }
+    opened.map_err(|error| unopened(&error))
+}
+
+/// The key of the store that is there, for a command that makes none.
+pub(crate) async fn load_key(config: &Config) -> Result<MasterKey> {
+    match MasterKey::load(&key_file(config)) {
+        Ok(key) => Ok(key),
+        Err(error) => Err(no_key(&error, &database(config)).await),
+    }
+}
+
+fn unopened(error: &store::Error) -> Failure {
+    Failure::new(format!("The store can't be opened: {error}."))
+        .advice("Nothing was changed. `consort doctor` looks further.")
+}
+
+/// The store can't be opened for want of its key; or there is none yet, and a file is in the key's place.
+async fn no_key(error: &KeyError, database: &Database) -> Failure {
+    let failure = Failure::new(format!("The store can't be opened: {error}. Nothing was changed."));
+    match (error, Store::is_there(database).await) {
+        (KeyError::Empty(_) | KeyError::NoKey(_), Ok(false)) => {
+            failure.advice("There is no store yet, so remove this file and start again: a new key is made then.")
+        }
+        (KeyError::File { .. }, _) => failure.advice("This user must be able to read the key."),
+        _ => failure.advice(KEY_ADVICE),
+    }
+}
+
+const KEY_ADVICE: &str = "A store that is there opens only with the key that it was made with, so no new one is made. Put \
+                          back the copy of master.key that is kept apart from the backups; a further node needs a copy of \
+                          the first node's. If it is lost, the institutions' API keys and the patrons' identifiers can't be \
+                          read any more: begin a new store in another data directory or database.";
 
 fn unusable(dir: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("The data directory {} can't be used: {error}.", dir.display()))

@@ -11,9 +11,9 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::api::{Hub, HubArgs, http_client};
+use crate::api::{Hub, HubArgs, http_client, shown};
 use crate::commands::institution::show;
-use crate::commands::request::encode;
+use crate::commands::request::segment;
 use crate::commands::serve::write_out;
 use crate::failure::{Failure, Result};
 
@@ -68,19 +68,19 @@ impl Webhook {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Show(named) => {
-                let webhook = Hub::new(&named.hub)?.call(Method::GET, &named.path(), None).await?;
+                let webhook = Hub::new(&named.hub)?.call(Method::GET, &named.path()?, None).await?;
                 write_out(&described(&named.code, &webhook));
                 Ok(())
             }
             Self::Set(set) => set.run().await,
             Self::EndChange(named) => {
-                let path = format!("{}?secret=previous", named.path());
+                let path = format!("{}?secret=previous", named.path()?);
                 Hub::new(&named.hub)?.call(Method::DELETE, &path, None).await?;
                 write_out(&format!("{}: only the newest secret counts now.", named.code));
                 Ok(())
             }
             Self::Remove(named) => {
-                Hub::new(&named.hub)?.call(Method::DELETE, &named.path(), None).await?;
+                Hub::new(&named.hub)?.call(Method::DELETE, &named.path()?, None).await?;
                 write_out(&format!("{} has no webhook any more; what happens there is seen by looking.", named.code));
                 Ok(())
             }
@@ -90,8 +90,8 @@ impl Webhook {
 }
 
 impl Named {
-    fn path(&self) -> String {
-        format!("/api/v1/institutions/{}/webhook", encode(&self.code))
+    fn path(&self) -> Result<String> {
+        Ok(format!("/api/v1/institutions/{}/webhook", segment(&self.code)?))
     }
 }
 
@@ -102,7 +102,7 @@ impl WithSecret {
             None => (make_secret(), true),
         };
         let body = json!({"secret": secret.expose_secret()});
-        let webhook = Hub::new(&self.named.hub)?.call(Method::PUT, &self.named.path(), Some(&body)).await?;
+        let webhook = Hub::new(&self.named.hub)?.call(Method::PUT, &self.named.path()?, Some(&body)).await?;
         write_out(&described(&self.named.code, &webhook));
         if made {
             write_out(&format!(
@@ -160,8 +160,8 @@ impl Test {
         let hub = Hub::new(&self.named.hub)?;
         let code = &self.named.code;
         let secret = read_secret(&self.secret_file)?;
-        let known = hub.get(&format!("/api/v1/institutions/{}", encode(code))).await?;
-        let webhook = hub.call(Method::GET, &self.named.path(), None).await?;
+        let known = hub.get(&format!("/api/v1/institutions/{}", segment(code)?)).await?;
+        let webhook = hub.call(Method::GET, &self.named.path()?, None).await?;
         let path = webhook["path"].as_str().unwrap_or_default();
         let base = self.public.as_deref().unwrap_or(&self.named.hub.hub);
         let url = format!("{}{path}", base.trim_end_matches('/'));
@@ -203,7 +203,7 @@ impl Caller<'_> {
             }
             Ok(answer) => finding(subject, false, "", &format!("it was answered with {}", answer.status())),
             Err(error) => {
-                finding(subject, false, "", &format!("{} can't be reached: {}", self.url, error.without_url()))
+                finding(subject, false, "", &format!("{} can't be reached: {}", shown(&self.url), error.without_url()))
             }
         }
     }

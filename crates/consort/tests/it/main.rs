@@ -14,5 +14,6 @@ mod nodes;
 #[cfg(feature = "failpoints")]
 mod points;
 mod program;
+mod secrets;
 mod setting_up;
 mod webhooks;

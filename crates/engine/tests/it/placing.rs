@@ -1,6 +1,6 @@
 //! Who may borrow, and how much.
 
-use lending::{Outcome, Rules, Side, Status};
+use lending::{Attention, CopyRef, Outcome, Rules, Side, Status};
 
 use crate::world::{BORROWER, LENDER, OTHER, both, copy};
 use alma_sim::presets;
@@ -154,6 +154,28 @@ both! {
         let refused = world.place_as(placing).await;
         assert_eq!(refused.refusal.unwrap().code, "NOT_LENDING");
         assert_eq!(world.place().await.status, Status::RequestPlacedAtBorrowingAgency, "the other agency lends");
+    }
+
+    /// As a program took it that checked no identifier, or as a library's system answered it.
+    async fn copy_that_cannot_be_asked_for_is_passed_over_and_not_retried(world) {
+        let mut placing = world.placing();
+        placing.copies[0] = CopyRef {
+            bib: Some("99".into()),
+            holding: Some("..".into()),
+            item: Some("23".into()),
+            barcode: None,
+            ..copy(LENDER, "")
+        };
+        let request = world.place_as(placing).await;
+        assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency);
+        assert_eq!(request.supply.unwrap().institution.as_str(), OTHER);
+        assert!(world.sim.calls(LENDER).unwrap().is_empty(), "nothing is sent for it");
+
+        let mut placing = world.placing();
+        placing.patron = "..".into();
+        let request = world.place_as(placing).await;
+        let Attention::NeedsStaff { explanation, .. } = &request.attention else { panic!("{:?}", request.attention) };
+        assert!(explanation.contains("can't read a user"), "staff are asked: {explanation}");
     }
 
     async fn refused_patron_is_told_in_a_sentence_of_their_own(world) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use alma::{Code, Error, Limit, Search};
+use lending::Refusal;
 
 use crate::outcome::{NotDone, Outage, Outcome};
 
@@ -38,8 +39,9 @@ pub(crate) fn not_done(error: Error) -> NotDone {
         }
         error @ Error::Unclear { .. } => NotDone::Unclear { why: chain(&error) },
         error @ Error::Unreadable { .. } => NotDone::Unreadable { what: chain(&error) },
-        error @ (Error::Unintelligible { .. } | Error::Unsendable { .. }) => {
-            NotDone::Unintelligible { what: chain(&error) }
+        error @ Error::Unintelligible { .. } => NotDone::Unintelligible { what: chain(&error) },
+        error @ Error::Unsendable { .. } => {
+            NotDone::NotSendable(Refusal::new("CALL_NOT_POSSIBLE", format!("The hub {}.", chain(&error))))
         }
         error => NotDone::later(chain(&error)),
     }
@@ -73,5 +75,18 @@ pub(crate) fn refusal_code(error: &Error) -> Option<&Code> {
     match error {
         Error::Refused { code, .. } => Some(code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn call_that_can_never_be_sent_is_not_retried_as_an_unreadable_answer() {
+        let error = Error::Unsendable { operation: "read a user", what: "an identifier is blank or consists of dots" };
+        let NotDone::NotSendable(refusal) = not_done(error) else { panic!("it would be retried without end") };
+        assert_eq!(refusal.code, "CALL_NOT_POSSIBLE");
+        assert!(refusal.explanation.contains("can't read a user"), "{}", refusal.explanation);
     }
 }

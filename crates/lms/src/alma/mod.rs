@@ -74,6 +74,7 @@ impl Alma {
     pub fn new(settings: Settings, api_key: SecretString, observer: Option<Observer>) -> Result<Self, Vec<Fault>> {
         let whole = Duration::from_secs(u64::from(settings.answer_seconds));
         let mut builder = Client::builder(&settings.base_url, api_key)
+            .allow_unencrypted(settings.allow_unencrypted_http)
             .calls_per_second(settings.calls_per_second)
             .share_that_can_wait(f64::from(settings.allowance.background_percent) / 100.0)
             .retries(RetryPolicy {
@@ -90,8 +91,13 @@ impl Alma {
                 .on_call(Arc::new(move |report| observer.tell(&told(report))))
                 .on_unreadable_row(Arc::new(move |endpoint| rows.unreadable_row(endpoint)));
         }
-        let client =
-            builder.build().map_err(|error| vec![Fault { key: "base_url".to_owned(), message: error.to_string() }])?;
+        let client = builder.build().map_err(|error| {
+            let advice = match error {
+                alma::ConfigError::Unencrypted => " unless allow_unencrypted_http is true",
+                _ => "",
+            };
+            vec![Fault { key: "base_url".to_owned(), message: format!("{error}{advice}") }]
+        })?;
         Ok(Self::with_client(settings, client))
     }
 

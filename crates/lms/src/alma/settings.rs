@@ -16,6 +16,9 @@ pub struct Settings {
     pub institution: InstitutionCode,
     /// The address of the API gateway.
     pub base_url: String,
+    /// The API may be called over `http://` on another machine, as at a proxy in the same network. The key is sent
+    /// unencrypted then.
+    pub allow_unencrypted_http: bool,
     /// Pickup library of lent items. It stands for "outside", so that scanning a held item in sends it
     /// into transit. Must not be the resource sharing library, which Alma refuses (401129).
     pub sharing_library: LibraryCode,
@@ -85,21 +88,25 @@ impl Settings {
             institution,
             base_url: from
                 .text("base_url", "the API gateway of the region, such as https://api-eu.hosted.exlibrisgroup.com"),
+            allow_unencrypted_http: from.flag("allow_unencrypted_http"),
             sharing_library: from
-                .text("sharing_library", "the Alma library that stands for \"outside\"; lent items are sent there")
+                .identifier(
+                    "sharing_library",
+                    "the Alma library that stands for \"outside\"; lent items are sent there",
+                )
                 .into(),
-            sharing_desk: from.optional_text("sharing_desk").map(Into::into),
+            sharing_desk: from.optional_identifier("sharing_desk").map(Into::into),
             virtual_library: from
-                .text("virtual_library", "the Alma library of virtual items; no patron may collect there")
+                .identifier("virtual_library", "the Alma library of virtual items; no patron may collect there")
                 .into(),
-            virtual_location: from.text("virtual_location", "the suppressed location of virtual items").into(),
+            virtual_location: from.identifier("virtual_location", "the suppressed location of virtual items").into(),
             item_policy: from.text("item_policy", "the item policy of virtual items"),
             no_renewal_policy: from.optional_text("no_renewal_policy"),
             not_lent_policies: from.list("not_lent_policies"),
             not_lent_locations: from.list("not_lent_locations"),
             keeps_closed_requests: from.flag("keeps_closed_requests"),
-            on_shelf_set: from.optional_text("on_shelf_set"),
-            in_transit_set: from.optional_text("in_transit_set"),
+            on_shelf_set: from.optional_identifier("on_shelf_set"),
+            in_transit_set: from.optional_identifier("in_transit_set"),
             barcode_prefix: from.optional_text("barcode_prefix").unwrap_or_else(|| "DCB-".to_owned()),
             circulation_desks: desks(&mut from),
             patron_types: from
@@ -166,7 +173,8 @@ impl Settings {
         }
         let desks = &self.circulation_desks;
         let virtual_library = self.virtual_library.as_str();
-        if !virtual_library.is_empty() && !desks.is_empty() && !desks.contains_key(&self.virtual_library) {
+        let is_usable = lending::check_identifier(virtual_library).is_ok();
+        if is_usable && !desks.is_empty() && !desks.contains_key(&self.virtual_library) {
             from.fault(
                 "circulation_desks",
                 format!(
@@ -190,6 +198,10 @@ impl Settings {
 
 fn desks(from: &mut Reader<'_>) -> BTreeMap<LibraryCode, DeskCode> {
     let named = from.map("circulation_desks", "library codes with the circulation desk of each");
+    for (library, desk) in &named {
+        from.check_identifier("circulation_desks", library);
+        from.check_identifier("circulation_desks", desk);
+    }
     named.into_iter().map(|(library, desk)| (library.into(), desk.into())).collect()
 }
 
@@ -234,6 +246,24 @@ mod tests {
         let mut settings = good();
         settings["virtual_library"] = json!("SHARING");
         assert!(faults(&settings).iter().any(|fault| fault.contains("library of their own")));
+    }
+
+    #[test]
+    fn settings_that_become_part_of_an_address_cannot_change_it() {
+        for key in
+            ["sharing_library", "sharing_desk", "virtual_library", "virtual_location", "on_shelf_set", "in_transit_set"]
+        {
+            let mut settings = good();
+            settings[key] = json!("../canary");
+            let faults = faults(&settings);
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(&format!("{key}: can't be used."))),
+                "{key}: {faults:?}"
+            );
+        }
+        let mut settings = good();
+        settings["circulation_desks"]["MAIN"] = json!("..");
+        assert!(faults(&settings)[0].starts_with("circulation_desks: can't be used."));
     }
 
     #[test]

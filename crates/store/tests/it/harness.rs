@@ -55,16 +55,7 @@ impl Fixture {
     }
 
     pub(crate) async fn postgres() -> Option<Self> {
-        let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
-            println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
-            return None;
-        };
-        let name = format!("store_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut admin = PgConnection::connect(&server).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
-        let (base, _) = server.rsplit_once('/').unwrap();
-        let database = Database::Postgres(format!("{base}/{name}").into());
-        Some(Self::open(database, tempfile::tempdir().unwrap()).await)
+        Some(Self::open(empty_postgres().await?, tempfile::tempdir().unwrap()).await)
     }
 
     async fn open(database: Database, dir: tempfile::TempDir) -> Self {
@@ -81,6 +72,19 @@ impl Fixture {
             Database::Postgres(_) => None,
         }
     }
+}
+
+/// A database on the server with nothing in it.
+pub(crate) async fn empty_postgres() -> Option<Database> {
+    let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
+        println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
+        return None;
+    };
+    let name = format!("store_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut admin = PgConnection::connect(&server).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    Some(Database::Postgres(format!("{base}/{name}").into()))
 }
 
 /// Noon, and a number of seconds.

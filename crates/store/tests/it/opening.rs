@@ -32,6 +32,13 @@ both! {
         assert!(matches!(error, Error::WrongKey), "{error}");
         assert!(error.to_string().contains("put the key back"));
     }
+
+    async fn store_that_was_sealed_is_seen_without_its_key(fixture) {
+        assert!(Store::is_there(&fixture.database).await.unwrap());
+        fixture.store.check_key(&fixture.key).await.unwrap();
+        let other = MasterKey::generate(&mut StdRng::seed_from_u64(99));
+        assert!(matches!(fixture.store.check_key(&other).await, Err(Error::WrongKey)));
+    }
 }
 
 #[tokio::test]
@@ -80,8 +87,8 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
     before.close().await.unwrap();
     let key = dir.path().join("master.key");
     std::fs::write(&key, include_str!("data/schema-3.key")).unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    let key = MasterKey::load_or_create(&key, &mut rng).unwrap();
+    let rng = StdRng::seed_from_u64(1);
+    let key = MasterKey::load(&key).unwrap();
 
     let store = Store::open(&Database::Sqlite(file), key, rng).await.unwrap();
     let requests = store.requests(&RequestFilter::default()).await.unwrap().requests;
@@ -140,4 +147,69 @@ async fn store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let refused = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap_err();
     assert!(matches!(refused, Error::NewerSchema { found: 99, .. }), "{refused}");
     assert!(refused.to_string().contains("use the newer program"), "{refused}");
+}
+
+#[tokio::test]
+async fn no_store_is_seen_where_there_is_none_and_none_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("consort.db");
+    assert!(!Store::is_there(&Database::Sqlite(file.clone())).await.unwrap());
+    assert!(!file.exists());
+    // What a full disk leaves of a new store is none.
+    std::fs::write(&file, "").unwrap();
+    assert!(!Store::is_there(&Database::Sqlite(file)).await.unwrap());
+}
+
+#[tokio::test]
+async fn database_on_a_server_without_a_store_is_seen_as_such() {
+    let Some(empty) = crate::harness::empty_postgres().await else { return };
+    assert!(!Store::is_there(&empty).await.unwrap());
+    let mut rng = StdRng::seed_from_u64(1);
+    let key = MasterKey::generate(&mut rng);
+    Store::open(&empty, key, rng).await.unwrap().close().await;
+    assert!(Store::is_there(&empty).await.unwrap());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn embedded_store_and_its_backup_are_readable_by_their_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fixture = Fixture::sqlite().await;
+    let file = fixture.file().unwrap();
+    let saved = file.with_extension("saved");
+    fixture.store.back_up(&saved).await.unwrap();
+    for name in ["consort.db", "consort.db-wal", "consort.db-shm", "consort.saved"] {
+        let mode = std::fs::metadata(file.with_file_name(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name} has mode {mode:o}");
+    }
+    let error = fixture.store.back_up(&saved).await.unwrap_err();
+    assert!(error.to_string().contains("already"), "{error}");
+}
+
+/// A parameter that isn't known may be a misspelt password.
+#[tokio::test]
+async fn parameter_of_an_address_that_is_not_known_is_not_logged() {
+    use std::sync::{Arc, Mutex};
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let database = Database::Postgres("postgres://hub:x@127.0.0.1:1/hub?passwrd=canary".to_owned().into());
+    let error = Store::is_there(&database).await.unwrap_err();
+    tracing::info!("the log works");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("the log works"));
+    assert!(!logged.contains("canary") && !error.to_string().contains("canary"), "{logged}{error}");
 }

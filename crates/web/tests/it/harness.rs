@@ -102,6 +102,22 @@ impl Hub {
         self.send(self.call(Method::PUT, path).json(body)).await
     }
 
+    /// A `PUT` whose path is sent as it stands, which clients would change; the answer as it comes.
+    pub(crate) async fn put_raw(&self, path: &str, body: &Value) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (host, body) = (self.base.trim_start_matches("http://"), body.to_string());
+        let call = format!(
+            "PUT {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut connection = tokio::net::TcpStream::connect(host).await.unwrap();
+        connection.write_all(call.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
     /// Reads a request, each time it has changed, until `holds` holds.
     pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let read = async {
@@ -147,7 +163,7 @@ impl Answer {
     }
 }
 
-async fn serve(router: axum::Router) -> String {
+pub(crate) async fn serve(router: axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -198,4 +214,58 @@ pub(crate) fn placement(patron: &str, barcode: &str) -> Value {
         "agency": "BORROW", "patron": patron, "pickup_location": "DESK",
         "copies": [{"institution": "01LEND", "barcode": barcode}],
     })
+}
+
+/// An Alma that answers every call with 401, when it is let to, and keeps the key of each.
+pub(crate) struct Recording {
+    pub(crate) base: String,
+    seen: Arc<std::sync::Mutex<Vec<(String, String)>>>,
+    arrived: Arc<tokio::sync::Semaphore>,
+    gate: Arc<tokio::sync::Semaphore>,
+}
+
+impl Recording {
+    /// Answers at once.
+    pub(crate) async fn start() -> Self {
+        let alma = Self::start_closed().await;
+        alma.open();
+        alma
+    }
+
+    /// Keeps every call waiting until [`Recording::open`].
+    pub(crate) async fn start_closed() -> Self {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (arrived, gate) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
+        let (kept, came, waits) = (Arc::clone(&seen), Arc::clone(&arrived), Arc::clone(&gate));
+        let answer = async move |call: axum::extract::Request| {
+            let key = call.headers().get("authorization").map(|key| key.to_str().unwrap().to_owned());
+            kept.lock().unwrap().push((call.uri().to_string(), key.unwrap_or_default()));
+            came.add_permits(1);
+            let _open = waits.acquire().await.unwrap();
+            StatusCode::UNAUTHORIZED
+        };
+        let base = serve(axum::Router::new().fallback(answer)).await;
+        Self { base, seen, arrived, gate }
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(1_000);
+    }
+
+    /// Waits for one more call.
+    pub(crate) async fn called(&self) {
+        let arrived = tokio::time::timeout(Duration::from_secs(30), self.arrived.acquire()).await;
+        assert!(arrived.is_ok(), "no call came within 30 s");
+        arrived.unwrap().unwrap().forget();
+    }
+
+    /// How many calls came.
+    pub(crate) fn calls(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    /// Whether any call carried this key.
+    pub(crate) fn got_key(&self, key: &str) -> bool {
+        self.seen.lock().unwrap().iter().any(|(_, sent)| sent.contains(key))
+    }
 }

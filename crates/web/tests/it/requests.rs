@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{DEAD, Hub, alma_with_users, placement};
+use crate::harness::{DEAD, Hub, Recording, alma_with_users, placement};
 
 #[tokio::test]
 async fn patron_who_may_borrow_gets_the_request_with_its_place() {
@@ -206,4 +206,78 @@ async fn looking_is_accepted_and_resuming_needs_something_to_resume() {
     assert_eq!((answer.status, answer.body["id"].as_str()), (202, Some(id.as_str())));
     let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/resume"))).await;
     answer.is_problem(409, "NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn more_than_twenty_copies_are_refused_before_any_call() {
+    let alma = Recording::start().await;
+    let hub = Hub::with_institutions(&alma.base).await;
+    let copies = |count: usize| -> Vec<_> {
+        (0..count).map(|nth| json!({"institution": "01LEND", "barcode": format!("31999{nth}")})).collect()
+    };
+    let mut body = placement("reader", "1");
+    for count in [21, 1_200] {
+        body["copies"] = json!(copies(count));
+        let answer = hub.post("/api/v1/requests?wait=0", &body).await;
+        if count == 21 {
+            assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), [("copies", "TOO_MANY")]);
+            assert!(answer.text.contains("more than 20"), "{}", answer.text);
+        } else {
+            assert!(answer.status == 422 || answer.status == 413, "{}", answer.text);
+        }
+    }
+    assert_eq!(hub.get("/api/v1/requests").await.body["requests"], json!([]), "nothing is stored");
+    assert_eq!(alma.calls(), 0);
+    body["copies"] = json!(copies(20));
+    assert_eq!(hub.post("/api/v1/requests?wait=0", &body).await.status, 201);
+}
+
+#[tokio::test]
+async fn identifiers_that_could_change_an_address_are_refused_by_field_before_any_call() {
+    let alma = Recording::start().await;
+    let hub = Hub::with_institutions(&alma.base).await;
+    let long = "canary".repeat(60);
+    for (bad, code) in [
+        (".", "INVALID_IDENTIFIER"),
+        ("..", "INVALID_IDENTIFIER"),
+        (" .. ", "INVALID_IDENTIFIER"),
+        ("../canary", "INVALID_IDENTIFIER"),
+        ("canary\\..\\1", "INVALID_IDENTIFIER"),
+        ("", "EMPTY"),
+        ("  ", "EMPTY"),
+        ("canary\u{0}", "CONTROL_CHARACTER"),
+        ("canary\r\nx: y", "CONTROL_CHARACTER"),
+        (long.as_str(), "TOO_LONG"),
+    ] {
+        let body = json!({
+            "agency": "BORROW", "patron": bad, "pickup_location": "DESK",
+            "copies": [{"institution": "01LEND", "barcode": bad, "bib": bad, "holding": bad, "item": bad}],
+        });
+        let answer = hub.post("/api/v1/requests?wait=0", &body).await;
+        answer.is_problem(422, "INVALID_REQUEST");
+        let wanted = ["patron", "copies[0].barcode", "copies[0].bib", "copies[0].holding", "copies[0].item"];
+        assert_eq!(answer.errors(), wanted.map(|field| (field, code)), "{bad:?}");
+        assert!(!answer.text.contains("canary"), "no value is quoted: {}", answer.text);
+    }
+    for bad in ["..", ".", "a/b", "a b", "x\u{e9}"] {
+        let body = json!({
+            "agency": bad, "patron": "reader", "pickup_location": bad,
+            "copies": [{"institution": bad, "barcode": "1"}],
+        });
+        let answer = hub.post("/api/v1/requests?wait=0", &body).await;
+        let wanted = ["agency", "pickup_location", "copies[0].institution"].map(|field| (field, "INVALID_CODE"));
+        assert_eq!(answer.is_problem(422, "INVALID_REQUEST").errors(), wanted, "{bad:?}");
+    }
+    assert_eq!(hub.get("/api/v1/requests").await.body["requests"], json!([]), "nothing is stored");
+    assert_eq!(alma.calls(), 0);
+
+    let id = hub.placed("reader", "31999").await;
+    let copy = json!({"copy": {"institution": "01LEND", "bib": "99", "item": "23", "holding": ".."}});
+    let answer = hub.post(&format!("/api/v1/requests/{id}/next-supplier"), &copy).await;
+    assert_eq!(answer.errors(), [("copy.holding", "INVALID_IDENTIFIER")]);
+    let copy = json!({"copy": {"institution": "..", "barcode": "1"}});
+    let answer = hub.post(&format!("/api/v1/requests/{id}/next-supplier"), &copy).await;
+    assert_eq!(answer.errors(), [("copy.institution", "INVALID_CODE")]);
+    let answer = hub.post(&format!("/api/v1/requests/{id}/pickup-location"), &json!({"pickup_location": ".."})).await;
+    assert_eq!(answer.errors(), [("pickup_location", "INVALID_CODE")]);
 }

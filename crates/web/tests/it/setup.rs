@@ -4,7 +4,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::harness::{ALMA_KEY, DEAD, Hub, institution};
+use crate::harness::{ALMA_KEY, DEAD, Hub, Recording, institution, serve};
 
 #[tokio::test]
 async fn faults_of_an_institution_are_told_at_once() {
@@ -173,4 +173,212 @@ async fn rules_of_an_agency_are_kept_and_faults_in_them_are_told() {
     assert_eq!(misspelt.errors(), [("rules", "INVALID_RULES")]);
     let nowhere = hub.put(path, &with(json!({"calendar": {"time_zone": "Europe/Nowhere"}}))).await;
     assert_eq!(nowhere.errors(), [("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE")]);
+}
+
+#[tokio::test]
+async fn stored_key_is_not_sent_to_another_origin() {
+    let hub = Hub::start().await;
+    let (own, other) = (Recording::start().await, Recording::start().await);
+    let path = "/api/v1/institutions/01NEW";
+    assert_eq!(hub.put(path, &institution(&own.base)).await.status, 201);
+    let check = format!("{path}/check");
+    assert_eq!(hub.post(&check, &json!({})).await.status, 200);
+    assert!(own.got_key(ALMA_KEY), "the check calls the institution's own system");
+
+    // Another port, host, scheme; and an address that can't be read beside it.
+    let port = other.base.rsplit(':').next().unwrap();
+    for base in [other.base.clone(), format!("http://localhost:{port}"), "https://api-eu.example.org".to_owned()] {
+        let mut change = institution(&base);
+        change.as_object_mut().unwrap().remove("api_key");
+        let refused = hub.put(path, &change).await;
+        assert_eq!(refused.is_problem(422, "INVALID_REQUEST").errors(), [("api_key", "KEY_NEEDED_AGAIN")], "{base}");
+        assert!(refused.text.contains("Send the key again"), "{}", refused.text);
+        assert!(!refused.text.contains(ALMA_KEY), "{}", refused.text);
+        // An empty key is not a way round it.
+        change["api_key"] = json!("");
+        assert_eq!(hub.put(path, &change).await.errors(), [("api_key", "EMPTY")]);
+        change["api_key"] = json!(null);
+        assert_eq!(hub.put(path, &change).await.errors(), [("api_key", "KEY_NEEDED_AGAIN")]);
+    }
+    let stored = hub.get(path).await.body;
+    assert_eq!(stored["settings"]["base_url"], own.base.as_str(), "a refused change changes nothing");
+    hub.post(&check, &json!({})).await;
+    assert_eq!(other.calls(), 0);
+
+    // With its own key the other system is used, and gets that one only.
+    let mut change = institution(&other.base);
+    change["api_key"] = json!("key-of-the-other-system");
+    assert_eq!(hub.put(path, &change).await.status, 200);
+    hub.post(&check, &json!({})).await;
+    assert!(other.got_key("key-of-the-other-system") && !other.got_key(ALMA_KEY));
+}
+
+#[tokio::test]
+async fn key_is_kept_while_the_origin_stays_the_same() {
+    let hub = Hub::start().await;
+    let own = Recording::start().await;
+    let path = "/api/v1/institutions/01NEW";
+    assert_eq!(hub.put(path, &institution(&own.base)).await.status, 201);
+    for base in [format!("{}/", own.base), format!("{}/almaws/v1", own.base), format!(" {}/proxy/almaws", own.base)] {
+        let mut change = institution(&base);
+        change.as_object_mut().unwrap().remove("api_key");
+        change["settings"]["answer_seconds"] = json!(30);
+        let changed = hub.put(path, &change).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    }
+    let kept = hub.store.institution(&"01NEW".into()).await.unwrap().unwrap();
+    assert_eq!(kept.credentials.expose_secret(), ALMA_KEY);
+}
+
+#[tokio::test]
+async fn redirect_to_another_origin_does_not_get_the_key() {
+    let hub = Hub::start().await;
+    let other = Recording::start().await;
+    let target = other.base.clone();
+    let redirecting = async move || {
+        (axum::http::StatusCode::TEMPORARY_REDIRECT, [("location", format!("{target}/almaws/v1/conf/general"))])
+    };
+    let base = serve(axum::Router::new().fallback(redirecting)).await;
+    assert_eq!(hub.put("/api/v1/institutions/01NEW", &institution(&base)).await.status, 201);
+    let checked = hub.post("/api/v1/institutions/01NEW/check", &json!({})).await;
+    assert_eq!((checked.status, &checked.body["ok"]), (200, &json!(false)), "{}", checked.text);
+    assert_eq!(other.calls(), 0, "a redirect is not followed to another server");
+}
+
+#[tokio::test]
+async fn address_without_encryption_needs_a_setting_that_allows_it() {
+    let hub = Hub::start().await;
+    let path = "/api/v1/institutions/01NEW";
+    let mut body = institution("http://alma-proxy.example.org:8080");
+    let refused = hub.put(path, &body).await;
+    assert_eq!(refused.is_problem(422, "INVALID_REQUEST").errors(), [("settings.base_url", "INVALID_SETTING")]);
+    assert!(
+        refused.text.contains("unencrypted") && refused.text.contains("allow_unencrypted_http"),
+        "{}",
+        refused.text
+    );
+    body["settings"]["allow_unencrypted_http"] = json!(true);
+    assert_eq!(hub.put(path, &body).await.status, 201);
+    assert_eq!(hub.get(path).await.body["settings"]["allow_unencrypted_http"], true);
+    // To turn https into http is a change of origin, setting or not.
+    assert_eq!(hub.put("/api/v1/institutions/01TLS", &institution("https://alma.example.org")).await.status, 201);
+    let mut weaker = institution("http://alma.example.org");
+    weaker["settings"]["allow_unencrypted_http"] = json!(true);
+    weaker.as_object_mut().unwrap().remove("api_key");
+    assert_eq!(hub.put("/api/v1/institutions/01TLS", &weaker).await.errors(), [("api_key", "KEY_NEEDED_AGAIN")]);
+}
+
+#[tokio::test]
+async fn one_check_of_an_institution_runs_at_a_time() {
+    let hub = Hub::start().await;
+    let (slow, other) = (Recording::start_closed().await, Recording::start().await);
+    assert_eq!(hub.put("/api/v1/institutions/01SLOW", &institution(&slow.base)).await.status, 201);
+    assert_eq!(hub.put("/api/v1/institutions/01OTHER", &institution(&other.base)).await.status, 201);
+    let check = "/api/v1/institutions/01SLOW/check";
+    let first = hub.call(Method::POST, check).send();
+    let first = tokio::spawn(first);
+    slow.called().await;
+    for _ in 0..20 {
+        hub.post(check, &json!({})).await.is_problem(409, "UNDER_WAY");
+    }
+    let elsewhere = hub.post("/api/v1/institutions/01OTHER/check", &json!({})).await;
+    assert_eq!(elsewhere.status, 200, "another institution is checked meanwhile: {}", elsewhere.text);
+    slow.open();
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
+    assert_eq!(slow.calls(), other.calls(), "the refused checks cost no call");
+    assert_eq!(hub.post(check, &json!({})).await.status, 200, "the next one after it");
+}
+
+#[tokio::test]
+async fn check_whose_caller_has_gone_away_keeps_nobody_waiting() {
+    let hub = Hub::start().await;
+    let slow = Recording::start_closed().await;
+    assert_eq!(hub.put("/api/v1/institutions/01SLOW", &institution(&slow.base)).await.status, 201);
+    let check = "/api/v1/institutions/01SLOW/check";
+    let first = tokio::spawn(hub.call(Method::POST, check).send());
+    slow.called().await;
+    first.abort();
+    slow.open();
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    while hub.post(check, &json!({})).await.status == 409 {
+        assert!(tokio::time::Instant::now() < deadline, "the check of a caller that has gone away still holds");
+    }
+}
+
+#[tokio::test]
+async fn codes_and_identifiers_of_a_set_up_are_checked_before_anything_is_stored() {
+    let hub = Hub::with_institutions(DEAD).await;
+    for code in ["%2e%2e", "%2E", "..%2Fx", "a%20b"] {
+        let answer = hub.put_raw(&format!("/api/v1/institutions/{code}"), &institution(DEAD)).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("INVALID_CODE"), "{code}: {answer}");
+    }
+    let agency = json!({"name": "A Library", "institution": "..", "library": "../MAIN"});
+    let answer = hub.put("/api/v1/agencies/NEW", &agency).await;
+    assert_eq!(answer.errors(), [("institution", "INVALID_CODE"), ("library", "INVALID_IDENTIFIER")]);
+    let pickup = json!({"name": "The Desk", "agency": "a/b", "library": "..", "desk": "x".repeat(300)});
+    let answer = hub.put("/api/v1/pickup-locations/NEW", &pickup).await;
+    let wanted = [("agency", "INVALID_CODE"), ("library", "INVALID_IDENTIFIER"), ("desk", "TOO_LONG")];
+    assert_eq!(answer.errors(), wanted);
+    let mut body = institution(DEAD);
+    body["settings"]["virtual_location"] = json!("..");
+    let answer = hub.put("/api/v1/institutions/01NEW", &body).await;
+    assert_eq!(answer.errors(), [("settings.virtual_location", "INVALID_SETTING")]);
+}
+
+#[tokio::test]
+async fn values_are_not_quoted_in_answers_to_a_set_up() {
+    let hub = Hub::with_institutions(DEAD).await;
+    let canary = "l8xxcanary0000000000000000000000";
+    let mut bodies = Vec::new();
+    for (field, value) in [
+        ("api_key", json!({"key": canary})),
+        ("api_key", json!([canary])),
+        ("api_key", json!(format!("{canary} {canary}"))),
+        ("api_key", json!(format!("{canary}\n{canary}"))),
+        ("api_key", json!(canary.repeat(20))),
+        ("kind", json!(canary)),
+        ("settings", json!(canary)),
+        ("name", json!([canary])),
+    ] {
+        let mut body = institution(DEAD);
+        body[field] = value;
+        bodies.push(body);
+    }
+    for (key, value) in [
+        ("base_url", json!(canary)),
+        ("base_url", json!(format!("https://{canary}:{canary}@example.org"))),
+        ("base_url", json!(format!("https://example.org/?apikey={canary}"))),
+        ("base_url", json!(format!("https://example.org/{canary}"))),
+        ("base_url", json!(format!("{canary}://example.org"))),
+        ("api_key", json!(canary)),
+        ("calls_per_second", json!(canary)),
+        ("circulation_desks", json!({"MAIN": [canary]})),
+        ("virtual_library", json!([canary])),
+        ("not_lent_policies", json!(canary)),
+        ("virtual_library", json!(format!("{canary}/.."))),
+    ] {
+        let mut body = institution(DEAD);
+        body["settings"][key] = value;
+        bodies.push(body);
+    }
+    for body in bodies {
+        let answer = hub.put("/api/v1/institutions/01NEW", &body).await;
+        assert_eq!(answer.status, 422, "{body}: {}", answer.text);
+        assert!(!answer.text.to_lowercase().contains("canary"), "{}", answer.text);
+    }
+    for rules in [
+        json!({"most_requests": canary}),
+        json!({"calendar": {"opens": canary}}),
+        json!({"calendar": {"closed_weekdays": [canary]}}),
+    ] {
+        let agency = json!({"name": "A Library", "institution": "01BORROW", "rules": rules});
+        let answer = hub.put("/api/v1/agencies/NEW", &agency).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        assert!(!answer.text.contains("canary"), "{}", answer.text);
+    }
+    for secret in [json!([canary]), json!("canary"), json!(canary.repeat(20))] {
+        let answer = hub.put("/api/v1/institutions/01LEND/webhook", &json!({"secret": secret})).await;
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        assert!(!answer.text.contains("canary"), "{}", answer.text);
+    }
 }

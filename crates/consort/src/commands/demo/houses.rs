@@ -1,5 +1,6 @@
 //! The processes of the demo: two simulated Almas and the hub, each told apart by its port.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -52,7 +53,7 @@ pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<TempDi
             (temporary.path().to_owned(), Some(temporary))
         }
     };
-    std::fs::create_dir_all(&data).map_err(|error| unwritable(&data, &error))?;
+    crate::private::make_dir(&data).map_err(|error| unwritable(&data, &error))?;
     Ok((data, temporary))
 }
 
@@ -64,7 +65,9 @@ impl Houses {
         let (borrower_process, borrower) = start_sim(BORROWER).await?;
         let hub_address = free_port()?;
         let config = data.join("demo.toml");
-        std::fs::write(&config, hub_config(hub_address, &data)).map_err(|error| unwritable(&config, &error))?;
+        crate::private::create(&config)
+            .and_then(|mut file| file.write_all(hub_config(hub_address, &data).as_bytes()))
+            .map_err(|error| unwritable(&config, &error))?;
         let hub_process = start_hub(&config)?;
         let hub = Hub::at(&format!("http://{hub_address}"), KEY.into())?;
         let mut houses = Self {

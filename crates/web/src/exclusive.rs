@@ -1,0 +1,52 @@
+//! Costly work at an institution, which one caller does at a time.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::StatusCode;
+use lending::InstitutionCode;
+
+use crate::problem::Problem;
+
+/// Work that makes many calls of an institution's API.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Work {
+    /// A check of its set-up.
+    Check,
+    /// A search for orphans.
+    Search,
+}
+
+type Running = Arc<Mutex<HashSet<(Work, InstitutionCode)>>>;
+
+/// The work that runs on this node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exclusive(Running);
+
+/// Permission to do the work, until it is dropped: also when the caller closes the connection.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    running: Running,
+    what: (Work, InstitutionCode),
+}
+
+impl Exclusive {
+    /// Begins the work, or answers 409 where it is under way for somebody else.
+    pub(crate) fn begin(&self, work: Work, institution: &InstitutionCode) -> Result<Permit, Problem> {
+        let what = (work, institution.clone());
+        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what.clone()) {
+            let detail = match work {
+                Work::Check => "A check of this institution is under way. Wait for its end, and try again.",
+                Work::Search => "A search at this institution is under way. Wait for its end, and try again.",
+            };
+            return Err(Problem::new(StatusCode::CONFLICT, "UNDER_WAY", detail));
+        }
+        Ok(Permit { running: Arc::clone(&self.0), what })
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.what);
+    }
+}
