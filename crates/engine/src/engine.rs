@@ -51,7 +51,7 @@ pub struct Engine {
 /// Whether the hub can do its work.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// Whether the store answers; the reason where it doesn't.
+    /// Whether the store answers, and the last write to it was done; the reason where it doesn't.
     pub store: Result<(), String>,
     /// Intents that are due or leased.
     pub queued: u64,
@@ -251,9 +251,12 @@ impl Engine {
 
     /// Whether the hub can do its work.
     pub async fn health(&self) -> Health {
-        match self.store.queue_counts().await {
-            Ok(counts) => Health { store: Ok(()), queued: counts.open },
-            Err(error) => Health { store: Err(error.to_string()), queued: 0 },
-        }
+        let counts = match self.store.queue_counts().await {
+            Ok(counts) => counts,
+            Err(error) => return Health { store: Err(error.to_string()), queued: 0 },
+        };
+        let written = self.store.check_writes().await;
+        let store = written.map_err(|error| format!("nothing can be written: {error}"));
+        Health { store, queued: counts.open }
     }
 }

@@ -7,9 +7,10 @@ use reqwest::Method;
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{encode, table, text};
-use crate::commands::serve::{open_store, write_out};
+use crate::commands::serve::open_store;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 /// Look for what keeps this machine from running the hub.
 #[derive(Args, Debug)]

@@ -7,9 +7,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use store::{Contents, Database, MasterKey, Store};
 
-use crate::commands::serve::{database, open_store, write_out};
+use crate::commands::serve::{database, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 /// Save the embedded store into a file, beside a running hub too.
 #[derive(Args, Debug)]

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::api::{Hub, HubArgs, http_client};
 use crate::commands::institution::show;
 use crate::commands::request::encode;
-use crate::commands::serve::write_out;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 /// Characters of a secret that the hub makes up.
 const SECRET_LENGTH: usize = 40;
