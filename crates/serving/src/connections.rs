@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Activity {
     now: Mutex<Doing>,
+    /// Whether some of an answer waits for the client to read what was sent before.
+    unread: AtomicBool,
     close: Notify,
 }
 
@@ -112,6 +115,7 @@ impl Connections {
         }
         let activity = Arc::new(Activity {
             now: Mutex::new(Doing { answering: false, since: now, calls: 0 }),
+            unread: AtomicBool::new(false),
             close: Notify::new(),
         });
         let id = open.next;
@@ -171,6 +175,10 @@ impl Activity {
         Call(Arc::clone(self))
     }
 
+    pub(crate) fn set_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::Relaxed);
+    }
+
     fn waiting_since(&self) -> Option<Instant> {
         let now = *locked(&self.now);
         (!now.answering).then_some(now.since)
@@ -201,13 +209,12 @@ impl Place {
         self.activity.close.notified().await;
     }
 
-    /// Ready when no request is being answered, after `first` at the earliest.
-    pub(crate) async fn quiet(&self, first: Duration) {
-        loop {
-            tokio::time::sleep(first).await;
-            if self.activity.waiting_since().is_some() {
-                return;
-            }
+    /// Ready after `time`, unless a request has been or is being answered meanwhile, or an answer is still being read.
+    pub(crate) async fn quiet(&self, time: Duration) {
+        let before = self.activity.waits_for();
+        tokio::time::sleep(time).await;
+        if before.is_none() || self.activity.waits_for() != before || self.activity.unread.load(Ordering::Relaxed) {
+            std::future::pending().await
         }
     }
 }

@@ -52,6 +52,7 @@ impl<I> Timed<I> {
     }
 
     fn written<T>(&mut self, context: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.activity.set_unread(polled.is_pending());
         if polled.is_ready() {
             self.unread = None;
             return polled;
