@@ -149,7 +149,7 @@ impl Houses {
     /// Ends all processes.
     pub(crate) async fn stop(mut self) -> Result<()> {
         // The hub first, which may be in the midst of a call. Their standard input ends, which tells them to stop.
-        for processes in [std::slice::from_mut(&mut self.hub_process), &mut self.sims] {
+        for processes in [std::slice::from_mut(&mut self.hub_process), self.sims.as_mut_slice()] {
             for process in &mut *processes {
                 drop(process.stdin.take());
             }
