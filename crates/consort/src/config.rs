@@ -1,7 +1,7 @@
 //! The hub's configuration: defaults, then a TOML file, then the environment (`CONSORT_LISTEN=…`).
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serving::Limits;
 
 use crate::failure::{Failure, Result};
 use crate::toml_fault;
@@ -58,8 +59,28 @@ pub(crate) struct Config {
     /// Who may use the API: a name for the audit, and a key of at least 16 characters.
     #[serde(default)]
     pub(crate) api_keys: BTreeMap<String, SecretString>,
+    /// How long clients of the API are waited for, and how many there may be.
+    pub(crate) http: HttpConfig,
     /// How the engine works.
     pub(crate) engine: EngineConfig,
+}
+
+/// How long clients of the API are waited for, and how many there may be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HttpConfig {
+    /// Seconds from the first byte of a request to the end of its header.
+    pub(crate) header_seconds: u64,
+    /// Seconds from the end of a request's header to the end of its body.
+    pub(crate) body_seconds: u64,
+    /// Seconds that a connection stays open without a request.
+    pub(crate) idle_seconds: u64,
+    /// Connections open at the same time.
+    pub(crate) connections: usize,
+    /// Connections open at the same time from one address.
+    pub(crate) connections_per_address: usize,
+    /// Addresses without that second limit.
+    pub(crate) proxies: Vec<IpAddr>,
 }
 
 /// How the engine works.
@@ -155,6 +176,15 @@ impl Config {
 
     fn check(&self) -> Result<()> {
         let mut faults = Vec::new();
+        let http = &self.http;
+        if http.header_seconds == 0 || http.body_seconds == 0 || http.idle_seconds == 0 {
+            faults.push(
+                "http.header_seconds, http.body_seconds and http.idle_seconds must be at least 1 second".to_owned(),
+            );
+        }
+        if http.connections == 0 || http.connections_per_address == 0 {
+            faults.push("http.connections and http.connections_per_address must be at least 1".to_owned());
+        }
         if self.engine.workers == 0 || self.engine.per_institution == 0 {
             faults.push("engine.workers and engine.per_institution must be at least 1".to_owned());
         }
@@ -181,6 +211,18 @@ impl Config {
             return Ok(());
         }
         Err(faulty(&faults))
+    }
+
+    /// The limits of the API's server, where it may have `descriptors` file descriptors.
+    pub(crate) fn limits(&self, descriptors: Option<usize>) -> Limits {
+        Limits {
+            header: Duration::from_secs(self.http.header_seconds),
+            idle: Duration::from_secs(self.http.idle_seconds),
+            connections: descriptors.map_or(usize::MAX, |all| (all / 2).max(1)).min(self.http.connections),
+            per_address: self.http.connections_per_address,
+            exempt: self.http.proxies.clone(),
+            ..Limits::default()
+        }
     }
 
     /// What the engine is told.

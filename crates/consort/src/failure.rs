@@ -1,6 +1,7 @@
 //! How the program says that it can't do something: one paragraph, with what to do; exit code not 0.
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Why a command failed, in one paragraph for the person at the terminal.
@@ -41,6 +42,7 @@ impl std::error::Error for Failure {}
 
 /// Prints the failure and gives the exit code for it.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    eprintln!("error: {failure}");
+    // Where nobody reads it, the exit code tells.
+    let _ = writeln!(std::io::stderr().lock(), "error: {failure}");
     ExitCode::from(failure.code)
 }

@@ -2,6 +2,7 @@
 //! collector by OTLP over HTTP, where OpenTelemetry's own variables name one.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::SpanExporter;
@@ -16,11 +17,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::failure::{Failure, Result};
+use crate::output;
 
 /// Either names the collector (OpenTelemetry, "OTLP Exporter Configuration").
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// What is traced: calls of the hub's API, its steps, and its calls of Alma.
 const TRACED: [&str; 3] = ["alma", "engine", "web"];
+
+/// How long the last traces have to be sent.
+const LONGEST_END: Duration = Duration::from_secs(1);
 
 /// The traces that are under way to the collector.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub(crate) struct Traces(Option<SdkTracerProvider>);
 impl Traces {
     /// Sends what is left. A collector that is away is no fault of the program.
     pub(crate) fn end(self) {
-        if let Some(Err(failure)) = self.0.map(|provider| provider.shutdown()) {
+        if let Some(Err(failure)) = self.0.map(|provider| provider.shutdown_with_timeout(LONGEST_END)) {
             tracing::warn!(error = %failure, "the last traces could not be sent");
         }
     }
@@ -44,7 +49,7 @@ pub(crate) fn start(asked: Option<&str>, default: &str) -> Result<Traces> {
     let filter =
         asked.and_then(|directives| EnvFilter::try_new(directives).ok()).unwrap_or_else(|| EnvFilter::new(default));
     let json = std::env::var("CONSORT_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
-    let logs = fmt::layer().with_writer(io::stderr);
+    let logs = fmt::layer().with_writer(|| output::Log);
     let logs =
         if json { logs.json().boxed() } else { logs.with_target(false).with_ansi(io::stderr().is_terminal()).boxed() };
     let provider = collector().then(provider).transpose()?;

@@ -5,14 +5,19 @@ mod commands;
 mod config;
 mod failure;
 mod logging;
+mod output;
 mod private;
 mod toml_fault;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
 use crate::commands::Command;
+
+/// How long work that can't be broken off has at the end.
+const LONGEST_END: Duration = Duration::from_millis(500);
 
 /// A hub for Direct Consortial Borrowing between libraries.
 #[derive(Parser, Debug)]
@@ -38,8 +43,10 @@ fn main() -> ExitCode {
         Err(failure) => return failure::report(&failure),
     };
     let done = runtime.block_on(cli.command.run());
+    // A name that is being looked up, for instance, is not waited for.
+    runtime.shutdown_timeout(LONGEST_END);
     traces.end();
-    match done {
+    match done.and_then(|()| output::check()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure::report(&failure),
     }

@@ -52,7 +52,7 @@ pub struct Engine {
 /// Whether the hub can do its work.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// Whether the store answers; the reason where it doesn't.
+    /// Whether the store answers, and the last write to it was done; the reason where it doesn't.
     pub store: Result<(), String>,
     /// Intents that are due or leased.
     pub queued: u64,
@@ -264,9 +264,12 @@ impl Engine {
     /// Whether the hub can do its work.
     pub async fn health(&self) -> Health {
         let asked = async { Ok::<_, Error>((self.store.queue_counts().await?, self.polls_failing().await?)) };
-        match asked.await {
-            Ok((counts, polls_failing)) => Health { store: Ok(()), queued: counts.open, polls_failing },
-            Err(error) => Health { store: Err(error.to_string()), queued: 0, polls_failing: Vec::new() },
-        }
+        let (queued, polls_failing) = match asked.await {
+            Ok((counts, polls_failing)) => (counts.open, polls_failing),
+            Err(error) => return Health { store: Err(error.to_string()), queued: 0, polls_failing: Vec::new() },
+        };
+        let written = self.store.check_writes().await;
+        let store = written.map_err(|error| format!("nothing can be written: {error}"));
+        Health { store, queued, polls_failing }
     }
 }

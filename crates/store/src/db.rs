@@ -22,6 +22,7 @@ use crate::migrations;
 use crate::nodes::{Teller, Told};
 use crate::private;
 use crate::seal::{MasterKey, Sealer, key_id};
+use crate::writes::Writes;
 
 /// How long a server that is down keeps a caller waiting for a connection.
 const PATIENCE_OF_CALLERS: Duration = Duration::from_secs(3);
@@ -66,6 +67,7 @@ pub struct Store {
     pool: Pool,
     pub(crate) sealer: Arc<Sealer>,
     commits: Arc<AtomicU64>,
+    pub(crate) writes: Arc<Writes>,
     teller: Teller,
 }
 
@@ -149,7 +151,7 @@ impl Store {
             Pool::Sqlite(_) => Teller::default(),
             Pool::Postgres(pool) => Teller::over(pool.clone()),
         };
-        Self { pool, sealer: Arc::new(sealer), commits: Arc::default(), teller }
+        Self { pool, sealer: Arc::new(sealer), commits: Arc::default(), writes: Arc::default(), teller }
     }
 
     /// Begins to write. On SQLite the writer is taken at once, so that a transaction never fails half way.
@@ -159,12 +161,13 @@ impl Store {
     /// The database can't be used now.
     pub async fn begin(&self) -> Result<Tx, Error> {
         let inner = match &self.pool {
-            Pool::Sqlite(embedded) => Inner::Sqlite(embedded.begin().await?),
-            Pool::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pool::Sqlite(embedded) => embedded.begin().await.map(Inner::Sqlite),
+            Pool::Postgres(pool) => pool.begin().await.map(Inner::Postgres),
         };
+        let inner = self.writes.note(inner.map_err(Error::from))?;
         let (sealer, commits) = (Arc::clone(&self.sealer), Arc::clone(&self.commits));
         let (told, chains) = (self.teller.told(), HashMap::new());
-        Ok(Tx { inner, sealer, commits, told, chains })
+        Ok(Tx { inner, sealer, commits, writes: Arc::clone(&self.writes), changed: false, told, chains })
     }
 
     /// How many transactions were committed through this store since it was opened.
@@ -229,6 +232,9 @@ pub struct Tx {
     inner: Inner,
     pub(crate) sealer: Arc<Sealer>,
     commits: Arc<AtomicU64>,
+    writes: Arc<Writes>,
+    /// Whether a statement has changed a row.
+    changed: bool,
     /// What is told to other nodes with the commit, and after it.
     pub(crate) told: Told,
     /// The head and the length of the audit chains of requests that it has read.
@@ -248,9 +254,13 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), Error> {
         self.tell_with_commit().await?;
         failpoint::hit(Point::BeforeCommit);
-        match self.inner {
-            Inner::Sqlite(tx) => tx.commit().await?,
-            Inner::Postgres(tx) => tx.commit().await?,
+        let committed = match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await,
+            Inner::Postgres(tx) => tx.commit().await.map_err(Error::from),
+        };
+        self.writes.note(committed)?;
+        if self.changed {
+            self.writes.done();
         }
         self.told.committed();
         self.commits.fetch_add(1, Ordering::Relaxed);
@@ -286,29 +296,35 @@ impl Tx {
 
     /// Runs a statement; answers how many rows it touched.
     pub(crate) async fn execute<S: SqlxBinder>(&mut self, statement: &S) -> Result<u64, Error> {
-        match &mut self.inner {
+        let done = match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                Ok(tx.run(&sql, values).await?.1)
+                tx.run(&sql, values).await.map(|(_, touched)| touched)
             }
             Inner::Postgres(tx) => {
                 let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
-                Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut **tx).await?.rows_affected())
+                let done = sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut **tx).await;
+                done.map(|done| done.rows_affected()).map_err(Error::from)
             }
-        }
+        };
+        let touched = self.writes.note(done)?;
+        self.changed |= touched > 0;
+        Ok(touched)
     }
 
     pub(crate) async fn fetch<S: SqlxBinder, R: Row>(&mut self, statement: &S) -> Result<Vec<R>, Error> {
-        match &mut self.inner {
+        let rows = match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                read(&tx.run(&sql, values).await?.0)
+                tx.run(&sql, values).await.and_then(|(rows, _)| read(&rows))
             }
             Inner::Postgres(tx) => {
                 let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
-                Ok(sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **tx).await?)
+                let rows = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **tx).await;
+                rows.map_err(Error::from)
             }
-        }
+        };
+        self.writes.note(rows)
     }
 
     /// Runs a fixed statement of the schema.

@@ -32,6 +32,7 @@ mod scheduled;
 mod seal;
 mod sweeps;
 mod time;
+mod writes;
 
 pub use audit::{AuditEntry, AuditRow};
 pub use chain::{AuditFault, Verified};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::{Engine, FailingPolls};
+use engine::{Engine, FailingPolls, Health};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,7 +20,7 @@ use crate::state::WebState;
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(get_health))
+    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_liveness)).routes(routes!(get_readiness))
 }
 
 /// The hub is well.
@@ -86,7 +86,56 @@ pub(crate) fn systems_down(engine: &Engine) -> Vec<DownView> {
     .collect()
 }
 
-/// Whether the hub can do its work. Needs no key.
+/// The hub's answer to a probe.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Probe)]
+struct ProbeView {
+    /// `ok`.
+    #[schema(value_type = String, example = "ok")]
+    status: &'static str,
+}
+
+/// Whether the process runs. It answers without the database: start the hub again only if this fails. Needs no key.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "get_liveness",
+    tag = "hub",
+    responses((status = 200, description = "It runs.", body = ProbeView))
+)]
+async fn get_liveness() -> Json<ProbeView> {
+    Json(ProbeView { status: "ok" })
+}
+
+/// Whether the hub can read and write its database, so that it may be sent calls. When the last write failed, the hub
+/// tries a small one. Needs no key.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "get_readiness",
+    tag = "hub",
+    responses(
+        (status = 200, description = "It can.", body = ProbeView),
+        (status = 503, description = "It can't; the detail tells why."),
+    )
+)]
+async fn get_readiness(State(state): State<WebState>) -> Result<Json<ProbeView>, Problem> {
+    health(&state).await?;
+    Ok(Json(ProbeView { status: "ok" }))
+}
+
+/// The store's part, or why it keeps the hub from its work.
+async fn health(state: &WebState) -> Result<Health, Problem> {
+    let Ok(health) = tokio::time::timeout(LONGEST_WAIT, state.engine.health()).await else {
+        return Err(cannot("the database doesn't answer"));
+    };
+    match &health.store {
+        Ok(()) => Ok(health),
+        Err(reason) => Err(cannot(reason)),
+    }
+}
+
+/// Whether the hub can do its work, as `/health/ready`, with what keeps requests waiting. Needs no key.
 #[utoipa::path(
     get,
     path = "/health",
@@ -98,24 +147,17 @@ pub(crate) fn systems_down(engine: &Engine) -> Vec<DownView> {
     )
 )]
 async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, Problem> {
-    let Ok(health) = tokio::time::timeout(LONGEST_WAIT, state.engine.health()).await else {
-        return Err(cannot("the database doesn't answer"));
-    };
-    match health.store {
-        Ok(()) => {
-            let (systems_down, looks_paused) = (systems_down(&state.engine), looks_paused(&state.engine));
-            let polls_failing = health.polls_failing.into_iter();
-            let polls_failing = polls_failing
-                .map(|FailingPolls { institution, polls, since }| PollsFailingView {
-                    institution: institution.to_string(),
-                    polls,
-                    since,
-                })
-                .collect();
-            Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, polls_failing, looks_paused }))
-        }
-        Err(reason) => Err(cannot(&reason)),
-    }
+    let health = health(&state).await?;
+    let (systems_down, looks_paused) = (systems_down(&state.engine), looks_paused(&state.engine));
+    let polls_failing = health.polls_failing.into_iter();
+    let polls_failing = polls_failing
+        .map(|FailingPolls { institution, polls, since }| PollsFailingView {
+            institution: institution.to_string(),
+            polls,
+            since,
+        })
+        .collect();
+    Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, polls_failing, looks_paused }))
 }
 
 fn cannot(reason: &str) -> Problem {

@@ -11,11 +11,14 @@ use serde_json::{Map, Value};
 
 use crate::path::{NO_CODE, is_code};
 use crate::problem::{FieldError, Problem};
+use crate::state::USUAL_BODY_TIME;
 
 /// The largest body, in bytes.
 pub(crate) const MOST_BYTES: usize = 64 * 1_024;
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyTime(pub(crate) Duration);
+
 /// The longest text, in characters.
 const LONGEST_TEXT: usize = 500;
 
@@ -268,6 +271,18 @@ impl<S: Send + Sync> OptionalFromRequest<S> for Fields {
     }
 }
 
+/// A body as it came, of `MOST` bytes at most.
+#[derive(Debug)]
+pub(crate) struct RawBody<const MOST: usize>(pub(crate) Bytes);
+
+impl<const MOST: usize, S: Send + Sync> FromRequest<S> for RawBody<MOST> {
+    type Rejection = Problem;
+
+    async fn from_request(call: Request, state: &S) -> Result<Self, Problem> {
+        limited_bytes(call, state, MOST, "TOO_LARGE").await.map(Self)
+    }
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(media_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -280,15 +295,26 @@ fn not_json() -> Problem {
 }
 
 async fn bytes<S: Send + Sync>(call: Request, state: &S) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(PATIENCE, Bytes::from_request(call, state)).await {
+    limited_bytes(call, state, MOST_BYTES, "BODY_TOO_LARGE").await
+}
+
+/// The whole body, which the router limits to `most` bytes, within the time for it.
+async fn limited_bytes<S: Send + Sync>(
+    call: Request,
+    state: &S,
+    most: usize,
+    too_large: &'static str,
+) -> Result<Bytes, Problem> {
+    let time = call.extensions().get::<BodyTime>().map_or(USUAL_BODY_TIME, |time| time.0);
+    match tokio::time::timeout(time, Bytes::from_request(call, state)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("The body is larger than {} kB.", MOST_BYTES / 1_024);
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", detail))
+            let detail = format!("The body is larger than {} kB.", most / 1_024);
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, too_large, detail))
         }
         Ok(Err(_)) => Err(Problem::bad_request("BODY_CUT_OFF", "The body did not arrive whole.")),
         Err(_) => {
-            let detail = format!("The body did not arrive within {} seconds.", PATIENCE.as_secs());
+            let detail = format!("The body did not arrive within {} seconds.", time.as_secs());
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", detail))
         }
     }

@@ -42,5 +42,7 @@ pub use state::WebState;
 pub fn router(state: WebState) -> axum::Router {
     let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
     let (guarded, open, _) = openapi::parts();
-    layers::around(guarded.route_layer(guard).merge(open)).with_state(state)
+    let body_time = input::BodyTime(state.body_time);
+    let routes = guarded.route_layer(guard).merge(open).layer(axum::Extension(body_time));
+    layers::around(routes).with_state(state)
 }

@@ -161,7 +161,11 @@ async fn place_request(
     Problem::check(faults)?;
 
     let id = state.engine.place(placement.into(), actor.name()).await?;
-    let stored = state.engine.wait(id, Duration::from_secs(wait.into()), is_checked).await?;
+    let checked = state.engine.wait(id, Duration::from_secs(wait.into()), is_checked);
+    let stored = match state.unless_stopped(checked).await {
+        Some(stored) => stored?,
+        None => find(&state, id).await?,
+    };
     let place = [(LOCATION, format!("/api/v1/requests/{id}"))];
     if let Some(refusal) = refused_patron(&stored.request) {
         return Ok((place, Problem::refused(refusal).about(id)).into_response());
@@ -240,7 +244,7 @@ fn filter(mut params: Params) -> Result<RequestFilter, Problem> {
     params(
         ("id" = uuid::Uuid, Path, description = "The request's id."),
         ("after_version" = Option<u32>, Query, description = "The `version` that is known: with `wait`, a later one is waited for."),
-        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Seconds to wait for a later version; then the request is answered as it is. 0 where it is left out."),
+        ("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Seconds to wait for a later version; then, or when the hub stops, the request is answered as it is. 0 where it is left out."),
     ),
     responses(
         (status = 200, description = "The request.", body = RequestDetails),
@@ -257,7 +261,11 @@ async fn get_request(
     Problem::check(params.finish())?;
     // Told apart from a request that is lost while it is waited for.
     find(&state, id).await?;
-    let stored = state.engine.wait_for_change(id, known.into(), Duration::from_secs(wait.into())).await?;
+    let changed = state.engine.wait_for_change(id, known.into(), Duration::from_secs(wait.into()));
+    let stored = match state.unless_stopped(changed).await {
+        Some(stored) => stored?,
+        None => find(&state, id).await?,
+    };
     let timeline = state.engine.store().timeline(id).await?;
     Ok(Json(RequestDetails::new(stored, timeline)))
 }

@@ -1,8 +1,11 @@
 //! What every handler shares.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::Engine;
+use tokio::sync::watch;
 
 use crate::auth::ApiKeys;
 use crate::exclusive::Exclusive;
@@ -13,11 +16,48 @@ pub struct WebState {
     pub(crate) engine: Arc<Engine>,
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) exclusive: Exclusive,
+    pub(crate) body_time: Duration,
+    stop: Option<watch::Receiver<bool>>,
 }
+
+/// How long a body may take to arrive where nothing else is set.
+pub(crate) const USUAL_BODY_TIME: Duration = Duration::from_secs(10);
 
 impl WebState {
     /// An API to `engine` for the holders of `keys`.
     pub fn new(engine: Arc<Engine>, keys: ApiKeys) -> Self {
-        Self { engine, keys: Arc::new(keys), exclusive: Exclusive::default() }
+        Self { engine, keys: Arc::new(keys), exclusive: Exclusive::default(), body_time: USUAL_BODY_TIME, stop: None }
+    }
+
+    /// Sets how long the body of a call may take to arrive; 10 seconds otherwise.
+    #[must_use]
+    pub fn with_body_time(mut self, body_time: Duration) -> Self {
+        self.body_time = body_time;
+        self
+    }
+
+    /// Ends all waiting for changes when `stop` turns true: such calls are answered at once.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: watch::Receiver<bool>) -> Self {
+        self.stop = Some(stop);
+        self
+    }
+
+    /// The output of `waiting`, or `None` if the hub is to stop before.
+    pub(crate) async fn unless_stopped<T>(&self, waiting: impl Future<Output = T>) -> Option<T> {
+        let stopped = async {
+            if let Some(mut stop) = self.stop.clone() {
+                let stopped = stop.wait_for(|stop| *stop).await.is_ok();
+                if stopped {
+                    return;
+                }
+            }
+            // Nobody can stop the hub.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            done = waiting => Some(done),
+            () = stopped => None,
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Webhooks: what libraries' systems send by themselves, and the secrets they sign with.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use engine::{Deaf, Heard};
@@ -15,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::Fields;
+use crate::input::{Fields, RawBody};
 use crate::path::PathCode;
 use crate::problem::{FieldError, Problem};
 use crate::query::Params;
@@ -234,9 +233,10 @@ async fn answer_challenge(
     request_body(content = String, description = "The message as the library's system writes it.", content_type = "application/json"),
     responses(
         (status = 200, description = "It is taken.", body = HeardView),
-        (status = 400, description = "It is signed and can't be read."),
+        (status = 400, description = "It is signed and can't be read, or it broke off."),
         (status = 401, description = "The signature is missing or wrong."),
         (status = 404, description = "The institution has no webhook here."),
+        (status = 408, description = "It did not arrive in time."),
         (status = 413, description = "It is too large."),
     )
 )]
@@ -244,12 +244,8 @@ async fn take_message(
     State(state): State<WebState>,
     PathCode(code): PathCode,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    RawBody(body): RawBody<MOST_BYTES>,
 ) -> Result<Json<HeardView>, Problem> {
-    let body = body.map_err(|_| {
-        let detail = format!("The message is larger than {} kB, or broke off.", MOST_BYTES / 1_024);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", detail)
-    })?;
     let signature = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let heard = state.engine.hear(&InstitutionCode::from(code.as_str()), signature, &body).await;
     let heard = match heard.map_err(|deaf| problem(&code, deaf))? {

@@ -1,16 +1,26 @@
 //! A simulator on a port.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use axum::extract::ConnectInfo;
+use axum::http::Extensions;
+use serving::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::wire::{Lines, Wire};
+use super::wire::{Line, Wire};
 use crate::sim::Sim;
 use crate::webhooks;
 
-/// A running server. Dropped, it stops taking connections.
+/// A client that keeps connections for later never finds one closed while it sends: that would be a fault that nobody
+/// asked for.
+fn limits() -> Limits {
+    Limits { idle: Duration::from_secs(600), connections: 4_096, stop: Duration::from_secs(1), ..Limits::default() }
+}
+
+/// A running server. Dropped, it closes all connections.
 #[derive(Debug)]
 pub struct Server {
     sim: Sim,
@@ -29,16 +39,17 @@ impl Server {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let service = super::router(sim.clone()).into_make_service_with_connect_info::<Wire>();
-        let serving = tokio::spawn(async move {
-            let serve = axum::serve(Lines(listener), service);
-            tokio::select! {
-                result = serve => if let Err(error) = result {
-                    tracing::error!(%error, "the simulator stopped serving");
-                },
-                _ = stopped => {}
-            }
-        });
+        let router = super::router(sim.clone());
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        // Each connection's wire goes with its requests, so that their handlers can cut it.
+        let serving = tokio::spawn(serving::serve_through(listener, router, limits(), stopped, |stream| {
+            let wire = Wire::default();
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(wire.clone()));
+            (Line::new(stream, wire), extensions)
+        }));
         let delivering = tokio::spawn(webhooks::deliver(sim.clone()));
         Ok(Server { sim, address, stop: Some(stop), serving, delivering })
     }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const WHOLE: u8 = 0;
 const CLOSED: u8 = 1;
@@ -38,6 +36,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    pub(crate) fn new(stream: TcpStream, wire: Wire) -> Self {
+        Self { stream, wire }
+    }
+
     fn check(&self) -> io::Result<()> {
         match self.wire.state() {
             WHOLE => Ok(()),
@@ -75,30 +77,5 @@ impl AsyncWrite for Line {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-/// A listener whose connections can be cut.
-#[derive(Debug)]
-pub(crate) struct Lines(pub(crate) TcpListener);
-
-impl Listener for Lines {
-    type Io = Line;
-    type Addr = std::net::SocketAddr;
-
-    async fn accept(&mut self) -> (Line, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        let _ = stream.set_nodelay(true);
-        (Line { stream, wire: Wire::default() }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Lines>> for Wire {
-    fn connect_info(stream: IncomingStream<'_, Lines>) -> Wire {
-        stream.io().wire.clone()
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{copy, path_part, table, text};
-use crate::commands::serve::write_out;
 use crate::failure::Result;
+use crate::output::write_out;
 
 /// What staff do about a request.
 #[derive(Subcommand, Debug)]

@@ -9,9 +9,10 @@ use rand::rngs::StdRng;
 use store::Store;
 
 use crate::commands::request::table;
-use crate::commands::serve::{database, write_out};
+use crate::commands::serve::database;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 /// Check the audit.
 #[derive(Subcommand, Debug)]

@@ -7,9 +7,10 @@ use reqwest::Method;
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{segment, table, text};
-use crate::commands::serve::{open_store, write_out};
+use crate::commands::serve::open_store;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 use crate::private;
 
 /// Look for what keeps this machine from running the hub.

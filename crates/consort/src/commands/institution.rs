@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::api::{Hub, HubArgs};
 use crate::commands::quota::Quota;
 use crate::commands::request::{segment, table, text};
-use crate::commands::serve::write_out;
 use crate::commands::webhook::Webhook;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 use crate::toml_fault;
 
 /// Set up institutions and check them.

@@ -7,9 +7,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use store::{Contents, Database, Store};
 
-use crate::commands::serve::{database, load_key, open_store, write_out};
+use crate::commands::serve::{database, load_key, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 use crate::private;
 
 /// Save the embedded store into a file, beside a running hub too.

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{segment, table, text};
-use crate::commands::serve::write_out;
 use crate::failure::Result;
+use crate::output::write_out;
 
 /// Show what calls are spent on.
 #[derive(Args, Debug)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::act::Act;
-use crate::commands::serve::write_out;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 /// Requests at a running hub.
 #[derive(Subcommand, Debug)]

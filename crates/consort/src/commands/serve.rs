@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use engine::{Engine, Ids, SystemClock};
@@ -17,7 +18,13 @@ use web::{ApiKeys, WebState};
 
 use crate::config::{Config, DEFAULTS};
 use crate::failure::{Failure, Result};
+use crate::output::{self, write_out};
 use crate::private;
+
+/// How long the answers and steps under way have at a stop. With what follows, the hub ends within 10 seconds.
+const LONGEST_STOP: Duration = Duration::from_secs(7);
+/// How long the store has to close.
+const LONGEST_CLOSE: Duration = Duration::from_secs(1);
 
 /// Run the hub.
 #[derive(Args, Debug)]
@@ -63,25 +70,65 @@ impl Serve {
             )
         })?;
         let keys = ApiKeys::new(config.api_keys.iter().map(|(name, key)| (name.clone(), key.clone())));
-        let router = web::router(WebState::new(Arc::clone(&engine), keys));
+        let limits = config.limits(descriptors());
+        if limits.connections < config.http.connections {
+            warn!(
+                connections = limits.connections,
+                "the process may open few files: fewer connections than http.connections are served; raise the limit (ulimit -n)"
+            );
+        }
 
         let (stop, stopped) = tokio::sync::watch::channel(false);
+        let state = WebState::new(Arc::clone(&engine), keys)
+            .with_body_time(Duration::from_secs(config.http.body_seconds))
+            .stopped_by(stopped.clone());
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
         info!(address = %config.listen, node = %config.engine.node, "the hub is ready");
-        let server =
-            tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(on(stopped)).await });
-        until_stopped(self.until_stdin_ends).await;
+        let mut server = tokio::spawn(serving::serve(listener, web::router(state), limits, on(stopped)));
+        let mut served = None;
+        tokio::select! {
+            () = until_stopped(self.until_stdin_ends) => {}
+            ended = &mut server => served = Some(ended),
+        }
         info!("stopping");
         let _ = stop.send(true);
-        let served = server.await;
-        let _ = worker.await;
-        store.close().await;
+        let deadline = tokio::time::Instant::now() + LONGEST_STOP;
+        end_worker(worker, deadline).await;
+        let served = match served {
+            Some(ended) => Ok(ended),
+            None => tokio::time::timeout_at(deadline, server).await,
+        };
+        if tokio::time::timeout(LONGEST_CLOSE, store.close()).await.is_err() {
+            warn!("the store does not close in time; nothing that was committed is lost");
+        }
         match served {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::new(format!("The API stopped: {error}."))),
-            Err(error) => Err(Failure::new(format!("The API stopped by a fault of the program: {error}."))),
+            Ok(Err(error)) => Err(Failure::new(format!("The API stopped by a fault of the program: {error}."))),
+            // Whoever supervises the hub starts it again.
+            _ if output::is_closed() => Err(Failure::new("The hub stopped: nobody reads its output any more.")),
+            _ => Ok(()),
         }
     }
+}
+
+/// Waits for the steps under way, until `deadline`. A step that is broken off then is *unclear*: its effect is looked up
+/// before it is repeated, by this node at its next start or by another one.
+async fn end_worker(mut worker: tokio::task::JoinHandle<()>, deadline: tokio::time::Instant) {
+    if tokio::time::timeout_at(deadline, &mut worker).await.is_err() {
+        warn!("steps under way don't end in time and are broken off; the next start takes them up");
+        worker.abort();
+    }
+}
+
+/// How many files, connections included, this process may have open.
+#[cfg(unix)]
+fn descriptors() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+    usize::try_from(limit).ok()
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> Option<usize> {
+    None
 }
 
 /// Ready once `stopped` turns true or nobody can turn it any more.
@@ -177,11 +224,13 @@ fn unusable(dir: &Path, error: &std::io::Error) -> Failure {
         .advice("Give this user the right to write there, or choose another with `data_dir` in the configuration or CONSORT_DATA_DIR.")
 }
 
-/// Ready at Ctrl-C, at SIGTERM, and where asked when standard input ends.
+/// Ready at Ctrl-C, at SIGTERM, when nobody reads the program's output any more, and where asked when standard input ends.
 pub(crate) async fn until_stopped(until_stdin_ends: bool) {
     tokio::select! {
         () = signalled() => {}
-        () = stdin_ended(), if until_stdin_ends => {}
+        () = output::closed() => {}
+        // Not even begun unless it is asked for: a shell stops a program in the background that reads its input.
+        () = async { stdin_ended().await }, if until_stdin_ends => {}
     }
 }
 
@@ -214,12 +263,4 @@ fn stdin_ended() -> impl Future<Output = ()> {
     async move {
         let _ = wait.await;
     }
-}
-
-/// Writes to standard output; a reader that has gone away is no fault.
-pub(crate) fn write_out(text: &str) {
-    use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{}", text.trim_end());
-    let _ = out.flush();
 }

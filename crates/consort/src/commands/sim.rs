@@ -10,8 +10,9 @@ use alma_sim::{Quota, Scenario, Server, Sim as Simulator, SimClock, SimOptions, 
 use clap::Args;
 use tracing::info;
 
-use crate::commands::serve::{until_stopped, write_out};
+use crate::commands::serve::until_stopped;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 const DEFAULT_CODE: &str = "01SIM_INST";
 const DEFAULT_KEY: &str = "l8xx-simulated-key";

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::api::{Hub, HubArgs, http_client, shown};
 use crate::commands::institution::show;
 use crate::commands::request::segment;
-use crate::commands::serve::write_out;
 use crate::failure::{Failure, Result};
+use crate::output::write_out;
 
 /// Characters of a secret that the hub makes up.
 const SECRET_LENGTH: usize = 40;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::program::{DESK, Houses, KEY, LENDER, placement};
+use crate::program::{DESK, Houses, KEY, LENDER, placement, postgres};
 
 #[tokio::test]
 async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_goes_on_when_there_is_room() {
@@ -29,4 +29,71 @@ async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_goes_on_when_there
     houses.until(second["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     let holds = houses.sim(LENDER, "requests").await;
     assert_eq!(holds.as_array().map(Vec::len), Some(2), "one hold for each request: {holds}");
+}
+
+/// Who asks whether the hub lives, whether it can take calls, and how it is.
+async fn probes(houses: &Houses) -> [(u16, String); 3] {
+    let ask = async |path| houses.answer_at(Method::GET, path, KEY, None).await;
+    [ask("/health/live").await, ask("/health/ready").await, ask("/health").await]
+}
+
+/// A write fails by `fail`, and `mend` lets writes be done again.
+async fn readiness_follows(houses: &Houses, fail: impl AsyncFnOnce(), mend: impl AsyncFnOnce()) {
+    assert_eq!(probes(houses).await.map(|(status, _)| status), [200, 200, 200]);
+    fail().await;
+    let (status, body) = houses.answer(Method::POST, "/requests?wait=0", KEY, Some(&placement("01LEND-M001"))).await;
+    assert_eq!(status, 503, "{body}");
+    for _ in 0..2 {
+        let [live, ready, health] = probes(houses).await;
+        assert_eq!((live.0, ready.0, health.0), (200, 503, 503), "{} {}", ready.1, health.1);
+        for (_, body) in [ready, health] {
+            let problem: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(problem["code"], "STORE_UNAVAILABLE", "{body}");
+            assert!(
+                problem["detail"].as_str().is_some_and(|detail| detail.contains("nothing can be written")),
+                "{body}"
+            );
+        }
+    }
+    assert_eq!(houses.answer(Method::GET, "/requests", KEY, None).await.0, 200, "it still reads");
+    mend().await;
+    assert_eq!(probes(houses).await.map(|(status, _)| status), [200, 200, 200]);
+    houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await;
+}
+
+#[tokio::test]
+async fn hub_is_live_but_not_ready_while_its_disk_is_full() {
+    let mut houses = Houses::start().await;
+    houses.stop_hub().await;
+    houses.start_hub_with_limits().await;
+    let houses = &houses;
+    readiness_follows(houses, async || houses.limit_files("0"), async || houses.limit_files("unlimited")).await;
+}
+
+#[tokio::test]
+async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
+    use sqlx::Connection as _;
+    /// What PostgreSQL says then, from each table.
+    const FULL: &str = "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN \
+         RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $f$; \
+         DO $d$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP \
+         EXECUTE format('CREATE TRIGGER disk_full BEFORE INSERT OR UPDATE OR DELETE ON %I FOR EACH STATEMENT \
+         EXECUTE FUNCTION disk_is_full()', name); END LOOP; END $d$";
+    let Some(database) = postgres().await else { return };
+    let houses = Houses::start_with("error", Some(&database), "").await;
+    // The hub works meanwhile, and the server may end a transaction of those that wait for each other.
+    let change = async |sql: &'static str| {
+        let mut server = sqlx::PgConnection::connect(&database).await.unwrap();
+        let mut tries = 0;
+        while let Err(error) = sqlx::raw_sql(sql).execute(&mut server).await {
+            tries += 1;
+            assert!(tries < 20, "{error}");
+        }
+    };
+    readiness_follows(
+        &houses,
+        async || change(FULL).await,
+        async || change("DROP FUNCTION disk_is_full() CASCADE").await,
+    )
+    .await;
 }

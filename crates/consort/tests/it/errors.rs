@@ -18,6 +18,9 @@ fn every_fault_of_a_configuration_is_told_with_what_to_do() {
         ("lisssten = \"127.0.0.1:1\"", "lisssten"),
         ("listen = \"nowhere\"\n[api_keys]\na = \"0123456789abcdef\"", "listen"),
         ("[engine]\nworkers = 0\n[api_keys]\na = \"0123456789abcdef\"", "engine.workers"),
+        ("[http]\nbody_seconds = 0\n[api_keys]\na = \"0123456789abcdef\"", "http.body_seconds"),
+        ("[http]\nconnections = 0\n[api_keys]\na = \"0123456789abcdef\"", "http.connections"),
+        ("[http]\nproxies = [\"our-proxy\"]\n[api_keys]\na = \"0123456789abcdef\"", "proxies"),
         ("[api_keys]\na = \"short\"", "at least 16 characters"),
     ] {
         let said = serve(config);

@@ -4,6 +4,7 @@
 
 mod acts;
 mod canary;
+mod connections;
 mod crash;
 mod demo;
 mod disk;
@@ -11,6 +12,7 @@ mod errors;
 mod keeping;
 mod lessons;
 mod nodes;
+mod pipes;
 #[cfg(feature = "failpoints")]
 mod points;
 mod program;

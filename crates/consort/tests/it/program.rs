@@ -187,8 +187,13 @@ impl Houses {
 
     /// Starts the hub so that a write beyond its limit of file size fails, as on a full disk, and doesn't kill it.
     pub(crate) async fn start_hub_with_limits(&mut self) {
+        self.start_hub_by("trap '' XFSZ; exec \"$0\" \"$@\"").await;
+    }
+
+    /// Starts the hub by a line of shell that executes what it is given.
+    pub(crate) async fn start_hub_by(&mut self, script: &str) {
         self.hub_process = tokio::process::Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_consort")])
+            .args(["-c", script, env!("CARGO_BIN_EXE_consort")])
             .args(["--log", "error", "serve", "--config", self.config.to_str().unwrap()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -204,6 +209,13 @@ impl Houses {
         let done =
             Command::new("prlimit").args(["--pid", &hub, &format!("--fsize={most}:unlimited")]).status().unwrap();
         assert!(done.success());
+    }
+
+    /// Waits until the hub's process has ended by itself; answers how, and how long that took.
+    pub(crate) async fn hub_ends(&mut self) -> (std::process::ExitStatus, Duration) {
+        let begun = Instant::now();
+        let ended = tokio::time::timeout(PATIENCE, self.hub_process.wait()).await;
+        (ended.expect("the hub ends").unwrap(), begun.elapsed())
     }
 
     /// The hub's process has ended by itself.

@@ -57,6 +57,10 @@ async fn health_and_document_need_no_key() {
         (health.status, health.text.as_str()),
         (200, r#"{"status":"ok","queued":0,"systems_down":[],"polls_failing":[],"looks_paused":[]}"#)
     );
+    for probe in ["live", "ready"] {
+        let answer = hub.send(hub.http.get(format!("{}/health/{probe}", hub.base))).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, r#"{"status":"ok"}"#), "{probe}");
+    }
     let document = hub.send(hub.http.get(format!("{}/api/openapi.json", hub.base))).await;
     assert_eq!((document.status, &document.headers["content-type"]), (200, &"application/json".parse().unwrap()));
     assert!(document.body["paths"]["/api/v1/requests"].is_object());

@@ -96,4 +96,6 @@ async fn store_that_is_gone_is_told_as_passing() {
     assert_eq!(answer.headers["retry-after"], "5");
     hub.post("/api/v1/requests", &placement("reader", "1")).await.is_problem(503, "STORE_UNAVAILABLE");
     hub.get("/health").await.is_problem(503, "STORE_UNAVAILABLE");
+    hub.get("/health/ready").await.is_problem(503, "STORE_UNAVAILABLE");
+    assert_eq!(hub.get("/health/live").await.status, 200, "it runs all the same");
 }

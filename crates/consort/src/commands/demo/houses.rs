@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::sides::SimAlma;
+use super::temporary::Temporary;
 use crate::api::{Hub, http_client};
 use crate::failure::{Failure, Result};
 
@@ -26,6 +26,8 @@ pub(crate) const PICKUP: &str = "BORROW-MAIN";
 
 const KEY: &str = "consort-demo-key-0001";
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a process has to stop before it is killed.
+const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// Everything that runs.
 pub(crate) struct Houses {
@@ -38,18 +40,15 @@ pub(crate) struct Houses {
     config: PathBuf,
     sims: Vec<Child>,
     data: PathBuf,
-    _temporary: Option<TempDir>,
+    _temporary: Option<Temporary>,
 }
 
 /// The directory that was named, or a temporary one, which goes when it is dropped.
-pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>)> {
+pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<Temporary>)> {
     let (data, temporary) = match named {
         Some(dir) => (dir, None),
         None => {
-            let temporary = tempfile::Builder::new().prefix("consort-demo-").tempdir().map_err(|error| {
-                Failure::new(format!("No temporary directory can be made: {error}."))
-                    .advice("Name a directory with --data-dir.")
-            })?;
+            let temporary = Temporary::new()?;
             (temporary.path().to_owned(), Some(temporary))
         }
     };
@@ -152,11 +151,16 @@ impl Houses {
 
     /// Ends all processes.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        for process in std::iter::once(&mut self.hub_process).chain(&mut self.sims) {
-            // Their standard input ends, which tells them to stop.
-            drop(process.stdin.take());
-            if tokio::time::timeout(Duration::from_secs(5), process.wait()).await.is_err() {
-                let _ = process.kill().await;
+        // The hub first, which may be in the midst of a call. Their standard input ends, which tells them to stop.
+        for processes in [std::slice::from_mut(&mut self.hub_process), self.sims.as_mut_slice()] {
+            for process in &mut *processes {
+                drop(process.stdin.take());
+            }
+            let deadline = tokio::time::Instant::now() + LONGEST_STOP;
+            for process in processes {
+                if tokio::time::timeout_at(deadline, process.wait()).await.is_err() {
+                    let _ = process.kill().await;
+                }
             }
         }
         Ok(())

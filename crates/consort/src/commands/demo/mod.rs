@@ -8,6 +8,7 @@ mod houses;
 mod scenario;
 mod sides;
 mod story;
+mod temporary;
 mod view;
 
 use std::path::PathBuf;
@@ -15,8 +16,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::commands::serve::{until_stopped, write_out};
+use crate::commands::serve::until_stopped;
 use crate::failure::{Failure, Result};
+use crate::output::{self, write_out};
 
 use self::houses::Houses;
 use self::story::Story;
@@ -77,7 +79,7 @@ impl Demo {
             Ok(summary) => summary,
             Err(failure) => {
                 houses.stop().await?;
-                return Err(failure);
+                return if output::is_closed() { Ok(()) } else { Err(failure) };
             }
         };
         view.summary(&summary);

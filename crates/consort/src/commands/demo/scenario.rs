@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use super::houses::data_dir;
 use super::view::View;
 use crate::commands::request::table;
-use crate::commands::serve::{until_stopped, write_out};
+use crate::commands::serve::until_stopped;
 use crate::failure::{Failure, Result};
+use crate::output::{self, write_out};
 
 /// The scenarios by name.
 pub(super) fn list() -> Table {
@@ -48,6 +49,9 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     };
     let _ = end.send(None);
     let _ = showing.await;
+    if output::is_closed() {
+        return Ok(());
+    }
     played?;
     summary(&scenario, &host, begun.elapsed()).await?;
     if !once {

@@ -9,7 +9,7 @@ use super::houses::{BORROWER, Houses, LENDER, PICKUP};
 use super::sides::Book;
 use super::story::Summary;
 use crate::commands::request::table;
-use crate::commands::serve::write_out;
+use crate::output::{write_out, write_text};
 
 /// The terminal, with or without colours.
 #[derive(Clone)]
@@ -67,10 +67,7 @@ impl View {
             write_out(&format!("  {}", self.paint("36", status)));
         }
         if let Some(last) = statuses.last() {
-            use std::io::Write as _;
-            let mut out = std::io::stdout().lock();
-            let _ = write!(out, "  {}", self.paint("36", &format!("{last:<40}")));
-            let _ = out.flush();
+            write_text(&format!("  {}", self.paint("36", &format!("{last:<40}"))));
         }
     }
 

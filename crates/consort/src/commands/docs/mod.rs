@@ -6,6 +6,7 @@ mod workflow;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::failure::Result;
+use crate::output::write_text;
 
 /// Print documentation that is made from the code.
 #[derive(Subcommand, Debug)]
@@ -41,12 +42,7 @@ impl Docs {
             Form::Mermaid => diagram::mermaid(),
             Form::Svg => diagram::svg(),
         };
-        print(&text);
+        write_text(&text);
         Ok(())
     }
-}
-
-#[expect(clippy::print_stdout, reason = "printing is what was asked for")]
-fn print(text: &str) {
-    print!("{text}");
 }
