@@ -214,7 +214,7 @@ impl Place {
         let before = self.activity.waits_for();
         tokio::time::sleep(time).await;
         if before.is_none() || self.activity.waits_for() != before || self.activity.unread.load(Ordering::Relaxed) {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -34,9 +34,7 @@ impl Alma {
         let hidden = match self.client.conf().location(library, location).await {
             Ok(found) => found.suppressed,
             // Alma tells an unknown location by codes of general errors only (alma-api.md 5); the list tells it.
-            Err(Error::Refused { .. } | Error::NotFound { .. }) => {
-                self.lists_as_hidden(library, location).await?
-            }
+            Err(Error::Refused { .. } | Error::NotFound { .. }) => self.lists_as_hidden(library, location).await?,
             Err(error) if error.is_unexplained() => {
                 self.lists_as_hidden(library, location).await.map_err(|_| not_done(error))?
             }
