@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
+    Action, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
     decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
@@ -22,6 +22,12 @@ struct Intent {
     unclear: bool,
 }
 
+impl Intent {
+    fn is_fresh(self) -> bool {
+        self.attempts == 0 && !self.unclear
+    }
+}
+
 /// A request as stored.
 #[derive(Debug)]
 pub(super) struct Stored {
@@ -33,6 +39,10 @@ pub(super) struct Stored {
     pub(super) story: Vec<String>,
     /// The patron's cancellation was accepted.
     pub(super) cancelled: bool,
+    /// The lenders' copies that it was placed with, by institution and barcode.
+    pub(super) copies: Vec<(String, String)>,
+    /// Another lender was asked for, and that was accepted: its copy is yet to be chosen.
+    promised: bool,
 }
 
 /// What becomes of a node in the middle of its work.
@@ -64,7 +74,17 @@ impl Hub {
 
     pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
         let id = request.id;
-        let stored = Stored { request, intent: None, passed: Vec::new(), story: Vec::new(), cancelled: false };
+        let named = |copy: &lending::CopyRef| Some((copy.institution.to_string(), copy.barcode.as_ref()?.to_string()));
+        let copies = request.candidates.iter().filter_map(named).collect();
+        let stored = Stored {
+            request,
+            intent: None,
+            passed: Vec::new(),
+            story: Vec::new(),
+            cancelled: false,
+            copies,
+            promised: false,
+        };
         self.requests.insert(id, stored);
         self.apply(id, &Event::Placed)
     }
@@ -83,6 +103,9 @@ impl Hub {
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let decision = decide(&stored.request, event, now);
         stored.story.push(format!("{} -> {} {:?}", event.name(), decision.next.status, decision.effect));
+        takes_effect(stored, event, &decision)?;
+        // What was taken back before it was begun is dropped when it is claimed.
+        stored.intent = stored.intent.filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
         for Transition { from, to, .. } in &decision.transitions {
             if !self.allowed.contains(&(*from, *to)) {
                 return Err(format!("{from} -> {to} is no transition of the workflow"));
@@ -107,9 +130,20 @@ impl Hub {
         {
             return Ok(false);
         }
+        if matches!(event, Event::UndoAsked) && stored.intent.is_some_and(|intent| !intent.is_fresh()) {
+            return Ok(false);
+        }
+        let none_left = stored.request.candidates.is_empty();
         self.apply(id, event)?;
-        if let (Event::CancelAsked { .. }, Some(stored)) = (event, self.requests.get_mut(&id)) {
-            stored.cancelled = true;
+        let Some(stored) = self.requests.get_mut(&id) else { return Ok(true) };
+        stored.promised = matches!(event, Event::NextSupplierAsked { copy: Some(_), .. });
+        match event {
+            Event::CancelAsked { .. } => stored.cancelled = true,
+            Event::UndoAsked => stored.cancelled = stored.request.cancellation.is_some(),
+            Event::NextSupplierAsked { copy: None, .. } if none_left => {
+                return Err("I12: the lender was dropped although no other is left, without a confirmation".to_owned());
+            }
+            _ => {}
         }
         Ok(true)
     }
@@ -240,6 +274,24 @@ impl Hub {
         }
     }
 
+    /// Polls every side that there is something to see at, whatever was seen before.
+    pub(super) async fn poll_fully(&mut self, id: RequestId) -> Result<(), String> {
+        for side in Side::ALL {
+            let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
+            let (Some(watch), Some(lms)) = (engine::wanted(&request, side), self.lms(request.institution(side))) else {
+                continue;
+            };
+            self.line().intent = true;
+            let seen = engine::look(lms.as_ref(), &request, watch, false, None).await;
+            self.line().intent = false;
+            self.tell_faults(id);
+            if let Ok(Some(event)) = seen {
+                self.apply(id, &event)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn look_at_all(&mut self, id: RequestId) -> Result<(), String> {
         let sides: Vec<Side> = match self.requests.get(&id) {
             Some(stored) => watches(&stored.request).into_iter().map(|watch| watch.side).collect(),
@@ -269,6 +321,25 @@ impl Hub {
             stored.story.push(format!("   {}", what.into()));
         }
     }
+}
+
+/// What was answered with success takes effect: what is cancelled or ended is only taken away, and a lender isn't given up
+/// for a copy that can't be lent.
+fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Result<(), String> {
+    let next = &decision.next;
+    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
+    if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up()) {
+        return Err(format!("I12: a request that was cancelled or ended wants {}", effect.name()));
+    }
+    let unfit = matches!(
+        event,
+        Event::CandidateUnfit(_) | Event::EffectRefused { effect: Effect::ChooseSupplier, .. }
+    );
+    if unfit && stored.promised {
+        return Err("I12: the lender was dropped for a copy that can't be lent".to_owned());
+    }
+    stored.promised &= !matches!(event, Event::SupplierChosen(_));
+    Ok(())
 }
 
 fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use alma_sim::{ApiCall, Sim};
-use lending::{Outcome, Request, RequestId, Status};
+use lending::{Attention, Outcome, Request, RequestId, Status, WaitingOn};
 use serde_json::Value;
 
 use super::house::{BORROWER, LENDERS, key};
 use super::hub::{Hub, Stored};
+use super::ledger::{Ledger, loan_of_virtual_item, patron_has_it};
 
 /// Begins our mark in the comment of a hold.
-const MARK: &str = "[DCB-REQUEST:";
+pub(super) const MARK: &str = "[DCB-REQUEST:";
 
-fn mark(id: RequestId) -> String {
+pub(super) fn mark(id: RequestId) -> String {
     format!("{MARK}{id}]")
 }
 
@@ -82,8 +83,86 @@ pub(crate) fn doubled_holds(sim: &Sim) -> Result<Vec<String>, String> {
     Ok(doubled.collect())
 }
 
+/// After every step: what has left a lender for a hold of ours is followed by the request, and by no other lender's copy.
+pub(super) fn followed(sim: &Sim, ledger: &Ledger, request: &Request) -> Result<(), String> {
+    for (institution, barcode) in ledger.away_for(request.id) {
+        let supply = request.supply.as_ref();
+        let is_its_copy = supply.is_some_and(|supply| {
+            supply.institution.as_str() == institution && supply.copy.barcode.as_str() == barcode
+        });
+        if !is_its_copy {
+            return Err(format!("I11: the item is away from {institution}, and another lender is asked"));
+        }
+        if !request.status.is_final() {
+            continue;
+        }
+        let known = supply.is_some_and(|supply| supply.dispatched);
+        match request.outcome {
+            // Staff have ended it although the hub said where the item is.
+            Some(Outcome::Unknown) if known => {}
+            Some(Outcome::Lost) if known && !patron_had_it_at_the_end(sim, ledger, request, barcode)? => {}
+            _ => return Err("I11: the item is away for a hold of ours, and no open request follows it".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// A patron's loss that is settled must be a loss at the lender too: a loan, for its staff to settle.
+fn patron_had_it_at_the_end(sim: &Sim, ledger: &Ledger, request: &Request, barcode: &str) -> Result<bool, String> {
+    let Some(supply) = request.supply.as_ref() else { return Ok(false) };
+    let staff = sim.staff(supply.institution.as_str()).map_err(|error| error.to_string())?;
+    let lent = staff.loans().iter().any(|loan| loan.barcode == barcode);
+    Ok(ledger.had_it(request.id) && !lent)
+}
+
+/// Where both sides have just been polled and nothing is under way: status and attention say nothing that isn't so.
+pub(super) fn agrees(sim: &Sim, request: &Request) -> Result<(), String> {
+    let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
+    let virtual_item = request.borrowing.barcode.as_ref().and_then(|code| borrower.item(code.as_str()).ok());
+    let process = virtual_item.map(|item| item.process_type).unwrap_or_default();
+    let has_it = patron_has_it(sim, request)?;
+    let is_a_case = matches!(request.attention, Attention::NeedsStaff { .. });
+    let somebody = loan_of_virtual_item(sim, request)?;
+    let contradicts = |what: &str| Err(format!("I13: {}, and {what}", request.status));
+    match request.status {
+        Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => {
+            if has_it {
+                return contradicts("the patron has the item");
+            }
+            if somebody.is_some() && !is_a_case {
+                return contradicts("somebody else has the item, which nobody is told");
+            }
+        }
+        Status::Loaned => {
+            if !has_it {
+                return contradicts("the patron hasn't got the item");
+            }
+            if process == "LOST_LOAN" && !is_a_case {
+                return contradicts("the item is lost, which nobody is told");
+            }
+        }
+        _ => {}
+    }
+    if let Attention::Waiting { on: WaitingOn::LendingLibrary, .. } = &request.attention
+        && !request.is_dispatched()
+        && has_left(sim, request)?
+    {
+        return contradicts("the lender is waited for although it has sent the item");
+    }
+    Ok(())
+}
+
+/// Whether the lender's item is in transit for the request's hold.
+fn has_left(sim: &Sim, request: &Request) -> Result<bool, String> {
+    let Some(supply) = request.supply.as_ref() else { return Ok(false) };
+    let staff = sim.staff(supply.institution.as_str()).map_err(|error| error.to_string())?;
+    let Ok(item) = staff.item(supply.copy.barcode.as_str()) else { return Ok(false) };
+    let ours = supply.hold.open().map(|hold| hold.id.as_str().to_owned());
+    Ok(item.process_type == "TRANSIT" && item.request_id.is_some() && item.request_id == ours)
+}
+
 /// At the end: nothing of the request is left, and the patron's word was kept.
-pub(super) fn ended(sim: &Sim, hub: &Hub, stored: &Stored) -> Result<(), String> {
+pub(super) fn ended(sim: &Sim, hub: &Hub, ledger: &Ledger, stored: &Stored) -> Result<(), String> {
     let request = &stored.request;
     let mark = mark(request.id);
     let mut left = Vec::new();
@@ -92,10 +171,8 @@ pub(super) fn ended(sim: &Sim, hub: &Hub, stored: &Stored) -> Result<(), String>
         let holds = staff.requests();
         let ours = holds.iter().filter(|hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&mark)));
         left.extend(ours.map(|hold| format!("hold {} at {code}", hold.id)));
-        let barcodes: Vec<&str> =
-            request.candidates.iter().filter_map(|copy| Some(copy.barcode.as_ref()?.as_str())).collect();
         let loans = staff.loans().into_iter().filter(|loan| loan.user.starts_with("dcb-"));
-        let ours = loans.filter(|loan| barcodes.contains(&loan.barcode.as_str()));
+        let ours = loans.filter(|loan| stored.copies.iter().any(|(_, barcode)| *barcode == loan.barcode));
         // A loss that is settled leaves the lender's loan to its own staff, as an end by hand may.
         let allowed = matches!(request.outcome, Some(Outcome::Lost | Outcome::Unknown));
         left.extend(ours.filter(|_| !allowed).map(|loan| format!("loan of {} at {code}", loan.barcode)));
@@ -114,6 +191,9 @@ pub(super) fn ended(sim: &Sim, hub: &Hub, stored: &Stored) -> Result<(), String>
     let lent = stored.passed.contains(&Status::Loaned);
     if stored.cancelled && !lent && matches!(request.outcome, Some(Outcome::Supplied)) {
         return Err("the patron had cancelled, and it ended as supplied".to_owned());
+    }
+    if matches!(request.outcome, Some(Outcome::Supplied)) && !ledger.had_it(request.id) {
+        return Err("I15: it ended as supplied, and the patron never had the item".to_owned());
     }
     Ok(())
 }
