@@ -3,14 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alma_sim::{ItemView, RequestView, Sim, Staff};
+use alma_sim::{ItemView, Sim};
 use lending::{Request, RequestId};
 
-use super::house::{BORROWER, LENDERS};
-use super::rules::mark;
-
-/// Begins the ids of virtual patrons.
-const VIRTUAL: &str = "dcb-";
+use super::books::Books;
 
 /// Who has just acted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,21 +28,23 @@ impl Ledger {
     pub(super) fn note(
         &mut self,
         sim: &Sim,
+        books: &Books,
         request: &Request,
         copies: &[(String, String)],
         by: By,
     ) -> Result<(), String> {
-        for (institution, barcode) in copies {
+        for place in copies {
+            let (institution, barcode) = place;
             let staff = sim.staff(institution).map_err(|error| error.to_string())?;
             let item = staff.item(barcode).map_err(|error| error.to_string())?;
-            let place = (institution.clone(), barcode.clone());
-            if left_for(&staff, &item, request.id) {
-                self.away.insert(place, request.id);
-            } else if self.away.get(&place) == Some(&request.id) && !is_still_away(&staff, &item, request.id, by) {
-                self.away.remove(&place);
+            let seen = Seen { books, item: &item, institution, id: request.id };
+            if seen.has_left() {
+                self.away.insert(place.clone(), request.id);
+            } else if self.away.get(place) == Some(&request.id) && !seen.is_still_away(by) {
+                self.away.remove(place);
             }
         }
-        if patron_has_it(sim, request)? {
+        if books.patron_has_it(request) {
             self.had.insert(request.id);
         }
         Ok(())
@@ -64,49 +62,27 @@ impl Ledger {
     }
 }
 
-/// In transit for a hold with the request's mark.
-fn left_for(staff: &Staff, item: &ItemView, id: RequestId) -> bool {
-    item.process_type == "TRANSIT"
-        && item.request_id.as_ref().is_some_and(|bound| hold(staff, id).is_some_and(|hold| hold.id == *bound))
+/// A copy of a request at a lender.
+struct Seen<'a> {
+    books: &'a Books,
+    item: &'a ItemView,
+    institution: &'a str,
+    id: RequestId,
 }
 
-/// Not home yet, nor lent or sent to somebody else. Where the lender's own staff end the hold, what becomes of the item is
-/// theirs to see to.
-fn is_still_away(staff: &Staff, item: &ItemView, id: RequestId, by: By) -> bool {
-    let on_our_loan = staff.loans().iter().any(|loan| loan.barcode == item.barcode && loan.user.starts_with(VIRTUAL));
-    let unbound_by_staff = by == By::Staff && hold(staff, id).is_none();
-    on_our_loan || (item.process_type == "TRANSIT" && item.request_id.is_none() && !unbound_by_staff)
-}
-
-fn hold(staff: &Staff, id: RequestId) -> Option<RequestView> {
-    let mark = mark(id);
-    staff.requests().into_iter().find(|hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&mark)))
-}
-
-/// Whether the virtual item is on loan to the request's patron now.
-pub(super) fn patron_has_it(sim: &Sim, request: &Request) -> Result<bool, String> {
-    Ok(loan_of_virtual_item(sim, request)?.is_some_and(|user| user == request.patron.given.as_str()))
-}
-
-/// To whom the virtual item is lent now.
-pub(super) fn loan_of_virtual_item(sim: &Sim, request: &Request) -> Result<Option<String>, String> {
-    let Some(barcode) = &request.borrowing.barcode else { return Ok(None) };
-    let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
-    Ok(borrower.loans().into_iter().find(|loan| loan.barcode == barcode.as_str()).map(|loan| loan.user))
-}
-
-/// The holds and loans of everybody who has nothing to do with any request.
-pub(super) fn strangers(sim: &Sim) -> Result<BTreeSet<String>, String> {
-    let mut all = BTreeSet::new();
-    for code in [LENDERS[0], LENDERS[1], BORROWER] {
-        let staff = sim.staff(code).map_err(|error| error.to_string())?;
-        // Requests without a requester are Alma's own.
-        let holds = staff.requests().into_iter().filter(|hold| !hold.user.is_empty() && !hold.user.starts_with(VIRTUAL));
-        let unmarked = holds.filter(|hold| !hold.comment.as_deref().is_some_and(|comment| comment.contains(super::rules::MARK)));
-        all.extend(unmarked.map(|hold| format!("hold {} of {} at {code}", hold.id, hold.user)));
-        let loans = staff.loans().into_iter().filter(|loan| !loan.user.starts_with(VIRTUAL));
-        let foreign = loans.filter(|loan| code != BORROWER || !loan.user.starts_with("patron-"));
-        all.extend(foreign.map(|loan| format!("loan {} of {} at {code}", loan.id, loan.user)));
+impl Seen<'_> {
+    /// In transit for a hold with the request's mark.
+    fn has_left(&self) -> bool {
+        let bound = self.item.request_id.as_deref();
+        self.item.process_type == "TRANSIT"
+            && self.books.holds_of(self.id, self.institution).any(|hold| Some(hold.id.as_str()) == bound)
     }
-    Ok(all)
+
+    /// Not home yet, nor lent or sent to somebody else. Where the lender's own staff end the hold, what becomes of the item
+    /// is theirs to see to.
+    fn is_still_away(&self, by: By) -> bool {
+        let under_way = self.item.process_type == "TRANSIT" && self.item.request_id.is_none();
+        let ended_by_staff = by == By::Staff && self.books.holds_of(self.id, self.institution).next().is_none();
+        self.books.our_loan(self.institution, &self.item.barcode).is_some() || (under_way && !ended_by_staff)
+    }
 }

@@ -5,6 +5,7 @@
 //! A seed is a run: `simulate --seed N --lifecycles M` does the same again.
 
 mod acts;
+mod books;
 pub(crate) mod house;
 mod hub;
 mod ledger;
@@ -28,9 +29,10 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::books::Books;
 use self::house::{BORROWER, LENDERS};
 use self::hub::{Hub, Mishap};
-use self::ledger::{By, Ledger, strangers};
+use self::ledger::{By, Ledger};
 use self::line::{Line, LineState};
 use self::messages::Messages;
 use crate::verdict::{Verdict, table};
@@ -49,8 +51,8 @@ const ROUNDS: usize = 40;
 /// Effects of a request between two acts of staff, at most.
 const WORKS: usize = 24;
 
-/// Violations whose story is told.
-const SHOWN: usize = 40;
+/// Violations of a kind whose story is shown.
+const SHOWN: usize = 4;
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -99,14 +101,15 @@ fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
         tally.steps.load(Ordering::Relaxed),
         tally.calls.load(Ordering::Relaxed),
     )];
-    // The shortest stories first, in the same order each time.
+    // The shortest stories of each kind, in the same order each time.
     violations.sort_by_key(|story| (story.len(), story.clone()));
-    let mut kinds = BTreeMap::new();
-    for kind in violations.iter().filter_map(|story| story.split(": seed ").next()?.split(" (").next()) {
-        *kinds.entry(kind).or_insert(0_u64) += 1;
+    let mut kinds: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for story in &violations {
+        let kind = story.split(": seed ").next().and_then(|why| why.split(" (").next()).unwrap_or_default();
+        kinds.entry(kind).or_default().push(story);
     }
-    notes.extend(kinds.iter().map(|(kind, count)| format!("{count} x {kind}")));
-    notes.extend(violations.iter().take(SHOWN).cloned());
+    notes.extend(kinds.iter().map(|(kind, stories)| format!("{} x {kind}", stories.len())));
+    notes.extend(kinds.values().flat_map(|stories| stories.iter().take(SHOWN)).map(|story| (*story).clone()));
     Verdict {
         table: rows,
         notes,
@@ -160,6 +163,8 @@ struct World {
     messages: Option<Messages>,
     /// Decides on what nobody plans; a chance of its own, so that all else is drawn as it is without.
     unusual: Option<StdRng>,
+    /// Holds and loans as they stand.
+    books: Books,
     ledger: Ledger,
     /// Which of the world's titles each request is for.
     numbers: BTreeMap<RequestId, usize>,
@@ -193,8 +198,8 @@ impl World {
             }
         }
         let name = format!("seed {seed}, world {number}");
-        let (ledger, numbers) = (Ledger::default(), BTreeMap::new());
-        Ok(Self { name, sim, hub, line, rng, messages, unusual, ledger, numbers })
+        let (books, ledger, numbers) = (Books::default(), Ledger::default(), BTreeMap::new());
+        Ok(Self { name, sim, hub, line, rng, messages, unusual, books, ledger, numbers })
     }
 
     fn line(&self) -> std::sync::MutexGuard<'_, LineState> {
@@ -318,7 +323,7 @@ impl World {
                 Ok(())
             }
             80..90 => {
-                let (mark, now) = (rules::mark(id), chance.random_bool(0.7));
+                let (mark, now) = (books::mark(id), chance.random_bool(0.7));
                 let refused = &mut self.line().refused;
                 let _ = if now { refused.insert(mark) } else { refused.remove(&mark) };
                 Ok(())
@@ -345,7 +350,7 @@ impl World {
             self.check(id)?;
         }
         match self.hub.requests.get(&id) {
-            Some(stored) if !self.hub.is_busy(id) => rules::agrees(&self.sim, &stored.request),
+            Some(stored) if !self.hub.is_busy(id) => rules::agrees(&self.sim, &self.books, &stored.request),
             _ => Ok(()),
         }
     }
@@ -356,20 +361,21 @@ impl World {
         self.note(id, By::Staff)
     }
 
+    /// Somebody has acted.
     fn note(&mut self, id: RequestId, by: By) -> Result<(), String> {
+        self.books = Books::read(&self.sim)?;
         match self.hub.requests.get(&id) {
-            Some(stored) => self.ledger.note(&self.sim, &stored.request, &stored.copies, by),
+            Some(stored) => self.ledger.note(&self.sim, &self.books, &stored.request, &stored.copies, by),
             None => Ok(()),
         }
     }
 
     /// The hub works; strangers must not notice.
     async fn work(&mut self, id: RequestId, mishap: Mishap) -> Result<(), String> {
-        let before = strangers(&self.sim)?;
+        let before = self.books.strangers();
         self.hub.work(id, mishap).await?;
         self.note(id, By::Hub)?;
-        let after = strangers(&self.sim)?;
-        match before.symmetric_difference(&after).next() {
+        match before.symmetric_difference(&self.books.strangers()).next() {
             Some(changed) => Err(format!("I14: the hub has changed a stranger's matter ({changed})")),
             None => Ok(()),
         }
@@ -385,6 +391,7 @@ impl World {
         let running = self.hub.requests.get(&id).map(|stored| deadlines(&stored.request)).unwrap_or_default();
         self.hub.now += SignedDuration::from_mins(1);
         self.sim.advance(SignedDuration::from_mins(1));
+        self.books = Books::read(&self.sim)?;
         match running.first() {
             Some(deadline) => self.hub.apply(id, &Event::DeadlinePassed { deadline: *deadline }),
             None => Ok(()),
@@ -394,8 +401,8 @@ impl World {
     fn check(&self, id: RequestId) -> Result<(), String> {
         match self.hub.requests.get(&id) {
             Some(stored) => {
-                rules::check(&self.sim, &stored.request)?;
-                rules::followed(&self.sim, &self.ledger, &stored.request)
+                rules::check(&self.sim, &self.books, &stored.request)?;
+                rules::followed(&self.books, &self.ledger, &stored.request)
             }
             None => Ok(()),
         }
@@ -419,7 +426,7 @@ impl World {
             let Some(stored) = self.hub.requests.get(&id) else { return Err("the request is lost".to_owned()) };
             let request = &stored.request;
             if request.status.is_final() {
-                rules::ended(&self.sim, &self.hub, &self.ledger, stored)?;
+                rules::ended(&self.sim, &self.books, &self.hub, &self.ledger, stored)?;
                 let outcome = request.outcome.map_or("none".to_owned(), |outcome| outcome.name().to_owned());
                 return Ok(outcome);
             }

@@ -6,43 +6,31 @@ use alma_sim::{ApiCall, Sim};
 use lending::{Attention, Outcome, Request, RequestId, Status, WaitingOn};
 use serde_json::Value;
 
+use super::books::{Books, MARK};
 use super::house::{BORROWER, LENDERS, key};
 use super::hub::{Hub, Stored};
-use super::ledger::{Ledger, loan_of_virtual_item, patron_has_it};
-
-/// Begins our mark in the comment of a hold.
-pub(super) const MARK: &str = "[DCB-REQUEST:";
-
-pub(super) fn mark(id: RequestId) -> String {
-    format!("{MARK}{id}]")
-}
+use super::ledger::Ledger;
 
 /// After every step: at most one hold at each library, one lender with a hold, one set of virtual records, one loan on
 /// each side; and no call without an intent.
-pub(super) fn check(sim: &Sim, request: &Request) -> Result<(), String> {
-    let mark = mark(request.id);
+pub(super) fn check(sim: &Sim, books: &Books, request: &Request) -> Result<(), String> {
     let mut lenders = 0;
     for code in LENDERS {
-        let staff = sim.staff(code).map_err(|error| error.to_string())?;
-        let ours = |comment: &Option<String>| comment.as_deref().is_some_and(|comment| comment.contains(&mark));
-        let holds = staff.requests().iter().filter(|hold| ours(&hold.comment)).count();
+        let holds = books.holds_of(request.id, code).count();
         if holds > 1 {
-            return Err(format!("{holds} holds of one request at {code}"));
+            return Err(format!("I1: {holds} holds of one request at {code}"));
         }
         lenders += holds;
     }
     if lenders > 1 {
-        return Err("holds of one request at both lenders".to_owned());
+        return Err("I1: holds of one request at both lenders".to_owned());
     }
-    let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
-    let holds = borrower.requests();
-    let ours = holds.iter().filter(|hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&mark)));
-    if ours.count() > 1 {
-        return Err("two of the patron's holds for one request".to_owned());
+    if books.holds_of(request.id, BORROWER).count() > 1 {
+        return Err("I1: two of the patron's holds for one request".to_owned());
     }
     let records = records_of(sim, request.id)?;
     if records > 1 {
-        return Err(format!("{records} virtual records of one request"));
+        return Err(format!("I2: {records} virtual records of one request"));
     }
     Ok(())
 }
@@ -84,7 +72,7 @@ pub(crate) fn doubled_holds(sim: &Sim) -> Result<Vec<String>, String> {
 }
 
 /// After every step: what has left a lender for a hold of ours is followed by the request, and by no other lender's copy.
-pub(super) fn followed(sim: &Sim, ledger: &Ledger, request: &Request) -> Result<(), String> {
+pub(super) fn followed(books: &Books, ledger: &Ledger, request: &Request) -> Result<(), String> {
     for (institution, barcode) in ledger.away_for(request.id) {
         let supply = request.supply.as_ref();
         let is_its_copy = supply.is_some_and(|supply| {
@@ -100,36 +88,33 @@ pub(super) fn followed(sim: &Sim, ledger: &Ledger, request: &Request) -> Result<
         match request.outcome {
             // Staff have ended it although the hub said where the item is.
             Some(Outcome::Unknown) if known => {}
-            Some(Outcome::Lost) if known && !patron_had_it_at_the_end(sim, ledger, request, barcode)? => {}
+            Some(Outcome::Lost) if known && !is_the_patrons_loss(books, ledger, request) => {}
             _ => return Err("I11: the item is away for a hold of ours, and no open request follows it".to_owned()),
         }
     }
     Ok(())
 }
 
-/// A patron's loss that is settled must be a loss at the lender too: a loan, for its staff to settle.
-fn patron_had_it_at_the_end(sim: &Sim, ledger: &Ledger, request: &Request, barcode: &str) -> Result<bool, String> {
-    let Some(supply) = request.supply.as_ref() else { return Ok(false) };
-    let staff = sim.staff(supply.institution.as_str()).map_err(|error| error.to_string())?;
-    let lent = staff.loans().iter().any(|loan| loan.barcode == barcode);
-    Ok(ledger.had_it(request.id) && !lent)
+/// Whether the patron lost it, which must be a loss at the lender too: a loan, for its staff to settle.
+fn is_the_patrons_loss(books: &Books, ledger: &Ledger, request: &Request) -> bool {
+    let is_lent = request
+        .supply
+        .as_ref()
+        .is_some_and(|supply| books.loan(supply.institution.as_str(), supply.copy.barcode.as_str()).is_some());
+    ledger.had_it(request.id) && !is_lent
 }
 
 /// Where both sides have just been polled and nothing is under way: status and attention say nothing that isn't so.
-pub(super) fn agrees(sim: &Sim, request: &Request) -> Result<(), String> {
-    let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
-    let virtual_item = request.borrowing.barcode.as_ref().and_then(|code| borrower.item(code.as_str()).ok());
-    let process = virtual_item.map(|item| item.process_type).unwrap_or_default();
-    let has_it = patron_has_it(sim, request)?;
+pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), String> {
+    let (lent, has_it) = (books.loan_at_borrower(request), books.patron_has_it(request));
     let is_a_case = matches!(request.attention, Attention::NeedsStaff { .. });
-    let somebody = loan_of_virtual_item(sim, request)?;
     let contradicts = |what: &str| Err(format!("I13: {}, and {what}", request.status));
     match request.status {
         Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => {
             if has_it {
                 return contradicts("the patron has the item");
             }
-            if somebody.is_some() && !is_a_case {
+            if lent.is_some() && !is_a_case {
                 return contradicts("somebody else has the item, which nobody is told");
             }
         }
@@ -137,7 +122,7 @@ pub(super) fn agrees(sim: &Sim, request: &Request) -> Result<(), String> {
             if !has_it {
                 return contradicts("the patron hasn't got the item");
             }
-            if process == "LOST_LOAN" && !is_a_case {
+            if lent.is_some_and(|loan| loan.process_status == "LOST") && !is_a_case {
                 return contradicts("the item is lost, which nobody is told");
             }
         }
@@ -162,35 +147,31 @@ fn has_left(sim: &Sim, request: &Request) -> Result<bool, String> {
 }
 
 /// At the end: nothing of the request is left, and the patron's word was kept.
-pub(super) fn ended(sim: &Sim, hub: &Hub, ledger: &Ledger, stored: &Stored) -> Result<(), String> {
+pub(super) fn ended(sim: &Sim, books: &Books, hub: &Hub, ledger: &Ledger, stored: &Stored) -> Result<(), String> {
     let request = &stored.request;
-    let mark = mark(request.id);
     let mut left = Vec::new();
     for code in [LENDERS[0], LENDERS[1], BORROWER] {
-        let staff = sim.staff(code).map_err(|error| error.to_string())?;
-        let holds = staff.requests();
-        let ours = holds.iter().filter(|hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&mark)));
-        left.extend(ours.map(|hold| format!("hold {} at {code}", hold.id)));
-        let loans = staff.loans().into_iter().filter(|loan| loan.user.starts_with("dcb-"));
-        let ours = loans.filter(|loan| stored.copies.iter().any(|(_, barcode)| *barcode == loan.barcode));
-        // A loss that is settled leaves the lender's loan to its own staff, as an end by hand may.
-        let allowed = matches!(request.outcome, Some(Outcome::Lost | Outcome::Unknown));
-        left.extend(ours.filter(|_| !allowed).map(|loan| format!("loan of {} at {code}", loan.barcode)));
+        left.extend(books.holds_of(request.id, code).map(|hold| format!("hold {} at {code}", hold.id)));
+    }
+    // A loss that is settled leaves the lender's loan to its own staff, as an end by hand may.
+    if !matches!(request.outcome, Some(Outcome::Lost | Outcome::Unknown)) {
+        let lent = stored.copies.iter().filter(|(code, barcode)| books.our_loan(code, barcode).is_some());
+        left.extend(lent.map(|(code, barcode)| format!("loan of {barcode} at {code}")));
     }
     let records = records_of(sim, request.id)?;
     if records > 0 {
         left.push(format!("{records} virtual records"));
     }
     if !left.is_empty() {
-        return Err(format!("something is left: {}", left.join("; ")));
+        return Err(format!("I2: something is left ({})", left.join("; ")));
     }
     if hub.is_busy(request.id) {
-        return Err("an effect is under way after the end".to_owned());
+        return Err("I4: an effect is under way after the end".to_owned());
     }
     // Unless the desk lent the item to the patron before it heard.
     let lent = stored.passed.contains(&Status::Loaned);
     if stored.cancelled && !lent && matches!(request.outcome, Some(Outcome::Supplied)) {
-        return Err("the patron had cancelled, and it ended as supplied".to_owned());
+        return Err("I10: the patron had cancelled, and it ended as supplied".to_owned());
     }
     if matches!(request.outcome, Some(Outcome::Supplied)) && !ledger.had_it(request.id) {
         return Err("I15: it ended as supplied, and the patron never had the item".to_owned());
