@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
+    Action, Barcode, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
     decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
@@ -102,7 +102,13 @@ impl Hub {
         let now = self.now;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let decision = decide(&stored.request, event, now);
-        stored.story.push(format!("{} -> {} {:?}", event.name(), decision.next.status, decision.effect));
+        let named = match event {
+            Event::NextSupplierAsked { copy: Some(copy), .. } => format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str)),
+            Event::PickupChangeAsked { pickup } => format!(" {}", pickup.library),
+            _ => String::new(),
+        };
+        let (name, next) = (event.name(), decision.next.status);
+        stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
         takes_effect(stored, event, &decision)?;
         // What was taken back before it was begun is dropped when it is claimed.
         stored.intent = stored.intent.filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));

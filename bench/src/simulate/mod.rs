@@ -423,6 +423,9 @@ impl World {
                     self.check(id)?;
                 }
             }
+            if self.unusual.is_some() {
+                self.compare_with_a_poll(id).await?;
+            }
             let Some(stored) = self.hub.requests.get(&id) else { return Err("the request is lost".to_owned()) };
             let request = &stored.request;
             if request.status.is_final() {
@@ -443,9 +446,6 @@ impl World {
             self.hear(true).await?;
             self.hub.look_at_all(id).await?;
             self.check(id)?;
-            if !self.hub.is_busy(id) && self.unusual.is_some() {
-                self.compare_with_a_poll(id).await?;
-            }
         }
         Err("it doesn't end although nothing goes wrong any more".to_owned())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alma_sim::{ApiCall, Sim};
-use lending::{Attention, Outcome, Request, RequestId, Status, WaitingOn};
+use lending::{Attention, Outcome, Progress, Request, Status, WaitingOn};
 use serde_json::Value;
 
 use super::books::{Books, MARK};
@@ -88,7 +88,10 @@ pub(super) fn followed(books: &Books, ledger: &Ledger, request: &Request) -> Res
         match request.outcome {
             // Staff have ended it although the hub said where the item is.
             Some(Outcome::Unknown) if known => {}
-            Some(Outcome::Lost) if known && !is_the_patrons_loss(books, ledger, request) => {}
+            Some(Outcome::Lost) if known && is_the_patrons_loss(books, ledger, request) => {
+                return Err("I11: the patron's loss was settled, and the lender has no loan for it".to_owned());
+            }
+            Some(Outcome::Lost) if known => {}
             _ => return Err("I11: the item is away for a hold of ours, and no open request follows it".to_owned()),
         }
     }
@@ -117,6 +120,10 @@ pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), 
             if lent.is_some() && !is_a_case {
                 return contradicts("somebody else has the item, which nobody is told");
             }
+        }
+        // Until it was lent both sides are polled.
+        Status::ReturnTransit if has_it && request.at_desk().progress < Progress::OnLoan => {
+            return contradicts("the patron has the item");
         }
         Status::Loaned => {
             if !has_it {
@@ -177,4 +184,146 @@ pub(super) fn ended(sim: &Sim, books: &Books, hub: &Hub, ledger: &Ledger, stored
         return Err("I15: it ended as supplied, and the patron never had the item".to_owned());
     }
     Ok(())
+}
+
+/// Each of these rules can be broken.
+#[cfg(test)]
+mod tests {
+    use alma_sim::{Item, SimClock, Staff};
+    use jiff::Timestamp;
+    use lending::{Barcode, Copy, ItemType, RequestId, Supply, Title};
+    use serde_json::json;
+
+    use super::super::books::mark;
+    use super::super::house::{self, DESK};
+    use super::super::ledger::By;
+    use super::*;
+
+    const LENDER: &str = LENDERS[0];
+
+    fn almas() -> Sim {
+        house::build(SimClock::Stepped(Timestamp::from_second(1_800_000_000).unwrap()), 1).unwrap()
+    }
+
+    fn request(sim: &Sim) -> Request {
+        let barcode = house::barcode(LENDER, 0);
+        let item = sim.staff(LENDER).unwrap().item(&barcode).unwrap();
+        let copy = Copy {
+            bib: item.mms_id.as_str().into(),
+            holding: item.holding_id.as_str().into(),
+            item: item.pid.as_str().into(),
+            barcode: Barcode::from(barcode.as_str()),
+            library: "MAIN".into(),
+            location: "stacks".into(),
+            item_type: ItemType("book".to_owned()),
+            title: Title::default(),
+        };
+        let patron = house::asking(&house::patron(0));
+        let id = RequestId(uuid::Uuid::from_u128(1));
+        let mut request = Request::new(id, sim.now(), patron, house::pickup(), Vec::new());
+        request.supply = Some(Supply::new(LENDER.into(), copy));
+        request
+    }
+
+    /// A hold with the request's mark on an item.
+    fn hold(sim: &Sim, request: &Request, institution: &str, barcode: &str, user: &str, library: &str) {
+        let item = sim.staff(institution).unwrap().item(barcode).unwrap();
+        let call = ApiCall {
+            method: "POST".to_owned(),
+            path: format!("/almaws/v1/bibs/{}/holdings/{}/items/{}/requests", item.mms_id, item.holding_id, item.pid),
+            query: format!("user_id={user}"),
+            key: Some(key(institution)),
+            accept: Some("application/json".to_owned()),
+            content_type: Some("application/json".to_owned()),
+            body: json!({
+                "request_type": "HOLD", "pickup_location_type": "LIBRARY", "pickup_location_library": library,
+                "comment": mark(request.id),
+            })
+            .to_string()
+            .into_bytes(),
+            ..ApiCall::default()
+        };
+        assert_eq!(sim.call(&call).unwrap().status, 200);
+    }
+
+    fn followed_after(sim: &Sim, ledger: &mut Ledger, request: &Request, by: By) -> Result<(), String> {
+        let books = Books::read(sim)?;
+        ledger.note(sim, &books, request, &[(LENDER.to_owned(), house::barcode(LENDER, 0))], by)?;
+        followed(&books, ledger, request)
+    }
+
+    fn cancel_at(staff: &Staff) {
+        staff.cancel(&staff.requests()[0].id, "CannotBeFulfilled").unwrap();
+    }
+
+    #[test]
+    fn item_that_is_away_while_its_request_has_ended_is_found() {
+        let (sim, mut ledger) = (almas(), Ledger::default());
+        let mut request = request(&sim);
+        let (lender, barcode) = (sim.staff(LENDER).unwrap(), house::barcode(LENDER, 0));
+        hold(&sim, &request, LENDER, &barcode, "patron-1", "SHARING");
+        lender.scan_in(&barcode, "MAIN", DESK).unwrap();
+        request.status = Status::PickupTransit;
+        followed_after(&sim, &mut ledger, &request, By::Staff).unwrap();
+
+        request.status = Status::Finalised;
+        request.outcome = Some(Outcome::Cancelled);
+        cancel_at(&lender);
+        let found = followed_after(&sim, &mut ledger, &request, By::Hub).unwrap_err();
+        assert!(found.starts_with("I11"), "{found}");
+
+        lender.scan_in(&barcode, "MAIN", DESK).unwrap();
+        followed_after(&sim, &mut ledger, &request, By::Staff).unwrap();
+    }
+
+    #[test]
+    fn item_that_is_away_while_another_lender_is_asked_is_found() {
+        let (sim, mut ledger) = (almas(), Ledger::default());
+        let mut request = request(&sim);
+        let barcode = house::barcode(LENDER, 0);
+        hold(&sim, &request, LENDER, &barcode, "patron-1", "SHARING");
+        sim.staff(LENDER).unwrap().scan_in(&barcode, "MAIN", DESK).unwrap();
+        followed_after(&sim, &mut ledger, &request, By::Staff).unwrap();
+        if let Some(supply) = &mut request.supply {
+            supply.institution = LENDERS[1].into();
+        }
+        let found = followed_after(&sim, &mut ledger, &request, By::Hub).unwrap_err();
+        assert!(found.contains("another lender"), "{found}");
+    }
+
+    #[test]
+    fn status_that_contradicts_a_poll_is_found() {
+        let sim = almas();
+        let borrower = sim.staff(BORROWER).unwrap();
+        let shelf = alma_sim::Holding::new("MAIN", "stacks").item(Item::new("virtual").material("BOOK"));
+        borrower.add_bib(alma_sim::Bib::new("A virtual title").holding(shelf)).unwrap();
+        let mut request = request(&sim);
+        request.borrowing.barcode = Some(Barcode::from("virtual"));
+        hold(&sim, &request, BORROWER, "virtual", "patron-0", "MAIN");
+        borrower.scan_in("virtual", "MAIN", DESK).unwrap();
+        request.status = Status::ReadyForPickup;
+        let agree = |request: &Request| agrees(&sim, &Books::read(&sim).unwrap(), request);
+        agree(&request).unwrap();
+
+        borrower.lend_in_spite_of_hold("virtual", "jo.reader", "MAIN", DESK).unwrap();
+        assert!(agree(&request).unwrap_err().contains("somebody else"));
+        request.status = Status::Loaned;
+        assert!(agree(&request).unwrap_err().contains("hasn't got"));
+
+        borrower.scan_in("virtual", "MAIN", DESK).unwrap();
+        borrower.lend("virtual", "patron-0", "MAIN", DESK).unwrap();
+        agree(&request).unwrap();
+        request.status = Status::ReadyForPickup;
+        assert!(agree(&request).unwrap_err().contains("the patron has"));
+    }
+
+    #[test]
+    fn stranger_whose_loan_is_closed_is_noticed() {
+        let sim = almas();
+        let (lender, barcode) = (sim.staff(LENDER).unwrap(), house::barcode(LENDER, 0));
+        lender.lend(&barcode, "jo.reader", "MAIN", DESK).unwrap();
+        let before = Books::read(&sim).unwrap().strangers();
+        lender.scan_in(&barcode, "MAIN", DESK).unwrap();
+        assert_ne!(before, Books::read(&sim).unwrap().strangers());
+    }
 }
