@@ -1,10 +1,9 @@
-//! What people ask for. Before the hub acts on an item's not having been sent, it makes sure that this is still so: the
-//! book may have been put into the van since the lender was looked at last.
-
-use std::time::Duration;
+//! What people ask for, and deadlines. Before the hub acts on an item's not having been sent, it makes sure that this is still
+//! so: the book may have been put into the van since the lender was looked at last. Cancelling the lender's hold finds that
+//! out by itself; a look before it saves the hold.
 
 use jiff::SignedDuration;
-use lending::{Action, Deadline, Event, Request, RequestId, Side, deadlines};
+use lending::{Deadline, Event, Request, RequestId, Side, deadlines};
 use lms::{Outcome, Purpose};
 use store::Intent;
 use tracing::debug;
@@ -14,13 +13,10 @@ use crate::commit::Ending;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::looking;
+use crate::replacing::AnotherLender;
 
-/// What was seen to wait within this time is taken to wait still.
-const STILL_WAITS: SignedDuration = SignedDuration::from_mins(15);
 /// For how long a deadline waits for a library that can't be looked at.
 const WAITS_FOR_A_LOOK: SignedDuration = SignedDuration::from_hours(24);
-/// For how long somebody who asks for something waits for the lender's system.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which side tells whether what a deadline is for has happened.
 fn side_of(deadline: Deadline, request: &Request) -> Side {
@@ -52,52 +48,15 @@ impl Engine {
         actor: &str,
         reason: Option<&str>,
     ) -> Result<Request, Error> {
-        let withdraws = matches!(asked.action(), Some(Action::Cancel | Action::NextSupplier | Action::ChooseSupplier));
-        if withdraws {
-            self.look_before_withdrawing(id).await?;
+        if let Event::NextSupplierAsked { reason, copy } = asked {
+            let wanted = AnotherLender { reason: reason.clone(), copy: copy.clone(), confirm_no_candidate: false };
+            return self.ask_another_lender(id, wanted, actor).await;
         }
         Ok(self.apply(id, asked, actor, &Ending::Asked(reason)).await?.request)
     }
 
-    /// A lender that can't be asked keeps nobody from ending a request.
-    async fn look_before_withdrawing(&self, id: RequestId) -> Result<(), Error> {
-        let request = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
-        if request.is_dispatched() || self.is_known_to_wait(&request).await? {
-            return Ok(());
-        }
-        match tokio::time::timeout(PATIENCE, self.last_look(&request, Side::Lender)).await {
-            Ok(Ok(Some(event))) => self.apply(id, &event, "hub", &Ending::Asked(None)).await.map(drop),
-            Ok(Ok(None)) => Ok(()),
-            Ok(Err(not_done)) => {
-                debug!(request = %id, why = %not_done, "the lender could not be looked at before the request is withdrawn");
-                Ok(())
-            }
-            Err(_) => Ok(()),
-        }
-    }
-
-    async fn is_known_to_wait(&self, request: &Request) -> Result<bool, Error> {
-        let now = self.clock.now();
-        if now.duration_since(request.placed_at) < STILL_WAITS {
-            return Ok(true);
-        }
-        let (Some(watch), Some(institution)) =
-            (looking::wanted(request, Side::Lender), request.institution(Side::Lender))
-        else {
-            return Ok(true);
-        };
-        let Some((on, _)) = self.on_list(request, watch).await else { return Ok(false) };
-        let read = self.store.list_read_at(institution, &on.list).await?;
-        if read.is_none_or(|read| now.duration_since(read) >= STILL_WAITS) {
-            return Ok(false);
-        }
-        // Unless the list has shown that something has happened, and the look is yet to come.
-        let as_expected = self.store.listed(institution, &on.list, now).await?;
-        Ok(as_expected.iter().any(|look| look.request == request.id && look.side == Side::Lender))
-    }
-
     /// All there is to see at a side, whatever was seen before.
-    async fn last_look(&self, request: &Request, side: Side) -> Outcome<Option<Event>> {
+    pub(crate) async fn last_look(&self, request: &Request, side: Side) -> Outcome<Option<Event>> {
         let (Some(watch), Some(institution)) = (looking::wanted(request, side), request.institution(side)) else {
             return Ok(None);
         };

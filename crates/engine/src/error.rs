@@ -1,6 +1,6 @@
 //! What can go wrong when the engine is called, by what the caller does about it.
 
-use lending::RequestId;
+use lending::{Refusal, RequestId};
 
 use crate::place::Problem;
 
@@ -17,6 +17,9 @@ pub enum Error {
     /// The request's state doesn't allow it; the text tells why, for people.
     #[error("{0}")]
     NotAllowed(&'static str),
+    /// No other copy can be supplied in place of the present one.
+    #[error("{}", .0.explanation)]
+    Unfit(Refusal),
     /// The library's system doesn't do it, or gives no answer.
     #[error("the library's system does not do it now: {0}")]
     NotDone(#[from] lms::NotDone),

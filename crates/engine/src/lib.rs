@@ -10,6 +10,7 @@
 //! - `perform`: one effect through one library system.
 //! - `looking`: one look at one side, at intervals that grow while nothing happens.
 //! - `breaker`: no calls into the void while a library's system gives no service.
+//! - `replacing`: another lender in place of the present one.
 //! - `agencies`: the agencies' rules in use: deadlines and limits.
 //! - `strays`: what carries the hub's marker and belongs to no request.
 //! - `nodes`: what other nodes on the same database tell.
@@ -38,6 +39,7 @@ mod perform;
 mod place;
 mod quota;
 mod registry;
+mod replacing;
 mod schedule;
 mod settings;
 mod strays;
@@ -54,5 +56,6 @@ pub use looking::{look, wanted};
 pub use perform::Act;
 pub use place::{Placing, Problem};
 pub use quota::{Paused, Quota, Spent};
+pub use replacing::AnotherLender;
 pub use settings::{Polling, Retrying, Settings};
 pub use strays::{Found, Search, Stray, Strays};

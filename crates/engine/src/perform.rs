@@ -1,10 +1,12 @@
 //! One effect through one library system, and the event that its outcome is.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lending::{
     BibId, Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request, RequestId, Side, Status, Supply, Workflow,
 };
-use lms::{Attempt, Deleted, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron};
+use lms::{
+    Attempt, Deleted, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron, Withdrawn,
+};
 use store::RequestFilter;
 
 use crate::engine::Engine;
@@ -12,6 +14,8 @@ use crate::error::Error;
 
 /// How many records are read together.
 const SOON: u32 = 99;
+/// For so long a virtual record is taken to be as it was made: nobody merges or overlays it at once.
+const JUST_MADE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What an effect is done with.
 #[derive(Debug)]
@@ -41,7 +45,8 @@ impl Engine {
     ) -> Result<Vec<(RequestId, BibId)>, Error> {
         let Effect::DeleteVirtualItem(side) = effect else { return Ok(Vec::new()) };
         let bib = request.stand_in(side).and_then(|here| here.bib.any());
-        if bib.is_none_or(|bib| lms.knows_record(bib, self.clock.now())) {
+        let is_new = self.clock.now().duration_since(request.placed_at).abs() < JUST_MADE;
+        if is_new || bib.is_none_or(|bib| lms.knows_record(bib, self.clock.now())) {
             return Ok(Vec::new());
         }
         let filter = RequestFilter {
@@ -160,10 +165,16 @@ impl Act<'_> {
         match effect {
             Effect::CancelHold(Side::Lender) => {
                 let supply = supply(request)?;
-                if let Some(hold) = supply.hold.open() {
+                let Some(hold) = supply.hold.open() else { return Ok(Event::HoldCancelled { side }) };
+                if request.is_dispatched() {
                     self.cancel(&real_item(supply), hold).await?;
+                    return Ok(Event::HoldCancelled { side });
                 }
-                Ok(Event::HoldCancelled { side })
+                let by = request.cancellation.as_ref().map(|cancellation| cancellation.by);
+                let (item, holder) = (real_item(supply), self.holder(side)?);
+                let what = Withdrawn { request: request.id, item: &item, hold: &hold.id, holder, by };
+                let seen = lms.withdraw_hold(&what).await?;
+                Ok(seen.map_or(Event::HoldCancelled { side }, |seen| Event::HoldCancelledAfterDispatch { seen }))
             }
             Effect::CancelHold(_) => {
                 if let Some(hold) = here(request, side)?.hold.open() {
@@ -179,8 +190,8 @@ impl Act<'_> {
                 let here = here(request, side)?;
                 let with_record = match (here.bib.any(), here.holding.open()) {
                     (Some(bib), Some(holding)) => {
-                        let (item, soon, now) = (here.item.open(), self.soon, self.now);
-                        let what = Deleted { request: request.id, bib, holding, item, soon, now };
+                        let (item, soon, now, is_new) = (here.item.open(), self.soon, self.now, self.is_new());
+                        let what = Deleted { request: request.id, bib, holding, item, is_new, soon, now };
                         lms.delete_virtual_item(&what).await?
                     }
                     _ => false,
@@ -194,6 +205,11 @@ impl Act<'_> {
                 Ok(Event::VirtualBibDeleted { side })
             }
         }
+    }
+
+    /// Whether what was made for the request was made within the last hour.
+    fn is_new(&self) -> bool {
+        self.now.duration_since(self.request.placed_at).abs() < JUST_MADE
     }
 
     async fn cancel(&self, item: &ItemRef, hold: &Hold) -> Outcome<()> {

@@ -196,7 +196,7 @@ impl Engine {
         (day < today).then(|| Problem::new("needed_until", "NEEDED_UNTIL_PAST", message))
     }
 
-    async fn check_copy(
+    pub(crate) async fn check_copy(
         &self,
         index: usize,
         copy: &CopyRef,

@@ -225,7 +225,10 @@ impl Engine {
         if request.in_flight != Some(effect) {
             return self.drop_intent(intent, "obsolete").await.map(|()| None);
         }
-        if !intent.unclear && !request.wants(effect) {
+        // Staff may have named a copy of another library meanwhile; reading one changes nothing.
+        let is_elsewhere =
+            effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
+        if is_elsewhere || (!intent.unclear && !request.wants(effect)) {
             return self.done(intent, &Event::EffectDropped { effect }).await.map(Some);
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };

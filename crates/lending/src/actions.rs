@@ -20,6 +20,9 @@ impl Request {
             Action::Resume if self.trouble.is_none() => Err("Nothing stands in the way of the request."),
             Action::Undo if self.undo.is_none() => Err("Nothing can be taken back: what followed from it was sent."),
             Action::Cancel => self.may_cancel(),
+            Action::NextSupplier if self.status == Status::NotSuppliedCurrentSupplier => {
+                Err("Another library is being asked already. Name a copy to have that one asked first.")
+            }
             Action::NextSupplier | Action::ChooseSupplier => self.may_change_supplier(),
             Action::ChangePickup => self.may_change_pickup(),
             Action::ReportFound if self.missing_since.is_none() => Err("The item isn't missing on its way."),
@@ -39,6 +42,8 @@ impl Request {
     fn may_cancel(&self) -> Result<(), &'static str> {
         if self.cancellation.is_some() {
             Err("The request is being cancelled already; the item is on its way home.")
+        } else if self.status == Status::ReturnTransit && self.at_desk().progress < Progress::OnLoan {
+            Err("The item won't be lent; it is on its way home already.")
         } else if self.at_desk().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
             Err("The patron has the item, or has just returned it. It ends by being returned, not by being cancelled.")
         } else {

@@ -47,6 +47,7 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
         return Decision { next, transitions: Vec::new(), effect: None, note: None };
     }
     let note = record::facts(&mut next, event, now);
+    let note = record::sent_after_all(request, &mut next).or(note);
     if event.action().is_none() && next != *request {
         // Taking the last act back would take this back too.
         next.undo = None;

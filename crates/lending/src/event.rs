@@ -107,6 +107,11 @@ pub enum Event {
         /// Where.
         side: Side,
     },
+    /// [`Effect::CancelHold`] at the lender: the hold is gone, and the item had left for it before.
+    HoldCancelledAfterDispatch {
+        /// The item, and the loan to the virtual patron, after the hold was cancelled.
+        seen: Observation,
+    },
     /// [`Effect::CheckIn`]: the loan is closed.
     CheckedIn {
         /// Where.
@@ -240,6 +245,7 @@ impl Event {
             Self::DueDateLimited { side, .. } => at!(side, "due_date_limited"),
             Self::RenewalDenied { side } => at!(side, "renewal_denied"),
             Self::HoldCancelled { side } => at!(side, "hold_cancelled"),
+            Self::HoldCancelledAfterDispatch { .. } => "hold_cancelled_after_dispatch_at_lender",
             Self::CheckedIn { side } => at!(side, "checked_in"),
             Self::VirtualItemDeleted { side, .. } => at!(side, "virtual_item_deleted"),
             Self::VirtualBibDeleted { side } => at!(side, "virtual_bib_deleted"),

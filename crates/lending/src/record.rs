@@ -8,7 +8,7 @@ use crate::effect::{Effect, Side};
 use crate::event::{Event, ItemState};
 use crate::refusal::Refusal;
 use crate::request::{Borrowing, Copy, Hold, Loan, Part, Progress, Request, Supply};
-use crate::status::Workflow;
+use crate::status::{Status, Workflow};
 use crate::{asked, evidence};
 
 /// Takes the event's facts into the request; answers what staff should read about it.
@@ -94,9 +94,45 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             }
             None
         }
+        Event::HoldCancelledAfterDispatch { seen } => {
+            done(request, Effect::CancelHold(Side::Lender));
+            let note = evidence::at_lender(request, seen, now);
+            if let Some(supply) = &mut request.supply {
+                supply.dispatched = true;
+                supply.hold.end();
+            }
+            note
+        }
         Event::Renewed { loan, .. } => renewed(request, loan),
         other => at_stand_in(request, other),
     }
+}
+
+/// A lender that was given up turns out to have sent the item: nobody else is asked, and the item is followed until it is
+/// home. An end by hand is taken back with it: staff did not know that the item was away, and can end the request again.
+pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<String> {
+    let given_up =
+        matches!(before.status, Status::Cancelled | Status::NotSuppliedCurrentSupplier | Status::Completed);
+    let was_sent = before.supply.as_ref().is_some_and(|supply| supply.dispatched);
+    let supply = request.supply.as_mut()?;
+    if !given_up || was_sent || !supply.dispatched {
+        return None;
+    }
+    supply.sent_after_all = true;
+    let (lender, barcode) = (&supply.institution, &supply.copy.barcode);
+    if supply.refusal.take().is_some()
+        && request.earlier.last().is_some_and(|last| last.institution == *lender && last.barcode == *barcode)
+    {
+        request.earlier.pop();
+        request.refusal = None;
+    }
+    let why = match before.status {
+        Status::Completed => "It was ended by hand without that being known; it can be ended again.",
+        Status::NotSuppliedCurrentSupplier => "No other lender is asked.",
+        _ => "It won't be lent.",
+    };
+    request.ended_by_hand = false;
+    Some(format!("The lender had sent the item already, so the request is followed until the item is home. {why}"))
 }
 
 /// What was done with a virtual item.
@@ -189,17 +225,10 @@ pub(crate) fn done(request: &mut Request, effect: Effect) {
 fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     done(request, Effect::ChooseSupplier);
     let institution = request.candidates.first()?.institution.clone();
-    if is_at_lenders_own_desk(request, &institution) {
-        let explanation = "The patron would collect the copy at its own library, which lends it there itself. Choose \
-                           another pickup location, or let the patron take it at the desk (expedited).";
-        return candidate_unfit(request, Refusal::new("PICKUP_AT_LENDER", explanation));
+    if let Err(refusal) = request.may_be_supplied_by(&institution) {
+        return candidate_unfit(request, refusal);
     }
     let workflow = workflow(request, &institution);
-    let begun = request.borrowing.bib != Part::NotMade || request.collecting.is_some();
-    if begun && workflow != request.workflow {
-        let explanation = "The copy can't take over from the earlier one: other libraries would be involved.";
-        return candidate_unfit(request, Refusal::new("OTHER_WORKFLOW", explanation));
-    }
     match request.candidates.first_mut() {
         // Should its lender refuse this copy, another of the record may do.
         Some(any) if any.item.is_none() && any.barcode.is_none() => any.tried.push(copy.item.clone()),
@@ -213,6 +242,27 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     }
     request.supply = Some(Supply::new(institution, copy.clone()));
     None
+}
+
+impl Request {
+    /// Whether a copy of `lender` can be supplied for the request, as far as that doesn't depend on the copy.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn may_be_supplied_by(&self, lender: &crate::InstitutionCode) -> Result<(), Refusal> {
+        if is_at_lenders_own_desk(self, lender) {
+            let explanation = "The patron would collect the copy at its own library, which lends it there itself. Choose \
+                               another pickup location, or let the patron take it at the desk (expedited).";
+            return Err(Refusal::new("PICKUP_AT_LENDER", explanation));
+        }
+        let begun = self.borrowing.bib != Part::NotMade || self.collecting.is_some();
+        if begun && workflow(self, lender) != self.workflow {
+            let explanation = "The copy can't take over from the earlier one: other libraries would be involved.";
+            return Err(Refusal::new("OTHER_WORKFLOW", explanation));
+        }
+        Ok(())
+    }
 }
 
 /// Whether a patron of another institution is to collect the copy where it belongs, without standing there already.

@@ -20,6 +20,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// No other lender is left to ask.
+    pub const NO_CANDIDATE_LEFT: &'static str = "NO_CANDIDATE_LEFT";
     /// What was to be acted on isn't there any more.
     pub const GONE: &'static str = "GONE";
     /// The patron or virtual patron isn't there any more.

@@ -324,6 +324,9 @@ pub struct Supply {
     pub item: ItemState,
     /// Whether it was ever seen to have left.
     pub dispatched: bool,
+    /// Whether that was seen only after the hub had given the lender up: the item is followed until it is home.
+    #[serde(default)]
+    pub sent_after_all: bool,
     /// How the hold ended, where it wasn't the hub that ended it.
     #[serde(default)]
     pub hold_end: Option<HoldEnd>,
@@ -347,6 +350,7 @@ impl Supply {
             loan: Part::NotMade,
             item: ItemState::InPlace,
             dispatched: false,
+            sent_after_all: false,
             hold_end: None,
             hold_missed: 0,
             wanted_back: false,

@@ -6,7 +6,7 @@ use crate::closure::{Answer, Closure, answer};
 use crate::decide::Transition;
 use crate::effect::Side;
 use crate::event::{CancelledBy, ItemState};
-use crate::request::{Borrowing, Cancellation, EarlierSupply, Part, Progress, Request, Supply};
+use crate::request::{Borrowing, Cancellation, CopyRef, EarlierSupply, Part, Progress, Request, Supply};
 use crate::status::{Outcome, Status, Workflow};
 
 /// One row of the table.
@@ -52,6 +52,8 @@ const UNDER_WAY: &[Status] = &[PickupTransit, ReceivedAtPickup, ReadyForPickup];
 #[rustfmt::skip]
 pub(crate) const RULES: &[Rule] = &[
     Rule { from: LIVE, to: Completed, because: "staff ended it by hand", when: |r| r.ended_by_hand },
+    Rule { from: &[Cancelled, NotSuppliedCurrentSupplier, Completed], to: ReturnTransit,
+        because: "the lender had sent the item before its hold was cancelled", when: comes_home_after_all },
 
     Rule { from: &[SubmittedToDcb], to: Cancelled, because: "cancelled", when: is_cancelled },
     Rule { from: &[SubmittedToDcb], to: Cancelled, because: "the patron may not borrow", when: |r| r.refusal.is_some() },
@@ -66,6 +68,8 @@ pub(crate) const RULES: &[Rule] = &[
 
     Rule { from: AT_LENDER, to: Cancelled, because: "cancelled before the item was sent",
         when: |r| is_cancelled(r) && !r.is_dispatched() },
+    Rule { from: AT_LENDER, to: ReturnTransit, because: "it won't be lent; the item goes home",
+        when: |r| r.is_dispatched() && goes_home_unlent(r) },
     Rule { from: &[Resolved], to: NotSuppliedCurrentSupplier, because: "the lender refused",
         when: lender_refused },
     Rule { from: &[Resolved], to: RequestPlacedAtSupplyingAgency, because: "the lender's hold is placed",
@@ -88,6 +92,8 @@ pub(crate) const RULES: &[Rule] = &[
         when: |r| r.expedited && r.at_desk().loan.is_open() },
     Rule { from: PLACED, to: PickupTransit, because: "the lender has sent the item",
         when: |r| r.is_dispatched() && !r.expedited && r.workflow.stand_ins().iter().all(|side| is_ready(r, *side)) },
+    Rule { from: PLACED, to: ReturnTransit, because: "it won't be lent; the item goes home",
+        when: |r| r.is_dispatched() && goes_home_unlent(r) },
     Rule { from: PLACED, to: Cancelled, because: "cancelled before the item was sent",
         when: |r| is_cancelled(r) && !r.is_dispatched() },
     Rule { from: PLACED, to: NotSuppliedCurrentSupplier, because: "the lender doesn't supply", when: lender_withdrew },
@@ -142,6 +148,9 @@ fn enter(request: &mut Request, to: Status) {
     let outcome = ended_by_holder(request);
     if matches!(to, Cancelled | ReturnTransit) {
         note_who_cancelled(request);
+    }
+    if to == ReturnTransit && !request.status.is_dispatched() {
+        mark_dispatched(request);
     }
     request.status = to;
     request.missing_since = None;
@@ -207,6 +216,13 @@ fn goes_home_unlent(request: &Request) -> bool {
     is_cancelled(request) && request.at_desk().progress < Progress::OnLoan
 }
 
+/// The lender had been given up when its item was found to have left; neither staff nor a settlement has ended the
+/// request since.
+fn comes_home_after_all(request: &Request) -> bool {
+    let sent = request.supply.as_ref().is_some_and(|supply| supply.sent_after_all);
+    sent && !request.ended_by_hand && request.settlement.is_none() && !is_home(request)
+}
+
 fn nothing_left(request: &Request) -> bool {
     // The last lender's hold is cancelled first: two lenders never hold for one request.
     let waits = request.supply.as_ref().is_some_and(|supply| supply.refusal.is_none() || supply.hold.is_open());
@@ -262,10 +278,19 @@ fn drop_supplier(request: &mut Request) {
         barcode: supply.copy.barcode.clone(),
         refusal: refusal.clone(),
     };
-    if supply.hold != Part::NotMade {
-        request.candidates.retain(|copy| copy.institution != earlier.institution || copy.chosen_by_staff);
-    }
+    request.candidates = request.candidates_without_supplier();
     request.earlier.push(earlier);
+}
+
+impl Request {
+    /// The copies that are left to try once the present lender is given up, best first.
+    pub fn candidates_without_supplier(&self) -> Vec<CopyRef> {
+        let held = self.supply.as_ref().filter(|supply| supply.hold != Part::NotMade);
+        let left = |copy: &&CopyRef| {
+            copy.chosen_by_staff || held.is_none_or(|supply| copy.institution != supply.institution)
+        };
+        self.candidates.iter().filter(left).cloned().collect()
+    }
 }
 
 /// Home means that the loan to the virtual patron is closed; or that none was made and the item was handled by the

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
-use crate::request::{Progress, Request};
+use crate::request::{Part, Progress, Request};
 use crate::status::{Status, Workflow};
 
 /// One side to look at, and what of it tells something now. Fewer looks, fewer calls.
@@ -37,7 +37,12 @@ pub fn watches(request: &Request) -> Vec<Watch> {
         Status::Loaned => vec![Watch::new(desk, hold_is_open(request), true), Watch::new(Side::Lender, false, true)],
         // What was never lent may be lent after all, as long as it is at the pickup library.
         Status::ReturnTransit if request.at_desk().progress < Progress::OnLoan => {
-            vec![Watch::new(Side::Lender, false, true), Watch::new(desk, hold_is_open(request), true)]
+            let mut looks = vec![Watch::new(Side::Lender, false, true)];
+            // Withdrawn so early that nothing was made there.
+            if request.at_desk().item != Part::NotMade {
+                looks.push(Watch::new(desk, hold_is_open(request), true));
+            }
+            looks
         }
         Status::ReturnTransit => vec![Watch::new(Side::Lender, false, true)],
         Status::SubmittedToDcb

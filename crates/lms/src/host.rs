@@ -107,10 +107,27 @@ pub struct Deleted<'a> {
     pub holding: &'a HoldingId,
     /// The item, if it was made.
     pub item: Option<&'a ItemId>,
+    /// Whether the hub made the record so lately that the answer to that still tells what it is like.
+    pub is_new: bool,
     /// Other records that are likely to be deleted within the day, and may be looked at with this one.
     pub soon: &'a [(RequestId, BibId)],
     /// Now.
     pub now: Timestamp,
+}
+
+/// The lender's hold that is to be cancelled.
+#[derive(Clone, Copy, Debug)]
+pub struct Withdrawn<'a> {
+    /// The request, whose marker the hold carries.
+    pub request: RequestId,
+    /// The copy.
+    pub item: &'a ItemRef,
+    /// The hold.
+    pub hold: &'a HoldId,
+    /// Whose it is.
+    pub holder: &'a PatronId,
+    /// Who ended the request, where somebody did.
+    pub by: Option<CancelledBy>,
 }
 
 /// What to look at on one side.
@@ -228,6 +245,10 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
 
     /// Cancels a hold, without a notice to anybody.
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()>;
+
+    /// Cancels the lender's hold, without a notice to anybody, and then reads the item: whoever scans it from then on sends
+    /// it nowhere for this hold. Answers what shows that it had left before, if it had.
+    async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>>;
 
     /// Deletes the virtual item, if it was made, and its holding; answers whether the record went with them, which it does
     /// only where it is still ours alone.

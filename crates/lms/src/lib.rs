@@ -27,6 +27,7 @@ pub use connect::{ConnectError, Connection, connect, connect_observed};
 pub use finding::Finding;
 pub use host::{
     Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched,
+    Withdrawn,
 };
 pub use listing::{Awaited, Expected, ListRead, Listing};
 pub use message::{Message, NotTaken};

@@ -242,22 +242,6 @@ impl Store {
         first.map(|due| at("intent", due)).transpose()
     }
 
-    /// When a list was last read, or first wanted.
-    ///
-    /// # Errors
-    ///
-    /// The database.
-    pub async fn list_read_at(&self, institution: &InstitutionCode, list: &str) -> Result<Option<Timestamp>, Error> {
-        let statement = Query::select()
-            .column(Col::ReadAt)
-            .from(Table)
-            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
-            .and_where(Expr::col(Col::List).eq(list))
-            .to_owned();
-        let rows: Vec<(i64,)> = self.fetch(&statement).await?;
-        rows.first().map(|row| at("sweep", row.0)).transpose()
-    }
-
     /// When, for each institution, the list was read that was not read for the longest time, of those that are wanted.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use engine::AnotherLender;
 use lending::{Effect, Event, PickupLocationCode, Settlement};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -95,10 +96,17 @@ struct NextSupplierInput {
     reason: Option<String>,
     /// The copy to ask for; the next of those that the request names, where it is left out.
     copy: Option<CopyInput>,
+    /// Whether the present lender is given up even where none of the copies that the request names can be supplied, which
+    /// ends the request.
+    #[schema(value_type = Option<bool>)]
+    confirm_no_candidate: bool,
 }
 
 /// Asks another lender: the next one, or one of staff's choice. The present lender's hold is cancelled; the patron's
 /// hold stays as it is.
+///
+/// The present lender is kept, and the call refused, where it has just sent the item, where the copy that is named can't be
+/// supplied, and where no other copy is left, unless `confirm_no_candidate` says that this is known.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/next-supplier",
@@ -109,7 +117,9 @@ struct NextSupplierInput {
     responses(
         (status = 202, description = "Another lender is being asked.", body = RequestView),
         (status = 404, description = "There is none."),
-        (status = 409, description = "Its state doesn't allow it; the detail tells why."),
+        (status = 409, description = "Its state doesn't allow it, as when the lender has sent the item; the detail tells why."),
+        (status = 422, description = "The copy can't be supplied, and `code` tells why; or no other copy is left (`NO_CANDIDATE_LEFT`). The present lender is kept."),
+        (status = 502, description = "The system of the library that would be asked gives no answer. The present lender is kept."),
     )
 )]
 async fn next_supplier(
@@ -127,8 +137,12 @@ async fn next_supplier(
         let message = format!("There is no institution {}.", copy.institution);
         fields.fault("copy.institution", "UNKNOWN_INSTITUTION", message);
     }
+    let confirm_no_candidate = fields.flag("confirm_no_candidate");
     Problem::check(fields.finish())?;
-    ask(&state, &actor, id, &Event::NextSupplierAsked { reason, copy }).await
+    let wanted = AnotherLender { reason, copy, confirm_no_candidate };
+    let asked = state.engine.ask_another_lender(id, wanted, actor.name()).await;
+    asked.map_err(|error| Problem::from(error).about(id))?;
+    accepted(&state, id).await
 }
 
 /// Where the patron is to collect instead.
@@ -296,7 +310,10 @@ async fn preview_end(State(state): State<WebState>, PathId(id): PathId) -> Resul
 
 fn in_words(effect: Effect) -> &'static str {
     match effect {
-        Effect::CancelHold(lending::Side::Lender) => "The hold on the lender's copy is cancelled, without a letter.",
+        Effect::CancelHold(lending::Side::Lender) => {
+            "The hold on the lender's copy is cancelled, without a letter. If the item turns out to have been sent, the \
+             request is followed until it is home."
+        }
         Effect::CancelHold(_) => "The hold on the virtual item is cancelled, without a letter.",
         Effect::CheckIn(_) => "The loan of the virtual item is closed by scanning it in.",
         Effect::DeleteVirtualItem(_) => "The virtual item and its holding are deleted.",
@@ -307,6 +324,9 @@ fn in_words(effect: Effect) -> &'static str {
 
 /// Ends a request by hand, whatever its state: what the hub made is taken away, and nothing is followed any more. A loan
 /// to the virtual patron stays for the lender's staff to close.
+///
+/// Where the lender turns out to have sent the item without the hub's knowing, the request stays open (`RETURN_TRANSIT`)
+/// until the item is home, or until it is ended again.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/end",

@@ -196,6 +196,9 @@ impl From<engine::Error> for Problem {
             }
             engine::Error::UnknownRequest(id) => Self::not_found("request", &id.to_string()),
             engine::Error::NotAllowed(why) => Self::new(StatusCode::CONFLICT, "NOT_ALLOWED", why),
+            engine::Error::Unfit(refusal) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code, refusal.explanation)
+            }
             engine::Error::NotDone(why) => {
                 Self::new(StatusCode::BAD_GATEWAY, "SYSTEM_GIVES_NO_ANSWER", why.to_string())
             }

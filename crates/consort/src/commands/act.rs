@@ -58,6 +58,9 @@ pub(crate) struct NextSupplier {
     /// is left out.
     #[arg(long, value_name = "COPY")]
     copy: Option<String>,
+    /// Give the present lender up even where no other copy is left to ask for, which ends the request.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Let the patron collect elsewhere.
@@ -122,7 +125,7 @@ impl Act {
             Self::Undo(one) => one.post("undo", json!({})).await,
             Self::NextSupplier(next) => {
                 let copy = next.copy.as_deref().map(copy).transpose()?;
-                next.one.post("next-supplier", json!({"copy": copy})).await
+                next.one.post("next-supplier", json!({"copy": copy, "confirm_no_candidate": next.yes})).await
             }
             Self::PickupLocation(pickup) => {
                 pickup.one.post("pickup-location", json!({"pickup_location": pickup.code})).await

@@ -33,7 +33,7 @@ async fn within_an_hour(world: &World, status: Status) {
 }
 
 /// As the Alma of `institution` would send it.
-async fn tell(world: &World, institution: &str, body: &serde_json::Value) -> Result<Heard, Deaf> {
+pub(crate) async fn tell(world: &World, institution: &str, body: &serde_json::Value) -> Result<Heard, Deaf> {
     tell_with(world, institution, body, SECRET).await
 }
 
@@ -66,7 +66,7 @@ fn of_loan(id: &str, event: &str, loan: &alma_sim::LoanView, at: jiff::Timestamp
 }
 
 /// A message about the request's hold at the borrower.
-async fn of_hold(world: &World, id: &str, event: &str, at: jiff::Timestamp) -> serde_json::Value {
+pub(crate) async fn of_hold(world: &World, id: &str, event: &str, at: jiff::Timestamp) -> serde_json::Value {
     let hold = world.request().await.borrowing.hold.open().unwrap().id.clone();
     json!({"id": id, "action": "REQUEST", "event": {"value": event}, "time": at.to_string(), "user_request": {
         "request_id": hold.as_str(), "comment": format!("[DCB-REQUEST:{}]", world.id)}})

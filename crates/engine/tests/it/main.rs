@@ -16,5 +16,6 @@ mod standard;
 mod strays;
 mod sweeps;
 mod while_out;
+mod withdrawing;
 mod workflows;
 mod world;

@@ -1,8 +1,11 @@
 //! Cancellation by patron or staff, through the hub and in the libraries' own systems.
 
-use lending::{CancelledBy, Effect, Event, HoldState, ItemState, Outcome, Side, Status};
+use lending::{
+    Action, Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, Outcome, Refusal, Side,
+    Status, example,
+};
 
-use crate::walk::{Walk, item, item_and_hold, on_loan, willing};
+use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
 
 fn cancel() -> Event {
     Event::CancelAsked { by: CancelledBy::Patron, reason: Some("no longer needed".to_owned()) }
@@ -128,4 +131,125 @@ fn hold_placed_after_the_patron_cancelled_is_taken_back() {
     walk.tell(&cancel());
     walk.tell(&willing(Effect::PlaceHold(Side::Lender)));
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
+}
+
+/// What the lender's item shows once its hold was cancelled although it had left.
+fn sent_before() -> Event {
+    Event::HoldCancelledAfterDispatch { seen: item(ItemState::InTransit) }
+}
+
+fn placed_with_two_lenders() -> Walk {
+    let mut walk = Walk::new();
+    walk.request.candidates.push(example::candidate_elsewhere("32000"));
+    walk.run();
+    walk
+}
+
+#[test]
+fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave_it_up() {
+    let given_up = [
+        ("patron at the hub", cancel()),
+        ("at the borrower", Event::HoldClosed { side: Side::Borrower, closure: Closure::Canceled }),
+        ("next supplier", Event::NextSupplierAsked { reason: None, copy: None }),
+        ("end", Event::EndAsked { reason: None }),
+        ("silent lender", Event::DeadlinePassed { deadline: Deadline::LenderAnswers }),
+        ("no longer needed", Event::DeadlinePassed { deadline: Deadline::NoLongerNeeded }),
+    ];
+    for (why, event) in given_up {
+        let mut walk = placed_with_two_lenders();
+        walk.request.needed_until = Some(jiff::civil::date(2026, 3, 1));
+        walk.tell(&event);
+        assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "{why}");
+        let decision = walk.tell(&sent_before());
+        assert!(decision.note.unwrap().contains("until the item is home"), "{why}");
+        assert_eq!(walk.status(), Status::ReturnTransit, "{why}");
+        walk.run();
+        assert!(!walk.effects[walk.effects.len() - 1..].contains(&Effect::ChooseSupplier), "{why}: no second lender");
+        assert!(walk.request.earlier.is_empty() && walk.request.refusal.is_none(), "{why}: the lender did send it");
+        assert!(walk.request.borrowing.item.is_open(), "{why}: the virtual item stays while the book is away");
+        walk.see(Side::Lender, item(ItemState::InTransit));
+        assert_eq!(walk.status(), Status::ReturnTransit, "{why}");
+        walk.see(Side::Lender, item(ItemState::InPlace));
+        assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)), "{why}");
+    }
+}
+
+#[test]
+fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believed() {
+    for event in [cancel(), Event::NextSupplierAsked { reason: None, copy: None }, Event::EndAsked { reason: None }] {
+        let mut walk = placed_with_two_lenders();
+        walk.tell(&event);
+        let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
+        walk.tell(&Event::Observed { side: Side::Lender, seen });
+        assert_eq!(walk.status(), Status::ReturnTransit, "{event:?}");
+        walk.run();
+        assert!(!walk.request.supply.as_ref().unwrap().hold.is_open(), "{event:?}");
+        walk.see(Side::Lender, item(ItemState::InPlace));
+        assert_eq!(walk.status(), Status::Finalised, "{event:?}");
+    }
+}
+
+#[test]
+fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_loan_ends() {
+    let mut walk = placed_with_two_lenders();
+    walk.tell(&cancel());
+    walk.tell(&Event::HoldCancelledAfterDispatch { seen: on_loan_at_lender(after_days(28)) });
+    walk.run();
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
+    walk.see(Side::Lender, returned(ItemState::InPlace));
+    assert_eq!(walk.status(), Status::Finalised);
+}
+
+#[test]
+fn request_that_was_ended_by_hand_before_the_dispatch_was_known_can_be_ended_again() {
+    let mut walk = placed_with_two_lenders();
+    walk.tell(&Event::EndAsked { reason: None });
+    walk.tell(&sent_before());
+    walk.run();
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert!(walk.request.may(Action::End).is_ok());
+    walk.tell(&Event::EndAsked { reason: None });
+    walk.run();
+    assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
+}
+
+#[test]
+fn borrower_that_refuses_the_patrons_hold_keeps_no_sent_item_from_going_home() {
+    let mut walk = Walk::new();
+    walk.run_until(Effect::PlaceHold(Side::Borrower));
+    let refusal = Refusal::new("401129", "No item can fulfil the request.");
+    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Borrower), refusal });
+    walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
+    assert_eq!(walk.status(), Status::Confirmed);
+    assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
+    walk.tell(&cancel());
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
+    walk.run();
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert_eq!(walk.effects.iter().filter(|effect| **effect == Effect::PlaceHold(Side::Borrower)).count(), 1);
+    walk.see(Side::Lender, item(ItemState::InPlace));
+    assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)));
+}
+
+#[test]
+fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_makes_nothing() {
+    let mut walk = Walk::new();
+    walk.request.virtual_item_at_dispatch = true;
+    walk.run();
+    assert_eq!(walk.status(), Status::Confirmed);
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        seen: item_and_hold(ItemState::InTransit, HoldState::InProcess),
+    });
+    assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
+    walk.tell(&cancel());
+    assert!(!walk.request.wants(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");
+    walk.tell(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
+    walk.run();
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert_eq!(lending::watches(&walk.request).len(), 1, "there is no virtual item to look at");
+    walk.see(Side::Lender, item(ItemState::InPlace));
+    assert_eq!(walk.status(), Status::Finalised);
 }

@@ -87,6 +87,10 @@ fn outcomes(effect: Effect) -> Vec<Event> {
     if let Effect::DeleteVirtualItem(side) = effect {
         outcomes.push(Event::VirtualItemDeleted { side, with_record: true });
     }
+    if effect == Effect::CancelHold(Side::Lender) {
+        let seen = item(ItemState::InTransit);
+        outcomes.push(Event::HoldCancelledAfterDispatch { seen });
+    }
     if effect == Effect::ChooseSupplier {
         outcomes.push(Event::CandidateUnfit(refusal()));
     } else if !effect.is_clean_up() {
@@ -115,6 +119,8 @@ fn essence(request: &Request) -> Request {
     }
     if let Some(supply) = &mut request.supply {
         supply.refusal = supply.refusal.take().map(nameless);
+        // It decides in the same moment in which it becomes known.
+        supply.sent_after_all = false;
         supply.hold_end = supply.hold_end.map(told);
         let elsewhere = !matches!(supply.item, ItemState::InPlace | ItemState::Absent) && !lost(&supply.item);
         if elsewhere {

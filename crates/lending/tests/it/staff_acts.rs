@@ -132,3 +132,21 @@ fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
     walk.run();
     assert!(walk.request.borrowing.hold.is_open(), "the patron has a hold again");
 }
+
+#[test]
+fn another_lender_is_not_asked_for_twice_at_a_time_unless_a_copy_is_named() {
+    let mut walk = placed();
+    walk.tell(&Event::NextSupplierAsked { reason: None, copy: None });
+    assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
+    assert!(walk.request.may(Action::NextSupplier).is_err(), "it would change nothing");
+    assert!(walk.request.may(Action::ChooseSupplier).is_ok());
+}
+
+#[test]
+fn copies_that_are_left_are_those_that_would_be_asked() {
+    let mut walk = placed();
+    walk.request.candidates.insert(0, example::candidate("31998"));
+    assert_eq!(walk.request.candidates_without_supplier(), [example::candidate_elsewhere("32000")]);
+    walk.tell(&Event::NextSupplierAsked { reason: None, copy: None });
+    assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")]);
+}

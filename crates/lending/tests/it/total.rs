@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use lending::{
-    Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
-    PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, Status, WaitingOn, decide, example,
+    Action, Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
+    PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, Status, Trouble, WaitingOn, decide, example,
 };
 
 use crate::walk::{
@@ -161,6 +161,10 @@ fn events() -> Vec<(String, Event)> {
         ("told by the borrower: on loan", told(Side::Borrower, on_loan())),
         ("told by the borrower: loan closed", told(Side::Borrower, loan_closed())),
         ("told by the borrower: cancelled", told(Side::Borrower, cancelled())),
+        (
+            "done too late: cancel_hold_at_lender",
+            Event::HoldCancelledAfterDispatch { seen: item(ItemState::InTransit) },
+        ),
         ("copy unfit", Event::CandidateUnfit(Refusal::new("X", "No."))),
         ("asked: choose supplier", Event::NextSupplierAsked { reason: None, copy: Some(example::candidate("33000")) }),
         ("asked: collect at the branch", Event::PickupChangeAsked { pickup: branch() }),
@@ -247,4 +251,64 @@ fn every_event_in_every_status_and_condition_has_a_declared_decision() {
         }
     }
     insta::assert_snapshot!("decisions", table);
+}
+
+/// What is under way, or was refused, where nothing else is wanted then: each effect in each status, as a stored request
+/// could have it.
+fn with_any_effect(request: &Request) -> Vec<(String, Request)> {
+    let mut found = vec![("at rest".to_owned(), Request { in_flight: None, ..request.clone() })];
+    for effect in Effect::ALL {
+        let under_way = Request { in_flight: Some(effect), ..request.clone() };
+        found.push((format!("with {} under way", effect.name()), under_way));
+        let code = format!("{}_REFUSED", effect.name().to_uppercase());
+        let trouble = Trouble { code, explanation: "No.".to_owned(), stops: Some(effect) };
+        let refused = Request { in_flight: None, trouble: Some(trouble), ..request.clone() };
+        found.push((format!("with {} refused", effect.name()), refused));
+    }
+    found
+}
+
+/// Takes away, or follows what is out with a reader.
+fn makes_nothing(effect: Effect, status: Status) -> bool {
+    effect.is_clean_up() || status == Status::Loaned
+}
+
+#[test]
+fn what_was_accepted_takes_effect_whatever_is_under_way_or_refused() {
+    let acts = [
+        Event::CancelAsked { by: CancelledBy::Staff, reason: None },
+        Event::EndAsked { reason: None },
+        Event::NextSupplierAsked { reason: None, copy: None },
+        Event::NextSupplierAsked { reason: None, copy: Some(example::candidate("33000")) },
+    ];
+    for (name, request) in requests() {
+        for (how, request) in with_any_effect(&request) {
+            for act in &acts {
+                let Some(action) = act.action() else { continue };
+                if request.may(action).is_err() {
+                    continue;
+                }
+                let case = format!("{} in {name} {how}", act.name());
+                let next = decide(&request, act, example::noon()).next;
+                let under_way = next.in_flight.filter(|effect| request.in_flight != Some(*effect));
+                let wanted = Effect::ALL.into_iter().find(|effect| next.wants(*effect));
+                match action {
+                    Action::Cancel | Action::End => {
+                        let over = next.status.is_ending() || next.status.is_final();
+                        assert!(over || next.status == Status::ReturnTransit, "{case}: it stands at {}", next.status);
+                        for effect in under_way.into_iter().chain(wanted) {
+                            assert!(makes_nothing(effect, next.status), "{case}: {} follows", effect.name());
+                        }
+                    }
+                    _ => {
+                        let left = next.supply.as_ref().is_none_or(|supply| supply.refusal.is_some());
+                        assert!(left, "{case}: the lender is kept");
+                        let asks = [Effect::CancelHold(Side::Lender), Effect::ChooseSupplier];
+                        let is_given_up = wanted.is_none_or(|effect| asks.contains(&effect) || effect.is_clean_up());
+                        assert!(is_given_up, "{case}: {wanted:?} follows");
+                    }
+                }
+            }
+        }
+    }
 }

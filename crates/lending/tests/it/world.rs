@@ -126,7 +126,13 @@ impl World {
             // Another lender's item.
             Effect::ChooseSupplier => *there = World::new().lender,
             Effect::PlaceHold(_) => there.hold = Some(HoldState::NotStarted),
-            Effect::CancelHold(_) => there.cancel_hold(),
+            Effect::CancelHold(side) => {
+                there.cancel_hold();
+                // The adapter reads the lender's item once its hold is gone.
+                if side == Side::Lender && matches!(there.item, Some(Place::Transit | Place::Loan)) {
+                    return Event::HoldCancelledAfterDispatch { seen: there.look(false, "71") };
+                }
+            }
             Effect::Lend(_) => there.lend(),
             Effect::CreateVirtualItem(_) => there.item = Some(Place::Shelf),
             Effect::SendIntoTransit(_) if there.item == Some(Place::Shelf) => there.item = Some(Place::Transit),
@@ -214,6 +220,9 @@ impl State {
         let World { lender, borrower } = self.world;
         assert_eq!(borrower, Library::default(), "it ended and something is left at the borrower");
         assert!(lender.hold.is_none() && !lender.is_lent(), "it ended and something is left at the lender: {lender:?}");
+        // A lender that cancels its hold itself gives the item to somebody else.
+        let withdrew = self.request.supply.as_ref().is_some_and(|supply| supply.hold_end.is_some());
+        assert!(withdrew || lender.item != Some(Place::Transit), "it ended and the item is away: {:#?}", self.request);
     }
 }
 

@@ -225,7 +225,7 @@ impl Alma {
 
     /// As [`Alma::check_ours`], by one call for a hundred records that are deleted within the day.
     async fn is_ours(&self, what: &Deleted<'_>) -> Outcome<bool> {
-        if self.records.has(what.bib, what.now) {
+        if what.is_new || self.records.has(what.bib, what.now) {
             return Ok(true);
         }
         let also = what.soon.iter().filter(|(_, bib)| bib != what.bib && !self.records.has(bib, what.now));

@@ -1,22 +1,25 @@
 //! The lending side: a virtual patron, a hold for it, and at last a loan.
 
 use alma::{
-    Cancellation, Code, DeskCode, Error, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier, NewLoan,
+    Cancellation, Code, DeskCode, Error, Item, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier, NewLoan,
     NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, UserId,
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use lending::{CancelledBy, Hold, HoldId, LibraryCode, Loan, PatronId, PickupLocation, Refusal, RequestId};
+use lending::{
+    CancelledBy, Hold, HoldId, HoldState, ItemState, LibraryCode, Loan, LoanState, Observation, PatronId, PickupLocation,
+    Refusal, RequestId,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::Alma;
 use super::errors::{not_done, refusal_code};
 use super::records::hold_marker;
-use super::words::hold_state;
-use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron};
+use super::words::{hold_state, item_state};
+use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
 use crate::outcome::{NotDone, Outcome};
 
 /// How long a virtual patron is valid, and how much must be left of that for another request, in days.
@@ -267,6 +270,50 @@ impl Alma {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(not_done(error)),
         }
+    }
+
+    /// Cancels, and reads the item then: Alma leaves an item in transit as it is until its next scan when its hold is
+    /// cancelled (alma-api.md 8.2), so that it still shows whether it had left. Before the hold is gone a scan could
+    /// send it off unseen.
+    pub(super) async fn withdraw(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>> {
+        self.cancel(what.item, what.hold, what.by).await?;
+        let path = Self::path(what.item);
+        let item = match self.client.items().get(&path).await {
+            Ok(item) => item,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(not_done(error)),
+        };
+        let state = item_state(&item);
+        let loan = match state {
+            ItemState::InTransit if !self.travels_for_another(what.request, &path, &item).await? => LoanState::None,
+            ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned => {
+                match self.find_loan(&path, &UserId::from(what.holder.as_str())).await? {
+                    Some(loan) => {
+                        let loan = loan_of(&loan);
+                        LoanState::Active { id: loan.id, due: loan.due }
+                    }
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Observation { item: Some(state), loan: Some(loan), ..Observation::default() }))
+    }
+
+    /// Whether an item in transit is on its way for another hold, which then is in process and names the item. One that
+    /// only waits for the item hasn't been begun. In doubt it travels for ours: then it is followed for nothing.
+    async fn travels_for_another(&self, request: RequestId, path: &ItemPath, item: &Item) -> Outcome<bool> {
+        let marker = hold_marker(request);
+        let holds = match self.client.item_requests(path).list(&RequestFilter::holds()).await {
+            Ok(holds) => holds,
+            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) => return Err(not_done(error)),
+        };
+        let is_ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
+        let has_item = |hold: &Request| {
+            hold.item_id.as_ref() == Some(&path.pid) || (hold.barcode.is_some() && hold.barcode == item.barcode)
+        };
+        Ok(holds.iter().any(|hold| !is_ours(hold) && has_item(hold) && hold_state(hold) == HoldState::InProcess))
     }
 }
 

@@ -43,6 +43,7 @@ pub use self::settings::Settings;
 use crate::finding::Finding;
 use crate::host::{
     Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched,
+    Withdrawn,
 };
 use crate::listing::{Awaited, ListRead, Listing};
 use crate::message::{Message, NotTaken};
@@ -222,6 +223,10 @@ impl HostLms for Alma {
 
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {
         self.cancel(item, hold, by).await
+    }
+
+    async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>> {
+        self.withdraw(what).await
     }
 
     async fn delete_virtual_item(&self, what: &Deleted<'_>) -> Outcome<bool> {

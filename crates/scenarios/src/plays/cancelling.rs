@@ -1,12 +1,15 @@
 //! Requests that somebody ends.
 
+use alma_sim::{Fault, FaultKind};
 use lending::Status;
+use serde_json::json;
 
 use super::Scenario;
+use crate::alma::Made;
 use crate::failure::{Result, same};
 use crate::stage::{PICKUP_LIBRARY, Stage, Who};
 
-pub(super) const LIST: [Scenario; 6] = [
+pub(super) const LIST: [Scenario; 10] = [
     Scenario::new(
         "patron-cancels-before-dispatch",
         "The patron cancels before the lender has sent the book, which stays on its shelf.",
@@ -35,7 +38,98 @@ pub(super) const LIST: [Scenario; 6] = [
     Scenario::new("staff-cancel-at-hub", "Staff at the hub cancel before the book is sent.", |stage| {
         Box::pin(staff_cancel_at_hub(stage))
     }),
+    Scenario::new(
+        "sent-before-cancelling",
+        "The lender sends the book, and the patron cancels before the hub knows; the book is followed home.",
+        |stage| Box::pin(sent_before_cancelling(stage)),
+    ),
+    Scenario::new(
+        "sent-while-cancelling",
+        "The lender's Alma is out of order as the patron cancels, and the book is sent meanwhile.",
+        |stage| Box::pin(sent_while_cancelling(stage)),
+    ),
+    Scenario::new(
+        "sent-before-ending",
+        "The lender sends the book, and staff end the request before the hub knows; the book is followed home.",
+        |stage| Box::pin(sent_before_ending(stage)),
+    ),
+    Scenario::new(
+        "cancelled-with-refused-hold",
+        "The borrower refuses the patron's hold, the lender sends the book, and the request is cancelled: the book goes home.",
+        |stage| Box::pin(cancelled_with_refused_hold(stage)),
+    ),
 ];
+
+const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
+
+/// The lender's staff have sent the book, and the hub hasn't looked since: it looks so often here that it must be kept from it.
+async fn placed_and_sent(stage: &mut Stage) -> Result<()> {
+    stage.place(&stage.wish_of_both()).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    stage.settled().await?;
+    let later = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
+    stage.lenders[0].arm(&Fault::always(HOLDS, later)).await?;
+    stage.lender_sends().await
+}
+
+/// It goes home, and the second lender was never asked.
+async fn goes_home_alone(stage: &mut Stage) -> Result<()> {
+    goes_home(stage).await?;
+    let (lenders, _) = stage.made().await?;
+    same("what was made at the second lender", lenders[1], Made::default())
+}
+
+async fn sent_before_cancelling(stage: &mut Stage) -> Result<()> {
+    placed_and_sent(stage).await?;
+    stage.patron_cancels().await?;
+    stage.lenders[0].mend().await?;
+    goes_home_alone(stage).await
+}
+
+async fn sent_while_cancelling(stage: &mut Stage) -> Result<()> {
+    stage.place(&stage.wish_of_both()).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    stage.settled().await?;
+    stage.tell(Who::Trouble, "puts the lender's Alma out of order");
+    stage.lenders[0].fail_always(503).await?;
+    stage.patron_cancels().await?;
+    stage.until_waiting_for("lender_system").await?;
+    stage.lender_sends().await?;
+    stage.tell(Who::Trouble, "ends");
+    stage.lenders[0].mend().await?;
+    goes_home_alone(stage).await
+}
+
+async fn sent_before_ending(stage: &mut Stage) -> Result<()> {
+    placed_and_sent(stage).await?;
+    stage.tell(Who::HubStaff, "ends the request by hand");
+    stage.act("end", Some(&json!({"reason": "settled by telephone"}))).await?;
+    stage.lenders[0].mend().await?;
+    goes_home_alone(stage).await
+}
+
+async fn cancelled_with_refused_hold(stage: &mut Stage) -> Result<()> {
+    stage.tell(Who::PickupLibrary, "lets nobody place holds on virtual items");
+    stage.borrower.behave(&json!({"rules": {"policies_without_holds": ["DCB"]}})).await?;
+    stage.place(&stage.wish_of_both()).await?;
+    stage.until_that("need staff", crate::view::RequestView::needs_staff).await?;
+    stage.lender_sends().await?;
+    let is_away = |request: &crate::view::RequestView| {
+        request.lender.as_ref().is_some_and(|lender| lender.item_state == "in_transit")
+    };
+    stage.until_that("see the book sent", is_away).await?;
+    stage.patron_cancels().await?;
+    stage.until(Status::ReturnTransit).await?;
+    let request = stage.settled().await?;
+    let id = stage.id()?.to_owned();
+    let hold = stage.lender_of(&request)?.hold_of(&id).await?;
+    same("whether the lender's hold would send the book out again", hold.is_some(), false)?;
+    same("the patron's holds", stage.made().await?.1.holds, 0)?;
+    stage.lender_takes_back().await?;
+    stage.until(Status::Completed).await?;
+    stage.until(Status::Finalised).await?;
+    stage.ended_as("CANCELLED").await.map(drop)
+}
 
 async fn patron_cancels_before_dispatch(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;

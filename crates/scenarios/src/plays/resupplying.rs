@@ -8,7 +8,7 @@ use crate::alma::Made;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{Stage, Who};
 
-pub(super) const LIST: [Scenario; 5] = [
+pub(super) const LIST: [Scenario; 7] = [
     Scenario::new(
         "lender-cancels-next-supplies",
         "The lender cancels its hold and the next one supplies; the patron keeps the same hold and hears nothing of it.",
@@ -30,7 +30,62 @@ pub(super) const LIST: [Scenario; 5] = [
     Scenario::new("no-copy-on-shelf", "No copy is on its shelf, so nothing is made anywhere.", |stage| {
         Box::pin(no_copy_on_shelf(stage))
     }),
+    Scenario::new(
+        "copy-checked-before-lender-is-dropped",
+        "Staff ask for another copy with a mistyped barcode, then for their own; the lender is kept until they name a fit one.",
+        |stage| Box::pin(copy_checked_before_lender_is_dropped(stage)),
+    ),
+    Scenario::new(
+        "last-lender-kept",
+        "Staff ask for another lender where none is left: the present one is kept, and supplies.",
+        |stage| Box::pin(last_lender_kept(stage)),
+    ),
 ];
+
+/// Asks for another lender, which is refused with a code; the present one and its hold stay.
+async fn keeps_the_lender(stage: &mut Stage, wanted: &serde_json::Value, code: &str) -> Result<()> {
+    let before = stage.request().await?;
+    let held = stage.lender_of(&before)?.hold_of(&before.id).await?.map(|hold| hold.id);
+    let path = format!("/api/v1/requests/{}/next-supplier", before.id);
+    let (status, answer) = stage.hub.try_call(reqwest::Method::POST, &path, Some(wanted)).await?;
+    same("the answer", status.as_u16(), 422)?;
+    let told = [&answer["code"], &answer["errors"][0]["code"]].into_iter().any(|told| told == code);
+    expect(told, || format!("The answer should have the code {code}, but it is {answer}."))?;
+    let after = stage.settled().await?;
+    same("the lender", lender(&after), lender(&before))?;
+    same("the status", &after.status, &before.status)?;
+    same("its hold", stage.lender_of(&after)?.hold_of(&after.id).await?.map(|hold| hold.id), held)
+}
+
+async fn copy_checked_before_lender_is_dropped(stage: &mut Stage) -> Result<()> {
+    stage.place(&stage.wish()).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    stage.settled().await?;
+    let (second, own) = (stage.lenders[1].clone(), stage.borrower.clone());
+    let copy = |institution: &str, barcode: &str| json!({"copy": {"institution": institution, "barcode": barcode}});
+    stage.tell(Who::HubStaff, "asks for another copy, and mistypes its barcode");
+    keeps_the_lender(stage, &copy(&second.institution, "MISTYPED"), "COPY_NOT_FOUND").await?;
+    stage.tell(Who::HubStaff, "asks for a copy of the patron's own library");
+    keeps_the_lender(stage, &copy(&own.institution, &own.barcode(1)), "OWN_COPY").await?;
+    stage.tell(Who::HubStaff, "asks for a copy of the second lender");
+    stage.act("next-supplier", Some(&copy(&second.institution, &second.barcode(2)))).await?;
+    stage.until(Status::NotSuppliedCurrentSupplier).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    let request = stage.settled().await?;
+    same("the lender", lender(&request), Some(second.institution.as_str()))?;
+    stage.lend_and_return().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn last_lender_kept(stage: &mut Stage) -> Result<()> {
+    stage.place(&stage.wish()).await?;
+    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    stage.settled().await?;
+    stage.tell(Who::HubStaff, "asks for another lender, though none is left");
+    keeps_the_lender(stage, &json!({"reason": "asked by mistake"}), "NO_CANDIDATE_LEFT").await?;
+    stage.lend_and_return().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
 
 async fn lender_cancels_next_supplies(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish_of_both()).await?;

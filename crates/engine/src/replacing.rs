@@ -1,0 +1,141 @@
+//! Another lender in place of the present one. The present one is kept until it is known that another can take over, or
+//! staff say that they want it given up all the same.
+
+use std::time::Duration;
+
+use lending::{CopyRef, Effect, Event, Refusal, Request, RequestId, Side};
+use lms::NotDone;
+use tracing::debug;
+
+use crate::commit::Ending;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::place::Problem;
+use crate::quota::purpose_of;
+
+/// For how long somebody who asks for another lender waits for a library's system.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What staff ask for who want another lender.
+#[derive(Clone, Debug, Default)]
+pub struct AnotherLender {
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// The copy they want, where they name one.
+    pub copy: Option<CopyRef>,
+    /// Whether the present lender is given up even where no other is left, which ends the request.
+    pub confirm_no_candidate: bool,
+}
+
+impl Engine {
+    /// Gives the present lender up for another, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAllowed`] where the request's state doesn't allow it, as when the lender has sent the item;
+    /// [`Error::Invalid`] and [`Error::Unfit`] where no other lender can take over; [`Error::NotDone`] where a system that
+    /// must be asked gives no answer. The present lender is kept then.
+    pub async fn ask_another_lender(
+        &self,
+        id: RequestId,
+        wanted: AnotherLender,
+        actor: &str,
+    ) -> Result<Request, Error> {
+        let AnotherLender { reason, copy, confirm_no_candidate } = wanted;
+        let request = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
+        let event = Event::NextSupplierAsked { reason, copy };
+        let may = |request: &Request| match event.action() {
+            Some(action) => request.may(action).map_err(Error::NotAllowed),
+            None => Ok(()),
+        };
+        may(&request)?;
+        let request = self.after_a_look_at_the_lender(request).await?;
+        may(&request)?;
+        match &event {
+            Event::NextSupplierAsked { copy: Some(copy), .. } => self.check_named(&request, copy).await?,
+            _ if confirm_no_candidate => {}
+            _ => self.check_any_is_left(&request).await?,
+        }
+        Ok(self.apply(id, &event, actor, &Ending::Asked(None)).await?.request)
+    }
+
+    /// The request once its lender was looked at: the item may have been sent since the last look. Cancelling the hold finds
+    /// that out too, but then the hold is gone and the patron gets nothing. A lender that can't be asked is given up all
+    /// the same.
+    async fn after_a_look_at_the_lender(&self, request: Request) -> Result<Request, Error> {
+        match tokio::time::timeout(PATIENCE, self.last_look(&request, Side::Lender)).await {
+            Ok(Ok(Some(event))) => Ok(self.apply(request.id, &event, "hub", &Ending::Asked(None)).await?.request),
+            Ok(Ok(None)) | Err(_) => Ok(request),
+            Ok(Err(not_done)) => {
+                debug!(request = %request.id, why = %not_done, "the lender could not be looked at before it is given up");
+                Ok(request)
+            }
+        }
+    }
+
+    async fn check_named(&self, request: &Request, copy: &CopyRef) -> Result<(), Error> {
+        let agency = self.store.agency(&request.patron.agency).await?;
+        if let Some(problem) = self.check_copy(0, copy, agency.as_ref()).await? {
+            return Err(Error::Invalid(vec![Problem { field: "copy".to_owned(), ..problem }]));
+        }
+        self.fitness(request, copy).await?.map_err(Error::Unfit)
+    }
+
+    /// Holds that one of the copies which the request names can take over.
+    async fn check_any_is_left(&self, request: &Request) -> Result<(), Error> {
+        let mut why = "It names no other copy.".to_owned();
+        for copy in request.candidates_without_supplier() {
+            match self.fitness(request, &copy).await? {
+                Ok(()) => return Ok(()),
+                Err(refusal) => why = format!("The last that was tried: {}", refusal.explanation),
+            }
+        }
+        Err(Error::Unfit(Refusal::new(
+            Refusal::NO_CANDIDATE_LEFT,
+            format!(
+                "No other library can supply the request now. {why} The present lender is kept. To give it up all the same, \
+                 which cancels its hold and ends the request as not supplied, confirm that (confirm_no_candidate, on the \
+                 command line --yes); or name a copy."
+            ),
+        )))
+    }
+
+    /// Whether a copy could be supplied for the request now: one call to its institution's system.
+    async fn fitness(&self, request: &Request, copy: &CopyRef) -> Result<Result<(), Refusal>, Error> {
+        if let Err(refusal) = request.may_be_supplied_by(&copy.institution) {
+            return Ok(Err(refusal));
+        }
+        let found = match tokio::time::timeout(PATIENCE, self.read_copy(copy)).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(NotDone::Refused(refusal))) => Err(refusal),
+            Ok(Err(NotDone::Gone { what })) => {
+                Err(Refusal::new(Refusal::GONE, format!("In the library's system {what} is not there any more.")))
+            }
+            Ok(Err(not_done)) => return Err(unchecked(copy, &not_done.to_string())),
+            Err(_) => return Err(unchecked(copy, "its system takes too long to answer.")),
+        };
+        let copy_there = match found {
+            Ok(copy) => copy,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if self.rules_of(&copy.institution, Some(&copy_there.library)).await?.lends {
+            return Ok(Ok(()));
+        }
+        let explanation =
+            format!("The library {} does not lend to others; its agency's rules say so.", copy_there.library);
+        Ok(Err(Refusal::new("NOT_LENDING", explanation)))
+    }
+
+    async fn read_copy(&self, copy: &CopyRef) -> lms::Outcome<Result<lending::Copy, Refusal>> {
+        let settings = self.breakers.pass(&copy.institution, self.clock.now())?;
+        let lms = self.registry.get(&copy.institution).await?;
+        let found = purpose_of(Effect::ChooseSupplier).of(lms.copy(copy)).await;
+        self.note(&copy.institution, settings, found).await
+    }
+}
+
+fn unchecked(copy: &CopyRef, why: &str) -> Error {
+    let institution = &copy.institution;
+    let why = format!("The copy of {institution} can't be looked up, so the present lender is kept: {why}");
+    Error::NotDone(NotDone::later(why))
+}
