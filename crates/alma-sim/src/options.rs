@@ -18,6 +18,20 @@ pub enum FirstRequestStatus {
     InProcess,
 }
 
+/// How a loan names its user. Alma takes any of a user's identifiers, in any case, for the user (`GET /users/{user_id}`);
+/// that a loan always spells the primary id as the user's record does is nowhere said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoanUser {
+    /// By the primary id, as the user's record spells it.
+    #[default]
+    PrimaryId,
+    /// By the primary id in upper case.
+    UpperCase,
+    /// By the first other identifier, where the user has one.
+    OtherIdentifier,
+}
+
 /// Calls in a second that a gateway lets through for an institution, as sources report them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -150,6 +164,8 @@ pub struct Behaviour {
     pub item_deletion_leaves_bib: bool,
     /// A scan answers within this many milliseconds; others at once.
     pub scan_delay_ms: u64,
+    /// How a loan names its user.
+    pub loans_name_users: LoanUser,
     /// Rules of circulation.
     pub rules: Rules,
 }
@@ -183,6 +199,7 @@ impl Default for Behaviour {
             lost_fee_cents: Some(5_000),
             item_deletion_leaves_bib: false,
             scan_delay_ms: 0,
+            loans_name_users: LoanUser::default(),
             rules: Rules::default(),
         }
     }

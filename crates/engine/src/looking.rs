@@ -1,6 +1,6 @@
 //! One look at one side of a request.
 
-use lending::{Event, HoldId, ItemState, Request, Side, Watch, watches};
+use lending::{Event, HoldId, ItemState, Progress, Request, Side, Watch, watches};
 use lms::{HostLms, Outcome, Watched};
 
 use crate::perform::{real_item, virtual_item};
@@ -20,7 +20,7 @@ pub async fn look(
     told: Option<ItemState>,
 ) -> Outcome<Option<Event>> {
     let Some(what) = watched(request, watch)? else { return Ok(None) };
-    let what = Watched { brief, told, ..what };
+    let what = Watched { brief: brief && !is_in_doubt(request, watch), told, ..what };
     let seen = lms.observe(&what).await?;
     Ok(Some(Event::Observed { side: watch.side, seen }))
 }
@@ -31,6 +31,13 @@ pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {
         side => request.stand_in(side)?.hold.open(),
     };
     hold.map(|hold| &hold.id)
+}
+
+/// Whether the hold alone doesn't tell enough: while somebody else has the item, and while it should be on the hold shelf,
+/// from where a hold that waits anew shows that it is gone.
+fn is_in_doubt(request: &Request, watch: Watch) -> bool {
+    let shelved = |here: &lending::Borrowing| watch.hold && here.progress == Progress::OnHoldShelf;
+    request.is_lent_to_another(watch.side) || request.stand_in(watch.side).is_some_and(shelved)
 }
 
 fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {

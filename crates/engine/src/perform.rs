@@ -183,7 +183,7 @@ impl Act<'_> {
                 Ok(Event::HoldCancelled { side })
             }
             Effect::CheckIn(_) => {
-                lms.check_in(&virtual_item(request, side)?).await?;
+                lms.check_in(&virtual_item(request, side)?, self.holder(side)?).await?;
                 Ok(Event::CheckedIn { side })
             }
             Effect::DeleteVirtualItem(_) => {
@@ -191,7 +191,8 @@ impl Act<'_> {
                 let with_record = match (here.bib.any(), here.holding.open()) {
                     (Some(bib), Some(holding)) => {
                         let (item, soon, now, is_new) = (here.item.open(), self.soon, self.now, self.is_new());
-                        let what = Deleted { request: request.id, bib, holding, item, is_new, soon, now };
+                        let holder = request.holder(side);
+                        let what = Deleted { request: request.id, bib, holding, item, is_new, holder, soon, now };
                         lms.delete_virtual_item(&what).await?
                     }
                     _ => false,

@@ -78,6 +78,10 @@ fn moment_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
 /// What happens next at a side, where a list may show it.
 pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
     let status = request.status;
+    if request.is_lent_to_another(watch.side) {
+        // Of whose loan has ended no list tells.
+        return None;
+    }
     if watch.side == Side::Lender {
         let supply = request.supply.as_ref()?;
         return match status {

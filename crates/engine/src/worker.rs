@@ -231,7 +231,12 @@ impl Engine {
         if is_elsewhere || (!intent.unclear && !request.wants(effect)) {
             return self.done(intent, &Event::EffectDropped { effect }).await.map(Some);
         }
-        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        let attempt = match effect {
+            _ if intent.unclear => Attempt::AfterUnclear,
+            // A scan ends any loan. Where a loan would have been told of there is none; elsewhere it is looked for first.
+            Effect::SendIntoTransit(side) if !self.is_told(&request, side).await? => Attempt::AfterUnclear,
+            _ => Attempt::Fresh,
+        };
         let outcome = match self.system(intent).await {
             Ok((lms, settings)) => {
                 let now = self.clock.now();
@@ -246,7 +251,11 @@ impl Engine {
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let event = match outcome {
             Ok(event) => self.held_against_participation(intent, event).await?,
-            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => Event::EffectRefused { effect, refusal },
+            Err(NotDone::Refused(refusal))
+                if !effect.is_clean_up() || refusal.code == lending::Refusal::LENT_TO_ANOTHER =>
+            {
+                Event::EffectRefused { effect, refusal }
+            }
             Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
                 let refusal = lending::Refusal::new(
                     lending::Refusal::GONE,

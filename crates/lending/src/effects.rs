@@ -3,7 +3,7 @@
 use crate::effect::{Effect, Side};
 use crate::request::{Borrowing, Part, Progress, Request};
 use crate::status::Status;
-use crate::steps::is_current;
+use crate::steps::{is_current, owes_lender_a_loan};
 
 /// The one effect that would bring the request on, if the hub has the next move. What staff must mend first isn't
 /// wanted until they have.
@@ -14,6 +14,9 @@ pub(crate) fn wanted(request: &Request) -> Option<Effect> {
 }
 
 fn next(request: &Request) -> Option<Effect> {
+    if owes_lender_a_loan(request) {
+        return Some(lend_at_lender(request));
+    }
     match request.status {
         Status::SubmittedToDcb => Some(Effect::VerifyPatron),
         Status::PatronVerified => Some(Effect::ChooseSupplier),
@@ -89,12 +92,16 @@ fn into_transit(request: &Request) -> Option<Effect> {
     Some(Effect::SendIntoTransit(*side))
 }
 
+fn lend_at_lender(request: &Request) -> Effect {
+    let known = request.lender_patron().is_some();
+    if known { Effect::Lend(Side::Lender) } else { Effect::EnsureVirtualPatron(Side::Lender) }
+}
+
 /// Loans are mirrored first; then the lender's due date is held to.
 fn while_out(request: &Request) -> Option<Effect> {
     let supply = request.supply.as_ref()?;
     if supply.loan == Part::NotMade {
-        let known = request.lender_patron().is_some();
-        return Some(if known { Effect::Lend(Side::Lender) } else { Effect::EnsureVirtualPatron(Side::Lender) });
+        return Some(lend_at_lender(request));
     }
     if request.collecting.is_some()
         && request.workflow.stand_ins().contains(&Side::Borrower)
@@ -137,7 +144,7 @@ fn going_home(request: &Request) -> Option<Effect> {
     (mirrored && request.borrowing.loan.is_open()).then_some(Effect::CheckIn(Side::Borrower))
 }
 
-/// Holds first, then loans: an item with either can't be deleted.
+/// Holds first, then loans: an item with either can't be deleted. Another's loan is left alone, and the item with it.
 fn clean_up(request: &Request) -> Option<Effect> {
     if lender_hold_is_open(request) {
         return Some(Effect::CancelHold(Side::Lender));
@@ -146,6 +153,9 @@ fn clean_up(request: &Request) -> Option<Effect> {
         let here = request.stand_in(side)?;
         if here.hold.is_open() {
             Some(Effect::CancelHold(side))
+        } else if request.is_lent_to_another(side) {
+            // What is in use by somebody else stays until they have returned it.
+            None
         } else if here.loan.is_open() {
             Some(Effect::CheckIn(side))
         } else if here.item.is_open() || here.holding.is_open() {

@@ -349,7 +349,7 @@ pub enum HoldState {
     Gone,
 }
 
-/// The loan to our patron, as seen.
+/// The loan to our patron (borrower) or virtual patron (lender), as seen.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoanState {
@@ -362,4 +362,6 @@ pub enum LoanState {
         /// When it must be back.
         due: Option<Timestamp>,
     },
+    /// The item is out, on the loan of somebody else.
+    Another,
 }

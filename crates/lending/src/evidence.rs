@@ -35,6 +35,8 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
             supply.dispatched = true;
             supply.hold.end();
         }
+        // An item is on one loan at a time.
+        Some(LoanState::Another) => supply.loan.end(),
         // That it was returned was told, and nothing else.
         Some(LoanState::None) if seen.item.is_none() && supply.loan.is_open() => {
             supply.loan.end();
@@ -43,6 +45,7 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
         Some(LoanState::None) if !is_out(&supply.item) => supply.loan.end(),
         _ => {}
     }
+    note_another(&mut supply.lent_to_another, seen);
     if let Some(wanted_back) = seen.wanted_back {
         supply.wanted_back = wanted_back && supply.loan.is_open();
     }
@@ -73,6 +76,7 @@ pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation,
     let here = request.stand_in_mut(side)?;
     let lent_before = here.progress >= Progress::OnLoan;
     note_loan(here, seen);
+    note_another(&mut here.lent_to_another, seen);
     note_hold_beside_loan(here, seen, lent_before);
     note_moved(here, seen);
     if seen.item.is_none() && seen.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
@@ -81,11 +85,11 @@ pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation,
     }
     if let Some(item) = &seen.item {
         here.seen = Some(item.clone());
-        here.progress = here.progress.max(progress(here.progress, item));
+        here.progress = here.progress.max(moved_to(here.progress, item));
         if here.progress == Progress::OnLoan && is_back_on_the_hold_shelf(here, seen) {
             here.progress = Progress::Returned;
         }
-        if matches!(item, ItemState::InTransit | ItemState::OnHoldShelf | ItemState::OnLoan) {
+        if matches!(item, ItemState::InTransit | ItemState::OnHoldShelf) || is_out(item) {
             here.in_transit = true;
         }
         if here.progress == Progress::Returned && !is_out(item) {
@@ -145,7 +149,9 @@ fn stand_in_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Optio
     let answered = answer(side, end.closure, request.status);
     let here = request.stand_in_mut(side)?;
     here.hold_end = Some(end);
-    let again = answered == Answer::TryAgain && here.hold_placed < PLACED_BY_ITSELF;
+    // Nobody would put what is lost on the hold shelf.
+    let is_lost = here.seen.as_ref().is_some_and(|item| matches!(item, ItemState::Lost | ItemState::ClaimedReturned));
+    let again = answered == Answer::TryAgain && here.hold_placed < PLACED_BY_ITSELF && !is_lost;
     if again {
         here.hold = Part::NotMade;
         here.hold_end = None;
@@ -248,6 +254,15 @@ fn note_loan(here: &mut Borrowing, seen: &Observation) {
             if !stale {
                 here.loan = Part::Open(Loan { id: id.clone(), due: *due });
                 here.dates.first = here.dates.first.or(*due);
+                // Whatever became of the item since: lost, or said to be returned.
+                here.progress = here.progress.max(Progress::OnLoan);
+            }
+        }
+        // The patron has brought it back, if they had it: an item is on one loan at a time.
+        Some(LoanState::Another) => {
+            here.loan.end();
+            if here.progress == Progress::OnLoan {
+                here.progress = Progress::Returned;
             }
         }
         Some(LoanState::None) if !seen.item.as_ref().is_some_and(is_out) => here.loan.end(),
@@ -286,11 +301,21 @@ fn is_back_on_the_hold_shelf(here: &Borrowing, seen: &Observation) -> bool {
     seen.item == Some(ItemState::OnHoldShelf) && seen.loan == Some(LoanState::None) && since
 }
 
-/// How far an item in this state has come, given how far it was before.
-fn progress(before: Progress, item: &ItemState) -> Progress {
+/// Whether somebody else has the item. Where it is out and whose loan it is on is not known, it is as it was.
+fn note_another(lent_to_another: &mut bool, seen: &Observation) {
+    match &seen.loan {
+        Some(LoanState::Another) => *lent_to_another = true,
+        Some(LoanState::Active { .. }) => *lent_to_another = false,
+        _ if seen.item.as_ref().is_some_and(|item| !is_out(item)) => *lent_to_another = false,
+        _ => {}
+    }
+}
+
+/// How far an item in this state has come, given how far it was before. That it is out says nothing of who has it: the
+/// loan does.
+fn moved_to(before: Progress, item: &ItemState) -> Progress {
     match item {
         ItemState::OnHoldShelf => Progress::OnHoldShelf,
-        ItemState::OnLoan => Progress::OnLoan,
         ItemState::InPlace | ItemState::Requested | ItemState::InTransit if before >= Progress::OnLoan => {
             Progress::Returned
         }

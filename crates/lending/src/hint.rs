@@ -109,7 +109,7 @@ impl Hint {
             Self::Hold { what: HoldNews::Placed, .. } => false,
             Self::Hold { what: HoldNews::OnShelf { .. }, .. } => {
                 let there = request.stand_in(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
-                hold.is_some_and(Part::is_open) && !there
+                hold.is_some_and(Part::is_open) && (!there || request.is_lent_to_another(side))
             }
             // The end of an earlier hold, which the hub replaced, says nothing of this one.
             Self::Hold { hold: told, what: HoldNews::Cancelled | HoldNews::Closed, .. } => {

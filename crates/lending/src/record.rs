@@ -376,6 +376,14 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             at(request, side, |here| here.dates.denied = true);
             return Some(note);
         }
+        Effect::CheckIn(side) | Effect::DeleteVirtualItem(side) if refusal.code == Refusal::LENT_TO_ANOTHER => {
+            at(request, side, |here| {
+                // An item is on one loan at a time.
+                here.loan.end();
+                here.lent_to_another = true;
+            });
+            return Some(note);
+        }
         Effect::CreateVirtualItem(side) if refusal.code == Refusal::GONE => {
             at(request, side, |here| here.holding.end());
             return Some(note);

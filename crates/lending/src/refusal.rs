@@ -26,6 +26,8 @@ impl Refusal {
     pub const GONE: &'static str = "GONE";
     /// The patron or virtual patron isn't there any more.
     pub const NO_SUCH_PATRON: &'static str = "NO_SUCH_PATRON";
+    /// The virtual item is on somebody else's loan, which the hub doesn't end.
+    pub const LENT_TO_ANOTHER: &'static str = "LENT_TO_ANOTHER";
 
     /// One that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {

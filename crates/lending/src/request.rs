@@ -194,6 +194,14 @@ impl Request {
         }
     }
 
+    /// Whether the item is on loan to somebody else at `side`, where something of the request still is.
+    pub fn is_lent_to_another(&self, side: Side) -> bool {
+        match side {
+            Side::Lender => self.supply.as_ref().is_some_and(|supply| supply.lent_to_another),
+            _ => self.stand_in(side).is_some_and(|here| here.lent_to_another && here.item.is_open()),
+        }
+    }
+
     /// Whether `effect` is what the request wants done, all else aside. What isn't wanted any more
     /// and is known not to have been sent need not be sent.
     pub fn wants(&self, effect: Effect) -> bool {
@@ -335,6 +343,9 @@ pub struct Supply {
     /// Whether the lender wants the item back: it is recalled, or somebody else waits for it.
     #[serde(default)]
     pub wanted_back: bool,
+    /// Whether the item is on loan to somebody other than the virtual patron.
+    #[serde(default)]
+    pub lent_to_another: bool,
     /// Why this lender doesn't supply, where it doesn't.
     pub refusal: Option<Refusal>,
 }
@@ -354,6 +365,7 @@ impl Supply {
             hold_end: None,
             hold_missed: 0,
             wanted_back: false,
+            lent_to_another: false,
             refusal: None,
         }
     }
@@ -414,6 +426,10 @@ pub struct Borrowing {
     /// loan did not fulfil it.
     #[serde(default)]
     pub hold_outlives_loan: bool,
+    /// Whether the virtual item is on loan to somebody other than the one for whom it is held. Nothing of that loan is
+    /// the hub's to change.
+    #[serde(default)]
+    pub lent_to_another: bool,
 }
 
 /// What the hub has done about due dates. The lender's due date is the ceiling of the patron's.

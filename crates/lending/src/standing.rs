@@ -90,6 +90,9 @@ fn case(request: &Request) -> Option<(String, String)> {
     if let Some(trouble) = &request.trouble {
         return Some((trouble.code.clone(), trouble.explanation.clone()));
     }
+    if let Some(lent) = lent_to_another(request) {
+        return Some(lent);
+    }
     if request.status.is_ending() {
         return None;
     }
@@ -126,6 +129,54 @@ fn case(request: &Request) -> Option<(String, String)> {
     None
 }
 
+/// Who of the libraries has lent the item to somebody else, and what may be done.
+fn lent_to_another(request: &Request) -> Option<(String, String)> {
+    let side = [Side::Borrower, Side::Pickup].into_iter().find(|side| request.is_lent_to_another(*side));
+    let side = side.or_else(|| (lender_may_wait(request)).then_some(Side::Lender))?;
+    let held = match side {
+        Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.hold.is_open()),
+        _ => request.stand_in(side).is_some_and(|here| here.hold.is_open()),
+    };
+    let explanation = match side {
+        Side::Lender if held => {
+            "The lender's item is on loan to somebody else; the hub's hold on it is kept. Wait until it is back, have the \
+             next lender asked, or cancel the request."
+        }
+        Side::Lender => {
+            "The lender's item is on loan to somebody else. Have the next lender asked, or cancel the request."
+        }
+        _ if request.status.is_ending() => {
+            "The request has ended, but its virtual item is on loan to somebody other than its patron. The hub doesn't \
+             end that loan. It deletes the virtual item once a library has scanned it in; then send the lender's item home."
+        }
+        _ if request.status == Status::ReturnTransit => {
+            "The item should go home, but is on loan to somebody other than the request's patron. The hub doesn't end that \
+             loan. Have the item brought back, scan it in, and send it home."
+        }
+        _ if held => {
+            "The item is on loan to somebody other than the request's patron, whose hold is kept. The hub doesn't end that \
+             loan. Have the item brought back and scan it in, so that it waits for the patron again; or cancel the request."
+        }
+        _ => {
+            "The item is on loan to somebody other than the request's patron. The hub doesn't end that loan. Have the item \
+             brought back and scan it in, or cancel the request."
+        }
+    };
+    Some((format!("LENT_TO_ANOTHER_AT_{}", side.name().to_uppercase()), explanation.to_owned()))
+}
+
+/// Whether the lender's item is out before it was sent, and the lender is still the one asked.
+fn lender_may_wait(request: &Request) -> bool {
+    let asked = matches!(
+        request.status,
+        Status::RequestPlacedAtSupplyingAgency
+            | Status::Confirmed
+            | Status::RequestPlacedAtBorrowingAgency
+            | Status::RequestPlacedAtPickupAgency
+    );
+    asked && request.is_lent_to_another(Side::Lender) && !request.is_dispatched()
+}
+
 fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
     match request.status {
         Status::RequestPlacedAtSupplyingAgency
@@ -141,6 +192,14 @@ fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
         Status::ReceivedAtPickup => {
             Some((WaitingOn::PickupLibrary, "The item has come; it has yet to be put on the hold shelf."))
         }
+        Status::ReadyForPickup if request.at_desk().seen == Some(ItemState::InTransit) => Some((
+            WaitingOn::PickupLibrary,
+            "The item is on its way back to the hold shelf; the pickup library has yet to scan it in.",
+        )),
+        Status::ReadyForPickup if request.at_desk().seen.as_ref().is_some_and(is_in_place) => Some((
+            WaitingOn::PickupLibrary,
+            "The item isn't on the hold shelf any more; the pickup library has yet to scan it in again.",
+        )),
         Status::ReadyForPickup => Some((WaitingOn::Patron, "The item waits on the hold shelf for the patron.")),
         Status::Loaned => Some((WaitingOn::Patron, "The patron has the item.")),
         Status::ReturnTransit if still_at_pickup(request) => Some((
@@ -160,6 +219,10 @@ fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
         | Status::HandedOffAsLocal
         | Status::Finalised => None,
     }
+}
+
+fn is_in_place(item: &ItemState) -> bool {
+    matches!(item, ItemState::InPlace | ItemState::Requested)
 }
 
 /// Not lent and not collected: it lies on the hold shelf.

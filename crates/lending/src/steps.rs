@@ -107,7 +107,7 @@ pub(crate) const RULES: &[Rule] = &[
         when: |r| r.at_desk().progress >= Progress::OnLoan },
 
     Rule { from: &[Loaned, ReturnTransit, PickupTransit, ReceivedAtPickup, ReadyForPickup], to: Completed,
-        because: "the loss of the item is settled", when: |r| r.settlement.is_some() },
+        because: "the loss of the item is settled", when: |r| r.settlement.is_some() && !owes_lender_a_loan(r) },
     Rule { from: &[Loaned], to: ReturnTransit, because: "the patron has returned the item",
         when: |r| r.at_desk().progress >= Progress::Returned },
     Rule { from: &[Loaned], to: ReturnTransit, because: "the lender has the item back already",
@@ -305,6 +305,17 @@ fn is_home(request: &Request) -> bool {
             !supply.hold.is_open() && (back || is_on_shelf(supply))
         }
     }
+}
+
+/// Whether a loss is settled of which the lender has no loan yet. Without one its item would stay in transit for ever, for
+/// a hold that is gone; on loan to the virtual patron its staff can do what they do about any lost item.
+pub(crate) fn owes_lender_a_loan(request: &Request) -> bool {
+    request.settlement.is_some()
+        && request.status.is_dispatched()
+        && request
+            .supply
+            .as_ref()
+            .is_some_and(|supply| supply.loan == Part::NotMade && supply.item != ItemState::Absent)
 }
 
 /// Where the item's leaving was only implied by its arrival, what was seen before no longer holds.

@@ -46,6 +46,8 @@ pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> S
         return Shown::Unsure(left.iter().find_map(|hint| match hint {
             Hint::Item { like: Told { state, .. }, .. } => state.clone(),
             Hint::Listed { state, .. } => state.clone(),
+            // Whose loan it is must be read.
+            Hint::Loan { what: LoanNews::Made { .. }, .. } => Some(ItemState::OnLoan),
             Hint::Hold { .. } | Hint::Loan { .. } => None,
         }));
     }

@@ -25,6 +25,21 @@ impl Watch {
 
 /// The sides whose next move the request waits for; the item is always looked at.
 pub fn watches(request: &Request) -> Vec<Watch> {
+    let mut found = expected(request);
+    if request.status.is_dispatched() || request.status.is_ending() {
+        // Until whoever else has the virtual item has brought it back, whatever the status.
+        let lent = [Side::Borrower, Side::Pickup].into_iter().filter(|side| request.is_lent_to_another(*side));
+        for side in lent {
+            if !found.iter().any(|watch| watch.side == side) {
+                found.push(Watch::new(side, false, true));
+            }
+        }
+    }
+    found
+}
+
+/// What the status waits for.
+fn expected(request: &Request) -> Vec<Watch> {
     let desk = request.desk();
     match request.status {
         Status::RequestPlacedAtSupplyingAgency | Status::Confirmed => vec![Watch::new(Side::Lender, true, false)],

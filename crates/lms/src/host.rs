@@ -109,6 +109,8 @@ pub struct Deleted<'a> {
     pub item: Option<&'a ItemId>,
     /// Whether the hub made the record so lately that the answer to that still tells what it is like.
     pub is_new: bool,
+    /// Whose loan of it may be ended; nobody else's is.
+    pub holder: Option<&'a PatronId>,
     /// Other records that are likely to be deleted within the day, and may be looked at with this one.
     pub soon: &'a [(RequestId, BibId)],
     /// Now.
@@ -240,8 +242,9 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Moves the patron's hold to another pickup location; it may become another hold.
     async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold>;
 
-    /// Closes the loan of a virtual item by scanning it in at its own library.
-    async fn check_in(&self, item: &ItemRef) -> Outcome<()>;
+    /// Closes the loan of a virtual item to `of` by scanning it in at its own library. Refused as
+    /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan.
+    async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Outcome<()>;
 
     /// Cancels a hold, without a notice to anybody.
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()>;
@@ -250,8 +253,9 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// it nowhere for this hold. Answers what shows that it had left before, if it had.
     async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>>;
 
-    /// Deletes the virtual item, if it was made, and its holding; answers whether the record went with them, which it does
-    /// only where it is still ours alone.
+    /// Deletes the virtual item, if it was made, and its holding, after a loan to the holder was closed. Refused as
+    /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan. Answers whether the record
+    /// went with them, which it does only where it is still ours alone.
     async fn delete_virtual_item(&self, what: &Deleted<'_>) -> Outcome<bool>;
 
     /// Whether the record was seen to be ours within the day. Nothing is sent.

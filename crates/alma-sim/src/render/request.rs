@@ -2,6 +2,7 @@
 
 use super::{coded, library};
 use crate::clock::{date, moment, second};
+use crate::options::LoanUser;
 use crate::shape::{Shape, fields};
 use crate::state::Alma;
 use crate::state::model::{Loan, Process, Request, RequestStatus};
@@ -71,6 +72,20 @@ fn desk<'a>(alma: &'a Alma, library: &str, code: &'a str) -> Shape<'a> {
     Shape::Code(code, alma.desk(library, code).map(|desk| desk.name.as_str()))
 }
 
+/// The user of a loan, as this Alma names users there.
+fn named(alma: &Alma, loan: &Loan) -> String {
+    let other = || {
+        let user = alma.users.get(&loan.user)?;
+        let identifiers = user.data.get("user_identifier")?.as_array()?;
+        identifiers.iter().find_map(|row| row["value"].as_str()).map(str::to_owned)
+    };
+    match alma.behaviour.loans_name_users {
+        LoanUser::PrimaryId => loan.primary_id.clone(),
+        LoanUser::UpperCase => loan.primary_id.to_uppercase(),
+        LoanUser::OtherIdentifier => other().unwrap_or_else(|| loan.primary_id.clone()),
+    }
+}
+
 /// A loan. `renewable` is known only when it was asked for.
 pub(crate) fn loan<'a>(alma: &'a Alma, loan: &'a Loan, with_renewable: bool) -> Shape<'a> {
     let bib = alma.bibs.get(&loan.mms);
@@ -83,7 +98,7 @@ pub(crate) fn loan<'a>(alma: &'a Alma, loan: &'a Loan, with_renewable: bool) -> 
     };
     let mut out = fields! {
         "loan_id": loan.id, "circ_desk": desk(alma, &loan.library, &loan.desk), "return_circ_desk": back,
-        "library": library(alma, &loan.library), "user_id": &loan.primary_id, "item_barcode": &loan.barcode,
+        "library": library(alma, &loan.library), "user_id": named(alma, loan), "item_barcode": &loan.barcode,
         "due_date": second(loan.due), "loan_status": if loan.returned.is_some() { "COMPLETE" } else { "ACTIVE" },
         "loan_date": moment(loan.lent), "returned_by": fields! {"value": Shape::Null, "desc": Shape::Null},
         "process_status": &loan.process_status, "mms_id": loan.mms, "holding_id": loan.holding, "item_id": loan.item,

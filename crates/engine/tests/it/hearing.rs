@@ -60,7 +60,7 @@ fn item_updated(id: &str, pid: &str) -> serde_json::Value {
 }
 
 /// A message about a loan.
-fn of_loan(id: &str, event: &str, loan: &alma_sim::LoanView, at: jiff::Timestamp) -> serde_json::Value {
+pub(crate) fn of_loan(id: &str, event: &str, loan: &alma_sim::LoanView, at: jiff::Timestamp) -> serde_json::Value {
     json!({"id": id, "action": "LOAN", "event": {"value": event}, "time": at.to_string(), "item_loan": {
         "loan_id": loan.id, "item_id": loan.item_pid, "user_id": loan.user, "due_date": loan.due}})
 }

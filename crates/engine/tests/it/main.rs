@@ -9,6 +9,7 @@ mod endings;
 mod hearing;
 mod lost_answers;
 mod nodes;
+mod others;
 mod outages;
 mod placing;
 mod quota;

@@ -6,6 +6,7 @@ mod cancelling;
 mod closures;
 mod model;
 mod orders;
+mod others;
 mod refusals;
 mod staff_acts;
 mod standard;

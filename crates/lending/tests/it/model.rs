@@ -66,6 +66,21 @@ fn closures() -> Vec<Event> {
     told.chain([Event::ResumeAsked, Event::CancelAsked { by: CancelledBy::Patron, reason: None }]).collect()
 }
 
+/// What somebody else borrows, at either side, and what is lent and lost before anybody looks.
+fn others() -> Vec<Event> {
+    let another = || Observation { loan: Some(LoanState::Another), ..item(ItemState::OnLoan) };
+    let lost = Observation { item: Some(ItemState::Lost), ..on_loan() };
+    vec![
+        seen(Side::Borrower, another()),
+        seen(Side::Lender, another()),
+        seen(Side::Borrower, lost),
+        Event::CancelAsked { by: CancelledBy::Patron, reason: None },
+        Event::LossSettled { how: Settlement::Paid },
+        Event::EndAsked { reason: None },
+        Event::ResumeAsked,
+    ]
+}
+
 /// Loss, silence, and staff taking matters into their own hands.
 fn staff() -> Vec<Event> {
     let mut events = vec![
@@ -86,6 +101,7 @@ fn outcomes(effect: Effect) -> Vec<Event> {
     let mut outcomes = vec![willing(effect)];
     if let Effect::DeleteVirtualItem(side) = effect {
         outcomes.push(Event::VirtualItemDeleted { side, with_record: true });
+        outcomes.push(Event::EffectRefused { effect, refusal: Refusal::new(Refusal::LENT_TO_ANOTHER, "It is lent.") });
     }
     if effect == Effect::CancelHold(Side::Lender) {
         let seen = item(ItemState::InTransit);
@@ -161,6 +177,7 @@ fn only_what_is_left(request: &mut Request) {
         item: here.item.clone(),
         hold: here.hold.clone(),
         loan: here.loan.clone(),
+        lent_to_another: here.lent_to_another,
         ..Borrowing::default()
     };
 }
@@ -291,6 +308,11 @@ fn every_state_has_a_way_to_the_end_whatever_is_seen() {
 #[test]
 fn every_state_has_a_way_to_the_end_however_holds_close() {
     every_state_has_a_way_to_the_end(&example::placed(), closures());
+}
+
+#[test]
+fn every_state_has_a_way_to_the_end_whoever_borrows_the_item() {
+    every_state_has_a_way_to_the_end(&example::placed(), others());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use lending::{
     PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, Status, Trouble, WaitingOn, decide, example,
 };
 
+use crate::others::lent_to_another;
 use crate::walk::{
     Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, on_loan_until, returned, willing,
 };
@@ -15,6 +16,7 @@ use crate::walk::{
 /// A request in each status, and in some with a condition.
 fn requests() -> Vec<(String, Request)> {
     let mut found: Vec<(String, Request)> = Vec::new();
+    let mut lent_out: Vec<(String, Request)> = Vec::new();
     let mut keep = |walk: &Walk| {
         let conditions: Vec<&str> = walk.request.conditions.iter().map(|condition| condition.name()).collect();
         let name = if conditions.is_empty() {
@@ -61,6 +63,11 @@ fn requests() -> Vec<(String, Request)> {
     ] {
         walk.see(seen.0, seen.1);
         keep(&walk);
+        if walk.status() == Status::ReadyForPickup {
+            let mut lent = copy_of(&walk);
+            lent.tell(&Event::Observed { side: Side::Borrower, seen: lent_to_another() });
+            lent_out.push(("READY_FOR_PICKUP, lent to another".to_owned(), lent.request));
+        }
         if walk.status() == Status::PickupTransit {
             let mut missing = copy_of(&walk);
             missing.tell(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
@@ -95,6 +102,7 @@ fn requests() -> Vec<(String, Request)> {
     walk.run();
     keep(&walk);
     passed_through(&mut found);
+    found.extend(lent_out);
     found
 }
 
@@ -149,6 +157,10 @@ fn events() -> Vec<(String, Event)> {
         ("borrower: returned", seen(Side::Borrower, returned(ItemState::InTransit))),
         ("borrower: item gone", seen(Side::Borrower, item(ItemState::Absent))),
         ("borrower: lost", seen(Side::Borrower, item(ItemState::Lost))),
+        ("borrower: lent and lost", seen(Side::Borrower, Observation { item: Some(ItemState::Lost), ..on_loan() })),
+        ("borrower: lent to another", seen(Side::Borrower, lent_to_another())),
+        ("lender: lent to another", seen(Side::Lender, Observation { hold: None, ..lent_to_another() })),
+        ("pickup: lent to another", seen(Side::Pickup, lent_to_another())),
         ("pickup: on the shelf", seen(Side::Pickup, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf))),
         ("pickup: on loan", seen(Side::Pickup, on_loan())),
         ("pickup: returned", seen(Side::Pickup, returned(ItemState::InTransit))),

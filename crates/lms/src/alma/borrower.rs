@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alma::{
     Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest,
-    ProcessType, ScanIn, WhenEmpty,
+    ScanIn, WhenEmpty,
 };
 use futures::TryStreamExt;
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
@@ -183,7 +183,9 @@ impl Alma {
         let path = Self::path(item);
         if attempt == Attempt::AfterUnclear {
             let seen = self.client.items().get(&path).await.map_err(not_done)?;
-            if matches!(seen.process_type, Some(ProcessType::Transit | ProcessType::HoldShelf | ProcessType::Loan)) {
+            let state = item_state(&seen);
+            // A scan would end a loan, whoever's it is.
+            if is_out(&state) || matches!(state, ItemState::InTransit | ItemState::OnHoldShelf) {
                 return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
             }
         }
@@ -195,10 +197,10 @@ impl Alma {
     /// Deletes item and holding, and in the same call the record where it is ours: that saves a call for each request
     /// (alma-api.md, "DELETE item"). Whether this Alma does so is seen at the first one. Answers whether the record is gone.
     pub(super) async fn delete_virtual(&self, what: &Deleted<'_>) -> Outcome<bool> {
-        let Deleted { bib, holding, item, .. } = *what;
+        let Deleted { bib, item, .. } = *what;
         let known = self.deletes_records.get().copied();
         if item.is_none() || known == Some(false) {
-            self.delete_item(bib, holding, item, WhenEmpty::Retain).await?;
+            self.delete_item(what, WhenEmpty::Retain).await?;
             return Ok(false);
         }
         let is_ours = match self.is_ours(what).await {
@@ -209,7 +211,7 @@ impl Alma {
             Err(other) => return Err(other),
         };
         let record = if is_ours { WhenEmpty::Delete } else { WhenEmpty::Retain };
-        let done_now = self.delete_item(bib, holding, item, record).await?;
+        let done_now = self.delete_item(what, record).await?;
         if !is_ours || !done_now || known == Some(true) {
             return Ok(is_ours && done_now);
         }
@@ -250,26 +252,20 @@ impl Alma {
     }
 
     /// Answers whether it was there to be deleted.
-    pub(super) async fn delete_item(
-        &self,
-        bib: &BibId,
-        holding_id: &HoldingId,
-        item: Option<&ItemId>,
-        record: WhenEmpty,
-    ) -> Outcome<bool> {
-        let (mms, holding) = (MmsId::from(bib.as_str()), AlmaHolding::from(holding_id.as_str()));
-        let deleted = match item {
+    pub(super) async fn delete_item(&self, what: &Deleted<'_>, record: WhenEmpty) -> Outcome<bool> {
+        let (mms, holding) = (MmsId::from(what.bib.as_str()), AlmaHolding::from(what.holding.as_str()));
+        let deleted = match what.item {
             Some(item) => {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
                 let how = DeleteItem { holdings: WhenEmpty::Delete, bib: record, ..DeleteItem::default() };
                 match self.client.items().delete(&path, how).await {
                     // A desk may have lent it without the hub's seeing it; a loan of what is over is closed first.
                     Err(error @ Error::Refused { .. }) => {
-                        if !self.is_lent(&path).await? {
+                        let (bib, holding) = (what.bib.clone(), what.holding.clone());
+                        let item = ItemRef { bib, holding, item: item.clone() };
+                        if !self.end_loan(&item, what.holder).await? {
                             return Err(not_done(error));
                         }
-                        let lent = ItemRef { bib: bib.clone(), holding: holding_id.clone(), item: item.clone() };
-                        self.scan_back(&lent).await?;
                         self.client.items().delete(&path, how).await
                     }
                     other => other,
@@ -280,11 +276,9 @@ impl Alma {
         gone_or(deleted)
     }
 
-    async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
+    pub(super) async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
         match self.client.items().get(path).await {
-            Ok(item) => {
-                Ok(matches!(item_state(&item), ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned))
-            }
+            Ok(item) => Ok(is_out(&item_state(&item))),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(not_done(error)),
         }
@@ -308,6 +302,11 @@ impl Alma {
         };
         if is_virtual(&found, request) { Ok(true) } else { Err(not_ours(bib)) }
     }
+}
+
+/// Whether it is on loan, whatever became of it.
+fn is_out(item: &ItemState) -> bool {
+    matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
 }
 
 /// Whether a record is still the one that the hub made.

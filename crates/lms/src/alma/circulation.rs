@@ -2,12 +2,12 @@
 
 use alma::{Cancellation, RequestId as AlmaRequestId, ScanIn, UserId};
 use jiff::Timestamp;
-use lending::{Hold, HoldId, Loan, PatronId};
+use lending::{Hold, HoldId, Loan, PatronId, Refusal};
 use serde_json::json;
 
 use super::Alma;
 use super::errors::not_done;
-use super::lender::loan_of;
+use super::lender::{Lent, loan_of};
 use crate::host::{Attempt, ItemRef, PatronHold};
 use crate::outcome::{NotDone, Outcome};
 
@@ -87,8 +87,27 @@ impl Alma {
         self.hold_for_patron(wanted, Attempt::Fresh).await
     }
 
+    /// Ends the item's loan, if it is on one and that is to `of`; nobody else's is touched. Answers whether it was on one.
+    pub(super) async fn end_loan(&self, item: &ItemRef, of: Option<&PatronId>) -> Outcome<bool> {
+        let path = Self::path(item);
+        let lent = match of {
+            Some(of) => self.lent(&path, &UserId::from(of.as_str())).await?,
+            None if self.is_lent(&path).await? => Lent::ToAnother,
+            None => Lent::ToNobody,
+        };
+        match lent {
+            Lent::ToNobody => Ok(false),
+            Lent::To(_) => self.scan_back(item).await.map(|()| true),
+            Lent::ToAnother => Err(NotDone::refused(
+                Refusal::LENT_TO_ANOTHER,
+                "The virtual item is on loan to somebody other than the request's patron. The hub doesn't end that loan; \
+                 it goes on when a library has scanned the item in.",
+            )),
+        }
+    }
+
     /// Scanning in twice does no harm, so an unclear attempt is simply made again.
-    pub(super) async fn scan_back(&self, item: &ItemRef) -> Outcome<()> {
+    async fn scan_back(&self, item: &ItemRef) -> Outcome<()> {
         let library = &self.settings.virtual_library;
         let Some(desk) = self.settings.desk(library) else {
             return Err(NotDone::refused(

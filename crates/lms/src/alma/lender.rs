@@ -245,14 +245,39 @@ impl Alma {
 
     /// The open loan of the item to this user.
     pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> Outcome<Option<alma::Loan>> {
+        match self.lent(path, user).await? {
+            Lent::To(loan) => Ok(Some(*loan)),
+            Lent::ToAnother | Lent::ToNobody => Ok(None),
+        }
+    }
+
+    /// Whose loan the item is on. A loan that names this user as Alma itself names them is theirs. Alma takes an identifier
+    /// for a user in any case, and any of a user's identifiers, and may name one so in a loan: whether a loan that names
+    /// another, or nobody, is theirs, the list of their own loans tells.
+    pub(super) async fn lent(&self, path: &ItemPath, user: &UserId) -> Outcome<Lent> {
         let loans: alma::Result<Vec<alma::Loan>> =
             self.client.item_loans(path).list(LoanFilter::Active).try_collect().await;
-        let of_user =
-            |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str().eq_ignore_ascii_case(user.as_str()));
-        match loans {
-            Ok(loans) => Ok(loans.into_iter().find(|loan| of_user(&loan))),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(not_done(error)),
+        let loans = match loans {
+            Ok(loans) => loans,
+            Err(error) if error.is_not_found() => return Ok(Lent::ToNobody),
+            Err(error) => return Err(not_done(error)),
+        };
+        if loans.is_empty() {
+            return Ok(Lent::ToNobody);
+        }
+        let of_user = |loan: &&alma::Loan| loan.user.as_ref().is_some_and(|who| who.as_str() == user.as_str());
+        if let Some(loan) = loans.iter().find(of_user) {
+            return Ok(Lent::To(Box::new(loan.clone())));
+        }
+        let mut theirs = self.client.user_loans(user).list(LoanFilter::Active);
+        loop {
+            match theirs.try_next().await {
+                Ok(Some(loan)) if loans.iter().any(|on_it| on_it.id == loan.id) => return Ok(Lent::To(Box::new(loan))),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(Lent::ToAnother),
+                Err(error) if error.is_not_found() => return Ok(Lent::ToAnother),
+                Err(error) => return Err(not_done(error)),
+            }
         }
     }
 
@@ -315,6 +340,17 @@ impl Alma {
         };
         Ok(holds.iter().any(|hold| !is_ours(hold) && has_item(hold) && hold_state(hold) == HoldState::InProcess))
     }
+}
+
+/// Whose loan an item is on.
+#[derive(Debug)]
+pub(super) enum Lent {
+    /// That of the user who was asked about.
+    To(Box<alma::Loan>),
+    /// Somebody else's.
+    ToAnother,
+    /// It is on none.
+    ToNobody,
 }
 
 /// The virtual patron's id: the same for the same patron, and telling nobody who that is.

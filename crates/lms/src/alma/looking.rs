@@ -12,7 +12,7 @@ use lending::{
 
 use super::Alma;
 use super::errors::not_done;
-use super::lender::loan_of;
+use super::lender::{Lent, loan_of};
 use super::records::hold_marker;
 use super::words::{closure, item_state};
 use crate::host::Watched;
@@ -213,6 +213,8 @@ impl Alma {
             }
         }
         let known = match seen.hold {
+            // A desk may lend it to another all the same.
+            Some(HoldState::OnHoldShelf) if what.told == Some(ItemState::OnLoan) => None,
             Some(HoldState::OnHoldShelf) => Some((ItemState::OnHoldShelf, LoanState::None)),
             Some(HoldState::Gone) if what.loan && !what.wanted_back => self.plain_loan(what, &path).await?,
             None if what.loan && what.brief => self.plain_loan(what, &path).await?,
@@ -284,17 +286,21 @@ impl Alma {
     /// The loan's due date; and whether the lender wants the item back, by recall or because others wait.
     async fn look_at_loan(&self, what: &Watched, path: &ItemPath, item: &Item, seen: &mut Observation) -> Outcome<()> {
         let user = UserId::from(what.patron.as_str());
-        let loan = self.find_loan(path, &user).await?;
+        let lent = self.lent(path, &user).await?;
         if what.wanted_back {
             let recalled =
-                loan.as_ref().is_some_and(|loan| matches!(&loan.process_status, Some(LoanProcess::Recalled)));
+                matches!(&lent, Lent::To(loan) if matches!(loan.process_status, Some(LoanProcess::Recalled)));
             // The flag alone says too much: Alma's own work orders set it too.
             seen.wanted_back = Some(recalled || (item.requested == Some(true) && self.others_wait(what, path).await?));
         }
-        seen.loan = Some(loan.map_or(LoanState::None, |loan| {
-            let loan = loan_of(&loan);
-            LoanState::Active { id: loan.id, due: loan.due }
-        }));
+        seen.loan = Some(match lent {
+            Lent::To(loan) => {
+                let loan = loan_of(&loan);
+                LoanState::Active { id: loan.id, due: loan.due }
+            }
+            Lent::ToAnother => LoanState::Another,
+            Lent::ToNobody => LoanState::None,
+        });
         Ok(())
     }
 

@@ -217,8 +217,8 @@ impl HostLms for Alma {
         self.hold_elsewhere(wanted, hold, attempt).await
     }
 
-    async fn check_in(&self, item: &ItemRef) -> Outcome<()> {
-        self.scan_back(item).await
+    async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Outcome<()> {
+        self.end_loan(item, Some(of)).await.map(drop)
     }
 
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {

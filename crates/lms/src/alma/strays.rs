@@ -2,13 +2,14 @@
 
 use alma::{Cancellation, RequestFilter, RequestId as AlmaRequestId, UserId, WhenEmpty};
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use lending::{BibId, HoldId, PatronId, RequestId};
 
 use super::Alma;
 use super::errors::not_done;
 use super::lender::virtual_patron_id;
 use super::records::{marked_request, record_marker};
-use crate::host::{MarkedHold, VirtualPatron};
+use crate::host::{Deleted, MarkedHold, VirtualPatron};
 use crate::outcome::Outcome;
 
 impl Alma {
@@ -50,7 +51,17 @@ impl Alma {
         if let Some(item) = self.only_item(bib).await? {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
             self.check_ours(request, bib).await?;
-            self.delete_item(bib, &holding, Some(&item), WhenEmpty::Retain).await?;
+            let what = Deleted {
+                request,
+                bib,
+                holding: &holding,
+                item: Some(&item),
+                is_new: false,
+                holder: None,
+                soon: &[],
+                now: Timestamp::MIN,
+            };
+            self.delete_item(&what, WhenEmpty::Retain).await?;
         }
         self.delete_bib(request, bib).await
     }

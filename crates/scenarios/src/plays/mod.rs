@@ -4,6 +4,7 @@ mod cancelling;
 mod closures;
 mod lost_replies;
 mod ordinary;
+mod others;
 mod outages;
 mod patrons;
 mod queues;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(cancelling::LIST);
     all.extend(closures::LIST);
     all.extend(while_out::LIST);
+    all.extend(others::LIST);
     all.extend(workflows::LIST);
     all.extend(staff_acts::LIST);
     all.extend(resupplying::LIST);

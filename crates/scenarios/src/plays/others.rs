@@ -1,0 +1,125 @@
+//! Loans that are first seen as lost, and loans to somebody else than the one for whom the book is held.
+
+use alma_sim::Mark;
+use lending::Status;
+use serde_json::json;
+
+use super::Scenario;
+use crate::failure::{Result, expect, same};
+use crate::stage::{PICKUP_LIBRARY, Stage, Who};
+use crate::view::RequestView;
+
+/// Another reader of the borrower.
+const ANOTHER: &str = "sam.student";
+
+pub(super) const LIST: [Scenario; 4] = [
+    Scenario::new(
+        "lent-and-lost",
+        "The book is lent and marked lost before the hub looks; the loan is made at both sides, and the loss is paid for.",
+        |stage| Box::pin(lent_and_lost(stage)),
+    ),
+    Scenario::new(
+        "lent-and-claimed-returned",
+        "The book is lent and claimed returned before the hub looks, and is found at the lender.",
+        |stage| Box::pin(lent_and_claimed_returned(stage)),
+    ),
+    Scenario::new(
+        "lent-to-another",
+        "The desk lends the book to another reader in spite of the hold; the patron gets it afterwards.",
+        |stage| Box::pin(lent_to_another(stage)),
+    ),
+    Scenario::new(
+        "lent-to-another-and-ended",
+        "The request is ended by hand while another reader has the book, whose loan nobody touches.",
+        |stage| Box::pin(lent_to_another_and_ended(stage)),
+    ),
+];
+
+/// The pickup library lends the book to the patron, and something becomes of it before the hub has seen that.
+async fn lend_and_mark(stage: &mut Stage, mark: Mark, what: &str, condition: &str) -> Result<()> {
+    stage.drive_to(Status::ReadyForPickup).await?;
+    let barcode = stage.virtual_barcode().await?;
+    stage.pickup_lends().await?;
+    stage.tell(Who::PickupLibrary, what);
+    stage.borrower.mark(&barcode, mark).await?;
+    stage.until(Status::Loaned).await?;
+    let has = |request: &RequestView| request.conditions.iter().any(|each| each == condition);
+    stage.until_that(&format!("come to be {condition}"), has).await?;
+    let (lenders, borrower) = stage.made().await?;
+    same("the number of loans and holds", (lenders[0].loans, borrower.loans, borrower.holds), (1, 1, 1))
+}
+
+async fn lent_and_lost(stage: &mut Stage) -> Result<()> {
+    lend_and_mark(stage, Mark::Lost, "marks the book lost at once", "lost").await?;
+    let lender = stage.request().await?.lender.map(|lender| lender.barcode).unwrap_or_default();
+    stage.tell(Who::HubStaff, "tells the hub that the book is paid for");
+    stage.act("settle-loss", Some(&json!({"how": "paid"}))).await?;
+    stage.until(Status::Finalised).await?;
+    same("what the lender's item is", stage.lenders[0].item(&lender).await?.process_type.as_str(), "LOAN")?;
+    stage.tell(Who::LendingLibrary, "closes its own loan");
+    stage.lenders[0].scan_in(&lender, "MAIN").await?;
+    stage.ended_as("LOST").await.map(drop)
+}
+
+async fn lent_and_claimed_returned(stage: &mut Stage) -> Result<()> {
+    let what = "notes that the patron claims to have returned it";
+    lend_and_mark(stage, Mark::ClaimedReturned, what, "claimed_returned").await?;
+    stage.settled_or_staff().await?;
+    stage.lender_takes_back().await?;
+    stage.until_that("end", |request| request.is(Status::Finalised)).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+fn is_lent_to_another(request: &RequestView) -> bool {
+    request.attention.code.as_deref() == Some("LENT_TO_ANOTHER_AT_BORROWER")
+}
+
+/// The desk lends the book to another reader, and the hub asks staff about it.
+async fn lend_to_another(stage: &mut Stage) -> Result<String> {
+    stage.drive_to(Status::ReadyForPickup).await?;
+    let barcode = stage.virtual_barcode().await?;
+    stage.tell(Who::PickupLibrary, "lends the book to another reader in spite of the hold");
+    stage.borrower.lend_in_spite_of_hold(&barcode, ANOTHER, PICKUP_LIBRARY).await?;
+    let request = stage.until_that("be a case for staff", is_lent_to_another).await?;
+    same("the status", request.status.as_str(), "READY_FOR_PICKUP")?;
+    stage.patrons_hold().await?;
+    Ok(barcode)
+}
+
+async fn is_with_another(stage: &Stage, barcode: &str) -> Result<()> {
+    let loan = stage.borrower.loan_of(barcode).await?;
+    same("who has the book", loan.map(|loan| loan.user).as_deref(), Some(ANOTHER))
+}
+
+async fn lent_to_another(stage: &mut Stage) -> Result<()> {
+    let barcode = lend_to_another(stage).await?;
+    let (lenders, _) = stage.made().await?;
+    same("the number of loans at the lender", lenders[0].loans, 0)?;
+    is_with_another(stage, &barcode).await?;
+    stage.tell(Who::PickupLibrary, "takes the book back from the other reader, and keeps it for the patron");
+    stage.borrower.take_back(&barcode, PICKUP_LIBRARY).await?;
+    let request = stage.until_that("wait for its patron again", |request| !is_lent_to_another(request)).await?;
+    expect(!request.passed().contains(&"LOANED"), || "The patron hasn't had the book yet.".to_owned())?;
+    stage.pickup_lends().await?;
+    stage.until(Status::Loaned).await?;
+    stage.settled().await?;
+    stage.return_and_end().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn lent_to_another_and_ended(stage: &mut Stage) -> Result<()> {
+    let barcode = lend_to_another(stage).await?;
+    stage.tell(Who::HubStaff, "ends the request by hand");
+    stage.act("end", Some(&json!({"reason": "lent to another reader"}))).await?;
+    stage.until(Status::Completed).await?;
+    stage.settled_or_staff().await?;
+    is_with_another(stage, &barcode).await?;
+    stage.tell(Who::PickupLibrary, "takes the book back from the other reader");
+    stage.borrower.take_back(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::Finalised).await?;
+    let request = stage.request().await?;
+    let lender = request.lender.map(|lender| lender.barcode).unwrap_or_default();
+    stage.tell(Who::LendingLibrary, "scans the book in as it comes home");
+    stage.lenders[0].scan_in(&lender, "MAIN").await?;
+    stage.ended_as("UNKNOWN").await.map(drop)
+}
