@@ -13,6 +13,9 @@ const STRANGER: &str = "jo.reader";
 /// A copy that the patrons' own library has.
 const OWN: &str = "01BORROW-own";
 
+/// How many acts are tried before nothing is done.
+const TRIES: usize = 4;
+
 /// Gives the borrower a copy of its own.
 pub(super) fn prepare(sim: &Sim) -> Result<(), String> {
     let staff = sim.staff(BORROWER).map_err(|error| error.to_string())?;
@@ -83,9 +86,14 @@ impl Scene {
     }
 }
 
-/// One of these acts; answers what it was. What an Alma refuses is not done.
+/// One of these acts that can be done now; answers what it was.
 pub(super) fn unusual(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     let scene = Scene::of(sim, request)?;
+    (0..TRIES).find_map(|_| try_one(&scene, rng))
+}
+
+/// What an Alma refuses is not done.
+fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
     match rng.random_range(0..13_u8) {
         0 => done(scene.lend_to_stranger(), "the desk lends the item to somebody else, in spite of the hold"),
         1 => done(

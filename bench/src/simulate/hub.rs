@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Barcode, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
+    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Part, Refusal, Request, RequestId, Side, Status, Transition,
     decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
@@ -15,15 +15,16 @@ use lms::{Attempt, HostLms, NotDone};
 use super::line::LineState;
 
 /// An intent of an effect; looks need none of their own here, since any may be made at any time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Intent {
     effect: Effect,
+    institution: Option<InstitutionCode>,
     attempts: u32,
     unclear: bool,
 }
 
 impl Intent {
-    fn is_fresh(self) -> bool {
+    fn is_fresh(&self) -> bool {
         self.attempts == 0 && !self.unclear
     }
 }
@@ -41,8 +42,17 @@ pub(super) struct Stored {
     pub(super) cancelled: bool,
     /// The lenders' copies that it was placed with, by institution and barcode.
     pub(super) copies: Vec<(String, String)>,
-    /// Another lender was asked for, and that was accepted: its copy is yet to be chosen.
-    promised: bool,
+    /// Another lender was asked for, which was accepted without a confirmation that none may be left: one is yet to be chosen.
+    promised: Option<Promise>,
+}
+
+/// What staff were promised who asked for another lender.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Promise {
+    /// That the copy they named is asked for.
+    Named,
+    /// That there is another.
+    Any,
 }
 
 /// What becomes of a node in the middle of its work.
@@ -62,6 +72,8 @@ pub(super) struct Hub {
     pub(super) lms: BTreeMap<String, Arc<dyn HostLms>>,
     pub(super) requests: BTreeMap<RequestId, Stored>,
     line: Arc<Mutex<LineState>>,
+    /// Whether the Almas send messages.
+    pub(super) messages: bool,
     looks: u64,
     allowed: Vec<(Status, Status)>,
 }
@@ -69,7 +81,7 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(now: Timestamp, lms: BTreeMap<String, Arc<dyn HostLms>>, line: Arc<Mutex<LineState>>) -> Self {
         let allowed = transitions().map(|step| (step.from, step.to)).collect();
-        Self { now, lms, requests: BTreeMap::new(), line, looks: 0, allowed }
+        Self { now, lms, requests: BTreeMap::new(), line, messages: false, looks: 0, allowed }
     }
 
     pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
@@ -83,7 +95,7 @@ impl Hub {
             story: Vec::new(),
             cancelled: false,
             copies,
-            promised: false,
+            promised: None,
         };
         self.requests.insert(id, stored);
         self.apply(id, &Event::Placed)
@@ -111,7 +123,7 @@ impl Hub {
         stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
         takes_effect(stored, event, &decision)?;
         // What was taken back before it was begun is dropped when it is claimed.
-        stored.intent = stored.intent.filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
+        stored.intent = stored.intent.take().filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
         for Transition { from, to, .. } in &decision.transitions {
             if !self.allowed.contains(&(*from, *to)) {
                 return Err(format!("{from} -> {to} is no transition of the workflow"));
@@ -122,7 +134,8 @@ impl Hub {
             if stored.intent.is_some() {
                 return Err(format!("{effect:?} is wanted while another effect is under way"));
             }
-            stored.intent = Some(Intent { effect, attempts: 0, unclear: false });
+            let institution = decision.next.institution_for(effect).cloned();
+            stored.intent = Some(Intent { effect, institution, attempts: 0, unclear: false });
         }
         stored.request = decision.next;
         Ok(())
@@ -136,22 +149,37 @@ impl Hub {
         {
             return Ok(false);
         }
-        if matches!(event, Event::UndoAsked) && stored.intent.is_some_and(|intent| !intent.is_fresh()) {
+        if matches!(event, Event::UndoAsked) && stored.intent.as_ref().is_some_and(|intent| !intent.is_fresh()) {
             return Ok(false);
         }
-        let none_left = stored.request.candidates.is_empty();
         self.apply(id, event)?;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(true) };
-        stored.promised = matches!(event, Event::NextSupplierAsked { copy: Some(_), .. });
+        stored.promised = None;
         match event {
             Event::CancelAsked { .. } => stored.cancelled = true,
             Event::UndoAsked => stored.cancelled = stored.request.cancellation.is_some(),
-            Event::NextSupplierAsked { copy: None, .. } if none_left => {
-                return Err("I12: the lender was dropped although no other is left, without a confirmation".to_owned());
-            }
             _ => {}
         }
         Ok(true)
+    }
+
+    pub(super) fn promise(&mut self, id: RequestId, what: Promise) {
+        if let Some(stored) = self.requests.get_mut(&id) {
+            stored.promised = Some(what);
+        }
+    }
+
+    pub(super) fn may_ask(&self, id: RequestId, event: &Event) -> bool {
+        event.action().is_none_or(|action| self.may(id, action))
+    }
+
+    /// A copy as its library's system describes it now; nothing where that gives no answer.
+    pub(super) async fn read_copy(&self, copy: &CopyRef) -> Option<Result<Copy, Refusal>> {
+        let lms = self.lms(Some(&copy.institution))?;
+        self.line().intent = true;
+        let found = lms.copy(copy).await;
+        self.line().intent = false;
+        found.ok()
     }
 
     pub(super) fn may(&self, id: RequestId, action: Action) -> bool {
@@ -165,13 +193,16 @@ impl Hub {
     /// Works on the request's intent, if it has one.
     pub(super) async fn work(&mut self, id: RequestId, mishap: Mishap) -> Result<(), String> {
         let Some(stored) = self.requests.get(&id) else { return Ok(()) };
-        let Some(intent) = stored.intent else { return Ok(()) };
+        let Some(intent) = stored.intent.clone() else { return Ok(()) };
         let request = stored.request.clone();
         if request.in_flight != Some(intent.effect) {
             self.set_intent(id, None);
             return Ok(());
         }
-        if !intent.unclear && !request.wants(intent.effect) {
+        // Staff may have named a copy of another library meanwhile.
+        let is_elsewhere = request.institution_for(intent.effect) != intent.institution.as_ref();
+        let is_read = intent.effect == Effect::ChooseSupplier;
+        if (is_read && is_elsewhere) || (!intent.unclear && !request.wants(intent.effect)) {
             self.set_intent(id, None);
             return self.apply(id, &Event::EffectDropped { effect: intent.effect });
         }
@@ -180,7 +211,7 @@ impl Hub {
             self.set_intent(id, Some(Intent { unclear: true, ..intent }));
             return Ok(());
         }
-        let outcome = self.perform(&request, intent).await;
+        let outcome = self.perform(&request, &intent).await;
         match mishap {
             Mishap::DiesAfter => {
                 self.tell(id, "the node dies before its commit");
@@ -190,19 +221,21 @@ impl Hub {
             Mishap::Paused => {
                 self.tell(id, "another node takes over");
                 let intent = Intent { unclear: true, ..intent };
-                let outcome = self.perform(&request, intent).await;
+                let outcome = self.perform(&request, &intent).await;
                 self.finish(id, intent, outcome)
             }
             _ => self.finish(id, intent, outcome),
         }
     }
 
-    async fn perform(&self, request: &Request, intent: Intent) -> Result<Event, NotDone> {
+    async fn perform(&self, request: &Request, intent: &Intent) -> Result<Event, NotDone> {
         let Some(lms) = self.lms(request.institution_for(intent.effect)) else {
             return Err(NotDone::later("no such institution"));
         };
         self.line().intent = true;
-        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        // As the engine does: a scan ends any loan, which is looked for first where no message tells of it.
+        let scans = matches!(intent.effect, Effect::SendIntoTransit(_)) && !self.messages;
+        let attempt = if intent.unclear || scans { Attempt::AfterUnclear } else { Attempt::Fresh };
         let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now, soon: &[] };
         let outcome = act.perform(intent.effect).await;
         self.line().intent = false;
@@ -218,7 +251,9 @@ impl Hub {
                 self.set_intent(id, None);
                 self.apply(id, &event)
             }
-            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => {
+            Err(NotDone::Refused(refusal))
+                if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER =>
+            {
                 self.set_intent(id, None);
                 self.apply(id, &Event::EffectRefused { effect, refusal })
             }
@@ -283,19 +318,25 @@ impl Hub {
     /// Polls every side that there is something to see at, whatever was seen before.
     pub(super) async fn poll_fully(&mut self, id: RequestId) -> Result<(), String> {
         for side in Side::ALL {
-            let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
-            let (Some(watch), Some(lms)) = (engine::wanted(&request, side), self.lms(request.institution(side))) else {
-                continue;
-            };
-            self.line().intent = true;
-            let seen = engine::look(lms.as_ref(), &request, watch, false, None).await;
-            self.line().intent = false;
-            self.tell_faults(id);
-            if let Ok(Some(event)) = seen {
-                self.apply(id, &event)?;
-            }
+            self.poll(id, side).await?;
         }
         Ok(())
+    }
+
+    /// Polls one side, if there is something to see at it.
+    pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
+        let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
+        let (Some(watch), Some(lms)) = (engine::wanted(&request, side), self.lms(request.institution(side))) else {
+            return Ok(());
+        };
+        self.line().intent = true;
+        let seen = engine::look(lms.as_ref(), &request, watch, false, None).await;
+        self.line().intent = false;
+        self.tell_faults(id);
+        match seen {
+            Ok(Some(event)) => self.apply(id, &event),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn look_at_all(&mut self, id: RequestId) -> Result<(), String> {
@@ -329,22 +370,33 @@ impl Hub {
     }
 }
 
-/// What was answered with success takes effect: what is cancelled or ended is only taken away, and a lender isn't given up
-/// for a copy that can't be lent.
+/// What was answered with success takes effect: of what is cancelled or ended only the patron's loan is still mirrored, and
+/// a lender isn't given up where no other can be asked.
 fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Result<(), String> {
     let next = &decision.next;
     let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
-    if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up()) {
+    let mirrors = |effect: Effect| {
+        let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
+        is_loan && (next.at_desk().loan != Part::NotMade || next.settlement.is_some())
+    };
+    if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up() && !mirrors(*effect)) {
         return Err(format!("I12: a request that was cancelled or ended wants {}", effect.name()));
     }
     let unfit = matches!(
         event,
         Event::CandidateUnfit(_) | Event::EffectRefused { effect: Effect::ChooseSupplier, .. }
     );
-    if unfit && stored.promised {
-        return Err("I12: the lender was dropped for a copy that can't be lent".to_owned());
+    let none_left = next.status == Status::NoItemsSelectableAtAnyAgency || next.candidates.is_empty();
+    match stored.promised {
+        Some(Promise::Named) if unfit => {
+            return Err("I12: the lender was given up for a copy that can't be lent".to_owned());
+        }
+        Some(Promise::Any) if unfit && none_left => {
+            return Err("I12: the lender was given up, and no other can be asked".to_owned());
+        }
+        _ => {}
     }
-    stored.promised &= !matches!(event, Event::SupplierChosen(_));
+    stored.promised = stored.promised.filter(|_| !matches!(event, Event::SupplierChosen(_)));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod hub;
 mod ledger;
 mod line;
 mod messages;
+mod replacing;
 pub(crate) mod rules;
 
 use std::collections::BTreeMap;
@@ -185,7 +186,8 @@ impl World {
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             systems.insert(code.to_owned(), connect(code, &sim, &line, rng.random())?);
         }
-        let hub = Hub::new(start, systems, Arc::clone(&line));
+        let mut hub = Hub::new(start, systems, Arc::clone(&line));
+        hub.messages = with.messages;
         let messages = with.messages.then(|| Messages::new(mixed));
         let unusual = with.unusual_acts.then(|| StdRng::seed_from_u64(!mixed));
         if with.unusual_acts {
@@ -300,7 +302,7 @@ impl World {
                 let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };
                 self.hub.ask(id, &Event::CancelAsked { by, reason: None }).map(drop)
             }
-            97..98 => self.hub.ask(id, &Event::NextSupplierAsked { reason: None, copy: None }).map(drop),
+            97..98 => self.hub.ask_another_lender(id, None, false).await.map(drop),
             98..99 => self.hub.ask(id, &Event::ResumeAsked).map(drop),
             _ => self.deadline(id),
         }
@@ -315,7 +317,12 @@ impl World {
             }
             45..70 => {
                 let event = acts::ask(&stored.request, self.numbers.get(&id).copied().unwrap_or_default(), chance);
-                self.hub.ask(id, &event).map(drop)
+                match event {
+                    Event::NextSupplierAsked { copy, .. } => {
+                        self.hub.ask_another_lender(id, copy, chance.random_bool(0.3)).await.map(drop)
+                    }
+                    event => self.hub.ask(id, &event).map(drop),
+                }
             }
             70..80 => {
                 let code = [LENDERS[0], LENDERS[1], BORROWER][chance.random_range(0..3)];
