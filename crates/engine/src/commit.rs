@@ -339,7 +339,9 @@ fn evidence(event: &Event) -> Option<Value> {
             Some(json!({"loan": loan.id, "due": loan.due}))
         }
         Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
-        Event::Observed { seen, .. } | Event::Told { seen, .. } | Event::HoldCancelledAfterDispatch { seen } => serde_json::to_value(seen).ok(),
+        Event::Observed { seen, .. } | Event::Told { seen, .. } | Event::HoldCancelledAfterDispatch { seen } => {
+            serde_json::to_value(seen).ok()
+        }
         Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
         Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
         Event::CancelAsked { by, .. } => Some(json!({"by": by})),

@@ -111,8 +111,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
 /// A lender that was given up turns out to have sent the item: nobody else is asked, and the item is followed until it is
 /// home. An end by hand is taken back with it: staff did not know that the item was away, and can end the request again.
 pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<String> {
-    let given_up =
-        matches!(before.status, Status::Cancelled | Status::NotSuppliedCurrentSupplier | Status::Completed);
+    let given_up = matches!(before.status, Status::Cancelled | Status::NotSuppliedCurrentSupplier | Status::Completed);
     let was_sent = before.supply.as_ref().is_some_and(|supply| supply.dispatched);
     let supply = request.supply.as_mut()?;
     if !given_up || was_sent || !supply.dispatched {

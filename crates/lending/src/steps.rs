@@ -286,9 +286,8 @@ impl Request {
     /// The copies that are left to try once the present lender is given up, best first.
     pub fn candidates_without_supplier(&self) -> Vec<CopyRef> {
         let held = self.supply.as_ref().filter(|supply| supply.hold != Part::NotMade);
-        let left = |copy: &&CopyRef| {
-            copy.chosen_by_staff || held.is_none_or(|supply| copy.institution != supply.institution)
-        };
+        let left =
+            |copy: &&CopyRef| copy.chosen_by_staff || held.is_none_or(|supply| copy.institution != supply.institution);
         self.candidates.iter().filter(left).cloned().collect()
     }
 }

@@ -239,10 +239,7 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     walk.request.virtual_item_at_dispatch = true;
     walk.run();
     assert_eq!(walk.status(), Status::Confirmed);
-    walk.tell(&Event::Observed {
-        side: Side::Lender,
-        seen: item_and_hold(ItemState::InTransit, HoldState::InProcess),
-    });
+    walk.tell(&Event::Observed { side: Side::Lender, seen: item_and_hold(ItemState::InTransit, HoldState::InProcess) });
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
     walk.tell(&cancel());
     assert!(!walk.request.wants(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");

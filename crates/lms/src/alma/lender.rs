@@ -1,16 +1,16 @@
 //! The lending side: a virtual patron, a hold for it, and at last a loan.
 
 use alma::{
-    Cancellation, Code, DeskCode, Error, Item, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier, NewLoan,
-    NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, UserId,
+    Cancellation, Code, DeskCode, Error, Item, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier,
+    NewLoan, NewRequest, NewUser, Pickup, Request, RequestFilter, RequestId as AlmaRequestId, UserId,
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
-    CancelledBy, Hold, HoldId, HoldState, ItemState, LibraryCode, Loan, LoanState, Observation, PatronId, PickupLocation,
-    Refusal, RequestId,
+    CancelledBy, Hold, HoldId, HoldState, ItemState, LibraryCode, Loan, LoanState, Observation, PatronId,
+    PickupLocation, Refusal, RequestId,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};

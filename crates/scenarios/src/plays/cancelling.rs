@@ -60,6 +60,7 @@ pub(super) const LIST: [Scenario; 10] = [
     ),
 ];
 
+const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
 /// The lender's staff have sent the book, and the hub hasn't looked since: it looks so often here that it must be kept from it.
@@ -109,8 +110,9 @@ async fn sent_before_ending(stage: &mut Stage) -> Result<()> {
 }
 
 async fn cancelled_with_refused_hold(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::PickupLibrary, "lets nobody place holds on virtual items");
-    stage.borrower.behave(&json!({"rules": {"policies_without_holds": ["DCB"]}})).await?;
+    stage.tell(Who::PickupLibrary, "has an Alma that refuses the patron's holds");
+    let refuse = FaultKind::Refuse { code: "401652".to_owned(), message: "General error.".to_owned() };
+    stage.borrower.arm(&Fault::always(PLACE_HOLD, refuse)).await?;
     stage.place(&stage.wish_of_both()).await?;
     stage.until_that("need staff", crate::view::RequestView::needs_staff).await?;
     stage.lender_sends().await?;
