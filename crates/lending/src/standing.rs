@@ -93,7 +93,8 @@ fn case(request: &Request) -> Option<(String, String)> {
     if let Some(lent) = lent_to_another(request) {
         return Some(lent);
     }
-    if request.status.is_ending() {
+    // Once the loss is settled nobody need look for it.
+    if request.status.is_ending() || request.settlement.is_some() {
         return None;
     }
     let told = |code: &str, explanation: &str| Some((code.to_owned(), explanation.to_owned()));

@@ -184,8 +184,10 @@ impl Alma {
         if attempt == Attempt::AfterUnclear {
             let seen = self.client.items().get(&path).await.map_err(not_done)?;
             let state = item_state(&seen);
-            // A scan would end a loan, whoever's it is.
-            if is_out(&state) || matches!(state, ItemState::InTransit | ItemState::OnHoldShelf) {
+            if is_out(&state) {
+                return Ok(Some("No scan: the virtual item is on loan, which a scan would end.".to_owned()));
+            }
+            if matches!(state, ItemState::InTransit | ItemState::OnHoldShelf) {
                 return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
             }
         }

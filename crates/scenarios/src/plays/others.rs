@@ -45,6 +45,7 @@ async fn lend_and_mark(stage: &mut Stage, mark: Mark, what: &str, condition: &st
     stage.until(Status::Loaned).await?;
     let has = |request: &RequestView| request.conditions.iter().any(|each| each == condition);
     stage.until_that(&format!("come to be {condition}"), has).await?;
+    stage.settled().await?;
     let (lenders, borrower) = stage.made().await?;
     same("the number of loans and holds", (lenders[0].loans, borrower.loans, borrower.holds), (1, 1, 1))
 }
@@ -64,7 +65,6 @@ async fn lent_and_lost(stage: &mut Stage) -> Result<()> {
 async fn lent_and_claimed_returned(stage: &mut Stage) -> Result<()> {
     let what = "notes that the patron claims to have returned it";
     lend_and_mark(stage, Mark::ClaimedReturned, what, "claimed_returned").await?;
-    stage.settled_or_staff().await?;
     stage.lender_takes_back().await?;
     stage.until_that("end", |request| request.is(Status::Finalised)).await?;
     stage.ended_as("SUPPLIED").await.map(drop)
@@ -112,11 +112,11 @@ async fn lent_to_another_and_ended(stage: &mut Stage) -> Result<()> {
     stage.tell(Who::HubStaff, "ends the request by hand");
     stage.act("end", Some(&json!({"reason": "lent to another reader"}))).await?;
     stage.until(Status::Completed).await?;
-    stage.settled_or_staff().await?;
+    stage.settled().await?;
     is_with_another(stage, &barcode).await?;
     stage.tell(Who::PickupLibrary, "takes the book back from the other reader");
     stage.borrower.take_back(&barcode, PICKUP_LIBRARY).await?;
-    stage.until(Status::Finalised).await?;
+    stage.until_that("end", |request| request.is(Status::Finalised)).await?;
     let request = stage.request().await?;
     let lender = request.lender.map(|lender| lender.barcode).unwrap_or_default();
     stage.tell(Who::LendingLibrary, "scans the book in as it comes home");

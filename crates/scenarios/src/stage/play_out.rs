@@ -61,7 +61,7 @@ impl Stage {
         Err(Failure::new(format!("The request didn't end: it is {}.", self.request().await?.stand())))
     }
 
-    pub(crate) async fn settled_or_staff(&mut self) -> Result<RequestView> {
+    async fn settled_or_staff(&mut self) -> Result<RequestView> {
         self.until_that("come to rest", |request| !request.is_busy() || request.needs_staff()).await
     }
 
