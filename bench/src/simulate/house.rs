@@ -100,8 +100,11 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
                 done(borrower.scan_in(barcode, library, DESK).is_ok(), "the pickup library scans the item in")
             }
             "HOLDSHELF" => {
-                let lent = held.is_some_and(|hold| borrower.lend(barcode, &hold.user, &hold.pickup_library, DESK).is_ok());
-                done(lent, "the patron gets the item")
+                let hold = held.as_ref();
+                let lent = hold.is_some_and(|hold| borrower.lend(barcode, &hold.user, library, DESK).is_ok());
+                // On the shelf of another library than the one at which it is collected now.
+                let brought = || held.is_some() && borrower.scan_in(barcode, library, DESK).is_ok();
+                done(lent, "the patron gets the item").or_else(|| done(brought(), "the pickup library scans the item in"))
             }
             "LOAN" => done(borrower.scan_in(barcode, library, DESK).is_ok(), "the patron returns the item"),
             _ => None,
