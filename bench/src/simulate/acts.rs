@@ -105,7 +105,9 @@ fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
             scene.lend_to_patron_and(Mark::ClaimedReturned),
             "the patron gets the item, and claims at once to have returned it",
         ),
-        4 => done(scene.lend_to_patron() && scene.return_at_pickup(), "the patron gets the item and returns it at once"),
+        4 => {
+            done(scene.lend_to_patron() && scene.return_at_pickup(), "the patron gets the item and returns it at once")
+        }
         5 => done(
             scene.return_at_pickup() && scene.lend_to_stranger(),
             "the item is scanned in and lent to somebody else at once",

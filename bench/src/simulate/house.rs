@@ -104,7 +104,8 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
                 let lent = hold.is_some_and(|hold| borrower.lend(barcode, &hold.user, library, DESK).is_ok());
                 // On the shelf of another library than the one at which it is collected now.
                 let brought = || held.is_some() && borrower.scan_in(barcode, library, DESK).is_ok();
-                done(lent, "the patron gets the item").or_else(|| done(brought(), "the pickup library scans the item in"))
+                done(lent, "the patron gets the item")
+                    .or_else(|| done(brought(), "the pickup library scans the item in"))
             }
             "LOAN" => done(borrower.scan_in(barcode, library, DESK).is_ok(), "the patron returns the item"),
             _ => None,

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Part, Refusal, Request, RequestId, Side, Status, Transition,
-    decide, transitions, watches,
+    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Part, Refusal, Request,
+    RequestId, Side, Status, Transition, decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
 
@@ -115,7 +115,9 @@ impl Hub {
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let decision = decide(&stored.request, event, now);
         let named = match event {
-            Event::NextSupplierAsked { copy: Some(copy), .. } => format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str)),
+            Event::NextSupplierAsked { copy: Some(copy), .. } => {
+                format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str))
+            }
             Event::PickupChangeAsked { pickup } => format!(" {}", pickup.library),
             _ => String::new(),
         };
@@ -123,7 +125,8 @@ impl Hub {
         stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
         takes_effect(stored, event, &decision)?;
         // What was taken back before it was begun is dropped when it is claimed.
-        stored.intent = stored.intent.take().filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
+        stored.intent =
+            stored.intent.take().filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
         for Transition { from, to, .. } in &decision.transitions {
             if !self.allowed.contains(&(*from, *to)) {
                 return Err(format!("{from} -> {to} is no transition of the workflow"));
@@ -251,9 +254,7 @@ impl Hub {
                 self.set_intent(id, None);
                 self.apply(id, &event)
             }
-            Err(NotDone::Refused(refusal))
-                if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER =>
-            {
+            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER => {
                 self.set_intent(id, None);
                 self.apply(id, &Event::EffectRefused { effect, refusal })
             }
@@ -382,10 +383,7 @@ fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Resu
     if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up() && !mirrors(*effect)) {
         return Err(format!("I12: a request that was cancelled or ended wants {}", effect.name()));
     }
-    let unfit = matches!(
-        event,
-        Event::CandidateUnfit(_) | Event::EffectRefused { effect: Effect::ChooseSupplier, .. }
-    );
+    let unfit = matches!(event, Event::CandidateUnfit(_) | Event::EffectRefused { effect: Effect::ChooseSupplier, .. });
     let none_left = next.status == Status::NoItemsSelectableAtAnyAgency || next.candidates.is_empty();
     match stored.promised {
         Some(Promise::Named) if unfit => {
