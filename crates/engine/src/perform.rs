@@ -171,7 +171,7 @@ impl Act<'_> {
                     return Ok(Event::HoldCancelled { side });
                 }
                 let by = request.cancellation.as_ref().map(|cancellation| cancellation.by);
-                let (item, holder) = (real_item(supply), self.holder(side)?);
+                let (item, holder) = (real_item(supply), request.holder(side));
                 let what = Withdrawn { request: request.id, item: &item, hold: &hold.id, holder, by };
                 let seen = lms.withdraw_hold(&what).await?;
                 Ok(seen.map_or(Event::HoldCancelled { side }, |seen| Event::HoldCancelledAfterDispatch { seen }))

@@ -126,8 +126,8 @@ pub struct Withdrawn<'a> {
     pub item: &'a ItemRef,
     /// The hold.
     pub hold: &'a HoldId,
-    /// Whose it is.
-    pub holder: &'a PatronId,
+    /// Whose it is, where that is known.
+    pub holder: Option<&'a PatronId>,
     /// Who ended the request, where somebody did.
     pub by: Option<CancelledBy>,
 }

@@ -312,7 +312,8 @@ impl Alma {
         let loan = match state {
             ItemState::InTransit if !self.travels_for_another(what.request, &path, &item).await? => LoanState::None,
             ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned => {
-                match self.find_loan(&path, &UserId::from(what.holder.as_str())).await? {
+                let Some(holder) = what.holder else { return Ok(None) };
+                match self.find_loan(&path, &UserId::from(holder.as_str())).await? {
                     Some(loan) => {
                         let loan = loan_of(&loan);
                         LoanState::Active { id: loan.id, due: loan.due }
