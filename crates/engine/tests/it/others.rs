@@ -208,9 +208,9 @@ both! {
         assert!(world.at(LENDER).loans().is_empty(), "the lender lends to nobody");
 
         take_back(&world, "MAIN").await;
-        let request = world.until_it("the end of that loan", |request| !lent_to_another(request)).await;
-        assert_eq!(request.status, Status::ReadyForPickup);
-        assert_eq!(request.borrowing.hold.open().unwrap().state, HoldState::OnHoldShelf);
+        let shelved = |request: &Request| request.borrowing.hold.open().unwrap().state == HoldState::OnHoldShelf;
+        let waits = |request: &Request| !lent_to_another(request) && shelved(request);
+        assert_eq!(world.until_it("the hold shelf", waits).await.status, Status::ReadyForPickup);
         assert!(!world.path().await.contains(&Status::Loaned), "{:?}", world.path().await);
 
         world.lend().await;
