@@ -13,6 +13,8 @@ const STRANGER: &str = "jo.reader";
 /// A copy that the patrons' own library has.
 const OWN: &str = "01BORROW-own";
 
+/// The one act after which nothing shows any more that the patron had the item.
+pub(super) const RETURNED_AT_ONCE: &str = "the patron gets the item and returns it at once";
 /// How many acts are tried before nothing is done.
 const TRIES: usize = 4;
 
@@ -105,9 +107,7 @@ fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
             scene.lend_to_patron_and(Mark::ClaimedReturned),
             "the patron gets the item, and claims at once to have returned it",
         ),
-        4 => {
-            done(scene.lend_to_patron() && scene.return_at_pickup(), "the patron gets the item and returns it at once")
-        }
+        4 => done(scene.lend_to_patron() && scene.return_at_pickup(), RETURNED_AT_ONCE),
         5 => done(
             scene.return_at_pickup() && scene.lend_to_stranger(),
             "the item is scanned in and lent to somebody else at once",

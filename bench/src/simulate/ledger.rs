@@ -50,6 +50,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// The patron got the item, and may have brought it back already.
+    pub(super) fn patron_got_it(&mut self, id: RequestId) {
+        self.had.insert(id);
+    }
+
     /// The items that are away for a request.
     pub(super) fn away_for(&self, id: RequestId) -> impl Iterator<Item = (&str, &str)> {
         let of_it = self.away.iter().filter(move |(_, request)| **request == id);

@@ -365,6 +365,9 @@ impl World {
     fn staff_did(&mut self, id: RequestId, what: Option<&'static str>) -> Result<(), String> {
         let Some(what) = what else { return Ok(()) };
         self.hub.tell(id, what);
+        if what == acts::RETURNED_AT_ONCE {
+            self.ledger.patron_got_it(id);
+        }
         self.note(id, By::Staff)
     }
 
