@@ -106,7 +106,6 @@ fn outcomes(effect: Effect) -> Vec<Event> {
     if effect == Effect::CancelHold(Side::Lender) {
         let seen = item(ItemState::InTransit);
         outcomes.push(Event::HoldCancelledAfterDispatch { seen });
-        outcomes.push(Event::HoldCancelledAfterDispatch { seen: on_loan_at_lender(after_days(28)) });
     }
     if effect == Effect::ChooseSupplier {
         outcomes.push(Event::CandidateUnfit(refusal()));
