@@ -92,18 +92,22 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
         && let Ok(item) = borrower.item(barcode.as_str())
     {
         let barcode = barcode.as_str();
-        let held = borrower.requests().iter().any(|hold| hold.barcode.as_deref() == Some(barcode));
+        let held = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
+        let library = held.as_ref().map_or("MAIN", |hold| hold.pickup_library.as_str());
         let told = match item.process_type.as_str() {
             // Staff scan what the van brings, whatever their Alma takes it for.
-            "TRANSIT" | "" if held && under_way(request) => {
-                done(borrower.scan_in(barcode, "MAIN", DESK).is_ok(), "the pickup library scans the item in")
+            "TRANSIT" | "" if held.is_some() && under_way(request) => {
+                done(borrower.scan_in(barcode, library, DESK).is_ok(), "the pickup library scans the item in")
             }
             "HOLDSHELF" => {
-                let held = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
-                let lent = held.is_some_and(|hold| borrower.lend(barcode, &hold.user, "MAIN", DESK).is_ok());
+                let hold = held.as_ref();
+                let lent = hold.is_some_and(|hold| borrower.lend(barcode, &hold.user, library, DESK).is_ok());
+                // On the shelf of another library than the one at which it is collected now.
+                let brought = || held.is_some() && borrower.scan_in(barcode, library, DESK).is_ok();
                 done(lent, "the patron gets the item")
+                    .or_else(|| done(brought(), "the pickup library scans the item in"))
             }
-            "LOAN" => done(borrower.scan_in(barcode, "MAIN", DESK).is_ok(), "the patron returns the item"),
+            "LOAN" => done(borrower.scan_in(barcode, library, DESK).is_ok(), "the patron returns the item"),
             _ => None,
         };
         if told.is_some() {
@@ -121,6 +125,14 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
         return done(lender.scan_in(barcode, "MAIN", DESK).is_ok(), "the lending library scans the item in");
     }
     None
+}
+
+/// Whether the lender's copy stands on its shelf.
+pub(super) fn is_home(sim: &Sim, request: &Request) -> bool {
+    request.supply.as_ref().is_some_and(|supply| {
+        let item = sim.staff(supply.institution.as_str()).and_then(|lender| lender.item(supply.copy.barcode.as_str()));
+        item.is_ok_and(|item| item.process_type.is_empty())
+    })
 }
 
 fn under_way(request: &Request) -> bool {
@@ -171,6 +183,6 @@ fn odd(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     }
 }
 
-fn done(done: bool, what: &'static str) -> Option<&'static str> {
+pub(super) fn done(done: bool, what: &'static str) -> Option<&'static str> {
     done.then_some(what)
 }

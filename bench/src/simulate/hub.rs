@@ -7,19 +7,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request, RequestId, Side, Status, Transition,
-    decide, transitions, watches,
+    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Part, Refusal, Request,
+    RequestId, Side, Status, Transition, decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
 
 use super::line::LineState;
 
 /// An intent of an effect; looks need none of their own here, since any may be made at any time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Intent {
     effect: Effect,
+    institution: Option<InstitutionCode>,
     attempts: u32,
     unclear: bool,
+}
+
+impl Intent {
+    fn is_fresh(&self) -> bool {
+        self.attempts == 0 && !self.unclear
+    }
 }
 
 /// A request as stored.
@@ -33,6 +40,19 @@ pub(super) struct Stored {
     pub(super) story: Vec<String>,
     /// The patron's cancellation was accepted.
     pub(super) cancelled: bool,
+    /// The lenders' copies that it was placed with, by institution and barcode.
+    pub(super) copies: Vec<(String, String)>,
+    /// Another lender was asked for, which was accepted without a confirmation that none may be left: one is yet to be chosen.
+    promised: Option<Promise>,
+}
+
+/// What staff were promised who asked for another lender.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Promise {
+    /// That the copy they named is asked for.
+    Named,
+    /// That there is another.
+    Any,
 }
 
 /// What becomes of a node in the middle of its work.
@@ -52,6 +72,8 @@ pub(super) struct Hub {
     pub(super) lms: BTreeMap<String, Arc<dyn HostLms>>,
     pub(super) requests: BTreeMap<RequestId, Stored>,
     line: Arc<Mutex<LineState>>,
+    /// Whether the Almas send messages.
+    pub(super) messages: bool,
     looks: u64,
     allowed: Vec<(Status, Status)>,
 }
@@ -59,12 +81,22 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(now: Timestamp, lms: BTreeMap<String, Arc<dyn HostLms>>, line: Arc<Mutex<LineState>>) -> Self {
         let allowed = transitions().map(|step| (step.from, step.to)).collect();
-        Self { now, lms, requests: BTreeMap::new(), line, looks: 0, allowed }
+        Self { now, lms, requests: BTreeMap::new(), line, messages: false, looks: 0, allowed }
     }
 
     pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
         let id = request.id;
-        let stored = Stored { request, intent: None, passed: Vec::new(), story: Vec::new(), cancelled: false };
+        let named = |copy: &lending::CopyRef| Some((copy.institution.to_string(), copy.barcode.as_ref()?.to_string()));
+        let copies = request.candidates.iter().filter_map(named).collect();
+        let stored = Stored {
+            request,
+            intent: None,
+            passed: Vec::new(),
+            story: Vec::new(),
+            cancelled: false,
+            copies,
+            promised: None,
+        };
         self.requests.insert(id, stored);
         self.apply(id, &Event::Placed)
     }
@@ -82,7 +114,19 @@ impl Hub {
         let now = self.now;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let decision = decide(&stored.request, event, now);
-        stored.story.push(format!("{} -> {} {:?}", event.name(), decision.next.status, decision.effect));
+        let named = match event {
+            Event::NextSupplierAsked { copy: Some(copy), .. } => {
+                format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str))
+            }
+            Event::PickupChangeAsked { pickup } => format!(" {}", pickup.library),
+            _ => String::new(),
+        };
+        let (name, next) = (event.name(), decision.next.status);
+        stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
+        takes_effect(stored, event, &decision)?;
+        // What was taken back before it was begun is dropped when it is claimed.
+        stored.intent =
+            stored.intent.take().filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
         for Transition { from, to, .. } in &decision.transitions {
             if !self.allowed.contains(&(*from, *to)) {
                 return Err(format!("{from} -> {to} is no transition of the workflow"));
@@ -93,7 +137,8 @@ impl Hub {
             if stored.intent.is_some() {
                 return Err(format!("{effect:?} is wanted while another effect is under way"));
             }
-            stored.intent = Some(Intent { effect, attempts: 0, unclear: false });
+            let institution = decision.next.institution_for(effect).cloned();
+            stored.intent = Some(Intent { effect, institution, attempts: 0, unclear: false });
         }
         stored.request = decision.next;
         Ok(())
@@ -107,11 +152,37 @@ impl Hub {
         {
             return Ok(false);
         }
+        if matches!(event, Event::UndoAsked) && stored.intent.as_ref().is_some_and(|intent| !intent.is_fresh()) {
+            return Ok(false);
+        }
         self.apply(id, event)?;
-        if let (Event::CancelAsked { .. }, Some(stored)) = (event, self.requests.get_mut(&id)) {
-            stored.cancelled = true;
+        let Some(stored) = self.requests.get_mut(&id) else { return Ok(true) };
+        stored.promised = None;
+        match event {
+            Event::CancelAsked { .. } => stored.cancelled = true,
+            Event::UndoAsked => stored.cancelled = stored.request.cancellation.is_some(),
+            _ => {}
         }
         Ok(true)
+    }
+
+    pub(super) fn promise(&mut self, id: RequestId, what: Promise) {
+        if let Some(stored) = self.requests.get_mut(&id) {
+            stored.promised = Some(what);
+        }
+    }
+
+    pub(super) fn may_ask(&self, id: RequestId, event: &Event) -> bool {
+        event.action().is_none_or(|action| self.may(id, action))
+    }
+
+    /// A copy as its library's system describes it now; nothing where that gives no answer.
+    pub(super) async fn read_copy(&self, copy: &CopyRef) -> Option<Result<Copy, Refusal>> {
+        let lms = self.lms(Some(&copy.institution))?;
+        self.line().intent = true;
+        let found = lms.copy(copy).await;
+        self.line().intent = false;
+        found.ok()
     }
 
     pub(super) fn may(&self, id: RequestId, action: Action) -> bool {
@@ -125,13 +196,16 @@ impl Hub {
     /// Works on the request's intent, if it has one.
     pub(super) async fn work(&mut self, id: RequestId, mishap: Mishap) -> Result<(), String> {
         let Some(stored) = self.requests.get(&id) else { return Ok(()) };
-        let Some(intent) = stored.intent else { return Ok(()) };
+        let Some(intent) = stored.intent.clone() else { return Ok(()) };
         let request = stored.request.clone();
         if request.in_flight != Some(intent.effect) {
             self.set_intent(id, None);
             return Ok(());
         }
-        if !intent.unclear && !request.wants(intent.effect) {
+        // Staff may have named a copy of another library meanwhile.
+        let is_elsewhere = request.institution_for(intent.effect) != intent.institution.as_ref();
+        let is_read = intent.effect == Effect::ChooseSupplier;
+        if (is_read && is_elsewhere) || (!intent.unclear && !request.wants(intent.effect)) {
             self.set_intent(id, None);
             return self.apply(id, &Event::EffectDropped { effect: intent.effect });
         }
@@ -140,7 +214,7 @@ impl Hub {
             self.set_intent(id, Some(Intent { unclear: true, ..intent }));
             return Ok(());
         }
-        let outcome = self.perform(&request, intent).await;
+        let outcome = self.perform(&request, &intent).await;
         match mishap {
             Mishap::DiesAfter => {
                 self.tell(id, "the node dies before its commit");
@@ -150,19 +224,21 @@ impl Hub {
             Mishap::Paused => {
                 self.tell(id, "another node takes over");
                 let intent = Intent { unclear: true, ..intent };
-                let outcome = self.perform(&request, intent).await;
+                let outcome = self.perform(&request, &intent).await;
                 self.finish(id, intent, outcome)
             }
             _ => self.finish(id, intent, outcome),
         }
     }
 
-    async fn perform(&self, request: &Request, intent: Intent) -> Result<Event, NotDone> {
+    async fn perform(&self, request: &Request, intent: &Intent) -> Result<Event, NotDone> {
         let Some(lms) = self.lms(request.institution_for(intent.effect)) else {
             return Err(NotDone::later("no such institution"));
         };
         self.line().intent = true;
-        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        // As the engine does: a scan ends any loan, which is looked for first where no message tells of it.
+        let scans = matches!(intent.effect, Effect::SendIntoTransit(_)) && !self.messages;
+        let attempt = if intent.unclear || scans { Attempt::AfterUnclear } else { Attempt::Fresh };
         let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now, soon: &[] };
         let outcome = act.perform(intent.effect).await;
         self.line().intent = false;
@@ -178,7 +254,7 @@ impl Hub {
                 self.set_intent(id, None);
                 self.apply(id, &event)
             }
-            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() => {
+            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER => {
                 self.set_intent(id, None);
                 self.apply(id, &Event::EffectRefused { effect, refusal })
             }
@@ -241,6 +317,30 @@ impl Hub {
         }
     }
 
+    /// Polls every side that there is something to see at, whatever was seen before.
+    pub(super) async fn poll_fully(&mut self, id: RequestId) -> Result<(), String> {
+        for side in Side::ALL {
+            self.poll(id, side).await?;
+        }
+        Ok(())
+    }
+
+    /// Polls one side, if there is something to see at it.
+    pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
+        let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
+        let (Some(watch), Some(lms)) = (engine::wanted(&request, side), self.lms(request.institution(side))) else {
+            return Ok(());
+        };
+        self.line().intent = true;
+        let seen = engine::look(lms.as_ref(), &request, watch, false, None).await;
+        self.line().intent = false;
+        self.tell_faults(id);
+        match seen {
+            Ok(Some(event)) => self.apply(id, &event),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn look_at_all(&mut self, id: RequestId) -> Result<(), String> {
         let sides: Vec<Side> = match self.requests.get(&id) {
             Some(stored) => watches(&stored.request).into_iter().map(|watch| watch.side).collect(),
@@ -270,6 +370,33 @@ impl Hub {
             stored.story.push(format!("   {}", what.into()));
         }
     }
+}
+
+/// What was answered with success takes effect: of what is cancelled or ended only the patron's loan is still mirrored, and
+/// a lender isn't given up where no other can be asked.
+fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Result<(), String> {
+    let next = &decision.next;
+    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
+    let mirrors = |effect: Effect| {
+        let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
+        is_loan && (next.at_desk().loan != Part::NotMade || next.settlement.is_some())
+    };
+    if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up() && !mirrors(*effect)) {
+        return Err(format!("I12: a request that was cancelled or ended wants {}", effect.name()));
+    }
+    let unfit = matches!(event, Event::CandidateUnfit(_) | Event::EffectRefused { effect: Effect::ChooseSupplier, .. });
+    let none_left = next.status == Status::NoItemsSelectableAtAnyAgency || next.candidates.is_empty();
+    match stored.promised {
+        Some(Promise::Named) if unfit => {
+            return Err("I12: the lender was given up for a copy that can't be lent".to_owned());
+        }
+        Some(Promise::Any) if unfit && none_left => {
+            return Err("I12: the lender was given up, and no other can be asked".to_owned());
+        }
+        _ => {}
+    }
+    stored.promised = stored.promised.filter(|_| !matches!(event, Event::SupplierChosen(_)));
+    Ok(())
 }
 
 fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {

@@ -1,17 +1,22 @@
 //! The line between hub and simulated Almas: no socket, no time; calls are lost, done without an answer, and answered
 //! badly, by chance from a seed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alma::{Incoming, NoAnswer, Outgoing, Transport};
 use alma_sim::{ApiCall, Sim};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde_json::json;
+
+use super::house::BORROWER;
 
 /// Carries calls to the simulator.
 #[derive(Debug)]
 pub(super) struct Line {
     sim: Sim,
+    institution: &'static str,
     state: Arc<Mutex<LineState>>,
 }
 
@@ -27,43 +32,121 @@ pub(super) struct LineState {
     pub(super) without_intent: u64,
     /// What went wrong since this was read last.
     pub(super) told: Vec<&'static str>,
+    /// Nothing goes wrong by chance and no system is down, as long as this is set.
+    pub(super) calm: bool,
+    /// Systems that answer 503, each for so many calls more.
+    pub(super) down: BTreeMap<&'static str, u32>,
+    /// Marks of requests whose patron's hold the borrower's Alma refuses.
+    pub(super) refused: BTreeSet<String>,
+}
+
+/// How a call goes wrong.
+#[derive(Clone, Copy)]
+enum Fault {
+    LostOnItsWay,
+    AnswerLost,
+    OutOfReach,
+    RefusedForNow,
+    TooMany,
+    DoneAndFailed,
+    CutOff,
+    HoldRefused,
+}
+
+impl Fault {
+    const BY_CHANCE: [Self; 7] = [
+        Self::LostOnItsWay,
+        Self::AnswerLost,
+        Self::OutOfReach,
+        Self::RefusedForNow,
+        Self::TooMany,
+        Self::DoneAndFailed,
+        Self::CutOff,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::LostOnItsWay => "the call is lost on its way",
+            Self::AnswerLost => "the answer is lost",
+            Self::OutOfReach => "it can't be reached",
+            Self::RefusedForNow => "503 without being done",
+            Self::TooMany => "429",
+            Self::DoneAndFailed => "503 after being done",
+            Self::CutOff => "the answer is cut off",
+            Self::HoldRefused => "the patron's hold is refused",
+        }
+    }
 }
 
 impl LineState {
     pub(super) fn new(seed: u64) -> Arc<Mutex<Self>> {
         let rng = StdRng::seed_from_u64(seed);
-        let state = Self { rng, faults: 0.0, intent: false, calls: 0, without_intent: 0, told: Vec::new() };
+        let state = Self {
+            rng,
+            faults: 0.0,
+            intent: false,
+            calls: 0,
+            without_intent: 0,
+            told: Vec::new(),
+            calm: false,
+            down: BTreeMap::new(),
+            refused: BTreeSet::new(),
+        };
         Arc::new(Mutex::new(state))
+    }
+
+    /// From now on all goes well.
+    pub(super) fn end_all_faults(&mut self) {
+        self.faults = 0.0;
+        self.down.clear();
+        self.refused.clear();
+    }
+
+    fn refuses(&self, institution: &str, call: &Outgoing<'_>) -> bool {
+        let places = institution == BORROWER && call.method == "POST" && call.path.ends_with("/requests");
+        places && {
+            let body = String::from_utf8_lossy(call.body);
+            self.refused.iter().any(|mark| body.contains(mark))
+        }
+    }
+
+    fn is_down(&mut self, institution: &str) -> bool {
+        let Some(left) = self.down.get_mut(institution) else { return false };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.down.remove(institution);
+        }
+        true
+    }
+
+    fn draw(&mut self, institution: &str, call: &Outgoing<'_>) -> Option<Fault> {
+        self.calls += 1;
+        if !self.intent {
+            self.without_intent += 1;
+        }
+        let fault = if self.refuses(institution, call) {
+            Fault::HoldRefused
+        } else if self.calm {
+            return None;
+        } else if self.is_down(institution) {
+            Fault::RefusedForNow
+        } else if self.faults == 0.0 || !self.rng.random_bool(self.faults) {
+            return None;
+        } else {
+            Fault::BY_CHANCE[usize::from(self.rng.random_range(0..7_u8))]
+        };
+        self.told.push(fault.name());
+        Some(fault)
     }
 }
 
 impl Line {
-    pub(super) fn new(sim: Sim, state: Arc<Mutex<LineState>>) -> Self {
-        Self { sim, state }
+    pub(super) fn new(sim: Sim, institution: &'static str, state: Arc<Mutex<LineState>>) -> Self {
+        Self { sim, institution, state }
     }
 
-    fn draw(&self) -> Option<u8> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.calls += 1;
-        if !state.intent {
-            state.without_intent += 1;
-        }
-        let share = state.faults;
-        if share == 0.0 || !state.rng.random_bool(share) {
-            return None;
-        }
-        let kind = state.rng.random_range(0..7_u8);
-        let name = [
-            "the call is lost on its way",
-            "the answer is lost",
-            "it can't be reached",
-            "503 without being done",
-            "429",
-            "503 after being done",
-            "the answer is cut off",
-        ];
-        state.told.push(name[usize::from(kind)]);
-        Some(kind)
+    fn draw(&self, call: &Outgoing<'_>) -> Option<Fault> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).draw(self.institution, call)
     }
 
     fn call(&self, call: &Outgoing<'_>) -> Result<Incoming, NoAnswer> {
@@ -93,24 +176,29 @@ impl Line {
 impl Transport for Line {
     fn carry(&self, call: &Outgoing<'_>) -> Result<Incoming, NoAnswer> {
         let plain = |status| Ok(Incoming { status, body: "<html></html>".to_owned(), ..Incoming::default() });
-        match self.draw() {
+        let refusal = |status, code, message| {
+            let error = json!({"errorCode": code, "errorMessage": message});
+            let body = json!({"errorsExist": true, "errorList": {"error": [error]}}).to_string();
+            Ok(Incoming { status, body, ..Incoming::default() })
+        };
+        match self.draw(call) {
             None => self.call(call),
-            Some(0) => Err(NoAnswer::Lost),
-            Some(1) => {
+            Some(Fault::LostOnItsWay) => Err(NoAnswer::Lost),
+            Some(Fault::AnswerLost) => {
                 let _ = self.call(call);
                 Err(NoAnswer::Lost)
             }
-            Some(2) => Err(NoAnswer::NeverSent),
-            Some(3) => plain(503),
-            Some(4) => {
-                let body = r#"{"errorsExist":true,"errorList":{"error":[{"errorCode":"PER_SECOND_THRESHOLD","errorMessage":"HTTP requests are more than allowed per second"}]}}"#;
-                Ok(Incoming { status: 429, body: body.to_owned(), ..Incoming::default() })
+            Some(Fault::OutOfReach) => Err(NoAnswer::NeverSent),
+            Some(Fault::RefusedForNow) => plain(503),
+            Some(Fault::TooMany) => {
+                refusal(429, "PER_SECOND_THRESHOLD", "HTTP requests are more than allowed per second")
             }
-            Some(5) => {
+            Some(Fault::HoldRefused) => refusal(400, "401895", "Pickup circulation desk was not found."),
+            Some(Fault::DoneAndFailed) => {
                 let _ = self.call(call);
                 plain(503)
             }
-            Some(_) => {
+            Some(Fault::CutOff) => {
                 let mut answer = self.call(call)?;
                 let mut half = answer.body.len() / 2;
                 while !answer.body.is_char_boundary(half) {

@@ -4,10 +4,14 @@
 //!
 //! A seed is a run: `simulate --seed N --lifecycles M` does the same again.
 
+mod acts;
+mod books;
 pub(crate) mod house;
 mod hub;
+mod ledger;
 mod line;
 mod messages;
+mod replacing;
 pub(crate) mod rules;
 
 use std::collections::BTreeMap;
@@ -26,14 +30,20 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::books::Books;
 use self::house::{BORROWER, LENDERS};
 use self::hub::{Hub, Mishap};
+use self::ledger::{By, Ledger};
 use self::line::{Line, LineState};
 use self::messages::Messages;
 use crate::verdict::{Verdict, table};
 
 /// Lifecycles that share libraries at the same time.
 const TOGETHER: usize = 20;
+/// Share of the steps in which something happens that nobody plans.
+const UNUSUAL: f64 = 0.2;
+/// Calls that a system answers with 503 when it is down, at most.
+const DOWN_FOR: u32 = 60;
 /// Steps of chance for each lifecycle, before what is left is played out without faults.
 const STEPS: usize = 30;
 /// Rounds in which a request must end once nothing goes wrong any more.
@@ -42,8 +52,8 @@ const ROUNDS: usize = 40;
 /// Effects of a request between two acts of staff, at most.
 const WORKS: usize = 24;
 
-/// Violations whose story is told.
-const SHOWN: usize = 40;
+/// Violations of a kind whose story is shown.
+const SHOWN: usize = 4;
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +88,7 @@ pub(crate) fn run(plan: Plan) -> Result<Verdict, String> {
 }
 
 fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
-    let violations = tally.violations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut violations = tally.violations.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let lifecycles = tally.lifecycles.load(Ordering::Relaxed);
     let mut rows = table(&["outcome", "lifecycles"]);
     for (outcome, count) in tally.outcomes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -92,7 +102,15 @@ fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
         tally.steps.load(Ordering::Relaxed),
         tally.calls.load(Ordering::Relaxed),
     )];
-    notes.extend(violations.iter().take(SHOWN).cloned());
+    // The shortest stories of each kind, in the same order each time.
+    violations.sort_by_key(|story| (story.len(), story.clone()));
+    let mut kinds: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for story in &violations {
+        let kind = story.split(": seed ").next().and_then(|why| why.split(" (").next()).unwrap_or_default();
+        kinds.entry(kind).or_default().push(story);
+    }
+    notes.extend(kinds.iter().map(|(kind, stories)| format!("{} x {kind}", stories.len())));
+    notes.extend(kinds.values().flat_map(|stories| stories.iter().take(SHOWN)).map(|story| (*story).clone()));
     Verdict {
         table: rows,
         notes,
@@ -108,12 +126,12 @@ fn work(seed: u64, worlds: u64, next: &AtomicU64, tally: &Tally) -> Result<(), S
         if number >= worlds {
             return Ok(());
         }
-        play(seed, number, number.is_multiple_of(2), tally)?;
+        play(seed, number, World::usual(number), tally)?;
     }
 }
 
-/// One world, whose Almas may tell by themselves what happens.
-fn play(seed: u64, number: u64, tells: bool, tally: &Tally) -> Result<(), String> {
+/// One world.
+fn play(seed: u64, number: u64, with: With, tally: &Tally) -> Result<(), String> {
     // Waits of the client pass at once: time stands still but for them.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -121,10 +139,19 @@ fn play(seed: u64, number: u64, tells: bool, tally: &Tally) -> Result<(), String
         .build()
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let mut world = World::new(seed, number, tells)?;
+        let mut world = World::new(seed, number, with)?;
         world.play(tally).await;
         Ok(())
     })
+}
+
+/// What there is in a world beside the ordinary course, each by a chance of its own.
+#[derive(Clone, Copy, Debug)]
+struct With {
+    /// The Almas send messages.
+    messages: bool,
+    /// Staff and patrons do what nobody plans.
+    unusual_acts: bool,
 }
 
 /// Libraries, a hub, and the lifecycles that go on between them at the same time.
@@ -135,10 +162,21 @@ struct World {
     line: Arc<Mutex<LineState>>,
     rng: StdRng,
     messages: Option<Messages>,
+    /// Decides on what nobody plans; a chance of its own, so that all else is drawn as it is without.
+    unusual: Option<StdRng>,
+    /// Holds and loans as they stand.
+    books: Books,
+    ledger: Ledger,
+    /// Which of the world's titles each request is for.
+    numbers: BTreeMap<RequestId, usize>,
 }
 
 impl World {
-    fn new(seed: u64, number: u64, tells: bool) -> Result<Self, String> {
+    fn usual(number: u64) -> With {
+        With { messages: number.is_multiple_of(2), unusual_acts: true }
+    }
+
+    fn new(seed: u64, number: u64, with: With) -> Result<Self, String> {
         let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
         let mut rng = StdRng::seed_from_u64(mixed);
         let start = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
@@ -148,28 +186,36 @@ impl World {
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             systems.insert(code.to_owned(), connect(code, &sim, &line, rng.random())?);
         }
-        let hub = Hub::new(start, systems, Arc::clone(&line));
-        let messages = tells.then(|| Messages::new(mixed));
-        if tells {
+        let mut hub = Hub::new(start, systems, Arc::clone(&line));
+        hub.messages = with.messages;
+        let messages = with.messages.then(|| Messages::new(mixed));
+        let unusual = with.unusual_acts.then(|| StdRng::seed_from_u64(!mixed));
+        if with.unusual_acts {
+            acts::prepare(&sim)?;
+        }
+        if with.messages {
             for code in [LENDERS[0], LENDERS[1], BORROWER] {
                 let staff = sim.staff(code).map_err(|error| error.to_string())?;
                 staff.set_behaviour(|site| site.circulation_raises_item_events = true);
             }
         }
-        Ok(Self { name: format!("seed {seed}, world {number}"), sim, hub, line, rng, messages })
+        let name = format!("seed {seed}, world {number}");
+        let (books, ledger, numbers) = (Books::default(), Ledger::default(), BTreeMap::new());
+        Ok(Self { name, sim, hub, line, rng, messages, unusual, books, ledger, numbers })
     }
 
-    fn set_faults(&self, share: f64) {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner).faults = share;
+    fn line(&self) -> std::sync::MutexGuard<'_, LineState> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn play(&mut self, tally: &Tally) {
         let mut live: Vec<RequestId> = Vec::new();
         let share = self.rng.random_range(0.0..0.25);
-        self.set_faults(share);
+        self.line().faults = share;
         for lifecycle in 0..TOGETHER {
             let request = self.request(lifecycle);
             let id = request.id;
+            self.numbers.insert(id, lifecycle);
             match self.hub.place(request) {
                 Ok(()) => live.push(id),
                 Err(why) => self.violated(tally, id, &why),
@@ -189,7 +235,7 @@ impl World {
                 live.swap_remove(at);
             }
         }
-        self.set_faults(0.0);
+        self.line().end_all_faults();
         for id in live {
             let outcome = self.play_out(id, tally).await;
             match outcome {
@@ -200,7 +246,7 @@ impl World {
             }
             tally.lifecycles.fetch_add(1, Ordering::Relaxed);
         }
-        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = self.line();
         tally.calls.fetch_add(line.calls, Ordering::Relaxed);
         if line.without_intent > 0 {
             let found = format!("{}: {} calls without an intent", self.name, line.without_intent);
@@ -225,6 +271,14 @@ impl World {
 
     /// One thing that happens, whatever it is.
     async fn step(&mut self, id: RequestId) -> Result<(), String> {
+        if let Some(mut chance) = self.unusual.take() {
+            let now = chance.random_bool(UNUSUAL);
+            let outcome = if now { self.unusual_step(id, &mut chance).await } else { Ok(()) };
+            self.unusual = Some(chance);
+            if now {
+                return outcome;
+            }
+        }
         match self.rng.random_range(0..100_u8) {
             0..50 if self.hub.is_busy(id) => {
                 let mishap = match self.rng.random_range(0..100_u8) {
@@ -233,14 +287,12 @@ impl World {
                     10..13 => Mishap::Paused,
                     _ => Mishap::None,
                 };
-                self.hub.work(id, mishap).await
+                self.work(id, mishap).await
             }
             0..75 => {
                 let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
-                if let Some(what) = house::act(&self.sim, &stored.request, &mut self.rng) {
-                    self.hub.tell(id, what);
-                }
-                Ok(())
+                let what = house::act(&self.sim, &stored.request, &mut self.rng);
+                self.staff_did(id, what)
             }
             75..95 => {
                 let side = if self.rng.random_bool(0.5) { Side::Lender } else { Side::Borrower };
@@ -250,9 +302,92 @@ impl World {
                 let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };
                 self.hub.ask(id, &Event::CancelAsked { by, reason: None }).map(drop)
             }
-            97..98 => self.hub.ask(id, &Event::NextSupplierAsked { reason: None, copy: None }).map(drop),
+            97..98 => self.hub.ask_another_lender(id, None, false).await.map(drop),
             98..99 => self.hub.ask(id, &Event::ResumeAsked).map(drop),
             _ => self.deadline(id),
+        }
+    }
+
+    async fn unusual_step(&mut self, id: RequestId, chance: &mut StdRng) -> Result<(), String> {
+        let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
+        match chance.random_range(0..100_u8) {
+            0..45 => {
+                let what = acts::unusual(&self.sim, &stored.request, chance);
+                self.staff_did(id, what)
+            }
+            45..70 => {
+                let event = acts::ask(&stored.request, self.numbers.get(&id).copied().unwrap_or_default(), chance);
+                match event {
+                    Event::NextSupplierAsked { copy, .. } => {
+                        self.hub.ask_another_lender(id, copy, chance.random_bool(0.3)).await.map(drop)
+                    }
+                    event => self.hub.ask(id, &event).map(drop),
+                }
+            }
+            70..80 => {
+                let code = [LENDERS[0], LENDERS[1], BORROWER][chance.random_range(0..3)];
+                self.line().down.insert(code, chance.random_range(1..=DOWN_FOR));
+                Ok(())
+            }
+            80..90 => {
+                let (mark, now) = (books::mark(id), chance.random_bool(0.7));
+                let refused = &mut self.line().refused;
+                let _ = if now { refused.insert(mark) } else { refused.remove(&mark) };
+                Ok(())
+            }
+            _ => {
+                self.line().calm = true;
+                let compared = self.compare_with_a_poll(id).await;
+                self.line().calm = false;
+                compared
+            }
+        }
+    }
+
+    /// What is to be done is done, all is polled, and what the request says must be so. A hold must be missed twice.
+    async fn compare_with_a_poll(&mut self, id: RequestId) -> Result<(), String> {
+        for _ in 0..3 {
+            for _ in 0..WORKS {
+                if self.hub.is_busy(id) {
+                    self.work(id, Mishap::None).await?;
+                    self.check(id)?;
+                }
+            }
+            self.hub.poll_fully(id).await?;
+            self.check(id)?;
+        }
+        match self.hub.requests.get(&id) {
+            Some(stored) if !self.hub.is_busy(id) => rules::agrees(&self.sim, &self.books, &stored.request),
+            _ => Ok(()),
+        }
+    }
+
+    fn staff_did(&mut self, id: RequestId, what: Option<&'static str>) -> Result<(), String> {
+        let Some(what) = what else { return Ok(()) };
+        self.hub.tell(id, what);
+        if what == acts::RETURNED_AT_ONCE {
+            self.ledger.patron_got_it(id);
+        }
+        self.note(id, By::Staff)
+    }
+
+    /// Somebody has acted.
+    fn note(&mut self, id: RequestId, by: By) -> Result<(), String> {
+        self.books = Books::read(&self.sim)?;
+        match self.hub.requests.get(&id) {
+            Some(stored) => self.ledger.note(&self.sim, &self.books, &stored.request, &stored.copies, by),
+            None => Ok(()),
+        }
+    }
+
+    /// The hub works; strangers must not notice.
+    async fn work(&mut self, id: RequestId, mishap: Mishap) -> Result<(), String> {
+        let before = self.books.strangers();
+        self.hub.work(id, mishap).await?;
+        self.note(id, By::Hub)?;
+        match before.symmetric_difference(&self.books.strangers()).next() {
+            Some(changed) => Err(format!("I14: the hub has changed a stranger's matter ({changed})")),
+            None => Ok(()),
         }
     }
 
@@ -266,6 +401,7 @@ impl World {
         let running = self.hub.requests.get(&id).map(|stored| deadlines(&stored.request)).unwrap_or_default();
         self.hub.now += SignedDuration::from_mins(1);
         self.sim.advance(SignedDuration::from_mins(1));
+        self.books = Books::read(&self.sim)?;
         match running.first() {
             Some(deadline) => self.hub.apply(id, &Event::DeadlinePassed { deadline: *deadline }),
             None => Ok(()),
@@ -274,7 +410,10 @@ impl World {
 
     fn check(&self, id: RequestId) -> Result<(), String> {
         match self.hub.requests.get(&id) {
-            Some(stored) => rules::check(&self.sim, &stored.request),
+            Some(stored) => {
+                rules::check(&self.sim, &self.books, &stored.request)?;
+                rules::followed(&self.books, &self.ledger, &stored.request)
+            }
             None => Ok(()),
         }
     }
@@ -290,14 +429,17 @@ impl World {
             tally.steps.fetch_add(1, Ordering::Relaxed);
             for _ in 0..WORKS {
                 if self.hub.is_busy(id) {
-                    self.hub.work(id, Mishap::None).await?;
+                    self.work(id, Mishap::None).await?;
                     self.check(id)?;
                 }
+            }
+            if self.unusual.is_some() {
+                self.compare_with_a_poll(id).await?;
             }
             let Some(stored) = self.hub.requests.get(&id) else { return Err("the request is lost".to_owned()) };
             let request = &stored.request;
             if request.status.is_final() {
-                rules::ended(&self.sim, &self.hub, stored)?;
+                rules::ended(&self.sim, &self.books, &self.hub, &self.ledger, stored)?;
                 let outcome = request.outcome.map_or("none".to_owned(), |outcome| outcome.name().to_owned());
                 return Ok(outcome);
             }
@@ -308,7 +450,7 @@ impl World {
             }
             let Some(stored) = self.hub.requests.get(&id) else { continue };
             match house::expected(&self.sim, &stored.request) {
-                Some(what) => self.hub.tell(id, what),
+                Some(what) => self.staff_did(id, Some(what))?,
                 None => self.settle_losses(id)?,
             }
             self.hear(true).await?;
@@ -333,7 +475,12 @@ impl World {
         Ok(())
     }
 
+    /// What has come home meanwhile isn't lost.
     fn settle_losses(&mut self, id: RequestId) -> Result<(), String> {
+        let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
+        if self.hub.may(id, Action::SettleLoss) && house::is_home(&self.sim, &stored.request) {
+            return self.decide_as_staff(id, true);
+        }
         if self.hub.may(id, Action::SettleLoss) {
             self.hub.ask(id, &Event::LossSettled { how: Settlement::Paid })?;
         }
@@ -342,16 +489,16 @@ impl World {
 
     fn violated(&self, tally: &Tally, id: RequestId, why: &str) {
         let story = self.hub.requests.get(&id).map(|stored| tail(&stored.story)).unwrap_or_default();
-        let found = format!("{}: request {id}: {why}\n    {story}", self.name);
+        let found = format!("{why}: {}, request {id}\n    {story}", self.name);
         tally.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
     }
 }
 
-fn connect(code: &str, sim: &Sim, line: &Arc<Mutex<LineState>>, seed: u64) -> Result<Arc<dyn HostLms>, String> {
+fn connect(code: &'static str, sim: &Sim, line: &Arc<Mutex<LineState>>, seed: u64) -> Result<Arc<dyn HostLms>, String> {
     let Value::Object(table) = house::settings() else { return Err("the settings are no table".to_owned()) };
     let settings = lms::alma::Settings::read(code.into(), &table).map_err(|faults| format!("{faults:?}"))?;
     let client = Client::builder("http://127.0.0.1:1", house::key(code).into())
-        .transport(Arc::new(Line::new(sim.clone(), Arc::clone(line))))
+        .transport(Arc::new(Line::new(sim.clone(), code, Arc::clone(line))))
         .calls_per_second(NonZeroU32::new(1_000_000_000).unwrap_or(NonZeroU32::MIN))
         .retries(RetryPolicy::default())
         .seed(seed)
@@ -392,7 +539,7 @@ mod tests {
     fn nothing_is_violated_where_an_item_is_lent_while_its_hold_is_being_placed() {
         let tally = Tally::default();
         for world in [696, 1899, 2038, 3425, 4586] {
-            play(20_261_125, world, false, &tally).unwrap();
+            play(20_261_125, world, With { messages: false, unusual_acts: false }, &tally).unwrap();
         }
         assert_eq!(tally.violations.into_inner().unwrap(), Vec::<String>::new());
     }

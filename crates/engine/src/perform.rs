@@ -192,7 +192,7 @@ impl Act<'_> {
                     (Some(bib), Some(holding)) => {
                         let (item, soon, now, is_new) = (here.item.open(), self.soon, self.now, self.is_new());
                         let holder = request.holder(side);
-                        let what = Deleted { request: request.id, bib, holding, item, holder, is_new, soon, now };
+                        let what = Deleted { request: request.id, bib, holding, item, is_new, holder, soon, now };
                         lms.delete_virtual_item(&what).await?
                     }
                     _ => false,
@@ -208,9 +208,10 @@ impl Act<'_> {
         }
     }
 
-    /// Whether what was made for the request was made within the last hour.
+    /// Whether what was made for the request was made within the last hour, and is still there as far as the hub knows: an
+    /// attempt whose answer was lost may have deleted it.
     fn is_new(&self) -> bool {
-        self.now.duration_since(self.request.placed_at).abs() < JUST_MADE
+        self.attempt == Attempt::Fresh && self.now.duration_since(self.request.placed_at).abs() < JUST_MADE
     }
 
     async fn cancel(&self, item: &ItemRef, hold: &Hold) -> Outcome<()> {

@@ -91,7 +91,10 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         Event::HoldCancelled { side } => {
             done(request, Effect::CancelHold(*side));
             match (side, &mut request.supply) {
-                (Side::Lender, Some(supply)) => supply.hold.end(),
+                (Side::Lender, Some(supply)) => {
+                    supply.hold.end();
+                    forget_that_it_was_home(supply);
+                }
                 (Side::Lender, None) => {}
                 _ => at(request, *side, |here| here.hold.end()),
             }
@@ -108,6 +111,16 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::Renewed { loan, .. } => renewed(request, loan),
         other => at_stand_in(request, other),
+    }
+}
+
+/// As long as the hold was open a scan could send an item off again that had been seen at home: only a poll from now on tells
+/// where it is.
+fn forget_that_it_was_home(supply: &mut Supply) {
+    let was_home =
+        matches!(supply.item, ItemState::InPlace | ItemState::Requested | ItemState::OnHoldShelf | ItemState::OnLoan);
+    if supply.dispatched && supply.loan == Part::NotMade && was_home {
+        supply.item = ItemState::InTransit;
     }
 }
 

@@ -317,11 +317,13 @@ pub(crate) fn owes_lender_a_loan(request: &Request) -> bool {
             .is_some_and(|supply| supply.loan == Part::NotMade && supply.item != ItemState::Absent)
 }
 
-/// Where the item's leaving was only implied by its arrival, what was seen before no longer holds.
+/// Where the item's leaving was only implied by its arrival, what was seen before no longer holds: that it was on a shelf, or
+/// that somebody else had it.
 fn mark_dispatched(request: &mut Request) {
     if let Some(supply) = &mut request.supply {
         supply.dispatched = true;
-        if is_on_shelf(supply) {
+        let was_with_another = matches!(supply.item, ItemState::OnHoldShelf | ItemState::OnLoan);
+        if is_on_shelf(supply) || (was_with_another && !supply.loan.is_open()) {
             supply.item = ItemState::InTransit;
         }
     }

@@ -107,10 +107,10 @@ pub struct Deleted<'a> {
     pub holding: &'a HoldingId,
     /// The item, if it was made.
     pub item: Option<&'a ItemId>,
-    /// Whose loan of it may be ended; nobody else's is.
-    pub holder: Option<&'a PatronId>,
     /// Whether the hub made the record so lately that the answer to that still tells what it is like.
     pub is_new: bool,
+    /// Whose loan of it may be ended; nobody else's is.
+    pub holder: Option<&'a PatronId>,
     /// Other records that are likely to be deleted within the day, and may be looked at with this one.
     pub soon: &'a [(RequestId, BibId)],
     /// Now.

@@ -37,6 +37,8 @@ fn check(page: &str, least: usize) {
     assert!(named.len() > least, "the table is read");
     let is_there = |name: &&str| match name.strip_prefix("bench ") {
         Some(bench) => all.contains(&format!("name: \"{bench}\"")),
+        // Scenarios are named with hyphens, tests with underscores.
+        None if name.contains('-') => all.contains(&format!("\"{name}\"")),
         None => all.contains(&format!("fn {name}(")) || all.contains(&format!("\n    {name}: ")),
     };
     let missing: Vec<_> = named.into_iter().filter(|name| !is_there(name)).collect();

@@ -239,6 +239,8 @@ fn check(before: &Request, event: &Event, decision: &lending::Decision) {
         assert!(over, "{}: {effect:?} is begun beside {:?}", case(), before.in_flight);
         assert!(next.wants(effect), "{}: {effect:?} is begun and not wanted", case());
     }
+    takes_effect(before, event, decision);
+    says_who_has_it(before, event, next);
     let mut at = before.status;
     for step in &decision.transitions {
         assert_eq!(step.from, at, "{}: transitions form a path", case());
@@ -252,6 +254,48 @@ fn check(before: &Request, event: &Event, decision: &lending::Decision) {
         let left = here.bib.is_open() || here.item.is_open() || here.hold.is_open() || here.loan.is_open();
         assert!(!left, "{}: it ended and something is left at the borrower", case());
         assert!(!next.supply.as_ref().is_some_and(|s| s.hold.is_open()), "{}: the lender's hold is left", case());
+    }
+}
+
+/// A request that was cancelled or ended by hand makes nothing any more; only the patron's loan is still mirrored. A lender
+/// that had sent its item before its hold was cancelled is followed, and nobody else is asked.
+fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
+    let next = &decision.next;
+    let case = || format!("{} in {}", event.name(), before.status);
+    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
+    let mirrors = |effect: Effect| {
+        let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
+        is_loan && (next.borrowing.loan != Part::NotMade || next.settlement.is_some())
+    };
+    if let Some(effect) = decision.effect.filter(|_| over) {
+        assert!(effect.is_clean_up() || mirrors(effect), "{}: it is over, and {effect:?} is begun", case());
+    }
+    // Where no copy is left to try the hold was over already when its cancellation came back.
+    let over = before.status.is_final() || before.status == Status::NoItemsSelectableAtAnyAgency;
+    let known = before.supply.as_ref().is_none_or(|supply| supply.dispatched) || next.settlement.is_some();
+    if matches!(event, Event::HoldCancelledAfterDispatch { .. }) && !over && !known {
+        assert_ne!(decision.effect, Some(Effect::ChooseSupplier), "{}: another lender is asked", case());
+        assert_ne!(next.status, Status::Finalised, "{}: nobody follows the item", case());
+    }
+}
+
+/// Whose loan is seen at the desk decides on the status: the patron's is a loan, whatever became of the item since, and
+/// anybody else's isn't.
+fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
+    let Event::Observed { side: Side::Borrower, seen } = event else { return };
+    let waits = matches!(before.status, Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup);
+    if !waits || next.ended_by_hand || next.settlement.is_some() {
+        return;
+    }
+    match seen.loan {
+        Some(LoanState::Active { .. }) => {
+            let lent = next.status == Status::Loaned || next.supply.as_ref().is_some_and(|s| s.loan.is_ended());
+            assert!(lent, "{}: the patron has the item, and it is {}", before.status, next.status);
+        }
+        Some(LoanState::Another) => {
+            assert_ne!(next.status, Status::Loaned, "{}: somebody else's loan counts as the patron's", before.status);
+        }
+        _ => {}
     }
 }
 

@@ -247,3 +247,32 @@ fn loan_to_another_at_the_lender_after_a_deadline_is_passed_over_as_any_silence(
     walk.tell(&willing(Effect::CancelHold(Side::Lender)));
     assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
 }
+
+#[test]
+fn what_was_seen_before_the_item_left_does_not_bring_it_home() {
+    let mut walk = Walk::new();
+    walk.run();
+    walk.see(Side::Lender, Observation { loan: Some(LoanState::Another), ..item(ItemState::OnLoan) });
+    // Returned and sent between two polls.
+    walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
+    assert_eq!(walk.status(), Status::ReadyForPickup);
+    walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    walk.run();
+    assert_eq!(walk.status(), Status::ReturnTransit, "nobody has seen it at home");
+    walk.see(Side::Lender, returned(ItemState::InPlace));
+    assert_eq!(walk.status(), Status::Finalised);
+}
+
+#[test]
+fn item_that_was_home_before_its_hold_was_cancelled_is_polled_again() {
+    let mut walk = ready();
+    walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
+    walk.tell(&Event::Observed { side: Side::Lender, seen: returned(ItemState::InPlace) });
+    // It may have been scanned, and sent off for the hold, just before that was cancelled.
+    walk.run();
+    assert_eq!(walk.status(), Status::ReturnTransit);
+    assert!(watches(&walk.request).iter().any(|watch| watch.side == Side::Lender));
+    walk.see(Side::Lender, returned(ItemState::InPlace));
+    assert_eq!(walk.status(), Status::Finalised);
+}

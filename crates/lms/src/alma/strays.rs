@@ -49,11 +49,11 @@ impl Alma {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
             self.check_ours(request, bib).await?;
             let what = Deleted {
-                is_new: false,
                 request,
                 bib,
                 holding: &holding,
                 item: Some(&item),
+                is_new: false,
                 holder: None,
                 soon: &[],
                 now: Timestamp::MIN,

@@ -1,0 +1,54 @@
+//! Staff who want another lender, answered as the engine answers them: the present one is kept until it is known that
+//! another can take over, or until staff confirm that it is to be given up all the same.
+
+use lending::{CopyRef, Event, Request, RequestId, Side};
+
+use super::hub::{Hub, Promise};
+
+impl Hub {
+    /// Answers whether it was accepted.
+    pub(super) async fn ask_another_lender(
+        &mut self,
+        id: RequestId,
+        copy: Option<CopyRef>,
+        confirmed: bool,
+    ) -> Result<bool, String> {
+        let event = Event::NextSupplierAsked { reason: None, copy };
+        if !self.may_ask(id, &event) {
+            return Ok(false);
+        }
+        self.poll(id, Side::Lender).await?;
+        if !self.may_ask(id, &event) {
+            return Ok(false);
+        }
+        let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(false) };
+        let copies = match &event {
+            Event::NextSupplierAsked { copy: Some(copy), .. } => vec![copy.clone()],
+            _ => request.candidates_without_supplier(),
+        };
+        let named = matches!(&event, Event::NextSupplierAsked { copy: Some(_), .. });
+        let mut fits = confirmed && !named;
+        for copy in copies {
+            fits = fits || self.can_take_over(&request, &copy).await;
+        }
+        if !fits {
+            return Ok(false);
+        }
+        self.ask(id, &event)?;
+        match (named, confirmed) {
+            (true, _) => self.promise(id, Promise::Named),
+            (false, false) => self.promise(id, Promise::Any),
+            (false, true) => {}
+        }
+        Ok(true)
+    }
+
+    /// A system that doesn't answer keeps the present lender.
+    async fn can_take_over(&self, request: &Request, copy: &CopyRef) -> bool {
+        let is_own = copy.institution == request.patron.institution;
+        if is_own || request.may_be_supplied_by(&copy.institution).is_err() {
+            return false;
+        }
+        matches!(self.read_copy(copy).await, Some(Ok(_)))
+    }
+}
