@@ -9,6 +9,9 @@ use sea_query::{Alias, Expr, ExprTrait, Query};
 use crate::db::Store;
 use crate::error::Error;
 
+/// The name of the row that a write is tried with.
+const PROBE: &str = "write_probe";
+
 /// Whether the last write of this process failed.
 #[derive(Debug, Default)]
 pub(crate) struct Writes(AtomicBool);
@@ -33,7 +36,7 @@ impl Writes {
 }
 
 impl Store {
-    /// Passes if the last write was done. If it failed, a small write is tried, which changes nothing.
+    /// Passes if the last write was done. If it failed, a small write is tried, which leaves nothing behind.
     ///
     /// # Errors
     ///
@@ -42,15 +45,17 @@ impl Store {
         if !self.writes.failed() {
             return Ok(());
         }
-        // The row is there since the store was opened.
-        let (name, value) = (Alias::new("name"), Alias::new("value"));
-        let probe = Query::update()
-            .table(Alias::new("setting"))
-            .value(value.clone(), Expr::col(value))
-            .and_where(Expr::col(name).eq("master_key_id"))
+        // SQLite writes nothing for an update to the same value, so a row comes and goes within the transaction.
+        let (setting, name, value) = (Alias::new("setting"), Alias::new("name"), Alias::new("value"));
+        let insert = Query::insert()
+            .into_table(setting.clone())
+            .columns([name.clone(), value])
+            .values_panic([PROBE.into(), "".into()])
             .to_owned();
+        let delete = Query::delete().from_table(setting).and_where(Expr::col(name).eq(PROBE)).to_owned();
         let mut tx = self.begin().await?;
-        tx.execute(&probe).await?;
+        tx.execute(&insert).await?;
+        tx.execute(&delete).await?;
         tx.commit().await
     }
 }
