@@ -52,9 +52,10 @@ impl Books {
         self.loan(institution, barcode).filter(|loan| loan.user.starts_with(VIRTUAL))
     }
 
-    /// The loan of a request's virtual item, whoever has it.
+    /// The loan of a request's virtual item, whoever has it. A loan keeps the barcode that the item had when it was lent.
     pub(super) fn loan_at_borrower(&self, request: &Request) -> Option<&LoanView> {
-        self.loan(BORROWER, request.borrowing.barcode.as_ref()?.as_str())
+        let item = request.borrowing.item.any()?.as_str();
+        self.loans.get(BORROWER)?.iter().find(|loan| loan.item_pid == item)
     }
 
     /// Whether the virtual item is on loan to the request's patron.

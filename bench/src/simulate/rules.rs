@@ -298,7 +298,8 @@ mod tests {
         let shelf = alma_sim::Holding::new("MAIN", "stacks").item(Item::new("virtual").material("BOOK"));
         borrower.add_bib(alma_sim::Bib::new("A virtual title").holding(shelf)).unwrap();
         let mut request = request(&sim);
-        request.borrowing.barcode = Some(Barcode::from("virtual"));
+        let pid = borrower.item("virtual").unwrap().pid;
+        request.borrowing.item = lending::Part::Open(pid.as_str().into());
         hold(&sim, &request, BORROWER, "virtual", "patron-0", "MAIN");
         borrower.scan_in("virtual", "MAIN", DESK).unwrap();
         request.status = Status::ReadyForPickup;
