@@ -2,7 +2,7 @@
 
 use alma_sim::{Bib, Holding, Item, Mark, Sim, SimClock, SimOptions, Staff, User, presets};
 use jiff::SignedDuration;
-use lending::{Patron, PickupLocation, Request};
+use lending::{Patron, PickupLocation, Request, Side};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -108,6 +108,11 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
                     .or_else(|| done(brought(), "the pickup library scans the item in"))
             }
             "LOAN" => done(borrower.scan_in(barcode, library, DESK).is_ok(), "the patron returns the item"),
+            // Nobody settles a loss that another reader has made.
+            "CLAIM_RETURNED_LOAN" | "LOST_LOAN" if request.is_lent_to_another(Side::Borrower) => done(
+                borrower.scan_in(barcode, library, DESK).is_ok(),
+                "what another reader had is found and scanned in",
+            ),
             _ => None,
         };
         if told.is_some() {

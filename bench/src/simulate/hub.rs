@@ -72,8 +72,6 @@ pub(super) struct Hub {
     pub(super) lms: BTreeMap<String, Arc<dyn HostLms>>,
     pub(super) requests: BTreeMap<RequestId, Stored>,
     line: Arc<Mutex<LineState>>,
-    /// Whether the Almas send messages.
-    pub(super) messages: bool,
     looks: u64,
     allowed: Vec<(Status, Status)>,
 }
@@ -81,7 +79,7 @@ pub(super) struct Hub {
 impl Hub {
     pub(super) fn new(now: Timestamp, lms: BTreeMap<String, Arc<dyn HostLms>>, line: Arc<Mutex<LineState>>) -> Self {
         let allowed = transitions().map(|step| (step.from, step.to)).collect();
-        Self { now, lms, requests: BTreeMap::new(), line, messages: false, looks: 0, allowed }
+        Self { now, lms, requests: BTreeMap::new(), line, looks: 0, allowed }
     }
 
     pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
@@ -236,9 +234,7 @@ impl Hub {
             return Err(NotDone::later("no such institution"));
         };
         self.line().intent = true;
-        // As the engine does: a scan ends any loan, which is looked for first where no message tells of it.
-        let scans = matches!(intent.effect, Effect::SendIntoTransit(_)) && !self.messages;
-        let attempt = if intent.unclear || scans { Attempt::AfterUnclear } else { Attempt::Fresh };
+        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now, soon: &[] };
         let outcome = act.perform(intent.effect).await;
         self.line().intent = false;

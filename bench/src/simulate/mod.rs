@@ -186,8 +186,7 @@ impl World {
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             systems.insert(code.to_owned(), connect(code, &sim, &line, rng.random())?);
         }
-        let mut hub = Hub::new(start, systems, Arc::clone(&line));
-        hub.messages = with.messages;
+        let hub = Hub::new(start, systems, Arc::clone(&line));
         let messages = with.messages.then(|| Messages::new(mixed));
         let unusual = with.unusual_acts.then(|| StdRng::seed_from_u64(!mixed));
         if with.unusual_acts {

@@ -116,7 +116,7 @@ impl Act<'_> {
             }
             Effect::SendIntoTransit(side) => {
                 let pickup = (side == request.desk()).then_some(&request.pickup);
-                let skipped = lms.send_into_transit(&virtual_item(request, side)?, pickup, self.attempt).await?;
+                let skipped = lms.send_into_transit(&virtual_item(request, side)?, pickup).await?;
                 Ok(Event::SentIntoTransit { side, skipped })
             }
             Effect::Lend(_) | Effect::Renew(_) | Effect::LimitDueDate(_) | Effect::DenyRenewal(_) => {

@@ -257,12 +257,7 @@ impl Engine {
         if is_elsewhere || (!intent.unclear && !request.wants(effect)) {
             return self.done(intent, &Event::EffectDropped { effect }).await.map(Some);
         }
-        let attempt = match effect {
-            _ if intent.unclear => Attempt::AfterUnclear,
-            // A scan ends any loan. Where a loan would have been told of there is none; elsewhere it is looked for first.
-            Effect::SendIntoTransit(side) if !self.is_told(&request, side).await? => Attempt::AfterUnclear,
-            _ => Attempt::Fresh,
-        };
+        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let outcome = match self.system(intent).await {
             Ok((lms, settings)) => {
                 let now = self.clock.now();

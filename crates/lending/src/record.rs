@@ -127,7 +127,13 @@ fn forget_that_it_was_home(supply: &mut Supply) {
 /// A lender that was given up turns out to have sent the item: nobody else is asked, and the item is followed until it is
 /// home. An end by hand is taken back with it: staff did not know that the item was away, and can end the request again.
 pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<String> {
-    let given_up = matches!(before.status, Status::Cancelled | Status::NotSuppliedCurrentSupplier | Status::Completed);
+    let given_up = matches!(
+        before.status,
+        Status::Cancelled
+            | Status::NotSuppliedCurrentSupplier
+            | Status::NoItemsSelectableAtAnyAgency
+            | Status::Completed
+    );
     let was_sent = before.supply.as_ref().is_some_and(|supply| supply.dispatched);
     let supply = request.supply.as_mut()?;
     if !given_up || was_sent || !supply.dispatched {

@@ -52,7 +52,7 @@ const UNDER_WAY: &[Status] = &[PickupTransit, ReceivedAtPickup, ReadyForPickup];
 #[rustfmt::skip]
 pub(crate) const RULES: &[Rule] = &[
     Rule { from: LIVE, to: Completed, because: "staff ended it by hand", when: |r| r.ended_by_hand },
-    Rule { from: &[Cancelled, NotSuppliedCurrentSupplier, Completed], to: ReturnTransit,
+    Rule { from: &[Cancelled, NotSuppliedCurrentSupplier, NoItemsSelectableAtAnyAgency, Completed], to: ReturnTransit,
         because: "the lender had sent the item before its hold was cancelled", when: comes_home_after_all },
 
     Rule { from: &[SubmittedToDcb], to: Cancelled, because: "cancelled", when: is_cancelled },

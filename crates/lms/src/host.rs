@@ -215,14 +215,9 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Places the patron's hold on the virtual item.
     async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold>;
 
-    /// Sends the virtual item towards the pickup library. Answers why no scan was made, where the
-    /// scan would have put it on a hold shelf or it is on its way already.
-    async fn send_into_transit(
-        &self,
-        item: &ItemRef,
-        pickup: Option<&PickupLocation>,
-        attempt: Attempt,
-    ) -> Outcome<Option<String>>;
+    /// Sends the virtual item towards the pickup library. Answers why no scan was made, where the scan would have put it
+    /// on a hold shelf or ended a loan, or where it is on its way already.
+    async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Outcome<Option<String>>;
 
     /// Lends the item to the virtual patron at a desk of the owning library.
     async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan>;

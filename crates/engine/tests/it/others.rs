@@ -115,7 +115,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         let loan = lend_and_mark(&world, Mark::Lost).await;
         tell(&world, BORROWER, &of_loan("1", "LOAN_LOST", &loan, world.now())).await.unwrap();
-        world.engine.wait(world.id, std::time::Duration::from_secs(20), |now| now.status == Status::Loaned).await.unwrap();
+        world.reaches(world.id, |now| now.status == Status::Loaned).await;
         assert_loaned(&world, &loan, Condition::Lost).await;
     }
 
@@ -127,7 +127,7 @@ both! {
             tell(&world, BORROWER, &of_loan(id, event, &loan, world.now())).await.unwrap();
         }
         let claimed = |now: &Request| has(now, Condition::ClaimedReturned);
-        world.engine.wait(world.id, std::time::Duration::from_secs(20), claimed).await.unwrap();
+        world.reaches(world.id, claimed).await;
         assert_loaned(&world, &loan, Condition::ClaimedReturned).await;
     }
 
@@ -184,12 +184,8 @@ both! {
         world.sim.arm(LENDER, Fault::always("POST /users/{user_id}/loans", FaultKind::status(503))).unwrap();
         lend_and_mark(&world, Mark::Lost).await;
         let lost = |now: &Request| now.status == Status::Loaned && has(now, Condition::Lost);
-        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-        while !lost(&world.request().await) {
-            assert!(tokio::time::Instant::now() < deadline, "{:?}", world.request().await);
-            world.engine.look_now(world.id).await.unwrap();
-            tokio::task::yield_now().await;
-        }
+        world.engine.look_now(world.id).await.unwrap();
+        world.reaches(world.id, lost).await;
         world.engine.ask(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.request().await.status, Status::Loaned);
         world.sim.disarm(LENDER).unwrap();
@@ -325,15 +321,12 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         let loan = world.at(BORROWER).loans().into_iter().find(|loan| loan.user == STRANGER).unwrap();
-        let patience = std::time::Duration::from_secs(20);
         tell(&world, BORROWER, &of_loan("1", "LOAN_CREATED", &loan, world.now())).await.unwrap();
-        world.engine.wait(world.id, patience, lent_to_another).await.unwrap();
         let request = world.settled().await;
         assert!(lent_to_another(&request), "{:?} {:?}", request.status, request.attention);
         take_back(&world, "MAIN").await;
         tell(&world, BORROWER, &of_loan("2", "LOAN_RETURNED", &loan, world.now())).await.unwrap();
-        world.engine.wait(world.id, patience, |request| !lent_to_another(request)).await.unwrap();
-        let request = world.request().await;
+        let request = world.settled().await;
         assert_eq!(request.status, Status::ReadyForPickup);
         assert!(!lent_to_another(&request), "{:?}", request.attention);
     }

@@ -230,7 +230,8 @@ both! {
         world.dispatch().await;
         pass(&world, 0).await;
         world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
-        by_lists(&world, SOON, Status::PickupTransit).await;
+        // Before noon, when such lists are read.
+        by_lists(&world, 1, Status::PickupTransit).await;
         by_lists(&world, 36, Status::ReadyForPickup).await;
         let next = world.engine.store().next_look(world.id).await.unwrap().unwrap();
         assert!(next.duration_since(world.now()).as_hours() < 12, "it is still counted on: {next}");
@@ -251,6 +252,8 @@ both! {
             world.give_back().await;
             ids.push(world.id);
         }
+        // A record that was made within the hour is deleted without being read.
+        pass(&world, 2).await;
         let before = world.calls(BORROWER, RECORDS);
         for id in ids {
             world.id = id;

@@ -1,7 +1,5 @@
 //! Answers of which something can't be read.
 
-use std::time::Duration;
-
 use alma_sim::{Fault, FaultKind, presets};
 use lending::{Attention, CopyRef, Outcome, Request, Status, WaitingOn};
 use serde_json::{Value, json};
@@ -33,8 +31,7 @@ fn any_copy_of_a_title(world: &World) -> Vec<CopyRef> {
 }
 
 async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
-    let stored = world.engine.wait(world.id, Duration::from_secs(20), &holds).await.unwrap();
-    let request = stored.request;
+    let request = world.reaches(world.id, &holds).await;
     assert!(holds(&request), "{what} is not reached: {} {:?}", request.status, request.attention);
     request
 }
@@ -167,11 +164,8 @@ both! {
         for _ in 0..3 {
             let reads = world.calls(LENDER, HOLDS);
             world.engine.look_now(world.id).await.unwrap();
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-            while world.calls(LENDER, HOLDS) == reads {
-                assert!(tokio::time::Instant::now() < deadline, "no poll is made");
-                tokio::task::yield_now().await;
-            }
+            world.settle().await;
+            assert!(world.calls(LENDER, HOLDS) > reads, "no poll is made");
         }
         let rows = world.engine.store().timeline(world.id).await.unwrap();
         let told = rows.iter().filter(|row| row.entry.event == "poll_failed_at_lender").count();

@@ -1,7 +1,5 @@
 //! A lender that is given up at the moment at which it sends the item, and one that is kept since no other can take over.
 
-use std::time::Duration;
-
 use alma_sim::{Fault, FaultKind, presets};
 use engine::{AnotherLender, Error};
 use lending::{Action, Attention, CancelledBy, Event, ItemState, Outcome, Request, Side, Status};
@@ -9,7 +7,6 @@ use lending::{Action, Attention, CancelledBy, Event, ItemState, Outcome, Request
 use crate::hearing::{of_hold, tell, with_webhook};
 use crate::world::{BORROWER, DESK, LENDER, OTHER, World, both, copy};
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const CANCEL: &str = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests/{request_id}";
@@ -29,8 +26,7 @@ async fn sent(world: &World) {
 /// Nobody looks: what follows, follows by itself.
 async fn reaches(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
     let there = |request: &Request| holds(request) && request.in_flight.is_none();
-    let stored = world.engine.wait(world.id, PATIENCE, there).await.unwrap();
-    let request = stored.request;
+    let request = world.reaches(world.id, there).await;
     assert!(there(&request), "{what} is not reached: {} {:?}", request.status, request.attention);
     request
 }
@@ -87,10 +83,7 @@ both! {
         world.sim.arm(LENDER, Fault::always(HOLDS, down)).unwrap();
         // More than a day beyond the last one: the deadline passes without a look.
         world.clock.by_hours(24 * 4);
-        world.engine.look_for_work();
-        let cancelled = |request: &Request| request.status == Status::Cancelled;
-        let stored = world.engine.wait(world.id, PATIENCE, cancelled).await.unwrap();
-        assert!(cancelled(&stored.request), "{}", stored.request.status);
+        world.reaches(world.id, |request| request.status == Status::Cancelled).await;
         world.sim.disarm(LENDER).unwrap();
         goes_home(&world).await;
     }
@@ -100,8 +93,7 @@ both! {
         world.sim.arm(LENDER, Fault::always(CANCEL, FaultKind::status(503))).unwrap();
         world.engine.cancel(world.id, CancelledBy::Patron, None, "test").await.unwrap();
         let waits = |request: &Request| matches!(request.attention, Attention::Waiting { next_try: Some(_), .. });
-        let stored = world.engine.wait(world.id, PATIENCE, waits).await.unwrap();
-        assert!(waits(&stored.request), "{:?}", stored.request.attention);
+        world.reaches(world.id, waits).await;
         sent(&world).await;
         world.sim.disarm(LENDER).unwrap();
         goes_home(&world).await;
@@ -273,7 +265,7 @@ both! {
             request.status == Status::NotSuppliedCurrentSupplier
                 && matches!(request.attention, Attention::Waiting { next_try: Some(_), .. })
         };
-        assert!(waits(&world.engine.wait(world.id, PATIENCE, waits).await.unwrap().request));
+        world.reaches(world.id, waits).await;
         assert!(world.request().await.may(Action::NextSupplier).is_err(), "another is being asked already");
         let wanted = presets::barcode(OTHER, 'M', 9);
         another(&world, named(OTHER, &wanted)).await.unwrap();
@@ -319,7 +311,7 @@ both! {
         let waits = |request: &Request| {
             request.is_dispatched() && matches!(request.attention, Attention::Waiting { next_try: Some(_), .. })
         };
-        assert!(waits(&world.engine.wait(world.id, PATIENCE, waits).await.unwrap().request));
+        world.reaches(world.id, waits).await;
         world.engine.cancel(world.id, CancelledBy::Patron, None, "test").await.unwrap();
         world.sim.disarm(BORROWER).unwrap();
         let request = reaches(&world, "the way home", |request| request.status == Status::ReturnTransit).await;

@@ -270,8 +270,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
     if let Some(effect) = decision.effect.filter(|_| over) {
         assert!(effect.is_clean_up() || mirrors(effect), "{}: it is over, and {effect:?} is begun", case());
     }
-    // Where no copy is left to try the hold was over already when its cancellation came back.
-    let over = before.status.is_final() || before.status == Status::NoItemsSelectableAtAnyAgency;
+    let over = before.status.is_final();
     let known = before.supply.as_ref().is_none_or(|supply| supply.dispatched) || next.settlement.is_some();
     if matches!(event, Event::HoldCancelledAfterDispatch { .. }) && !over && !known {
         assert_ne!(decision.effect, Some(Effect::ChooseSupplier), "{}: another lender is asked", case());

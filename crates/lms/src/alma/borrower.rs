@@ -164,13 +164,9 @@ impl Alma {
     }
 
     /// Scans the virtual item in at its own library, which sends it to the pickup library of the hold. A scan at
-    /// the pickup library would announce a book that is still on the road (alma-api.md 8.1).
-    pub(super) async fn scan_out(
-        &self,
-        item: &ItemRef,
-        pickup: Option<&PickupLocation>,
-        attempt: Attempt,
-    ) -> Outcome<Option<String>> {
+    /// the pickup library would announce a book that is still on the road (alma-api.md 8.1). A scan ends any loan, also
+    /// that of another reader, so the item is read first; this also settles an attempt whose result is unclear.
+    pub(super) async fn scan_out(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Outcome<Option<String>> {
         let library = &self.settings.virtual_library;
         if pickup.is_some_and(|pickup| pickup.library == *library) {
             return Ok(Some("No scan: the virtual item's library is the pickup library.".to_owned()));
@@ -182,15 +178,13 @@ impl Alma {
             ));
         };
         let path = Self::path(item);
-        if attempt == Attempt::AfterUnclear {
-            let seen = self.find_item(&path).await?.ok_or(NotDone::Gone { what: "the virtual item" })?;
-            let state = item_state(&seen);
-            if is_out(&state) {
-                return Ok(Some("No scan: the virtual item is on loan, which a scan would end.".to_owned()));
-            }
-            if matches!(state, ItemState::InTransit | ItemState::OnHoldShelf) {
-                return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
-            }
+        let seen = self.find_item(&path).await?.ok_or(NotDone::Gone { what: "the virtual item" })?;
+        let state = item_state(&seen);
+        if is_out(&state) {
+            return Ok(Some("No scan: the virtual item is on loan, which a scan would end.".to_owned()));
+        }
+        if matches!(state, ItemState::InTransit | ItemState::OnHoldShelf) {
+            return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
         }
         let scan = ScanIn::at_desk(library.as_str(), desk.as_str());
         self.client.items().scan_in(&path, &scan).await.map_err(not_done)?;

@@ -199,13 +199,8 @@ impl HostLms for Alma {
         self.hold_for_patron(wanted, attempt).await
     }
 
-    async fn send_into_transit(
-        &self,
-        item: &ItemRef,
-        pickup: Option<&PickupLocation>,
-        attempt: Attempt,
-    ) -> Outcome<Option<String>> {
-        self.scan_out(item, pickup, attempt).await
+    async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Outcome<Option<String>> {
+        self.scan_out(item, pickup).await
     }
 
     async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan> {
