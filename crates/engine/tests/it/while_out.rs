@@ -79,6 +79,7 @@ both! {
         let barcode = world.virtual_barcode().await;
         let soon = world.sim.now() + SignedDuration::from_millis(1_200);
         world.at(BORROWER).set_due(&barcode, soon).unwrap();
+        world.clock.by_hours(1);
         world.until_it("overdue", |request| has(request, Condition::Overdue)).await;
         end(&world, Outcome::Supplied).await;
     }
