@@ -10,7 +10,7 @@
 //!
 //! if let Some(item) = client.items().by_barcode(&Barcode::from("31999000000011")).await? {
 //!     println!("{:?} at {:?}, in place: {}", item.title, item.library, item.is_in_place());
-//!     let holds: Vec<_> = client.item_requests(&item.path()).list(&alma::RequestFilter::holds()).await?;
+//!     let holds = client.item_requests(&item.path()).list(&alma::RequestFilter::holds()).await?;
 //!     println!("{} holds", holds.len());
 //!     let item = client.items().scan_in(&item.path(), &ScanIn::at_desk("MAIN", "DEFAULT_CIRC_DESK")).await?;
 //!     println!("now {:?}", item.process_type);
