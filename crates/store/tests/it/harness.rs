@@ -82,7 +82,10 @@ pub(crate) async fn empty_postgres() -> Option<Database> {
     };
     let name = format!("store_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let mut admin = PgConnection::connect(&server).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+    // A process that had this number before may have left one behind.
+    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+    }
     let (base, _) = server.rsplit_once('/').unwrap();
     Some(Database::Postgres(format!("{base}/{name}").into()))
 }
