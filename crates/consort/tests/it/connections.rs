@@ -141,6 +141,7 @@ async fn header_and_body_that_do_not_arrive_are_not_waited_for() {
             let mut writes = stream.try_clone().unwrap();
             let trickle = std::thread::spawn(move || {
                 while writes.write_all(b" ").is_ok() {
+                    // The pace of the slow client, which is what is tested; nothing waits for this pause.
                     std::thread::sleep(Duration::from_millis(50));
                 }
             });
