@@ -31,7 +31,7 @@ type Side = [String; 5];
 pub(super) struct Made {
     waits: bool,
     real: Side,
-    stand_in: Side,
+    virtual_side: Side,
 }
 
 /// Makes what `count` requests of the pair have at the Almas, beside that one.
@@ -47,10 +47,11 @@ pub(super) async fn make(world: &World, pair: &Pair<'_>, like: RequestId, count:
         let barcode = house::barcode(pair.lender.0, BY_THE_HUB + number);
         let copy = Holding::new("DCB_LIB", "dcbvirtual").item(Item::new(&barcode).material("BOOK"));
         borrower.add_bib(Bib::new(&format!("Title {number}")).suppressed().holding(copy)).map_err(text)?;
-        let (theirs, ours) = (supply.loan.open(), request.borrowing.loan.open());
+        let (theirs, ours) = (supply.loan.open(), request.borrower.loan.open());
         let real = side(&lender, "MAIN", &barcode, virtual_patron, theirs.filter(|_| !waits))?;
-        let stand_in = side(&borrower, "DCB_LIB", &barcode, request.patron.given.as_str(), ours.filter(|_| !waits))?;
-        made.push(Made { waits, real, stand_in });
+        let virtual_side =
+            side(&borrower, "DCB_LIB", &barcode, request.patron.identifier.as_str(), ours.filter(|_| !waits))?;
+        made.push(Made { waits, real, virtual_side });
     }
     Ok(made)
 }
@@ -76,7 +77,7 @@ fn side(staff: &Staff, library: &str, barcode: &str, user: &str, like: Option<&L
 pub(super) struct Template {
     document: Value,
     real: Side,
-    stand_in: Side,
+    virtual_side: Side,
     intents: Vec<Row>,
 }
 
@@ -90,21 +91,21 @@ impl Template {
             "SELECT id, kind, institution, due_at, updated_at, list_key FROM intent WHERE request = ? AND state = 'open'",
         );
         let intents = intents.bind(id.to_string()).fetch_all(file).await.map_err(text)?;
-        let (real, stand_in) = sides(&request).ok_or("the request lacks something")?;
-        Ok(Self { document: serde_json::to_value(&request).map_err(text)?, real, stand_in, intents })
+        let (real, virtual_side) = sides(&request).ok_or("the request lacks something")?;
+        Ok(Self { document: serde_json::to_value(&request).map_err(text)?, real, virtual_side, intents })
     }
 
     fn copy(&self, id: RequestId, made: &Made) -> Result<Request, String> {
         let mut document = self.document.clone();
         document["id"] = Value::String(id.to_string());
         exchange(&mut document["supply"], &self.real, &made.real);
-        exchange(&mut document["borrowing"], &self.stand_in, &made.stand_in);
+        exchange(&mut document["borrower"], &self.virtual_side, &made.virtual_side);
         serde_json::from_value(document).map_err(text)
     }
 }
 
 fn sides(request: &Request) -> Option<(Side, Side)> {
-    let (supply, borrowing) = (request.supply.as_ref()?, &request.borrowing);
+    let (supply, borrower) = (request.supply.as_ref()?, &request.borrower);
     let bond = |hold: Option<&lending::Hold>, loan: Option<&Loan>| {
         let loan = loan.map(|loan| loan.id.as_str());
         loan.or(hold.map(|hold| hold.id.as_str())).map(str::to_owned)
@@ -117,14 +118,14 @@ fn sides(request: &Request) -> Option<(Side, Side)> {
         bond(supply.hold.open(), supply.loan.open())?,
         copy.barcode.as_str().to_owned(),
     ];
-    let stand_in = [
-        borrowing.bib.any()?.as_str().to_owned(),
-        borrowing.holding.any()?.as_str().to_owned(),
-        borrowing.item.any()?.as_str().to_owned(),
-        bond(borrowing.hold.open(), borrowing.loan.open())?,
-        borrowing.barcode.as_ref()?.as_str().to_owned(),
+    let virtual_side = [
+        borrower.bib.any()?.as_str().to_owned(),
+        borrower.holding.any()?.as_str().to_owned(),
+        borrower.item.any()?.as_str().to_owned(),
+        bond(borrower.hold.open(), borrower.loan.open())?,
+        borrower.barcode.as_ref()?.as_str().to_owned(),
     ];
-    Some((real, stand_in))
+    Some((real, virtual_side))
 }
 
 /// Puts new ids in the place of the old ones.
@@ -177,7 +178,7 @@ pub(super) async fn write(
             let at_lender = template.document["supply"]["institution"] == Value::String(institution.clone());
             match at_lender {
                 true => exchange(&mut key, &template.real, &one.real),
-                false => exchange(&mut key, &template.stand_in, &one.stand_in),
+                false => exchange(&mut key, &template.virtual_side, &one.virtual_side),
             }
             copy_intent(&mut tx, intent, *id, due, key.as_str().unwrap_or_default()).await.map_err(text)?;
         }

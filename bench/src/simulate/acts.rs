@@ -41,13 +41,13 @@ struct Scene {
 impl Scene {
     fn of(sim: &Sim, request: &Request) -> Option<Self> {
         let supply = request.supply.as_ref()?;
-        let virtual_one = request.borrowing.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
+        let virtual_one = request.borrower.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
         let borrower = sim.staff(BORROWER).ok()?;
         let held = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(virtual_one.as_str()));
         Some(Self {
             lender: sim.staff(supply.institution.as_str()).ok()?,
             real: supply.copy.barcode.as_str().to_owned(),
-            patron: request.patron.given.as_str().to_owned(),
+            patron: request.patron.identifier.as_str().to_owned(),
             pickup: held.map_or_else(|| "MAIN".to_owned(), |hold| hold.pickup_library),
             virtual_one,
             borrower,

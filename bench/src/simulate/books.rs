@@ -54,13 +54,13 @@ impl Books {
 
     /// The loan of a request's virtual item, whoever has it. A loan keeps the barcode that the item had when it was lent.
     pub(super) fn loan_at_borrower(&self, request: &Request) -> Option<&LoanView> {
-        let item = request.borrowing.item.any()?.as_str();
+        let item = request.borrower.item.any()?.as_str();
         self.loans.get(BORROWER)?.iter().find(|loan| loan.item_pid == item)
     }
 
     /// Whether the virtual item is on loan to the request's patron.
     pub(super) fn patron_has_it(&self, request: &Request) -> bool {
-        self.loan_at_borrower(request).is_some_and(|loan| loan.user == request.patron.given.as_str())
+        self.loan_at_borrower(request).is_some_and(|loan| loan.user == request.patron.identifier.as_str())
     }
 
     /// The holds and loans of everybody who has nothing to do with any request.

@@ -42,7 +42,7 @@ pub(crate) fn settings() -> Value {
 
 /// Who asks for books.
 pub(crate) fn asking(given: &str) -> Patron {
-    Patron { institution: BORROWER.into(), agency: "BORROW".into(), given: given.into(), verified: None }
+    Patron { institution: BORROWER.into(), agency: "BORROW".into(), identifier: given.into(), verified: None }
 }
 
 /// Where they collect them.
@@ -88,7 +88,7 @@ pub(crate) fn act(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'st
 /// The next thing that staff do in the ordinary course.
 pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
     let borrower = sim.staff(BORROWER).ok()?;
-    if let Some(barcode) = &request.borrowing.barcode
+    if let Some(barcode) = &request.borrower.barcode
         && let Ok(item) = borrower.item(barcode.as_str())
     {
         let barcode = barcode.as_str();
@@ -125,7 +125,7 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
     let item = lender.item(barcode).ok()?;
     let held = lender.requests().iter().any(|hold| hold.barcode.as_deref() == Some(barcode));
     let away = !matches!(item.process_type.as_str(), "" | "MISSING");
-    let over = request.borrowing.item.any().is_none() || request.status.is_ending() || returning(request);
+    let over = request.borrower.item.any().is_none() || request.status.is_ending() || returning(request);
     if (item.process_type.is_empty() && held) || (away && over) {
         return done(lender.scan_in(barcode, "MAIN", DESK).is_ok(), "the lending library scans the item in");
     }
@@ -155,7 +155,7 @@ fn odd(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     let supply = request.supply.as_ref();
     let lender = sim.staff(supply.map_or(LENDERS[0], |supply| supply.institution.as_str())).ok()?;
     let real = supply.map(|supply| supply.copy.barcode.as_str().to_owned()).unwrap_or_default();
-    let virtual_one = request.borrowing.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
+    let virtual_one = request.borrower.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
     let cancel = |staff: &Staff, barcode: &str| {
         let hold = staff.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
         hold.is_some_and(|hold| staff.cancel(&hold.id, "CannotBeFulfilled").is_ok())
@@ -167,7 +167,7 @@ fn odd(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
         3 => done(lender.scan_in(&real, "MAIN", DESK).is_ok(), "the lender scans the item in, whatever for"),
         4 => done(borrower.scan_in(&virtual_one, "BRANCH", DESK).is_ok(), "the branch scans the item in"),
         5 => {
-            let lent = borrower.lend(&virtual_one, request.patron.given.as_str(), "DCB_LIB", DESK).is_ok();
+            let lent = borrower.lend(&virtual_one, request.patron.identifier.as_str(), "DCB_LIB", DESK).is_ok();
             done(lent, "the item is lent without any scan")
         }
         6 => {

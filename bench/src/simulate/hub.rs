@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Part, Refusal, Request,
-    RequestId, Side, Status, Transition, decide, transitions, watches,
+    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request,
+    RequestId, Side, Status, Tracked, Transition, decide, transitions, watches,
 };
 use lms::{Attempt, HostLms, NotDone};
 
@@ -375,7 +375,7 @@ fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Resu
     let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
     let mirrors = |effect: Effect| {
         let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
-        is_loan && (next.at_desk().loan != Part::NotMade || next.settlement.is_some())
+        is_loan && (next.at_pickup().loan != Tracked::NotCreated || next.settlement.is_some())
     };
     if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up() && !mirrors(*effect)) {
         return Err(format!("I12: a request that was cancelled or ended wants {}", effect.name()));
@@ -400,7 +400,7 @@ fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
         Hint::Hold { request: id, .. } => *id == request.id,
         Hint::Loan { item, .. } | Hint::Item { item, .. } => match side {
             Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
-            _ => request.borrowing.item.open() == Some(item),
+            _ => request.borrower.item.open() == Some(item),
         },
         Hint::Listed { .. } => false,
     }

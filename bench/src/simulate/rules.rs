@@ -122,7 +122,7 @@ pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), 
             }
         }
         // Until it was lent both sides are polled.
-        Status::ReturnTransit if has_it && request.at_desk().progress < Progress::OnLoan => {
+        Status::ReturnTransit if has_it && request.at_pickup().progress < Progress::OnLoan => {
             return contradicts("the patron has the item");
         }
         Status::Loaned => {
@@ -299,7 +299,7 @@ mod tests {
         borrower.add_bib(alma_sim::Bib::new("A virtual title").holding(shelf)).unwrap();
         let mut request = request(&sim);
         let pid = borrower.item("virtual").unwrap().pid;
-        request.borrowing.item = lending::Part::Open(pid.as_str().into());
+        request.borrower.item = lending::Tracked::Open(pid.as_str().into());
         hold(&sim, &request, BORROWER, "virtual", "patron-0", "MAIN");
         borrower.scan_in("virtual", "MAIN", DESK).unwrap();
         request.status = Status::ReadyForPickup;

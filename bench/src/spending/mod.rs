@@ -164,14 +164,14 @@ impl Act {
         let staff = |code: &str| sim.staff(code).map_err(|error| error.to_string());
         let supply = request.supply.as_ref().ok_or("the request has no supply")?;
         let real = supply.copy.barcode.as_str();
-        let here = request.borrowing.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
+        let here = request.borrower.barcode.as_ref().map(|code| code.as_str().to_owned()).unwrap_or_default();
         let lender = staff(supply.institution.as_str())?;
         let borrower = staff(request.patron.institution.as_str())?;
         let done = match self {
             Self::Place => Ok(()),
             Self::Send | Self::BringHome => lender.scan_in(real, "MAIN", DESK).map(drop),
             Self::Receive | Self::TakeBack => borrower.scan_in(&here, "MAIN", DESK).map(drop),
-            Self::Lend => borrower.lend(&here, request.patron.given.as_str(), "MAIN", DESK).map(drop),
+            Self::Lend => borrower.lend(&here, request.patron.identifier.as_str(), "MAIN", DESK).map(drop),
         };
         done.map_err(|error| format!("{self:?}: {error}"))
     }

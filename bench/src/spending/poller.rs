@@ -40,7 +40,7 @@ async fn objects(world: &World, id: lending::RequestId) -> Result<Vec<(&'static 
     let supply = request.supply.as_ref().ok_or("the request has no supply")?;
     let (bib, holding, item) = (supply.copy.bib.as_str(), supply.copy.holding.as_str(), supply.copy.item.as_str());
     let theirs = format!("/almaws/v1/bibs/{bib}/holdings/{holding}/items/{item}");
-    let here = &request.borrowing;
+    let here = &request.borrower;
     let part = |what: Option<String>| what.ok_or("the request has no virtual records");
     let bib = part(here.bib.any().map(|bib| bib.as_str().to_owned()))?;
     let holding = part(here.holding.any().map(|holding| holding.as_str().to_owned()))?;

@@ -22,7 +22,7 @@ const WAITS_FOR_A_LOOK: SignedDuration = SignedDuration::from_hours(24);
 fn side_of(deadline: Deadline, request: &Request) -> Side {
     match deadline {
         Deadline::LenderAnswers | Deadline::NoLongerNeeded | Deadline::ItemReturns => Side::Lender,
-        Deadline::ItemArrives => request.desk(),
+        Deadline::ItemArrives => request.pickup_role(),
     }
 }
 

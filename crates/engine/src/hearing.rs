@@ -283,6 +283,6 @@ fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
     let (Hint::Loan { item, .. } | Hint::Item { item, .. }) = hint else { return true };
     match side {
         Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
-        _ => request.stand_in(side).is_some_and(|here| here.item.open() == Some(item)),
+        _ => request.virtual_side(side).is_some_and(|here| here.item.open() == Some(item)),
     }
 }

@@ -28,7 +28,7 @@ pub async fn look(
 pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {
     let hold = match side {
         Side::Lender => request.supply.as_ref()?.hold.open(),
-        side => request.stand_in(side)?.hold.open(),
+        side => request.virtual_side(side)?.hold.open(),
     };
     hold.map(|hold| &hold.id)
 }
@@ -36,8 +36,8 @@ pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {
 /// Whether the hold alone doesn't tell enough: while somebody else has the item, and while it should be on the hold shelf,
 /// from where a hold that waits anew shows that it is gone.
 fn is_in_doubt(request: &Request, watch: Watch) -> bool {
-    let shelved = |here: &lending::Borrowing| watch.hold && here.progress == Progress::OnHoldShelf;
-    request.is_lent_to_another(watch.side) || request.stand_in(watch.side).is_some_and(shelved)
+    let shelved = |here: &lending::VirtualSide| watch.hold && here.progress == Progress::OnHoldShelf;
+    request.is_lent_to_another(watch.side) || request.virtual_side(watch.side).is_some_and(shelved)
 }
 
 fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {

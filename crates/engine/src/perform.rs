@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request, RequestId, Side, Status, Supply, Workflow,
+    BibId, Effect, Event, Hold, ItemType, Loan, PatronId, Request, RequestId, Side, Status, Supply, VirtualSide,
+    Workflow,
 };
 use lms::{
     Attempt, Deleted, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron, Withdrawn,
@@ -44,7 +45,7 @@ impl Engine {
         effect: Effect,
     ) -> Result<Vec<(RequestId, BibId)>, Error> {
         let Effect::DeleteVirtualItem(side) = effect else { return Ok(Vec::new()) };
-        let bib = request.stand_in(side).and_then(|here| here.bib.any());
+        let bib = request.virtual_side(side).and_then(|here| here.bib.any());
         let is_new = self.clock.now().duration_since(request.placed_at).abs() < JUST_MADE;
         if is_new || bib.is_none_or(|bib| lms.knows_record(bib, self.clock.now())) {
             return Ok(Vec::new());
@@ -58,7 +59,7 @@ impl Engine {
         };
         let returning = self.store.requests(&filter).await?.requests.into_iter().map(|stored| stored.request);
         let here = returning.filter(|other| other.institution(Side::Borrower) == Some(lms.institution()));
-        Ok(here.filter_map(|other| Some((other.id, other.borrowing.bib.open()?.clone()))).collect())
+        Ok(here.filter_map(|other| Some((other.id, other.borrower.bib.open()?.clone()))).collect())
     }
 }
 
@@ -67,7 +68,7 @@ impl Act<'_> {
     pub async fn perform(&self, effect: Effect) -> Outcome<Event> {
         let (lms, request) = (self.lms, self.request);
         match effect {
-            Effect::VerifyPatron => match lms.patron(&request.patron.given, self.now).await? {
+            Effect::VerifyPatron => match lms.patron(&request.patron.identifier, self.now).await? {
                 Ok(verified) => Ok(Event::PatronVerified(verified)),
                 Err(cause) => Ok(Event::PatronRefused(cause)),
             },
@@ -115,7 +116,7 @@ impl Act<'_> {
                 Ok(Event::PickupChanged { side, hold })
             }
             Effect::SendIntoTransit(side) => {
-                let pickup = (side == request.desk()).then_some(&request.pickup);
+                let pickup = (side == request.pickup_role()).then_some(&request.pickup);
                 let skipped = lms.send_into_transit(&virtual_item(request, side)?, pickup).await?;
                 Ok(Event::SentIntoTransit { side, skipped })
             }
@@ -241,7 +242,7 @@ impl Act<'_> {
             request: self.request.id,
             item: virtual_item(self.request, side)?,
             patron: self.holder(side)?.clone(),
-            pickup: (side == self.request.desk()).then(|| self.request.pickup.clone()),
+            pickup: (side == self.request.pickup_role()).then(|| self.request.pickup.clone()),
             tries: self.tries,
         })
     }
@@ -275,8 +276,8 @@ pub(crate) fn virtual_item(request: &Request, side: Side) -> Outcome<ItemRef> {
     }
 }
 
-fn here(request: &Request, side: Side) -> Outcome<&Borrowing> {
-    request.stand_in(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
+fn here(request: &Request, side: Side) -> Outcome<&VirtualSide> {
+    request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
 }
 
 fn supply(request: &Request) -> Outcome<&Supply> {

@@ -146,7 +146,7 @@ impl Engine {
                 let patron = Patron {
                     institution: agency.institution,
                     agency: agency.code,
-                    given: placing.patron.clone(),
+                    identifier: placing.patron.clone(),
                     verified: None,
                 };
                 Ok((patron, pickup.location))

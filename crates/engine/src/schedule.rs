@@ -36,7 +36,7 @@ fn is_hold_on_list(request: &Request, side: Side) -> bool {
 
 /// The day before the patron's loan is due.
 fn before_due(request: &Request, side: Side) -> Option<Timestamp> {
-    let due = request.stand_in(side)?.loan.open()?.due?;
+    let due = request.virtual_side(side)?.loan.open()?.due?;
     due.checked_sub(BEFORE_DUE).ok()
 }
 

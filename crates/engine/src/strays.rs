@@ -154,7 +154,7 @@ fn stray_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
     if matches!(request.in_flight, Some(Effect::CreateVirtualBib(_))) {
         return Vec::new();
     }
-    let own = [Some(&request.borrowing), request.collecting.as_deref()];
+    let own = [Some(&request.borrower), request.pickup_side.as_deref()];
     let own: Vec<&BibId> = own.into_iter().flatten().filter_map(|here| here.bib.open()).collect();
     found.into_iter().filter(|bib| !own.contains(&bib)).collect()
 }
@@ -168,7 +168,7 @@ fn is_stray_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: &
     let supply = request.supply.as_ref().filter(|supply| supply.institution == *institution);
     let of_lender = supply.and_then(|supply| supply.hold.open()).is_some_and(|own| own.id == hold.hold);
     let of_pickup =
-        request.collecting.as_ref().and_then(|here| here.hold.open()).is_some_and(|own| own.id == hold.hold);
+        request.pickup_side.as_ref().and_then(|here| here.hold.open()).is_some_and(|own| own.id == hold.hold);
     !of_lender && !of_pickup
 }
 

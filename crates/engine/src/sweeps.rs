@@ -175,7 +175,7 @@ impl Engine {
             item: &item,
             hold: open_hold(request, watch.side),
             library: supply.map(|supply| &supply.copy.library),
-            pickup: (watch.side == request.desk()).then_some(&request.pickup.library),
+            pickup: (watch.side == request.pickup_role()).then_some(&request.pickup.library),
         };
         let listing = lms.listing(&awaited)?;
         if self.refused_lists.is(institution, &listing.list, self.clock.now()) {

@@ -42,9 +42,9 @@ impl Request {
     fn may_cancel(&self) -> Result<(), &'static str> {
         if self.cancellation.is_some() {
             Err("The request is being cancelled already; the item is on its way home.")
-        } else if self.status == Status::ReturnTransit && self.at_desk().progress < Progress::OnLoan {
+        } else if self.status == Status::ReturnTransit && self.at_pickup().progress < Progress::OnLoan {
             Err("The item won't be lent; it is on its way home already.")
-        } else if self.at_desk().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
+        } else if self.at_pickup().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
             Err("The patron has the item, or has just returned it. It ends by being returned, not by being cancelled.")
         } else {
             Ok(())
@@ -56,7 +56,7 @@ impl Request {
             Err("The request is being cancelled.")
         } else if self.is_dispatched() {
             Err("The lender has sent the item already.")
-        } else if self.supply.is_none() || self.workflow.lender_is_home() {
+        } else if self.supply.is_none() || self.workflow.lender_is_patrons_library() {
             Err("No other library has been asked yet.")
         } else {
             Ok(())
@@ -66,7 +66,7 @@ impl Request {
     fn may_change_pickup(&self) -> Result<(), &'static str> {
         if self.cancellation.is_some() {
             Err("The request is being cancelled.")
-        } else if self.at_desk().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
+        } else if self.at_pickup().progress >= Progress::OnLoan || self.status == Status::ReturnTransit {
             Err("The patron has had the item already.")
         } else {
             Ok(())

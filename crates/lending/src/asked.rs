@@ -5,7 +5,7 @@ use crate::effect::Side;
 use crate::event::Event;
 use crate::record::pass_over;
 use crate::refusal::Refusal;
-use crate::request::{Cancellation, Part, Request};
+use crate::request::{Cancellation, Request, Tracked};
 
 /// Takes what was asked into the request, if it makes sense now; answers what staff should read about it.
 pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
@@ -39,9 +39,9 @@ pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
                 return Some("The pickup location must belong to the same institution as before.".to_owned());
             }
             request.pickup = pickup.clone();
-            let desk = request.desk();
-            if let Some(here) = request.stand_in_mut(desk) {
-                here.pickup_outdated = here.hold != Part::NotMade;
+            let desk = request.pickup_role();
+            if let Some(here) = request.virtual_side_mut(desk) {
+                here.pickup_outdated = here.hold != Tracked::NotCreated;
             }
         }
         Event::ResumeAsked => resume(request),
@@ -88,10 +88,10 @@ fn resume(request: &mut Request) {
         return;
     }
     for side in [Side::Borrower, Side::Pickup] {
-        if let Some(here) = request.stand_in_mut(side)
-            && here.hold.is_ended()
+        if let Some(here) = request.virtual_side_mut(side)
+            && here.hold.is_closed()
         {
-            here.hold = Part::NotMade;
+            here.hold = Tracked::NotCreated;
             here.hold_end = None;
         }
     }

@@ -93,7 +93,7 @@ fn left_trouble_behind(before: &Request, next: &Request) -> bool {
 /// The patron has no hold, or no virtual item, on what is on its way to them: nobody would put it on the hold shelf.
 fn is_still_unheld(request: &Request) -> bool {
     let unheld = |side: &Side| {
-        request.stand_in(*side).is_some_and(|here| here.hold.is_ended() && here.progress < Progress::OnHoldShelf)
+        request.virtual_side(*side).is_some_and(|here| here.hold.is_closed() && here.progress < Progress::OnHoldShelf)
     };
-    request.status == Status::PickupTransit && request.workflow.stand_ins().iter().any(unheld)
+    request.status == Status::PickupTransit && request.workflow.virtual_sides().iter().any(unheld)
 }

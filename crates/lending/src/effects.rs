@@ -1,7 +1,7 @@
 //! Which effect is wanted, from status and facts alone.
 
 use crate::effect::{Effect, Side};
-use crate::request::{Borrowing, Part, Progress, Request};
+use crate::request::{Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
 use crate::steps::{is_current, owes_lender_a_loan};
 
@@ -60,11 +60,11 @@ fn waits_for_dispatch(request: &Request) -> bool {
 /// What is still missing where a virtual item stands for the copy. Between the lender's hold and the patron's loan
 /// this is asked again and again, so that what staff took away is made anew.
 fn prepare(request: &Request) -> Option<Effect> {
-    request.workflow.stand_ins().iter().find_map(|side| prepare_at(request, *side))
+    request.workflow.virtual_sides().iter().find_map(|side| prepare_at(request, *side))
 }
 
 fn prepare_at(request: &Request, side: Side) -> Option<Effect> {
-    let here = request.stand_in(side)?;
+    let here = request.virtual_side(side)?;
     if side == Side::Pickup && here.virtual_patron.is_none() {
         Some(Effect::EnsureVirtualPatron(side))
     } else if !here.bib.is_open() {
@@ -76,8 +76,8 @@ fn prepare_at(request: &Request, side: Side) -> Option<Effect> {
     } else if !is_current(request, here) {
         Some(Effect::UpdateVirtualItem(side))
     } else if request.expedited {
-        (here.loan == Part::NotMade).then_some(Effect::Lend(side))
-    } else if here.hold == Part::NotMade {
+        (here.loan == Tracked::NotCreated).then_some(Effect::Lend(side))
+    } else if here.hold == Tracked::NotCreated {
         Some(Effect::PlaceHold(side))
     } else if here.pickup_outdated && here.hold.is_open() {
         Some(Effect::ChangePickup(side))
@@ -87,8 +87,8 @@ fn prepare_at(request: &Request, side: Side) -> Option<Effect> {
 }
 
 fn into_transit(request: &Request) -> Option<Effect> {
-    let waits = |here: &Borrowing| !here.in_transit && here.item.is_open();
-    let side = request.workflow.stand_ins().iter().find(|side| request.stand_in(**side).is_some_and(waits))?;
+    let waits = |here: &VirtualSide| !here.in_transit && here.item.is_open();
+    let side = request.workflow.virtual_sides().iter().find(|side| request.virtual_side(**side).is_some_and(waits))?;
     Some(Effect::SendIntoTransit(*side))
 }
 
@@ -100,17 +100,17 @@ fn lend_at_lender(request: &Request) -> Effect {
 /// Loans are mirrored first; then the lender's due date is held to.
 fn while_out(request: &Request) -> Option<Effect> {
     let supply = request.supply.as_ref()?;
-    if supply.loan == Part::NotMade {
+    if supply.loan == Tracked::NotCreated {
         return Some(lend_at_lender(request));
     }
-    if request.collecting.is_some()
-        && request.workflow.stand_ins().contains(&Side::Borrower)
-        && request.borrowing.loan == Part::NotMade
+    if request.pickup_side.is_some()
+        && request.workflow.virtual_sides().contains(&Side::Borrower)
+        && request.borrower.loan == Tracked::NotCreated
     {
         return Some(Effect::Lend(Side::Borrower));
     }
-    let desk = request.desk();
-    let here = request.at_desk();
+    let desk = request.pickup_role();
+    let here = request.at_pickup();
     if here.hold_outlives_loan && here.hold.is_open() {
         // It would stop renewals, and keep the returned item on the hold shelf.
         return Some(Effect::CancelHold(desk));
@@ -119,15 +119,15 @@ fn while_out(request: &Request) -> Option<Effect> {
     if let (Some(due), Some(ceiling)) = (loan.due, owner.due)
         && due > ceiling
     {
-        let renewed = here.dates.first.is_some_and(|first| due > first);
-        if renewed && here.dates.asked_for != Some(due) {
+        let renewed = here.due_dates.agreed.is_some_and(|first| due > first);
+        if renewed && here.due_dates.renewal_requested_for != Some(due) {
             return Some(Effect::Renew(Side::Lender));
         }
-        if here.dates.stays_beyond != Some((due, ceiling)) {
+        if here.due_dates.uncapped != Some((due, ceiling)) {
             return Some(Effect::LimitDueDate(desk));
         }
     }
-    (supply.wanted_back && !here.dates.denied).then_some(Effect::DenyRenewal(desk))
+    (supply.wanted_back && !here.due_dates.renewal_blocked).then_some(Effect::DenyRenewal(desk))
 }
 
 /// A hold that still waits at the lender would send the item out again when it is scanned at home.
@@ -135,13 +135,13 @@ fn going_home(request: &Request) -> Option<Effect> {
     if lender_hold_is_open(request) {
         return Some(Effect::CancelHold(Side::Lender));
     }
-    let held = |side: &&Side| request.stand_in(**side).is_some_and(|here| here.hold.is_open());
-    if let Some(side) = request.workflow.stand_ins().iter().find(held) {
+    let held = |side: &&Side| request.virtual_side(**side).is_some_and(|here| here.hold.is_open());
+    if let Some(side) = request.workflow.virtual_sides().iter().find(held) {
         return Some(Effect::CancelHold(*side));
     }
     // The patron returned it where it was collected; at home nobody will scan it.
-    let mirrored = request.collecting.is_some() && request.at_desk().progress >= Progress::Returned;
-    (mirrored && request.borrowing.loan.is_open()).then_some(Effect::CheckIn(Side::Borrower))
+    let mirrored = request.pickup_side.is_some() && request.at_pickup().progress >= Progress::Returned;
+    (mirrored && request.borrower.loan.is_open()).then_some(Effect::CheckIn(Side::Borrower))
 }
 
 /// Holds first, then loans: an item with either can't be deleted. Another's loan is left alone, and the item with it.
@@ -150,7 +150,7 @@ fn clean_up(request: &Request) -> Option<Effect> {
         return Some(Effect::CancelHold(Side::Lender));
     }
     [Side::Borrower, Side::Pickup].into_iter().find_map(|side| {
-        let here = request.stand_in(side)?;
+        let here = request.virtual_side(side)?;
         if here.hold.is_open() {
             Some(Effect::CancelHold(side))
         } else if request.is_lent_to_another(side) {
@@ -177,19 +177,19 @@ pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
     let side = effect.side();
     if side == Side::Lender {
         if let Some(supply) = &mut request.supply {
-            supply.hold.end();
+            supply.hold.close();
         }
         return;
     }
-    let Some(here) = request.stand_in_mut(side) else { return };
+    let Some(here) = request.virtual_side_mut(side) else { return };
     match effect {
-        Effect::CancelHold(_) => here.hold.end(),
-        Effect::CheckIn(_) => here.loan.end(),
+        Effect::CancelHold(_) => here.hold.close(),
+        Effect::CheckIn(_) => here.loan.close(),
         Effect::DeleteVirtualItem(_) => {
-            here.item.end();
-            here.holding.end();
+            here.item.close();
+            here.holding.close();
         }
-        Effect::DeleteVirtualBib(_) => here.bib.end(),
+        Effect::DeleteVirtualBib(_) => here.bib.close(),
         _ => {}
     }
 }

@@ -8,15 +8,15 @@ use crate::effect::Side;
 use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
 use crate::record::pass_over;
 use crate::refusal::Refusal;
-use crate::request::{Borrowing, Cancellation, Hold, Loan, Part, Progress, Request};
+use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
 use crate::watch::{Deadline, deadlines};
 
 /// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
 /// nearly, not exactly, the same moment, so the first look may fall between the two.
-const MISSED_HOLD_COUNTS: u8 = 2;
+const MISSING_POLLS_TO_CLOSE: u8 = 2;
 /// How often the patron's hold is placed by the hub itself; after that staff must decide.
-const PLACED_BY_ITSELF: u8 = 2;
+const MAX_HOLD_ATTEMPTS: u8 = 2;
 
 pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestamp) -> Option<String> {
     let status = request.status;
@@ -25,24 +25,24 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
         supply.item = item.clone();
         // In transit while our hold hasn't started: it travels for somebody else.
         let ours = matches!(seen.hold, None | Some(HoldState::InProcess));
-        if supply.hold != Part::NotMade && *item == ItemState::InTransit && ours {
+        if supply.hold != Tracked::NotCreated && *item == ItemState::InTransit && ours {
             supply.dispatched = true;
         }
     }
     match seen.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
-            supply.loan = Part::Open(Loan { id: id.clone(), due: *due });
+            supply.loan = Tracked::Open(Loan { id: id.clone(), due: *due });
             supply.dispatched = true;
-            supply.hold.end();
+            supply.hold.close();
         }
         // An item is on one loan at a time.
-        Some(LoanState::Another) => supply.loan.end(),
+        Some(LoanState::Another) => supply.loan.close(),
         // That it was returned was told, and nothing else.
         Some(LoanState::None) if seen.item.is_none() && supply.loan.is_open() => {
-            supply.loan.end();
+            supply.loan.close();
             supply.item = ItemState::InPlace;
         }
-        Some(LoanState::None) if !is_out(&supply.item) => supply.loan.end(),
+        Some(LoanState::None) if !is_out(&supply.item) => supply.loan.close(),
         _ => {}
     }
     note_another(&mut supply.lent_to_another, seen);
@@ -59,10 +59,10 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
         return None;
     }
     let last = supply.hold.open().cloned();
-    if !note_hold(&mut supply.hold, &mut supply.hold_missed, seen) {
+    if !note_hold(&mut supply.hold, &mut supply.hold_missing_polls, seen) {
         return None;
     }
-    let lent = supply.loan != Part::NotMade;
+    let lent = supply.loan != Tracked::NotCreated;
     let end = hold_end(last.as_ref(), seen, lent, now);
     supply.hold_end = Some(end);
     if status.is_ending() || status.is_final() {
@@ -72,19 +72,24 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
     keep_lender_end(request, end, sent)
 }
 
-pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation, now: Timestamp) -> Option<String> {
-    let here = request.stand_in_mut(side)?;
+pub(crate) fn apply_at_virtual_side(
+    request: &mut Request,
+    side: Side,
+    seen: &Observation,
+    now: Timestamp,
+) -> Option<String> {
+    let here = request.virtual_side_mut(side)?;
     let lent_before = here.progress >= Progress::OnLoan;
     note_loan(here, seen);
     note_another(&mut here.lent_to_another, seen);
-    note_hold_beside_loan(here, seen, lent_before);
+    record_hold_after_loan(here, seen, lent_before);
     note_moved(here, seen);
     if seen.item.is_none() && seen.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
         here.progress = Progress::Returned;
-        here.seen = None;
+        here.item_state = None;
     }
     if let Some(item) = &seen.item {
-        here.seen = Some(item.clone());
+        here.item_state = Some(item.clone());
         here.progress = here.progress.max(moved_to(here.progress, item));
         if here.progress == Progress::OnLoan && is_back_on_the_hold_shelf(here, seen) {
             here.progress = Progress::Returned;
@@ -93,20 +98,20 @@ pub(crate) fn at_stand_in(request: &mut Request, side: Side, seen: &Observation,
             here.in_transit = true;
         }
         if here.progress == Progress::Returned && !is_out(item) {
-            here.loan.end();
+            here.loan.close();
         }
     }
     if here.progress >= Progress::OnLoan {
         // The loan fulfilled the hold; that it is gone says nothing more.
         if seen.hold == Some(HoldState::Gone) {
-            here.hold.end();
+            here.hold.close();
         }
         return None;
     }
     let last = here.hold.open().cloned();
-    if note_hold(&mut here.hold, &mut here.hold_missed, seen) {
+    if note_hold(&mut here.hold, &mut here.hold_missing_polls, seen) {
         let end = hold_end(last.as_ref(), seen, false, now);
-        return stand_in_hold_ended(request, side, end);
+        return virtual_hold_ended(request, side, end);
     }
     virtual_item_gone(request, side, seen)
 }
@@ -119,17 +124,17 @@ pub(crate) fn told(request: &mut Request, side: Side, closure: Closure) -> Optio
         if !supply.hold.is_open() || supply.loan.is_open() {
             return None;
         }
-        supply.hold.end();
+        supply.hold.close();
         supply.hold_end = Some(end);
         let sent = supply.dispatched;
         return keep_lender_end(request, end, sent);
     }
-    let here = request.stand_in_mut(side)?;
+    let here = request.virtual_side_mut(side)?;
     if !here.hold.is_open() || here.progress >= Progress::OnLoan {
         return None;
     }
-    here.hold.end();
-    stand_in_hold_ended(request, side, end)
+    here.hold.close();
+    virtual_hold_ended(request, side, end)
 }
 
 fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<String> {
@@ -145,15 +150,16 @@ fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<St
 }
 
 /// The patron's hold ended: by the table it ends the request, is placed again, or is for staff to decide.
-fn stand_in_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option<String> {
+fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option<String> {
     let answered = answer(side, end.closure, request.status);
-    let here = request.stand_in_mut(side)?;
+    let here = request.virtual_side_mut(side)?;
     here.hold_end = Some(end);
     // Nobody would put what is lost on the hold shelf.
-    let is_lost = here.seen.as_ref().is_some_and(|item| matches!(item, ItemState::Lost | ItemState::ClaimedReturned));
-    let again = answered == Answer::TryAgain && here.hold_placed < PLACED_BY_ITSELF && !is_lost;
+    let is_lost =
+        here.item_state.as_ref().is_some_and(|item| matches!(item, ItemState::Lost | ItemState::ClaimedReturned));
+    let again = answered == Answer::TryAgain && here.hold_attempts < MAX_HOLD_ATTEMPTS && !is_lost;
     if again {
-        here.hold = Part::NotMade;
+        here.hold = Tracked::NotCreated;
         here.hold_end = None;
         return Some("The patron's hold failed in the library's own system; it is placed once more.".to_owned());
     }
@@ -195,14 +201,14 @@ pub(crate) fn contradict(request: &mut Request, side: Side, seen: &Observation) 
     if !item_is_back && !hold_is_back {
         return None;
     }
-    let here = request.stand_in_mut(side)?;
+    let here = request.virtual_side_mut(side)?;
     if item_is_back {
         here.item.reopen();
     }
     // A hold that had ended by itself stays so, unless it was seen.
     if held || here.hold_end.is_none() {
         here.hold.reopen();
-        (here.hold_missed, here.hold_end) = (0, None);
+        (here.hold_missing_polls, here.hold_end) = (0, None);
     }
     request.trouble = None;
     Some(if item_is_back {
@@ -223,12 +229,12 @@ fn virtual_item_gone(request: &mut Request, side: Side, seen: &Observation) -> O
             | Status::ReceivedAtPickup
             | Status::ReadyForPickup
     );
-    let here = request.stand_in_mut(side)?;
+    let here = request.virtual_side_mut(side)?;
     if seen.item != Some(ItemState::Absent) || !here.item.is_open() || !needed {
         return None;
     }
-    here.item.end();
-    here.hold.end();
+    here.item.close();
+    here.hold.close();
     let explanation = "The virtual item was deleted in the library's own system. Make it again, with the patron's \
                        hold, by \"resume\"; or cancel the request."
         .to_owned();
@@ -275,38 +281,38 @@ fn hold_end(last: Option<&Hold>, seen: &Observation, lent: bool, now: Timestamp)
     HoldEnd { closure: infer(vanished, now), evidence: Evidence::Inferred }
 }
 
-fn note_loan(here: &mut Borrowing, seen: &Observation) {
+fn note_loan(here: &mut VirtualSide, seen: &Observation) {
     match seen.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
-            let again = matches!(&here.loan, Part::Ended(before) if before.id != *id);
+            let again = matches!(&here.loan, Tracked::Closed(before) if before.id != *id);
             if again && here.progress == Progress::Returned {
                 // Returned and lent to the same patron once more before the lender got it.
                 here.progress = Progress::OnLoan;
             }
-            let stale = matches!(&here.loan, Part::Ended(before) if before.id == *id);
+            let stale = matches!(&here.loan, Tracked::Closed(before) if before.id == *id);
             if !stale {
-                here.loan = Part::Open(Loan { id: id.clone(), due: *due });
-                here.dates.first = here.dates.first.or(*due);
+                here.loan = Tracked::Open(Loan { id: id.clone(), due: *due });
+                here.due_dates.agreed = here.due_dates.agreed.or(*due);
                 // Whatever became of the item since: lost, or said to be returned.
                 here.progress = here.progress.max(Progress::OnLoan);
             }
         }
         // The patron has brought it back, if they had it: an item is on one loan at a time.
         Some(LoanState::Another) => {
-            here.loan.end();
+            here.loan.close();
             if here.progress == Progress::OnLoan {
                 here.progress = Progress::Returned;
             }
         }
-        Some(LoanState::None) if !seen.item.as_ref().is_some_and(is_out) => here.loan.end(),
+        Some(LoanState::None) if !seen.item.as_ref().is_some_and(is_out) => here.loan.close(),
         _ => {}
     }
 }
 
 /// Staff have moved the virtual item to another holding, or given it another barcode.
-fn note_moved(here: &mut Borrowing, seen: &Observation) {
+fn note_moved(here: &mut VirtualSide, seen: &Observation) {
     if let Some(holding) = seen.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
-        here.holding = Part::Open(holding.clone());
+        here.holding = Tracked::Open(holding.clone());
     }
     if let Some(barcode) = &seen.barcode {
         here.barcode = Some(barcode.clone());
@@ -320,7 +326,7 @@ fn is_out(item: &ItemState) -> bool {
 
 /// A hold that was placed while the item was being lent is not fulfilled by that loan. Alma ends hold and loan at
 /// nearly, not exactly, the same moment, so only a look after the one that showed the loan tells.
-fn note_hold_beside_loan(here: &mut Borrowing, seen: &Observation, lent_before: bool) {
+fn record_hold_after_loan(here: &mut VirtualSide, seen: &Observation, lent_before: bool) {
     let still_there = seen.hold.is_some_and(|hold| hold != HoldState::Gone);
     if lent_before && still_there && here.hold.is_open() {
         here.hold_outlives_loan = true;
@@ -329,7 +335,7 @@ fn note_hold_beside_loan(here: &mut Borrowing, seen: &Observation, lent_before: 
 
 /// Returned, and kept on the hold shelf for a hold that outlived the loan or by one that is gone by now. Where the hold
 /// is there as it was before the loan, the look may be older than the loan.
-fn is_back_on_the_hold_shelf(here: &Borrowing, seen: &Observation) -> bool {
+fn is_back_on_the_hold_shelf(here: &VirtualSide, seen: &Observation) -> bool {
     let since = here.hold_outlives_loan || matches!(seen.hold, None | Some(HoldState::Gone));
     seen.item == Some(ItemState::OnHoldShelf) && seen.loan == Some(LoanState::None) && since
 }
@@ -357,16 +363,16 @@ fn moved_to(before: Progress, item: &ItemState) -> Progress {
 }
 
 /// Keeps the hold's state; answers whether it has just ended.
-fn note_hold(hold: &mut Part<Hold>, missed: &mut u8, seen: &Observation) -> bool {
+fn note_hold(hold: &mut Tracked<Hold>, missed: &mut u8, seen: &Observation) -> bool {
     match (seen.hold, &mut *hold) {
-        (Some(HoldState::Gone), Part::Open(_)) => {
+        (Some(HoldState::Gone), Tracked::Open(_)) => {
             *missed = missed.saturating_add(1);
-            if *missed >= MISSED_HOLD_COUNTS || seen.closure.is_some() {
-                hold.end();
+            if *missed >= MISSING_POLLS_TO_CLOSE || seen.closure.is_some() {
+                hold.close();
                 return true;
             }
         }
-        (Some(state), Part::Open(open)) => {
+        (Some(state), Tracked::Open(open)) => {
             open.state = state;
             open.shelf_until = seen.shelf_until.or(open.shelf_until);
             *missed = 0;

@@ -14,7 +14,7 @@ pub fn noon() -> Timestamp {
 /// A request of a patron of `01BORROW` for one copy of `01LEND`.
 pub fn placed() -> Request {
     let patron =
-        Patron { institution: "01BORROW".into(), agency: "BORROW".into(), given: "reader".into(), verified: None };
+        Patron { institution: "01BORROW".into(), agency: "BORROW".into(), identifier: "reader".into(), verified: None };
     let pickup = PickupLocation {
         code: "BORROW-MAIN".into(),
         name: "Main Library".to_owned(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::{Effect, Side};
 use crate::event::ItemState;
 use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
-use crate::request::{Hold, Loan, Part, Progress, Request};
+use crate::request::{Hold, Loan, Progress, Request, Tracked};
 use crate::watch::watches;
 
 /// What was told.
@@ -108,8 +108,8 @@ impl Hint {
         match self {
             Self::Hold { what: HoldNews::Placed, .. } => false,
             Self::Hold { what: HoldNews::OnShelf { .. }, .. } => {
-                let there = request.stand_in(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
-                hold.is_some_and(Part::is_open) && (!there || request.is_lent_to_another(side))
+                let there = request.virtual_side(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
+                hold.is_some_and(Tracked::is_open) && (!there || request.is_lent_to_another(side))
             }
             // The end of an earlier hold, which the hub replaced, says nothing of this one.
             Self::Hold { hold: told, what: HoldNews::Cancelled | HoldNews::Closed, .. } => {
@@ -117,8 +117,8 @@ impl Hint {
                     && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
             }
             Self::Loan { loan: told, what, .. } => {
-                let known = loan.and_then(Part::any).filter(|loan| loan.id == *told);
-                let is_open = loan.is_some_and(Part::is_open);
+                let known = loan.and_then(Tracked::any).filter(|loan| loan.id == *told);
+                let is_open = loan.is_some_and(Tracked::is_open);
                 match what {
                     LoanNews::Made { .. } => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
                     LoanNews::Due(due) => {
@@ -132,7 +132,7 @@ impl Hint {
             // Most of what is changed on an item the hub has done itself, or seen by the hold or the loan.
             Self::Item { like, .. } => own.is_none() && !is_known(request, side, like),
             Self::Listed { state: Some(ItemState::OnHoldShelf), is_there: true } => {
-                request.stand_in(side).is_some_and(|here| here.progress < Progress::OnHoldShelf)
+                request.virtual_side(side).is_some_and(|here| here.progress < Progress::OnHoldShelf)
             }
             Self::Listed { .. } => true,
         }
@@ -170,9 +170,9 @@ fn is_known(request: &Request, side: Side, like: &Told) -> bool {
             same(Some(&supply.item), Some(&supply.copy.barcode), Some(&supply.copy.holding))
         }
         (Side::Lender, None) => true,
-        (side, _) => request.stand_in(side).is_some_and(|here| {
+        (side, _) => request.virtual_side(side).is_some_and(|here| {
             let sent = here.in_transit && here.progress < Progress::OnHoldShelf;
-            let state = if sent { Some(&ItemState::InTransit) } else { here.seen.as_ref() };
+            let state = if sent { Some(&ItemState::InTransit) } else { here.item_state.as_ref() };
             same(state, here.barcode.as_ref(), here.holding.open())
         }),
     }
@@ -184,15 +184,15 @@ fn on_its_shelf(state: &ItemState) -> &ItemState {
 }
 
 /// Whether the hold told of is the open one.
-pub(crate) fn is_open(hold: Option<&Part<Hold>>, told: &HoldId) -> bool {
-    hold.and_then(Part::open).is_some_and(|hold| hold.id == *told)
+pub(crate) fn is_open(hold: Option<&Tracked<Hold>>, told: &HoldId) -> bool {
+    hold.and_then(Tracked::open).is_some_and(|hold| hold.id == *told)
 }
 
-pub(crate) fn parts(request: &Request, side: Side) -> (Option<&Part<Hold>>, Option<&Part<Loan>>) {
+pub(crate) fn parts(request: &Request, side: Side) -> (Option<&Tracked<Hold>>, Option<&Tracked<Loan>>) {
     match side {
         Side::Lender => {
             (request.supply.as_ref().map(|supply| &supply.hold), request.supply.as_ref().map(|supply| &supply.loan))
         }
-        _ => (request.stand_in(side).map(|here| &here.hold), request.stand_in(side).map(|here| &here.loan)),
+        _ => (request.virtual_side(side).map(|here| &here.hold), request.virtual_side(side).map(|here| &here.loan)),
     }
 }

@@ -66,8 +66,8 @@ pub use ids::{
 };
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
-    Borrowing, Cancellation, Copy, CopyRef, Dates, EarlierSupply, Hold, ItemType, Loan, Part, Patron, PatronType,
-    PickupLocation, Progress, Request, Settlement, Supply, Title, VerifiedPatron,
+    Cancellation, Copy, CopyRef, DueDates, EarlierSupply, Hold, ItemType, Loan, Patron, PatronType, PickupLocation,
+    Progress, Request, Settlement, Supply, Title, Tracked, VerifiedPatron, VirtualSide,
 };
 pub use rules::{Calendar, Day, Rules};
 pub use standing::system_of;

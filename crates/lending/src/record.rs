@@ -7,7 +7,7 @@ use crate::attention::Trouble;
 use crate::effect::{Effect, Side};
 use crate::event::{Event, ItemState};
 use crate::refusal::Refusal;
-use crate::request::{Borrowing, Copy, Hold, Loan, Part, Progress, Request, Supply};
+use crate::request::{Copy, Hold, Loan, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::{Status, Workflow};
 use crate::{asked, evidence};
 
@@ -25,7 +25,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::Observed { side, seen } | Event::Told { side, seen } => {
             let corrected = evidence::contradict(request, *side, seen);
-            evidence::at_stand_in(request, *side, seen, now).or(corrected)
+            evidence::apply_at_virtual_side(request, *side, seen, now).or(corrected)
         }
         Event::HoldClosed { side, closure } => evidence::told(request, *side, *closure),
         Event::DeadlinePassed { deadline } => evidence::deadline_passed(request, *deadline, now),
@@ -56,7 +56,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::VirtualPatronReady { side, id } => {
             done(request, Effect::EnsureVirtualPatron(*side));
-            match (side, &mut request.supply, &mut request.collecting) {
+            match (side, &mut request.supply, &mut request.pickup_side) {
                 (Side::Lender, Some(supply), _) => supply.virtual_patron = Some(id.clone()),
                 (Side::Pickup, _, Some(here)) => here.virtual_patron = Some(id.clone()),
                 _ => {}
@@ -70,9 +70,9 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::PickupChanged { side, hold } => {
             done(request, Effect::ChangePickup(*side));
-            if let Some(here) = request.stand_in_mut(*side) {
-                here.hold = Part::Open(hold.clone());
-                here.hold_missed = 0;
+            if let Some(here) = request.virtual_side_mut(*side) {
+                here.hold = Tracked::Open(hold.clone());
+                here.hold_missing_polls = 0;
                 here.pickup_outdated = false;
             }
             None
@@ -80,11 +80,11 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         Event::Lent { side: Side::Lender, loan } => {
             done(request, Effect::Lend(Side::Lender));
             if let Some(supply) = &mut request.supply {
-                supply.loan = Part::Open(loan.clone());
+                supply.loan = Tracked::Open(loan.clone());
                 supply.item = ItemState::OnLoan;
                 supply.dispatched = true;
                 // Lending to the holder fulfils the hold.
-                supply.hold.end();
+                supply.hold.close();
             }
             None
         }
@@ -92,11 +92,11 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             done(request, Effect::CancelHold(*side));
             match (side, &mut request.supply) {
                 (Side::Lender, Some(supply)) => {
-                    supply.hold.end();
+                    supply.hold.close();
                     forget_that_it_was_home(supply);
                 }
                 (Side::Lender, None) => {}
-                _ => at(request, *side, |here| here.hold.end()),
+                _ => at(request, *side, |here| here.hold.close()),
             }
             None
         }
@@ -105,12 +105,12 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             let note = evidence::at_lender(request, seen, now);
             if let Some(supply) = &mut request.supply {
                 supply.dispatched = true;
-                supply.hold.end();
+                supply.hold.close();
             }
             note
         }
         Event::Renewed { loan, .. } => renewed(request, loan),
-        other => at_stand_in(request, other),
+        other => apply_at_virtual_side(request, other),
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
 fn forget_that_it_was_home(supply: &mut Supply) {
     let was_home =
         matches!(supply.item, ItemState::InPlace | ItemState::Requested | ItemState::OnHoldShelf | ItemState::OnLoan);
-    if supply.dispatched && supply.loan == Part::NotMade && was_home {
+    if supply.dispatched && supply.loan == Tracked::NotCreated && was_home {
         supply.item = ItemState::InTransit;
     }
 }
@@ -157,25 +157,25 @@ pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<
 }
 
 /// What was done with a virtual item.
-fn at_stand_in(request: &mut Request, event: &Event) -> Option<String> {
+fn apply_at_virtual_side(request: &mut Request, event: &Event) -> Option<String> {
     match event {
         Event::VirtualBibCreated { side, bib } => {
             done(request, Effect::CreateVirtualBib(*side));
-            at(request, *side, |here| here.bib = Part::Open(bib.clone()));
+            at(request, *side, |here| here.bib = Tracked::Open(bib.clone()));
         }
         Event::VirtualHoldingCreated { side, holding } => {
             done(request, Effect::CreateVirtualHolding(*side));
-            at(request, *side, |here| here.holding = Part::Open(holding.clone()));
+            at(request, *side, |here| here.holding = Tracked::Open(holding.clone()));
         }
         Event::VirtualItemReady { side, item, barcode } => {
             done(request, Effect::CreateVirtualItem(*side));
             done(request, Effect::UpdateVirtualItem(*side));
-            let stands_for = request.supply.as_ref().map(|supply| supply.copy.barcode.clone());
+            let copied_barcode = request.supply.as_ref().map(|supply| supply.copy.barcode.clone());
             at(request, *side, |here| {
-                here.item = Part::Open(item.clone());
+                here.item = Tracked::Open(item.clone());
                 here.barcode = Some(barcode.clone());
-                here.stands_for = stands_for;
-                here.seen = Some(ItemState::InPlace);
+                here.copied_barcode = copied_barcode;
+                here.item_state = Some(ItemState::InPlace);
             });
         }
         Event::SentIntoTransit { side, skipped } => {
@@ -186,50 +186,50 @@ fn at_stand_in(request: &mut Request, event: &Event) -> Option<String> {
         Event::Lent { side, loan } => {
             done(request, Effect::Lend(*side));
             at(request, *side, |here| {
-                here.loan = Part::Open(loan.clone());
-                here.dates.first = here.dates.first.or(loan.due);
+                here.loan = Tracked::Open(loan.clone());
+                here.due_dates.agreed = here.due_dates.agreed.or(loan.due);
                 here.progress = here.progress.max(Progress::OnLoan);
-                here.hold.end();
+                here.hold.close();
             });
         }
         Event::DueDateLimited { side, loan } => {
             done(request, Effect::LimitDueDate(*side));
             let beyond = beyond_ceiling(request, *side, loan.due);
             at(request, *side, |here| {
-                here.loan = Part::Open(loan.clone());
-                here.dates.stays_beyond = beyond;
-                here.dates.first = if beyond.is_none() { loan.due } else { here.dates.first };
+                here.loan = Tracked::Open(loan.clone());
+                here.due_dates.uncapped = beyond;
+                here.due_dates.agreed = if beyond.is_none() { loan.due } else { here.due_dates.agreed };
             });
         }
         Event::RenewalDenied { side } => {
             done(request, Effect::DenyRenewal(*side));
-            at(request, *side, |here| here.dates.denied = true);
+            at(request, *side, |here| here.due_dates.renewal_blocked = true);
         }
         Event::CheckedIn { side } => {
             done(request, Effect::CheckIn(*side));
-            at(request, *side, |here| here.loan.end());
+            at(request, *side, |here| here.loan.close());
         }
         Event::VirtualItemDeleted { side, with_record } => {
             done(request, Effect::DeleteVirtualItem(*side));
             at(request, *side, |here| {
-                here.item.end();
-                here.holding.end();
+                here.item.close();
+                here.holding.close();
                 if *with_record {
-                    here.bib.end();
+                    here.bib.close();
                 }
             });
         }
         Event::VirtualBibDeleted { side } => {
             done(request, Effect::DeleteVirtualBib(*side));
-            at(request, *side, |here| here.bib.end());
+            at(request, *side, |here| here.bib.close());
         }
         _ => {}
     }
     None
 }
 
-fn at(request: &mut Request, side: Side, keep: impl FnOnce(&mut Borrowing)) {
-    if let Some(here) = request.stand_in_mut(side) {
+fn at(request: &mut Request, side: Side, keep: impl FnOnce(&mut VirtualSide)) {
+    if let Some(here) = request.virtual_side_mut(side) {
         keep(here);
     }
 }
@@ -258,8 +258,8 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     request.title = Some(copy.title.clone());
     request.refusal = None;
     request.workflow = workflow;
-    if request.collecting.is_none() && workflow.stand_ins().contains(&Side::Pickup) {
-        request.collecting = Some(Box::default());
+    if request.pickup_side.is_none() && workflow.virtual_sides().contains(&Side::Pickup) {
+        request.pickup_side = Some(Box::default());
     }
     request.supply = Some(Supply::new(institution, copy.clone()));
     None
@@ -277,7 +277,7 @@ impl Request {
                                another pickup location, or let the patron take it at the desk (expedited).";
             return Err(Refusal::new("PICKUP_AT_LENDER", explanation));
         }
-        let begun = self.borrowing.bib != Part::NotMade || self.collecting.is_some();
+        let begun = self.borrower.bib != Tracked::NotCreated || self.pickup_side.is_some();
         if begun && workflow(self, lender) != self.workflow {
             let explanation = "The copy can't take over from the earlier one: other libraries would be involved.";
             return Err(Refusal::new("OTHER_WORKFLOW", explanation));
@@ -316,30 +316,30 @@ fn candidate_unfit(request: &mut Request, refusal: Refusal) -> Option<String> {
 fn hold_placed(request: &mut Request, side: Side, hold: &Hold) {
     if side == Side::Lender {
         if let Some(supply) = &mut request.supply {
-            supply.hold = Part::Open(hold.clone());
-            supply.hold_missed = 0;
+            supply.hold = Tracked::Open(hold.clone());
+            supply.hold_missing_polls = 0;
         }
         return;
     }
     at(request, side, |here| {
-        here.hold = Part::Open(hold.clone());
+        here.hold = Tracked::Open(hold.clone());
         here.hold_end = None;
-        here.hold_missed = 0;
-        here.hold_placed = here.hold_placed.saturating_add(1);
+        here.hold_missing_polls = 0;
+        here.hold_attempts = here.hold_attempts.saturating_add(1);
         here.pickup_outdated = false;
     });
 }
 
 fn renewed(request: &mut Request, loan: &Loan) -> Option<String> {
     done(request, Effect::Renew(Side::Lender));
-    let due = request.at_desk().loan.open().and_then(|loan| loan.due);
+    let due = request.at_pickup().loan.open().and_then(|loan| loan.due);
     if let Some(supply) = &mut request.supply {
-        supply.loan = Part::Open(loan.clone());
+        supply.loan = Tracked::Open(loan.clone());
     }
-    let desk = request.desk();
+    let desk = request.pickup_role();
     at(request, desk, |here| {
-        here.dates.asked_for = due;
-        here.dates.refused = false;
+        here.due_dates.renewal_requested_for = due;
+        here.due_dates.renewal_refused = false;
     });
     None
 }
@@ -347,7 +347,7 @@ fn renewed(request: &mut Request, loan: &Loan) -> Option<String> {
 /// The patron's due date with the lender's, where it is later: it isn't tried again until one of them changes.
 fn beyond_ceiling(request: &Request, side: Side, due: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
     let ceiling = request.supply.as_ref()?.loan.open()?.due?;
-    request.stand_in(side)?.loan.open()?;
+    request.virtual_side(side)?.loan.open()?;
     due.filter(|due| *due > ceiling).map(|due| (due, ceiling))
 }
 
@@ -379,38 +379,38 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             return Some(note);
         }
         Effect::Renew(_) => {
-            let due = request.at_desk().loan.open().and_then(|loan| loan.due);
-            let desk = request.desk();
+            let due = request.at_pickup().loan.open().and_then(|loan| loan.due);
+            let desk = request.pickup_role();
             at(request, desk, |here| {
-                here.dates.asked_for = due;
-                here.dates.refused = true;
+                here.due_dates.renewal_requested_for = due;
+                here.due_dates.renewal_refused = true;
             });
             return Some(note);
         }
         Effect::LimitDueDate(side) => {
-            let due = request.stand_in(side).and_then(|here| here.loan.open()).and_then(|loan| loan.due);
+            let due = request.virtual_side(side).and_then(|here| here.loan.open()).and_then(|loan| loan.due);
             let beyond = beyond_ceiling(request, side, due);
-            at(request, side, |here| here.dates.stays_beyond = beyond);
+            at(request, side, |here| here.due_dates.uncapped = beyond);
             return Some(note);
         }
         Effect::DenyRenewal(side) => {
-            at(request, side, |here| here.dates.denied = true);
+            at(request, side, |here| here.due_dates.renewal_blocked = true);
             return Some(note);
         }
         Effect::CheckIn(side) | Effect::DeleteVirtualItem(side) if refusal.code == Refusal::LENT_TO_ANOTHER => {
             at(request, side, |here| {
                 // An item is on one loan at a time.
-                here.loan.end();
+                here.loan.close();
                 here.lent_to_another = true;
             });
             return Some(note);
         }
         Effect::CreateVirtualItem(side) if refusal.code == Refusal::GONE => {
-            at(request, side, |here| here.holding.end());
+            at(request, side, |here| here.holding.close());
             return Some(note);
         }
         Effect::CreateVirtualHolding(side) if refusal.code == Refusal::GONE => {
-            at(request, side, |here| here.bib.end());
+            at(request, side, |here| here.bib.close());
             return Some(note);
         }
         _ => {}

@@ -56,10 +56,10 @@ pub struct Request {
     #[serde(default)]
     pub earlier: Vec<EarlierSupply>,
     /// What exists for the request at the borrower.
-    pub borrowing: Borrowing,
+    pub borrower: VirtualSide,
     /// What exists for it at a third institution, where the patron collects there.
     #[serde(default)]
-    pub collecting: Option<Box<Borrowing>>,
+    pub pickup_side: Option<Box<VirtualSide>>,
     /// Who ended it and why, where somebody did.
     pub cancellation: Option<Cancellation>,
     /// Why it came to nothing, where it did.
@@ -118,8 +118,8 @@ impl Request {
             candidates,
             supply: None,
             earlier: Vec::new(),
-            borrowing: Borrowing::default(),
-            collecting: None,
+            borrower: VirtualSide::default(),
+            pickup_side: None,
             cancellation: None,
             refusal: None,
             trouble: None,
@@ -140,7 +140,7 @@ impl Request {
         match side {
             Side::Borrower => Some(&self.patron.institution),
             Side::Lender => self.supply.as_ref().map(|supply| &supply.institution),
-            Side::Pickup => self.collecting.as_ref().map(|_| &self.pickup.institution),
+            Side::Pickup => self.pickup_side.as_ref().map(|_| &self.pickup.institution),
         }
     }
 
@@ -153,36 +153,36 @@ impl Request {
     }
 
     /// The virtual item on `side`; there is none at the lender.
-    pub fn stand_in(&self, side: Side) -> Option<&Borrowing> {
+    pub fn virtual_side(&self, side: Side) -> Option<&VirtualSide> {
         match side {
             Side::Lender => None,
-            Side::Borrower => Some(&self.borrowing),
-            Side::Pickup => self.collecting.as_deref(),
+            Side::Borrower => Some(&self.borrower),
+            Side::Pickup => self.pickup_side.as_deref(),
         }
     }
 
-    pub(crate) fn stand_in_mut(&mut self, side: Side) -> Option<&mut Borrowing> {
+    pub(crate) fn virtual_side_mut(&mut self, side: Side) -> Option<&mut VirtualSide> {
         match side {
             Side::Lender => None,
-            Side::Borrower => Some(&mut self.borrowing),
-            Side::Pickup => self.collecting.as_deref_mut(),
+            Side::Borrower => Some(&mut self.borrower),
+            Side::Pickup => self.pickup_side.as_deref_mut(),
         }
     }
 
     /// The side at which the patron collects and returns: what happens to the virtual item there moves the request.
-    pub fn desk(&self) -> Side {
-        if self.collecting.is_some() { Side::Pickup } else { Side::Borrower }
+    pub fn pickup_role(&self) -> Side {
+        if self.pickup_side.is_some() { Side::Pickup } else { Side::Borrower }
     }
 
     /// The virtual item that the patron gets.
-    pub fn at_desk(&self) -> &Borrowing {
-        self.collecting.as_deref().unwrap_or(&self.borrowing)
+    pub fn at_pickup(&self) -> &VirtualSide {
+        self.pickup_side.as_deref().unwrap_or(&self.borrower)
     }
 
     /// Who holds and borrows the copy at the lender: the virtual patron, or the patron where the copy is their own
     /// library's.
     pub fn lender_patron(&self) -> Option<&PatronId> {
-        if self.workflow.lender_is_home() {
+        if self.workflow.lender_is_patrons_library() {
             self.patron.verified.as_ref().map(|patron| &patron.id)
         } else {
             self.supply.as_ref()?.virtual_patron.as_ref()
@@ -194,7 +194,7 @@ impl Request {
         match side {
             Side::Lender => self.lender_patron(),
             Side::Borrower => self.patron.verified.as_ref().map(|patron| &patron.id),
-            Side::Pickup => self.collecting.as_ref()?.virtual_patron.as_ref(),
+            Side::Pickup => self.pickup_side.as_ref()?.virtual_patron.as_ref(),
         }
     }
 
@@ -202,7 +202,7 @@ impl Request {
     pub fn is_lent_to_another(&self, side: Side) -> bool {
         match side {
             Side::Lender => self.supply.as_ref().is_some_and(|supply| supply.lent_to_another),
-            _ => self.stand_in(side).is_some_and(|here| here.lent_to_another && here.item.is_open()),
+            _ => self.virtual_side(side).is_some_and(|here| here.lent_to_another && here.item.is_open()),
         }
     }
 
@@ -214,7 +214,7 @@ impl Request {
 
     /// Whether the lender is known to have sent the item.
     pub fn is_dispatched(&self) -> bool {
-        self.supply.as_ref().is_some_and(|supply| supply.dispatched) || self.at_desk().progress >= Progress::Received
+        self.supply.as_ref().is_some_and(|supply| supply.dispatched) || self.at_pickup().progress >= Progress::Received
     }
 }
 
@@ -226,7 +226,7 @@ pub struct Patron {
     /// The agency the patron belongs to.
     pub agency: AgencyCode,
     /// The identifier as the request named it: primary id, barcode or e-mail.
-    pub given: PatronId,
+    pub identifier: PatronId,
     /// What the patron's library told, once it was asked.
     pub verified: Option<VerifiedPatron>,
 }
@@ -329,9 +329,9 @@ pub struct Supply {
     /// Who stands there for the borrower's patron.
     pub virtual_patron: Option<PatronId>,
     /// The hold for the virtual patron.
-    pub hold: Part<Hold>,
+    pub hold: Tracked<Hold>,
     /// The loan to the virtual patron.
-    pub loan: Part<Loan>,
+    pub loan: Tracked<Loan>,
     /// The item as last seen.
     pub item: ItemState,
     /// Whether it was ever seen to have left.
@@ -343,7 +343,7 @@ pub struct Supply {
     #[serde(default)]
     pub hold_end: Option<HoldEnd>,
     /// How often in a row the hold was looked for and not there.
-    pub hold_missed: u8,
+    pub hold_missing_polls: u8,
     /// Whether the lender wants the item back: it is recalled, or somebody else waits for it.
     #[serde(default)]
     pub wanted_back: bool,
@@ -361,13 +361,13 @@ impl Supply {
             institution,
             copy,
             virtual_patron: None,
-            hold: Part::NotMade,
-            loan: Part::NotMade,
+            hold: Tracked::NotCreated,
+            loan: Tracked::NotCreated,
             item: ItemState::InPlace,
             dispatched: false,
             sent_after_all: false,
             hold_end: None,
-            hold_missed: 0,
+            hold_missing_polls: 0,
             wanted_back: false,
             lent_to_another: false,
             refusal: None,
@@ -388,44 +388,44 @@ pub struct EarlierSupply {
 
 /// A side at which a virtual item stands for the lender's: what was made there, and what happened to it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Borrowing {
+pub struct VirtualSide {
     /// The suppressed record.
-    pub bib: Part<BibId>,
+    pub bib: Tracked<BibId>,
     /// Its holding.
-    pub holding: Part<HoldingId>,
+    pub holding: Tracked<HoldingId>,
     /// Its item.
-    pub item: Part<ItemId>,
+    pub item: Tracked<ItemId>,
     /// The item's barcode: the lender's, or one with the institution's prefix where that was taken.
     pub barcode: Option<Barcode>,
     /// The lender's barcode that the virtual item stands for.
-    pub stands_for: Option<Barcode>,
+    pub copied_barcode: Option<Barcode>,
     /// Who stands for the patron here, where the patron isn't at home.
     #[serde(default)]
     pub virtual_patron: Option<PatronId>,
     /// The patron's hold.
-    pub hold: Part<Hold>,
+    pub hold: Tracked<Hold>,
     /// How the hold ended, where it wasn't the hub that ended it.
     #[serde(default)]
     pub hold_end: Option<HoldEnd>,
     /// How often the hold was placed.
     #[serde(default)]
-    pub hold_placed: u8,
+    pub hold_attempts: u8,
     /// Whether the hold is for another pickup location than the one that is wanted now.
     #[serde(default)]
     pub pickup_outdated: bool,
     /// The patron's loan.
-    pub loan: Part<Loan>,
+    pub loan: Tracked<Loan>,
     /// What became of due dates and renewals.
     #[serde(default)]
-    pub dates: Dates,
+    pub due_dates: DueDates,
     /// Whether the virtual item was sent into transit, or need not be.
     pub in_transit: bool,
     /// The virtual item as last seen.
-    pub seen: Option<ItemState>,
+    pub item_state: Option<ItemState>,
     /// The furthest point the virtual item was ever seen at.
     pub progress: Progress,
     /// How often in a row the hold was looked for and not there.
-    pub hold_missed: u8,
+    pub hold_missing_polls: u8,
     /// Whether the hold was still there when the item had been lent for a while: it was placed after the loan, so the
     /// loan did not fulfil it.
     #[serde(default)]
@@ -438,19 +438,19 @@ pub struct Borrowing {
 
 /// What the hub has done about due dates. The lender's due date is the ceiling of the patron's.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Dates {
+pub struct DueDates {
     /// The patron's due date as it was agreed on last: when the item was lent, or as it was brought down. A later one is a
     /// renewal.
-    pub first: Option<Timestamp>,
+    pub agreed: Option<Timestamp>,
     /// The patron's due date for which the lender was last asked to renew.
-    pub asked_for: Option<Timestamp>,
+    pub renewal_requested_for: Option<Timestamp>,
     /// Whether the lender refused the last renewal.
-    pub refused: bool,
+    pub renewal_refused: bool,
     /// The patron's due date, and the lender's, where the library's system wouldn't bring the former down to the latter.
     #[serde(default)]
-    pub stays_beyond: Option<(Timestamp, Timestamp)>,
+    pub uncapped: Option<(Timestamp, Timestamp)>,
     /// Whether further renewals by the patron were stopped.
-    pub denied: bool,
+    pub renewal_blocked: bool,
 }
 
 /// How far the virtual item has come; later points imply the earlier ones.
@@ -472,31 +472,31 @@ pub enum Progress {
 
 /// Something the hub makes in a library's system and must see ended there.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(tag = "state", content = "what", rename_all = "snake_case")]
-pub enum Part<T> {
+#[serde(tag = "state", content = "value", rename_all = "snake_case")]
+pub enum Tracked<T> {
     /// Never made.
     #[default]
-    NotMade,
+    NotCreated,
     /// Exists.
     Open(T),
     /// Existed, and is known to be gone.
-    Ended(T),
+    Closed(T),
 }
 
-impl<T: Clone> Part<T> {
+impl<T: Clone> Tracked<T> {
     /// What exists now.
     pub fn open(&self) -> Option<&T> {
         match self {
             Self::Open(what) => Some(what),
-            Self::NotMade | Self::Ended(_) => None,
+            Self::NotCreated | Self::Closed(_) => None,
         }
     }
 
     /// What exists or existed.
     pub fn any(&self) -> Option<&T> {
         match self {
-            Self::Open(what) | Self::Ended(what) => Some(what),
-            Self::NotMade => None,
+            Self::Open(what) | Self::Closed(what) => Some(what),
+            Self::NotCreated => None,
         }
     }
 
@@ -506,20 +506,20 @@ impl<T: Clone> Part<T> {
     }
 
     /// Whether it existed and is gone.
-    pub fn is_ended(&self) -> bool {
-        matches!(self, Self::Ended(_))
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_))
     }
 
     /// It is gone, if it ever was.
-    pub fn end(&mut self) {
+    pub fn close(&mut self) {
         if let Self::Open(what) = self {
-            *self = Self::Ended(what.clone());
+            *self = Self::Closed(what.clone());
         }
     }
 
     /// It was taken for gone and is there after all.
     pub(crate) fn reopen(&mut self) {
-        if let Self::Ended(what) = self {
+        if let Self::Closed(what) = self {
             *self = Self::Open(what.clone());
         }
     }

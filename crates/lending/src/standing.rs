@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::attention::{Action, Attention, WaitingOn};
 use crate::effect::{Effect, Side};
 use crate::event::{Event, ItemState};
-use crate::request::{Part, Request};
+use crate::request::{Request, Tracked};
 use crate::status::{Condition, Status};
 
 /// The conditions, from the facts and the time.
@@ -19,10 +19,11 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
     if request.status.is_final() {
         return found;
     }
-    let here = request.at_desk();
+    let here = request.at_pickup();
     let lender = request.supply.as_ref();
     let item_is = |state: &ItemState| {
-        here.seen.as_ref() == Some(state) || lender.is_some_and(|supply| supply.item == *state && supply.dispatched)
+        here.item_state.as_ref() == Some(state)
+            || lender.is_some_and(|supply| supply.item == *state && supply.dispatched)
     };
     if item_is(&ItemState::Lost) {
         found.insert(Condition::Lost);
@@ -41,7 +42,7 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
         if lender.is_some_and(|supply| supply.wanted_back) {
             found.insert(Condition::Recalled);
         }
-        if here.dates.refused {
+        if here.due_dates.renewal_refused {
             found.insert(Condition::RenewalRefused);
         }
     }
@@ -172,7 +173,7 @@ fn lent_to_another(request: &Request) -> Option<(String, String)> {
     let side = side.or_else(|| (lender_may_wait(request)).then_some(Side::Lender))?;
     let held = match side {
         Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.hold.is_open()),
-        _ => request.stand_in(side).is_some_and(|here| here.hold.is_open()),
+        _ => request.virtual_side(side).is_some_and(|here| here.hold.is_open()),
     };
     let explanation = match side {
         Side::Lender if held => {
@@ -229,11 +230,11 @@ fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
         Status::ReceivedAtPickup => {
             Some((WaitingOn::PickupLibrary, "The item has come; it has yet to be put on the hold shelf."))
         }
-        Status::ReadyForPickup if request.at_desk().seen == Some(ItemState::InTransit) => Some((
+        Status::ReadyForPickup if request.at_pickup().item_state == Some(ItemState::InTransit) => Some((
             WaitingOn::PickupLibrary,
             "The item is on its way back to the hold shelf; the pickup library has yet to scan it in.",
         )),
-        Status::ReadyForPickup if request.at_desk().seen.as_ref().is_some_and(is_in_place) => Some((
+        Status::ReadyForPickup if request.at_pickup().item_state.as_ref().is_some_and(is_in_place) => Some((
             WaitingOn::PickupLibrary,
             "The item isn't on the hold shelf any more; the pickup library has yet to scan it in again.",
         )),
@@ -264,8 +265,9 @@ fn is_in_place(item: &ItemState) -> bool {
 
 /// Not lent and not collected: it lies on the hold shelf.
 fn still_at_pickup(request: &Request) -> bool {
-    let loan = request.supply.as_ref().is_some_and(|supply| supply.loan != Part::NotMade);
-    let shelf = request.stand_in(request.desk()).is_some_and(|here| here.seen == Some(ItemState::OnHoldShelf));
+    let loan = request.supply.as_ref().is_some_and(|supply| supply.loan != Tracked::NotCreated);
+    let shelf =
+        request.virtual_side(request.pickup_role()).is_some_and(|here| here.item_state == Some(ItemState::OnHoldShelf));
     !loan && shelf
 }
 

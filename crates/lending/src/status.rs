@@ -250,7 +250,7 @@ impl Workflow {
     }
 
     /// Where virtual items stand for the lender's, in the order in which they are made.
-    pub fn stand_ins(self) -> &'static [Side] {
+    pub fn virtual_sides(self) -> &'static [Side] {
         match self {
             Self::Standard | Self::Expedited => &[Side::Borrower],
             Self::Local => &[],
@@ -260,7 +260,7 @@ impl Workflow {
     }
 
     /// Whether the copy belongs to the patron's own institution, so that the patron is known there.
-    pub fn lender_is_home(self) -> bool {
+    pub fn lender_is_patrons_library(self) -> bool {
         matches!(self, Self::Local | Self::OwnItemElsewhere)
     }
 }

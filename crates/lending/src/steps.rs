@@ -6,7 +6,7 @@ use crate::closure::{Answer, Closure, answer};
 use crate::decide::Transition;
 use crate::effect::Side;
 use crate::event::{CancelledBy, ItemState};
-use crate::request::{Borrowing, Cancellation, CopyRef, EarlierSupply, Part, Progress, Request, Supply};
+use crate::request::{Cancellation, CopyRef, EarlierSupply, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::{Outcome, Status, Workflow};
 
 /// One row of the table.
@@ -69,11 +69,11 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { from: AT_LENDER, to: Cancelled, because: "cancelled before the item was sent",
         when: |r| is_cancelled(r) && !r.is_dispatched() },
     Rule { from: AT_LENDER, to: ReturnTransit, because: "it won't be lent; the item goes home",
-        when: |r| r.is_dispatched() && goes_home_unlent(r) },
+        when: |r| r.is_dispatched() && returns_unlent(r) },
     Rule { from: &[Resolved], to: NotSuppliedCurrentSupplier, because: "the lender refused",
         when: lender_refused },
     Rule { from: &[Resolved], to: RequestPlacedAtSupplyingAgency, because: "the lender's hold is placed",
-        when: |r| r.supply.as_ref().is_some_and(|s| s.hold != Part::NotMade || s.loan != Part::NotMade) },
+        when: |r| r.supply.as_ref().is_some_and(|s| s.hold != Tracked::NotCreated || s.loan != Tracked::NotCreated) },
     Rule { from: &[RequestPlacedAtSupplyingAgency, Confirmed], to: NotSuppliedCurrentSupplier,
         because: "the lender doesn't supply", when: lender_withdrew },
     Rule { from: &[RequestPlacedAtSupplyingAgency], to: Confirmed, because: "the lender's hold is waiting for staff",
@@ -86,34 +86,34 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { from: &[Confirmed], to: RequestPlacedAtBorrowingAgency, because: "the patron's hold is placed on the virtual item",
         when: |r| is_ready(r, Side::Borrower) },
     Rule { from: &[RequestPlacedAtBorrowingAgency], to: RequestPlacedAtPickupAgency,
-        because: "the hold is placed at the pickup library", when: |r| r.collecting.is_some() && is_ready(r, Side::Pickup) },
+        because: "the hold is placed at the pickup library", when: |r| r.pickup_side.is_some() && is_ready(r, Side::Pickup) },
 
     Rule { from: &[RequestPlacedAtBorrowingAgency], to: Loaned, because: "the patron takes the item from the lender's desk",
-        when: |r| r.expedited && r.at_desk().loan.is_open() },
+        when: |r| r.expedited && r.at_pickup().loan.is_open() },
     Rule { from: PLACED, to: PickupTransit, because: "the lender has sent the item",
-        when: |r| r.is_dispatched() && !r.expedited && r.workflow.stand_ins().iter().all(|side| is_ready(r, *side)) },
+        when: |r| r.is_dispatched() && !r.expedited && r.workflow.virtual_sides().iter().all(|side| is_ready(r, *side)) },
     Rule { from: PLACED, to: ReturnTransit, because: "it won't be lent; the item goes home",
-        when: |r| r.is_dispatched() && goes_home_unlent(r) },
+        when: |r| r.is_dispatched() && returns_unlent(r) },
     Rule { from: PLACED, to: Cancelled, because: "cancelled before the item was sent",
         when: |r| is_cancelled(r) && !r.is_dispatched() },
     Rule { from: PLACED, to: NotSuppliedCurrentSupplier, because: "the lender doesn't supply", when: lender_withdrew },
 
-    Rule { from: UNDER_WAY, to: ReturnTransit, because: "it won't be lent; the item goes home", when: goes_home_unlent },
+    Rule { from: UNDER_WAY, to: ReturnTransit, because: "it won't be lent; the item goes home", when: returns_unlent },
     Rule { from: &[PickupTransit], to: ReceivedAtPickup, because: "the item has come to the pickup library",
-        when: |r| r.at_desk().progress >= Progress::Received },
+        when: |r| r.at_pickup().progress >= Progress::Received },
     Rule { from: &[ReceivedAtPickup], to: ReadyForPickup, because: "the item is on the hold shelf",
-        when: |r| r.at_desk().progress >= Progress::OnHoldShelf },
+        when: |r| r.at_pickup().progress >= Progress::OnHoldShelf },
     Rule { from: &[ReadyForPickup], to: Loaned, because: "the item is on loan to the patron",
-        when: |r| r.at_desk().progress >= Progress::OnLoan },
+        when: |r| r.at_pickup().progress >= Progress::OnLoan },
 
     Rule { from: &[Loaned, ReturnTransit, PickupTransit, ReceivedAtPickup, ReadyForPickup], to: Completed,
         because: "the loss of the item is settled", when: |r| r.settlement.is_some() && !owes_lender_a_loan(r) },
     Rule { from: &[Loaned], to: ReturnTransit, because: "the patron has returned the item",
-        when: |r| r.at_desk().progress >= Progress::Returned },
+        when: |r| r.at_pickup().progress >= Progress::Returned },
     Rule { from: &[Loaned], to: ReturnTransit, because: "the lender has the item back already",
-        when: |r| r.supply.as_ref().is_some_and(|supply| supply.loan.is_ended()) },
+        when: |r| r.supply.as_ref().is_some_and(|supply| supply.loan.is_closed()) },
     Rule { from: &[ReturnTransit], to: Loaned, because: "the item is on loan to the patron after all",
-        when: |r| r.at_desk().progress == Progress::OnLoan && !r.supply.as_ref().is_some_and(|s| s.loan.is_ended()) },
+        when: |r| r.at_pickup().progress == Progress::OnLoan && !r.supply.as_ref().is_some_and(|s| s.loan.is_closed()) },
     Rule { from: &[ReturnTransit], to: Completed, because: "the item is back at the lender", when: is_home },
 
     Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
@@ -157,7 +157,7 @@ fn enter(request: &mut Request, to: Status) {
     match to {
         NotSuppliedCurrentSupplier => drop_supplier(request),
         PickupTransit => mark_dispatched(request),
-        ReturnTransit if request.at_desk().progress < Progress::OnLoan => {
+        ReturnTransit if request.at_pickup().progress < Progress::OnLoan => {
             request.outcome = Some(outcome.unwrap_or(Outcome::Cancelled));
         }
         Loaned => request.outcome = None,
@@ -181,10 +181,10 @@ fn outcome_at_the_end(request: &Request) -> Outcome {
 }
 
 fn note_who_cancelled(request: &mut Request) {
-    if request.cancellation.is_some() || request.at_desk().progress >= Progress::OnLoan {
+    if request.cancellation.is_some() || request.at_pickup().progress >= Progress::OnLoan {
         return;
     }
-    let ended = request.workflow.stand_ins().iter().find_map(|side| request.stand_in(*side)?.hold_end);
+    let ended = request.workflow.virtual_sides().iter().find_map(|side| request.virtual_side(*side)?.hold_end);
     if let Some(end) = ended {
         request.cancellation = Some(Cancellation {
             by: CancelledBy::AtBorrower,
@@ -199,11 +199,11 @@ fn is_cancelled(request: &Request) -> bool {
 
 /// The outcome, where a hold on a virtual item ended in a way that ends the request.
 fn ended_by_holder(request: &Request) -> Option<Outcome> {
-    if request.at_desk().progress >= Progress::OnLoan {
+    if request.at_pickup().progress >= Progress::OnLoan {
         return None;
     }
-    request.workflow.stand_ins().iter().find_map(|side| {
-        let end = request.stand_in(*side)?.hold_end?;
+    request.workflow.virtual_sides().iter().find_map(|side| {
+        let end = request.virtual_side(*side)?.hold_end?;
         match answer(*side, end.closure, request.status) {
             Answer::Cancel => Some(Outcome::Cancelled),
             Answer::SendHome(outcome) => Some(outcome),
@@ -212,8 +212,8 @@ fn ended_by_holder(request: &Request) -> Option<Outcome> {
     })
 }
 
-fn goes_home_unlent(request: &Request) -> bool {
-    is_cancelled(request) && request.at_desk().progress < Progress::OnLoan
+fn returns_unlent(request: &Request) -> bool {
+    is_cancelled(request) && request.at_pickup().progress < Progress::OnLoan
 }
 
 /// The lender had been given up when its item was found to have left; neither staff nor a settlement has ended the
@@ -241,21 +241,22 @@ fn lender_withdrew(request: &Request) -> bool {
     }
     let closed =
         supply.hold_end.is_some_and(|end| answer(Side::Lender, end.closure, request.status) == Answer::NextSupplier);
-    closed || supply.refusal.is_some() || supply.hold.is_ended() || supply.item == ItemState::Absent
+    closed || supply.refusal.is_some() || supply.hold.is_closed() || supply.item == ItemState::Absent
 }
 
 /// Whether the virtual item at `side` stands for the copy that is being supplied now, and is held or lent.
 fn is_ready(request: &Request, side: Side) -> bool {
-    request.stand_in(side).is_some_and(|here| {
-        let placed = if request.expedited { here.loan != Part::NotMade } else { here.hold != Part::NotMade };
+    request.virtual_side(side).is_some_and(|here| {
+        let placed =
+            if request.expedited { here.loan != Tracked::NotCreated } else { here.hold != Tracked::NotCreated };
         placed && is_current(request, here)
     })
 }
 
 /// Whether the virtual item stands for the copy that is being supplied now.
-pub(crate) fn is_current(request: &Request, here: &Borrowing) -> bool {
-    match (&request.supply, &here.stands_for) {
-        (Some(supply), Some(stands_for)) => supply.copy.barcode == *stands_for,
+pub(crate) fn is_current(request: &Request, here: &VirtualSide) -> bool {
+    match (&request.supply, &here.copied_barcode) {
+        (Some(supply), Some(copied_barcode)) => supply.copy.barcode == *copied_barcode,
         _ => false,
     }
 }
@@ -285,7 +286,7 @@ fn drop_supplier(request: &mut Request) {
 impl Request {
     /// The copies that are left to try once the present lender is given up, best first.
     pub fn candidates_without_supplier(&self) -> Vec<CopyRef> {
-        let held = self.supply.as_ref().filter(|supply| supply.hold != Part::NotMade);
+        let held = self.supply.as_ref().filter(|supply| supply.hold != Tracked::NotCreated);
         let left =
             |copy: &&CopyRef| copy.chosen_by_staff || held.is_none_or(|supply| copy.institution != supply.institution);
         self.candidates.iter().filter(left).cloned().collect()
@@ -297,9 +298,9 @@ impl Request {
 fn is_home(request: &Request) -> bool {
     let Some(supply) = &request.supply else { return false };
     match &supply.loan {
-        Part::Ended(_) => true,
-        Part::Open(_) => false,
-        Part::NotMade => {
+        Tracked::Closed(_) => true,
+        Tracked::Open(_) => false,
+        Tracked::NotCreated => {
             let back = matches!(supply.item, ItemState::OnHoldShelf | ItemState::OnLoan | ItemState::Absent);
             !supply.hold.is_open() && (back || is_on_shelf(supply))
         }
@@ -314,7 +315,7 @@ pub(crate) fn owes_lender_a_loan(request: &Request) -> bool {
         && request
             .supply
             .as_ref()
-            .is_some_and(|supply| supply.loan == Part::NotMade && supply.item != ItemState::Absent)
+            .is_some_and(|supply| supply.loan == Tracked::NotCreated && supply.item != ItemState::Absent)
 }
 
 /// Where the item's leaving was only implied by its arrival, what was seen before no longer holds: that it was on a shelf, or
@@ -336,12 +337,12 @@ fn is_on_shelf(supply: &Supply) -> bool {
 /// Whether nothing of ours is left on any side, nor about to be made.
 fn is_clean(request: &Request) -> bool {
     let lender = request.supply.as_ref().is_none_or(|supply| !supply.hold.is_open());
-    let here = |here: &Borrowing| {
+    let here = |here: &VirtualSide| {
         !here.hold.is_open()
             && !here.loan.is_open()
             && !here.item.is_open()
             && !here.holding.is_open()
             && !here.bib.is_open()
     };
-    request.in_flight.is_none() && lender && here(&request.borrowing) && request.collecting.as_deref().is_none_or(here)
+    request.in_flight.is_none() && lender && here(&request.borrower) && request.pickup_side.as_deref().is_none_or(here)
 }

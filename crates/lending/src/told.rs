@@ -9,7 +9,7 @@ use crate::decide::decide;
 use crate::effect::Side;
 use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
 use crate::hint::{Hint, HoldNews, LoanNews, Told, is_open, parts};
-use crate::request::{Part, Progress, Request};
+use crate::request::{Progress, Request, Tracked};
 use crate::status::Status;
 
 /// By how much a list may lag behind what is so. Search in Alma lags by minutes.
@@ -74,7 +74,7 @@ impl Hint {
     fn shows(&self, request: &Request, side: Side, now: Timestamp) -> Option<Observation> {
         let (hold, loan) = parts(request, side);
         let on_its_way = matches!(request.status, Status::PickupTransit | Status::ReceivedAtPickup);
-        let here = request.stand_in(side);
+        let here = request.virtual_side(side);
         match self {
             Self::Hold { hold: told, what: HoldNews::OnShelf { until }, .. } => {
                 (is_open(hold, told) && on_its_way && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
@@ -84,7 +84,7 @@ impl Hint {
             Self::Hold { hold: told, what: HoldNews::Cancelled, .. } => {
                 let end = Observation { closure: Some(Closure::Canceled), ..gone() };
                 let before_shelf = here.is_none_or(|here| here.progress < Progress::OnHoldShelf);
-                (is_open(hold, told) && before_shelf && !loan.is_some_and(Part::is_open)).then_some(end)
+                (is_open(hold, told) && before_shelf && !loan.is_some_and(Tracked::is_open)).then_some(end)
             }
             // The loan that fulfilled it is known.
             Self::Hold { hold: told, what: HoldNews::Closed, .. } => {
@@ -92,7 +92,7 @@ impl Hint {
             }
             Self::Loan { loan: told, what: LoanNews::Made { due }, .. } => {
                 let expected = on_its_way || request.status == Status::ReadyForPickup;
-                let first = loan.is_some_and(|loan| *loan == Part::NotMade);
+                let first = loan.is_some_and(|loan| *loan == Tracked::NotCreated);
                 (expected && first && here.is_some()).then(|| Observation {
                     item: Some(ItemState::OnLoan),
                     loan: Some(LoanState::Active { id: told.clone(), due: *due }),
@@ -100,7 +100,7 @@ impl Hint {
                 })
             }
             Self::Loan { loan: told, what: LoanNews::Returned, .. } => (is_plainly_out(request, side)
-                && loan.and_then(Part::open).is_some_and(|loan| loan.id == *told))
+                && loan.and_then(Tracked::open).is_some_and(|loan| loan.id == *told))
             .then(|| Observation { loan: Some(LoanState::None), ..Observation::default() }),
             // Only our hold can have brought a virtual item there.
             Self::Listed { state: Some(ItemState::OnHoldShelf), is_there: true } => {
@@ -113,7 +113,7 @@ impl Hint {
                     && request.status == Status::Loaned
                     && now.duration_since(request.status_since) > LAGS_AT_MOST
                     && is_plainly_out(request, side)
-                    && loan.is_some_and(Part::is_open);
+                    && loan.is_some_and(Tracked::is_open);
                 returned.then(|| Observation { loan: Some(LoanState::None), ..Observation::default() })
             }
             Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::Listed { .. } => None,
@@ -135,7 +135,7 @@ fn on_shelf(until: Option<Timestamp>) -> Observation {
 fn is_plainly_out(request: &Request, side: Side) -> bool {
     let state = match side {
         Side::Lender => request.supply.as_ref().map(|supply| &supply.item),
-        _ => request.stand_in(side).and_then(|here| here.seen.as_ref()),
+        _ => request.virtual_side(side).and_then(|here| here.item_state.as_ref()),
     };
     !matches!(state, Some(ItemState::Lost | ItemState::ClaimedReturned | ItemState::Missing))
 }

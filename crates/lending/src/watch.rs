@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
-use crate::request::{Part, Progress, Request};
+use crate::request::{Progress, Request, Tracked};
 use crate::status::{Status, Workflow};
 
 /// One side to look at, and what of it tells something now. Fewer looks, fewer calls.
@@ -40,21 +40,21 @@ pub fn watches(request: &Request) -> Vec<Watch> {
 
 /// What the status waits for.
 fn expected(request: &Request) -> Vec<Watch> {
-    let desk = request.desk();
+    let desk = request.pickup_role();
     match request.status {
         Status::RequestPlacedAtSupplyingAgency | Status::Confirmed => vec![Watch::new(Side::Lender, true, false)],
         Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => {
             let mut looks = vec![Watch::new(Side::Lender, true, false)];
-            looks.extend(request.workflow.stand_ins().iter().map(|side| Watch::new(*side, true, false)));
+            looks.extend(request.workflow.virtual_sides().iter().map(|side| Watch::new(*side, true, false)));
             looks
         }
         Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => vec![Watch::new(desk, true, true)],
         Status::Loaned => vec![Watch::new(desk, hold_is_open(request), true), Watch::new(Side::Lender, false, true)],
         // What was never lent may be lent after all, as long as it is at the pickup library.
-        Status::ReturnTransit if request.at_desk().progress < Progress::OnLoan => {
+        Status::ReturnTransit if request.at_pickup().progress < Progress::OnLoan => {
             let mut looks = vec![Watch::new(Side::Lender, false, true)];
             // Withdrawn so early that nothing was made there.
-            if request.at_desk().item != Part::NotMade {
+            if request.at_pickup().item != Tracked::NotCreated {
                 looks.push(Watch::new(desk, hold_is_open(request), true));
             }
             looks
@@ -74,7 +74,7 @@ fn expected(request: &Request) -> Vec<Watch> {
 
 /// Nearly always the loan ended the patron's hold; where it was not seen to, it is looked for.
 fn hold_is_open(request: &Request) -> bool {
-    request.at_desk().hold.is_open()
+    request.at_pickup().hold.is_open()
 }
 
 /// Something that must not take for ever. How long it may take is the agency's rule, in its open days.

@@ -360,7 +360,7 @@ fn cells(sealer: &Sealer, request: &Request) -> Result<Vec<(Col, Expr)>, Error> 
         (Col::Attention, attention.into()),
         (Col::Borrower, patron.institution.as_str().into()),
         (Col::Lender, lender.into()),
-        (Col::PatronGiven, digest(sealer, &patron.institution, &patron.given)?.into()),
+        (Col::PatronGiven, digest(sealer, &patron.institution, &patron.identifier)?.into()),
         (Col::PatronVerified, verified.into()),
         (Col::LenderItem, request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()).into()),
         (Col::BorrowerItem, item_at(request, Side::Borrower).into()),
@@ -370,7 +370,7 @@ fn cells(sealer: &Sealer, request: &Request) -> Result<Vec<(Col, Expr)>, Error> 
 }
 
 fn item_at(request: &Request, side: Side) -> Option<String> {
-    request.stand_in(side)?.item.open().map(|item| item.as_str().to_owned())
+    request.virtual_side(side)?.item.open().map(|item| item.as_str().to_owned())
 }
 
 /// Identifiers of patrons know no case (Alma's primary ids don't).
@@ -379,7 +379,8 @@ fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> 
 }
 
 /// Where the document holds a patron's identifier; there it is sealed.
-const PERSONAL: [&str; 4] = ["/patron/given", "/patron/verified/id", "/undo/patron/given", "/undo/patron/verified/id"];
+const PERSONAL: [&str; 4] =
+    ["/patron/identifier", "/patron/verified/id", "/undo/patron/identifier", "/undo/patron/verified/id"];
 
 fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
     let mut document = serde_json::to_value(request).map_err(|error| corrupt(&error.to_string()))?;

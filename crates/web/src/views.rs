@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use lending::{
-    Attention, Borrowing, Cancellation, CancelledBy, EarlierSupply, Evidence, Hold, HoldEnd, HoldState, ItemState,
-    Loan, Part, Refusal, RequestId, Status, Supply,
+    Attention, Cancellation, CancelledBy, EarlierSupply, Evidence, Hold, HoldEnd, HoldState, ItemState, Loan, Refusal,
+    RequestId, Status, Supply, Tracked, VirtualSide,
 };
 use serde::Serialize;
 use store::{AuditRow, Stored};
@@ -339,8 +339,8 @@ impl RequestView {
             },
             lender: request.supply.map(lender),
             earlier_lenders: request.earlier.into_iter().map(earlier).collect(),
-            borrower: borrower(request.borrowing),
-            pickup: request.collecting.map(|here| borrower(*here)),
+            borrower: borrower(request.borrower),
+            pickup: request.pickup_side.map(|here| borrower(*here)),
             cancellation: request.cancellation.map(cancellation),
             refusal: request.refusal.map(refusal),
         }
@@ -349,7 +349,7 @@ impl RequestView {
 
 impl RequestDetails {
     pub(crate) fn new(stored: Stored, timeline: Vec<AuditRow>) -> Self {
-        let identifier = stored.request.patron.given.to_string();
+        let identifier = stored.request.patron.identifier.to_string();
         let mut request = RequestView::new(stored);
         request.patron.identifier = Some(identifier);
         Self { request, timeline: timeline.into_iter().map(timeline_row).collect() }
@@ -395,8 +395,8 @@ fn lender(supply: Supply) -> LenderView {
     }
 }
 
-fn borrower(here: Borrowing) -> BorrowerView {
-    let (item_state, item_state_detail) = match here.seen.map(item_state) {
+fn borrower(here: VirtualSide) -> BorrowerView {
+    let (item_state, item_state_detail) = match here.item_state.map(item_state) {
         Some((state, detail)) => (Some(state), detail),
         None => (None, None),
     };
@@ -428,7 +428,7 @@ fn item_state(state: ItemState) -> (&'static str, Option<String>) {
     (name, None)
 }
 
-fn hold(part: &Part<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
+fn hold(part: &Tracked<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
     part.any().map(|hold| HoldView {
         id: hold.id.to_string(),
         state: match hold.state {
@@ -446,7 +446,7 @@ fn hold(part: &Part<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
     })
 }
 
-fn loan(part: &Part<Loan>) -> Option<LoanView> {
+fn loan(part: &Tracked<Loan>) -> Option<LoanView> {
     part.any().map(|loan| LoanView { id: loan.id.to_string(), due: loan.due, open: part.is_open() })
 }
 

@@ -13,7 +13,7 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
         let (staff, barcode, _) = world.supplier().await;
         (staff, barcode, request.supply.unwrap().hold.any().unwrap().id.clone())
     } else {
-        (world.at(BORROWER), world.virtual_barcode().await, request.borrowing.hold.any().unwrap().id.clone())
+        (world.at(BORROWER), world.virtual_barcode().await, request.borrower.hold.any().unwrap().id.clone())
     };
     match closure {
         Closure::HoldShelfExpired => {
@@ -21,7 +21,7 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
             // The hub has seen the hold on its shelf with its last day before the job takes it away.
             world
                 .until_it("the last day on the shelf", |r| {
-                    r.borrowing.hold.open().is_none_or(|hold| hold.shelf_until.is_some_and(|day| day < world.now()))
+                    r.borrower.hold.open().is_none_or(|hold| hold.shelf_until.is_some_and(|day| day < world.now()))
                 })
                 .await;
             staff.run_hold_shelf_expiry();
@@ -59,8 +59,8 @@ async fn told(world: &World, side: Side, closure: Closure) {
             let supply = request.supply.unwrap();
             (supply.institution.as_str().to_owned(), supply.hold.any().unwrap().id.clone())
         }
-        Side::Borrower => (BORROWER.to_owned(), request.borrowing.hold.any().unwrap().id.clone()),
-        Side::Pickup => (PICKUP.to_owned(), request.at_desk().hold.any().unwrap().id.clone()),
+        Side::Borrower => (BORROWER.to_owned(), request.borrower.hold.any().unwrap().id.clone()),
+        Side::Pickup => (PICKUP.to_owned(), request.at_pickup().hold.any().unwrap().id.clone()),
     };
     if closure == Closure::Completed {
         let _ = world.at(&code).cancel(hold.as_str(), "CannotBeFulfilled");
@@ -89,7 +89,7 @@ async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, f
         told(world, side, closure).await;
     }
     if answer(side, closure, status) == Answer::TryAgain {
-        world.until_it("another hold", |request| request.borrowing.hold_placed > 1).await;
+        world.until_it("another hold", |request| request.borrower.hold_attempts > 1).await;
     }
     if follows != status {
         world.poll_until_passed(follows).await;
@@ -206,11 +206,11 @@ both! {
         world.at(BORROWER).set_behaviour(|alma| (alma.keep_history, alma.history_tells_closure) = (true, true));
         world.change_settings(BORROWER, "keeps_closed_requests", json!(true)).await;
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
-        let hold = world.request().await.borrowing.hold.open().unwrap().id.clone();
+        let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
         world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
         world.engine.look_now(world.id).await.unwrap();
         let ended = world.until_ended().await;
-        let end = ended.borrowing.hold_end.unwrap();
+        let end = ended.borrower.hold_end.unwrap();
         assert_eq!((end.closure, end.evidence), (Closure::Canceled, Evidence::Told));
         assert_eq!(world.calls(BORROWER, "GET /bibs/{mms_id}/requests"), 1);
         world.assert_clean();
@@ -249,7 +249,7 @@ async fn any_cell(side: Side, closure: Closure, status: Status) {
     let cell = format!("{closure:?} at {side:?} in {status}");
     bring(&mut world, side, status).await;
     let (follows, outcome, asks) = declared(side, closure, status);
-    let placed = |request: &lending::Request| request.at_desk().hold_placed;
+    let placed = |request: &lending::Request| request.at_pickup().hold_attempts;
     let before = placed(&world.request().await);
     told(&world, side, closure).await;
     if asks {

@@ -49,7 +49,7 @@ async fn item_of(world: &World, institution: &str) -> String {
     let item = if institution == LENDER {
         request.supply.unwrap().copy.item
     } else {
-        request.borrowing.item.open().unwrap().clone()
+        request.borrower.item.open().unwrap().clone()
     };
     item.as_str().to_owned()
 }
@@ -67,7 +67,7 @@ pub(crate) fn of_loan(id: &str, event: &str, loan: &alma_sim::LoanView, at: jiff
 
 /// A message about the request's hold at the borrower.
 pub(crate) async fn of_hold(world: &World, id: &str, event: &str, at: jiff::Timestamp) -> serde_json::Value {
-    let hold = world.request().await.borrowing.hold.open().unwrap().id.clone();
+    let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
     json!({"id": id, "action": "REQUEST", "event": {"value": event}, "time": at.to_string(), "user_request": {
         "request_id": hold.as_str(), "comment": format!("[DCB-REQUEST:{}]", world.id)}})
 }
@@ -121,7 +121,7 @@ both! {
         let made = of_loan("3", "LOAN_CREATED", &loan, world.now());
         assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), Heard::News(1));
         until(&world, Status::Loaned).await;
-        assert!(!world.settled().await.borrowing.hold.is_open());
+        assert!(!world.settled().await.borrower.hold.is_open());
 
         world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
         let back = of_loan("4", "LOAN_RETURNED", &loan, world.now());

@@ -199,7 +199,7 @@ both! {
         world.sim.disarm(BORROWER).unwrap();
         let now = world.until_it("the end of the case", |request| request.trouble.is_none()).await;
         assert!(!matches!(now.attention, Attention::NeedsStaff { .. }), "{:?}", now.attention);
-        assert!(now.borrowing.item.is_open() && now.borrowing.hold.is_open());
+        assert!(now.borrower.item.is_open() && now.borrower.hold.is_open());
         world.receive().await;
         world.lend().await;
         world.give_back().await;

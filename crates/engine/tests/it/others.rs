@@ -2,8 +2,8 @@
 
 use alma_sim::{Fault, FaultKind, LoanUser, Mark};
 use lending::{
-    Action, Attention, Condition, Deadline, Event, HoldState, ItemState, Outcome, Part, Request, Settlement, Side,
-    Status,
+    Action, Attention, Condition, Deadline, Event, HoldState, ItemState, Outcome, Request, Settlement, Side, Status,
+    Tracked,
 };
 
 use crate::hearing::{of_loan, tell, with_webhook};
@@ -45,10 +45,12 @@ async fn assert_loaned(world: &World, loan: &alma_sim::LoanView, condition: Cond
     let request = world.settled().await;
     assert_eq!(request.status, Status::Loaned, "{:?}", request.attention);
     assert!(has(&request, condition), "{:?}", request.conditions);
-    let Part::Open(seen) = &request.borrowing.loan else { panic!("the loan isn't kept: {:?}", request.borrowing.loan) };
+    let Tracked::Open(seen) = &request.borrower.loan else {
+        panic!("the loan isn't kept: {:?}", request.borrower.loan)
+    };
     let due: jiff::Timestamp = loan.due.parse().unwrap();
     assert_eq!((seen.id.as_str(), seen.due), (loan.id.as_str(), Some(due)));
-    assert_eq!(request.borrowing.hold_placed, 1, "no other hold is placed");
+    assert_eq!(request.borrower.hold_attempts, 1, "no other hold is placed");
     assert!(request.actions().contains(&Action::SettleLoss));
     let lent: Vec<_> = world.at(LENDER).loans().into_iter().filter(|loan| loan.barcode == world.barcode).collect();
     assert_eq!(lent.len(), 1, "the lender's loan is made");
@@ -141,7 +143,7 @@ both! {
         world.until(Status::Loaned).await;
         let request = world.settled().await;
         assert!(has(&request, Condition::Lost));
-        assert!(request.supply.as_ref().unwrap().loan.is_open() && request.borrowing.loan.is_open());
+        assert!(request.supply.as_ref().unwrap().loan.is_open() && request.borrower.loan.is_open());
         assert_eq!((world.at(LENDER).loans().len(), world.at(BORROWER).loans().len()), (1, 1));
     }
 
@@ -198,13 +200,13 @@ both! {
         lend_to_another(&world).await;
         let request = world.until_it("the loan to another", lent_to_another).await;
         assert_eq!(request.status, Status::ReadyForPickup);
-        assert!(request.borrowing.hold.is_open() && request.borrowing.loan == Part::NotMade);
+        assert!(request.borrower.hold.is_open() && request.borrower.loan == Tracked::NotCreated);
         assert!(request.actions().contains(&Action::Cancel) && request.actions().contains(&Action::End));
         assert_eq!(world.at(BORROWER).requests().len(), 1, "the patron's hold is kept");
         assert!(world.at(LENDER).loans().is_empty(), "the lender lends to nobody");
 
         take_back(&world, "MAIN").await;
-        let shelved = |request: &Request| request.borrowing.hold.open().unwrap().state == HoldState::OnHoldShelf;
+        let shelved = |request: &Request| request.borrower.hold.open().unwrap().state == HoldState::OnHoldShelf;
         let waits = |request: &Request| !lent_to_another(request) && shelved(request);
         assert_eq!(world.until_it("the hold shelf", waits).await.status, Status::ReadyForPickup);
         assert!(!world.path().await.contains(&Status::Loaned), "{:?}", world.path().await);
@@ -231,12 +233,12 @@ both! {
         lend_to_another(&world).await;
         world.until_it("the loan to another", lent_to_another).await;
         take_back(&world, "BRANCH").await;
-        let on_its_way = |request: &Request| request.borrowing.seen == Some(ItemState::InTransit);
+        let on_its_way = |request: &Request| request.borrower.item_state == Some(ItemState::InTransit);
         let request = world.until_it("the transit", on_its_way).await;
         let Attention::Waiting { why, .. } = &request.attention else { panic!("{:?}", request.attention) };
         assert!(why.contains("on its way back"), "{why}");
         take_back(&world, "MAIN").await;
-        world.until_it("the shelf", |request| request.borrowing.seen == Some(ItemState::OnHoldShelf)).await;
+        world.until_it("the shelf", |request| request.borrower.item_state == Some(ItemState::OnHoldShelf)).await;
         world.lend().await;
     }
 
@@ -354,7 +356,7 @@ both! {
             }
             world.bring_to(Status::Loaned).await;
             let request = world.until_it("the lender's loan", |request| request.supply.as_ref().unwrap().loan.is_open()).await;
-            assert!(!request.supply.unwrap().lent_to_another && !request.borrowing.lent_to_another);
+            assert!(!request.supply.unwrap().lent_to_another && !request.borrower.lent_to_another);
             world.engine.look_now(world.id).await.unwrap();
             world.settle().await;
             assert_eq!(world.request().await.status, Status::Loaned);
@@ -367,8 +369,8 @@ both! {
     async fn loan_of_another_reader_is_not_taken_back_when_the_mirrored_loan_is_closed(world) {
         collects_for_others(&world).await;
         bring_to(&mut world, Status::Loaned).await;
-        world.until_it("the mirrored loan", |request| request.borrowing.loan.is_open()).await;
-        let barcode = world.request().await.borrowing.barcode.unwrap().as_str().to_owned();
+        world.until_it("the mirrored loan", |request| request.borrower.loan.is_open()).await;
+        let barcode = world.request().await.borrower.barcode.unwrap().as_str().to_owned();
         world.at(BORROWER).scan_in(&barcode, "DCB_LIB", DESK).unwrap();
         world.at(BORROWER).lend_in_spite_of_hold(&barcode, STRANGER, "DCB_LIB", DESK).unwrap();
         world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();

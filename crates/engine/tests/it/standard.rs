@@ -73,7 +73,7 @@ both! {
         world.at(BORROWER).add_bib(bib).unwrap();
         let before = world.at(BORROWER).item(&world.barcode).unwrap();
         let placed = world.place().await;
-        assert_eq!(placed.borrowing.barcode.unwrap().as_str(), format!("DCB-{}", world.barcode));
+        assert_eq!(placed.borrower.barcode.unwrap().as_str(), format!("DCB-{}", world.barcode));
         assert_eq!(world.at(BORROWER).item(&world.barcode).unwrap(), before);
         world.dispatch().await;
         world.receive().await;
@@ -101,7 +101,7 @@ both! {
 
     async fn lender_that_cancels_is_replaced_and_the_patrons_hold_stays_as_it_is(world) {
         let placed = world.place().await;
-        let hold = placed.borrowing.hold.open().unwrap().id.clone();
+        let hold = placed.borrower.hold.open().unwrap().id.clone();
         let lenders = placed.supply.unwrap().hold.open().unwrap().id.clone();
         world.at(LENDER).cancel(lenders.as_str(), "CannotBeFulfilled").unwrap();
         let again = world
@@ -110,8 +110,8 @@ both! {
             })
             .await;
         assert_eq!(again.institution(Side::Lender).unwrap().as_str(), OTHER);
-        assert_eq!(again.borrowing.hold.open().unwrap().id, hold, "the patron hears of nothing");
-        assert_eq!(again.borrowing.barcode, Some(again.supply.as_ref().unwrap().copy.barcode.clone()));
+        assert_eq!(again.borrower.hold.open().unwrap().id, hold, "the patron hears of nothing");
+        assert_eq!(again.borrower.barcode, Some(again.supply.as_ref().unwrap().copy.barcode.clone()));
         world.dispatch().await;
         world.receive().await;
         world.lend().await;
@@ -185,7 +185,7 @@ both! {
         let placed = world.place_as(placing).await;
         assert_eq!(placed.supply.unwrap().copy.barcode.as_str(), "V2-b");
         assert_eq!(world.calls(LENDER, "GET /bibs/{mms_id}/holdings/{holding_id}/items"), 1, "one call for all holdings");
-        assert_eq!(placed.borrowing.seen, Some(ItemState::InPlace), "as it was made");
+        assert_eq!(placed.borrower.item_state, Some(ItemState::InPlace), "as it was made");
     }
 
     async fn hold_on_an_item_that_alma_does_not_find_yet_is_tried_again_and_not_waited_for(world) {

@@ -19,7 +19,7 @@ both! {
         world.at(BORROWER).set_behaviour(|alma| alma.index_lag_ms = 0);
         let code = BORROWER.into();
         let strays = world.engine.strays(&code, Timestamp::UNIX_EPOCH, Search::WhereUnclear, false).await.unwrap();
-        let in_use = world.request().await.borrowing.bib.open().unwrap().clone();
+        let in_use = world.request().await.borrower.bib.open().unwrap().clone();
         let [found] = strays.found.as_slice() else { panic!("{strays:?}") };
         assert!(matches!(&found.stray, Stray::Record { request, bib } if *request == world.id && *bib != in_use));
         assert_eq!(found.removed, None);

@@ -117,7 +117,7 @@ both! {
 
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
         let lent = by_lists(&world, SOON, Status::Loaned).await;
-        assert!(lent.borrowing.loan.open().is_some_and(|loan| loan.due.is_some()));
+        assert!(lent.borrower.loan.open().is_some_and(|loan| loan.due.is_some()));
         assert_eq!(reads(&world, BORROWER), here + 1, "the loan is read, for its due date");
 
         pass(&world, 30).await;

@@ -95,10 +95,10 @@ both! {
         world.sim.arm(BORROWER, edited(LOANS, "/item_loan/0/due_date", json!("00-00-0000"))).unwrap();
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
         let request = world.until(Status::Loaned).await;
-        let loan = request.at_desk().loan.open().cloned().unwrap();
+        let loan = request.at_pickup().loan.open().cloned().unwrap();
         assert_eq!(loan.due, None);
         world.sim.disarm(BORROWER).unwrap();
-        world.until_it("the due date", |request| request.at_desk().loan.open().is_some_and(|loan| loan.due.is_some())).await;
+        world.until_it("the due date", |request| request.at_pickup().loan.open().is_some_and(|loan| loan.due.is_some())).await;
         world.give_back().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
@@ -211,13 +211,13 @@ both! {
         world.engine.look_now(world.id).await.unwrap();
         let request = world.settled().await;
         assert_eq!((request.status, request.failing_polls.len()), (Status::Loaned, 0));
-        assert!(request.at_desk().loan.is_open());
+        assert!(request.at_pickup().loan.is_open());
         world.sim.disarm(BORROWER).unwrap();
         // A row without its id may be any loan.
         world.sim.arm(BORROWER, edited(LOANS, "/item_loan/0/loan_id", json!({"x": 1}))).unwrap();
         let request = until_polls_fail(&world, WaitingOn::BorrowerSystem).await;
         assert_eq!(request.status, Status::Loaned);
-        assert!(request.at_desk().loan.is_open());
+        assert!(request.at_pickup().loan.is_open());
         world.sim.disarm(BORROWER).unwrap();
         until(&world, "a poll that is made", |request| request.failing_polls.is_empty()).await;
         assert!(world.calls(BORROWER, ITEM) > 0);

@@ -42,7 +42,7 @@ both! {
         let later = before + SignedDuration::from_hours(24 * 10);
         world.at(BORROWER).set_due(&barcode, later).unwrap();
         let request = world.until_it("a renewal", |request| {
-            request.borrowing.dates.asked_for.is_some()
+            request.borrower.due_dates.renewal_requested_for.is_some()
         }).await;
         assert!(due_at_lender(&request) > before || has(&request, Condition::RenewalRefused));
         assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans/{loan_id}"), 1, "it is asked once");
@@ -65,7 +65,7 @@ both! {
         world.bring_to(Status::Loaned).await;
         world.at(LENDER).place_hold("sam.student", &world.barcode, "MAIN").unwrap();
         let request = world.until_it("the recall", |request| has(request, Condition::Recalled)).await;
-        assert!(request.borrowing.dates.denied);
+        assert!(request.borrower.due_dates.renewal_blocked);
         let item = world.at(BORROWER).item(&world.virtual_barcode().await).unwrap();
         assert_eq!(item.policy, "DCB_NR", "its loan can't be renewed under this policy");
         world.give_back().await;
@@ -173,7 +173,7 @@ both! {
             ..placed.pickup
         };
         let now = world.ask(Event::PickupChangeAsked { pickup: branch }).await;
-        let hold = now.borrowing.hold.open().unwrap();
+        let hold = now.borrower.hold.open().unwrap();
         let there = world.at(BORROWER).requests();
         assert_eq!(there.len(), 1);
         assert_eq!((there[0].pickup_library.as_str(), there[0].id.as_str()), ("BRANCH", hold.id.as_str()));
@@ -217,12 +217,12 @@ both! {
     async fn virtual_item_deleted_by_hand_is_made_again_when_staff_resume(world) {
         let placed = world.place().await;
         let barcode = world.virtual_barcode().await;
-        let hold = placed.borrowing.hold.open().unwrap().id.clone();
+        let hold = placed.borrower.hold.open().unwrap().id.clone();
         world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
         world.at(BORROWER).withdraw(&barcode).unwrap();
         world.until_it("trouble", |request| request.trouble.is_some()).await;
         let now = world.ask(Event::ResumeAsked).await;
-        assert!(now.borrowing.hold.is_open() && now.borrowing.item.is_open(), "{:?}", now.attention);
+        assert!(now.borrower.hold.is_open() && now.borrower.item.is_open(), "{:?}", now.attention);
         world.dispatch().await;
         world.receive().await;
         world.lend().await;
@@ -249,7 +249,7 @@ both! {
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
     }
 
-    async fn reason_of_an_act_stands_in_the_timeline(world) {
+    async fn reason_of_an_act_virtual_side_the_timeline(world) {
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
         let pickup = world.engine.store().pickup_location(&"BORROW-BRANCH".into()).await.unwrap().unwrap().location;
         let asked = Event::PickupChangeAsked { pickup };

@@ -52,7 +52,7 @@ both! {
         world.place().await;
         sent(&world).await;
         let told = of_hold(&world, "1", "REQUEST_CANCELED", world.now()).await;
-        let hold = world.request().await.borrowing.hold.open().unwrap().id.clone();
+        let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
         world.at(BORROWER).cancel(hold.as_str(), "CancelledAtPatronRequest").unwrap();
         tell(&world, BORROWER, &told).await.unwrap();
         let request = reaches(&world, "the way home", |request| request.status == Status::ReturnTransit).await;
@@ -316,7 +316,7 @@ both! {
         world.sim.disarm(BORROWER).unwrap();
         let request = reaches(&world, "the way home", |request| request.status == Status::ReturnTransit).await;
         // Whether the record was made isn't known after a 503, so that it may be there until the end; nothing else is.
-        assert!(request.borrowing.item.open().is_none());
+        assert!(request.borrower.item.open().is_none());
         assert_eq!(world.calls(BORROWER, PLACE_HOLD), 0);
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Cancelled));
         world.assert_clean();

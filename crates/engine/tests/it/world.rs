@@ -298,7 +298,7 @@ impl World {
 
     /// The barcode of the virtual item.
     pub(crate) async fn virtual_barcode(&self) -> String {
-        self.request().await.at_desk().barcode.clone().unwrap().as_str().to_owned()
+        self.request().await.at_pickup().barcode.clone().unwrap().as_str().to_owned()
     }
 
     /// The lender that supplies now, and its copy.

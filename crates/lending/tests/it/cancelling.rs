@@ -42,7 +42,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         walk.see(Side::Lender, item(ItemState::InPlace));
         assert_eq!(walk.status(), Status::Finalised, "cancelled during {effect:?}");
         assert_eq!(walk.request.outcome, Some(Outcome::Cancelled));
-        let here = &walk.request.borrowing;
+        let here = &walk.request.borrower;
         assert!(!here.bib.is_open() && !here.item.is_open() && !here.hold.is_open());
         assert!(!walk.request.supply.as_ref().is_some_and(|supply| supply.hold.is_open()));
     }
@@ -72,7 +72,7 @@ fn cancelling_after_dispatch_waits_for_the_item_to_come_home() {
     walk.tell(&cancel());
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
-    assert!(walk.request.borrowing.item.is_open(), "the virtual item stays while the book is on the road");
+    assert!(walk.request.borrower.item.is_open(), "the virtual item stays while the book is on the road");
     walk.see(Side::Lender, item(ItemState::InTransit));
     assert_eq!(walk.status(), Status::ReturnTransit);
     walk.see(Side::Lender, item(ItemState::InPlace));
@@ -166,7 +166,7 @@ fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave
         walk.run();
         assert!(!walk.effects[walk.effects.len() - 1..].contains(&Effect::ChooseSupplier), "{why}: no second lender");
         assert!(walk.request.earlier.is_empty() && walk.request.refusal.is_none(), "{why}: the lender did send it");
-        assert!(walk.request.borrowing.item.is_open(), "{why}: the virtual item stays while the book is away");
+        assert!(walk.request.borrower.item.is_open(), "{why}: the virtual item stays while the book is away");
         walk.see(Side::Lender, item(ItemState::InTransit));
         assert_eq!(walk.status(), Status::ReturnTransit, "{why}");
         walk.see(Side::Lender, item(ItemState::InPlace));

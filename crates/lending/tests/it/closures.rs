@@ -105,7 +105,7 @@ fn every_ending_leaves_nothing_behind() {
                 let case = format!("{closure:?} at the {} in {status}", side.name());
                 assert_eq!(walk.status(), Status::Finalised, "{case}: {:?}", walk.request.attention);
                 assert!(walk.request.outcome.is_some(), "{case}");
-                let here = &walk.request.borrowing;
+                let here = &walk.request.borrower;
                 assert!(!here.bib.is_open() && !here.item.is_open() && !here.hold.is_open(), "{case}");
                 assert!(!walk.request.supply.as_ref().unwrap().hold.is_open(), "{case}");
             }

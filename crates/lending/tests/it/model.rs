@@ -4,9 +4,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use lending::{
-    Attention, Borrowing, Cancellation, CancelledBy, Closure, Condition, Deadline, Effect, Event, Evidence, Hold,
-    HoldEnd, HoldState, ItemState, LoanState, Observation, Outcome, Part, Refusal, Request, Settlement, Side, Status,
-    decide, example,
+    Attention, Cancellation, CancelledBy, Closure, Condition, Deadline, Effect, Event, Evidence, Hold, HoldEnd,
+    HoldState, ItemState, LoanState, Observation, Outcome, Refusal, Request, Settlement, Side, Status, Tracked,
+    VirtualSide, decide, example,
 };
 
 use crate::walk::{after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
@@ -144,9 +144,9 @@ fn essence(request: &Request) -> Request {
         }
         plain(&mut supply.hold);
     }
-    let here = &mut request.borrowing;
-    here.seen = here.seen.take().filter(lost);
-    here.hold_placed = here.hold_placed.min(2);
+    let here = &mut request.borrower;
+    here.item_state = here.item_state.take().filter(lost);
+    here.hold_attempts = here.hold_attempts.min(2);
     here.hold_end = here.hold_end.map(told);
     plain(&mut here.hold);
     if request.status.is_ending() || request.status.is_final() {
@@ -164,21 +164,21 @@ fn only_what_is_left(request: &mut Request) {
     request.ended_by_hand = false;
     if let Some(supply) = &mut request.supply {
         supply.hold_end = None;
-        supply.hold_missed = 0;
+        supply.hold_missing_polls = 0;
         supply.item = ItemState::InPlace;
         supply.dispatched = false;
         supply.refusal = None;
-        supply.loan = Part::NotMade;
+        supply.loan = Tracked::NotCreated;
     }
-    let here = &mut request.borrowing;
-    *here = Borrowing {
+    let here = &mut request.borrower;
+    *here = VirtualSide {
         bib: here.bib.clone(),
         holding: here.holding.clone(),
         item: here.item.clone(),
         hold: here.hold.clone(),
         loan: here.loan.clone(),
         lent_to_another: here.lent_to_another,
-        ..Borrowing::default()
+        ..VirtualSide::default()
     };
 }
 
@@ -191,8 +191,8 @@ fn told(end: HoldEnd) -> HoldEnd {
     HoldEnd { closure, evidence: Evidence::Told }
 }
 
-fn plain(hold: &mut Part<Hold>) {
-    if let Part::Open(hold) | Part::Ended(hold) = hold {
+fn plain(hold: &mut Tracked<Hold>) {
+    if let Tracked::Open(hold) | Tracked::Closed(hold) = hold {
         hold.state = HoldState::NotStarted;
     }
 }
@@ -250,7 +250,7 @@ fn check(before: &Request, event: &Event, decision: &lending::Decision) {
     if next.status == Status::Finalised {
         assert!(next.outcome.is_some(), "{}: it ended and nobody knows how", case());
         assert!(next.in_flight.is_none(), "{}: it ended and something is under way", case());
-        let here = &next.borrowing;
+        let here = &next.borrower;
         let left = here.bib.is_open() || here.item.is_open() || here.hold.is_open() || here.loan.is_open();
         assert!(!left, "{}: it ended and something is left at the borrower", case());
         assert!(!next.supply.as_ref().is_some_and(|s| s.hold.is_open()), "{}: the lender's hold is left", case());
@@ -265,7 +265,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
     let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
     let mirrors = |effect: Effect| {
         let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
-        is_loan && (next.borrowing.loan != Part::NotMade || next.settlement.is_some())
+        is_loan && (next.borrower.loan != Tracked::NotCreated || next.settlement.is_some())
     };
     if let Some(effect) = decision.effect.filter(|_| over) {
         assert!(effect.is_clean_up() || mirrors(effect), "{}: it is over, and {effect:?} is begun", case());
@@ -288,7 +288,7 @@ fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
     }
     match seen.loan {
         Some(LoanState::Active { .. }) => {
-            let lent = next.status == Status::Loaned || next.supply.as_ref().is_some_and(|s| s.loan.is_ended());
+            let lent = next.status == Status::Loaned || next.supply.as_ref().is_some_and(|s| s.loan.is_closed());
             assert!(lent, "{}: the patron has the item, and it is {}", before.status, next.status);
         }
         Some(LoanState::Another) => {

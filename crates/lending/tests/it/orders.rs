@@ -32,7 +32,7 @@ proptest! {
             prop_assert_eq!(&serde_json::from_str::<Request>(&text).unwrap(), &walk.request);
         }
         if walk.status() == Status::Finalised {
-            prop_assert!(!walk.request.borrowing.bib.is_open());
+            prop_assert!(!walk.request.borrower.bib.is_open());
             prop_assert!(walk.request.outcome.is_some());
         }
     }
@@ -100,7 +100,7 @@ proptest! {
     ) {
         let request = told_and_seen(order, told);
         prop_assert_eq!((request.status, request.outcome), (Status::Finalised, Some(lending::Outcome::Supplied)));
-        let here = &request.borrowing;
+        let here = &request.borrower;
         prop_assert!(!here.bib.is_open() && !here.item.is_open() && !here.hold.is_open() && !here.loan.is_open());
         prop_assert!(!request.supply.as_ref().unwrap().hold.is_open());
     }

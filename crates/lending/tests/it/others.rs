@@ -2,7 +2,7 @@
 
 use lending::{
     Action, Attention, CancelledBy, Condition, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
-    Outcome, Part, Progress, Refusal, Settlement, Side, Status, WaitingOn, watches,
+    Outcome, Progress, Refusal, Settlement, Side, Status, Tracked, WaitingOn, watches,
 };
 
 use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
@@ -49,10 +49,10 @@ fn loan_that_is_first_seen_as_lost_or_claimed_returned_is_a_loan() {
             assert_eq!(walk.status(), Status::Loaned, "{state:?}");
             assert!(walk.request.conditions.contains(&condition), "{state:?}");
             assert_eq!(code(&walk), asked);
-            let loan = walk.request.borrowing.loan.open().unwrap();
+            let loan = walk.request.borrower.loan.open().unwrap();
             assert_eq!((loan.id.as_str(), loan.due), ("72", Some(after_days(28))));
             assert!(walk.request.supply.as_ref().unwrap().loan.is_open(), "the lender's loan is made");
-            assert_eq!(walk.request.borrowing.hold_placed, 1);
+            assert_eq!(walk.request.borrower.hold_attempts, 1);
             assert!(!walk.effects.ends_with(&[Effect::SendIntoTransit(Side::Borrower)]), "a scan would end the loan");
         }
     }
@@ -75,7 +75,7 @@ fn lost_item_on_nobodys_loan_gets_no_other_hold() {
     let lost = Observation { loan: Some(LoanState::None), ..item_and_hold(ItemState::Lost, HoldState::Gone) };
     walk.see(Side::Borrower, lost.clone());
     walk.see(Side::Borrower, lost);
-    assert_eq!((walk.status(), walk.request.borrowing.hold_placed), (Status::ReadyForPickup, 1));
+    assert_eq!((walk.status(), walk.request.borrower.hold_attempts), (Status::ReadyForPickup, 1));
     assert!(walk.request.may(Action::SettleLoss).is_ok() && walk.request.may(Action::Cancel).is_ok());
 }
 
@@ -119,8 +119,8 @@ fn loan_to_another_is_a_case_for_staff_and_never_the_patrons() {
         let before = walk.status();
         walk.see(Side::Borrower, lent_to_another());
         assert_eq!((walk.status(), code(&walk)), (before, "LENT_TO_ANOTHER_AT_BORROWER"));
-        assert!(walk.request.borrowing.hold.is_open(), "the patron's hold is kept");
-        assert_eq!((&walk.request.borrowing.loan, walk.request.in_flight), (&Part::NotMade, None));
+        assert!(walk.request.borrower.hold.is_open(), "the patron's hold is kept");
+        assert_eq!((&walk.request.borrower.loan, walk.request.in_flight), (&Tracked::NotCreated, None));
         assert!(walk.request.may(Action::Cancel).is_ok());
         assert!(!walk.effects.contains(&Effect::Lend(Side::Lender)));
         assert!(watches(&walk.request).iter().any(|watch| watch.side == Side::Borrower && watch.loan));
@@ -155,7 +155,7 @@ fn lost_loan_of_another_can_be_settled_and_is_left_alone() {
     walk.tell(&Event::LossSettled { how: Settlement::Paid });
     walk.run();
     assert_eq!(walk.status(), Status::Completed);
-    assert!(walk.request.borrowing.item.is_open());
+    assert!(walk.request.borrower.item.is_open());
     assert!(!walk.effects.iter().any(|effect| matches!(effect, Effect::CheckIn(_) | Effect::DeleteVirtualItem(_))));
 }
 
@@ -195,8 +195,8 @@ fn item_returned_and_lent_to_another_between_two_looks_is_returned() {
     let mut walk = ready();
     walk.see(Side::Borrower, on_loan());
     walk.see(Side::Borrower, Observation { hold: None, ..lent_to_another() });
-    assert_eq!((walk.status(), walk.request.borrowing.progress), (Status::ReturnTransit, Progress::Returned));
-    assert!(walk.request.borrowing.loan.is_ended());
+    assert_eq!((walk.status(), walk.request.borrower.progress), (Status::ReturnTransit, Progress::Returned));
+    assert!(walk.request.borrower.loan.is_closed());
     assert_eq!(code(&walk), "LENT_TO_ANOTHER_AT_BORROWER");
     walk.see(Side::Lender, returned(ItemState::InPlace));
     assert_eq!(walk.status(), Status::Completed, "the virtual item waits for its reader");

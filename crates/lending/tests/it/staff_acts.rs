@@ -20,7 +20,7 @@ fn next_supplier_cancels_the_lenders_hold_and_keeps_the_patrons() {
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
     walk.run();
-    assert!(walk.request.borrowing.hold.is_open());
+    assert!(walk.request.borrower.hold.is_open());
     assert!(!walk.effects.contains(&Effect::CancelHold(Side::Borrower)));
 }
 
@@ -85,7 +85,7 @@ fn cancellation_is_taken_back_while_nothing_was_sent() {
     let before = walk.request.undo.clone().unwrap();
     walk.request = lending::decide(&walk.request, &Event::UndoAsked, example::noon()).next;
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
-    assert_eq!(walk.request.borrowing, before.borrowing);
+    assert_eq!(walk.request.borrower, before.borrower);
     assert_eq!(walk.request.in_flight, None);
 }
 
@@ -130,7 +130,7 @@ fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
     );
     walk.tell(&Event::ResumeAsked);
     walk.run();
-    assert!(walk.request.borrowing.hold.is_open(), "the patron has a hold again");
+    assert!(walk.request.borrower.hold.is_open(), "the patron has a hold again");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The standard workflow: a lender, a borrower, and everything going well.
 
-use lending::{Attention, Effect, HoldState, ItemState, Outcome, Part, Side, Status, WaitingOn};
+use lending::{Attention, Effect, HoldState, ItemState, Outcome, Side, Status, Tracked, WaitingOn};
 
 use crate::walk::{Walk, item, item_and_hold, on_loan, returned};
 
@@ -33,7 +33,7 @@ fn request_goes_the_whole_way_through_every_status_in_order() {
     assert_eq!(walk.path, expected);
     assert_eq!(walk.request.outcome, Some(Outcome::Supplied));
     assert_eq!(walk.request.attention, Attention::None);
-    assert!(matches!(walk.request.borrowing.bib, Part::Ended(_)));
+    assert!(matches!(walk.request.borrower.bib, Tracked::Closed(_)));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Messages that are fresh enough to count as looks.
 
 use lending::{
-    Barcode, Event, Hint, HoldNews, HoldState, ItemState, LoanNews, LoanState, Outcome, Part, Shown, Side, Status,
-    Told, example, shown,
+    Barcode, Event, Hint, HoldNews, HoldState, ItemState, LoanNews, LoanState, Outcome, Shown, Side, Status, Told,
+    Tracked, example, shown,
 };
 use proptest::prelude::*;
 
 use crate::walk::{Walk, after_days, item_and_hold, on_loan};
 
 fn on_shelf(walk: &Walk) -> Hint {
-    let hold = walk.request.borrowing.hold.any().unwrap().id.clone();
+    let hold = walk.request.borrower.hold.any().unwrap().id.clone();
     Hint::Hold { request: walk.request.id, hold, what: HoldNews::OnShelf { until: Some(after_days(7)) } }
 }
 
@@ -19,7 +19,7 @@ fn lent() -> Hint {
 }
 
 fn closed(walk: &Walk) -> Hint {
-    let hold = walk.request.borrowing.hold.any().unwrap().id.clone();
+    let hold = walk.request.borrower.hold.any().unwrap().id.clone();
     Hint::Hold { request: walk.request.id, hold, what: HoldNews::Closed }
 }
 
@@ -55,18 +55,18 @@ fn messages_alone_take_an_item_that_was_sent_to_its_end() {
     let shelf = on_shelf(&walk);
     tell(&mut walk, Side::Borrower, &[shelf]);
     assert_eq!(walk.status(), Status::ReadyForPickup);
-    assert_eq!(walk.request.borrowing.hold.open().unwrap().shelf_until, Some(after_days(7)));
+    assert_eq!(walk.request.borrower.hold.open().unwrap().shelf_until, Some(after_days(7)));
     tell(&mut walk, Side::Borrower, &[lent()]);
     assert_eq!(walk.status(), Status::Loaned);
-    assert!(walk.request.borrowing.hold.is_open(), "that the hold is closed was not told yet");
+    assert!(walk.request.borrower.hold.is_open(), "that the hold is closed was not told yet");
     let closed = closed(&walk);
     tell(&mut walk, Side::Borrower, &[closed]);
-    assert!(!walk.request.borrowing.hold.is_open());
+    assert!(!walk.request.borrower.hold.is_open());
     tell(&mut walk, Side::Borrower, &[returned("72")]);
     assert_eq!(walk.status(), Status::ReturnTransit);
     tell(&mut walk, Side::Lender, &[returned("71")]);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Supplied)));
-    assert!(matches!(walk.request.borrowing.bib, Part::Ended(_)));
+    assert!(matches!(walk.request.borrower.bib, Tracked::Closed(_)));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
     assert_eq!(walk.request.earlier.len(), 1, "the next lender is asked");
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 
-    let hold = walk.request.borrowing.hold.open().unwrap().id.clone();
+    let hold = walk.request.borrower.hold.open().unwrap().id.clone();
     tell(&mut walk, Side::Borrower, &[cancelled(hold.as_str())]);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)));
 }
@@ -192,7 +192,7 @@ proptest! {
 fn virtual_item_told_to_be_as_it_was_made_is_no_news() {
     let mut walk = Walk::new();
     walk.run();
-    let item = walk.request.borrowing.item.open().unwrap().clone();
+    let item = walk.request.borrower.item.open().unwrap().clone();
     let told = |state| Hint::Item { item: item.clone(), like: Told { state: Some(state), ..Told::default() } };
     for state in [ItemState::InPlace, ItemState::Requested] {
         assert!(!told(state).is_news(&walk.request, Side::Borrower));

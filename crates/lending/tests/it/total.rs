@@ -24,7 +24,7 @@ fn requests() -> Vec<(String, Request)> {
         } else {
             format!("{} + {}", walk.status(), conditions.join(", "))
         };
-        let elsewhere = walk.request.collecting.is_some();
+        let elsewhere = walk.request.pickup_side.is_some();
         let name = if elsewhere { format!("{name} at a third library") } else { name };
         if !found.iter().any(|(known, _)| *known == name) {
             found.push((name, Request { undo: None, ..walk.request.clone() }));

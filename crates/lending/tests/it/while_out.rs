@@ -53,7 +53,7 @@ fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     assert_eq!(walk.request.in_flight, Some(Effect::LimitDueDate(Side::Borrower)));
     walk.run();
     assert!(has(&walk, Condition::RenewalRefused));
-    assert_eq!(walk.request.borrowing.loan.open().unwrap().due, Some(after_days(28)));
+    assert_eq!(walk.request.borrower.loan.open().unwrap().due, Some(after_days(28)));
     assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }), "nobody need decide anything");
 }
 
@@ -256,7 +256,7 @@ fn case_of_a_deleted_virtual_item_ends_with_the_poll_that_shows_the_item() {
             "{seen:?}: {:?}",
             walk.request.attention
         );
-        let (after, before) = (&walk.request.borrowing, &before.borrowing);
+        let (after, before) = (&walk.request.borrower, &before.borrower);
         assert_eq!((&after.item, after.hold.is_open()), (&before.item, true), "{seen:?}");
         assert_eq!(walk.request.in_flight, None, "nothing is made a second time");
         walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
@@ -270,7 +270,7 @@ fn hold_that_is_gone_after_the_virtual_item_was_missed_still_counts_as_gone() {
     walk.run();
     walk.see(Side::Borrower, item(ItemState::Absent));
     walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone));
-    assert!(walk.request.borrowing.hold.is_open(), "one poll alone may fall between two changes in Alma");
+    assert!(walk.request.borrower.hold.is_open(), "one poll alone may fall between two changes in Alma");
     walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone));
     assert_eq!(walk.request.outcome, Some(lending::Outcome::Cancelled));
 }
@@ -287,8 +287,8 @@ fn case_of_an_ended_hold_ends_with_the_poll_that_shows_the_hold() {
     assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }), "that says nothing of the hold");
     walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::NotStarted));
     assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }), "{:?}", walk.request.attention);
-    assert!(walk.request.borrowing.hold.is_open());
-    assert_eq!(walk.request.borrowing.hold_end, None);
+    assert!(walk.request.borrower.hold.is_open());
+    assert_eq!(walk.request.borrower.hold_end, None);
 }
 
 /// The item is lent at the desk while the hub places the patron's hold: that loan can't fulfil the hold.
@@ -309,7 +309,7 @@ fn hold_that_outlives_the_loan_is_cancelled_at_the_second_look() {
     assert!(!walk.effects.contains(&cancel), "Alma may be just about to end it");
     walk.see(Side::Borrower, Observation { hold: Some(HoldState::NotStarted), ..on_loan_until(after_days(28)) });
     assert_eq!(walk.effects.last(), Some(&cancel), "{:?}", walk.effects);
-    assert!(walk.request.borrowing.hold.is_ended());
+    assert!(walk.request.borrower.hold.is_closed());
     assert_eq!(walk.status(), Status::Loaned);
 }
 
@@ -351,7 +351,7 @@ fn renew_in_vain(walk: &mut Walk, due: jiff::Timestamp) {
 }
 
 fn due(walk: &Walk) -> Option<jiff::Timestamp> {
-    walk.request.borrowing.loan.open().unwrap().due
+    walk.request.borrower.loan.open().unwrap().due
 }
 
 #[test]
@@ -398,6 +398,6 @@ fn virtual_item_that_staff_have_moved_is_deleted_where_it_is() {
     let moved =
         Observation { holding: Some("229".into()), barcode: Some("NEW-1".into()), ..on_loan_until(after_days(28)) };
     walk.see(Side::Borrower, moved);
-    assert_eq!(walk.request.borrowing.holding.open().unwrap().as_str(), "229");
-    assert_eq!(walk.request.borrowing.barcode.as_ref().unwrap().as_str(), "NEW-1");
+    assert_eq!(walk.request.borrower.holding.open().unwrap().as_str(), "229");
+    assert_eq!(walk.request.borrower.barcode.as_ref().unwrap().as_str(), "NEW-1");
 }

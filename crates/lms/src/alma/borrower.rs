@@ -112,7 +112,8 @@ impl Alma {
     pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
         let mut refused = None;
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
-            let changed = self.client.items().replace(&Self::path(item), &self.stand_in(item, wanted, &barcode)).await;
+            let changed =
+                self.client.items().replace(&Self::path(item), &self.virtual_side(item, wanted, &barcode)).await;
             let error = match changed {
                 Ok(_) => return Ok(barcode),
                 Err(error @ (Error::Refused { .. } | Error::NotFound { .. })) => error,
@@ -127,7 +128,7 @@ impl Alma {
         Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
     }
 
-    fn stand_in(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> NewItem {
+    fn virtual_side(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> NewItem {
         let mut more = serde_json::Map::new();
         more.insert("pid".to_owned(), json!(item.item.as_str()));
         more.insert("library".to_owned(), json!({"value": self.settings.virtual_library.as_str()}));

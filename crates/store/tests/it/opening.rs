@@ -103,7 +103,10 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
         "RETURN_TRANSIT",
     ];
     assert_eq!(statuses, stages);
-    assert!(requests.iter().all(|stored| stored.request.patron.given.as_str() == "jo.reader"), "patrons are unsealed");
+    assert!(
+        requests.iter().all(|stored| stored.request.patron.identifier.as_str() == "jo.reader"),
+        "patrons are unsealed"
+    );
     let lender = store.institution(&"01LEND_INST".into()).await.unwrap().unwrap();
     assert_eq!(lender.credentials.expose_secret(), "k-01LEND_INST");
     let verified = store.verify_audit(None).await.unwrap();
@@ -125,7 +128,7 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
         store.claim(&claim).await.unwrap().intents.into_iter().map(|intent| intent.request).collect();
     assert_eq!(claimed.len(), stages.len() - 1, "each open request has a look or a deadline");
     let out = requests.iter().find(|stored| stored.request.status.name() == "LOANED").unwrap();
-    let item = out.request.borrowing.item.open().unwrap().clone();
+    let item = out.request.borrower.item.open().unwrap().clone();
     let mut tx = store.begin().await.unwrap();
     tx.save_request(&out.request, out.version, late).await.unwrap();
     tx.commit().await.unwrap();

@@ -161,7 +161,7 @@ both! {
 async fn patron_identifiers_are_nowhere_in_the_file() {
     let fixture = Fixture::sqlite().await;
     let mut request = request(1);
-    request.patron.given = "canary-patron-4711".into();
+    request.patron.identifier = "canary-patron-4711".into();
     request.patron.verified = Some(lending::VerifiedPatron { id: "canary@example.org".into(), ..example::verified() });
     insert(&fixture, &request).await;
     let path = fixture.file().unwrap();

@@ -42,7 +42,7 @@ pub(super) fn markdown() -> String {
     }
     section(&mut page, "Workflows", "Which is known as soon as a copy is chosen.");
     for workflow in Workflow::ALL {
-        let sides: Vec<&str> = workflow.stand_ins().iter().map(|side| side.name()).collect();
+        let sides: Vec<&str> = workflow.virtual_sides().iter().map(|side| side.name()).collect();
         let virtual_items = if sides.is_empty() { "nowhere".to_owned() } else { format!("at {}", sides.join(" and ")) };
         let _ = writeln!(page, "- `{}`: {}. Virtual items: {virtual_items}.", workflow.name(), parts(workflow));
     }
