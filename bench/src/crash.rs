@@ -24,7 +24,7 @@ const RESUMED_WITHIN: Duration = Duration::from_secs(2);
 /// How long the hub works before it is killed, in milliseconds: from the middle of its start to well in its stride.
 const LIVES: std::ops::Range<u64> = 20..900;
 /// Libraries are looked at this often, in milliseconds: what staff do is told to the hub at once.
-const LOOKS: &str = "lists_ms = 2000\nlook_first_ms = 2000\nlook_most_ms = 10000\n";
+const POLLS: &str = "lists_ms = 2000\nlook_first_ms = 2000\nlook_most_ms = 10000\n";
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -46,7 +46,7 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
         let server = Server::start(sim.clone(), SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .map_err(|error| format!("the simulated Almas can't listen: {error}"))?;
-        let setup = Setup { program, database: database.map(str::to_owned), engine: LOOKS.to_owned() };
+        let setup = Setup { program, database: database.map(str::to_owned), engine: POLLS.to_owned() };
         let hub = HubProcess::start(setup).await?;
         hub.introduce(&server.base_url()).await?;
         play(plan, &sim, hub).await

@@ -28,7 +28,7 @@ const HANGS: Duration = Duration::from_secs(20);
 /// Where a request waits whose lender can't be asked.
 const VERIFIED: &str = "PATRON_VERIFIED";
 /// Looks come an hour later: those at what was placed before would fall into one measurement and not into another.
-const LOOKS: &str = "lists_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n";
+const POLLS: &str = "lists_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 
 #[derive(Clone, Copy)]
@@ -54,7 +54,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let sim = house::build_for(SimClock::Real, titles, 2 * titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let hub = HubProcess::start(Setup { program, database: None, engine: LOOKS.to_owned() }).await?;
+        let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
         hub.introduce(&server.base_url()).await?;
         let mut bench = Outage { sim, hub: hub.client.clone(), next: [0, 0] };
         bench.play(plan).await

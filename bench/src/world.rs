@@ -195,7 +195,7 @@ impl World {
             let to = next.map_or(then, |due| due.min(then));
             self.sim.advance(to.duration_since(self.now()).max(SignedDuration::ZERO));
             self.clock.to(to);
-            self.engine.look_for_work();
+            self.engine.wake_up();
             if to >= then {
                 return self.settled().await.map(drop);
             }

@@ -173,7 +173,7 @@ pub(super) async fn write(
     for (number, (one, id)) in made.iter().zip(&ids).enumerate() {
         let template = if one.waits { waiting } else { lent };
         for (intent, kind, institution, due, queued, key) in &template.intents {
-            let due = if kind == "watch" { spread(now, due - queued, number, made.len())? } else { *due };
+            let due = if kind == "poll" { spread(now, due - queued, number, made.len())? } else { *due };
             let mut key = Value::String(key.clone());
             let at_lender = template.document["supply"]["institution"] == Value::String(institution.clone());
             match at_lender {

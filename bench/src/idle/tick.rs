@@ -66,9 +66,9 @@ async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
         now,
         lease: Duration::from_secs(30),
         limit: 64,
-        per_institution: 16,
-        looks: 48,
-        looks_per_institution: 8,
+        max_per_institution: 16,
+        max_polls: 48,
+        max_polls_per_institution: 8,
         except: &[],
     };
     let begun = Instant::now();
@@ -91,15 +91,15 @@ async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::E
             tx.insert_request(&request(id, number, now), now).await?;
             for (side, institution) in [(Side::Lender, LENDERS[number % 2]), (Side::Borrower, BORROWER)] {
                 let seconds = 3_600 + (number * 7_919) % 82_800;
-                let look = NewIntent {
+                let poll = NewIntent {
                     id: Uuid::from_u128(((number as u128 + 1) << 64) + side as u128),
                     request: id,
-                    work: Work::Watch(side),
+                    work: Work::Poll(side),
                     institution: InstitutionCode::from(institution),
                     due_at: now + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or_default()),
                     on_list: None,
                 };
-                tx.add_intent(&look, now).await?;
+                tx.add_intent(&poll, now).await?;
             }
         }
         tx.commit().await?;

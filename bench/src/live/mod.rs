@@ -54,7 +54,7 @@ pub(crate) async fn keep_busy(
             open = listed;
             seen.open.push((Instant::now(), open.len()));
             desk.work(&open).await;
-            look(sim, &open, seen)?;
+            check(sim, &open, seen)?;
         }
         if more(desk) {
             desk.place(in_flight.saturating_sub(open.len()), seen).await;
@@ -78,7 +78,7 @@ pub(crate) fn calls(sim: &Sim) -> Result<u64, String> {
 }
 
 /// At this moment: no two holds of one request at a library, none at two lenders, no two virtual records.
-fn look(sim: &Sim, open: &[Open], seen: &mut Seen) -> Result<(), String> {
+fn check(sim: &Sim, open: &[Open], seen: &mut Seen) -> Result<(), String> {
     let doubled = rules::doubled_holds(sim)?;
     seen.doubled.extend(doubled);
     let mut rng = StdRng::from_os_rng();

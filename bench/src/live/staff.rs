@@ -147,7 +147,7 @@ impl Desk {
             {
                 told.spawn(async move { hub.cancel(&id, "patron", "No longer needed").await });
             } else if self.act(request) == Some(true) {
-                told.spawn(async move { hub.look(&id).await });
+                told.spawn(async move { hub.poll(&id).await });
             }
             if told.len() >= TOGETHER {
                 let _ = told.join_next().await;

@@ -8,7 +8,7 @@ use engine::Act;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request,
-    RequestId, Side, Status, Tracked, Transition, decide, transitions, watches,
+    RequestId, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
 };
 use lms::{Attempt, HostLms, NotDone};
 
@@ -72,14 +72,14 @@ pub(super) struct Hub {
     pub(super) lms: BTreeMap<String, Arc<dyn HostLms>>,
     pub(super) requests: BTreeMap<RequestId, Stored>,
     line: Arc<Mutex<LineState>>,
-    looks: u64,
+    polls: u64,
     allowed: Vec<(Status, Status)>,
 }
 
 impl Hub {
     pub(super) fn new(now: Timestamp, lms: BTreeMap<String, Arc<dyn HostLms>>, line: Arc<Mutex<LineState>>) -> Self {
         let allowed = transitions().map(|step| (step.from, step.to)).collect();
-        Self { now, lms, requests: BTreeMap::new(), line, looks: 0, allowed }
+        Self { now, lms, requests: BTreeMap::new(), line, polls: 0, allowed }
     }
 
     pub(super) fn place(&mut self, request: Request) -> Result<(), String> {
@@ -291,20 +291,25 @@ impl Hub {
     }
 
     /// Looks at one side, if it is to be looked at. A failed look is no evidence of anything.
-    pub(super) async fn look(&mut self, id: RequestId, side: Side) -> Result<(), String> {
-        self.look_told(id, side, None).await
+    pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
+        self.poll_hinted(id, side, None).await
     }
 
     /// The same, where the item was told to be in a state.
-    pub(super) async fn look_told(&mut self, id: RequestId, side: Side, told: Option<ItemState>) -> Result<(), String> {
+    pub(super) async fn poll_hinted(
+        &mut self,
+        id: RequestId,
+        side: Side,
+        told: Option<ItemState>,
+    ) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
-        let Some(watch) = engine::wanted(&request, side) else { return Ok(()) };
+        let Some(target) = engine::poll_target(&request, side) else { return Ok(()) };
         let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
         // Every other look is a brief one.
-        self.looks += 1;
-        let brief = told.is_none() && self.looks.is_multiple_of(2);
+        self.polls += 1;
+        let shallow = told.is_none() && self.polls.is_multiple_of(2);
         self.line().intent = true;
-        let seen = engine::look(lms.as_ref(), &request, watch, brief, told).await;
+        let seen = engine::poll_side(lms.as_ref(), &request, target, shallow, told).await;
         self.line().intent = false;
         self.tell_faults(id);
         match seen {
@@ -324,11 +329,12 @@ impl Hub {
     /// Polls one side, if there is something to see at it.
     pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
-        let (Some(watch), Some(lms)) = (engine::wanted(&request, side), self.lms(request.institution(side))) else {
+        let (Some(target), Some(lms)) = (engine::poll_target(&request, side), self.lms(request.institution(side)))
+        else {
             return Ok(());
         };
         self.line().intent = true;
-        let seen = engine::look(lms.as_ref(), &request, watch, false, None).await;
+        let seen = engine::poll_side(lms.as_ref(), &request, target, false, None).await;
         self.line().intent = false;
         self.tell_faults(id);
         match seen {
@@ -337,13 +343,13 @@ impl Hub {
         }
     }
 
-    pub(super) async fn look_at_all(&mut self, id: RequestId) -> Result<(), String> {
+    pub(super) async fn poll_all(&mut self, id: RequestId) -> Result<(), String> {
         let sides: Vec<Side> = match self.requests.get(&id) {
-            Some(stored) => watches(&stored.request).into_iter().map(|watch| watch.side).collect(),
+            Some(stored) => poll_targets(&stored.request).into_iter().map(|target| target.side).collect(),
             None => Vec::new(),
         };
         for side in sides {
-            self.look(id, side).await?;
+            self.poll(id, side).await?;
         }
         Ok(())
     }

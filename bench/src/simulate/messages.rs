@@ -67,8 +67,8 @@ impl Messages {
             let Some(stored) = hub.requests.get(&id) else { continue };
             match shown(&stored.request, side, &hints, hub.now) {
                 Shown::Nothing => {}
-                Shown::This(seen) => hub.apply(id, &Event::Told { side, seen })?,
-                Shown::Unsure(told) => hub.look_told(id, side, told).await?,
+                Shown::This(seen) => hub.apply(id, &Event::Told { side, observation: seen })?,
+                Shown::Unsure(told) => hub.poll_hinted(id, side, told).await?,
             }
         }
         Ok(())

@@ -295,7 +295,7 @@ impl World {
             }
             75..95 => {
                 let side = if self.rng.random_bool(0.5) { Side::Lender } else { Side::Borrower };
-                self.hub.look(id, side).await
+                self.hub.poll(id, side).await
             }
             95..97 => {
                 let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };
@@ -453,7 +453,7 @@ impl World {
                 None => self.settle_losses(id)?,
             }
             self.hear(true).await?;
-            self.hub.look_at_all(id).await?;
+            self.hub.poll_all(id).await?;
             self.check(id)?;
         }
         Err("it doesn't end although nothing goes wrong any more".to_owned())

@@ -69,7 +69,7 @@ struct Spent {
     completed: u64,
     calls: u64,
     at_lender: u64,
-    looks: BTreeMap<String, u64>,
+    polls: BTreeMap<String, u64>,
 }
 
 impl Spent {
@@ -238,18 +238,18 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     }
     world.until(counted_to).await?;
     let (first, first_at_lender) = before.ok_or("nothing was counted")?;
-    let mut looks = world.counts()?;
+    let mut polls = world.counts()?;
     for (call, count) in first {
-        *looks.entry(call).or_default() -= count;
+        *polls.entry(call).or_default() -= count;
     }
     Ok(Spent {
         name: way.name,
         begun,
         in_flight: world.in_flight().await?,
         completed,
-        calls: looks.values().sum(),
+        calls: polls.values().sum(),
         at_lender: world.calls_of(LENDERS[0])? - first_at_lender,
-        looks,
+        polls,
     })
 }
 
@@ -347,7 +347,7 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, (another, more): (f64, S
     rows.add_row(["cancelled before it was sent", "", "", "", &format!("{cancelled:.1}"), "", "", ""]);
     rows.add_row(["another lender after a refusal", "", "", "", &format!("{another:+.1}"), "", "", ""]);
     let notes = spent.iter().take(2).map(|one| {
-        let calls = one.looks.iter().filter(|(_, count)| **count > 0);
+        let calls = one.polls.iter().filter(|(_, count)| **count > 0);
         let calls = calls.map(|(call, count)| format!("  {:.2} {call}", per(*count, one.completed)));
         format!("{}, calls each:\n{}", one.name, calls.collect::<Vec<_>>().join("\n"))
     });

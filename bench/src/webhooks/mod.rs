@@ -21,7 +21,7 @@ pub(crate) use react::react;
 
 const SECRET: &str = "secret-of-the-benchmark";
 /// Looks are an hour apart: whatever is seen sooner was told.
-const LOOKS: &str = "lists_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
+const POLLS: &str = "lists_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
     told_first_ms = 3600000\ntold_most_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
@@ -38,7 +38,7 @@ impl Stage {
         let sim = house::build_for(SimClock::Real, titles, titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let hub = HubProcess::start(Setup { program, database: None, engine: LOOKS.to_owned() }).await?;
+        let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
         hub.introduce(&server.base_url()).await?;
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             let path = format!("/api/v1/institutions/{code}/webhook");

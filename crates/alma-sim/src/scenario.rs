@@ -66,7 +66,7 @@ struct Step {
     #[serde(rename = "do")]
     act: Option<String>,
     /// A look at the same place, by GET.
-    look: Option<String>,
+    check: Option<String>,
     /// A REST call: method and path below `/almaws/v1`.
     call: Option<String>,
     /// Time goes on: `3 days`, `2h 30m`.
@@ -195,7 +195,7 @@ type Met = Result<Value, (String, String)>;
 
 impl Stage<'_> {
     fn play(&mut self, step: &Step) -> Result<(), String> {
-        let met = match (&step.act, &step.look, &step.call, &step.advance) {
+        let met = match (&step.act, &step.check, &step.call, &step.advance) {
             (Some(act), None, None, None) => {
                 let (method, path) = act.split_once(' ').unwrap_or(("POST", act));
                 self.control(step, method, path)?

@@ -205,7 +205,7 @@ pub enum Remedy {
     /// Repeat it on another day (UTC): nothing was done, and no call will be until then.
     RepeatNextDay,
     /// Look at the records first: it may have been done.
-    LookFirst,
+    CheckFirst,
     /// Change something (settings, the key, the input, the records): repeating won't help.
     Change,
 }
@@ -274,7 +274,7 @@ impl Error {
                 Remedy::RepeatLater
             }
             Self::RateLimited { limit: Limit::PerDay, .. } => Remedy::RepeatNextDay,
-            Self::Unclear { .. } => Remedy::LookFirst,
+            Self::Unclear { .. } => Remedy::CheckFirst,
             Self::Refused { .. }
             | Self::NotFound { .. }
             | Self::Unauthorized { .. }

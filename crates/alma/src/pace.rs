@@ -82,7 +82,7 @@ impl Pacer {
         let ticket = self.ticket(purpose);
         loop {
             let changed = self.changed.notified();
-            match self.look(ticket.place) {
+            match self.next_turn(ticket.place) {
                 Turn::Now => return arrived.elapsed(),
                 Turn::At(time) => tokio::select! {
                     () = sleep_until(time) => {}
@@ -101,7 +101,7 @@ impl Pacer {
         Ticket { pacer: self, place }
     }
 
-    fn look(&self, place: Place) -> Turn {
+    fn next_turn(&self, place: Place) -> Turn {
         let mut state = self.state();
         if state.waiting.first() != Some(&place) {
             return Turn::Behind;
@@ -181,10 +181,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_patrons_call_goes_before_a_hundred_looks() {
         let pacer = pacer(1.0).await;
-        let mut looks = tokio::task::JoinSet::new();
+        let mut polls = tokio::task::JoinSet::new();
         for _ in 0..100 {
             let pacer = Arc::clone(&pacer);
-            looks.spawn(async move { pacer.turn(Purpose::Sweep).await });
+            polls.spawn(async move { pacer.turn(Purpose::Sweep).await });
         }
         while pacer.now().waiting < 99 {
             tokio::task::yield_now().await;
@@ -193,7 +193,7 @@ mod tests {
             let waited = pacer.turn(Purpose::Patron).await;
             assert!(waited <= Duration::from_millis(12), "{waited:?}");
         }
-        assert!(looks.try_join_next().is_some(), "looks go on between");
+        assert!(polls.try_join_next().is_some(), "looks go on between");
     }
 
     #[tokio::test(start_paused = true)]

@@ -231,19 +231,19 @@ impl Config {
             // Other nodes read it as a word.
             node: self.engine.node.split_whitespace().collect::<Vec<_>>().join("-"),
             workers: self.engine.workers,
-            per_institution: self.engine.per_institution,
-            looks_per_institution: (self.engine.per_institution / 2).max(1),
+            workers_per_institution: self.engine.per_institution,
+            polls_per_institution: (self.engine.per_institution / 2).max(1),
             lease: Duration::from_millis(self.engine.lease_ms),
             polling: Polling {
-                first: Duration::from_millis(self.engine.look_first_ms),
-                most: Duration::from_millis(self.engine.look_most_ms),
+                initial: Duration::from_millis(self.engine.look_first_ms),
+                max: Duration::from_millis(self.engine.look_most_ms),
                 ..Polling::default()
             },
             lists: Duration::from_millis(self.engine.lists_ms),
             believed: Duration::from_millis(self.engine.believe_ms),
             told_polling: Polling {
-                first: Duration::from_millis(self.engine.told_first_ms),
-                most: Duration::from_millis(self.engine.told_most_ms),
+                initial: Duration::from_millis(self.engine.told_first_ms),
+                max: Duration::from_millis(self.engine.told_most_ms),
                 ..Settings::default().told_polling
             },
             ..Settings::default()

@@ -12,11 +12,11 @@ use crate::clock::later;
 use crate::commit::Ending;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::looking;
+use crate::poll;
 use crate::replacing::AnotherLender;
 
 /// For how long a deadline waits for a library that can't be looked at.
-const WAITS_FOR_A_LOOK: SignedDuration = SignedDuration::from_hours(24);
+const MAX_POLL_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Which side tells whether what a deadline is for has happened.
 fn side_of(deadline: Deadline, request: &Request) -> Side {
@@ -56,13 +56,13 @@ impl Engine {
     }
 
     /// All there is to see at a side, whatever was seen before.
-    pub(crate) async fn last_look(&self, request: &Request, side: Side) -> Outcome<Option<Event>> {
-        let (Some(watch), Some(institution)) = (looking::wanted(request, side), request.institution(side)) else {
+    pub(crate) async fn final_poll(&self, request: &Request, side: Side) -> Outcome<Option<Event>> {
+        let (Some(target), Some(institution)) = (poll::poll_target(request, side), request.institution(side)) else {
             return Ok(None);
         };
         let settings = self.breakers.pass(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
-        let seen = Purpose::Circulation.of(looking::look(lms.as_ref(), request, watch, false, None)).await;
+        let seen = Purpose::Circulation.of(poll::poll_side(lms.as_ref(), request, target, false, None)).await;
         self.note(institution, settings, seen).await
     }
 
@@ -74,7 +74,7 @@ impl Engine {
         if end > self.clock.now() {
             return self.put_off(intent, end, "the days on which it runs have changed").await;
         }
-        match self.last_look(&request, side_of(deadline, &request)).await {
+        match self.final_poll(&request, side_of(deadline, &request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
                 let seen = self.apply(request.id, &event, "hub", &Ending::Asked(None)).await?.request;
@@ -83,7 +83,7 @@ impl Engine {
                     return self.drop_intent(intent, "it has happened").await;
                 }
             }
-            Err(not_done) if self.clock.now().duration_since(end) < WAITS_FOR_A_LOOK => {
+            Err(not_done) if self.clock.now().duration_since(end) < MAX_POLL_DELAY => {
                 let due = later(self.clock.now(), self.pause(intent, &not_done));
                 return self.put_off(intent, due, &not_done.to_string()).await;
             }

@@ -4,7 +4,9 @@
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide, watches};
+use lending::{
+    Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide, poll_targets,
+};
 use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NewSweep, News, Stored, Tx, Work};
 use tracing::warn;
@@ -92,15 +94,15 @@ impl Engine {
         let unchanged = decision.is_unchanged(&stored.request);
         let meanwhile = match ending {
             Ending::Done(intent) => match intent.work {
-                Work::Watch(side) => tx.told_meanwhile(intent).await?.map(|told| (side, told)),
+                Work::Poll(side) => tx.told_meanwhile(intent).await?.map(|told| (side, told)),
                 Work::Effect(_) | Work::Deadline(_) => None,
             },
             Ending::Asked(_) | Ending::Postponed { .. } | Ending::PollFailed { .. } => None,
         };
         match ending {
             Ending::Asked(_) => {}
-            Ending::Done(intent @ Intent { work: Work::Watch(side), .. }) if unchanged => {
-                let due = self.next_look(&stored.request, *side, intent.attempts, intent.listed).await?;
+            Ending::Done(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
+                let due = self.next_poll(&stored.request, *side, intent.attempts, intent.listed).await?;
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
             Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
@@ -140,8 +142,8 @@ impl Engine {
     /// one message got lost others may be, so that library's lists are read at once, and as if it told nothing until it has
     /// told again.
     async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event, decision: &Decision) {
-        let is_look = matches!(event, Event::Observed { .. } | Event::Told { .. }) && !hearing::is_told(intent);
-        let (Work::Watch(side), true, Some(step)) = (intent.work, is_look, decision.transitions.first()) else {
+        let is_poll = matches!(event, Event::Observed { .. } | Event::Told { .. }) && !hearing::is_told(intent);
+        let (Work::Poll(side), true, Some(step)) = (intent.work, is_poll, decision.transitions.first()) else {
             return;
         };
         if let Err(failure) = self.doubt(&intent.institution, before, side, Kind::telling(step.to)).await {
@@ -171,7 +173,7 @@ impl Engine {
     /// What waits for messages that may not come is looked at in the time in which it is where nothing is told.
     pub(crate) async fn look_as_untold(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let now = self.clock.now();
-        let latest = later(now, self.settings.polling.first + self.ids.jitter(self.settings.polling.first));
+        let latest = later(now, self.settings.polling.initial + self.ids.jitter(self.settings.polling.initial));
         self.again(async || Ok(self.store.hasten_looks(institution, now, latest).await?)).await?;
         self.wake.notify_one();
         Ok(())
@@ -248,16 +250,16 @@ impl Engine {
             on_list: None,
         };
         let (mut scheduled, mut lists) = (Vec::new(), Vec::new());
-        for watch in watches(next) {
-            let Some(institution) = next.institution(watch.side) else { continue };
-            let on = self.on_list(next, watch).await;
-            let due = self.next_look(next, watch.side, 0, on.is_some()).await?;
-            let mut look = intent(Work::Watch(watch.side), institution, due);
+        for target in poll_targets(next) {
+            let Some(institution) = next.institution(target.side) else { continue };
+            let on = self.on_list(next, target).await;
+            let due = self.next_poll(next, target.side, 0, on.is_some()).await?;
+            let mut poll = intent(Work::Poll(target.side), institution, due);
             if let Some((on, expected)) = on {
-                lists.extend(self.sweep_for(next, watch.side, &on, expected).await?);
-                look.on_list = Some(on);
+                lists.extend(self.sweep_for(next, target.side, &on, expected).await?);
+                poll.on_list = Some(on);
             }
-            scheduled.push(look);
+            scheduled.push(poll);
         }
         for deadline in deadlines(next) {
             let end = self.end_of(next, deadline, now).await?;
@@ -354,9 +356,9 @@ fn evidence(event: &Event) -> Option<Value> {
             Some(json!({"loan": loan.id, "due": loan.due}))
         }
         Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
-        Event::Observed { seen, .. } | Event::Told { seen, .. } | Event::HoldCancelledAfterDispatch { seen } => {
-            serde_json::to_value(seen).ok()
-        }
+        Event::Observed { observation, .. }
+        | Event::Told { observation, .. }
+        | Event::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
         Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
         Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
         Event::CancelAsked { by, .. } => Some(json!({"by": by})),

@@ -33,9 +33,9 @@ pub struct Engine {
     pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
     /// Looks under way on this node.
-    pub(crate) looks: Arc<AtomicUsize>,
+    pub(crate) active_polls: Arc<AtomicUsize>,
     /// How many lists are being read.
-    pub(crate) reading: Arc<AtomicUsize>,
+    pub(crate) active_batch_polls: Arc<AtomicUsize>,
     /// The node is to stop: nothing more is begun.
     pub(crate) stopping: AtomicBool,
     pub(crate) refused_lists: Refused,
@@ -67,7 +67,7 @@ impl Engine {
         let metrics = Arc::new(Metrics::new());
         let books = Arc::new(Books::new(Arc::clone(&clock), Arc::clone(&metrics)));
         let registry = Registry::new(store.clone(), Arc::clone(&books));
-        let looks = Arc::default();
+        let polls = Arc::default();
         let breakers = Breakers::new(settings.breaking, settings.lease);
         let (agencies, ears) = (Agencies::default(), Ears::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
@@ -78,8 +78,8 @@ impl Engine {
             ears,
             books,
             metrics,
-            looks,
-            reading: Arc::default(),
+            active_polls: polls,
+            active_batch_polls: Arc::default(),
             stopping: AtomicBool::new(false),
             refused_lists: Refused::default(),
             breakers,
@@ -108,7 +108,7 @@ impl Engine {
     }
 
     /// Looks for due work at once: for whoever has set the clock that the engine goes by.
-    pub fn look_for_work(&self) {
+    pub fn wake_up(&self) {
         self.wake.notify_one();
     }
 
@@ -132,7 +132,7 @@ impl Engine {
     /// # Errors
     ///
     /// No such request; the store's failures.
-    pub async fn look_now(&self, id: RequestId) -> Result<(), Error> {
+    pub async fn poll_now(&self, id: RequestId) -> Result<(), Error> {
         let now = self.clock.now();
         self.again(async || {
             let mut tx = self.store.begin().await?;

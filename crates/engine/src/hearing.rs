@@ -174,17 +174,17 @@ impl Engine {
         if self.ids.one_in(FORGET_EVERY) {
             tx.forget_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
         }
-        let mut looks = 0;
+        let mut polls = 0;
         for Waiting { request, side, with_another, believable } in waiting {
             let due = if with_another { now.saturating_add(OTHERS_COME).unwrap_or(now) } else { now };
             let told = line((fresh && believable).then_some(hint));
-            looks += tx.hint_watches(request, side, &told, due, now).await?;
+            polls += tx.hint_watches(request, side, &told, due, now).await?;
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
         self.wake.notify_one();
         self.ears.told(&self.store, institution, Kind::of(hint), now).await?;
-        Ok(Heard::News(looks))
+        Ok(Heard::News(polls))
     }
 
     /// Whether what is told has just happened. Alma sends again what wasn't taken, an hour later at the earliest: that may

@@ -164,8 +164,8 @@ impl Metrics {
     pub(crate) fn committed(&self, intent: &Intent, now: Timestamp) {
         let cause = match intent.work {
             store::Work::Effect(_) => "effect",
-            store::Work::Watch(_) if hearing::is_told(intent) => "message",
-            store::Work::Watch(_) => "look",
+            store::Work::Poll(_) if hearing::is_told(intent) => "message",
+            store::Work::Poll(_) => "look",
             store::Work::Deadline(_) => "deadline",
         };
         let took = Duration::try_from(now.duration_since(intent.due_at)).unwrap_or_default();
@@ -182,7 +182,7 @@ impl Engine {
     pub async fn metrics(&self) -> Result<String, Error> {
         let metrics = &self.metrics;
         let now = self.clock.now();
-        let (counts, oldest) = (self.store.queue_counts().await?, self.store.oldest_looks().await?);
+        let (counts, oldest) = (self.store.queue_counts().await?, self.store.oldest_polls().await?);
         metrics.commits.set(i64::try_from(self.store.commits()).unwrap_or(i64::MAX));
         metrics.queued.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
         for gauges in [&metrics.evidence, &metrics.remaining, &metrics.reserve, &metrics.per_second] {

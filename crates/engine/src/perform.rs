@@ -175,7 +175,9 @@ impl Act<'_> {
                 let (item, holder) = (real_item(supply), request.holder(side));
                 let what = Withdrawn { request: request.id, item: &item, hold: &hold.id, holder, by };
                 let seen = lms.withdraw_hold(&what).await?;
-                Ok(seen.map_or(Event::HoldCancelled { side }, |seen| Event::HoldCancelledAfterDispatch { seen }))
+                Ok(seen.map_or(Event::HoldCancelled { side }, |seen| Event::HoldCancelledAfterDispatch {
+                    observation: seen,
+                }))
             }
             Effect::CancelHold(_) => {
                 if let Some(hold) = here(request, side)?.hold.open() {

@@ -281,12 +281,12 @@ impl Engine {
     /// # Errors
     ///
     /// Why not, and how long it has to wait.
-    pub(crate) fn may_look(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), NotDone> {
+    pub(crate) fn check_poll_budget(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), NotDone> {
         self.books.may(lms.institution(), purpose, lms.allowance(), self.registry.nodes())
     }
 
     /// Institutions that are not looked at until calls are counted anew.
-    pub fn looks_paused(&self) -> Vec<(InstitutionCode, Paused)> {
+    pub fn polling_paused(&self) -> Vec<(InstitutionCode, Paused)> {
         let until = reset(self.clock.now());
         let known = self.registry.known();
         let paused = known.into_iter().filter_map(|lms| {

@@ -63,7 +63,7 @@ impl Engine {
     /// that out too, but then the hold is gone and the patron gets nothing. A lender that can't be asked is given up all
     /// the same.
     async fn after_a_look_at_the_lender(&self, request: Request) -> Result<Request, Error> {
-        match tokio::time::timeout(PATIENCE, self.last_look(&request, Side::Lender)).await {
+        match tokio::time::timeout(PATIENCE, self.final_poll(&request, Side::Lender)).await {
             Ok(Ok(Some(event))) => Ok(self.apply(request.id, &event, "hub", &Ending::Asked(None)).await?.request),
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {

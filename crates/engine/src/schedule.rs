@@ -10,7 +10,7 @@ use crate::clock::later;
 use crate::ears::Telling;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::looking::wanted;
+use crate::poll::poll_target;
 use crate::settings::Polling;
 use crate::sweeps::expected;
 
@@ -30,7 +30,7 @@ const JITTER: u32 = 50;
 
 /// Whether a list that tells of that side names the hold itself.
 fn is_hold_on_list(request: &Request, side: Side) -> bool {
-    let next = wanted(request, side).and_then(|watch| expected(request, watch));
+    let next = poll_target(request, side).and_then(|target| expected(request, target));
     matches!(next, Some(Expected::Dispatch | Expected::Wait))
 }
 
@@ -48,7 +48,7 @@ fn is_unsent(request: &Request, side: Side) -> bool {
 impl Engine {
     /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new; much later where a list
     /// shows when there is something to see.
-    pub(crate) async fn next_look(
+    pub(crate) async fn next_poll(
         &self,
         request: &Request,
         side: Side,
@@ -60,7 +60,7 @@ impl Engine {
         let (now, then) = (self.clock.now(), later(self.clock.now(), interval));
         let renews_unheard = listed && self.renews_unheard(request, side).await?;
         let before_due = before_due(request, side).filter(|day| renews_unheard && *day > now);
-        self.when_open(request, side, before_due.map_or(then, |day| day.min(then))).await
+        self.next_open_time(request, side, before_due.map_or(then, |day| day.min(then))).await
     }
 
     /// Whether a patron has the book whose renewal no list and no message would show.
@@ -105,7 +105,12 @@ impl Engine {
         }
     }
 
-    pub(crate) async fn when_open(&self, request: &Request, side: Side, then: Timestamp) -> Result<Timestamp, Error> {
+    pub(crate) async fn next_open_time(
+        &self,
+        request: &Request,
+        side: Side,
+        then: Timestamp,
+    ) -> Result<Timestamp, Error> {
         let rules = match (side, &request.supply) {
             (Side::Lender, Some(supply)) => self.rules_of(&supply.institution, Some(&supply.copy.library)).await?,
             (Side::Lender, None) => Rules::default(),

@@ -14,9 +14,9 @@ pub struct Settings {
     /// How many intents are worked on at once.
     pub workers: usize,
     /// How many of them for one institution, so that a dead one can't take all.
-    pub per_institution: usize,
+    pub workers_per_institution: usize,
     /// How many of these may be looks, so that what somebody waits for never finds all places taken.
-    pub looks_per_institution: usize,
+    pub polls_per_institution: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,
     /// How often the libraries are looked at.
@@ -41,12 +41,12 @@ impl Default for Settings {
         Self {
             node: "hub".to_owned(),
             workers: 64,
-            per_institution: 16,
-            looks_per_institution: 8,
+            workers_per_institution: 16,
+            polls_per_institution: 8,
             lease: Duration::from_secs(30),
             polling: Polling::default(),
-            told_polling: Polling { first: DAY, most: DAY.saturating_mul(7), growth: 3.0 },
-            listed_polling: Polling { first: DAY.saturating_mul(7), most: DAY.saturating_mul(7), growth: 1.0 },
+            told_polling: Polling { initial: DAY, max: DAY.saturating_mul(7), growth: 3.0 },
+            listed_polling: Polling { initial: DAY.saturating_mul(7), max: DAY.saturating_mul(7), growth: 1.0 },
             lists: Duration::from_secs(300),
             believed: Duration::from_secs(600),
             retrying: Retrying::default(),
@@ -59,29 +59,29 @@ impl Default for Settings {
 #[derive(Clone, Copy, Debug)]
 pub struct Polling {
     /// After a change.
-    pub first: Duration,
+    pub initial: Duration,
     /// The longest.
-    pub most: Duration,
+    pub max: Duration,
     /// By how much it grows each time nothing happened.
     pub growth: f64,
 }
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { first: Duration::from_secs(300), most: Duration::from_secs(7_200), growth: 1.5 }
+        Self { initial: Duration::from_secs(300), max: Duration::from_secs(7_200), growth: 1.5 }
     }
 }
 
 impl Polling {
     /// So many times as seldom.
     pub(crate) fn times(self, factor: u32) -> Self {
-        Self { first: self.first.saturating_mul(factor), most: self.most.saturating_mul(factor), ..self }
+        Self { initial: self.initial.saturating_mul(factor), max: self.max.saturating_mul(factor), ..self }
     }
 
     /// The interval after `unchanged` looks that showed nothing new.
     pub(crate) fn interval(&self, unchanged: u32) -> Duration {
         let factor = self.growth.max(1.0).powi(i32::try_from(unchanged.min(64)).unwrap_or(64));
-        Duration::try_from_secs_f64(self.first.as_secs_f64() * factor).unwrap_or(self.most).min(self.most)
+        Duration::try_from_secs_f64(self.initial.as_secs_f64() * factor).unwrap_or(self.max).min(self.max)
     }
 }
 
@@ -113,10 +113,10 @@ mod tests {
 
     #[test]
     fn interval_grows_while_nothing_happens_and_stops_at_the_longest() {
-        let polling = Polling { first: Duration::from_secs(10), most: Duration::from_secs(25), growth: 2.0 };
+        let polling = Polling { initial: Duration::from_secs(10), max: Duration::from_secs(25), growth: 2.0 };
         let seconds: Vec<u64> = (0..4).map(|unchanged| polling.interval(unchanged).as_secs()).collect();
         assert_eq!(seconds, [10, 20, 25, 25]);
-        assert_eq!(polling.interval(u32::MAX), polling.most);
+        assert_eq!(polling.interval(u32::MAX), polling.max);
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Engine {
         let mut strays = Strays { requests: requests.len(), ..Strays::default() };
         let mut patrons: Vec<VirtualPatron> = Vec::new();
         for request in &requests {
-            self.may_look(lms.as_ref(), Purpose::Bulk)?;
+            self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
             if made_here(request, institution) {
                 for bib in stray_records(request, lms.records_of(request.id).await?) {
                     strays.found.push(Found { stray: Stray::Record { request: request.id, bib }, removed: None });
@@ -99,7 +99,7 @@ impl Engine {
         }
         strays.patrons = patrons.len();
         for patron in &patrons {
-            self.may_look(lms.as_ref(), Purpose::Bulk)?;
+            self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
             for hold in lms.holds_of(patron).await? {
                 let stored = self.store.request(hold.request).await?;
                 if is_stray_hold(stored.as_ref(), institution, &hold) {

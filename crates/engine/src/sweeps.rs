@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lending::{Hint, InstitutionCode, Request, Side, Status, Watch};
+use lending::{Hint, InstitutionCode, PollTarget, Request, Side, Status};
 use lms::{Awaited, Expected, ListRead, NotDone, Outage, Purpose};
 use store::{Listed, NewSweep, OnList, Sweep};
 use tracing::{Instrument as _, debug, debug_span, error, info, warn};
@@ -17,8 +17,8 @@ use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::hearing::line;
-use crate::looking::open_hold;
 use crate::perform::{real_item, virtual_item};
+use crate::poll::open_hold;
 
 /// How many lists are read at once.
 pub(crate) const AT_ONCE: usize = 8;
@@ -78,13 +78,13 @@ fn moment_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
 }
 
 /// What happens next at a side, where a list may show it.
-pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
+pub(crate) fn expected(request: &Request, target: PollTarget) -> Option<Expected> {
     let status = request.status;
-    if request.is_lent_to_another(watch.side) {
+    if request.is_lent_to_another(target.side) {
         // Of whose loan has ended no list tells.
         return None;
     }
-    if watch.side == Side::Lender {
+    if target.side == Side::Lender {
         let supply = request.supply.as_ref()?;
         return match status {
             _ if !request.is_dispatched() => supply.hold.open().map(|_| Expected::Dispatch),
@@ -97,7 +97,7 @@ pub(crate) fn expected(request: &Request, watch: Watch) -> Option<Expected> {
         Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => Some(Expected::Wait),
         Status::PickupTransit | Status::ReceivedAtPickup => Some(Expected::Arrival),
         Status::ReadyForPickup => Some(Expected::Collection),
-        Status::Loaned if !watch.hold => Some(Expected::Return),
+        Status::Loaned if !target.hold => Some(Expected::Return),
         _ => None,
     }
 }
@@ -161,21 +161,21 @@ enum Reading {
 
 impl Engine {
     /// The list that shows when there is something to look at, and what stands on it for the request.
-    pub(crate) async fn on_list(&self, request: &Request, watch: Watch) -> Option<(OnList, Expected)> {
-        let expected = expected(request, watch)?;
-        let institution = request.institution(watch.side)?;
+    pub(crate) async fn on_list(&self, request: &Request, target: PollTarget) -> Option<(OnList, Expected)> {
+        let expected = expected(request, target)?;
+        let institution = request.institution(target.side)?;
         let lms = self.registry.get(institution).await.ok()?;
         let supply = request.supply.as_ref();
-        let item = match watch.side {
+        let item = match target.side {
             Side::Lender => real_item(supply?),
             side => virtual_item(request, side).ok()?,
         };
         let awaited = Awaited {
             expected,
             item: &item,
-            hold: open_hold(request, watch.side),
+            hold: open_hold(request, target.side),
             library: supply.map(|supply| &supply.copy.library),
-            pickup: (watch.side == request.pickup_role()).then_some(&request.pickup.library),
+            pickup: (target.side == request.pickup_role()).then_some(&request.pickup.library),
         };
         let listing = lms.listing(&awaited)?;
         if self.refused_lists.is(institution, &listing.list, self.clock.now()) {
@@ -276,7 +276,8 @@ impl Engine {
 
     /// Takes what is due, as far as there is room: patrons wait for other work.
     pub(crate) async fn claim_sweeps(&self, now: Timestamp, room: usize) -> Result<Vec<Sweep>, Error> {
-        let most = places(self.settings.workers).saturating_sub(self.reading.load(Ordering::Relaxed)).min(room);
+        let most =
+            places(self.settings.workers).saturating_sub(self.active_batch_polls.load(Ordering::Relaxed)).min(room);
         if most == 0 {
             return Ok(Vec::new());
         }
@@ -305,9 +306,9 @@ impl Engine {
                     (false, Reading::KeyRefused) => 1,
                     (false, _) => 0,
                 };
-                let left: Vec<Uuid> = listed.iter().take(one_by_one).map(|look| look.id).collect();
+                let left: Vec<Uuid> = listed.iter().take(one_by_one).map(|poll| poll.id).collect();
                 if is_given_up {
-                    warn!(institution = %sweep.institution, list = sweep.list, looks = standing, "a list is refused, or can't be read; all on it is looked at one by one");
+                    warn!(institution = %sweep.institution, list = sweep.list, polls = standing, "a list is refused, or can't be read; all on it is looked at one by one");
                 }
                 self.give_back(sweep, standing - one_by_one, &left, &[], at_latest).await
             }
@@ -324,8 +325,8 @@ impl Engine {
         let was_down = self.breakers.is_down(institution);
         let settings = self.breakers.pass(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
-        self.may_look(lms.as_ref(), Purpose::Sweep)?;
-        let mut keys: Vec<String> = listed.iter().map(|look| look.key.clone()).collect();
+        self.check_poll_budget(lms.as_ref(), Purpose::Sweep)?;
+        let mut keys: Vec<String> = listed.iter().map(|poll| poll.key.clone()).collect();
         keys.sort_unstable();
         keys.dedup();
         let read = Purpose::Sweep.of(lms.read_list(&sweep.list, &keys)).await;
@@ -345,21 +346,21 @@ impl Engine {
     async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
         let (now, standing) = (self.clock.now(), listed.len());
         let sure = self.sure_within(&sweep.institution).await.unwrap_or(Duration::MAX);
-        let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|look| read.unclear.contains(&look.key));
-        let unclear: Vec<Uuid> = unclear.iter().map(|look| look.id).collect();
+        let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|poll| read.unclear.contains(&poll.key));
+        let unclear: Vec<Uuid> = unclear.iter().map(|poll| poll.id).collect();
         let moved: Vec<Listed> =
-            clear.into_iter().filter(|look| read.there.contains(&look.key) != look.is_there).collect();
+            clear.into_iter().filter(|poll| read.there.contains(&poll.key) != poll.is_there).collect();
         // Where a look has seen it, and found nothing new, it is not looked at each time the list is read.
-        let due = |look: &Listed| {
-            look.attempts == 0 || later(look.updated_at, self.settings.polling.interval(look.attempts).min(sure)) <= now
+        let due = |poll: &Listed| {
+            poll.attempts == 0 || later(poll.updated_at, self.settings.polling.interval(poll.attempts).min(sure)) <= now
         };
         let told: Vec<(Listed, String)> = moved
             .into_iter()
             .filter(due)
-            .map(|look| {
-                let state = if look.is_there { read.if_not.clone() } else { read.if_there.clone() };
-                let line = line(Some(&Hint::Listed { state, is_there: !look.is_there }));
-                (look, line)
+            .map(|poll| {
+                let state = if poll.is_there { read.if_not.clone() } else { read.if_there.clone() };
+                let line = line(Some(&Hint::Listed { state, is_there: !poll.is_there }));
+                (poll, line)
             })
             .collect();
         let moved_at = if told.is_empty() { sweep.moved_at } else { now };
@@ -391,10 +392,10 @@ impl Engine {
             let mut tx = self.store.begin().await?;
             tx.finish_sweep(sweep, due).await?;
             // They needn't all be looked at together; one alone finds out whether any can be.
-            let within = if one_by_one.len() > 1 { self.settings.polling.first } else { Duration::ZERO };
+            let within = if one_by_one.len() > 1 { self.settings.polling.initial } else { Duration::ZERO };
             tx.leave_list(one_by_one, later(now, self.ids.jitter(within))).await?;
-            for (look, line) in told {
-                tx.hint_watches(look.request, look.side, line, now, now).await?;
+            for (poll, line) in told {
+                tx.hint_watches(poll.request, poll.side, line, now, now).await?;
             }
             Ok(tx.commit().await?)
         })

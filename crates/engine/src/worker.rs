@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, InstitutionCode, ItemState, Request, Shown, Side, Watch, shown};
+use lending::{Effect, Event, InstitutionCode, ItemState, PollTarget, Request, Shown, Side, shown};
 use lms::{Attempt, HostLms, NotDone, Outage, Outcome, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::Act;
 use crate::quota::{purpose_of, timed};
-use crate::{hearing, looking};
+use crate::{hearing, poll};
 
 /// The longest the loop sleeps: other nodes may have put work into the store.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Each so-manieth look by the clock reads all there is.
-const LOOKS_UNTIL_WHOLE: u32 = 4;
+const POLLS_PER_FULL_POLL: u32 = 4;
 
 /// So many times in a row a poll fails before it shows, and a candidate's record can't be read before the next is tried.
 pub(crate) const FAILS_OFTEN: u32 = 3;
@@ -68,9 +68,9 @@ impl Engine {
             warn!(error = %failure, "could not release the leases of an earlier run; they run out in time");
         }
         let effects = self.settings.retrying.most * 2;
-        let listed = self.settings.listed_polling.most * 6;
-        let looks = self.settings.polling.most.max(self.settings.told_polling.most).max(listed);
-        match self.store.hasten_misdated(self.clock.now(), effects, looks).await {
+        let listed = self.settings.listed_polling.max * 6;
+        let polls = self.settings.polling.max.max(self.settings.told_polling.max).max(listed);
+        match self.store.hasten_misdated(self.clock.now(), effects, polls).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
             Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
@@ -145,7 +145,7 @@ impl Engine {
                 let room = room.saturating_sub(sweeps.len());
                 for sweep in sweeps {
                     let engine = Arc::clone(self);
-                    let reading = UnderWay::one(&self.reading);
+                    let reading = UnderWay::one(&self.active_batch_polls);
                     running.spawn(async move {
                         engine.sweep(sweep).await;
                         drop(reading);
@@ -163,11 +163,11 @@ impl Engine {
             now,
             lease: self.settings.lease,
             limit: room,
-            per_institution: self.settings.per_institution,
+            max_per_institution: self.settings.workers_per_institution,
             // A quarter of the places is kept for what somebody waits for.
-            looks: (self.settings.workers - self.settings.workers / 4)
-                .saturating_sub(self.looks.load(Ordering::Relaxed)),
-            looks_per_institution: self.settings.looks_per_institution.min(self.settings.per_institution),
+            max_polls: (self.settings.workers - self.settings.workers / 4)
+                .saturating_sub(self.active_polls.load(Ordering::Relaxed)),
+            max_polls_per_institution: self.settings.polls_per_institution.min(self.settings.workers_per_institution),
             except: &[],
         };
         match self.again(async || Ok(self.store.claim(&claim).await?)).await {
@@ -175,10 +175,10 @@ impl Engine {
                 let until = later(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
-                    let look = matches!(intent.work, Work::Watch(_)).then(|| UnderWay::one(&self.looks));
+                    let poll = matches!(intent.work, Work::Poll(_)).then(|| UnderWay::one(&self.active_polls));
                     running.spawn(async move {
                         engine.work_on(intent, until).await;
-                        drop(look);
+                        drop(poll);
                     });
                 }
                 if more { Next { after: Duration::ZERO, held_back: true } } else { self.until_due(now).await }
@@ -220,7 +220,7 @@ impl Engine {
         let work = async {
             match intent.work {
                 Work::Effect(effect) => self.do_effect(intent, effect, known).await,
-                Work::Watch(side) => self.do_watch(intent, side).await.map(|()| None),
+                Work::Poll(side) => self.run_poll(intent, side).await.map(|()| None),
                 Work::Deadline(deadline) => self.do_deadline(intent, deadline).await.map(|()| None),
             }
         };
@@ -296,16 +296,18 @@ impl Engine {
         self.done(intent, &event).await.map(Some)
     }
 
-    async fn do_watch(&self, intent: &Intent, side: Side) -> Result<(), Error> {
+    async fn run_poll(&self, intent: &Intent, side: Side) -> Result<(), Error> {
         let request = self.load(intent).await?;
-        let Some(watch) = looking::wanted(&request, side) else {
+        let Some(target) = poll::poll_target(&request, side) else {
             return self.drop_intent(intent, "nothing to look at").await;
         };
         let told = match hearing::told(intent, self.settings.believed)
             .map(|hints| shown(&request, side, &hints, self.clock.now()))
         {
-            Some(Shown::This(seen)) => return self.done(intent, &Event::Told { side, seen }).await.map(drop),
-            Some(Shown::Nothing) => return self.still_waits(intent, &request, side).await,
+            Some(Shown::This(observation)) => {
+                return self.done(intent, &Event::Told { side, observation }).await.map(drop);
+            }
+            Some(Shown::Nothing) => return self.reschedule_poll(intent, &request, side).await,
             Some(Shown::Unsure(told)) => {
                 if side == Side::Lender && told == Some(ItemState::InTransit) && hearing::is_told(intent) {
                     self.ears.heard_of_item(&self.store, &intent.institution, self.clock.now()).await?;
@@ -317,19 +319,19 @@ impl Engine {
         // Where something was told of, somebody has acted.
         let purpose = if hearing::is_told(intent) { Purpose::Circulation } else { Purpose::Sweep };
         if let Ok(lms) = self.registry.get(&intent.institution).await
-            && let Err(not_done) = self.may_look(lms.as_ref(), purpose)
+            && let Err(not_done) = self.check_poll_budget(lms.as_ref(), purpose)
         {
             let due = self.next_try(intent, &request, side, &not_done).await?;
             return self.put_off(intent, due, &not_done.to_string()).await;
         }
-        let seen = match self.system(intent).await {
+        let observation = match self.system(intent).await {
             Ok((lms, settings)) => {
-                let seen = purpose.of(look(lms.as_ref(), intent, &request, watch, told)).await;
-                self.note(&intent.institution, settings, seen).await
+                let observation = purpose.of(poll_by_intent(lms.as_ref(), intent, &request, target, told)).await;
+                self.note(&intent.institution, settings, observation).await
             }
             Err(not_done) => Err(not_done),
         };
-        match seen {
+        match observation {
             Ok(Some(event)) => self.done(intent, &event).await.map(drop),
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
@@ -349,7 +351,7 @@ impl Engine {
         not_done: &NotDone,
     ) -> Result<Timestamp, Error> {
         let due = later(self.clock.now(), self.pause(intent, not_done));
-        if hearing::is_told(intent) { Ok(due) } else { self.when_open(request, side, due).await }
+        if hearing::is_told(intent) { Ok(due) } else { self.next_open_time(request, side, due).await }
     }
 
     /// A poll that keeps failing shows at its request. Of a day's calls that are used up the institution tells.
@@ -396,8 +398,8 @@ impl Engine {
         Ok(())
     }
 
-    async fn still_waits(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
-        let due = self.next_look(request, side, 0, intent.listed).await?;
+    async fn reschedule_poll(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
+        let due = self.next_poll(request, side, 0, intent.listed).await?;
         self.put_off(intent, due, NOTHING_NEW).await
     }
 
@@ -491,7 +493,7 @@ impl Engine {
 fn span(intent: &Intent) -> Span {
     let (kind, what) = match intent.work {
         Work::Effect(effect) => ("effect", effect.name()),
-        Work::Watch(side) => ("look", side.name()),
+        Work::Poll(side) => ("look", side.name()),
         Work::Deadline(deadline) => ("deadline", deadline.name()),
     };
     let (request, institution) = (intent.request, &intent.institution);
@@ -515,18 +517,18 @@ impl Drop for UnderWay {
     }
 }
 
-async fn look(
+async fn poll_by_intent(
     lms: &dyn HostLms,
     intent: &Intent,
     request: &Request,
-    watch: Watch,
+    target: PollTarget,
     told: Option<ItemState>,
 ) -> Outcome<Option<Event>> {
     // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its
     // item only the item tells.
-    let unsent = watch.side == Side::Lender && watch.hold;
-    let brief = !intent.hinted && !unsent && intent.attempts % LOOKS_UNTIL_WHOLE != LOOKS_UNTIL_WHOLE - 1;
-    looking::look(lms, request, watch, brief, told).await
+    let unsent = target.side == Side::Lender && target.hold;
+    let shallow = !intent.hinted && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1;
+    poll::poll_side(lms, request, target, shallow, told).await
 }
 
 fn report(ended: &Result<(), tokio::task::JoinError>) {

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use crate::attention::FailingPoll;
 use crate::effect::{Effect, Side};
 use crate::event::Event;
+use crate::poll::poll_targets;
 use crate::request::{Progress, Request};
 use crate::status::Status;
-use crate::watch::watches;
 use crate::{effects, record, standing, steps};
 
 /// What follows from an event.
@@ -81,8 +81,8 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
         Event::UndoAsked => next.failing_polls.clone_from(&before.failing_polls),
         _ => {}
     }
-    let watched = watches(next);
-    next.failing_polls.retain(|side, _| watched.iter().any(|watch| watch.side == *side));
+    let watched = poll_targets(next);
+    next.failing_polls.retain(|side, _| watched.iter().any(|target| target.side == *side));
 }
 
 /// What staff were asked about belongs to a status that lies behind.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::attention::WaitingOn;
 use crate::closure::Closure;
+use crate::deadline::Deadline;
 use crate::effect::{Effect, Side};
 use crate::ids::{Barcode, BibId, HoldingId, ItemId, LoanId, PatronId};
 use crate::refusal::{PatronRefusal, Refusal};
 use crate::request::{Copy, CopyRef, Hold, Loan, PickupLocation, Settlement, VerifiedPatron};
-use crate::watch::Deadline;
 
 /// One thing that happened to a request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ pub enum Event {
     /// [`Effect::CancelHold`] at the lender: the hold is gone, and the item had left for it before.
     HoldCancelledAfterDispatch {
         /// The item, and the loan to the virtual patron, after the hold was cancelled.
-        seen: Observation,
+        observation: Observation,
     },
     /// [`Effect::CheckIn`]: the loan is closed.
     CheckedIn {
@@ -161,7 +161,7 @@ pub enum Event {
         /// Which.
         side: Side,
         /// What was seen.
-        seen: Observation,
+        observation: Observation,
     },
     /// One side could not be polled, several times in a row.
     PollFailed {
@@ -177,7 +177,7 @@ pub enum Event {
         /// Which.
         side: Side,
         /// What it showed.
-        seen: Observation,
+        observation: Observation,
     },
     /// A library's system told how our hold ended, before anybody looked.
     HoldClosed {

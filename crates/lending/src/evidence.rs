@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use crate::attention::Trouble;
 use crate::closure::{Answer, Closure, Evidence, HoldEnd, Vanished, answer, infer};
+use crate::deadline::{Deadline, deadlines};
 use crate::effect::Side;
 use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
 use crate::record::pass_over;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
-use crate::watch::{Deadline, deadlines};
 
 /// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
 /// nearly, not exactly, the same moment, so the first look may fall between the two.
@@ -18,18 +18,18 @@ const MISSING_POLLS_TO_CLOSE: u8 = 2;
 /// How often the patron's hold is placed by the hub itself; after that staff must decide.
 const MAX_HOLD_ATTEMPTS: u8 = 2;
 
-pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestamp) -> Option<String> {
+pub(crate) fn at_lender(request: &mut Request, observation: &Observation, now: Timestamp) -> Option<String> {
     let status = request.status;
     let supply = request.supply.as_mut()?;
-    if let Some(item) = &seen.item {
+    if let Some(item) = &observation.item {
         supply.item = item.clone();
         // In transit while our hold hasn't started: it travels for somebody else.
-        let ours = matches!(seen.hold, None | Some(HoldState::InProcess));
+        let ours = matches!(observation.hold, None | Some(HoldState::InProcess));
         if supply.hold != Tracked::NotCreated && *item == ItemState::InTransit && ours {
             supply.dispatched = true;
         }
     }
-    match seen.loan.as_ref() {
+    match observation.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
             supply.loan = Tracked::Open(Loan { id: id.clone(), due: *due });
             supply.dispatched = true;
@@ -38,32 +38,32 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
         // An item is on one loan at a time.
         Some(LoanState::Another) => supply.loan.close(),
         // That it was returned was told, and nothing else.
-        Some(LoanState::None) if seen.item.is_none() && supply.loan.is_open() => {
+        Some(LoanState::None) if observation.item.is_none() && supply.loan.is_open() => {
             supply.loan.close();
             supply.item = ItemState::InPlace;
         }
         Some(LoanState::None) if !is_out(&supply.item) => supply.loan.close(),
         _ => {}
     }
-    note_another(&mut supply.lent_to_another, seen);
-    if let Some(wanted_back) = seen.wanted_back {
+    note_another(&mut supply.lent_to_another, observation);
+    if let Some(wanted_back) = observation.wanted_back {
         supply.wanted_back = wanted_back && supply.loan.is_open();
     }
-    if let Some(barcode) = &seen.barcode {
+    if let Some(barcode) = &observation.barcode {
         supply.copy.barcode = barcode.clone();
     }
-    if let Some(holding) = &seen.holding {
+    if let Some(holding) = &observation.holding {
         supply.copy.holding = holding.clone();
     }
     if supply.loan.is_open() {
         return None;
     }
     let last = supply.hold.open().cloned();
-    if !note_hold(&mut supply.hold, &mut supply.hold_missing_polls, seen) {
+    if !note_hold(&mut supply.hold, &mut supply.hold_missing_polls, observation) {
         return None;
     }
     let lent = supply.loan != Tracked::NotCreated;
-    let end = hold_end(last.as_ref(), seen, lent, now);
+    let end = hold_end(last.as_ref(), observation, lent, now);
     supply.hold_end = Some(end);
     if status.is_ending() || status.is_final() {
         return None;
@@ -75,23 +75,23 @@ pub(crate) fn at_lender(request: &mut Request, seen: &Observation, now: Timestam
 pub(crate) fn apply_at_virtual_side(
     request: &mut Request,
     side: Side,
-    seen: &Observation,
+    observation: &Observation,
     now: Timestamp,
 ) -> Option<String> {
     let here = request.virtual_side_mut(side)?;
     let lent_before = here.progress >= Progress::OnLoan;
-    note_loan(here, seen);
-    note_another(&mut here.lent_to_another, seen);
-    record_hold_after_loan(here, seen, lent_before);
-    note_moved(here, seen);
-    if seen.item.is_none() && seen.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
+    note_loan(here, observation);
+    note_another(&mut here.lent_to_another, observation);
+    record_hold_after_loan(here, observation, lent_before);
+    note_moved(here, observation);
+    if observation.item.is_none() && observation.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
         here.progress = Progress::Returned;
         here.item_state = None;
     }
-    if let Some(item) = &seen.item {
+    if let Some(item) = &observation.item {
         here.item_state = Some(item.clone());
         here.progress = here.progress.max(moved_to(here.progress, item));
-        if here.progress == Progress::OnLoan && is_back_on_the_hold_shelf(here, seen) {
+        if here.progress == Progress::OnLoan && is_back_on_the_hold_shelf(here, observation) {
             here.progress = Progress::Returned;
         }
         if matches!(item, ItemState::InTransit | ItemState::OnHoldShelf) || is_out(item) {
@@ -103,17 +103,17 @@ pub(crate) fn apply_at_virtual_side(
     }
     if here.progress >= Progress::OnLoan {
         // The loan fulfilled the hold; that it is gone says nothing more.
-        if seen.hold == Some(HoldState::Gone) {
+        if observation.hold == Some(HoldState::Gone) {
             here.hold.close();
         }
         return None;
     }
     let last = here.hold.open().cloned();
-    if note_hold(&mut here.hold, &mut here.hold_missing_polls, seen) {
-        let end = hold_end(last.as_ref(), seen, false, now);
+    if note_hold(&mut here.hold, &mut here.hold_missing_polls, observation) {
+        let end = hold_end(last.as_ref(), observation, false, now);
         return virtual_hold_ended(request, side, end);
     }
-    virtual_item_gone(request, side, seen)
+    virtual_item_gone(request, side, observation)
 }
 
 /// A webhook's word on a hold. It is believed where it can be only one thing; a fulfilled hold is seen as a loan.
@@ -192,10 +192,10 @@ fn virtual_item_deleted_code(side: Side) -> String {
 
 /// Ends the case for staff that an earlier read raised and this one contradicts: the virtual item, or the patron's hold, is
 /// there after all.
-pub(crate) fn contradict(request: &mut Request, side: Side, seen: &Observation) -> Option<String> {
+pub(crate) fn contradict(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
     let code = request.trouble.as_ref()?.code.as_str();
-    let held = seen.hold.is_some_and(|hold| hold != HoldState::Gone);
-    let there = held || seen.item.as_ref().is_some_and(|item| *item != ItemState::Absent);
+    let held = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
+    let there = held || observation.item.as_ref().is_some_and(|item| *item != ItemState::Absent);
     let item_is_back = there && code == virtual_item_deleted_code(side);
     let hold_is_back = held && Closure::ALL.iter().any(|closure| code == hold_ended_code(*closure, side));
     if !item_is_back && !hold_is_back {
@@ -219,7 +219,7 @@ pub(crate) fn contradict(request: &mut Request, side: Side, seen: &Observation) 
 }
 
 /// Staff took the virtual item away while it was needed.
-fn virtual_item_gone(request: &mut Request, side: Side, seen: &Observation) -> Option<String> {
+fn virtual_item_gone(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
     let status = request.status;
     let needed = matches!(
         status,
@@ -230,7 +230,7 @@ fn virtual_item_gone(request: &mut Request, side: Side, seen: &Observation) -> O
             | Status::ReadyForPickup
     );
     let here = request.virtual_side_mut(side)?;
-    if seen.item != Some(ItemState::Absent) || !here.item.is_open() || !needed {
+    if observation.item != Some(ItemState::Absent) || !here.item.is_open() || !needed {
         return None;
     }
     here.item.close();
@@ -268,21 +268,21 @@ pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Time
     }
 }
 
-fn hold_end(last: Option<&Hold>, seen: &Observation, lent: bool, now: Timestamp) -> HoldEnd {
-    if let Some(closure) = seen.closure {
+fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Timestamp) -> HoldEnd {
+    if let Some(closure) = observation.closure {
         return HoldEnd { closure, evidence: Evidence::Told };
     }
     let vanished = Vanished {
         last: last.map_or(HoldState::NotStarted, |hold| hold.state),
         shelf_until: last.and_then(|hold| hold.shelf_until),
-        item: seen.item.as_ref(),
+        item: observation.item.as_ref(),
         lent,
     };
     HoldEnd { closure: infer(vanished, now), evidence: Evidence::Inferred }
 }
 
-fn note_loan(here: &mut VirtualSide, seen: &Observation) {
-    match seen.loan.as_ref() {
+fn note_loan(here: &mut VirtualSide, observation: &Observation) {
+    match observation.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
             let again = matches!(&here.loan, Tracked::Closed(before) if before.id != *id);
             if again && here.progress == Progress::Returned {
@@ -304,17 +304,17 @@ fn note_loan(here: &mut VirtualSide, seen: &Observation) {
                 here.progress = Progress::Returned;
             }
         }
-        Some(LoanState::None) if !seen.item.as_ref().is_some_and(is_out) => here.loan.close(),
+        Some(LoanState::None) if !observation.item.as_ref().is_some_and(is_out) => here.loan.close(),
         _ => {}
     }
 }
 
 /// Staff have moved the virtual item to another holding, or given it another barcode.
-fn note_moved(here: &mut VirtualSide, seen: &Observation) {
-    if let Some(holding) = seen.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
+fn note_moved(here: &mut VirtualSide, observation: &Observation) {
+    if let Some(holding) = observation.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
         here.holding = Tracked::Open(holding.clone());
     }
-    if let Some(barcode) = &seen.barcode {
+    if let Some(barcode) = &observation.barcode {
         here.barcode = Some(barcode.clone());
     }
 }
@@ -326,8 +326,8 @@ fn is_out(item: &ItemState) -> bool {
 
 /// A hold that was placed while the item was being lent is not fulfilled by that loan. Alma ends hold and loan at
 /// nearly, not exactly, the same moment, so only a look after the one that showed the loan tells.
-fn record_hold_after_loan(here: &mut VirtualSide, seen: &Observation, lent_before: bool) {
-    let still_there = seen.hold.is_some_and(|hold| hold != HoldState::Gone);
+fn record_hold_after_loan(here: &mut VirtualSide, observation: &Observation, lent_before: bool) {
+    let still_there = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
     if lent_before && still_there && here.hold.is_open() {
         here.hold_outlives_loan = true;
     }
@@ -335,17 +335,17 @@ fn record_hold_after_loan(here: &mut VirtualSide, seen: &Observation, lent_befor
 
 /// Returned, and kept on the hold shelf for a hold that outlived the loan or by one that is gone by now. Where the hold
 /// is there as it was before the loan, the look may be older than the loan.
-fn is_back_on_the_hold_shelf(here: &VirtualSide, seen: &Observation) -> bool {
-    let since = here.hold_outlives_loan || matches!(seen.hold, None | Some(HoldState::Gone));
-    seen.item == Some(ItemState::OnHoldShelf) && seen.loan == Some(LoanState::None) && since
+fn is_back_on_the_hold_shelf(here: &VirtualSide, observation: &Observation) -> bool {
+    let since = here.hold_outlives_loan || matches!(observation.hold, None | Some(HoldState::Gone));
+    observation.item == Some(ItemState::OnHoldShelf) && observation.loan == Some(LoanState::None) && since
 }
 
 /// Whether somebody else has the item. Where it is out and whose loan it is on is not known, it is as it was.
-fn note_another(lent_to_another: &mut bool, seen: &Observation) {
-    match &seen.loan {
+fn note_another(lent_to_another: &mut bool, observation: &Observation) {
+    match &observation.loan {
         Some(LoanState::Another) => *lent_to_another = true,
         Some(LoanState::Active { .. }) => *lent_to_another = false,
-        _ if seen.item.as_ref().is_some_and(|item| !is_out(item)) => *lent_to_another = false,
+        _ if observation.item.as_ref().is_some_and(|item| !is_out(item)) => *lent_to_another = false,
         _ => {}
     }
 }
@@ -363,18 +363,18 @@ fn moved_to(before: Progress, item: &ItemState) -> Progress {
 }
 
 /// Keeps the hold's state; answers whether it has just ended.
-fn note_hold(hold: &mut Tracked<Hold>, missed: &mut u8, seen: &Observation) -> bool {
-    match (seen.hold, &mut *hold) {
+fn note_hold(hold: &mut Tracked<Hold>, missed: &mut u8, observation: &Observation) -> bool {
+    match (observation.hold, &mut *hold) {
         (Some(HoldState::Gone), Tracked::Open(_)) => {
             *missed = missed.saturating_add(1);
-            if *missed >= MISSING_POLLS_TO_CLOSE || seen.closure.is_some() {
+            if *missed >= MISSING_POLLS_TO_CLOSE || observation.closure.is_some() {
                 hold.close();
                 return true;
             }
         }
         (Some(state), Tracked::Open(open)) => {
             open.state = state;
-            open.shelf_until = seen.shelf_until.or(open.shelf_until);
+            open.shelf_until = observation.shelf_until.or(open.shelf_until);
             *missed = 0;
         }
         _ => {}

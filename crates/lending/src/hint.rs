@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::effect::{Effect, Side};
 use crate::event::ItemState;
 use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
+use crate::poll::poll_targets;
 use crate::request::{Hold, Loan, Progress, Request, Tracked};
-use crate::watch::watches;
 
 /// What was told.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ impl Hint {
     /// Whether a look at `side` would tell something that the request doesn't know yet, and waits for. What the hub is
     /// doing itself at that side is no news.
     pub fn is_news(&self, request: &Request, side: Side) -> bool {
-        if !watches(request).iter().any(|watch| watch.side == side) {
+        if !poll_targets(request).iter().any(|target| target.side == side) {
             return false;
         }
         let own = request.in_flight.filter(|effect| effect.side() == side);

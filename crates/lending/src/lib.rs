@@ -36,6 +36,7 @@ mod actions;
 mod asked;
 mod attention;
 mod closure;
+mod deadline;
 mod decide;
 mod effect;
 mod effects;
@@ -44,6 +45,7 @@ mod evidence;
 pub mod example;
 mod hint;
 mod ids;
+mod poll;
 mod record;
 mod refusal;
 mod request;
@@ -52,10 +54,10 @@ mod standing;
 mod status;
 mod steps;
 mod told;
-mod watch;
 
 pub use attention::{Action, Attention, FailingPoll, Trouble, WaitingOn};
 pub use closure::{Answer, Closure, Evidence, HoldEnd, answer};
+pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
 pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation};
@@ -64,6 +66,7 @@ pub use ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
     LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
 };
+pub use poll::{PollTarget, poll_targets};
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
     Cancellation, Copy, CopyRef, DueDates, EarlierSupply, Hold, ItemType, Loan, Patron, PatronType, PickupLocation,
@@ -74,4 +77,3 @@ pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
 pub use steps::transitions;
 pub use told::{Shown, shown};
-pub use watch::{Deadline, Watch, deadlines, watches};

@@ -20,12 +20,12 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
-        Event::Observed { side: Side::Lender, seen } | Event::Told { side: Side::Lender, seen } => {
-            evidence::at_lender(request, seen, now)
+        Event::Observed { side: Side::Lender, observation } | Event::Told { side: Side::Lender, observation } => {
+            evidence::at_lender(request, observation, now)
         }
-        Event::Observed { side, seen } | Event::Told { side, seen } => {
-            let corrected = evidence::contradict(request, *side, seen);
-            evidence::apply_at_virtual_side(request, *side, seen, now).or(corrected)
+        Event::Observed { side, observation } | Event::Told { side, observation } => {
+            let corrected = evidence::contradict(request, *side, observation);
+            evidence::apply_at_virtual_side(request, *side, observation, now).or(corrected)
         }
         Event::HoldClosed { side, closure } => evidence::told(request, *side, *closure),
         Event::DeadlinePassed { deadline } => evidence::deadline_passed(request, *deadline, now),
@@ -100,9 +100,9 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             }
             None
         }
-        Event::HoldCancelledAfterDispatch { seen } => {
+        Event::HoldCancelledAfterDispatch { observation } => {
             done(request, Effect::CancelHold(Side::Lender));
-            let note = evidence::at_lender(request, seen, now);
+            let note = evidence::at_lender(request, observation, now);
             if let Some(supply) = &mut request.supply {
                 supply.dispatched = true;
                 supply.hold.close();

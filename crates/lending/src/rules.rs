@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use crate::watch::Deadline;
+use crate::deadline::Deadline;
 
 /// How an agency takes part.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

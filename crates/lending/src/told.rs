@@ -32,14 +32,14 @@ pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> S
     let mut then = request.clone();
     let mut all: Option<Observation> = None;
     let mut left: Vec<&Hint> = hints.iter().collect();
-    while let Some((at, seen)) =
+    while let Some((at, observation)) =
         left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.shows(&then, side, now)?)))
     {
         left.remove(at);
-        then = decide(&then, &Event::Told { side, seen: seen.clone() }, now).next;
+        then = decide(&then, &Event::Told { side, observation: observation.clone() }, now).next;
         all = Some(match all {
-            Some(before) => before.and_then(seen),
-            None => seen,
+            Some(before) => before.and_then(observation),
+            None => observation,
         });
     }
     if left.iter().any(|hint| hint.is_news(&then, side)) {

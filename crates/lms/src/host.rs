@@ -134,7 +134,7 @@ pub struct Withdrawn<'a> {
 
 /// What to look at on one side.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Watched {
+pub struct PollQuery {
     /// The request, whose marker the hold carries.
     pub request: RequestId,
     /// The real or virtual item.
@@ -150,9 +150,9 @@ pub struct Watched {
     /// Whether it matters that somebody else waits for the item.
     pub wanted_back: bool,
     /// One call will do where hold or loan is as it is expected to be.
-    pub brief: bool,
+    pub shallow: bool,
     /// The state in which a fresh message says the item to be. With the hold that fits it the item need not be read.
-    pub told: Option<ItemState>,
+    pub hinted_state: Option<ItemState>,
 }
 
 /// A hold with the hub's marker.
@@ -262,7 +262,7 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()>;
 
     /// Looks at an item, and at its hold and loan as far as asked.
-    async fn observe(&self, what: &Watched) -> Outcome<Observation>;
+    async fn poll(&self, what: &PollQuery) -> Outcome<Observation>;
 
     /// The list in which it would show that what is awaited has happened, if the system has one. Nothing is sent.
     fn listing(&self, _awaited: &Awaited<'_>) -> Option<Listing> {

@@ -26,7 +26,7 @@ mod settings;
 pub use connect::{ConnectError, Connection, connect, connect_observed};
 pub use finding::Finding;
 pub use host::{
-    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched,
+    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualPatron,
     Withdrawn,
 };
 pub use listing::{Awaited, Expected, ListRead, Listing};

@@ -124,8 +124,8 @@ async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
     let store = Store::open(database, key, rng).await.map_err(|error| cannot(&error))?;
     let short = Duration::from_millis;
     let settings = Settings {
-        polling: Polling { first: short(20), most: short(100), ..Polling::default() },
-        listed_polling: Polling { first: short(20), most: short(100), ..Polling::default() },
+        polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
+        listed_polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
         lists: short(20),
         retrying: Retrying { first: short(5), most: short(50) },
         breaking: Breaking { first: short(20), most: short(100), ..Breaking::default() },

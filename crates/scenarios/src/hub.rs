@@ -114,7 +114,7 @@ impl Hub {
     ///
     /// # Errors
     /// The hub can't be reached or knows no such request.
-    pub async fn look(&self, id: &str) -> Result<()> {
+    pub async fn poll(&self, id: &str) -> Result<()> {
         self.call(Method::POST, &format!("/api/v1/requests/{id}/look"), None).await.map(drop)
     }
 

@@ -9,7 +9,7 @@ use sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockT
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{Col, EFFECT, Intent, OPEN, Table, WATCH, Work, held, is_leased, work};
+use crate::intents::{Col, EFFECT, Intent, OPEN, POLL, Table, Work, held, is_leased, work};
 use crate::time::{at, micros};
 
 /// What to claim.
@@ -24,11 +24,11 @@ pub struct Claim<'a> {
     /// How many at most.
     pub limit: usize,
     /// How many under lease for one institution at the same time.
-    pub per_institution: usize,
+    pub max_per_institution: usize,
     /// How many of the claimed may be looks.
-    pub looks: usize,
+    pub max_polls: usize,
     /// How many of those under lease for one institution may be looks, so that effects always find room.
-    pub looks_per_institution: usize,
+    pub max_polls_per_institution: usize,
     /// Institutions to leave alone.
     pub except: &'a [InstitutionCode],
 }
@@ -57,7 +57,7 @@ impl Store {
         let rows = tx.due(claim, &leased, self.is_postgres()).await?;
         let until = micros(claim.now.saturating_add(lease(claim.lease)).unwrap_or(Timestamp::MAX));
         let mut requests = std::collections::HashSet::new();
-        let mut looks = 0;
+        let mut polls = 0;
         let mut claimed = Vec::new();
         let mut more = rows.len() >= window(claim);
         for row in rows {
@@ -66,18 +66,18 @@ impl Store {
                 break;
             }
             let intent = read(row, claim.now)?;
-            let is_look = matches!(intent.work, Work::Watch(_));
+            let is_poll = matches!(intent.work, Work::Poll(_));
             let count = leased.entry(intent.institution.as_str().to_owned()).or_default();
             if count.is_full(claim) || requests.contains(&intent.request) {
                 continue;
             }
-            if is_look && (looks >= claim.looks || count.is_full_of_looks(claim)) {
+            if is_poll && (polls >= claim.max_polls || count.is_full_of_polls(claim)) {
                 continue;
             }
             if let Some(intent) = tx.lease(intent, claim, until).await? {
                 count.all += 1;
-                count.looks += usize::from(is_look);
-                looks += usize::from(is_look);
+                count.polls += usize::from(is_poll);
+                polls += usize::from(is_poll);
                 requests.insert(intent.request);
                 claimed.push(intent);
             }
@@ -106,7 +106,7 @@ impl Tx {
             let count = usize::try_from(count).unwrap_or_default();
             let of = leased.entry(code).or_default();
             of.all += count;
-            of.looks += if kind == WATCH { count } else { 0 };
+            of.polls += if kind == POLL { count } else { 0 };
         }
         Ok(leased)
     }
@@ -122,7 +122,7 @@ impl Tx {
         };
         let mut full = those(Leased::is_full);
         full.extend(claim.except.iter().map(|code| code.as_str().to_owned()));
-        let full_of_looks = those(Leased::is_full_of_looks);
+        let full_of_polls = those(Leased::is_full_of_polls);
         let now = micros(claim.now);
         let other = Alias::new("other");
         let busy = Query::select()
@@ -167,11 +167,11 @@ impl Tx {
         if !full.is_empty() {
             statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
         }
-        if claim.looks == 0 {
-            statement.and_where(Expr::col((Table, Col::Kind)).ne(WATCH));
-        } else if !full_of_looks.is_empty() {
-            let has_room = Expr::col((Table, Col::Institution)).is_not_in(full_of_looks);
-            statement.and_where(Expr::col((Table, Col::Kind)).ne(WATCH).or(has_room));
+        if claim.max_polls == 0 {
+            statement.and_where(Expr::col((Table, Col::Kind)).ne(POLL));
+        } else if !full_of_polls.is_empty() {
+            let has_room = Expr::col((Table, Col::Institution)).is_not_in(full_of_polls);
+            statement.and_where(Expr::col((Table, Col::Kind)).ne(POLL).or(has_room));
         }
         if skip_locked {
             statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
@@ -202,16 +202,16 @@ impl Tx {
 #[derive(Clone, Copy, Default)]
 struct Leased {
     all: usize,
-    looks: usize,
+    polls: usize,
 }
 
 impl Leased {
     fn is_full(&self, claim: &Claim<'_>) -> bool {
-        self.all >= claim.per_institution
+        self.all >= claim.max_per_institution
     }
 
-    fn is_full_of_looks(&self, claim: &Claim<'_>) -> bool {
-        self.looks >= claim.looks_per_institution
+    fn is_full_of_polls(&self, claim: &Claim<'_>) -> bool {
+        self.polls >= claim.max_polls_per_institution
     }
 }
 

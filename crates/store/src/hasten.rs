@@ -8,7 +8,7 @@ use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Query};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, Table, WATCH, looks_of};
+use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, POLL, Table, polls_of};
 use crate::time::micros;
 use crate::{inbox, sweeps};
 
@@ -19,10 +19,10 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_misdated(&self, now: Timestamp, effects: Duration, looks: Duration) -> Result<u64, Error> {
+    pub async fn hasten_misdated(&self, now: Timestamp, effects: Duration, polls: Duration) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
         let mut touched = 0;
-        for (kind, longest_pause) in [(EFFECT, effects), (WATCH, looks)] {
+        for (kind, longest_pause) in [(EFFECT, effects), (POLL, polls)] {
             let longest = SignedDuration::try_from(longest_pause).unwrap_or(SignedDuration::MAX);
             let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
             let statement = Query::update()
@@ -34,7 +34,7 @@ impl Store {
                 .to_owned();
             touched += tx.execute(&statement).await?;
         }
-        let longest = SignedDuration::try_from(looks).unwrap_or(SignedDuration::MAX);
+        let longest = SignedDuration::try_from(polls).unwrap_or(SignedDuration::MAX);
         let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
         let lists = Query::update()
             .table(sweeps::Table)
@@ -64,7 +64,7 @@ impl Store {
             .value(Col::DueAt, micros(latest))
             .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
             .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(Expr::col(Col::Kind).eq(WATCH))
+            .and_where(Expr::col(Col::Kind).eq(POLL))
             .and_where(Expr::col(Col::List).eq(""))
             .and_where(Expr::col(Col::DueAt).gt(micros(latest)))
             .to_owned();
@@ -116,7 +116,7 @@ impl Tx {
             .value(Col::DueAt, Expr::expr(due))
             .value(Col::HintedAt, micros(due_at))
             .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(told)))
-            .cond_where(looks_of(request))
+            .cond_where(polls_of(request))
             .to_owned();
         self.execute(&statement).await.map(drop)
     }
@@ -128,7 +128,7 @@ impl Tx {
     ///
     /// The database.
     pub async fn hasten_delayed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
-        let not_made = Expr::col(Col::Kind).eq(WATCH).and(Expr::col(Col::Outcome).ne(NOTHING_NEW));
+        let not_made = Expr::col(Col::Kind).eq(POLL).and(Expr::col(Col::Outcome).ne(NOTHING_NEW));
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, micros(now))

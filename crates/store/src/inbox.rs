@@ -284,7 +284,7 @@ impl Tx {
             .value(IntentCol::HintedAt, micros(now))
             .value(IntentCol::DueAt, Expr::expr(due))
             .value(IntentCol::Told, Expr::col(IntentCol::Told).binary(BinOper::Custom("||"), Expr::val(told)))
-            .cond_where(intents::looks_of(request))
+            .cond_where(intents::polls_of(request))
             .and_where(Expr::col(IntentCol::What).eq(side.name()))
             .to_owned();
         self.execute(&statement).await

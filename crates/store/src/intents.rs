@@ -22,7 +22,7 @@ pub enum Work {
     /// An act in a library's system.
     Effect(Effect),
     /// A look at one side.
-    Watch(Side),
+    Poll(Side),
     /// The end of a time that something may take.
     Deadline(Deadline),
 }
@@ -141,7 +141,7 @@ pub(crate) fn is_leased() -> Expr {
 pub(crate) const OPEN: &str = "open";
 const DONE: &str = "done";
 pub(crate) const EFFECT: &str = "effect";
-pub(crate) const WATCH: &str = "watch";
+pub(crate) const POLL: &str = "poll";
 pub(crate) const DEADLINE: &str = "deadline";
 
 impl Store {
@@ -271,13 +271,13 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn oldest_looks(&self) -> Result<Vec<(InstitutionCode, Timestamp)>, Error> {
+    pub async fn oldest_polls(&self) -> Result<Vec<(InstitutionCode, Timestamp)>, Error> {
         let statement = Query::select()
             .column(Col::Institution)
             .expr(Func::min(Expr::col(Col::SeenAt)))
             .from(Table)
             .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(Expr::col(Col::Kind).eq(WATCH))
+            .and_where(Expr::col(Col::Kind).eq(POLL))
             .and_where(Expr::col(Col::List).eq(""))
             .group_by_col(Col::Institution)
             .to_owned();
@@ -443,7 +443,7 @@ impl Tx {
                     .to_owned();
                 self.later_one(&statement, || Error::LeaseLost).await
             }
-            Work::Watch(_) | Work::Deadline(_) => {
+            Work::Poll(_) | Work::Deadline(_) => {
                 let statement = Query::delete().from_table(Table).cond_where(held(intent)).to_owned();
                 self.later_one(&statement, || Error::LeaseLost).await
             }
@@ -571,22 +571,22 @@ pub(crate) fn open_of(request: RequestId) -> Cond {
     Cond::all().add(Expr::col(Col::Request).eq(request.to_string())).add(Expr::col(Col::State).eq(OPEN))
 }
 
-pub(crate) fn looks_of(request: RequestId) -> Cond {
-    open_of(request).add(Expr::col(Col::Kind).eq(WATCH))
+pub(crate) fn polls_of(request: RequestId) -> Cond {
+    open_of(request).add(Expr::col(Col::Kind).eq(POLL))
 }
 
 pub(crate) fn words(work: Work) -> (&'static str, &'static str) {
     match work {
         Work::Effect(effect) => (EFFECT, effect.name()),
-        Work::Watch(side) => (WATCH, side.name()),
+        Work::Poll(side) => (POLL, side.name()),
         Work::Deadline(deadline) => (DEADLINE, deadline.name()),
     }
 }
 
 /// The side that a look is at.
 pub(crate) fn side(what: &str) -> Result<Side, Error> {
-    match work(WATCH, what)? {
-        Work::Watch(side) => Ok(side),
+    match work(POLL, what)? {
+        Work::Poll(side) => Ok(side),
         Work::Effect(_) | Work::Deadline(_) => {
             Err(Error::Corrupt { table: "intent", what: "a look at no side".to_owned() })
         }
@@ -598,7 +598,7 @@ pub(crate) fn work(kind: &str, what: &str) -> Result<Work, Error> {
     let name = Value::String(what.to_owned());
     match kind {
         EFFECT => serde_json::from_value(name).map(Work::Effect).map_err(|_| unknown()),
-        WATCH => serde_json::from_value(name).map(Work::Watch).map_err(|_| unknown()),
+        POLL => serde_json::from_value(name).map(Work::Poll).map_err(|_| unknown()),
         DEADLINE => serde_json::from_value(name).map(Work::Deadline).map_err(|_| unknown()),
         _ => Err(unknown()),
     }

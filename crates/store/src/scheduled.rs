@@ -6,7 +6,7 @@ use sea_query::{CaseStatement, Expr, ExprTrait, Query};
 
 use crate::db::Tx;
 use crate::error::Error;
-use crate::intents::{Col, DEADLINE, NewIntent, Table, WATCH, on_list, open_of, words};
+use crate::intents::{Col, DEADLINE, NewIntent, POLL, Table, on_list, open_of, words};
 use crate::time::micros;
 
 /// An open look or deadline: id, kind, what for, institution, end of the lease, and where it stands on a list.
@@ -38,7 +38,7 @@ impl Tx {
             ])
             .from(Table)
             .cond_where(open_of(request))
-            .and_where(Expr::col(Col::Kind).is_in([WATCH, DEADLINE]))
+            .and_where(Expr::col(Col::Kind).is_in([POLL, DEADLINE]))
             .to_owned();
         let there: Vec<There> = self.fetch(&statement).await?;
         let same = |kind: &str, what: &str, institution: &str, wanted: &NewIntent| {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{self, Col as IntentCol, OPEN, WATCH};
+use crate::intents::{self, Col as IntentCol, OPEN, POLL};
 use crate::time::{at, micros};
 
 /// Where on a list a look is found.
@@ -195,7 +195,7 @@ impl Store {
             .and_where(Expr::col(IntentCol::Institution).eq(institution.as_str()))
             .and_where(Expr::col(IntentCol::List).eq(list))
             .and_where(Expr::col(IntentCol::State).eq(OPEN))
-            .and_where(Expr::col(IntentCol::Kind).eq(WATCH))
+            .and_where(Expr::col(IntentCol::Kind).eq(POLL))
             .and_where(Expr::col(IntentCol::Told).eq(""))
             .and_where(Expr::col(IntentCol::LeaseUntil).lte(micros(now)))
             .to_owned();
@@ -223,7 +223,7 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn next_look(&self, request: RequestId) -> Result<Option<Timestamp>, Error> {
+    pub async fn next_poll(&self, request: RequestId) -> Result<Option<Timestamp>, Error> {
         let statement = Query::select()
             .column((intents::Table, IntentCol::DueAt))
             .column((Table, Col::DueAt))
@@ -235,10 +235,10 @@ impl Store {
                     .add(Expr::col((Table, Col::Institution)).equals((intents::Table, IntentCol::Institution)))
                     .add(Expr::col((Table, Col::List)).equals((intents::Table, IntentCol::List))),
             )
-            .cond_where(intents::looks_of(request))
+            .cond_where(intents::polls_of(request))
             .to_owned();
         let rows: Vec<(i64, Option<i64>)> = self.fetch(&statement).await?;
-        let first = rows.into_iter().flat_map(|(look, list)| std::iter::once(look).chain(list)).min();
+        let first = rows.into_iter().flat_map(|(poll, list)| std::iter::once(poll).chain(list)).min();
         first.map(|due| at("intent", due)).transpose()
     }
 
@@ -330,13 +330,13 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn leave_list(&mut self, looks: &[Uuid], due_at: Timestamp) -> Result<(), Error> {
-        for look in looks {
+    pub async fn leave_list(&mut self, polls: &[Uuid], due_at: Timestamp) -> Result<(), Error> {
+        for poll in polls {
             let statement = Query::update()
                 .table(intents::Table)
                 .value(IntentCol::List, "")
                 .value(IntentCol::DueAt, micros(due_at))
-                .and_where(Expr::col(IntentCol::Id).eq(look.to_string()))
+                .and_where(Expr::col(IntentCol::Id).eq(poll.to_string()))
                 .and_where(Expr::col(IntentCol::State).eq(OPEN))
                 .and_where(Expr::col(IntentCol::DueAt).gt(micros(due_at)))
                 .to_owned();

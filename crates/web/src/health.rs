@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::Problem;
-use crate::quota::{LooksPausedView, looks_paused};
+use crate::quota::{PollingPausedView, polling_paused};
 use crate::state::WebState;
 
 /// A database that stands still is told within this.
@@ -38,7 +38,7 @@ struct HealthView {
     /// its `attention` why.
     polls_failing: Vec<PollsFailingView>,
     /// Institutions that are not looked at until their calls are counted anew; what patrons ask for goes on.
-    looks_paused: Vec<LooksPausedView>,
+    polling_paused: Vec<PollingPausedView>,
 }
 
 /// A library system that gives no service.
@@ -148,7 +148,7 @@ async fn health(state: &WebState) -> Result<Health, Problem> {
 )]
 async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, Problem> {
     let health = health(&state).await?;
-    let (systems_down, looks_paused) = (systems_down(&state.engine), looks_paused(&state.engine));
+    let (systems_down, polling_paused) = (systems_down(&state.engine), polling_paused(&state.engine));
     let polls_failing = health.polls_failing.into_iter();
     let polls_failing = polls_failing
         .map(|FailingPolls { institution, polls, since }| PollsFailingView {
@@ -157,7 +157,7 @@ async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, P
             since,
         })
         .collect();
-    Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, polls_failing, looks_paused }))
+    Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, polls_failing, polling_paused }))
 }
 
 fn cannot(reason: &str) -> Problem {

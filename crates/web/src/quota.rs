@@ -143,8 +143,8 @@ fn rounded(rate: f64) -> f64 {
 
 /// An institution that isn't looked at for want of calls.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = LooksPaused)]
-pub(crate) struct LooksPausedView {
+#[schema(as = PollingPaused)]
+pub(crate) struct PollingPausedView {
     /// The institution.
     institution: String,
     /// Until when.
@@ -155,9 +155,9 @@ pub(crate) struct LooksPausedView {
 }
 
 /// The institutions that this node doesn't look at for want of calls.
-pub(crate) fn looks_paused(engine: &Engine) -> Vec<LooksPausedView> {
-    let all = engine.looks_paused().into_iter();
-    all.map(|(institution, Paused { until, why, .. })| LooksPausedView {
+pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
+    let all = engine.polling_paused().into_iter();
+    all.map(|(institution, Paused { until, why, .. })| PollingPausedView {
         institution: institution.to_string(),
         until,
         why,

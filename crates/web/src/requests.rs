@@ -29,7 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new()
         .routes(routes!(list_requests, place_request))
         .routes(routes!(get_request, cancel_request))
-        .routes(routes!(look_at_request))
+        .routes(routes!(poll_request))
 }
 
 /// How many copies a request may name. Each that isn't there costs a call before the next one is tried.
@@ -374,10 +374,10 @@ fn canceller(text: &str) -> Option<CancelledBy> {
         (status = 404, description = "There is none."),
     )
 )]
-async fn look_at_request(
+async fn poll_request(
     State(state): State<WebState>,
     PathId(id): PathId,
 ) -> Result<(StatusCode, Json<RequestView>), Problem> {
-    state.engine.look_now(id).await?;
+    state.engine.poll_now(id).await?;
     accepted(&state, id).await
 }

@@ -12,7 +12,7 @@ use crate::state::model::{Id, UserEntry};
 use crate::state::users::code_of;
 
 /// The user of an identifier, of the type that `user_id_type` asks for.
-fn look_up(alma: &Alma, call: &Call<'_>, id: &str) -> Option<Id> {
+fn user_by_identifier(alma: &Alma, call: &Call<'_>, id: &str) -> Option<Id> {
     let key = alma.find_user(id)?;
     match id_type(call) {
         None => Some(key),
@@ -27,7 +27,7 @@ fn id_type<'c>(call: &'c Call<'_>) -> Option<&'c str> {
 /// The user a path names, with the refusal of the calls that read users.
 pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     let id = call.param(0);
-    look_up(alma, call, id).ok_or_else(|| match id_type(call) {
+    user_by_identifier(alma, call, id).ok_or_else(|| match id_type(call) {
         None => Refusal::no_user(id),
         Some(kind) => Refusal::no_user_of_type(id, kind),
     })
@@ -44,7 +44,8 @@ pub(super) fn find_in_query(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal>
 }
 
 fn find_named(alma: &Alma, call: &Call<'_>, id: &str) -> Result<Id, Refusal> {
-    look_up(alma, call, id).ok_or_else(|| Refusal::no_user_of_type(id, id_type(call).unwrap_or("all_unique")))
+    user_by_identifier(alma, call, id)
+        .ok_or_else(|| Refusal::no_user_of_type(id, id_type(call).unwrap_or("all_unique")))
 }
 
 fn answer(alma: &Alma, key: Id, call: &Call<'_>) -> Answer {

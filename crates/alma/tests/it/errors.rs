@@ -78,7 +78,7 @@ async fn a_404_is_absence_only_with_almas_code_for_it() {
         assert_eq!(fake.seen().len(), 3, "a read is made again: {shown}");
         let write = write_to(&fake).await;
         assert!(write.is_unexplained() && write.is_unclear(), "{shown}: {write:?}");
-        assert_eq!(write.remedy(), Remedy::LookFirst, "{shown}");
+        assert_eq!(write.remedy(), Remedy::CheckFirst, "{shown}");
         assert_eq!(fake.seen().len(), 4, "a write is sent once: {shown}");
     }
 }
@@ -161,7 +161,7 @@ async fn an_internal_error_leaves_a_write_unclear_and_a_read_to_be_repeated() {
         assert_eq!(read.remedy(), Remedy::RepeatLater);
         let write = write_to(&fake).await;
         assert!(write.is_unclear(), "{write:?}");
-        assert_eq!(write.remedy(), Remedy::LookFirst);
+        assert_eq!(write.remedy(), Remedy::CheckFirst);
     }
 }
 

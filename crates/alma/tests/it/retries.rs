@@ -170,10 +170,10 @@ async fn the_calls_that_are_left_today_are_known_also_from_a_refusal() {
 async fn a_patrons_call_is_answered_while_looks_saturate_the_limit() {
     let fake = Fake::answering("user.json").await;
     let client = fake.builder().calls_per_second(NonZeroU32::new(50).unwrap()).build().unwrap();
-    let mut looks = tokio::task::JoinSet::new();
+    let mut polls = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let client = client.clone();
-        looks.spawn(Purpose::Sweep.of(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
+        polls.spawn(Purpose::Sweep.of(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
     }
     while client.pace().waiting < 90 {
         tokio::task::yield_now().await;

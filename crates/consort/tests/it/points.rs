@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::program::{BORROWER, DESK, Houses, LENDER, placement};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+const BETWEEN_READS: Duration = Duration::from_millis(100);
 const BARCODE: &str = "01LEND-M001";
 /// Which times a point is come to; the later ones are in the return and the clean-up.
 const SOME: [u32; 4] = [2, 7, 15, 28];
@@ -50,7 +50,7 @@ struct Lifecycle<'a> {
     id: Option<String>,
     acted: HashSet<String>,
     killed: bool,
-    looked: Option<Instant>,
+    polled: Option<Instant>,
 }
 
 impl Lifecycle<'_> {
@@ -85,8 +85,8 @@ impl Lifecycle<'_> {
             self.acted.insert(status);
         }
         // Each look is a commit of its own: without a pause there would be no end of them to be killed at.
-        if self.looked.is_none_or(|looked| looked.elapsed() > BETWEEN_LOOKS) {
-            self.looked = Some(Instant::now());
+        if self.polled.is_none_or(|polled| polled.elapsed() > BETWEEN_READS) {
+            self.polled = Some(Instant::now());
             self.houses.ask(Method::POST, &format!("/requests/{id}/look"), None).await;
         }
         None
@@ -138,7 +138,7 @@ async fn kill_at(point: Point, way: Way, database: Option<String>) {
     let mut houses = Houses::start_on(database.as_deref()).await;
     let mut killed = 0;
     // One lifecycle first: the virtual patron stays.
-    let whole = Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false, looked: None }
+    let whole = Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false, polled: None }
         .run("first")
         .await;
     assert!(way.outcomes().iter().any(|outcome| whole["outcome"] == *outcome), "{whole}");
@@ -149,7 +149,7 @@ async fn kill_at(point: Point, way: Way, database: Option<String>) {
         houses.start_hub_that_dies_at(&format!("{}:{time}", point.name()));
         let holds = (holds_made(&houses, LENDER).await, holds_made(&houses, BORROWER).await);
         let mut lifecycle =
-            Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false, looked: None };
+            Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false, polled: None };
         let ended = lifecycle.run(&case).await;
         let died = lifecycle.killed;
         assert!(way.outcomes().iter().any(|outcome| ended["outcome"] == *outcome), "{case}: {ended}");

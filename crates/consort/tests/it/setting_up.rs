@@ -31,10 +31,10 @@ async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
     assert!(all.contains(LENDER) && all.contains(BORROWER) && all.contains("of 40"), "{all}");
     houses.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
     // Alma's next answer tells of it.
-    let look = format!("/requests/{}/look", placed["id"].as_str().unwrap());
+    let poll = format!("/requests/{}/look", placed["id"].as_str().unwrap());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
-        houses.api(Method::POST, &look, None).await;
+        houses.api(Method::POST, &poll, None).await;
         let one = houses.told(&["institution", "quota", LENDER]);
         if one.contains("wait until") {
             assert!(!one.contains(BORROWER), "{one}");

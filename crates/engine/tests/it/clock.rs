@@ -20,7 +20,7 @@ both! {
         });
         world.within_patience("the hold is placed", || !world.at(LENDER).requests().is_empty()).await;
         world.clock.by_hours(5);
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         step.await.unwrap();
         world.reaches(world.id, |request| request.status == Status::RequestPlacedAtBorrowingAgency).await;
         assert_eq!((world.calls(LENDER, HOLD), world.calls(BORROWER, HOLD)), (1, 1));

@@ -32,7 +32,7 @@ both! {
         world.set_rules(LENDER, "LEND", Rules { days_to_answer: 1, calendar: closed, ..Rules::default() }).await;
         world.place().await;
         world.clock.by_hours(24 * 60);
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         assert_eq!(world.settled().await.institution(Side::Lender).unwrap().as_str(), LENDER);
         assert!(world.request().await.earlier.is_empty());
     }

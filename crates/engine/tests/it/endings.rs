@@ -71,7 +71,7 @@ async fn told(world: &World, side: Side, closure: Closure) {
     world.change_settings(&code, "keeps_closed_requests", json!(true)).await;
     // While the item is lent there is no hold any more.
     let _ = world.at(&code).close(hold.as_str(), closure.name());
-    world.engine.look_now(world.id).await.unwrap();
+    world.engine.poll_now(world.id).await.unwrap();
 }
 
 /// One cell: closure, side, status, and what must follow.
@@ -208,7 +208,7 @@ both! {
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
         let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
         world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         let ended = world.until_ended().await;
         let end = ended.borrower.hold_end.unwrap();
         assert_eq!((end.closure, end.evidence), (Closure::Canceled, Evidence::Told));

@@ -88,7 +88,7 @@ async fn until(world: &World, status: Status) {
 
 /// Looks are an hour apart in these tests, and a quarter of one where the library tells.
 async fn minutes_to_next(world: &World) -> i64 {
-    let due = world.engine.store().next_look(world.id).await.unwrap().unwrap();
+    let due = world.engine.store().next_poll(world.id).await.unwrap().unwrap();
     due.duration_since(world.now()).as_mins()
 }
 
@@ -258,7 +258,7 @@ both! {
         // The look reads the hold before the item is lent, and its answer is late.
         world.sim.arm(BORROWER, Fault::once(HOLDS, FaultKind::Delay { ms: 600, before: false })).unwrap();
         let before = world.calls(BORROWER, HOLDS);
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         let poll = tokio::spawn({
             let engine = std::sync::Arc::clone(&world.engine);
             async move { engine.step().await }
@@ -403,7 +403,7 @@ both! {
         assert_next_in(&world, 50..=60).await;
         let told = tell(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
         assert_eq!(told, Heard::Nothing);
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         // It is heard again, and counted on.
         assert_next_in(&world, A_DAY_OR_MORE).await;
     }

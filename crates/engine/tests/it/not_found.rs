@@ -180,7 +180,7 @@ both! {
         let before = world.calls(BORROWER, ITEM);
         arm(&world, BORROWER, ITEM, Some(3), "404 page not found");
         for _ in 0..3 {
-            world.engine.look_now(world.id).await.unwrap();
+            world.engine.poll_now(world.id).await.unwrap();
             let now = world.settled().await;
             assert!(!matches!(now.attention, Attention::NeedsStaff { .. }), "{:?}", now.attention);
         }

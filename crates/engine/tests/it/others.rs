@@ -186,7 +186,7 @@ both! {
         world.sim.arm(LENDER, Fault::always("POST /users/{user_id}/loans", FaultKind::status(503))).unwrap();
         lend_and_mark(&world, Mark::Lost).await;
         let lost = |now: &Request| now.status == Status::Loaned && has(now, Condition::Lost);
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         world.reaches(world.id, lost).await;
         world.engine.ask(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.request().await.status, Status::Loaned);
@@ -221,7 +221,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         take_back(&world, "MAIN").await;
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         world.settle().await;
         assert_eq!(world.request().await.status, Status::ReadyForPickup);
         assert_eq!(world.at(BORROWER).requests().len(), 1, "the patron's hold is kept");
@@ -357,7 +357,7 @@ both! {
             world.bring_to(Status::Loaned).await;
             let request = world.until_it("the lender's loan", |request| request.supply.as_ref().unwrap().loan.is_open()).await;
             assert!(!request.supply.unwrap().lent_to_another && !request.borrower.lent_to_another);
-            world.engine.look_now(world.id).await.unwrap();
+            world.engine.poll_now(world.id).await.unwrap();
             world.settle().await;
             assert_eq!(world.request().await.status, Status::Loaned);
             world.give_back().await;

@@ -70,7 +70,7 @@ both! {
         until_down(&world).await;
         let before = all_calls(&world, LENDER);
         for id in &ids {
-            world.engine.look_now(*id).await.unwrap();
+            world.engine.poll_now(*id).await.unwrap();
         }
         // As many probes as the pauses leave time for: the longest is 100 ms, and the client repeats a failed read.
         world.settle().await;
@@ -112,7 +112,7 @@ both! {
         world.at(crate::world::BORROWER)
             .lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK)
             .unwrap();
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         until_down(&world).await;
         world.sim.disarm(LENDER).unwrap();
         world.until(Status::Loaned).await;

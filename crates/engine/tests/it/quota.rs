@@ -78,7 +78,7 @@ both! {
         let paused = quota(&world, LENDER).await.paused.unwrap();
         assert!(!paused.all && paused.why.contains("looks wait until midnight"), "{paused:?}");
         assert!(paused.until.as_second() >= midnight_after(world.now()));
-        assert_eq!(world.engine.looks_paused()[0].0.as_str(), LENDER);
+        assert_eq!(world.engine.polling_paused()[0].0.as_str(), LENDER);
 
         let second = place_at_lender(&world, 7).await;
         until(&world, second, is_placed).await;
@@ -147,7 +147,7 @@ both! {
             world.change_settings(institution, "calls_per_second", json!(20)).await;
         }
         for id in &ids {
-            world.engine.look_now(*id).await.unwrap();
+            world.engine.poll_now(*id).await.unwrap();
         }
         tokio::spawn(Arc::clone(&world.engine).run(std::future::pending()));
         let saturated = Instant::now() + PATIENCE;

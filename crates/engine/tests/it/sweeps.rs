@@ -170,14 +170,14 @@ both! {
         world.set_rules(LENDER, "LEND", Rules { days_to_answer: 60, ..Rules::default() }).await;
         world.place().await;
         let both_sides = async |world: &World| reads(world, LENDER) + reads(world, BORROWER);
-        let (lists, looks) = (world.calls(LENDER, LIST), both_sides(&world).await);
+        let (lists, polls) = (world.calls(LENDER, LIST), both_sides(&world).await);
         for _ in 0..16 {
             pass(&world, 24).await;
         }
         assert!(world.calls(LENDER, LIST) > lists + 8);
-        assert_eq!(both_sides(&world).await, looks);
+        assert_eq!(both_sides(&world).await, polls);
         pass(&world, 30 * 24).await;
-        assert!(both_sides(&world).await > looks, "they are all the same, after six weeks");
+        assert!(both_sides(&world).await > polls, "they are all the same, after six weeks");
     }
 
     async fn loan_that_nobody_tells_of_is_looked_at_the_day_before_it_is_due(world) {
@@ -188,13 +188,13 @@ both! {
         world.receive().await;
         world.lend().await;
         pass(&world, 0).await;
-        let looks = reads(&world, BORROWER);
+        let polls = reads(&world, BORROWER);
         for _ in 0..7 {
             pass(&world, 24).await;
         }
-        assert_eq!(reads(&world, BORROWER), looks);
+        assert_eq!(reads(&world, BORROWER), polls);
         pass(&world, 60).await;
-        assert!(reads(&world, BORROWER) > looks);
+        assert!(reads(&world, BORROWER) > polls);
     }
 
     async fn lists_of_a_library_that_tells_are_read_less_often(world) {
@@ -203,7 +203,7 @@ both! {
         world.place().await;
         world.dispatch().await;
         pass(&world, 0).await;
-        let reading = async |world: &World| world.engine.store().next_look(world.id).await.unwrap().unwrap();
+        let reading = async |world: &World| world.engine.store().next_poll(world.id).await.unwrap().unwrap();
         let hours = reading(&world).await.duration_since(world.now()).as_hours();
         assert!((0..36).contains(&hours), "{hours}");
         // Half a day is a multiple of it, and an hour and three are not; at the library's own moment of the hour.
@@ -233,7 +233,7 @@ both! {
         // Before noon, when such lists are read.
         by_lists(&world, 1, Status::PickupTransit).await;
         by_lists(&world, 36, Status::ReadyForPickup).await;
-        let next = world.engine.store().next_look(world.id).await.unwrap().unwrap();
+        let next = world.engine.store().next_poll(world.id).await.unwrap().unwrap();
         assert!(next.duration_since(world.now()).as_hours() < 12, "it is still counted on: {next}");
 
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();

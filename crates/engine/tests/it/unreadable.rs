@@ -39,7 +39,7 @@ async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> R
 /// Polls until the request shows that polling fails.
 async fn until_polls_fail(world: &World, system: WaitingOn) -> Request {
     let shows = |request: &Request| matches!(&request.attention, Attention::Waiting { on, next_try: None, .. } if *on == system);
-    world.engine.look_now(world.id).await.unwrap();
+    world.engine.poll_now(world.id).await.unwrap();
     until(world, "a poll that keeps failing", shows).await
 }
 
@@ -163,7 +163,7 @@ both! {
         until_polls_fail(&world, WaitingOn::LenderSystem).await;
         for _ in 0..3 {
             let reads = world.calls(LENDER, HOLDS);
-            world.engine.look_now(world.id).await.unwrap();
+            world.engine.poll_now(world.id).await.unwrap();
             world.settle().await;
             assert!(world.calls(LENDER, HOLDS) > reads, "no poll is made");
         }
@@ -208,7 +208,7 @@ both! {
         world.bring_to(Status::Loaned).await;
         // Whose loan it is shows in the list of the patron's loans.
         world.sim.arm(BORROWER, edited(LOANS, "/item_loan/0/user_id", json!({"x": 1}))).unwrap();
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         let request = world.settled().await;
         assert_eq!((request.status, request.failing_polls.len()), (Status::Loaned, 0));
         assert!(request.at_pickup().loan.is_open());

@@ -39,7 +39,7 @@ async fn goes_home(world: &World) {
     let asked = |code: &str| world.at(code).requests().into_iter().any(|hold| hold.comment.is_some());
     assert!(!asked(OTHER) && !asked(LENDER), "no hold of ours is left, nor another made");
     assert_eq!(world.at(LENDER).item(&world.barcode).unwrap().process_type, "TRANSIT");
-    world.engine.look_now(world.id).await.unwrap();
+    world.engine.poll_now(world.id).await.unwrap();
     assert_eq!(world.settled().await.status, Status::ReturnTransit, "it stays open as long as the item is away");
     let ended = world.bring_home().await;
     assert_eq!((ended.status, ended.outcome), (Status::Finalised, Some(Outcome::Cancelled)));
@@ -307,7 +307,7 @@ both! {
         world.sim.arm(BORROWER, Fault::always("POST /bibs", FaultKind::status(503))).unwrap();
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
-        world.engine.look_now(world.id).await.unwrap();
+        world.engine.poll_now(world.id).await.unwrap();
         let waits = |request: &Request| {
             request.is_dispatched() && matches!(request.attention, Attention::Waiting { next_try: Some(_), .. })
         };

@@ -142,7 +142,7 @@ impl World {
         set_up(&store, &server.base_url()).await;
         let settings = Settings {
             // Looks are made when a test asks for them.
-            polling: Polling { first: Duration::from_secs(3_600), most: Duration::from_secs(3_600), growth: 1.0 },
+            polling: Polling { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 },
             lists: Duration::from_secs(3_600),
             retrying: Retrying { first: Duration::from_millis(200), most: Duration::from_secs(1) },
             breaking: Breaking { failures: 5, first: Duration::from_millis(500), most: Duration::from_secs(1) },
@@ -284,7 +284,7 @@ impl World {
             }
             let stuck = format!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
             assert!(now.status != Status::Finalised, "{stuck}");
-            self.engine.look_now(self.id).await.unwrap();
+            self.engine.poll_now(self.id).await.unwrap();
             self.settle().await;
         }
         let now = self.request().await;
@@ -350,7 +350,7 @@ impl World {
             if self.path().await.contains(&status) {
                 return;
             }
-            self.engine.look_now(self.id).await.unwrap();
+            self.engine.poll_now(self.id).await.unwrap();
             self.settle().await;
         }
     }
@@ -361,7 +361,7 @@ impl World {
             if now.status.is_final() {
                 return now;
             }
-            self.engine.look_now(self.id).await.unwrap();
+            self.engine.poll_now(self.id).await.unwrap();
             self.settle().await;
         }
         let now = self.request().await;

@@ -32,7 +32,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         if effect == Effect::SendIntoTransit(Side::Borrower) {
             walk.run();
             let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-            walk.tell(&Event::Observed { side: Side::Lender, seen });
+            walk.tell(&Event::Observed { side: Side::Lender, observation: seen });
         } else {
             walk.run_until(effect);
         }
@@ -135,7 +135,7 @@ fn hold_placed_after_the_patron_cancelled_is_taken_back() {
 
 /// What the lender's item shows once its hold was cancelled although it had left.
 fn sent_before() -> Event {
-    Event::HoldCancelledAfterDispatch { seen: item(ItemState::InTransit) }
+    Event::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) }
 }
 
 fn placed_with_two_lenders() -> Walk {
@@ -180,7 +180,7 @@ fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believe
         let mut walk = placed_with_two_lenders();
         walk.tell(&event);
         let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-        walk.tell(&Event::Observed { side: Side::Lender, seen });
+        walk.tell(&Event::Observed { side: Side::Lender, observation: seen });
         assert_eq!(walk.status(), Status::ReturnTransit, "{event:?}");
         walk.run();
         assert!(!walk.request.supply.as_ref().unwrap().hold.is_open(), "{event:?}");
@@ -193,7 +193,7 @@ fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believe
 fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_loan_ends() {
     let mut walk = placed_with_two_lenders();
     walk.tell(&cancel());
-    walk.tell(&Event::HoldCancelledAfterDispatch { seen: on_loan_at_lender(after_days(28)) });
+    walk.tell(&Event::HoldCancelledAfterDispatch { observation: on_loan_at_lender(after_days(28)) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
@@ -239,14 +239,17 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     walk.request.virtual_item_at_dispatch = true;
     walk.run();
     assert_eq!(walk.status(), Status::Confirmed);
-    walk.tell(&Event::Observed { side: Side::Lender, seen: item_and_hold(ItemState::InTransit, HoldState::InProcess) });
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
+    });
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
     walk.tell(&cancel());
     assert!(!walk.request.wants(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");
     walk.tell(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
-    assert_eq!(lending::watches(&walk.request).len(), 1, "there is no virtual item to look at");
+    assert_eq!(lending::poll_targets(&walk.request).len(), 1, "there is no virtual item to look at");
     walk.see(Side::Lender, item(ItemState::InPlace));
     assert_eq!(walk.status(), Status::Finalised);
 }

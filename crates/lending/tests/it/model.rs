@@ -12,7 +12,7 @@ use lending::{
 use crate::walk::{after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
 
 fn seen(side: Side, seen: Observation) -> Event {
-    Event::Observed { side, seen }
+    Event::Observed { side, observation: seen }
 }
 
 /// What libraries do when all goes well. Each search tries all of its events in every state, in any order.
@@ -28,7 +28,7 @@ fn the_ordinary_way() -> Vec<Event> {
 
 /// The same told by messages, which show less than a look: a loan made or closed, a hold that is gone.
 fn messages() -> Vec<Event> {
-    let told = |side, seen| Event::Told { side, seen };
+    let told = |side, seen| Event::Told { side, observation: seen };
     let closed = || Observation { loan: Some(LoanState::None), ..Observation::default() };
     let lent = Observation { hold: None, ..on_loan() };
     let gone = Observation { hold: Some(HoldState::Gone), ..Observation::default() };
@@ -105,7 +105,7 @@ fn outcomes(effect: Effect) -> Vec<Event> {
     }
     if effect == Effect::CancelHold(Side::Lender) {
         let seen = item(ItemState::InTransit);
-        outcomes.push(Event::HoldCancelledAfterDispatch { seen });
+        outcomes.push(Event::HoldCancelledAfterDispatch { observation: seen });
     }
     if effect == Effect::ChooseSupplier {
         outcomes.push(Event::CandidateUnfit(refusal()));
@@ -281,7 +281,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
 /// Whose loan is seen at the desk decides on the status: the patron's is a loan, whatever became of the item since, and
 /// anybody else's isn't.
 fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
-    let Event::Observed { side: Side::Borrower, seen } = event else { return };
+    let Event::Observed { side: Side::Borrower, observation: seen } = event else { return };
     let waits = matches!(before.status, Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup);
     if !waits || next.ended_by_hand || next.settlement.is_some() {
         return;

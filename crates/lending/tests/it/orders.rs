@@ -78,7 +78,8 @@ fn told_and_seen(order: Vec<usize>, told: Vec<bool>) -> Request {
     walk.run();
     for (at, is_told) in order.into_iter().zip(told) {
         let (side, seen) = story().remove(at);
-        let event = if is_told { Event::Told { side, seen } } else { Event::Observed { side, seen } };
+        let event =
+            if is_told { Event::Told { side, observation: seen } } else { Event::Observed { side, observation: seen } };
         walk.tell(&event);
         walk.run();
     }

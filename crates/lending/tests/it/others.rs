@@ -2,7 +2,7 @@
 
 use lending::{
     Action, Attention, CancelledBy, Condition, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
-    Outcome, Progress, Refusal, Settlement, Side, Status, Tracked, WaitingOn, watches,
+    Outcome, Progress, Refusal, Settlement, Side, Status, Tracked, WaitingOn, poll_targets,
 };
 
 use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
@@ -123,7 +123,7 @@ fn loan_to_another_is_a_case_for_staff_and_never_the_patrons() {
         assert_eq!((&walk.request.borrower.loan, walk.request.in_flight), (&Tracked::NotCreated, None));
         assert!(walk.request.may(Action::Cancel).is_ok());
         assert!(!walk.effects.contains(&Effect::Lend(Side::Lender)));
-        assert!(watches(&walk.request).iter().any(|watch| watch.side == Side::Borrower && watch.loan));
+        assert!(poll_targets(&walk.request).iter().any(|target| target.side == Side::Borrower && target.loan));
 
         walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
         assert_eq!((walk.status(), code(&walk)), (Status::ReadyForPickup, ""));
@@ -170,7 +170,7 @@ fn end_by_hand_leaves_what_another_has_until_it_is_back() {
     walk.run();
     assert_eq!(walk.effects[before..], planned);
     assert_eq!((walk.status(), code(&walk)), (Status::Completed, "LENT_TO_ANOTHER_AT_BORROWER"));
-    assert_eq!(watches(&walk.request).len(), 1);
+    assert_eq!(poll_targets(&walk.request).len(), 1);
     walk.see(Side::Borrower, lent_to_another());
     assert_eq!(walk.status(), Status::Completed);
     walk.see(Side::Borrower, returned(ItemState::InPlace));
@@ -268,11 +268,11 @@ fn item_that_was_home_before_its_hold_was_cancelled_is_polled_again() {
     let mut walk = ready();
     walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
-    walk.tell(&Event::Observed { side: Side::Lender, seen: returned(ItemState::InPlace) });
+    walk.tell(&Event::Observed { side: Side::Lender, observation: returned(ItemState::InPlace) });
     // It may have been scanned, and sent off for the hold, just before that was cancelled.
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
-    assert!(watches(&walk.request).iter().any(|watch| watch.side == Side::Lender));
+    assert!(poll_targets(&walk.request).iter().any(|target| target.side == Side::Lender));
     walk.see(Side::Lender, returned(ItemState::InPlace));
     assert_eq!(walk.status(), Status::Finalised);
 }

@@ -94,7 +94,7 @@ fn the_same_evidence_twice_changes_nothing() {
     walk.run();
     let event = lending::Event::Observed {
         side: Side::Lender,
-        seen: item_and_hold(ItemState::InTransit, HoldState::InProcess),
+        observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
     };
     walk.tell(&event);
     walk.run();

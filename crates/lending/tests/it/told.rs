@@ -37,7 +37,7 @@ fn tell(walk: &mut Walk, side: Side, hints: &[Hint]) {
     let Shown::This(seen) = shown(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
-    walk.tell(&Event::Told { side, seen });
+    walk.tell(&Event::Told { side, observation: seen });
     walk.run();
 }
 
@@ -176,7 +176,7 @@ proptest! {
             ];
             let side = if lender { Side::Lender } else { Side::Borrower };
             if let Shown::This(seen) = shown(&walk.request, side, &hints[which..=which], example::noon()) {
-                walk.tell(&Event::Told { side, seen });
+                walk.tell(&Event::Told { side, observation: seen });
                 walk.run();
             }
         }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use lending::{
     Action, Attention, CancelledBy, Effect, Event, HoldState, ItemState, LoanState, Observation, Request, Side, Status,
-    WaitingOn, decide, example, watches,
+    WaitingOn, decide, example, poll_targets,
 };
 
 use crate::walk::{after_days, willing};
@@ -42,7 +42,7 @@ impl Library {
     }
 
     /// The look as the library's adapter reports it.
-    fn look(self, hold: bool, loan_id: &str) -> Observation {
+    fn poll(self, hold: bool, loan_id: &str) -> Observation {
         let state = match self.item {
             None => ItemState::Absent,
             Some(Place::Shelf) if self.hold.is_some() => ItemState::Requested,
@@ -130,7 +130,7 @@ impl World {
                 there.cancel_hold();
                 // The adapter reads the lender's item once its hold is gone.
                 if side == Side::Lender && matches!(there.item, Some(Place::Transit | Place::Loan)) {
-                    return Event::HoldCancelledAfterDispatch { seen: there.look(false, "71") };
+                    return Event::HoldCancelledAfterDispatch { observation: there.poll(false, "71") };
                 }
             }
             Effect::Lend(_) => there.lend(),
@@ -150,12 +150,12 @@ impl World {
         willing(effect)
     }
 
-    fn look(self, side: Side, hold: bool) -> Event {
+    fn poll(self, side: Side, hold: bool) -> Event {
         let seen = match side {
-            Side::Lender => self.lender.look(hold, "71"),
-            _ => self.borrower.look(hold, "72"),
+            Side::Lender => self.lender.poll(hold, "71"),
+            _ => self.borrower.poll(hold, "72"),
         };
-        Event::Observed { side, seen }
+        Event::Observed { side, observation: seen }
     }
 }
 
@@ -189,8 +189,8 @@ impl State {
                 if self.request.wants(effect) { world.perform(effect) } else { Event::EffectDropped { effect } };
             nexts.push(self.told(world, &event));
         }
-        let looks = watches(&self.request);
-        nexts.extend(looks.iter().map(|look| self.told(self.world, &self.world.look(look.side, look.hold))));
+        let polls = poll_targets(&self.request);
+        nexts.extend(polls.iter().map(|poll| self.told(self.world, &self.world.poll(poll.side, poll.hold))));
         if self.request.may(Action::Resume).is_ok() {
             nexts.push(self.told(self.world, &Event::ResumeAsked));
         }

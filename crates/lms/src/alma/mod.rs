@@ -20,10 +20,10 @@ mod errors;
 mod hidden;
 mod lender;
 mod lists;
-mod looking;
 mod messages;
 mod ours;
 mod patrons;
+mod reads;
 mod records;
 mod settings;
 mod strays;
@@ -44,7 +44,7 @@ use secrecy::SecretString;
 pub use self::settings::Settings;
 use crate::finding::Finding;
 use crate::host::{
-    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, VirtualItem, VirtualPatron, Watched,
+    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualPatron,
     Withdrawn,
 };
 use crate::listing::{Awaited, ListRead, Listing};
@@ -253,8 +253,8 @@ impl HostLms for Alma {
         self.delete_bib(request, bib).await
     }
 
-    async fn observe(&self, what: &Watched) -> Outcome<Observation> {
-        self.look_at(what).await
+    async fn poll(&self, what: &PollQuery) -> Outcome<Observation> {
+        self.read_side(what).await
     }
 
     fn listing(&self, awaited: &Awaited<'_>) -> Option<Listing> {

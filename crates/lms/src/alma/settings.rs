@@ -153,12 +153,12 @@ impl Settings {
             answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
             retry_wait_ms: from.number("retry_wait_ms", 1, 20_000).unwrap_or(1_000),
         };
-        settings.look_for_contradictions(&mut from);
+        settings.find_contradictions(&mut from);
         let faults = from.finish();
         if faults.is_empty() { Ok(settings) } else { Err(faults) }
     }
 
-    fn look_for_contradictions(&self, from: &mut Reader<'_>) {
+    fn find_contradictions(&self, from: &mut Reader<'_>) {
         if !self.virtual_library.as_str().is_empty() && self.virtual_library == self.sharing_library {
             from.fault(
                 "virtual_library",

@@ -59,7 +59,7 @@ async fn hold_shelf_expired(stage: &mut Stage) -> Result<()> {
     stage.tell(Who::Patron, "doesn't come for the book in time");
     stage.borrower.expire_on_shelf(&hold).await?;
     // The hub sees that the hold's last day has passed before Alma's job takes the hold away.
-    stage.looked_at(&stage.borrower).await?;
+    stage.polled(&stage.borrower).await?;
     stage.tell(Who::PickupLibrary, "works off the expired hold shelf");
     stage.borrower.work_off_shelf().await?;
     stage.until(Status::ReturnTransit).await?;

@@ -191,7 +191,7 @@ async fn key_revoked_while_waiting(stage: &mut Stage) -> Result<()> {
     stage.tell(Who::Trouble, "takes the hub's API key away at the lender");
     lender.revoke_key().await?;
     stage.lender_sends().await?;
-    stage.looked_at(&stage.borrower).await?;
+    stage.polled(&stage.borrower).await?;
     let request = stage.request().await?;
     if !request.is(Status::RequestPlacedAtBorrowingAgency) {
         return Err(Failure::new(format!("The hub can't know that the book was sent, but it is {}.", request.stand())));

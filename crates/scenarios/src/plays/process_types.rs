@@ -22,7 +22,7 @@ async fn to_remote_storage(stage: &mut Stage) -> Result<()> {
     let barcode = request.lender.map(|lender| lender.barcode).unwrap_or_default();
     stage.tell(Who::LendingLibrary, "sends the item to remote storage");
     stage.lenders[0].mark(&barcode, Mark::ToRemoteStorage).await?;
-    stage.looked_at(&stage.lenders[0]).await?;
+    stage.polled(&stage.lenders[0]).await?;
     let request = stage.request().await?;
     if !request.is(Status::RequestPlacedAtBorrowingAgency) {
         return Err(Failure::new(format!(

@@ -77,7 +77,7 @@ async fn renewal(stage: &mut Stage) -> Result<()> {
     let renew = "POST /users/{user_id}/loans/{loan_id}";
     let mut tries = 0;
     while stage.lenders[0].calls_to(renew).await? == 0 {
-        stage.looked_at(&stage.borrower).await?;
+        stage.polled(&stage.borrower).await?;
         tries += 1;
         expect(tries < 100, || "The lender is not asked to renew.".to_owned())?;
     }
@@ -111,7 +111,7 @@ async fn due_date_overwritten(stage: &mut Stage) -> Result<()> {
         stage.borrower.set_due(&barcode, ceiling + SignedDuration::from_hours(24 * days)).await?;
         let mut tries = 0;
         while due_at(&stage.borrower, &barcode).await? != ceiling {
-            stage.looked_at(&stage.borrower).await?;
+            stage.polled(&stage.borrower).await?;
             tries += 1;
             expect(tries < 100, || "The due date stays beyond the lender's.".to_owned())?;
         }

@@ -14,7 +14,7 @@ use crate::view::RequestView;
 /// Between two reads of the request.
 const PAUSE: Duration = Duration::from_millis(15);
 /// After so many reads the hub is asked to look again.
-const READS_PER_LOOK: u32 = 6;
+const READS_PER_POLL: u32 = 6;
 /// The calls by which the hub looks at an item: one or both.
 const READS: [&str; 2] = [
     "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}",
@@ -94,7 +94,7 @@ impl Stage {
     ///
     /// # Errors
     /// Patience is over.
-    pub async fn looked_at(&self, alma: &SimAlma) -> Result<()> {
+    pub async fn polled(&self, alma: &SimAlma) -> Result<()> {
         let deadline = Instant::now() + self.patience;
         let before = reads_at(alma).await?;
         // Two looks of two calls each.
@@ -102,7 +102,7 @@ impl Stage {
             if Instant::now() > deadline {
                 return Err(Failure::new(format!("The hub doesn't look at {}.", alma.institution)));
             }
-            self.hub.look(self.id()?).await?;
+            self.hub.poll(self.id()?).await?;
             sleep(PAUSE).await;
         }
         Ok(())
@@ -138,7 +138,7 @@ impl Stage {
             if Instant::now() > deadline {
                 return Err(Failure::new(format!("The hub doesn't look any more: it is {}.", request.stand())));
             }
-            let _ = self.hub.look(&request.id).await;
+            let _ = self.hub.poll(&request.id).await;
             sleep(2 * PAUSE).await;
         }
     }
@@ -148,14 +148,14 @@ impl Stage {
         Ok([reads_at(first).await?, reads_at(second).await?, reads_at(&self.borrower).await?])
     }
 
-    async fn wait(&mut self, look: bool, what: &str, seen: impl Fn(&RequestView) -> Seen) -> Result<RequestView> {
+    async fn wait(&mut self, poll: bool, what: &str, seen: impl Fn(&RequestView) -> Seen) -> Result<RequestView> {
         let deadline = Instant::now() + self.patience;
         let id = self.id()?.to_owned();
         let mut reads = 0_u32;
         loop {
-            if look && reads.is_multiple_of(READS_PER_LOOK) {
+            if poll && reads.is_multiple_of(READS_PER_POLL) {
                 // A hub that is being started again doesn't answer; the deadline holds all the same.
-                let _ = self.hub.look(&id).await;
+                let _ = self.hub.poll(&id).await;
             }
             reads += 1;
             let read = self.hub.request(&id).await;

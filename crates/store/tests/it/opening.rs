@@ -119,9 +119,9 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
         now: late,
         lease: Duration::from_secs(30),
         limit: 50,
-        per_institution: 50,
-        looks: 50,
-        looks_per_institution: 50,
+        max_per_institution: 50,
+        max_polls: 50,
+        max_polls_per_institution: 50,
         except: &[],
     };
     let claimed: std::collections::BTreeSet<_> =

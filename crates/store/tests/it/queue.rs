@@ -20,8 +20,8 @@ fn effect(number: u128, request: u128, institution: &str, due: i64) -> NewIntent
     }
 }
 
-pub(crate) fn watch(number: u128, request: u128, side: Side, due: i64) -> NewIntent {
-    NewIntent { work: Work::Watch(side), ..effect(number, request, "01X", due) }
+pub(crate) fn poll(number: u128, request: u128, side: Side, due: i64) -> NewIntent {
+    NewIntent { work: Work::Poll(side), ..effect(number, request, "01X", due) }
 }
 
 async fn queue(store: &Store, intents: &[NewIntent]) {
@@ -39,9 +39,9 @@ pub(crate) fn at(seconds: i64) -> Claim<'static> {
         now: noon(seconds),
         lease: Duration::from_secs(30),
         limit: 10,
-        per_institution: 10,
-        looks: 10,
-        looks_per_institution: 10,
+        max_per_institution: 10,
+        max_polls: 10,
+        max_polls_per_institution: 10,
         except: &[],
     }
 }
@@ -66,7 +66,7 @@ both! {
     }
 
     async fn one_intent_of_a_request_at_a_time_and_effects_before_looks(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 1, Side::Borrower, 0), effect(3, 1, "01X", 0)]).await;
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), poll(2, 1, Side::Borrower, 0), effect(3, 1, "01X", 0)]).await;
         let first = fixture.store.claim(&at(0)).await.unwrap().intents;
         assert_eq!(numbers(&first), [3]);
         assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap().intents), [], "the request is being worked on");
@@ -75,20 +75,20 @@ both! {
     }
 
     async fn looks_leave_room_for_effects_of_their_institution(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 2, Side::Lender, 0)]).await;
-        let claim = Claim { looks_per_institution: 1, per_institution: 2, ..at(0) };
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), poll(2, 2, Side::Lender, 0)]).await;
+        let claim = Claim { max_polls_per_institution: 1, max_per_institution: 2, ..at(0) };
         assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [1]);
         queue(&fixture.store, &[effect(3, 3, "01X", 0)]).await;
         assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [3]);
-        let elsewhere = NewIntent { institution: "01Y".into(), ..watch(4, 4, Side::Lender, 0) };
+        let elsewhere = NewIntent { institution: "01Y".into(), ..poll(4, 4, Side::Lender, 0) };
         queue(&fixture.store, &[elsewhere]).await;
-        assert_eq!(numbers(&fixture.store.claim(&Claim { looks: 0, ..claim }).await.unwrap().intents), []);
+        assert_eq!(numbers(&fixture.store.claim(&Claim { max_polls: 0, ..claim }).await.unwrap().intents), []);
         assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [4]);
     }
 
     async fn the_age_of_what_is_known_counts_from_the_last_look_that_went_well(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), watch(2, 2, Side::Lender, 0)]).await;
-        let oldest = async || fixture.store.oldest_looks().await.unwrap();
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), poll(2, 2, Side::Lender, 0)]).await;
+        let oldest = async || fixture.store.oldest_polls().await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(0))]);
         for (intent, what) in fixture.store.claim(&at(0)).await.unwrap().intents.iter().zip([NOTHING_NEW, NOTHING_NEW]) {
             let mut tx = fixture.store.begin().await.unwrap();
@@ -104,8 +104,8 @@ both! {
     }
 
     async fn polls_that_keep_failing_are_counted_by_institution_until_one_is_made(fixture) {
-        let elsewhere = NewIntent { institution: "01Y".into(), ..watch(2, 2, Side::Lender, 0) };
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0), elsewhere, watch(3, 3, Side::Borrower, 0)]).await;
+        let elsewhere = NewIntent { institution: "01Y".into(), ..poll(2, 2, Side::Lender, 0) };
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), elsewhere, poll(3, 3, Side::Borrower, 0)]).await;
         let failing = async |times| fixture.store.failing_polls(times).await.unwrap();
         let fail = async |second: i64, but: u128| {
             for poll in fixture.store.claim(&at(second)).await.unwrap().intents {
@@ -156,7 +156,7 @@ both! {
         let mut intents: Vec<NewIntent> = (1..=8).map(|n| effect(n, n, "01DEAD", 0)).collect();
         intents.push(effect(9, 9, "01LIVE", 1));
         queue(&fixture.store, &intents).await;
-        let claim = Claim { per_institution: 2, ..at(5) };
+        let claim = Claim { max_per_institution: 2, ..at(5) };
         let mut claimed = fixture.store.claim(&claim).await.unwrap().intents;
         claimed.extend(fixture.store.claim(&claim).await.unwrap().intents);
         let dead = claimed.iter().filter(|intent| intent.institution == "01DEAD".into()).count();
@@ -171,7 +171,7 @@ both! {
     }
 
     async fn lease_that_ran_out_makes_an_effect_unclear_but_not_a_look(fixture) {
-        queue(&fixture.store, &[effect(1, 1, "01X", 0), watch(2, 2, Side::Lender, 0)]).await;
+        queue(&fixture.store, &[effect(1, 1, "01X", 0), poll(2, 2, Side::Lender, 0)]).await;
         let first = fixture.store.claim(&at(0)).await.unwrap().intents;
         assert!(first.iter().all(|intent| !intent.unclear));
         let second = fixture.store.claim(&at(31)).await.unwrap().intents;
@@ -255,9 +255,9 @@ both! {
             tx.set_scheduled(RequestId(Uuid::from_u128(1)), wanted, noon(0)).await.unwrap();
             tx.commit().await.unwrap();
         };
-        let deadline = NewIntent { work: Work::Deadline(Deadline::ItemArrives), ..watch(4, 1, Side::Borrower, 20) };
-        want(&fixture, &[watch(1, 1, Side::Lender, 10), watch(2, 1, Side::Borrower, 10), deadline.clone()]).await;
-        want(&fixture, &[watch(3, 1, Side::Borrower, 99), deadline]).await;
+        let deadline = NewIntent { work: Work::Deadline(Deadline::ItemArrives), ..poll(4, 1, Side::Borrower, 20) };
+        want(&fixture, &[poll(1, 1, Side::Lender, 10), poll(2, 1, Side::Borrower, 10), deadline.clone()]).await;
+        want(&fixture, &[poll(3, 1, Side::Borrower, 99), deadline]).await;
         assert_eq!(fixture.store.queue_counts().await.unwrap().open, 2);
         assert_eq!(numbers(&fixture.store.claim(&at(10)).await.unwrap().intents), [2], "it keeps its time");
         want(&fixture, &[]).await;
@@ -275,8 +275,8 @@ both! {
         assert!(!untouched(&fixture).await);
     }
 
-    async fn hastened_look_is_due_at_once(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 600)]).await;
+    async fn rescheduled_poll_is_due_at_once(fixture) {
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
         tx.hasten_watches(RequestId(Uuid::from_u128(1)), "now\n", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
@@ -284,7 +284,7 @@ both! {
     }
 
     async fn look_that_is_asked_for_while_it_is_under_way_is_made_once_more(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 0)]).await;
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 0)]).await;
         let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
         tx.hasten_watches(under_way.request, "now\n", noon(1)).await.unwrap();
@@ -294,7 +294,7 @@ both! {
     }
 
     async fn look_that_could_not_be_made_is_still_due_to_what_was_told(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Lender, 600)]).await;
+        queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
         tx.hint_watches(RequestId(Uuid::from_u128(1)), Side::Lender, "told\n", noon(0), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
@@ -308,7 +308,7 @@ both! {
     }
 
     async fn what_is_told_waits_with_its_look_and_puts_nothing_off(fixture) {
-        queue(&fixture.store, &[watch(1, 1, Side::Borrower, 600), watch(2, 1, Side::Lender, 9_999)]).await;
+        queue(&fixture.store, &[poll(1, 1, Side::Borrower, 600), poll(2, 1, Side::Lender, 9_999)]).await;
         let tell = async |told: &str, due: i64, now: i64| {
             let mut tx = fixture.store.begin().await.unwrap();
             let request = RequestId(Uuid::from_u128(1));
@@ -317,22 +317,22 @@ both! {
         };
         tell("one\n", 1, 0).await;
         tell("two\n", 3, 0).await;
-        let look = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
-        assert_eq!((look.id.as_u128(), look.hinted, look.told.as_str()), (1, true, "one\ntwo\n"));
+        let poll = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
+        assert_eq!((poll.id.as_u128(), poll.hinted, poll.told.as_str()), (1, true, "one\ntwo\n"));
 
         // What is told during the look is left for the next one, and what was read is not.
         tell("three\n", 2, 2).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        assert_eq!(tx.told_meanwhile(&look).await.unwrap().as_deref(), Some("three\n"));
-        tx.postpone_intent(&look, noon(900), false, NOTHING_NEW, noon(2)).await.unwrap();
+        assert_eq!(tx.told_meanwhile(&poll).await.unwrap().as_deref(), Some("three\n"));
+        tx.postpone_intent(&poll, noon(900), false, NOTHING_NEW, noon(2)).await.unwrap();
         tx.commit().await.unwrap();
         let again = fixture.store.claim(&at(3)).await.unwrap().intents.remove(0);
         assert!(again.hinted && again.told.ends_with("three\n"), "{again:?}");
         let mut tx = fixture.store.begin().await.unwrap();
         tx.postpone_intent(&again, noon(900), false, NOTHING_NEW, noon(4)).await.unwrap();
         tx.commit().await.unwrap();
-        let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|look| look.id == again.id);
-        assert_eq!(by_the_clock.map(|look| (look.hinted, look.told)), Some((false, String::new())));
+        let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|poll| poll.id == again.id);
+        assert_eq!(by_the_clock.map(|poll| (poll.hinted, poll.told)), Some((false, String::new())));
     }
 
     async fn claimers_at_the_same_time_get_different_intents(fixture) {
@@ -344,7 +344,7 @@ both! {
             tasks.spawn(async move {
                 let mut mine = Vec::new();
                 loop {
-                    let claim = Claim { limit: 3, per_institution: 100, ..at(0) };
+                    let claim = Claim { limit: 3, max_per_institution: 100, ..at(0) };
                     let claimed = store.claim(&claim).await.unwrap().intents;
                     if claimed.is_empty() {
                         return mine;

@@ -20,24 +20,24 @@ fn list(name: &str, due: i64) -> NewSweep {
     }
 }
 
-fn look(number: u128, on: Option<(&str, &str, bool)>, due: i64) -> NewIntent {
+fn poll(number: u128, on: Option<(&str, &str, bool)>, due: i64) -> NewIntent {
     NewIntent {
         id: Uuid::from_u128(number),
         request: RequestId(Uuid::from_u128(number)),
-        work: Work::Watch(Side::Borrower),
+        work: Work::Poll(Side::Borrower),
         institution: "01X".into(),
         due_at: noon(due),
         on_list: on.map(|(list, key, is_there)| OnList { list: list.to_owned(), key: key.to_owned(), is_there }),
     }
 }
 
-async fn fill(store: &Store, lists: &[NewSweep], looks: &[NewIntent]) {
+async fn fill(store: &Store, lists: &[NewSweep], polls: &[NewIntent]) {
     let mut tx = store.begin().await.unwrap();
     for list in lists {
         tx.add_sweep(list, noon(0)).await.unwrap();
     }
-    for look in looks {
-        tx.add_intent(look, noon(0)).await.unwrap();
+    for poll in polls {
+        tx.add_intent(poll, noon(0)).await.unwrap();
     }
     tx.commit().await.unwrap();
 }
@@ -52,15 +52,15 @@ async fn finish(store: &Store, sweep: &Sweep, due: i64) -> Result<(), Error> {
     tx.commit().await
 }
 
-async fn reschedule(store: &Store, look: &NewIntent) {
+async fn reschedule(store: &Store, poll: &NewIntent) {
     let mut tx = store.begin().await.unwrap();
-    tx.set_scheduled(look.request, std::slice::from_ref(look), noon(1)).await.unwrap();
+    tx.set_scheduled(poll.request, std::slice::from_ref(poll), noon(1)).await.unwrap();
     tx.commit().await.unwrap();
 }
 
 async fn keys(store: &Store, name: &str) -> Vec<(String, bool)> {
     let listed = store.listed(&"01X".into(), name, noon(1)).await.unwrap();
-    let mut keys: Vec<_> = listed.into_iter().map(|look| (look.key, look.is_there)).collect();
+    let mut keys: Vec<_> = listed.into_iter().map(|poll| (poll.key, poll.is_there)).collect();
     keys.sort();
     keys
 }
@@ -85,10 +85,10 @@ both! {
     async fn looks_on_a_list_are_those_that_nobody_makes_and_of_which_nothing_was_told(fixture) {
         let store = &fixture.store;
         let on = |key| Some(("shelf", key, true));
-        let looks = [look(1, on("p1"), 500), look(2, on("p2"), 0), look(3, on("p3"), 500), look(4, None, 500)];
-        fill(store, &[], &looks).await;
+        let polls = [poll(1, on("p1"), 500), poll(2, on("p2"), 0), poll(3, on("p3"), 500), poll(4, None, 500)];
+        fill(store, &[], &polls).await;
         let mut tx = store.begin().await.unwrap();
-        tx.hint_watches(looks[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
+        tx.hint_watches(polls[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
         let claimed = store.claim(&at(0)).await.unwrap().intents.remove(0);
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);
@@ -100,23 +100,23 @@ both! {
 
     async fn look_that_shows_in_another_list_now_gets_its_time_too(fixture) {
         let store = &fixture.store;
-        fill(store, &[], &[look(1, Some(("shelf", "p1", false)), 500)]).await;
-        reschedule(store, &look(1, Some(("shelf", "p1", false)), 900)).await;
+        fill(store, &[], &[poll(1, Some(("shelf", "p1", false)), 500)]).await;
+        reschedule(store, &poll(1, Some(("shelf", "p1", false)), 900)).await;
         assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(500)), "nothing has changed for it");
-        reschedule(store, &look(1, Some(("shelf", "p1", true)), 900)).await;
+        reschedule(store, &poll(1, Some(("shelf", "p1", true)), 900)).await;
         assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(900)));
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);
-        reschedule(store, &look(1, None, 300)).await;
+        reschedule(store, &poll(1, None, 300)).await;
         assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(300)));
         assert!(keys(store, "shelf").await.is_empty());
     }
 
     async fn look_that_no_list_tells_of_is_made_by_itself(fixture) {
         let store = &fixture.store;
-        let looks = [look(1, Some(("shelf", "p1", true)), 500), look(2, Some(("shelf", "p2", true)), 500)];
-        fill(store, &[], &looks).await;
+        let polls = [poll(1, Some(("shelf", "p1", true)), 500), poll(2, Some(("shelf", "p2", true)), 500)];
+        fill(store, &[], &polls).await;
         let mut tx = store.begin().await.unwrap();
-        tx.leave_list(&[looks[0].id], noon(60)).await.unwrap();
+        tx.leave_list(&[polls[0].id], noon(60)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(60)));
         assert_eq!(keys(store, "shelf").await, [("p2".to_owned(), true)]);
@@ -124,8 +124,8 @@ both! {
 
     async fn what_stands_on_a_list_is_seen_when_that_is_read(fixture) {
         let store = &fixture.store;
-        fill(store, &[list("shelf", 10)], &[look(1, Some(("shelf", "p1", true)), 5_000)]).await;
-        let oldest = async || store.oldest_looks().await.unwrap();
+        fill(store, &[list("shelf", 10)], &[poll(1, Some(("shelf", "p1", true)), 5_000)]).await;
+        let oldest = async || store.oldest_polls().await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(0))]);
         let mut read = taken(store, 10).await.remove(0);
         read.read_at = noon(11);
@@ -149,12 +149,12 @@ both! {
     }
 
     async fn looks_of_a_library_that_is_not_heard_any_more_come_sooner_and_none_later(fixture) {
-        let looks = [look(1, None, 9_000), look(2, None, 10), look(3, Some(("on_shelf", "23", true)), 9_000)];
-        fill(&fixture.store, &[], &looks).await;
+        let polls = [poll(1, None, 9_000), poll(2, None, 10), poll(3, Some(("on_shelf", "23", true)), 9_000)];
+        fill(&fixture.store, &[], &polls).await;
         fixture.store.hasten_looks(&"01X".into(), noon(0), noon(300)).await.unwrap();
         let made = async |now: i64| {
             let claimed = fixture.store.claim(&at(now)).await.unwrap().intents;
-            claimed.iter().map(|look| look.id.as_u128()).collect::<Vec<_>>()
+            claimed.iter().map(|poll| poll.id.as_u128()).collect::<Vec<_>>()
         };
         assert_eq!(made(299).await, [2]);
         assert_eq!(made(300).await, [1], "what stands on a list is seen when that is read");

@@ -6,7 +6,7 @@ use store::{NewIntent, Webhook, WebhookNews, Work};
 use uuid::Uuid;
 
 use crate::harness::{both, noon};
-use crate::queue::{at, watch};
+use crate::queue::{at, poll};
 use crate::requests::request;
 
 both! {
@@ -54,8 +54,8 @@ both! {
         let request = request(1);
         let mut tx = fixture.store.begin().await.unwrap();
         tx.insert_request(&request, noon(0)).await.unwrap();
-        let look = NewIntent { request: request.id, ..watch(1, 1, Side::Borrower, 0) };
-        tx.add_intent(&look, noon(0)).await.unwrap();
+        let poll = NewIntent { request: request.id, ..poll(1, 1, Side::Borrower, 0) };
+        tx.add_intent(&poll, noon(0)).await.unwrap();
         tx.commit().await.unwrap();
         let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
 
@@ -74,12 +74,12 @@ both! {
             tokio::task::yield_now().await;
         }
         ending.finish_intent(&under_way, "seen", noon(1)).await.unwrap();
-        let next = NewIntent { id: Uuid::from_u128(2), due_at: noon(600), ..look };
-        assert!(matches!(next.work, Work::Watch(Side::Borrower)));
+        let next = NewIntent { id: Uuid::from_u128(2), due_at: noon(600), ..poll };
+        assert!(matches!(next.work, Work::Poll(Side::Borrower)));
         ending.add_intent(&next, noon(1)).await.unwrap();
         ending.commit().await.unwrap();
         assert_eq!(telling.await.unwrap(), 1);
-        let looks = fixture.store.claim(&at(1)).await.unwrap().intents;
-        assert_eq!(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>(), ["told\n"]);
+        let polls = fixture.store.claim(&at(1)).await.unwrap().intents;
+        assert_eq!(polls.iter().map(|poll| poll.told.as_str()).collect::<Vec<_>>(), ["told\n"]);
     }
 }

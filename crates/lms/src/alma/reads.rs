@@ -14,7 +14,7 @@ use super::errors::not_done;
 use super::lender::{Lent, loan_of};
 use super::records::hold_marker;
 use super::words::{closure, item_state};
-use crate::host::Watched;
+use crate::host::PollQuery;
 use crate::outcome::{NotDone, Outcome};
 
 impl Alma {
@@ -182,13 +182,13 @@ impl Alma {
     }
 
     /// Hold first: where it is on the shelf, or ended and the item is on its patron's loan, the item need not be read.
-    pub(super) async fn look_at(&self, what: &Watched) -> Outcome<Observation> {
+    pub(super) async fn read_side(&self, what: &PollQuery) -> Outcome<Observation> {
         let path = Self::path(&what.item);
         let mut seen = Observation::default();
         // It has left the hold shelf, as a rule with its patron, whose loan has fulfilled the hold.
         if what.hold
             && what.loan
-            && what.told == Some(ItemState::OnLoan)
+            && what.hinted_state == Some(ItemState::OnLoan)
             && let Some((item, loan)) = self.plain_loan(what, &path).await?
         {
             return Ok(Observation { hold: Some(HoldState::Gone), item: Some(item), loan: Some(loan), ..seen });
@@ -197,28 +197,28 @@ impl Alma {
             let hold = match self.find_hold(what.request, &path).await {
                 // So it is refused for an item that isn't there; the item tells.
                 Err(refused @ (NotDone::Refused(_) | NotDone::Gone { .. })) => {
-                    let seen = self.look_at_item(what, &path, seen).await?;
+                    let seen = self.read_item_state(what, &path, seen).await?;
                     return if seen.item == Some(ItemState::Absent) { Ok(seen) } else { Err(refused) };
                 }
                 found => found?,
             };
             seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
             seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
-            if what.brief && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
+            if what.shallow && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
                 return Ok(seen);
             }
             // It left for our hold, and not for another's, which ours would wait for without having been begun.
-            if what.told == Some(ItemState::InTransit) && seen.hold == Some(HoldState::InProcess) {
-                seen.item = what.told.clone();
+            if what.hinted_state == Some(ItemState::InTransit) && seen.hold == Some(HoldState::InProcess) {
+                seen.item = what.hinted_state.clone();
                 return Ok(seen);
             }
         }
         let known = match seen.hold {
             // A desk may lend it to another all the same.
-            Some(HoldState::OnHoldShelf) if what.told == Some(ItemState::OnLoan) => None,
+            Some(HoldState::OnHoldShelf) if what.hinted_state == Some(ItemState::OnLoan) => None,
             Some(HoldState::OnHoldShelf) => Some((ItemState::OnHoldShelf, LoanState::None)),
             Some(HoldState::Gone) if what.loan && !what.wanted_back => self.plain_loan(what, &path).await?,
-            None if what.loan && what.brief => self.plain_loan(what, &path).await?,
+            None if what.loan && what.shallow => self.plain_loan(what, &path).await?,
             _ => None,
         };
         if let Some((item, loan)) = known {
@@ -226,11 +226,11 @@ impl Alma {
             seen.loan = what.loan.then_some(loan);
             return Ok(seen);
         }
-        self.look_at_item(what, &path, seen).await
+        self.read_item_state(what, &path, seen).await
     }
 
     /// The loan of whom the item was held for, where nothing is to be said of it but that.
-    async fn plain_loan(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<(ItemState, LoanState)>> {
+    async fn plain_loan(&self, what: &PollQuery, path: &ItemPath) -> Outcome<Option<(ItemState, LoanState)>> {
         let loan = match self.find_loan(path, &UserId::from(what.patron.as_str())).await {
             // What an item's loans can't tell, the item itself does.
             Err(NotDone::Refused(_) | NotDone::Gone { .. } | NotDone::Unreadable { .. }) => None,
@@ -244,7 +244,7 @@ impl Alma {
     }
 
     /// Reads the item, and loan and closed hold as far as they can still tell something.
-    async fn look_at_item(&self, what: &Watched, path: &ItemPath, mut seen: Observation) -> Outcome<Observation> {
+    async fn read_item_state(&self, what: &PollQuery, path: &ItemPath, mut seen: Observation) -> Outcome<Observation> {
         let Some(item) = self.find_item(path).await? else {
             return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
         };
@@ -255,7 +255,7 @@ impl Alma {
             seen.closure = self.find_closure(what, path).await?;
         }
         if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
-            self.look_at_loan(what, path, &item, &mut seen).await?;
+            self.read_loan_state(what, path, &item, &mut seen).await?;
         } else if what.loan {
             // An item that isn't out is on no loan: no call is needed to know it.
             seen.loan = Some(LoanState::None);
@@ -268,7 +268,7 @@ impl Alma {
     /// (requirements page, "Retrieving Request Closure Status via API"). "Completed" is left to the loan, which says it
     /// better: hold and loan change at nearly, not exactly, the same moment. Where a row can't be read and none of the others
     /// is ours, Alma doesn't tell, as where it keeps none.
-    async fn find_closure(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<Closure>> {
+    async fn find_closure(&self, what: &PollQuery, path: &ItemPath) -> Outcome<Option<Closure>> {
         let closed = RequestFilter { history: true, ..RequestFilter::holds() };
         let user = UserId::from(what.patron.as_str());
         let mut found = ours(what, &or_none(self.client.bib_requests(&path.mms).list(&closed).await)?);
@@ -282,7 +282,13 @@ impl Alma {
     }
 
     /// The loan's due date; and whether the lender wants the item back, by recall or because others wait.
-    async fn look_at_loan(&self, what: &Watched, path: &ItemPath, item: &Item, seen: &mut Observation) -> Outcome<()> {
+    async fn read_loan_state(
+        &self,
+        what: &PollQuery,
+        path: &ItemPath,
+        item: &Item,
+        seen: &mut Observation,
+    ) -> Outcome<()> {
         let user = UserId::from(what.patron.as_str());
         let lent = self.lent(path, &user).await?;
         if what.wanted_back {
@@ -307,7 +313,7 @@ impl Alma {
     }
 
     /// Whether somebody else has a hold on the item; `None` where that can't be told.
-    async fn others_wait(&self, what: &Watched, path: &ItemPath) -> Outcome<Option<bool>> {
+    async fn others_wait(&self, what: &PollQuery, path: &ItemPath) -> Outcome<Option<bool>> {
         let marker = hold_marker(what.request);
         let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(not_done)?;
         let others = holds.search(|hold| !hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)));
@@ -321,7 +327,7 @@ impl Alma {
 
 /// How the hold that is looked at ended, if it is among these. An earlier one of the same request, which the hub has
 /// replaced, is another.
-fn ours(what: &Watched, closed: &[alma::Request]) -> Option<Closure> {
+fn ours(what: &PollQuery, closed: &[alma::Request]) -> Option<Closure> {
     let marker = hold_marker(what.request);
     let is_ours = |hold: &&alma::Request| match (&what.hold_id, hold.id.as_str()) {
         (Some(wanted), id) => wanted.as_str() == id,

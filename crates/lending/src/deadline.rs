@@ -1,0 +1,56 @@
+//! Deadlines: how long a request may wait.
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::Request;
+use crate::status::{Status, Workflow};
+
+/// Something that must not take for ever. How long it may take is the agency's rule, in its open days.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deadline {
+    /// The lender sends the item; else the next lender is asked.
+    LenderAnswers,
+    /// The item comes to the pickup library; else it is looked for on both sides.
+    ItemArrives,
+    /// The item comes home; else it is looked for on both sides.
+    ItemReturns,
+    /// The lender sends it before it is of no use to the patron any more; else the request is cancelled.
+    NoLongerNeeded,
+}
+
+impl Deadline {
+    /// Every deadline.
+    pub const ALL: [Self; 4] = [Self::LenderAnswers, Self::ItemArrives, Self::ItemReturns, Self::NoLongerNeeded];
+
+    /// The word for it, such as `lender_answers`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LenderAnswers => "lender_answers",
+            Self::ItemArrives => "item_arrives",
+            Self::ItemReturns => "item_returns",
+            Self::NoLongerNeeded => "no_longer_needed",
+        }
+    }
+}
+
+/// The deadlines that run while the request stands where it does. They run from
+/// [`Request::status_since`](crate::Request); a lender's, from the moment its hold was placed.
+pub fn deadlines(request: &Request) -> Vec<Deadline> {
+    let mut running = Vec::new();
+    if !request.is_dispatched() && !request.status.is_ending() && !request.status.is_final() {
+        let held = request.supply.as_ref().is_some_and(|supply| supply.hold.is_open() && supply.refusal.is_none());
+        if held && request.workflow != Workflow::Local {
+            running.push(Deadline::LenderAnswers);
+        }
+        if request.needed_until.is_some() && request.cancellation.is_none() {
+            running.push(Deadline::NoLongerNeeded);
+        }
+    }
+    match request.status {
+        Status::PickupTransit if request.missing_since.is_none() => running.push(Deadline::ItemArrives),
+        Status::ReturnTransit if request.missing_since.is_none() => running.push(Deadline::ItemReturns),
+        _ => {}
+    }
+    running
+}

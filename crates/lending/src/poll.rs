@@ -1,0 +1,80 @@
+//! Poll targets: the sides worth polling while a request waits.
+
+use crate::effect::Side;
+use crate::request::{Progress, Request, Tracked};
+use crate::status::Status;
+
+/// One side to look at, and what of it tells something now. Fewer looks, fewer calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PollTarget {
+    /// Which side.
+    pub side: Side,
+    /// Whether the hold matters: it may end before the item moves.
+    pub hold: bool,
+    /// Whether the loan matters: its due date, and whether it was closed.
+    pub loan: bool,
+}
+
+impl PollTarget {
+    const fn new(side: Side, hold: bool, loan: bool) -> Self {
+        Self { side, hold, loan }
+    }
+}
+
+/// The sides whose next move the request waits for; the item is always looked at.
+pub fn poll_targets(request: &Request) -> Vec<PollTarget> {
+    let mut found = expected(request);
+    if request.status.is_dispatched() || request.status.is_ending() {
+        // Until whoever else has the virtual item has brought it back, whatever the status.
+        let lent = [Side::Borrower, Side::Pickup].into_iter().filter(|side| request.is_lent_to_another(*side));
+        for side in lent {
+            if !found.iter().any(|target| target.side == side) {
+                found.push(PollTarget::new(side, false, true));
+            }
+        }
+    }
+    found
+}
+
+/// What the status waits for.
+fn expected(request: &Request) -> Vec<PollTarget> {
+    let desk = request.pickup_role();
+    match request.status {
+        Status::RequestPlacedAtSupplyingAgency | Status::Confirmed => vec![PollTarget::new(Side::Lender, true, false)],
+        Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => {
+            let mut targets = vec![PollTarget::new(Side::Lender, true, false)];
+            targets.extend(request.workflow.virtual_sides().iter().map(|side| PollTarget::new(*side, true, false)));
+            targets
+        }
+        Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => {
+            vec![PollTarget::new(desk, true, true)]
+        }
+        Status::Loaned => {
+            vec![PollTarget::new(desk, hold_is_open(request), true), PollTarget::new(Side::Lender, false, true)]
+        }
+        // What was never lent may be lent after all, as long as it is at the pickup library.
+        Status::ReturnTransit if request.at_pickup().progress < Progress::OnLoan => {
+            let mut targets = vec![PollTarget::new(Side::Lender, false, true)];
+            // Withdrawn so early that nothing was made there.
+            if request.at_pickup().item != Tracked::NotCreated {
+                targets.push(PollTarget::new(desk, hold_is_open(request), true));
+            }
+            targets
+        }
+        Status::ReturnTransit => vec![PollTarget::new(Side::Lender, false, true)],
+        Status::SubmittedToDcb
+        | Status::PatronVerified
+        | Status::Resolved
+        | Status::NotSuppliedCurrentSupplier
+        | Status::NoItemsSelectableAtAnyAgency
+        | Status::Completed
+        | Status::Cancelled
+        | Status::HandedOffAsLocal
+        | Status::Finalised => Vec::new(),
+    }
+}
+
+/// Nearly always the loan ended the patron's hold; where it was not seen to, it is looked for.
+fn hold_is_open(request: &Request) -> bool {
+    request.at_pickup().hold.is_open()
+}
