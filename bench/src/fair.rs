@@ -116,10 +116,10 @@ impl Fair {
             self.limit(code, Some(total.saturating_sub(left) + RESERVE + ABOVE))?;
         }
         for code in INSTITUTIONS {
-            at_reserve.sweep += self.until_paused(code).await?;
+            at_reserve.batch_poll += self.until_paused(code).await?;
         }
         let at_end = self.patrons(plan.at_reserve).await?;
-        let polls_after = self.spent().await?.sweep - at_reserve.sweep;
+        let polls_after = self.spent().await?.batch_poll - at_reserve.batch_poll;
         let others_refused = others.refused.load(Ordering::Relaxed);
         let others_calls = others.calls.load(Ordering::Relaxed);
         drop(others);
@@ -173,7 +173,7 @@ impl Fair {
         for code in INSTITUTIONS {
             let by = self.quota(code).await?["spent"]["by_purpose"].take();
             all.patron += number(&by["patron"]);
-            all.sweep += number(&by["sweep"]);
+            all.batch_poll += number(&by["sweep"]);
         }
         Ok(all)
     }
@@ -236,12 +236,12 @@ async fn placed(hub: &Hub, body: &Value) -> Result<Duration, String> {
 #[derive(Clone, Copy, Default)]
 struct Spent {
     patron: u64,
-    sweep: u64,
+    batch_poll: u64,
 }
 
 impl Spent {
     fn less(self, before: &Self) -> Self {
-        Self { patron: self.patron - before.patron, sweep: self.sweep - before.sweep }
+        Self { patron: self.patron - before.patron, batch_poll: self.batch_poll - before.batch_poll }
     }
 }
 
@@ -326,7 +326,7 @@ fn verdict(plan: Plan, told: &Told) -> Verdict {
                 plan.beside.as_secs(),
                 per_second(told.calls),
                 told.spent.patron,
-                told.spent.sweep,
+                told.spent.batch_poll,
                 told.refused
             ),
             format!("{} calls of the others, {} of theirs refused", told.others_calls, told.others_refused),

@@ -72,7 +72,7 @@ async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
         except: &[],
     };
     let begun = Instant::now();
-    let lists = store.claim_sweeps("bench", now, Duration::from_secs(30), 8).await;
+    let lists = store.claim_batch_polls("bench", now, Duration::from_secs(30), 8).await;
     lists.map_err(|error| error.to_string())?;
     let claimed = store.claim(&claim).await.map_err(|error| error.to_string())?;
     let held_back = store.is_due(now).await.map_err(|error| error.to_string())?;

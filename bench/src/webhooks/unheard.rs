@@ -17,7 +17,7 @@ const SMALL_STEP: SignedDuration = SignedDuration::from_mins(1);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24 * 14);
 const ACTS: [Act; 5] = [Act::Send, Act::Receive, Act::Lend, Act::TakeBack, Act::BringHome];
 /// A list is due each five minutes at the soonest.
-pub(crate) const ONE_SWEEP: Duration = Duration::from_secs(300);
+pub(crate) const ONE_BATCH_POLL: Duration = Duration::from_secs(300);
 
 /// What is not told.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -110,7 +110,7 @@ impl Pacer {
         let free = match place.0 {
             Purpose::Patron => state.soonest.max(state.rate.room_at(now)),
             Purpose::Circulation => state.free_at,
-            Purpose::Sweep | Purpose::Bulk => state.free_at.max(state.next_can_wait),
+            Purpose::Poll | Purpose::Bulk => state.free_at.max(state.next_can_wait),
         };
         let free = free.max(state.held_until);
         if free > now {
@@ -184,7 +184,7 @@ mod tests {
         let mut polls = tokio::task::JoinSet::new();
         for _ in 0..100 {
             let pacer = Arc::clone(&pacer);
-            polls.spawn(async move { pacer.turn(Purpose::Sweep).await });
+            polls.spawn(async move { pacer.turn(Purpose::Poll).await });
         }
         while pacer.now().waiting < 99 {
             tokio::task::yield_now().await;
@@ -201,7 +201,7 @@ mod tests {
         let pacer = pacer(0.5).await;
         let begun = Instant::now();
         for _ in 0..51 {
-            pacer.turn(Purpose::Sweep).await;
+            pacer.turn(Purpose::Poll).await;
         }
         assert!(begun.elapsed() >= Duration::from_millis(990), "{:?}", begun.elapsed());
         let begun = Instant::now();
@@ -214,8 +214,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_given_up_keeps_nobody_waiting() {
         let pacer = pacer(0.1).await;
-        pacer.turn(Purpose::Sweep).await;
-        let given_up = tokio::time::timeout(Duration::from_millis(1), pacer.turn(Purpose::Sweep)).await;
+        pacer.turn(Purpose::Poll).await;
+        let given_up = tokio::time::timeout(Duration::from_millis(1), pacer.turn(Purpose::Poll)).await;
         assert!(given_up.is_err());
         assert!(tokio::time::timeout(Duration::from_secs(2), pacer.turn(Purpose::Bulk)).await.is_ok());
         assert_eq!(pacer.now().waiting, 0);

@@ -11,7 +11,7 @@ pub enum Purpose {
     #[default]
     Circulation,
     /// Looks whether something has happened.
-    Sweep,
+    Poll,
     /// Much is read, and no hour matters.
     Bulk,
 }
@@ -22,21 +22,21 @@ tokio::task_local! {
 
 impl Purpose {
     /// All, the first to go first.
-    pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Sweep, Self::Bulk];
+    pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Poll, Self::Bulk];
 
     /// Its stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Patron => "patron",
             Self::Circulation => "circulation",
-            Self::Sweep => "sweep",
+            Self::Poll => "sweep",
             Self::Bulk => "bulk",
         }
     }
 
     /// Whether it can wait, for hours if need be.
     pub fn can_wait(self) -> bool {
-        matches!(self, Self::Sweep | Self::Bulk)
+        matches!(self, Self::Poll | Self::Bulk)
     }
 
     /// Makes the calls of `work` for this. What `work` spawns is not part of it.

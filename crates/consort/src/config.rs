@@ -239,7 +239,7 @@ impl Config {
                 max: Duration::from_millis(self.engine.look_most_ms),
                 ..Polling::default()
             },
-            lists: Duration::from_millis(self.engine.lists_ms),
+            batch_poll_interval: Duration::from_millis(self.engine.lists_ms),
             believed: Duration::from_millis(self.engine.believe_ms),
             told_polling: Polling {
                 initial: Duration::from_millis(self.engine.told_first_ms),

@@ -8,7 +8,7 @@ use lending::{
     Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide, poll_targets,
 };
 use serde_json::{Value, json};
-use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NewSweep, News, Stored, Tx, Work};
+use store::{AuditEntry, Intent, NOTHING_NEW, NewBatchPoll, NewIntent, News, Stored, Tx, Work};
 use tracing::warn;
 
 use crate::changes::Change;
@@ -102,7 +102,7 @@ impl Engine {
         match ending {
             Ending::Asked(_) => {}
             Ending::Done(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
-                let due = self.next_poll(&stored.request, *side, intent.attempts, intent.listed).await?;
+                let due = self.next_poll(&stored.request, *side, intent.attempts, intent.on_list).await?;
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
             Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
@@ -233,14 +233,14 @@ impl Engine {
         let (scheduled, lists) = self.scheduled(next, now).await?;
         tx.set_scheduled(next.id, &scheduled, now).await?;
         for list in &lists {
-            tx.add_sweep(list, now).await?;
+            tx.add_batch_poll(list, now).await?;
         }
         let dues = scheduled.iter().map(|intent| intent.due_at).chain(lists.iter().map(|list| list.due_at));
         Ok((leased, dues.fold(first, Timestamp::min)))
     }
 
     /// The looks that the status asks for, the deadlines that run, and the lists on which something stands for it.
-    async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<(Vec<NewIntent>, Vec<NewSweep>), Error> {
+    async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<(Vec<NewIntent>, Vec<NewBatchPoll>), Error> {
         let intent = |work, institution: &InstitutionCode, due_at| NewIntent {
             id: self.ids.uuid(now),
             request: next.id,
@@ -252,11 +252,11 @@ impl Engine {
         let (mut scheduled, mut lists) = (Vec::new(), Vec::new());
         for target in poll_targets(next) {
             let Some(institution) = next.institution(target.side) else { continue };
-            let on = self.on_list(next, target).await;
+            let on = self.list_entry(next, target).await;
             let due = self.next_poll(next, target.side, 0, on.is_some()).await?;
             let mut poll = intent(Work::Poll(target.side), institution, due);
             if let Some((on, expected)) = on {
-                lists.extend(self.sweep_for(next, target.side, &on, expected).await?);
+                lists.extend(self.batch_poll_for(next, target.side, &on, expected).await?);
                 poll.on_list = Some(on);
             }
             scheduled.push(poll);

@@ -99,13 +99,13 @@ pub(crate) struct Telling {
 
 impl Telling {
     /// Whether it should tell of circulation, or of items that are sent.
-    pub(crate) fn should(self, of_items: bool) -> bool {
-        if of_items { self.items } else { self.circulation }
+    pub(crate) fn should(self, needs_item_messages: bool) -> bool {
+        if needs_item_messages { self.items } else { self.circulation }
     }
 
     /// Whether it is counted on for that.
-    pub(crate) fn is_counted_on(self, of_items: bool) -> bool {
-        self.should(of_items) && !self.doubted
+    pub(crate) fn is_counted_on(self, needs_item_messages: bool) -> bool {
+        self.should(needs_item_messages) && !self.doubted
     }
 }
 

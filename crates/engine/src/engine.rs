@@ -10,6 +10,7 @@ use store::{FailingPolls, News, Node, Store, Stored};
 use tokio::sync::{Notify, broadcast};
 
 use crate::agencies::Agencies;
+use crate::batch_poll::RefusedLists;
 use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
@@ -20,7 +21,6 @@ use crate::metrics::Metrics;
 use crate::quota::Books;
 use crate::registry::Registry;
 use crate::settings::Settings;
-use crate::sweeps::Refused;
 use crate::worker::FAILS_OFTEN;
 
 /// Runs requests. One per node; shared by workers and API.
@@ -38,7 +38,7 @@ pub struct Engine {
     pub(crate) active_batch_polls: Arc<AtomicUsize>,
     /// The node is to stop: nothing more is begun.
     pub(crate) stopping: AtomicBool,
-    pub(crate) refused_lists: Refused,
+    pub(crate) refused_lists: RefusedLists,
     pub(crate) breakers: Breakers,
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
@@ -81,7 +81,7 @@ impl Engine {
             active_polls: polls,
             active_batch_polls: Arc::default(),
             stopping: AtomicBool::new(false),
-            refused_lists: Refused::default(),
+            refused_lists: RefusedLists::default(),
             breakers,
             settings,
             clock,

@@ -23,6 +23,7 @@
 mod again;
 mod agencies;
 mod asking;
+mod batch_poll;
 mod breaker;
 mod changes;
 mod clock;
@@ -43,7 +44,6 @@ mod replacing;
 mod schedule;
 mod settings;
 mod strays;
-mod sweeps;
 mod worker;
 
 pub use breaker::{Breaking, Down};

@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn where_the_system_does_not_tell_own_calls_are_counted() {
-        let spent = Spent { by_purpose: [(Purpose::Sweep, 890)].into(), ..Spent::default() };
+        let spent = Spent { by_purpose: [(Purpose::Poll, 890)].into(), ..Spent::default() };
         let book = Book { spent, ..Book::default() };
         assert_eq!(book.at_reserve(Allowance::default(), 1), None, "nobody told of a limit");
         let set = Allowance { calls_per_day: Some(1_000), ..Allowance::default() };

@@ -4,15 +4,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Request, Rules, Side, Status};
-use lms::Expected;
+use lms::ChangeKind;
 
+use crate::batch_poll::expected;
 use crate::clock::later;
 use crate::ears::Telling;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::poll::poll_target;
 use crate::settings::Polling;
-use crate::sweeps::expected;
 
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
@@ -31,7 +31,7 @@ const JITTER: u32 = 50;
 /// Whether a list that tells of that side names the hold itself.
 fn is_hold_on_list(request: &Request, side: Side) -> bool {
     let next = poll_target(request, side).and_then(|target| expected(request, target));
-    matches!(next, Some(Expected::Dispatch | Expected::Wait))
+    matches!(next, Some(ChangeKind::Dispatch | ChangeKind::HoldWaiting))
 }
 
 /// The day before the patron's loan is due.
@@ -80,7 +80,7 @@ impl Engine {
                 false if is_hold_on_list(request, side) => HOLD_ON_LIST,
                 false => 1,
             };
-            return Ok(self.settings.listed_polling.times(factor));
+            return Ok(self.settings.batch_polling.times(factor));
         }
         let told = self.is_told(request, side).await?;
         let polling = if told { self.settings.told_polling } else { self.settings.polling };

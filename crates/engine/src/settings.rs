@@ -25,9 +25,9 @@ pub struct Settings {
     pub told_polling: Polling,
     /// How often is looked at what shows in a list as soon as there is something to see; twice as seldom while the patron
     /// has the book.
-    pub listed_polling: Polling,
+    pub batch_polling: Polling,
     /// The shortest interval between two readings of a list that tells of many requests.
-    pub lists: Duration,
+    pub batch_poll_interval: Duration,
     /// How old a signed message may be to count as a look; none does at zero.
     pub believed: Duration,
     /// How a failed effect is tried again.
@@ -46,8 +46,8 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             polling: Polling::default(),
             told_polling: Polling { initial: DAY, max: DAY.saturating_mul(7), growth: 3.0 },
-            listed_polling: Polling { initial: DAY.saturating_mul(7), max: DAY.saturating_mul(7), growth: 1.0 },
-            lists: Duration::from_secs(300),
+            batch_polling: Polling { initial: DAY.saturating_mul(7), max: DAY.saturating_mul(7), growth: 1.0 },
+            batch_poll_interval: Duration::from_secs(300),
             believed: Duration::from_secs(600),
             retrying: Retrying::default(),
             breaking: Breaking::default(),

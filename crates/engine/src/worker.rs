@@ -68,7 +68,7 @@ impl Engine {
             warn!(error = %failure, "could not release the leases of an earlier run; they run out in time");
         }
         let effects = self.settings.retrying.most * 2;
-        let listed = self.settings.listed_polling.max * 6;
+        let listed = self.settings.batch_polling.max * 6;
         let polls = self.settings.polling.max.max(self.settings.told_polling.max).max(listed);
         match self.store.hasten_misdated(self.clock.now(), effects, polls).await {
             Ok(0) => {}
@@ -140,14 +140,14 @@ impl Engine {
             return Next::AFTER_FAILURE;
         }
         let now = self.clock.now();
-        let room = match self.claim_sweeps(now, room).await {
-            Ok(sweeps) => {
-                let room = room.saturating_sub(sweeps.len());
-                for sweep in sweeps {
+        let room = match self.claim_batch_polls(now, room).await {
+            Ok(batch_polls) => {
+                let room = room.saturating_sub(batch_polls.len());
+                for batch_poll in batch_polls {
                     let engine = Arc::clone(self);
                     let reading = UnderWay::one(&self.active_batch_polls);
                     running.spawn(async move {
-                        engine.sweep(sweep).await;
+                        engine.run_batch_poll(batch_poll).await;
                         drop(reading);
                     });
                 }
@@ -317,7 +317,7 @@ impl Engine {
             None => None,
         };
         // Where something was told of, somebody has acted.
-        let purpose = if hearing::is_told(intent) { Purpose::Circulation } else { Purpose::Sweep };
+        let purpose = if hearing::is_told(intent) { Purpose::Circulation } else { Purpose::Poll };
         if let Ok(lms) = self.registry.get(&intent.institution).await
             && let Err(not_done) = self.check_poll_budget(lms.as_ref(), purpose)
         {
@@ -399,7 +399,7 @@ impl Engine {
     }
 
     async fn reschedule_poll(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
-        let due = self.next_poll(request, side, 0, intent.listed).await?;
+        let due = self.next_poll(request, side, 0, intent.on_list).await?;
         self.put_off(intent, due, NOTHING_NEW).await
     }
 

@@ -11,7 +11,7 @@ use lending::{
 use secrecy::SecretString;
 
 use crate::finding::Finding;
-use crate::listing::{Awaited, ListRead, Listing};
+use crate::listing::{ExpectedChange, ListContents, ListEntry};
 use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::quota::{Allowance, Pace};
@@ -265,12 +265,12 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     async fn poll(&self, what: &PollQuery) -> Outcome<Observation>;
 
     /// The list in which it would show that what is awaited has happened, if the system has one. Nothing is sent.
-    fn listing(&self, _awaited: &Awaited<'_>) -> Option<Listing> {
+    fn list_entry(&self, _awaited: &ExpectedChange<'_>) -> Option<ListEntry> {
         None
     }
 
     /// Reads a list, or what `keys` would be on it; `None` where the system refuses to give it.
-    async fn read_list(&self, _list: &str, _keys: &[String]) -> Outcome<Option<ListRead>> {
+    async fn read_list(&self, _list: &str, _keys: &[String]) -> Outcome<Option<ListContents>> {
         Ok(None)
     }
 

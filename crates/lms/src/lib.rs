@@ -29,7 +29,7 @@ pub use host::{
     Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualPatron,
     Withdrawn,
 };
-pub use listing::{Awaited, Expected, ListRead, Listing};
+pub use listing::{ChangeKind, ExpectedChange, ListContents, ListEntry};
 pub use message::{Message, NotTaken};
 pub use outcome::{NotDone, Outage, Outcome};
 pub use quota::{Allowance, CallReport, Observer, Pace, Purpose};

@@ -6,14 +6,14 @@ use lending::{HoldId, ItemState, LibraryCode};
 
 use crate::host::ItemRef;
 
-/// What happens next at a side. A list for [`Expected::Dispatch`] or [`Expected::Wait`] names the hold itself, so that being
+/// What happens next at a side. A list for [`ChangeKind::Dispatch`] or [`ChangeKind::HoldWaiting`] names the hold itself, so that being
 /// on it is as good as a look.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Expected {
+pub enum ChangeKind {
     /// The lender sends the item.
     Dispatch,
     /// Nothing, until the lender has sent it: the patron's hold waits on the virtual item.
-    Wait,
+    HoldWaiting,
     /// The item comes to the hold shelf of the pickup library.
     Arrival,
     /// The patron fetches it.
@@ -21,16 +21,16 @@ pub enum Expected {
     /// The patron brings it back.
     Return,
     /// Nothing, until the patron has brought it back: the lender's item is on loan.
-    Absence,
+    OnLoan,
     /// It comes home to the lender.
-    Homecoming,
+    ReturnToLender,
 }
 
 /// A request at a side, as far as lists go.
 #[derive(Clone, Copy, Debug)]
-pub struct Awaited<'a> {
+pub struct ExpectedChange<'a> {
     /// What happens next.
-    pub expected: Expected,
+    pub kind: ChangeKind,
     /// The real or virtual item.
     pub item: &'a ItemRef,
     /// The open hold, if there is one.
@@ -43,24 +43,24 @@ pub struct Awaited<'a> {
 
 /// Where on a list a request is found.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listing {
+pub struct ListEntry {
     /// The list; the word is the system's own.
     pub list: String,
     /// What stands on it for the request.
     pub key: String,
     /// Whether it is on the list as long as nothing happens.
-    pub is_there: bool,
+    pub expected_present: bool,
 }
 
 /// A list, as read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ListRead {
+pub struct ListContents {
     /// What is on it.
-    pub there: HashSet<String>,
+    pub present: HashSet<String>,
     /// Of which it can't tell: these are looked at one by one.
     pub unclear: HashSet<String>,
     /// In which state an item that is on it is, where that is certain.
-    pub if_there: Option<ItemState>,
+    pub state_if_present: Option<ItemState>,
     /// In which state one that isn't is likely to be.
-    pub if_not: Option<ItemState>,
+    pub state_if_absent: Option<ItemState>,
 }

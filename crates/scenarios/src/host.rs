@@ -125,8 +125,8 @@ async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
     let short = Duration::from_millis;
     let settings = Settings {
         polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
-        listed_polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
-        lists: short(20),
+        batch_polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
+        batch_poll_interval: short(20),
         retrying: Retrying { first: short(5), most: short(50) },
         breaking: Breaking { first: short(20), most: short(100), ..Breaking::default() },
         ..Settings::default()

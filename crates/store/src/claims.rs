@@ -254,7 +254,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         due_at: at("intent", due_at)?,
         hinted: !told.is_empty(),
         told,
-        listed: !list.is_empty(),
+        on_list: !list.is_empty(),
         hinted_at: at("intent", hinted)?,
         created_at: at("intent", created)?,
         claimed_at,

@@ -10,7 +10,7 @@ use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, POLL, Table, polls_of};
 use crate::time::micros;
-use crate::{inbox, sweeps};
+use crate::{batch_polls, inbox};
 
 impl Store {
     /// Lets effects and looks be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
@@ -37,9 +37,9 @@ impl Store {
         let longest = SignedDuration::try_from(polls).unwrap_or(SignedDuration::MAX);
         let latest = now.checked_add(longest).unwrap_or(Timestamp::MAX);
         let lists = Query::update()
-            .table(sweeps::Table)
-            .value(sweeps::Col::DueAt, micros(now))
-            .and_where(Expr::col(sweeps::Col::DueAt).gt(micros(latest)))
+            .table(batch_polls::Table)
+            .value(batch_polls::Col::DueAt, micros(now))
+            .and_where(Expr::col(batch_polls::Col::DueAt).gt(micros(latest)))
             .to_owned();
         touched += tx.execute(&lists).await?;
         tx.commit().await?;
@@ -81,17 +81,17 @@ impl Store {
     pub async fn hasten_told_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
         let apart = i64::try_from(apart.as_micros()).unwrap_or(i64::MAX);
         let soonest = || {
-            let then = || Expr::col(sweeps::Col::ReadAt).add(apart);
+            let then = || Expr::col(batch_polls::Col::ReadAt).add(apart);
             CaseStatement::new().case(then().gt(micros(now)), then()).finally(micros(now))
         };
         let told = Query::select().column(inbox::Col::Institution).from(inbox::SecretTable).to_owned();
-        let is_read = Expr::col(sweeps::Col::LeaseUntil).gt(micros(now));
+        let is_read = Expr::col(batch_polls::Col::LeaseUntil).gt(micros(now));
         let lists = Query::update()
-            .table(sweeps::Table)
-            .value(sweeps::Col::DueAt, Expr::expr(soonest()))
-            .and_where(Expr::col(sweeps::Col::Institution).in_subquery(told))
+            .table(batch_polls::Table)
+            .value(batch_polls::Col::DueAt, Expr::expr(soonest()))
+            .and_where(Expr::col(batch_polls::Col::Institution).in_subquery(told))
             // What is being read may have been read too early.
-            .and_where(Expr::col(sweeps::Col::DueAt).gt(Expr::expr(soonest())).or(is_read))
+            .and_where(Expr::col(batch_polls::Col::DueAt).gt(Expr::expr(soonest())).or(is_read))
             .to_owned();
         let mut tx = self.begin().await?;
         let touched = tx.execute(&lists).await?;
@@ -143,9 +143,9 @@ impl Tx {
 
     async fn hasten_lists(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
         let lists = Query::update()
-            .table(sweeps::Table)
-            .value(sweeps::Col::DueAt, micros(now))
-            .and_where(Expr::col(sweeps::Col::Institution).eq(institution.as_str()))
+            .table(batch_polls::Table)
+            .value(batch_polls::Col::DueAt, micros(now))
+            .and_where(Expr::col(batch_polls::Col::Institution).eq(institution.as_str()))
             .and_where(is_not_waiting(now))
             .to_owned();
         self.execute(&lists).await.map(drop)
@@ -154,5 +154,5 @@ impl Tx {
 
 /// What is being read may have been read too early.
 fn is_not_waiting(now: Timestamp) -> Expr {
-    Expr::col(sweeps::Col::DueAt).gt(micros(now)).or(Expr::col(sweeps::Col::LeaseUntil).gt(micros(now)))
+    Expr::col(batch_polls::Col::DueAt).gt(micros(now)).or(Expr::col(batch_polls::Col::LeaseUntil).gt(micros(now)))
 }

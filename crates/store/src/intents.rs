@@ -11,9 +11,9 @@ use sea_query::{CaseStatement, Cond, Expr, ExprTrait, Func, Iden, Order, Query, 
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::batch_polls::{self, ListEntry};
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::sweeps::{self, OnList};
 use crate::time::{at, micros};
 
 /// What an intent is for.
@@ -41,7 +41,7 @@ pub struct NewIntent {
     /// Not before this.
     pub due_at: Timestamp,
     /// The list in which it shows that there is something to look at, if there is one.
-    pub on_list: Option<OnList>,
+    pub on_list: Option<ListEntry>,
 }
 
 /// An intent that was claimed.
@@ -70,7 +70,7 @@ pub struct Intent {
     /// When it was told last.
     pub hinted_at: Timestamp,
     /// Whether a list shows when there is something to look at.
-    pub listed: bool,
+    pub on_list: bool,
     /// When it was queued.
     pub created_at: Timestamp,
     /// When it was claimed.
@@ -176,10 +176,10 @@ impl Store {
             .to_owned();
         let touched = tx.execute(&statement).await?;
         let lists = Query::update()
-            .table(sweeps::Table)
-            .value(sweeps::Col::LeaseUntil, micros(now))
-            .and_where(Expr::col(sweeps::Col::LeaseUntil).gt(micros(now)))
-            .and_where(Expr::col(sweeps::Col::LeaseOwner).eq(owner))
+            .table(batch_polls::Table)
+            .value(batch_polls::Col::LeaseUntil, micros(now))
+            .and_where(Expr::col(batch_polls::Col::LeaseUntil).gt(micros(now)))
+            .and_where(Expr::col(batch_polls::Col::LeaseOwner).eq(owner))
             .to_owned();
         tx.execute(&lists).await?;
         tx.commit().await?;
@@ -224,9 +224,9 @@ impl Store {
             .to_owned();
         let list = Query::select()
             .expr(Expr::val(1_i64))
-            .from(sweeps::Table)
-            .and_where(Expr::col(sweeps::Col::DueAt).lte(now))
-            .and_where(Expr::col(sweeps::Col::LeaseUntil).lte(now))
+            .from(batch_polls::Table)
+            .and_where(Expr::col(batch_polls::Col::DueAt).lte(now))
+            .and_where(Expr::col(batch_polls::Col::LeaseUntil).lte(now))
             .to_owned();
         let either = intent.clone().union(UnionType::All, list).limit(1).to_owned();
         let found: Vec<(i64,)> = self.fetch(&either).await?;
@@ -247,18 +247,18 @@ impl Store {
                 .and_where(Expr::col(column).gt(micros(now)))
                 .to_owned()
         };
-        let earliest_list = |column: sweeps::Col| {
+        let earliest_list = |column: batch_polls::Col| {
             Query::select()
                 .expr(Func::min(Expr::col(column)))
-                .from(sweeps::Table)
+                .from(batch_polls::Table)
                 .and_where(Expr::col(column).gt(micros(now)))
                 .to_owned()
         };
         let earliest_lease = earliest(Col::LeaseUntil).and_where(is_leased()).to_owned();
         let both = earliest(Col::DueAt)
             .union(UnionType::All, earliest_lease)
-            .union(UnionType::All, earliest_list(sweeps::Col::DueAt))
-            .union(UnionType::All, earliest_list(sweeps::Col::LeaseUntil))
+            .union(UnionType::All, earliest_list(batch_polls::Col::DueAt))
+            .union(UnionType::All, earliest_list(batch_polls::Col::LeaseUntil))
             .to_owned();
         let found: Vec<(Option<i64>,)> = self.fetch(&both).await?;
         let first = found.into_iter().filter_map(|row| row.0).min();
@@ -366,7 +366,7 @@ impl Tx {
             hinted: false,
             told: String::new(),
             hinted_at: Timestamp::UNIX_EPOCH,
-            listed: false,
+            on_list: false,
             created_at: now,
             claimed_at: now,
             failures: 0,
@@ -556,8 +556,8 @@ impl Tx {
     }
 }
 
-pub(crate) fn on_list(on_list: Option<&OnList>) -> (&str, &str, i64) {
-    on_list.map_or(("", "", 0), |on| (&on.list, &on.key, i64::from(on.is_there)))
+pub(crate) fn on_list(on_list: Option<&ListEntry>) -> (&str, &str, i64) {
+    on_list.map_or(("", "", 0), |on| (&on.list, &on.key, i64::from(on.expected_present)))
 }
 
 pub(crate) fn held(intent: &Intent) -> Cond {

@@ -14,6 +14,7 @@
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
 mod audit;
+mod batch_polls;
 mod chain;
 mod claims;
 mod copy;
@@ -30,11 +31,11 @@ mod private;
 mod requests;
 mod scheduled;
 mod seal;
-mod sweeps;
 mod time;
 mod writes;
 
 pub use audit::{AuditEntry, AuditRow};
+pub use batch_polls::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
 pub use chain::{AuditFault, Verified};
 pub use claims::{Claim, Claimed};
 pub use copy::Contents;
@@ -46,4 +47,3 @@ pub use intents::{FailingPolls, Intent, NOTHING_NEW, NewIntent, QueueCounts, Wor
 pub use nodes::{News, Node};
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};
-pub use sweeps::{Listed, NewSweep, OnList, Sweep};

@@ -73,12 +73,12 @@ fn reader() -> UserId {
 #[rustfmt::skip]
 fn answers() -> Vec<(&'static str, Read, &'static str, &'static str)> {
     let of_item = "/bib_data /bib_data/mms_id /holding_data /holding_data/holding_id /item_data /item_data/pid";
-    let of_items = "/item/* /item/*/bib_data /item/*/bib_data/mms_id /item/*/holding_data /item/*/holding_data/holding_id \
+    let needs_item_messages = "/item/* /item/*/bib_data /item/*/bib_data/mms_id /item/*/holding_data /item/*/holding_data/holding_id \
                     /item/*/item_data /item/*/item_data/pid /item";
     vec![
         ("item.json", read!(c, c.items().get(&path()).await), of_item, ""),
         ("item-scan-transit.json", read!(c, c.items().get(&path()).await), of_item, ""),
-        ("items.json", list!(c, c.items().list(&MmsId::from("1"), &HoldingSelector::All).whole().await), "/item", of_items),
+        ("items.json", list!(c, c.items().list(&MmsId::from("1"), &HoldingSelector::All).whole().await), "/item", needs_item_messages),
         ("user.json", read!(c, c.users().get(&reader()).await), "/primary_id", ""),
         ("users.json", list!(c, c.users().search("x").whole().await), "/user", "/user /user/* /user/*/primary_id"),
         ("loan.json", read!(c, c.user_loans(&reader()).get(&"7".into()).await), "/loan_id", ""),

@@ -142,7 +142,7 @@ async fn the_observer_is_told_of_every_exchange_and_nothing_personal() {
     let log = Arc::clone(&reports);
     let client =
         fake.builder().on_call(Arc::new(move |report| log.lock().unwrap().push(report.clone()))).build().unwrap();
-    assert!(Purpose::Sweep.of(client.users().get(&UserId::from("nobody"))).await.is_err());
+    assert!(Purpose::Poll.of(client.users().get(&UserId::from("nobody"))).await.is_err());
     let reports = reports.lock().unwrap();
     let told: Vec<_> = reports.iter().map(|report| (report.endpoint, report.attempt, report.outcome)).collect();
     assert_eq!(
@@ -153,7 +153,7 @@ async fn the_observer_is_told_of_every_exchange_and_nothing_personal() {
         ]
     );
     assert_eq!(reports[1].remaining, Some(424_242));
-    assert!(reports.iter().all(|report| report.purpose == Purpose::Sweep));
+    assert!(reports.iter().all(|report| report.purpose == Purpose::Poll));
     assert!(!format!("{reports:?}").contains("nobody"));
 }
 
@@ -173,7 +173,7 @@ async fn a_patrons_call_is_answered_while_looks_saturate_the_limit() {
     let mut polls = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let client = client.clone();
-        polls.spawn(Purpose::Sweep.of(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
+        polls.spawn(Purpose::Poll.of(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
     }
     while client.pace().waiting < 90 {
         tokio::task::yield_now().await;

@@ -61,7 +61,7 @@ both! {
     async fn nothing_is_dropped_from_being_followed_by_its_age(world) {
         world.bring_to(Status::Loaned).await;
         world.clock.by_hours(24 * 400);
-        world.give_back().await;
+        world.end_batch_poll().await;
         world.clock.by_hours(24 * 400);
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();

@@ -42,7 +42,7 @@ async fn play_out(world: &World) {
             Status::Confirmed | Status::RequestPlacedAtBorrowingAgency => world.dispatch().await,
             Status::PickupTransit => world.receive().await,
             Status::ReadyForPickup => world.lend().await,
-            Status::Loaned => world.give_back().await,
+            Status::Loaned => world.end_batch_poll().await,
             Status::ReturnTransit => world.bring_home().await,
             _ => break,
         };
@@ -175,7 +175,7 @@ both! {
                 assert_eq!(world.request().await.status, Status::Loaned);
             }
         }
-        world.give_back().await;
+        world.end_batch_poll().await;
         for side in [Side::Lender, Side::Borrower] {
             for closure in Closure::ALL {
                 world.ask(Event::HoldClosed { side, closure }).await;
@@ -194,7 +194,7 @@ both! {
             .lend(&world.virtual_barcode().await, crate::world::PATRON, "DCB_LIB", crate::world::DESK)
             .unwrap();
         world.until(Status::Loaned).await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
         assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans"), 1);

@@ -5,7 +5,7 @@ use engine::{Deaf, Heard};
 use lending::Status;
 use serde_json::json;
 
-use crate::sweeps::{pass, with_saved_searches};
+use crate::batch_polls::{pass, with_saved_searches};
 use crate::world::{BORROWER, LENDER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 
+mod batch_polls;
 mod clock;
 mod contention;
 mod deadlines;
@@ -16,7 +17,6 @@ mod placing;
 mod quota;
 mod standard;
 mod strays;
-mod sweeps;
 mod unreadable;
 mod while_out;
 mod withdrawing;

@@ -202,7 +202,7 @@ both! {
         assert!(now.borrower.item.is_open() && now.borrower.hold.is_open());
         world.receive().await;
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         world.bring_home().await;
         world.assert_clean();
     }

@@ -6,8 +6,8 @@ use lending::{
     Tracked,
 };
 
+use crate::batch_polls::{pass, with_saved_searches};
 use crate::hearing::{of_loan, tell, with_webhook};
-use crate::sweeps::{pass, with_saved_searches};
 use crate::workflows::{bring_to, collects_for_others};
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both};
 
@@ -91,7 +91,7 @@ both! {
         let loan = lend_and_mark(&world, Mark::ClaimedReturned).await;
         world.until(Status::Loaned).await;
         assert_loaned(&world, &loan, Condition::ClaimedReturned).await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }
@@ -167,7 +167,7 @@ both! {
         assert!(request.supply.unwrap().loan.is_open());
         world.at(LENDER).mark(&world.barcode, Mark::Found).unwrap();
         world.until_it("found", |request| !has(request, Condition::Lost)).await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }
@@ -212,7 +212,7 @@ both! {
         assert!(!world.path().await.contains(&Status::Loaned), "{:?}", world.path().await);
 
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }
@@ -360,7 +360,7 @@ both! {
             world.engine.poll_now(world.id).await.unwrap();
             world.settle().await;
             assert_eq!(world.request().await.status, Status::Loaned);
-            world.give_back().await;
+            world.end_batch_poll().await;
             assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
             world.assert_clean();
         }

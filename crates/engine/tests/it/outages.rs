@@ -116,7 +116,7 @@ both! {
         until_down(&world).await;
         world.sim.disarm(LENDER).unwrap();
         world.until(Status::Loaned).await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         let ended = world.bring_home().await;
         assert_eq!(ended.outcome, Some(Outcome::Supplied));
         world.assert_clean();

@@ -15,7 +15,7 @@ both! {
         world.lend().await;
         let (lender, barcode, _) = world.supplier().await;
         assert_eq!(lender.item(&barcode).unwrap().process_type, "LOAN", "the loan is mirrored");
-        world.give_back().await;
+        world.end_batch_poll().await;
         let ended = world.bring_home().await;
         assert_eq!((ended.status, ended.outcome), (Status::Finalised, Some(Outcome::Supplied)));
         assert_eq!(world.path().await, [
@@ -32,7 +32,7 @@ both! {
         // Nobody scanned it at the lender or onto the shelf; it was handed over at once.
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "DCB_LIB", DESK).unwrap();
         world.until(Status::Loaned).await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }
@@ -78,7 +78,7 @@ both! {
         world.dispatch().await;
         world.receive().await;
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         world.bring_home().await;
         assert_eq!(world.at(BORROWER).item(&world.barcode).unwrap(), before);
     }
@@ -115,7 +115,7 @@ both! {
         world.dispatch().await;
         world.receive().await;
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         world.bring_home().await;
         world.assert_clean();
     }

@@ -70,7 +70,7 @@ both! {
             assert_eq!((strays.requests, strays.found.len()), (1, 0), "{code}");
         }
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         world.bring_home().await;
         world.assert_clean();
     }

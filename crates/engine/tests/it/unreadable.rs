@@ -4,7 +4,7 @@ use alma_sim::{Fault, FaultKind, presets};
 use lending::{Attention, CopyRef, Outcome, Request, Status, WaitingOn};
 use serde_json::{Value, json};
 
-use crate::sweeps::{pass, waiting};
+use crate::batch_polls::{pass, waiting};
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
 
 const USER: &str = "GET /users/{user_id}";
@@ -99,7 +99,7 @@ both! {
         assert_eq!(loan.due, None);
         world.sim.disarm(BORROWER).unwrap();
         world.until_it("the due date", |request| request.at_pickup().loan.open().is_some_and(|loan| loan.due.is_some())).await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }

@@ -20,7 +20,7 @@ fn due_at_borrower(world: &World, barcode: &str) -> Timestamp {
 }
 
 async fn end(world: &World, outcome: Outcome) {
-    world.give_back().await;
+    world.end_batch_poll().await;
     assert_eq!(world.bring_home().await.outcome, Some(outcome));
     world.assert_clean();
 }
@@ -68,7 +68,7 @@ both! {
         assert!(request.borrower.due_dates.renewal_blocked);
         let item = world.at(BORROWER).item(&world.virtual_barcode().await).unwrap();
         assert_eq!(item.policy, "DCB_NR", "its loan can't be renewed under this policy");
-        world.give_back().await;
+        world.end_batch_poll().await;
         // At home it goes to the one who waits.
         world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));

@@ -168,7 +168,7 @@ both! {
         assert_eq!(world.calls(LENDER, CANCEL), 0);
         world.receive().await;
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
     }

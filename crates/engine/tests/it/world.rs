@@ -143,7 +143,7 @@ impl World {
         let settings = Settings {
             // Looks are made when a test asks for them.
             polling: Polling { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 },
-            lists: Duration::from_secs(3_600),
+            batch_poll_interval: Duration::from_secs(3_600),
             retrying: Retrying { first: Duration::from_millis(200), most: Duration::from_secs(1) },
             breaking: Breaking { failures: 5, first: Duration::from_millis(500), most: Duration::from_secs(1) },
             ..Settings::default()
@@ -324,7 +324,7 @@ impl World {
         self.until(Status::Loaned).await
     }
 
-    pub(crate) async fn give_back(&self) -> Request {
+    pub(crate) async fn end_batch_poll(&self) -> Request {
         self.at(BORROWER).scan_in(&self.virtual_barcode().await, "MAIN", DESK).unwrap();
         self.until(Status::ReturnTransit).await
     }
@@ -340,7 +340,7 @@ impl World {
         self.dispatch().await;
         self.receive().await;
         self.lend().await;
-        self.give_back().await;
+        self.end_batch_poll().await;
         self.bring_home().await
     }
 
@@ -381,7 +381,7 @@ impl World {
                 0 => self.dispatch().await,
                 1 => self.receive().await,
                 2 => self.lend().await,
-                _ => self.give_back().await,
+                _ => self.end_batch_poll().await,
             };
             assert_eq!(now.status, reached);
         }

@@ -13,13 +13,13 @@
 //! the record or in the hold's comment, the barcode, the one loan an item can be on.
 
 mod absence;
+mod batch;
 mod borrower;
 mod check;
 mod circulation;
 mod errors;
 mod hidden;
 mod lender;
-mod lists;
 mod messages;
 mod ours;
 mod patrons;
@@ -47,7 +47,7 @@ use crate::host::{
     Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualPatron,
     Withdrawn,
 };
-use crate::listing::{Awaited, ListRead, Listing};
+use crate::listing::{ExpectedChange, ListContents, ListEntry};
 use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::quota::{Allowance, CallReport, Observer, Pace};
@@ -257,11 +257,11 @@ impl HostLms for Alma {
         self.read_side(what).await
     }
 
-    fn listing(&self, awaited: &Awaited<'_>) -> Option<Listing> {
-        self.list_of(awaited)
+    fn list_entry(&self, expected: &ExpectedChange<'_>) -> Option<ListEntry> {
+        self.list_of(expected)
     }
 
-    async fn read_list(&self, list: &str, keys: &[String]) -> Outcome<Option<ListRead>> {
+    async fn read_list(&self, list: &str, keys: &[String]) -> Outcome<Option<ListContents>> {
         self.read(list, keys).await
     }
 

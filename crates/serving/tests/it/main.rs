@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(300);
 /// A limit that no test comes to.
-const LONG: Duration = Duration::from_secs(600);
+const LARGE_LIST: Duration = Duration::from_secs(600);
 /// More than is on its way between a server and its client.
 const LARGE: usize = 100_000_000;
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nhost: hub\r\n\r\n";
@@ -32,7 +32,7 @@ struct Server {
 }
 
 fn long() -> Limits {
-    Limits { header: LONG, idle: LONG, write: LONG, stop: LONG, ..Limits::default() }
+    Limits { header: LARGE_LIST, idle: LARGE_LIST, write: LARGE_LIST, stop: LARGE_LIST, ..Limits::default() }
 }
 
 async fn start(limits: Limits) -> Server {

@@ -45,15 +45,15 @@ async fn fill(fixture: &Fixture) {
             on_list: None,
         };
         tx.add_intent(&intent, noon(0)).await.unwrap();
-        let list = store::NewSweep {
+        let list = store::NewBatchPoll {
             institution: "01BORROW".into(),
             list: "on_shelf".to_owned(),
             library: Some("MAIN".into()),
-            pace: 4,
-            of_items: true,
+            interval_factor: 4,
+            needs_item_messages: true,
             due_at: noon(9),
         };
-        tx.add_sweep(&list, noon(0)).await.unwrap();
+        tx.add_batch_poll(&list, noon(0)).await.unwrap();
         tx.commit().await.unwrap();
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 
 mod audit;
+mod batch_polls;
 mod copying;
 mod harness;
 mod institutions;
@@ -10,5 +11,4 @@ mod nodes;
 mod opening;
 mod queue;
 mod requests;
-mod sweeps;
 mod webhooks;

@@ -41,7 +41,7 @@ impl Temporary {
         let mut lock = File::create_new(dir.path().join(OWNER))?;
         lock.try_lock()?;
         lock.write_all(MARK.as_bytes())?;
-        sweep(parent, dir.path());
+        batch_poll(parent, dir.path());
         Ok(Self { dir, _lock: lock })
     }
 
@@ -51,7 +51,7 @@ impl Temporary {
 }
 
 /// Removes what earlier demos left in `parent`. What can't be removed is left alone.
-fn sweep(parent: &Path, mine: &Path) {
+fn batch_poll(parent: &Path, mine: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
         if path != mine && entry.file_name().to_string_lossy().starts_with(PREFIX) && is_left_behind(&path, mine) {

@@ -13,7 +13,7 @@ use lending::{ItemState, LibraryCode};
 
 use super::Alma;
 use super::errors::not_done;
-use crate::listing::{Awaited, Expected, ListRead, Listing};
+use crate::listing::{ChangeKind, ExpectedChange, ListContents, ListEntry};
 use crate::outcome::Outcome;
 
 /// What staff of a library are to pick.
@@ -25,30 +25,33 @@ const RETURNING: &str = "returning";
 const ON_LOAN: &str = "on_loan";
 
 impl Alma {
-    pub(super) fn list_of(&self, awaited: &Awaited<'_>) -> Option<Listing> {
-        let item = || awaited.item.item.as_str().to_owned();
-        let bib = || awaited.item.bib.as_str().to_owned();
-        let listing = |list: &str, key, is_there| Some(Listing { list: list.to_owned(), key, is_there });
-        match awaited.expected {
-            Expected::Dispatch => self.pick_list(awaited, awaited.library?),
-            Expected::Wait => self.pick_list(awaited, &self.settings.virtual_library),
-            Expected::Arrival => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), false)),
-            Expected::Collection => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), true)),
+    pub(super) fn list_of(&self, expected: &ExpectedChange<'_>) -> Option<ListEntry> {
+        let item = || expected.item.item.as_str().to_owned();
+        let bib = || expected.item.bib.as_str().to_owned();
+        let listing =
+            |list: &str, key, is_there| Some(ListEntry { list: list.to_owned(), key, expected_present: is_there });
+        match expected.kind {
+            ChangeKind::Dispatch => self.pick_list(expected, expected.library?),
+            ChangeKind::HoldWaiting => self.pick_list(expected, &self.settings.virtual_library),
+            ChangeKind::Arrival => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), false)),
+            ChangeKind::Collection => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), true)),
             // Where its own library is the pickup library a virtual item that was returned is in no transit.
-            Expected::Return if awaited.pickup == Some(&self.settings.virtual_library) => None,
-            Expected::Return => self.settings.in_transit_set.as_ref().and_then(|_| listing(IN_TRANSIT, item(), false)),
-            Expected::Homecoming => listing(RETURNING, bib(), true),
-            Expected::Absence => listing(ON_LOAN, bib(), true),
+            ChangeKind::Return if expected.pickup == Some(&self.settings.virtual_library) => None,
+            ChangeKind::Return => {
+                self.settings.in_transit_set.as_ref().and_then(|_| listing(IN_TRANSIT, item(), false))
+            }
+            ChangeKind::ReturnToLender => listing(RETURNING, bib(), true),
+            ChangeKind::OnLoan => listing(ON_LOAN, bib(), true),
         }
     }
 
-    fn pick_list(&self, awaited: &Awaited<'_>, library: &LibraryCode) -> Option<Listing> {
+    fn pick_list(&self, expected: &ExpectedChange<'_>, library: &LibraryCode) -> Option<ListEntry> {
         self.settings.desk(library)?;
-        let key = awaited.hold?.as_str().to_owned();
-        Some(Listing { list: format!("{PICK} {library}"), key, is_there: true })
+        let key = expected.hold?.as_str().to_owned();
+        Some(ListEntry { list: format!("{PICK} {library}"), key, expected_present: true })
     }
 
-    pub(super) async fn read(&self, list: &str, keys: &[String]) -> Outcome<Option<ListRead>> {
+    pub(super) async fn read(&self, list: &str, keys: &[String]) -> Outcome<Option<ListContents>> {
         let set = |id: Option<&String>| id.map(|id| alma::SetId::from(id.as_str()));
         let read = match list.split_once(' ') {
             Some((PICK, library)) => self.read_picks(&library.into()).await,
@@ -72,36 +75,39 @@ impl Alma {
         }
     }
 
-    async fn read_picks(&self, library: &LibraryCode) -> alma::Result<Option<(ListRead, bool)>> {
+    async fn read_picks(&self, library: &LibraryCode) -> alma::Result<Option<(ListContents, bool)>> {
         let Some(desk) = self.settings.desk(library) else { return Ok(None) };
         let listed = self.client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
         let titles = listed.whole().await?;
         let holds = titles.iter().flat_map(|title| &title.requests);
         let there = holds.map(|hold| hold.id.as_str().to_owned()).collect();
-        Ok(Some((ListRead { there, ..ListRead::default() }, titles.is_complete())))
+        Ok(Some((ListContents { present: there, ..ListContents::default() }, titles.is_complete())))
     }
 
     async fn read_set(
         &self,
         set: Option<alma::SetId>,
-        (if_there, if_not): (Option<ItemState>, Option<ItemState>),
-    ) -> alma::Result<Option<(ListRead, bool)>> {
+        (state_if_present, state_if_absent): (Option<ItemState>, Option<ItemState>),
+    ) -> alma::Result<Option<(ListContents, bool)>> {
         let Some(set) = set else { return Ok(None) };
         let members = self.client.sets().members(&set).whole().await?;
         let is_complete = members.is_complete();
         let there = members.into_iter().map(|member| member.id).collect();
-        Ok(Some((ListRead { there, unclear: HashSet::new(), if_there, if_not }, is_complete)))
+        Ok(Some((
+            ListContents { present: there, unclear: HashSet::new(), state_if_present, state_if_absent },
+            is_complete,
+        )))
     }
 
-    async fn read_records(&self, keys: &[String]) -> alma::Result<Option<(ListRead, bool)>> {
+    async fn read_records(&self, keys: &[String]) -> alma::Result<Option<(ListContents, bool)>> {
         let ids: Vec<MmsId> = keys.iter().map(|key| MmsId::from(key.as_str())).collect();
-        let mut read = ListRead { if_not: Some(ItemState::InPlace), ..ListRead::default() };
+        let mut read = ListContents { state_if_absent: Some(ItemState::InPlace), ..ListContents::default() };
         let bibs = self.client.bibs().get_many_with_availability(&ids).await?;
         let is_complete = bibs.is_complete();
         for bib in bibs {
             let key = bib.mms_id.as_str().to_owned();
             match is_away(&bib) {
-                Some(true) => read.there.insert(key),
+                Some(true) => read.present.insert(key),
                 Some(false) => false,
                 None => read.unclear.insert(key),
             };
@@ -111,8 +117,8 @@ impl Alma {
 }
 
 /// What is on the list is there; of everything else it can't tell.
-fn presence_only(mut read: ListRead, keys: &[String]) -> ListRead {
-    read.unclear.extend(keys.iter().filter(|key| !read.there.contains(*key)).cloned());
+fn presence_only(mut read: ListContents, keys: &[String]) -> ListContents {
+    read.unclear.extend(keys.iter().filter(|key| !read.present.contains(*key)).cloned());
     read
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, PollTarget, Request, Side, Status};
-use lms::{Awaited, Expected, ListRead, NotDone, Outage, Purpose};
-use store::{Listed, NewSweep, OnList, Sweep};
+use lms::{ChangeKind, ExpectedChange, ListContents, NotDone, Outage, Purpose};
+use store::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
 use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 use uuid::Uuid;
 
@@ -21,24 +21,24 @@ use crate::perform::{real_item, virtual_item};
 use crate::poll::open_hold;
 
 /// How many lists are read at once.
-pub(crate) const AT_ONCE: usize = 8;
+pub(crate) const MAX_CONCURRENT: usize = 8;
 /// And no more than half of the places, so that patrons find one.
-fn places(workers: usize) -> usize {
-    AT_ONCE.min(workers.div_ceil(2))
+fn slots(workers: usize) -> usize {
+    MAX_CONCURRENT.min(workers.div_ceil(2))
 }
 
 /// A list is read within this, or by another node too: ten thousand loans take a hundred calls.
 const LEASE: Duration = Duration::from_secs(1_800);
 
 /// How much less often a list is read where the system tells by itself of each item that is sent,
-const WHERE_ITEMS_TOLD: u32 = 24;
+const ITEM_WEBHOOK_FACTOR: u32 = 24;
 /// and of each hold and loan;
-const WHERE_TOLD: u32 = 36;
+const WEBHOOK_FACTOR: u32 = 36;
 /// and where nothing has happened for a while, or for longer than a long week-end.
-const WHERE_QUIET: [(SignedDuration, u32); 2] =
+const QUIET_FACTORS: [(SignedDuration, u32); 2] =
     [(SignedDuration::from_hours(4 * 24), 12), (SignedDuration::from_hours(1), 3)];
 /// A list of more than so many is read the less often the longer it is: it takes a call for each hundred.
-const LONG: usize = 1_000;
+const LARGE_LIST: usize = 1_000;
 
 /// For how long a list that was refused isn't asked for.
 const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -47,23 +47,23 @@ const UNREADABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many times the shortest interval lies between two readings: the patron waits for what is sent and for what has
 /// arrived, and for nothing else.
-fn pace(expected: Expected) -> u32 {
+fn interval_factor(expected: ChangeKind) -> u32 {
     match expected {
-        Expected::Dispatch | Expected::Arrival | Expected::Collection => 1,
-        Expected::Wait | Expected::Return | Expected::Homecoming => 4,
-        Expected::Absence => SELDOM,
+        ChangeKind::Dispatch | ChangeKind::Arrival | ChangeKind::Collection => 1,
+        ChangeKind::HoldWaiting | ChangeKind::Return | ChangeKind::ReturnToLender => 4,
+        ChangeKind::OnLoan => RARE_FACTOR,
     }
 }
 /// Of what happens out of turn only, whatever an institution wants to be sure of.
-const SELDOM: u32 = 36;
+const RARE_FACTOR: u32 = 36;
 
 /// How much less often a list is read on which nothing has happened for so long.
-fn where_quiet(quiet: SignedDuration) -> u32 {
-    WHERE_QUIET.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)
+fn quiet_factor(quiet: SignedDuration) -> u32 {
+    QUIET_FACTORS.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)
 }
 
 /// The next moment after `now` that is a whole number of `intervals` and `shift` away from the beginning of time.
-fn next_multiple(now: Timestamp, interval: Duration, shift: Duration) -> Timestamp {
+fn next_on_grid(now: Timestamp, interval: Duration, shift: Duration) -> Timestamp {
     let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let (interval, shift) = (micros(interval).max(1), micros(shift));
     let whole = now.as_microsecond().saturating_sub(shift).div_euclid(interval).saturating_add(1);
@@ -72,13 +72,13 @@ fn next_multiple(now: Timestamp, interval: Duration, shift: Duration) -> Timesta
 
 /// Libraries' lists aren't all read at the same moment: each institution has one of its own within the shortest interval
 /// (FNV-1a of its code).
-fn moment_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
+fn offset_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
     let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     shortest.mul_f64(f64::from(institution.as_str().bytes().fold(0x811c_9dc5, hash)) / (f64::from(u32::MAX) + 1.0))
 }
 
 /// What happens next at a side, where a list may show it.
-pub(crate) fn expected(request: &Request, target: PollTarget) -> Option<Expected> {
+pub(crate) fn expected(request: &Request, target: PollTarget) -> Option<ChangeKind> {
     let status = request.status;
     if request.is_lent_to_another(target.side) {
         // Of whose loan has ended no list tells.
@@ -87,17 +87,17 @@ pub(crate) fn expected(request: &Request, target: PollTarget) -> Option<Expected
     if target.side == Side::Lender {
         let supply = request.supply.as_ref()?;
         return match status {
-            _ if !request.is_dispatched() => supply.hold.open().map(|_| Expected::Dispatch),
-            Status::Loaned if supply.loan.is_open() => Some(Expected::Absence),
-            Status::ReturnTransit if supply.loan.is_open() => Some(Expected::Homecoming),
+            _ if !request.is_dispatched() => supply.hold.open().map(|_| ChangeKind::Dispatch),
+            Status::Loaned if supply.loan.is_open() => Some(ChangeKind::OnLoan),
+            Status::ReturnTransit if supply.loan.is_open() => Some(ChangeKind::ReturnToLender),
             _ => None,
         };
     }
     match status {
-        Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => Some(Expected::Wait),
-        Status::PickupTransit | Status::ReceivedAtPickup => Some(Expected::Arrival),
-        Status::ReadyForPickup => Some(Expected::Collection),
-        Status::Loaned if !target.hold => Some(Expected::Return),
+        Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => Some(ChangeKind::HoldWaiting),
+        Status::PickupTransit | Status::ReceivedAtPickup => Some(ChangeKind::Arrival),
+        Status::ReadyForPickup => Some(ChangeKind::Collection),
+        Status::Loaned if !target.hold => Some(ChangeKind::Return),
         _ => None,
     }
 }
@@ -105,17 +105,17 @@ pub(crate) fn expected(request: &Request, target: PollTarget) -> Option<Expected
 /// Lists that were refused, or of which no answer could be read. Once may be a whim of the system's; one of which that is so
 /// twice in a row is not counted on for a while.
 #[derive(Debug, Default)]
-pub(crate) struct Refused(Mutex<HashMap<(InstitutionCode, String), Refusals>>);
+pub(crate) struct RefusedLists(Mutex<HashMap<(InstitutionCode, String), RefusalCount>>);
 
 /// How often in a row a list was refused, and when last.
 #[derive(Clone, Copy, Debug)]
-struct Refusals {
+struct RefusalCount {
     times: u32,
     last: Timestamp,
     rest: SignedDuration,
 }
 
-impl Refused {
+impl RefusedLists {
     fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
         let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let refusals = refused.get(&(institution.clone(), list.to_owned()));
@@ -127,7 +127,7 @@ impl Refused {
         let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = refused.get(&(institution.clone(), list.to_owned())).map_or(0, |all| all.times);
         let times = before.saturating_add(1);
-        refused.insert((institution.clone(), list.to_owned()), Refusals { times, last: now, rest });
+        refused.insert((institution.clone(), list.to_owned()), RefusalCount { times, last: now, rest });
         times > 1
     }
 
@@ -149,8 +149,8 @@ impl Refused {
 }
 
 /// What came of reading a list.
-enum Reading {
-    Read(ListRead),
+enum ListOutcome {
+    Read(ListContents),
     /// There is no such list.
     Refused,
     /// It can't be read: what the system answers is no list.
@@ -161,7 +161,7 @@ enum Reading {
 
 impl Engine {
     /// The list that shows when there is something to look at, and what stands on it for the request.
-    pub(crate) async fn on_list(&self, request: &Request, target: PollTarget) -> Option<(OnList, Expected)> {
+    pub(crate) async fn list_entry(&self, request: &Request, target: PollTarget) -> Option<(ListEntry, ChangeKind)> {
         let expected = expected(request, target)?;
         let institution = request.institution(target.side)?;
         let lms = self.registry.get(institution).await.ok()?;
@@ -170,68 +170,77 @@ impl Engine {
             Side::Lender => real_item(supply?),
             side => virtual_item(request, side).ok()?,
         };
-        let awaited = Awaited {
-            expected,
+        let change = ExpectedChange {
+            kind: expected,
             item: &item,
             hold: open_hold(request, target.side),
             library: supply.map(|supply| &supply.copy.library),
             pickup: (target.side == request.pickup_role()).then_some(&request.pickup.library),
         };
-        let listing = lms.listing(&awaited)?;
+        let listing = lms.list_entry(&change)?;
         if self.refused_lists.is(institution, &listing.list, self.clock.now()) {
             return None;
         }
-        Some((OnList { list: listing.list, key: listing.key, is_there: listing.is_there }, expected))
+        Some((ListEntry { list: listing.list, key: listing.key, expected_present: listing.expected_present }, expected))
     }
 
     /// The reading of a list on which something of the request stands from now on.
-    pub(crate) async fn sweep_for(
+    pub(crate) async fn batch_poll_for(
         &self,
         request: &Request,
         side: Side,
-        on: &OnList,
-        expected: Expected,
-    ) -> Result<Option<NewSweep>, Error> {
+        on: &ListEntry,
+        expected: ChangeKind,
+    ) -> Result<Option<NewBatchPoll>, Error> {
         let Some(institution) = request.institution(side) else { return Ok(None) };
         let library = match (side, &request.supply) {
-            (Side::Lender, Some(supply)) if expected == Expected::Dispatch => Some(supply.copy.library.clone()),
+            (Side::Lender, Some(supply)) if expected == ChangeKind::Dispatch => Some(supply.copy.library.clone()),
             _ => None,
         };
-        let mut sweep = NewSweep {
+        let mut batch_poll = NewBatchPoll {
             institution: institution.clone(),
             list: on.list.clone(),
             library,
-            pace: pace(expected),
-            of_items: expected == Expected::Dispatch,
+            interval_factor: interval_factor(expected),
+            needs_item_messages: expected == ChangeKind::Dispatch,
             due_at: self.clock.now(),
         };
-        sweep.due_at = self.next_reading(&sweep, self.clock.now(), 1).await?;
-        Ok(Some(sweep))
+        batch_poll.due_at = self.next_batch_poll(&batch_poll, self.clock.now(), 1).await?;
+        Ok(Some(batch_poll))
     }
 
     /// When a list on which so many stand is read next.
-    async fn next_reading(&self, sweep: &NewSweep, moved_at: Timestamp, standing: usize) -> Result<Timestamp, Error> {
+    async fn next_batch_poll(
+        &self,
+        batch_poll: &NewBatchPoll,
+        last_change_at: Timestamp,
+        standing: usize,
+    ) -> Result<Timestamp, Error> {
         let now = self.clock.now();
-        let telling = self.ears.telling(&self.store, &sweep.institution, now).await?;
-        let told = telling.is_counted_on(sweep.of_items);
-        let factor = match (told, sweep.of_items) {
-            (true, true) => WHERE_ITEMS_TOLD,
-            (true, false) => WHERE_TOLD,
-            (false, _) => where_quiet(now.duration_since(moved_at)),
+        let telling = self.ears.telling(&self.store, &batch_poll.institution, now).await?;
+        let told = telling.is_counted_on(batch_poll.needs_item_messages);
+        let factor = match (told, batch_poll.needs_item_messages) {
+            (true, true) => ITEM_WEBHOOK_FACTOR,
+            (true, false) => WEBHOOK_FACTOR,
+            (false, _) => quiet_factor(now.duration_since(last_change_at)),
         };
-        let length = u32::try_from(standing.div_ceil(LONG)).unwrap_or(u32::MAX).max(1);
-        let interval = self.settings.lists.saturating_mul(factor.saturating_mul(sweep.pace).saturating_mul(length));
-        let sure = self.sure_within(&sweep.institution).await.filter(|_| sweep.pace < SELDOM);
+        let length = u32::try_from(standing.div_ceil(LARGE_LIST)).unwrap_or(u32::MAX).max(1);
+        let interval = self
+            .settings
+            .batch_poll_interval
+            .saturating_mul(factor.saturating_mul(batch_poll.interval_factor).saturating_mul(length));
+        let sure =
+            self.detection_target(&batch_poll.institution).await.filter(|_| batch_poll.interval_factor < RARE_FACTOR);
         // Not more often than any list, nor than a long one.
-        let sure = sure.map(|sure| sure.max(self.settings.lists.saturating_mul(length)));
+        let sure = sure.map(|sure| sure.max(self.settings.batch_poll_interval.saturating_mul(length)));
         let interval = sure.map_or(interval, |sure| interval.min(sure));
-        let rules = self.rules_of(&sweep.institution, sweep.library.as_ref()).await?;
-        let shift = moment_of(&sweep.institution, self.settings.lists);
-        Ok(rules.calendar.open_from(next_multiple(now, interval, shift)))
+        let rules = self.rules_of(&batch_poll.institution, batch_poll.library.as_ref()).await?;
+        let shift = offset_of(&batch_poll.institution, self.settings.batch_poll_interval);
+        Ok(rules.calendar.open_from(next_on_grid(now, interval, shift)))
     }
 
     /// Within which time an institution wants to be sure that nothing has happened that wasn't told.
-    async fn sure_within(&self, institution: &InstitutionCode) -> Option<Duration> {
+    async fn detection_target(&self, institution: &InstitutionCode) -> Option<Duration> {
         let minutes = self.registry.get(institution).await.ok()?.allowance().sweep_minutes?;
         Some(Duration::from_secs(60).saturating_mul(minutes))
     }
@@ -239,7 +248,7 @@ impl Engine {
     /// Has the lists of all that tell by themselves read at once, as nobody has listened to them: Alma sends a message again
     /// after an hour. What was read within the shortest interval is read at its end.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
-        let (now, lists) = (self.clock.now(), self.settings.lists);
+        let (now, lists) = (self.clock.now(), self.settings.batch_poll_interval);
         let hastened = self.again(async || Ok(self.store.hasten_told_lists(now, lists).await?)).await?;
         if hastened > 0 {
             // All of it has been read by then, or can't be.
@@ -261,139 +270,143 @@ impl Engine {
     }
 
     /// Reads a list that is due, and has looked at what has happened.
-    pub(crate) async fn sweep(self: Arc<Self>, sweep: Sweep) {
-        let span = debug_span!("sweep", institution = %sweep.institution, list = sweep.list);
-        match self.try_to_sweep(&sweep).instrument(span).await {
+    pub(crate) async fn run_batch_poll(self: Arc<Self>, batch_poll: BatchPoll) {
+        let span = debug_span!("batch_poll", institution = %batch_poll.institution, list = batch_poll.list);
+        match self.try_batch_poll(&batch_poll).instrument(span).await {
             Ok(()) => {}
             Err(Error::Store(store::Error::LeaseLost)) => {
-                warn!(institution = %sweep.institution, list = sweep.list, "reading a list took so long that it was given to another");
+                warn!(institution = %batch_poll.institution, list = batch_poll.list, "reading a list took so long that it was given to another");
             }
             Err(failure) => {
-                error!(institution = %sweep.institution, list = sweep.list, error = %failure, "could not store what a list showed");
+                error!(institution = %batch_poll.institution, list = batch_poll.list, error = %failure, "could not store what a list showed");
             }
         }
     }
 
     /// Takes what is due, as far as there is room: patrons wait for other work.
-    pub(crate) async fn claim_sweeps(&self, now: Timestamp, room: usize) -> Result<Vec<Sweep>, Error> {
+    pub(crate) async fn claim_batch_polls(&self, now: Timestamp, room: usize) -> Result<Vec<BatchPoll>, Error> {
         let most =
-            places(self.settings.workers).saturating_sub(self.active_batch_polls.load(Ordering::Relaxed)).min(room);
+            slots(self.settings.workers).saturating_sub(self.active_batch_polls.load(Ordering::Relaxed)).min(room);
         if most == 0 {
             return Ok(Vec::new());
         }
-        Ok(self.store.claim_sweeps(&self.settings.node, now, LEASE, most).await?)
+        Ok(self.store.claim_batch_polls(&self.settings.node, now, LEASE, most).await?)
     }
 
-    async fn try_to_sweep(&self, sweep: &Sweep) -> Result<(), Error> {
-        let listed = self.store.listed(&sweep.institution, &sweep.list, self.clock.now()).await?;
+    async fn try_batch_poll(&self, batch_poll: &BatchPoll) -> Result<(), Error> {
+        let listed = self.store.listed(&batch_poll.institution, &batch_poll.list, self.clock.now()).await?;
         if listed.is_empty() {
-            return self.give_back(sweep, 0, &[], &[], Timestamp::MAX).await;
+            return self.end_batch_poll(batch_poll, 0, &[], &[], Timestamp::MAX).await;
         }
         let standing = listed.len();
-        match self.read_list(sweep, &listed).await {
-            Ok(Reading::Read(read)) => {
-                self.refused_lists.read(&sweep.institution, &sweep.list);
-                self.compare(sweep, listed, &read).await
+        match self.read_list(batch_poll, &listed).await {
+            Ok(ListOutcome::Read(read)) => {
+                self.refused_lists.read(&batch_poll.institution, &batch_poll.list);
+                self.compare(batch_poll, listed, &read).await
             }
             Ok(refused) => {
                 let (rest, at_latest) = match refused {
-                    Reading::Unreadable => (UNREADABLE_FOR, later(self.clock.now(), self.settings.lists)),
+                    ListOutcome::Unreadable => {
+                        (UNREADABLE_FOR, later(self.clock.now(), self.settings.batch_poll_interval))
+                    }
                     _ => (REFUSED_FOR, Timestamp::MAX),
                 };
-                let is_given_up = self.refused_lists.note(&sweep.institution, &sweep.list, self.clock.now(), rest);
+                let is_given_up =
+                    self.refused_lists.note(&batch_poll.institution, &batch_poll.list, self.clock.now(), rest);
                 let one_by_one = match (is_given_up, refused) {
                     (true, _) => standing,
-                    (false, Reading::KeyRefused) => 1,
+                    (false, ListOutcome::KeyRefused) => 1,
                     (false, _) => 0,
                 };
                 let left: Vec<Uuid> = listed.iter().take(one_by_one).map(|poll| poll.id).collect();
                 if is_given_up {
-                    warn!(institution = %sweep.institution, list = sweep.list, polls = standing, "a list is refused, or can't be read; all on it is looked at one by one");
+                    warn!(institution = %batch_poll.institution, list = batch_poll.list, polls = standing, "a list is refused, or can't be read; all on it is looked at one by one");
                 }
-                self.give_back(sweep, standing - one_by_one, &left, &[], at_latest).await
+                self.end_batch_poll(batch_poll, standing - one_by_one, &left, &[], at_latest).await
             }
             Err(not_done) => {
-                warn!(institution = %sweep.institution, list = sweep.list, why = %not_done, "could not read a list");
-                let again = later(self.clock.now(), self.settings.lists);
-                self.give_back(sweep, standing, &[], &[], again).await
+                warn!(institution = %batch_poll.institution, list = batch_poll.list, why = %not_done, "could not read a list");
+                let again = later(self.clock.now(), self.settings.batch_poll_interval);
+                self.end_batch_poll(batch_poll, standing, &[], &[], again).await
             }
         }
     }
 
-    async fn read_list(&self, sweep: &Sweep, listed: &[Listed]) -> Result<Reading, NotDone> {
-        let institution = &sweep.institution;
+    async fn read_list(&self, batch_poll: &BatchPoll, listed: &[ListedPoll]) -> Result<ListOutcome, NotDone> {
+        let institution = &batch_poll.institution;
         let was_down = self.breakers.is_down(institution);
         let settings = self.breakers.pass(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
-        self.check_poll_budget(lms.as_ref(), Purpose::Sweep)?;
+        self.check_poll_budget(lms.as_ref(), Purpose::Poll)?;
         let mut keys: Vec<String> = listed.iter().map(|poll| poll.key.clone()).collect();
         keys.sort_unstable();
         keys.dedup();
-        let read = Purpose::Sweep.of(lms.read_list(&sweep.list, &keys)).await;
+        let read = Purpose::Poll.of(lms.read_list(&batch_poll.list, &keys)).await;
         if !was_down && matches!(read, Err(NotDone::Down { outage: Outage::KeyRefused, .. })) {
-            return Ok(Reading::KeyRefused);
+            return Ok(ListOutcome::KeyRefused);
         }
         match self.note(institution, settings, read).await {
-            Ok(read) => Ok(read.map_or(Reading::Refused, Reading::Read)),
+            Ok(read) => Ok(read.map_or(ListOutcome::Refused, ListOutcome::Read)),
             Err(NotDone::Unreadable { what } | NotDone::Unintelligible { what }) => {
-                warn!(%institution, list = sweep.list, why = what, "a list can't be read");
-                Ok(Reading::Unreadable)
+                warn!(%institution, list = batch_poll.list, why = what, "a list can't be read");
+                Ok(ListOutcome::Unreadable)
             }
             Err(not_done) => Err(not_done),
         }
     }
 
-    async fn compare(&self, sweep: &Sweep, listed: Vec<Listed>, read: &ListRead) -> Result<(), Error> {
+    async fn compare(&self, batch_poll: &BatchPoll, listed: Vec<ListedPoll>, read: &ListContents) -> Result<(), Error> {
         let (now, standing) = (self.clock.now(), listed.len());
-        let sure = self.sure_within(&sweep.institution).await.unwrap_or(Duration::MAX);
+        let sure = self.detection_target(&batch_poll.institution).await.unwrap_or(Duration::MAX);
         let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|poll| read.unclear.contains(&poll.key));
         let unclear: Vec<Uuid> = unclear.iter().map(|poll| poll.id).collect();
-        let moved: Vec<Listed> =
-            clear.into_iter().filter(|poll| read.there.contains(&poll.key) != poll.is_there).collect();
+        let moved: Vec<ListedPoll> =
+            clear.into_iter().filter(|poll| read.present.contains(&poll.key) != poll.expected_present).collect();
         // Where a look has seen it, and found nothing new, it is not looked at each time the list is read.
-        let due = |poll: &Listed| {
+        let due = |poll: &ListedPoll| {
             poll.attempts == 0 || later(poll.updated_at, self.settings.polling.interval(poll.attempts).min(sure)) <= now
         };
-        let told: Vec<(Listed, String)> = moved
+        let told: Vec<(ListedPoll, String)> = moved
             .into_iter()
             .filter(due)
             .map(|poll| {
-                let state = if poll.is_there { read.if_not.clone() } else { read.if_there.clone() };
-                let line = line(Some(&Hint::Listed { state, is_there: !poll.is_there }));
+                let state =
+                    if poll.expected_present { read.state_if_absent.clone() } else { read.state_if_present.clone() };
+                let line = line(Some(&Hint::Listed { state, is_there: !poll.expected_present }));
                 (poll, line)
             })
             .collect();
-        let moved_at = if told.is_empty() { sweep.moved_at } else { now };
+        let last_change_at = if told.is_empty() { batch_poll.last_change_at } else { now };
         debug!(told = told.len(), unclear = unclear.len(), "a list was read");
-        let mut sweep = sweep.clone();
-        (sweep.moved_at, sweep.read_at) = (moved_at, now);
-        self.give_back(&sweep, standing, &unclear, &told, Timestamp::MAX).await
+        let mut batch_poll = batch_poll.clone();
+        (batch_poll.last_change_at, batch_poll.read_at) = (last_change_at, now);
+        self.end_batch_poll(&batch_poll, standing, &unclear, &told, Timestamp::MAX).await
     }
 
-    async fn give_back(
+    async fn end_batch_poll(
         &self,
-        sweep: &Sweep,
+        batch_poll: &BatchPoll,
         standing: usize,
         one_by_one: &[Uuid],
-        told: &[(Listed, String)],
+        told: &[(ListedPoll, String)],
         at_latest: Timestamp,
     ) -> Result<(), Error> {
-        let next = NewSweep {
-            institution: sweep.institution.clone(),
-            list: sweep.list.clone(),
-            library: sweep.library.clone(),
-            pace: sweep.pace,
-            of_items: sweep.of_items,
-            due_at: sweep.moved_at,
+        let next = NewBatchPoll {
+            institution: batch_poll.institution.clone(),
+            list: batch_poll.list.clone(),
+            library: batch_poll.library.clone(),
+            interval_factor: batch_poll.interval_factor,
+            needs_item_messages: batch_poll.needs_item_messages,
+            due_at: batch_poll.last_change_at,
         };
-        let due = self.next_reading(&next, sweep.moved_at, standing).await?.min(at_latest);
+        let due = self.next_batch_poll(&next, batch_poll.last_change_at, standing).await?.min(at_latest);
         self.again(async || {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;
-            tx.finish_sweep(sweep, due).await?;
+            tx.finish_batch_poll(batch_poll, due).await?;
             // They needn't all be looked at together; one alone finds out whether any can be.
             let within = if one_by_one.len() > 1 { self.settings.polling.initial } else { Duration::ZERO };
-            tx.leave_list(one_by_one, later(now, self.ids.jitter(within))).await?;
+            tx.detach_from_list(one_by_one, later(now, self.ids.jitter(within))).await?;
             for (poll, line) in told {
                 tx.hint_watches(poll.request, poll.side, line, now, now).await?;
             }
@@ -413,32 +426,32 @@ mod tests {
     fn lists_are_read_at_whole_multiples_of_their_interval_and_each_institutions_at_a_moment_of_its_own() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let (five, none) = (Duration::from_secs(300), Duration::ZERO);
-        assert_eq!(next_multiple(at("2026-11-25T10:00:01Z"), five, none), at("2026-11-25T10:05:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:04:59Z"), five, none), at("2026-11-25T10:05:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:05:00Z"), five, none), at("2026-11-25T10:10:00Z"));
+        assert_eq!(next_on_grid(at("2026-11-25T10:00:01Z"), five, none), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_on_grid(at("2026-11-25T10:04:59Z"), five, none), at("2026-11-25T10:05:00Z"));
+        assert_eq!(next_on_grid(at("2026-11-25T10:05:00Z"), five, none), at("2026-11-25T10:10:00Z"));
         let minute = Duration::from_secs(60);
-        assert_eq!(next_multiple(at("2026-11-25T10:00:59Z"), five, minute), at("2026-11-25T10:01:00Z"));
-        assert_eq!(next_multiple(at("2026-11-25T10:01:00Z"), five, minute), at("2026-11-25T10:06:00Z"));
+        assert_eq!(next_on_grid(at("2026-11-25T10:00:59Z"), five, minute), at("2026-11-25T10:01:00Z"));
+        assert_eq!(next_on_grid(at("2026-11-25T10:01:00Z"), five, minute), at("2026-11-25T10:06:00Z"));
 
-        let moments = ["01LEND_INST", "01OTHER_INST", "01BORROW_INST"].map(|code| moment_of(&code.into(), five));
+        let moments = ["01LEND_INST", "01OTHER_INST", "01BORROW_INST"].map(|code| offset_of(&code.into(), five));
         assert!(moments.iter().all(|moment| *moment < five), "{moments:?}");
         assert!(moments[0] != moments[1] && moments[1] != moments[2] && moments[0] != moments[2], "{moments:?}");
     }
 
     #[test]
     fn lists_leave_half_of_the_places_to_patrons() {
-        assert_eq!([0, 1, 4, 64].map(places), [0, 1, 2, 8]);
+        assert_eq!([0, 1, 4, 64].map(slots), [0, 1, 2, 8]);
     }
 
     #[test]
     fn lists_are_read_less_often_the_longer_nothing_has_happened() {
-        let factors = [0, 1, 2, 96, 97].map(|hours| where_quiet(SignedDuration::from_hours(hours)));
+        let factors = [0, 1, 2, 96, 97].map(|hours| quiet_factor(SignedDuration::from_hours(hours)));
         assert_eq!(factors, [1, 1, 3, 3, 12]);
     }
 
     #[test]
     fn a_list_that_is_refused_twice_is_asked_for_again_after_a_day_or_changed_settings() {
-        let (refused, lender) = (Refused::default(), InstitutionCode::from("01LEND_INST"));
+        let (refused, lender) = (RefusedLists::default(), InstitutionCode::from("01LEND_INST"));
         let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         assert!(!refused.note(&lender, "pick MAIN", at(0), REFUSED_FOR) && !refused.is(&lender, "pick MAIN", at(0)));
         refused.read(&lender, "pick MAIN");

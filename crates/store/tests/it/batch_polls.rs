@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use lending::{RequestId, Side};
-use store::{Error, NOTHING_NEW, NewIntent, NewSweep, OnList, Store, Sweep, Work};
+use store::{BatchPoll, Error, ListEntry, NOTHING_NEW, NewBatchPoll, NewIntent, Store, Work};
 use uuid::Uuid;
 
 use crate::harness::{both, noon};
 use crate::queue::at;
 
-fn list(name: &str, due: i64) -> NewSweep {
-    NewSweep {
+fn list(name: &str, due: i64) -> NewBatchPoll {
+    NewBatchPoll {
         institution: "01X".into(),
         list: name.to_owned(),
         library: Some("MAIN".into()),
-        pace: 4,
-        of_items: false,
+        interval_factor: 4,
+        needs_item_messages: false,
         due_at: noon(due),
     }
 }
@@ -27,14 +27,18 @@ fn poll(number: u128, on: Option<(&str, &str, bool)>, due: i64) -> NewIntent {
         work: Work::Poll(Side::Borrower),
         institution: "01X".into(),
         due_at: noon(due),
-        on_list: on.map(|(list, key, is_there)| OnList { list: list.to_owned(), key: key.to_owned(), is_there }),
+        on_list: on.map(|(list, key, is_there)| ListEntry {
+            list: list.to_owned(),
+            key: key.to_owned(),
+            expected_present: is_there,
+        }),
     }
 }
 
-async fn fill(store: &Store, lists: &[NewSweep], polls: &[NewIntent]) {
+async fn fill(store: &Store, lists: &[NewBatchPoll], polls: &[NewIntent]) {
     let mut tx = store.begin().await.unwrap();
     for list in lists {
-        tx.add_sweep(list, noon(0)).await.unwrap();
+        tx.add_batch_poll(list, noon(0)).await.unwrap();
     }
     for poll in polls {
         tx.add_intent(poll, noon(0)).await.unwrap();
@@ -42,13 +46,13 @@ async fn fill(store: &Store, lists: &[NewSweep], polls: &[NewIntent]) {
     tx.commit().await.unwrap();
 }
 
-async fn taken(store: &Store, seconds: i64) -> Vec<Sweep> {
-    store.claim_sweeps("one", noon(seconds), Duration::from_secs(30), 10).await.unwrap()
+async fn taken(store: &Store, seconds: i64) -> Vec<BatchPoll> {
+    store.claim_batch_polls("one", noon(seconds), Duration::from_secs(30), 10).await.unwrap()
 }
 
-async fn finish(store: &Store, sweep: &Sweep, due: i64) -> Result<(), Error> {
+async fn finish(store: &Store, batch_poll: &BatchPoll, due: i64) -> Result<(), Error> {
     let mut tx = store.begin().await?;
-    tx.finish_sweep(sweep, noon(due)).await?;
+    tx.finish_batch_poll(batch_poll, noon(due)).await?;
     tx.commit().await
 }
 
@@ -60,7 +64,7 @@ async fn reschedule(store: &Store, poll: &NewIntent) {
 
 async fn keys(store: &Store, name: &str) -> Vec<(String, bool)> {
     let listed = store.listed(&"01X".into(), name, noon(1)).await.unwrap();
-    let mut keys: Vec<_> = listed.into_iter().map(|poll| (poll.key, poll.is_there)).collect();
+    let mut keys: Vec<_> = listed.into_iter().map(|poll| (poll.key, poll.expected_present)).collect();
     keys.sort();
     keys
 }
@@ -73,7 +77,7 @@ both! {
         assert!(taken(store, 9).await.is_empty());
         let first = taken(store, 10).await;
         assert_eq!(first.iter().map(|list| list.list.as_str()).collect::<Vec<_>>(), ["a"]);
-        assert_eq!((first[0].pace, first[0].of_items), (4, false));
+        assert_eq!((first[0].interval_factor, first[0].needs_item_messages), (4, false));
         assert!(taken(store, 11).await.is_empty());
         let again = taken(store, 40).await;
         assert_eq!(again.len(), 2, "its lease ran out");
@@ -116,7 +120,7 @@ both! {
         let polls = [poll(1, Some(("shelf", "p1", true)), 500), poll(2, Some(("shelf", "p2", true)), 500)];
         fill(store, &[], &polls).await;
         let mut tx = store.begin().await.unwrap();
-        tx.leave_list(&[polls[0].id], noon(60)).await.unwrap();
+        tx.detach_from_list(&[polls[0].id], noon(60)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(60)));
         assert_eq!(keys(store, "shelf").await, [("p2".to_owned(), true)]);
@@ -135,15 +139,15 @@ both! {
 
     async fn list_that_is_wanted_at_once_while_it_is_read_is_read_once_more(fixture) {
         fill(&fixture.store, &[list("pick MAIN", 0)], &[]).await;
-        let take = async |now: i64| fixture.store.claim_sweeps("node", noon(now), Duration::from_secs(60), 8).await.unwrap();
+        let take = async |now: i64| fixture.store.claim_batch_polls("node", noon(now), Duration::from_secs(60), 8).await.unwrap();
         let being_read = take(1).await.remove(0);
         fixture.store.hasten_looks(&"01X".into(), noon(2), noon(300)).await.unwrap();
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.finish_sweep(&being_read, noon(900)).await.unwrap();
+        tx.finish_batch_poll(&being_read, noon(900)).await.unwrap();
         tx.commit().await.unwrap();
         let again = take(3).await.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.finish_sweep(&again, noon(900)).await.unwrap();
+        tx.finish_batch_poll(&again, noon(900)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(take(899).await.len(), 0);
     }
@@ -162,7 +166,7 @@ both! {
 
     async fn lists_of_libraries_that_tell_are_read_at_once_or_a_while_after_they_were_just_read(fixture) {
         let store = &fixture.store;
-        let of = |institution: &str, name| NewSweep { institution: institution.into(), ..list(name, 9_000) };
+        let of = |institution: &str, name| NewBatchPoll { institution: institution.into(), ..list(name, 9_000) };
         fill(store, &[of("01X", "a"), of("01X", "due"), of("01SILENT", "b")], &[]).await;
         let mut tx = store.begin().await.unwrap();
         tx.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), noon(0)).await.unwrap();

@@ -154,7 +154,7 @@ both! {
         world.dispatch().await;
         world.receive().await;
         world.lend().await;
-        world.give_back().await;
+        world.end_batch_poll().await;
         pass(&world, 0).await;
         let (records, there) = (world.calls(LENDER, RECORDS), reads(&world, LENDER));
         pass(&world, LATER).await;
@@ -249,7 +249,7 @@ both! {
             world.dispatch().await;
             world.receive().await;
             world.lend().await;
-            world.give_back().await;
+            world.end_batch_poll().await;
             ids.push(world.id);
         }
         // A record that was made within the hour is deleted without being read.

@@ -14,18 +14,18 @@ use crate::time::{at, micros};
 
 /// Where on a list a look is found.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OnList {
+pub struct ListEntry {
     /// The list's name, which is the library system's own.
     pub list: String,
     /// What stands on it for the request.
     pub key: String,
     /// Whether it is there as long as nothing happens.
-    pub is_there: bool,
+    pub expected_present: bool,
 }
 
 /// A list that is to be read from time to time.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewSweep {
+pub struct NewBatchPoll {
     /// Whose system it is of.
     pub institution: InstitutionCode,
     /// Its name.
@@ -33,16 +33,16 @@ pub struct NewSweep {
     /// The library whose hours it goes by.
     pub library: Option<LibraryCode>,
     /// How many times the shortest interval lies between two readings.
-    pub pace: u32,
+    pub interval_factor: u32,
     /// Whether what it shows is told by those only that tell of each change of an item.
-    pub of_items: bool,
+    pub needs_item_messages: bool,
     /// Not before this.
     pub due_at: Timestamp,
 }
 
 /// A list that was taken to be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sweep {
+pub struct BatchPoll {
     /// Whose system it is of.
     pub institution: InstitutionCode,
     /// Its name.
@@ -50,11 +50,11 @@ pub struct Sweep {
     /// The library whose hours it goes by.
     pub library: Option<LibraryCode>,
     /// How many times the shortest interval lies between two readings.
-    pub pace: u32,
+    pub interval_factor: u32,
     /// Whether what it shows is told by those only that tell of each change of an item.
-    pub of_items: bool,
+    pub needs_item_messages: bool,
     /// When something on it was last seen to have happened.
-    pub moved_at: Timestamp,
+    pub last_change_at: Timestamp,
     /// When it was last read, or first wanted.
     pub read_at: Timestamp,
     /// When it was due.
@@ -65,7 +65,7 @@ pub struct Sweep {
 
 /// An open look that stands on a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
+pub struct ListedPoll {
     /// The intent.
     pub id: Uuid,
     /// For which request.
@@ -75,7 +75,7 @@ pub struct Listed {
     /// What stands on the list for it.
     pub key: String,
     /// Whether it is there as long as nothing happens.
-    pub is_there: bool,
+    pub expected_present: bool,
     /// How often it showed nothing new.
     pub attempts: u32,
     /// When it was last made or changed.
@@ -108,13 +108,13 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn claim_sweeps(
+    pub async fn claim_batch_polls(
         &self,
         owner: &str,
         now: Timestamp,
         lease: Duration,
         limit: usize,
-    ) -> Result<Vec<Sweep>, Error> {
+    ) -> Result<Vec<BatchPoll>, Error> {
         let statement = Query::select()
             .columns([
                 Col::Institution,
@@ -142,7 +142,9 @@ impl Store {
         let until = now.checked_add(SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX));
         let until = micros(until.unwrap_or(Timestamp::MAX));
         let mut taken = Vec::new();
-        for (institution, list, library, pace, of_items, moved_at, read_at, lease_until, due_at) in rows {
+        for (institution, list, library, pace, needs_item_messages, last_change_at, read_at, lease_until, due_at) in
+            rows
+        {
             let statement = Query::update()
                 .table(Table)
                 .value(Col::LeaseOwner, owner)
@@ -153,13 +155,13 @@ impl Store {
                 .and_where(Expr::col(Col::DueAt).lte(micros(now)))
                 .to_owned();
             if tx.execute(&statement).await? == 1 {
-                taken.push(Sweep {
+                taken.push(BatchPoll {
                     institution: institution.into(),
                     list,
                     library: library.map(Into::into),
-                    pace: u32::try_from(pace).unwrap_or(1),
-                    of_items: of_items != 0,
-                    moved_at: at("sweep", moved_at)?,
+                    interval_factor: u32::try_from(pace).unwrap_or(1),
+                    needs_item_messages: needs_item_messages != 0,
+                    last_change_at: at("sweep", last_change_at)?,
                     read_at: at("sweep", read_at)?,
                     due_at,
                     until,
@@ -180,7 +182,7 @@ impl Store {
         institution: &InstitutionCode,
         list: &str,
         now: Timestamp,
-    ) -> Result<Vec<Listed>, Error> {
+    ) -> Result<Vec<ListedPoll>, Error> {
         let statement = Query::select()
             .columns([
                 IntentCol::Id,
@@ -203,12 +205,12 @@ impl Store {
         let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
         rows.into_iter()
             .map(|(id, request, side, key, is_there, attempts, updated_at)| {
-                Ok(Listed {
+                Ok(ListedPoll {
                     id: id.parse().map_err(|_| corrupt("an id that is none"))?,
                     request: request.parse().map_err(|_| corrupt("a request's id that is none"))?,
                     side: intents::side(&side)?,
                     key,
-                    is_there: is_there != 0,
+                    expected_present: is_there != 0,
                     attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
                     updated_at: at("intent", updated_at)?,
                 })
@@ -272,7 +274,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn add_sweep(&mut self, sweep: &NewSweep, now: Timestamp) -> Result<(), Error> {
+    pub async fn add_batch_poll(&mut self, batch_poll: &NewBatchPoll, now: Timestamp) -> Result<(), Error> {
         let statement = Query::insert()
             .into_table(Table)
             .columns([
@@ -287,14 +289,14 @@ impl Tx {
                 Col::LeaseUntil,
             ])
             .values_panic([
-                sweep.institution.as_str().into(),
-                sweep.list.as_str().into(),
-                sweep.library.as_ref().map(LibraryCode::as_str).into(),
-                i64::from(sweep.pace).into(),
-                i64::from(sweep.of_items).into(),
+                batch_poll.institution.as_str().into(),
+                batch_poll.list.as_str().into(),
+                batch_poll.library.as_ref().map(LibraryCode::as_str).into(),
+                i64::from(batch_poll.interval_factor).into(),
+                i64::from(batch_poll.needs_item_messages).into(),
                 micros(now).into(),
                 micros(now).into(),
-                micros(sweep.due_at).into(),
+                micros(batch_poll.due_at).into(),
                 0_i64.into(),
             ])
             .on_conflict(OnConflict::columns([Col::Institution, Col::List]).do_nothing().to_owned())
@@ -302,25 +304,25 @@ impl Tx {
         self.later(&statement).await
     }
 
-    /// Gives a list back, with [`Sweep::moved_at`] and [`Sweep::read_at`] as they are now. One that was to be read at once
+    /// Gives a list back, with [`BatchPoll::moved_at`] and [`BatchPoll::read_at`] as they are now. One that was to be read at once
     /// meanwhile is read once more.
     ///
     /// # Errors
     ///
     /// [`Error::LeaseLost`] when somebody else reads it by now.
-    pub async fn finish_sweep(&mut self, sweep: &Sweep, due_at: Timestamp) -> Result<(), Error> {
+    pub async fn finish_batch_poll(&mut self, batch_poll: &BatchPoll, due_at: Timestamp) -> Result<(), Error> {
         let due = CaseStatement::new()
-            .case(Expr::col(Col::DueAt).ne(sweep.due_at), Expr::col(Col::DueAt))
+            .case(Expr::col(Col::DueAt).ne(batch_poll.due_at), Expr::col(Col::DueAt))
             .finally(micros(due_at));
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, Expr::expr(due))
-            .value(Col::MovedAt, micros(sweep.moved_at))
-            .value(Col::ReadAt, micros(sweep.read_at))
+            .value(Col::MovedAt, micros(batch_poll.last_change_at))
+            .value(Col::ReadAt, micros(batch_poll.read_at))
             .value(Col::LeaseUntil, 0_i64)
-            .and_where(Expr::col(Col::Institution).eq(sweep.institution.as_str()))
-            .and_where(Expr::col(Col::List).eq(sweep.list.as_str()))
-            .and_where(Expr::col(Col::LeaseUntil).eq(sweep.until))
+            .and_where(Expr::col(Col::Institution).eq(batch_poll.institution.as_str()))
+            .and_where(Expr::col(Col::List).eq(batch_poll.list.as_str()))
+            .and_where(Expr::col(Col::LeaseUntil).eq(batch_poll.until))
             .to_owned();
         self.later_one(&statement, || Error::LeaseLost).await
     }
@@ -330,7 +332,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn leave_list(&mut self, polls: &[Uuid], due_at: Timestamp) -> Result<(), Error> {
+    pub async fn detach_from_list(&mut self, polls: &[Uuid], due_at: Timestamp) -> Result<(), Error> {
         for poll in polls {
             let statement = Query::update()
                 .table(intents::Table)
