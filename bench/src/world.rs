@@ -14,7 +14,7 @@ use lending::{Calendar, CopyRef, InstitutionCode, PickupLocation, Request, Reque
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::json;
-use store::{Agency, Database, Institution, MasterKey, Store, WebhookNews};
+use store::{Agency, Database, Institution, MasterKey, Store, WebhookUpdate};
 use tempfile::TempDir;
 
 use crate::simulate::house::{self, BORROWER, LENDERS};
@@ -177,7 +177,7 @@ impl World {
     pub(crate) async fn trust_webhooks(&self) -> Result<(), String> {
         for code in &self.almas {
             let code = InstitutionCode::from(code.as_str());
-            let noted = self.engine.store().note_webhook(&code, &WebhookNews::Trusted).await;
+            let noted = self.engine.store().update_webhook(&code, &WebhookUpdate::Trusted).await;
             noted.map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -206,7 +206,7 @@ impl World {
     pub(crate) async fn settled(&self) -> Result<Option<Timestamp>, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let has_told = |code: &String| self.sim.has_told_all(code).unwrap_or(true);
+            let has_told = |code: &String| self.sim.has_sent_all(code).unwrap_or(true);
             let told = self.almas.iter().all(has_told);
             if told {
                 let due =

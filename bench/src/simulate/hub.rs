@@ -244,7 +244,7 @@ impl Hub {
     /// As the engine's worker does.
     fn finish(&mut self, id: RequestId, intent: Intent, outcome: Result<Event, NotDone>) -> Result<(), String> {
         let effect = intent.effect;
-        self.tell_faults(id);
+        self.report_faults(id);
         match outcome {
             Ok(event) => {
                 self.set_intent(id, None);
@@ -273,15 +273,15 @@ impl Hub {
     }
 
     /// The sides of requests to which the hint is news, as far as it can be believed.
-    pub(super) fn who_waits(&self, institution: &str, hint: &Hint) -> Vec<(RequestId, Side)> {
+    pub(super) fn affected_requests(&self, institution: &str, hint: &Hint) -> Vec<(RequestId, Side)> {
         let mut waiting = Vec::new();
         for (id, Stored { request, .. }) in &self.requests {
             for side in [Side::Lender, Side::Borrower] {
                 let here = request.institution(side).is_some_and(|code| code.as_str() == institution);
                 if here
                     && is_about(request, side, hint)
-                    && hint.is_about_holder(request, side)
-                    && hint.is_news(request, side)
+                    && hint.matches_holder(request, side)
+                    && hint.is_relevant(request, side)
                 {
                     waiting.push((*id, side));
                 }
@@ -300,18 +300,18 @@ impl Hub {
         &mut self,
         id: RequestId,
         side: Side,
-        told: Option<ItemState>,
+        hinted_state: Option<ItemState>,
     ) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
         let Some(target) = engine::poll_target(&request, side) else { return Ok(()) };
         let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
         // Every other look is a brief one.
         self.polls += 1;
-        let shallow = told.is_none() && self.polls.is_multiple_of(2);
+        let shallow = hinted_state.is_none() && self.polls.is_multiple_of(2);
         self.line().intent = true;
-        let seen = engine::poll_side(lms.as_ref(), &request, target, shallow, told).await;
+        let seen = engine::poll_side(lms.as_ref(), &request, target, shallow, hinted_state).await;
         self.line().intent = false;
-        self.tell_faults(id);
+        self.report_faults(id);
         match seen {
             Ok(Some(event)) => self.apply(id, &event),
             _ => Ok(()),
@@ -336,7 +336,7 @@ impl Hub {
         self.line().intent = true;
         let seen = engine::poll_side(lms.as_ref(), &request, target, false, None).await;
         self.line().intent = false;
-        self.tell_faults(id);
+        self.report_faults(id);
         match seen {
             Ok(Some(event)) => self.apply(id, &event),
             _ => Ok(()),
@@ -360,8 +360,8 @@ impl Hub {
         }
     }
 
-    fn tell_faults(&mut self, id: RequestId) {
-        let faults = std::mem::take(&mut self.line().told);
+    fn report_faults(&mut self, id: RequestId) {
+        let faults = std::mem::take(&mut self.line().fault_log);
         for fault in faults {
             self.tell(id, fault);
         }
@@ -408,6 +408,6 @@ fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
             Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
             _ => request.borrower.item.open() == Some(item),
         },
-        Hint::Listed { .. } => false,
+        Hint::ListMismatch { .. } => false,
     }
 }

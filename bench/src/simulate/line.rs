@@ -31,7 +31,7 @@ pub(super) struct LineState {
     pub(super) calls: u64,
     pub(super) without_intent: u64,
     /// What went wrong since this was read last.
-    pub(super) told: Vec<&'static str>,
+    pub(super) fault_log: Vec<&'static str>,
     /// Nothing goes wrong by chance and no system is down, as long as this is set.
     pub(super) calm: bool,
     /// Systems that answer 503, each for so many calls more.
@@ -87,7 +87,7 @@ impl LineState {
             intent: false,
             calls: 0,
             without_intent: 0,
-            told: Vec::new(),
+            fault_log: Vec::new(),
             calm: false,
             down: BTreeMap::new(),
             refused: BTreeSet::new(),
@@ -135,7 +135,7 @@ impl LineState {
         } else {
             Fault::BY_CHANCE[usize::from(self.rng.random_range(0..7_u8))]
         };
-        self.told.push(fault.name());
+        self.fault_log.push(fault.name());
         Some(fault)
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use alma_sim::Sim;
-use lending::{Event, Hint, RequestId, Shown, Side, shown};
+use lending::{Event, Hint, HintResult, RequestId, Side, interpret_hints};
 use lms::HostLms;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -58,17 +58,20 @@ impl Messages {
                 later.push((code, hint));
                 continue;
             }
-            for to in hub.who_waits(code, &hint) {
+            for to in hub.affected_requests(code, &hint) {
                 here.entry(to).or_default().push(hint.clone());
             }
         }
         self.on_their_way = later;
         for ((id, side), hints) in here {
             let Some(stored) = hub.requests.get(&id) else { continue };
-            match shown(&stored.request, side, &hints, hub.now) {
-                Shown::Nothing => {}
-                Shown::This(seen) => hub.apply(id, &Event::Told { side, observation: seen })?,
-                Shown::Unsure(told) => hub.poll_hinted(id, side, told).await?,
+            match interpret_hints(&stored.request, side, &hints, hub.now) {
+                HintResult::NoChange => {}
+                HintResult::Observed(seen) => hub.apply(
+                    id,
+                    &Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification },
+                )?,
+                HintResult::PollNeeded(hinted_state) => hub.poll_hinted(id, side, hinted_state).await?,
             }
         }
         Ok(())
@@ -76,6 +79,6 @@ impl Messages {
 }
 
 fn read(lms: &dyn HostLms, secret: &SecretString, body: &str) -> Option<Hint> {
-    let signature = lms.sign(secret, body.as_bytes());
-    lms.open_message(std::slice::from_ref(secret), Some(&signature), body.as_bytes()).ok()?.hint
+    let signature = lms.sign_webhook(secret, body.as_bytes());
+    lms.parse_webhook(std::slice::from_ref(secret), Some(&signature), body.as_bytes()).ok()?.hint
 }

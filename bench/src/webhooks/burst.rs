@@ -93,7 +93,7 @@ async fn flood(stage: &Stage, bodies: Vec<(&'static str, String, bool)>) -> Resu
         let secret = SecretString::from(if forged { "a-secret-nobody-has" } else { SECRET });
         let call = http
             .post(stage.url(code))
-            .header(signer.signature_header(), signer.sign(&secret, body.as_bytes()))
+            .header(signer.signature_header(), signer.sign_webhook(&secret, body.as_bytes()))
             .body(body);
         running.spawn(async move {
             let begun = Instant::now();

@@ -357,7 +357,7 @@ impl Sim {
     ///
     /// # Errors
     /// For an unknown institution.
-    pub fn has_told_all(&self, institution: &str) -> Result<bool, crate::Refusal> {
+    pub fn has_sent_all(&self, institution: &str) -> Result<bool, crate::Refusal> {
         let site = self.site(institution)?;
         let happened = self.with(&site, |alma| alma.events.count);
         let (now, hooks) = (self.now(), site.hooks());

@@ -240,11 +240,11 @@ impl Config {
                 ..Polling::default()
             },
             batch_poll_interval: Duration::from_millis(self.engine.lists_ms),
-            believed: Duration::from_millis(self.engine.believe_ms),
-            told_polling: Polling {
+            webhook_max_age: Duration::from_millis(self.engine.believe_ms),
+            webhook_polling: Polling {
                 initial: Duration::from_millis(self.engine.told_first_ms),
                 max: Duration::from_millis(self.engine.told_most_ms),
-                ..Settings::default().told_polling
+                ..Settings::default().webhook_polling
             },
             ..Settings::default()
         }

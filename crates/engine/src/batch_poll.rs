@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::clock::later;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::hearing::line;
 use crate::perform::{real_item, virtual_item};
 use crate::poll::open_hold;
+use crate::webhooks::encode_hint;
 
 /// How many lists are read at once.
 pub(crate) const MAX_CONCURRENT: usize = 8;
@@ -217,9 +217,9 @@ impl Engine {
         standing: usize,
     ) -> Result<Timestamp, Error> {
         let now = self.clock.now();
-        let telling = self.ears.telling(&self.store, &batch_poll.institution, now).await?;
-        let told = telling.is_counted_on(batch_poll.needs_item_messages);
-        let factor = match (told, batch_poll.needs_item_messages) {
+        let coverage = self.webhook_health.coverage(&self.store, &batch_poll.institution, now).await?;
+        let trusted = coverage.is_trusted_for(batch_poll.needs_item_messages);
+        let factor = match (trusted, batch_poll.needs_item_messages) {
             (true, true) => ITEM_WEBHOOK_FACTOR,
             (true, false) => WEBHOOK_FACTOR,
             (false, _) => quiet_factor(now.duration_since(last_change_at)),
@@ -252,7 +252,7 @@ impl Engine {
         let hastened = self.again(async || Ok(self.store.hasten_told_lists(now, lists).await?)).await?;
         if hastened > 0 {
             // All of it has been read by then, or can't be.
-            self.ears.blame_nobody_until(later(now, lists.saturating_mul(2)));
+            self.webhook_health.suspend_miss_detection_until(later(now, lists.saturating_mul(2)));
             info!(
                 lists = hastened,
                 "nobody listened to webhooks for a while; what may not have been heard is looked for"
@@ -262,9 +262,9 @@ impl Engine {
     }
 
     /// The same after the store has failed while something was told.
-    pub(crate) async fn catch_up_if_deaf(&self) -> Result<(), Error> {
-        if self.ears.was_deaf() {
-            self.catch_up().await.inspect_err(|_| self.ears.could_not_hear())?;
+    pub(crate) async fn catch_up_after_intake_failure(&self) -> Result<(), Error> {
+        if self.webhook_health.take_intake_failed() {
+            self.catch_up().await.inspect_err(|_| self.webhook_health.mark_intake_failed())?;
         }
         Ok(())
     }
@@ -366,21 +366,21 @@ impl Engine {
         let due = |poll: &ListedPoll| {
             poll.attempts == 0 || later(poll.updated_at, self.settings.polling.interval(poll.attempts).min(sure)) <= now
         };
-        let told: Vec<(ListedPoll, String)> = moved
+        let mismatches: Vec<(ListedPoll, String)> = moved
             .into_iter()
             .filter(due)
             .map(|poll| {
                 let state =
                     if poll.expected_present { read.state_if_absent.clone() } else { read.state_if_present.clone() };
-                let line = line(Some(&Hint::Listed { state, is_there: !poll.expected_present }));
+                let line = encode_hint(Some(&Hint::ListMismatch { state, present: !poll.expected_present }));
                 (poll, line)
             })
             .collect();
-        let last_change_at = if told.is_empty() { batch_poll.last_change_at } else { now };
-        debug!(told = told.len(), unclear = unclear.len(), "a list was read");
+        let last_change_at = if mismatches.is_empty() { batch_poll.last_change_at } else { now };
+        debug!(mismatches = mismatches.len(), unclear = unclear.len(), "a list was read");
         let mut batch_poll = batch_poll.clone();
         (batch_poll.last_change_at, batch_poll.read_at) = (last_change_at, now);
-        self.end_batch_poll(&batch_poll, standing, &unclear, &told, Timestamp::MAX).await
+        self.end_batch_poll(&batch_poll, standing, &unclear, &mismatches, Timestamp::MAX).await
     }
 
     async fn end_batch_poll(
@@ -388,7 +388,7 @@ impl Engine {
         batch_poll: &BatchPoll,
         standing: usize,
         one_by_one: &[Uuid],
-        told: &[(ListedPoll, String)],
+        mismatches: &[(ListedPoll, String)],
         at_latest: Timestamp,
     ) -> Result<(), Error> {
         let next = NewBatchPoll {
@@ -407,8 +407,8 @@ impl Engine {
             // They needn't all be looked at together; one alone finds out whether any can be.
             let within = if one_by_one.len() > 1 { self.settings.polling.initial } else { Duration::ZERO };
             tx.detach_from_list(one_by_one, later(now, self.ids.jitter(within))).await?;
-            for (poll, line) in told {
-                tx.hint_watches(poll.request, poll.side, line, now, now).await?;
+            for (poll, line) in mismatches {
+                tx.add_hint(poll.request, poll.side, line, now, now).await?;
             }
             Ok(tx.commit().await?)
         })

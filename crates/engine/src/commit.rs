@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use lending::{
-    Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide, poll_targets,
+    Action, Decision, Effect, Event, InstitutionCode, Observation, ObservationSource, Request, RequestId, Side,
+    deadlines, decide, poll_targets,
 };
 use serde_json::{Value, json};
 use store::{AuditEntry, Intent, NOTHING_NEW, NewBatchPoll, NewIntent, News, Stored, Tx, Work};
@@ -13,10 +14,10 @@ use tracing::warn;
 
 use crate::changes::Change;
 use crate::clock::later;
-use crate::ears::Kind;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::hearing;
+use crate::webhook_health::MessageKind;
+use crate::webhooks;
 
 /// What becomes of the intent that brought the event.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Engine {
     ) -> Result<Applied, Error> {
         // A transaction that waits for another connection holds up those that wait for it.
         let now = self.clock.now();
-        self.ears.refresh(&self.store, now).await?;
+        self.webhook_health.refresh(&self.store, now).await?;
         self.agencies.refresh(&self.store, now).await?;
         self.again(|| self.try_to_apply(id, event, actor, ending)).await
     }
@@ -92,9 +93,9 @@ impl Engine {
         let event = &self.held_against_limits(&mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
-        let meanwhile = match ending {
+        let new_hints = match ending {
             Ending::Done(intent) => match intent.work {
-                Work::Poll(side) => tx.told_meanwhile(intent).await?.map(|told| (side, told)),
+                Work::Poll(side) => tx.hints_since_claim(intent).await?.map(|hints| (side, hints)),
                 Work::Effect(_) | Work::Deadline(_) => None,
             },
             Ending::Asked(_) | Ending::Postponed { .. } | Ending::PollFailed { .. } => None,
@@ -119,8 +120,8 @@ impl Engine {
         }
         let version = self.write(&mut tx, &stored, &decision, event, (actor, ending.reason()), now).await?;
         let (next, mut due) = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
-        if let Some((side, told)) = meanwhile {
-            tx.hint_watches(id, side, &told, now, now).await?;
+        if let Some((side, hints)) = new_hints {
+            tx.add_hint(id, side, &hints, now, now).await?;
             due = now;
         }
         if let Ending::Postponed { due: again, .. } | Ending::PollFailed { due: again, .. } = ending {
@@ -133,7 +134,7 @@ impl Engine {
         self.tell(&decision, version);
         self.wake_for(due);
         if let Ending::Done(intent) = ending {
-            self.note_missed(intent, &stored.request, event, &decision).await;
+            self.detect_missed_message(intent, &stored.request, event, &decision).await;
         }
         Ok(Applied { request: decision.next, next })
     }
@@ -141,37 +142,39 @@ impl Engine {
     /// That a look by the clock has found a request to have come on at a library that tells was not told, or is late. Where
     /// one message got lost others may be, so that library's lists are read at once, and as if it told nothing until it has
     /// told again.
-    async fn note_missed(&self, intent: &Intent, before: &Request, event: &Event, decision: &Decision) {
-        let is_poll = matches!(event, Event::Observed { .. } | Event::Told { .. }) && !hearing::is_told(intent);
+    async fn detect_missed_message(&self, intent: &Intent, before: &Request, event: &Event, decision: &Decision) {
+        let is_poll = matches!(event, Event::Observed { .. }) && !webhooks::has_hint(intent);
         let (Work::Poll(side), true, Some(step)) = (intent.work, is_poll, decision.transitions.first()) else {
             return;
         };
-        if let Err(failure) = self.doubt(&intent.institution, before, side, Kind::telling(step.to)).await {
+        if let Err(failure) =
+            self.distrust_webhook(&intent.institution, before, side, MessageKind::expected_for(step.to)).await
+        {
             warn!(institution = %intent.institution, error = %failure, "could not have its lists read at once");
         }
     }
 
-    async fn doubt(
+    async fn distrust_webhook(
         &self,
         institution: &InstitutionCode,
         before: &Request,
         side: Side,
-        kind: Kind,
+        kind: MessageKind,
     ) -> Result<(), Error> {
         let now = self.clock.now();
-        if self.ears.is_catching_up(now) || !self.should_be_told(before, side).await? {
+        if self.webhook_health.is_catching_up(now) || !self.webhook_covers(before, side).await? {
             return Ok(());
         }
         self.metrics.missed(institution);
-        if self.ears.missed(&self.store, institution, kind, now).await? {
+        if self.webhook_health.record_missed(&self.store, institution, kind, now).await? {
             warn!(%institution, "its webhook did not tell what happened; until it tells again it is looked at as if it had none");
-            self.look_as_untold(institution).await?;
+            self.poll_as_without_webhook(institution).await?;
         }
         Ok(())
     }
 
     /// What waits for messages that may not come is looked at in the time in which it is where nothing is told.
-    pub(crate) async fn look_as_untold(&self, institution: &InstitutionCode) -> Result<(), Error> {
+    pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let now = self.clock.now();
         let latest = later(now, self.settings.polling.initial + self.ids.jitter(self.settings.polling.initial));
         self.again(async || Ok(self.store.hasten_looks(institution, now, latest).await?)).await?;
@@ -356,9 +359,8 @@ fn evidence(event: &Event) -> Option<Value> {
             Some(json!({"loan": loan.id, "due": loan.due}))
         }
         Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
-        Event::Observed { observation, .. }
-        | Event::Told { observation, .. }
-        | Event::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
+        Event::Observed { observation, source, .. } => observed(observation, *source),
+        Event::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
         Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
         Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
         Event::CancelAsked { by, .. } => Some(json!({"by": by})),
@@ -369,4 +371,11 @@ fn evidence(event: &Event) -> Option<Value> {
         Event::LossSettled { how } => Some(json!({"how": how})),
         _ => None,
     }
+}
+
+/// An observation, and how it became known.
+fn observed(observation: &Observation, source: ObservationSource) -> Option<Value> {
+    let mut shown = serde_json::to_value(observation).ok()?;
+    shown.as_object_mut()?.insert("source".to_owned(), json!(source));
+    Some(shown)
 }

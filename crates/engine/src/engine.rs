@@ -14,13 +14,13 @@ use crate::batch_poll::RefusedLists;
 use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
 use crate::clock::{Clock, Ids};
-use crate::ears::Ears;
 use crate::error::Error;
-use crate::hearing::READ;
 use crate::metrics::Metrics;
 use crate::quota::Books;
 use crate::registry::Registry;
 use crate::settings::Settings;
+use crate::webhook_health::WebhookHealth;
+use crate::webhooks::FULL_POLL;
 use crate::worker::FAILS_OFTEN;
 
 /// Runs requests. One per node; shared by workers and API.
@@ -29,7 +29,7 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) registry: Registry,
     pub(crate) agencies: Agencies,
-    pub(crate) ears: Ears,
+    pub(crate) webhook_health: WebhookHealth,
     pub(crate) books: Arc<Books>,
     pub(crate) metrics: Arc<Metrics>,
     /// Looks under way on this node.
@@ -69,13 +69,13 @@ impl Engine {
         let registry = Registry::new(store.clone(), Arc::clone(&books));
         let polls = Arc::default();
         let breakers = Breakers::new(settings.breaking, settings.lease);
-        let (agencies, ears) = (Agencies::default(), Ears::default());
+        let (agencies, webhook_health) = (Agencies::default(), WebhookHealth::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
         Self {
             store,
             registry,
             agencies,
-            ears,
+            webhook_health,
             books,
             metrics,
             active_polls: polls,
@@ -137,7 +137,7 @@ impl Engine {
         self.again(async || {
             let mut tx = self.store.begin().await?;
             tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-            tx.hasten_watches(id, READ, now).await?;
+            tx.hasten_watches(id, FULL_POLL, now).await?;
             tx.tell(&self.settings.node, &News::Work);
             Ok(tx.commit().await?)
         })

@@ -17,7 +17,7 @@ use store::Intent;
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::hearing;
+use crate::webhooks;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Call {
@@ -164,7 +164,7 @@ impl Metrics {
     pub(crate) fn committed(&self, intent: &Intent, now: Timestamp) {
         let cause = match intent.work {
             store::Work::Effect(_) => "effect",
-            store::Work::Poll(_) if hearing::is_told(intent) => "message",
+            store::Work::Poll(_) if webhooks::has_hint(intent) => "message",
             store::Work::Poll(_) => "look",
             store::Work::Deadline(_) => "deadline",
         };

@@ -46,7 +46,7 @@ impl Engine {
                     self.breakers.forget_all();
                     self.refused_lists.forget_all();
                     self.agencies.forget();
-                    self.ears.forget();
+                    self.webhook_health.invalidate();
                 }
                 Err(store::Error::NameTaken(name)) => {
                     error!(%name, "another process took this node's name; give each node its own and start them again");

@@ -17,12 +17,12 @@ pub async fn poll_side(
     request: &Request,
     target: PollTarget,
     shallow: bool,
-    told: Option<ItemState>,
+    hinted_state: Option<ItemState>,
 ) -> Outcome<Option<Event>> {
     let Some(what) = poll_query(request, target)? else { return Ok(None) };
-    let what = PollQuery { shallow: shallow && !is_in_doubt(request, target), hinted_state: told, ..what };
+    let what = PollQuery { shallow: shallow && !is_in_doubt(request, target), hinted_state, ..what };
     let observation = lms.poll(&what).await?;
-    Ok(Some(Event::Observed { side: target.side, observation }))
+    Ok(Some(Event::Observed { side: target.side, observation, source: lending::ObservationSource::Poll }))
 }
 
 pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {

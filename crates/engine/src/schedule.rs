@@ -8,11 +8,11 @@ use lms::ChangeKind;
 
 use crate::batch_poll::expected;
 use crate::clock::later;
-use crate::ears::Telling;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::poll::poll_target;
 use crate::settings::Polling;
+use crate::webhook_health::WebhookCoverage;
 
 /// How much later everything comes while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
@@ -58,22 +58,22 @@ impl Engine {
         let interval = self.polling(request, side, listed).await?.interval(unchanged);
         let interval = interval - self.ids.jitter(interval / JITTER);
         let (now, then) = (self.clock.now(), later(self.clock.now(), interval));
-        let renews_unheard = listed && self.renews_unheard(request, side).await?;
-        let before_due = before_due(request, side).filter(|day| renews_unheard && *day > now);
+        let renewal_is_unreported = listed && self.renewal_is_unreported(request, side).await?;
+        let before_due = before_due(request, side).filter(|day| renewal_is_unreported && *day > now);
         self.next_open_time(request, side, before_due.map_or(then, |day| day.min(then))).await
     }
 
     /// Whether a patron has the book whose renewal no list and no message would show.
-    async fn renews_unheard(&self, request: &Request, side: Side) -> Result<bool, Error> {
+    async fn renewal_is_unreported(&self, request: &Request, side: Side) -> Result<bool, Error> {
         let is_patrons = request.status == Status::Loaned && side != Side::Lender;
-        Ok(is_patrons && !self.is_told(request, side).await?)
+        Ok(is_patrons && !self.webhook_is_trusted(request, side).await?)
     }
 
     async fn polling(&self, request: &Request, side: Side, listed: bool) -> Result<Polling, Error> {
         let is_lent = request.status == Status::Loaned;
         if listed {
             let is_due = before_due(request, side).is_none_or(|day| day <= self.clock.now());
-            let factor = match self.renews_unheard(request, side).await? {
+            let factor = match self.renewal_is_unreported(request, side).await? {
                 true if is_due => WHEN_DUE_LISTED,
                 true => ON_LOAN_LISTED,
                 false if is_lent => ON_LOAN,
@@ -82,26 +82,26 @@ impl Engine {
             };
             return Ok(self.settings.batch_polling.times(factor));
         }
-        let told = self.is_told(request, side).await?;
-        let polling = if told { self.settings.told_polling } else { self.settings.polling };
+        let webhook_covers = self.webhook_is_trusted(request, side).await?;
+        let polling = if webhook_covers { self.settings.webhook_polling } else { self.settings.polling };
         Ok(if is_lent { polling.times(ON_LOAN) } else { polling })
     }
 
     /// Whether what happens at that side is told by the library's system, and that is counted on.
-    pub(crate) async fn is_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
-        let telling = self.telling(request, side).await?;
-        Ok(telling.is_counted_on(is_unsent(request, side)))
+    pub(crate) async fn webhook_is_trusted(&self, request: &Request, side: Side) -> Result<bool, Error> {
+        let coverage = self.webhook_coverage(request, side).await?;
+        Ok(coverage.is_trusted_for(is_unsent(request, side)))
     }
 
     /// The same, of a system too that was found to miss some of it.
-    pub(crate) async fn should_be_told(&self, request: &Request, side: Side) -> Result<bool, Error> {
-        Ok(self.telling(request, side).await?.should(is_unsent(request, side)))
+    pub(crate) async fn webhook_covers(&self, request: &Request, side: Side) -> Result<bool, Error> {
+        Ok(self.webhook_coverage(request, side).await?.covers(is_unsent(request, side)))
     }
 
-    async fn telling(&self, request: &Request, side: Side) -> Result<Telling, Error> {
+    async fn webhook_coverage(&self, request: &Request, side: Side) -> Result<WebhookCoverage, Error> {
         match request.institution(side) {
-            Some(institution) => self.ears.telling(&self.store, institution, self.clock.now()).await,
-            None => Ok(Telling::default()),
+            Some(institution) => self.webhook_health.coverage(&self.store, institution, self.clock.now()).await,
+            None => Ok(WebhookCoverage::default()),
         }
     }
 

@@ -22,14 +22,14 @@ pub struct Settings {
     /// How often the libraries are looked at.
     pub polling: Polling,
     /// How often a library is looked at whose system tells by itself what happens.
-    pub told_polling: Polling,
+    pub webhook_polling: Polling,
     /// How often is looked at what shows in a list as soon as there is something to see; twice as seldom while the patron
     /// has the book.
     pub batch_polling: Polling,
     /// The shortest interval between two readings of a list that tells of many requests.
     pub batch_poll_interval: Duration,
     /// How old a signed message may be to count as a look; none does at zero.
-    pub believed: Duration,
+    pub webhook_max_age: Duration,
     /// How a failed effect is tried again.
     pub retrying: Retrying,
     /// When a system counts as down, and how often it is tried then.
@@ -45,10 +45,10 @@ impl Default for Settings {
             polls_per_institution: 8,
             lease: Duration::from_secs(30),
             polling: Polling::default(),
-            told_polling: Polling { initial: DAY, max: DAY.saturating_mul(7), growth: 3.0 },
+            webhook_polling: Polling { initial: DAY, max: DAY.saturating_mul(7), growth: 3.0 },
             batch_polling: Polling { initial: DAY.saturating_mul(7), max: DAY.saturating_mul(7), growth: 1.0 },
             batch_poll_interval: Duration::from_secs(300),
-            believed: Duration::from_secs(600),
+            webhook_max_age: Duration::from_secs(600),
             retrying: Retrying::default(),
             breaking: Breaking::default(),
         }

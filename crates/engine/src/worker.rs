@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, InstitutionCode, ItemState, PollTarget, Request, Shown, Side, shown};
+use lending::{Effect, Event, HintResult, InstitutionCode, ItemState, PollTarget, Request, Side, interpret_hints};
 use lms::{Attempt, HostLms, NotDone, Outage, Outcome, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::Act;
 use crate::quota::{purpose_of, timed};
-use crate::{hearing, poll};
+use crate::{poll, webhooks};
 
 /// The longest the loop sleeps: other nodes may have put work into the store.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -69,14 +69,14 @@ impl Engine {
         }
         let effects = self.settings.retrying.most * 2;
         let listed = self.settings.batch_polling.max * 6;
-        let polls = self.settings.polling.max.max(self.settings.told_polling.max).max(listed);
+        let polls = self.settings.polling.max.max(self.settings.webhook_polling.max).max(listed);
         match self.store.hasten_misdated(self.clock.now(), effects, polls).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
             Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
         }
         // Messages may have been missed while no node listened; that nodes run now proves nothing.
-        self.ears.could_not_hear();
+        self.webhook_health.mark_intake_failed();
     }
 
     /// Does everything that is due, and all that follows from it at once; returns when nothing is due or under way.
@@ -135,7 +135,7 @@ impl Engine {
         if room == 0 {
             return Next { after: LONGEST_SLEEP, held_back: true };
         }
-        if let Err(failure) = self.catch_up_if_deaf().await {
+        if let Err(failure) = self.catch_up_after_intake_failure().await {
             error!(error = %failure, "the store doesn't let lists be read at once; trying again");
             return Next::AFTER_FAILURE;
         }
@@ -301,23 +301,29 @@ impl Engine {
         let Some(target) = poll::poll_target(&request, side) else {
             return self.drop_intent(intent, "nothing to look at").await;
         };
-        let told = match hearing::told(intent, self.settings.believed)
-            .map(|hints| shown(&request, side, &hints, self.clock.now()))
+        let hinted_state = match webhooks::fresh_hints(intent, self.settings.webhook_max_age)
+            .map(|hints| interpret_hints(&request, side, &hints, self.clock.now()))
         {
-            Some(Shown::This(observation)) => {
-                return self.done(intent, &Event::Told { side, observation }).await.map(drop);
+            Some(HintResult::Observed(observation)) => {
+                return self
+                    .done(
+                        intent,
+                        &Event::Observed { side, observation, source: lending::ObservationSource::Notification },
+                    )
+                    .await
+                    .map(drop);
             }
-            Some(Shown::Nothing) => return self.reschedule_poll(intent, &request, side).await,
-            Some(Shown::Unsure(told)) => {
-                if side == Side::Lender && told == Some(ItemState::InTransit) && hearing::is_told(intent) {
-                    self.ears.heard_of_item(&self.store, &intent.institution, self.clock.now()).await?;
+            Some(HintResult::NoChange) => return self.reschedule_poll(intent, &request, side).await,
+            Some(HintResult::PollNeeded(hinted_state)) => {
+                if side == Side::Lender && hinted_state == Some(ItemState::InTransit) && webhooks::has_hint(intent) {
+                    self.webhook_health.record_item_message(&self.store, &intent.institution, self.clock.now()).await?;
                 }
-                told
+                hinted_state
             }
             None => None,
         };
         // Where something was told of, somebody has acted.
-        let purpose = if hearing::is_told(intent) { Purpose::Circulation } else { Purpose::Poll };
+        let purpose = if webhooks::has_hint(intent) { Purpose::Circulation } else { Purpose::Poll };
         if let Ok(lms) = self.registry.get(&intent.institution).await
             && let Err(not_done) = self.check_poll_budget(lms.as_ref(), purpose)
         {
@@ -326,7 +332,8 @@ impl Engine {
         }
         let observation = match self.system(intent).await {
             Ok((lms, settings)) => {
-                let observation = purpose.of(poll_by_intent(lms.as_ref(), intent, &request, target, told)).await;
+                let observation =
+                    purpose.of(poll_by_intent(lms.as_ref(), intent, &request, target, hinted_state)).await;
                 self.note(&intent.institution, settings, observation).await
             }
             Err(not_done) => Err(not_done),
@@ -351,7 +358,7 @@ impl Engine {
         not_done: &NotDone,
     ) -> Result<Timestamp, Error> {
         let due = later(self.clock.now(), self.pause(intent, not_done));
-        if hearing::is_told(intent) { Ok(due) } else { self.next_open_time(request, side, due).await }
+        if webhooks::has_hint(intent) { Ok(due) } else { self.next_open_time(request, side, due).await }
     }
 
     /// A poll that keeps failing shows at its request. Of a day's calls that are used up the institution tells.
@@ -497,8 +504,8 @@ fn span(intent: &Intent) -> Span {
         Work::Deadline(deadline) => ("deadline", deadline.name()),
     };
     let (request, institution) = (intent.request, &intent.institution);
-    let (hinted, unclear) = (intent.hinted, intent.unclear);
-    debug_span!("step", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, hinted, unclear)
+    let (has_hint, unclear) = (intent.has_hint, intent.unclear);
+    debug_span!("step", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, has_hint, unclear)
 }
 
 /// Work of a kind under way, counted as long as it lives.
@@ -522,13 +529,13 @@ async fn poll_by_intent(
     intent: &Intent,
     request: &Request,
     target: PollTarget,
-    told: Option<ItemState>,
+    hinted_state: Option<ItemState>,
 ) -> Outcome<Option<Event>> {
     // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its
     // item only the item tells.
     let unsent = target.side == Side::Lender && target.hold;
-    let shallow = !intent.hinted && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1;
-    poll::poll_side(lms, request, target, shallow, told).await
+    let shallow = !intent.has_hint && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1;
+    poll::poll_side(lms, request, target, shallow, hinted_state).await
 }
 
 fn report(ended: &Result<(), tokio::task::JoinError>) {

@@ -50,9 +50,9 @@ impl Closure {
 /// How sure it is which closure it was.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Evidence {
+pub enum ClosureSource {
     /// The library's system said so.
-    Told,
+    Reported,
     /// Concluded from hold, item and loan together.
     Inferred,
 }
@@ -63,7 +63,7 @@ pub struct HoldEnd {
     /// How it ended.
     pub closure: Closure,
     /// How that is known.
-    pub evidence: Evidence,
+    pub source: ClosureSource,
 }
 
 /// What follows from a closure.

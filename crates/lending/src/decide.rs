@@ -74,7 +74,7 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
         Event::PollFailed { side, why, since } => {
             next.failing_polls.insert(*side, FailingPoll { since: *since, why: why.clone() });
         }
-        Event::Observed { side, .. } | Event::Told { side, .. } => {
+        Event::Observed { side, .. } => {
             next.failing_polls.remove(side);
         }
         // The act that is taken back had nothing to do with it.

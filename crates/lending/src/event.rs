@@ -11,6 +11,16 @@ use crate::ids::{Barcode, BibId, HoldingId, ItemId, LoanId, PatronId};
 use crate::refusal::{PatronRefusal, Refusal};
 use crate::request::{Copy, CopyRef, Hold, Loan, PickupLocation, Settlement, VerifiedPatron};
 
+/// How an observation became known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservationSource {
+    /// The hub polled the side.
+    Poll,
+    /// Messages or a batch poll showed it, so that no poll was needed.
+    Notification,
+}
+
 /// One thing that happened to a request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -156,12 +166,14 @@ pub enum Event {
         #[serde(default)]
         needs_staff: bool,
     },
-    /// One side was looked at.
+    /// One side was observed.
     Observed {
         /// Which.
         side: Side,
         /// What was seen.
         observation: Observation,
+        /// How that became known.
+        source: ObservationSource,
     },
     /// One side could not be polled, several times in a row.
     PollFailed {
@@ -171,13 +183,6 @@ pub enum Event {
         why: String,
         /// Since when.
         since: Timestamp,
-    },
-    /// What one side's system told by itself, fresh enough to count as a look.
-    Told {
-        /// Which.
-        side: Side,
-        /// What it showed.
-        observation: Observation,
     },
     /// A library's system told how our hold ended, before anybody looked.
     HoldClosed {
@@ -267,7 +272,6 @@ impl Event {
             Self::EffectRefused { .. } => "effect_refused",
             Self::EffectDelayed { .. } => "effect_delayed",
             Self::Observed { side, .. } => at!(side, "observed"),
-            Self::Told { side, .. } => at!(side, "told"),
             Self::HoldClosed { side, .. } => at!(side, "hold_closed"),
             Self::DeadlinePassed { .. } => "deadline_passed",
             Self::CancelAsked { .. } => "cancel_asked",

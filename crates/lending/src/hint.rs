@@ -21,7 +21,7 @@ pub enum Hint {
         /// The hold.
         hold: HoldId,
         /// What happened to it.
-        what: HoldNews,
+        change: HoldChange,
     },
     /// Of a loan.
     Loan {
@@ -31,29 +31,29 @@ pub enum Hint {
         loan: LoanId,
         /// Whose it is, where that is told. It is never kept.
         #[serde(skip)]
-        of: Option<PatronId>,
+        patron: Option<PatronId>,
         /// What happened to it.
-        what: LoanNews,
+        change: LoanChange,
     },
     /// Of an item, which was changed in whatever way.
     Item {
         /// The item.
         item: ItemId,
         /// What it is like now, as far as that was told.
-        like: Told,
+        snapshot: ItemSnapshot,
     },
     /// Of an item that is on a list in which it shouldn't be, or not on one in which it should.
-    Listed {
+    ListMismatch {
         /// The state that it is in, by that list.
         state: Option<ItemState>,
         /// Whether it is on it. That it isn't says little of where it is.
-        is_there: bool,
+        present: bool,
     },
 }
 
 /// What an item is said to be like.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Told {
+pub struct ItemSnapshot {
     /// Its state.
     pub state: Option<ItemState>,
     /// Its barcode.
@@ -65,7 +65,7 @@ pub struct Told {
 /// What happened to a hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HoldNews {
+pub enum HoldChange {
     /// It was placed.
     Placed,
     /// Its item waits on the hold shelf.
@@ -82,14 +82,14 @@ pub enum HoldNews {
 /// What happened to a loan.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LoanNews {
+pub enum LoanChange {
     /// It was made.
-    Made {
+    Created {
         /// When it must be back.
         due: Option<Timestamp>,
     },
     /// It was renewed, or its due date set.
-    Due(Option<Timestamp>),
+    DueDateChanged(Option<Timestamp>),
     /// The item was returned.
     Returned,
     /// It is lost, claimed returned, or changed in a way that only a look tells.
@@ -99,71 +99,73 @@ pub enum LoanNews {
 impl Hint {
     /// Whether a look at `side` would tell something that the request doesn't know yet, and waits for. What the hub is
     /// doing itself at that side is no news.
-    pub fn is_news(&self, request: &Request, side: Side) -> bool {
+    pub fn is_relevant(&self, request: &Request, side: Side) -> bool {
         if !poll_targets(request).iter().any(|target| target.side == side) {
             return false;
         }
         let own = request.in_flight.filter(|effect| effect.side() == side);
-        let (hold, loan) = parts(request, side);
+        let (hold, loan) = hold_and_loan(request, side);
         match self {
-            Self::Hold { what: HoldNews::Placed, .. } => false,
-            Self::Hold { what: HoldNews::OnShelf { .. }, .. } => {
+            Self::Hold { change: HoldChange::Placed, .. } => false,
+            Self::Hold { change: HoldChange::OnShelf { .. }, .. } => {
                 let there = request.virtual_side(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
                 hold.is_some_and(Tracked::is_open) && (!there || request.is_lent_to_another(side))
             }
             // The end of an earlier hold, which the hub replaced, says nothing of this one.
-            Self::Hold { hold: told, what: HoldNews::Cancelled | HoldNews::Closed, .. } => {
-                is_open(hold, told)
+            Self::Hold { hold: named, change: HoldChange::Cancelled | HoldChange::Closed, .. } => {
+                is_open_hold(hold, named)
                     && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
             }
-            Self::Loan { loan: told, what, .. } => {
-                let known = loan.and_then(Tracked::any).filter(|loan| loan.id == *told);
+            Self::Loan { loan: named, change: what, .. } => {
+                let known = loan.and_then(Tracked::any).filter(|loan| loan.id == *named);
                 let is_open = loan.is_some_and(Tracked::is_open);
                 match what {
-                    LoanNews::Made { .. } => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
-                    LoanNews::Due(due) => {
+                    LoanChange::Created { .. } => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
+                    LoanChange::DueDateChanged(due) => {
                         known.is_none_or(|loan| loan.due != *due)
                             && !matches!(own, Some(Effect::LimitDueDate(_) | Effect::Renew(_)))
                     }
-                    LoanNews::Returned => (known.is_none() || is_open) && !matches!(own, Some(Effect::CheckIn(_))),
-                    LoanNews::Changed => true,
+                    LoanChange::Returned => (known.is_none() || is_open) && !matches!(own, Some(Effect::CheckIn(_))),
+                    LoanChange::Changed => true,
                 }
             }
             // Most of what is changed on an item the hub has done itself, or seen by the hold or the loan.
-            Self::Item { like, .. } => own.is_none() && !is_known(request, side, like),
-            Self::Listed { state: Some(ItemState::OnHoldShelf), is_there: true } => {
+            Self::Item { snapshot, .. } => own.is_none() && !is_known(request, side, snapshot),
+            Self::ListMismatch { state: Some(ItemState::OnHoldShelf), present: true } => {
                 request.virtual_side(side).is_some_and(|here| here.progress < Progress::OnHoldShelf)
             }
-            Self::Listed { .. } => true,
+            Self::ListMismatch { .. } => true,
         }
     }
 
     /// Whether it may be believed without a look while it is fresh: a loan must be told to be that of the request's patron.
-    pub fn is_about_holder(&self, request: &Request, side: Side) -> bool {
+    pub fn matches_holder(&self, request: &Request, side: Side) -> bool {
         match self {
-            Self::Loan { of, what: LoanNews::Made { .. }, .. } => of.is_some() && of.as_ref() == request.holder(side),
-            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::Listed { .. } => true,
+            Self::Loan { patron: of, change: LoanChange::Created { .. }, .. } => {
+                of.is_some() && of.as_ref() == request.holder(side)
+            }
+            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::ListMismatch { .. } => true,
         }
     }
 
     /// Whether another message is likely to come at the same moment that says it better: a hold is closed by a loan, and an
     /// item changes with its hold or loan. That a lender's item is on its way no other message says.
-    pub fn goes_with_another(&self, request: &Request, side: Side) -> bool {
+    pub fn has_companion(&self, request: &Request, side: Side) -> bool {
         match self {
-            Self::Hold { what: HoldNews::Closed, .. } => side != Side::Lender,
+            Self::Hold { change: HoldChange::Closed, .. } => side != Side::Lender,
             Self::Item { .. } => side != Side::Lender || request.is_dispatched(),
-            Self::Hold { .. } | Self::Loan { .. } | Self::Listed { .. } => false,
+            Self::Hold { .. } | Self::Loan { .. } | Self::ListMismatch { .. } => false,
         }
     }
 }
 
 /// Whether the item was seen so already.
-fn is_known(request: &Request, side: Side, like: &Told) -> bool {
+fn is_known(request: &Request, side: Side, snapshot: &ItemSnapshot) -> bool {
     let same = |state: Option<&ItemState>, barcode: Option<&Barcode>, holding: Option<&HoldingId>| {
-        like.state.is_some()
-            && like.state.as_ref().map(on_its_shelf) == state.map(on_its_shelf)
-            && like.barcode.as_ref().is_none_or(|told| Some(told) == barcode)
-            && like.holding.as_ref().is_none_or(|told| Some(told) == holding)
+        snapshot.state.is_some()
+            && snapshot.state.as_ref().map(on_its_shelf) == state.map(on_its_shelf)
+            && snapshot.barcode.as_ref().is_none_or(|named| Some(named) == barcode)
+            && snapshot.holding.as_ref().is_none_or(|named| Some(named) == holding)
     };
     match (side, &request.supply) {
         (Side::Lender, Some(supply)) => {
@@ -184,11 +186,11 @@ fn on_its_shelf(state: &ItemState) -> &ItemState {
 }
 
 /// Whether the hold told of is the open one.
-pub(crate) fn is_open(hold: Option<&Tracked<Hold>>, told: &HoldId) -> bool {
-    hold.and_then(Tracked::open).is_some_and(|hold| hold.id == *told)
+pub(crate) fn is_open_hold(hold: Option<&Tracked<Hold>>, named: &HoldId) -> bool {
+    hold.and_then(Tracked::open).is_some_and(|hold| hold.id == *named)
 }
 
-pub(crate) fn parts(request: &Request, side: Side) -> (Option<&Tracked<Hold>>, Option<&Tracked<Loan>>) {
+pub(crate) fn hold_and_loan(request: &Request, side: Side) -> (Option<&Tracked<Hold>>, Option<&Tracked<Loan>>) {
     match side {
         Side::Lender => {
             (request.supply.as_ref().map(|supply| &supply.hold), request.supply.as_ref().map(|supply| &supply.loan))

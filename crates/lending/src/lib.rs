@@ -41,10 +41,11 @@ mod decide;
 mod effect;
 mod effects;
 mod event;
-mod evidence;
 pub mod example;
 mod hint;
+mod hint_rules;
 mod ids;
+mod observations;
 mod poll;
 mod record;
 mod refusal;
@@ -53,15 +54,15 @@ mod rules;
 mod standing;
 mod status;
 mod steps;
-mod told;
 
 pub use attention::{Action, Attention, FailingPoll, Trouble, WaitingOn};
-pub use closure::{Answer, Closure, Evidence, HoldEnd, answer};
+pub use closure::{Answer, Closure, ClosureSource, HoldEnd, answer};
 pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
-pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation};
-pub use hint::{Hint, HoldNews, LoanNews, Told};
+pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation, ObservationSource};
+pub use hint::{Hint, HoldChange, ItemSnapshot, LoanChange};
+pub use hint_rules::{HintResult, interpret_hints};
 pub use ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
     LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
@@ -76,4 +77,3 @@ pub use rules::{Calendar, Day, Rules};
 pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
 pub use steps::transitions;
-pub use told::{Shown, shown};

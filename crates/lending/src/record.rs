@@ -9,7 +9,7 @@ use crate::event::{Event, ItemState};
 use crate::refusal::Refusal;
 use crate::request::{Copy, Hold, Loan, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::{Status, Workflow};
-use crate::{asked, evidence};
+use crate::{asked, observations};
 
 /// Takes the event's facts into the request; answers what staff should read about it.
 pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Option<String> {
@@ -20,15 +20,15 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
-        Event::Observed { side: Side::Lender, observation } | Event::Told { side: Side::Lender, observation } => {
-            evidence::at_lender(request, observation, now)
+        Event::Observed { side: Side::Lender, observation, .. } => {
+            observations::apply_at_lender(request, observation, now)
         }
-        Event::Observed { side, observation } | Event::Told { side, observation } => {
-            let corrected = evidence::contradict(request, *side, observation);
-            evidence::apply_at_virtual_side(request, *side, observation, now).or(corrected)
+        Event::Observed { side, observation, .. } => {
+            let corrected = observations::contradict(request, *side, observation);
+            observations::apply_at_virtual_side(request, *side, observation, now).or(corrected)
         }
-        Event::HoldClosed { side, closure } => evidence::told(request, *side, *closure),
-        Event::DeadlinePassed { deadline } => evidence::deadline_passed(request, *deadline, now),
+        Event::HoldClosed { side, closure } => observations::apply_reported_closure(request, *side, *closure),
+        Event::DeadlinePassed { deadline } => observations::deadline_passed(request, *deadline, now),
         Event::CancelAsked { .. }
         | Event::NextSupplierAsked { .. }
         | Event::PickupChangeAsked { .. }
@@ -102,7 +102,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::HoldCancelledAfterDispatch { observation } => {
             done(request, Effect::CancelHold(Side::Lender));
-            let note = evidence::at_lender(request, observation, now);
+            let note = observations::apply_at_lender(request, observation, now);
             if let Some(supply) = &mut request.supply {
                 supply.dispatched = true;
                 supply.hold.close();

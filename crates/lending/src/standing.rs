@@ -111,11 +111,7 @@ fn unexplained_why(why: &str) -> String {
 fn ends_delay(event: &Event) -> bool {
     !matches!(
         event,
-        Event::Observed { .. }
-            | Event::PollFailed { .. }
-            | Event::Told { .. }
-            | Event::HoldClosed { .. }
-            | Event::DeadlinePassed { .. }
+        Event::Observed { .. } | Event::PollFailed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
     ) && event.action().is_none()
 }
 
@@ -134,23 +130,23 @@ fn case(request: &Request) -> Option<(String, String)> {
     if request.status.is_ending() || request.settlement.is_some() {
         return None;
     }
-    let told = |code: &str, explanation: &str| Some((code.to_owned(), explanation.to_owned()));
+    let with_text = |code: &str, explanation: &str| Some((code.to_owned(), explanation.to_owned()));
     if request.conditions.contains(&Condition::Lost) {
-        return told(
+        return with_text(
             "ITEM_LOST",
             "The item is marked as lost. When it is found, mark it so where it was marked lost; when it is paid for or \
              written off, settle the loss here, which ends the request on both sides.",
         );
     }
     if request.conditions.contains(&Condition::ClaimedReturned) {
-        return told(
+        return with_text(
             "CLAIMED_RETURNED",
             "The patron says that the item was returned. Look for it at both libraries. When it is found, scan it in; \
              when it is not, settle the loss here.",
         );
     }
     if request.missing_since.is_some() {
-        return told(
+        return with_text(
             "MISSING_IN_TRANSIT",
             "The item has been under way for too long. Look for it at both libraries: the shelf, the hold shelf, the \
              sorting area. When it is found, scan it in or report it here; when it is not, settle the loss.",
@@ -158,7 +154,7 @@ fn case(request: &Request) -> Option<(String, String)> {
     }
     let absent = request.supply.as_ref().is_some_and(|s| s.item == ItemState::Absent && s.dispatched);
     if absent && matches!(request.status, Status::Loaned | Status::ReturnTransit) {
-        return told(
+        return with_text(
             "ITEM_DELETED_AT_LENDER",
             "The lender's item was deleted in its own system while it was away. Ask the lender; then end the request by \
              hand.",

@@ -12,9 +12,9 @@ use secrecy::SecretString;
 
 use crate::finding::Finding;
 use crate::listing::{ExpectedChange, ListContents, ListEntry};
-use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::quota::{Allowance, Pace};
+use crate::webhook::{WebhookMessage, WebhookRejection};
 
 /// Whether an earlier attempt may have been done without our hearing of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -278,11 +278,15 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     fn signature_header(&self) -> &'static str;
 
     /// Reads a message that the system sent by itself, if it is signed with one of `secrets`. Nothing is sent.
-    fn open_message(&self, secrets: &[SecretString], signature: Option<&str>, body: &[u8])
-    -> Result<Message, NotTaken>;
+    fn parse_webhook(
+        &self,
+        secrets: &[SecretString],
+        signature: Option<&str>,
+        body: &[u8],
+    ) -> Result<WebhookMessage, WebhookRejection>;
 
     /// Signs a message as the system would, for trying out.
-    fn sign(&self, secret: &SecretString, body: &[u8]) -> String;
+    fn sign_webhook(&self, secret: &SecretString, body: &[u8]) -> String;
 
     /// Every record with the marker of a request.
     async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>>;

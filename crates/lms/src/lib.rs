@@ -18,10 +18,10 @@ mod connect;
 mod finding;
 mod host;
 mod listing;
-mod message;
 mod outcome;
 mod quota;
 mod settings;
+mod webhook;
 
 pub use connect::{ConnectError, Connection, connect, connect_observed};
 pub use finding::Finding;
@@ -30,7 +30,7 @@ pub use host::{
     Withdrawn,
 };
 pub use listing::{ChangeKind, ExpectedChange, ListContents, ListEntry};
-pub use message::{Message, NotTaken};
 pub use outcome::{NotDone, Outage, Outcome};
 pub use quota::{Allowance, CallReport, Observer, Pace, Purpose};
 pub use settings::{Fault, without_value};
+pub use webhook::{WebhookMessage, WebhookRejection};

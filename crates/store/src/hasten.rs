@@ -10,7 +10,7 @@ use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::intents::{Col, EFFECT, NOTHING_NEW, OPEN, POLL, Table, polls_of};
 use crate::time::micros;
-use crate::{batch_polls, inbox};
+use crate::{batch_polls, webhooks};
 
 impl Store {
     /// Lets effects and looks be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
@@ -84,12 +84,12 @@ impl Store {
             let then = || Expr::col(batch_polls::Col::ReadAt).add(apart);
             CaseStatement::new().case(then().gt(micros(now)), then()).finally(micros(now))
         };
-        let told = Query::select().column(inbox::Col::Institution).from(inbox::SecretTable).to_owned();
+        let hints = Query::select().column(webhooks::Col::Institution).from(webhooks::SecretTable).to_owned();
         let is_read = Expr::col(batch_polls::Col::LeaseUntil).gt(micros(now));
         let lists = Query::update()
             .table(batch_polls::Table)
             .value(batch_polls::Col::DueAt, Expr::expr(soonest()))
-            .and_where(Expr::col(batch_polls::Col::Institution).in_subquery(told))
+            .and_where(Expr::col(batch_polls::Col::Institution).in_subquery(hints))
             // What is being read may have been read too early.
             .and_where(Expr::col(batch_polls::Col::DueAt).gt(Expr::expr(soonest())).or(is_read))
             .to_owned();
@@ -107,7 +107,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_watches(&mut self, request: RequestId, told: &str, due_at: Timestamp) -> Result<(), Error> {
+    pub async fn hasten_watches(&mut self, request: RequestId, hints: &str, due_at: Timestamp) -> Result<(), Error> {
         let due = CaseStatement::new()
             .case(Expr::col(Col::DueAt).lt(micros(due_at)), Expr::col(Col::DueAt))
             .finally(micros(due_at));
@@ -115,7 +115,7 @@ impl Tx {
             .table(Table)
             .value(Col::DueAt, Expr::expr(due))
             .value(Col::HintedAt, micros(due_at))
-            .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(told)))
+            .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(hints)))
             .cond_where(polls_of(request))
             .to_owned();
         self.execute(&statement).await.map(drop)

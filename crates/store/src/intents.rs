@@ -64,9 +64,9 @@ pub struct Intent {
     /// When it was due.
     pub due_at: Timestamp,
     /// Whether it is due because somebody asked for it, or the library told of something.
-    pub hinted: bool,
+    pub has_hint: bool,
     /// What was told since it was looked at last, a line for each message or wish; what a line says is the caller's.
-    pub told: String,
+    pub hints: String,
     /// When it was told last.
     pub hinted_at: Timestamp,
     /// Whether a list shows when there is something to look at.
@@ -363,8 +363,8 @@ impl Tx {
             unclear: false,
             fence: 1,
             due_at: intent.due_at,
-            hinted: false,
-            told: String::new(),
+            has_hint: false,
+            hints: String::new(),
             hinted_at: Timestamp::UNIX_EPOCH,
             on_list: false,
             created_at: now,
@@ -493,14 +493,14 @@ impl Tx {
         (failures, failing_since): (u32, i64),
         now: Timestamp,
     ) -> Result<(), Error> {
-        let told_meanwhile = || Expr::col(Col::Told).ne(intent.told.as_str());
-        let due = CaseStatement::new().case(told_meanwhile(), Expr::col(Col::HintedAt)).finally(micros(due_at));
+        let hints_since_claim = || Expr::col(Col::Told).ne(intent.hints.as_str());
+        let due = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::HintedAt)).finally(micros(due_at));
         // A look that was not made is still to be made because of what was told.
         let is_made = why == NOTHING_NEW;
-        let told = CaseStatement::new().case(told_meanwhile(), Expr::col(Col::Told)).finally(if is_made {
+        let hints = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::Told)).finally(if is_made {
             ""
         } else {
-            intent.told.as_str()
+            intent.hints.as_str()
         });
         let seen = if is_made { Expr::val(micros(now)) } else { Expr::col(Col::SeenAt) };
         let statement = Query::update()
@@ -508,7 +508,7 @@ impl Tx {
             .value(Col::Attempts, i64::from(intent.attempts.saturating_add(1)))
             .value(Col::Unclear, i64::from(unclear))
             .value(Col::DueAt, Expr::expr(due))
-            .value(Col::Told, Expr::expr(told))
+            .value(Col::Told, Expr::expr(hints))
             .value(Col::SeenAt, seen)
             .value(Col::Failures, i64::from(failures))
             .value(Col::FailingSince, failing_since)
@@ -525,17 +525,17 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn told_meanwhile(&mut self, intent: &Intent) -> Result<Option<String>, Error> {
+    pub async fn hints_since_claim(&mut self, intent: &Intent) -> Result<Option<String>, Error> {
         let statement = Query::select()
             .column(Col::Told)
             .from(Table)
             .cond_where(held(intent))
-            .and_where(Expr::col(Col::Told).ne(intent.told.as_str()))
+            .and_where(Expr::col(Col::Told).ne(intent.hints.as_str()))
             .to_owned();
         let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        let told = rows.into_iter().next().map(|(told,)| told);
-        let new = told.map(|told| told.strip_prefix(&intent.told).map_or(told.clone(), str::to_owned));
-        Ok(new.filter(|told| !told.is_empty()))
+        let hints = rows.into_iter().next().map(|(hints,)| hints);
+        let new = hints.map(|hints| hints.strip_prefix(&intent.hints).map_or(hints.clone(), str::to_owned));
+        Ok(new.filter(|hints| !hints.is_empty()))
     }
 
     /// Whether the request's open effect was never given to a worker, so that nothing of it can have been sent.

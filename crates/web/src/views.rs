@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use lending::{
-    Attention, Cancellation, CancelledBy, EarlierSupply, Evidence, Hold, HoldEnd, HoldState, ItemState, Loan, Refusal,
-    RequestId, Status, Supply, Tracked, VirtualSide,
+    Attention, Cancellation, CancelledBy, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState, ItemState, Loan,
+    Refusal, RequestId, Status, Supply, Tracked, VirtualSide,
 };
 use serde::Serialize;
 use store::{AuditRow, Stored};
@@ -439,9 +439,9 @@ fn hold(part: &Tracked<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
         },
         open: part.is_open(),
         closure: end.map(|end| end.closure.name()),
-        evidence: end.map(|end| match end.evidence {
-            Evidence::Told => "told",
-            Evidence::Inferred => "inferred",
+        evidence: end.map(|end| match end.source {
+            ClosureSource::Reported => "told",
+            ClosureSource::Inferred => "inferred",
         }),
     })
 }

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
-use engine::{Deaf, Heard};
+use engine::{WebhookError, WebhookResult};
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
-use lms::NotTaken;
+use lms::WebhookRejection;
 use secrecy::SecretString;
 use serde::Serialize;
 use tracing::{info, warn};
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 
 /// What libraries' systems call: no key, but a signature.
 pub(crate) fn open_routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(answer_challenge, take_message)).layer(DefaultBodyLimit::max(MOST_BYTES))
+    OpenApiRouter::new().routes(routes!(answer_challenge, receive_webhook)).layer(DefaultBodyLimit::max(MOST_BYTES))
 }
 
 /// An institution's webhook.
@@ -69,7 +69,7 @@ struct WebhookInput {
 /// What became of a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Heard)]
-struct HeardView {
+struct WebhookResultView {
     /// `news`: looked at now. `again`: it came before. `nothing`: no request waits for it.
     #[schema(value_type = String, example = "news")]
     heard: &'static str,
@@ -105,7 +105,7 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     let secrets = store.webhook_secrets(&institution).await?.ok_or_else(|| Problem::not_found("webhook", code))?;
     let now = state.engine.clock().now();
     let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
-    let (heard_at, missed_at) = state.engine.heard_of(&institution).await?;
+    let (heard_at, missed_at) = state.engine.webhook_status(&institution).await?;
     Ok(WebhookView {
         path: format!("/webhooks/{code}"),
         rotating: !secrets.previous.is_empty(),
@@ -232,7 +232,7 @@ async fn answer_challenge(
     params(("code" = String, Path, description = "The institution's code.")),
     request_body(content = String, description = "The message as the library's system writes it.", content_type = "application/json"),
     responses(
-        (status = 200, description = "It is taken.", body = HeardView),
+        (status = 200, description = "It is taken.", body = WebhookResultView),
         (status = 400, description = "It is signed and can't be read, or it broke off."),
         (status = 401, description = "The signature is missing or wrong."),
         (status = 404, description = "The institution has no webhook here."),
@@ -240,35 +240,35 @@ async fn answer_challenge(
         (status = 413, description = "It is too large."),
     )
 )]
-async fn take_message(
+async fn receive_webhook(
     State(state): State<WebState>,
     PathCode(code): PathCode,
     headers: HeaderMap,
     RawBody(body): RawBody<MOST_BYTES>,
-) -> Result<Json<HeardView>, Problem> {
+) -> Result<Json<WebhookResultView>, Problem> {
     let signature = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let heard = state.engine.hear(&InstitutionCode::from(code.as_str()), signature, &body).await;
+    let heard = state.engine.receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
     let heard = match heard.map_err(|deaf| problem(&code, deaf))? {
-        Heard::News(_) => "news",
-        Heard::Again => "again",
-        Heard::Nothing => "nothing",
+        WebhookResult::Accepted(_) => "news",
+        WebhookResult::Duplicate => "again",
+        WebhookResult::Ignored => "nothing",
     };
-    Ok(Json(HeardView { heard }))
+    Ok(Json(WebhookResultView { heard }))
 }
 
-fn problem(code: &str, deaf: Deaf) -> Problem {
+fn problem(code: &str, deaf: WebhookError) -> Problem {
     match deaf {
-        Deaf::NoWebhook => Problem::not_found("webhook", code),
-        Deaf::NotTaken(NotTaken::Forged) => {
+        WebhookError::NotConfigured => Problem::not_found("webhook", code),
+        WebhookError::Rejected(WebhookRejection::InvalidSignature) => {
             warn!(institution = code, "a message with a missing or wrong signature is refused");
             let detail =
                 "The signature is missing or wrong. The secret must be the same in the library's system and here.";
             Problem::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", detail)
         }
-        Deaf::NotTaken(NotTaken::Unreadable(why)) => {
+        WebhookError::Rejected(WebhookRejection::Malformed(why)) => {
             Problem::bad_request("UNREADABLE_MESSAGE", format!("The message can't be read: {why}."))
         }
-        Deaf::Failed(error) => error.into(),
+        WebhookError::Internal(error) => error.into(),
         _ => Problem::internal(),
     }
 }

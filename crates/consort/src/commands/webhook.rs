@@ -212,7 +212,7 @@ impl Caller<'_> {
     async fn message(&self, subject: &str, secret: &SecretString, wanted: StatusCode) -> Finding {
         let id = make_secret();
         let body = json!({"id": format!("test-{}", id.expose_secret()), "action": "TEST"}).to_string();
-        let signature = self.lms.sign(secret, body.as_bytes());
+        let signature = self.lms.sign_webhook(secret, body.as_bytes());
         let call = self.http.post(&self.url).header(self.lms.signature_header(), signature).body(body);
         match call.send().await {
             Ok(answer) => {

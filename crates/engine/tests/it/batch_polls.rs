@@ -4,7 +4,7 @@ use alma_sim::presets;
 use lending::{Request, RequestId, Rules, Status};
 use serde_json::json;
 
-use crate::hearing::with_webhook;
+use crate::webhooks::with_webhook;
 use crate::world::{BORROWER, DESK, LENDER, PATRON, World, both, copy, key};
 
 const LIST: &str = "GET /task-lists/requested-resources";

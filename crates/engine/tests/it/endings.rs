@@ -1,7 +1,7 @@
 //! The table of docs/workflow.md: how a hold can end in Alma, at each side and in each live status, with a clean
 //! lender and borrower at the end.
 
-use lending::{Answer, Closure, Event, Evidence, Outcome, Rules, Side, Status, answer};
+use lending::{Answer, Closure, ClosureSource, Event, Outcome, Rules, Side, Status, answer};
 use serde_json::json;
 
 use crate::world::{BORROWER, LENDER, PICKUP, World, both};
@@ -211,7 +211,7 @@ both! {
         world.engine.poll_now(world.id).await.unwrap();
         let ended = world.until_ended().await;
         let end = ended.borrower.hold_end.unwrap();
-        assert_eq!((end.closure, end.evidence), (Closure::Canceled, Evidence::Told));
+        assert_eq!((end.closure, end.source), (Closure::Canceled, ClosureSource::Reported));
         assert_eq!(world.calls(BORROWER, "GET /bibs/{mms_id}/requests"), 1);
         world.assert_clean();
     }

@@ -7,7 +7,7 @@ use lending::{
 };
 
 use crate::batch_polls::{pass, with_saved_searches};
-use crate::hearing::{of_loan, tell, with_webhook};
+use crate::webhooks::{of_loan, tell, with_webhook};
 use crate::workflows::{bring_to, collects_for_others};
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both};
 

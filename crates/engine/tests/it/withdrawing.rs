@@ -4,7 +4,7 @@ use alma_sim::{Fault, FaultKind, presets};
 use engine::{AnotherLender, Error};
 use lending::{Action, Attention, CancelledBy, Event, ItemState, Outcome, Request, Side, Status};
 
-use crate::hearing::{of_hold, tell, with_webhook};
+use crate::webhooks::{of_hold, tell, with_webhook};
 use crate::world::{BORROWER, DESK, LENDER, OTHER, World, both, copy};
 
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";

@@ -32,7 +32,11 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         if effect == Effect::SendIntoTransit(Side::Borrower) {
             walk.run();
             let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-            walk.tell(&Event::Observed { side: Side::Lender, observation: seen });
+            walk.tell(&Event::Observed {
+                side: Side::Lender,
+                observation: seen,
+                source: lending::ObservationSource::Poll,
+            });
         } else {
             walk.run_until(effect);
         }
@@ -180,7 +184,7 @@ fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believe
         let mut walk = placed_with_two_lenders();
         walk.tell(&event);
         let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-        walk.tell(&Event::Observed { side: Side::Lender, observation: seen });
+        walk.tell(&Event::Observed { side: Side::Lender, observation: seen, source: lending::ObservationSource::Poll });
         assert_eq!(walk.status(), Status::ReturnTransit, "{event:?}");
         walk.run();
         assert!(!walk.request.supply.as_ref().unwrap().hold.is_open(), "{event:?}");
@@ -242,6 +246,7 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     walk.tell(&Event::Observed {
         side: Side::Lender,
         observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
+        source: lending::ObservationSource::Poll,
     });
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
     walk.tell(&cancel());

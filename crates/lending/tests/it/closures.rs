@@ -193,7 +193,11 @@ fn item_lent_after_its_hold_ended_is_on_loan_after_all() {
 #[test]
 fn item_deleted_at_the_lender_before_dispatch_goes_to_the_next_lender() {
     let mut walk = at(Status::RequestPlacedAtBorrowingAgency);
-    walk.tell(&Event::Observed { side: Side::Lender, observation: item(ItemState::Absent) });
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        observation: item(ItemState::Absent),
+        source: lending::ObservationSource::Poll,
+    });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
 }
 

@@ -5,13 +5,13 @@
 mod cancelling;
 mod closures;
 mod failing_polls;
+mod hint_rules;
 mod model;
 mod orders;
 mod others;
 mod refusals;
 mod staff_acts;
 mod standard;
-mod told;
 mod total;
 mod walk;
 mod while_out;

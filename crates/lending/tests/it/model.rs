@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use lending::{
-    Attention, Cancellation, CancelledBy, Closure, Condition, Deadline, Effect, Event, Evidence, Hold, HoldEnd,
+    Attention, Cancellation, CancelledBy, Closure, ClosureSource, Condition, Deadline, Effect, Event, Hold, HoldEnd,
     HoldState, ItemState, LoanState, Observation, Outcome, Refusal, Request, Settlement, Side, Status, Tracked,
     VirtualSide, decide, example,
 };
@@ -12,7 +12,7 @@ use lending::{
 use crate::walk::{after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
 
 fn seen(side: Side, seen: Observation) -> Event {
-    Event::Observed { side, observation: seen }
+    Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
 }
 
 /// What libraries do when all goes well. Each search tries all of its events in every state, in any order.
@@ -28,7 +28,8 @@ fn the_ordinary_way() -> Vec<Event> {
 
 /// The same told by messages, which show less than a look: a loan made or closed, a hold that is gone.
 fn messages() -> Vec<Event> {
-    let told = |side, seen| Event::Told { side, observation: seen };
+    let told =
+        |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
     let closed = || Observation { loan: Some(LoanState::None), ..Observation::default() };
     let lent = Observation { hold: None, ..on_loan() };
     let gone = Observation { hold: Some(HoldState::Gone), ..Observation::default() };
@@ -188,7 +189,7 @@ fn told(end: HoldEnd) -> HoldEnd {
         Closure::Rejected | Closure::Failed => end.closure,
         _ => Closure::Canceled,
     };
-    HoldEnd { closure, evidence: Evidence::Told }
+    HoldEnd { closure, source: ClosureSource::Reported }
 }
 
 fn plain(hold: &mut Tracked<Hold>) {
@@ -281,7 +282,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
 /// Whose loan is seen at the desk decides on the status: the patron's is a loan, whatever became of the item since, and
 /// anybody else's isn't.
 fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
-    let Event::Observed { side: Side::Borrower, observation: seen } = event else { return };
+    let Event::Observed { side: Side::Borrower, observation: seen, .. } = event else { return };
     let waits = matches!(before.status, Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup);
     if !waits || next.ended_by_hand || next.settlement.is_some() {
         return;
@@ -299,10 +300,8 @@ fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
 }
 
 fn is_outcome(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::Observed { .. } | Event::Told { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
-    ) && event.action().is_none()
+    !matches!(event, Event::Observed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. })
+        && event.action().is_none()
 }
 
 /// From every state that the ordinary way and `events`, in any order, can bring a request to, FINALISED is reachable.

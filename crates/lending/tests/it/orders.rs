@@ -73,13 +73,16 @@ fn story() -> Vec<(Side, Observation)> {
     ]
 }
 
-fn told_and_seen(order: Vec<usize>, told: Vec<bool>) -> Request {
+fn reported_and_polled(order: Vec<usize>, hinted: Vec<bool>) -> Request {
     let mut walk = Walk::new();
     walk.run();
-    for (at, is_told) in order.into_iter().zip(told) {
+    for (at, is_notified) in order.into_iter().zip(hinted) {
         let (side, seen) = story().remove(at);
-        let event =
-            if is_told { Event::Told { side, observation: seen } } else { Event::Observed { side, observation: seen } };
+        let event = if is_notified {
+            Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification }
+        } else {
+            Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
+        };
         walk.tell(&event);
         walk.run();
     }
@@ -97,9 +100,9 @@ proptest! {
     #[test]
     fn evidence_in_any_order_ends_in_the_same_state(
         order in Just((0..5_usize).chain(0..5).collect::<Vec<_>>()).prop_shuffle(),
-        told in prop::collection::vec(any::<bool>(), 10),
+        hinted in prop::collection::vec(any::<bool>(), 10),
     ) {
-        let request = told_and_seen(order, told);
+        let request = reported_and_polled(order, hinted);
         prop_assert_eq!((request.status, request.outcome), (Status::Finalised, Some(lending::Outcome::Supplied)));
         let here = &request.borrower;
         prop_assert!(!here.bib.is_open() && !here.item.is_open() && !here.hold.is_open() && !here.loan.is_open());

@@ -268,7 +268,11 @@ fn item_that_was_home_before_its_hold_was_cancelled_is_polled_again() {
     let mut walk = ready();
     walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
-    walk.tell(&Event::Observed { side: Side::Lender, observation: returned(ItemState::InPlace) });
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        observation: returned(ItemState::InPlace),
+        source: lending::ObservationSource::Poll,
+    });
     // It may have been scanned, and sent off for the hold, just before that was cancelled.
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);

@@ -71,8 +71,12 @@ fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
     walk.request.candidates.push(example::candidate_elsewhere("32000"));
     walk.run();
     let gone = item_and_hold(ItemState::InPlace, HoldState::Gone);
-    walk.tell(&Event::Observed { side: Side::Lender, observation: gone.clone() });
-    walk.tell(&Event::Observed { side: Side::Lender, observation: gone });
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        observation: gone.clone(),
+        source: lending::ObservationSource::Poll,
+    });
+    walk.tell(&Event::Observed { side: Side::Lender, observation: gone, source: lending::ObservationSource::Poll });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")], "that lender is not asked again");
     walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
@@ -140,7 +144,11 @@ fn effect_that_nothing_but_unexplained_answers_came_to_is_a_case_for_staff_until
     assert!(asked(&walk), "{:?}", walk.request.attention);
     assert_eq!(walk.request.in_flight, Some(effect), "it is retried all the same");
     assert_eq!(walk.status(), Status::Resolved, "and the lender isn't passed over");
-    walk.tell(&Event::Observed { side: Side::Lender, observation: lending::Observation::default() });
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        observation: lending::Observation::default(),
+        source: lending::ObservationSource::Poll,
+    });
     assert!(asked(&walk), "a poll of something else doesn't end it");
     walk.run();
     assert!(!matches!(walk.request.attention, Attention::NeedsStaff { .. }));

@@ -95,6 +95,7 @@ fn the_same_evidence_twice_changes_nothing() {
     let event = lending::Event::Observed {
         side: Side::Lender,
         observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
+        source: lending::ObservationSource::Poll,
     };
     walk.tell(&event);
     walk.run();

@@ -65,7 +65,11 @@ fn requests() -> Vec<(String, Request)> {
         keep(&walk);
         if walk.status() == Status::ReadyForPickup {
             let mut lent = copy_of(&walk);
-            lent.tell(&Event::Observed { side: Side::Borrower, observation: lent_to_another() });
+            lent.tell(&Event::Observed {
+                side: Side::Borrower,
+                observation: lent_to_another(),
+                source: lending::ObservationSource::Poll,
+            });
             lent_out.push(("READY_FOR_PICKUP, lent to another".to_owned(), lent.request));
         }
         if walk.status() == Status::PickupTransit {
@@ -85,7 +89,7 @@ fn requests() -> Vec<(String, Request)> {
         (Side::Borrower, on_loan_until(after_days(60))),
     ] {
         let mut out = copy_of(&walk);
-        out.tell(&Event::Observed { side: seen.0, observation: seen.1 });
+        out.tell(&Event::Observed { side: seen.0, observation: seen.1, source: lending::ObservationSource::Poll });
         if let Some(effect @ Effect::Renew(_)) = out.request.in_flight {
             out.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "No.") });
         }
@@ -97,7 +101,11 @@ fn requests() -> Vec<(String, Request)> {
     missing.tell(&Event::DeadlinePassed { deadline: Deadline::ItemReturns });
     keep(&missing);
     at_three_libraries(&mut keep);
-    walk.tell(&Event::Observed { side: Side::Lender, observation: returned(ItemState::InPlace) });
+    walk.tell(&Event::Observed {
+        side: Side::Lender,
+        observation: returned(ItemState::InPlace),
+        source: lending::ObservationSource::Poll,
+    });
     keep(&walk);
     walk.run();
     keep(&walk);
@@ -138,8 +146,9 @@ fn copy_of(walk: &Walk) -> Walk {
 }
 
 fn events() -> Vec<(String, Event)> {
-    let seen = |side, seen| Event::Observed { side, observation: seen };
-    let told = |side, seen| Event::Told { side, observation: seen };
+    let seen = |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll };
+    let told =
+        |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
     let mut events: Vec<(String, Event)> = [
         ("patron may borrow", Event::PatronVerified(example::verified())),
         ("patron may not", Event::PatronRefused(PatronRefusal::Inactive)),

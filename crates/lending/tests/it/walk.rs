@@ -59,7 +59,7 @@ impl Walk {
     }
 
     pub(crate) fn see(&mut self, side: Side, seen: Observation) -> &mut Self {
-        self.tell(&Event::Observed { side, observation: seen });
+        self.tell(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll });
         self.run()
     }
 

@@ -45,7 +45,11 @@ fn renewal_is_asked_of_the_lender_and_granted() {
 #[test]
 fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     let mut walk = loaned();
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(after_days(50)) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(after_days(50)),
+        source: lending::ObservationSource::Poll,
+    });
     let effect = Effect::Renew(Side::Lender);
     assert_eq!(walk.request.in_flight, Some(effect));
     let refusal = Refusal::new("401822", "The loan can't be renewed.");
@@ -175,7 +179,11 @@ fn deadline_that_passed_too_late_means_nothing() {
 fn virtual_patron_deleted_by_hand_is_made_again_before_the_loan() {
     let mut walk = Walk::new();
     walk.run();
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(after_days(28)) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(after_days(28)),
+        source: lending::ObservationSource::Poll,
+    });
     walk.run_until(Effect::Lend(Side::Lender));
     let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
     walk.tell(&Event::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
@@ -201,7 +209,7 @@ fn barcode_replaced_at_the_lender_is_taken_over_by_the_virtual_item() {
     walk.run();
     let replaced =
         Observation { barcode: Some("40001".into()), ..item_and_hold(ItemState::InPlace, HoldState::NotStarted) };
-    walk.tell(&Event::Observed { side: Side::Lender, observation: replaced });
+    walk.tell(&Event::Observed { side: Side::Lender, observation: replaced, source: lending::ObservationSource::Poll });
     assert_eq!(walk.request.in_flight, Some(Effect::UpdateVirtualItem(Side::Borrower)));
 }
 
@@ -249,7 +257,11 @@ fn case_of_a_deleted_virtual_item_ends_with_the_poll_that_shows_the_item() {
         walk.see(Side::Borrower, item(ItemState::Absent));
         walk.see(Side::Borrower, item(ItemState::Absent));
         assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
-        let decision = walk.tell(&Event::Observed { side: Side::Borrower, observation: seen.clone() });
+        let decision = walk.tell(&Event::Observed {
+            side: Side::Borrower,
+            observation: seen.clone(),
+            source: lending::ObservationSource::Poll,
+        });
         assert!(decision.note.is_some_and(|note| note.contains("there after all")), "{seen:?}");
         assert!(
             !matches!(walk.request.attention, Attention::NeedsStaff { .. }),
@@ -342,7 +354,11 @@ fn look_at_the_hold_shelf_from_before_the_loan_is_no_return() {
 
 /// The patron renews, and the lender refuses.
 fn renew_in_vain(walk: &mut Walk, due: jiff::Timestamp) {
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(due) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(due),
+        source: lending::ObservationSource::Poll,
+    });
     let effect = Effect::Renew(Side::Lender);
     if walk.request.in_flight == Some(effect) {
         walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "The loan can't be renewed.") });
@@ -371,7 +387,11 @@ fn renewal_of_a_loan_that_was_brought_down_is_asked_of_the_lender() {
     walk.see(Side::Borrower, on_loan_until(after_days(40)));
     assert_eq!(due(&walk), Some(after_days(28)));
     // No later than what the borrower's library would have given by itself.
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(after_days(35)) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(after_days(35)),
+        source: lending::ObservationSource::Poll,
+    });
     assert_eq!(walk.request.in_flight, Some(Effect::Renew(Side::Lender)));
 }
 
@@ -380,15 +400,27 @@ fn due_date_that_the_library_will_not_change_is_tried_once() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(after_days(40)) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(after_days(40)),
+        source: lending::ObservationSource::Poll,
+    });
     walk.tell(&willing(Effect::Lend(Side::Lender)));
     let effect = Effect::LimitDueDate(Side::Borrower);
     assert_eq!(walk.request.in_flight, Some(effect));
     walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401681", "It stays.") });
     assert_eq!(walk.request.in_flight, None);
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(after_days(40)) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(after_days(40)),
+        source: lending::ObservationSource::Poll,
+    });
     assert_eq!(walk.request.in_flight, None, "nothing has changed");
-    walk.tell(&Event::Observed { side: Side::Borrower, observation: on_loan_until(after_days(45)) });
+    walk.tell(&Event::Observed {
+        side: Side::Borrower,
+        observation: on_loan_until(after_days(45)),
+        source: lending::ObservationSource::Poll,
+    });
     assert!(walk.request.in_flight.is_some(), "it is another date");
 }
 

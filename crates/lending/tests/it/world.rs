@@ -155,7 +155,7 @@ impl World {
             Side::Lender => self.lender.poll(hold, "71"),
             _ => self.borrower.poll(hold, "72"),
         };
-        Event::Observed { side, observation: seen }
+        Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
     }
 }
 

@@ -20,13 +20,13 @@ mod circulation;
 mod errors;
 mod hidden;
 mod lender;
-mod messages;
 mod ours;
 mod patrons;
 mod reads;
 mod records;
 mod settings;
 mod strays;
+mod webhooks;
 mod words;
 
 use std::sync::{Arc, OnceLock};
@@ -48,10 +48,10 @@ use crate::host::{
     Withdrawn,
 };
 use crate::listing::{ExpectedChange, ListContents, ListEntry};
-use crate::message::{Message, NotTaken};
 use crate::outcome::Outcome;
 use crate::quota::{Allowance, CallReport, Observer, Pace};
 use crate::settings::Fault;
+use crate::webhook::{WebhookMessage, WebhookRejection};
 
 /// One Alma.
 #[derive(Debug)]
@@ -269,16 +269,16 @@ impl HostLms for Alma {
         alma::webhook::SIGNATURE_HEADER
     }
 
-    fn open_message(
+    fn parse_webhook(
         &self,
         secrets: &[SecretString],
         signature: Option<&str>,
         body: &[u8],
-    ) -> Result<Message, NotTaken> {
-        messages::open(secrets, signature, body)
+    ) -> Result<WebhookMessage, WebhookRejection> {
+        webhooks::open(secrets, signature, body)
     }
 
-    fn sign(&self, secret: &SecretString, body: &[u8]) -> String {
+    fn sign_webhook(&self, secret: &SecretString, body: &[u8]) -> String {
         alma::webhook::signature(secret, body)
     }
 

@@ -92,7 +92,7 @@ both! {
         let polls = [poll(1, on("p1"), 500), poll(2, on("p2"), 0), poll(3, on("p3"), 500), poll(4, None, 500)];
         fill(store, &[], &polls).await;
         let mut tx = store.begin().await.unwrap();
-        tx.hint_watches(polls[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
+        tx.add_hint(polls[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
         let claimed = store.claim(&at(0)).await.unwrap().intents.remove(0);
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);

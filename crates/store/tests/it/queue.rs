@@ -296,7 +296,7 @@ both! {
     async fn look_that_could_not_be_made_is_still_due_to_what_was_told(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.hint_watches(RequestId(Uuid::from_u128(1)), Side::Lender, "told\n", noon(0), noon(0)).await.unwrap();
+        tx.add_hint(RequestId(Uuid::from_u128(1)), Side::Lender, "told\n", noon(0), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
         let failed = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
@@ -304,35 +304,35 @@ both! {
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(4)).await.unwrap().intents.len(), 0);
         let again = fixture.store.claim(&at(5)).await.unwrap().intents.remove(0);
-        assert_eq!((again.hinted, again.told.as_str(), again.hinted_at), (true, "told\n", noon(0)));
+        assert_eq!((again.has_hint, again.hints.as_str(), again.hinted_at), (true, "told\n", noon(0)));
     }
 
     async fn what_is_told_waits_with_its_look_and_puts_nothing_off(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Borrower, 600), poll(2, 1, Side::Lender, 9_999)]).await;
-        let tell = async |told: &str, due: i64, now: i64| {
+        let tell = async |hints: &str, due: i64, now: i64| {
             let mut tx = fixture.store.begin().await.unwrap();
             let request = RequestId(Uuid::from_u128(1));
-            assert_eq!(tx.hint_watches(request, Side::Borrower, told, noon(due), noon(now)).await.unwrap(), 1);
+            assert_eq!(tx.add_hint(request, Side::Borrower, hints, noon(due), noon(now)).await.unwrap(), 1);
             tx.commit().await.unwrap();
         };
         tell("one\n", 1, 0).await;
         tell("two\n", 3, 0).await;
         let poll = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
-        assert_eq!((poll.id.as_u128(), poll.hinted, poll.told.as_str()), (1, true, "one\ntwo\n"));
+        assert_eq!((poll.id.as_u128(), poll.has_hint, poll.hints.as_str()), (1, true, "one\ntwo\n"));
 
         // What is told during the look is left for the next one, and what was read is not.
         tell("three\n", 2, 2).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        assert_eq!(tx.told_meanwhile(&poll).await.unwrap().as_deref(), Some("three\n"));
+        assert_eq!(tx.hints_since_claim(&poll).await.unwrap().as_deref(), Some("three\n"));
         tx.postpone_intent(&poll, noon(900), false, NOTHING_NEW, noon(2)).await.unwrap();
         tx.commit().await.unwrap();
         let again = fixture.store.claim(&at(3)).await.unwrap().intents.remove(0);
-        assert!(again.hinted && again.told.ends_with("three\n"), "{again:?}");
+        assert!(again.has_hint && again.hints.ends_with("three\n"), "{again:?}");
         let mut tx = fixture.store.begin().await.unwrap();
         tx.postpone_intent(&again, noon(900), false, NOTHING_NEW, noon(4)).await.unwrap();
         tx.commit().await.unwrap();
         let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|poll| poll.id == again.id);
-        assert_eq!(by_the_clock.map(|poll| (poll.hinted, poll.told)), Some((false, String::new())));
+        assert_eq!(by_the_clock.map(|poll| (poll.has_hint, poll.hints)), Some((false, String::new())));
     }
 
     async fn claimers_at_the_same_time_get_different_intents(fixture) {

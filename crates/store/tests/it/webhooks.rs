@@ -2,7 +2,7 @@
 
 use lending::Side;
 use secrecy::ExposeSecret;
-use store::{NewIntent, Webhook, WebhookNews, Work};
+use store::{NewIntent, Webhook, WebhookUpdate, Work};
 use uuid::Uuid;
 
 use crate::harness::{both, noon};
@@ -31,23 +31,23 @@ both! {
     }
 
     async fn what_is_known_of_a_webhook_reads_back(fixture) {
-        let note = async |news: WebhookNews| fixture.store.note_webhook(&"01X".into(), &news).await.unwrap();
-        note(WebhookNews::Heard(noon(1))).await;
+        let note = async |news: WebhookUpdate| fixture.store.update_webhook(&"01X".into(), &news).await.unwrap();
+        note(WebhookUpdate::Message(noon(1))).await;
         assert_eq!(fixture.store.webhooks().await.unwrap(), [], "there is none of which to know anything");
 
         let mut tx = fixture.store.begin().await.unwrap();
         tx.put_webhook_secret(&"01X".into(), &"one".into(), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
-        let never = Webhook { institution: "01X".into(), heard_at: None, items_at: None, missed: None };
+        let never = Webhook { institution: "01X".into(), last_message_at: None, last_item_message_at: None, missed_message: None };
         assert_eq!(fixture.store.webhooks().await.unwrap(), std::slice::from_ref(&never));
-        note(WebhookNews::Missed(noon(2), "loan".to_owned())).await;
-        note(WebhookNews::Heard(noon(1))).await;
-        note(WebhookNews::Items(noon(3))).await;
+        note(WebhookUpdate::Missed(noon(2), "loan".to_owned())).await;
+        note(WebhookUpdate::Message(noon(1))).await;
+        note(WebhookUpdate::ItemMessage(noon(3))).await;
         let missed = Some((noon(2), "loan".to_owned()));
-        let heard = Webhook { heard_at: Some(noon(1)), items_at: Some(noon(3)), missed, ..never };
+        let heard = Webhook { last_message_at: Some(noon(1)), last_item_message_at: Some(noon(3)), missed_message: missed, ..never };
         assert_eq!(fixture.store.webhooks().await.unwrap(), std::slice::from_ref(&heard));
-        note(WebhookNews::Trusted).await;
-        assert_eq!(fixture.store.webhooks().await.unwrap(), [Webhook { missed: None, ..heard }]);
+        note(WebhookUpdate::Trusted).await;
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [Webhook { missed_message: None, ..heard }]);
     }
 
     async fn message_that_comes_while_a_look_ends_waits_for_the_look_that_follows(fixture) {
@@ -62,10 +62,10 @@ both! {
         let mut ending = fixture.store.begin().await.unwrap();
         ending.request(request.id).await.unwrap().unwrap();
         let (store, id) = (fixture.store.clone(), request.id);
-        let telling = tokio::spawn(async move {
+        let hinting = tokio::spawn(async move {
             let mut tx = store.begin().await.unwrap();
             tx.lock_request(id).await.unwrap();
-            let told = tx.hint_watches(id, Side::Borrower, "told\n", noon(1), noon(1)).await.unwrap();
+            let told = tx.add_hint(id, Side::Borrower, "told\n", noon(1), noon(1)).await.unwrap();
             tx.commit().await.unwrap();
             told
         });
@@ -78,8 +78,8 @@ both! {
         assert!(matches!(next.work, Work::Poll(Side::Borrower)));
         ending.add_intent(&next, noon(1)).await.unwrap();
         ending.commit().await.unwrap();
-        assert_eq!(telling.await.unwrap(), 1);
+        assert_eq!(hinting.await.unwrap(), 1);
         let polls = fixture.store.claim(&at(1)).await.unwrap().intents;
-        assert_eq!(polls.iter().map(|poll| poll.told.as_str()).collect::<Vec<_>>(), ["told\n"]);
+        assert_eq!(polls.iter().map(|poll| poll.hints.as_str()).collect::<Vec<_>>(), ["told\n"]);
     }
 }

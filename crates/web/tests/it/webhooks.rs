@@ -26,7 +26,7 @@ fn signed(secret: &str, body: &str) -> String {
         settings,
         credentials: "key".into(),
     };
-    lms::connect(&connection).unwrap().sign(&secret.into(), body.as_bytes())
+    lms::connect(&connection).unwrap().sign_webhook(&secret.into(), body.as_bytes())
 }
 
 /// As Alma sends it: without any key of the hub's.

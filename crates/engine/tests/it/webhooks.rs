@@ -1,7 +1,7 @@
 //! What libraries' systems tell by themselves.
 
 use alma_sim::{Fault, FaultKind};
-use engine::{Deaf, Heard};
+use engine::{WebhookError, WebhookResult};
 use lending::Status;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 /// Set up, and heard once.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
     world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
-    assert_eq!(tell(world, institution, &item_updated("the first", "none")).await.unwrap(), Heard::Nothing);
+    assert_eq!(tell(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 
 /// What no message told of is seen in the next hour.
@@ -28,20 +28,29 @@ async fn within_an_hour(world: &World, status: Status) {
     assert_eq!(world.request().await.status, status);
     // Had the webhooks told all before.
     for institution in [LENDER, BORROWER] {
-        world.engine.store().note_webhook(&institution.into(), &store::WebhookNews::Trusted).await.unwrap();
+        world.engine.store().update_webhook(&institution.into(), &store::WebhookUpdate::Trusted).await.unwrap();
     }
 }
 
 /// As the Alma of `institution` would send it.
-pub(crate) async fn tell(world: &World, institution: &str, body: &serde_json::Value) -> Result<Heard, Deaf> {
+pub(crate) async fn tell(
+    world: &World,
+    institution: &str,
+    body: &serde_json::Value,
+) -> Result<WebhookResult, WebhookError> {
     tell_with(world, institution, body, SECRET).await
 }
 
-async fn tell_with(world: &World, institution: &str, body: &serde_json::Value, secret: &str) -> Result<Heard, Deaf> {
+async fn tell_with(
+    world: &World,
+    institution: &str,
+    body: &serde_json::Value,
+    secret: &str,
+) -> Result<WebhookResult, WebhookError> {
     let body = body.to_string();
     let lms = world.lms(institution);
-    let signature = lms.sign(&secret.into(), body.as_bytes());
-    world.engine.hear(&institution.into(), |_| Some(signature), body.as_bytes()).await
+    let signature = lms.sign_webhook(&secret.into(), body.as_bytes());
+    world.engine.receive_webhook(&institution.into(), |_| Some(signature), body.as_bytes()).await
 }
 
 async fn item_of(world: &World, institution: &str) -> String {
@@ -111,21 +120,21 @@ both! {
 
         world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", world.now()).await;
-        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::ReadyForPickup).await;
 
         world.at(BORROWER).lend(&barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
         let (loan, closed) = (loan_of(&world, BORROWER, &here), of_hold(&world, "2", "REQUEST_CLOSED", world.now()).await);
         // The hold's end comes before the loan that ended it.
-        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
         let made = of_loan("3", "LOAN_CREATED", &loan, world.now());
-        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Loaned).await;
         assert!(!world.settled().await.borrower.hold.is_open());
 
         world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
         let back = of_loan("4", "LOAN_RETURNED", &loan, world.now());
-        assert_eq!(tell(&world, BORROWER, &back).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &back).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::ReturnTransit).await;
         assert_eq!(all_calls(&world, BORROWER), before, "what was told was not read");
 
@@ -134,7 +143,7 @@ both! {
         let at_lender = all_calls(&world, LENDER);
         staff.scan_in(&real, &library, crate::world::DESK).unwrap();
         let home = of_loan("5", "LOAN_RETURNED", &lent, world.now());
-        assert_eq!(tell(&world, LENDER, &home).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, LENDER, &home).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Finalised).await;
         assert_eq!(all_calls(&world, LENDER), at_lender, "what was told was not read");
         world.assert_clean();
@@ -148,7 +157,7 @@ both! {
         // It tells of what isn't so any more.
         let then = world.now() - jiff::SignedDuration::from_mins(61);
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", then).await;
-        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
         assert_eq!(world.settled().await.status, Status::PickupTransit);
         assert!(world.calls(BORROWER, HOLDS) > before, "it is polled");
     }
@@ -159,7 +168,7 @@ both! {
         world.settle().await;
         let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
-        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Loaned).await;
     }
 
@@ -174,7 +183,7 @@ both! {
         sent["time"] = json!(world.now().to_string());
         sent["item"]["item_data"]["process_type"] = json!({"value": "TRANSIT"});
         sent["item"]["item_data"]["base_status"] = json!({"value": "0"});
-        assert_eq!(tell(&world, LENDER, &sent).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, LENDER, &sent).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::PickupTransit).await;
         assert_eq!(world.calls(LENDER, ITEM), before, "its hold was read, and itself told of");
 
@@ -199,7 +208,7 @@ both! {
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let pid = item_of(&world, LENDER).await;
-        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::PickupTransit).await;
     }
 
@@ -215,12 +224,12 @@ both! {
         assert!(heard("the-new-one").await.is_ok());
         assert!(heard(SECRET).await.is_ok(), "both count");
         world.engine.end_rotation(&LENDER.into()).await.unwrap();
-        assert!(matches!(heard(SECRET).await, Err(Deaf::NotTaken(_))));
+        assert!(matches!(heard(SECRET).await, Err(WebhookError::Rejected(_))));
         assert!(heard("the-new-one").await.is_ok());
         world.engine.remove_webhook(&LENDER.into()).await.unwrap();
-        assert!(matches!(heard("the-new-one").await, Err(Deaf::NoWebhook)));
-        let unknown = world.engine.hear(&"01NOBODY_INST".into(), |_| None, b"{}").await;
-        assert!(matches!(unknown, Err(Deaf::NoWebhook)));
+        assert!(matches!(heard("the-new-one").await, Err(WebhookError::NotConfigured)));
+        let unknown = world.engine.receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
+        assert!(matches!(unknown, Err(WebhookError::NotConfigured)));
     }
 
     async fn message_that_comes_again_costs_no_second_look(world) {
@@ -228,10 +237,10 @@ both! {
         world.place().await;
         let pid = item_of(&world, LENDER).await;
         let before = world.calls(LENDER, ITEM);
-        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
         world.settle().await;
         assert_eq!(world.calls(LENDER, ITEM), before + 1);
-        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), Heard::Again);
+        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Duplicate);
         assert_eq!(world.settled().await.status, Status::RequestPlacedAtBorrowingAgency);
         assert_eq!(world.calls(LENDER, ITEM), before + 1);
     }
@@ -242,12 +251,12 @@ both! {
         let before = world.calls(BORROWER, ITEM);
         let strange = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
             "item_loan": {"loan_id": "1", "item_id": "2"}});
-        assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), Heard::Nothing);
+        assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), WebhookResult::Ignored);
         let marker = format!("[DCB-REQUEST:{}]", world.id);
         for (id, event) in [("2", "REQUEST_CREATED"), ("3", "REQUEST_PLACED_ON_SHELF")] {
             let known = json!({"id": id, "action": "REQUEST", "event": {"value": event},
                 "user_request": {"request_id": "8", "comment": marker}});
-            assert_eq!(tell(&world, BORROWER, &known).await.unwrap(), Heard::Nothing, "{event}");
+            assert_eq!(tell(&world, BORROWER, &known).await.unwrap(), WebhookResult::Ignored, "{event}");
         }
         assert_eq!(world.calls(BORROWER, ITEM), before);
     }
@@ -268,7 +277,7 @@ both! {
         let pid = item_of(&world, BORROWER).await;
         let made = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
             "item_loan": {"loan_id": "77", "item_id": pid}});
-        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), Heard::News(1));
+        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
         poll.await.unwrap();
         until(&world, Status::Loaned).await;
     }
@@ -279,11 +288,11 @@ both! {
         let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
         let before = world.calls(LENDER, ITEM);
         for signature in [None, Some("AAAA".to_owned())] {
-            let heard = world.engine.hear(&LENDER.into(), |_| signature, body.as_bytes()).await;
-            assert!(matches!(heard, Err(Deaf::NotTaken(lms::NotTaken::Forged))), "{heard:?}");
+            let heard = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
+            assert!(matches!(heard, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{heard:?}");
         }
-        let elsewhere = world.engine.hear(&BORROWER.into(), |_| None, body.as_bytes()).await;
-        assert!(matches!(elsewhere, Err(Deaf::NoWebhook)), "{elsewhere:?}");
+        let elsewhere = world.engine.receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
+        assert!(matches!(elsewhere, Err(WebhookError::NotConfigured)), "{elsewhere:?}");
         assert_eq!(world.calls(LENDER, ITEM), before);
     }
 
@@ -323,7 +332,7 @@ both! {
         world.restart().await;
         until(&world, Status::ReadyForPickup).await;
         world.settle().await;
-        let (_, missed) = world.engine.heard_of(&BORROWER.into()).await.unwrap();
+        let (_, missed) = world.engine.webhook_status(&BORROWER.into()).await.unwrap();
         assert_eq!(missed, None, "the webhook is not to blame");
     }
 
@@ -353,7 +362,7 @@ both! {
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         world.clock.by_hours(2);
         world.change_database("ALTER TABLE inbox RENAME TO elsewhere").await;
-        assert!(matches!(tell(&world, BORROWER, &closed).await, Err(Deaf::Failed(_))));
+        assert!(matches!(tell(&world, BORROWER, &closed).await, Err(WebhookError::Internal(_))));
         world.change_database("ALTER TABLE elsewhere RENAME TO inbox").await;
         until(&world, Status::Loaned).await;
     }
@@ -402,7 +411,7 @@ both! {
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, 50..=60).await;
         let told = tell(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
-        assert_eq!(told, Heard::Nothing);
+        assert_eq!(told, WebhookResult::Ignored);
         world.engine.poll_now(world.id).await.unwrap();
         // It is heard again, and counted on.
         assert_next_in(&world, A_DAY_OR_MORE).await;

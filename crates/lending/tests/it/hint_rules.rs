@@ -1,8 +1,8 @@
 //! Messages that are fresh enough to count as looks.
 
 use lending::{
-    Barcode, Event, Hint, HoldNews, HoldState, ItemState, LoanNews, LoanState, Outcome, Shown, Side, Status, Told,
-    Tracked, example, shown,
+    Barcode, Event, Hint, HintResult, HoldChange, HoldState, ItemSnapshot, ItemState, LoanChange, LoanState, Outcome,
+    Side, Status, Tracked, example, interpret_hints,
 };
 use proptest::prelude::*;
 
@@ -10,34 +10,35 @@ use crate::walk::{Walk, after_days, item_and_hold, on_loan};
 
 fn on_shelf(walk: &Walk) -> Hint {
     let hold = walk.request.borrower.hold.any().unwrap().id.clone();
-    Hint::Hold { request: walk.request.id, hold, what: HoldNews::OnShelf { until: Some(after_days(7)) } }
+    Hint::Hold { request: walk.request.id, hold, change: HoldChange::OnShelf { until: Some(after_days(7)) } }
 }
 
 fn lent() -> Hint {
     let (of, due) = (Some(example::verified().id), Some(after_days(28)));
-    Hint::Loan { item: "232".into(), loan: "72".into(), of, what: LoanNews::Made { due } }
+    Hint::Loan { item: "232".into(), loan: "72".into(), patron: of, change: LoanChange::Created { due } }
 }
 
 fn closed(walk: &Walk) -> Hint {
     let hold = walk.request.borrower.hold.any().unwrap().id.clone();
-    Hint::Hold { request: walk.request.id, hold, what: HoldNews::Closed }
+    Hint::Hold { request: walk.request.id, hold, change: HoldChange::Closed }
 }
 
 fn returned(loan: &str) -> Hint {
-    Hint::Loan { item: "232".into(), loan: loan.into(), of: None, what: LoanNews::Returned }
+    Hint::Loan { item: "232".into(), loan: loan.into(), patron: None, change: LoanChange::Returned }
 }
 
 fn item(state: ItemState) -> Hint {
-    let like = Told { state: Some(state), barcode: Some(Barcode::from("31999")), holding: Some("222".into()) };
-    Hint::Item { item: "232".into(), like }
+    let snapshot =
+        ItemSnapshot { state: Some(state), barcode: Some(Barcode::from("31999")), holding: Some("222".into()) };
+    Hint::Item { item: "232".into(), snapshot }
 }
 
 /// What the hints show is told; that they show something is asserted.
 fn tell(walk: &mut Walk, side: Side, hints: &[Hint]) {
-    let Shown::This(seen) = shown(&walk.request, side, hints, example::noon()) else {
+    let HintResult::Observed(seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
-    walk.tell(&Event::Told { side, observation: seen });
+    walk.tell(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
     walk.run();
 }
 
@@ -76,7 +77,7 @@ fn messages_of_the_same_moment_show_the_same_in_any_order() {
     let orders = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 2, 3], [2, 0, 1, 3]];
     for order in orders {
         let hints: Vec<Hint> = order.iter().map(|at: &usize| all[*at].clone()).collect();
-        let Shown::This(seen) = shown(&walk.request, Side::Borrower, &hints, example::noon()) else {
+        let HintResult::Observed(seen) = interpret_hints(&walk.request, Side::Borrower, &hints, example::noon()) else {
             panic!("{order:?}")
         };
         let loan = LoanState::Active { id: "72".into(), due: Some(after_days(28)) };
@@ -84,25 +85,25 @@ fn messages_of_the_same_moment_show_the_same_in_any_order() {
     }
     tell(&mut walk, Side::Borrower, &all);
     assert_eq!(walk.status(), Status::Loaned);
-    assert_eq!(shown(&walk.request, Side::Borrower, &all, example::noon()), Shown::Nothing);
+    assert_eq!(interpret_hints(&walk.request, Side::Borrower, &all, example::noon()), HintResult::NoChange);
 }
 
 #[test]
 fn what_can_be_more_than_one_thing_is_read() {
     let walk = sent();
-    let loan = |what| Hint::Loan { item: "232".into(), loan: "72".into(), of: None, what };
-    for hint in [loan(LoanNews::Returned), loan(LoanNews::Changed), closed(&walk)] {
-        let told = shown(&walk.request, Side::Borrower, std::slice::from_ref(&hint), example::noon());
-        assert_eq!(told, Shown::Unsure(None), "{hint:?}");
+    let loan = |what| Hint::Loan { item: "232".into(), loan: "72".into(), patron: None, change: what };
+    for hint in [loan(LoanChange::Returned), loan(LoanChange::Changed), closed(&walk)] {
+        let hinted = interpret_hints(&walk.request, Side::Borrower, std::slice::from_ref(&hint), example::noon());
+        assert_eq!(hinted, HintResult::PollNeeded(None), "{hint:?}");
     }
-    let moved = shown(&walk.request, Side::Borrower, &[item(ItemState::Missing)], example::noon());
-    assert_eq!(moved, Shown::Unsure(Some(ItemState::Missing)));
+    let moved = interpret_hints(&walk.request, Side::Borrower, &[item(ItemState::Missing)], example::noon());
+    assert_eq!(moved, HintResult::PollNeeded(Some(ItemState::Missing)));
 }
 
 #[test]
 fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
     let cancelled =
-        |hold: &str| Hint::Hold { request: example::placed().id, hold: hold.into(), what: HoldNews::Cancelled };
+        |hold: &str| Hint::Hold { request: example::placed().id, hold: hold.into(), change: HoldChange::Cancelled };
     let mut walk = Walk::new();
     walk.request.candidates.push(example::candidate_elsewhere("31888"));
     walk.run();
@@ -122,35 +123,43 @@ fn hold_cancelled_on_the_shelf_is_read_since_it_may_have_expired() {
     let shelf = on_shelf(&walk);
     tell(&mut walk, Side::Borrower, std::slice::from_ref(&shelf));
     let Hint::Hold { request, hold, .. } = shelf else { panic!("{shelf:?}") };
-    let cancelled = Hint::Hold { request, hold, what: HoldNews::Cancelled };
-    assert_eq!(shown(&walk.request, Side::Borrower, &[cancelled], example::noon()), Shown::Unsure(None));
+    let cancelled = Hint::Hold { request, hold, change: HoldChange::Cancelled };
+    assert_eq!(
+        interpret_hints(&walk.request, Side::Borrower, &[cancelled], example::noon()),
+        HintResult::PollNeeded(None)
+    );
 }
 
 #[test]
 fn end_of_an_earlier_hold_is_no_news() {
     let walk = sent();
-    let ended = |what| Hint::Hold { request: walk.request.id, hold: "80".into(), what };
-    for hint in [ended(HoldNews::Cancelled), ended(HoldNews::Closed)] {
-        assert!(!hint.is_news(&walk.request, Side::Borrower));
-        assert_eq!(shown(&walk.request, Side::Borrower, &[hint], example::noon()), Shown::Nothing);
+    let ended = |what| Hint::Hold { request: walk.request.id, hold: "80".into(), change: what };
+    for hint in [ended(HoldChange::Cancelled), ended(HoldChange::Closed)] {
+        assert!(!hint.is_relevant(&walk.request, Side::Borrower));
+        assert_eq!(interpret_hints(&walk.request, Side::Borrower, &[hint], example::noon()), HintResult::NoChange);
     }
 }
 
 #[test]
 fn loan_that_is_not_told_to_be_the_patrons_is_not_believed() {
     let walk = sent();
-    let made = |of| Hint::Loan { item: "232".into(), loan: "72".into(), of, what: LoanNews::Made { due: None } };
-    assert!(lent().is_about_holder(&walk.request, Side::Borrower));
-    assert!(!made(None).is_about_holder(&walk.request, Side::Borrower));
-    assert!(!made(Some("somebody.else".into())).is_about_holder(&walk.request, Side::Borrower));
+    let made = |of| Hint::Loan {
+        item: "232".into(),
+        loan: "72".into(),
+        patron: of,
+        change: LoanChange::Created { due: None },
+    };
+    assert!(lent().matches_holder(&walk.request, Side::Borrower));
+    assert!(!made(None).matches_holder(&walk.request, Side::Borrower));
+    assert!(!made(Some("somebody.else".into())).matches_holder(&walk.request, Side::Borrower));
 }
 
 #[test]
 fn what_is_kept_of_a_message_names_nobody() {
     let kept = serde_json::to_string(&lent()).unwrap();
     assert!(!kept.contains(example::verified().id.as_str()), "{kept}");
-    let Hint::Loan { of, what, .. } = serde_json::from_str(&kept).unwrap() else { panic!("{kept}") };
-    assert_eq!((of, what), (None, LoanNews::Made { due: Some(after_days(28)) }));
+    let Hint::Loan { patron: of, change: what, .. } = serde_json::from_str(&kept).unwrap() else { panic!("{kept}") };
+    assert_eq!((of, what), (None, LoanChange::Created { due: Some(after_days(28)) }));
 }
 
 #[test]
@@ -160,7 +169,10 @@ fn return_of_what_was_lost_is_read() {
     let loan = LoanState::Active { id: "72".into(), due: Some(after_days(28)) };
     let lost = lending::Observation { loan: Some(loan), ..crate::walk::item(ItemState::Lost) };
     walk.see(Side::Borrower, lost);
-    assert_eq!(shown(&walk.request, Side::Borrower, &[returned("72")], example::noon()), Shown::Unsure(None));
+    assert_eq!(
+        interpret_hints(&walk.request, Side::Borrower, &[returned("72")], example::noon()),
+        HintResult::PollNeeded(None)
+    );
 }
 
 proptest! {
@@ -175,8 +187,8 @@ proptest! {
                 on_shelf(&walk), lent(), closed(&walk), returned("72"), returned("71"), item(ItemState::InTransit),
             ];
             let side = if lender { Side::Lender } else { Side::Borrower };
-            if let Shown::This(seen) = shown(&walk.request, side, &hints[which..=which], example::noon()) {
-                walk.tell(&Event::Told { side, observation: seen });
+            if let HintResult::Observed(seen) = interpret_hints(&walk.request, side, &hints[which..=which], example::noon()) {
+                walk.tell(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
                 walk.run();
             }
         }
@@ -193,9 +205,12 @@ fn virtual_item_told_to_be_as_it_was_made_is_no_news() {
     let mut walk = Walk::new();
     walk.run();
     let item = walk.request.borrower.item.open().unwrap().clone();
-    let told = |state| Hint::Item { item: item.clone(), like: Told { state: Some(state), ..Told::default() } };
+    let hinted = |state| Hint::Item {
+        item: item.clone(),
+        snapshot: ItemSnapshot { state: Some(state), ..ItemSnapshot::default() },
+    };
     for state in [ItemState::InPlace, ItemState::Requested] {
-        assert!(!told(state).is_news(&walk.request, Side::Borrower));
+        assert!(!hinted(state).is_relevant(&walk.request, Side::Borrower));
     }
-    assert!(told(ItemState::OnHoldShelf).is_news(&walk.request, Side::Borrower));
+    assert!(hinted(ItemState::OnHoldShelf).is_relevant(&walk.request, Side::Borrower));
 }

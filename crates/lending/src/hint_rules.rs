@@ -8,50 +8,59 @@ use crate::closure::Closure;
 use crate::decide::decide;
 use crate::effect::Side;
 use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
-use crate::hint::{Hint, HoldNews, LoanNews, Told, is_open, parts};
+use crate::hint::{Hint, HoldChange, ItemSnapshot, LoanChange, hold_and_loan, is_open_hold};
 use crate::request::{Progress, Request, Tracked};
 use crate::status::Status;
 
 /// By how much a list may lag behind what is so. Search in Alma lags by minutes.
-const LAGS_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
+const MAX_LIST_LAG: SignedDuration = SignedDuration::from_hours(24);
 
 /// What messages about one side of a request show, taken together.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Shown {
+pub enum HintResult {
     /// Nothing that isn't known.
-    Nothing,
+    NoChange,
     /// This, and nothing else.
-    This(Observation),
+    Observed(Observation),
     /// Something that must be read up on; with the state in which the item was told to be, if it was.
-    Unsure(Option<ItemState>),
+    PollNeeded(Option<ItemState>),
 }
 
-/// What `hints`, which are all fresh and [about the request's own patron](Hint::is_about_holder), show of `side`. They may
+/// What `hints`, which are all fresh and [about the request's own patron](Hint::matches_holder), show of `side`. They may
 /// have come in any order: one may only make sense after another.
-pub fn shown(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> Shown {
+pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> HintResult {
     let mut then = request.clone();
     let mut all: Option<Observation> = None;
     let mut left: Vec<&Hint> = hints.iter().collect();
     while let Some((at, observation)) =
-        left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.shows(&then, side, now)?)))
+        left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.as_observation(&then, side, now)?)))
     {
         left.remove(at);
-        then = decide(&then, &Event::Told { side, observation: observation.clone() }, now).next;
+        then = decide(
+            &then,
+            &Event::Observed {
+                side,
+                observation: observation.clone(),
+                source: crate::event::ObservationSource::Notification,
+            },
+            now,
+        )
+        .next;
         all = Some(match all {
             Some(before) => before.and_then(observation),
             None => observation,
         });
     }
-    if left.iter().any(|hint| hint.is_news(&then, side)) {
-        return Shown::Unsure(left.iter().find_map(|hint| match hint {
-            Hint::Item { like: Told { state, .. }, .. } => state.clone(),
-            Hint::Listed { state, .. } => state.clone(),
+    if left.iter().any(|hint| hint.is_relevant(&then, side)) {
+        return HintResult::PollNeeded(left.iter().find_map(|hint| match hint {
+            Hint::Item { snapshot: ItemSnapshot { state, .. }, .. } => state.clone(),
+            Hint::ListMismatch { state, .. } => state.clone(),
             // Whose loan it is must be read.
-            Hint::Loan { what: LoanNews::Made { .. }, .. } => Some(ItemState::OnLoan),
+            Hint::Loan { change: LoanChange::Created { .. }, .. } => Some(ItemState::OnLoan),
             Hint::Hold { .. } | Hint::Loan { .. } => None,
         }));
     }
-    all.map_or(Shown::Nothing, Shown::This)
+    all.map_or(HintResult::NoChange, HintResult::Observed)
 }
 
 impl Observation {
@@ -71,52 +80,52 @@ impl Observation {
 }
 
 impl Hint {
-    fn shows(&self, request: &Request, side: Side, now: Timestamp) -> Option<Observation> {
-        let (hold, loan) = parts(request, side);
+    fn as_observation(&self, request: &Request, side: Side, now: Timestamp) -> Option<Observation> {
+        let (hold, loan) = hold_and_loan(request, side);
         let on_its_way = matches!(request.status, Status::PickupTransit | Status::ReceivedAtPickup);
         let here = request.virtual_side(side);
         match self {
-            Self::Hold { hold: told, what: HoldNews::OnShelf { until }, .. } => {
-                (is_open(hold, told) && on_its_way && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
-                    .then(|| on_shelf(*until))
-            }
+            Self::Hold { hold: named, change: HoldChange::OnShelf { until }, .. } => (is_open_hold(hold, named)
+                && on_its_way
+                && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
+            .then(|| on_shelf(*until)),
             // Alma may tell so of one that has expired too, which on the hold shelf is another end.
-            Self::Hold { hold: told, what: HoldNews::Cancelled, .. } => {
+            Self::Hold { hold: named, change: HoldChange::Cancelled, .. } => {
                 let end = Observation { closure: Some(Closure::Canceled), ..gone() };
                 let before_shelf = here.is_none_or(|here| here.progress < Progress::OnHoldShelf);
-                (is_open(hold, told) && before_shelf && !loan.is_some_and(Tracked::is_open)).then_some(end)
+                (is_open_hold(hold, named) && before_shelf && !loan.is_some_and(Tracked::is_open)).then_some(end)
             }
             // The loan that fulfilled it is known.
-            Self::Hold { hold: told, what: HoldNews::Closed, .. } => {
-                (is_open(hold, told) && here.is_some_and(|here| here.progress == Progress::OnLoan)).then(gone)
+            Self::Hold { hold: named, change: HoldChange::Closed, .. } => {
+                (is_open_hold(hold, named) && here.is_some_and(|here| here.progress == Progress::OnLoan)).then(gone)
             }
-            Self::Loan { loan: told, what: LoanNews::Made { due }, .. } => {
+            Self::Loan { loan: named, change: LoanChange::Created { due }, .. } => {
                 let expected = on_its_way || request.status == Status::ReadyForPickup;
                 let first = loan.is_some_and(|loan| *loan == Tracked::NotCreated);
                 (expected && first && here.is_some()).then(|| Observation {
                     item: Some(ItemState::OnLoan),
-                    loan: Some(LoanState::Active { id: told.clone(), due: *due }),
+                    loan: Some(LoanState::Active { id: named.clone(), due: *due }),
                     ..Observation::default()
                 })
             }
-            Self::Loan { loan: told, what: LoanNews::Returned, .. } => (is_plainly_out(request, side)
-                && loan.and_then(Tracked::open).is_some_and(|loan| loan.id == *told))
+            Self::Loan { loan: named, change: LoanChange::Returned, .. } => (has_ordinary_loan(request, side)
+                && loan.and_then(Tracked::open).is_some_and(|loan| loan.id == *named))
             .then(|| Observation { loan: Some(LoanState::None), ..Observation::default() }),
             // Only our hold can have brought a virtual item there.
-            Self::Listed { state: Some(ItemState::OnHoldShelf), is_there: true } => {
+            Self::ListMismatch { state: Some(ItemState::OnHoldShelf), present: true } => {
                 let waits = here.is_some_and(|here| here.hold.is_open() && here.progress < Progress::OnHoldShelf);
                 (waits && on_its_way).then(|| on_shelf(None))
             }
             // Before its loan it was in transit too: a list that lags may still say so.
-            Self::Listed { state: Some(ItemState::InTransit), is_there: true } => {
+            Self::ListMismatch { state: Some(ItemState::InTransit), present: true } => {
                 let returned = here.is_some()
                     && request.status == Status::Loaned
-                    && now.duration_since(request.status_since) > LAGS_AT_MOST
-                    && is_plainly_out(request, side)
+                    && now.duration_since(request.status_since) > MAX_LIST_LAG
+                    && has_ordinary_loan(request, side)
                     && loan.is_some_and(Tracked::is_open);
                 returned.then(|| Observation { loan: Some(LoanState::None), ..Observation::default() })
             }
-            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::Listed { .. } => None,
+            Self::Hold { .. } | Self::Loan { .. } | Self::Item { .. } | Self::ListMismatch { .. } => None,
         }
     }
 }
@@ -132,7 +141,7 @@ fn on_shelf(until: Option<Timestamp>) -> Observation {
 }
 
 /// Not lost and not said to be returned: what comes of such an item is read.
-fn is_plainly_out(request: &Request, side: Side) -> bool {
+fn has_ordinary_loan(request: &Request, side: Side) -> bool {
     let state = match side {
         Side::Lender => request.supply.as_ref().map(|supply| &supply.item),
         _ => request.virtual_side(side).and_then(|here| here.item_state.as_ref()),

@@ -5,7 +5,7 @@ use lending::Hint;
 
 /// A message, as far as the hub cares.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Message {
+pub struct WebhookMessage {
     /// The same for every sending of it.
     pub id: String,
     /// When what it tells of happened, by the system's clock; `None` where it doesn't say.
@@ -16,11 +16,11 @@ pub struct Message {
 
 /// Why a message isn't taken.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NotTaken {
+pub enum WebhookRejection {
     /// It has no signature, or one of another secret.
     #[error("the signature is missing or wrong")]
-    Forged,
+    InvalidSignature,
     /// It is signed and makes no sense.
     #[error("{0}")]
-    Unreadable(String),
+    Malformed(String),
 }

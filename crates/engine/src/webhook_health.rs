@@ -9,43 +9,43 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Status};
 use secrecy::SecretString;
-use store::{Store, Webhook, WebhookNews};
+use store::{Store, Webhook, WebhookUpdate};
 
 use crate::error::Error;
 
 /// For how long what is known of webhooks is remembered; another node may have changed it.
-const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
 /// It is read again from then on where nothing waits for it in a transaction.
-const REFRESHED: SignedDuration = SignedDuration::from_secs(20);
+const REFRESH_AFTER: SignedDuration = SignedDuration::from_secs(20);
 /// After so long without a message a webhook isn't counted on any more. A quiet week is nothing unusual.
-const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+const SILENCE_LIMIT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How exactly it is stored when a webhook was heard.
-const NOTED_EACH: SignedDuration = SignedDuration::from_hours(1);
+const RECORD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// A webhook of which a message was missed isn't counted on until it has told so many times again what such a message
 /// would, or for so long, if it tells anything meanwhile.
-const TRUSTED_AFTER: u32 = 10;
-const DOUBTED_FOR: SignedDuration = SignedDuration::from_hours(24);
+const MESSAGES_TO_TRUST: u32 = 10;
+const DISTRUST_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a message is about: a library chooses in Alma which kinds it sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     Hold,
     Loan,
     Item,
 }
 
-impl Kind {
+impl MessageKind {
     pub(crate) fn of(hint: &Hint) -> Self {
         match hint {
             Hint::Loan { .. } => Self::Loan,
-            Hint::Item { .. } | Hint::Listed { .. } => Self::Item,
+            Hint::Item { .. } | Hint::ListMismatch { .. } => Self::Item,
             Hint::Hold { .. } => Self::Hold,
         }
     }
 
     /// Of the message that should have told that a request came to this status.
-    pub(crate) fn telling(status: Status) -> Self {
+    pub(crate) fn expected_for(status: Status) -> Self {
         match status {
             Status::PickupTransit => Self::Item,
             Status::Loaned | Status::ReturnTransit | Status::Finalised => Self::Loan,
@@ -53,7 +53,7 @@ impl Kind {
         }
     }
 
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Hold => "hold",
             Self::Loan => "loan",
@@ -64,48 +64,48 @@ impl Kind {
 
 /// A webhook as this node knows it.
 #[derive(Clone, Debug)]
-struct Known {
+struct WebhookState {
     webhook: Webhook,
     /// How often this node heard since the last miss what was missed.
-    told: u32,
+    confirmed: u32,
 }
 
-impl Known {
+impl WebhookState {
     fn is_silent(&self, now: Timestamp) -> bool {
-        self.webhook.heard_at.is_none_or(|heard| now.duration_since(heard) > SILENT_AFTER)
+        self.webhook.last_message_at.is_none_or(|last_message| now.duration_since(last_message) > SILENCE_LIMIT)
     }
 
-    fn tells_items(&self, now: Timestamp) -> bool {
-        self.webhook.items_at.is_some_and(|told| now.duration_since(told) <= SILENT_AFTER)
+    fn reports_items(&self, now: Timestamp) -> bool {
+        self.webhook.last_item_message_at.is_some_and(|confirmed| now.duration_since(confirmed) <= SILENCE_LIMIT)
     }
 
-    fn is_doubted(&self, now: Timestamp) -> bool {
-        let Some((missed, _)) = &self.webhook.missed else { return false };
-        let heard_since = self.webhook.heard_at.is_some_and(|heard| heard > *missed);
-        self.told < TRUSTED_AFTER && !(heard_since && now.duration_since(*missed) > DOUBTED_FOR)
+    fn is_distrusted(&self, now: Timestamp) -> bool {
+        let Some((missed, _)) = &self.webhook.missed_message else { return false };
+        let message_since = self.webhook.last_message_at.is_some_and(|last_message| last_message > *missed);
+        self.confirmed < MESSAGES_TO_TRUST && !(message_since && now.duration_since(*missed) > DISTRUST_PERIOD)
     }
 }
 
 /// What an institution's system tells by itself, as far as was heard lately.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Telling {
+pub(crate) struct WebhookCoverage {
     /// Of holds and loans.
     circulation: bool,
     /// Of items that are sent: few Almas do.
     items: bool,
     /// It is known to have missed something, so it isn't counted on.
-    doubted: bool,
+    distrusted: bool,
 }
 
-impl Telling {
+impl WebhookCoverage {
     /// Whether it should tell of circulation, or of items that are sent.
-    pub(crate) fn should(self, needs_item_messages: bool) -> bool {
+    pub(crate) fn covers(self, needs_item_messages: bool) -> bool {
         if needs_item_messages { self.items } else { self.circulation }
     }
 
     /// Whether it is counted on for that.
-    pub(crate) fn is_counted_on(self, needs_item_messages: bool) -> bool {
-        self.should(needs_item_messages) && !self.doubted
+    pub(crate) fn is_trusted_for(self, needs_item_messages: bool) -> bool {
+        self.covers(needs_item_messages) && !self.distrusted
     }
 }
 
@@ -114,47 +114,47 @@ type Secrets = (Timestamp, Arc<[SecretString]>);
 
 /// Who has a webhook, and what was heard of it.
 #[derive(Debug, Default)]
-pub(crate) struct Ears {
-    known: Mutex<HashMap<InstitutionCode, Known>>,
+pub(crate) struct WebhookHealth {
+    known: Mutex<HashMap<InstitutionCode, WebhookState>>,
     read_at: Mutex<Option<Timestamp>>,
     /// One at a time reads.
     reading: tokio::sync::Mutex<()>,
     /// With what their messages are signed, and when that was read.
     secrets: RwLock<HashMap<InstitutionCode, Secrets>>,
     /// How often what is remembered was forgotten.
-    forgotten: AtomicU64,
+    generation: AtomicU64,
     /// A message could not be taken since it was asked last.
-    deaf: AtomicBool,
+    intake_failed: AtomicBool,
     /// Until when what was not heard is the hub's own fault.
     catching_up: Mutex<Option<Timestamp>>,
 }
 
-impl Ears {
+impl WebhookHealth {
     /// What an institution's system tells by itself.
-    pub(crate) async fn telling(
+    pub(crate) async fn coverage(
         &self,
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
-    ) -> Result<Telling, Error> {
+    ) -> Result<WebhookCoverage, Error> {
         let known = self.known(store, institution, now).await?;
-        Ok(known.map_or(Telling::default(), |known| Telling {
+        Ok(known.map_or(WebhookCoverage::default(), |known| WebhookCoverage {
             circulation: !known.is_silent(now),
-            items: known.tells_items(now),
-            doubted: known.is_doubted(now),
+            items: known.reports_items(now),
+            distrusted: known.is_distrusted(now),
         }))
     }
 
     /// When a webhook was heard last, and since when it is not counted on for what it missed.
-    pub(crate) async fn heard_of(
+    pub(crate) async fn last_message_and_miss(
         &self,
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
         let Some(known) = self.known(store, institution, now).await? else { return Ok((None, None)) };
-        let missed = known.webhook.missed.as_ref().map(|(at, _)| *at).filter(|_| known.is_doubted(now));
-        Ok((known.webhook.heard_at, missed))
+        let missed = known.webhook.missed_message.as_ref().map(|(at, _)| *at).filter(|_| known.is_distrusted(now));
+        Ok((known.webhook.last_message_at, missed))
     }
 
     async fn known(
@@ -162,14 +162,14 @@ impl Ears {
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
-    ) -> Result<Option<Known>, Error> {
-        self.read(store, now, REMEMBERED).await?;
+    ) -> Result<Option<WebhookState>, Error> {
+        self.read(store, now, CACHE_TTL).await?;
         Ok(self.known.lock().unwrap_or_else(PoisonError::into_inner).get(institution).cloned())
     }
 
     /// Reads what will have to be read soon, so that no transaction waits for it.
     pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        self.read(store, now, REFRESHED).await
+        self.read(store, now, REFRESH_AFTER).await
     }
 
     async fn read(&self, store: &Store, now: Timestamp, for_so_long: SignedDuration) -> Result<(), Error> {
@@ -189,13 +189,14 @@ impl Ears {
         let mut before = std::mem::take(&mut *known);
         for mut webhook in stored {
             let here = before.remove(&webhook.institution);
-            let same_doubt = here.as_ref().filter(|here| here.webhook.missed == webhook.missed);
-            let told = same_doubt.map_or(0, |here| here.told);
+            let same_miss = here.as_ref().filter(|here| here.webhook.missed_message == webhook.missed_message);
+            let confirmed = same_miss.map_or(0, |here| here.confirmed);
             // Heard here, and not yet worth noting.
-            let heard = here.map(|here| (here.webhook.heard_at, here.webhook.items_at)).unwrap_or_default();
-            webhook.heard_at = webhook.heard_at.max(heard.0);
-            webhook.items_at = webhook.items_at.max(heard.1);
-            known.insert(webhook.institution.clone(), Known { webhook, told });
+            let last_message =
+                here.map(|here| (here.webhook.last_message_at, here.webhook.last_item_message_at)).unwrap_or_default();
+            webhook.last_message_at = webhook.last_message_at.max(last_message.0);
+            webhook.last_item_message_at = webhook.last_item_message_at.max(last_message.1);
+            known.insert(webhook.institution.clone(), WebhookState { webhook, confirmed });
         }
         *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         Ok(())
@@ -205,86 +206,90 @@ impl Ears {
     pub(crate) fn secrets(&self, institution: &InstitutionCode, now: Timestamp) -> Option<Arc<[SecretString]>> {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
         let (at, known) = secrets.get(institution)?;
-        (now.duration_since(*at).abs() < REMEMBERED).then(|| Arc::clone(known))
+        (now.duration_since(*at).abs() < CACHE_TTL).then(|| Arc::clone(known))
     }
 
-    /// What [`Ears::learn`] is told, from before the secrets were read.
-    pub(crate) fn forgotten(&self) -> u64 {
-        self.forgotten.load(Ordering::SeqCst)
+    /// What [`WebhookHealth::learn`] is told, from before the secrets were read.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// Remembers secrets, unless they may have been changed since they were read.
-    pub(crate) fn learn(
+    pub(crate) fn cache_secrets(
         &self,
         institution: &InstitutionCode,
         secrets: Arc<[SecretString]>,
-        (forgotten, now): (u64, Timestamp),
+        (generation, now): (u64, Timestamp),
     ) -> Arc<[SecretString]> {
         let mut all = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if forgotten == self.forgotten() {
+        if generation == self.generation() {
             all.insert(institution.clone(), (now, Arc::clone(&secrets)));
         }
         secrets
     }
 
     /// A message with its signature has come.
-    pub(crate) async fn heard(
+    pub(crate) async fn record_message(
         &self,
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let news = |known: &mut Known| note(&mut known.webhook.heard_at, now).then_some(WebhookNews::Heard(now));
-        self.change(store, institution, now, news).await
+        let update = |known: &mut WebhookState| {
+            note(&mut known.webhook.last_message_at, now).then_some(WebhookUpdate::Message(now))
+        };
+        self.change(store, institution, now, update).await
     }
 
     /// A message has told that an item was sent.
-    pub(crate) async fn heard_of_item(
+    pub(crate) async fn record_item_message(
         &self,
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let news = |known: &mut Known| note(&mut known.webhook.items_at, now).then_some(WebhookNews::Items(now));
-        self.change(store, institution, now, news).await
+        let update = |known: &mut WebhookState| {
+            note(&mut known.webhook.last_item_message_at, now).then_some(WebhookUpdate::ItemMessage(now))
+        };
+        self.change(store, institution, now, update).await
     }
 
     /// Something was seen that should have been told. Answers whether the webhook was counted on until now.
-    pub(crate) async fn missed(
+    pub(crate) async fn record_missed(
         &self,
         store: &Store,
         institution: &InstitutionCode,
-        kind: Kind,
+        kind: MessageKind,
         now: Timestamp,
     ) -> Result<bool, Error> {
         let mut was_trusted = false;
-        let news = |known: &mut Known| {
-            was_trusted = !known.is_doubted(now);
-            (known.webhook.missed, known.told) = (Some((now, kind.word().to_owned())), 0);
-            Some(WebhookNews::Missed(now, kind.word().to_owned()))
+        let update = |known: &mut WebhookState| {
+            was_trusted = !known.is_distrusted(now);
+            (known.webhook.missed_message, known.confirmed) = (Some((now, kind.as_str().to_owned())), 0);
+            Some(WebhookUpdate::Missed(now, kind.as_str().to_owned()))
         };
-        self.change(store, institution, now, news).await?;
+        self.change(store, institution, now, update).await?;
         Ok(was_trusted)
     }
 
     /// A message has told what was waited for.
-    pub(crate) async fn told(
+    pub(crate) async fn record_confirmed(
         &self,
         store: &Store,
         institution: &InstitutionCode,
-        kind: Kind,
+        kind: MessageKind,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let news = |known: &mut Known| {
-            if known.webhook.missed.as_ref().is_some_and(|(_, missed)| missed == kind.word()) {
-                known.told = known.told.saturating_add(1);
+        let update = |known: &mut WebhookState| {
+            if known.webhook.missed_message.as_ref().is_some_and(|(_, missed)| missed == kind.as_str()) {
+                known.confirmed = known.confirmed.saturating_add(1);
             }
-            (known.told >= TRUSTED_AFTER).then(|| {
-                (known.webhook.missed, known.told) = (None, 0);
-                WebhookNews::Trusted
+            (known.confirmed >= MESSAGES_TO_TRUST).then(|| {
+                (known.webhook.missed_message, known.confirmed) = (None, 0);
+                WebhookUpdate::Trusted
             })
         };
-        self.change(store, institution, now, news).await
+        self.change(store, institution, now, update).await
     }
 
     /// Changes what is known, and stores what is news of it.
@@ -293,28 +298,28 @@ impl Ears {
         store: &Store,
         institution: &InstitutionCode,
         now: Timestamp,
-        act: impl FnOnce(&mut Known) -> Option<WebhookNews>,
+        act: impl FnOnce(&mut WebhookState) -> Option<WebhookUpdate>,
     ) -> Result<(), Error> {
-        self.read(store, now, REMEMBERED).await?;
-        let news = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(institution).and_then(act);
-        match news {
-            Some(news) => Ok(store.note_webhook(institution, &news).await?),
+        self.read(store, now, CACHE_TTL).await?;
+        let update = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(institution).and_then(act);
+        match update {
+            Some(update) => Ok(store.update_webhook(institution, &update).await?),
             None => Ok(()),
         }
     }
 
     /// A message could not be taken.
-    pub(crate) fn could_not_hear(&self) {
-        self.deaf.store(true, Ordering::Relaxed);
+    pub(crate) fn mark_intake_failed(&self) {
+        self.intake_failed.store(true, Ordering::Relaxed);
     }
 
     /// Whether a message could not be taken since this was asked last.
-    pub(crate) fn was_deaf(&self) -> bool {
-        self.deaf.swap(false, Ordering::Relaxed)
+    pub(crate) fn take_intake_failed(&self) -> bool {
+        self.intake_failed.swap(false, Ordering::Relaxed)
     }
 
     /// What was not heard before is the hub's own fault, and seen until then.
-    pub(crate) fn blame_nobody_until(&self, then: Timestamp) {
+    pub(crate) fn suspend_miss_detection_until(&self, then: Timestamp) {
         *self.catching_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(then);
     }
 
@@ -324,8 +329,8 @@ impl Ears {
     }
 
     /// Webhooks or their secrets have changed, or may have.
-    pub(crate) fn forget(&self) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
+    pub(crate) fn invalidate(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).clear();
         *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -333,7 +338,7 @@ impl Ears {
 
 /// Notes the time; answers whether it is worth storing.
 fn note(last: &mut Option<Timestamp>, now: Timestamp) -> bool {
-    let is_news = last.is_none_or(|last| now.duration_since(last).abs() > NOTED_EACH);
+    let is_news = last.is_none_or(|last| now.duration_since(last).abs() > RECORD_EVERY);
     if is_news {
         *last = Some(now);
     }
@@ -348,9 +353,17 @@ mod tests {
         Timestamp::from_second(1_800_000_000).unwrap() + SignedDuration::from_hours(hours)
     }
 
-    fn known(heard_at: Option<Timestamp>, missed: Option<Timestamp>) -> Known {
+    fn known(heard_at: Option<Timestamp>, missed: Option<Timestamp>) -> WebhookState {
         let missed = missed.map(|at| (at, "loan".to_owned()));
-        Known { webhook: Webhook { institution: "01A_INST".into(), heard_at, items_at: None, missed }, told: 0 }
+        WebhookState {
+            webhook: Webhook {
+                institution: "01A_INST".into(),
+                last_message_at: heard_at,
+                last_item_message_at: None,
+                missed_message: missed,
+            },
+            confirmed: 0,
+        }
     }
 
     #[test]
@@ -362,12 +375,12 @@ mod tests {
 
     #[test]
     fn webhook_that_missed_something_is_counted_on_after_ten_messages_or_a_day_in_which_it_said_something() {
-        assert!(!known(Some(at(0)), None).is_doubted(at(0)));
+        assert!(!known(Some(at(0)), None).is_distrusted(at(0)));
         let missed = known(Some(at(1)), Some(at(0)));
-        assert!(missed.is_doubted(at(24)) && !missed.is_doubted(at(25)));
-        assert!(known(Some(at(0)), Some(at(1))).is_doubted(at(48)), "it has said nothing since");
-        let told = |told| Known { told, ..missed.clone() };
-        assert!(told(9).is_doubted(at(1)) && !told(10).is_doubted(at(1)));
+        assert!(missed.is_distrusted(at(24)) && !missed.is_distrusted(at(25)));
+        assert!(known(Some(at(0)), Some(at(1))).is_distrusted(at(48)), "it has said nothing since");
+        let confirmed = |confirmed| WebhookState { confirmed, ..missed.clone() };
+        assert!(confirmed(9).is_distrusted(at(1)) && !confirmed(10).is_distrusted(at(1)));
     }
 
     #[test]

@@ -32,20 +32,20 @@ pub struct Webhook {
     /// Whose it is.
     pub institution: InstitutionCode,
     /// When a message of it came last, within an hour; `None` as long as none has.
-    pub heard_at: Option<Timestamp>,
+    pub last_message_at: Option<Timestamp>,
     /// When it told last that an item was sent, within an hour.
-    pub items_at: Option<Timestamp>,
+    pub last_item_message_at: Option<Timestamp>,
     /// When something was seen that it should have told, and a word of the caller's for the kind of message.
-    pub missed: Option<(Timestamp, String)>,
+    pub missed_message: Option<(Timestamp, String)>,
 }
 
 /// What is news of a webhook.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum WebhookNews {
+pub enum WebhookUpdate {
     /// A message has come.
-    Heard(Timestamp),
+    Message(Timestamp),
     /// It has told that an item was sent.
-    Items(Timestamp),
+    ItemMessage(Timestamp),
     /// Something was seen that it should have told, and the caller's word for the kind of message.
     Missed(Timestamp, String),
     /// It tells again.
@@ -113,9 +113,9 @@ impl Store {
             .map(|(code, heard, items, missed_at, missed)| {
                 Ok(Webhook {
                     institution: code.into(),
-                    heard_at: time(heard)?,
-                    items_at: time(items)?,
-                    missed: time(missed_at)?.map(|at| (at, missed)),
+                    last_message_at: time(heard)?,
+                    last_item_message_at: time(items)?,
+                    missed_message: time(missed_at)?.map(|at| (at, missed)),
                 })
             })
             .collect()
@@ -126,16 +126,16 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn note_webhook(&self, institution: &InstitutionCode, news: &WebhookNews) -> Result<(), Error> {
+    pub async fn update_webhook(&self, institution: &InstitutionCode, news: &WebhookUpdate) -> Result<(), Error> {
         let mut statement = Query::update();
         statement.table(SecretTable).and_where(Expr::col(Col::Institution).eq(institution.as_str()));
         match news {
-            WebhookNews::Heard(at) => statement.value(Col::HeardAt, micros(*at)),
-            WebhookNews::Items(at) => statement.value(Col::ItemsAt, micros(*at)),
-            WebhookNews::Missed(at, what) => {
+            WebhookUpdate::Message(at) => statement.value(Col::HeardAt, micros(*at)),
+            WebhookUpdate::ItemMessage(at) => statement.value(Col::ItemsAt, micros(*at)),
+            WebhookUpdate::Missed(at, what) => {
                 statement.value(Col::MissedAt, micros(*at)).value(Col::Missed, what.as_str())
             }
-            WebhookNews::Trusted => statement.value(Col::MissedAt, 0_i64).value(Col::Missed, ""),
+            WebhookUpdate::Trusted => statement.value(Col::MissedAt, 0_i64).value(Col::Missed, ""),
         };
         let mut tx = self.begin().await?;
         tx.execute(&statement).await?;
@@ -235,7 +235,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn note_message(
+    pub async fn insert_message(
         &mut self,
         institution: &InstitutionCode,
         message: &str,
@@ -255,7 +255,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn forget_messages(&mut self, before: Timestamp) -> Result<u64, Error> {
+    pub async fn prune_messages(&mut self, before: Timestamp) -> Result<u64, Error> {
         let statement =
             Query::delete().from_table(InboxTable).and_where(Expr::col(Col::ReceivedAt).lt(micros(before))).to_owned();
         self.execute(&statement).await
@@ -267,11 +267,11 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn hint_watches(
+    pub async fn add_hint(
         &mut self,
         request: RequestId,
         side: Side,
-        told: &str,
+        hints: &str,
         due_at: Timestamp,
         now: Timestamp,
     ) -> Result<u64, Error> {
@@ -283,7 +283,7 @@ impl Tx {
             .table(intents::Table)
             .value(IntentCol::HintedAt, micros(now))
             .value(IntentCol::DueAt, Expr::expr(due))
-            .value(IntentCol::Told, Expr::col(IntentCol::Told).binary(BinOper::Custom("||"), Expr::val(told)))
+            .value(IntentCol::Told, Expr::col(IntentCol::Told).binary(BinOper::Custom("||"), Expr::val(hints)))
             .cond_where(intents::polls_of(request))
             .and_where(Expr::col(IntentCol::What).eq(side.name()))
             .to_owned();

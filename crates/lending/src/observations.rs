@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::attention::Trouble;
-use crate::closure::{Answer, Closure, Evidence, HoldEnd, Vanished, answer, infer};
+use crate::closure::{Answer, Closure, ClosureSource, HoldEnd, Vanished, answer, infer};
 use crate::deadline::{Deadline, deadlines};
 use crate::effect::Side;
 use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
@@ -18,7 +18,7 @@ const MISSING_POLLS_TO_CLOSE: u8 = 2;
 /// How often the patron's hold is placed by the hub itself; after that staff must decide.
 const MAX_HOLD_ATTEMPTS: u8 = 2;
 
-pub(crate) fn at_lender(request: &mut Request, observation: &Observation, now: Timestamp) -> Option<String> {
+pub(crate) fn apply_at_lender(request: &mut Request, observation: &Observation, now: Timestamp) -> Option<String> {
     let status = request.status;
     let supply = request.supply.as_mut()?;
     if let Some(item) = &observation.item {
@@ -117,8 +117,8 @@ pub(crate) fn apply_at_virtual_side(
 }
 
 /// A webhook's word on a hold. It is believed where it can be only one thing; a fulfilled hold is seen as a loan.
-pub(crate) fn told(request: &mut Request, side: Side, closure: Closure) -> Option<String> {
-    let end = HoldEnd { closure, evidence: Evidence::Told };
+pub(crate) fn apply_reported_closure(request: &mut Request, side: Side, closure: Closure) -> Option<String> {
+    let end = HoldEnd { closure, source: ClosureSource::Reported };
     if side == Side::Lender {
         let supply = request.supply.as_mut()?;
         if !supply.hold.is_open() || supply.loan.is_open() {
@@ -173,9 +173,9 @@ fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option
             Some(Trouble { code: hold_ended_code(end.closure, side), explanation: explanation.clone(), stops: None });
         return Some(explanation);
     }
-    Some(match end.evidence {
-        Evidence::Told => format!("The patron's hold ended: {}.", end.closure.name()),
-        Evidence::Inferred => format!(
+    Some(match end.source {
+        ClosureSource::Reported => format!("The patron's hold ended: {}.", end.closure.name()),
+        ClosureSource::Inferred => format!(
             "The patron's hold is gone. From hold, item and loan together it was most likely: {}.",
             end.closure.name()
         ),
@@ -270,7 +270,7 @@ pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Time
 
 fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Timestamp) -> HoldEnd {
     if let Some(closure) = observation.closure {
-        return HoldEnd { closure, evidence: Evidence::Told };
+        return HoldEnd { closure, source: ClosureSource::Reported };
     }
     let vanished = Vanished {
         last: last.map_or(HoldState::NotStarted, |hold| hold.state),
@@ -278,7 +278,7 @@ fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Tim
         item: observation.item.as_ref(),
         lent,
     };
-    HoldEnd { closure: infer(vanished, now), evidence: Evidence::Inferred }
+    HoldEnd { closure: infer(vanished, now), source: ClosureSource::Inferred }
 }
 
 fn note_loan(here: &mut VirtualSide, observation: &Observation) {

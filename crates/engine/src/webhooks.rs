@@ -6,96 +6,96 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
-use lms::{Message, NotTaken};
+use lms::{WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
 use store::{Intent, News};
 use tracing::{debug, warn};
 
-use crate::ears::{Ears, Kind};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::webhook_health::{MessageKind, WebhookHealth};
 
 /// For how long a message is remembered. Alma sends one for ten hours at most.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 /// After so many messages old ones are forgotten.
-const FORGET_EVERY: u64 = 512;
+const PRUNE_EVERY: u64 = 512;
 const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
 
 /// How long a message waits for others of the same moment.
-const OTHERS_COME: SignedDuration = SignedDuration::from_secs(2);
+const COMPANION_WAIT: SignedDuration = SignedDuration::from_secs(2);
 /// The line of what must be read whatever was told.
-pub(crate) const READ: &str = "null\n";
+pub(crate) const FULL_POLL: &str = "null\n";
 
 /// A message as a line that waits for the look; `None` where it shows nothing by itself.
-pub(crate) fn line(hint: Option<&Hint>) -> String {
-    serde_json::to_string(&hint).map_or_else(|_| READ.to_owned(), |line| line + "\n")
+pub(crate) fn encode_hint(hint: Option<&Hint>) -> String {
+    serde_json::to_string(&hint).map_or_else(|_| FULL_POLL.to_owned(), |line| line + "\n")
 }
 
 /// What was told, if all of it shows something by itself and was told a moment ago.
-pub(crate) fn told(intent: &Intent, believed: Duration) -> Option<Vec<Hint>> {
-    let believed = SignedDuration::try_from(believed).unwrap_or(SignedDuration::MAX);
-    if intent.claimed_at.duration_since(intent.hinted_at) > believed {
+pub(crate) fn fresh_hints(intent: &Intent, max_age: Duration) -> Option<Vec<Hint>> {
+    let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
+    if intent.claimed_at.duration_since(intent.hinted_at) > max_age {
         return None;
     }
-    let hints: Option<Vec<Hint>> = intent.told.lines().map(|line| serde_json::from_str(line).ok().flatten()).collect();
-    hints.filter(|hints| intent.hinted && !hints.is_empty())
+    let hints: Option<Vec<Hint>> = intent.hints.lines().map(|line| serde_json::from_str(line).ok().flatten()).collect();
+    hints.filter(|hints| intent.has_hint && !hints.is_empty())
 }
 
 /// Whether somebody asked for the look, or the library's system told of something; a list is read without either.
-pub(crate) fn is_told(intent: &Intent) -> bool {
-    let by_list = |line: &str| matches!(serde_json::from_str(line), Ok(Some(Hint::Listed { .. })));
-    intent.hinted && !intent.told.lines().all(by_list)
+pub(crate) fn has_hint(intent: &Intent) -> bool {
+    let by_list = |line: &str| matches!(serde_json::from_str(line), Ok(Some(Hint::ListMismatch { .. })));
+    intent.has_hint && !intent.hints.lines().all(by_list)
 }
 
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Heard {
+pub enum WebhookResult {
     /// So many requests are looked at because of it.
-    News(u64),
+    Accepted(u64),
     /// It came before.
-    Again,
+    Duplicate,
     /// It tells nothing that a request waits for.
-    Nothing,
+    Ignored,
 }
 
 /// A request at a side of which a message is news.
-struct Waiting {
+struct AffectedRequest {
     request: RequestId,
     side: Side,
     /// Another message is likely to say it better.
-    with_another: bool,
+    has_companion: bool,
     /// While it is fresh it may count as a look.
-    believable: bool,
+    counts_as_poll: bool,
 }
 
 /// A message that is being taken: whoever gives up before that has left it unheard.
-struct Unheard<'a>(&'a Ears);
+struct IntakeGuard<'a>(&'a WebhookHealth);
 
-impl Unheard<'_> {
-    fn it_was_heard(self) {
+impl IntakeGuard<'_> {
+    fn was_stored(self) {
         std::mem::forget(self);
     }
 }
 
-impl Drop for Unheard<'_> {
+impl Drop for IntakeGuard<'_> {
     fn drop(&mut self) {
-        self.0.could_not_hear();
+        self.0.mark_intake_failed();
     }
 }
 
 /// Why a message wasn't taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Deaf {
+pub enum WebhookError {
     /// No such institution, or it has no webhook.
     #[error("the institution has no webhook here")]
-    NoWebhook,
+    NotConfigured,
     /// Not signed with its secret, or unreadable.
     #[error(transparent)]
-    NotTaken(#[from] NotTaken),
+    Rejected(#[from] WebhookRejection),
     /// The hub can't say now.
     #[error(transparent)]
-    Failed(#[from] Error),
+    Internal(#[from] Error),
 }
 
 impl Engine {
@@ -104,58 +104,67 @@ impl Engine {
     /// # Errors
     ///
     /// No webhook, a wrong signature, nonsense, or the store's failures.
-    pub async fn hear(
+    pub async fn receive_webhook(
         &self,
         institution: &InstitutionCode,
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
-    ) -> Result<Heard, Deaf> {
-        let ended = Unheard(&self.ears);
-        let heard = self.try_to_hear(institution, signature, body).await;
-        if !matches!(heard, Err(Deaf::Failed(Error::Store(_)))) {
-            ended.it_was_heard();
+    ) -> Result<WebhookResult, WebhookError> {
+        let ended = IntakeGuard(&self.webhook_health);
+        let heard = self.try_to_receive(institution, signature, body).await;
+        if !matches!(heard, Err(WebhookError::Internal(Error::Store(_)))) {
+            ended.was_stored();
         }
         heard
     }
 
-    async fn try_to_hear(
+    async fn try_to_receive(
         &self,
         institution: &InstitutionCode,
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
-    ) -> Result<Heard, Deaf> {
+    ) -> Result<WebhookResult, WebhookError> {
         let now = self.clock.now();
-        let known = self.ears.secrets(institution, now);
+        let known = self.webhook_health.secrets(institution, now);
         let (secrets, is_fresh) = match known {
             Some(known) => (known, false),
             None => (self.read_secrets(institution, now).await?, true),
         };
         let lms = self.registry.get(institution).await.map_err(Error::from)?;
         let signature = signature(lms.signature_header());
-        let open = |secrets: &[SecretString]| lms.open_message(secrets, signature.as_deref(), body);
+        let open = |secrets: &[SecretString]| lms.parse_webhook(secrets, signature.as_deref(), body);
         let message = match open(&secrets) {
             // They may have been changed a moment ago.
             Err(_) if !is_fresh => open(&self.read_secrets(institution, now).await?)?,
             opened => opened?,
         };
-        self.ears.heard(&self.store, institution, now).await?;
-        let heard = self.again(|| self.take(institution, &message)).await?;
+        self.webhook_health.record_message(&self.store, institution, now).await?;
+        let heard = self.again(|| self.store_message(institution, &message)).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)
     }
 
-    async fn read_secrets(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Arc<[SecretString]>, Deaf> {
-        let forgotten = self.ears.forgotten();
-        let secrets = self.store.webhook_secrets(institution).await.map_err(Error::from)?.ok_or(Deaf::NoWebhook)?;
-        Ok(self.ears.learn(institution, secrets.all().into(), (forgotten, now)))
+    async fn read_secrets(
+        &self,
+        institution: &InstitutionCode,
+        now: Timestamp,
+    ) -> Result<Arc<[SecretString]>, WebhookError> {
+        let forgotten = self.webhook_health.generation();
+        let secrets =
+            self.store.webhook_secrets(institution).await.map_err(Error::from)?.ok_or(WebhookError::NotConfigured)?;
+        Ok(self.webhook_health.cache_secrets(institution, secrets.all().into(), (forgotten, now)))
     }
 
-    async fn take(&self, institution: &InstitutionCode, message: &Message) -> Result<Heard, Error> {
-        let Some(hint) = &message.hint else { return Ok(Heard::Nothing) };
-        let waiting = self.who_waits(institution, hint).await?;
+    async fn store_message(
+        &self,
+        institution: &InstitutionCode,
+        message: &WebhookMessage,
+    ) -> Result<WebhookResult, Error> {
+        let Some(hint) = &message.hint else { return Ok(WebhookResult::Ignored) };
+        let waiting = self.affected_requests(institution, hint).await?;
         if waiting.is_empty() {
             // There is nothing to remember of it: it would tell nothing a second time either.
-            return Ok(Heard::Nothing);
+            return Ok(WebhookResult::Ignored);
         }
         let mut requests: Vec<RequestId> = waiting.iter().map(|waiting| waiting.request).collect();
         // In one order everywhere, so that nobody waits for who waits for them.
@@ -168,51 +177,55 @@ impl Engine {
         }
         let now = self.clock.now();
         let fresh = self.is_fresh(message.at, now);
-        if !tx.note_message(institution, &message.id, now).await? {
-            return Ok(Heard::Again);
+        if !tx.insert_message(institution, &message.id, now).await? {
+            return Ok(WebhookResult::Duplicate);
         }
-        if self.ids.one_in(FORGET_EVERY) {
-            tx.forget_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
+        if self.ids.one_in(PRUNE_EVERY) {
+            tx.prune_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
         }
         let mut polls = 0;
-        for Waiting { request, side, with_another, believable } in waiting {
-            let due = if with_another { now.saturating_add(OTHERS_COME).unwrap_or(now) } else { now };
-            let told = line((fresh && believable).then_some(hint));
-            polls += tx.hint_watches(request, side, &told, due, now).await?;
+        for AffectedRequest { request, side, has_companion, counts_as_poll } in waiting {
+            let due = if has_companion { now.saturating_add(COMPANION_WAIT).unwrap_or(now) } else { now };
+            let hints = encode_hint((fresh && counts_as_poll).then_some(hint));
+            polls += tx.add_hint(request, side, &hints, due, now).await?;
         }
         tx.tell(&self.settings.node, &News::Work);
         tx.commit().await?;
         self.wake.notify_one();
-        self.ears.told(&self.store, institution, Kind::of(hint), now).await?;
-        Ok(Heard::News(polls))
+        self.webhook_health.record_confirmed(&self.store, institution, MessageKind::of(hint), now).await?;
+        Ok(WebhookResult::Accepted(polls))
     }
 
     /// Whether what is told has just happened. Alma sends again what wasn't taken, an hour later at the earliest: that may
     /// have been overtaken.
     fn is_fresh(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
-        let believed = SignedDuration::try_from(self.settings.believed).unwrap_or(SignedDuration::MAX);
-        at.is_some_and(|at| now.duration_since(at).abs() < believed)
+        let max_age = SignedDuration::try_from(self.settings.webhook_max_age).unwrap_or(SignedDuration::MAX);
+        at.is_some_and(|at| now.duration_since(at).abs() < max_age)
     }
 
     /// The requests to which the hint is news, and where.
-    async fn who_waits(&self, institution: &InstitutionCode, hint: &Hint) -> Result<Vec<Waiting>, Error> {
+    async fn affected_requests(
+        &self,
+        institution: &InstitutionCode,
+        hint: &Hint,
+    ) -> Result<Vec<AffectedRequest>, Error> {
         let about = match hint {
             Hint::Hold { request, .. } => self.store.request(*request).await?.into_iter().collect(),
             Hint::Loan { item, .. } | Hint::Item { item, .. } => {
                 self.store.open_requests_with_item(institution, item).await?
             }
             // No message is one.
-            Hint::Listed { .. } => Vec::new(),
+            Hint::ListMismatch { .. } => Vec::new(),
         };
         let mut waiting = Vec::new();
         for store::Stored { request, .. } in about {
             let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
-            let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_news(&request, *side));
-            waiting.extend(sides.map(|side| Waiting {
+            let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_relevant(&request, *side));
+            waiting.extend(sides.map(|side| AffectedRequest {
                 request: request.id,
                 side,
-                with_another: hint.goes_with_another(&request, side),
-                believable: hint.is_about_holder(&request, side),
+                has_companion: hint.has_companion(&request, side),
+                counts_as_poll: hint.matches_holder(&request, side),
             }));
         }
         Ok(waiting)
@@ -224,11 +237,11 @@ impl Engine {
     /// # Errors
     ///
     /// The store's failures.
-    pub async fn heard_of(
+    pub async fn webhook_status(
         &self,
         institution: &InstitutionCode,
     ) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
-        self.ears.heard_of(&self.store, institution, self.clock.now()).await
+        self.webhook_health.last_message_and_miss(&self.store, institution, self.clock.now()).await
     }
 
     /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
@@ -241,7 +254,7 @@ impl Engine {
         tx.put_webhook_secret(institution, secret, self.clock.now()).await?;
         tx.tell(&self.settings.node, &News::SetUp);
         tx.commit().await?;
-        self.ears.forget();
+        self.webhook_health.invalidate();
         Ok(())
     }
 
@@ -255,7 +268,7 @@ impl Engine {
         tx.forget_previous_webhook_secret(institution).await?;
         tx.tell(&self.settings.node, &News::SetUp);
         tx.commit().await?;
-        self.ears.forget();
+        self.webhook_health.invalidate();
         Ok(())
     }
 
@@ -269,10 +282,10 @@ impl Engine {
         let had = tx.remove_webhook(institution).await?;
         tx.tell(&self.settings.node, &News::SetUp);
         tx.commit().await?;
-        self.ears.forget();
+        self.webhook_health.invalidate();
         if had {
             warn!(%institution, "its webhook is taken away; what its library does is seen by looking only");
-            self.look_as_untold(institution).await?;
+            self.poll_as_without_webhook(institution).await?;
         }
         Ok(had)
     }
