@@ -55,7 +55,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "crash",
-        about: "SIGKILLs of the hub with requests in flight: what is lost, doubled or stray, and how soon it goes on",
+        about: "SIGKILLs of the hub with requests in flight: what is lost, doubled or orphan, and how soon it goes on",
         run: |args| crash::run(args.scale(), args.database.as_deref()),
     },
     Bench {

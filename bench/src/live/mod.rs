@@ -101,7 +101,7 @@ pub(crate) fn counts(sim: &Sim, code: &str) -> Result<Value, String> {
 pub(crate) struct Wrong {
     pub(crate) lost: Vec<String>,
     pub(crate) doubled: Vec<String>,
-    pub(crate) stray: Vec<String>,
+    pub(crate) orphan: Vec<String>,
 }
 
 impl Wrong {
@@ -111,35 +111,35 @@ impl Wrong {
         let mut lost: Vec<String> = seen.accepted.iter().filter(|id| !known.contains(id.as_str())).cloned().collect();
         let stuck = ended.iter().filter(|request| request.status != "FINALISED");
         lost.extend(stuck.map(|request| format!("{} stands at {} ({})", request.id, request.status, request.waits)));
-        Ok(Self { lost, doubled: seen.doubled.iter().cloned().collect(), stray: strays(sim, before)? })
+        Ok(Self { lost, doubled: seen.doubled.iter().cloned().collect(), orphan: orphans(sim, before)? })
     }
 
     /// With what went wrong elsewhere in the same run.
     pub(crate) fn add(&mut self, other: Self) {
         self.lost.extend(other.lost);
         self.doubled.extend(other.doubled);
-        self.stray.extend(other.stray);
+        self.orphan.extend(other.orphan);
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.lost.len() + self.doubled.len() + self.stray.len()
+        self.lost.len() + self.doubled.len() + self.orphan.len()
     }
 
     /// In words, for the last line.
     pub(crate) fn figure(&self) -> String {
-        format!("{} lost, {} doubled, {} stray", self.lost.len(), self.doubled.len(), self.stray.len())
+        format!("{} lost, {} doubled, {} orphan", self.lost.len(), self.doubled.len(), self.orphan.len())
     }
 
     /// Some of it, a line each.
     pub(crate) fn notes(&self) -> Vec<String> {
-        let kinds = [("lost", &self.lost), ("doubled", &self.doubled), ("stray", &self.stray)];
+        let kinds = [("lost", &self.lost), ("doubled", &self.doubled), ("orphan", &self.orphan)];
         let all = kinds.into_iter().flat_map(|(kind, found)| found.iter().take(SHOWN).map(move |what| (kind, what)));
         all.map(|(kind, what)| format!("{kind}: {what}")).collect()
     }
 }
 
 /// What is left at the libraries once all has ended.
-fn strays(sim: &Sim, before: &Value) -> Result<Vec<String>, String> {
+fn orphans(sim: &Sim, before: &Value) -> Result<Vec<String>, String> {
     let mut left = Vec::new();
     let after = counts(sim, BORROWER)?;
     for what in ["bibs", "holdings", "items", "requests", "loans"] {

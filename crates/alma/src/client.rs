@@ -330,11 +330,11 @@ impl Client {
 
     /// Follows the redirect that answered `asked`, with the key only when it stays on the same server.
     pub(crate) async fn follow(&self, asked: &Call, call: &Call, location: Option<&str>) -> Result<Reply> {
-        let stray = |what: &str| Error::Unintelligible { operation: call.operation, what: what.to_owned() };
-        let location = location.ok_or_else(|| stray("a redirect without a target"))?;
-        let url = self.url(asked)?.join(location).map_err(|_| stray("a redirect to what isn't a URL"))?;
+        let unassigned = |what: &str| Error::Unintelligible { operation: call.operation, what: what.to_owned() };
+        let location = location.ok_or_else(|| unassigned("a redirect without a target"))?;
+        let url = self.url(asked)?.join(location).map_err(|_| unassigned("a redirect to what isn't a URL"))?;
         if url.origin() != self.inner.base.origin() {
-            return Err(stray("a redirect to another server, which must not get the key"));
+            return Err(unassigned("a redirect to another server, which must not get the key"));
         }
         self.send_to(call, &url).await
     }

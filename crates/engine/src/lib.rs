@@ -12,7 +12,7 @@
 //! - `breaker`: no calls into the void while a library's system gives no service.
 //! - `replacing`: another lender in place of the present one.
 //! - `agencies`: the agencies' rules in use: deadlines and limits.
-//! - `strays`: what carries the hub's marker and belongs to no request.
+//! - `orphans`: what carries the hub's marker and belongs to no request.
 //! - `nodes`: what other nodes on the same database tell.
 //! - `quota`: what calls are spent on, and what waits when few are left.
 //! - `metrics`: what is measured.
@@ -33,6 +33,7 @@ mod error;
 mod lease;
 mod metrics;
 mod nodes;
+mod orphans;
 mod perform;
 mod place;
 mod poll;
@@ -41,7 +42,6 @@ mod registry;
 mod replacing;
 mod schedule;
 mod settings;
-mod strays;
 mod webhook_health;
 mod webhooks;
 mod worker;
@@ -51,6 +51,7 @@ pub use changes::Change;
 pub use clock::{Clock, Ids, SystemClock};
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::Act;
 pub use place::{Placing, Problem};
 pub use poll::{poll_side, poll_target};
@@ -58,5 +59,4 @@ pub use quota::{Paused, Quota, Spent};
 pub use replacing::AnotherLender;
 pub use settings::{Polling, Retrying, Settings};
 pub use store::FailingPolls;
-pub use strays::{Found, Search, Stray, Strays};
 pub use webhooks::{WebhookError, WebhookResult};

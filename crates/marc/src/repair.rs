@@ -120,7 +120,7 @@ pub enum RepairKind {
     /// A subfield delimiter with nothing behind it was left out.
     EmptySubfield,
     /// Text outside any subfield became subfield `a`.
-    StrayText,
+    UnexpectedText,
     /// A subfield delimiter in a control field was left out.
     DelimiterInControlField,
     /// An element that MARCXML doesn't have was left out.
@@ -188,7 +188,7 @@ impl fmt::Display for RepairKind {
             Self::Indicator { found } => write!(f, "indicator {found:?} made blank"),
             Self::SubfieldCode { found, used } => write!(f, "subfield code {found:?} replaced by {used:?}"),
             Self::EmptySubfield => f.write_str("subfield delimiter with nothing behind it left out"),
-            Self::StrayText => f.write_str("text outside any subfield put in subfield a"),
+            Self::UnexpectedText => f.write_str("text outside any subfield put in subfield a"),
             Self::DelimiterInControlField => f.write_str("subfield delimiter left out"),
             Self::UnknownElement { name } => write!(f, "element {name:?} left out"),
             Self::ForbiddenCharacters { count } => write!(f, "{count} characters left out that the format cannot hold"),

@@ -165,5 +165,5 @@ fn field_is_control_or_data_by_its_tag_whatever_its_element_is_called() {
     assert_eq!(read.record.subfield("016", 'a'), Some("100813"));
     assert_eq!(read.record.control("001"), Some("998"));
     let kinds: Vec<_> = read.repairs.iter().map(|repair| repair.kind.clone()).collect();
-    assert_eq!(kinds, [RepairKind::StrayText, RepairKind::DelimiterInControlField]);
+    assert_eq!(kinds, [RepairKind::UnexpectedText, RepairKind::DelimiterInControlField]);
 }

@@ -119,7 +119,7 @@ impl Store {
         }
         verified.faults.retain(|fault| !fault.what.is_empty());
         if only.is_none() {
-            verified.faults.extend(self.orphans().await?);
+            verified.faults.extend(self.entries_without_request().await?);
         }
         Ok(verified)
     }
@@ -142,7 +142,7 @@ impl Store {
     }
 
     /// Entries of requests that aren't there.
-    async fn orphans(&self) -> Result<Vec<AuditFault>, Error> {
+    async fn entries_without_request(&self) -> Result<Vec<AuditFault>, Error> {
         let known = Query::select().column(Alias::new("id")).from(Alias::new("patron_request")).to_owned();
         let statement = Query::select()
             .distinct()

@@ -23,6 +23,7 @@ mod input;
 mod institutions;
 mod layers;
 mod openapi;
+mod orphans;
 mod path;
 mod pickup_locations;
 mod problem;
@@ -30,7 +31,6 @@ mod query;
 mod quota;
 mod requests;
 mod state;
-mod strays;
 mod views;
 mod webhooks;
 

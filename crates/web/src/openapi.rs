@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{acts, agencies, health, institutions, pickup_locations, quota, requests, strays, webhooks};
+use crate::{acts, agencies, health, institutions, orphans, pickup_locations, quota, requests, webhooks};
 
 const KEY: &str = "api_key";
 
@@ -48,7 +48,7 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(requests::routes())
         .merge(acts::routes())
         .merge(institutions::routes())
-        .merge(strays::routes())
+        .merge(orphans::routes())
         .merge(quota::routes())
         .merge(webhooks::routes())
         .merge(agencies::routes())

@@ -28,7 +28,7 @@ pub(crate) enum Institution {
     Check(Check),
     /// Look for records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
     /// nothing without --remove.
-    Strays(Strays),
+    OrphanReport(OrphanReport),
     /// Show how many calls of its system's API are left, and what they are spent on.
     Quota(Quota),
     /// Let its system tell the hub by itself what happens.
@@ -36,9 +36,9 @@ pub(crate) enum Institution {
     Webhook(Webhook),
 }
 
-/// Look for strays.
+/// Look for orphans.
 #[derive(Args, Debug)]
-pub(crate) struct Strays {
+pub(crate) struct OrphanReport {
     #[command(flatten)]
     hub: HubArgs,
     /// The code of an institution.
@@ -117,7 +117,7 @@ impl Institution {
         match self {
             Self::Add(add) => add.run().await,
             Self::Check(check) => check.run().await,
-            Self::Strays(strays) => strays.run().await,
+            Self::OrphanReport(orphans) => orphans.run().await,
             Self::Quota(quota) => quota.run().await,
             Self::Webhook(webhook) => webhook.run().await,
         }
@@ -185,36 +185,36 @@ impl Check {
     }
 }
 
-impl Strays {
+impl OrphanReport {
     async fn run(self) -> Result<()> {
         let method = if self.remove { Method::DELETE } else { Method::GET };
-        let path = format!("/api/v1/institutions/{}/strays?days={}&all={}", segment(&self.code)?, self.days, self.all);
+        let path = format!("/api/v1/institutions/{}/orphans?days={}&all={}", segment(&self.code)?, self.days, self.all);
         let answer = Hub::new(&self.hub)?.call(method, &path, None).await?;
-        let strays: Vec<&Value> = answer["strays"].as_array().into_iter().flatten().collect();
-        if !strays.is_empty() {
+        let orphans: Vec<&Value> = answer["orphans"].as_array().into_iter().flatten().collect();
+        if !orphans.is_empty() {
             let mut table = table(&["kind", "id", "request", ""]);
-            for stray in &strays {
-                let became = match (stray["removed"].as_bool(), stray["problem"].as_str()) {
+            for orphan in &orphans {
+                let became = match (orphan["removed"].as_bool(), orphan["problem"].as_str()) {
                     (Some(true), _) => "removed",
                     (_, Some(problem)) => problem,
                     _ => "is left; --remove takes it away",
                 };
-                table.add_row([&text(&stray["kind"]), &text(&stray["id"]), &text(&stray["request"]), became]);
+                table.add_row([&text(&orphan["kind"]), &text(&orphan["id"]), &text(&orphan["request"]), became]);
             }
             write_out(&table.to_string());
         }
         write_out(&format!(
-            "{}: {} strays, in a search of {} requests and {} virtual patrons.",
+            "{}: {} orphans, in a search of {} requests and {} virtual patrons.",
             self.code,
-            strays.len(),
+            orphans.len(),
             answer["requests"],
             answer["patrons"]
         ));
-        let failed = strays.iter().filter(|stray| stray["removed"] == Value::Bool(false)).count();
+        let failed = orphans.iter().filter(|orphan| orphan["removed"] == Value::Bool(false)).count();
         if failed == 0 {
             return Ok(());
         }
-        Err(Failure::new(format!("{}: {failed} strays could not be taken away.", self.code))
+        Err(Failure::new(format!("{}: {failed} orphans could not be taken away.", self.code))
             .advice("The table tells why. What is not the hub's any more, staff must look at in the library's system."))
     }
 }

@@ -342,7 +342,7 @@ fn code_that_would_change_the_address_is_not_sent() {
     for command in [
         &["institution", "check", ".."][..],
         &["institution", "quota", ".."],
-        &["institution", "strays", ".", "--remove"],
+        &["institution", "orphans", ".", "--remove"],
         &["institution", "webhook", "remove", ".."],
         &["institution", "webhook", "show", "."],
     ] {

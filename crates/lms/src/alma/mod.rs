@@ -20,12 +20,12 @@ mod circulation;
 mod errors;
 mod hidden;
 mod lender;
+mod orphans;
 mod ours;
 mod patrons;
 mod reads;
 mod records;
 mod settings;
-mod strays;
 mod webhooks;
 mod words;
 

@@ -90,12 +90,12 @@ fn data_field(data: &[u8], tag: Tag, coding: Coding, repairs: &mut Vec<Repair>) 
         ind2 = indicator(characters.next(), tag, repairs);
         rest = characters.as_str();
     }
-    let stray = rest.trim();
-    if stray.contains(char::is_alphanumeric) {
-        repairs.push(Repair::field(tag, RepairKind::StrayText));
+    let unexpected = rest.trim();
+    if unexpected.contains(char::is_alphanumeric) {
+        repairs.push(Repair::field(tag, RepairKind::UnexpectedText));
         subfields.push(Subfield::new('a', rest));
-    } else if !stray.is_empty() {
-        repairs.push(Repair::field(tag, RepairKind::ForbiddenCharacters { count: stray.chars().count() }));
+    } else if !unexpected.is_empty() {
+        repairs.push(Repair::field(tag, RepairKind::ForbiddenCharacters { count: unexpected.chars().count() }));
     }
     for piece in pieces {
         let text = coding.decode(piece, tag, repairs);

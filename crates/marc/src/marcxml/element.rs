@@ -31,7 +31,7 @@ impl Draft {
         let data = self.clean(text, tag);
         if tag.is_numeric() && !tag.is_control() {
             // A data field by its tag, which ISO 2709 goes by: there it would lose its first characters as indicators.
-            self.repairs.push(Repair::field(tag, RepairKind::StrayText));
+            self.repairs.push(Repair::field(tag, RepairKind::UnexpectedText));
             let subfields = vec![Subfield::new('a', data)];
             self.fields.push(Field::Data { tag, ind1: ' ', ind2: ' ', subfields });
             return;

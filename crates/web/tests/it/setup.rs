@@ -71,16 +71,16 @@ async fn key_goes_in_and_never_comes_out_and_is_kept_when_left_out() {
 #[tokio::test]
 async fn strays_are_searched_as_far_back_as_asked() {
     let hub = Hub::with_institutions(DEAD).await;
-    let path = "/api/v1/institutions/01LEND/strays";
+    let path = "/api/v1/institutions/01LEND/orphans";
     // There are no requests, so nothing is called.
     for method in [Method::GET, Method::DELETE] {
         let answer = hub.send(hub.call(method, path)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        assert_eq!(answer.body, json!({"requests": 0, "patrons": 0, "strays": []}));
+        assert_eq!(answer.body, json!({"requests": 0, "patrons": 0, "orphans": []}));
     }
     let answer = hub.send(hub.call(Method::GET, &format!("{path}?days=0&of=all"))).await;
     answer.is_problem(422, "INVALID_REQUEST");
-    let answer = hub.send(hub.call(Method::GET, "/api/v1/institutions/01OTHER/strays")).await;
+    let answer = hub.send(hub.call(Method::GET, "/api/v1/institutions/01OTHER/orphans")).await;
     answer.is_problem(404, "NOT_FOUND");
 }
 

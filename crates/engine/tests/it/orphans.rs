@@ -1,7 +1,7 @@
 //! What a lost answer left behind is found, and only that is taken away.
 
 use alma_sim::{ApiCall, Fault, FaultKind};
-use engine::{Search, Stray};
+use engine::{Orphan, OrphanSearch};
 use jiff::Timestamp;
 use lending::{CancelledBy, Status};
 
@@ -18,15 +18,15 @@ both! {
         assert_eq!(world.calls(BORROWER, BIBS), 2);
         world.at(BORROWER).set_behaviour(|alma| alma.index_lag_ms = 0);
         let code = BORROWER.into();
-        let strays = world.engine.strays(&code, Timestamp::UNIX_EPOCH, Search::WhereUnclear, false).await.unwrap();
+        let orphans = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, false).await.unwrap();
         let in_use = world.request().await.borrower.bib.open().unwrap().clone();
-        let [found] = strays.found.as_slice() else { panic!("{strays:?}") };
-        assert!(matches!(&found.stray, Stray::Record { request, bib } if *request == world.id && *bib != in_use));
+        let [found] = orphans.found.as_slice() else { panic!("{orphans:?}") };
+        assert!(matches!(&found.orphan, Orphan::Record { request, bib } if *request == world.id && *bib != in_use));
         assert_eq!(found.removed, None);
 
-        let removed = world.engine.strays(&code, Timestamp::UNIX_EPOCH, Search::WhereUnclear, true).await.unwrap();
+        let removed = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, true).await.unwrap();
         assert_eq!(removed.found[0].removed, Some(Ok(())));
-        let again = world.engine.strays(&code, Timestamp::UNIX_EPOCH, Search::Everywhere, true).await.unwrap();
+        let again = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::Everywhere, true).await.unwrap();
         assert_eq!((again.requests, again.found.len()), (1, 0));
         world.engine.cancel(world.id, CancelledBy::Patron, None, "test").await.unwrap();
         world.until_ended().await;
@@ -54,20 +54,20 @@ both! {
         };
         assert_eq!(world.sim.call(&call).unwrap().status, 200);
         let code = LENDER.into();
-        let seldom = world.engine.strays(&code, Timestamp::UNIX_EPOCH, Search::WhereUnclear, true).await.unwrap();
+        let seldom = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, true).await.unwrap();
         assert_eq!(seldom.requests, 0, "nothing was unclear");
-        let strays = world.engine.strays(&code, Timestamp::UNIX_EPOCH, Search::Everywhere, true).await.unwrap();
-        assert_eq!((strays.patrons, strays.found.len()), (1, 1));
-        assert_eq!(strays.found[0].removed, Some(Ok(())));
+        let orphans = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::Everywhere, true).await.unwrap();
+        assert_eq!((orphans.patrons, orphans.found.len()), (1, 1));
+        assert_eq!(orphans.found[0].removed, Some(Ok(())));
         world.assert_clean();
     }
 
     async fn nothing_of_a_live_request_is_a_stray(world) {
         world.bring_to(Status::ReadyForPickup).await;
         for code in [LENDER, BORROWER] {
-            let strays =
-                world.engine.strays(&code.into(), Timestamp::UNIX_EPOCH, Search::Everywhere, true).await.unwrap();
-            assert_eq!((strays.requests, strays.found.len()), (1, 0), "{code}");
+            let orphans =
+                world.engine.orphans(&code.into(), Timestamp::UNIX_EPOCH, OrphanSearch::Everywhere, true).await.unwrap();
+            assert_eq!((orphans.requests, orphans.found.len()), (1, 0), "{code}");
         }
         world.lend().await;
         world.end_batch_poll().await;

@@ -1,8 +1,8 @@
-//! Strays of an institution: what carries the hub's marker there and belongs to no request.
+//! OrphanReport of an institution: what carries the hub's marker there and belongs to no request.
 
 use axum::Json;
 use axum::extract::State;
-use engine::{Found, Search, Stray};
+use engine::{FoundOrphan, Orphan, OrphanSearch};
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
 use serde::Serialize;
@@ -17,28 +17,28 @@ use crate::query::Params;
 use crate::state::WebState;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(list_strays, remove_strays))
+    OpenApiRouter::new().routes(routes!(list_orphans, remove_orphans))
 }
 
 /// How far back requests are searched, in days.
 const DAYS: u32 = 30;
 
-/// What a search for strays came to.
+/// What a search for orphans came to.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Strays)]
-struct StraysView {
+#[schema(as = OrphanReport)]
+struct OrphansView {
     /// How many requests were looked at.
     requests: usize,
     /// How many virtual patrons were looked at.
     patrons: usize,
     /// What was found.
-    strays: Vec<StrayView>,
+    orphans: Vec<OrphanView>,
 }
 
 /// Something that carries the hub's marker and belongs to no request.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Stray)]
-struct StrayView {
+#[schema(as = Orphan)]
+struct OrphanView {
     /// `record` (with its holding and item) or `hold`.
     #[schema(value_type = String, example = "record")]
     kind: &'static str,
@@ -52,11 +52,11 @@ struct StrayView {
     problem: Option<String>,
 }
 
-impl From<Found> for StrayView {
-    fn from(found: Found) -> Self {
-        let (kind, id, request) = match &found.stray {
-            Stray::Record { request, bib } => ("record", bib.to_string(), request.to_string()),
-            Stray::Hold(hold) => ("hold", hold.hold.to_string(), hold.request.to_string()),
+impl From<FoundOrphan> for OrphanView {
+    fn from(found: FoundOrphan) -> Self {
+        let (kind, id, request) = match &found.orphan {
+            Orphan::Record { request, bib } => ("record", bib.to_string(), request.to_string()),
+            Orphan::Hold(hold) => ("hold", hold.hold.to_string(), hold.request.to_string()),
         };
         let removed = found.removed.as_ref().map(Result::is_ok);
         Self { kind, id, request, removed, problem: found.removed.and_then(Result::err) }
@@ -68,7 +68,7 @@ impl From<Found> for StrayView {
 /// patron.
 #[utoipa::path(
     get,
-    path = "/api/v1/institutions/{code}/strays",
+    path = "/api/v1/institutions/{code}/orphans",
     operation_id = "list_strays",
     tag = "institutions",
     params(
@@ -78,24 +78,24 @@ impl From<Found> for StrayView {
             unclear for a time."),
     ),
     responses(
-        (status = 200, description = "What was found.", body = StraysView),
+        (status = 200, description = "What was found.", body = OrphansView),
         (status = 404, description = "There is no such institution."),
         (status = 409, description = "Another search there is under way (`UNDER_WAY`)."),
         (status = 502, description = "The institution's system gives no answer."),
     )
 )]
-async fn list_strays(
+async fn list_orphans(
     State(state): State<WebState>,
     PathCode(code): PathCode,
     params: Params,
-) -> Result<Json<StraysView>, Problem> {
+) -> Result<Json<OrphansView>, Problem> {
     search(&state, &code, params, false).await
 }
 
-/// Looks for strays, and takes them away: only what is proven to be the hub's and to belong to no request.
+/// Looks for orphans, and takes them away: only what is proven to be the hub's and to belong to no request.
 #[utoipa::path(
     delete,
-    path = "/api/v1/institutions/{code}/strays",
+    path = "/api/v1/institutions/{code}/orphans",
     operation_id = "remove_strays",
     tag = "institutions",
     params(
@@ -105,23 +105,23 @@ async fn list_strays(
             unclear for a time."),
     ),
     responses(
-        (status = 200, description = "What was found, and what became of it.", body = StraysView),
+        (status = 200, description = "What was found, and what became of it.", body = OrphansView),
         (status = 404, description = "There is no such institution."),
         (status = 409, description = "Another search there is under way (`UNDER_WAY`)."),
         (status = 502, description = "The institution's system gives no answer."),
     )
 )]
-async fn remove_strays(
+async fn remove_orphans(
     State(state): State<WebState>,
     PathCode(code): PathCode,
     params: Params,
-) -> Result<Json<StraysView>, Problem> {
+) -> Result<Json<OrphansView>, Problem> {
     search(&state, &code, params, true).await
 }
 
-async fn search(state: &WebState, code: &str, mut params: Params, remove: bool) -> Result<Json<StraysView>, Problem> {
+async fn search(state: &WebState, code: &str, mut params: Params, remove: bool) -> Result<Json<OrphansView>, Problem> {
     let days = params.number("days", 1..=3_650, DAYS);
-    let search = if params.flag("all") { Search::Everywhere } else { Search::WhereUnclear };
+    let search = if params.flag("all") { OrphanSearch::Everywhere } else { OrphanSearch::UnclearRequests };
     Problem::check(params.finish())?;
     let institution = InstitutionCode::from(code);
     if state.engine.store().institution(&institution).await?.is_none() {
@@ -130,7 +130,7 @@ async fn search(state: &WebState, code: &str, mut params: Params, remove: bool) 
     let _permit = state.exclusive.begin(Work::Search, &institution)?;
     let back = SignedDuration::from_hours(24 * i64::from(days));
     let since = state.engine.clock().now().checked_sub(back).unwrap_or(Timestamp::MIN);
-    let found = state.engine.strays(&institution, since, search, remove).await?;
-    let strays = found.found.into_iter().map(Into::into).collect();
-    Ok(Json(StraysView { requests: found.requests, patrons: found.patrons, strays }))
+    let found = state.engine.orphans(&institution, since, search, remove).await?;
+    let orphans = found.found.into_iter().map(Into::into).collect();
+    Ok(Json(OrphansView { requests: found.requests, patrons: found.patrons, orphans }))
 }

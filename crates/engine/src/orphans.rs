@@ -1,4 +1,4 @@
-//! Strays: records and holds with the hub's marker that no request knows of. An answer that was lost can leave one
+//! OrphanReport: records and holds with the hub's marker that no request knows of. An answer that was lost can leave one
 //! behind, when the library's own index did not find yet what had been made.
 
 use std::collections::BTreeSet;
@@ -12,18 +12,18 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::stands_for;
 
-/// Where strays are looked for.
+/// Where orphans are looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Search {
-    /// Requests with an effect whose outcome was unclear for a time: nothing else leaves strays, as far as is known.
-    WhereUnclear,
+pub enum OrphanSearch {
+    /// Requests with an effect whose outcome was unclear for a time: nothing else leaves orphans, as far as is known.
+    UnclearRequests,
     /// Every request.
     Everywhere,
 }
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Stray {
+pub enum Orphan {
     /// A record, with its holding and item.
     Record {
         /// Whose marker it has.
@@ -35,40 +35,40 @@ pub enum Stray {
     Hold(MarkedHold),
 }
 
-/// A stray, and what became of it.
+/// An orphan, and what became of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Found {
+pub struct FoundOrphan {
     /// What it is.
-    pub stray: Stray,
+    pub orphan: Orphan,
     /// Whether it was taken away; why not where that was tried in vain.
     pub removed: Option<Result<(), String>>,
 }
 
 /// What a search came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Strays {
+pub struct OrphanReport {
     /// How many requests were looked at.
     pub requests: usize,
     /// How many virtual patrons were looked at.
     pub patrons: usize,
     /// What was found.
-    pub found: Vec<Found>,
+    pub found: Vec<FoundOrphan>,
 }
 
 impl Engine {
-    /// Looks for strays of requests since `since` in an institution's system, and takes them away if `remove` says so.
+    /// Looks for orphans of requests since `since` in an institution's system, and takes them away if `remove` says so.
     /// Costs a call for each request that borrowed there, and one for each virtual patron.
     ///
     /// # Errors
     ///
     /// The store's failures; [`Error::NotDone`] when the library's system doesn't answer.
-    pub async fn strays(
+    pub async fn orphans(
         &self,
         institution: &InstitutionCode,
         since: Timestamp,
-        search: Search,
+        search: OrphanSearch,
         remove: bool,
-    ) -> Result<Strays, Error> {
+    ) -> Result<OrphanReport, Error> {
         Purpose::Bulk.of(self.search(institution, since, search, remove)).await
     }
 
@@ -76,18 +76,20 @@ impl Engine {
         &self,
         institution: &InstitutionCode,
         since: Timestamp,
-        search: Search,
+        search: OrphanSearch,
         remove: bool,
-    ) -> Result<Strays, Error> {
+    ) -> Result<OrphanReport, Error> {
         let lms = self.registry.get(institution).await?;
         let requests = self.to_search(institution, since, search).await?;
-        let mut strays = Strays { requests: requests.len(), ..Strays::default() };
+        let mut orphans = OrphanReport { requests: requests.len(), ..OrphanReport::default() };
         let mut patrons: Vec<VirtualPatron> = Vec::new();
         for request in &requests {
             self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
             if made_here(request, institution) {
-                for bib in stray_records(request, lms.records_of(request.id).await?) {
-                    strays.found.push(Found { stray: Stray::Record { request: request.id, bib }, removed: None });
+                for bib in orphan_records(request, lms.records_of(request.id).await?) {
+                    orphans
+                        .found
+                        .push(FoundOrphan { orphan: Orphan::Record { request: request.id, bib }, removed: None });
                 }
             }
             if let Ok(patron) = stands_for(request)
@@ -97,32 +99,32 @@ impl Engine {
                 patrons.push(patron);
             }
         }
-        strays.patrons = patrons.len();
+        orphans.patrons = patrons.len();
         for patron in &patrons {
             self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
             for hold in lms.holds_of(patron).await? {
                 let stored = self.store.request(hold.request).await?;
-                if is_stray_hold(stored.as_ref(), institution, &hold) {
-                    strays.found.push(Found { stray: Stray::Hold(hold), removed: None });
+                if is_orphan_hold(stored.as_ref(), institution, &hold) {
+                    orphans.found.push(FoundOrphan { orphan: Orphan::Hold(hold), removed: None });
                 }
             }
         }
         if remove {
-            for found in &mut strays.found {
-                found.removed = Some(take_away(lms.as_ref(), &found.stray).await.map_err(|error| error.to_string()));
+            for found in &mut orphans.found {
+                found.removed = Some(take_away(lms.as_ref(), &found.orphan).await.map_err(|error| error.to_string()));
             }
         }
-        Ok(strays)
+        Ok(orphans)
     }
 
     async fn to_search(
         &self,
         institution: &InstitutionCode,
         since: Timestamp,
-        search: Search,
+        search: OrphanSearch,
     ) -> Result<Vec<Request>, Error> {
         let mut requests = Vec::new();
-        if search == Search::WhereUnclear {
+        if search == OrphanSearch::UnclearRequests {
             let ids: BTreeSet<RequestId> = self.store.once_unclear(institution, since).await?.into_iter().collect();
             for id in ids {
                 requests.extend(self.store.request(id).await?.map(|stored| stored.request));
@@ -150,7 +152,7 @@ fn made_here(request: &Request, institution: &InstitutionCode) -> bool {
 }
 
 /// Those that the request doesn't know as its own. While one is being made, which it will be is not known.
-fn stray_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
+fn orphan_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
     if matches!(request.in_flight, Some(Effect::CreateVirtualBib(_))) {
         return Vec::new();
     }
@@ -159,7 +161,7 @@ fn stray_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
     found.into_iter().filter(|bib| !own.contains(&bib)).collect()
 }
 
-fn is_stray_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: &MarkedHold) -> bool {
+fn is_orphan_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: &MarkedHold) -> bool {
     // A marker with an id that this hub doesn't know may be another hub's.
     let Some(Stored { request, .. }) = stored else { return false };
     if matches!(request.in_flight, Some(Effect::PlaceHold(_) | Effect::ChangePickup(_))) {
@@ -172,9 +174,9 @@ fn is_stray_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: &
     !of_lender && !of_pickup
 }
 
-async fn take_away(lms: &dyn HostLms, stray: &Stray) -> Result<(), NotDone> {
-    match stray {
-        Stray::Record { request, bib } => lms.remove_record(*request, bib).await,
-        Stray::Hold(hold) => lms.remove_hold(hold).await,
+async fn take_away(lms: &dyn HostLms, orphan: &Orphan) -> Result<(), NotDone> {
+    match orphan {
+        Orphan::Record { request, bib } => lms.remove_record(*request, bib).await,
+        Orphan::Hold(hold) => lms.remove_hold(hold).await,
     }
 }
