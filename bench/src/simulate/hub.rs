@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::Act;
+use engine::EffectExecution;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request,
@@ -235,8 +235,15 @@ impl Hub {
         };
         self.line().intent = true;
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
-        let act = Act { lms: lms.as_ref(), request, attempt, tries: intent.attempts, now: self.now, soon: &[] };
-        let outcome = act.perform(intent.effect).await;
+        let act = EffectExecution {
+            lms: lms.as_ref(),
+            request,
+            attempt,
+            attempts: intent.attempts,
+            now: self.now,
+            prefetch: &[],
+        };
+        let outcome = act.run(intent.effect).await;
         self.line().intent = false;
         outcome
     }

@@ -9,7 +9,7 @@ use store::Intent;
 use tracing::debug;
 
 use crate::clock::later;
-use crate::commit::Ending;
+use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::poll;
@@ -52,7 +52,7 @@ impl Engine {
             let wanted = AnotherLender { reason: reason.clone(), copy: copy.clone(), confirm_no_candidate: false };
             return self.ask_another_lender(id, wanted, actor).await;
         }
-        Ok(self.apply(id, asked, actor, &Ending::Asked(reason)).await?.request)
+        Ok(self.apply(id, asked, actor, &IntentDisposition::NoIntent(reason)).await?.request)
     }
 
     /// All there is to see at a side, whatever was seen before.
@@ -60,10 +60,10 @@ impl Engine {
         let (Some(target), Some(institution)) = (poll::poll_target(request, side), request.institution(side)) else {
             return Ok(None);
         };
-        let settings = self.breakers.pass(institution, self.clock.now())?;
+        let settings = self.breakers.admit(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
         let seen = Purpose::Circulation.of(poll::poll_side(lms.as_ref(), request, target, false, None)).await;
-        self.note(institution, settings, seen).await
+        self.record_outcome(institution, settings, seen).await
     }
 
     /// A deadline has come. What it is for may have happened without having been seen yet, and the days on which it doesn't
@@ -72,23 +72,23 @@ impl Engine {
         let request = self.load(intent).await?;
         let end = self.end_of(&request, deadline, intent.created_at).await?;
         if end > self.clock.now() {
-            return self.put_off(intent, end, "the days on which it runs have changed").await;
+            return self.postpone(intent, end, "the days on which it runs have changed").await;
         }
         match self.final_poll(&request, side_of(deadline, &request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
-                let seen = self.apply(request.id, &event, "hub", &Ending::Asked(None)).await?.request;
+                let seen = self.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request;
                 if !deadlines(&seen).contains(&deadline) {
                     // It was taken away with what it was for, unless it is leased, as it is now.
                     return self.drop_intent(intent, "it has happened").await;
                 }
             }
             Err(not_done) if self.clock.now().duration_since(end) < MAX_POLL_DELAY => {
-                let due = later(self.clock.now(), self.pause(intent, &not_done));
-                return self.put_off(intent, due, &not_done.to_string()).await;
+                let due = later(self.clock.now(), self.delay_after(intent, &not_done));
+                return self.postpone(intent, due, &not_done.to_string()).await;
             }
             Err(not_done) => debug!(request = %request.id, why = %not_done, "a deadline passes without a look"),
         }
-        self.done(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
+        self.commit_outcome(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
     }
 }

@@ -249,12 +249,13 @@ impl Engine {
     /// after an hour. What was read within the shortest interval is read at its end.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let (now, lists) = (self.clock.now(), self.settings.batch_poll_interval);
-        let hastened = self.again(async || Ok(self.store.hasten_told_lists(now, lists).await?)).await?;
-        if hastened > 0 {
+        let rescheduled =
+            self.retry_transaction(async || Ok(self.store.reschedule_webhook_lists(now, lists).await?)).await?;
+        if rescheduled > 0 {
             // All of it has been read by then, or can't be.
             self.webhook_health.suspend_miss_detection_until(later(now, lists.saturating_mul(2)));
             info!(
-                lists = hastened,
+                lists = rescheduled,
                 "nobody listened to webhooks for a while; what may not have been heard is looked for"
             );
         }
@@ -335,7 +336,7 @@ impl Engine {
     async fn read_list(&self, batch_poll: &BatchPoll, listed: &[ListedPoll]) -> Result<ListOutcome, NotDone> {
         let institution = &batch_poll.institution;
         let was_down = self.breakers.is_down(institution);
-        let settings = self.breakers.pass(institution, self.clock.now())?;
+        let settings = self.breakers.admit(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
         self.check_poll_budget(lms.as_ref(), Purpose::Poll)?;
         let mut keys: Vec<String> = listed.iter().map(|poll| poll.key.clone()).collect();
@@ -345,7 +346,7 @@ impl Engine {
         if !was_down && matches!(read, Err(NotDone::Down { outage: Outage::KeyRefused, .. })) {
             return Ok(ListOutcome::KeyRefused);
         }
-        match self.note(institution, settings, read).await {
+        match self.record_outcome(institution, settings, read).await {
             Ok(read) => Ok(read.map_or(ListOutcome::Refused, ListOutcome::Read)),
             Err(NotDone::Unreadable { what } | NotDone::Unintelligible { what }) => {
                 warn!(%institution, list = batch_poll.list, why = what, "a list can't be read");
@@ -400,7 +401,7 @@ impl Engine {
             due_at: batch_poll.last_change_at,
         };
         let due = self.next_batch_poll(&next, batch_poll.last_change_at, standing).await?.min(at_latest);
-        self.again(async || {
+        self.retry_transaction(async || {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;
             tx.finish_batch_poll(batch_poll, due).await?;

@@ -13,18 +13,18 @@ use crate::clock::later;
 
 /// How a breaker works.
 #[derive(Clone, Copy, Debug)]
-pub struct Breaking {
+pub struct BreakerSettings {
     /// How many calls in a row must fail before a system counts as down. A refused key or a used-up quota counts at once.
     pub failures: u32,
     /// The first pause before the next attempt.
-    pub first: Duration,
+    pub initial: Duration,
     /// The longest pause.
-    pub most: Duration,
+    pub max: Duration,
 }
 
-impl Default for Breaking {
+impl Default for BreakerSettings {
     fn default() -> Self {
-        Self { failures: 5, first: Duration::from_secs(5), most: Duration::from_secs(60) }
+        Self { failures: 5, initial: Duration::from_secs(5), max: Duration::from_secs(60) }
     }
 }
 
@@ -46,7 +46,7 @@ struct Breaker {
     failures: u32,
     down: Option<Down>,
     /// How often it was tried in vain since it is down.
-    tries: u32,
+    attempts: u32,
     /// Somebody is finding out.
     probing_until: Option<Timestamp>,
     /// How often the institution's settings have changed: what a call under earlier ones found says nothing.
@@ -60,28 +60,28 @@ pub(crate) struct Generation(u64);
 /// The breakers of all institutions.
 #[derive(Debug)]
 pub(crate) struct Breakers {
-    breaking: Breaking,
+    settings: BreakerSettings,
     /// A probe that brings no outcome within this time is given up.
-    patience: Duration,
+    probe_timeout: Duration,
     known: Mutex<HashMap<InstitutionCode, Breaker>>,
 }
 
 /// What an outcome told of the system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Told {
+pub(crate) enum BreakerChange {
     /// Nothing new.
-    Nothing,
+    None,
     /// It has just gone down: staff are to know it, once.
-    WentDown,
+    Opened,
     /// It is back.
-    CameBack,
+    Closed,
     /// The call was made under settings that have changed since, so its failure tells nothing.
-    Outdated,
+    Stale,
 }
 
 impl Breakers {
-    pub(crate) fn new(breaking: Breaking, patience: Duration) -> Self {
-        Self { breaking, patience, known: Mutex::default() }
+    pub(crate) fn new(settings: BreakerSettings, probe_timeout: Duration) -> Self {
+        Self { settings, probe_timeout, known: Mutex::default() }
     }
 
     /// Whether a call may be sent now. While the system is down one may, whenever it is time to try.
@@ -89,13 +89,13 @@ impl Breakers {
     /// # Errors
     ///
     /// What to answer in place of a call.
-    pub(crate) fn pass(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, NotDone> {
+    pub(crate) fn admit(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, NotDone> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(breaker) = known.get_mut(institution) else { return Ok(Generation::default()) };
         let Some(down) = &breaker.down else { return Ok(breaker.settings) };
         let wait_until = breaker.probing_until.filter(|until| *until > now).unwrap_or(down.next_try);
         if wait_until <= now {
-            breaker.probing_until = Some(later(now, self.patience));
+            breaker.probing_until = Some(later(now, self.probe_timeout));
             return Ok(breaker.settings);
         }
         let after = Duration::try_from(wait_until.duration_since(now)).unwrap_or_default();
@@ -103,13 +103,13 @@ impl Breakers {
     }
 
     /// Notes what came of a call that was made under `settings`.
-    pub(crate) fn note(
+    pub(crate) fn record(
         &self,
         institution: &InstitutionCode,
         settings: Generation,
         failed: Option<&NotDone>,
         now: Timestamp,
-    ) -> Told {
+    ) -> BreakerChange {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let breaker = known.entry(institution.clone()).or_default();
         let outdated = breaker.settings != settings;
@@ -118,9 +118,9 @@ impl Breakers {
             None | Some(NotDone::Refused(_) | NotDone::Gone { .. }) => {
                 let back = breaker.down.is_some();
                 *breaker = Breaker { settings: breaker.settings, ..Breaker::default() };
-                if back { Told::CameBack } else { Told::Nothing }
+                if back { BreakerChange::Closed } else { BreakerChange::None }
             }
-            Some(NotDone::Down { .. } | NotDone::Unclear { .. }) if outdated => Told::Outdated,
+            Some(NotDone::Down { .. } | NotDone::Unclear { .. }) if outdated => BreakerChange::Stale,
             Some(NotDone::Down { outage, why, after }) => self.failed(breaker, *outage, why, *after, now),
             Some(NotDone::Unclear { why }) => self.failed(breaker, Outage::Unreachable, why, None, now),
             Some(
@@ -129,7 +129,7 @@ impl Breakers {
                 | NotDone::Unreadable { .. }
                 | NotDone::Unintelligible { .. }
                 | NotDone::NotSendable(_),
-            ) => Told::Nothing,
+            ) => BreakerChange::None,
         }
     }
 
@@ -140,36 +140,36 @@ impl Breakers {
         why: &str,
         after: Option<Duration>,
         now: Timestamp,
-    ) -> Told {
+    ) -> BreakerChange {
         breaker.failures = breaker.failures.saturating_add(1);
         breaker.probing_until = None;
         let certain = outage != Outage::Unreachable;
-        if breaker.down.is_none() && !certain && breaker.failures < self.breaking.failures {
-            return Told::Nothing;
+        if breaker.down.is_none() && !certain && breaker.failures < self.settings.failures {
+            return BreakerChange::None;
         }
         let own =
-            self.breaking.first.saturating_mul(2_u32.saturating_pow(breaker.tries.min(16))).min(self.breaking.most);
-        let next_try = later(now, after.unwrap_or(own).max(self.breaking.first));
-        breaker.tries = breaker.tries.saturating_add(1);
+            self.settings.initial.saturating_mul(2_u32.saturating_pow(breaker.attempts.min(16))).min(self.settings.max);
+        let next_try = later(now, after.unwrap_or(own).max(self.settings.initial));
+        breaker.attempts = breaker.attempts.saturating_add(1);
         let since = breaker.down.as_ref().map_or(now, |down| down.since);
-        let told = if breaker.down.is_some() { Told::Nothing } else { Told::WentDown };
+        let changes = if breaker.down.is_some() { BreakerChange::None } else { BreakerChange::Opened };
         breaker.down = Some(Down { outage, why: why.to_owned(), since, next_try });
-        told
+        changes
     }
 
     /// Forgets what is known of an institution: its settings have changed.
-    pub(crate) fn forget(&self, institution: &InstitutionCode) {
+    pub(crate) fn reset(&self, institution: &InstitutionCode) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let breaker = known.entry(institution.clone()).or_default();
         *breaker = Breaker { settings: Generation(breaker.settings.0 + 1), ..Breaker::default() };
     }
 
     /// The same of all: another node has changed something.
-    pub(crate) fn forget_all(&self) {
+    pub(crate) fn reset_all(&self) {
         let known: Vec<InstitutionCode> =
             self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
         for institution in known {
-            self.forget(&institution);
+            self.reset(&institution);
         }
     }
 
@@ -193,14 +193,14 @@ impl Breakers {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     fn breakers() -> (Breakers, InstitutionCode) {
-        (Breakers::new(Breaking::default(), PATIENCE), InstitutionCode::from("01A_INST"))
+        (Breakers::new(BreakerSettings::default(), PROBE_TIMEOUT), InstitutionCode::from("01A_INST"))
     }
 
     fn unreachable() -> NotDone {
@@ -209,18 +209,18 @@ mod tests {
 
     fn down(breakers: &Breakers, alma: &InstitutionCode) {
         for _ in 0..5 {
-            breakers.note(alma, Generation::default(), Some(&unreachable()), at(0));
+            breakers.record(alma, Generation::default(), Some(&unreachable()), at(0));
         }
     }
 
     #[test]
     fn some_failures_in_a_row_make_a_system_count_as_down_and_it_is_told_once() {
         let (breakers, alma) = breakers();
-        let told: Vec<Told> =
-            (0..7).map(|_| breakers.note(&alma, Generation::default(), Some(&unreachable()), at(0))).collect();
-        assert_eq!(told.iter().filter(|told| **told == Told::WentDown).count(), 1);
-        assert_eq!(told[4], Told::WentDown);
-        assert!(breakers.pass(&alma, at(1)).is_err());
+        let changes: Vec<BreakerChange> =
+            (0..7).map(|_| breakers.record(&alma, Generation::default(), Some(&unreachable()), at(0))).collect();
+        assert_eq!(changes.iter().filter(|changes| **changes == BreakerChange::Opened).count(), 1);
+        assert_eq!(changes[4], BreakerChange::Opened);
+        assert!(breakers.admit(&alma, at(1)).is_err());
     }
 
     #[test]
@@ -228,22 +228,22 @@ mod tests {
         let (breakers, alma) = breakers();
         for _ in 0..3 {
             for _ in 0..4 {
-                breakers.note(&alma, Generation::default(), Some(&unreachable()), at(0));
+                breakers.record(&alma, Generation::default(), Some(&unreachable()), at(0));
             }
             let refused = NotDone::refused("401129", "no");
-            assert_eq!(breakers.note(&alma, Generation::default(), Some(&refused), at(0)), Told::Nothing);
+            assert_eq!(breakers.record(&alma, Generation::default(), Some(&refused), at(0)), BreakerChange::None);
         }
-        assert!(breakers.pass(&alma, at(0)).is_ok());
+        assert!(breakers.admit(&alma, at(0)).is_ok());
     }
 
     #[test]
     fn one_call_at_a_time_finds_out_whether_it_is_back() {
         let (breakers, alma) = breakers();
         down(&breakers, &alma);
-        assert!(breakers.pass(&alma, at(5)).is_ok());
-        assert!(breakers.pass(&alma, at(5)).is_err(), "a second one while the first is under way");
-        assert_eq!(breakers.note(&alma, Generation::default(), None, at(6)), Told::CameBack);
-        assert!(breakers.pass(&alma, at(6)).is_ok());
+        assert!(breakers.admit(&alma, at(5)).is_ok());
+        assert!(breakers.admit(&alma, at(5)).is_err(), "a second one while the first is under way");
+        assert_eq!(breakers.record(&alma, Generation::default(), None, at(6)), BreakerChange::Closed);
+        assert!(breakers.admit(&alma, at(6)).is_ok());
         assert!(breakers.down().is_empty());
     }
 
@@ -251,9 +251,9 @@ mod tests {
     fn a_probe_without_outcome_does_not_keep_the_system_down_for_ever() {
         let (breakers, alma) = breakers();
         down(&breakers, &alma);
-        assert!(breakers.pass(&alma, at(5)).is_ok());
-        assert!(breakers.pass(&alma, at(64)).is_err());
-        assert!(breakers.pass(&alma, at(66)).is_ok());
+        assert!(breakers.admit(&alma, at(5)).is_ok());
+        assert!(breakers.admit(&alma, at(64)).is_err());
+        assert!(breakers.admit(&alma, at(66)).is_ok());
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
         down(&breakers, &alma);
         let mut pauses = Vec::new();
         for _ in 0..6 {
-            breakers.note(&alma, Generation::default(), Some(&unreachable()), at(0));
+            breakers.record(&alma, Generation::default(), Some(&unreachable()), at(0));
             pauses.push(breakers.down()[0].1.next_try.as_second());
         }
         assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
@@ -273,19 +273,19 @@ mod tests {
         let (breakers, alma) = breakers();
         let refused =
             NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: Some(Duration::from_secs(300)) };
-        assert_eq!(breakers.note(&alma, Generation::default(), Some(&refused), at(0)), Told::WentDown);
-        assert!(breakers.pass(&alma, at(299)).is_err());
-        breakers.forget(&alma);
-        assert!(breakers.pass(&alma, at(1)).is_ok());
+        assert_eq!(breakers.record(&alma, Generation::default(), Some(&refused), at(0)), BreakerChange::Opened);
+        assert!(breakers.admit(&alma, at(299)).is_err());
+        breakers.reset(&alma);
+        assert!(breakers.admit(&alma, at(1)).is_ok());
     }
 
     #[test]
     fn what_a_call_found_under_earlier_settings_says_nothing() {
         let (breakers, alma) = breakers();
-        let before = breakers.pass(&alma, at(0)).unwrap();
-        breakers.forget(&alma);
+        let before = breakers.admit(&alma, at(0)).unwrap();
+        breakers.reset(&alma);
         let refused = NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: None };
-        assert_eq!(breakers.note(&alma, before, Some(&refused), at(0)), Told::Outdated);
+        assert_eq!(breakers.record(&alma, before, Some(&refused), at(0)), BreakerChange::Stale);
         assert!(breakers.down().is_empty());
     }
 }

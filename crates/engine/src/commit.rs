@@ -21,30 +21,30 @@ use crate::webhooks;
 
 /// What becomes of the intent that brought the event.
 #[derive(Debug)]
-pub(crate) enum Ending<'a> {
+pub(crate) enum IntentDisposition<'a> {
     /// No intent brought it: somebody asked, for this reason.
-    Asked(Option<&'a str>),
+    NoIntent(Option<&'a str>),
     /// It is done.
-    Done(&'a Intent),
+    Finished(&'a Intent),
     /// It is tried again.
     Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, why: &'a str },
     /// A poll has failed, and is tried again.
     PollFailed { intent: &'a Intent, due: Timestamp, why: &'a str },
 }
 
-impl Ending<'_> {
+impl IntentDisposition<'_> {
     fn reason(&self) -> Option<&str> {
         match self {
-            Self::Asked(reason) => *reason,
-            Self::Done(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
+            Self::NoIntent(reason) => *reason,
+            Self::Finished(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
         }
     }
 
     /// Whether an effect has just been done there.
-    fn goes_on_at(&self, institution: &InstitutionCode) -> bool {
+    fn continues_at(&self, institution: &InstitutionCode) -> bool {
         match self {
-            Self::Done(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
-            Self::Asked(_) | Self::Postponed { .. } | Self::PollFailed { .. } => false,
+            Self::Finished(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
+            Self::NoIntent(_) | Self::Postponed { .. } | Self::PollFailed { .. } => false,
         }
     }
 }
@@ -65,13 +65,13 @@ impl Engine {
         id: RequestId,
         event: &Event,
         actor: &str,
-        ending: &Ending<'_>,
+        disposition: &IntentDisposition<'_>,
     ) -> Result<Applied, Error> {
         // A transaction that waits for another connection holds up those that wait for it.
         let now = self.clock.now();
         self.webhook_health.refresh(&self.store, now).await?;
         self.agencies.refresh(&self.store, now).await?;
-        self.again(|| self.try_to_apply(id, event, actor, ending)).await
+        self.retry_transaction(|| self.try_to_apply(id, event, actor, disposition)).await
     }
 
     async fn try_to_apply(
@@ -79,38 +79,42 @@ impl Engine {
         id: RequestId,
         event: &Event,
         actor: &str,
-        ending: &Ending<'_>,
+        disposition: &IntentDisposition<'_>,
     ) -> Result<Applied, Error> {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
         if let Some(action) = event.action() {
             stored.request.may(action).map_err(Error::NotAllowed)?;
-            if action == Action::Undo && !tx.is_effect_untouched(id).await? {
+            if action == Action::Undo && !tx.effect_never_claimed(id).await? {
                 return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
             }
         }
         let event = &self.held_against_limits(&mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
-        let new_hints = match ending {
-            Ending::Done(intent) => match intent.work {
+        let new_hints = match disposition {
+            IntentDisposition::Finished(intent) => match intent.work {
                 Work::Poll(side) => tx.hints_since_claim(intent).await?.map(|hints| (side, hints)),
                 Work::Effect(_) | Work::Deadline(_) => None,
             },
-            Ending::Asked(_) | Ending::Postponed { .. } | Ending::PollFailed { .. } => None,
+            IntentDisposition::NoIntent(_)
+            | IntentDisposition::Postponed { .. }
+            | IntentDisposition::PollFailed { .. } => None,
         };
-        match ending {
-            Ending::Asked(_) => {}
-            Ending::Done(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
+        match disposition {
+            IntentDisposition::NoIntent(_) => {}
+            IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
                 let due = self.next_poll(&stored.request, *side, intent.attempts, intent.on_list).await?;
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
-            Ending::Done(intent) => tx.finish_intent(intent, event.name(), now).await?,
-            Ending::Postponed { intent, due, unclear, why } => {
+            IntentDisposition::Finished(intent) => tx.finish_intent(intent, event.name(), now).await?,
+            IntentDisposition::Postponed { intent, due, unclear, why } => {
                 tx.postpone_intent(intent, *due, *unclear, why, now).await?;
             }
-            Ending::PollFailed { intent, due, why } => tx.postpone_failed_poll(intent, *due, why, now).await?,
+            IntentDisposition::PollFailed { intent, due, why } => {
+                tx.postpone_failed_poll(intent, *due, why, now).await?
+            }
         }
         if unchanged {
             tx.commit().await?;
@@ -118,22 +122,24 @@ impl Engine {
             self.wake.notify_one();
             return Ok(Applied { request: decision.next, next: None });
         }
-        let version = self.write(&mut tx, &stored, &decision, event, (actor, ending.reason()), now).await?;
-        let (next, mut due) = self.queue(&mut tx, &decision.next, decision.effect, ending, now).await?;
+        let version = self.write(&mut tx, &stored, &decision, event, (actor, disposition.reason()), now).await?;
+        let (next, mut due) = self.queue(&mut tx, &decision.next, decision.effect, disposition, now).await?;
         if let Some((side, hints)) = new_hints {
             tx.add_hint(id, side, &hints, now, now).await?;
             due = now;
         }
-        if let Ending::Postponed { due: again, .. } | Ending::PollFailed { due: again, .. } = ending {
-            due = due.min(*again);
+        if let IntentDisposition::Postponed { due: later, .. } | IntentDisposition::PollFailed { due: later, .. } =
+            disposition
+        {
+            due = due.min(*later);
         }
         tx.commit().await?;
-        if let Ending::Done(intent) = ending {
+        if let IntentDisposition::Finished(intent) = disposition {
             self.metrics.committed(intent, self.clock.now());
         }
-        self.tell(&decision, version);
+        self.publish_change(&decision, version);
         self.wake_for(due);
-        if let Ending::Done(intent) = ending {
+        if let IntentDisposition::Finished(intent) = disposition {
             self.detect_missed_message(intent, &stored.request, event, &decision).await;
         }
         Ok(Applied { request: decision.next, next })
@@ -177,7 +183,8 @@ impl Engine {
     pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let now = self.clock.now();
         let latest = later(now, self.settings.polling.initial + self.ids.jitter(self.settings.polling.initial));
-        self.again(async || Ok(self.store.hasten_looks(institution, now, latest).await?)).await?;
+        self.retry_transaction(async || Ok(self.store.reschedule_unlisted_polls(institution, now, latest).await?))
+            .await?;
         self.wake.notify_one();
         Ok(())
     }
@@ -210,7 +217,7 @@ impl Engine {
         tx: &mut Tx,
         next: &Request,
         effect: Option<Effect>,
-        ending: &Ending<'_>,
+        disposition: &IntentDisposition<'_>,
         now: Timestamp,
     ) -> Result<(Option<Intent>, Timestamp), Error> {
         let (mut leased, mut first) = (None, Timestamp::MAX);
@@ -225,7 +232,7 @@ impl Engine {
                 due_at: now,
                 on_list: None,
             };
-            if ending.goes_on_at(institution) && !self.stopping.load(Ordering::Relaxed) {
+            if disposition.continues_at(institution) && !self.stopping.load(Ordering::Relaxed) {
                 let until = later(now, self.settings.lease);
                 leased = Some(tx.add_leased_intent(&intent, &self.settings.node, until, now).await?);
             } else {
@@ -272,7 +279,7 @@ impl Engine {
     }
 
     /// Tells who waits for the request.
-    pub(crate) fn tell(&self, decision: &Decision, version: i64) {
+    pub(crate) fn publish_change(&self, decision: &Decision, version: i64) {
         let next = &decision.next;
         // Nobody listening is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });

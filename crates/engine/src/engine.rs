@@ -68,7 +68,7 @@ impl Engine {
         let books = Arc::new(Books::new(Arc::clone(&clock), Arc::clone(&metrics)));
         let registry = Registry::new(store.clone(), Arc::clone(&books));
         let polls = Arc::default();
-        let breakers = Breakers::new(settings.breaking, settings.lease);
+        let breakers = Breakers::new(settings.breaker, settings.lease);
         let (agencies, webhook_health) = (Agencies::default(), WebhookHealth::default());
         let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
         Self {
@@ -134,10 +134,10 @@ impl Engine {
     /// No such request; the store's failures.
     pub async fn poll_now(&self, id: RequestId) -> Result<(), Error> {
         let now = self.clock.now();
-        self.again(async || {
+        self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
             tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-            tx.hasten_watches(id, FULL_POLL, now).await?;
+            tx.reschedule_polls(id, FULL_POLL, now).await?;
             tx.tell(&self.settings.node, &News::Work);
             Ok(tx.commit().await?)
         })
@@ -204,9 +204,9 @@ impl Engine {
     /// The store's failures; the settings are in use all the same.
     pub async fn institution_changed(&self, institution: &InstitutionCode) -> Result<(), Error> {
         self.registry.forget(institution);
-        self.breakers.forget(institution);
+        self.breakers.reset(institution);
         self.refused_lists.forget(institution);
-        self.try_again(institution, &News::SetUp).await
+        self.reschedule_institution(institution, &News::SetUp).await
     }
 
     /// The systems that give no service now, as far as this node knows.
@@ -224,14 +224,14 @@ impl Engine {
     }
 
     /// Lets everything that waits for an institution's system be tried at once.
-    pub(crate) async fn try_again_at(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        self.try_again(institution, &News::Work).await
+    pub(crate) async fn reschedule_and_announce(&self, institution: &InstitutionCode) -> Result<(), Error> {
+        self.reschedule_institution(institution, &News::Work).await
     }
 
-    async fn try_again(&self, institution: &InstitutionCode, news: &News) -> Result<(), Error> {
-        self.again(async || {
+    async fn reschedule_institution(&self, institution: &InstitutionCode, news: &News) -> Result<(), Error> {
+        self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
-            tx.hasten_delayed(institution, self.clock.now()).await?;
+            tx.reschedule_postponed(institution, self.clock.now()).await?;
             tx.tell(&self.settings.node, news);
             Ok(tx.commit().await?)
         })

@@ -20,7 +20,6 @@
 //!
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
 
-mod again;
 mod agencies;
 mod asking;
 mod batch_poll;
@@ -40,23 +39,24 @@ mod poll;
 mod quota;
 mod registry;
 mod replacing;
+mod retry;
 mod schedule;
 mod settings;
 mod webhook_health;
 mod webhooks;
 mod worker;
 
-pub use breaker::{Breaking, Down};
+pub use breaker::{BreakerSettings, Down};
 pub use changes::Change;
 pub use clock::{Clock, Ids, SystemClock};
 pub use engine::{Engine, Health};
 pub use error::Error;
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
-pub use perform::Act;
+pub use perform::EffectExecution;
 pub use place::{Placing, Problem};
 pub use poll::{poll_side, poll_target};
 pub use quota::{Paused, Quota, Spent};
 pub use replacing::AnotherLender;
-pub use settings::{Polling, Retrying, Settings};
+pub use settings::{Backoff, Polling, Settings};
 pub use store::FailingPolls;
 pub use webhooks::{WebhookError, WebhookResult};

@@ -43,7 +43,7 @@ impl Engine {
                 Ok(News::Work) => {}
                 Ok(News::SetUp) => {
                     self.registry.forget_all();
-                    self.breakers.forget_all();
+                    self.breakers.reset_all();
                     self.refused_lists.forget_all();
                     self.agencies.forget();
                     self.webhook_health.invalidate();

@@ -10,7 +10,7 @@ use store::{RequestFilter, Stored};
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::perform::stands_for;
+use crate::perform::virtual_patron_of;
 
 /// Where orphans are looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,7 +92,7 @@ impl Engine {
                         .push(FoundOrphan { orphan: Orphan::Record { request: request.id, bib }, removed: None });
                 }
             }
-            if let Ok(patron) = stands_for(request)
+            if let Ok(patron) = virtual_patron_of(request)
                 && request.patron.institution != *institution
                 && !patrons.contains(&patron)
             {
@@ -125,7 +125,8 @@ impl Engine {
     ) -> Result<Vec<Request>, Error> {
         let mut requests = Vec::new();
         if search == OrphanSearch::UnclearRequests {
-            let ids: BTreeSet<RequestId> = self.store.once_unclear(institution, since).await?.into_iter().collect();
+            let ids: BTreeSet<RequestId> =
+                self.store.requests_ever_unclear(institution, since).await?.into_iter().collect();
             for id in ids {
                 requests.extend(self.store.request(id).await?.map(|stored| stored.request));
             }

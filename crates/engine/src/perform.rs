@@ -6,7 +6,8 @@ use lending::{
     Workflow,
 };
 use lms::{
-    Attempt, Deleted, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron, Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualItemDeletion,
+    VirtualPatron, Withdrawn,
 };
 use store::RequestFilter;
 
@@ -14,13 +15,13 @@ use crate::engine::Engine;
 use crate::error::Error;
 
 /// How many records are read together.
-const SOON: u32 = 99;
+const MAX_PREFETCH: u32 = 99;
 /// For so long a virtual record is taken to be as it was made: nobody merges or overlays it at once.
 const JUST_MADE: SignedDuration = SignedDuration::from_hours(1);
 
 /// What an effect is done with.
 #[derive(Debug)]
-pub struct Act<'a> {
+pub struct EffectExecution<'a> {
     /// The library system.
     pub lms: &'a dyn HostLms,
     /// The request.
@@ -28,17 +29,17 @@ pub struct Act<'a> {
     /// Whether an earlier attempt may have been done.
     pub attempt: Attempt,
     /// How often it was tried before.
-    pub tries: u32,
+    pub attempts: u32,
     /// Now.
     pub now: Timestamp,
     /// Records that are likely to be deleted within the day, for an effect that deletes one.
-    pub soon: &'a [(RequestId, BibId)],
+    pub prefetch: &'a [(RequestId, BibId)],
 }
 
 impl Engine {
     /// Other records at the same institution that are likely to be deleted within the day, if `effect` deletes one that has
     /// to be read first: they are read together.
-    pub(crate) async fn deleted_soon(
+    pub(crate) async fn records_to_prefetch(
         &self,
         lms: &dyn HostLms,
         request: &Request,
@@ -54,7 +55,7 @@ impl Engine {
             statuses: vec![Status::ReturnTransit],
             institution: Some(lms.institution().clone()),
             open_only: true,
-            limit: SOON,
+            limit: MAX_PREFETCH,
             ..RequestFilter::default()
         };
         let returning = self.store.requests(&filter).await?.requests.into_iter().map(|stored| stored.request);
@@ -63,9 +64,9 @@ impl Engine {
     }
 }
 
-impl Act<'_> {
+impl EffectExecution<'_> {
     /// Does `effect`.
-    pub async fn perform(&self, effect: Effect) -> Outcome<Event> {
+    pub async fn run(&self, effect: Effect) -> Outcome<Event> {
         let (lms, request) = (self.lms, self.request);
         match effect {
             Effect::VerifyPatron => match lms.patron(&request.patron.identifier, self.now).await? {
@@ -80,7 +81,7 @@ impl Act<'_> {
                 }
             }
             Effect::EnsureVirtualPatron(side) => {
-                let id = lms.ensure_virtual_patron(&stands_for(request)?, self.now).await?;
+                let id = lms.ensure_virtual_patron(&virtual_patron_of(request)?, self.now).await?;
                 Ok(Event::VirtualPatronReady { side, id })
             }
             Effect::PlaceHold(Side::Lender) => {
@@ -193,9 +194,18 @@ impl Act<'_> {
                 let here = here(request, side)?;
                 let with_record = match (here.bib.any(), here.holding.open()) {
                     (Some(bib), Some(holding)) => {
-                        let (item, soon, now, is_new) = (here.item.open(), self.soon, self.now, self.is_new());
+                        let (item, prefetch, now, is_new) = (here.item.open(), self.prefetch, self.now, self.is_new());
                         let holder = request.holder(side);
-                        let what = Deleted { request: request.id, bib, holding, item, is_new, holder, soon, now };
+                        let what = VirtualItemDeletion {
+                            request: request.id,
+                            bib,
+                            holding,
+                            item,
+                            is_new,
+                            holder,
+                            prefetch,
+                            now,
+                        };
                         lms.delete_virtual_item(&what).await?
                     }
                     _ => false,
@@ -245,7 +255,7 @@ impl Act<'_> {
             item: virtual_item(self.request, side)?,
             patron: self.holder(side)?.clone(),
             pickup: (side == self.request.pickup_role()).then(|| self.request.pickup.clone()),
-            tries: self.tries,
+            attempts: self.attempts,
         })
     }
 
@@ -292,7 +302,7 @@ fn missing(what: &str) -> NotDone {
 }
 
 /// Who stands for the request's patron elsewhere.
-pub(crate) fn stands_for(request: &Request) -> Outcome<VirtualPatron> {
+pub(crate) fn virtual_patron_of(request: &Request) -> Outcome<VirtualPatron> {
     let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
     Ok(VirtualPatron {
         institution: request.patron.institution.clone(),

@@ -10,7 +10,7 @@ use lending::{
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
 use crate::agencies::asks_for_same;
-use crate::commit::Ending;
+use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -81,8 +81,8 @@ impl Engine {
         request.expedited = placing.expedited;
         request.virtual_item_at_dispatch = self.rules_of_patron(&request).await?.virtual_item_at_dispatch;
         let decision = decide(&request, &Event::Placed, now);
-        self.again(|| self.store_new(&request, &decision, actor, now)).await?;
-        self.tell(&decision, 1);
+        self.retry_transaction(|| self.store_new(&request, &decision, actor, now)).await?;
+        self.publish_change(&decision, 1);
         self.wake.notify_one();
         Ok(request.id)
     }
@@ -108,7 +108,7 @@ impl Engine {
             evidence: None,
         };
         tx.append_audit(request.id, &[accepted]).await?;
-        self.queue(&mut tx, &decision.next, decision.effect, &Ending::Asked(None), now).await?;
+        self.queue(&mut tx, &decision.next, decision.effect, &IntentDisposition::NoIntent(None), now).await?;
         Ok(tx.commit().await?)
     }
 

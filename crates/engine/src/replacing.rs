@@ -7,7 +7,7 @@ use lending::{CopyRef, Effect, Event, Refusal, Request, RequestId, Side};
 use lms::NotDone;
 use tracing::debug;
 
-use crate::commit::Ending;
+use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::place::Problem;
@@ -56,7 +56,7 @@ impl Engine {
             _ if confirm_no_candidate => {}
             _ => self.check_any_is_left(&request).await?,
         }
-        Ok(self.apply(id, &event, actor, &Ending::Asked(None)).await?.request)
+        Ok(self.apply(id, &event, actor, &IntentDisposition::NoIntent(None)).await?.request)
     }
 
     /// The request once its lender was looked at: the item may have been sent since the last look. Cancelling the hold finds
@@ -64,7 +64,9 @@ impl Engine {
     /// the same.
     async fn after_a_look_at_the_lender(&self, request: Request) -> Result<Request, Error> {
         match tokio::time::timeout(PATIENCE, self.final_poll(&request, Side::Lender)).await {
-            Ok(Ok(Some(event))) => Ok(self.apply(request.id, &event, "hub", &Ending::Asked(None)).await?.request),
+            Ok(Ok(Some(event))) => {
+                Ok(self.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request)
+            }
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {
                 debug!(request = %request.id, why = %not_done, "the lender could not be looked at before it is given up");
@@ -127,10 +129,10 @@ impl Engine {
     }
 
     async fn read_copy(&self, copy: &CopyRef) -> lms::Outcome<Result<lending::Copy, Refusal>> {
-        let settings = self.breakers.pass(&copy.institution, self.clock.now())?;
+        let settings = self.breakers.admit(&copy.institution, self.clock.now())?;
         let lms = self.registry.get(&copy.institution).await?;
         let found = purpose_of(Effect::ChooseSupplier).of(lms.copy(copy)).await;
-        self.note(&copy.institution, settings, found).await
+        self.record_outcome(&copy.institution, settings, found).await
     }
 }
 

@@ -80,11 +80,11 @@ impl Engine {
                 false if is_hold_on_list(request, side) => HOLD_ON_LIST,
                 false => 1,
             };
-            return Ok(self.settings.batch_polling.times(factor));
+            return Ok(self.settings.batch_polling.scaled(factor));
         }
         let webhook_covers = self.webhook_is_trusted(request, side).await?;
         let polling = if webhook_covers { self.settings.webhook_polling } else { self.settings.polling };
-        Ok(if is_lent { polling.times(ON_LOAN) } else { polling })
+        Ok(if is_lent { polling.scaled(ON_LOAN) } else { polling })
     }
 
     /// Whether what happens at that side is told by the library's system, and that is counted on.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::breaker::Breaking;
+use crate::breaker::BreakerSettings;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -31,9 +31,9 @@ pub struct Settings {
     /// How old a signed message may be to count as a look; none does at zero.
     pub webhook_max_age: Duration,
     /// How a failed effect is tried again.
-    pub retrying: Retrying,
+    pub backoff: Backoff,
     /// When a system counts as down, and how often it is tried then.
-    pub breaking: Breaking,
+    pub breaker: BreakerSettings,
 }
 
 impl Default for Settings {
@@ -49,8 +49,8 @@ impl Default for Settings {
             batch_polling: Polling { initial: DAY.saturating_mul(7), max: DAY.saturating_mul(7), growth: 1.0 },
             batch_poll_interval: Duration::from_secs(300),
             webhook_max_age: Duration::from_secs(600),
-            retrying: Retrying::default(),
-            breaking: Breaking::default(),
+            backoff: Backoff::default(),
+            breaker: BreakerSettings::default(),
         }
     }
 }
@@ -74,7 +74,7 @@ impl Default for Polling {
 
 impl Polling {
     /// So many times as seldom.
-    pub(crate) fn times(self, factor: u32) -> Self {
+    pub(crate) fn scaled(self, factor: u32) -> Self {
         Self { initial: self.initial.saturating_mul(factor), max: self.max.saturating_mul(factor), ..self }
     }
 
@@ -87,23 +87,23 @@ impl Polling {
 
 /// Capped exponential back-off; jitter is drawn over the whole of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Retrying {
+pub struct Backoff {
     /// The first pause, at most.
-    pub first: Duration,
+    pub initial: Duration,
     /// The longest pause.
-    pub most: Duration,
+    pub max: Duration,
 }
 
-impl Default for Retrying {
+impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_secs(2), most: Duration::from_secs(300) }
+        Self { initial: Duration::from_secs(2), max: Duration::from_secs(300) }
     }
 }
 
-impl Retrying {
+impl Backoff {
     /// The longest pause after `attempts` failures.
-    pub(crate) fn pause(&self, attempts: u32) -> Duration {
-        self.first.saturating_mul(2_u32.saturating_pow(attempts.min(20))).min(self.most)
+    pub(crate) fn delay(&self, attempts: u32) -> Duration {
+        self.initial.saturating_mul(2_u32.saturating_pow(attempts.min(20))).min(self.max)
     }
 }
 
@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn pause_doubles_and_is_capped() {
-        let retrying = Retrying { first: Duration::from_secs(1), most: Duration::from_secs(60) };
-        let seconds: Vec<u64> = [0, 1, 2, 6, u32::MAX].into_iter().map(|n| retrying.pause(n).as_secs()).collect();
+        let retrying = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(60) };
+        let seconds: Vec<u64> = [0, 1, 2, 6, u32::MAX].into_iter().map(|n| retrying.delay(n).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 60, 60]);
     }
 }

@@ -139,7 +139,7 @@ impl Engine {
             opened => opened?,
         };
         self.webhook_health.record_message(&self.store, institution, now).await?;
-        let heard = self.again(|| self.store_message(institution, &message)).await?;
+        let heard = self.retry_transaction(|| self.store_message(institution, &message)).await?;
         debug!(%institution, message = message.id, ?heard, "told by the library's system");
         Ok(heard)
     }

@@ -13,12 +13,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, debug_span, error, info, warn};
 
-use crate::breaker::{Generation, Told};
+use crate::breaker::{BreakerChange, Generation};
 use crate::clock::later;
-use crate::commit::{Applied, Ending};
+use crate::commit::{Applied, IntentDisposition};
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::perform::Act;
+use crate::perform::EffectExecution;
 use crate::quota::{purpose_of, timed};
 use crate::{poll, webhooks};
 
@@ -34,15 +34,15 @@ const POLLS_PER_FULL_POLL: u32 = 4;
 pub(crate) const FAILS_OFTEN: u32 = 3;
 
 /// When the loop claims next.
-struct Next {
+struct NextClaim {
     /// So long nothing will be due,
-    after: Duration,
+    delay: Duration,
     /// unless something that is has to wait until other work of its request or institution ends.
-    held_back: bool,
+    blocked_work: bool,
 }
 
-impl Next {
-    const AFTER_FAILURE: Self = Self { after: STORE_PAUSE, held_back: true };
+impl NextClaim {
+    const AFTER_FAILURE: Self = Self { delay: STORE_PAUSE, blocked_work: true };
 }
 
 impl Engine {
@@ -61,16 +61,16 @@ impl Engine {
     pub async fn start(&self) {
         // Only under a name of its own may a node take leases of that name back.
         let mine = match self.join().await {
-            Ok(()) => self.store.take_back_leases(&self.settings.node, self.clock.now()).await.map_err(Error::from),
+            Ok(()) => self.store.release_own_leases(&self.settings.node, self.clock.now()).await.map_err(Error::from),
             Err(failure) => Err(failure),
         };
         if let Err(failure) = mine {
             warn!(error = %failure, "could not release the leases of an earlier run; they run out in time");
         }
-        let effects = self.settings.retrying.most * 2;
+        let effects = self.settings.backoff.max * 2;
         let listed = self.settings.batch_polling.max * 6;
         let polls = self.settings.polling.max.max(self.settings.webhook_polling.max).max(listed);
-        match self.store.hasten_misdated(self.clock.now(), effects, polls).await {
+        match self.store.reschedule_after_clock_change(self.clock.now(), effects, polls).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
             Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
@@ -105,7 +105,7 @@ impl Engine {
                 report(&ended);
             }
             // A claim can be made in vain when work comes in between: the permit is kept for the next wait.
-            let Next { after, held_back } = self.claim(&mut running).await;
+            let NextClaim { delay: after, blocked_work: held_back } = self.claim(&mut running).await;
             let until = Instant::now() + after;
             loop {
                 tokio::select! {
@@ -130,14 +130,14 @@ impl Engine {
     }
 
     /// Claims as much as there is room for; answers when to claim next.
-    async fn claim(self: &Arc<Self>, running: &mut JoinSet<()>) -> Next {
+    async fn claim(self: &Arc<Self>, running: &mut JoinSet<()>) -> NextClaim {
         let room = self.settings.workers.saturating_sub(running.len());
         if room == 0 {
-            return Next { after: LONGEST_SLEEP, held_back: true };
+            return NextClaim { delay: LONGEST_SLEEP, blocked_work: true };
         }
         if let Err(failure) = self.catch_up_after_intake_failure().await {
             error!(error = %failure, "the store doesn't let lists be read at once; trying again");
-            return Next::AFTER_FAILURE;
+            return NextClaim::AFTER_FAILURE;
         }
         let now = self.clock.now();
         let room = match self.claim_batch_polls(now, room).await {
@@ -145,7 +145,7 @@ impl Engine {
                 let room = room.saturating_sub(batch_polls.len());
                 for batch_poll in batch_polls {
                     let engine = Arc::clone(self);
-                    let reading = UnderWay::one(&self.active_batch_polls);
+                    let reading = ActiveGuard::one(&self.active_batch_polls);
                     running.spawn(async move {
                         engine.run_batch_poll(batch_poll).await;
                         drop(reading);
@@ -155,7 +155,7 @@ impl Engine {
             }
             Err(failure) => {
                 error!(error = %failure, "the store gives no lists to read; trying again");
-                return Next::AFTER_FAILURE;
+                return NextClaim::AFTER_FAILURE;
             }
         };
         let claim = Claim {
@@ -170,33 +170,33 @@ impl Engine {
             max_polls_per_institution: self.settings.polls_per_institution.min(self.settings.workers_per_institution),
             except: &[],
         };
-        match self.again(async || Ok(self.store.claim(&claim).await?)).await {
+        match self.retry_transaction(async || Ok(self.store.claim(&claim).await?)).await {
             Ok(Claimed { intents, more }) => {
                 let until = later(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
-                    let poll = matches!(intent.work, Work::Poll(_)).then(|| UnderWay::one(&self.active_polls));
+                    let poll = matches!(intent.work, Work::Poll(_)).then(|| ActiveGuard::one(&self.active_polls));
                     running.spawn(async move {
                         engine.work_on(intent, until).await;
                         drop(poll);
                     });
                 }
-                if more { Next { after: Duration::ZERO, held_back: true } } else { self.until_due(now).await }
+                if more { NextClaim { delay: Duration::ZERO, blocked_work: true } } else { self.until_due(now).await }
             }
             Err(failure) => {
                 error!(error = %failure, "the store gives no work; trying again");
-                Next::AFTER_FAILURE
+                NextClaim::AFTER_FAILURE
             }
         }
     }
 
     /// What fell due since the claim at `claimed` counts too, and means no sleep at all.
-    async fn until_due(&self, claimed: Timestamp) -> Next {
+    async fn until_due(&self, claimed: Timestamp) -> NextClaim {
         let asked =
             async { Ok::<_, store::Error>((self.store.is_due(claimed).await?, self.store.next_due(claimed).await?)) };
-        let Ok((held_back, due)) = asked.await else { return Next::AFTER_FAILURE };
+        let Ok((held_back, due)) = asked.await else { return NextClaim::AFTER_FAILURE };
         let after = due.map(|due| Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default());
-        Next { after: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), held_back }
+        NextClaim { delay: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), blocked_work: held_back }
     }
 
     /// Wakes the loop if it would sleep beyond that.
@@ -255,17 +255,17 @@ impl Engine {
         let is_elsewhere =
             effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
         if is_elsewhere || (!intent.unclear && !request.wants(effect)) {
-            return self.done(intent, &Event::EffectDropped { effect }).await.map(Some);
+            return self.commit_outcome(intent, &Event::EffectDropped { effect }).await.map(Some);
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let outcome = match self.system(intent).await {
             Ok((lms, settings)) => {
                 let now = self.clock.now();
-                let soon = self.deleted_soon(lms.as_ref(), &request, effect).await?;
-                let (lms, tries, soon) = (lms.as_ref(), intent.attempts, soon.as_slice());
-                let act = Act { lms, request: &request, attempt, tries, now, soon };
-                let outcome = purpose_of(effect).of(act.perform(effect)).await;
-                self.note(&intent.institution, settings, outcome).await
+                let prefetch = self.records_to_prefetch(lms.as_ref(), &request, effect).await?;
+                let (lms, attempts, prefetch) = (lms.as_ref(), intent.attempts, prefetch.as_slice());
+                let execution = EffectExecution { lms, request: &request, attempt, attempts, now, prefetch };
+                let outcome = purpose_of(effect).of(execution.run(effect)).await;
+                self.record_outcome(&intent.institution, settings, outcome).await
             }
             Err(not_done) => Err(not_done),
         };
@@ -293,7 +293,7 @@ impl Engine {
             }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
         };
-        self.done(intent, &event).await.map(Some)
+        self.commit_outcome(intent, &event).await.map(Some)
     }
 
     async fn run_poll(&self, intent: &Intent, side: Side) -> Result<(), Error> {
@@ -306,7 +306,7 @@ impl Engine {
         {
             Some(HintResult::Observed(observation)) => {
                 return self
-                    .done(
+                    .commit_outcome(
                         intent,
                         &Event::Observed { side, observation, source: lending::ObservationSource::Notification },
                     )
@@ -328,18 +328,18 @@ impl Engine {
             && let Err(not_done) = self.check_poll_budget(lms.as_ref(), purpose)
         {
             let due = self.next_try(intent, &request, side, &not_done).await?;
-            return self.put_off(intent, due, &not_done.to_string()).await;
+            return self.postpone(intent, due, &not_done.to_string()).await;
         }
         let observation = match self.system(intent).await {
             Ok((lms, settings)) => {
                 let observation =
                     purpose.of(poll_by_intent(lms.as_ref(), intent, &request, target, hinted_state)).await;
-                self.note(&intent.institution, settings, observation).await
+                self.record_outcome(&intent.institution, settings, observation).await
             }
             Err(not_done) => Err(not_done),
         };
         match observation {
-            Ok(Some(event)) => self.done(intent, &event).await.map(drop),
+            Ok(Some(event)) => self.commit_outcome(intent, &event).await.map(drop),
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
                 warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
@@ -357,7 +357,7 @@ impl Engine {
         side: Side,
         not_done: &NotDone,
     ) -> Result<Timestamp, Error> {
-        let due = later(self.clock.now(), self.pause(intent, not_done));
+        let due = later(self.clock.now(), self.delay_after(intent, not_done));
         if webhooks::has_hint(intent) { Ok(due) } else { self.next_open_time(request, side, due).await }
     }
 
@@ -372,18 +372,20 @@ impl Engine {
         let due = self.next_try(intent, request, side, not_done).await?;
         let why = not_done.to_string();
         if matches!(not_done, NotDone::Down { outage: Outage::QuotaUsedUp, .. }) {
-            return self.put_off(intent, due, &why).await;
+            return self.postpone(intent, due, &why).await;
         }
         if intent.failures.saturating_add(1) < FAILS_OFTEN {
             return self.put_off_failed(intent, due, &why).await;
         }
         let since = if intent.failures == 0 { self.clock.now() } else { intent.failing_since };
         let event = Event::PollFailed { side, why: why.clone(), since };
-        self.apply(intent.request, &event, "hub", &Ending::PollFailed { intent, due, why: &why }).await.map(drop)
+        self.apply(intent.request, &event, "hub", &IntentDisposition::PollFailed { intent, due, why: &why })
+            .await
+            .map(drop)
     }
 
     async fn put_off_failed(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
-        self.again(async || {
+        self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
             tx.postpone_failed_poll(intent, due, why, self.clock.now()).await?;
             Ok(tx.commit().await?)
@@ -393,8 +395,8 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) async fn put_off(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
-        self.again(async || {
+    pub(crate) async fn postpone(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
+        self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
             tx.postpone_intent(intent, due, false, why, self.clock.now()).await?;
             Ok(tx.commit().await?)
@@ -407,17 +409,17 @@ impl Engine {
 
     async fn reschedule_poll(&self, intent: &Intent, request: &Request, side: Side) -> Result<(), Error> {
         let due = self.next_poll(request, side, 0, intent.on_list).await?;
-        self.put_off(intent, due, NOTHING_NEW).await
+        self.postpone(intent, due, NOTHING_NEW).await
     }
 
     /// The library's system, unless it is known to give no service.
     async fn system(&self, intent: &Intent) -> Result<(Arc<dyn HostLms>, Generation), NotDone> {
-        let settings = self.breakers.pass(&intent.institution, self.clock.now())?;
+        let settings = self.breakers.admit(&intent.institution, self.clock.now())?;
         Ok((self.registry.get(&intent.institution).await?, settings))
     }
 
     /// Notes whether the system gives service. One that is back gets what waited for it, within its bulkhead.
-    pub(crate) async fn note<T>(
+    pub(crate) async fn record_outcome<T>(
         &self,
         institution: &InstitutionCode,
         settings: Generation,
@@ -425,20 +427,20 @@ impl Engine {
     ) -> Outcome<T> {
         let outcome = outcome.map_err(|not_done| timed(not_done, self.clock.now()));
         let failed = outcome.as_ref().err();
-        match self.breakers.note(institution, settings, failed, self.clock.now()) {
-            Told::Nothing => {}
+        match self.breakers.record(institution, settings, failed, self.clock.now()) {
+            BreakerChange::None => {}
             // It need not wait as long as the failure said; whether it was done stays as unclear as it is.
-            Told::Outdated if !failed.is_some_and(NotDone::leaves_unclear) => {
+            BreakerChange::Stale if !failed.is_some_and(NotDone::leaves_unclear) => {
                 return Err(NotDone::later("The institution's settings were changed meanwhile."));
             }
-            Told::Outdated => {}
-            Told::WentDown => {
+            BreakerChange::Stale => {}
+            BreakerChange::Opened => {
                 let why = failed.map(ToString::to_string).unwrap_or_default();
                 error!(%institution, %why, "the library's system gives no service; its requests wait");
             }
-            Told::CameBack => {
+            BreakerChange::Closed => {
                 info!(%institution, "the library's system gives service again");
-                if let Err(failure) = self.try_again_at(institution).await {
+                if let Err(failure) = self.reschedule_and_announce(institution).await {
                     warn!(%institution, error = %failure, "what waited is tried when its own time comes");
                 }
             }
@@ -451,12 +453,12 @@ impl Engine {
         Ok(stored.ok_or(Error::UnknownRequest(intent.request))?.request)
     }
 
-    pub(crate) async fn done(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
-        self.apply(intent.request, event, "hub", &Ending::Done(intent)).await
+    pub(crate) async fn commit_outcome(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
+        self.apply(intent.request, event, "hub", &IntentDisposition::Finished(intent)).await
     }
 
     pub(crate) async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {
-        self.again(async || {
+        self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
             tx.finish_intent(intent, why, self.clock.now()).await?;
             Ok(tx.commit().await?)
@@ -467,7 +469,7 @@ impl Engine {
     }
 
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &NotDone) -> Result<(), Error> {
-        let next_try = later(self.clock.now(), self.pause(intent, not_done));
+        let next_try = later(self.clock.now(), self.delay_after(intent, not_done));
         // Once an attempt was unclear, only a look or an answer makes it clear again.
         let unclear = intent.unclear || not_done.leaves_unclear();
         let needs_staff = not_done.is_case_for_staff(intent.attempts.saturating_add(1));
@@ -475,18 +477,18 @@ impl Engine {
         warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %why, "effect is delayed");
         let on = lending::system_of(effect.side());
         let event = Event::EffectDelayed { effect, on, why: why.clone(), next_try, needs_staff };
-        let ending = Ending::Postponed { intent, due: next_try, unclear, why: &why };
-        self.apply(intent.request, &event, "hub", &ending).await?;
-        // The system may have come back between the failure and its commit, and what waited been hastened without this.
+        let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, why: &why };
+        self.apply(intent.request, &event, "hub", &disposition).await?;
+        // The system may have come back between the failure and its commit, and what waited been rescheduled without this.
         if matches!(not_done, NotDone::Down { after: Some(_), .. }) && !self.breakers.is_down(&intent.institution) {
-            self.try_again_at(&intent.institution).await?;
+            self.reschedule_and_announce(&intent.institution).await?;
         }
         Ok(())
     }
 
     /// At least what the library's system asks for; else anything up to the capped back-off.
-    pub(crate) fn pause(&self, intent: &Intent, not_done: &NotDone) -> Duration {
-        let jitter = self.ids.jitter(self.settings.retrying.pause(intent.attempts));
+    pub(crate) fn delay_after(&self, intent: &Intent, not_done: &NotDone) -> Duration {
+        let jitter = self.ids.jitter(self.settings.backoff.delay(intent.attempts));
         match not_done {
             NotDone::Later { after: Some(least), .. } | NotDone::Down { after: Some(least), .. } => {
                 *least + jitter.min(*least)
@@ -509,16 +511,16 @@ fn span(intent: &Intent) -> Span {
 }
 
 /// Work of a kind under way, counted as long as it lives.
-struct UnderWay(Arc<AtomicUsize>);
+struct ActiveGuard(Arc<AtomicUsize>);
 
-impl UnderWay {
+impl ActiveGuard {
     fn one(of: &Arc<AtomicUsize>) -> Self {
         of.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(of))
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

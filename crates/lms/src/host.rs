@@ -78,7 +78,7 @@ pub struct PatronHold {
     /// Where the patron collects, where that is in this system; otherwise the virtual item is sent outside.
     pub pickup: Option<PickupLocation>,
     /// How often it was tried already.
-    pub tries: u32,
+    pub attempts: u32,
 }
 
 /// The item to be made at the borrower.
@@ -98,7 +98,7 @@ pub struct VirtualItem {
 
 /// A virtual item to be deleted.
 #[derive(Clone, Copy, Debug)]
-pub struct Deleted<'a> {
+pub struct VirtualItemDeletion<'a> {
     /// The request it is for.
     pub request: RequestId,
     /// Its record.
@@ -112,7 +112,7 @@ pub struct Deleted<'a> {
     /// Whose loan of it may be ended; nobody else's is.
     pub holder: Option<&'a PatronId>,
     /// Other records that are likely to be deleted within the day, and may be looked at with this one.
-    pub soon: &'a [(RequestId, BibId)],
+    pub prefetch: &'a [(RequestId, BibId)],
     /// Now.
     pub now: Timestamp,
 }
@@ -251,7 +251,7 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Deletes the virtual item, if it was made, and its holding, after a loan to the holder was closed. Refused as
     /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan. Answers whether the record
     /// went with them, which it does only where it is still ours alone.
-    async fn delete_virtual_item(&self, what: &Deleted<'_>) -> Outcome<bool>;
+    async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool>;
 
     /// Whether the record was seen to be ours within the day. Nothing is sent.
     fn knows_record(&self, _bib: &BibId, _now: Timestamp) -> bool {

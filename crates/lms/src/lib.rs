@@ -26,8 +26,8 @@ mod webhook;
 pub use connect::{ConnectError, Connection, connect, connect_observed};
 pub use finding::Finding;
 pub use host::{
-    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualPatron,
-    Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
+    VirtualPatron, Withdrawn,
 };
 pub use listing::{ChangeKind, ExpectedChange, ListContents, ListEntry};
 pub use outcome::{NotDone, Outage, Outcome};

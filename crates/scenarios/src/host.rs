@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alma_sim::{Bib, Holding, Institution, Item, Server, Sim, SimOptions, presets};
-use engine::{Breaking, Clock, Engine, Ids, Polling, Retrying, Settings, SystemClock};
+use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, Polling, Settings, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -127,8 +127,8 @@ async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
         polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
         batch_polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
         batch_poll_interval: short(20),
-        retrying: Retrying { first: short(5), most: short(50) },
-        breaking: Breaking { first: short(20), most: short(100), ..Breaking::default() },
+        backoff: Backoff { initial: short(5), max: short(50) },
+        breaker: BreakerSettings { initial: short(20), max: short(100), ..BreakerSettings::default() },
         ..Settings::default()
     };
     let engine = Arc::new(Engine::new(store, settings, clock, Ids::seeded(1)));

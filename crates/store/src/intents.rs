@@ -164,7 +164,7 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn take_back_leases(&self, owner: &str, now: Timestamp) -> Result<u64, Error> {
+    pub async fn release_own_leases(&self, owner: &str, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
         let statement = Query::update()
             .table(Table)
@@ -192,7 +192,11 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn once_unclear(&self, institution: &InstitutionCode, since: Timestamp) -> Result<Vec<RequestId>, Error> {
+    pub async fn requests_ever_unclear(
+        &self,
+        institution: &InstitutionCode,
+        since: Timestamp,
+    ) -> Result<Vec<RequestId>, Error> {
         let statement = Query::select()
             .distinct()
             .column(Col::Request)
@@ -543,7 +547,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn is_effect_untouched(&mut self, request: RequestId) -> Result<bool, Error> {
+    pub async fn effect_never_claimed(&mut self, request: RequestId) -> Result<bool, Error> {
         let statement = Query::select()
             .column(Col::Fence)
             .from(Table)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alma_sim::{ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
-use engine::{Breaking, Clock, Engine, Ids, Placing, Polling, Retrying, Settings};
+use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, Placing, Polling, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
@@ -144,8 +144,8 @@ impl World {
             // Looks are made when a test asks for them.
             polling: Polling { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 },
             batch_poll_interval: Duration::from_secs(3_600),
-            retrying: Retrying { first: Duration::from_millis(200), most: Duration::from_secs(1) },
-            breaking: Breaking { failures: 5, first: Duration::from_millis(500), most: Duration::from_secs(1) },
+            backoff: Backoff { initial: Duration::from_millis(200), max: Duration::from_secs(1) },
+            breaker: BreakerSettings { failures: 5, initial: Duration::from_millis(500), max: Duration::from_secs(1) },
             ..Settings::default()
         };
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);

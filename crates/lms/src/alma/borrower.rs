@@ -17,7 +17,7 @@ use super::errors::{certain, not_done, refusal_code};
 use super::lender::pickup_at;
 use super::records::{self, hold_marker, record_marker};
 use super::words::item_state;
-use crate::host::{Attempt, Deleted, ItemRef, PatronHold, VirtualItem};
+use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem, VirtualItemDeletion};
 use crate::outcome::{NotDone, Outcome};
 
 /// How often, and at what distance, a hold on an item just made is tried again when Alma can't find the item yet.
@@ -155,7 +155,7 @@ impl Alma {
         match self.place_hold(wanted.request, &wanted.item, &wanted.patron, &request, attempt).await {
             // Alma may say so of an item it has just made, until its index has caught up (alma-api.md 1.8).
             Err(NotDone::Refused(refusal))
-                if refusal.code == Code::NoItemCanFulfil.as_str() && wanted.tries < SETTLING_TRIES =>
+                if refusal.code == Code::NoItemCanFulfil.as_str() && wanted.attempts < SETTLING_TRIES =>
             {
                 let why = format!("{} The item may be too new; it is tried again.", refusal.explanation);
                 Err(NotDone::Later { why, after: Some(SETTLING_PAUSE) })
@@ -194,8 +194,8 @@ impl Alma {
 
     /// Deletes item and holding, and in the same call the record where it is ours: that saves a call for each request
     /// (alma-api.md, "DELETE item"). Whether this Alma does so is seen at the first one. Answers whether the record is gone.
-    pub(super) async fn delete_virtual(&self, what: &Deleted<'_>) -> Outcome<bool> {
-        let Deleted { bib, item, .. } = *what;
+    pub(super) async fn delete_virtual(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool> {
+        let VirtualItemDeletion { bib, item, .. } = *what;
         let known = self.deletes_records.get().copied();
         if item.is_none() || known == Some(false) {
             self.delete_item(what, WhenEmpty::Retain).await?;
@@ -224,11 +224,11 @@ impl Alma {
     }
 
     /// As [`Alma::check_ours`], by one call for a hundred records that are deleted within the day.
-    async fn is_ours(&self, what: &Deleted<'_>) -> Outcome<bool> {
+    async fn is_ours(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool> {
         if what.is_new || self.records.has(what.bib, what.now) {
             return Ok(true);
         }
-        let also = what.soon.iter().filter(|(_, bib)| bib != what.bib && !self.records.has(bib, what.now));
+        let also = what.prefetch.iter().filter(|(_, bib)| bib != what.bib && !self.records.has(bib, what.now));
         let all: HashMap<MmsId, RequestId> = std::iter::once((what.bib, what.request))
             .chain(also.map(|(request, bib)| (bib, *request)))
             .take(TOGETHER)
@@ -253,7 +253,7 @@ impl Alma {
     }
 
     /// Answers whether it was there to be deleted.
-    pub(super) async fn delete_item(&self, what: &Deleted<'_>, record: WhenEmpty) -> Outcome<bool> {
+    pub(super) async fn delete_item(&self, what: &VirtualItemDeletion<'_>, record: WhenEmpty) -> Outcome<bool> {
         let (mms, holding) = (MmsId::from(what.bib.as_str()), AlmaHolding::from(what.holding.as_str()));
         match what.item {
             Some(item) => {

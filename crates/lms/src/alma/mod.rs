@@ -44,8 +44,8 @@ use secrecy::SecretString;
 pub use self::settings::Settings;
 use crate::finding::Finding;
 use crate::host::{
-    Attempt, Deleted, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualPatron,
-    Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
+    VirtualPatron, Withdrawn,
 };
 use crate::listing::{ExpectedChange, ListContents, ListEntry};
 use crate::outcome::Outcome;
@@ -239,7 +239,7 @@ impl HostLms for Alma {
         self.withdraw(what).await
     }
 
-    async fn delete_virtual_item(&self, what: &Deleted<'_>) -> Outcome<bool> {
+    async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool> {
         let done = self.delete_virtual(what).await;
         self.records.forget(what.bib);
         done

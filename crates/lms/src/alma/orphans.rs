@@ -9,7 +9,7 @@ use super::absence::removed;
 use super::errors::not_done;
 use super::lender::virtual_patron_id;
 use super::records::{marked_request, record_marker};
-use crate::host::{Deleted, MarkedHold, VirtualPatron};
+use crate::host::{MarkedHold, VirtualItemDeletion, VirtualPatron};
 use crate::outcome::Outcome;
 
 impl Alma {
@@ -48,14 +48,14 @@ impl Alma {
         if let Some(item) = self.only_item(bib).await? {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
             self.check_ours(request, bib).await?;
-            let what = Deleted {
+            let what = VirtualItemDeletion {
                 request,
                 bib,
                 holding: &holding,
                 item: Some(&item),
                 is_new: false,
                 holder: None,
-                soon: &[],
+                prefetch: &[],
                 now: Timestamp::MIN,
             };
             self.delete_item(&what, WhenEmpty::Retain).await?;

@@ -141,7 +141,7 @@ both! {
         fill(&fixture.store, &[list("pick MAIN", 0)], &[]).await;
         let take = async |now: i64| fixture.store.claim_batch_polls("node", noon(now), Duration::from_secs(60), 8).await.unwrap();
         let being_read = take(1).await.remove(0);
-        fixture.store.hasten_looks(&"01X".into(), noon(2), noon(300)).await.unwrap();
+        fixture.store.reschedule_unlisted_polls(&"01X".into(), noon(2), noon(300)).await.unwrap();
         let mut tx = fixture.store.begin().await.unwrap();
         tx.finish_batch_poll(&being_read, noon(900)).await.unwrap();
         tx.commit().await.unwrap();
@@ -155,7 +155,7 @@ both! {
     async fn looks_of_a_library_that_is_not_heard_any_more_come_sooner_and_none_later(fixture) {
         let polls = [poll(1, None, 9_000), poll(2, None, 10), poll(3, Some(("on_shelf", "23", true)), 9_000)];
         fill(&fixture.store, &[], &polls).await;
-        fixture.store.hasten_looks(&"01X".into(), noon(0), noon(300)).await.unwrap();
+        fixture.store.reschedule_unlisted_polls(&"01X".into(), noon(0), noon(300)).await.unwrap();
         let made = async |now: i64| {
             let claimed = fixture.store.claim(&at(now)).await.unwrap().intents;
             claimed.iter().map(|poll| poll.id.as_u128()).collect::<Vec<_>>()
@@ -171,15 +171,15 @@ both! {
         let mut tx = store.begin().await.unwrap();
         tx.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
-        let hasten = async |now, apart| store.hasten_told_lists(noon(now), Duration::from_secs(apart)).await.unwrap();
-        assert_eq!(hasten(600, 900).await, 2, "they were wanted at noon");
+        let reschedule = async |now, apart| store.reschedule_webhook_lists(noon(now), Duration::from_secs(apart)).await.unwrap();
+        assert_eq!(reschedule(600, 900).await, 2, "they were wanted at noon");
         assert_eq!(taken(store, 899).await.len(), 0);
         let mut read = taken(store, 900).await;
         assert_eq!(read.iter().map(|list| list.institution.as_str()).collect::<Vec<_>>(), ["01X", "01X"]);
         let mut one = read.remove(0);
         one.read_at = noon(901);
         finish(store, &one, 9_000).await.unwrap();
-        assert_eq!(hasten(910, 900).await, 2, "the other one is still being read");
+        assert_eq!(reschedule(910, 900).await, 2, "the other one is still being read");
         finish(store, &read[0], 9_000).await.unwrap();
         assert_eq!(taken(store, 1_799).await.len(), 1, "it may have been read too early");
         assert_eq!(taken(store, 1_801).await.len(), 1);
@@ -189,9 +189,9 @@ both! {
         let store = &fixture.store;
         fill(store, &[list("a", 10)], &[]).await;
         assert_eq!(taken(store, 10).await.len(), 1);
-        store.take_back_leases("another", noon(11)).await.unwrap();
+        store.release_own_leases("another", noon(11)).await.unwrap();
         assert_eq!(taken(store, 11).await.len(), 0);
-        store.take_back_leases("one", noon(11)).await.unwrap();
+        store.release_own_leases("one", noon(11)).await.unwrap();
         assert_eq!(taken(store, 11).await.len(), 1);
     }
 
@@ -199,7 +199,7 @@ both! {
         let store = &fixture.store;
         fill(store, &[list("a", 10_000)], &[]).await;
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
-        assert_eq!(store.hasten_misdated(noon(0), minute, hour).await.unwrap(), 1);
+        assert_eq!(store.reschedule_after_clock_change(noon(0), minute, hour).await.unwrap(), 1);
         assert_eq!(taken(store, 0).await.len(), 1);
     }
 }

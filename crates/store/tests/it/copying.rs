@@ -80,7 +80,7 @@ both! {
         let before = fixture.store.contents().await.unwrap();
         assert_eq!(before, fixture.store.contents().await.unwrap());
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.hasten_delayed(&"01BORROW".into(), noon(1)).await.unwrap();
+        tx.reschedule_postponed(&"01BORROW".into(), noon(1)).await.unwrap();
         tx.commit().await.unwrap();
         let after = fixture.store.contents().await.unwrap();
         assert_eq!(after.rows, before.rows);

@@ -200,7 +200,7 @@ both! {
         tx.commit().await.unwrap();
         assert!(fixture.store.claim(&at(1)).await.unwrap().intents.is_empty());
         let mut tx = fixture.store.begin().await.unwrap();
-        assert!(!tx.is_effect_untouched(mine.request).await.unwrap(), "somebody may be sending it");
+        assert!(!tx.effect_never_claimed(mine.request).await.unwrap(), "somebody may be sending it");
         drop(tx);
         let taken = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().intents.remove(0);
         assert!(taken.unclear, "it may have been sent");
@@ -232,7 +232,7 @@ both! {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 0)]).await;
         fixture.store.claim(&Claim { limit: 1, ..at(0) }).await.unwrap();
         fixture.store.claim(&Claim { owner: "two", ..at(0) }).await.unwrap();
-        assert_eq!(fixture.store.take_back_leases("one", noon(1)).await.unwrap(), 1);
+        assert_eq!(fixture.store.release_own_leases("one", noon(1)).await.unwrap(), 1);
         let back = fixture.store.claim(&at(1)).await.unwrap().intents;
         assert_eq!(back.len(), 1);
         assert!(back[0].unclear, "it may have been sent");
@@ -268,7 +268,7 @@ both! {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
         let untouched = async |fixture: &Fixture| {
             let mut tx = fixture.store.begin().await.unwrap();
-            tx.is_effect_untouched(RequestId(Uuid::from_u128(1))).await.unwrap()
+            tx.effect_never_claimed(RequestId(Uuid::from_u128(1))).await.unwrap()
         };
         assert!(untouched(&fixture).await);
         fixture.store.claim(&at(0)).await.unwrap();
@@ -278,7 +278,7 @@ both! {
     async fn rescheduled_poll_is_due_at_once(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.hasten_watches(RequestId(Uuid::from_u128(1)), "now\n", noon(1)).await.unwrap();
+        tx.reschedule_polls(RequestId(Uuid::from_u128(1)), "now\n", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
@@ -287,7 +287,7 @@ both! {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 0)]).await;
         let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.hasten_watches(under_way.request, "now\n", noon(1)).await.unwrap();
+        tx.reschedule_polls(under_way.request, "now\n", noon(1)).await.unwrap();
         tx.postpone_intent(&under_way, noon(600), false, NOTHING_NEW, noon(2)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(2)).await.unwrap().intents.len(), 1);

@@ -8,7 +8,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use engine::{Engine, Ids, Retrying, Settings, SystemClock};
+use engine::{Backoff, Engine, Ids, Settings, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use reqwest::Method;
@@ -46,7 +46,7 @@ impl Hub {
         let key = MasterKey::generate(&mut rng);
         let store = Store::open(&Database::Sqlite(dir.path().join("consort.db")), key, rng).await.unwrap();
         let settings = Settings {
-            retrying: Retrying { first: Duration::from_millis(5), most: Duration::from_millis(50) },
+            backoff: Backoff { initial: Duration::from_millis(5), max: Duration::from_millis(50) },
             ..Settings::default()
         };
         let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), Ids::seeded(1)));

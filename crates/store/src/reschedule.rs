@@ -19,7 +19,12 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_misdated(&self, now: Timestamp, effects: Duration, polls: Duration) -> Result<u64, Error> {
+    pub async fn reschedule_after_clock_change(
+        &self,
+        now: Timestamp,
+        effects: Duration,
+        polls: Duration,
+    ) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
         let mut touched = 0;
         for (kind, longest_pause) in [(EFFECT, effects), (POLL, polls)] {
@@ -51,14 +56,14 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_looks(
+    pub async fn reschedule_unlisted_polls(
         &self,
         institution: &InstitutionCode,
         now: Timestamp,
         latest: Timestamp,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        tx.hasten_lists(institution, now).await?;
+        tx.reschedule_lists(institution, now).await?;
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, micros(latest))
@@ -78,7 +83,7 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_told_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
+    pub async fn reschedule_webhook_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
         let apart = i64::try_from(apart.as_micros()).unwrap_or(i64::MAX);
         let soonest = || {
             let then = || Expr::col(batch_polls::Col::ReadAt).add(apart);
@@ -107,7 +112,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_watches(&mut self, request: RequestId, hints: &str, due_at: Timestamp) -> Result<(), Error> {
+    pub async fn reschedule_polls(&mut self, request: RequestId, hints: &str, due_at: Timestamp) -> Result<(), Error> {
         let due = CaseStatement::new()
             .case(Expr::col(Col::DueAt).lt(micros(due_at)), Expr::col(Col::DueAt))
             .finally(micros(due_at));
@@ -127,7 +132,7 @@ impl Tx {
     /// # Errors
     ///
     /// The database.
-    pub async fn hasten_delayed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+    pub async fn reschedule_postponed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
         let not_made = Expr::col(Col::Kind).eq(POLL).and(Expr::col(Col::Outcome).ne(NOTHING_NEW));
         let statement = Query::update()
             .table(Table)
@@ -138,10 +143,10 @@ impl Tx {
             .and_where(Expr::col(Col::DueAt).gt(micros(now)))
             .to_owned();
         self.execute(&statement).await?;
-        self.hasten_lists(institution, now).await
+        self.reschedule_lists(institution, now).await
     }
 
-    async fn hasten_lists(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
+    async fn reschedule_lists(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
         let lists = Query::update()
             .table(batch_polls::Table)
             .value(batch_polls::Col::DueAt, micros(now))

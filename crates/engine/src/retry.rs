@@ -7,22 +7,22 @@ use crate::engine::Engine;
 use crate::error::Error;
 
 /// How often a transaction is done at most.
-const TRIES: u32 = 8;
+const MAX_ATTEMPTS: u32 = 8;
 /// The first pause, at most; it doubles from then on, so that those who met don't meet again.
-const PAUSE: Duration = Duration::from_millis(10);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(10);
 
 impl Engine {
     /// Does `once`, and does it again from its beginning where nothing came of it but by the doings of others: the
     /// request was changed meanwhile, or a serialisation failure or deadlock ended the transaction.
-    pub(crate) async fn again<T, F>(&self, once: impl Fn() -> F) -> Result<T, Error>
+    pub(crate) async fn retry_transaction<T, F>(&self, once: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        for tried in 1..TRIES {
+        for tried in 1..MAX_ATTEMPTS {
             match once().await {
                 Err(Error::Store(store::Error::Conflict)) => {}
                 Err(Error::Store(store::Error::Contended)) => {
-                    tokio::time::sleep(self.ids.jitter(PAUSE * 2_u32.pow(tried - 1))).await;
+                    tokio::time::sleep(self.ids.jitter(INITIAL_BACKOFF * 2_u32.pow(tried - 1))).await;
                 }
                 other => return other,
             }
