@@ -155,8 +155,8 @@ fn main() -> ExitCode {
     };
     match (bench.run)(&args) {
         Ok(verdict) => verdict.print(bench.name),
-        Err(why) => {
-            eprintln!("error: {}: {why}", bench.name);
+        Err(reason) => {
+            eprintln!("error: {}: {reason}", bench.name);
             ExitCode::from(2)
         }
     }

@@ -57,7 +57,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let count = calls.len();
         let measured = load
             .block_on(load::run(address, CONNECTIONS, calls, kind.wanted))
-            .map_err(|why| format!("{}: {why}", kind.name))?;
+            .map_err(|reason| format!("{}: {reason}", kind.name))?;
         *same.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(serde_json::from_slice(&measured.body).unwrap_or_default());
         let plain = Arc::new(vec![bare_call(); count]);

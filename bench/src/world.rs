@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use alma_sim::{Server, Sim, SimClock, WebhookProfile};
-use engine::{Clock, Engine, Ids, Placing, Settings};
+use engine::{Clock, Engine, Ids, NewRequest, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Calendar, CopyRef, InstitutionCode, PickupLocation, Request, RequestId, Rules, Status};
 use rand::SeedableRng;
@@ -239,7 +239,7 @@ impl World {
 
     /// A patron of the agency asks for one of these copies.
     pub(crate) async fn ask(&self, agency: &str, patron: &str, copies: Vec<CopyRef>) -> Result<RequestId, String> {
-        let placing = Placing {
+        let placing = NewRequest {
             agency: agency.into(),
             patron: patron.into(),
             pickup_location: pickup_location(agency).as_str().into(),
@@ -268,7 +268,7 @@ impl World {
             barcode: None,
             volume: None,
             chosen_by_staff: false,
-            tried: Vec::new(),
+            tried_items: Vec::new(),
         })
     }
 
@@ -348,7 +348,7 @@ async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result
         tx.put_institution(&institution, now).await?;
         let hour = |hour| jiff::civil::Time::new(hour, 0, 0, 0).ok();
         let calendar = Calendar { opens: hour(HOURS.0), closes: hour(HOURS.1), ..Calendar::default() };
-        let rules = Rules { days_to_answer: 30, days_in_transit: 30, calendar, ..Rules::default() };
+        let rules = Rules { days_to_supply: 30, max_days_in_transit: 30, calendar, ..Rules::default() };
         let agency =
             Agency { code: agency.into(), name: agency.to_owned(), institution: code.into(), library: None, rules };
         tx.put_agency(&agency).await?;

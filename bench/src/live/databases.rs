@@ -27,7 +27,7 @@ impl Databases {
 
     fn of(server: Option<&str>, start: impl FnOnce() -> Result<Cluster, String>) -> Result<Self, String> {
         let Some(server) = server else {
-            let cluster = start().map_err(|why| format!("{why}; or name a server with --database URL"))?;
+            let cluster = start().map_err(|reason| format!("{reason}; or name a server with --database URL"))?;
             return Ok(Self { server: cluster.url("postgres"), made: 0, _cluster: Some(Arc::new(cluster)) });
         };
         Ok(Self { server: server.to_owned(), made: 0, _cluster: None })

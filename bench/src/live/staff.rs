@@ -40,7 +40,11 @@ impl Open {
         Self {
             status: view.status,
             outcome: view.outcome.unwrap_or_else(|| "none".to_owned()),
-            waits: [attention.on, attention.code, attention.why].into_iter().flatten().collect::<Vec<_>>().join(", "),
+            waits: [attention.on, attention.code, attention.reason]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", "),
             lender: view.lender.map(|lender| (lender.institution, lender.barcode)),
             here: view.borrower.barcode,
             may_cancel: view.actions.iter().any(|action| action == "cancel"),

@@ -133,23 +133,25 @@ fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
 
 /// Something that people may ask the hub for.
 pub(super) fn ask(request: &Request, lifecycle: usize, rng: &mut StdRng) -> Event {
-    let next = |copy| Event::NextSupplierAsked { reason: None, copy };
+    let next = |copy| Event::NextSupplierRequested { reason: None, copy };
     match rng.random_range(0..100_u8) {
         0..20 => {
             let by = if rng.random_bool(0.5) { CancelledBy::Patron } else { CancelledBy::Staff };
-            Event::CancelAsked { by, reason: None }
+            Event::CancelRequested { by, reason: None }
         }
         20..35 => next(Some(another_lenders_copy(request, lifecycle))),
         35..42 => next(Some(copy(LENDERS[0], "01LEND-mistyped"))),
         42..47 => next(Some(copy(BORROWER, OWN))),
         47..55 => next(None),
-        55..62 => Event::PickupChangeAsked { pickup: request.pickup.clone() },
-        62..70 => Event::PickupChangeAsked { pickup: pickup_at(if rng.random_bool(0.5) { "MAIN" } else { "BRANCH" }) },
-        70..76 => Event::EndAsked { reason: None },
+        55..62 => Event::PickupChangeRequested { pickup: request.pickup.clone() },
+        62..70 => {
+            Event::PickupChangeRequested { pickup: pickup_at(if rng.random_bool(0.5) { "MAIN" } else { "BRANCH" }) }
+        }
+        70..76 => Event::EndRequested { reason: None },
         76..84 => Event::LossSettled { how: Settlement::Paid },
-        84..88 => Event::FoundReported,
-        88..96 => Event::UndoAsked,
-        _ => Event::ResumeAsked,
+        84..88 => Event::ItemFound,
+        88..96 => Event::UndoRequested,
+        _ => Event::ResumeRequested,
     }
 }
 
@@ -168,7 +170,7 @@ fn copy(institution: &str, barcode: &str) -> CopyRef {
         barcode: Some(Barcode::from(barcode)),
         volume: None,
         chosen_by_staff: true,
-        tried: Vec::new(),
+        tried_items: Vec::new(),
     }
 }
 

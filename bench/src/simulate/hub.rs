@@ -10,7 +10,7 @@ use lending::{
     Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request,
     RequestId, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
 };
-use lms::{Attempt, HostLms, NotDone};
+use lms::{Attempt, HostLms};
 
 use super::line::LineState;
 
@@ -113,10 +113,10 @@ impl Hub {
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let decision = decide(&stored.request, event, now);
         let named = match event {
-            Event::NextSupplierAsked { copy: Some(copy), .. } => {
+            Event::NextSupplierRequested { copy: Some(copy), .. } => {
                 format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str))
             }
-            Event::PickupChangeAsked { pickup } => format!(" {}", pickup.library),
+            Event::PickupChangeRequested { pickup } => format!(" {}", pickup.library),
             _ => String::new(),
         };
         let (name, next) = (event.name(), decision.next.status);
@@ -150,15 +150,15 @@ impl Hub {
         {
             return Ok(false);
         }
-        if matches!(event, Event::UndoAsked) && stored.intent.as_ref().is_some_and(|intent| !intent.is_fresh()) {
+        if matches!(event, Event::UndoRequested) && stored.intent.as_ref().is_some_and(|intent| !intent.is_fresh()) {
             return Ok(false);
         }
         self.apply(id, event)?;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(true) };
         stored.promised = None;
         match event {
-            Event::CancelAsked { .. } => stored.cancelled = true,
-            Event::UndoAsked => stored.cancelled = stored.request.cancellation.is_some(),
+            Event::CancelRequested { .. } => stored.cancelled = true,
+            Event::UndoRequested => stored.cancelled = stored.request.cancellation.is_some(),
             _ => {}
         }
         Ok(true)
@@ -178,7 +178,7 @@ impl Hub {
     pub(super) async fn read_copy(&self, copy: &CopyRef) -> Option<Result<Copy, Refusal>> {
         let lms = self.lms(Some(&copy.institution))?;
         self.line().intent = true;
-        let found = lms.copy(copy).await;
+        let found = lms.resolve_copy(copy).await;
         self.line().intent = false;
         found.ok()
     }
@@ -203,7 +203,7 @@ impl Hub {
         // Staff may have named a copy of another library meanwhile.
         let is_elsewhere = request.institution_for(intent.effect) != intent.institution.as_ref();
         let is_read = intent.effect == Effect::ChooseSupplier;
-        if (is_read && is_elsewhere) || (!intent.unclear && !request.wants(intent.effect)) {
+        if (is_read && is_elsewhere) || (!intent.unclear && !request.is_next_effect(intent.effect)) {
             self.set_intent(id, None);
             return self.apply(id, &Event::EffectDropped { effect: intent.effect });
         }
@@ -229,9 +229,9 @@ impl Hub {
         }
     }
 
-    async fn perform(&self, request: &Request, intent: &Intent) -> Result<Event, NotDone> {
+    async fn perform(&self, request: &Request, intent: &Intent) -> Result<Event, lms::Error> {
         let Some(lms) = self.lms(request.institution_for(intent.effect)) else {
-            return Err(NotDone::later("no such institution"));
+            return Err(lms::Error::retryable("no such institution"));
         };
         self.line().intent = true;
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
@@ -249,7 +249,7 @@ impl Hub {
     }
 
     /// As the engine's worker does.
-    fn finish(&mut self, id: RequestId, intent: Intent, outcome: Result<Event, NotDone>) -> Result<(), String> {
+    fn finish(&mut self, id: RequestId, intent: Intent, outcome: Result<Event, lms::Error>) -> Result<(), String> {
         let effect = intent.effect;
         self.report_faults(id);
         match outcome {
@@ -257,11 +257,11 @@ impl Hub {
                 self.set_intent(id, None);
                 self.apply(id, &event)
             }
-            Err(NotDone::Refused(refusal)) if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER => {
+            Err(lms::Error::Refused(refusal)) if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER => {
                 self.set_intent(id, None);
                 self.apply(id, &Event::EffectRefused { effect, refusal })
             }
-            Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
+            Err(lms::Error::NotFound { what }) if !effect.is_clean_up() => {
                 self.set_intent(id, None);
                 let explanation = format!("In the library's system {what} is not there any more.");
                 let refusal = Refusal::new(Refusal::GONE, explanation);
@@ -271,10 +271,10 @@ impl Hub {
                 let unclear = intent.unclear || not_done.leaves_unclear();
                 self.set_intent(id, Some(Intent { unclear, attempts: intent.attempts + 1, ..intent }));
                 let next_try = self.now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(self.now);
-                let on = lending::system_of(effect.side());
+                let on = lending::WaitingOn::system(effect.side());
                 self.tell(id, format!("{effect:?} waits: {not_done}"));
-                let (why, needs_staff) = (not_done.to_string(), not_done.is_case_for_staff(intent.attempts + 1));
-                self.apply(id, &Event::EffectDelayed { effect, on, why, next_try, needs_staff })
+                let (reason, needs_staff) = (not_done.to_string(), not_done.is_case_for_staff(intent.attempts + 1));
+                self.apply(id, &Event::EffectDelayed { effect, on, reason, next_try, needs_staff })
             }
         }
     }
@@ -385,7 +385,7 @@ impl Hub {
 /// a lender isn't given up where no other can be asked.
 fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Result<(), String> {
     let next = &decision.next;
-    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
+    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_manually;
     let mirrors = |effect: Effect| {
         let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
         is_loan && (next.at_pickup().loan != Tracked::NotCreated || next.settlement.is_some())

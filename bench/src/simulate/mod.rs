@@ -106,7 +106,7 @@ fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
     violations.sort_by_key(|story| (story.len(), story.clone()));
     let mut kinds: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
     for story in &violations {
-        let kind = story.split(": seed ").next().and_then(|why| why.split(" (").next()).unwrap_or_default();
+        let kind = story.split(": seed ").next().and_then(|reason| reason.split(" (").next()).unwrap_or_default();
         kinds.entry(kind).or_default().push(story);
     }
     notes.extend(kinds.iter().map(|(kind, stories)| format!("{} x {kind}", stories.len())));
@@ -217,7 +217,7 @@ impl World {
             self.numbers.insert(id, lifecycle);
             match self.hub.place(request) {
                 Ok(()) => live.push(id),
-                Err(why) => self.violated(tally, id, &why),
+                Err(reason) => self.violated(tally, id, &reason),
             }
         }
         for _ in 0..STEPS * TOGETHER {
@@ -229,8 +229,8 @@ impl World {
             tally.steps.fetch_add(1, Ordering::Relaxed);
             let outcome = self.step(id).await;
             let heard = self.hear(false).await;
-            if let Err(why) = outcome.and(heard).and_then(|()| self.check(id)) {
-                self.violated(tally, id, &why);
+            if let Err(reason) = outcome.and(heard).and_then(|()| self.check(id)) {
+                self.violated(tally, id, &reason);
                 live.swap_remove(at);
             }
         }
@@ -241,7 +241,7 @@ impl World {
                 Ok(outcome) => {
                     *tally.outcomes.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
                 }
-                Err(why) => self.violated(tally, id, &why),
+                Err(reason) => self.violated(tally, id, &reason),
             }
             tally.lifecycles.fetch_add(1, Ordering::Relaxed);
         }
@@ -263,7 +263,7 @@ impl World {
             barcode: Some(Barcode::from(house::barcode(lender, lifecycle).as_str())),
             volume: None,
             chosen_by_staff: false,
-            tried: Vec::new(),
+            tried_items: Vec::new(),
         });
         Request::new(id, self.hub.now, house::asking(&house::patron(lifecycle)), house::pickup(), copies.into())
     }
@@ -299,10 +299,10 @@ impl World {
             }
             95..97 => {
                 let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };
-                self.hub.ask(id, &Event::CancelAsked { by, reason: None }).map(drop)
+                self.hub.ask(id, &Event::CancelRequested { by, reason: None }).map(drop)
             }
             97..98 => self.hub.ask_another_lender(id, None, false).await.map(drop),
-            98..99 => self.hub.ask(id, &Event::ResumeAsked).map(drop),
+            98..99 => self.hub.ask(id, &Event::ResumeRequested).map(drop),
             _ => self.deadline(id),
         }
     }
@@ -317,7 +317,7 @@ impl World {
             45..70 => {
                 let event = acts::ask(&stored.request, self.numbers.get(&id).copied().unwrap_or_default(), chance);
                 match event {
-                    Event::NextSupplierAsked { copy, .. } => {
+                    Event::NextSupplierRequested { copy, .. } => {
                         self.hub.ask_another_lender(id, copy, chance.random_bool(0.3)).await.map(drop)
                     }
                     event => self.hub.ask(id, &event).map(drop),
@@ -442,7 +442,7 @@ impl World {
                 let outcome = request.outcome.map_or("none".to_owned(), |outcome| outcome.name().to_owned());
                 return Ok(outcome);
             }
-            if let Some(code) = request.trouble.as_ref().map(|trouble| trouble.code.clone()) {
+            if let Some(code) = request.staff_case.as_ref().map(|staff_case| staff_case.code.clone()) {
                 let again = resumed.contains(&code);
                 resumed.push(code);
                 self.decide_as_staff(id, again)?;
@@ -462,9 +462,9 @@ impl World {
     /// Staff try again, then cancel, then end it by hand.
     fn decide_as_staff(&mut self, id: RequestId, again: bool) -> Result<(), String> {
         let acts = [
-            (Action::Resume, !again, Event::ResumeAsked),
-            (Action::Cancel, true, Event::CancelAsked { by: CancelledBy::Staff, reason: None }),
-            (Action::End, true, Event::EndAsked { reason: None }),
+            (Action::Resume, !again, Event::ResumeRequested),
+            (Action::Cancel, true, Event::CancelRequested { by: CancelledBy::Staff, reason: None }),
+            (Action::End, true, Event::EndRequested { reason: None }),
         ];
         for (action, wanted, event) in acts {
             if wanted && self.hub.may(id, action) {
@@ -486,9 +486,9 @@ impl World {
         Ok(())
     }
 
-    fn violated(&self, tally: &Tally, id: RequestId, why: &str) {
+    fn violated(&self, tally: &Tally, id: RequestId, reason: &str) {
         let story = self.hub.requests.get(&id).map(|stored| tail(&stored.story)).unwrap_or_default();
-        let found = format!("{why}: {}, request {id}\n    {story}", self.name);
+        let found = format!("{reason}: {}, request {id}\n    {story}", self.name);
         tally.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
     }
 }

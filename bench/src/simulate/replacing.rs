@@ -13,7 +13,7 @@ impl Hub {
         copy: Option<CopyRef>,
         confirmed: bool,
     ) -> Result<bool, String> {
-        let event = Event::NextSupplierAsked { reason: None, copy };
+        let event = Event::NextSupplierRequested { reason: None, copy };
         if !self.may_ask(id, &event) {
             return Ok(false);
         }
@@ -23,10 +23,10 @@ impl Hub {
         }
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(false) };
         let copies = match &event {
-            Event::NextSupplierAsked { copy: Some(copy), .. } => vec![copy.clone()],
+            Event::NextSupplierRequested { copy: Some(copy), .. } => vec![copy.clone()],
             _ => request.candidates_without_supplier(),
         };
-        let named = matches!(&event, Event::NextSupplierAsked { copy: Some(_), .. });
+        let named = matches!(&event, Event::NextSupplierRequested { copy: Some(_), .. });
         let mut fits = confirmed && !named;
         for copy in copies {
             fits = fits || self.can_take_over(&request, &copy).await;

@@ -87,7 +87,7 @@ pub(super) fn followed(books: &Books, ledger: &Ledger, request: &Request) -> Res
         let known = supply.is_some_and(|supply| supply.dispatched);
         match request.outcome {
             // Staff have ended it although the hub said where the item is.
-            _ if known && request.ended_by_hand => {}
+            _ if known && request.ended_manually => {}
             Some(Outcome::Lost) if known && is_the_patrons_loss(books, ledger, request) => {
                 return Err("I11: the patron's loss was settled, and the lender has no loan for it".to_owned());
             }

@@ -221,7 +221,7 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
             if request.status != act.when() {
                 // Whoever doesn't see it asked for comes back later.
                 if then.duration_since(start()) > SignedDuration::from_hours(24 * 90) {
-                    return Err(format!("request {number} stays at {}: {:?}", request.status, request.trouble));
+                    return Err(format!("request {number} stays at {}: {:?}", request.status, request.staff_case));
                 }
                 agenda.push(Reverse((open_at(then + SignedDuration::from_hours(1)), number, act)));
                 continue;
@@ -269,8 +269,8 @@ async fn cancelled(count: usize) -> Result<f64, String> {
             before = world.calls()?;
         }
         let id = world.place_as(0, number, &LENDERS[..1]).await?;
-        let asked = Event::CancelAsked { by: CancelledBy::Patron, reason: None };
-        world.engine.ask(id, &asked, "bench").await.map_err(|error| error.to_string())?;
+        let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
+        world.engine.execute_command(id, &asked, "bench").await.map_err(|error| error.to_string())?;
         world.settled().await?;
         let request = world.request(id).await?;
         if request.status != Status::Finalised {

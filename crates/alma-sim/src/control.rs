@@ -22,8 +22,8 @@ use crate::webhooks::WebhookProfile;
 /// Most rows of a list in `state`; `?limit=` changes it.
 const ROWS: usize = 1_000;
 
-fn bad(why: impl std::fmt::Display) -> Refusal {
-    Refusal::new("SIM", why.to_string())
+fn bad(reason: impl std::fmt::Display) -> Refusal {
+    Refusal::new("SIM", reason.to_string())
 }
 
 fn unknown() -> Refusal {

@@ -102,14 +102,14 @@ pub enum ScenarioError {
     #[error("the institution {0} cannot be made")]
     Institution(String, #[source] Refusal),
     /// A step did not go as told.
-    #[error("step {number} ({note}): {why}")]
+    #[error("step {number} ({note}): {reason}")]
     Step {
         /// Place of the step, from 1.
         number: usize,
         /// Its note.
         note: String,
         /// What was seen, and what should have been.
-        why: String,
+        reason: String,
     },
 }
 
@@ -152,7 +152,11 @@ impl Scenario {
         }
         let mut stage = Stage { sim, codes, names: BTreeMap::new() };
         for (at, step) in self.steps.iter().enumerate() {
-            stage.play(step).map_err(|why| ScenarioError::Step { number: at + 1, note: step.note.clone(), why })?;
+            stage.play(step).map_err(|reason| ScenarioError::Step {
+                number: at + 1,
+                note: step.note.clone(),
+                reason,
+            })?;
         }
         Ok(())
     }

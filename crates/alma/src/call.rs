@@ -121,12 +121,12 @@ impl Call {
     }
 
     /// The error for a call that was sent and got no usable answer.
-    pub(crate) fn silent(&self, why: Silence, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    pub(crate) fn silent(&self, reason: Silence, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         let operation = self.operation;
         if self.repeatable {
-            Error::Unavailable { operation, why, source }
+            Error::Unavailable { operation, reason, source }
         } else {
-            Error::Unclear { operation, why, source }
+            Error::Unclear { operation, reason, source }
         }
     }
 
@@ -136,7 +136,7 @@ impl Call {
         if self.repeatable {
             Error::Unintelligible { operation, what }
         } else {
-            Error::Unclear { operation, why: Silence::UnreadableAnswer { what }, source: None }
+            Error::Unclear { operation, reason: Silence::UnreadableAnswer { what }, source: None }
         }
     }
 

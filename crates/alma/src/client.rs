@@ -523,8 +523,8 @@ async fn read_body(call: &Call, mut response: reqwest::Response) -> Result<Vec<u
 
 /// The error for a call whose connection failed after it came about.
 fn lost(call: &Call, error: reqwest::Error) -> Error {
-    let why = if error.is_timeout() { Silence::TimedOut } else { Silence::ConnectionLost };
-    call.silent(why, Some(Box::new(error.without_url())))
+    let reason = if error.is_timeout() { Silence::TimedOut } else { Silence::ConnectionLost };
+    call.silent(reason, Some(Box::new(error.without_url())))
 }
 
 pub(crate) fn decode(body: &str) -> Result<Value, String> {

@@ -80,24 +80,24 @@ pub enum Error {
     },
 
     /// A reading call got no usable answer (an internal error, a time-out, a lost connection), also when repeated.
-    #[error("Alma is unable to {operation} at the moment: {why}")]
+    #[error("Alma is unable to {operation} at the moment: {reason}")]
     Unavailable {
         /// What was asked for.
         operation: &'static str,
         /// What came instead of an answer.
-        why: Silence,
+        reason: Silence,
         /// What the connection failed of.
         #[source]
         source: Option<Cause>,
     },
 
     /// A writing call was sent and got no usable answer: Alma may or may not have carried it out. Look before repeating.
-    #[error("it is unclear whether Alma did {operation}: {why}")]
+    #[error("it is unclear whether Alma did {operation}: {reason}")]
     Unclear {
         /// What was asked for.
         operation: &'static str,
         /// What came instead of an answer.
-        why: Silence,
+        reason: Silence,
         /// What the connection failed of.
         #[source]
         source: Option<Cause>,
@@ -232,11 +232,12 @@ impl Error {
         match self {
             Self::Refused { code, .. } | Self::NotFound { code, .. } | Self::Unauthorized { code, .. } => Some(code),
             Self::Unavailable {
-                why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, ..
+                reason: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. },
+                ..
             }
-            | Self::Unclear { why: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, .. } => {
-                code.as_ref()
-            }
+            | Self::Unclear {
+                reason: Silence::InternalError { code, .. } | Silence::Unexplained { code, .. }, ..
+            } => code.as_ref(),
             _ => None,
         }
     }
@@ -252,8 +253,8 @@ impl Error {
     pub fn is_unexplained(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable { why: Silence::Unexplained { .. }, .. }
-                | Self::Unclear { why: Silence::Unexplained { .. }, .. }
+            Self::Unavailable { reason: Silence::Unexplained { .. }, .. }
+                | Self::Unclear { reason: Silence::Unexplained { .. }, .. }
         )
     }
 

@@ -147,8 +147,8 @@ mod tests {
     fn what_is_no_message_is_told_without_quoting_it() {
         for (body, told) in [(&b"<webhook/>"[..], "XML"), (b"{", "no JSON"), (b"[1]", "no JSON object"), (b"{}", "id")]
         {
-            let why = Message::read(body).unwrap_err();
-            assert!(why.contains(told), "{why}");
+            let reason = Message::read(body).unwrap_err();
+            assert!(reason.contains(told), "{reason}");
         }
     }
 

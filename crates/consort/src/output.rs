@@ -44,7 +44,7 @@ pub(crate) fn is_closed() -> bool {
 pub(crate) fn check() -> Result<()> {
     match UNWRITTEN.get() {
         None => Ok(()),
-        Some(why) => Err(Failure::new(format!("The output can't be written: {why}.")).advice(
+        Some(reason) => Err(Failure::new(format!("The output can't be written: {reason}.")).advice(
             "What was asked for may be done all the same: look before you repeat it. Check the disk that the output goes to.",
         )),
     }

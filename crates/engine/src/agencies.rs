@@ -12,9 +12,9 @@ use crate::engine::Engine;
 use crate::error::Error;
 
 /// For how long agencies are remembered; another node may have changed them.
-const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
 /// They are read again from then on where nothing waits for them in a transaction.
-const REFRESHED: SignedDuration = SignedDuration::from_secs(20);
+const REFRESH_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
 /// The agencies as last read.
 #[derive(Debug, Default)]
@@ -26,11 +26,11 @@ pub(crate) struct Agencies {
 
 impl Agencies {
     async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
-        if let Some(agencies) = self.read_within(REMEMBERED, now) {
+        if let Some(agencies) = self.read_within(CACHE_TTL, now) {
             return Ok(agencies);
         }
         let _alone = self.reading.lock().await;
-        if let Some(agencies) = self.read_within(REMEMBERED, now) {
+        if let Some(agencies) = self.read_within(CACHE_TTL, now) {
             return Ok(agencies);
         }
         self.read_anew(store, now).await
@@ -38,11 +38,11 @@ impl Agencies {
 
     /// Reads what will have to be read soon, so that no transaction waits for it.
     pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        if self.read_within(REFRESHED, now).is_some() {
+        if self.read_within(REFRESH_AFTER, now).is_some() {
             return Ok(());
         }
         let _alone = self.reading.lock().await;
-        match self.read_within(REFRESHED, now) {
+        match self.read_within(REFRESH_AFTER, now) {
             Some(_) => Ok(()),
             None => self.read_anew(store, now).await.map(drop),
         }
@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// When a deadline that has run for `request` since then has passed.
-    pub(crate) async fn end_of(
+    pub(crate) async fn deadline_end(
         &self,
         request: &Request,
         deadline: Deadline,
@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// In a system that several agencies share, a copy may be one's that doesn't lend.
-    pub(crate) async fn held_against_participation(&self, intent: &Intent, event: Event) -> Result<Event, Error> {
+    pub(crate) async fn check_participation(&self, intent: &Intent, event: Event) -> Result<Event, Error> {
         let Event::SupplierChosen(copy) = &event else { return Ok(event) };
         if self.rules_of(&intent.institution, Some(&copy.library)).await?.lends {
             return Ok(event);
@@ -133,18 +133,13 @@ impl Engine {
 
     /// A patron who may borrow by their library's word may have too much under way, or the same copy already. What is
     /// counted stays true until the transaction ends.
-    pub(crate) async fn held_against_limits(
-        &self,
-        tx: &mut Tx,
-        request: &Request,
-        event: &Event,
-    ) -> Result<Event, Error> {
+    pub(crate) async fn check_limits(&self, tx: &mut Tx, request: &Request, event: &Event) -> Result<Event, Error> {
         let Event::PatronVerified(verified) = event else { return Ok(event.clone()) };
-        let most = self.rules_of_patron(request).await?.most_requests;
+        let most = self.rules_of_patron(request).await?.max_requests;
         let open = tx.open_requests_of_patron(&request.patron.institution, &verified.id).await?;
         let others: Vec<&Stored> = open.iter().filter(|stored| stored.request.id != request.id).collect();
         let mut causes = Vec::new();
-        if let Some(same) = others.iter().find(|stored| asks_for_same(&stored.request, &request.candidates)) {
+        if let Some(same) = others.iter().find(|stored| is_duplicate(&stored.request, &request.candidates)) {
             causes.push(PatronRefusal::AlreadyRequested { request: same.request.id });
         }
         let under_way = others.iter().filter(|stored| counts(&stored.request)).count();
@@ -162,7 +157,7 @@ fn counts(request: &Request) -> bool {
 }
 
 /// Whether both are for the same copy.
-pub(crate) fn asks_for_same(one: &Request, copies: &[CopyRef]) -> bool {
+pub(crate) fn is_duplicate(one: &Request, copies: &[CopyRef]) -> bool {
     if one.status.is_ending() {
         return false;
     }
@@ -180,7 +175,7 @@ pub(crate) fn asks_for_same(one: &Request, copies: &[CopyRef]) -> bool {
 }
 
 fn is_same_wish(one: &CopyRef, other: &CopyRef) -> bool {
-    let wish = |copy: &CopyRef| CopyRef { tried: Vec::new(), chosen_by_staff: false, ..copy.clone() };
+    let wish = |copy: &CopyRef| CopyRef { tried_items: Vec::new(), chosen_by_staff: false, ..copy.clone() };
     wish(one) == wish(other)
 }
 

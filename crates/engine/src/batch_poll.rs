@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, PollTarget, Request, Side, Status};
-use lms::{ChangeKind, ExpectedChange, ListContents, NotDone, Outage, Purpose};
+use lms::{ChangeKind, ExpectedChange, ListContents, Outage, Purpose};
 use store::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
 use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 use uuid::Uuid;
 
-use crate::clock::later;
+use crate::clock::saturating_add;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::{real_item, virtual_item};
@@ -241,7 +241,7 @@ impl Engine {
 
     /// Within which time an institution wants to be sure that nothing has happened that wasn't told.
     async fn detection_target(&self, institution: &InstitutionCode) -> Option<Duration> {
-        let minutes = self.registry.get(institution).await.ok()?.allowance().sweep_minutes?;
+        let minutes = self.registry.get(institution).await.ok()?.quota_settings().lost_message_detection_minutes?;
         Some(Duration::from_secs(60).saturating_mul(minutes))
     }
 
@@ -253,7 +253,7 @@ impl Engine {
             self.retry_transaction(async || Ok(self.store.reschedule_webhook_lists(now, lists).await?)).await?;
         if rescheduled > 0 {
             // All of it has been read by then, or can't be.
-            self.webhook_health.suspend_miss_detection_until(later(now, lists.saturating_mul(2)));
+            self.webhook_health.suspend_miss_detection_until(saturating_add(now, lists.saturating_mul(2)));
             info!(
                 lists = rescheduled,
                 "nobody listened to webhooks for a while; what may not have been heard is looked for"
@@ -308,7 +308,7 @@ impl Engine {
             Ok(refused) => {
                 let (rest, at_latest) = match refused {
                     ListOutcome::Unreadable => {
-                        (UNREADABLE_FOR, later(self.clock.now(), self.settings.batch_poll_interval))
+                        (UNREADABLE_FOR, saturating_add(self.clock.now(), self.settings.batch_poll_interval))
                     }
                     _ => (REFUSED_FOR, Timestamp::MAX),
                 };
@@ -326,14 +326,14 @@ impl Engine {
                 self.end_batch_poll(batch_poll, standing - one_by_one, &left, &[], at_latest).await
             }
             Err(not_done) => {
-                warn!(institution = %batch_poll.institution, list = batch_poll.list, why = %not_done, "could not read a list");
-                let again = later(self.clock.now(), self.settings.batch_poll_interval);
+                warn!(institution = %batch_poll.institution, list = batch_poll.list, reason = %not_done, "could not read a list");
+                let again = saturating_add(self.clock.now(), self.settings.batch_poll_interval);
                 self.end_batch_poll(batch_poll, standing, &[], &[], again).await
             }
         }
     }
 
-    async fn read_list(&self, batch_poll: &BatchPoll, listed: &[ListedPoll]) -> Result<ListOutcome, NotDone> {
+    async fn read_list(&self, batch_poll: &BatchPoll, listed: &[ListedPoll]) -> Result<ListOutcome, lms::Error> {
         let institution = &batch_poll.institution;
         let was_down = self.breakers.is_down(institution);
         let settings = self.breakers.admit(institution, self.clock.now())?;
@@ -343,13 +343,13 @@ impl Engine {
         keys.sort_unstable();
         keys.dedup();
         let read = Purpose::Poll.of(lms.read_list(&batch_poll.list, &keys)).await;
-        if !was_down && matches!(read, Err(NotDone::Down { outage: Outage::KeyRefused, .. })) {
+        if !was_down && matches!(read, Err(lms::Error::Unavailable { outage: Outage::KeyRefused, .. })) {
             return Ok(ListOutcome::KeyRefused);
         }
         match self.record_outcome(institution, settings, read).await {
             Ok(read) => Ok(read.map_or(ListOutcome::Refused, ListOutcome::Read)),
-            Err(NotDone::Unreadable { what } | NotDone::Unintelligible { what }) => {
-                warn!(%institution, list = batch_poll.list, why = what, "a list can't be read");
+            Err(lms::Error::Unreadable { what } | lms::Error::InvalidResponse { what }) => {
+                warn!(%institution, list = batch_poll.list, reason = what, "a list can't be read");
                 Ok(ListOutcome::Unreadable)
             }
             Err(not_done) => Err(not_done),
@@ -365,7 +365,8 @@ impl Engine {
             clear.into_iter().filter(|poll| read.present.contains(&poll.key) != poll.expected_present).collect();
         // Where a look has seen it, and found nothing new, it is not looked at each time the list is read.
         let due = |poll: &ListedPoll| {
-            poll.attempts == 0 || later(poll.updated_at, self.settings.polling.interval(poll.attempts).min(sure)) <= now
+            poll.attempts == 0
+                || saturating_add(poll.updated_at, self.settings.polling.interval(poll.attempts).min(sure)) <= now
         };
         let mismatches: Vec<(ListedPoll, String)> = moved
             .into_iter()
@@ -407,7 +408,7 @@ impl Engine {
             tx.finish_batch_poll(batch_poll, due).await?;
             // They needn't all be looked at together; one alone finds out whether any can be.
             let within = if one_by_one.len() > 1 { self.settings.polling.initial } else { Duration::ZERO };
-            tx.detach_from_list(one_by_one, later(now, self.ids.jitter(within))).await?;
+            tx.detach_from_list(one_by_one, saturating_add(now, self.ids.jitter(within))).await?;
             for (poll, line) in mismatches {
                 tx.add_hint(poll.request, poll.side, line, now, now).await?;
             }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::InstitutionCode;
-use lms::{NotDone, Outage};
+use lms::Outage;
 
-use crate::clock::later;
+use crate::clock::saturating_add;
 
 /// How a breaker works.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,7 @@ pub struct Down {
     /// What kind of outage.
     pub outage: Outage,
     /// Why, in the words of the last failure.
-    pub why: String,
+    pub reason: String,
     /// Since when.
     pub since: Timestamp,
     /// When the hub tries again.
@@ -89,17 +89,17 @@ impl Breakers {
     /// # Errors
     ///
     /// What to answer in place of a call.
-    pub(crate) fn admit(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, NotDone> {
+    pub(crate) fn admit(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, lms::Error> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(breaker) = known.get_mut(institution) else { return Ok(Generation::default()) };
         let Some(down) = &breaker.down else { return Ok(breaker.settings) };
         let wait_until = breaker.probing_until.filter(|until| *until > now).unwrap_or(down.next_try);
         if wait_until <= now {
-            breaker.probing_until = Some(later(now, self.probe_timeout));
+            breaker.probing_until = Some(saturating_add(now, self.probe_timeout));
             return Ok(breaker.settings);
         }
         let after = Duration::try_from(wait_until.duration_since(now)).unwrap_or_default();
-        Err(NotDone::Down { outage: down.outage, why: down.why.clone(), after: Some(after) })
+        Err(lms::Error::Unavailable { outage: down.outage, reason: down.reason.clone(), after: Some(after) })
     }
 
     /// Notes what came of a call that was made under `settings`.
@@ -107,7 +107,7 @@ impl Breakers {
         &self,
         institution: &InstitutionCode,
         settings: Generation,
-        failed: Option<&NotDone>,
+        failed: Option<&lms::Error>,
         now: Timestamp,
     ) -> BreakerChange {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,20 +115,22 @@ impl Breakers {
         let outdated = breaker.settings != settings;
         match failed {
             // It answered, if only with a refusal.
-            None | Some(NotDone::Refused(_) | NotDone::Gone { .. }) => {
+            None | Some(lms::Error::Refused(_) | lms::Error::NotFound { .. }) => {
                 let back = breaker.down.is_some();
                 *breaker = Breaker { settings: breaker.settings, ..Breaker::default() };
                 if back { BreakerChange::Closed } else { BreakerChange::None }
             }
-            Some(NotDone::Down { .. } | NotDone::Unclear { .. }) if outdated => BreakerChange::Stale,
-            Some(NotDone::Down { outage, why, after }) => self.failed(breaker, *outage, why, *after, now),
-            Some(NotDone::Unclear { why }) => self.failed(breaker, Outage::Unreachable, why, None, now),
+            Some(lms::Error::Unavailable { .. } | lms::Error::Unclear { .. }) if outdated => BreakerChange::Stale,
+            Some(lms::Error::Unavailable { outage, reason, after }) => {
+                self.failed(breaker, *outage, reason, *after, now)
+            }
+            Some(lms::Error::Unclear { reason }) => self.failed(breaker, Outage::Unreachable, reason, None, now),
             Some(
-                NotDone::Later { .. }
-                | NotDone::Unexplained { .. }
-                | NotDone::Unreadable { .. }
-                | NotDone::Unintelligible { .. }
-                | NotDone::NotSendable(_),
+                lms::Error::Retryable { .. }
+                | lms::Error::Unexplained { .. }
+                | lms::Error::Unreadable { .. }
+                | lms::Error::InvalidResponse { .. }
+                | lms::Error::NotSendable(_),
             ) => BreakerChange::None,
         }
     }
@@ -137,7 +139,7 @@ impl Breakers {
         &self,
         breaker: &mut Breaker,
         outage: Outage,
-        why: &str,
+        reason: &str,
         after: Option<Duration>,
         now: Timestamp,
     ) -> BreakerChange {
@@ -149,11 +151,11 @@ impl Breakers {
         }
         let own =
             self.settings.initial.saturating_mul(2_u32.saturating_pow(breaker.attempts.min(16))).min(self.settings.max);
-        let next_try = later(now, after.unwrap_or(own).max(self.settings.initial));
+        let next_try = saturating_add(now, after.unwrap_or(own).max(self.settings.initial));
         breaker.attempts = breaker.attempts.saturating_add(1);
         let since = breaker.down.as_ref().map_or(now, |down| down.since);
         let changes = if breaker.down.is_some() { BreakerChange::None } else { BreakerChange::Opened };
-        breaker.down = Some(Down { outage, why: why.to_owned(), since, next_try });
+        breaker.down = Some(Down { outage, reason: reason.to_owned(), since, next_try });
         changes
     }
 
@@ -203,8 +205,8 @@ mod tests {
         (Breakers::new(BreakerSettings::default(), PROBE_TIMEOUT), InstitutionCode::from("01A_INST"))
     }
 
-    fn unreachable() -> NotDone {
-        NotDone::Down { outage: Outage::Unreachable, why: "connection refused".to_owned(), after: None }
+    fn unreachable() -> lms::Error {
+        lms::Error::Unavailable { outage: Outage::Unreachable, reason: "connection refused".to_owned(), after: None }
     }
 
     fn down(breakers: &Breakers, alma: &InstitutionCode) {
@@ -230,7 +232,7 @@ mod tests {
             for _ in 0..4 {
                 breakers.record(&alma, Generation::default(), Some(&unreachable()), at(0));
             }
-            let refused = NotDone::refused("401129", "no");
+            let refused = lms::Error::refused("401129", "no");
             assert_eq!(breakers.record(&alma, Generation::default(), Some(&refused), at(0)), BreakerChange::None);
         }
         assert!(breakers.admit(&alma, at(0)).is_ok());
@@ -271,8 +273,11 @@ mod tests {
     #[test]
     fn a_refused_key_pauses_the_institution_at_once_until_its_settings_change() {
         let (breakers, alma) = breakers();
-        let refused =
-            NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: Some(Duration::from_secs(300)) };
+        let refused = lms::Error::Unavailable {
+            outage: Outage::KeyRefused,
+            reason: "no".to_owned(),
+            after: Some(Duration::from_secs(300)),
+        };
         assert_eq!(breakers.record(&alma, Generation::default(), Some(&refused), at(0)), BreakerChange::Opened);
         assert!(breakers.admit(&alma, at(299)).is_err());
         breakers.reset(&alma);
@@ -284,7 +289,7 @@ mod tests {
         let (breakers, alma) = breakers();
         let before = breakers.admit(&alma, at(0)).unwrap();
         breakers.reset(&alma);
-        let refused = NotDone::Down { outage: Outage::KeyRefused, why: "no".to_owned(), after: None };
+        let refused = lms::Error::Unavailable { outage: Outage::KeyRefused, reason: "no".to_owned(), after: None };
         assert_eq!(breakers.record(&alma, before, Some(&refused), at(0)), BreakerChange::Stale);
         assert!(breakers.down().is_empty());
     }

@@ -54,7 +54,7 @@ struct Steady {
 impl Steady {
     /// The time now: the machine's, or what has passed since the last one if that is later.
     fn show(&mut self, machine: Timestamp, elapsed: Duration) -> Timestamp {
-        let passed = later(self.shown, elapsed);
+        let passed = saturating_add(self.shown, elapsed);
         self.shown = passed.max(machine);
         let is_behind = passed.duration_since(machine) > NOTABLE_LAG;
         if is_behind && !self.is_behind {
@@ -110,7 +110,7 @@ impl Ids {
 }
 
 /// `now` and then `wait`; the end of time where that would pass it.
-pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
+pub(crate) fn saturating_add(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

@@ -13,7 +13,7 @@ use store::{AuditEntry, Intent, NOTHING_NEW, NewBatchPoll, NewIntent, News, Stor
 use tracing::warn;
 
 use crate::changes::Change;
-use crate::clock::later;
+use crate::clock::saturating_add;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::webhook_health::MessageKind;
@@ -27,9 +27,9 @@ pub(crate) enum IntentDisposition<'a> {
     /// It is done.
     Finished(&'a Intent),
     /// It is tried again.
-    Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, why: &'a str },
+    Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, reason: &'a str },
     /// A poll has failed, and is tried again.
-    PollFailed { intent: &'a Intent, due: Timestamp, why: &'a str },
+    PollFailed { intent: &'a Intent, due: Timestamp, reason: &'a str },
 }
 
 impl IntentDisposition<'_> {
@@ -90,7 +90,7 @@ impl Engine {
                 return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
             }
         }
-        let event = &self.held_against_limits(&mut tx, &stored.request, event).await?;
+        let event = &self.check_limits(&mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
         let new_hints = match disposition {
@@ -109,11 +109,11 @@ impl Engine {
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
             IntentDisposition::Finished(intent) => tx.finish_intent(intent, event.name(), now).await?,
-            IntentDisposition::Postponed { intent, due, unclear, why } => {
-                tx.postpone_intent(intent, *due, *unclear, why, now).await?;
+            IntentDisposition::Postponed { intent, due, unclear, reason } => {
+                tx.postpone_intent(intent, *due, *unclear, reason, now).await?;
             }
-            IntentDisposition::PollFailed { intent, due, why } => {
-                tx.postpone_failed_poll(intent, *due, why, now).await?
+            IntentDisposition::PollFailed { intent, due, reason } => {
+                tx.postpone_failed_poll(intent, *due, reason, now).await?
             }
         }
         if unchanged {
@@ -171,7 +171,7 @@ impl Engine {
         if self.webhook_health.is_catching_up(now) || !self.webhook_covers(before, side).await? {
             return Ok(());
         }
-        self.metrics.missed(institution);
+        self.metrics.message_missed(institution);
         if self.webhook_health.record_missed(&self.store, institution, kind, now).await? {
             warn!(%institution, "its webhook did not tell what happened; until it tells again it is looked at as if it had none");
             self.poll_as_without_webhook(institution).await?;
@@ -182,7 +182,8 @@ impl Engine {
     /// What waits for messages that may not come is looked at in the time in which it is where nothing is told.
     pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let now = self.clock.now();
-        let latest = later(now, self.settings.polling.initial + self.ids.jitter(self.settings.polling.initial));
+        let latest =
+            saturating_add(now, self.settings.polling.initial + self.ids.jitter(self.settings.polling.initial));
         self.retry_transaction(async || Ok(self.store.reschedule_unlisted_polls(institution, now, latest).await?))
             .await?;
         self.wake.notify_one();
@@ -233,7 +234,7 @@ impl Engine {
                 on_list: None,
             };
             if disposition.continues_at(institution) && !self.stopping.load(Ordering::Relaxed) {
-                let until = later(now, self.settings.lease);
+                let until = saturating_add(now, self.settings.lease);
                 leased = Some(tx.add_leased_intent(&intent, &self.settings.node, until, now).await?);
             } else {
                 tx.add_intent(&intent, now).await?;
@@ -272,7 +273,7 @@ impl Engine {
             scheduled.push(poll);
         }
         for deadline in deadlines(next) {
-            let end = self.end_of(next, deadline, now).await?;
+            let end = self.deadline_end(next, deadline, now).await?;
             scheduled.push(intent(Work::Deadline(deadline), &next.patron.institution, end));
         }
         Ok((scheduled, lists))
@@ -296,7 +297,7 @@ fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now:
         actor: actor.to_owned(),
         from: None,
         to: None,
-        because: None,
+        reason: None,
         note,
         evidence,
     };
@@ -312,7 +313,7 @@ fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now:
         rows.push(AuditEntry {
             from: Some(step.from),
             to: Some(step.to),
-            because: Some(step.because.to_owned()),
+            reason: Some(step.reason.to_owned()),
             ..row(note, evidence)
         });
     }
@@ -328,8 +329,8 @@ fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
         return false;
     }
     match (&before.attention, &decision.next.attention) {
-        (Waiting { on: same, why: as_before, next_try: Some(_), .. }, Waiting { on, why, .. }) => {
-            same == on && as_before == why
+        (Waiting { on: same, reason: as_before, next_try: Some(_), .. }, Waiting { on, reason, .. }) => {
+            same == on && as_before == reason
         }
         (NeedsStaff { code: same, explanation: as_before, .. }, NeedsStaff { code, explanation, .. }) => {
             same == code && as_before == explanation
@@ -340,11 +341,11 @@ fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
 
 fn note(decision: &Decision, event: &Event) -> Option<String> {
     match event {
-        Event::EffectDelayed { effect, why, .. } => Some(format!("{}: {why}", effect.name())),
-        Event::PollFailed { why, .. } => Some(why.clone()),
-        Event::CancelAsked { reason, .. } | Event::NextSupplierAsked { reason, .. } | Event::EndAsked { reason } => {
-            decision.note.clone().or_else(|| reason.clone())
-        }
+        Event::EffectDelayed { effect, reason, .. } => Some(format!("{}: {reason}", effect.name())),
+        Event::PollFailed { reason, .. } => Some(reason.clone()),
+        Event::CancelRequested { reason, .. }
+        | Event::NextSupplierRequested { reason, .. }
+        | Event::EndRequested { reason } => decision.note.clone().or_else(|| reason.clone()),
         _ => decision.note.clone(),
     }
 }
@@ -370,11 +371,11 @@ fn evidence(event: &Event) -> Option<Value> {
         Event::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
         Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
         Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
-        Event::CancelAsked { by, .. } => Some(json!({"by": by})),
-        Event::NextSupplierAsked { copy, .. } => {
+        Event::CancelRequested { by, .. } => Some(json!({"by": by})),
+        Event::NextSupplierRequested { copy, .. } => {
             Some(json!({"institution": copy.as_ref().map(|copy| &copy.institution)}))
         }
-        Event::PickupChangeAsked { pickup } => Some(json!({"pickup_location": pickup.code})),
+        Event::PickupChangeRequested { pickup } => Some(json!({"pickup_location": pickup.code})),
         Event::LossSettled { how } => Some(json!({"how": how})),
         _ => None,
     }

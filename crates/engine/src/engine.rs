@@ -16,7 +16,7 @@ use crate::changes::Change;
 use crate::clock::{Clock, Ids};
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::quota::Books;
+use crate::quota::UsageLedger;
 use crate::registry::Registry;
 use crate::settings::Settings;
 use crate::webhook_health::WebhookHealth;
@@ -30,7 +30,7 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) agencies: Agencies,
     pub(crate) webhook_health: WebhookHealth,
-    pub(crate) books: Arc<Books>,
+    pub(crate) usage: Arc<UsageLedger>,
     pub(crate) metrics: Arc<Metrics>,
     /// Looks under way on this node.
     pub(crate) active_polls: Arc<AtomicUsize>,
@@ -46,7 +46,7 @@ pub struct Engine {
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) wake: Notify,
     /// This node's place among the nodes of the database, until it listens.
-    pub(crate) place: tokio::sync::Mutex<Option<Node>>,
+    pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
 }
 
 /// Whether the hub can do its work.
@@ -65,8 +65,8 @@ impl Engine {
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (changes, _) = broadcast::channel(1_024);
         let metrics = Arc::new(Metrics::new());
-        let books = Arc::new(Books::new(Arc::clone(&clock), Arc::clone(&metrics)));
-        let registry = Registry::new(store.clone(), Arc::clone(&books));
+        let usage = Arc::new(UsageLedger::new(Arc::clone(&clock), Arc::clone(&metrics)));
+        let registry = Registry::new(store.clone(), Arc::clone(&usage));
         let polls = Arc::default();
         let breakers = Breakers::new(settings.breaker, settings.lease);
         let (agencies, webhook_health) = (Agencies::default(), WebhookHealth::default());
@@ -76,7 +76,7 @@ impl Engine {
             registry,
             agencies,
             webhook_health,
-            books,
+            usage,
             metrics,
             active_polls: polls,
             active_batch_polls: Arc::default(),
@@ -88,7 +88,7 @@ impl Engine {
             ids,
             changes,
             wake,
-            place,
+            membership: place,
         }
     }
 
@@ -124,7 +124,7 @@ impl Engine {
         reason: Option<String>,
         actor: &str,
     ) -> Result<Request, Error> {
-        self.ask(id, &Event::CancelAsked { by, reason }, actor).await
+        self.execute_command(id, &Event::CancelRequested { by, reason }, actor).await
     }
 
     /// Looks at both sides at once, in place of waiting for the next look.
@@ -246,7 +246,7 @@ impl Engine {
     ///
     /// Settings that can't be used at all, all faults at once.
     pub async fn check_institution(connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
-        Ok(lms::connect(connection)?.check().await)
+        Ok(lms::connect(connection)?.check_setup().await)
     }
 
     /// The same for an institution that is set up, out of the calls that it has.
@@ -256,7 +256,7 @@ impl Engine {
     /// Settings that can't be used at all, all faults at once.
     pub async fn check(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
         match self.registry.get(&connection.institution).await {
-            Ok(lms) => Ok(lms.check().await),
+            Ok(lms) => Ok(lms.check_setup().await),
             Err(_) => Self::check_institution(connection).await,
         }
     }

@@ -2,7 +2,7 @@
 
 use lending::{Refusal, RequestId};
 
-use crate::place::Problem;
+use crate::place::ValidationError;
 
 /// Why a call of the engine wasn't done.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ use crate::place::Problem;
 pub enum Error {
     /// What was asked for has faults; nothing was stored.
     #[error("the request can't be placed: {}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join(" "))]
-    Invalid(Vec<Problem>),
+    Invalid(Vec<ValidationError>),
     /// No such request.
     #[error("there is no request {0}")]
     UnknownRequest(RequestId),
@@ -22,7 +22,7 @@ pub enum Error {
     Unfit(Refusal),
     /// The library's system doesn't do it, or gives no answer.
     #[error("the library's system does not do it now: {0}")]
-    NotDone(#[from] lms::NotDone),
+    Lms(#[from] lms::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),

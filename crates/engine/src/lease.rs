@@ -8,7 +8,7 @@ use std::task::Poll;
 use jiff::Timestamp;
 use store::Intent;
 
-use crate::clock::later;
+use crate::clock::saturating_add;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -43,7 +43,7 @@ impl Engine {
         let beat = self.settings.lease / 3;
         loop {
             tokio::time::sleep(beat).await;
-            let next = later(self.clock.now(), self.settings.lease);
+            let next = saturating_add(self.clock.now(), self.settings.lease);
             match self.store.renew_lease(intent, next).await {
                 Ok(()) => until.store(next.as_microsecond(), Ordering::Relaxed),
                 Err(store::Error::LeaseLost) => return,

@@ -21,11 +21,11 @@
 //! Time, ids and jitter come in through [`Clock`] and [`Ids`].
 
 mod agencies;
-mod asking;
 mod batch_poll;
 mod breaker;
 mod changes;
 mod clock;
+mod commands;
 mod commit;
 mod engine;
 mod error;
@@ -53,9 +53,9 @@ pub use engine::{Engine, Health};
 pub use error::Error;
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
-pub use place::{Placing, Problem};
+pub use place::{NewRequest, ValidationError};
 pub use poll::{poll_side, poll_target};
-pub use quota::{Paused, Quota, Spent};
+pub use quota::{Paused, Quota, Usage};
 pub use replacing::AnotherLender;
 pub use settings::{Backoff, Polling, Settings};
 pub use store::FailingPolls;

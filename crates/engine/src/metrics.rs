@@ -56,13 +56,13 @@ type Seconds<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 pub(crate) struct Metrics {
     registry: Registry,
     calls: Family<Call, Counter>,
-    took: Seconds<Purpose>,
-    waited: Seconds<Purpose>,
+    call_seconds: Seconds<Purpose>,
+    queue_seconds: Seconds<Purpose>,
     reaction: Seconds<Cause>,
-    missed: Family<Institution, Counter>,
+    missed_messages: Family<Institution, Counter>,
     unreadable: Family<Endpoint, Counter>,
     failing: Family<Institution, Gauge>,
-    evidence: Gauges,
+    poll_age: Gauges,
     remaining: Gauges,
     reserve: Gauges,
     per_second: Gauges,
@@ -126,13 +126,13 @@ impl Metrics {
             commits,
             registry,
             calls,
-            took,
-            waited,
+            call_seconds: took,
+            queue_seconds: waited,
             reaction,
-            missed,
+            missed_messages: missed,
             unreadable,
             failing,
-            evidence,
+            poll_age: evidence,
             remaining,
             reserve,
             per_second,
@@ -145,8 +145,8 @@ impl Metrics {
         let (endpoint, outcome) = (report.endpoint, report.outcome);
         let of = Purpose { institution: institution.clone(), purpose };
         self.calls.get_or_create(&Call { institution, endpoint, purpose, outcome }).inc();
-        self.took.get_or_create(&of).observe(report.duration.as_secs_f64());
-        self.waited.get_or_create(&of).observe(report.waited.as_secs_f64());
+        self.call_seconds.get_or_create(&of).observe(report.duration.as_secs_f64());
+        self.queue_seconds.get_or_create(&of).observe(report.waited.as_secs_f64());
     }
 
     /// A row of a list can't be read.
@@ -156,8 +156,8 @@ impl Metrics {
     }
 
     /// Something was seen that the library's system should have told.
-    pub(crate) fn missed(&self, institution: &InstitutionCode) {
-        self.missed.get_or_create(&Institution { institution: institution.to_string() }).inc();
+    pub(crate) fn message_missed(&self, institution: &InstitutionCode) {
+        self.missed_messages.get_or_create(&Institution { institution: institution.to_string() }).inc();
     }
 
     /// What an intent brought is committed.
@@ -185,12 +185,12 @@ impl Engine {
         let (counts, oldest) = (self.store.queue_counts().await?, self.store.oldest_polls().await?);
         metrics.commits.set(i64::try_from(self.store.commits()).unwrap_or(i64::MAX));
         metrics.queued.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
-        for gauges in [&metrics.evidence, &metrics.remaining, &metrics.reserve, &metrics.per_second] {
+        for gauges in [&metrics.poll_age, &metrics.remaining, &metrics.reserve, &metrics.per_second] {
             gauges.clear();
         }
         let of = |institution: &InstitutionCode| Institution { institution: institution.to_string() };
         for (institution, since) in oldest {
-            metrics.evidence.get_or_create(&of(&institution)).set(now.duration_since(since).as_secs_f64().max(0.0));
+            metrics.poll_age.get_or_create(&of(&institution)).set(now.duration_since(since).as_secs_f64().max(0.0));
         }
         metrics.failing.clear();
         for failing in self.polls_failing().await? {
@@ -206,14 +206,14 @@ impl Engine {
                     gauges.get_or_create(&of(institution)).set(calls as f64);
                 }
             }
-            if let Some(pace) = quota.pace {
+            if let Some(pace) = quota.call_rate {
                 metrics.per_second.get_or_create(&of(institution)).set(pace.allowed);
             }
         }
-        let mut told = String::new();
-        if text::encode(&mut told, &metrics.registry).is_err() {
-            let _ = write!(told, "# EOF");
+        let mut rendered = String::new();
+        if text::encode(&mut rendered, &metrics.registry).is_err() {
+            let _ = write!(rendered, "# EOF");
         }
-        Ok(told)
+        Ok(rendered)
     }
 }

@@ -24,7 +24,7 @@ impl Engine {
     ///
     /// [`store::Error::NameTaken`]; the store's failures.
     pub async fn join(&self) -> Result<(), Error> {
-        let mut place = self.place.lock().await;
+        let mut place = self.membership.lock().await;
         if place.is_none() {
             *place = Some(self.store.join(&self.settings.node).await?);
         }
@@ -32,8 +32,8 @@ impl Engine {
     }
 
     /// Hears what other nodes commit, as long as this one works.
-    pub(crate) async fn listen(self: Arc<Self>) {
-        let mut node = self.place_of_its_own().await;
+    pub(crate) async fn receive_notifications(self: Arc<Self>) {
+        let mut node = self.claim_node_name().await;
         loop {
             match node.news().await {
                 Ok(News::Changed { request, version, status }) => {
@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// Takes this node's part of the institutions' calls per second, as other nodes come and go.
-    pub(crate) async fn count_nodes(self: Arc<Self>) {
+    pub(crate) async fn track_node_count(self: Arc<Self>) {
         loop {
             match self.store.live_nodes().await {
                 Ok(nodes) if nodes.max(1) != self.registry.nodes() => self.registry.share_with(nodes.max(1)),
@@ -74,11 +74,11 @@ impl Engine {
         }
     }
 
-    async fn place_of_its_own(&self) -> Node {
+    async fn claim_node_name(&self) -> Node {
         loop {
             match self.join().await {
                 Ok(()) => {
-                    if let Some(node) = self.place.lock().await.take() {
+                    if let Some(node) = self.membership.lock().await.take() {
                         return node;
                     }
                 }

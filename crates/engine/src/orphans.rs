@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lending::{BibId, Effect, InstitutionCode, Request, RequestId, Side};
-use lms::{HostLms, MarkedHold, NotDone, Purpose, VirtualPatron};
+use lms::{HostLms, MarkedHold, Purpose, VirtualPatron};
 use store::{RequestFilter, Stored};
 
 use crate::engine::Engine;
@@ -61,7 +61,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The store's failures; [`Error::NotDone`] when the library's system doesn't answer.
+    /// The store's failures; [`Error::Lms`] when the library's system doesn't answer.
     pub async fn orphans(
         &self,
         institution: &InstitutionCode,
@@ -86,7 +86,7 @@ impl Engine {
         for request in &requests {
             self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
             if made_here(request, institution) {
-                for bib in orphan_records(request, lms.records_of(request.id).await?) {
+                for bib in orphan_records(request, lms.find_marked_records(request.id).await?) {
                     orphans
                         .found
                         .push(FoundOrphan { orphan: Orphan::Record { request: request.id, bib }, removed: None });
@@ -102,7 +102,7 @@ impl Engine {
         orphans.patrons = patrons.len();
         for patron in &patrons {
             self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
-            for hold in lms.holds_of(patron).await? {
+            for hold in lms.find_marked_holds(patron).await? {
                 let stored = self.store.request(hold.request).await?;
                 if is_orphan_hold(stored.as_ref(), institution, &hold) {
                     orphans.found.push(FoundOrphan { orphan: Orphan::Hold(hold), removed: None });
@@ -175,7 +175,7 @@ fn is_orphan_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: 
     !of_lender && !of_pickup
 }
 
-async fn take_away(lms: &dyn HostLms, orphan: &Orphan) -> Result<(), NotDone> {
+async fn take_away(lms: &dyn HostLms, orphan: &Orphan) -> Result<(), lms::Error> {
     match orphan {
         Orphan::Record { request, bib } => lms.remove_record(*request, bib).await,
         Orphan::Hold(hold) => lms.remove_hold(hold).await,

@@ -6,8 +6,7 @@ use lending::{
     Workflow,
 };
 use lms::{
-    Attempt, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualItemDeletion,
-    VirtualPatron, Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualItemDeletion, VirtualPatron, Withdrawn,
 };
 use store::RequestFilter;
 
@@ -48,7 +47,7 @@ impl Engine {
         let Effect::DeleteVirtualItem(side) = effect else { return Ok(Vec::new()) };
         let bib = request.virtual_side(side).and_then(|here| here.bib.any());
         let is_new = self.clock.now().duration_since(request.placed_at).abs() < JUST_MADE;
-        if is_new || bib.is_none_or(|bib| lms.knows_record(bib, self.clock.now())) {
+        if is_new || bib.is_none_or(|bib| lms.is_record_verified(bib, self.clock.now())) {
             return Ok(Vec::new());
         }
         let filter = RequestFilter {
@@ -66,16 +65,16 @@ impl Engine {
 
 impl EffectExecution<'_> {
     /// Does `effect`.
-    pub async fn run(&self, effect: Effect) -> Outcome<Event> {
+    pub async fn run(&self, effect: Effect) -> lms::Result<Event> {
         let (lms, request) = (self.lms, self.request);
         match effect {
-            Effect::VerifyPatron => match lms.patron(&request.patron.identifier, self.now).await? {
+            Effect::VerifyPatron => match lms.verify_patron(&request.patron.identifier, self.now).await? {
                 Ok(verified) => Ok(Event::PatronVerified(verified)),
                 Err(cause) => Ok(Event::PatronRefused(cause)),
             },
             Effect::ChooseSupplier => {
                 let candidate = request.candidates.first().ok_or_else(|| missing("a candidate copy"))?;
-                match lms.copy(candidate).await? {
+                match lms.resolve_copy(candidate).await? {
                     Ok(copy) => Ok(Event::SupplierChosen(Box::new(copy))),
                     Err(refusal) => Ok(Event::CandidateUnfit(refusal)),
                 }
@@ -130,7 +129,7 @@ impl EffectExecution<'_> {
         }
     }
 
-    async fn circulate(&self, effect: Effect) -> Outcome<Event> {
+    async fn circulate(&self, effect: Effect) -> lms::Result<Event> {
         let (lms, request, side) = (self.lms, self.request, effect.side());
         match effect {
             Effect::Lend(Side::Lender) => {
@@ -162,7 +161,7 @@ impl EffectExecution<'_> {
         }
     }
 
-    async fn clean_up(&self, effect: Effect) -> Outcome<Event> {
+    async fn clean_up(&self, effect: Effect) -> lms::Result<Event> {
         let (lms, request, side) = (self.lms, self.request, effect.side());
         match effect {
             Effect::CancelHold(Side::Lender) => {
@@ -227,16 +226,16 @@ impl EffectExecution<'_> {
         self.attempt == Attempt::Fresh && self.now.duration_since(self.request.placed_at).abs() < JUST_MADE
     }
 
-    async fn cancel(&self, item: &ItemRef, hold: &Hold) -> Outcome<()> {
+    async fn cancel(&self, item: &ItemRef, hold: &Hold) -> lms::Result<()> {
         let by = self.request.cancellation.as_ref().map(|cancellation| cancellation.by);
         self.lms.cancel_hold(item, &hold.id, by).await
     }
 
-    fn holder(&self, side: Side) -> Outcome<&PatronId> {
+    fn holder(&self, side: Side) -> lms::Result<&PatronId> {
         self.request.holder(side).ok_or_else(|| missing("who borrows it"))
     }
 
-    fn lender_hold(&self) -> Outcome<LenderHold> {
+    fn lender_hold(&self) -> lms::Result<LenderHold> {
         let supply = supply(self.request)?;
         let local = self.request.workflow == Workflow::Local;
         Ok(LenderHold {
@@ -249,7 +248,7 @@ impl EffectExecution<'_> {
     }
 
     /// Where the patron collects elsewhere, the virtual item at home is held for sending outside.
-    fn patron_hold(&self, side: Side) -> Outcome<PatronHold> {
+    fn patron_hold(&self, side: Side) -> lms::Result<PatronHold> {
         Ok(PatronHold {
             request: self.request.id,
             item: virtual_item(self.request, side)?,
@@ -259,7 +258,7 @@ impl EffectExecution<'_> {
         })
     }
 
-    fn wanted_item(&self, side: Side) -> Outcome<VirtualItem> {
+    fn wanted_item(&self, side: Side) -> lms::Result<VirtualItem> {
         let supply = supply(self.request)?;
         let here = here(self.request, side)?;
         Ok(VirtualItem {
@@ -278,7 +277,7 @@ pub(crate) fn real_item(supply: &Supply) -> ItemRef {
 }
 
 /// The virtual item, whether or not it still exists.
-pub(crate) fn virtual_item(request: &Request, side: Side) -> Outcome<ItemRef> {
+pub(crate) fn virtual_item(request: &Request, side: Side) -> lms::Result<ItemRef> {
     let here = here(request, side)?;
     match (here.bib.any(), here.holding.any(), here.item.any()) {
         (Some(bib), Some(holding), Some(item)) => {
@@ -288,21 +287,21 @@ pub(crate) fn virtual_item(request: &Request, side: Side) -> Outcome<ItemRef> {
     }
 }
 
-fn here(request: &Request, side: Side) -> Outcome<&VirtualSide> {
+fn here(request: &Request, side: Side) -> lms::Result<&VirtualSide> {
     request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
 }
 
-fn supply(request: &Request) -> Outcome<&Supply> {
+fn supply(request: &Request) -> lms::Result<&Supply> {
     request.supply.as_ref().ok_or_else(|| missing("the lender's copy"))
 }
 
 /// A request that wants an effect without having what it needs can only be damaged; staff must look.
-fn missing(what: &str) -> NotDone {
-    NotDone::refused("REQUEST_DAMAGED", format!("The stored request lacks {what}, so this step can't be done."))
+fn missing(what: &str) -> lms::Error {
+    lms::Error::refused("REQUEST_DAMAGED", format!("The stored request lacks {what}, so this step can't be done."))
 }
 
 /// Who stands for the request's patron elsewhere.
-pub(crate) fn virtual_patron_of(request: &Request) -> Outcome<VirtualPatron> {
+pub(crate) fn virtual_patron_of(request: &Request) -> lms::Result<VirtualPatron> {
     let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
     Ok(VirtualPatron {
         institution: request.patron.institution.clone(),

@@ -9,14 +9,14 @@ use lending::{
 };
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
-use crate::agencies::asks_for_same;
+use crate::agencies::is_duplicate;
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
 
 /// A request as a discovery system or staff place it.
 #[derive(Clone, Debug)]
-pub struct Placing {
+pub struct NewRequest {
     /// The agency the patron belongs to.
     pub agency: AgencyCode,
     /// The patron: primary id, barcode or e-mail.
@@ -33,7 +33,7 @@ pub struct Placing {
 
 /// One thing that is wrong with a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
+pub struct ValidationError {
     /// Which part of the request, such as `pickup_location`.
     pub field: String,
     /// A stable code, such as `UNKNOWN_PICKUP_LOCATION`.
@@ -41,12 +41,12 @@ pub struct Problem {
     /// A sentence for staff: what is wrong, and what to do.
     pub message: String,
     /// A sentence for the patron, who can't mend the hub's set-up.
-    pub for_patron: &'static str,
+    pub patron_message: &'static str,
 }
 
-impl Problem {
+impl ValidationError {
     fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into(), for_patron: for_patron(code) }
+        Self { field: field.into(), code, message: message.into(), patron_message: for_patron(code) }
     }
 }
 
@@ -73,8 +73,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::Invalid`] with all problems; the store's failures.
-    pub async fn place(&self, placing: Placing, actor: &str) -> Result<RequestId, Error> {
-        let (patron, pickup) = self.checked(&placing).await?;
+    pub async fn place(&self, placing: NewRequest, actor: &str) -> Result<RequestId, Error> {
+        let (patron, pickup) = self.validate(&placing).await?;
         let now = self.clock.now();
         let mut request = Request::new(self.ids.request(now), now, patron, pickup, placing.copies);
         request.needed_until = placing.needed_until;
@@ -103,7 +103,7 @@ impl Engine {
             actor: actor.to_owned(),
             from: None,
             to: Some(request.status),
-            because: Some("the request is accepted".to_owned()),
+            reason: Some("the request is accepted".to_owned()),
             note: None,
             evidence: None,
         };
@@ -112,28 +112,28 @@ impl Engine {
         Ok(tx.commit().await?)
     }
 
-    async fn checked(&self, placing: &Placing) -> Result<(Patron, PickupLocation), Error> {
+    async fn validate(&self, placing: &NewRequest) -> Result<(Patron, PickupLocation), Error> {
         let mut problems = Vec::new();
         let agency = self.store.agency(&placing.agency).await?;
         match &agency {
             None => {
                 let message = format!("There is no agency {}.", placing.agency);
-                problems.push(Problem::new("agency", "UNKNOWN_AGENCY", message));
+                problems.push(ValidationError::new("agency", "UNKNOWN_AGENCY", message));
             }
             Some(agency) if !agency.rules.borrows => {
                 let message = format!("The agency {} does not borrow from others; its rules say so.", agency.code);
-                problems.push(Problem::new("agency", "NOT_BORROWING", message));
+                problems.push(ValidationError::new("agency", "NOT_BORROWING", message));
             }
             Some(_) => {}
         }
         if placing.patron.as_str().is_empty() {
-            problems.push(Problem::new("patron", "PATRON_NOT_NAMED", "The request names no patron."));
+            problems.push(ValidationError::new("patron", "PATRON_NOT_NAMED", "The request names no patron."));
         }
         let pickup = self.store.pickup_location(&placing.pickup_location).await?;
         problems.extend(self.check_pickup(placing, pickup.as_ref(), agency.as_ref()).await?);
         problems.extend(self.check_date(placing, agency.as_ref()));
         if placing.copies.is_empty() {
-            problems.push(Problem::new("copies", "NO_COPY", "The request names no copy to borrow."));
+            problems.push(ValidationError::new("copies", "NO_COPY", "The request names no copy to borrow."));
         }
         for (index, copy) in placing.copies.iter().enumerate() {
             problems.extend(self.check_copy(index, copy, agency.as_ref()).await?);
@@ -157,13 +157,13 @@ impl Engine {
 
     async fn check_pickup(
         &self,
-        placing: &Placing,
+        placing: &NewRequest,
         pickup: Option<&StoredPickupLocation>,
         agency: Option<&Agency>,
-    ) -> Result<Option<Problem>, Error> {
+    ) -> Result<Option<ValidationError>, Error> {
         let Some(pickup) = pickup else {
             let message = format!("There is no pickup location {}.", placing.pickup_location);
-            return Ok(Some(Problem::new("pickup_location", "UNKNOWN_PICKUP_LOCATION", message)));
+            return Ok(Some(ValidationError::new("pickup_location", "UNKNOWN_PICKUP_LOCATION", message)));
         };
         let Some(agency) = agency else { return Ok(None) };
         let place = &pickup.location.institution;
@@ -171,13 +171,13 @@ impl Engine {
             let at_lender = placing.copies.iter().all(|copy| copy.institution == *place);
             let message =
                 "The patron takes the item at the lender's desk, so the pickup location must be the lender's.";
-            return Ok((!at_lender).then(|| Problem::new("pickup_location", "PICKUP_NOT_AT_LENDER", message)));
+            return Ok((!at_lender).then(|| ValidationError::new("pickup_location", "PICKUP_NOT_AT_LENDER", message)));
         }
         if *place == agency.institution {
             return Ok(None);
         }
         let host = self.store.agency(&pickup.agency).await?;
-        if host.is_some_and(|host| host.rules.collects_for_others) {
+        if host.is_some_and(|host| host.rules.allows_visiting_pickup) {
             return Ok(None);
         }
         let message = format!(
@@ -185,15 +185,15 @@ impl Engine {
              the rules of the pickup location's agency let patrons of others collect there (collects_for_others).",
             placing.pickup_location
         );
-        Ok(Some(Problem::new("pickup_location", "PICKUP_ELSEWHERE", message)))
+        Ok(Some(ValidationError::new("pickup_location", "PICKUP_ELSEWHERE", message)))
     }
 
-    fn check_date(&self, placing: &Placing, agency: Option<&Agency>) -> Option<Problem> {
+    fn check_date(&self, placing: &NewRequest, agency: Option<&Agency>) -> Option<ValidationError> {
         let day = placing.needed_until?;
         let zone = agency.and_then(|agency| TimeZone::get(&agency.rules.calendar.time_zone).ok());
         let today = zone.unwrap_or(TimeZone::UTC).to_datetime(self.clock.now()).date();
         let message = format!("The last day on which the item is needed, {day}, has passed.");
-        (day < today).then(|| Problem::new("needed_until", "NEEDED_UNTIL_PAST", message))
+        (day < today).then(|| ValidationError::new("needed_until", "NEEDED_UNTIL_PAST", message))
     }
 
     pub(crate) async fn check_copy(
@@ -201,28 +201,28 @@ impl Engine {
         index: usize,
         copy: &CopyRef,
         agency: Option<&Agency>,
-    ) -> Result<Option<Problem>, Error> {
+    ) -> Result<Option<ValidationError>, Error> {
         let field = format!("copies[{index}]");
         if copy.bib.is_none() && copy.barcode.is_none() {
             let message = "A copy is named by its barcode, or by its record, with or without an item of it.";
-            return Ok(Some(Problem::new(field, "COPY_NOT_NAMED", message)));
+            return Ok(Some(ValidationError::new(field, "COPY_NOT_NAMED", message)));
         }
         if self.store.institution(&copy.institution).await?.is_none() {
             let message = format!("There is no institution {}.", copy.institution);
-            return Ok(Some(Problem::new(field, "UNKNOWN_INSTITUTION", message)));
+            return Ok(Some(ValidationError::new(field, "UNKNOWN_INSTITUTION", message)));
         }
         if let Some(agency) = agency.filter(|agency| agency.institution == copy.institution) {
-            let allowed = agency.rules.lends_to_own || self.shares_its_system(&copy.institution).await?;
+            let allowed = agency.rules.lends_to_own_patrons || self.shares_its_system(&copy.institution).await?;
             let message = "The copy belongs to the patron's own institution; it is requested there, not through the hub, \
                            unless the agency's rules say otherwise (lends_to_own).";
-            return Ok((!allowed).then(|| Problem::new(field, "OWN_COPY", message)));
+            return Ok((!allowed).then(|| ValidationError::new(field, "OWN_COPY", message)));
         }
         if self.lends(&copy.institution).await? {
             return Ok(None);
         }
         let message =
             format!("The institution {} does not lend to others; its agency's rules say so.", copy.institution);
-        Ok(Some(Problem::new(field, "NOT_LENDING", message)))
+        Ok(Some(ValidationError::new(field, "NOT_LENDING", message)))
     }
 
     /// Whether any agency of an institution lends; whether the copy's own does shows when the copy is known.
@@ -239,12 +239,12 @@ impl Engine {
     }
 
     /// The same patron asking for the same copy again, most likely by a second click.
-    async fn duplicate(&self, agency: &Agency, placing: &Placing) -> Result<Option<Problem>, Error> {
+    async fn duplicate(&self, agency: &Agency, placing: &NewRequest) -> Result<Option<ValidationError>, Error> {
         let open = self.store.open_requests_of_patron(&agency.institution, &placing.patron).await?;
-        let same = open.iter().find(|stored| asks_for_same(&stored.request, &placing.copies));
+        let same = open.iter().find(|stored| is_duplicate(&stored.request, &placing.copies));
         Ok(same.map(|same| {
             let message = format!("The patron has an open request for this copy already: {}.", same.request.id);
-            Problem::new("copies", "DUPLICATE_REQUEST", message)
+            ValidationError::new("copies", "DUPLICATE_REQUEST", message)
         }))
     }
 }

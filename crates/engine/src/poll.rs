@@ -1,7 +1,7 @@
 //! One look at one side of a request.
 
 use lending::{Event, HoldId, ItemState, PollTarget, Progress, Request, Side, poll_targets};
-use lms::{HostLms, Outcome, PollQuery};
+use lms::{HostLms, PollQuery};
 
 use crate::perform::{real_item, virtual_item};
 
@@ -18,7 +18,7 @@ pub async fn poll_side(
     target: PollTarget,
     shallow: bool,
     hinted_state: Option<ItemState>,
-) -> Outcome<Option<Event>> {
+) -> lms::Result<Option<Event>> {
     let Some(what) = poll_query(request, target)? else { return Ok(None) };
     let what = PollQuery { shallow: shallow && !is_in_doubt(request, target), hinted_state, ..what };
     let observation = lms.poll(&what).await?;
@@ -40,7 +40,7 @@ fn is_in_doubt(request: &Request, target: PollTarget) -> bool {
     request.is_lent_to_another(target.side) || request.virtual_side(target.side).is_some_and(shelved)
 }
 
-fn poll_query(request: &Request, target: PollTarget) -> Outcome<Option<PollQuery>> {
+fn poll_query(request: &Request, target: PollTarget) -> lms::Result<Option<PollQuery>> {
     let Some(patron) = request.holder(target.side).cloned() else { return Ok(None) };
     let item = match (target.side, &request.supply) {
         (Side::Lender, Some(supply)) => real_item(supply),

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, InstitutionCode};
-use lms::{Allowance, CallReport, HostLms, NotDone, Observer, Outage, Pace, Purpose};
+use lms::{CallObserver, CallRate, CallReport, HostLms, Outage, Purpose, QuotaSettings};
 
-use crate::clock::{Clock, later};
+use crate::clock::{Clock, saturating_add};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -20,16 +20,16 @@ use crate::metrics::Metrics;
 const AFTER_MIDNIGHT: i64 = 5;
 const DAY: i64 = 86_400;
 /// In the first hour of a day a system that still has no calls left is asked again after this: its day may begin later.
-const STILL_YESTERDAY: i64 = 300;
+const RECHECK_AFTER: i64 = 300;
 const FIRST_HOUR: i64 = 3_600;
 /// The share of a day's calls that is left for others where no number was set.
-const USUAL_RESERVE: u64 = 10;
+const DEFAULT_RESERVE_SHARE: u64 = 10;
 
 /// What an institution's quota comes to now.
 #[derive(Clone, Debug)]
 pub struct Quota {
     /// Calls per second, where they are counted.
-    pub pace: Option<Pace>,
+    pub call_rate: Option<CallRate>,
     /// How many nodes share them.
     pub nodes: u32,
     /// Calls in a day, for all applications of the institution.
@@ -43,23 +43,23 @@ pub struct Quota {
     /// What waits for that.
     pub paused: Option<Paused>,
     /// What this node has spent today.
-    pub spent: Spent,
+    pub used: Usage,
 }
 
 /// What waits until calls are counted anew, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Paused {
     /// Everything, or what can wait alone.
-    pub all: bool,
+    pub everything: bool,
     /// Until when.
     pub until: Timestamp,
     /// Why, for staff.
-    pub why: String,
+    pub reason: String,
 }
 
 /// What was spent in a day.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Spent {
+pub struct Usage {
     /// Calls by what they were for.
     pub by_purpose: BTreeMap<Purpose, u64>,
     /// Calls by endpoint.
@@ -68,7 +68,7 @@ pub struct Spent {
     pub refused: u64,
 }
 
-impl Spent {
+impl Usage {
     /// All of it.
     pub fn total(&self) -> u64 {
         self.by_purpose.values().sum()
@@ -77,59 +77,59 @@ impl Spent {
 
 /// The books of all institutions.
 #[derive(Debug)]
-pub(crate) struct Books {
+pub(crate) struct UsageLedger {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    known: Mutex<HashMap<InstitutionCode, Book>>,
+    known: Mutex<HashMap<InstitutionCode, DayUsage>>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Book {
+struct DayUsage {
     day: i64,
-    spent: Spent,
+    used: Usage,
     remaining: Option<u64>,
     /// When that was told.
-    told_at: Option<Timestamp>,
+    counted_at: Option<Timestamp>,
     calls_per_day: Option<u64>,
     /// It was told already that what can wait is paused.
     said: bool,
 }
 
-impl Books {
+impl UsageLedger {
     pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         Self { clock, metrics, known: Mutex::default() }
     }
 
     /// Who keeps an institution's book.
-    pub(crate) fn keeper(self: &Arc<Self>, institution: &InstitutionCode) -> Observer {
-        let (books, of) = (Arc::clone(self), institution.clone());
+    pub(crate) fn observer(self: &Arc<Self>, institution: &InstitutionCode) -> CallObserver {
+        let (usage, of) = (Arc::clone(self), institution.clone());
         let (metrics, at) = (Arc::clone(&self.metrics), institution.clone());
-        Observer::new(move |report| books.enter(&of, report))
+        CallObserver::new(move |report| usage.record(&of, report))
             .and_of_unreadable_rows(move |endpoint| metrics.unreadable_row(&at, endpoint))
     }
 
-    fn enter(&self, institution: &InstitutionCode, report: &CallReport) {
+    fn record(&self, institution: &InstitutionCode, report: &CallReport) {
         self.metrics.called(institution, report);
         let now = self.clock.now();
         self.with(institution, |book| {
             if report.counted {
-                *book.spent.by_purpose.entry(report.purpose).or_default() += 1;
-                *book.spent.by_endpoint.entry(report.endpoint).or_default() += 1;
+                *book.used.by_purpose.entry(report.purpose).or_default() += 1;
+                *book.used.by_endpoint.entry(report.endpoint).or_default() += 1;
                 book.remaining = report.remaining;
-                book.told_at = Some(now);
+                book.counted_at = Some(now);
                 book.calls_per_day = report.day.or(book.calls_per_day);
             } else if report.outcome == "per_second_threshold" {
-                book.spent.refused += 1;
+                book.used.refused += 1;
             }
         });
     }
 
-    fn with<T>(&self, institution: &InstitutionCode, act: impl FnOnce(&mut Book) -> T) -> T {
+    fn with<T>(&self, institution: &InstitutionCode, act: impl FnOnce(&mut DayUsage) -> T) -> T {
         let today = self.clock.now().as_second().div_euclid(DAY);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let book = known.entry(institution.clone()).or_default();
         if book.day != today {
-            *book = Book { day: today, calls_per_day: book.calls_per_day, ..Book::default() };
+            *book = DayUsage { day: today, calls_per_day: book.calls_per_day, ..DayUsage::default() };
         }
         act(book)
     }
@@ -139,57 +139,57 @@ impl Books {
     /// # Errors
     ///
     /// Why it has to wait, and how long.
-    pub(crate) fn may(
+    pub(crate) fn check_budget(
         &self,
         institution: &InstitutionCode,
         purpose: Purpose,
-        allowance: Allowance,
+        allowance: QuotaSettings,
         nodes: u32,
-    ) -> Result<(), NotDone> {
+    ) -> Result<(), lms::Error> {
         if !purpose.can_wait() {
             return Ok(());
         }
         let now = self.clock.now();
         let (paused, is_new) = self.with(institution, |book| {
-            let paused = book.at_reserve(allowance, nodes).filter(|_| !book.may_be_yesterdays(now));
+            let paused = book.at_reserve(allowance, nodes).filter(|_| !book.may_be_stale(now));
             let is_new = paused.is_some() && !std::mem::replace(&mut book.said, paused.is_some());
             (paused, is_new)
         });
-        let Some(why) = paused else { return Ok(()) };
+        let Some(reason) = paused else { return Ok(()) };
         if is_new {
-            tracing::warn!(%institution, %why, "looks wait until calls are counted anew");
+            tracing::warn!(%institution, %reason, "looks wait until calls are counted anew");
         }
-        Err(NotDone::Later { why, after: Some(used_up(now)) })
+        Err(lms::Error::Retryable { reason, after: Some(used_up(now)) })
     }
 
-    fn read(&self, institution: &InstitutionCode) -> Book {
+    fn read(&self, institution: &InstitutionCode) -> DayUsage {
         self.with(institution, |book| book.clone())
     }
 }
 
-impl Book {
-    fn day(&self, allowance: Allowance) -> Option<u64> {
+impl DayUsage {
+    fn day(&self, allowance: QuotaSettings) -> Option<u64> {
         self.calls_per_day.or(allowance.calls_per_day)
     }
 
     /// As the system told today; where it doesn't tell, what is not spent if each node spends as much as this one.
-    fn left(&self, allowance: Allowance, nodes: u32) -> Option<u64> {
-        let spent = self.spent.total().saturating_mul(u64::from(nodes.max(1)));
+    fn left(&self, allowance: QuotaSettings, nodes: u32) -> Option<u64> {
+        let spent = self.used.total().saturating_mul(u64::from(nodes.max(1)));
         self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(spent)))
     }
 
     /// Whether what was told last, early in the day, may have been told of the day before: the next call tells.
-    fn may_be_yesterdays(&self, now: Timestamp) -> bool {
-        let told_at = self.told_at.map_or(i64::MIN, Timestamp::as_second);
-        now.as_second().rem_euclid(DAY) < FIRST_HOUR && now.as_second() >= told_at.saturating_add(STILL_YESTERDAY)
+    fn may_be_stale(&self, now: Timestamp) -> bool {
+        let counted_at = self.counted_at.map_or(i64::MIN, Timestamp::as_second);
+        now.as_second().rem_euclid(DAY) < FIRST_HOUR && now.as_second() >= counted_at.saturating_add(RECHECK_AFTER)
     }
 
-    fn reserve(&self, allowance: Allowance) -> Option<u64> {
-        allowance.reserve.or_else(|| Some(self.day(allowance)? / USUAL_RESERVE))
+    fn reserve(&self, allowance: QuotaSettings) -> Option<u64> {
+        allowance.reserve.or_else(|| Some(self.day(allowance)? / DEFAULT_RESERVE_SHARE))
     }
 
     /// Why what can wait must wait.
-    fn at_reserve(&self, allowance: Allowance, nodes: u32) -> Option<String> {
+    fn at_reserve(&self, allowance: QuotaSettings, nodes: u32) -> Option<String> {
         let (left, reserve) = (self.left(allowance, nodes)?, self.reserve(allowance)?);
         (left <= reserve).then(|| {
             format!(
@@ -214,7 +214,7 @@ fn until_reset(now: Timestamp) -> Duration {
 /// How long nothing is sent to a system whose calls are used up, and looks are not made that would take others' calls.
 fn used_up(now: Timestamp) -> Duration {
     if now.as_second().rem_euclid(DAY) < FIRST_HOUR {
-        return Duration::from_secs(STILL_YESTERDAY.unsigned_abs());
+        return Duration::from_secs(RECHECK_AFTER.unsigned_abs());
     }
     until_reset(now)
 }
@@ -236,10 +236,10 @@ pub(crate) fn purpose_of(effect: Effect) -> Purpose {
 }
 
 /// A used-up day lasts until the next; how long that is, the hub's clock tells.
-pub(crate) fn timed(not_done: NotDone, now: Timestamp) -> NotDone {
+pub(crate) fn timed(not_done: lms::Error, now: Timestamp) -> lms::Error {
     match not_done {
-        NotDone::Down { outage: Outage::QuotaUsedUp, why, .. } => {
-            NotDone::Down { outage: Outage::QuotaUsedUp, why, after: Some(used_up(now)) }
+        lms::Error::Unavailable { outage: Outage::QuotaUsedUp, reason, .. } => {
+            lms::Error::Unavailable { outage: Outage::QuotaUsedUp, reason, after: Some(used_up(now)) }
         }
         other => other,
     }
@@ -253,7 +253,7 @@ impl Engine {
     /// An institution that isn't set up, or whose settings can't be used.
     pub async fn quota(&self, institution: &InstitutionCode) -> Result<Quota, Error> {
         let lms = self.registry.get(institution).await?;
-        let (allowance, book, now) = (lms.allowance(), self.books.read(institution), self.clock.now());
+        let (allowance, book, now) = (lms.quota_settings(), self.usage.read(institution), self.clock.now());
         let nodes = self.registry.nodes();
         let all = self
             .breakers
@@ -261,18 +261,20 @@ impl Engine {
             .into_iter()
             .find(|(code, down)| code == institution && down.outage == Outage::QuotaUsedUp);
         let paused = match all {
-            Some((_, down)) => Some(Paused { all: true, until: down.next_try, why: down.why }),
-            None => book.at_reserve(allowance, nodes).map(|why| Paused { all: false, until: reset(now), why }),
+            Some((_, down)) => Some(Paused { everything: true, until: down.next_try, reason: down.reason }),
+            None => {
+                book.at_reserve(allowance, nodes).map(|reason| Paused { everything: false, until: reset(now), reason })
+            }
         };
         Ok(Quota {
-            pace: lms.pace(),
+            call_rate: lms.call_rate(),
             nodes,
             calls_per_day: book.day(allowance),
             remaining: book.left(allowance, nodes),
             reserve: book.reserve(allowance),
-            reset: later(now, until_reset(now)),
+            reset: saturating_add(now, until_reset(now)),
             paused,
-            spent: book.spent,
+            used: book.used,
         })
     }
 
@@ -281,8 +283,8 @@ impl Engine {
     /// # Errors
     ///
     /// Why not, and how long it has to wait.
-    pub(crate) fn check_poll_budget(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), NotDone> {
-        self.books.may(lms.institution(), purpose, lms.allowance(), self.registry.nodes())
+    pub(crate) fn check_poll_budget(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), lms::Error> {
+        self.usage.check_budget(lms.institution(), purpose, lms.quota_settings(), self.registry.nodes())
     }
 
     /// Institutions that are not looked at until calls are counted anew.
@@ -291,8 +293,8 @@ impl Engine {
         let known = self.registry.known();
         let paused = known.into_iter().filter_map(|lms| {
             let institution = lms.institution().clone();
-            let why = self.books.read(&institution).at_reserve(lms.allowance(), self.registry.nodes())?;
-            Some((institution, Paused { all: false, until, why }))
+            let reason = self.usage.read(&institution).at_reserve(lms.quota_settings(), self.registry.nodes())?;
+            Some((institution, Paused { everything: false, until, reason }))
         });
         let mut paused: Vec<_> = paused.collect();
         paused.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));
@@ -317,31 +319,33 @@ mod tests {
 
     #[test]
     fn a_tenth_of_the_day_is_left_to_others_where_nothing_was_set() {
-        let book = Book { calls_per_day: Some(1_000), remaining: Some(101), ..Book::default() };
-        assert_eq!(book.at_reserve(Allowance::default(), 1), None);
-        let book = Book { remaining: Some(100), ..book };
-        assert!(book.at_reserve(Allowance::default(), 1).is_some_and(|why| why.contains("100 API calls left")));
-        let own = Allowance { reserve: Some(0), ..Allowance::default() };
+        let book = DayUsage { calls_per_day: Some(1_000), remaining: Some(101), ..DayUsage::default() };
+        assert_eq!(book.at_reserve(QuotaSettings::default(), 1), None);
+        let book = DayUsage { remaining: Some(100), ..book };
+        assert!(
+            book.at_reserve(QuotaSettings::default(), 1).is_some_and(|reason| reason.contains("100 API calls left"))
+        );
+        let own = QuotaSettings { reserve: Some(0), ..QuotaSettings::default() };
         assert_eq!(book.at_reserve(own, 1), None);
     }
 
     #[test]
     fn a_count_told_just_after_midnight_may_be_yesterdays_and_is_asked_for_again() {
-        let book = Book { remaining: Some(1), told_at: Some(at("2026-11-26T00:00:10Z")), ..Book::default() };
-        assert!(!book.may_be_yesterdays(at("2026-11-26T00:05:09Z")));
-        assert!(book.may_be_yesterdays(at("2026-11-26T00:05:10Z")));
-        assert!(!book.may_be_yesterdays(at("2026-11-26T01:00:00Z")), "it is today's");
+        let book = DayUsage { remaining: Some(1), counted_at: Some(at("2026-11-26T00:00:10Z")), ..DayUsage::default() };
+        assert!(!book.may_be_stale(at("2026-11-26T00:05:09Z")));
+        assert!(book.may_be_stale(at("2026-11-26T00:05:10Z")));
+        assert!(!book.may_be_stale(at("2026-11-26T01:00:00Z")), "it is today's");
     }
 
     #[test]
     fn where_the_system_does_not_tell_own_calls_are_counted() {
-        let spent = Spent { by_purpose: [(Purpose::Poll, 890)].into(), ..Spent::default() };
-        let book = Book { spent, ..Book::default() };
-        assert_eq!(book.at_reserve(Allowance::default(), 1), None, "nobody told of a limit");
-        let set = Allowance { calls_per_day: Some(1_000), ..Allowance::default() };
+        let spent = Usage { by_purpose: [(Purpose::Poll, 890)].into(), ..Usage::default() };
+        let book = DayUsage { used: spent, ..DayUsage::default() };
+        assert_eq!(book.at_reserve(QuotaSettings::default(), 1), None, "nobody told of a limit");
+        let set = QuotaSettings { calls_per_day: Some(1_000), ..QuotaSettings::default() };
         assert_eq!(book.left(set, 1), Some(110));
         assert_eq!(book.at_reserve(set, 1), None);
-        assert!(book.at_reserve(Allowance { reserve: Some(110), ..set }, 1).is_some());
+        assert!(book.at_reserve(QuotaSettings { reserve: Some(110), ..set }, 1).is_some());
         assert!(book.at_reserve(set, 2).is_some(), "another node has spent as much");
     }
 }

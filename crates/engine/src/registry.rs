@@ -5,28 +5,28 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use lending::InstitutionCode;
-use lms::{Connection, HostLms, NotDone};
+use lms::{Connection, HostLms};
 use store::Store;
 
-use crate::quota::Books;
+use crate::quota::UsageLedger;
 
 /// Adapters by institution.
 #[derive(Debug)]
 pub(crate) struct Registry {
     store: Store,
-    books: Arc<Books>,
+    usage: Arc<UsageLedger>,
     /// How many nodes share the institutions' calls per second.
     nodes: AtomicU32,
     known: RwLock<HashMap<InstitutionCode, Arc<dyn HostLms>>>,
 }
 
 impl Registry {
-    pub(crate) fn new(store: Store, books: Arc<Books>) -> Self {
-        Self { store, books, nodes: AtomicU32::new(1), known: RwLock::default() }
+    pub(crate) fn new(store: Store, usage: Arc<UsageLedger>) -> Self {
+        Self { store, usage, nodes: AtomicU32::new(1), known: RwLock::default() }
     }
 
     /// The institution's adapter; what stands in the way is told as something that staff can mend.
-    pub(crate) async fn get(&self, institution: &InstitutionCode) -> Result<Arc<dyn HostLms>, NotDone> {
+    pub(crate) async fn get(&self, institution: &InstitutionCode) -> Result<Arc<dyn HostLms>, lms::Error> {
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(institution) {
             return Ok(Arc::clone(known));
         }
@@ -34,21 +34,21 @@ impl Registry {
             .store
             .institution(institution)
             .await
-            .map_err(|error| NotDone::later(error.to_string()))?
-            .ok_or_else(|| NotDone::later(format!("The institution {institution} is not set up.")))?;
+            .map_err(|error| lms::Error::retryable(error.to_string()))?
+            .ok_or_else(|| lms::Error::retryable(format!("The institution {institution} is not set up.")))?;
         let connection = Connection {
             institution: stored.code,
             kind: stored.kind,
             settings: stored.settings,
             credentials: stored.credentials,
         };
-        let made = lms::connect_observed(&connection, Some(self.books.keeper(institution)))
-            .map_err(|error| NotDone::later(error.to_string()))?;
+        let made = lms::connect_observed(&connection, Some(self.usage.observer(institution)))
+            .map_err(|error| lms::Error::retryable(error.to_string()))?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let kept = Arc::clone(known.entry(institution.clone()).or_insert(made));
         drop(known);
         // Whoever tells of another number of nodes finds it there from now on.
-        kept.share_with(self.nodes());
+        kept.set_node_count(self.nodes());
         Ok(kept)
     }
 
@@ -66,7 +66,7 @@ impl Registry {
     pub(crate) fn share_with(&self, nodes: u32) {
         self.nodes.store(nodes, Ordering::SeqCst);
         for lms in self.known() {
-            lms.share_with(nodes);
+            lms.set_node_count(nodes);
         }
     }
 

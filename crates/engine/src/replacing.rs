@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use lending::{CopyRef, Effect, Event, Refusal, Request, RequestId, Side};
-use lms::NotDone;
+
 use tracing::debug;
 
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::place::Problem;
+use crate::place::ValidationError;
 use crate::quota::purpose_of;
 
 /// For how long somebody who asks for another lender waits for a library's system.
@@ -33,7 +33,7 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::NotAllowed`] where the request's state doesn't allow it, as when the lender has sent the item;
-    /// [`Error::Invalid`] and [`Error::Unfit`] where no other lender can take over; [`Error::NotDone`] where a system that
+    /// [`Error::Invalid`] and [`Error::Unfit`] where no other lender can take over; [`Error::Lms`] where a system that
     /// must be asked gives no answer. The present lender is kept then.
     pub async fn ask_another_lender(
         &self,
@@ -43,7 +43,7 @@ impl Engine {
     ) -> Result<Request, Error> {
         let AnotherLender { reason, copy, confirm_no_candidate } = wanted;
         let request = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
-        let event = Event::NextSupplierAsked { reason, copy };
+        let event = Event::NextSupplierRequested { reason, copy };
         let may = |request: &Request| match event.action() {
             Some(action) => request.may(action).map_err(Error::NotAllowed),
             None => Ok(()),
@@ -52,7 +52,7 @@ impl Engine {
         let request = self.after_a_look_at_the_lender(request).await?;
         may(&request)?;
         match &event {
-            Event::NextSupplierAsked { copy: Some(copy), .. } => self.check_named(&request, copy).await?,
+            Event::NextSupplierRequested { copy: Some(copy), .. } => self.check_named(&request, copy).await?,
             _ if confirm_no_candidate => {}
             _ => self.check_any_is_left(&request).await?,
         }
@@ -69,7 +69,7 @@ impl Engine {
             }
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {
-                debug!(request = %request.id, why = %not_done, "the lender could not be looked at before it is given up");
+                debug!(request = %request.id, reason = %not_done, "the lender could not be looked at before it is given up");
                 Ok(request)
             }
         }
@@ -78,24 +78,24 @@ impl Engine {
     async fn check_named(&self, request: &Request, copy: &CopyRef) -> Result<(), Error> {
         let agency = self.store.agency(&request.patron.agency).await?;
         if let Some(problem) = self.check_copy(0, copy, agency.as_ref()).await? {
-            return Err(Error::Invalid(vec![Problem { field: "copy".to_owned(), ..problem }]));
+            return Err(Error::Invalid(vec![ValidationError { field: "copy".to_owned(), ..problem }]));
         }
         self.fitness(request, copy).await?.map_err(Error::Unfit)
     }
 
     /// Holds that one of the copies which the request names can take over.
     async fn check_any_is_left(&self, request: &Request) -> Result<(), Error> {
-        let mut why = "It names no other copy.".to_owned();
+        let mut reason = "It names no other copy.".to_owned();
         for copy in request.candidates_without_supplier() {
             match self.fitness(request, &copy).await? {
                 Ok(()) => return Ok(()),
-                Err(refusal) => why = format!("The last that was tried: {}", refusal.explanation),
+                Err(refusal) => reason = format!("The last that was tried: {}", refusal.explanation),
             }
         }
         Err(Error::Unfit(Refusal::new(
             Refusal::NO_CANDIDATE_LEFT,
             format!(
-                "No other library can supply the request now. {why} The present lender is kept. To give it up all the same, \
+                "No other library can supply the request now. {reason} The present lender is kept. To give it up all the same, \
                  which cancels its hold and ends the request as not supplied, confirm that (confirm_no_candidate, on the \
                  command line --yes); or name a copy."
             ),
@@ -109,8 +109,8 @@ impl Engine {
         }
         let found = match tokio::time::timeout(PATIENCE, self.read_copy(copy)).await {
             Ok(Ok(found)) => found,
-            Ok(Err(NotDone::Refused(refusal))) => Err(refusal),
-            Ok(Err(NotDone::Gone { what })) => {
+            Ok(Err(lms::Error::Refused(refusal))) => Err(refusal),
+            Ok(Err(lms::Error::NotFound { what })) => {
                 Err(Refusal::new(Refusal::GONE, format!("In the library's system {what} is not there any more.")))
             }
             Ok(Err(not_done)) => return Err(unchecked(copy, &not_done.to_string())),
@@ -128,16 +128,16 @@ impl Engine {
         Ok(Err(Refusal::new("NOT_LENDING", explanation)))
     }
 
-    async fn read_copy(&self, copy: &CopyRef) -> lms::Outcome<Result<lending::Copy, Refusal>> {
+    async fn read_copy(&self, copy: &CopyRef) -> lms::Result<Result<lending::Copy, Refusal>> {
         let settings = self.breakers.admit(&copy.institution, self.clock.now())?;
         let lms = self.registry.get(&copy.institution).await?;
-        let found = purpose_of(Effect::ChooseSupplier).of(lms.copy(copy)).await;
+        let found = purpose_of(Effect::ChooseSupplier).of(lms.resolve_copy(copy)).await;
         self.record_outcome(&copy.institution, settings, found).await
     }
 }
 
-fn unchecked(copy: &CopyRef, why: &str) -> Error {
+fn unchecked(copy: &CopyRef, reason: &str) -> Error {
     let institution = &copy.institution;
-    let why = format!("The copy of {institution} can't be looked up, so the present lender is kept: {why}");
-    Error::NotDone(NotDone::later(why))
+    let reason = format!("The copy of {institution} can't be looked up, so the present lender is kept: {reason}");
+    Error::Lms(lms::Error::retryable(reason))
 }

@@ -7,7 +7,7 @@ use lending::{Request, Rules, Side, Status};
 use lms::ChangeKind;
 
 use crate::batch_poll::expected;
-use crate::clock::later;
+use crate::clock::saturating_add;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::poll::poll_target;
@@ -57,7 +57,7 @@ impl Engine {
     ) -> Result<Timestamp, Error> {
         let interval = self.polling(request, side, listed).await?.interval(unchanged);
         let interval = interval - self.ids.jitter(interval / JITTER);
-        let (now, then) = (self.clock.now(), later(self.clock.now(), interval));
+        let (now, then) = (self.clock.now(), saturating_add(self.clock.now(), interval));
         let renewal_is_unreported = listed && self.renewal_is_unreported(request, side).await?;
         let before_due = before_due(request, side).filter(|day| renewal_is_unreported && *day > now);
         self.next_open_time(request, side, before_due.map_or(then, |day| day.min(then))).await

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, Event, HintResult, InstitutionCode, ItemState, PollTarget, Request, Side, interpret_hints};
-use lms::{Attempt, HostLms, NotDone, Outage, Outcome, Purpose};
+use lms::{Attempt, HostLms, Outage, Purpose};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, debug_span, error, info, warn};
 
 use crate::breaker::{BreakerChange, Generation};
-use crate::clock::later;
+use crate::clock::saturating_add;
 use crate::commit::{Applied, IntentDisposition};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -49,8 +49,8 @@ impl Engine {
     /// Works until `stop` is ready, then ends what is under way.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         self.start().await;
-        let listening = tokio::spawn(Arc::clone(&self).listen());
-        let counting = tokio::spawn(Arc::clone(&self).count_nodes());
+        let listening = tokio::spawn(Arc::clone(&self).receive_notifications());
+        let counting = tokio::spawn(Arc::clone(&self).track_node_count());
         self.work(stop).await;
         listening.abort();
         counting.abort();
@@ -172,7 +172,7 @@ impl Engine {
         };
         match self.retry_transaction(async || Ok(self.store.claim(&claim).await?)).await {
             Ok(Claimed { intents, more }) => {
-                let until = later(now, self.settings.lease);
+                let until = saturating_add(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
                     let poll = matches!(intent.work, Work::Poll(_)).then(|| ActiveGuard::one(&self.active_polls));
@@ -201,7 +201,7 @@ impl Engine {
 
     /// Wakes the loop if it would sleep beyond that.
     pub(crate) fn wake_for(&self, due: Timestamp) {
-        if due < later(self.clock.now(), LONGEST_SLEEP) {
+        if due < saturating_add(self.clock.now(), LONGEST_SLEEP) {
             self.wake.notify_one();
         }
     }
@@ -210,7 +210,7 @@ impl Engine {
     async fn work_on(&self, intent: Intent, until: Timestamp) {
         let (mut intent, mut until, mut known) = (intent, until, None);
         while let Some(Applied { request, next: Some(next) }) = self.work_once(&intent, until, known).await {
-            until = later(next.claimed_at, self.settings.lease);
+            until = saturating_add(next.claimed_at, self.settings.lease);
             (intent, known) = (next, Some(request));
         }
     }
@@ -254,7 +254,7 @@ impl Engine {
         // Staff may have named a copy of another library meanwhile; reading one changes nothing.
         let is_elsewhere =
             effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
-        if is_elsewhere || (!intent.unclear && !request.wants(effect)) {
+        if is_elsewhere || (!intent.unclear && !request.is_next_effect(effect)) {
             return self.commit_outcome(intent, &Event::EffectDropped { effect }).await.map(Some);
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
@@ -271,13 +271,13 @@ impl Engine {
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let event = match outcome {
-            Ok(event) => self.held_against_participation(intent, event).await?,
-            Err(NotDone::Refused(refusal) | NotDone::NotSendable(refusal))
+            Ok(event) => self.check_participation(intent, event).await?,
+            Err(lms::Error::Refused(refusal) | lms::Error::NotSendable(refusal))
                 if !effect.is_clean_up() || refusal.code == lending::Refusal::LENT_TO_ANOTHER =>
             {
                 Event::EffectRefused { effect, refusal }
             }
-            Err(NotDone::Gone { what }) if !effect.is_clean_up() => {
+            Err(lms::Error::NotFound { what }) if !effect.is_clean_up() => {
                 let refusal = lending::Refusal::new(
                     lending::Refusal::GONE,
                     format!("In the library's system {what} is not there any more."),
@@ -285,7 +285,7 @@ impl Engine {
                 Event::EffectRefused { effect, refusal }
             }
             // Another copy may do.
-            Err(NotDone::Unreadable { what })
+            Err(lms::Error::Unreadable { what })
                 if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
             {
                 let explanation = format!("What the lender's system tells of the item can't be read: {what}.");
@@ -342,7 +342,7 @@ impl Engine {
             Ok(Some(event)) => self.commit_outcome(intent, &event).await.map(drop),
             Ok(None) => self.drop_intent(intent, "nothing to look at").await,
             Err(not_done) => {
-                warn!(request = %intent.request, side = side.name(), why = %not_done, "could not look");
+                warn!(request = %intent.request, side = side.name(), reason = %not_done, "could not look");
                 self.poll_failed(intent, &request, side, &not_done).await
             }
         }
@@ -355,9 +355,9 @@ impl Engine {
         intent: &Intent,
         request: &Request,
         side: Side,
-        not_done: &NotDone,
+        not_done: &lms::Error,
     ) -> Result<Timestamp, Error> {
-        let due = later(self.clock.now(), self.delay_after(intent, not_done));
+        let due = saturating_add(self.clock.now(), self.delay_after(intent, not_done));
         if webhooks::has_hint(intent) { Ok(due) } else { self.next_open_time(request, side, due).await }
     }
 
@@ -367,27 +367,27 @@ impl Engine {
         intent: &Intent,
         request: &Request,
         side: Side,
-        not_done: &NotDone,
+        not_done: &lms::Error,
     ) -> Result<(), Error> {
         let due = self.next_try(intent, request, side, not_done).await?;
-        let why = not_done.to_string();
-        if matches!(not_done, NotDone::Down { outage: Outage::QuotaUsedUp, .. }) {
-            return self.postpone(intent, due, &why).await;
+        let reason = not_done.to_string();
+        if matches!(not_done, lms::Error::Unavailable { outage: Outage::QuotaUsedUp, .. }) {
+            return self.postpone(intent, due, &reason).await;
         }
         if intent.failures.saturating_add(1) < FAILS_OFTEN {
-            return self.put_off_failed(intent, due, &why).await;
+            return self.put_off_failed(intent, due, &reason).await;
         }
         let since = if intent.failures == 0 { self.clock.now() } else { intent.failing_since };
-        let event = Event::PollFailed { side, why: why.clone(), since };
-        self.apply(intent.request, &event, "hub", &IntentDisposition::PollFailed { intent, due, why: &why })
+        let event = Event::PollFailed { side, reason: reason.clone(), since };
+        self.apply(intent.request, &event, "hub", &IntentDisposition::PollFailed { intent, due, reason: &reason })
             .await
             .map(drop)
     }
 
-    async fn put_off_failed(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
+    async fn put_off_failed(&self, intent: &Intent, due: Timestamp, reason: &str) -> Result<(), Error> {
         self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
-            tx.postpone_failed_poll(intent, due, why, self.clock.now()).await?;
+            tx.postpone_failed_poll(intent, due, reason, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
         .await?;
@@ -395,10 +395,10 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) async fn postpone(&self, intent: &Intent, due: Timestamp, why: &str) -> Result<(), Error> {
+    pub(crate) async fn postpone(&self, intent: &Intent, due: Timestamp, reason: &str) -> Result<(), Error> {
         self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
-            tx.postpone_intent(intent, due, false, why, self.clock.now()).await?;
+            tx.postpone_intent(intent, due, false, reason, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
         .await?;
@@ -413,7 +413,7 @@ impl Engine {
     }
 
     /// The library's system, unless it is known to give no service.
-    async fn system(&self, intent: &Intent) -> Result<(Arc<dyn HostLms>, Generation), NotDone> {
+    async fn system(&self, intent: &Intent) -> Result<(Arc<dyn HostLms>, Generation), lms::Error> {
         let settings = self.breakers.admit(&intent.institution, self.clock.now())?;
         Ok((self.registry.get(&intent.institution).await?, settings))
     }
@@ -423,20 +423,20 @@ impl Engine {
         &self,
         institution: &InstitutionCode,
         settings: Generation,
-        outcome: Outcome<T>,
-    ) -> Outcome<T> {
+        outcome: lms::Result<T>,
+    ) -> lms::Result<T> {
         let outcome = outcome.map_err(|not_done| timed(not_done, self.clock.now()));
         let failed = outcome.as_ref().err();
         match self.breakers.record(institution, settings, failed, self.clock.now()) {
             BreakerChange::None => {}
             // It need not wait as long as the failure said; whether it was done stays as unclear as it is.
-            BreakerChange::Stale if !failed.is_some_and(NotDone::leaves_unclear) => {
-                return Err(NotDone::later("The institution's settings were changed meanwhile."));
+            BreakerChange::Stale if !failed.is_some_and(lms::Error::leaves_unclear) => {
+                return Err(lms::Error::retryable("The institution's settings were changed meanwhile."));
             }
             BreakerChange::Stale => {}
             BreakerChange::Opened => {
-                let why = failed.map(ToString::to_string).unwrap_or_default();
-                error!(%institution, %why, "the library's system gives no service; its requests wait");
+                let reason = failed.map(ToString::to_string).unwrap_or_default();
+                error!(%institution, %reason, "the library's system gives no service; its requests wait");
             }
             BreakerChange::Closed => {
                 info!(%institution, "the library's system gives service again");
@@ -457,10 +457,10 @@ impl Engine {
         self.apply(intent.request, event, "hub", &IntentDisposition::Finished(intent)).await
     }
 
-    pub(crate) async fn drop_intent(&self, intent: &Intent, why: &str) -> Result<(), Error> {
+    pub(crate) async fn drop_intent(&self, intent: &Intent, reason: &str) -> Result<(), Error> {
         self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
-            tx.finish_intent(intent, why, self.clock.now()).await?;
+            tx.finish_intent(intent, reason, self.clock.now()).await?;
             Ok(tx.commit().await?)
         })
         .await?;
@@ -468,29 +468,31 @@ impl Engine {
         Ok(())
     }
 
-    async fn delay(&self, intent: &Intent, effect: Effect, not_done: &NotDone) -> Result<(), Error> {
-        let next_try = later(self.clock.now(), self.delay_after(intent, not_done));
+    async fn delay(&self, intent: &Intent, effect: Effect, not_done: &lms::Error) -> Result<(), Error> {
+        let next_try = saturating_add(self.clock.now(), self.delay_after(intent, not_done));
         // Once an attempt was unclear, only a look or an answer makes it clear again.
         let unclear = intent.unclear || not_done.leaves_unclear();
         let needs_staff = not_done.is_case_for_staff(intent.attempts.saturating_add(1));
-        let why = not_done.to_string();
-        warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %why, "effect is delayed");
-        let on = lending::system_of(effect.side());
-        let event = Event::EffectDelayed { effect, on, why: why.clone(), next_try, needs_staff };
-        let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, why: &why };
+        let reason = not_done.to_string();
+        warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %reason, "effect is delayed");
+        let on = lending::WaitingOn::system(effect.side());
+        let event = Event::EffectDelayed { effect, on, reason: reason.clone(), next_try, needs_staff };
+        let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, reason: &reason };
         self.apply(intent.request, &event, "hub", &disposition).await?;
         // The system may have come back between the failure and its commit, and what waited been rescheduled without this.
-        if matches!(not_done, NotDone::Down { after: Some(_), .. }) && !self.breakers.is_down(&intent.institution) {
+        if matches!(not_done, lms::Error::Unavailable { after: Some(_), .. })
+            && !self.breakers.is_down(&intent.institution)
+        {
             self.reschedule_and_announce(&intent.institution).await?;
         }
         Ok(())
     }
 
     /// At least what the library's system asks for; else anything up to the capped back-off.
-    pub(crate) fn delay_after(&self, intent: &Intent, not_done: &NotDone) -> Duration {
+    pub(crate) fn delay_after(&self, intent: &Intent, not_done: &lms::Error) -> Duration {
         let jitter = self.ids.jitter(self.settings.backoff.delay(intent.attempts));
         match not_done {
-            NotDone::Later { after: Some(least), .. } | NotDone::Down { after: Some(least), .. } => {
+            lms::Error::Retryable { after: Some(least), .. } | lms::Error::Unavailable { after: Some(least), .. } => {
                 *least + jitter.min(*least)
             }
             _ => jitter,
@@ -532,7 +534,7 @@ async fn poll_by_intent(
     request: &Request,
     target: PollTarget,
     hinted_state: Option<ItemState>,
-) -> Outcome<Option<Event>> {
+) -> lms::Result<Option<Event>> {
     // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its
     // item only the item tells.
     let unsent = target.side == Side::Lender && target.hold;

@@ -47,6 +47,6 @@ pub fn webhook(data: &[u8]) {
             assert!(!message.id.is_empty());
             let _ = (message.subject(), message.event());
         }
-        Err(why) => assert!(!why.is_empty()),
+        Err(reason) => assert!(!reason.is_empty()),
     }
 }

@@ -4,7 +4,7 @@ use crate::attention::Action;
 use crate::effect::Effect;
 use crate::request::{Progress, Request};
 use crate::status::{Condition, Status};
-use crate::{effects, steps};
+use crate::{effects, transitions};
 
 impl Request {
     /// Whether `action` makes sense now; if not, why, in a sentence for people.
@@ -17,7 +17,7 @@ impl Request {
             return Err("The request has ended already.");
         }
         match action {
-            Action::Resume if self.trouble.is_none() => Err("Nothing stands in the way of the request."),
+            Action::Resume if self.staff_case.is_none() => Err("Nothing stands in the way of the request."),
             Action::Undo if self.undo.is_none() => Err("Nothing can be taken back: what followed from it was sent."),
             Action::Cancel => self.may_cancel(),
             Action::NextSupplier if self.status == Status::NotSuppliedCurrentSupplier => {
@@ -82,10 +82,10 @@ impl Request {
 
     /// What ending the request by hand, now, would do at the libraries, in order. Nothing is done by asking.
     pub fn if_ended(&self) -> Vec<Effect> {
-        let mut trial = Request { undo: None, ended_by_hand: true, in_flight: None, trouble: None, ..self.clone() };
-        steps::run(&mut trial, self.status_since);
+        let mut trial = Request { undo: None, ended_manually: true, in_flight: None, staff_case: None, ..self.clone() };
+        transitions::advance(&mut trial, self.status_since);
         let mut plan = Vec::new();
-        while let Some(effect) = effects::wanted(&trial) {
+        while let Some(effect) = effects::next_effect(&trial) {
             if plan.contains(&effect) {
                 break;
             }

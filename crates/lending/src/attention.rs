@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::effect::Effect;
+use crate::effect::{Effect, Side};
 
 /// What is waited for, or what staff must decide.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub enum Attention {
         /// When the hub tries again by itself, where that is what is waited for.
         next_try: Option<Timestamp>,
         /// One sentence, for staff.
-        why: String,
+        reason: String,
     },
     /// A person must decide or act. The hub goes on following both sides meanwhile.
     NeedsStaff {
@@ -36,13 +36,13 @@ pub enum Attention {
 
 /// Something that only staff can mend.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct StaffCase {
     /// A stable code.
     pub code: String,
     /// What happened and what it means, for staff.
     pub explanation: String,
     /// The effect that isn't repeated until staff say so, where one was refused.
-    pub stops: Option<Effect>,
+    pub blocked_effect: Option<Effect>,
 }
 
 /// A poll of one side that has failed several times in a row.
@@ -51,7 +51,7 @@ pub struct FailingPoll {
     /// Since when.
     pub since: Timestamp,
     /// Why, for staff.
-    pub why: String,
+    pub reason: String,
 }
 
 /// Who or what has the next move.
@@ -73,6 +73,15 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
+    /// The system on `side`.
+    pub fn system(side: Side) -> Self {
+        match side {
+            Side::Lender => Self::LenderSystem,
+            Side::Borrower => Self::BorrowerSystem,
+            Side::Pickup => Self::PickupSystem,
+        }
+    }
+
     /// The word for it, such as `lending_library`.
     pub fn name(self) -> &'static str {
         match self {

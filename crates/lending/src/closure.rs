@@ -68,19 +68,19 @@ pub struct HoldEnd {
 
 /// What follows from a closure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Answer {
+pub enum ClosureResponse {
     /// Nothing: the hold has done its work.
     Nothing,
     /// The next lender is looked for.
     NextSupplier,
     /// The item is on its way, so the request goes on; what happened is marked as out of sequence.
-    KeepGoing,
+    Continue,
     /// The request is cancelled.
     Cancel,
     /// The item goes home without having been lent; the outcome tells why.
-    SendHome(Outcome),
+    ReturnToLender(Outcome),
     /// The hold is placed once more; failing again, staff must decide.
-    TryAgain,
+    RetryHold,
     /// Staff must decide: place the hold again, or cancel.
     AskStaff,
 }
@@ -88,27 +88,29 @@ pub enum Answer {
 /// What a closure of our hold at `side` means for a request in `status`: the table of docs/workflow.md.
 ///
 /// At the pickup side of a pickup-anywhere request the borrower's answers hold.
-pub fn answer(side: Side, closure: Closure, status: Status) -> Answer {
+pub fn response_to_closure(side: Side, closure: Closure, status: Status) -> ClosureResponse {
     match (stage(status), side) {
-        (Stage::NoHold | Stage::Ending, _) => Answer::Nothing,
-        (Stage::BeforeDispatch, Side::Lender) => Answer::NextSupplier,
+        (Stage::NoHold | Stage::Ending, _) => ClosureResponse::Nothing,
+        (Stage::BeforeDispatch, Side::Lender) => ClosureResponse::NextSupplier,
         // The loan to the virtual patron ends the hold too: once the item is lent, a closure tells nothing.
-        (Stage::UnderWay, Side::Lender) => match closure {
-            Closure::Completed => Answer::Nothing,
-            _ => Answer::KeepGoing,
+        (Stage::Dispatched, Side::Lender) => match closure {
+            Closure::Completed => ClosureResponse::Nothing,
+            _ => ClosureResponse::Continue,
         },
-        (Stage::Out | Stage::GoingHome, _) => Answer::Nothing,
+        (Stage::OnLoan | Stage::Returning, _) => ClosureResponse::Nothing,
         (Stage::BeforeDispatch, _) => match closure {
-            Closure::Completed | Closure::Canceled | Closure::Expired | Closure::HoldShelfExpired => Answer::Cancel,
-            Closure::Rejected => Answer::AskStaff,
-            Closure::Failed => Answer::TryAgain,
+            Closure::Completed | Closure::Canceled | Closure::Expired | Closure::HoldShelfExpired => {
+                ClosureResponse::Cancel
+            }
+            Closure::Rejected => ClosureResponse::AskStaff,
+            Closure::Failed => ClosureResponse::RetryHold,
         },
-        (Stage::UnderWay, _) => match closure {
+        (Stage::Dispatched, _) => match closure {
             // A loan that was seen has moved the request on before this is asked.
-            Closure::Completed | Closure::HoldShelfExpired => Answer::SendHome(Outcome::NotCollected),
-            Closure::Canceled | Closure::Expired => Answer::SendHome(Outcome::Cancelled),
-            Closure::Rejected => Answer::AskStaff,
-            Closure::Failed => Answer::TryAgain,
+            Closure::Completed | Closure::HoldShelfExpired => ClosureResponse::ReturnToLender(Outcome::NotCollected),
+            Closure::Canceled | Closure::Expired => ClosureResponse::ReturnToLender(Outcome::Cancelled),
+            Closure::Rejected => ClosureResponse::AskStaff,
+            Closure::Failed => ClosureResponse::RetryHold,
         },
     }
 }
@@ -116,9 +118,9 @@ pub fn answer(side: Side, closure: Closure, status: Status) -> Answer {
 enum Stage {
     NoHold,
     BeforeDispatch,
-    UnderWay,
-    Out,
-    GoingHome,
+    Dispatched,
+    OnLoan,
+    Returning,
     Ending,
 }
 
@@ -133,9 +135,9 @@ fn stage(status: Status) -> Stage {
         | Status::Confirmed
         | Status::RequestPlacedAtBorrowingAgency
         | Status::RequestPlacedAtPickupAgency => Stage::BeforeDispatch,
-        Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => Stage::UnderWay,
-        Status::Loaned => Stage::Out,
-        Status::ReturnTransit => Stage::GoingHome,
+        Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => Stage::Dispatched,
+        Status::Loaned => Stage::OnLoan,
+        Status::ReturnTransit => Stage::Returning,
         Status::Completed
         | Status::Cancelled
         | Status::NoItemsSelectableAtAnyAgency
@@ -146,7 +148,7 @@ fn stage(status: Status) -> Stage {
 
 /// What is known when a hold is found gone.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Vanished<'a> {
+pub(crate) struct MissingHold<'a> {
     /// The hold as it was last seen.
     pub(crate) last: HoldState,
     /// When its time on the shelf was to end.
@@ -159,7 +161,7 @@ pub(crate) struct Vanished<'a> {
 
 /// Which closure it most likely was. A hold and its loan close at nearly the same moment, so this is asked at the
 /// second look, never at the first.
-pub(crate) fn infer(seen: Vanished<'_>, now: Timestamp) -> Closure {
+pub(crate) fn infer(seen: MissingHold<'_>, now: Timestamp) -> Closure {
     if seen.lent {
         return Closure::Completed;
     }

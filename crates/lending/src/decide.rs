@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::poll::poll_targets;
 use crate::request::{Progress, Request};
 use crate::status::Status;
-use crate::{effects, record, standing, steps};
+use crate::{derived, effects, record, transitions};
 
 /// What follows from an event.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,7 +38,7 @@ pub struct Transition {
     /// Where it stands.
     pub to: Status,
     /// Why, for the timeline.
-    pub because: &'static str,
+    pub reason: &'static str,
 }
 
 /// Decides what `event` makes of `request`. Total: an event that means nothing here changes nothing.
@@ -48,37 +48,37 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
         // What a late look shows belongs to somebody else by now.
         return Decision { next, transitions: Vec::new(), effect: None, note: None };
     }
-    let note = record::facts(&mut next, event, now);
+    let note = record::record_event(&mut next, event, now);
     let note = record::sent_after_all(request, &mut next).or(note);
     if event.action().is_none() && next != *request {
         // Taking the last act back would take this back too.
         next.undo = None;
     }
-    let transitions = steps::run(&mut next, now);
+    let transitions = transitions::advance(&mut next, now);
     note_poll(&mut next, request, event);
-    if left_trouble_behind(request, &next) {
-        next.trouble = None;
+    if staff_case_is_resolved(request, &next) {
+        next.staff_case = None;
     }
-    let wanted = if next.in_flight.is_some() { None } else { effects::wanted(&next) };
+    let wanted = if next.in_flight.is_some() { None } else { effects::next_effect(&next) };
     if wanted.is_some() {
         next.in_flight = wanted;
     }
-    next.conditions = standing::conditions(&next, now);
-    next.attention = standing::attention(&next, event, !transitions.is_empty(), now);
+    next.conditions = derived::conditions(&next, now);
+    next.attention = derived::attention(&next, event, !transitions.is_empty(), now);
     Decision { next, transitions, effect: wanted, note }
 }
 
 /// Keeps which sides can't be polled. A poll that was made ends it, as does a status that waits for nothing there.
 fn note_poll(next: &mut Request, before: &Request, event: &Event) {
     match event {
-        Event::PollFailed { side, why, since } => {
-            next.failing_polls.insert(*side, FailingPoll { since: *since, why: why.clone() });
+        Event::PollFailed { side, reason, since } => {
+            next.failing_polls.insert(*side, FailingPoll { since: *since, reason: reason.clone() });
         }
         Event::Observed { side, .. } => {
             next.failing_polls.remove(side);
         }
         // The act that is taken back had nothing to do with it.
-        Event::UndoAsked => next.failing_polls.clone_from(&before.failing_polls),
+        Event::UndoRequested => next.failing_polls.clone_from(&before.failing_polls),
         _ => {}
     }
     let watched = poll_targets(next);
@@ -86,12 +86,12 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
 }
 
 /// What staff were asked about belongs to a status that lies behind.
-fn left_trouble_behind(before: &Request, next: &Request) -> bool {
-    before.status != next.status && before.trouble == next.trouble && !is_still_unheld(next)
+fn staff_case_is_resolved(before: &Request, next: &Request) -> bool {
+    before.status != next.status && before.staff_case == next.staff_case && !is_still_without_hold(next)
 }
 
 /// The patron has no hold, or no virtual item, on what is on its way to them: nobody would put it on the hold shelf.
-fn is_still_unheld(request: &Request) -> bool {
+fn is_still_without_hold(request: &Request) -> bool {
     let unheld = |side: &Side| {
         request.virtual_side(*side).is_some_and(|here| here.hold.is_closed() && here.progress < Progress::OnHoldShelf)
     };

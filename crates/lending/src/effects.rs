@@ -3,13 +3,13 @@
 use crate::effect::{Effect, Side};
 use crate::request::{Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
-use crate::steps::{is_current, owes_lender_a_loan};
+use crate::transitions::{is_current, owes_lender_a_loan};
 
 /// The one effect that would bring the request on, if the hub has the next move. What staff must mend first isn't
 /// wanted until they have.
-pub(crate) fn wanted(request: &Request) -> Option<Effect> {
+pub(crate) fn next_effect(request: &Request) -> Option<Effect> {
     let effect = next(request)?;
-    let stopped = request.trouble.as_ref().is_some_and(|trouble| trouble.stops == Some(effect));
+    let stopped = request.staff_case.as_ref().is_some_and(|staff_case| staff_case.blocked_effect == Some(effect));
     (!stopped).then_some(effect)
 }
 

@@ -158,7 +158,7 @@ pub enum Event {
         /// Whom it waits for.
         on: WaitingOn,
         /// Why, for staff.
-        why: String,
+        reason: String,
         /// When it is tried again.
         next_try: Timestamp,
         /// Whether it has failed so often, with an answer that proves nothing, that staff must know. It is retried all the
@@ -180,7 +180,7 @@ pub enum Event {
         /// Which.
         side: Side,
         /// Why, for staff.
-        why: String,
+        reason: String,
         /// Since when.
         since: Timestamp,
     },
@@ -197,40 +197,40 @@ pub enum Event {
         deadline: Deadline,
     },
     /// Somebody wants the request ended.
-    CancelAsked {
+    CancelRequested {
         /// Who.
         by: CancelledBy,
         /// Why, in their words.
         reason: Option<String>,
     },
     /// Staff want another lender.
-    NextSupplierAsked {
+    NextSupplierRequested {
         /// Why, in their words.
         reason: Option<String>,
         /// The copy they want, where they name one.
         copy: Option<CopyRef>,
     },
     /// Staff let the patron collect elsewhere in the same institution.
-    PickupChangeAsked {
+    PickupChangeRequested {
         /// Where.
         pickup: PickupLocation,
     },
     /// Staff say that what stood in the way is mended.
-    ResumeAsked,
+    ResumeRequested,
     /// Staff have found the item that was missing on its way.
-    FoundReported,
+    ItemFound,
     /// Staff have settled the loss of the item.
     LossSettled {
         /// How.
         how: Settlement,
     },
     /// Staff end it by hand: what the hub made is taken away, whatever is still open.
-    EndAsked {
+    EndRequested {
         /// Why, in their words.
         reason: Option<String>,
     },
     /// Staff take their last act back; nothing that follows from it was sent.
-    UndoAsked,
+    UndoRequested,
 }
 
 impl Event {
@@ -274,14 +274,14 @@ impl Event {
             Self::Observed { side, .. } => at!(side, "observed"),
             Self::HoldClosed { side, .. } => at!(side, "hold_closed"),
             Self::DeadlinePassed { .. } => "deadline_passed",
-            Self::CancelAsked { .. } => "cancel_asked",
-            Self::NextSupplierAsked { .. } => "next_supplier_asked",
-            Self::PickupChangeAsked { .. } => "pickup_change_asked",
-            Self::ResumeAsked => "resume_asked",
-            Self::FoundReported => "found_reported",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::NextSupplierRequested { .. } => "next_supplier_requested",
+            Self::PickupChangeRequested { .. } => "pickup_change_requested",
+            Self::ResumeRequested => "resume_requested",
+            Self::ItemFound => "item_found",
             Self::LossSettled { .. } => "loss_settled",
-            Self::EndAsked { .. } => "end_asked",
-            Self::UndoAsked => "undo_asked",
+            Self::EndRequested { .. } => "end_requested",
+            Self::UndoRequested => "undo_requested",
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn candidate(barcode: &str) -> CopyRef {
         barcode: Some(barcode.into()),
         volume: None,
         chosen_by_staff: false,
-        tried: Vec::new(),
+        tried_items: Vec::new(),
     }
 }
 

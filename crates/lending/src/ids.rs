@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn texts_that_cannot_be_identifiers_are_refused_with_the_reason() {
         let too_long = "é".repeat(LONGEST_IDENTIFIER + 1);
-        for (text, why) in [
+        for (text, reason) in [
             ("", NoIdentifier::Empty),
             (" \t ", NoIdentifier::Empty),
             (&*too_long, NoIdentifier::TooLong),
@@ -215,7 +215,7 @@ mod tests {
             ("1/../2", NoIdentifier::Dots),
             ("1\\..", NoIdentifier::Dots),
         ] {
-            assert_eq!(check_identifier(text), Err(why), "{text:?}");
+            assert_eq!(check_identifier(text), Err(reason), "{text:?}");
         }
     }
 }

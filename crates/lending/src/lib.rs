@@ -33,11 +33,12 @@
 //! 4. A method of `lms::HostLms` that does it, and its line in the engine's `perform`.
 
 mod actions;
-mod asked;
 mod attention;
 mod closure;
+mod commands;
 mod deadline;
 mod decide;
+mod derived;
 mod effect;
 mod effects;
 mod event;
@@ -51,12 +52,11 @@ mod record;
 mod refusal;
 mod request;
 mod rules;
-mod standing;
 mod status;
-mod steps;
+mod transitions;
 
-pub use attention::{Action, Attention, FailingPoll, Trouble, WaitingOn};
-pub use closure::{Answer, Closure, ClosureSource, HoldEnd, answer};
+pub use attention::{Action, Attention, FailingPoll, StaffCase, WaitingOn};
+pub use closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
 pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
@@ -74,6 +74,5 @@ pub use request::{
     Progress, Request, Settlement, Supply, Title, Tracked, VerifiedPatron, VirtualSide,
 };
 pub use rules::{Calendar, Day, Rules};
-pub use standing::system_of;
 pub use status::{Condition, Outcome, Status, Workflow};
-pub use steps::transitions;
+pub use transitions::transitions;

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::attention::Trouble;
-use crate::closure::{Answer, Closure, ClosureSource, HoldEnd, Vanished, answer, infer};
+use crate::attention::StaffCase;
+use crate::closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, MissingHold, infer, response_to_closure};
 use crate::deadline::{Deadline, deadlines};
 use crate::effect::Side;
 use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
-use crate::record::pass_over;
+use crate::record::reject_supplier;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
@@ -59,7 +59,7 @@ pub(crate) fn apply_at_lender(request: &mut Request, observation: &Observation, 
         return None;
     }
     let last = supply.hold.open().cloned();
-    if !note_hold(&mut supply.hold, &mut supply.hold_missing_polls, observation) {
+    if !record_hold(&mut supply.hold, &mut supply.hold_missing_polls, observation) {
         return None;
     }
     let lent = supply.loan != Tracked::NotCreated;
@@ -80,10 +80,10 @@ pub(crate) fn apply_at_virtual_side(
 ) -> Option<String> {
     let here = request.virtual_side_mut(side)?;
     let lent_before = here.progress >= Progress::OnLoan;
-    note_loan(here, observation);
+    record_loan(here, observation);
     note_another(&mut here.lent_to_another, observation);
     record_hold_after_loan(here, observation, lent_before);
-    note_moved(here, observation);
+    record_move(here, observation);
     if observation.item.is_none() && observation.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
         here.progress = Progress::Returned;
         here.item_state = None;
@@ -109,7 +109,7 @@ pub(crate) fn apply_at_virtual_side(
         return None;
     }
     let last = here.hold.open().cloned();
-    if note_hold(&mut here.hold, &mut here.hold_missing_polls, observation) {
+    if record_hold(&mut here.hold, &mut here.hold_missing_polls, observation) {
         let end = hold_end(last.as_ref(), observation, false, now);
         return virtual_hold_ended(request, side, end);
     }
@@ -138,8 +138,8 @@ pub(crate) fn apply_reported_closure(request: &mut Request, side: Side, closure:
 }
 
 fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<String> {
-    let answered = answer(Side::Lender, end.closure, request.status);
-    if answered == Answer::KeepGoing || (answered == Answer::NextSupplier && sent) {
+    let response = response_to_closure(Side::Lender, end.closure, request.status);
+    if response == ClosureResponse::Continue || (response == ClosureResponse::NextSupplier && sent) {
         request.out_of_sequence = true;
         return Some(format!(
             "The lender's hold ended ({}) although the item has been sent; the request goes on.",
@@ -151,26 +151,29 @@ fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<St
 
 /// The patron's hold ended: by the table it ends the request, is placed again, or is for staff to decide.
 fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option<String> {
-    let answered = answer(side, end.closure, request.status);
+    let response = response_to_closure(side, end.closure, request.status);
     let here = request.virtual_side_mut(side)?;
     here.hold_end = Some(end);
     // Nobody would put what is lost on the hold shelf.
     let is_lost =
         here.item_state.as_ref().is_some_and(|item| matches!(item, ItemState::Lost | ItemState::ClaimedReturned));
-    let again = answered == Answer::TryAgain && here.hold_attempts < MAX_HOLD_ATTEMPTS && !is_lost;
-    if again {
+    let retry_hold = response == ClosureResponse::RetryHold && here.hold_attempts < MAX_HOLD_ATTEMPTS && !is_lost;
+    if retry_hold {
         here.hold = Tracked::NotCreated;
         here.hold_end = None;
         return Some("The patron's hold failed in the library's own system; it is placed once more.".to_owned());
     }
-    if matches!(answered, Answer::AskStaff | Answer::TryAgain) {
+    if matches!(response, ClosureResponse::AskStaff | ClosureResponse::RetryHold) {
         let word = end.closure.name();
         let explanation = format!(
             "The patron's hold ended in the library's own system ({word}). Place it again with \"resume\", or cancel \
              the request."
         );
-        request.trouble =
-            Some(Trouble { code: hold_ended_code(end.closure, side), explanation: explanation.clone(), stops: None });
+        request.staff_case = Some(StaffCase {
+            code: hold_ended_code(end.closure, side),
+            explanation: explanation.clone(),
+            blocked_effect: None,
+        });
         return Some(explanation);
     }
     Some(match end.source {
@@ -193,7 +196,7 @@ fn virtual_item_deleted_code(side: Side) -> String {
 /// Ends the case for staff that an earlier read raised and this one contradicts: the virtual item, or the patron's hold, is
 /// there after all.
 pub(crate) fn contradict(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
-    let code = request.trouble.as_ref()?.code.as_str();
+    let code = request.staff_case.as_ref()?.code.as_str();
     let held = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
     let there = held || observation.item.as_ref().is_some_and(|item| *item != ItemState::Absent);
     let item_is_back = there && code == virtual_item_deleted_code(side);
@@ -210,7 +213,7 @@ pub(crate) fn contradict(request: &mut Request, side: Side, observation: &Observ
         here.hold.reopen();
         (here.hold_missing_polls, here.hold_end) = (0, None);
     }
-    request.trouble = None;
+    request.staff_case = None;
     Some(if item_is_back {
         "The virtual item is there after all; nothing need be done about it.".to_owned()
     } else {
@@ -238,10 +241,10 @@ fn virtual_item_gone(request: &mut Request, side: Side, observation: &Observatio
     let explanation = "The virtual item was deleted in the library's own system. Make it again, with the patron's \
                        hold, by \"resume\"; or cancel the request."
         .to_owned();
-    request.trouble = Some(Trouble {
+    request.staff_case = Some(StaffCase {
         code: virtual_item_deleted_code(side),
         explanation: explanation.clone(),
-        stops: Some(crate::Effect::CreateVirtualItem(side)),
+        blocked_effect: Some(crate::Effect::CreateVirtualItem(side)),
     });
     Some(explanation)
 }
@@ -253,7 +256,7 @@ pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Time
     match passed {
         Deadline::LenderAnswers => {
             let refusal = Refusal::new("LENDER_SILENT", "The lender did not send the item in time.");
-            pass_over(request, &refusal);
+            reject_supplier(request, &refusal);
             Some(refusal.explanation)
         }
         Deadline::NoLongerNeeded => {
@@ -272,7 +275,7 @@ fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Tim
     if let Some(closure) = observation.closure {
         return HoldEnd { closure, source: ClosureSource::Reported };
     }
-    let vanished = Vanished {
+    let vanished = MissingHold {
         last: last.map_or(HoldState::NotStarted, |hold| hold.state),
         shelf_until: last.and_then(|hold| hold.shelf_until),
         item: observation.item.as_ref(),
@@ -281,11 +284,11 @@ fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Tim
     HoldEnd { closure: infer(vanished, now), source: ClosureSource::Inferred }
 }
 
-fn note_loan(here: &mut VirtualSide, observation: &Observation) {
+fn record_loan(here: &mut VirtualSide, observation: &Observation) {
     match observation.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
-            let again = matches!(&here.loan, Tracked::Closed(before) if before.id != *id);
-            if again && here.progress == Progress::Returned {
+            let retry_hold = matches!(&here.loan, Tracked::Closed(before) if before.id != *id);
+            if retry_hold && here.progress == Progress::Returned {
                 // Returned and lent to the same patron once more before the lender got it.
                 here.progress = Progress::OnLoan;
             }
@@ -310,7 +313,7 @@ fn note_loan(here: &mut VirtualSide, observation: &Observation) {
 }
 
 /// Staff have moved the virtual item to another holding, or given it another barcode.
-fn note_moved(here: &mut VirtualSide, observation: &Observation) {
+fn record_move(here: &mut VirtualSide, observation: &Observation) {
     if let Some(holding) = observation.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
         here.holding = Tracked::Open(holding.clone());
     }
@@ -363,7 +366,7 @@ fn moved_to(before: Progress, item: &ItemState) -> Progress {
 }
 
 /// Keeps the hold's state; answers whether it has just ended.
-fn note_hold(hold: &mut Tracked<Hold>, missed: &mut u8, observation: &Observation) -> bool {
+fn record_hold(hold: &mut Tracked<Hold>, missed: &mut u8, observation: &Observation) -> bool {
     match (observation.hold, &mut *hold) {
         (Some(HoldState::Gone), Tracked::Open(_)) => {
             *missed = missed.saturating_add(1);

@@ -3,20 +3,20 @@
 
 use jiff::Timestamp;
 
-use crate::attention::Trouble;
+use crate::attention::StaffCase;
 use crate::effect::{Effect, Side};
 use crate::event::{Event, ItemState};
 use crate::refusal::Refusal;
 use crate::request::{Copy, Hold, Loan, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::{Status, Workflow};
-use crate::{asked, observations};
+use crate::{commands, observations};
 
 /// Takes the event's facts into the request; answers what staff should read about it.
-pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Option<String> {
+pub(crate) fn record_event(request: &mut Request, event: &Event, now: Timestamp) -> Option<String> {
     match event {
         Event::Placed | Event::EffectDelayed { .. } | Event::PollFailed { .. } => None,
         Event::EffectDropped { effect } => {
-            done(request, *effect);
+            record_effect_done(request, *effect);
             None
         }
         Event::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
@@ -29,21 +29,21 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::HoldClosed { side, closure } => observations::apply_reported_closure(request, *side, *closure),
         Event::DeadlinePassed { deadline } => observations::deadline_passed(request, *deadline, now),
-        Event::CancelAsked { .. }
-        | Event::NextSupplierAsked { .. }
-        | Event::PickupChangeAsked { .. }
-        | Event::ResumeAsked
-        | Event::FoundReported
+        Event::CancelRequested { .. }
+        | Event::NextSupplierRequested { .. }
+        | Event::PickupChangeRequested { .. }
+        | Event::ResumeRequested
+        | Event::ItemFound
         | Event::LossSettled { .. }
-        | Event::EndAsked { .. }
-        | Event::UndoAsked => asked::facts(request, event),
+        | Event::EndRequested { .. }
+        | Event::UndoRequested => commands::record_command(request, event),
         Event::PatronVerified(verified) => {
-            done(request, Effect::VerifyPatron);
+            record_effect_done(request, Effect::VerifyPatron);
             request.patron.verified = Some(verified.clone());
             None
         }
         Event::PatronRefused(cause) => {
-            done(request, Effect::VerifyPatron);
+            record_effect_done(request, Effect::VerifyPatron);
             let refusal = cause.refusal();
             let note = refusal.explanation.clone();
             request.refusal = Some(refusal);
@@ -51,11 +51,11 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
         }
         Event::SupplierChosen(copy) => supplier_chosen(request, copy),
         Event::CandidateUnfit(refusal) => {
-            done(request, Effect::ChooseSupplier);
+            record_effect_done(request, Effect::ChooseSupplier);
             candidate_unfit(request, refusal.clone())
         }
         Event::VirtualPatronReady { side, id } => {
-            done(request, Effect::EnsureVirtualPatron(*side));
+            record_effect_done(request, Effect::EnsureVirtualPatron(*side));
             match (side, &mut request.supply, &mut request.pickup_side) {
                 (Side::Lender, Some(supply), _) => supply.virtual_patron = Some(id.clone()),
                 (Side::Pickup, _, Some(here)) => here.virtual_patron = Some(id.clone()),
@@ -64,12 +64,12 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::HoldPlaced { side, hold } => {
-            done(request, Effect::PlaceHold(*side));
+            record_effect_done(request, Effect::PlaceHold(*side));
             hold_placed(request, *side, hold);
             None
         }
         Event::PickupChanged { side, hold } => {
-            done(request, Effect::ChangePickup(*side));
+            record_effect_done(request, Effect::ChangePickup(*side));
             if let Some(here) = request.virtual_side_mut(*side) {
                 here.hold = Tracked::Open(hold.clone());
                 here.hold_missing_polls = 0;
@@ -78,7 +78,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::Lent { side: Side::Lender, loan } => {
-            done(request, Effect::Lend(Side::Lender));
+            record_effect_done(request, Effect::Lend(Side::Lender));
             if let Some(supply) = &mut request.supply {
                 supply.loan = Tracked::Open(loan.clone());
                 supply.item = ItemState::OnLoan;
@@ -89,7 +89,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::HoldCancelled { side } => {
-            done(request, Effect::CancelHold(*side));
+            record_effect_done(request, Effect::CancelHold(*side));
             match (side, &mut request.supply) {
                 (Side::Lender, Some(supply)) => {
                     supply.hold.close();
@@ -101,7 +101,7 @@ pub(crate) fn facts(request: &mut Request, event: &Event, now: Timestamp) -> Opt
             None
         }
         Event::HoldCancelledAfterDispatch { observation } => {
-            done(request, Effect::CancelHold(Side::Lender));
+            record_effect_done(request, Effect::CancelHold(Side::Lender));
             let note = observations::apply_at_lender(request, observation, now);
             if let Some(supply) = &mut request.supply {
                 supply.dispatched = true;
@@ -142,34 +142,34 @@ pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<
     supply.sent_after_all = true;
     let (lender, barcode) = (&supply.institution, &supply.copy.barcode);
     if supply.refusal.take().is_some()
-        && request.earlier.last().is_some_and(|last| last.institution == *lender && last.barcode == *barcode)
+        && request.earlier_suppliers.last().is_some_and(|last| last.institution == *lender && last.barcode == *barcode)
     {
-        request.earlier.pop();
+        request.earlier_suppliers.pop();
         request.refusal = None;
     }
-    let why = match before.status {
+    let reason = match before.status {
         Status::Completed => "It was ended by hand without that being known; it can be ended again.",
         Status::NotSuppliedCurrentSupplier => "No other lender is asked.",
         _ => "It won't be lent.",
     };
-    request.ended_by_hand = false;
-    Some(format!("The lender had sent the item already, so the request is followed until the item is home. {why}"))
+    request.ended_manually = false;
+    Some(format!("The lender had sent the item already, so the request is followed until the item is home. {reason}"))
 }
 
 /// What was done with a virtual item.
 fn apply_at_virtual_side(request: &mut Request, event: &Event) -> Option<String> {
     match event {
         Event::VirtualBibCreated { side, bib } => {
-            done(request, Effect::CreateVirtualBib(*side));
+            record_effect_done(request, Effect::CreateVirtualBib(*side));
             at(request, *side, |here| here.bib = Tracked::Open(bib.clone()));
         }
         Event::VirtualHoldingCreated { side, holding } => {
-            done(request, Effect::CreateVirtualHolding(*side));
+            record_effect_done(request, Effect::CreateVirtualHolding(*side));
             at(request, *side, |here| here.holding = Tracked::Open(holding.clone()));
         }
         Event::VirtualItemReady { side, item, barcode } => {
-            done(request, Effect::CreateVirtualItem(*side));
-            done(request, Effect::UpdateVirtualItem(*side));
+            record_effect_done(request, Effect::CreateVirtualItem(*side));
+            record_effect_done(request, Effect::UpdateVirtualItem(*side));
             let copied_barcode = request.supply.as_ref().map(|supply| supply.copy.barcode.clone());
             at(request, *side, |here| {
                 here.item = Tracked::Open(item.clone());
@@ -179,12 +179,12 @@ fn apply_at_virtual_side(request: &mut Request, event: &Event) -> Option<String>
             });
         }
         Event::SentIntoTransit { side, skipped } => {
-            done(request, Effect::SendIntoTransit(*side));
+            record_effect_done(request, Effect::SendIntoTransit(*side));
             at(request, *side, |here| here.in_transit = true);
             return skipped.clone();
         }
         Event::Lent { side, loan } => {
-            done(request, Effect::Lend(*side));
+            record_effect_done(request, Effect::Lend(*side));
             at(request, *side, |here| {
                 here.loan = Tracked::Open(loan.clone());
                 here.due_dates.agreed = here.due_dates.agreed.or(loan.due);
@@ -193,7 +193,7 @@ fn apply_at_virtual_side(request: &mut Request, event: &Event) -> Option<String>
             });
         }
         Event::DueDateLimited { side, loan } => {
-            done(request, Effect::LimitDueDate(*side));
+            record_effect_done(request, Effect::LimitDueDate(*side));
             let beyond = beyond_ceiling(request, *side, loan.due);
             at(request, *side, |here| {
                 here.loan = Tracked::Open(loan.clone());
@@ -202,15 +202,15 @@ fn apply_at_virtual_side(request: &mut Request, event: &Event) -> Option<String>
             });
         }
         Event::RenewalDenied { side } => {
-            done(request, Effect::DenyRenewal(*side));
+            record_effect_done(request, Effect::DenyRenewal(*side));
             at(request, *side, |here| here.due_dates.renewal_blocked = true);
         }
         Event::CheckedIn { side } => {
-            done(request, Effect::CheckIn(*side));
+            record_effect_done(request, Effect::CheckIn(*side));
             at(request, *side, |here| here.loan.close());
         }
         Event::VirtualItemDeleted { side, with_record } => {
-            done(request, Effect::DeleteVirtualItem(*side));
+            record_effect_done(request, Effect::DeleteVirtualItem(*side));
             at(request, *side, |here| {
                 here.item.close();
                 here.holding.close();
@@ -220,7 +220,7 @@ fn apply_at_virtual_side(request: &mut Request, event: &Event) -> Option<String>
             });
         }
         Event::VirtualBibDeleted { side } => {
-            done(request, Effect::DeleteVirtualBib(*side));
+            record_effect_done(request, Effect::DeleteVirtualBib(*side));
             at(request, *side, |here| here.bib.close());
         }
         _ => {}
@@ -236,7 +236,7 @@ fn at(request: &mut Request, side: Side, keep: impl FnOnce(&mut VirtualSide)) {
 
 /// The effect is over; another that may have been begun since is not. From here on the last act of staff can't be
 /// taken back: something was sent.
-pub(crate) fn done(request: &mut Request, effect: Effect) {
+pub(crate) fn record_effect_done(request: &mut Request, effect: Effect) {
     if request.in_flight == Some(effect) {
         request.in_flight = None;
         request.undo = None;
@@ -244,7 +244,7 @@ pub(crate) fn done(request: &mut Request, effect: Effect) {
 }
 
 fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
-    done(request, Effect::ChooseSupplier);
+    record_effect_done(request, Effect::ChooseSupplier);
     let institution = request.candidates.first()?.institution.clone();
     if let Err(refusal) = request.may_be_supplied_by(&institution) {
         return candidate_unfit(request, refusal);
@@ -252,7 +252,7 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     let workflow = workflow(request, &institution);
     match request.candidates.first_mut() {
         // Should its lender refuse this copy, another of the record may do.
-        Some(any) if any.item.is_none() && any.barcode.is_none() => any.tried.push(copy.item.clone()),
+        Some(any) if any.item.is_none() && any.barcode.is_none() => any.tried_items.push(copy.item.clone()),
         _ => drop(request.candidates.remove(0)),
     }
     request.title = Some(copy.title.clone());
@@ -331,7 +331,7 @@ fn hold_placed(request: &mut Request, side: Side, hold: &Hold) {
 }
 
 fn renewed(request: &mut Request, loan: &Loan) -> Option<String> {
-    done(request, Effect::Renew(Side::Lender));
+    record_effect_done(request, Effect::Renew(Side::Lender));
     let due = request.at_pickup().loan.open().and_then(|loan| loan.due);
     if let Some(supply) = &mut request.supply {
         supply.loan = Tracked::Open(loan.clone());
@@ -354,7 +354,7 @@ fn beyond_ceiling(request: &Request, side: Side, due: Option<Timestamp>) -> Opti
 /// A refusal at the lender sends the request on to the next; elsewhere a person must look, unless the hub can make
 /// good what is missing.
 fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> Option<String> {
-    done(request, effect);
+    record_effect_done(request, effect);
     let note = format!("{} ({})", refusal.explanation, refusal.code);
     if request.status.is_ending() && !effect.is_clean_up() {
         // It isn't wanted any more, so nobody need care that it was refused.
@@ -368,11 +368,11 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             return Some(note);
         }
         Effect::EnsureVirtualPatron(Side::Lender) | Effect::PlaceHold(Side::Lender) => {
-            pass_over(request, refusal);
+            reject_supplier(request, refusal);
             return Some(note);
         }
         Effect::Lend(Side::Lender) if request.expedited => {
-            pass_over(request, refusal);
+            reject_supplier(request, refusal);
             return Some(note);
         }
         Effect::Lend(Side::Lender) if refusal.code == Refusal::NO_SUCH_PATRON && forget_virtual_patron(request) => {
@@ -415,10 +415,10 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
         }
         _ => {}
     }
-    request.trouble = Some(Trouble {
+    request.staff_case = Some(StaffCase {
         code: format!("{}_REFUSED", effect.name().to_uppercase()),
         explanation: note.clone(),
-        stops: Some(effect),
+        blocked_effect: Some(effect),
     });
     Some(note)
 }
@@ -429,7 +429,7 @@ fn forget_virtual_patron(request: &mut Request) -> bool {
 }
 
 /// The lender doesn't supply.
-pub(crate) fn pass_over(request: &mut Request, refusal: &Refusal) {
+pub(crate) fn reject_supplier(request: &mut Request, refusal: &Refusal) {
     if let Some(supply) = &mut request.supply {
         supply.refusal = Some(refusal.clone());
     }

@@ -13,10 +13,10 @@ pub struct Refusal {
     pub explanation: String,
     /// The sentence for the patron, where the matter is the patron's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub for_patron: Option<String>,
+    pub patron_message: Option<String>,
     /// What else is the matter, each with its own code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<Self>,
+    pub other_refusals: Vec<Self>,
 }
 
 impl Refusal {
@@ -31,7 +31,7 @@ impl Refusal {
 
     /// One that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
-        Self { code: code.into(), explanation: explanation.into(), for_patron: None, also: Vec::new() }
+        Self { code: code.into(), explanation: explanation.into(), patron_message: None, other_refusals: Vec::new() }
     }
 }
 
@@ -162,9 +162,9 @@ impl PatronRefusal {
             Self::Several { causes } => {
                 let mut each = causes.iter().map(Self::refusal);
                 let first = each.next().unwrap_or_else(|| Refusal::new(self.code(), "The patron may not borrow."));
-                return Refusal { also: each.collect(), ..first };
+                return Refusal { other_refusals: each.collect(), ..first };
             }
         };
-        Refusal { for_patron: Some(self.for_patron().to_owned()), ..Refusal::new(self.code(), explanation) }
+        Refusal { patron_message: Some(self.for_patron().to_owned()), ..Refusal::new(self.code(), explanation) }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::attention::{Attention, FailingPoll, Trouble};
+use crate::attention::{Attention, FailingPoll, StaffCase};
 use crate::closure::HoldEnd;
 use crate::effect::{Effect, Side};
 use crate::event::{CancelledBy, HoldState, ItemState};
@@ -54,7 +54,7 @@ pub struct Request {
     pub supply: Option<Supply>,
     /// Lenders that were tried before, and why they didn't supply.
     #[serde(default)]
-    pub earlier: Vec<EarlierSupply>,
+    pub earlier_suppliers: Vec<EarlierSupply>,
     /// What exists for the request at the borrower.
     pub borrower: VirtualSide,
     /// What exists for it at a third institution, where the patron collects there.
@@ -66,13 +66,13 @@ pub struct Request {
     pub refusal: Option<Refusal>,
     /// What only staff can mend.
     #[serde(default)]
-    pub trouble: Option<Trouble>,
+    pub staff_case: Option<StaffCase>,
     /// How staff settled the loss of the item.
     #[serde(default)]
     pub settlement: Option<Settlement>,
     /// Whether staff ended it by hand.
     #[serde(default)]
-    pub ended_by_hand: bool,
+    pub ended_manually: bool,
     /// Whether something was done in another order than the workflow knows.
     #[serde(default)]
     pub out_of_sequence: bool,
@@ -117,14 +117,14 @@ impl Request {
             title: None,
             candidates,
             supply: None,
-            earlier: Vec::new(),
+            earlier_suppliers: Vec::new(),
             borrower: VirtualSide::default(),
             pickup_side: None,
             cancellation: None,
             refusal: None,
-            trouble: None,
+            staff_case: None,
             settlement: None,
-            ended_by_hand: false,
+            ended_manually: false,
             out_of_sequence: false,
             missing_since: None,
             failing_polls: BTreeMap::new(),
@@ -208,8 +208,8 @@ impl Request {
 
     /// Whether `effect` is what the request wants done, all else aside. What isn't wanted any more
     /// and is known not to have been sent need not be sent.
-    pub fn wants(&self, effect: Effect) -> bool {
-        crate::effects::wanted(self) == Some(effect)
+    pub fn is_next_effect(&self, effect: Effect) -> bool {
+        crate::effects::next_effect(self) == Some(effect)
     }
 
     /// Whether the lender is known to have sent the item.
@@ -295,7 +295,7 @@ pub struct CopyRef {
     pub chosen_by_staff: bool,
     /// Items of the record that its lender wouldn't lend, where any copy would do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tried: Vec<ItemId>,
+    pub tried_items: Vec<ItemId>,
 }
 
 /// A copy as the lender's system describes it.

@@ -18,15 +18,15 @@ pub struct Rules {
     /// Whether its patrons borrow from others.
     pub borrows: bool,
     /// Whether patrons of other agencies may collect here.
-    pub collects_for_others: bool,
+    pub allows_visiting_pickup: bool,
     /// Whether its patrons may ask the hub for what their own institution has.
-    pub lends_to_own: bool,
+    pub lends_to_own_patrons: bool,
     /// How many requests a patron may have under way, at most; what they have brought back counts no more.
-    pub most_requests: Option<u32>,
+    pub max_requests: Option<u32>,
     /// In how many of its open days it must send what it is asked for; then the next lender is asked.
-    pub days_to_answer: u32,
+    pub days_to_supply: u32,
     /// In how many of its open days an item that was sent must arrive; then it is looked for.
-    pub days_in_transit: u32,
+    pub max_days_in_transit: u32,
     /// Whether virtual items for its patrons are made when the lender sends the item, and not when it is asked: requests
     /// that nobody fills cost its system nothing then, and the patron's own account shows the request later.
     pub virtual_item_at_dispatch: bool,
@@ -39,11 +39,11 @@ impl Default for Rules {
         Self {
             lends: true,
             borrows: true,
-            collects_for_others: false,
-            lends_to_own: false,
-            most_requests: None,
-            days_to_answer: 5,
-            days_in_transit: 14,
+            allows_visiting_pickup: false,
+            lends_to_own_patrons: false,
+            max_requests: None,
+            days_to_supply: 5,
+            max_days_in_transit: 14,
             virtual_item_at_dispatch: false,
             calendar: Calendar::default(),
         }
@@ -54,8 +54,8 @@ impl Rules {
     /// When `deadline`, running since `since`, has passed. On a closed day no clock runs.
     pub fn end_of(&self, deadline: Deadline, since: Timestamp) -> Timestamp {
         let days = match deadline {
-            Deadline::LenderAnswers => self.days_to_answer,
-            Deadline::ItemArrives | Deadline::ItemReturns => self.days_in_transit,
+            Deadline::LenderAnswers => self.days_to_supply,
+            Deadline::ItemArrives | Deadline::ItemReturns => self.max_days_in_transit,
             Deadline::NoLongerNeeded => 0,
         };
         self.calendar.after_open_days(since, days)

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::alma::{Alma, Settings};
 use crate::host::HostLms;
-use crate::quota::Observer;
-use crate::settings::Fault;
+use crate::quota::CallObserver;
+use crate::settings::SettingError;
 
 /// What it takes to speak with an institution's library system.
 #[derive(Clone, Debug)]
@@ -52,11 +52,11 @@ pub enum ConnectError {
         /// Which institution.
         institution: InstitutionCode,
         /// All of them.
-        faults: Vec<Fault>,
+        faults: Vec<SettingError>,
     },
 }
 
-fn list(faults: &[Fault]) -> String {
+fn list(faults: &[SettingError]) -> String {
     faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
 }
 
@@ -74,12 +74,15 @@ pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError
 /// # Errors
 ///
 /// As [`connect`].
-pub fn connect_observed(connection: &Connection, observer: Option<Observer>) -> Result<Arc<dyn HostLms>, ConnectError> {
+pub fn connect_observed(
+    connection: &Connection,
+    observer: Option<CallObserver>,
+) -> Result<Arc<dyn HostLms>, ConnectError> {
     let institution = connection.institution.clone();
     match connection.kind.as_str() {
         "alma" => {
             let Value::Object(table) = &connection.settings else {
-                let fault = Fault { key: "settings".to_owned(), message: "must be a table.".to_owned() };
+                let fault = SettingError { key: "settings".to_owned(), message: "must be a table.".to_owned() };
                 return Err(ConnectError::Settings { institution, faults: vec![fault] });
             };
             Settings::read(institution.clone(), table)

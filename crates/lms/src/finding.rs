@@ -13,12 +13,12 @@ pub struct Finding {
 
 impl Finding {
     /// All is well.
-    pub fn good(subject: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn ok(subject: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: None, detail: detail.into() }
     }
 
     /// Something is missing.
-    pub fn bad(subject: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub fn problem(subject: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: Some(problem.into()), detail: String::new() }
     }
 }

@@ -10,10 +10,10 @@ use lending::{
 
 use secrecy::SecretString;
 
+use crate::error::Result;
 use crate::finding::Finding;
-use crate::listing::{ExpectedChange, ListContents, ListEntry};
-use crate::outcome::Outcome;
-use crate::quota::{Allowance, Pace};
+use crate::list::{ExpectedChange, ListContents, ListEntry};
+use crate::quota::{CallRate, QuotaSettings};
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
 /// Whether an earlier attempt may have been done without our hearing of it.
@@ -176,93 +176,93 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     fn institution(&self) -> &InstitutionCode;
 
     /// How much of its quota the hub may use.
-    fn allowance(&self) -> Allowance {
-        Allowance::default()
+    fn quota_settings(&self) -> QuotaSettings {
+        QuotaSettings::default()
     }
 
     /// How fast it is called now, where calls are counted.
-    fn pace(&self) -> Option<Pace> {
+    fn call_rate(&self) -> Option<CallRate> {
         None
     }
 
     /// So many nodes of the hub, this one included, share its calls per second.
-    fn share_with(&self, _nodes: u32) {}
+    fn set_node_count(&self, _nodes: u32) {}
 
     /// Whether the patron may borrow.
-    async fn patron(&self, id: &PatronId, now: Timestamp) -> Outcome<Result<VerifiedPatron, PatronRefusal>>;
+    async fn verify_patron(&self, id: &PatronId, now: Timestamp) -> Result<Result<VerifiedPatron, PatronRefusal>>;
 
     /// The copy that a request names, if it can be lent now.
-    async fn copy(&self, named: &CopyRef) -> Outcome<Result<Copy, Refusal>>;
+    async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>>;
 
     /// Finds or creates the virtual patron; its id is derived from the patron's, so that it is made once.
-    async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Outcome<PatronId>;
+    async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Result<PatronId>;
 
     /// Places the virtual patron's hold, so that scanning the item in sends it out.
-    async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold>;
+    async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Result<Hold>;
 
     /// Creates the suppressed record, marked with the request.
-    async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId>;
+    async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId>;
 
     /// Creates the virtual item's holding.
-    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Outcome<HoldingId>;
+    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Result<HoldingId>;
 
     /// Creates the virtual item; its barcode is told, since the wanted one may be taken.
-    async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Outcome<(ItemId, Barcode)>;
+    async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Result<(ItemId, Barcode)>;
 
     /// Makes an existing virtual item stand for another copy.
-    async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode>;
+    async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Result<Barcode>;
 
     /// Places the patron's hold on the virtual item.
-    async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold>;
+    async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Result<Hold>;
 
     /// Sends the virtual item towards the pickup library. Answers why no scan was made, where the scan would have put it
     /// on a hold shelf or ended a loan, or where it is on its way already.
-    async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Outcome<Option<String>>;
+    async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Result<Option<String>>;
 
     /// Lends the item to the virtual patron at a desk of the owning library.
-    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Result<Loan>;
 
     /// Lends a virtual item to its holder at the desk of its own library.
-    async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+    async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan>;
 
     /// Renews a loan. A renewal that leaves the due date as it was counts as refused.
-    async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan>;
+    async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan>;
 
     /// Sets a loan's due date.
-    async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Outcome<Loan>;
+    async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Result<Loan>;
 
     /// Sees to it that the loan of a virtual item can't be renewed.
-    async fn deny_renewal(&self, item: &ItemRef) -> Outcome<()>;
+    async fn deny_renewal(&self, item: &ItemRef) -> Result<()>;
 
     /// Moves the patron's hold to another pickup location; it may become another hold.
-    async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold>;
+    async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Result<Hold>;
 
     /// Closes the loan of a virtual item to `of` by scanning it in at its own library. Refused as
     /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan.
-    async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Outcome<()>;
+    async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Result<()>;
 
     /// Cancels a hold, without a notice to anybody.
-    async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()>;
+    async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Result<()>;
 
     /// Cancels the lender's hold, without a notice to anybody, and then reads the item: whoever scans it from then on sends
     /// it nowhere for this hold. Answers what shows that it had left before, if it had.
-    async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>>;
+    async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Result<Option<Observation>>;
 
     /// Deletes the virtual item, if it was made, and its holding, after a loan to the holder was closed. Refused as
     /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan. Answers whether the record
     /// went with them, which it does only where it is still ours alone.
-    async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool>;
+    async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Result<bool>;
 
     /// Whether the record was seen to be ours within the day. Nothing is sent.
-    fn knows_record(&self, _bib: &BibId, _now: Timestamp) -> bool {
+    fn is_record_verified(&self, _bib: &BibId, _now: Timestamp) -> bool {
         false
     }
 
     /// Deletes the suppressed record, if it is still ours alone.
-    async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()>;
+    async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Result<()>;
 
     /// Looks at an item, and at its hold and loan as far as asked.
-    async fn poll(&self, what: &PollQuery) -> Outcome<Observation>;
+    async fn poll(&self, what: &PollQuery) -> Result<Observation>;
 
     /// The list in which it would show that what is awaited has happened, if the system has one. Nothing is sent.
     fn list_entry(&self, _awaited: &ExpectedChange<'_>) -> Option<ListEntry> {
@@ -270,7 +270,7 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     }
 
     /// Reads a list, or what `keys` would be on it; `None` where the system refuses to give it.
-    async fn read_list(&self, _list: &str, _keys: &[String]) -> Outcome<Option<ListContents>> {
+    async fn read_list(&self, _list: &str, _keys: &[String]) -> Result<Option<ListContents>> {
         Ok(None)
     }
 
@@ -289,17 +289,17 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     fn sign_webhook(&self, secret: &SecretString, body: &[u8]) -> String;
 
     /// Every record with the marker of a request.
-    async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>>;
+    async fn find_marked_records(&self, request: RequestId) -> Result<Vec<BibId>>;
 
     /// Every open hold of a virtual patron that has the marker of a request.
-    async fn holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>>;
+    async fn find_marked_holds(&self, patron: &VirtualPatron) -> Result<Vec<MarkedHold>>;
 
-    /// Cancels a hold that [`HostLms::holds_of`] found, without a notice to anybody.
-    async fn remove_hold(&self, hold: &MarkedHold) -> Outcome<()>;
+    /// Cancels a hold that [`HostLms::find_marked_holds`] found, without a notice to anybody.
+    async fn remove_hold(&self, hold: &MarkedHold) -> Result<()>;
 
-    /// Deletes a record that [`HostLms::records_of`] found, with its holding and item; refused when it isn't ours.
-    async fn remove_record(&self, request: RequestId, bib: &BibId) -> Outcome<()>;
+    /// Deletes a record that [`HostLms::find_marked_records`] found, with its holding and item; refused when it isn't ours.
+    async fn remove_record(&self, request: RequestId, bib: &BibId) -> Result<()>;
 
     /// Makes every read the hub will need and tells what is missing.
-    async fn check(&self) -> Vec<Finding>;
+    async fn check_setup(&self) -> Vec<Finding>;
 }

@@ -15,22 +15,22 @@
 
 pub mod alma;
 mod connect;
+mod error;
 mod finding;
 mod host;
-mod listing;
-mod outcome;
+mod list;
 mod quota;
 mod settings;
 mod webhook;
 
 pub use connect::{ConnectError, Connection, connect, connect_observed};
+pub use error::{Error, Outage, Result};
 pub use finding::Finding;
 pub use host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
     VirtualPatron, Withdrawn,
 };
-pub use listing::{ChangeKind, ExpectedChange, ListContents, ListEntry};
-pub use outcome::{NotDone, Outage, Outcome};
-pub use quota::{Allowance, CallReport, Observer, Pace, Purpose};
-pub use settings::{Fault, without_value};
+pub use list::{ChangeKind, ExpectedChange, ListContents, ListEntry};
+pub use quota::{CallObserver, CallRate, CallReport, Purpose, QuotaSettings};
+pub use settings::{SettingError, without_value};
 pub use webhook::{WebhookMessage, WebhookRejection};

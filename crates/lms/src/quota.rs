@@ -29,15 +29,15 @@ pub struct CallReport {
 
 /// Whoever is told of every call.
 #[derive(Clone)]
-pub struct Observer {
-    told: Arc<dyn Fn(&CallReport) + Send + Sync>,
+pub struct CallObserver {
+    on_call: Arc<dyn Fn(&CallReport) + Send + Sync>,
     unreadable: Option<Arc<dyn Fn(&'static str) + Send + Sync>>,
 }
 
-impl Observer {
+impl CallObserver {
     /// Calls `told` after every call.
-    pub fn new(told: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
-        Self { told: Arc::new(told), unreadable: None }
+    pub fn new(on_call: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
+        Self { on_call: Arc::new(on_call), unreadable: None }
     }
 
     /// Calls `unreadable` for each row of a list that can't be read, with the endpoint of the list.
@@ -47,8 +47,8 @@ impl Observer {
         self
     }
 
-    pub(crate) fn tell(&self, report: &CallReport) {
-        (self.told)(report);
+    pub(crate) fn notify(&self, report: &CallReport) {
+        (self.on_call)(report);
     }
 
     pub(crate) fn unreadable_row(&self, endpoint: &'static str) {
@@ -58,7 +58,7 @@ impl Observer {
     }
 }
 
-impl fmt::Debug for Observer {
+impl fmt::Debug for CallObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Observer")
     }
@@ -66,7 +66,7 @@ impl fmt::Debug for Observer {
 
 /// How much an institution lets the hub use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Allowance {
+pub struct QuotaSettings {
     /// The part of the calls per second that what can wait may use.
     pub background_percent: u32,
     /// Calls in a day, for all applications of the institution, where the system doesn't tell.
@@ -76,26 +76,26 @@ pub struct Allowance {
     /// How many minutes of opening hours pass at most between two readings of a list, although the system tells by itself
     /// of what it shows: a message that gets lost is noticed within these. Lists are read far more seldom there where it
     /// isn't set.
-    pub sweep_minutes: Option<u32>,
+    pub lost_message_detection_minutes: Option<u32>,
 }
 
-impl Default for Allowance {
+impl Default for QuotaSettings {
     fn default() -> Self {
-        Self { background_percent: 50, calls_per_day: None, reserve: None, sweep_minutes: None }
+        Self { background_percent: 50, calls_per_day: None, reserve: None, lost_message_detection_minutes: None }
     }
 }
 
 /// How fast a system is called.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Pace {
+pub struct CallRate {
     /// Calls per second that were set.
-    pub set: u32,
+    pub configured: u32,
     /// Calls per second that may leave now.
     pub allowed: f64,
     /// How many of these may be for what can wait.
-    pub can_wait: f64,
+    pub background: f64,
     /// Calls per second of the institution's other applications, as far as is known.
-    pub others: f64,
+    pub other_apps: f64,
     /// How many calls wait for their turn.
     pub waiting: usize,
 }

@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 
 /// One fault in an institution's settings.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct SettingError {
     /// The setting, such as `sharing_library`.
     pub key: String,
     /// What is wrong and what to do.
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.key, self.message)
     }
@@ -39,7 +39,7 @@ pub fn without_value(message: &str) -> String {
 pub(crate) struct Reader<'a> {
     table: &'a Map<String, Value>,
     known: BTreeSet<&'static str>,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<SettingError>,
 }
 
 impl<'a> Reader<'a> {
@@ -47,8 +47,8 @@ impl<'a> Reader<'a> {
         Self { table, known: BTreeSet::new(), faults: Vec::new() }
     }
 
-    pub(crate) fn fault(&mut self, key: &str, message: impl Into<String>) {
-        self.faults.push(Fault { key: key.to_owned(), message: message.into() });
+    pub(crate) fn error(&mut self, key: &str, message: impl Into<String>) {
+        self.faults.push(SettingError { key: key.to_owned(), message: message.into() });
     }
 
     /// A text that must be there; `what` says what it is for.
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
             Some(text) => text,
             None => {
                 if !self.faults.iter().any(|fault| fault.key == key) {
-                    self.fault(key, format!("is missing. It names {what}."));
+                    self.error(key, format!("is missing. It names {what}."));
                 }
                 String::new()
             }
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
             Some(Value::String(text)) if text.trim().is_empty() => None,
             Some(Value::String(text)) => Some(text.trim().to_owned()),
             Some(other) => {
-                self.fault(key, format!("must be text, but is {}.", kind(other)));
+                self.error(key, format!("must be text, but is {}.", kind(other)));
                 None
             }
         }
@@ -95,8 +95,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn check_identifier(&mut self, key: &str, text: &str) {
-        if let Err(why) = lending::check_identifier(text) {
-            self.fault(key, format!("can't be used. {why}"));
+        if let Err(reason) = lending::check_identifier(text) {
+            self.error(key, format!("can't be used. {reason}"));
         }
     }
 
@@ -104,11 +104,11 @@ impl<'a> Reader<'a> {
     pub(crate) fn map(&mut self, key: &'static str, what: &str) -> BTreeMap<String, String> {
         self.known.insert(key);
         let Some(value) = self.table.get(key) else {
-            self.fault(key, format!("is missing. It is a table of {what}."));
+            self.error(key, format!("is missing. It is a table of {what}."));
             return BTreeMap::new();
         };
         let Value::Object(entries) = value else {
-            self.fault(key, format!("must be a table of {what}, but is {}.", kind(value)));
+            self.error(key, format!("must be a table of {what}, but is {}.", kind(value)));
             return BTreeMap::new();
         };
         let mut map = BTreeMap::new();
@@ -117,11 +117,11 @@ impl<'a> Reader<'a> {
                 Some(text) if !text.is_empty() => {
                     map.insert(name.trim().to_owned(), text.to_owned());
                 }
-                _ => self.fault(&format!("{key}.{name}"), "must be a text that is not empty."),
+                _ => self.error(&format!("{key}.{name}"), "must be a text that is not empty."),
             }
         }
         if map.is_empty() && entries.is_empty() {
-            self.fault(key, format!("is empty. It needs at least one of {what}."));
+            self.error(key, format!("is empty. It needs at least one of {what}."));
         }
         map
     }
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
             None | Some(Value::Null) => return BTreeSet::new(),
             Some(Value::Array(entries)) => entries,
             Some(other) => {
-                self.fault(key, format!("must be a list of texts, but is {}.", kind(other)));
+                self.error(key, format!("must be a list of texts, but is {}.", kind(other)));
                 return BTreeSet::new();
             }
         };
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
                 Some(text) if !text.is_empty() => {
                     texts.insert(text.to_owned());
                 }
-                _ => self.fault(key, "must be a list of texts that are not empty."),
+                _ => self.error(key, "must be a list of texts that are not empty."),
             }
         }
         texts
@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
             None | Some(Value::Null) => false,
             Some(Value::Bool(on)) => *on,
             Some(_) => {
-                self.fault(key, "must be true or false");
+                self.error(key, "must be true or false");
                 false
             }
         }
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
             Some(value) => match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
                 Some(number) if (least..=most).contains(&number) => Some(number),
                 _ => {
-                    self.fault(key, format!("must be a whole number from {least} to {most}."));
+                    self.error(key, format!("must be a whole number from {least} to {most}."));
                     None
                 }
             },
@@ -178,12 +178,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Every key that nobody asked for is a mistake, likely of spelling.
-    pub(crate) fn finish(mut self) -> Vec<Fault> {
+    pub(crate) fn finish(mut self) -> Vec<SettingError> {
         let unknown: Vec<String> =
             self.table.keys().filter(|key| !self.known.contains(key.as_str())).cloned().collect();
         for key in unknown {
             let known = self.known.iter().copied().collect::<Vec<_>>().join(", ");
-            self.fault(&key, format!("is no setting. Settings are: {known}."));
+            self.error(&key, format!("is no setting. Settings are: {known}."));
         }
         self.faults
     }

@@ -63,7 +63,7 @@ impl Cluster {
             cluster.port = free_port()?;
             match cluster.start_again() {
                 Err(_) if tried < TRIES => tried += 1,
-                Err(why) => return Err(why),
+                Err(reason) => return Err(reason),
                 Ok(()) => break,
             }
         }

@@ -21,10 +21,10 @@ pub struct Hub {
 
 /// A request that the hub didn't take.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the hub refused the request: {} [{}]", .why.explanation, .why.code)]
+#[error("the hub refused the request: {} [{}]", .reason.explanation, .reason.code)]
 pub struct NotPlaced {
     /// Why.
-    pub why: RefusalView,
+    pub reason: RefusalView,
     /// The request that was recorded as cancelled, where one was.
     pub request: Option<String>,
     /// Faults of single fields: field and code.
@@ -85,8 +85,8 @@ impl Hub {
         if status != StatusCode::UNPROCESSABLE_ENTITY && status != StatusCode::CONFLICT {
             return Err(Failure::new(format!("The hub answered {status} to a new request: {answer}")));
         }
-        let why = RefusalView { code: text(&answer["code"]), explanation: text(&answer["detail"]) };
-        Ok(Err(NotPlaced { why, request: answer["request_id"].as_str().map(str::to_owned), faults }))
+        let reason = RefusalView { code: text(&answer["code"]), explanation: text(&answer["detail"]) };
+        Ok(Err(NotPlaced { reason, request: answer["request_id"].as_str().map(str::to_owned), faults }))
     }
 
     /// A request with its timeline.

@@ -55,7 +55,7 @@ pub struct Attention {
     /// When the hub tries again.
     pub next_try: Option<String>,
     /// Why it waits.
-    pub why: Option<String>,
+    pub reason: Option<String>,
     /// What staff are asked, as a code.
     pub code: Option<String>,
     /// What staff are asked, as a sentence.
@@ -218,12 +218,12 @@ impl RequestView {
         match self.attention.kind.as_str() {
             "waiting" => {
                 let on = self.attention.on.as_deref().unwrap_or("somebody");
-                text.push_str(&format!(", waiting for {on}: {}", self.attention.why.as_deref().unwrap_or_default()));
+                text.push_str(&format!(", waiting for {on}: {}", self.attention.reason.as_deref().unwrap_or_default()));
             }
             "needs_staff" => {
                 let code = self.attention.code.as_deref().unwrap_or_default();
-                let why = self.attention.explanation.as_deref().unwrap_or_default();
-                text.push_str(&format!(", needs staff ({code}): {why}"));
+                let reason = self.attention.explanation.as_deref().unwrap_or_default();
+                text.push_str(&format!(", needs staff ({code}): {reason}"));
             }
             _ if !self.working_on.is_null() => text.push_str(&format!(", the hub works on {}", self.working_on)),
             _ => {}

@@ -26,7 +26,7 @@ pub struct AuditEntry {
     /// The status after, where it changed.
     pub to: Option<Status>,
     /// Why it changed.
-    pub because: Option<String>,
+    pub reason: Option<String>,
     /// What staff should read about it.
     pub note: Option<String>,
     /// What it rests on.
@@ -114,13 +114,13 @@ impl Tx {
                 entry.actor.clone(),
                 name(entry.from),
                 name(entry.to),
-                entry.because.clone(),
+                entry.reason.clone(),
                 entry.note.clone(),
                 evidence,
                 String::new(),
             );
             head = chain::hash(&head, &request, &link);
-            let (seq, at, event, actor, from, to, because, note, evidence, _) = link;
+            let (seq, at, event, actor, from, to, reason, note, evidence, _) = link;
             let statement = Query::insert()
                 .into_table(Table)
                 .columns([
@@ -144,7 +144,7 @@ impl Tx {
                     actor.into(),
                     from.into(),
                     to.into(),
-                    because.into(),
+                    reason.into(),
                     note.into(),
                     evidence.into(),
                     head.as_str().into(),
@@ -157,7 +157,7 @@ impl Tx {
 }
 
 fn read(request: RequestId, row: Row) -> Result<AuditRow, Error> {
-    let (seq, when, event, actor, from, to, because, note, evidence) = row;
+    let (seq, when, event, actor, from, to, reason, note, evidence) = row;
     let corrupt = |what: &str| Error::Corrupt { table: "audit", what: what.to_owned() };
     let status = |name: Option<String>| {
         name.map(|name| name.parse::<Status>().map_err(|_| corrupt("an unknown status"))).transpose()
@@ -172,7 +172,7 @@ fn read(request: RequestId, row: Row) -> Result<AuditRow, Error> {
         actor,
         from: status(from)?,
         to: status(to)?,
-        because,
+        reason,
         note,
         evidence,
     };

@@ -43,8 +43,8 @@ type Link =
 
 /// The hash of an entry that follows the one with `before`.
 pub(crate) fn hash(before: &str, request: &str, link: &Link) -> String {
-    let (seq, at, event, actor, from, to, because, note, evidence, _) = link;
-    let text = json!([before, request, seq, at, event, actor, from, to, because, note, evidence]).to_string();
+    let (seq, at, event, actor, from, to, reason, note, evidence, _) = link;
+    let text = json!([before, request, seq, at, event, actor, from, to, reason, note, evidence]).to_string();
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -271,9 +271,9 @@ impl Tx {
         self.remove(Table::Pickup, code.as_str()).await
     }
 
-    async fn refuse_if_any(&mut self, used: &SelectStatement, why: impl FnOnce() -> String) -> Result<(), Error> {
+    async fn refuse_if_any(&mut self, used: &SelectStatement, reason: impl FnOnce() -> String) -> Result<(), Error> {
         let rows: Vec<(String,)> = self.fetch(used).await?;
-        if rows.is_empty() { Ok(()) } else { Err(Error::Referred(why())) }
+        if rows.is_empty() { Ok(()) } else { Err(Error::Referred(reason())) }
     }
 
     async fn must_exist(&mut self, table: Table, code: &str) -> Result<(), Error> {

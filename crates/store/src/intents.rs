@@ -465,11 +465,11 @@ impl Tx {
         intent: &Intent,
         due_at: Timestamp,
         unclear: bool,
-        why: &str,
+        reason: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let failed = if why == NOTHING_NEW { (0, 0) } else { (intent.failures, micros(intent.failing_since)) };
-        self.postpone(intent, due_at, (unclear, why), failed, now).await
+        let failed = if reason == NOTHING_NEW { (0, 0) } else { (intent.failures, micros(intent.failing_since)) };
+        self.postpone(intent, due_at, (unclear, reason), failed, now).await
     }
 
     /// The same of a poll that could not be made, which counts as failed.
@@ -481,26 +481,26 @@ impl Tx {
         &mut self,
         intent: &Intent,
         due_at: Timestamp,
-        why: &str,
+        reason: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
         let since = if intent.failures == 0 { now } else { intent.failing_since };
         let failed = (intent.failures.saturating_add(1), micros(since));
-        self.postpone(intent, due_at, (false, why), failed, now).await
+        self.postpone(intent, due_at, (false, reason), failed, now).await
     }
 
     async fn postpone(
         &mut self,
         intent: &Intent,
         due_at: Timestamp,
-        (unclear, why): (bool, &str),
+        (unclear, reason): (bool, &str),
         (failures, failing_since): (u32, i64),
         now: Timestamp,
     ) -> Result<(), Error> {
         let hints_since_claim = || Expr::col(Col::Told).ne(intent.hints.as_str());
         let due = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::HintedAt)).finally(micros(due_at));
         // A look that was not made is still to be made because of what was told.
-        let is_made = why == NOTHING_NEW;
+        let is_made = reason == NOTHING_NEW;
         let hints = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::Told)).finally(if is_made {
             ""
         } else {
@@ -517,7 +517,7 @@ impl Tx {
             .value(Col::Failures, i64::from(failures))
             .value(Col::FailingSince, failing_since)
             .value(Col::LeaseUntil, 0_i64)
-            .value(Col::Outcome, why)
+            .value(Col::Outcome, reason)
             .value(Col::UpdatedAt, micros(now))
             .cond_where(held(intent))
             .to_owned();

@@ -43,7 +43,7 @@ async fn ask_because(
     event: &Event,
     reason: Option<String>,
 ) -> Accepted {
-    let asked = state.engine.ask_because(id, event, actor.name(), reason.as_deref()).await;
+    let asked = state.engine.execute_command_with_reason(id, event, actor.name(), reason.as_deref()).await;
     asked.map_err(|error| Problem::from(error).about(id))?;
     accepted(state, id).await
 }
@@ -85,7 +85,7 @@ async fn resume_request(
 ) -> Accepted {
     let reason = reason(fields)?;
     find(&state, id).await?;
-    ask_because(&state, &actor, id, &Event::ResumeAsked, reason).await
+    ask_because(&state, &actor, id, &Event::ResumeRequested, reason).await
 }
 
 /// Why staff want another lender, and which.
@@ -194,7 +194,7 @@ async fn change_pickup_location(
     }
     Problem::check(fields.finish())?;
     let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", code.as_str()))?.location;
-    ask_because(&state, &actor, id, &Event::PickupChangeAsked { pickup }, reason).await
+    ask_because(&state, &actor, id, &Event::PickupChangeRequested { pickup }, reason).await
 }
 
 /// Tells that an item that was missing on its way has been found.
@@ -218,7 +218,7 @@ async fn report_found(
     fields: Option<Fields>,
 ) -> Accepted {
     let reason = reason(fields)?;
-    ask_because(&state, &actor, id, &Event::FoundReported, reason).await
+    ask_because(&state, &actor, id, &Event::ItemFound, reason).await
 }
 
 /// How a loss is settled.
@@ -300,7 +300,7 @@ async fn preview_end(State(state): State<WebState>, PathId(id): PathId) -> Resul
     let request = find(&state, id).await?.request;
     request
         .may(lending::Action::End)
-        .map_err(|why| Problem::new(StatusCode::CONFLICT, "NOT_ALLOWED", why).about(id))?;
+        .map_err(|reason| Problem::new(StatusCode::CONFLICT, "NOT_ALLOWED", reason).about(id))?;
     let steps = request.if_ended().into_iter().map(|effect| EndStep {
         act: effect.name(),
         institution: request.institution_for(effect).map(ToString::to_string),
@@ -348,7 +348,7 @@ async fn end_request(
     fields: Option<Fields>,
 ) -> Accepted {
     let reason = reason(fields)?;
-    ask(&state, &actor, id, &Event::EndAsked { reason }).await
+    ask(&state, &actor, id, &Event::EndRequested { reason }).await
 }
 
 /// Takes the last act back, as long as nothing that follows from it was sent to a library.
@@ -367,5 +367,5 @@ async fn end_request(
 )]
 async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId, fields: Option<Fields>) -> Accepted {
     let reason = reason(fields)?;
-    ask_because(&state, &actor, id, &Event::UndoAsked, reason).await
+    ask_because(&state, &actor, id, &Event::UndoRequested, reason).await
 }

@@ -51,7 +51,7 @@ pub(crate) struct DownView {
     #[schema(value_type = String, example = "unreachable")]
     outage: &'static str,
     /// Why, as the last call found it.
-    why: String,
+    reason: String,
     /// Since when.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
@@ -79,7 +79,7 @@ pub(crate) fn systems_down(engine: &Engine) -> Vec<DownView> {
     all.map(|(institution, down)| DownView {
         institution: institution.to_string(),
         outage: down.outage.name(),
-        why: down.why,
+        reason: down.reason,
         since: down.since,
         next_try: down.next_try,
     })

@@ -83,9 +83,9 @@ impl Fields {
     /// An empty text is a fault that was noted already.
     fn checked_identifier(&mut self, key: &str, text: String) -> String {
         if !text.is_empty()
-            && let Err(why) = lending::check_identifier(&text)
+            && let Err(reason) = lending::check_identifier(&text)
         {
-            self.fault(key, why.code(), why.to_string());
+            self.fault(key, reason.code(), reason.to_string());
             return String::new();
         }
         text

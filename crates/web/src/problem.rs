@@ -90,15 +90,15 @@ impl Problem {
 
     /// That the patron may not borrow, with every cause.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
-        let all = std::iter::once(refusal).chain(&refusal.also);
+        let all = std::iter::once(refusal).chain(&refusal.other_refusals);
         let errors = all.map(|cause| FieldError {
-            for_patron: cause.for_patron.clone().map(Into::into),
+            for_patron: cause.patron_message.clone().map(Into::into),
             ..FieldError::new("patron", cause.code.clone(), cause.explanation.clone())
         });
         let code = refusal.code.clone();
         Self {
             errors: errors.collect(),
-            for_patron: refusal.for_patron.clone(),
+            for_patron: refusal.patron_message.clone(),
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, &*refusal.explanation)
         }
     }
@@ -168,7 +168,7 @@ impl From<store::Error> for Problem {
                 let detail = "Somebody else changed this at the same moment. Read it again, and try again.";
                 Self::new(StatusCode::CONFLICT, "CONFLICT", detail)
             }
-            store::Error::Referred(why) => Self::new(StatusCode::CONFLICT, "STILL_REFERRED_TO", why),
+            store::Error::Referred(reason) => Self::new(StatusCode::CONFLICT, "STILL_REFERRED_TO", reason),
             other => {
                 error!(error = %other, "a fault of the store");
                 Self::internal()
@@ -184,7 +184,7 @@ impl From<engine::Error> for Problem {
                 let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
                 let faults = problems.into_iter();
                 let faults = faults.map(|problem| FieldError {
-                    for_patron: Some(problem.for_patron.into()),
+                    for_patron: Some(problem.patron_message.into()),
                     ..FieldError::new(problem.field, problem.code, problem.message)
                 });
                 let problem = Self::invalid(faults.collect());
@@ -195,12 +195,12 @@ impl From<engine::Error> for Problem {
                 }
             }
             engine::Error::UnknownRequest(id) => Self::not_found("request", &id.to_string()),
-            engine::Error::NotAllowed(why) => Self::new(StatusCode::CONFLICT, "NOT_ALLOWED", why),
+            engine::Error::NotAllowed(reason) => Self::new(StatusCode::CONFLICT, "NOT_ALLOWED", reason),
             engine::Error::Unfit(refusal) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code, refusal.explanation)
             }
-            engine::Error::NotDone(why) => {
-                Self::new(StatusCode::BAD_GATEWAY, "SYSTEM_GIVES_NO_ANSWER", why.to_string())
+            engine::Error::Lms(reason) => {
+                Self::new(StatusCode::BAD_GATEWAY, "SYSTEM_GIVES_NO_ANSWER", reason.to_string())
             }
             engine::Error::Store(error) => error.into(),
             other => {

@@ -82,7 +82,7 @@ struct PausedView {
     #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
     /// Why.
-    why: String,
+    reason: String,
 }
 
 /// What was spent today.
@@ -101,22 +101,26 @@ struct SpentView {
 
 impl From<Paused> for PausedView {
     fn from(paused: Paused) -> Self {
-        Self { what: if paused.all { "everything" } else { "looks" }, until: paused.until, why: paused.why }
+        Self {
+            what: if paused.everything { "everything" } else { "looks" },
+            until: paused.until,
+            reason: paused.reason,
+        }
     }
 }
 
 impl QuotaView {
     fn new(institution: String, quota: Quota) -> Self {
         let nodes = quota.nodes;
-        let per_second = quota.pace.map(|pace| PerSecondView {
-            set: pace.set,
+        let per_second = quota.call_rate.map(|pace| PerSecondView {
+            set: pace.configured,
             allowed: rounded(pace.allowed),
-            background: rounded(pace.can_wait),
-            others: rounded(pace.others),
+            background: rounded(pace.background),
+            others: rounded(pace.other_apps),
             waiting: pace.waiting,
             nodes,
         });
-        let spent = &quota.spent;
+        let spent = &quota.used;
         Self {
             institution,
             per_second,
@@ -151,16 +155,16 @@ pub(crate) struct PollingPausedView {
     #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
     /// Why.
-    why: String,
+    reason: String,
 }
 
 /// The institutions that this node doesn't look at for want of calls.
 pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
     let all = engine.polling_paused().into_iter();
-    all.map(|(institution, Paused { until, why, .. })| PollingPausedView {
+    all.map(|(institution, Paused { until, reason, .. })| PollingPausedView {
         institution: institution.to_string(),
         until,
-        why,
+        reason,
     })
     .collect()
 }

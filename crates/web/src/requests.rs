@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
-use engine::Placing;
+use engine::NewRequest;
 use lending::{
     AgencyCode, Attention, CancelledBy, CopyRef, InstitutionCode, PatronId, PickupLocationCode, Refusal, Request,
     RequestId, Status,
@@ -113,12 +113,12 @@ impl From<CopyInput> for CopyRef {
             barcode: copy.barcode.map(Into::into),
             volume: copy.volume,
             chosen_by_staff: false,
-            tried: Vec::new(),
+            tried_items: Vec::new(),
         }
     }
 }
 
-impl From<Placement> for Placing {
+impl From<Placement> for NewRequest {
     fn from(placement: Placement) -> Self {
         Self {
             agency: placement.agency,

@@ -115,7 +115,7 @@ enum AttentionView {
         #[schema(value_type = Option<String>, format = DateTime)]
         next_try: Option<Timestamp>,
         /// One sentence, for staff.
-        why: String,
+        reason: String,
     },
     /// Only a person can go on.
     NeedsStaff {
@@ -299,7 +299,7 @@ struct TimelineRow {
     #[schema(value_type = Option<String>)]
     to: Option<&'static str>,
     /// Why it changed.
-    because: Option<String>,
+    reason: Option<String>,
     /// What staff should read about it.
     note: Option<String>,
     /// By whom: `hub`, or the name of an API key.
@@ -338,7 +338,7 @@ impl RequestView {
                 desk: request.pickup.desk.map(|desk| desk.to_string()),
             },
             lender: request.supply.map(lender),
-            earlier_lenders: request.earlier.into_iter().map(earlier).collect(),
+            earlier_lenders: request.earlier_suppliers.into_iter().map(earlier).collect(),
             borrower: borrower(request.borrower),
             pickup: request.pickup_side.map(|here| borrower(*here)),
             cancellation: request.cancellation.map(cancellation),
@@ -359,8 +359,8 @@ impl RequestDetails {
 fn attention(attention: Attention) -> AttentionView {
     match attention {
         Attention::None => AttentionView::None,
-        Attention::Waiting { on, since, next_try, why } => {
-            AttentionView::Waiting { on: on.name(), since, next_try, why }
+        Attention::Waiting { on, since, next_try, reason } => {
+            AttentionView::Waiting { on: on.name(), since, next_try, reason }
         }
         Attention::NeedsStaff { code, explanation, actions } => AttentionView::NeedsStaff {
             code,
@@ -461,8 +461,8 @@ fn cancellation(cancellation: Cancellation) -> CancellationView {
 }
 
 fn refusal(refusal: Refusal) -> RefusalView {
-    let also = refusal.also.into_iter().map(self::refusal).collect();
-    RefusalView { code: refusal.code, explanation: refusal.explanation, for_patron: refusal.for_patron, also }
+    let also = refusal.other_refusals.into_iter().map(self::refusal).collect();
+    RefusalView { code: refusal.code, explanation: refusal.explanation, for_patron: refusal.patron_message, also }
 }
 
 fn timeline_row(row: AuditRow) -> TimelineRow {
@@ -473,7 +473,7 @@ fn timeline_row(row: AuditRow) -> TimelineRow {
         event: entry.event,
         from: entry.from.map(|status| status.name()),
         to: entry.to.map(|status| status.name()),
-        because: entry.because,
+        reason: entry.reason,
         note: entry.note,
         actor: entry.actor,
     }

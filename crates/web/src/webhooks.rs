@@ -265,8 +265,8 @@ fn problem(code: &str, deaf: WebhookError) -> Problem {
                 "The signature is missing or wrong. The secret must be the same in the library's system and here.";
             Problem::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", detail)
         }
-        WebhookError::Rejected(WebhookRejection::Malformed(why)) => {
-            Problem::bad_request("UNREADABLE_MESSAGE", format!("The message can't be read: {why}."))
+        WebhookError::Rejected(WebhookRejection::Malformed(reason)) => {
+            Problem::bad_request("UNREADABLE_MESSAGE", format!("The message can't be read: {reason}."))
         }
         WebhookError::Internal(error) => error.into(),
         _ => Problem::internal(),

@@ -90,8 +90,8 @@ fn lend(alma: &mut Alma, call: &Call<'_>, user: Id, item: Id) -> Answer {
     let place = |key: &str| -> Result<String, Refusal> {
         match &body[key] {
             Value::String(text) => {
-                let why = format!("Cannot construct instance of {key}: no String-argument constructor ('{text}')");
-                Err(Refusal::new("401652", why))
+                let reason = format!("Cannot construct instance of {key}: no String-argument constructor ('{text}')");
+                Err(Refusal::new("401652", reason))
             }
             field => match field["value"].as_str() {
                 Some(code) if !code.is_empty() => Ok(code.to_owned()),

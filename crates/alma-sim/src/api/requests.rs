@@ -23,8 +23,8 @@ fn plain(body: &Value, key: &str) -> Result<String, Refusal> {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.trim().to_owned()),
         Some(_) => {
-            let why = format!("Cannot deserialize value of type java.lang.String from Object value: {key}");
-            Err(Refusal::new("401652", why))
+            let reason = format!("Cannot deserialize value of type java.lang.String from Object value: {key}");
+            Err(Refusal::new("401652", reason))
         }
     }
 }

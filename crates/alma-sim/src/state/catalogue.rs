@@ -105,7 +105,7 @@ impl Alma {
     /// # Errors
     /// 4022020.
     pub(crate) fn delete_bib(&mut self, mms: Id, override_warnings: bool) -> Result<(), Refusal> {
-        let refuse = |why: &str| Err(Refusal::new("4022020", format!("Delete Bib error. {why}")));
+        let refuse = |reason: &str| Err(Refusal::new("4022020", format!("Delete Bib error. {reason}")));
         let Some(bib) = self.bibs.get(&mms) else { return Err(Refusal::no_bib(&mms.to_string())) };
         if !bib.holdings.is_empty() {
             return refuse("The record has inventory.");

@@ -88,7 +88,8 @@ impl Alma {
     }
 
     fn check_place(&self, record: &Record) -> Result<(), Refusal> {
-        let refuse = |why: String| Err(Refusal::new("33008", format!("Failed to create holding due to errors: {why}")));
+        let refuse =
+            |reason: String| Err(Refusal::new("33008", format!("Failed to create holding due to errors: {reason}")));
         let (Some(library), Some(location)) = (record.sub("852", 'b'), record.sub("852", 'c')) else {
             return refuse("852 $b and $c are mandatory".to_owned());
         };
@@ -213,8 +214,8 @@ impl Alma {
             if let Some(Value::String(text)) = data.get(*field)
                 && !text.is_empty()
             {
-                let why = format!("Cannot construct instance of {field}: no String-argument constructor ('{text}')");
-                return Err(Refusal::new("401652", why));
+                let reason = format!("Cannot construct instance of {field}: no String-argument constructor ('{text}')");
+                return Err(Refusal::new("401652", reason));
             }
         }
         let barcode = text_of(data, "barcode");
@@ -287,7 +288,7 @@ impl Alma {
     /// # Errors
     /// 401849.
     pub(crate) fn delete_item(&mut self, pid: Id, holdings: Leftover, bib: Leftover) -> Result<(), Refusal> {
-        let refuse = |why: &str| Err(Refusal::new("401849", format!("Item delete errors: {why}")));
+        let refuse = |reason: &str| Err(Refusal::new("401849", format!("Item delete errors: {reason}")));
         let Some(item) = self.items.get(&pid) else { return Err(Refusal::general()) };
         if item.loan.is_some() {
             return refuse("Item has an active loan.");

@@ -30,8 +30,8 @@ pub enum Mark {
     ToRemoteStorage,
 }
 
-fn refuse(why: impl Into<String>) -> Refusal {
-    Refusal::new("STAFF_REFUSED", why)
+fn refuse(reason: impl Into<String>) -> Refusal {
+    Refusal::new("STAFF_REFUSED", reason)
 }
 
 impl Alma {

@@ -31,7 +31,7 @@ fn every_scenario_that_comes_with_the_crate_goes_as_it_tells() {
 #[test]
 fn a_step_that_goes_otherwise_is_named_with_what_was_seen() {
     let book = json!({"barcode": "01TST-M001", "library": "MAIN", "desk": "DEFAULT_CIRC_DESK"});
-    for (step, why) in [
+    for (step, reason) in [
         (json!({"note": "n", "do": "scan-in", "with": book, "expect": {"process_type": "LOAN"}}), "expected"),
         (json!({"note": "n", "do": "scan-in", "with": {"barcode": "no"}}), "needs a text"),
         (json!({"note": "n", "do": "scan-in", "with": book, "refused": "401689"}), "should be refused with 401689"),
@@ -42,8 +42,8 @@ fn a_step_that_goes_otherwise_is_named_with_what_was_seen() {
     ] {
         let (scenario, sim) = story(&json!([{"look": "counts"}, step]));
         match scenario.play(&sim) {
-            Err(ScenarioError::Step { number: 2, note, why: said }) if note == "n" => {
-                assert!(said.contains(why), "{said}");
+            Err(ScenarioError::Step { number: 2, note, reason: said }) if note == "n" => {
+                assert!(said.contains(reason), "{said}");
             }
             other => panic!("{step}: {other:?}"),
         }

@@ -155,7 +155,7 @@ async fn an_internal_error_leaves_a_write_unclear_and_a_read_to_be_repeated() {
         let fake = Fake::start(move |_, _| answer(500, &body)).await;
         let read = read_from(&fake).await;
         assert!(
-            matches!(read, Error::Unavailable { why: Silence::InternalError { http_status: 500, .. }, .. }),
+            matches!(read, Error::Unavailable { reason: Silence::InternalError { http_status: 500, .. }, .. }),
             "{read:?}"
         );
         assert_eq!(read.remedy(), Remedy::RepeatLater);

@@ -300,7 +300,7 @@ mod tests {
     fn documented_rules_are_rules() {
         let rules = serde_json::to_value(&documented().agencies[0].rules).unwrap();
         let rules: lending::Rules = serde_json::from_value(rules).unwrap();
-        assert_eq!(rules.most_requests, Some(25));
+        assert_eq!(rules.max_requests, Some(25));
         assert!(rules.calendar.has_known_time_zone());
     }
 }

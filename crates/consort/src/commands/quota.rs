@@ -71,9 +71,9 @@ impl Quota {
         }
         write_out(&rows.to_string());
         for quota in &quotas {
-            if let Some(why) = quota["paused"]["why"].as_str() {
+            if let Some(reason) = quota["paused"]["why"].as_str() {
                 let (what, until) = (text(&quota["paused"]["what"]), text(&quota["paused"]["until"]));
-                write_out(&format!("{}: {what} wait until {until}. {why}", text(&quota["institution"])));
+                write_out(&format!("{}: {what} wait until {until}. {reason}", text(&quota["institution"])));
             }
         }
         Ok(())

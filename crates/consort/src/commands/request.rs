@@ -167,8 +167,8 @@ impl Show {
             format!("{}  {}", text(&request["id"]), text(&request["status"])),
             format!("{} / {}", text(&request["title"]), text(&request["author"])),
         ];
-        if let Some(why) = request["attention"]["why"].as_str().or(request["attention"]["explanation"].as_str()) {
-            lines.push(why.to_owned());
+        if let Some(reason) = request["attention"]["why"].as_str().or(request["attention"]["explanation"].as_str()) {
+            lines.push(reason.to_owned());
         }
         if let Some(explanation) = request["refusal"]["explanation"].as_str() {
             lines.push(format!("{explanation} [{}]", text(&request["refusal"]["code"])));

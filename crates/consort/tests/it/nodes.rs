@@ -117,7 +117,7 @@ async fn hub_goes_on_after_postgresql_stood_still_past_the_leases() {
 
 /// A PostgreSQL that a test may stop.
 fn cluster() -> Option<Cluster> {
-    Cluster::start().inspect_err(|why| println!("left out: {why}")).ok()
+    Cluster::start().inspect_err(|reason| println!("left out: {reason}")).ok()
 }
 
 /// So many requests, each with the barcode that it asks for.

@@ -167,7 +167,7 @@ both! {
     }
 
     async fn hold_that_stands_on_a_list_is_looked_at_neither_the_next_week_nor_the_week_after(world) {
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 60, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 60, ..Rules::default() }).await;
         world.place().await;
         let both_sides = async |world: &World| reads(world, LENDER) + reads(world, BORROWER);
         let (lists, polls) = (world.calls(LENDER, LIST), both_sides(&world).await);

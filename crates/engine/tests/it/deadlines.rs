@@ -11,16 +11,16 @@ const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 
 both! {
     async fn lender_that_does_not_send_in_its_open_days_is_passed_over(world) {
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 3, ..Rules::default() }).await;
         world.place().await;
         world.clock.by_hours(24 * 2);
         assert_eq!(world.settled().await.institution(Side::Lender).unwrap().as_str(), LENDER, "there is time yet");
         world.clock.by_hours(24 * 2);
         let next = world.until_it("the next lender", |request| {
-            request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier.is_empty()
+            request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier_suppliers.is_empty()
         }).await;
         assert_eq!(next.institution(Side::Lender).unwrap().as_str(), OTHER);
-        assert_eq!(next.earlier[0].refusal.code, "LENDER_SILENT");
+        assert_eq!(next.earlier_suppliers[0].refusal.code, "LENDER_SILENT");
         assert!(world.at(LENDER).requests().is_empty(), "its hold is cancelled");
     }
 
@@ -29,16 +29,16 @@ both! {
             Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday,
         ];
         let closed = Calendar { closed_weekdays: all_week.into(), ..Calendar::default() };
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 1, calendar: closed, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 1, calendar: closed, ..Rules::default() }).await;
         world.place().await;
         world.clock.by_hours(24 * 60);
         world.engine.poll_now(world.id).await.unwrap();
         assert_eq!(world.settled().await.institution(Side::Lender).unwrap().as_str(), LENDER);
-        assert!(world.request().await.earlier.is_empty());
+        assert!(world.request().await.earlier_suppliers.is_empty());
     }
 
     async fn item_that_does_not_arrive_is_looked_for_and_still_followed(world) {
-        world.set_rules(BORROWER, "BORROW", Rules { days_in_transit: 5, ..Rules::default() }).await;
+        world.set_rules(BORROWER, "BORROW", Rules { max_days_in_transit: 5, ..Rules::default() }).await;
         world.bring_to(Status::PickupTransit).await;
         world.clock.by_hours(24 * 7);
         world.until_it("missing", |request| request.conditions.contains(&Condition::MissingInTransit)).await;
@@ -68,17 +68,17 @@ both! {
     }
 
     async fn item_that_was_sent_at_the_last_moment_is_not_asked_of_another_lender(world) {
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 3, ..Rules::default() }).await;
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
         world.clock.by_hours(24 * 5);
         let sent = world.settled().await;
-        assert_eq!((sent.status, sent.earlier.len()), (Status::PickupTransit, 0));
+        assert_eq!((sent.status, sent.earlier_suppliers.len()), (Status::PickupTransit, 0));
     }
 
     async fn deadline_waits_for_a_library_that_can_not_be_asked(world) {
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 3, ..Rules::default() }).await;
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
@@ -91,23 +91,23 @@ both! {
         world.clock.by_hours(24 * 4);
         world.settle().await;
         assert!(world.calls(LENDER, HOLDS) >= asked + 2, "the lender isn't asked");
-        assert!(world.request().await.earlier.is_empty(), "it is passed over");
+        assert!(world.request().await.earlier_suppliers.is_empty(), "it is passed over");
         world.sim.disarm(LENDER).unwrap();
         world.reaches(world.id, |request| request.status == Status::PickupTransit).await;
     }
 
     async fn days_on_which_a_library_is_closed_count_even_when_they_are_told_later(world) {
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 2, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 2, ..Rules::default() }).await;
         world.place().await;
         let today = jiff::tz::TimeZone::UTC.to_datetime(world.now()).date();
         let next = |days: i64| today.checked_add(jiff::Span::new().days(days)).unwrap();
         let calendar = Calendar { closed_dates: (1..=5).map(next).collect(), ..Calendar::default() };
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 2, calendar, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 2, calendar, ..Rules::default() }).await;
         world.clock.by_hours(24 * 4);
         world.settle().await;
-        assert!(world.request().await.earlier.is_empty(), "it has two open days");
+        assert!(world.request().await.earlier_suppliers.is_empty(), "it has two open days");
         world.clock.by_hours(24 * 5);
-        world.until_it("the next lender", |request| !request.earlier.is_empty()).await;
+        world.until_it("the next lender", |request| !request.earlier_suppliers.is_empty()).await;
     }
 
     async fn request_whose_item_has_just_been_sent_is_withdrawn_as_one_that_is_on_its_way(world) {
@@ -122,13 +122,13 @@ both! {
     }
 
     async fn deadline_does_not_wait_for_ever_for_a_library_that_can_not_be_asked(world) {
-        world.set_rules(LENDER, "LEND", Rules { days_to_answer: 3, ..Rules::default() }).await;
+        world.set_rules(LENDER, "LEND", Rules { days_to_supply: 3, ..Rules::default() }).await;
         world.place().await;
         let down = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
         for endpoint in [HOLDS, ITEM] {
             world.sim.arm(LENDER, Fault::always(endpoint, down.clone())).unwrap();
         }
         world.clock.by_hours(24 * 7);
-        world.reaches(world.id, |request| !request.earlier.is_empty()).await;
+        world.reaches(world.id, |request| !request.earlier_suppliers.is_empty()).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The table of docs/workflow.md: how a hold can end in Alma, at each side and in each live status, with a clean
 //! lender and borrower at the end.
 
-use lending::{Answer, Closure, ClosureSource, Event, Outcome, Rules, Side, Status, answer};
+use lending::{Closure, ClosureResponse, ClosureSource, Event, Outcome, Rules, Side, Status, response_to_closure};
 use serde_json::json;
 
 use crate::world::{BORROWER, LENDER, PICKUP, World, both};
@@ -88,7 +88,7 @@ async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, f
     } else {
         told(world, side, closure).await;
     }
-    if answer(side, closure, status) == Answer::TryAgain {
+    if response_to_closure(side, closure, status) == ClosureResponse::RetryHold {
         world.until_it("another hold", |request| request.borrower.hold_attempts > 1).await;
     }
     if follows != status {
@@ -161,7 +161,7 @@ both! {
         let asked = |request: &lending::Request| matches!(request.attention, lending::Attention::NeedsStaff { .. });
         let now = world.until_it("a case for staff", asked).await;
         assert!(matches!(&now.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER"));
-        world.ask(Event::ResumeAsked).await;
+        world.ask(Event::ResumeRequested).await;
         play_out(&world).await;
         assert_eq!(world.request().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();
@@ -219,13 +219,13 @@ both! {
 
 /// What must follow from a closure in a status, by the table that docs/workflow.md prints, and how such a request ends.
 fn declared(side: Side, closure: Closure, status: Status) -> (Status, Outcome, bool) {
-    match answer(side, closure, status) {
-        Answer::Nothing | Answer::KeepGoing => (status, Outcome::Supplied, false),
-        Answer::NextSupplier => (Status::NotSuppliedCurrentSupplier, Outcome::Supplied, false),
-        Answer::Cancel => (Status::Cancelled, Outcome::Cancelled, false),
-        Answer::SendHome(outcome) => (Status::ReturnTransit, outcome, false),
-        Answer::TryAgain => (status, Outcome::Supplied, false),
-        Answer::AskStaff => (status, Outcome::Supplied, true),
+    match response_to_closure(side, closure, status) {
+        ClosureResponse::Nothing | ClosureResponse::Continue => (status, Outcome::Supplied, false),
+        ClosureResponse::NextSupplier => (Status::NotSuppliedCurrentSupplier, Outcome::Supplied, false),
+        ClosureResponse::Cancel => (Status::Cancelled, Outcome::Cancelled, false),
+        ClosureResponse::ReturnToLender(outcome) => (Status::ReturnTransit, outcome, false),
+        ClosureResponse::RetryHold => (status, Outcome::Supplied, false),
+        ClosureResponse::AskStaff => (status, Outcome::Supplied, true),
     }
 }
 
@@ -255,9 +255,9 @@ async fn any_cell(side: Side, closure: Closure, status: Status) {
     if asks {
         let asked = |request: &lending::Request| matches!(request.attention, lending::Attention::NeedsStaff { .. });
         world.until_it(&cell, asked).await;
-        world.ask(Event::ResumeAsked).await;
+        world.ask(Event::ResumeRequested).await;
     }
-    if asks || answer(side, closure, status) == Answer::TryAgain {
+    if asks || response_to_closure(side, closure, status) == ClosureResponse::RetryHold {
         world.until_it(&cell, |request| placed(request) > before).await;
         if status == Status::ReadyForPickup {
             // Alma has taken it off the hold shelf; staff put it there for the new hold.

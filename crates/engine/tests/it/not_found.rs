@@ -36,8 +36,8 @@ async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> R
 }
 
 async fn cancel(world: &World) {
-    let asked = Event::CancelAsked { by: CancelledBy::Patron, reason: None };
-    world.engine.ask(world.id, &asked, "test").await.unwrap();
+    let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
+    world.engine.execute_command(world.id, &asked, "test").await.unwrap();
 }
 
 both! {
@@ -92,7 +92,7 @@ both! {
             arm(&world, LENDER, call, Some(times), "404 page not found");
             let request = world.place().await;
             let supply = request.supply.unwrap();
-            assert_eq!((supply.institution.as_str(), request.earlier.len()), (LENDER, 0), "{call}");
+            assert_eq!((supply.institution.as_str(), request.earlier_suppliers.len()), (LENDER, 0), "{call}");
             assert!(world.sim.calls(LENDER).unwrap().get(call).is_some_and(|calls| *calls > times), "{call}");
             cancel(&world).await;
             world.until_ended().await;
@@ -186,7 +186,7 @@ both! {
         }
         assert!(world.calls(BORROWER, ITEM) >= before + 3, "the item isn't read");
         let now = world.receive().await;
-        assert_eq!((now.status, now.trouble), (Status::ReadyForPickup, None));
+        assert_eq!((now.status, now.staff_case), (Status::ReadyForPickup, None));
     }
 
     async fn case_of_a_deleted_virtual_item_ends_with_the_next_poll_that_shows_it(world) {
@@ -197,7 +197,7 @@ both! {
         let asked = |request: &Request| asks_staff(request, "VIRTUAL_ITEM_DELETED_AT_BORROWER");
         world.until_it("the case for staff", asked).await;
         world.sim.disarm(BORROWER).unwrap();
-        let now = world.until_it("the end of the case", |request| request.trouble.is_none()).await;
+        let now = world.until_it("the end of the case", |request| request.staff_case.is_none()).await;
         assert!(!matches!(now.attention, Attention::NeedsStaff { .. }), "{:?}", now.attention);
         assert!(now.borrower.item.is_open() && now.borrower.hold.is_open());
         world.receive().await;

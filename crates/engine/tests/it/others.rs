@@ -80,7 +80,7 @@ both! {
         world.until(Status::Loaned).await;
         assert_loaned(&world, &loan, Condition::Lost).await;
         assert!(staff_are_asked(&world.request().await, "ITEM_LOST"));
-        world.engine.ask(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
         assert_eq!(at_lender(&world).await, "LOAN", "the loan is for the lender's staff to close");
         assert!(world.at(BORROWER).loans().is_empty());
@@ -175,7 +175,7 @@ both! {
     async fn loss_on_the_way_is_settled_with_a_loan_of_the_lender(world) {
         world.bring_to(Status::PickupTransit).await;
         world.ask(Event::DeadlinePassed { deadline: Deadline::ItemArrives }).await;
-        world.engine.ask(world.id, &Event::LossSettled { how: Settlement::WrittenOff }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::WrittenOff }, "test").await.unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
         assert_eq!(at_lender(&world).await, "LOAN", "it would be in transit for ever");
         assert!(world.at(LENDER).requests().is_empty());
@@ -188,7 +188,7 @@ both! {
         let lost = |now: &Request| now.status == Status::Loaned && has(now, Condition::Lost);
         world.engine.poll_now(world.id).await.unwrap();
         world.reaches(world.id, lost).await;
-        world.engine.ask(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.request().await.status, Status::Loaned);
         world.sim.disarm(LENDER).unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
@@ -235,8 +235,8 @@ both! {
         take_back(&world, "BRANCH").await;
         let on_its_way = |request: &Request| request.borrower.item_state == Some(ItemState::InTransit);
         let request = world.until_it("the transit", on_its_way).await;
-        let Attention::Waiting { why, .. } = &request.attention else { panic!("{:?}", request.attention) };
-        assert!(why.contains("on its way back"), "{why}");
+        let Attention::Waiting { reason, .. } = &request.attention else { panic!("{:?}", request.attention) };
+        assert!(reason.contains("on its way back"), "{reason}");
         take_back(&world, "MAIN").await;
         world.until_it("the shelf", |request| request.borrower.item_state == Some(ItemState::OnHoldShelf)).await;
         world.lend().await;
@@ -246,7 +246,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         world.until_it("the loan to another", lent_to_another).await;
-        let request = world.ask(Event::EndAsked { reason: None }).await;
+        let request = world.ask(Event::EndRequested { reason: None }).await;
         assert_eq!(request.status, Status::Completed);
         assert!(lent_to_another(&request), "{:?}", request.attention);
         assert_stranger_keeps_it(&world);
@@ -258,7 +258,7 @@ both! {
     async fn loan_to_another_reader_that_was_not_seen_before_the_end_is_left_alone(world) {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
-        world.engine.ask(world.id, &Event::EndAsked { reason: None }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Event::EndRequested { reason: None }, "test").await.unwrap();
         let request = world.until_it("the loan to another", lent_to_another).await;
         assert_eq!(request.status, Status::Completed);
         assert_stranger_keeps_it(&world);
@@ -271,7 +271,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         world.until_it("the loan to another", lent_to_another).await;
-        let cancel = Event::CancelAsked { by: lending::CancelledBy::Patron, reason: None };
+        let cancel = Event::CancelRequested { by: lending::CancelledBy::Patron, reason: None };
         let request = world.ask(cancel).await;
         assert_eq!(request.status, Status::ReturnTransit);
         assert!(lent_to_another(&request), "{:?}", request.attention);

@@ -96,7 +96,7 @@ both! {
         let ids = place_some(&mut world, 3).await;
         let down = until_down(&world).await;
         assert_eq!(down.outage, Outage::KeyRefused);
-        assert!(down.why.contains("API key"), "{}", down.why);
+        assert!(down.reason.contains("API key"), "{}", down.reason);
         // The hub would try again after minutes.
         assert!(down.next_try.duration_since(world.now()).as_secs() > 200);
         world.sim.add_key(LENDER, ApiKey::new(&key(LENDER))).unwrap();

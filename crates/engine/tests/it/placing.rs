@@ -35,7 +35,7 @@ both! {
     }
 
     async fn limit_of_requests_is_exact_even_when_all_come_at_once(world) {
-        world.set_rules(BORROWER, "BORROW", Rules { most_requests: Some(3), ..Rules::default() }).await;
+        world.set_rules(BORROWER, "BORROW", Rules { max_requests: Some(3), ..Rules::default() }).await;
         let mut tasks = tokio::task::JoinSet::new();
         for number in 1..=8 {
             let engine = world.engine.clone();
@@ -77,7 +77,7 @@ both! {
         };
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
         assert_eq!(codes, ["PICKUP_ELSEWHERE", "NEEDED_UNTIL_PAST", "NOT_LENDING", "OWN_COPY", "UNKNOWN_INSTITUTION"]);
-        assert!(problems.iter().all(|problem| problem.for_patron.ends_with('.') && problem.message.ends_with('.')));
+        assert!(problems.iter().all(|problem| problem.patron_message.ends_with('.') && problem.message.ends_with('.')));
     }
 
     async fn library_that_does_not_borrow_places_nothing(world) {
@@ -182,7 +182,7 @@ both! {
         let mut placing = world.placing();
         placing.patron = "blocked.reader".into();
         let refusal = world.place_as(placing).await.refusal.unwrap();
-        assert_eq!(refusal.for_patron.as_deref(), Some("Your library account is blocked. Please ask your library's staff."));
+        assert_eq!(refusal.patron_message.as_deref(), Some("Your library account is blocked. Please ask your library's staff."));
     }
 
     async fn patron_with_several_troubles_is_told_all_of_them(world) {
@@ -191,8 +191,8 @@ both! {
         placing.patron = "expired.reader".into();
         let refusal = world.place_as(placing).await.refusal.unwrap();
         assert_eq!(refusal.code, "PATRON_EXPIRED");
-        let also: Vec<_> = refusal.also.iter().map(|cause| cause.code.as_str()).collect();
+        let also: Vec<_> = refusal.other_refusals.iter().map(|cause| cause.code.as_str()).collect();
         assert_eq!(also, ["PATRON_BLOCKED"]);
-        assert!(refusal.also[0].for_patron.is_some() && refusal.also[0].explanation.ends_with('.'));
+        assert!(refusal.other_refusals[0].patron_message.is_some() && refusal.other_refusals[0].explanation.ends_with('.'));
     }
 }

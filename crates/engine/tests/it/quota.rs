@@ -76,13 +76,13 @@ both! {
         assert_eq!(world.request().await.status, PLACED, "it was polled");
         assert_eq!(all_calls(&world, LENDER), before);
         let paused = quota(&world, LENDER).await.paused.unwrap();
-        assert!(!paused.all && paused.why.contains("looks wait until midnight"), "{paused:?}");
+        assert!(!paused.everything && paused.reason.contains("looks wait until midnight"), "{paused:?}");
         assert!(paused.until.as_second() >= midnight_after(world.now()));
         assert_eq!(world.engine.polling_paused()[0].0.as_str(), LENDER);
 
         let second = place_at_lender(&world, 7).await;
         until(&world, second, is_placed).await;
-        let spent = quota(&world, LENDER).await.spent;
+        let spent = quota(&world, LENDER).await.used;
         assert!(spent.by_purpose[&Purpose::Patron] >= 3, "{spent:?}");
         assert!(spent.by_endpoint.keys().all(|endpoint| !endpoint.contains(LENDER)), "{spent:?}");
 
@@ -113,15 +113,15 @@ both! {
             matches!(&request.attention, Attention::Waiting { on: WaitingOn::LenderSystem, next_try: Some(_), .. })
         };
         let waiting = until(&world, first, waits).await;
-        let Attention::Waiting { why, next_try: Some(next_try), .. } = waiting.attention else { unreachable!() };
-        assert!(why.contains("daily number of Alma API calls is used up"), "{why}");
+        let Attention::Waiting { reason, next_try: Some(next_try), .. } = waiting.attention else { unreachable!() };
+        assert!(reason.contains("daily number of Alma API calls is used up"), "{reason}");
         let midnight = midnight_after(world.now());
         assert!(next_try.as_second() >= midnight, "{next_try}");
         let down = world.engine.systems_down().remove(0).1;
         assert_eq!(down.outage, Outage::QuotaUsedUp);
         assert!((midnight..midnight + 60).contains(&down.next_try.as_second()), "{down:?}");
         let paused = quota(&world, LENDER).await.paused.unwrap();
-        assert!(paused.all && paused.until == down.next_try, "{paused:?}");
+        assert!(paused.everything && paused.until == down.next_try, "{paused:?}");
 
         // Others aren't even tried, and nothing is lost.
         let refused = world.sim.calls(LENDER).unwrap();
@@ -151,14 +151,14 @@ both! {
         }
         tokio::spawn(Arc::clone(&world.engine).run(std::future::pending()));
         let saturated = Instant::now() + PATIENCE;
-        while quota(&world, LENDER).await.pace.unwrap().waiting < 4 {
+        while quota(&world, LENDER).await.call_rate.unwrap().waiting < 4 {
             assert!(Instant::now() < saturated, "nothing waits for its turn");
             tokio::task::yield_now().await;
         }
         let patron = place_at_lender(&world, 21).await;
         let served = world.engine.wait(patron, PATIENCE, is_placed).await.unwrap();
         assert!(is_placed(&served.request), "{}", served.request.status);
-        assert!(quota(&world, LENDER).await.pace.unwrap().waiting > 0, "the patron waited until the polls were over");
+        assert!(quota(&world, LENDER).await.call_rate.unwrap().waiting > 0, "the patron waited until the polls were over");
     }
 
     async fn what_is_measured_names_endpoints_and_no_people(world) {
@@ -188,13 +188,13 @@ async fn nodes_share_an_institutions_calls_per_second() {
     tokio::spawn(Arc::clone(&world.engine).run(std::future::pending()));
     let _second = world.engine.store().join("second").await.unwrap();
     let deadline = Instant::now() + PATIENCE;
-    let half = alone.pace.unwrap().allowed / 2.0;
+    let half = alone.call_rate.unwrap().allowed / 2.0;
     loop {
         let shared = quota(&world, OTHER).await;
-        if shared.nodes == 2 && (shared.pace.unwrap().allowed - half).abs() < 1.0 {
+        if shared.nodes == 2 && (shared.call_rate.unwrap().allowed - half).abs() < 1.0 {
             break;
         }
-        assert!(Instant::now() < deadline, "{} nodes share it: {:?}", shared.nodes, shared.pace);
+        assert!(Instant::now() < deadline, "{} nodes share it: {:?}", shared.nodes, shared.call_rate);
         tokio::task::yield_now().await;
     }
 }

@@ -48,7 +48,7 @@ both! {
 
     async fn cancelled_after_dispatch_waits_for_the_item_to_come_home(world) {
         world.bring_to(Status::ReadyForPickup).await;
-        let now = world.ask(Event::CancelAsked { by: CancelledBy::Staff, reason: None }).await;
+        let now = world.ask(Event::CancelRequested { by: CancelledBy::Staff, reason: None }).await;
         assert_eq!(now.status, Status::ReturnTransit);
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Cancelled));
         world.assert_clean();
@@ -90,7 +90,7 @@ both! {
         let placed = world.place().await;
         assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
         assert_eq!(placed.institution(Side::Lender).unwrap().as_str(), OTHER);
-        assert_eq!(placed.earlier[0].refusal.code, "401129");
+        assert_eq!(placed.earlier_suppliers[0].refusal.code, "401129");
     }
 
     async fn copy_that_is_not_on_its_shelf_is_passed_over(world) {
@@ -106,7 +106,7 @@ both! {
         world.at(LENDER).cancel(lenders.as_str(), "CannotBeFulfilled").unwrap();
         let again = world
             .until_it("the next lender", |request| {
-                request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier.is_empty()
+                request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier_suppliers.is_empty()
             })
             .await;
         assert_eq!(again.institution(Side::Lender).unwrap().as_str(), OTHER);
@@ -206,8 +206,8 @@ both! {
         placing.copies = vec![any];
         let placed = world.place_as(placing).await;
         assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.refusal);
-        assert_eq!((placed.earlier.len(), placed.earlier[0].refusal.code.as_str()), (1, "401129"));
+        assert_eq!((placed.earlier_suppliers.len(), placed.earlier_suppliers[0].refusal.code.as_str()), (1, "401129"));
         let taken = placed.supply.unwrap().copy.barcode;
-        assert_ne!(taken, placed.earlier[0].barcode, "it is another copy");
+        assert_ne!(taken, placed.earlier_suppliers[0].barcode, "it is another copy");
     }
 }

@@ -53,7 +53,7 @@ both! {
     async fn change_date_that_is_no_date_keeps_no_copy_of_a_record_from_being_lent(world) {
         let copies = any_copy_of_a_title(&world);
         world.sim.arm(LENDER, edited(ITEMS, "/item/1/item_data/modification_date", json!("unknown"))).unwrap();
-        let placing = engine::Placing { copies, ..world.placing() };
+        let placing = engine::NewRequest { copies, ..world.placing() };
         let request = world.place_as(placing).await;
         assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency);
         assert_eq!(request.supply.unwrap().institution.as_str(), LENDER);
@@ -62,7 +62,7 @@ both! {
     async fn copy_whose_row_cannot_be_read_is_passed_over_for_another_of_its_record(world) {
         let copies = any_copy_of_a_title(&world);
         world.sim.arm(LENDER, edited(ITEMS, "/item/0/item_data/pid", json!({"x": 1}))).unwrap();
-        let placing = engine::Placing { copies, ..world.placing() };
+        let placing = engine::NewRequest { copies, ..world.placing() };
         let request = world.place_as(placing).await;
         assert_eq!(request.supply.unwrap().institution.as_str(), LENDER);
         let metrics = world.engine.metrics().await.unwrap();
@@ -73,7 +73,7 @@ both! {
     async fn record_of_which_no_copy_can_be_read_gives_way_to_the_next_lender(world) {
         let copies = any_copy_of_a_title(&world);
         world.sim.arm(LENDER, edited(ITEMS, "/item/*/item_data/pid", json!(null))).unwrap();
-        let placing = engine::Placing { copies, ..world.placing() };
+        let placing = engine::NewRequest { copies, ..world.placing() };
         let request = world.place_as(placing).await;
         assert_eq!(request.supply.unwrap().institution.as_str(), OTHER);
     }
@@ -140,8 +140,8 @@ both! {
 
         world.sim.arm(LENDER, edited(HOLDS, "/user_request/0/request_id", json!({"x": 1}))).unwrap();
         let request = until_polls_fail(&world, WaitingOn::LenderSystem).await;
-        let Attention::Waiting { since, why, .. } = request.attention.clone() else { panic!("it waits") };
-        assert!(why.contains("a row of the list of the item's requests"), "{why}");
+        let Attention::Waiting { since, reason, .. } = request.attention.clone() else { panic!("it waits") };
+        assert!(reason.contains("a row of the list of the item's requests"), "{reason}");
         let failing = world.engine.health().await.polls_failing;
         assert_eq!(failing.len(), 1, "{failing:?}");
         assert_eq!((failing[0].institution.as_str(), failing[0].polls), (LENDER, 1));
@@ -177,8 +177,8 @@ both! {
         world.sim.arm(LENDER, edited(HOLDS, "/user_request/0/request_id", json!({"x": 1}))).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
         let delayed = |request: &Request| {
-            matches!(&request.attention, Attention::Waiting { on: WaitingOn::LenderSystem, next_try: Some(_), why, .. }
-                if why.contains("can't be read"))
+            matches!(&request.attention, Attention::Waiting { on: WaitingOn::LenderSystem, next_try: Some(_), reason, .. }
+                if reason.contains("can't be read"))
         };
         until(&world, "a delay that tells why", delayed).await;
         assert_eq!(world.calls(LENDER, PLACE_HOLD), 1);
@@ -194,8 +194,8 @@ both! {
         world.sim.arm(BORROWER, edited(ITEMS, "/item/*/item_data/pid", json!({"x": 1}))).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
         let delayed = |request: &Request| {
-            matches!(&request.attention, Attention::Waiting { on: WaitingOn::BorrowerSystem, why, .. }
-                if why.contains("can't be read"))
+            matches!(&request.attention, Attention::Waiting { on: WaitingOn::BorrowerSystem, reason, .. }
+                if reason.contains("can't be read"))
         };
         until(&world, "a delay that tells why", delayed).await;
         assert_eq!(world.calls(BORROWER, CREATE_ITEM), 1);

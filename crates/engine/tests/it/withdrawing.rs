@@ -13,7 +13,7 @@ const CANCEL: &str = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{item_pi
 const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
 fn cancel() -> Event {
-    Event::CancelAsked { by: CancelledBy::Patron, reason: None }
+    Event::CancelRequested { by: CancelledBy::Patron, reason: None }
 }
 
 /// The lender's staff send the item; nobody has looked since.
@@ -34,7 +34,7 @@ async fn reaches(world: &World, what: &str, holds: impl Fn(&Request) -> bool) ->
 /// The item is away without a hold: it is followed home, and nobody else was asked for it.
 async fn goes_home(world: &World) {
     let request = reaches(world, "the way home", |request| request.status == Status::ReturnTransit).await;
-    assert!(request.earlier.is_empty(), "{:?}", request.earlier);
+    assert!(request.earlier_suppliers.is_empty(), "{:?}", request.earlier_suppliers);
     assert_eq!(request.institution(Side::Lender).unwrap().as_str(), LENDER);
     let asked = |code: &str| world.at(code).requests().into_iter().any(|hold| hold.comment.is_some());
     assert!(!asked(OTHER) && !asked(LENDER), "no hold of ours is left, nor another made");
@@ -70,7 +70,7 @@ both! {
     async fn item_sent_before_staff_end_the_request_is_followed_home(world) {
         world.place().await;
         sent(&world).await;
-        world.ask(Event::EndAsked { reason: None }).await;
+        world.ask(Event::EndRequested { reason: None }).await;
         goes_home(&world).await;
     }
 
@@ -143,7 +143,7 @@ async fn is_kept(world: &World) {
     let request = world.settled().await;
     assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency);
     assert_eq!(request.institution(Side::Lender).unwrap().as_str(), LENDER);
-    assert!(request.earlier.is_empty());
+    assert!(request.earlier_suppliers.is_empty());
     assert_eq!(world.at(LENDER).requests().len(), 1);
     assert_eq!(world.calls(LENDER, CANCEL), 0);
 }
@@ -162,9 +162,9 @@ both! {
         world.place().await;
         sent(&world).await;
         let refused = another(&world, AnotherLender::default()).await.unwrap_err();
-        assert!(matches!(refused, Error::NotAllowed(why) if why.contains("sent")), "{refused:?}");
+        assert!(matches!(refused, Error::NotAllowed(reason) if reason.contains("sent")), "{refused:?}");
         let request = reaches(&world, "transit", |request| request.status == Status::PickupTransit).await;
-        assert!(request.earlier.is_empty() && request.supply.unwrap().hold.is_open());
+        assert!(request.earlier_suppliers.is_empty() && request.supply.unwrap().hold.is_open());
         assert_eq!(world.calls(LENDER, CANCEL), 0);
         world.receive().await;
         world.lend().await;
@@ -191,8 +191,8 @@ both! {
             (named("01NOWHERE_INST", "1"), "UNKNOWN_INSTITUTION"),
             (named(BORROWER, &own), "OWN_COPY"),
         ];
-        for (wanted, why) in faults {
-            assert_eq!(code(another(&world, wanted).await), why);
+        for (wanted, reason) in faults {
+            assert_eq!(code(another(&world, wanted).await), reason);
             is_kept(&world).await;
         }
         let second = presets::barcode(OTHER, 'M', 5);
@@ -202,7 +202,7 @@ both! {
     }
 
     async fn lender_is_kept_where_the_patron_may_not_borrow_the_copy_of_their_own_library_through_the_hub(world) {
-        let rules = lending::Rules { lends_to_own: true, ..lending::Rules::default() };
+        let rules = lending::Rules { lends_to_own_patrons: true, ..lending::Rules::default() };
         world.set_rules(BORROWER, "BORROW", rules).await;
         world.place().await;
         let own = presets::barcode(BORROWER, 'M', 1);
@@ -214,7 +214,7 @@ both! {
         world.place().await;
         world.sim.arm(OTHER, Fault::always("*", FaultKind::status(503))).unwrap();
         let refused = another(&world, AnotherLender::default()).await.unwrap_err();
-        assert!(matches!(&refused, Error::NotDone(_)) && refused.to_string().contains("kept"), "{refused}");
+        assert!(matches!(&refused, Error::Lms(_)) && refused.to_string().contains("kept"), "{refused}");
         is_kept(&world).await;
         world.sim.disarm(OTHER).unwrap();
     }
@@ -242,7 +242,7 @@ both! {
         world.place().await;
         another(&world, AnotherLender::default()).await.unwrap();
         let next = reaches(&world, "the next lender", |request| {
-            request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier.is_empty()
+            request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier_suppliers.is_empty()
         }).await;
         assert_eq!(next.institution(Side::Lender).unwrap().as_str(), OTHER);
         assert!(world.at(LENDER).requests().is_empty());
@@ -258,7 +258,7 @@ both! {
         world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let hold = world.request().await.supply.unwrap().hold.open().unwrap().id.clone();
         world.at(OTHER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
-        world.engine.ask(world.id, &Event::HoldClosed { side: Side::Lender, closure: lending::Closure::Canceled }, "test")
+        world.engine.execute_command(world.id, &Event::HoldClosed { side: Side::Lender, closure: lending::Closure::Canceled }, "test")
             .await
             .unwrap();
         let waits = |request: &Request| {

@@ -6,7 +6,7 @@ use lending::{Outcome, Rules, Status, Workflow};
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both, copy};
 
 pub(crate) async fn collects_for_others(world: &World) {
-    world.set_rules(PICKUP, "PICK", Rules { collects_for_others: true, ..Rules::default() }).await;
+    world.set_rules(PICKUP, "PICK", Rules { allows_visiting_pickup: true, ..Rules::default() }).await;
 }
 
 /// The loan to whoever stands for the patron at the third library.
@@ -72,7 +72,7 @@ both! {
     }
 
     async fn own_copy_is_handed_off_with_the_real_patrons_hold(world) {
-        world.set_rules(BORROWER, "BORROW", Rules { lends_to_own: true, ..Rules::default() }).await;
+        world.set_rules(BORROWER, "BORROW", Rules { lends_to_own_patrons: true, ..Rules::default() }).await;
         let mut placing = world.placing();
         let barcode = presets::barcode(BORROWER, 'B', 3);
         placing.copies = vec![copy(BORROWER, &barcode)];
@@ -107,7 +107,7 @@ both! {
 
     async fn own_item_is_collected_elsewhere(world) {
         collects_for_others(&world).await;
-        world.set_rules(BORROWER, "BORROW", Rules { lends_to_own: true, ..Rules::default() }).await;
+        world.set_rules(BORROWER, "BORROW", Rules { lends_to_own_patrons: true, ..Rules::default() }).await;
         let mut placing = world.placing();
         placing.pickup_location = "PICK-MAIN".into();
         placing.copies = vec![copy(BORROWER, &presets::barcode(BORROWER, 'M', 3))];

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alma_sim::{ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
-use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, Placing, Polling, Settings};
+use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, NewRequest, Polling, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
@@ -194,7 +194,7 @@ impl World {
             }
         }
         let request = self.engine.store().request(id).await.unwrap().unwrap().request;
-        panic!("it doesn't come to that: {} {:?} {:?}", request.status, request.attention, request.trouble);
+        panic!("it doesn't come to that: {} {:?} {:?}", request.status, request.attention, request.staff_case);
     }
 
     /// Changes the hub's database behind its back.
@@ -238,8 +238,8 @@ impl World {
     }
 
     /// What a patron of the borrower asks for: the first copy of the lender, and one of the other as a second choice.
-    pub(crate) fn placing(&self) -> Placing {
-        Placing {
+    pub(crate) fn placing(&self) -> NewRequest {
+        NewRequest {
             agency: "BORROW".into(),
             patron: PATRON.into(),
             pickup_location: "BORROW-MAIN".into(),
@@ -253,7 +253,7 @@ impl World {
         self.place_as(self.placing()).await
     }
 
-    pub(crate) async fn place_as(&mut self, placing: Placing) -> Request {
+    pub(crate) async fn place_as(&mut self, placing: NewRequest) -> Request {
         self.id = self.engine.place(placing, "test").await.unwrap();
         self.settled().await
     }
@@ -282,17 +282,17 @@ impl World {
             if holds(&now) && now.in_flight.is_none() {
                 return now;
             }
-            let stuck = format!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
+            let stuck = format!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.staff_case);
             assert!(now.status != Status::Finalised, "{stuck}");
             self.engine.poll_now(self.id).await.unwrap();
             self.settle().await;
         }
         let now = self.request().await;
-        panic!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.trouble);
+        panic!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.staff_case);
     }
 
     pub(crate) async fn ask(&self, event: Event) -> Request {
-        self.engine.ask(self.id, &event, "test").await.unwrap();
+        self.engine.execute_command(self.id, &event, "test").await.unwrap();
         self.settled().await
     }
 
@@ -436,7 +436,7 @@ pub(crate) fn copy(institution: &str, barcode: &str) -> CopyRef {
         barcode: Some(Barcode::from(barcode)),
         volume: None,
         chosen_by_staff: false,
-        tried: Vec::new(),
+        tried_items: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use lending::{
 use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
 
 fn cancel() -> Event {
-    Event::CancelAsked { by: CancelledBy::Patron, reason: Some("no longer needed".to_owned()) }
+    Event::CancelRequested { by: CancelledBy::Patron, reason: Some("no longer needed".to_owned()) }
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn effect_that_was_never_sent_is_dropped_when_no_longer_wanted() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
     walk.tell(&cancel());
-    assert!(!walk.request.wants(Effect::PlaceHold(Side::Lender)));
+    assert!(!walk.request.is_next_effect(Effect::PlaceHold(Side::Lender)));
     walk.tell(&Event::EffectDropped { effect: Effect::PlaceHold(Side::Lender) });
     assert_eq!(walk.status(), Status::Finalised);
 }
@@ -154,33 +154,41 @@ fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave
     let given_up = [
         ("patron at the hub", cancel()),
         ("at the borrower", Event::HoldClosed { side: Side::Borrower, closure: Closure::Canceled }),
-        ("next supplier", Event::NextSupplierAsked { reason: None, copy: None }),
-        ("end", Event::EndAsked { reason: None }),
+        ("next supplier", Event::NextSupplierRequested { reason: None, copy: None }),
+        ("end", Event::EndRequested { reason: None }),
         ("silent lender", Event::DeadlinePassed { deadline: Deadline::LenderAnswers }),
         ("no longer needed", Event::DeadlinePassed { deadline: Deadline::NoLongerNeeded }),
     ];
-    for (why, event) in given_up {
+    for (reason, event) in given_up {
         let mut walk = placed_with_two_lenders();
         walk.request.needed_until = Some(jiff::civil::date(2026, 3, 1));
         walk.tell(&event);
-        assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "{why}");
+        assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "{reason}");
         let decision = walk.tell(&sent_before());
-        assert!(decision.note.unwrap().contains("until the item is home"), "{why}");
-        assert_eq!(walk.status(), Status::ReturnTransit, "{why}");
+        assert!(decision.note.unwrap().contains("until the item is home"), "{reason}");
+        assert_eq!(walk.status(), Status::ReturnTransit, "{reason}");
         walk.run();
-        assert!(!walk.effects[walk.effects.len() - 1..].contains(&Effect::ChooseSupplier), "{why}: no second lender");
-        assert!(walk.request.earlier.is_empty() && walk.request.refusal.is_none(), "{why}: the lender did send it");
-        assert!(walk.request.borrower.item.is_open(), "{why}: the virtual item stays while the book is away");
+        assert!(
+            !walk.effects[walk.effects.len() - 1..].contains(&Effect::ChooseSupplier),
+            "{reason}: no second lender"
+        );
+        assert!(
+            walk.request.earlier_suppliers.is_empty() && walk.request.refusal.is_none(),
+            "{reason}: the lender did send it"
+        );
+        assert!(walk.request.borrower.item.is_open(), "{reason}: the virtual item stays while the book is away");
         walk.see(Side::Lender, item(ItemState::InTransit));
-        assert_eq!(walk.status(), Status::ReturnTransit, "{why}");
+        assert_eq!(walk.status(), Status::ReturnTransit, "{reason}");
         walk.see(Side::Lender, item(ItemState::InPlace));
-        assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)), "{why}");
+        assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)), "{reason}");
     }
 }
 
 #[test]
 fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believed() {
-    for event in [cancel(), Event::NextSupplierAsked { reason: None, copy: None }, Event::EndAsked { reason: None }] {
+    for event in
+        [cancel(), Event::NextSupplierRequested { reason: None, copy: None }, Event::EndRequested { reason: None }]
+    {
         let mut walk = placed_with_two_lenders();
         walk.tell(&event);
         let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
@@ -208,12 +216,12 @@ fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_
 #[test]
 fn request_that_was_ended_by_hand_before_the_dispatch_was_known_can_be_ended_again() {
     let mut walk = placed_with_two_lenders();
-    walk.tell(&Event::EndAsked { reason: None });
+    walk.tell(&Event::EndRequested { reason: None });
     walk.tell(&sent_before());
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.may(Action::End).is_ok());
-    walk.tell(&Event::EndAsked { reason: None });
+    walk.tell(&Event::EndRequested { reason: None });
     walk.run();
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
 }
@@ -250,7 +258,7 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     });
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
     walk.tell(&cancel());
-    assert!(!walk.request.wants(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");
+    assert!(!walk.request.is_next_effect(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");
     walk.tell(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);

@@ -1,8 +1,8 @@
 //! The table of endings: each closure at each side in each live status.
 
 use lending::{
-    Answer, Attention, CancelledBy, Closure, Condition, Effect, Event, HoldState, ItemState, Observation, Outcome,
-    Side, Status, answer, example,
+    Attention, CancelledBy, Closure, ClosureResponse, Condition, Effect, Event, HoldState, ItemState, Observation,
+    Outcome, Side, Status, example, response_to_closure,
 };
 
 use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned};
@@ -118,7 +118,7 @@ fn play_out(walk: &mut Walk) {
     for _ in 0..12 {
         walk.run();
         if matches!(walk.request.attention, Attention::NeedsStaff { .. }) {
-            walk.tell(&Event::ResumeAsked);
+            walk.tell(&Event::ResumeRequested);
             continue;
         }
         match walk.status() {
@@ -216,12 +216,15 @@ fn the_table_answers_every_closure_in_every_status() {
     for status in Status::ALL {
         for side in Side::ALL {
             for closure in Closure::ALL {
-                let answered = answer(side, closure, status);
+                let answered = response_to_closure(side, closure, status);
                 if status.is_final() || status.is_ending() {
-                    assert_eq!(answered, Answer::Nothing);
+                    assert_eq!(answered, ClosureResponse::Nothing);
                 }
                 if side == Side::Lender {
-                    assert!(!matches!(answered, Answer::Cancel | Answer::SendHome(_)), "the lender ends no request");
+                    assert!(
+                        !matches!(answered, ClosureResponse::Cancel | ClosureResponse::ReturnToLender(_)),
+                        "the lender ends no request"
+                    );
                 }
             }
         }

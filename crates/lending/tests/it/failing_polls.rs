@@ -5,7 +5,7 @@ use lending::{Attention, Event, HoldState, ItemState, Side, Status, WaitingOn, e
 use crate::walk::{Walk, after_days, item_and_hold, on_loan};
 
 fn failed(side: Side, days: i64) -> Event {
-    Event::PollFailed { side, why: "no answer".to_owned(), since: after_days(days) }
+    Event::PollFailed { side, reason: "no answer".to_owned(), since: after_days(days) }
 }
 
 fn placed() -> Walk {
@@ -18,11 +18,11 @@ fn placed() -> Walk {
 fn poll_that_keeps_failing_shows_with_its_reason_and_since_when() {
     let mut walk = placed();
     walk.tell(&failed(Side::Lender, 2));
-    let Attention::Waiting { on, since, next_try, why } = walk.request.attention.clone() else {
+    let Attention::Waiting { on, since, next_try, reason } = walk.request.attention.clone() else {
         panic!("{:?}", walk.request.attention)
     };
     assert_eq!((on, since, next_try), (WaitingOn::LenderSystem, after_days(2), None));
-    assert!(why.contains("no answer"), "{why}");
+    assert!(reason.contains("no answer"), "{reason}");
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
 
@@ -73,7 +73,7 @@ fn failing_poll_leaves_the_last_act_of_staff_to_be_taken_back() {
     let mut walk = placed();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
     walk.tell(&Event::DeadlinePassed { deadline: lending::Deadline::ItemArrives });
-    walk.tell(&Event::FoundReported);
+    walk.tell(&Event::ItemFound);
     let had = walk.request.undo.is_some();
     walk.tell(&failed(Side::Borrower, 2));
     assert_eq!(walk.request.undo.is_some(), had);

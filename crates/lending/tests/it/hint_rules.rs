@@ -109,7 +109,7 @@ fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
     walk.run();
     let hold = walk.request.supply.as_ref().unwrap().hold.open().unwrap().id.clone();
     tell(&mut walk, Side::Lender, &[cancelled(hold.as_str())]);
-    assert_eq!(walk.request.earlier.len(), 1, "the next lender is asked");
+    assert_eq!(walk.request.earlier_suppliers.len(), 1, "the next lender is asked");
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 
     let hold = walk.request.borrower.hold.open().unwrap().id.clone();

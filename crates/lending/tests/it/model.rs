@@ -40,8 +40,8 @@ fn messages() -> Vec<Event> {
         told(Side::Lender, closed()),
         told(Side::Lender, Observation { closure: Some(Closure::Canceled), ..gone.clone() }),
         told(Side::Borrower, Observation { closure: Some(Closure::Canceled), ..gone }),
-        Event::ResumeAsked,
-        Event::CancelAsked { by: CancelledBy::Patron, reason: None },
+        Event::ResumeRequested,
+        Event::CancelRequested { by: CancelledBy::Patron, reason: None },
     ]
 }
 
@@ -53,7 +53,7 @@ fn evidence() -> Vec<Event> {
         seen(Side::Lender, on_loan_at_lender(after_days(28))),
         seen(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone)),
         seen(Side::Borrower, item(ItemState::Absent)),
-        Event::ResumeAsked,
+        Event::ResumeRequested,
     ]
 }
 
@@ -64,7 +64,7 @@ fn closures() -> Vec<Event> {
         let closures = [Closure::Canceled, Closure::Rejected, Closure::Failed];
         closures.map(|closure| Event::HoldClosed { side, closure })
     });
-    told.chain([Event::ResumeAsked, Event::CancelAsked { by: CancelledBy::Patron, reason: None }]).collect()
+    told.chain([Event::ResumeRequested, Event::CancelRequested { by: CancelledBy::Patron, reason: None }]).collect()
 }
 
 /// What somebody else borrows, at either side, and what is lent and lost before anybody looks.
@@ -75,10 +75,10 @@ fn others() -> Vec<Event> {
         seen(Side::Borrower, another()),
         seen(Side::Lender, another()),
         seen(Side::Borrower, lost),
-        Event::CancelAsked { by: CancelledBy::Patron, reason: None },
+        Event::CancelRequested { by: CancelledBy::Patron, reason: None },
         Event::LossSettled { how: Settlement::Paid },
-        Event::EndAsked { reason: None },
-        Event::ResumeAsked,
+        Event::EndRequested { reason: None },
+        Event::ResumeRequested,
     ]
 }
 
@@ -87,10 +87,10 @@ fn staff() -> Vec<Event> {
     let mut events = vec![
         seen(Side::Lender, item(ItemState::Lost)),
         seen(Side::Borrower, item(ItemState::ClaimedReturned)),
-        Event::NextSupplierAsked { reason: None, copy: None },
+        Event::NextSupplierRequested { reason: None, copy: None },
         Event::LossSettled { how: Settlement::Paid },
-        Event::FoundReported,
-        Event::EndAsked { reason: None },
+        Event::ItemFound,
+        Event::EndRequested { reason: None },
     ];
     events.extend(Deadline::ALL.map(|deadline| Event::DeadlinePassed { deadline }));
     events
@@ -122,7 +122,7 @@ fn essence(request: &Request) -> Request {
     let nameless = |_| Refusal::new("", "");
     let lost = |state: &ItemState| matches!(state, ItemState::Lost | ItemState::ClaimedReturned);
     request.undo = None;
-    request.earlier.clear();
+    request.earlier_suppliers.clear();
     request.attention = Attention::None;
     request.out_of_sequence = false;
     request.outcome = request.outcome.map(|_| Outcome::Supplied);
@@ -131,8 +131,8 @@ fn essence(request: &Request) -> Request {
     if let Some(cancellation) = &mut request.cancellation {
         *cancellation = Cancellation { by: CancelledBy::Patron, reason: None };
     }
-    if let Some(trouble) = &mut request.trouble {
-        trouble.explanation.clear();
+    if let Some(staff_case) = &mut request.staff_case {
+        staff_case.explanation.clear();
     }
     if let Some(supply) = &mut request.supply {
         supply.refusal = supply.refusal.take().map(nameless);
@@ -162,7 +162,7 @@ fn only_what_is_left(request: &mut Request) {
     request.conditions.clear();
     request.cancellation = None;
     request.settlement = None;
-    request.ended_by_hand = false;
+    request.ended_manually = false;
     if let Some(supply) = &mut request.supply {
         supply.hold_end = None;
         supply.hold_missing_polls = 0;
@@ -238,7 +238,7 @@ fn check(before: &Request, event: &Event, decision: &lending::Decision) {
     if let Some(effect) = decision.effect {
         let over = before.in_flight.is_none() || decision.next.in_flight != before.in_flight || is_outcome(event);
         assert!(over, "{}: {effect:?} is begun beside {:?}", case(), before.in_flight);
-        assert!(next.wants(effect), "{}: {effect:?} is begun and not wanted", case());
+        assert!(next.is_next_effect(effect), "{}: {effect:?} is begun and not wanted", case());
     }
     takes_effect(before, event, decision);
     says_who_has_it(before, event, next);
@@ -263,7 +263,7 @@ fn check(before: &Request, event: &Event, decision: &lending::Decision) {
 fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
     let next = &decision.next;
     let case = || format!("{} in {}", event.name(), before.status);
-    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_by_hand;
+    let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_manually;
     let mirrors = |effect: Effect| {
         let is_loan = matches!(effect, Effect::Lend(_) | Effect::EnsureVirtualPatron(_));
         is_loan && (next.borrower.loan != Tracked::NotCreated || next.settlement.is_some())
@@ -284,7 +284,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
 fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
     let Event::Observed { side: Side::Borrower, observation: seen, .. } = event else { return };
     let waits = matches!(before.status, Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup);
-    if !waits || next.ended_by_hand || next.settlement.is_some() {
+    if !waits || next.ended_manually || next.settlement.is_some() {
         return;
     }
     match seen.loan {

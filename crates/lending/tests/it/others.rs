@@ -107,7 +107,7 @@ fn settled_loss_of_which_the_lender_makes_no_loan_is_for_staff_to_end() {
     let effect = Effect::Lend(Side::Lender);
     walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401651", "Item is not loanable.") });
     assert_eq!(code(&walk), "LEND_AT_LENDER_REFUSED");
-    walk.tell(&Event::EndAsked { reason: None });
+    walk.tell(&Event::EndRequested { reason: None });
     walk.run();
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Lost)));
     assert!(walk.effects.contains(&Effect::CancelHold(Side::Lender)));
@@ -142,8 +142,8 @@ fn what_another_has_brought_back_is_shown_as_it_is() {
         let mut walk = ready();
         walk.see(Side::Borrower, lent_to_another());
         walk.see(Side::Borrower, Observation { hold: Some(HoldState::InProcess), ..returned(state) });
-        let Attention::Waiting { on: who, why, .. } = &walk.request.attention else { panic!("it waits") };
-        assert!(*who == on && why.contains(word), "{why}");
+        let Attention::Waiting { on: who, reason, .. } = &walk.request.attention else { panic!("it waits") };
+        assert!(*who == on && reason.contains(word), "{reason}");
     }
 }
 
@@ -166,7 +166,7 @@ fn end_by_hand_leaves_what_another_has_until_it_is_back() {
     let planned = walk.request.if_ended();
     assert!(!planned.iter().any(|effect| matches!(effect, Effect::CheckIn(_) | Effect::DeleteVirtualItem(_))));
     let before = walk.effects.len();
-    walk.tell(&Event::EndAsked { reason: None });
+    walk.tell(&Event::EndRequested { reason: None });
     walk.run();
     assert_eq!(walk.effects[before..], planned);
     assert_eq!((walk.status(), code(&walk)), (Status::Completed, "LENT_TO_ANOTHER_AT_BORROWER"));
@@ -180,7 +180,7 @@ fn end_by_hand_leaves_what_another_has_until_it_is_back() {
 #[test]
 fn loan_to_another_that_only_the_deletion_shows_is_left_alone() {
     let mut walk = ready();
-    walk.tell(&Event::EndAsked { reason: None });
+    walk.tell(&Event::EndRequested { reason: None });
     let effect = Effect::DeleteVirtualItem(Side::Borrower);
     walk.run_until(effect);
     walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new(Refusal::LENT_TO_ANOTHER, "It is lent.") });
@@ -208,7 +208,7 @@ fn item_returned_and_lent_to_another_between_two_looks_is_returned() {
 fn cancelled_request_goes_home_when_another_has_brought_the_item_back() {
     let mut walk = ready();
     walk.see(Side::Borrower, lent_to_another());
-    walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    walk.tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     walk.run();
     assert_eq!((walk.status(), code(&walk)), (Status::ReturnTransit, "LENT_TO_ANOTHER_AT_BORROWER"));
     walk.see(Side::Borrower, returned(ItemState::InTransit));
@@ -256,7 +256,7 @@ fn what_was_seen_before_the_item_left_does_not_bring_it_home() {
     // Returned and sent between two polls.
     walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
     assert_eq!(walk.status(), Status::ReadyForPickup);
-    walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    walk.tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit, "nobody has seen it at home");
     walk.see(Side::Lender, returned(ItemState::InPlace));
@@ -266,7 +266,7 @@ fn what_was_seen_before_the_item_left_does_not_bring_it_home() {
 #[test]
 fn item_that_was_home_before_its_hold_was_cancelled_is_polled_again() {
     let mut walk = ready();
-    walk.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    walk.tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
     walk.tell(&Event::Observed {
         side: Side::Lender,

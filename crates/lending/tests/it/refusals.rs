@@ -80,7 +80,7 @@ fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")], "that lender is not asked again");
     walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
-    assert_eq!(walk.request.earlier.len(), 1);
+    assert_eq!(walk.request.earlier_suppliers.len(), 1);
     walk.run_until(Effect::UpdateVirtualItem(Side::Borrower));
     assert_eq!(walk.effects.iter().filter(|effect| **effect == Effect::CreateVirtualBib(Side::Borrower)).count(), 1);
     walk.run();
@@ -96,7 +96,7 @@ fn step_refused_at_the_borrower_waits_visibly_for_staff_and_resumes() {
     assert_eq!(code, "CREATE_VIRTUAL_ITEM_AT_BORROWER_REFUSED");
     assert!(actions.contains(&lending::Action::Resume) && actions.contains(&lending::Action::Cancel));
     assert_eq!(walk.request.in_flight, None);
-    walk.tell(&Event::ResumeAsked);
+    walk.tell(&Event::ResumeRequested);
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
     walk.tell(&willing(Effect::CreateVirtualItem(Side::Borrower)));
     walk.run();
@@ -111,7 +111,7 @@ fn delay_keeps_the_status_and_tells_when_it_is_tried_again() {
     walk.tell(&Event::EffectDelayed {
         effect: Effect::PlaceHold(Side::Lender),
         on: lending::WaitingOn::LenderSystem,
-        why: "the lender's system does not answer".to_owned(),
+        reason: "the lender's system does not answer".to_owned(),
         next_try,
         needs_staff: false,
     });
@@ -130,7 +130,7 @@ fn effect_that_nothing_but_unexplained_answers_came_to_is_a_case_for_staff_until
     let delayed = |needs_staff| Event::EffectDelayed {
         effect,
         on: lending::WaitingOn::LenderSystem,
-        why: "HTTP status 404 without Alma's error code".to_owned(),
+        reason: "HTTP status 404 without Alma's error code".to_owned(),
         next_try: example::noon(),
         needs_staff,
     };

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use lending::{
     Action, Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
-    PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, Status, Trouble, WaitingOn, decide, example,
+    PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, StaffCase, Status, WaitingOn, decide, example,
 };
 
 use crate::others::lent_to_another;
@@ -51,7 +51,7 @@ fn requests() -> Vec<(String, Request)> {
     none_left.run().tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
     keep(&none_left);
     let mut cancelled = two_lenders();
-    cancelled.run().tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    cancelled.run().tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     keep(&cancelled);
     let mut local = Walk::new();
     local.request.candidates[0].institution = "01BORROW".into();
@@ -187,21 +187,24 @@ fn events() -> Vec<(String, Event)> {
             Event::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) },
         ),
         ("copy unfit", Event::CandidateUnfit(Refusal::new("X", "No."))),
-        ("asked: choose supplier", Event::NextSupplierAsked { reason: None, copy: Some(example::candidate("33000")) }),
-        ("asked: collect at the branch", Event::PickupChangeAsked { pickup: branch() }),
-        ("asked: cancel", Event::CancelAsked { by: CancelledBy::Patron, reason: None }),
-        ("asked: next supplier", Event::NextSupplierAsked { reason: None, copy: None }),
-        ("asked: resume", Event::ResumeAsked),
-        ("asked: found", Event::FoundReported),
+        (
+            "asked: choose supplier",
+            Event::NextSupplierRequested { reason: None, copy: Some(example::candidate("33000")) },
+        ),
+        ("asked: collect at the branch", Event::PickupChangeRequested { pickup: branch() }),
+        ("asked: cancel", Event::CancelRequested { by: CancelledBy::Patron, reason: None }),
+        ("asked: next supplier", Event::NextSupplierRequested { reason: None, copy: None }),
+        ("asked: resume", Event::ResumeRequested),
+        ("asked: found", Event::ItemFound),
         ("asked: settle loss", Event::LossSettled { how: Settlement::Paid }),
-        ("asked: end", Event::EndAsked { reason: None }),
-        ("asked: undo", Event::UndoAsked),
+        ("asked: end", Event::EndRequested { reason: None }),
+        ("asked: undo", Event::UndoRequested),
     ]
     .map(|(name, event)| (name.to_owned(), event))
     .into();
     for side in Side::ALL {
-        let (why, since) = ("No answer.".to_owned(), example::noon());
-        events.push((format!("poll failed at {}", side.name()), Event::PollFailed { side, why, since }));
+        let (reason, since) = ("No answer.".to_owned(), example::noon());
+        events.push((format!("poll failed at {}", side.name()), Event::PollFailed { side, reason, since }));
     }
     for deadline in Deadline::ALL {
         events.push((format!("deadline: {}", deadline.name()), Event::DeadlinePassed { deadline }));
@@ -217,8 +220,8 @@ fn events() -> Vec<(String, Event)> {
         let refusal = Refusal::new("X", "No.");
         events.push((format!("refused: {}", effect.name()), Event::EffectRefused { effect, refusal }));
         events.push((format!("dropped: {}", effect.name()), Event::EffectDropped { effect }));
-        let (on, why) = (WaitingOn::LenderSystem, "No answer.".to_owned());
-        let delayed = Event::EffectDelayed { effect, on, why, next_try: after_days(1), needs_staff: false };
+        let (on, reason) = (WaitingOn::LenderSystem, "No answer.".to_owned());
+        let delayed = Event::EffectDelayed { effect, on, reason, next_try: after_days(1), needs_staff: false };
         events.push((format!("delayed: {}", effect.name()), delayed));
     }
     events
@@ -286,8 +289,8 @@ fn with_any_effect(request: &Request) -> Vec<(String, Request)> {
         let under_way = Request { in_flight: Some(effect), ..request.clone() };
         found.push((format!("with {} under way", effect.name()), under_way));
         let code = format!("{}_REFUSED", effect.name().to_uppercase());
-        let trouble = Trouble { code, explanation: "No.".to_owned(), stops: Some(effect) };
-        let refused = Request { in_flight: None, trouble: Some(trouble), ..request.clone() };
+        let staff_case = StaffCase { code, explanation: "No.".to_owned(), blocked_effect: Some(effect) };
+        let refused = Request { in_flight: None, staff_case: Some(staff_case), ..request.clone() };
         found.push((format!("with {} refused", effect.name()), refused));
     }
     found
@@ -301,10 +304,10 @@ fn makes_nothing(effect: Effect, status: Status) -> bool {
 #[test]
 fn what_was_accepted_takes_effect_whatever_is_under_way_or_refused() {
     let acts = [
-        Event::CancelAsked { by: CancelledBy::Staff, reason: None },
-        Event::EndAsked { reason: None },
-        Event::NextSupplierAsked { reason: None, copy: None },
-        Event::NextSupplierAsked { reason: None, copy: Some(example::candidate("33000")) },
+        Event::CancelRequested { by: CancelledBy::Staff, reason: None },
+        Event::EndRequested { reason: None },
+        Event::NextSupplierRequested { reason: None, copy: None },
+        Event::NextSupplierRequested { reason: None, copy: Some(example::candidate("33000")) },
     ];
     for (name, request) in requests() {
         for (how, request) in with_any_effect(&request) {
@@ -316,7 +319,7 @@ fn what_was_accepted_takes_effect_whatever_is_under_way_or_refused() {
                 let case = format!("{} in {name} {how}", act.name());
                 let next = decide(&request, act, example::noon()).next;
                 let under_way = next.in_flight.filter(|effect| request.in_flight != Some(*effect));
-                let wanted = Effect::ALL.into_iter().find(|effect| next.wants(*effect));
+                let wanted = Effect::ALL.into_iter().find(|effect| next.is_next_effect(*effect));
                 match action {
                     Action::Cancel | Action::End => {
                         let over = next.status.is_ending() || next.status.is_final();

@@ -163,8 +163,8 @@ fn silent_lender_is_passed_over() {
     walk.tell(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "its hold is cancelled first");
-    assert_eq!(walk.request.earlier.len(), 1);
-    assert_eq!(walk.request.earlier[0].refusal.code, "LENDER_SILENT");
+    assert_eq!(walk.request.earlier_suppliers.len(), 1);
+    assert_eq!(walk.request.earlier_suppliers[0].refusal.code, "LENDER_SILENT");
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn virtual_item_deleted_by_hand_is_made_again_when_staff_say_so() {
         matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "VIRTUAL_ITEM_DELETED_AT_BORROWER")
     );
     assert_eq!(walk.request.in_flight, None);
-    walk.tell(&Event::ResumeAsked);
+    walk.tell(&Event::ResumeRequested);
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
     walk.tell(&willing(Effect::CreateVirtualItem(Side::Borrower)));
     assert_eq!(walk.request.in_flight, Some(Effect::PlaceHold(Side::Borrower)));

@@ -137,7 +137,7 @@ fn virtual_item_at_dispatch_is_never_made_for_what_nobody_sends() {
     let mut refused = late();
     refused.see(Side::Lender, gone.clone()).see(Side::Lender, gone);
     let mut cancelled = late();
-    cancelled.tell(&Event::CancelAsked { by: CancelledBy::Patron, reason: None });
+    cancelled.tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     cancelled.run();
     for (walk, outcome) in [(refused, Outcome::NotSupplied), (cancelled, Outcome::Cancelled)] {
         assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(outcome)));

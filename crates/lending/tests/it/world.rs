@@ -140,9 +140,9 @@ impl World {
             Effect::CheckIn(_) if there.is_lent() => there.item = Some(Place::Transit),
             // Alma deletes no item that is on loan or waited for (401874, "Item has active requests").
             Effect::DeleteVirtualItem(_) if there.is_lent() || there.hold.is_some() => {
-                let why = "Item has active requests.".to_owned();
+                let reason = "Item has active requests.".to_owned();
                 let (on, next_try) = (WaitingOn::BorrowerSystem, after_days(1));
-                return Event::EffectDelayed { effect, on, why, next_try, needs_staff: false };
+                return Event::EffectDelayed { effect, on, reason, next_try, needs_staff: false };
             }
             Effect::DeleteVirtualItem(_) => there.item = None,
             _ => {}
@@ -175,7 +175,7 @@ impl State {
         let mut request = decide(&self.request, event, example::noon()).next;
         request.attention = Attention::None;
         request.undo = None;
-        request.earlier.clear();
+        request.earlier_suppliers.clear();
         Self { request, world }
     }
 
@@ -185,14 +185,17 @@ impl State {
         let mut nexts = Vec::new();
         if let Some(effect) = self.request.in_flight {
             let mut world = self.world;
-            let event =
-                if self.request.wants(effect) { world.perform(effect) } else { Event::EffectDropped { effect } };
+            let event = if self.request.is_next_effect(effect) {
+                world.perform(effect)
+            } else {
+                Event::EffectDropped { effect }
+            };
             nexts.push(self.told(world, &event));
         }
         let polls = poll_targets(&self.request);
         nexts.extend(polls.iter().map(|poll| self.told(self.world, &self.world.poll(poll.side, poll.hold))));
         if self.request.may(Action::Resume).is_ok() {
-            nexts.push(self.told(self.world, &Event::ResumeAsked));
+            nexts.push(self.told(self.world, &Event::ResumeRequested));
         }
         let ready = self.request.status == Status::ReadyForPickup && self.world.borrower.item == Some(Place::HoldShelf);
         let acts = [Act::ScanAtLender, Act::ScanAtBorrower].into_iter().chain(ready.then_some(Act::LendAtBorrower));
@@ -204,7 +207,7 @@ impl State {
     fn odd(&self) -> Vec<Self> {
         let mut nexts: Vec<Self> = ACTS.into_iter().filter_map(|act| self.after(act)).collect();
         if self.request.may(Action::Cancel).is_ok() {
-            let asked = Event::CancelAsked { by: CancelledBy::Patron, reason: None };
+            let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
             nexts.push(self.told(self.world, &asked));
         }
         nexts

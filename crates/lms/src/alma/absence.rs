@@ -11,82 +11,81 @@ use alma::{
 use alma::{RequestFilter, RequestId, UserId};
 
 use super::Alma;
-use super::errors::{certain, not_done, refusal_code};
-use crate::outcome::Outcome;
+use super::errors::{certain, refusal_code, to_lms_error};
 
 impl Alma {
     /// Reads an item; `None` where there is none.
-    pub(super) async fn find_item(&self, path: &ItemPath) -> Outcome<Option<Item>> {
+    pub(super) async fn find_item(&self, path: &ItemPath) -> crate::Result<Option<Item>> {
         match self.client.items().get(path).await {
             Ok(item) => Ok(Some(item)),
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) if error.is_unexplained() => self.listed_item(path).await.map_err(|_| not_done(error)),
-            Err(error) => Err(not_done(error)),
+            Err(error) if error.is_unexplained() => self.listed_item(path).await.map_err(|_| to_lms_error(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 
     /// The item as the list of its record's items shows it.
-    async fn listed_item(&self, path: &ItemPath) -> Outcome<Option<Item>> {
+    async fn listed_item(&self, path: &ItemPath) -> crate::Result<Option<Item>> {
         let items = self.client.items().list(&path.mms, &HoldingSelector::All).whole().await;
         listed(items, |item| item.pid == path.pid, "the list of the record's items")
     }
 
-    pub(super) async fn lists_item(&self, path: &ItemPath) -> Outcome<bool> {
+    pub(super) async fn lists_item(&self, path: &ItemPath) -> crate::Result<bool> {
         Ok(self.listed_item(path).await?.is_some())
     }
 
-    pub(super) async fn lists_holding(&self, mms: &MmsId, holding: &HoldingId) -> Outcome<bool> {
+    pub(super) async fn lists_holding(&self, mms: &MmsId, holding: &HoldingId) -> crate::Result<bool> {
         let holdings = self.client.holdings(mms).list().await;
         let found = listed(holdings, |row| row.holding_id == *holding, "the list of the record's holdings")?;
         Ok(found.is_some())
     }
 
     /// Reads a record; `None` where there is none.
-    pub(super) async fn find_bib(&self, mms: &MmsId) -> Outcome<Option<Bib>> {
+    pub(super) async fn find_bib(&self, mms: &MmsId) -> crate::Result<Option<Bib>> {
         match self.client.bibs().get(mms).await {
             Ok(bib) => Ok(Some(bib)),
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) if error.is_unexplained() => self.listed_bib(mms).await.map_err(|_| not_done(error)),
-            Err(error) => Err(not_done(error)),
+            Err(error) if error.is_unexplained() => self.listed_bib(mms).await.map_err(|_| to_lms_error(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 
-    async fn listed_bib(&self, mms: &MmsId) -> Outcome<Option<Bib>> {
+    async fn listed_bib(&self, mms: &MmsId) -> crate::Result<Option<Bib>> {
         let found = self.client.bibs().get_many(std::slice::from_ref(mms)).await;
         listed(found, |bib| bib.mms_id == *mms, "the list of records")
     }
 
-    pub(super) async fn lists_bib(&self, mms: &MmsId) -> Outcome<bool> {
+    pub(super) async fn lists_bib(&self, mms: &MmsId) -> crate::Result<bool> {
         Ok(self.listed_bib(mms).await?.is_some())
     }
 
     /// Whether an active hold is among the item's.
-    pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> Outcome<bool> {
+    pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> crate::Result<bool> {
         let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await;
         Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the item's requests")?.is_some())
     }
 
     /// Whether an active hold is among the user's.
-    pub(super) async fn lists_hold_of(&self, user: &UserId, hold: &RequestId) -> Outcome<bool> {
+    pub(super) async fn lists_hold_of(&self, user: &UserId, hold: &RequestId) -> crate::Result<bool> {
         let holds = self.client.user_requests(user).list(&RequestFilter::holds()).whole().await;
         Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the user's requests")?.is_some())
     }
 
     /// Whether a location is hidden from discovery, as the list of its library's locations shows it. A temporary location
     /// may be one that the configuration doesn't list.
-    pub(super) async fn lists_as_hidden(&self, library: &LibraryCode, location: &LocationCode) -> Outcome<bool> {
-        let all = self.client.conf().locations(library).await.map_err(not_done)?;
+    pub(super) async fn lists_as_hidden(&self, library: &LibraryCode, location: &LocationCode) -> crate::Result<bool> {
+        let all = self.client.conf().locations(library).await.map_err(to_lms_error)?;
         let found = certain(all.into_search(|listed| listed.code == *location), "the list of locations")?;
         Ok(found.is_some_and(|listed| listed.suppressed))
     }
 }
 
-fn listed<T>(rows: alma::Result<List<T>>, is_it: impl Fn(&T) -> bool, list: &'static str) -> Outcome<Option<T>> {
+fn listed<T>(rows: alma::Result<List<T>>, is_it: impl Fn(&T) -> bool, list: &'static str) -> crate::Result<Option<T>> {
     match rows {
         Ok(rows) => certain(rows.into_search(is_it), list),
         // What the list belongs to isn't there, by Alma's own code.
         Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(not_done(error)),
+        Err(error) => Err(to_lms_error(error)),
     }
 }
 
@@ -94,16 +93,16 @@ fn listed<T>(rows: alma::Result<List<T>>, is_it: impl Fn(&T) -> bool, list: &'st
 /// the list in which it would be, and runs only where the answer leaves that open.
 pub(super) async fn removed(
     answered: alma::Result<()>,
-    is_listed: impl Future<Output = Outcome<bool>>,
-) -> Outcome<bool> {
+    is_listed: impl Future<Output = crate::Result<bool>>,
+) -> crate::Result<bool> {
     match answered {
         Ok(()) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) if error.is_unexplained() || is_of_another_holding(&error) => match is_listed.await {
             Ok(false) => Ok(false),
-            Ok(true) | Err(_) => Err(not_done(error)),
+            Ok(true) | Err(_) => Err(to_lms_error(error)),
         },
-        Err(error) => Err(not_done(error)),
+        Err(error) => Err(to_lms_error(error)),
     }
 }
 

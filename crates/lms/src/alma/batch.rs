@@ -12,9 +12,8 @@ use alma::{Bib, Error, MmsId};
 use lending::{ItemState, LibraryCode};
 
 use super::Alma;
-use super::errors::not_done;
-use crate::listing::{ChangeKind, ExpectedChange, ListContents, ListEntry};
-use crate::outcome::Outcome;
+use super::errors::to_lms_error;
+use crate::list::{ChangeKind, ExpectedChange, ListContents, ListEntry};
 
 /// What staff of a library are to pick.
 const PICK: &str = "pick";
@@ -51,7 +50,7 @@ impl Alma {
         Some(ListEntry { list: format!("{PICK} {library}"), key, expected_present: true })
     }
 
-    pub(super) async fn read(&self, list: &str, keys: &[String]) -> Outcome<Option<ListContents>> {
+    pub(super) async fn read(&self, list: &str, keys: &[String]) -> crate::Result<Option<ListContents>> {
         let set = |id: Option<&String>| id.map(|id| alma::SetId::from(id.as_str()));
         let read = match list.split_once(' ') {
             Some((PICK, library)) => self.read_picks(&library.into()).await,
@@ -71,7 +70,7 @@ impl Alma {
             Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
             // A list that a gateway hides must not be waited for either.
             Err(error) if error.is_unexplained() => Ok(None),
-            Err(error) => Err(not_done(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 

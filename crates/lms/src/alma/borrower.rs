@@ -13,12 +13,11 @@ use serde_json::json;
 
 use super::Alma;
 use super::absence::removed;
-use super::errors::{certain, not_done, refusal_code};
+use super::errors::{certain, refusal_code, to_lms_error};
 use super::lender::pickup_at;
+use super::mapping::item_state;
 use super::records::{self, hold_marker, record_marker};
-use super::words::item_state;
 use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem, VirtualItemDeletion};
-use crate::outcome::{NotDone, Outcome};
 
 /// How often, and at what distance, a hold on an item just made is tried again when Alma can't find the item yet.
 const SETTLING_TRIES: u32 = 5;
@@ -28,34 +27,35 @@ const SETTLING_PAUSE: Duration = Duration::from_secs(2);
 const TOGETHER: usize = 100;
 
 impl Alma {
-    pub(super) async fn create_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId> {
+    pub(super) async fn create_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> crate::Result<BibId> {
         if attempt == Attempt::AfterUnclear {
-            let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(not_done)?;
+            let found =
+                self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(to_lms_error)?;
             if let Some(bib) = certain(found.search(|_| true), "the list of records with the hub's marker")? {
                 return Ok(BibId::from(bib.mms_id.as_str()));
             }
         }
-        let bib = self.client.bibs().create(&records::bib(request, title), true).await.map_err(not_done)?;
+        let bib = self.client.bibs().create(&records::bib(request, title), true).await.map_err(to_lms_error)?;
         Ok(BibId::from(bib.mms_id.as_str()))
     }
 
-    pub(super) async fn create_holding(&self, bib: &BibId, attempt: Attempt) -> Outcome<HoldingId> {
+    pub(super) async fn create_holding(&self, bib: &BibId, attempt: Attempt) -> crate::Result<HoldingId> {
         let mms = MmsId::from(bib.as_str());
         let holdings = self.client.holdings(&mms);
         if attempt == Attempt::AfterUnclear {
             // The record is ours alone, so whatever holding it has is ours.
-            let found = holdings.list().await.map_err(not_done)?;
+            let found = holdings.list().await.map_err(to_lms_error)?;
             if let Some(holding) = certain(found.search(|_| true), "the list of the record's holdings")? {
                 return Ok(HoldingId::from(holding.holding_id.as_str()));
             }
         }
-        let holding = holdings.create(&records::holding(&self.settings), true).await.map_err(not_done)?;
+        let holding = holdings.create(&records::holding(&self.settings), true).await.map_err(to_lms_error)?;
         Ok(HoldingId::from(holding.holding_id.as_str()))
     }
 
     /// Creates the item with the lender's barcode, or with the institution's prefix where that is taken by
     /// an item that isn't ours. A foreign item is never touched.
-    pub(super) async fn create_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Outcome<(ItemId, Barcode)> {
+    pub(super) async fn create_item(&self, wanted: &VirtualItem, attempt: Attempt) -> crate::Result<(ItemId, Barcode)> {
         if attempt == Attempt::AfterUnclear
             && let Some(item) = self.only_item(&wanted.bib).await?
         {
@@ -66,19 +66,19 @@ impl Alma {
             match self.try_to_create_item(wanted, &barcode).await {
                 Ok(item) => return Ok(named(&item, &barcode)),
                 Err(error) if matches!(refusal_code(&error), Some(Code::HoldingInvalid | Code::HoldingNotFound)) => {
-                    return Err(NotDone::Gone { what: "the virtual holding" });
+                    return Err(crate::Error::NotFound { what: "the virtual holding" });
                 }
                 Err(error @ Error::Refused { .. }) => {
-                    let Some(owner) = self.owner_of(&barcode).await? else { return Err(not_done(error)) };
+                    let Some(owner) = self.owner_of(&barcode).await? else { return Err(to_lms_error(error)) };
                     if owner.mms_id.as_str() == wanted.bib.as_str() {
                         return Ok(named(&owner, &barcode));
                     }
                     refused = Some(error);
                 }
-                Err(error) => return Err(not_done(error)),
+                Err(error) => return Err(to_lms_error(error)),
             }
         }
-        Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
+        Err(refused.map_or_else(|| crate::Error::retryable("no barcode was tried"), to_lms_error))
     }
 
     async fn try_to_create_item(&self, wanted: &VirtualItem, barcode: &Barcode) -> alma::Result<Item> {
@@ -96,20 +96,20 @@ impl Alma {
         }
     }
 
-    pub(super) async fn only_item(&self, bib: &BibId) -> Outcome<Option<Item>> {
+    pub(super) async fn only_item(&self, bib: &BibId) -> crate::Result<Option<Item>> {
         let mms = MmsId::from(bib.as_str());
-        let items = self.client.items().list(&mms, &HoldingSelector::All).whole().await.map_err(not_done)?;
+        let items = self.client.items().list(&mms, &HoldingSelector::All).whole().await.map_err(to_lms_error)?;
         certain(items.into_search(|_| true), "the list of the record's items")
     }
 
     /// The item that has a barcode now; a barcode is on one item of an institution.
-    async fn owner_of(&self, barcode: &Barcode) -> Outcome<Option<Item>> {
-        self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(not_done)
+    async fn owner_of(&self, barcode: &Barcode) -> crate::Result<Option<Item>> {
+        self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(to_lms_error)
     }
 
     /// Makes the virtual item stand for another copy. It is the hub's own, so what is in it is known and needn't be read;
     /// where Alma won't have it so, everything else in it is kept as it is there.
-    pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
+    pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> crate::Result<Barcode> {
         let mut refused = None;
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
             let changed =
@@ -117,15 +117,15 @@ impl Alma {
             let error = match changed {
                 Ok(_) => return Ok(barcode),
                 Err(error @ (Error::Refused { .. } | Error::NotFound { .. })) => error,
-                Err(error) => return Err(not_done(error)),
+                Err(error) => return Err(to_lms_error(error)),
             };
             if self.owner_of(&barcode).await?.is_none() {
-                self.update_known_item(item, wanted, &barcode).await.map_err(not_done)?;
+                self.update_known_item(item, wanted, &barcode).await.map_err(to_lms_error)?;
                 return Ok(barcode);
             }
             refused = Some(error);
         }
-        Err(refused.map_or_else(|| NotDone::later("no barcode was tried"), not_done))
+        Err(refused.map_or_else(|| crate::Error::retryable("no barcode was tried"), to_lms_error))
     }
 
     fn virtual_side(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> NewItem {
@@ -145,7 +145,7 @@ impl Alma {
         self.client.items().update_fields(&Self::path(item), fields).await
     }
 
-    pub(super) async fn hold_for_patron(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold> {
+    pub(super) async fn hold_for_patron(&self, wanted: &PatronHold, attempt: Attempt) -> crate::Result<Hold> {
         let pickup = match &wanted.pickup {
             Some(pickup) => pickup_at(pickup),
             None => self.outside(&self.settings.virtual_library)?,
@@ -154,11 +154,11 @@ impl Alma {
         let request = NewRequest::hold(pickup).comment(comment);
         match self.place_hold(wanted.request, &wanted.item, &wanted.patron, &request, attempt).await {
             // Alma may say so of an item it has just made, until its index has caught up (alma-api.md 1.8).
-            Err(NotDone::Refused(refusal))
+            Err(crate::Error::Refused(refusal))
                 if refusal.code == Code::NoItemCanFulfil.as_str() && wanted.attempts < SETTLING_TRIES =>
             {
-                let why = format!("{} The item may be too new; it is tried again.", refusal.explanation);
-                Err(NotDone::Later { why, after: Some(SETTLING_PAUSE) })
+                let reason = format!("{} The item may be too new; it is tried again.", refusal.explanation);
+                Err(crate::Error::Retryable { reason, after: Some(SETTLING_PAUSE) })
             }
             other => other,
         }
@@ -167,19 +167,23 @@ impl Alma {
     /// Scans the virtual item in at its own library, which sends it to the pickup library of the hold. A scan at
     /// the pickup library would announce a book that is still on the road (alma-api.md 8.1). A scan ends any loan, also
     /// that of another reader, so the item is read first; this also settles an attempt whose result is unclear.
-    pub(super) async fn scan_out(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Outcome<Option<String>> {
+    pub(super) async fn scan_into_transit(
+        &self,
+        item: &ItemRef,
+        pickup: Option<&PickupLocation>,
+    ) -> crate::Result<Option<String>> {
         let library = &self.settings.virtual_library;
         if pickup.is_some_and(|pickup| pickup.library == *library) {
             return Ok(Some("No scan: the virtual item's library is the pickup library.".to_owned()));
         }
         let Some(desk) = self.settings.desk(library) else {
-            return Err(NotDone::refused(
+            return Err(crate::Error::refused(
                 "NO_DESK_FOR_LIBRARY",
                 format!("The settings name no circulation desk for the virtual library {library}."),
             ));
         };
         let path = Self::path(item);
-        let seen = self.find_item(&path).await?.ok_or(NotDone::Gone { what: "the virtual item" })?;
+        let seen = self.find_item(&path).await?.ok_or(crate::Error::NotFound { what: "the virtual item" })?;
         let state = item_state(&seen);
         if is_out(&state) {
             return Ok(Some("No scan: the virtual item is on loan, which a scan would end.".to_owned()));
@@ -188,13 +192,13 @@ impl Alma {
             return Ok(Some("No scan: the virtual item is on its way already.".to_owned()));
         }
         let scan = ScanIn::at_desk(library.as_str(), desk.as_str());
-        self.client.items().scan_in(&path, &scan).await.map_err(not_done)?;
+        self.client.items().scan_in(&path, &scan).await.map_err(to_lms_error)?;
         Ok(None)
     }
 
     /// Deletes item and holding, and in the same call the record where it is ours: that saves a call for each request
     /// (alma-api.md, "DELETE item"). Whether this Alma does so is seen at the first one. Answers whether the record is gone.
-    pub(super) async fn delete_virtual(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool> {
+    pub(super) async fn delete_virtual(&self, what: &VirtualItemDeletion<'_>) -> crate::Result<bool> {
         let VirtualItemDeletion { bib, item, .. } = *what;
         let known = self.deletes_records.get().copied();
         if item.is_none() || known == Some(false) {
@@ -205,7 +209,7 @@ impl Alma {
             // Nothing is left of it.
             Ok(false) => return Ok(true),
             Ok(true) => true,
-            Err(NotDone::Refused(_)) => false,
+            Err(crate::Error::Refused(_)) => false,
             Err(other) => return Err(other),
         };
         let record = if is_ours { WhenEmpty::Delete } else { WhenEmpty::Retain };
@@ -223,19 +227,19 @@ impl Alma {
         Ok(is_gone)
     }
 
-    /// As [`Alma::check_ours`], by one call for a hundred records that are deleted within the day.
-    async fn is_ours(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool> {
-        if what.is_new || self.records.has(what.bib, what.now) {
+    /// As [`Alma::verify_ownership`], by one call for a hundred records that are deleted within the day.
+    async fn is_ours(&self, what: &VirtualItemDeletion<'_>) -> crate::Result<bool> {
+        if what.is_new || self.records.contains(what.bib, what.now) {
             return Ok(true);
         }
-        let also = what.prefetch.iter().filter(|(_, bib)| bib != what.bib && !self.records.has(bib, what.now));
+        let also = what.prefetch.iter().filter(|(_, bib)| bib != what.bib && !self.records.contains(bib, what.now));
         let all: HashMap<MmsId, RequestId> = std::iter::once((what.bib, what.request))
             .chain(also.map(|(request, bib)| (bib, *request)))
             .take(TOGETHER)
             .map(|(bib, request)| (MmsId::from(bib.as_str()), request))
             .collect();
         let ids: Vec<MmsId> = all.keys().cloned().collect();
-        let listed = self.client.bibs().get_many(&ids).await.map_err(not_done)?;
+        let listed = self.client.bibs().get_many(&ids).await.map_err(to_lms_error)?;
         // One that isn't among them is gone, unless it may be one that can't be read.
         let ours = listed.search(|found| found.mms_id.as_str() == what.bib.as_str()).map(|_| ());
         let mut is_there = certain(ours, "the list of records").map(|_| false);
@@ -243,7 +247,7 @@ impl Alma {
             let bib = BibId::from(found.mms_id.as_str());
             let ours = all.get(&found.mms_id).is_some_and(|request| is_virtual(&found, *request));
             if ours {
-                self.records.note(&bib, what.now);
+                self.records.insert(&bib, what.now);
             }
             if bib == *what.bib {
                 is_there = if ours { Ok(true) } else { Err(not_ours(&bib)) };
@@ -253,7 +257,7 @@ impl Alma {
     }
 
     /// Answers whether it was there to be deleted.
-    pub(super) async fn delete_item(&self, what: &VirtualItemDeletion<'_>, record: WhenEmpty) -> Outcome<bool> {
+    pub(super) async fn delete_item(&self, what: &VirtualItemDeletion<'_>, record: WhenEmpty) -> crate::Result<bool> {
         let (mms, holding) = (MmsId::from(what.bib.as_str()), AlmaHolding::from(what.holding.as_str()));
         match what.item {
             Some(item) => {
@@ -265,7 +269,7 @@ impl Alma {
                         let (bib, holding) = (what.bib.clone(), what.holding.clone());
                         let item = ItemRef { bib, holding, item: item.clone() };
                         if !self.end_loan(&item, what.holder).await? {
-                            return Err(not_done(error));
+                            return Err(to_lms_error(error));
                         }
                         self.client.items().delete(&path, how).await
                     }
@@ -280,14 +284,14 @@ impl Alma {
         }
     }
 
-    pub(super) async fn is_lent(&self, path: &ItemPath) -> Outcome<bool> {
+    pub(super) async fn is_lent(&self, path: &ItemPath) -> crate::Result<bool> {
         Ok(self.find_item(path).await?.is_some_and(|item| is_out(&item_state(&item))))
     }
 
     /// Deletes the record only while it is suppressed and carries our marker: staff processes can merge or
     /// overlay it. That it has no inventory but ours Alma itself sees to, since `override` isn't sent.
-    pub(super) async fn delete_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
-        if !self.check_ours(request, bib).await? {
+    pub(super) async fn delete_bib(&self, request: RequestId, bib: &BibId) -> crate::Result<()> {
+        if !self.verify_ownership(request, bib).await? {
             return Ok(());
         }
         let mms = MmsId::from(bib.as_str());
@@ -296,7 +300,7 @@ impl Alma {
     }
 
     /// Refuses a record that isn't ours; answers whether it is there at all.
-    pub(super) async fn check_ours(&self, request: RequestId, bib: &BibId) -> Outcome<bool> {
+    pub(super) async fn verify_ownership(&self, request: RequestId, bib: &BibId) -> crate::Result<bool> {
         let Some(found) = self.find_bib(&MmsId::from(bib.as_str())).await? else { return Ok(false) };
         if is_virtual(&found, request) { Ok(true) } else { Err(not_ours(bib)) }
     }
@@ -313,8 +317,8 @@ fn is_virtual(found: &alma::Bib, request: RequestId) -> bool {
     found.suppressed != Some(false) && found.marcxml.as_deref().is_some_and(|xml| xml.contains(&marker))
 }
 
-fn not_ours(bib: &BibId) -> NotDone {
-    NotDone::refused(
+fn not_ours(bib: &BibId) -> crate::Error {
+    crate::Error::refused(
         "VIRTUAL_RECORD_CHANGED",
         format!(
             "The record {bib} is no longer the suppressed record that the hub made, so the hub doesn't delete it. Staff \

@@ -5,7 +5,7 @@ use std::pin::pin;
 use alma::{Access, Area, Client, CodeTable, Library, LibraryCode, List};
 use futures::TryStreamExt;
 
-use super::errors::not_done;
+use super::errors::to_lms_error;
 use super::settings::Settings;
 use crate::finding::Finding;
 
@@ -19,7 +19,7 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     let libraries = match client.conf().libraries().await {
         Ok(libraries) => libraries,
         Err(error) => {
-            findings.push(Finding::bad("libraries", not_done(error).to_string()));
+            findings.push(Finding::problem("libraries", to_lms_error(error).to_string()));
             return findings;
         }
     };
@@ -42,13 +42,13 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
 
 /// Without them all works, with more calls.
 fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding {
-    let late = match settings.allowance.sweep_minutes {
+    let late = match settings.allowance.lost_message_detection_minutes {
         Some(minutes) => {
             format!(" Without it what isn't told of them is not noticed within {minutes} minutes (sweep_minutes).")
         }
         None => String::new(),
     };
-    Finding::good(
+    Finding::ok(
         subject,
         format!(
             "none named: a virtual item {process} is seen by a call of its own. A saved search for them saves these.{late}"
@@ -59,13 +59,13 @@ fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding
 async fn saved_search(client: &Client, subject: &str, process: &str, set: &str) -> Finding {
     let found = match client.sets().get(&set.into()).await {
         Ok(found) => found,
-        Err(error) => return Finding::bad(subject, not_done(error).to_string()),
+        Err(error) => return Finding::problem(subject, to_lms_error(error).to_string()),
     };
     let is = |coded: Option<&alma::Coded>, wanted| coded.is_some_and(|coded| coded.as_str() == wanted);
     if is(found.kind.as_ref(), "LOGICAL") && is(found.content.as_ref(), "ITEM") {
-        Finding::good(subject, label(set, found.name.as_deref()))
+        Finding::ok(subject, label(set, found.name.as_deref()))
     } else {
-        Finding::bad(
+        Finding::problem(
             subject,
             format!(
                 "The set {set} is no saved search for items. Search in Alma for physical items of the virtual library whose \
@@ -80,12 +80,12 @@ async fn task_list(client: &Client, settings: &Settings) -> Option<Finding> {
     let (library, desk) = settings.circulation_desks.iter().next()?;
     let listed = client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
     Some(match pin!(listed).try_next().await {
-        Ok(_) => Finding::good("task lists", format!("what waits at {library} {desk} can be read")),
-        Err(error) => Finding::bad(
+        Ok(_) => Finding::ok("task lists", format!("what waits at {library} {desk} can be read")),
+        Err(error) => Finding::problem(
             "task lists",
             format!(
                 "{} Without them each hold that waits at a desk is looked at by a call of its own: let the key read task lists.",
-                not_done(error)
+                to_lms_error(error)
             ),
         ),
     })
@@ -97,19 +97,19 @@ async fn key(client: &Client) -> Vec<Finding> {
         Ok(general) => {
             let name = general.institution.map(|coded| coded.value).unwrap_or_default();
             let kind = general.environment_type.unwrap_or_else(|| "unknown".to_owned());
-            Finding::good("Alma", format!("{name}, environment {kind}"))
+            Finding::ok("Alma", format!("{name}, environment {kind}"))
         }
         Err(error) => {
             // Not reached at all, or the first area is missing: both end here.
-            return vec![Finding::bad("Alma", not_done(error).to_string())];
+            return vec![Finding::problem("Alma", to_lms_error(error).to_string())];
         }
     }];
     let areas = [(Area::Users, Access::Write, "Users read/write"), (Area::Bibs, Access::Write, "Bibs read/write")];
     for (area, access, what) in areas {
         let subject = format!("API key: {what}");
         findings.push(match client.conf().test(area, access).await {
-            Ok(()) => Finding::good(subject, "granted"),
-            Err(error) => Finding::bad(subject, not_done(error).to_string()),
+            Ok(()) => Finding::ok(subject, "granted"),
+            Err(error) => Finding::problem(subject, to_lms_error(error).to_string()),
         });
     }
     findings
@@ -119,30 +119,30 @@ fn sharing_library(settings: &Settings, libraries: &List<Library>) -> Finding {
     let subject = "sharing_library";
     let code = settings.sharing_library.as_str();
     match libraries.iter().find(|library| library.code.as_str() == code) {
-        None => Finding::bad(subject, no_library(code, libraries)),
-        Some(library) if library.resource_sharing => Finding::bad(
+        None => Finding::problem(subject, no_library(code, libraries)),
+        Some(library) if library.resource_sharing => Finding::problem(
             subject,
             format!(
                 "{code} is Alma's resource sharing library, which can't be the pickup library of a hold (Alma would refuse \
                  with 401129). Create an ordinary library for this."
             ),
         ),
-        Some(library) => Finding::good(subject, label(code, library.name.as_deref())),
+        Some(library) => Finding::ok(subject, label(code, library.name.as_deref())),
     }
 }
 
 async fn virtual_place(client: &Client, settings: &Settings, libraries: &List<Library>) -> Vec<Finding> {
     let code = settings.virtual_library.as_str();
     let Some(library) = libraries.iter().find(|library| library.code.as_str() == code) else {
-        return vec![Finding::bad("virtual_library", no_library(code, libraries))];
+        return vec![Finding::problem("virtual_library", no_library(code, libraries))];
     };
-    let mut findings = vec![Finding::good("virtual_library", label(code, library.name.as_deref()))];
+    let mut findings = vec![Finding::ok("virtual_library", label(code, library.name.as_deref()))];
     let wanted = settings.virtual_location.as_str();
     let subject = "virtual_location";
     findings.push(match client.conf().locations(&library.code).await {
-        Err(error) => Finding::bad(subject, not_done(error).to_string()),
+        Err(error) => Finding::problem(subject, to_lms_error(error).to_string()),
         Ok(locations) => match locations.iter().find(|location| location.code.as_str() == wanted) {
-            None => Finding::bad(
+            None => Finding::problem(
                 subject,
                 format!(
                     "The library {code} has no location {wanted}. It has: {}.{}",
@@ -150,11 +150,11 @@ async fn virtual_place(client: &Client, settings: &Settings, libraries: &List<Li
                     and_unreadable(&locations),
                 ),
             ),
-            Some(location) if !location.suppressed => Finding::bad(
+            Some(location) if !location.suppressed => Finding::problem(
                 subject,
                 format!("The location {wanted} of {code} is not suppressed, so patrons would see virtual items. Suppress it."),
             ),
-            Some(location) => Finding::good(subject, label(wanted, location.name.as_deref())),
+            Some(location) => Finding::ok(subject, label(wanted, location.name.as_deref())),
         },
     });
     findings
@@ -165,16 +165,16 @@ async fn desks(client: &Client, settings: &Settings, libraries: &List<Library>) 
     for (library, desk) in &settings.circulation_desks {
         let subject = format!("circulation_desks.{library}");
         if !libraries.iter().any(|known| known.code.as_str() == library.as_str()) {
-            findings.push(Finding::bad(subject, no_library(library.as_str(), libraries)));
+            findings.push(Finding::problem(subject, no_library(library.as_str(), libraries)));
             continue;
         }
         let code = LibraryCode::from(library.as_str());
         findings.push(match client.conf().circulation_desks(&code).whole().await {
-            Err(error) => Finding::bad(subject, not_done(error).to_string()),
+            Err(error) => Finding::problem(subject, to_lms_error(error).to_string()),
             Ok(known) if known.iter().any(|circ_desk| circ_desk.code.as_str() == desk.as_str()) => {
-                Finding::good(subject, desk.to_string())
+                Finding::ok(subject, desk.to_string())
             }
-            Ok(known) => Finding::bad(
+            Ok(known) => Finding::problem(
                 subject,
                 format!(
                     "The library {library} has no circulation desk {desk}. It has: {}.{}",
@@ -188,7 +188,7 @@ async fn desks(client: &Client, settings: &Settings, libraries: &List<Library>) 
         let code = lending::LibraryCode::from(library.code.as_str());
         let stands_apart = library.resource_sharing || code == settings.sharing_library;
         if !stands_apart && settings.desk(&code).is_none() {
-            findings.push(Finding::good(
+            findings.push(Finding::ok(
                 format!("circulation_desks.{code}"),
                 "none named: items of this library won't be lent".to_owned(),
             ));
@@ -217,7 +217,7 @@ async fn code_tables(client: &Client, settings: &Settings) -> Vec<Finding> {
             match client.conf().code_table(name).await {
                 Ok(table) => read = Some((name, table)),
                 Err(error) => {
-                    findings.push(Finding::bad(subject, not_done(error).to_string()));
+                    findings.push(Finding::problem(subject, to_lms_error(error).to_string()));
                     continue;
                 }
             }
@@ -225,9 +225,9 @@ async fn code_tables(client: &Client, settings: &Settings) -> Vec<Finding> {
         let Some((_, table)) = &read else { continue };
         let missing: Vec<&str> = codes.iter().copied().filter(|code| !table.has(code)).collect();
         findings.push(if missing.is_empty() {
-            Finding::good(subject, names(codes.into_iter()))
+            Finding::ok(subject, names(codes.into_iter()))
         } else {
-            Finding::bad(
+            Finding::problem(
                 subject,
                 format!(
                     "Alma's code table {name} has no enabled code {}. It has: {}.",

@@ -7,35 +7,35 @@ use serde_json::json;
 
 use super::Alma;
 use super::absence::removed;
-use super::errors::not_done;
+use super::errors::to_lms_error;
 use super::lender::{Lent, loan_of};
+use crate::error::{Error, Result};
 use crate::host::{Attempt, ItemRef, PatronHold};
-use crate::outcome::{NotDone, Outcome};
 
 impl Alma {
     /// Renews. Alma may say that it renewed and leave the due date as it was, so dates are compared (alma-api.md
     /// 8.5); after a lost answer, or one whose due date can't be read, the loan is read first, since a second renewal would be
     /// one too many.
-    pub(super) async fn renew_loan(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+    pub(super) async fn renew_loan(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan> {
         let loans = self.client.user_loans(&UserId::from(of.as_str()));
         let id = loan.id.as_str().into();
         if attempt == Attempt::AfterUnclear {
-            let now = loan_of(&loans.get(&id).await.map_err(not_done)?);
+            let now = loan_of(&loans.get(&id).await.map_err(to_lms_error)?);
             if now.due.is_none() {
-                return Err(NotDone::Unreadable { what: "the due date of the loan that may be renewed".to_owned() });
+                return Err(Error::Unreadable { what: "the due date of the loan that may be renewed".to_owned() });
             }
             if now.due > loan.due {
                 return Ok(now);
             }
         }
-        let renewed = loan_of(&loans.renew(&id).await.map_err(not_done)?);
+        let renewed = loan_of(&loans.renew(&id).await.map_err(to_lms_error)?);
         if renewed.due.is_none() {
-            return Err(NotDone::Unclear { why: "the due date of the renewed loan can't be read".to_owned() });
+            return Err(Error::Unclear { reason: "the due date of the renewed loan can't be read".to_owned() });
         }
         if renewed.due > loan.due {
             Ok(renewed)
         } else {
-            Err(NotDone::refused(
+            Err(Error::refused(
                 "RENEWED_WITHOUT_EFFECT",
                 "The lender's Alma accepted the renewal but left the due date as it was.",
             ))
@@ -43,17 +43,17 @@ impl Alma {
     }
 
     /// Setting the same date twice does no harm, so an unclear attempt is simply made again.
-    pub(super) async fn change_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Outcome<Loan> {
+    pub(super) async fn change_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Result<Loan> {
         let loans = self.client.user_loans(&UserId::from(of.as_str()));
-        let changed = loans.change_due_date(&loan.id.as_str().into(), due).await.map_err(not_done)?;
+        let changed = loans.change_due_date(&loan.id.as_str().into(), due).await.map_err(to_lms_error)?;
         Ok(loan_of(&changed))
     }
 
     /// A loan has no flag that denies renewal: the virtual item gets a policy whose loans are not renewed. It is read
     /// back, since Alma has been seen to answer a change with 200 and not make it.
-    pub(super) async fn stop_renewals(&self, item: &ItemRef) -> Outcome<()> {
+    pub(super) async fn stop_renewals(&self, item: &ItemRef) -> Result<()> {
         let Some(policy) = &self.settings.no_renewal_policy else {
-            return Err(NotDone::refused(
+            return Err(Error::refused(
                 "NO_RENEWAL_POLICY_UNSET",
                 "The institution's settings name no no_renewal_policy, so its patrons can still renew items that their \
                  lender wants back. Name an item policy whose loans Alma doesn't renew.",
@@ -62,18 +62,18 @@ impl Alma {
         let path = Self::path(item);
         let mut fields = serde_json::Map::new();
         fields.insert("policy".to_owned(), json!({"value": policy}));
-        self.client.items().update_fields(&path, fields).await.map_err(not_done)?;
-        let read = self.client.items().get(&path).await.map_err(not_done)?;
+        self.client.items().update_fields(&path, fields).await.map_err(to_lms_error)?;
+        let read = self.client.items().get(&path).await.map_err(to_lms_error)?;
         if read.item_policy.is_some_and(|found| found.as_str() == policy) {
             Ok(())
         } else {
-            Err(NotDone::refused("POLICY_NOT_CHANGED", "Alma accepted the new item policy but did not keep it."))
+            Err(Error::refused("POLICY_NOT_CHANGED", "Alma accepted the new item policy but did not keep it."))
         }
     }
 
     /// Alma's API has no way to move a hold that keeps it where it is in every state, so it is placed anew; the old
     /// one goes first, or the new one would be refused as a duplicate.
-    pub(super) async fn hold_elsewhere(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold> {
+    pub(super) async fn hold_elsewhere(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Result<Hold> {
         let path = Self::path(&wanted.item);
         if attempt == Attempt::AfterUnclear
             && let Some(found) = self.find_hold(wanted.request, &path).await?
@@ -88,7 +88,7 @@ impl Alma {
     }
 
     /// Ends the item's loan, if it is on one and that is to `of`; nobody else's is touched. Answers whether it was on one.
-    pub(super) async fn end_loan(&self, item: &ItemRef, of: Option<&PatronId>) -> Outcome<bool> {
+    pub(super) async fn end_loan(&self, item: &ItemRef, of: Option<&PatronId>) -> Result<bool> {
         let path = Self::path(item);
         let lent = match of {
             Some(of) => self.lent(&path, &UserId::from(of.as_str())).await?,
@@ -97,8 +97,8 @@ impl Alma {
         };
         match lent {
             Lent::ToNobody => Ok(false),
-            Lent::To(_) => self.scan_back(item).await.map(|()| true),
-            Lent::ToAnother => Err(NotDone::refused(
+            Lent::To(_) => self.scan_in_at_home_library(item).await.map(|()| true),
+            Lent::ToAnother => Err(Error::refused(
                 Refusal::LENT_TO_ANOTHER,
                 "The virtual item is on loan to somebody other than the request's patron. The hub doesn't end that loan; \
                  it goes on when a library has scanned the item in.",
@@ -107,10 +107,10 @@ impl Alma {
     }
 
     /// Scanning in twice does no harm, so an unclear attempt is simply made again.
-    async fn scan_back(&self, item: &ItemRef) -> Outcome<()> {
+    async fn scan_in_at_home_library(&self, item: &ItemRef) -> Result<()> {
         let library = &self.settings.virtual_library;
         let Some(desk) = self.settings.desk(library) else {
-            return Err(NotDone::refused(
+            return Err(Error::refused(
                 "NO_DESK_FOR_LIBRARY",
                 format!("The settings name no circulation desk for the virtual library {library}."),
             ));

@@ -5,54 +5,54 @@ use std::time::Duration;
 use alma::{Code, Error, Limit, Search};
 use lending::Refusal;
 
-use crate::outcome::{NotDone, Outage, Outcome};
+use crate::error::Outage;
 
 /// What an error of the client means to the hub.
-pub(crate) fn not_done(error: Error) -> NotDone {
+pub(crate) fn to_lms_error(error: Error) -> crate::Error {
     match error {
         Error::Refused { operation, code, message, .. } => {
-            NotDone::refused(code.to_string(), format!("Alma refused to {operation}: {message}"))
+            crate::Error::refused(code.to_string(), format!("Alma refused to {operation}: {message}"))
         }
-        Error::NotFound { .. } => NotDone::Gone { what: "the record" },
+        Error::NotFound { .. } => crate::Error::NotFound { what: "the record" },
         // The key is the institution's, and staff there will mend it; the request can wait.
-        Error::Unauthorized { operation, code, .. } => NotDone::Down {
+        Error::Unauthorized { operation, code, .. } => crate::Error::Unavailable {
             outage: Outage::KeyRefused,
-            why: format!(
+            reason: format!(
                 "Alma doesn't accept the hub's API key to {operation} ({code}). The key needs Bibs and Users read/write \
                  and Configuration read; check it in the institution's Developer Network account."
             ),
             after: Some(Duration::from_secs(300)),
         },
-        Error::RateLimited { limit: Limit::PerDay, .. } => NotDone::Down {
+        Error::RateLimited { limit: Limit::PerDay, .. } => crate::Error::Unavailable {
             outage: Outage::QuotaUsedUp,
-            why: "The library's daily number of Alma API calls is used up.".to_owned(),
+            reason: "The library's daily number of Alma API calls is used up.".to_owned(),
             after: Some(Duration::from_secs(900)),
         },
         Error::RateLimited { retry_after, .. } => {
-            NotDone::Later { why: "Alma takes no more calls this second.".to_owned(), after: retry_after }
+            crate::Error::Retryable { reason: "Alma takes no more calls this second.".to_owned(), after: retry_after }
         }
         // The system answers, so it isn't down; what it answers proves nothing.
-        error if error.is_unexplained() && error.is_unclear() => NotDone::Unexplained { why: chain(&error) },
-        error if error.is_unexplained() => NotDone::Unintelligible { what: chain(&error) },
+        error if error.is_unexplained() && error.is_unclear() => crate::Error::Unexplained { reason: chain(&error) },
+        error if error.is_unexplained() => crate::Error::InvalidResponse { what: chain(&error) },
         error @ (Error::Unreachable { .. } | Error::Unavailable { .. }) => {
-            NotDone::Down { outage: Outage::Unreachable, why: chain(&error), after: None }
+            crate::Error::Unavailable { outage: Outage::Unreachable, reason: chain(&error), after: None }
         }
-        error @ Error::Unclear { .. } => NotDone::Unclear { why: chain(&error) },
-        error @ Error::Unreadable { .. } => NotDone::Unreadable { what: chain(&error) },
-        error @ Error::Unintelligible { .. } => NotDone::Unintelligible { what: chain(&error) },
+        error @ Error::Unclear { .. } => crate::Error::Unclear { reason: chain(&error) },
+        error @ Error::Unreadable { .. } => crate::Error::Unreadable { what: chain(&error) },
+        error @ Error::Unintelligible { .. } => crate::Error::InvalidResponse { what: chain(&error) },
         error @ Error::Unsendable { .. } => {
-            NotDone::NotSendable(Refusal::new("CALL_NOT_POSSIBLE", format!("The hub {}.", chain(&error))))
+            crate::Error::NotSendable(Refusal::new("CALL_NOT_POSSIBLE", format!("The hub {}.", chain(&error))))
         }
-        error => NotDone::later(chain(&error)),
+        error => crate::Error::retryable(chain(&error)),
     }
 }
 
 /// What a list shows for certain. A list with a row that can't be read doesn't show that something is not there.
-pub(crate) fn certain<T>(found: Search<T>, list: &'static str) -> Outcome<Option<T>> {
+pub(crate) fn certain<T>(found: Search<T>, list: &'static str) -> crate::Result<Option<T>> {
     match found {
         Search::Found(found) => Ok(Some(found)),
         Search::Absent => Ok(None),
-        Search::Unknown => Err(NotDone::Unreadable {
+        Search::Unknown => Err(crate::Error::Unreadable {
             what: format!("a row of {list}, so that what is looked for may be there or not"),
         }),
     }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn call_that_can_never_be_sent_is_not_retried_as_an_unreadable_answer() {
         let error = Error::Unsendable { operation: "read a user", what: "an identifier is blank or consists of dots" };
-        let NotDone::NotSendable(refusal) = not_done(error) else { panic!("it would be retried without end") };
+        let crate::Error::NotSendable(refusal) = to_lms_error(error) else { panic!("it would be retried without end") };
         assert_eq!(refusal.code, "CALL_NOT_POSSIBLE");
         assert!(refusal.explanation.contains("can't read a user"), "{}", refusal.explanation);
     }

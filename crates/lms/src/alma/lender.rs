@@ -16,11 +16,10 @@ use sha2::{Digest, Sha256};
 
 use super::Alma;
 use super::absence::removed;
-use super::errors::{certain, not_done, refusal_code};
+use super::errors::{certain, refusal_code, to_lms_error};
+use super::mapping::{hold_state, item_state};
 use super::records::hold_marker;
-use super::words::{hold_state, item_state};
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
-use crate::outcome::{NotDone, Outcome};
 
 /// How long a virtual patron is valid, and how much must be left of that for another request, in days.
 const VALID_DAYS: i64 = 730;
@@ -33,9 +32,9 @@ impl Alma {
         &self,
         wanted: &VirtualPatron,
         now: Timestamp,
-    ) -> Outcome<PatronId> {
+    ) -> crate::Result<PatronId> {
         let Some(group) = self.settings.user_groups.get(&wanted.patron_type) else {
-            return Err(NotDone::refused(
+            return Err(crate::Error::refused(
                 "PATRON_TYPE_UNMAPPED_AT_LENDER",
                 format!(
                     "The lender has no user group for the patron type {:?}. Add it to the institution's user_groups.",
@@ -53,7 +52,7 @@ impl Alma {
             Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
                 self.adopt_virtual_patron(&id, group, today(now)).await?
             }
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(to_lms_error(error)),
         };
         if there.as_str() == id {
             let last = expires.and_then(|day| day.checked_sub(jiff::Span::new().days(LEAST_DAYS_LEFT)).ok());
@@ -76,13 +75,18 @@ impl Alma {
 
     /// Makes sure that the existing user is ours, valid for long enough and in the right group.
     /// Answers its id, and its last day.
-    async fn adopt_virtual_patron(&self, id: &str, group: &str, today: Date) -> Outcome<(PatronId, Option<Date>)> {
+    async fn adopt_virtual_patron(
+        &self,
+        id: &str,
+        group: &str,
+        today: Date,
+    ) -> crate::Result<(PatronId, Option<Date>)> {
         let user_id = UserId::from(id);
-        let user = self.client.users().get(&user_id).await.map_err(not_done)?;
+        let user = self.client.users().get(&user_id).await.map_err(to_lms_error)?;
         let ours = user.external_id() == Some(self.settings.external_system.as_str())
             && user.primary_id().as_str().eq_ignore_ascii_case(id);
         if !ours {
-            return Err(NotDone::refused(
+            return Err(crate::Error::refused(
                 "VIRTUAL_PATRON_ID_TAKEN",
                 "The lender has another user with the identifier of the virtual patron. Its staff must change that user's \
                  identifier.",
@@ -103,14 +107,14 @@ impl Alma {
                     record.insert("user_group".to_owned(), json!({"value": group}));
                 })
                 .await
-                .map_err(not_done)?;
+                .map_err(to_lms_error)?;
         }
         let expires =
             if changed { today.checked_add(jiff::Span::new().days(VALID_DAYS)).ok() } else { user.expiry_date() };
         Ok((PatronId::from(user.primary_id().as_str()), expires))
     }
 
-    pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold> {
+    pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> crate::Result<Hold> {
         let (pickup, words) = match &wanted.pickup {
             Some(pickup) => (pickup_at(pickup), "DCB request"),
             None => (self.outside(&wanted.library)?, "DCB loan to another library"),
@@ -120,16 +124,17 @@ impl Alma {
         let placed = self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await;
         match placed {
             // Whoever was only remembered is to be made again.
-            Err(NotDone::Refused(refusal))
+            Err(crate::Error::Refused(refusal))
                 if is_of_no_user(&refusal) && self.patrons.forget(wanted.holder.as_str()) =>
             {
-                Err(NotDone::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
+                Err(crate::Error::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
             }
             // Staff may have moved or expired it since.
-            Err(NotDone::Refused(refusal))
-                if refusal.code == Code::NoItemCanFulfil.as_str() && self.patrons.doubt(wanted.holder.as_str()) =>
+            Err(crate::Error::Refused(refusal))
+                if refusal.code == Code::NoItemCanFulfil.as_str()
+                    && self.patrons.invalidate_if_assumed(wanted.holder.as_str()) =>
             {
-                Err(NotDone::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
+                Err(crate::Error::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
             }
             other => other,
         }
@@ -137,11 +142,11 @@ impl Alma {
 
     /// Where items are sent that leave this system. An item scanned in at its hold's pickup library goes onto the hold shelf
     /// and not into transit, so items of the sharing library itself need its desk.
-    pub(super) fn outside(&self, owner: &LibraryCode) -> Outcome<Pickup> {
+    pub(super) fn outside(&self, owner: &LibraryCode) -> crate::Result<Pickup> {
         let library = AlmaLibrary::from(self.settings.sharing_library.as_str());
         match &self.settings.sharing_desk {
             Some(desk) => Ok(Pickup::Desk { library, desk: DeskCode::from(desk.as_str()) }),
-            None if *owner == self.settings.sharing_library => Err(NotDone::refused(
+            None if *owner == self.settings.sharing_library => Err(crate::Error::refused(
                 "ITEM_OF_SHARING_LIBRARY",
                 "The item belongs to the sharing library, where scanning it in would put it on the hold shelf instead of \
                  sending it out. Set sharing_desk for this institution to lend such items.",
@@ -158,7 +163,7 @@ impl Alma {
         patron: &PatronId,
         wanted: &NewRequest,
         attempt: Attempt,
-    ) -> Outcome<Hold> {
+    ) -> crate::Result<Hold> {
         let path = Self::path(item);
         if attempt == Attempt::AfterUnclear
             && let Some(hold) = self.find_hold(request, &path).await?
@@ -171,21 +176,21 @@ impl Alma {
                 match self.find_hold(request, &path).await? {
                     Some(hold) => Ok(hold),
                     // The patron's own hold on this item isn't ours to use.
-                    None => Err(not_done(error)),
+                    None => Err(to_lms_error(error)),
                 }
             }
-            Err(error) => Err(not_done(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 
     /// Our hold among the item's active ones.
-    pub(super) async fn find_hold(&self, request: RequestId, path: &ItemPath) -> Outcome<Option<Hold>> {
+    pub(super) async fn find_hold(&self, request: RequestId, path: &ItemPath) -> crate::Result<Option<Hold>> {
         let marker = hold_marker(request);
         let all = self.client.item_requests(path).list(&RequestFilter::holds()).await;
         let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         match all {
             Ok(all) => Ok(certain(all.search(ours), "the list of the item's requests")?.map(hold_of)),
-            Err(error) => Err(not_done(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 
@@ -196,9 +201,9 @@ impl Alma {
         library: &LibraryCode,
         to: &PatronId,
         attempt: Attempt,
-    ) -> Outcome<Loan> {
+    ) -> crate::Result<Loan> {
         let Some(desk) = self.settings.desk(library) else {
-            return Err(NotDone::refused(
+            return Err(crate::Error::refused(
                 "NO_DESK_FOR_LIBRARY",
                 format!(
                     "The lender's settings name no circulation desk for the library {library}, so the hub can't lend its \
@@ -216,7 +221,7 @@ impl Alma {
         wanted: &NewLoan,
         to: &PatronId,
         attempt: Attempt,
-    ) -> Outcome<Loan> {
+    ) -> crate::Result<Loan> {
         let path = Self::path(item);
         let user = UserId::from(to.as_str());
         if attempt == Attempt::AfterUnclear
@@ -229,18 +234,21 @@ impl Alma {
             // Whatever the code: an item can be on one loan, and if that is ours, all is done.
             Err(error @ Error::Refused { .. }) => match self.find_loan(&path, &user).await? {
                 Some(loan) => Ok(loan_of(&loan)),
-                None => Err(not_done(error)),
+                None => Err(to_lms_error(error)),
             },
             Err(Error::NotFound { message, .. }) => {
                 self.patrons.forget(to.as_str());
-                Err(NotDone::refused(Refusal::NO_SUCH_PATRON, format!("Alma has no such user any more: {message}")))
+                Err(crate::Error::refused(
+                    Refusal::NO_SUCH_PATRON,
+                    format!("Alma has no such user any more: {message}"),
+                ))
             }
-            Err(error) => Err(not_done(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 
     /// The open loan of the item to this user.
-    pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> Outcome<Option<alma::Loan>> {
+    pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> crate::Result<Option<alma::Loan>> {
         match self.lent(path, user).await? {
             Lent::To(loan) => Ok(Some(*loan)),
             Lent::ToAnother | Lent::ToNobody => Ok(None),
@@ -250,8 +258,8 @@ impl Alma {
     /// Whose loan the item is on. A loan that names this user as Alma itself names them is theirs. Alma takes an identifier
     /// for a user in any case, and any of a user's identifiers, and may name one so in a loan: whether a loan that names
     /// another, or nobody, is theirs, the list of their own loans tells.
-    pub(super) async fn lent(&self, path: &ItemPath, user: &UserId) -> Outcome<Lent> {
-        let loans = self.client.item_loans(path).list(LoanFilter::Active).whole().await.map_err(not_done)?;
+    pub(super) async fn lent(&self, path: &ItemPath, user: &UserId) -> crate::Result<Lent> {
+        let loans = self.client.item_loans(path).list(LoanFilter::Active).whole().await.map_err(to_lms_error)?;
         if loans.is_empty() {
             let none = if loans.is_complete() { Search::Absent } else { Search::Unknown };
             return Ok(certain(none, "the list of the item's loans")?.unwrap_or(Lent::ToNobody));
@@ -263,7 +271,7 @@ impl Alma {
         let theirs = match self.client.user_loans(user).list(LoanFilter::Active).whole().await {
             Ok(theirs) => theirs,
             Err(error) if error.is_not_found() => return Ok(Lent::ToAnother),
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(to_lms_error(error)),
         };
         let on_it = |loan: &alma::Loan| loans.iter().any(|other| other.id == loan.id);
         let found = certain(theirs.into_search(on_it), "the list of the patron's loans")?;
@@ -271,7 +279,7 @@ impl Alma {
     }
 
     /// Cancels without a letter to anybody. What isn't there needs no cancelling.
-    pub(super) async fn cancel(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {
+    pub(super) async fn cancel(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> crate::Result<()> {
         let reason = match by {
             Some(CancelledBy::Patron) => &self.settings.cancel_reason_patron,
             Some(CancelledBy::Staff | CancelledBy::AtBorrower | CancelledBy::Deadline) | None => {
@@ -286,7 +294,7 @@ impl Alma {
     /// Cancels, and reads the item then: Alma leaves an item in transit as it is until its next scan when its hold is
     /// cancelled (alma-api.md 8.2), so that it still shows whether it had left. Before the hold is gone a scan could
     /// send it off unseen.
-    pub(super) async fn withdraw(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>> {
+    pub(super) async fn withdraw(&self, what: &Withdrawn<'_>) -> crate::Result<Option<Observation>> {
         self.cancel(what.item, what.hold, what.by).await?;
         let path = Self::path(what.item);
         let Some(item) = self.find_item(&path).await? else { return Ok(None) };
@@ -310,12 +318,12 @@ impl Alma {
 
     /// Whether an item in transit is on its way for another hold, which then is in process and names the item. One that
     /// only waits for the item hasn't been begun. In doubt it travels for ours: then it is followed for nothing.
-    async fn travels_for_another(&self, request: RequestId, path: &ItemPath, item: &Item) -> Outcome<bool> {
+    async fn travels_for_another(&self, request: RequestId, path: &ItemPath, item: &Item) -> crate::Result<bool> {
         let marker = hold_marker(request);
         let holds = match self.client.item_requests(path).list(&RequestFilter::holds()).await {
             Ok(holds) => holds,
             Err(error) if error.is_not_found() => return Ok(false),
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(to_lms_error(error)),
         };
         let is_ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         let has_item = |hold: &Request| {

@@ -18,16 +18,16 @@ mod borrower;
 mod check;
 mod circulation;
 mod errors;
-mod hidden;
 mod lender;
+mod mapping;
 mod orphans;
-mod ours;
 mod patrons;
 mod reads;
 mod records;
 mod settings;
+mod suppressed;
+mod verified_records;
 mod webhooks;
-mod words;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -42,15 +42,15 @@ use lending::{
 use secrecy::SecretString;
 
 pub use self::settings::Settings;
+use crate::error::Result;
 use crate::finding::Finding;
 use crate::host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
     VirtualPatron, Withdrawn,
 };
-use crate::listing::{ExpectedChange, ListContents, ListEntry};
-use crate::outcome::Outcome;
-use crate::quota::{Allowance, CallReport, Observer, Pace};
-use crate::settings::Fault;
+use crate::list::{ExpectedChange, ListContents, ListEntry};
+use crate::quota::{CallObserver, CallRate, CallReport, QuotaSettings};
+use crate::settings::SettingError;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
 /// One Alma.
@@ -58,9 +58,9 @@ use crate::webhook::{WebhookMessage, WebhookRejection};
 pub struct Alma {
     settings: Settings,
     client: Client,
-    locations: hidden::Locations,
+    locations: suppressed::Locations,
     patrons: patrons::Patrons,
-    records: ours::Records,
+    records: verified_records::VerifiedRecords,
     /// Whether this Alma deletes a record with its last item when asked to; unknown before the first time.
     deletes_records: OnceLock<bool>,
 }
@@ -71,7 +71,11 @@ impl Alma {
     /// # Errors
     ///
     /// An address that can't be one.
-    pub fn new(settings: Settings, api_key: SecretString, observer: Option<Observer>) -> Result<Self, Vec<Fault>> {
+    pub fn new(
+        settings: Settings,
+        api_key: SecretString,
+        observer: Option<CallObserver>,
+    ) -> Result<Self, Vec<SettingError>> {
         let whole = Duration::from_secs(u64::from(settings.answer_seconds));
         let mut builder = Client::builder(&settings.base_url, api_key)
             .allow_unencrypted(settings.allow_unencrypted_http)
@@ -88,7 +92,7 @@ impl Alma {
         if let Some(observer) = observer {
             let rows = observer.clone();
             builder = builder
-                .on_call(Arc::new(move |report| observer.tell(&told(report))))
+                .on_call(Arc::new(move |report| observer.notify(&to_call_report(report))))
                 .on_unreadable_row(Arc::new(move |endpoint| rows.unreadable_row(endpoint)));
         }
         let client = builder.build().map_err(|error| {
@@ -96,7 +100,7 @@ impl Alma {
                 alma::ConfigError::Unencrypted => " unless allow_unencrypted_http is true",
                 _ => "",
             };
-            vec![Fault { key: "base_url".to_owned(), message: format!("{error}{advice}") }]
+            vec![SettingError { key: "base_url".to_owned(), message: format!("{error}{advice}") }]
         })?;
         Ok(Self::with_client(settings, client))
     }
@@ -106,9 +110,9 @@ impl Alma {
         Self {
             settings,
             client,
-            locations: hidden::Locations::default(),
+            locations: suppressed::Locations::default(),
             patrons: patrons::Patrons::default(),
-            records: ours::Records::default(),
+            records: verified_records::VerifiedRecords::default(),
             deletes_records: OnceLock::new(),
         }
     }
@@ -123,7 +127,7 @@ impl Alma {
 }
 
 /// A call in the hub's words.
-fn told(report: &alma::CallReport) -> CallReport {
+fn to_call_report(report: &alma::CallReport) -> CallReport {
     // Alma doesn't count what it refused for a limit.
     let counted = !matches!(report.outcome, CallOutcome::Limited(_) | CallOutcome::Unreachable);
     CallReport {
@@ -144,116 +148,116 @@ impl HostLms for Alma {
         &self.settings.institution
     }
 
-    fn allowance(&self) -> Allowance {
+    fn quota_settings(&self) -> QuotaSettings {
         self.settings.allowance
     }
 
-    fn pace(&self) -> Option<Pace> {
+    fn call_rate(&self) -> Option<CallRate> {
         let pace = self.client.pace();
-        Some(Pace {
-            set: self.settings.calls_per_second.get(),
+        Some(CallRate {
+            configured: self.settings.calls_per_second.get(),
             allowed: pace.allowed,
-            can_wait: pace.can_wait,
-            others: pace.others,
+            background: pace.can_wait,
+            other_apps: pace.others,
             waiting: pace.waiting,
         })
     }
 
-    fn share_with(&self, nodes: u32) {
+    fn set_node_count(&self, nodes: u32) {
         self.client.share_with(nodes);
     }
 
-    async fn patron(&self, id: &PatronId, now: Timestamp) -> Outcome<Result<VerifiedPatron, PatronRefusal>> {
+    async fn verify_patron(&self, id: &PatronId, now: Timestamp) -> Result<Result<VerifiedPatron, PatronRefusal>> {
         self.read_patron(id, now).await
     }
 
-    async fn copy(&self, named: &CopyRef) -> Outcome<Result<Copy, Refusal>> {
+    async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         self.read_copy(named).await
     }
 
-    async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Outcome<PatronId> {
+    async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Result<PatronId> {
         self.find_or_create_virtual_patron(wanted, now).await
     }
 
-    async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Outcome<Hold> {
+    async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Result<Hold> {
         self.hold_for_virtual_patron(wanted, attempt).await
     }
 
-    async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Outcome<BibId> {
+    async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId> {
         self.create_bib(request, title, attempt).await
     }
 
-    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Outcome<lending::HoldingId> {
+    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Result<lending::HoldingId> {
         self.create_holding(bib, attempt).await
     }
 
-    async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Outcome<(ItemId, Barcode)> {
+    async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Result<(ItemId, Barcode)> {
         self.create_item(wanted, attempt).await
     }
 
-    async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Outcome<Barcode> {
+    async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Result<Barcode> {
         self.update_item(item, wanted).await
     }
 
-    async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Outcome<Hold> {
+    async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Result<Hold> {
         self.hold_for_patron(wanted, attempt).await
     }
 
-    async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Outcome<Option<String>> {
-        self.scan_out(item, pickup).await
+    async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Result<Option<String>> {
+        self.scan_into_transit(item, pickup).await
     }
 
-    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Result<Loan> {
         self.lend_to_virtual_patron(item, library, to, attempt).await
     }
 
-    async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+    async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan> {
         self.lend_to_virtual_patron(item, &self.settings.virtual_library, to, attempt).await
     }
 
-    async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Outcome<Loan> {
+    async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan> {
         self.renew_loan(loan, of, attempt).await
     }
 
-    async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Outcome<Loan> {
+    async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Result<Loan> {
         self.change_due_date(loan, of, due).await
     }
 
-    async fn deny_renewal(&self, item: &ItemRef) -> Outcome<()> {
+    async fn deny_renewal(&self, item: &ItemRef) -> Result<()> {
         self.stop_renewals(item).await
     }
 
-    async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Outcome<Hold> {
+    async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Result<Hold> {
         self.hold_elsewhere(wanted, hold, attempt).await
     }
 
-    async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Outcome<()> {
+    async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Result<()> {
         self.end_loan(item, Some(of)).await.map(drop)
     }
 
-    async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Outcome<()> {
+    async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Result<()> {
         self.cancel(item, hold, by).await
     }
 
-    async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Outcome<Option<Observation>> {
+    async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Result<Option<Observation>> {
         self.withdraw(what).await
     }
 
-    async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Outcome<bool> {
+    async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Result<bool> {
         let done = self.delete_virtual(what).await;
-        self.records.forget(what.bib);
+        self.records.remove(what.bib);
         done
     }
 
-    fn knows_record(&self, bib: &BibId, now: Timestamp) -> bool {
-        self.records.has(bib, now)
+    fn is_record_verified(&self, bib: &BibId, now: Timestamp) -> bool {
+        self.records.contains(bib, now)
     }
 
-    async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+    async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Result<()> {
         self.delete_bib(request, bib).await
     }
 
-    async fn poll(&self, what: &PollQuery) -> Outcome<Observation> {
+    async fn poll(&self, what: &PollQuery) -> Result<Observation> {
         self.read_side(what).await
     }
 
@@ -261,7 +265,7 @@ impl HostLms for Alma {
         self.list_of(expected)
     }
 
-    async fn read_list(&self, list: &str, keys: &[String]) -> Outcome<Option<ListContents>> {
+    async fn read_list(&self, list: &str, keys: &[String]) -> Result<Option<ListContents>> {
         self.read(list, keys).await
     }
 
@@ -282,23 +286,23 @@ impl HostLms for Alma {
         alma::webhook::signature(secret, body)
     }
 
-    async fn records_of(&self, request: RequestId) -> Outcome<Vec<BibId>> {
+    async fn find_marked_records(&self, request: RequestId) -> Result<Vec<BibId>> {
         self.find_records_of(request).await
     }
 
-    async fn holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>> {
+    async fn find_marked_holds(&self, patron: &VirtualPatron) -> Result<Vec<MarkedHold>> {
         self.find_holds_of(patron).await
     }
 
-    async fn remove_hold(&self, hold: &MarkedHold) -> Outcome<()> {
+    async fn remove_hold(&self, hold: &MarkedHold) -> Result<()> {
         self.cancel_marked(hold).await
     }
 
-    async fn remove_record(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+    async fn remove_record(&self, request: RequestId, bib: &BibId) -> Result<()> {
         self.delete_record_of(request, bib).await
     }
 
-    async fn check(&self) -> Vec<Finding> {
+    async fn check_setup(&self) -> Vec<Finding> {
         check::run(&self.client, &self.settings).await
     }
 }

@@ -6,28 +6,28 @@ use lending::{BibId, HoldId, PatronId, RequestId};
 
 use super::Alma;
 use super::absence::removed;
-use super::errors::not_done;
+use super::errors::to_lms_error;
 use super::lender::virtual_patron_id;
 use super::records::{marked_request, record_marker};
+use crate::error::Result;
 use crate::host::{MarkedHold, VirtualItemDeletion, VirtualPatron};
-use crate::outcome::Outcome;
 
 impl Alma {
     /// One call: records with the marker of this request.
-    pub(super) async fn find_records_of(&self, request: RequestId) -> Outcome<Vec<BibId>> {
-        let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(not_done)?;
+    pub(super) async fn find_records_of(&self, request: RequestId) -> Result<Vec<BibId>> {
+        let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(to_lms_error)?;
         Ok(found.iter().map(|bib| BibId::from(bib.mms_id.as_str())).collect())
     }
 
     /// The active holds of a virtual patron, a call for each hundred. One who isn't there has none. What can't be read is not
     /// among them, so that it stays.
-    pub(super) async fn find_holds_of(&self, patron: &VirtualPatron) -> Outcome<Vec<MarkedHold>> {
+    pub(super) async fn find_holds_of(&self, patron: &VirtualPatron) -> Result<Vec<MarkedHold>> {
         let holder = PatronId::from(virtual_patron_id(patron));
         let requests = self.client.user_requests(&UserId::from(holder.as_str()));
         let holds = match requests.list(&RequestFilter::holds()).whole().await {
             Ok(holds) => holds,
             Err(error) if error.is_not_found() => return Ok(Vec::new()),
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(to_lms_error(error)),
         };
         let ours = holds.into_iter().filter_map(|hold| {
             let request = marked_request(hold.comment.as_deref()?)?;
@@ -36,7 +36,7 @@ impl Alma {
         Ok(ours.collect())
     }
 
-    pub(super) async fn cancel_marked(&self, hold: &MarkedHold) -> Outcome<()> {
+    pub(super) async fn cancel_marked(&self, hold: &MarkedHold) -> Result<()> {
         let (user, hold) = (UserId::from(hold.holder.as_str()), AlmaRequestId::from(hold.hold.as_str()));
         let silent = Cancellation::silent(&self.settings.cancel_reason_other);
         let answered = self.client.user_requests(&user).cancel(&hold, &silent).await;
@@ -44,10 +44,10 @@ impl Alma {
     }
 
     /// Deletes a record with its holding and item, if it is suppressed and carries the marker of this request.
-    pub(super) async fn delete_record_of(&self, request: RequestId, bib: &BibId) -> Outcome<()> {
+    pub(super) async fn delete_record_of(&self, request: RequestId, bib: &BibId) -> Result<()> {
         if let Some(item) = self.only_item(bib).await? {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());
-            self.check_ours(request, bib).await?;
+            self.verify_ownership(request, bib).await?;
             let what = VirtualItemDeletion {
                 request,
                 bib,

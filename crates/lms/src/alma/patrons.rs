@@ -18,9 +18,9 @@ struct Seen {
     /// When it was needed last.
     at: Timestamp,
     /// Until when it is valid for long enough.
-    good_until: Timestamp,
+    valid_until: Timestamp,
     /// It was not looked for again since then, but believed.
-    believed: bool,
+    assumed: bool,
 }
 
 /// Who was seen.
@@ -34,32 +34,32 @@ impl Patrons {
     pub(super) fn has(&self, id: &str, group: &str, now: Timestamp) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.get_mut(id).filter(|seen| {
-            seen.group == group && now < seen.good_until && now.duration_since(seen.at).abs() < REMEMBERED
+            seen.group == group && now < seen.valid_until && now.duration_since(seen.at).abs() < REMEMBERED
         });
         if let Some(known) = known {
-            (known.at, known.believed) = (now, true);
+            (known.at, known.assumed) = (now, true);
             return true;
         }
         false
     }
 
-    pub(super) fn note(&self, id: &str, group: &str, now: Timestamp, good_until: Timestamp) {
+    pub(super) fn note(&self, id: &str, group: &str, now: Timestamp, valid_until: Timestamp) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST {
             seen.clear();
         }
-        seen.insert(id.to_owned(), Seen { group: group.to_owned(), at: now, good_until, believed: false });
+        seen.insert(id.to_owned(), Seen { group: group.to_owned(), at: now, valid_until, assumed: false });
     }
 
     /// A hold for it was refused in a way that may be its fault. Answers whether it was only believed to be as it should be;
     /// it is looked for again then.
-    pub(super) fn doubt(&self, id: &str) -> bool {
+    pub(super) fn invalidate_if_assumed(&self, id: &str) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_believed = seen.get(id).is_some_and(|seen| seen.believed);
-        if was_believed {
+        let was_assumed = seen.get(id).is_some_and(|seen| seen.assumed);
+        if was_assumed {
             seen.remove(id);
         }
-        was_believed
+        was_assumed
     }
 
     /// Answers whether it was known.
@@ -86,8 +86,8 @@ mod tests {
         assert!(patrons.forget("dcb-1") && !patrons.forget("dcb-1"));
 
         patrons.note("dcb-3", "DCB", now, after(2_000));
-        assert!(!patrons.doubt("dcb-3"), "it has just been seen");
-        assert!(patrons.has("dcb-3", "DCB", after(1)) && patrons.doubt("dcb-3"));
+        assert!(!patrons.invalidate_if_assumed("dcb-3"), "it has just been seen");
+        assert!(patrons.has("dcb-3", "DCB", after(1)) && patrons.invalidate_if_assumed("dcb-3"));
         assert!(!patrons.has("dcb-3", "DCB", after(1)));
     }
 }

@@ -10,12 +10,12 @@ use lending::{
 };
 
 use super::Alma;
-use super::errors::not_done;
+use super::errors::to_lms_error;
 use super::lender::{Lent, loan_of};
+use super::mapping::{closure, item_state};
 use super::records::hold_marker;
-use super::words::{closure, item_state};
+use crate::error::{Error, Result};
 use crate::host::PollQuery;
-use crate::outcome::{NotDone, Outcome};
 
 impl Alma {
     /// Eligible: active, not expired, no active block, and a mapped user group (requirements page, "Patron
@@ -24,11 +24,11 @@ impl Alma {
         &self,
         id: &PatronId,
         now: Timestamp,
-    ) -> Outcome<Result<VerifiedPatron, PatronRefusal>> {
+    ) -> Result<Result<VerifiedPatron, PatronRefusal>> {
         match self.client.users().get(&UserId::from(id.as_str())).await {
             Ok(user) => Ok(self.eligibility(&user, now)),
             Err(error) if error.is_not_found() => Ok(Err(PatronRefusal::Unknown)),
-            Err(error) => Err(not_done(error)),
+            Err(error) => Err(to_lms_error(error)),
         }
     }
 
@@ -63,7 +63,7 @@ impl Alma {
     }
 
     /// One call: by its full path where the request names it, else by barcode.
-    pub(super) async fn read_copy(&self, named: &CopyRef) -> Outcome<Result<Copy, Refusal>> {
+    pub(super) async fn read_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         let unknown = || unfit("COPY_NOT_FOUND", "The lender has no such item.");
         let item = match (&named.bib, &named.item, &named.barcode) {
             (Some(bib), Some(item), _) => {
@@ -77,7 +77,7 @@ impl Alma {
             }
             (Some(bib), None, None) => return self.best_copy(bib, named).await,
             (_, _, Some(barcode)) => {
-                match self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(not_done)? {
+                match self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(to_lms_error)? {
                     Some(item) => item,
                     None => return Ok(Err(unknown())),
                 }
@@ -89,21 +89,21 @@ impl Alma {
 
     /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings. A copy that can't be
     /// read is passed over.
-    async fn best_copy(&self, bib: &BibId, named: &CopyRef) -> Outcome<Result<Copy, Refusal>> {
+    async fn best_copy(&self, bib: &BibId, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         let volume = named.volume.as_deref();
         let items = match self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).whole().await {
             Ok(items) => items,
             Err(error) if error.is_not_found() => {
                 return Ok(Err(unfit("COPY_NOT_FOUND", "The lender has no such record.")));
             }
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(to_lms_error(error)),
         };
         let mut refused = if items.is_complete() {
             unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.")
         } else {
             unfit("COPY_UNREADABLE", "What the lender's system tells of the record's items can't be read.")
         };
-        let is_tried = |item: &Item| named.tried.iter().any(|tried| tried.as_str() == item.pid.as_str());
+        let is_tried = |item: &Item| named.tried_items.iter().any(|tried| tried.as_str() == item.pid.as_str());
         let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));
         for item in items.iter().filter(wanted) {
             match self.lendable(item).await? {
@@ -116,11 +116,11 @@ impl Alma {
 
     /// Requestable: on its shelf, hidden nowhere (bib, holding, location), waited for by nobody, lent by policy and
     /// location, of a mapped type. Where it stands for a time counts, not where it belongs.
-    async fn lendable(&self, item: &Item) -> Outcome<Result<Copy, Refusal>> {
+    async fn lendable(&self, item: &Item) -> Result<Result<Copy, Refusal>> {
         match self.fit(item) {
             Err(refusal) => Ok(Err(refusal)),
             Ok(copy) => {
-                let hidden = self.is_hidden(&copy.library.as_str().into(), &copy.location.as_str().into()).await?;
+                let hidden = self.is_suppressed(&copy.library.as_str().into(), &copy.location.as_str().into()).await?;
                 Ok(if hidden {
                     Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item's location from discovery."))
                 } else {
@@ -182,7 +182,7 @@ impl Alma {
     }
 
     /// Hold first: where it is on the shelf, or ended and the item is on its patron's loan, the item need not be read.
-    pub(super) async fn read_side(&self, what: &PollQuery) -> Outcome<Observation> {
+    pub(super) async fn read_side(&self, what: &PollQuery) -> Result<Observation> {
         let path = Self::path(&what.item);
         let mut seen = Observation::default();
         // It has left the hold shelf, as a rule with its patron, whose loan has fulfilled the hold.
@@ -196,7 +196,7 @@ impl Alma {
         if what.hold {
             let hold = match self.find_hold(what.request, &path).await {
                 // So it is refused for an item that isn't there; the item tells.
-                Err(refused @ (NotDone::Refused(_) | NotDone::Gone { .. })) => {
+                Err(refused @ (Error::Refused(_) | Error::NotFound { .. })) => {
                     let seen = self.read_item_state(what, &path, seen).await?;
                     return if seen.item == Some(ItemState::Absent) { Ok(seen) } else { Err(refused) };
                 }
@@ -230,10 +230,10 @@ impl Alma {
     }
 
     /// The loan of whom the item was held for, where nothing is to be said of it but that.
-    async fn plain_loan(&self, what: &PollQuery, path: &ItemPath) -> Outcome<Option<(ItemState, LoanState)>> {
+    async fn plain_loan(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<(ItemState, LoanState)>> {
         let loan = match self.find_loan(path, &UserId::from(what.patron.as_str())).await {
             // What an item's loans can't tell, the item itself does.
-            Err(NotDone::Refused(_) | NotDone::Gone { .. } | NotDone::Unreadable { .. }) => None,
+            Err(Error::Refused(_) | Error::NotFound { .. } | Error::Unreadable { .. }) => None,
             found => found?,
         };
         let plain = loan.filter(|loan| matches!(loan.process_status, Some(LoanProcess::Normal | LoanProcess::Renewed)));
@@ -244,7 +244,7 @@ impl Alma {
     }
 
     /// Reads the item, and loan and closed hold as far as they can still tell something.
-    async fn read_item_state(&self, what: &PollQuery, path: &ItemPath, mut seen: Observation) -> Outcome<Observation> {
+    async fn read_item_state(&self, what: &PollQuery, path: &ItemPath, mut seen: Observation) -> Result<Observation> {
         let Some(item) = self.find_item(path).await? else {
             return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
         };
@@ -268,7 +268,7 @@ impl Alma {
     /// (requirements page, "Retrieving Request Closure Status via API"). "Completed" is left to the loan, which says it
     /// better: hold and loan change at nearly, not exactly, the same moment. Where a row can't be read and none of the others
     /// is ours, Alma doesn't tell, as where it keeps none.
-    async fn find_closure(&self, what: &PollQuery, path: &ItemPath) -> Outcome<Option<Closure>> {
+    async fn find_closure(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<Closure>> {
         let closed = RequestFilter { history: true, ..RequestFilter::holds() };
         let user = UserId::from(what.patron.as_str());
         let mut found = ours(what, &or_none(self.client.bib_requests(&path.mms).list(&closed).await)?);
@@ -288,7 +288,7 @@ impl Alma {
         path: &ItemPath,
         item: &Item,
         seen: &mut Observation,
-    ) -> Outcome<()> {
+    ) -> Result<()> {
         let user = UserId::from(what.patron.as_str());
         let lent = self.lent(path, &user).await?;
         if what.wanted_back {
@@ -313,9 +313,9 @@ impl Alma {
     }
 
     /// Whether somebody else has a hold on the item; `None` where that can't be told.
-    async fn others_wait(&self, what: &PollQuery, path: &ItemPath) -> Outcome<Option<bool>> {
+    async fn others_wait(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<bool>> {
         let marker = hold_marker(what.request);
-        let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(not_done)?;
+        let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(to_lms_error)?;
         let others = holds.search(|hold| !hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)));
         Ok(match others {
             Search::Found(_) => Some(true),
@@ -336,11 +336,11 @@ fn ours(what: &PollQuery, closed: &[alma::Request]) -> Option<Closure> {
     closed.iter().filter(is_ours).find_map(|hold| closure(&hold.status))
 }
 
-fn or_none(listed: alma::Result<List<alma::Request>>) -> Outcome<List<alma::Request>> {
+fn or_none(listed: alma::Result<List<alma::Request>>) -> Result<List<alma::Request>> {
     match listed {
         Ok(listed) => Ok(listed),
         Err(error) if error.is_not_found() => Ok(List::default()),
-        Err(error) => Err(not_done(error)),
+        Err(error) => Err(to_lms_error(error)),
     }
 }
 
@@ -348,8 +348,8 @@ fn or_none(listed: alma::Result<List<alma::Request>>) -> Outcome<List<alma::Requ
 fn is_volume(item: &Item, wanted: &str) -> bool {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let enumeration = item.enumeration.join(" ");
-    let told = item.description.as_deref().into_iter().chain([enumeration.as_str()]);
-    told.into_iter().any(|told| plain(told) == plain(wanted))
+    let texts = item.description.as_deref().into_iter().chain([enumeration.as_str()]);
+    texts.into_iter().any(|texts| plain(texts) == plain(wanted))
 }
 
 fn describe_block(block: &alma::Block) -> String {

@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use lending::{Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
 use serde_json::{Map, Value};
 
-use crate::quota::Allowance;
-use crate::settings::{Fault, Reader};
+use crate::quota::QuotaSettings;
+use crate::settings::{Reader, SettingError};
 
 /// The settings of one Alma. The requirements page leaves most of these open; here each is explicit.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,7 +69,7 @@ pub struct Settings {
     /// Calls per second that Alma allows the institution with all its applications, where that is more than 25.
     pub institution_calls_per_second: Option<NonZeroU32>,
     /// How much of the calls and of the day is for what.
-    pub allowance: Allowance,
+    pub allowance: QuotaSettings,
     /// Seconds to wait for an answer.
     pub answer_seconds: u32,
     /// Milliseconds before the client repeats a failed call that is safe to repeat; doubles from one time to the next.
@@ -82,7 +82,7 @@ impl Settings {
     /// # Errors
     ///
     /// Every fault found, not only the first.
-    pub fn read(institution: InstitutionCode, table: &Map<String, Value>) -> Result<Self, Vec<Fault>> {
+    pub fn read(institution: InstitutionCode, table: &Map<String, Value>) -> Result<Self, Vec<SettingError>> {
         let mut from = Reader::new(table);
         let settings = Self {
             institution,
@@ -144,11 +144,11 @@ impl Settings {
             institution_calls_per_second: from
                 .number("institution_calls_per_second", 1, 10_000)
                 .and_then(NonZeroU32::new),
-            allowance: Allowance {
+            allowance: QuotaSettings {
                 background_percent: from.number("background_percent", 1, 100).unwrap_or(50),
                 calls_per_day: from.number("calls_per_day", 1, u32::MAX).map(u64::from),
                 reserve: from.number("reserve", 0, u32::MAX).map(u64::from),
-                sweep_minutes: from.number("sweep_minutes", 1, 1_440),
+                lost_message_detection_minutes: from.number("sweep_minutes", 1, 1_440),
             },
             answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
             retry_wait_ms: from.number("retry_wait_ms", 1, 20_000).unwrap_or(1_000),
@@ -160,22 +160,22 @@ impl Settings {
 
     fn find_contradictions(&self, from: &mut Reader<'_>) {
         if !self.virtual_library.as_str().is_empty() && self.virtual_library == self.sharing_library {
-            from.fault(
+            from.error(
                 "virtual_library",
                 "is the sharing library too. Virtual items need a library of their own, or scanning them in would put \
                  them on a hold shelf.",
             );
         }
-        if let Allowance { calls_per_day: Some(day), reserve: Some(reserve), .. } = self.allowance
+        if let QuotaSettings { calls_per_day: Some(day), reserve: Some(reserve), .. } = self.allowance
             && reserve >= day
         {
-            from.fault("reserve", "is not less than calls_per_day, so that the hub would never look at anything.");
+            from.error("reserve", "is not less than calls_per_day, so that the hub would never look at anything.");
         }
         let desks = &self.circulation_desks;
         let virtual_library = self.virtual_library.as_str();
         let is_usable = lending::check_identifier(virtual_library).is_ok();
         if is_usable && !desks.is_empty() && !desks.contains_key(&self.virtual_library) {
-            from.fault(
+            from.error(
                 "circulation_desks",
                 format!(
                     "has no desk for the virtual library {virtual_library}. The hub scans virtual items in there to send \

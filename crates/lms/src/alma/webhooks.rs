@@ -5,8 +5,8 @@ use lending::{Hint, Hold, HoldChange, ItemSnapshot, LoanChange};
 use secrecy::SecretString;
 
 use super::lender::hold_of;
+use super::mapping::item_state;
 use super::records::marked_request;
-use super::words::item_state;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
 pub(super) fn open(

@@ -73,9 +73,13 @@ impl SimAlma {
         if status.is_success() {
             return Ok(answer);
         }
-        let why = answer["message"].as_str().unwrap_or_default();
+        let reason = answer["message"].as_str().unwrap_or_default();
         let code = answer["code"].as_str().unwrap_or_default();
-        Err(Failure::new(format!("Staff can't do this in {} ({}): {why} [{code}]", self.institution, path.join("/"))))
+        Err(Failure::new(format!(
+            "Staff can't do this in {} ({}): {reason} [{code}]",
+            self.institution,
+            path.join("/")
+        )))
     }
 
     async fn post(&self, path: &[&str], body: Value) -> Result<Value> {

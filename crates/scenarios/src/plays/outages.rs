@@ -160,8 +160,8 @@ async fn limit_per_day(stage: &mut Stage) -> Result<()> {
     lender.limit(None, Some(0)).await?;
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
-    let why = request.attention.why.unwrap_or_default();
-    expect(why.contains("daily"), || format!("The request should wait for the daily limit, but: {why}"))?;
+    let reason = request.attention.reason.unwrap_or_default();
+    expect(reason.contains("daily"), || format!("The request should wait for the daily limit, but: {reason}"))?;
     same("the calls in vain", lender.refused_for_limits().await?, 1)?;
     lender.limit(None, None).await?;
     stage.let_pass(Duration::from_secs(24 * 60 * 60))?;
@@ -175,8 +175,8 @@ async fn key_revoked(stage: &mut Stage) -> Result<()> {
     lender.revoke_key().await?;
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
-    let why = request.attention.why.unwrap_or_default();
-    expect(why.contains("API key"), || format!("The request should tell of the API key, but: {why}"))?;
+    let reason = request.attention.reason.unwrap_or_default();
+    expect(reason.contains("API key"), || format!("The request should tell of the API key, but: {reason}"))?;
     lender.restore_key().await?;
     stage.let_pass(Duration::from_secs(11 * 60))?;
     stage.lend_and_return().await?;

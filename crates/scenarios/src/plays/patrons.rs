@@ -33,8 +33,8 @@ async fn refused(stage: &mut Stage, patron: &str, code: &str) -> Result<()> {
     let Err(not_placed) = stage.try_to_place(&wish).await? else {
         return Err(Failure::new(format!("The hub took a request of {patron}, who may not borrow.")));
     };
-    same("the code of the refusal", not_placed.why.code.as_str(), code)?;
-    expect(not_placed.why.explanation.len() > 20, || "The refusal should be explained in a sentence.".to_owned())?;
+    same("the code of the refusal", not_placed.reason.code.as_str(), code)?;
+    expect(not_placed.reason.explanation.len() > 20, || "The refusal should be explained in a sentence.".to_owned())?;
     stage.until(Status::Cancelled).await?;
     stage.until(Status::Finalised).await?;
     let request = stage.ended_as("CANCELLED").await?;

@@ -55,7 +55,7 @@ async fn asked_for_twice(stage: &mut Stage) -> Result<()> {
         return Err(Failure::new("The hub took the same request twice."));
     };
     let codes: Vec<&str> = refused.faults.iter().map(|(_, code)| code.as_str()).collect();
-    let told = if codes.is_empty() { vec![refused.why.code.as_str()] } else { codes };
+    let told = if codes.is_empty() { vec![refused.reason.code.as_str()] } else { codes };
     same("the code of the refusal", told, vec!["DUPLICATE_REQUEST"])?;
     stage.turn_to(&first);
     stage.lend_and_return().await?;

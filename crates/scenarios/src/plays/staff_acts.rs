@@ -32,7 +32,7 @@ pub(super) const LIST: [Scenario; 7] = [
     )
     .moving_time(),
     Scenario::new("ended-by-hand", "Staff see what ending the request would do on both sides, and end it.", |stage| {
-        Box::pin(ended_by_hand(stage))
+        Box::pin(ended_manually(stage))
     }),
     Scenario::new(
         "offered-actions-are-allowed",
@@ -132,7 +132,7 @@ async fn found_and_undone(stage: &mut Stage) -> Result<()> {
     stage.ended_as("SUPPLIED").await.map(drop)
 }
 
-async fn ended_by_hand(stage: &mut Stage) -> Result<()> {
+async fn ended_manually(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::ReadyForPickup).await?;
     let path = format!("/api/v1/requests/{}/end", stage.id()?);
     let preview = stage.hub.call(Method::GET, &path, None).await?;

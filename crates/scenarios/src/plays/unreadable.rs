@@ -45,8 +45,8 @@ async fn unreadable_answers(stage: &mut Stage) -> Result<()> {
     edit(&lender, HOLDS, "/user_request/0/request_id", json!({"x": 1})).await?;
     let request = stage.until_waiting_for("lender_system").await?;
     same("where the request waits", request.status.as_str(), "REQUEST_PLACED_AT_BORROWING_AGENCY")?;
-    let why = request.attention.why.unwrap_or_default();
-    expect(why.contains("can't be read"), || format!("The request should tell what can't be read, but: {why}"))?;
+    let reason = request.attention.reason.unwrap_or_default();
+    expect(reason.contains("can't be read"), || format!("The request should tell what can't be read, but: {reason}"))?;
     let failing = failing_polls(stage).await?;
     let named = failing.iter().any(|row| row["institution"] == json!(lender.institution));
     expect(named, || format!("/health should name the lender, but: {failing:?}"))?;

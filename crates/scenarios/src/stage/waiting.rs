@@ -164,9 +164,9 @@ impl Stage {
                 match seen(request) {
                     Seen::Enough => return read,
                     Seen::NotYet => {}
-                    Seen::Never(why) => {
+                    Seen::Never(reason) => {
                         let stand = request.stand();
-                        return Err(Failure::new(format!("The request didn't {what}, and {why}: it is {stand}.")));
+                        return Err(Failure::new(format!("The request didn't {what}, and {reason}: it is {stand}.")));
                     }
                 }
             }

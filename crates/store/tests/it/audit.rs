@@ -15,7 +15,7 @@ fn entry(id: RequestId, event: &str) -> AuditEntry {
         actor: "hub".to_owned(),
         from: Some(Status::SubmittedToDcb),
         to: Some(Status::PatronVerified),
-        because: Some("it is so".to_owned()),
+        reason: Some("it is so".to_owned()),
         note: None,
         evidence: Some(serde_json::json!({"hold": "81"})),
     }

@@ -31,7 +31,7 @@ async fn fill(fixture: &Fixture) {
             actor: "hub".to_owned(),
             from: None,
             to: None,
-            because: None,
+            reason: None,
             note: Some("-1:x".to_owned()),
             evidence: None,
         };

@@ -26,7 +26,7 @@ async fn set_up(fixture: &Fixture) {
         name: "Borrower".to_owned(),
         institution: "01BORROW".into(),
         library: None,
-        rules: Rules { days_to_answer: 3, ..Rules::default() },
+        rules: Rules { days_to_supply: 3, ..Rules::default() },
     };
     tx.put_agency(&agency).await.unwrap();
     let pickup = PickupLocation {
@@ -65,7 +65,7 @@ both! {
         assert_eq!(place.location.institution, "01BORROW".into());
         assert_eq!(place.location.desk, Some("D".into()));
         assert_eq!(fixture.store.agency(&"BORROW".into()).await.unwrap().unwrap().name, "Borrower");
-        assert_eq!(fixture.store.agency(&"BORROW".into()).await.unwrap().unwrap().rules.days_to_answer, 3);
+        assert_eq!(fixture.store.agency(&"BORROW".into()).await.unwrap().unwrap().rules.days_to_supply, 3);
     }
 
     async fn what_is_referred_to_is_not_removed(fixture) {

@@ -28,7 +28,7 @@ fn entry(request: RequestId, event: &str, seconds: i64) -> AuditEntry {
         actor: "hub".to_owned(),
         from: Some(Status::SubmittedToDcb),
         to: None,
-        because: None,
+        reason: None,
         note: Some("note".to_owned()),
         evidence: Some(serde_json::json!({"hold": "81"})),
     }

@@ -177,7 +177,7 @@ async fn cancelling_keeps_who_and_why_and_happens_once() {
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!(answer.body["cancellation"], json!({"by": "staff", "reason": "no longer needed"}));
     let details = hub.get(&path).await.body;
-    let asked = details["timeline"].as_array().unwrap().iter().find(|row| row["event"] == "cancel_asked").unwrap();
+    let asked = details["timeline"].as_array().unwrap().iter().find(|row| row["event"] == "cancel_requested").unwrap();
     assert_eq!((&asked["actor"], &asked["note"]), (&json!("discovery"), &json!("no longer needed")));
 
     let answer = hub.delete(&path).await;

@@ -182,18 +182,18 @@ impl<'a> Story<'a> {
                     return Ok(request);
                 }
                 if text(&request["status"]) == "FINALISED" {
-                    let why = text(&request["refusal"]["explanation"]);
+                    let reason = text(&request["refusal"]["explanation"]);
                     return Err(Failure::new(format!(
-                        "After \"{}\" the request ended without {wanted}. {why}",
+                        "After \"{}\" the request ended without {wanted}. {reason}",
                         station.act
                     )));
                 }
             }
             if Instant::now() > deadline {
                 let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
-                let (status, why) = (text(&request["status"]), text(&request["attention"]["why"]));
+                let (status, reason) = (text(&request["status"]), text(&request["attention"]["why"]));
                 return Err(Failure::new(format!(
-                    "After \"{}\" the request did not reach {wanted} within {} seconds. It is {status}. {why}",
+                    "After \"{}\" the request did not reach {wanted} within {} seconds. It is {status}. {reason}",
                     station.act,
                     PATIENCE.as_secs()
                 )));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lending::{Answer, Closure, Condition, Effect, Side, Status, Workflow, answer, transitions};
+use lending::{Closure, ClosureResponse, Condition, Effect, Side, Status, Workflow, response_to_closure, transitions};
 
 use super::diagram;
 
@@ -72,7 +72,9 @@ fn transition_table(page: &mut String) {
 fn endings_table(page: &mut String, side: Side) {
     let statuses: Vec<Status> = Status::ALL
         .into_iter()
-        .filter(|status| Closure::ALL.iter().any(|closure| answer(side, *closure, *status) != Answer::Nothing))
+        .filter(|status| {
+            Closure::ALL.iter().any(|closure| response_to_closure(side, *closure, *status) != ClosureResponse::Nothing)
+        })
         .collect();
     let _ = write!(page, "### At the {}\n\n| Status |", side.name());
     for closure in Closure::ALL {
@@ -84,22 +86,22 @@ fn endings_table(page: &mut String, side: Side) {
     for status in statuses {
         let _ = write!(page, "| {status} |");
         for closure in Closure::ALL {
-            let _ = write!(page, " {} |", in_words(answer(side, closure, status)));
+            let _ = write!(page, " {} |", in_words(response_to_closure(side, closure, status)));
         }
         page.push('\n');
     }
     page.push('\n');
 }
 
-fn in_words(answer: Answer) -> String {
+fn in_words(answer: ClosureResponse) -> String {
     match answer {
-        Answer::Nothing => "nothing".to_owned(),
-        Answer::NextSupplier => "next lender".to_owned(),
-        Answer::KeepGoing => "goes on, out of sequence".to_owned(),
-        Answer::Cancel => "CANCELLED".to_owned(),
-        Answer::SendHome(outcome) => format!("RETURN_TRANSIT, {}", outcome.name()),
-        Answer::TryAgain => "placed once more, then staff".to_owned(),
-        Answer::AskStaff => "staff decide".to_owned(),
+        ClosureResponse::Nothing => "nothing".to_owned(),
+        ClosureResponse::NextSupplier => "next lender".to_owned(),
+        ClosureResponse::Continue => "goes on, out of sequence".to_owned(),
+        ClosureResponse::Cancel => "CANCELLED".to_owned(),
+        ClosureResponse::ReturnToLender(outcome) => format!("RETURN_TRANSIT, {}", outcome.name()),
+        ClosureResponse::RetryHold => "placed once more, then staff".to_owned(),
+        ClosureResponse::AskStaff => "staff decide".to_owned(),
     }
 }
 

@@ -8,8 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Alma;
-use super::errors::not_done;
-use crate::outcome::Outcome;
+use super::errors::to_lms_error;
 
 /// Locations change seldom; an hour late is soon enough.
 const REMEMBERED: Duration = Duration::from_secs(3_600);
@@ -22,7 +21,7 @@ pub(super) struct Locations {
 
 impl Alma {
     /// Whether a location's items are hidden from discovery. One call for each location and hour.
-    pub(super) async fn is_hidden(&self, library: &LibraryCode, location: &LocationCode) -> Outcome<bool> {
+    pub(super) async fn is_suppressed(&self, library: &LibraryCode, location: &LocationCode) -> crate::Result<bool> {
         let place = (library.clone(), location.clone());
         // Held over the call, so that many requests at once make one call.
         let mut known = self.locations.known.lock().await;
@@ -36,9 +35,9 @@ impl Alma {
             // Alma tells an unknown location by codes of general errors only (alma-api.md 5); the list tells it.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => self.lists_as_hidden(library, location).await?,
             Err(error) if error.is_unexplained() => {
-                self.lists_as_hidden(library, location).await.map_err(|_| not_done(error))?
+                self.lists_as_hidden(library, location).await.map_err(|_| to_lms_error(error))?
             }
-            Err(error) => return Err(not_done(error)),
+            Err(error) => return Err(to_lms_error(error)),
         };
         known.insert(place, (Instant::now(), hidden));
         Ok(hidden)

@@ -51,16 +51,16 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
 
 /// Who has the next move; a delay is told by its own event.
 pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
-    if let Event::EffectDelayed { effect, why, needs_staff: true, .. } = event {
+    if let Event::EffectDelayed { effect, reason, needs_staff: true, .. } = event {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
-        return Attention::NeedsStaff { code: unexplained(*effect), explanation: unexplained_why(why), actions };
+        return Attention::NeedsStaff { code: unexplained(*effect), explanation: unexplained_why(reason), actions };
     }
-    if let Event::EffectDelayed { on, why, next_try, .. } = event {
+    if let Event::EffectDelayed { on, reason, next_try, .. } = event {
         let since = match &next.attention {
             Attention::Waiting { on: before, since, .. } if before == on => *since,
             _ => now,
         };
-        return Attention::Waiting { on: *on, since, next_try: Some(*next_try), why: why.clone() };
+        return Attention::Waiting { on: *on, since, next_try: Some(*next_try), reason: reason.clone() };
     }
     if let Some((code, explanation)) = case(next) {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
@@ -77,10 +77,10 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
     }
     // Who has the next move can't be seen.
     if let Some((side, poll)) = next.failing_polls.iter().next() {
-        let why = format!("This library's system can't be polled, and the hub goes on trying: {}", poll.why);
-        return Attention::Waiting { on: system_of(*side), since: poll.since, next_try: None, why };
+        let reason = format!("This library's system can't be polled, and the hub goes on trying: {}", poll.reason);
+        return Attention::Waiting { on: system(*side), since: poll.since, next_try: None, reason };
     }
-    let Some((on, why)) = waiting(next) else { return Attention::None };
+    let Some((on, reason)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
         Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
         // It has been waited for while it could not be seen.
@@ -91,7 +91,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         } if !moved => next.status_since,
         _ => now,
     };
-    Attention::Waiting { on, since, next_try: None, why: why.to_owned() }
+    Attention::Waiting { on, since, next_try: None, reason: reason.to_owned() }
 }
 
 /// The code of an effect whose answers prove nothing.
@@ -99,9 +99,9 @@ fn unexplained(effect: Effect) -> String {
     format!("{}_UNEXPLAINED", effect.name().to_uppercase())
 }
 
-fn unexplained_why(why: &str) -> String {
+fn unexplained_why(reason: &str) -> String {
     format!(
-        "The hub has tried this step several times: {why}. That proves neither that it was done nor that it wasn't, so the \
+        "The hub has tried this step several times: {reason}. That proves neither that it was done nor that it wasn't, so the \
          hub assumes neither and retries. Check the record in the library's own system, and the proxy or gateway in front of \
          it."
     )
@@ -120,8 +120,8 @@ fn case(request: &Request) -> Option<(String, String)> {
     if request.status.is_final() {
         return None;
     }
-    if let Some(trouble) = &request.trouble {
-        return Some((trouble.code.clone(), trouble.explanation.clone()));
+    if let Some(staff_case) = &request.staff_case {
+        return Some((staff_case.code.clone(), staff_case.explanation.clone()));
     }
     if let Some(lent) = lent_to_another(request) {
         return Some(lent);
@@ -265,13 +265,4 @@ fn still_at_pickup(request: &Request) -> bool {
     let shelf =
         request.virtual_side(request.pickup_role()).is_some_and(|here| here.item_state == Some(ItemState::OnHoldShelf));
     !loan && shelf
-}
-
-/// Which system doesn't answer, for an effect at `side`.
-pub fn system_of(side: Side) -> WaitingOn {
-    match side {
-        Side::Lender => WaitingOn::LenderSystem,
-        Side::Borrower => WaitingOn::BorrowerSystem,
-        Side::Pickup => WaitingOn::PickupSystem,
-    }
 }

@@ -13,17 +13,17 @@ const MOST: usize = 100_000;
 
 /// Which records were seen, and when.
 #[derive(Debug, Default)]
-pub(super) struct Records {
+pub(super) struct VerifiedRecords {
     seen: Mutex<HashMap<BibId, Timestamp>>,
 }
 
-impl Records {
-    pub(super) fn has(&self, bib: &BibId, now: Timestamp) -> bool {
+impl VerifiedRecords {
+    pub(super) fn contains(&self, bib: &BibId, now: Timestamp) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(bib).is_some_and(|at| now.duration_since(*at).abs() < REMEMBERED)
     }
 
-    pub(super) fn note(&self, bib: &BibId, now: Timestamp) {
+    pub(super) fn insert(&self, bib: &BibId, now: Timestamp) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST {
             seen.clear();
@@ -31,7 +31,7 @@ impl Records {
         seen.insert(bib.clone(), now);
     }
 
-    pub(super) fn forget(&self, bib: &BibId) {
+    pub(super) fn remove(&self, bib: &BibId) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(bib);
     }
 }
@@ -42,12 +42,12 @@ mod tests {
 
     #[test]
     fn a_record_that_was_ours_is_read_again_a_day_later() {
-        let (records, now, bib) = (Records::default(), Timestamp::UNIX_EPOCH, BibId::from("99"));
-        assert!(!records.has(&bib, now));
-        records.note(&bib, now);
-        assert!(records.has(&bib, now + SignedDuration::from_hours(23)));
-        assert!(!records.has(&bib, now + SignedDuration::from_hours(24)));
-        records.forget(&bib);
-        assert!(!records.has(&bib, now));
+        let (records, now, bib) = (VerifiedRecords::default(), Timestamp::UNIX_EPOCH, BibId::from("99"));
+        assert!(!records.contains(&bib, now));
+        records.insert(&bib, now);
+        assert!(records.contains(&bib, now + SignedDuration::from_hours(23)));
+        assert!(!records.contains(&bib, now + SignedDuration::from_hours(24)));
+        records.remove(&bib);
+        assert!(!records.contains(&bib, now));
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::closure::{Answer, Closure, answer};
+use crate::closure::{Closure, ClosureResponse, response_to_closure};
 use crate::decide::Transition;
 use crate::effect::Side;
 use crate::event::{CancelledBy, ItemState};
@@ -16,7 +16,7 @@ pub(crate) struct Rule {
     /// To this.
     pub(crate) to: Status,
     /// The fact that lets it, in words.
-    pub(crate) because: &'static str,
+    pub(crate) reason: &'static str,
     /// The fact itself.
     pub(crate) when: fn(&Request) -> bool,
 }
@@ -51,91 +51,91 @@ const UNDER_WAY: &[Status] = &[PickupTransit, ReceivedAtPickup, ReadyForPickup];
 /// all else, a loan before a cancellation, dispatch before a withdrawal.
 #[rustfmt::skip]
 pub(crate) const RULES: &[Rule] = &[
-    Rule { from: LIVE, to: Completed, because: "staff ended it by hand", when: |r| r.ended_by_hand },
+    Rule { from: LIVE, to: Completed, reason: "staff ended it by hand", when: |r| r.ended_manually },
     Rule { from: &[Cancelled, NotSuppliedCurrentSupplier, NoItemsSelectableAtAnyAgency, Completed], to: ReturnTransit,
-        because: "the lender had sent the item before its hold was cancelled", when: comes_home_after_all },
+        reason: "the lender had sent the item before its hold was cancelled", when: comes_home_after_all },
 
-    Rule { from: &[SubmittedToDcb], to: Cancelled, because: "cancelled", when: is_cancelled },
-    Rule { from: &[SubmittedToDcb], to: Cancelled, because: "the patron may not borrow", when: |r| r.refusal.is_some() },
-    Rule { from: &[SubmittedToDcb], to: PatronVerified, because: "the patron is active, not expired and not blocked",
+    Rule { from: &[SubmittedToDcb], to: Cancelled, reason: "cancelled", when: is_cancelled },
+    Rule { from: &[SubmittedToDcb], to: Cancelled, reason: "the patron may not borrow", when: |r| r.refusal.is_some() },
+    Rule { from: &[SubmittedToDcb], to: PatronVerified, reason: "the patron is active, not expired and not blocked",
         when: |r| r.patron.verified.is_some() },
 
-    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: Cancelled, because: "cancelled", when: is_cancelled },
-    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: Resolved, because: "a copy is chosen",
+    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: Cancelled, reason: "cancelled", when: is_cancelled },
+    Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: Resolved, reason: "a copy is chosen",
         when: |r| r.supply.as_ref().is_some_and(|supply| supply.refusal.is_none()) },
     Rule { from: &[PatronVerified, NotSuppliedCurrentSupplier], to: NoItemsSelectableAtAnyAgency,
-        because: "no copy is left to try", when: nothing_left },
+        reason: "no copy is left to try", when: nothing_left },
 
-    Rule { from: AT_LENDER, to: Cancelled, because: "cancelled before the item was sent",
+    Rule { from: AT_LENDER, to: Cancelled, reason: "cancelled before the item was sent",
         when: |r| is_cancelled(r) && !r.is_dispatched() },
-    Rule { from: AT_LENDER, to: ReturnTransit, because: "it won't be lent; the item goes home",
+    Rule { from: AT_LENDER, to: ReturnTransit, reason: "it won't be lent; the item goes home",
         when: |r| r.is_dispatched() && returns_unlent(r) },
-    Rule { from: &[Resolved], to: NotSuppliedCurrentSupplier, because: "the lender refused",
+    Rule { from: &[Resolved], to: NotSuppliedCurrentSupplier, reason: "the lender refused",
         when: lender_refused },
-    Rule { from: &[Resolved], to: RequestPlacedAtSupplyingAgency, because: "the lender's hold is placed",
+    Rule { from: &[Resolved], to: RequestPlacedAtSupplyingAgency, reason: "the lender's hold is placed",
         when: |r| r.supply.as_ref().is_some_and(|s| s.hold != Tracked::NotCreated || s.loan != Tracked::NotCreated) },
     Rule { from: &[RequestPlacedAtSupplyingAgency, Confirmed], to: NotSuppliedCurrentSupplier,
-        because: "the lender doesn't supply", when: lender_withdrew },
-    Rule { from: &[RequestPlacedAtSupplyingAgency], to: Confirmed, because: "the lender's hold is waiting for staff",
+        reason: "the lender doesn't supply", when: lender_withdrew },
+    Rule { from: &[RequestPlacedAtSupplyingAgency], to: Confirmed, reason: "the lender's hold is waiting for staff",
         when: |r| r.supply.as_ref().is_some_and(|s| s.hold.is_open() || s.dispatched) },
-    Rule { from: &[Confirmed], to: HandedOffAsLocal, because: "the patron's own library has the item and does the rest",
+    Rule { from: &[Confirmed], to: HandedOffAsLocal, reason: "the patron's own library has the item and does the rest",
         when: |r| r.workflow == Workflow::Local },
     Rule { from: &[Confirmed], to: RequestPlacedAtBorrowingAgency,
-        because: "the item is the patron's library's own, so nothing is to be made there",
+        reason: "the item is the patron's library's own, so nothing is to be made there",
         when: |r| r.workflow == Workflow::OwnItemElsewhere },
-    Rule { from: &[Confirmed], to: RequestPlacedAtBorrowingAgency, because: "the patron's hold is placed on the virtual item",
+    Rule { from: &[Confirmed], to: RequestPlacedAtBorrowingAgency, reason: "the patron's hold is placed on the virtual item",
         when: |r| is_ready(r, Side::Borrower) },
     Rule { from: &[RequestPlacedAtBorrowingAgency], to: RequestPlacedAtPickupAgency,
-        because: "the hold is placed at the pickup library", when: |r| r.pickup_side.is_some() && is_ready(r, Side::Pickup) },
+        reason: "the hold is placed at the pickup library", when: |r| r.pickup_side.is_some() && is_ready(r, Side::Pickup) },
 
-    Rule { from: &[RequestPlacedAtBorrowingAgency], to: Loaned, because: "the patron takes the item from the lender's desk",
+    Rule { from: &[RequestPlacedAtBorrowingAgency], to: Loaned, reason: "the patron takes the item from the lender's desk",
         when: |r| r.expedited && r.at_pickup().loan.is_open() },
-    Rule { from: PLACED, to: PickupTransit, because: "the lender has sent the item",
+    Rule { from: PLACED, to: PickupTransit, reason: "the lender has sent the item",
         when: |r| r.is_dispatched() && !r.expedited && r.workflow.virtual_sides().iter().all(|side| is_ready(r, *side)) },
-    Rule { from: PLACED, to: ReturnTransit, because: "it won't be lent; the item goes home",
+    Rule { from: PLACED, to: ReturnTransit, reason: "it won't be lent; the item goes home",
         when: |r| r.is_dispatched() && returns_unlent(r) },
-    Rule { from: PLACED, to: Cancelled, because: "cancelled before the item was sent",
+    Rule { from: PLACED, to: Cancelled, reason: "cancelled before the item was sent",
         when: |r| is_cancelled(r) && !r.is_dispatched() },
-    Rule { from: PLACED, to: NotSuppliedCurrentSupplier, because: "the lender doesn't supply", when: lender_withdrew },
+    Rule { from: PLACED, to: NotSuppliedCurrentSupplier, reason: "the lender doesn't supply", when: lender_withdrew },
 
-    Rule { from: UNDER_WAY, to: ReturnTransit, because: "it won't be lent; the item goes home", when: returns_unlent },
-    Rule { from: &[PickupTransit], to: ReceivedAtPickup, because: "the item has come to the pickup library",
+    Rule { from: UNDER_WAY, to: ReturnTransit, reason: "it won't be lent; the item goes home", when: returns_unlent },
+    Rule { from: &[PickupTransit], to: ReceivedAtPickup, reason: "the item has come to the pickup library",
         when: |r| r.at_pickup().progress >= Progress::Received },
-    Rule { from: &[ReceivedAtPickup], to: ReadyForPickup, because: "the item is on the hold shelf",
+    Rule { from: &[ReceivedAtPickup], to: ReadyForPickup, reason: "the item is on the hold shelf",
         when: |r| r.at_pickup().progress >= Progress::OnHoldShelf },
-    Rule { from: &[ReadyForPickup], to: Loaned, because: "the item is on loan to the patron",
+    Rule { from: &[ReadyForPickup], to: Loaned, reason: "the item is on loan to the patron",
         when: |r| r.at_pickup().progress >= Progress::OnLoan },
 
     Rule { from: &[Loaned, ReturnTransit, PickupTransit, ReceivedAtPickup, ReadyForPickup], to: Completed,
-        because: "the loss of the item is settled", when: |r| r.settlement.is_some() && !owes_lender_a_loan(r) },
-    Rule { from: &[Loaned], to: ReturnTransit, because: "the patron has returned the item",
+        reason: "the loss of the item is settled", when: |r| r.settlement.is_some() && !owes_lender_a_loan(r) },
+    Rule { from: &[Loaned], to: ReturnTransit, reason: "the patron has returned the item",
         when: |r| r.at_pickup().progress >= Progress::Returned },
-    Rule { from: &[Loaned], to: ReturnTransit, because: "the lender has the item back already",
+    Rule { from: &[Loaned], to: ReturnTransit, reason: "the lender has the item back already",
         when: |r| r.supply.as_ref().is_some_and(|supply| supply.loan.is_closed()) },
-    Rule { from: &[ReturnTransit], to: Loaned, because: "the item is on loan to the patron after all",
+    Rule { from: &[ReturnTransit], to: Loaned, reason: "the item is on loan to the patron after all",
         when: |r| r.at_pickup().progress == Progress::OnLoan && !r.supply.as_ref().is_some_and(|s| s.loan.is_closed()) },
-    Rule { from: &[ReturnTransit], to: Completed, because: "the item is back at the lender", when: is_home },
+    Rule { from: &[ReturnTransit], to: Completed, reason: "the item is back at the lender", when: is_back_at_lender },
 
     Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
-        because: "nothing of the request is left on either side", when: is_clean },
+        reason: "nothing of the request is left on either side", when: is_clean },
 ];
 
 /// The table as it may be printed: each row once for each status it leads from, in order of priority.
 pub fn transitions() -> impl Iterator<Item = Transition> {
     RULES
         .iter()
-        .flat_map(|rule| rule.from.iter().map(|from| Transition { from: *from, to: rule.to, because: rule.because }))
+        .flat_map(|rule| rule.from.iter().map(|from| Transition { from: *from, to: rule.to, reason: rule.reason }))
 }
 
 /// Goes as far along the table as the facts allow.
-pub(crate) fn run(request: &mut Request, now: Timestamp) -> Vec<Transition> {
+pub(crate) fn advance(request: &mut Request, now: Timestamp) -> Vec<Transition> {
     let mut transitions = Vec::new();
     // The table has no way round in a circle for unchanged facts; the bound is there for a mistake in it.
     while transitions.len() < Status::ALL.len() {
         let Some(rule) = RULES.iter().find(|rule| rule.from.contains(&request.status) && (rule.when)(request)) else {
             break;
         };
-        transitions.push(Transition { from: request.status, to: rule.to, because: rule.because });
+        transitions.push(Transition { from: request.status, to: rule.to, reason: rule.reason });
         enter(request, rule.to);
         request.status_since = now;
     }
@@ -171,7 +171,7 @@ fn enter(request: &mut Request, to: Status) {
 fn outcome_at_the_end(request: &Request) -> Outcome {
     if request.settlement.is_some() {
         Outcome::Lost
-    } else if request.ended_by_hand {
+    } else if request.ended_manually {
         Outcome::Unknown
     } else if let Some(outcome) = request.outcome {
         outcome
@@ -204,9 +204,9 @@ fn ended_by_holder(request: &Request) -> Option<Outcome> {
     }
     request.workflow.virtual_sides().iter().find_map(|side| {
         let end = request.virtual_side(*side)?.hold_end?;
-        match answer(*side, end.closure, request.status) {
-            Answer::Cancel => Some(Outcome::Cancelled),
-            Answer::SendHome(outcome) => Some(outcome),
+        match response_to_closure(*side, end.closure, request.status) {
+            ClosureResponse::Cancel => Some(Outcome::Cancelled),
+            ClosureResponse::ReturnToLender(outcome) => Some(outcome),
             _ => None,
         }
     })
@@ -220,7 +220,7 @@ fn returns_unlent(request: &Request) -> bool {
 /// request since.
 fn comes_home_after_all(request: &Request) -> bool {
     let sent = request.supply.as_ref().is_some_and(|supply| supply.sent_after_all);
-    sent && !request.ended_by_hand && request.settlement.is_none() && !is_home(request)
+    sent && !request.ended_manually && request.settlement.is_none() && !is_back_at_lender(request)
 }
 
 fn nothing_left(request: &Request) -> bool {
@@ -239,8 +239,9 @@ fn lender_withdrew(request: &Request) -> bool {
     if request.is_dispatched() {
         return false;
     }
-    let closed =
-        supply.hold_end.is_some_and(|end| answer(Side::Lender, end.closure, request.status) == Answer::NextSupplier);
+    let closed = supply.hold_end.is_some_and(|end| {
+        response_to_closure(Side::Lender, end.closure, request.status) == ClosureResponse::NextSupplier
+    });
     closed || supply.refusal.is_some() || supply.hold.is_closed() || supply.item == ItemState::Absent
 }
 
@@ -280,7 +281,7 @@ fn drop_supplier(request: &mut Request) {
         refusal: refusal.clone(),
     };
     request.candidates = request.candidates_without_supplier();
-    request.earlier.push(earlier);
+    request.earlier_suppliers.push(earlier);
 }
 
 impl Request {
@@ -295,7 +296,7 @@ impl Request {
 
 /// Home means that the loan to the virtual patron is closed; or that none was made and the item was handled by the
 /// lender again: it is on its shelf, or already with somebody else who waited for it, or withdrawn.
-fn is_home(request: &Request) -> bool {
+fn is_back_at_lender(request: &Request) -> bool {
     let Some(supply) = &request.supply else { return false };
     match &supply.loan {
         Tracked::Closed(_) => true,

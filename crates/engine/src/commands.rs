@@ -4,11 +4,11 @@
 
 use jiff::SignedDuration;
 use lending::{Deadline, Event, Request, RequestId, Side, deadlines};
-use lms::{Outcome, Purpose};
+use lms::Purpose;
 use store::Intent;
 use tracing::debug;
 
-use crate::clock::later;
+use crate::clock::saturating_add;
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -32,8 +32,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
-    pub async fn ask(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
-        self.ask_because(id, asked, actor, None).await
+    pub async fn execute_command(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
+        self.execute_command_with_reason(id, asked, actor, None).await
     }
 
     /// The same, with the reason in that person's words, for the timeline.
@@ -41,14 +41,14 @@ impl Engine {
     /// # Errors
     ///
     /// As [`Engine::ask`].
-    pub async fn ask_because(
+    pub async fn execute_command_with_reason(
         &self,
         id: RequestId,
         asked: &Event,
         actor: &str,
         reason: Option<&str>,
     ) -> Result<Request, Error> {
-        if let Event::NextSupplierAsked { reason, copy } = asked {
+        if let Event::NextSupplierRequested { reason, copy } = asked {
             let wanted = AnotherLender { reason: reason.clone(), copy: copy.clone(), confirm_no_candidate: false };
             return self.ask_another_lender(id, wanted, actor).await;
         }
@@ -56,7 +56,7 @@ impl Engine {
     }
 
     /// All there is to see at a side, whatever was seen before.
-    pub(crate) async fn final_poll(&self, request: &Request, side: Side) -> Outcome<Option<Event>> {
+    pub(crate) async fn final_poll(&self, request: &Request, side: Side) -> lms::Result<Option<Event>> {
         let (Some(target), Some(institution)) = (poll::poll_target(request, side), request.institution(side)) else {
             return Ok(None);
         };
@@ -70,7 +70,7 @@ impl Engine {
     /// run may have changed since it began.
     pub(crate) async fn do_deadline(&self, intent: &Intent, deadline: Deadline) -> Result<(), Error> {
         let request = self.load(intent).await?;
-        let end = self.end_of(&request, deadline, intent.created_at).await?;
+        let end = self.deadline_end(&request, deadline, intent.created_at).await?;
         if end > self.clock.now() {
             return self.postpone(intent, end, "the days on which it runs have changed").await;
         }
@@ -84,10 +84,10 @@ impl Engine {
                 }
             }
             Err(not_done) if self.clock.now().duration_since(end) < MAX_POLL_DELAY => {
-                let due = later(self.clock.now(), self.delay_after(intent, &not_done));
+                let due = saturating_add(self.clock.now(), self.delay_after(intent, &not_done));
                 return self.postpone(intent, due, &not_done.to_string()).await;
             }
-            Err(not_done) => debug!(request = %request.id, why = %not_done, "a deadline passes without a look"),
+            Err(not_done) => debug!(request = %request.id, reason = %not_done, "a deadline passes without a look"),
         }
         self.commit_outcome(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
     }

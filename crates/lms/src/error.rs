@@ -9,11 +9,11 @@ use lending::Refusal;
 const TRIES_BEFORE_STAFF: u32 = 5;
 
 /// The facts, or why there are none.
-pub type Outcome<T> = Result<T, NotDone>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something was not done, by what the engine does about it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum NotDone {
+pub enum Error {
     /// The system says no; asking again as before won't help.
     #[error("{}", .0.explanation)]
     Refused(Refusal),
@@ -23,40 +23,40 @@ pub enum NotDone {
     NotSendable(Refusal),
     /// What was acted on isn't there any more.
     #[error("{what} is not there any more")]
-    Gone {
+    NotFound {
         /// What is missing.
         what: &'static str,
     },
     /// It was sent and no usable answer came: it may be done or not. The next attempt looks first.
-    #[error("no answer came, so it may be done or not: {why}")]
+    #[error("no answer came, so it may be done or not: {reason}")]
     Unclear {
         /// What happened instead of an answer.
-        why: String,
+        reason: String,
     },
     /// Certainly not done, and worth trying again.
-    #[error("{why}")]
-    Later {
+    #[error("{reason}")]
+    Retryable {
         /// Why not now.
-        why: String,
+        reason: String,
         /// The least time to wait, where the system told it.
         after: Option<Duration>,
     },
     /// The system as a whole gives no service now; certainly not done.
-    #[error("{why}")]
-    Down {
+    #[error("{reason}")]
+    Unavailable {
         /// What kind of outage.
         outage: Outage,
         /// Why, for staff.
-        why: String,
+        reason: String,
         /// The least time to wait, where the system told it or it is known.
         after: Option<Duration>,
     },
     /// It was sent, and the answer proves neither that it was done nor that it wasn't, such as a gateway's 404. The next
     /// attempt reads first.
-    #[error("the answer proves nothing: {why}")]
+    #[error("the answer proves nothing: {reason}")]
     Unexplained {
         /// What the answer was.
-        why: String,
+        reason: String,
     },
     /// It answered, and the answer isn't what it should be. A read that is answered so proves nothing.
     /// It answered, and what decides in the answer can't be read: a record without its id, or a list with a row that can't
@@ -68,7 +68,7 @@ pub enum NotDone {
     },
     /// It answered, and the answer isn't what it should be.
     #[error("the library's system answered something unintelligible: {what}")]
-    Unintelligible {
+    InvalidResponse {
         /// What is wrong with the answer.
         what: String,
     },
@@ -96,7 +96,7 @@ impl Outage {
     }
 }
 
-impl NotDone {
+impl Error {
     /// A refusal with a code of ours or of the library's system.
     pub fn refused(code: impl Into<String>, explanation: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(code, explanation))
@@ -110,11 +110,11 @@ impl NotDone {
     /// Whether staff must know after so many tries: what answers isn't the library's system as the hub knows it, and trying
     /// again may never help. It is retried all the same.
     pub fn is_case_for_staff(&self, tries: u32) -> bool {
-        matches!(self, Self::Unexplained { .. } | Self::Unintelligible { .. }) && tries >= TRIES_BEFORE_STAFF
+        matches!(self, Self::Unexplained { .. } | Self::InvalidResponse { .. }) && tries >= TRIES_BEFORE_STAFF
     }
 
     /// Not now.
-    pub fn later(why: impl Into<String>) -> Self {
-        Self::Later { why: why.into(), after: None }
+    pub fn retryable(reason: impl Into<String>) -> Self {
+        Self::Retryable { reason: reason.into(), after: None }
     }
 }

@@ -3,38 +3,38 @@
 use crate::attention::Action;
 use crate::effect::Side;
 use crate::event::Event;
-use crate::record::pass_over;
+use crate::record::reject_supplier;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Request, Tracked};
 
 /// Takes what was asked into the request, if it makes sense now; answers what staff should read about it.
-pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
+pub(crate) fn record_command(request: &mut Request, event: &Event) -> Option<String> {
     if let Some(action) = action(event)
-        && let Err(why) = request.may(action)
+        && let Err(reason) = request.may(action)
     {
-        return Some(why.to_owned());
+        return Some(reason.to_owned());
     }
-    if matches!(event, Event::UndoAsked) {
+    if matches!(event, Event::UndoRequested) {
         return undo(request);
     }
     let before = Request { undo: None, ..request.clone() };
     match event {
-        Event::CancelAsked { by, reason } => {
+        Event::CancelRequested { by, reason } => {
             request.cancellation = Some(Cancellation { by: *by, reason: reason.clone() });
-            request.trouble = None;
+            request.staff_case = None;
         }
-        Event::NextSupplierAsked { reason, copy } => {
+        Event::NextSupplierRequested { reason, copy } => {
             if let Some(copy) = copy {
                 request.candidates.retain(|other| other != copy);
                 request.candidates.insert(0, crate::CopyRef { chosen_by_staff: true, ..copy.clone() });
             }
             let refusal = Refusal::new("PASSED_OVER_BY_STAFF", "Staff have asked for another lender.");
-            pass_over(request, &refusal);
-            request.trouble = None;
+            reject_supplier(request, &refusal);
+            request.staff_case = None;
             request.undo = Some(Box::new(before));
             return reason.clone();
         }
-        Event::PickupChangeAsked { pickup } => {
+        Event::PickupChangeRequested { pickup } => {
             if pickup.institution != request.pickup.institution {
                 return Some("The pickup location must belong to the same institution as before.".to_owned());
             }
@@ -44,12 +44,12 @@ pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
                 here.pickup_outdated = here.hold != Tracked::NotCreated;
             }
         }
-        Event::ResumeAsked => resume(request),
-        Event::FoundReported => request.missing_since = None,
+        Event::ResumeRequested => resume(request),
+        Event::ItemFound => request.missing_since = None,
         Event::LossSettled { how } => request.settlement = Some(*how),
-        Event::EndAsked { reason } => {
-            request.ended_by_hand = true;
-            request.trouble = None;
+        Event::EndRequested { reason } => {
+            request.ended_manually = true;
+            request.staff_case = None;
             request.undo = Some(Box::new(before));
             return reason.clone();
         }
@@ -61,15 +61,15 @@ pub(crate) fn facts(request: &mut Request, event: &Event) -> Option<String> {
 
 fn action(event: &Event) -> Option<Action> {
     Some(match event {
-        Event::CancelAsked { .. } => Action::Cancel,
-        Event::NextSupplierAsked { copy: None, .. } => Action::NextSupplier,
-        Event::NextSupplierAsked { copy: Some(_), .. } => Action::ChooseSupplier,
-        Event::PickupChangeAsked { .. } => Action::ChangePickup,
-        Event::ResumeAsked => Action::Resume,
-        Event::FoundReported => Action::ReportFound,
+        Event::CancelRequested { .. } => Action::Cancel,
+        Event::NextSupplierRequested { copy: None, .. } => Action::NextSupplier,
+        Event::NextSupplierRequested { copy: Some(_), .. } => Action::ChooseSupplier,
+        Event::PickupChangeRequested { .. } => Action::ChangePickup,
+        Event::ResumeRequested => Action::Resume,
+        Event::ItemFound => Action::ReportFound,
         Event::LossSettled { .. } => Action::SettleLoss,
-        Event::EndAsked { .. } => Action::End,
-        Event::UndoAsked => Action::Undo,
+        Event::EndRequested { .. } => Action::End,
+        Event::UndoRequested => Action::Undo,
         _ => return None,
     })
 }
@@ -83,8 +83,8 @@ impl Event {
 
 /// What staff have mended is tried again; a hold that had ended is placed again.
 fn resume(request: &mut Request) {
-    let Some(trouble) = request.trouble.take() else { return };
-    if trouble.stops.is_some() && !trouble.code.starts_with("VIRTUAL_ITEM_DELETED") {
+    let Some(staff_case) = request.staff_case.take() else { return };
+    if staff_case.blocked_effect.is_some() && !staff_case.code.starts_with("VIRTUAL_ITEM_DELETED") {
         return;
     }
     for side in [Side::Borrower, Side::Pickup] {
