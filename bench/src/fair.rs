@@ -171,7 +171,7 @@ impl Fair {
     async fn spent(&self) -> Result<Spent, String> {
         let mut all = Spent::default();
         for code in INSTITUTIONS {
-            let by = self.quota(code).await?["spent"]["by_purpose"].take();
+            let by = self.quota(code).await?["spent"]["by_priority"].take();
             all.patron += number(&by["patron"]);
             all.batch_poll += number(&by["sweep"]);
         }
@@ -184,7 +184,7 @@ impl Fair {
         loop {
             let quota = self.quota(code).await?;
             if quota["paused"]["what"] == "looks" {
-                return Ok(number(&quota["spent"]["by_purpose"]["sweep"]));
+                return Ok(number(&quota["spent"]["by_priority"]["sweep"]));
             }
             if Instant::now() > deadline {
                 return Err(format!("looks at {code} don't stop: {quota}"));

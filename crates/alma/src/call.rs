@@ -110,7 +110,7 @@ impl Call {
             // that decodes the slash of an identifier before it reads the path would do the same within one.
             if part.is_empty() || part.split(['/', '\\']).any(|piece| matches!(piece, "." | "..")) {
                 let what = "an identifier is blank or consists of dots";
-                return Err(Error::Unsendable { operation: self.operation, what });
+                return Err(Error::InvalidRequest { operation: self.operation, what });
             }
             let _ = write!(target, "/{}", utf8_percent_encode(part, ESCAPED));
         }
@@ -134,7 +134,7 @@ impl Call {
     pub(crate) fn unreadable(&self, what: String) -> Error {
         let operation = self.operation;
         if self.repeatable {
-            Error::Unintelligible { operation, what }
+            Error::InvalidResponse { operation, what }
         } else {
             Error::Unclear { operation, reason: Silence::UnreadableAnswer { what }, source: None }
         }
@@ -193,7 +193,7 @@ mod tests {
     fn an_identifier_that_would_vanish_from_the_address_is_refused() {
         for id in ["", ".", "..", "../1", "1/..", "1/../2", "..\\1", "1/./2"] {
             let call = Call::new("delete a user", "DELETE /users/{user}", &[id]);
-            assert!(matches!(call.target(), Err(Error::Unsendable { .. })), "{id}");
+            assert!(matches!(call.target(), Err(Error::InvalidRequest { .. })), "{id}");
         }
     }
 

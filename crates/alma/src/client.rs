@@ -20,14 +20,14 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, debug_span};
 use url::Url;
 
-use crate::answer::{Reply, judge};
 use crate::base_url;
 use crate::call::{Body, Call, header_encoded};
 use crate::error::{ConfigError, Error, Limit, Result, Silence};
-use crate::loose;
-use crate::pace::{Pace, Pacer};
-use crate::purpose::Purpose;
+use crate::lenient;
+use crate::priority::Priority;
+use crate::rate_limiter::{CallRate, RateLimiter};
 use crate::report::{CallOutcome, CallReport, Observer, RowObserver};
+use crate::response::{Reply, judge};
 use crate::retry::{RetryPolicy, Tries};
 use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
 
@@ -68,7 +68,7 @@ struct Inner {
     timeouts: Timeouts,
     retries: RetryPolicy,
     page_size: u32,
-    pacer: Pacer,
+    limiter: RateLimiter,
     rng: Mutex<StdRng>,
     remaining: AtomicU64,
     day: AtomicU64,
@@ -229,7 +229,7 @@ impl ClientBuilder {
                 timeouts: self.timeouts,
                 retries: self.retries,
                 page_size: self.page_size,
-                pacer: Pacer::new(set, shared, self.share_that_can_wait),
+                limiter: RateLimiter::new(set, shared, self.share_that_can_wait),
                 rng: Mutex::new(rng),
                 remaining: AtomicU64::new(UNKNOWN),
                 day: AtomicU64::new(UNKNOWN),
@@ -271,17 +271,17 @@ impl Client {
 
     /// How many calls the institution has left today, by Alma's last answer (`X-Exl-Api-Remaining`).
     pub fn remaining(&self) -> Option<u64> {
-        told(&self.inner.remaining)
+        counter_value(&self.inner.remaining)
     }
 
     /// How fast it calls now.
-    pub fn pace(&self) -> Pace {
-        self.inner.pacer.now()
+    pub fn call_rate(&self) -> CallRate {
+        self.inner.limiter.now()
     }
 
     /// So many clients, this one included, share what was set: programs on several machines.
     pub fn share_with(&self, clients: u32) {
-        self.inner.pacer.share_with(clients);
+        self.inner.limiter.share_with(clients);
     }
 
     pub(crate) fn page_size(&self) -> u32 {
@@ -297,7 +297,7 @@ impl Client {
     pub(crate) async fn one<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let reply = self.send(&call).await?;
         let body = decode(&reply.body).map_err(|what| call.unreadable(what))?;
-        loose::record(body).map_err(|what| call.no_record(what))
+        lenient::record(body).map_err(|what| call.no_record(what))
     }
 
     /// Tells of a row of a list that is left out, or of which something that callers look for can't be read.
@@ -325,12 +325,12 @@ impl Client {
     fn url(&self, call: &Call) -> Result<Url> {
         let url = format!("{}{}", self.inner.base.as_str(), call.target()?);
         let what = "the address can't be put together";
-        Url::parse(&url).map_err(|_| Error::Unsendable { operation: call.operation, what })
+        Url::parse(&url).map_err(|_| Error::InvalidRequest { operation: call.operation, what })
     }
 
     /// Follows the redirect that answered `asked`, with the key only when it stays on the same server.
     pub(crate) async fn follow(&self, asked: &Call, call: &Call, location: Option<&str>) -> Result<Reply> {
-        let unassigned = |what: &str| Error::Unintelligible { operation: call.operation, what: what.to_owned() };
+        let unassigned = |what: &str| Error::InvalidResponse { operation: call.operation, what: what.to_owned() };
         let location = location.ok_or_else(|| unassigned("a redirect without a target"))?;
         let url = self.url(asked)?.join(location).map_err(|_| unassigned("a redirect to what isn't a URL"))?;
         if url.origin() != self.inner.base.origin() {
@@ -342,11 +342,11 @@ impl Client {
     async fn send_to(&self, call: &Call, url: &Url) -> Result<Reply> {
         let mut tries = Tries::default();
         let mut attempt = 1;
-        let purpose = Purpose::current();
+        let priority = Priority::current();
         loop {
-            let waited = self.inner.pacer.turn(purpose).await;
+            let waited = self.inner.limiter.turn(priority).await;
             let started = Instant::now();
-            let span = self.span(call, purpose, attempt, waited);
+            let span = self.span(call, priority, attempt, waited);
             let result = match self.exchange(call, url.clone()).instrument(span.clone()).await {
                 Ok(reply) => judge(call, reply),
                 Err(error) => Err(error),
@@ -355,20 +355,20 @@ impl Client {
             span.record("outcome", outcome.name());
             drop(span);
             match outcome {
-                CallOutcome::Limited(Limit::PerSecond) => self.inner.pacer.refused(self.inner.retries.base),
+                CallOutcome::Limited(Limit::PerSecond) => self.inner.limiter.refused(self.inner.retries.base),
                 CallOutcome::Limited(Limit::PerDay) | CallOutcome::Unreachable => {}
-                _ => self.inner.pacer.answered(self.remaining()),
+                _ => self.inner.limiter.answered(self.remaining()),
             }
             self.report(&CallReport {
                 operation: call.operation,
                 endpoint: call.endpoint,
-                purpose,
+                priority,
                 attempt,
                 outcome,
                 waited,
                 duration: started.elapsed(),
                 remaining: self.remaining(),
-                day: told(&self.inner.day),
+                day: counter_value(&self.inner.day),
             });
             let error = match result {
                 Ok(reply) => return Ok(reply),
@@ -382,14 +382,14 @@ impl Client {
     }
 
     /// A call in a trace: the address as documented, never as sent.
-    fn span(&self, call: &Call, purpose: Purpose, attempt: u32, waited: Duration) -> Span {
+    fn span(&self, call: &Call, priority: Priority, attempt: u32, waited: Duration) -> Span {
         debug_span!(
             "call",
             otel.name = call.endpoint,
             otel.kind = "client",
             server.address = self.inner.base.host_str().unwrap_or_default(),
             endpoint = call.endpoint,
-            purpose = purpose.name(),
+            priority = priority.name(),
             attempt,
             waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             outcome = Empty,
@@ -459,7 +459,7 @@ impl Client {
     }
 
     fn request(&self, call: &Call, url: Url) -> Result<reqwest::Request> {
-        let unsendable = |what| Error::Unsendable { operation: call.operation, what };
+        let unsendable = |what| Error::InvalidRequest { operation: call.operation, what };
         let secret_header = |text: String| {
             let mut value = HeaderValue::try_from(text).map_err(|_| unsendable("a secret can't be a header"))?;
             value.set_sensitive(true);
@@ -498,15 +498,15 @@ impl Client {
     }
 
     fn report(&self, report: &CallReport) {
-        let CallReport { endpoint, purpose, attempt, outcome, duration, waited, .. } = report;
-        tracing::debug!(endpoint, purpose = purpose.name(), attempt, ?outcome, ?duration, ?waited, "Alma call");
+        let CallReport { endpoint, priority, attempt, outcome, duration, waited, .. } = report;
+        tracing::debug!(endpoint, priority = priority.name(), attempt, ?outcome, ?duration, ?waited, "Alma call");
         if let Some(observer) = &self.inner.on_call {
             observer(report);
         }
     }
 }
 
-fn told(counter: &AtomicU64) -> Option<u64> {
+fn counter_value(counter: &AtomicU64) -> Option<u64> {
     Some(counter.load(Ordering::Relaxed)).filter(|calls| *calls != UNKNOWN)
 }
 

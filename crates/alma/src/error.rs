@@ -105,7 +105,7 @@ pub enum Error {
 
     /// The answer isn't one that Alma gives: another host, a proxy, or no JSON.
     #[error("the answer to the call to {operation} makes no sense: {what}")]
-    Unintelligible {
+    InvalidResponse {
         /// What was asked for.
         operation: &'static str,
         /// What is wrong with the answer; quotes no data.
@@ -123,7 +123,7 @@ pub enum Error {
 
     /// The call can't be made from what was given. Nothing was sent.
     #[error("can't {operation}: {what}")]
-    Unsendable {
+    InvalidRequest {
         /// What was asked for.
         operation: &'static str,
         /// What is wrong with the input; quotes no data.
@@ -221,9 +221,9 @@ impl Error {
             | Self::Unreachable { operation, .. }
             | Self::Unavailable { operation, .. }
             | Self::Unclear { operation, .. }
-            | Self::Unintelligible { operation, .. }
+            | Self::InvalidResponse { operation, .. }
             | Self::Unreadable { operation, .. }
-            | Self::Unsendable { operation, .. } => operation,
+            | Self::InvalidRequest { operation, .. } => operation,
         }
     }
 
@@ -279,9 +279,9 @@ impl Error {
             Self::Refused { .. }
             | Self::NotFound { .. }
             | Self::Unauthorized { .. }
-            | Self::Unintelligible { .. }
+            | Self::InvalidResponse { .. }
             | Self::Unreadable { .. }
-            | Self::Unsendable { .. } => Remedy::Change,
+            | Self::InvalidRequest { .. } => Remedy::Change,
         }
     }
 

@@ -70,9 +70,9 @@ macro_rules! id {
             }
         }
 
-        impl crate::loose::Loose for $name {
+        impl crate::lenient::Lenient for $name {
             fn read(value: &serde_json::Value) -> Result<Option<Self>, &'static str> {
-                Ok(crate::loose::scalar(value).map(Self::from))
+                Ok(crate::lenient::scalar(value).map(Self::from))
             }
         }
     };

@@ -23,7 +23,7 @@
 //!
 //! - **Limits.** A client and its clones make no more calls per second than they were told to, and stand back together
 //!   when Alma refuses a call for its limit; what other applications use is left to them. Calls go in the order of what
-//!   they are for ([`Purpose`]). [`Client::remaining`] tells what is left of the day's calls.
+//!   they are for ([`Priority`]). [`Client::remaining`] tells what is left of the day's calls.
 //! - **Repeating.** A call is repeated only where that can't do harm: when Alma refused it for its limit per second, when
 //!   it was never sent, and reading calls that got no answer. A writing call that was sent is never repeated; when no
 //!   usable answer comes, the error is [`Error::Unclear`] and the caller has to look.
@@ -60,7 +60,7 @@
 
 #![warn(missing_docs)]
 
-mod answer;
+mod adaptive_rate;
 mod api;
 mod base_url;
 mod call;
@@ -68,21 +68,21 @@ mod client;
 mod code;
 mod error;
 mod ids;
-mod loose;
+mod lenient;
 mod model;
-mod pace;
 mod page;
-mod purpose;
-mod rate;
+mod priority;
+mod rate_limiter;
 mod report;
+mod response;
 mod retry;
 mod transport;
 pub mod webhook;
 mod xml;
 
 pub use api::{
-    Access, Area, BibRequests, Bibs, Conf, DeleteItem, Holdings, ItemLoans, ItemRef, ItemRequests, Items, LoanFilter,
-    RequestFilter, ScanAt, ScanIn, Sets, TaskLists, UserLoans, UserRequests, Users, WhenEmpty,
+    Access, Area, BibRequests, Bibs, Conf, DeleteItem, EmptyHoldingPolicy, Holdings, ItemLoans, ItemRef, ItemRequests,
+    Items, LoanFilter, RequestFilter, ScanAt, ScanIn, Sets, TaskLists, UserLoans, UserRequests, Users,
 };
 pub use base_url::origin;
 pub use client::{Client, ClientBuilder, Timeouts};
@@ -95,13 +95,13 @@ pub use ids::{
 pub use model::{
     AccountType, BaseStatus, Bib, Block, Cancellation, CircDesk, CodeTable, CodeTableRow, Coded, DeskLocation, Email,
     General, Holding, HoldingSummary, Identifier, Item, Library, Loan, LoanProcess, LoanStatus, Location, LocationDesk,
-    NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup, Private, ProcessType, Request,
+    NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup, ProcessType, Redacted, Request,
     RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, Set, SetMember, User, UserSummary,
     WaitingRequest,
 };
-pub use pace::Pace;
-pub use page::{List, Listing, Search};
-pub use purpose::Purpose;
+pub use page::{List, PageStream, Search};
+pub use priority::Priority;
+pub use rate_limiter::CallRate;
 pub use report::{CallOutcome, CallReport};
 pub use retry::RetryPolicy;
 pub use transport::{Incoming, NoAnswer, Outgoing, Transport};

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::client::{Client, decode};
 use crate::error::Result;
-use crate::loose::{self, Loose};
+use crate::lenient::{self, Lenient};
 
 /// A row of a list.
 pub(crate) trait Row: DeserializeOwned {
@@ -32,13 +32,13 @@ pub(crate) trait Row: DeserializeOwned {
 /// The rows of a list, fetched page by page as they are asked for. It ends at the first error.
 ///
 /// A row that can't be read is left out, told in the log and to [`on_unreadable_row`](crate::ClientBuilder::on_unreadable_row).
-/// So a row that comes is there; whether one that doesn't come isn't, [`Listing::whole`] tells.
-pub struct Listing<T> {
+/// So a row that comes is there; whether one that doesn't come isn't, [`PageStream::whole`] tells.
+pub struct PageStream<T> {
     rows: BoxStream<'static, Result<T>>,
     unreadable: Arc<AtomicU32>,
 }
 
-impl<T: 'static> Listing<T> {
+impl<T: 'static> PageStream<T> {
     /// Reads the list to its end.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl<T: 'static> Listing<T> {
     }
 }
 
-impl<T> Stream for Listing<T> {
+impl<T> Stream for PageStream<T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
@@ -58,7 +58,7 @@ impl<T> Stream for Listing<T> {
     }
 }
 
-impl<T> fmt::Debug for Listing<T> {
+impl<T> fmt::Debug for PageStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listing").finish_non_exhaustive()
     }
@@ -163,7 +163,7 @@ struct Cursor {
 }
 
 /// The list that `call` answers under `key`.
-pub(crate) fn listing<T>(client: &Client, call: Call, key: &'static str, paging: Paging) -> Listing<T>
+pub(crate) fn listing<T>(client: &Client, call: Call, key: &'static str, paging: Paging) -> PageStream<T>
 where
     T: Row + Send + 'static,
 {
@@ -183,7 +183,7 @@ where
     .map_ok(move |rows| stream::iter(rows.into_iter().map(Ok)))
     .try_flatten()
     .boxed();
-    Listing { rows, unreadable }
+    PageStream { rows, unreadable }
 }
 
 /// The whole of a list that Alma answers at once.
@@ -214,12 +214,12 @@ async fn next_page<T: Row>(
     }
     let mut missing: Vec<String> = Vec::new();
     let total = page.get("total_record_count").map_or(Ok(None), u64::read);
-    let is_counted = total.is_ok() && !page.get("total_record_count").is_some_and(loose::is_unreadable);
+    let is_counted = total.is_ok() && !page.get("total_record_count").is_some_and(lenient::is_unreadable);
     // A list that is read by pages ends with the first that isn't full; of another only the count tells that it goes on.
     if !is_counted && !paged {
         missing.push("a count of rows that is none".to_owned());
     }
-    let rows = loose::every_row(page.get_mut(key).map(Value::take).unwrap_or_default());
+    let rows = lenient::every_row(page.get_mut(key).map(Value::take).unwrap_or_default());
     if !rows.is_empty() && rows == cursor.last_page {
         return Err(nonsense("the same page of the list over and over"));
     }
@@ -243,10 +243,10 @@ async fn next_page<T: Row>(
 pub(crate) fn readable<T: Row>(rows: &[Value], missing: &mut Vec<String>) -> Vec<T> {
     let mut records = Vec::new();
     for row in rows {
-        if let Some(field) = T::TELLING.iter().find(|field| row.get(*field).is_some_and(loose::is_unreadable)) {
+        if let Some(field) = T::TELLING.iter().find(|field| row.get(*field).is_some_and(lenient::is_unreadable)) {
             missing.push(format!("a {field} that is no text"));
         }
-        match loose::record::<T>(row.clone()) {
+        match lenient::record::<T>(row.clone()) {
             Ok(record) => {
                 missing.extend((0..record.unreadable_parts()).map(|_| "a part of a row".to_owned()));
                 records.push(record);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Limit, Result};
-use crate::purpose::Purpose;
+use crate::priority::Priority;
 
 pub(crate) type Observer = Arc<dyn Fn(&CallReport) + Send + Sync>;
 /// Who is told of each row that can't be read, by the endpoint of its list.
@@ -19,7 +19,7 @@ pub struct CallReport {
     /// Method and path with placeholders, such as `GET /users/{user}`.
     pub endpoint: &'static str,
     /// What it was made for.
-    pub purpose: Purpose,
+    pub priority: Priority,
     /// 1 for the first attempt.
     pub attempt: u32,
     /// How it ended.
@@ -53,7 +53,7 @@ pub enum CallOutcome {
     /// No usable answer: a time-out, a lost connection or an internal error.
     Silent,
     /// The answer isn't one of Alma's.
-    Unintelligible,
+    InvalidResponse,
 }
 
 impl CallOutcome {
@@ -68,7 +68,7 @@ impl CallOutcome {
             Self::Limited(Limit::PerDay) => "daily_threshold",
             Self::Unreachable => "unreachable",
             Self::Silent => "silent",
-            Self::Unintelligible => "unintelligible",
+            Self::InvalidResponse => "invalid_response",
         }
     }
 
@@ -81,8 +81,8 @@ impl CallOutcome {
             Err(Error::RateLimited { limit, .. }) => Self::Limited(*limit),
             Err(Error::Unreachable { .. }) => Self::Unreachable,
             Err(Error::Unavailable { .. } | Error::Unclear { .. }) => Self::Silent,
-            Err(Error::Unintelligible { .. } | Error::Unreadable { .. } | Error::Unsendable { .. }) => {
-                Self::Unintelligible
+            Err(Error::InvalidResponse { .. } | Error::Unreadable { .. } | Error::InvalidRequest { .. }) => {
+                Self::InvalidResponse
             }
         }
     }

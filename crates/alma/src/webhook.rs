@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-use crate::loose;
+use crate::lenient;
 use crate::model::{Item, Loan, Request};
 
 /// The header with the signature.
@@ -41,19 +41,19 @@ fn digest(secret: &SecretString, body: &[u8]) -> Option<Hmac<Sha256>> {
 #[non_exhaustive]
 pub struct Message {
     /// The same for every sending of it.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub id: String,
     /// What it is about, such as `LOAN`.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     action: String,
     /// What happened, such as `LOAN_CREATED`; not every kind has it.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     event: Option<String>,
     /// The institution's code.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub institution: Option<String>,
     /// When it happened.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub time: Option<Timestamp>,
     #[serde(flatten)]
     payload: Map<String, Value>,
@@ -84,7 +84,7 @@ impl Message {
             return Err("it is XML; set the profile's message type to JSON in Alma".to_owned());
         }
         let value: Value = serde_json::from_slice(body).map_err(|_| "it is no JSON".to_owned())?;
-        loose::record(value)
+        lenient::record(value)
     }
 
     /// What it is about, in upper case.
@@ -101,9 +101,9 @@ impl Message {
     pub fn subject(&self) -> Subject {
         let part = |key: &str| self.payload.get(key).cloned().unwrap_or_default();
         let subject = match self.action().as_str() {
-            "LOAN" => loose::record(part("item_loan")).map(|loan| Subject::Loan(Box::new(loan))),
-            "REQUEST" => loose::record(part("user_request")).map(|request| Subject::Request(Box::new(request))),
-            "ITEM" => loose::record(part("item")).map(|item| Subject::Item(Box::new(item))),
+            "LOAN" => lenient::record(part("item_loan")).map(|loan| Subject::Loan(Box::new(loan))),
+            "REQUEST" => lenient::record(part("user_request")).map(|request| Subject::Request(Box::new(request))),
+            "ITEM" => lenient::record(part("item")).map(|item| Subject::Item(Box::new(item))),
             _ => return Subject::Other,
         };
         subject.unwrap_or(Subject::Other)
@@ -120,17 +120,17 @@ mod tests {
     #[test]
     fn signature_is_the_one_of_rfc_4231() {
         let secret = SecretString::from("Jefe");
-        let told = signature(&secret, b"what do ya want for nothing?");
-        assert_eq!(told, "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
+        let expected = signature(&secret, b"what do ya want for nothing?");
+        assert_eq!(expected, "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
     }
 
     #[test]
     fn one_byte_more_or_another_secret_is_no_signature() {
         let secret = SecretString::from("a secret");
-        let told = signature(&secret, BODY);
-        assert!(is_signed_with(&secret, BODY, &told));
-        assert!(!is_signed_with(&secret, &[BODY, b" "].concat(), &told));
-        assert!(!is_signed_with(&SecretString::from("another"), BODY, &told));
+        let expected = signature(&secret, BODY);
+        assert!(is_signed_with(&secret, BODY, &expected));
+        assert!(!is_signed_with(&secret, &[BODY, b" "].concat(), &expected));
+        assert!(!is_signed_with(&SecretString::from("another"), BODY, &expected));
         for nonsense in ["", "not base64!", "AAAA"] {
             assert!(!is_signed_with(&secret, BODY, nonsense));
         }
@@ -145,10 +145,11 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_told_without_quoting_it() {
-        for (body, told) in [(&b"<webhook/>"[..], "XML"), (b"{", "no JSON"), (b"[1]", "no JSON object"), (b"{}", "id")]
+        for (body, expected) in
+            [(&b"<webhook/>"[..], "XML"), (b"{", "no JSON"), (b"[1]", "no JSON object"), (b"{}", "id")]
         {
             let reason = Message::read(body).unwrap_err();
-            assert!(reason.contains(told), "{reason}");
+            assert!(reason.contains(expected), "{reason}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, PollTarget, Request, Side, Status};
-use lms::{ChangeKind, ExpectedChange, ListContents, Outage, Purpose};
+use lms::{ChangeKind, ExpectedChange, ListContents, Outage, Priority};
 use store::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
 use tracing::{Instrument as _, debug, debug_span, error, info, warn};
 use uuid::Uuid;
@@ -338,11 +338,11 @@ impl Engine {
         let was_down = self.breakers.is_down(institution);
         let settings = self.breakers.admit(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
-        self.check_poll_budget(lms.as_ref(), Purpose::Poll)?;
+        self.check_poll_budget(lms.as_ref(), Priority::Poll)?;
         let mut keys: Vec<String> = listed.iter().map(|poll| poll.key.clone()).collect();
         keys.sort_unstable();
         keys.dedup();
-        let read = Purpose::Poll.of(lms.read_list(&batch_poll.list, &keys)).await;
+        let read = Priority::Poll.scope(lms.read_list(&batch_poll.list, &keys)).await;
         if !was_down && matches!(read, Err(lms::Error::Unavailable { outage: Outage::KeyRefused, .. })) {
             return Ok(ListOutcome::KeyRefused);
         }

@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 use lending::{Deadline, Event, Request, RequestId, Side, deadlines};
-use lms::Purpose;
+use lms::Priority;
 use store::Intent;
 use tracing::debug;
 
@@ -62,7 +62,7 @@ impl Engine {
         };
         let settings = self.breakers.admit(institution, self.clock.now())?;
         let lms = self.registry.get(institution).await?;
-        let seen = Purpose::Circulation.of(poll::poll_side(lms.as_ref(), request, target, false, None)).await;
+        let seen = Priority::Circulation.scope(poll::poll_side(lms.as_ref(), request, target, false, None)).await;
         self.record_outcome(institution, settings, seen).await
     }
 

@@ -23,7 +23,7 @@ use crate::webhooks;
 struct Call {
     institution: String,
     endpoint: &'static str,
-    purpose: &'static str,
+    priority: &'static str,
     outcome: &'static str,
 }
 
@@ -34,9 +34,9 @@ struct Endpoint {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Purpose {
+struct Priority {
     institution: String,
-    purpose: &'static str,
+    priority: &'static str,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -56,8 +56,8 @@ type Seconds<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 pub(crate) struct Metrics {
     registry: Registry,
     calls: Family<Call, Counter>,
-    call_seconds: Seconds<Purpose>,
-    queue_seconds: Seconds<Purpose>,
+    call_seconds: Seconds<Priority>,
+    queue_seconds: Seconds<Priority>,
     reaction: Seconds<Cause>,
     missed_messages: Family<Institution, Counter>,
     unreadable: Family<Endpoint, Counter>,
@@ -141,10 +141,10 @@ impl Metrics {
     }
 
     pub(crate) fn called(&self, institution: &InstitutionCode, report: &CallReport) {
-        let (institution, purpose) = (institution.to_string(), report.purpose.name());
+        let (institution, priority) = (institution.to_string(), report.priority.name());
         let (endpoint, outcome) = (report.endpoint, report.outcome);
-        let of = Purpose { institution: institution.clone(), purpose };
-        self.calls.get_or_create(&Call { institution, endpoint, purpose, outcome }).inc();
+        let of = Priority { institution: institution.clone(), priority };
+        self.calls.get_or_create(&Call { institution, endpoint, priority, outcome }).inc();
         self.call_seconds.get_or_create(&of).observe(report.duration.as_secs_f64());
         self.queue_seconds.get_or_create(&of).observe(report.waited.as_secs_f64());
     }
@@ -206,8 +206,8 @@ impl Engine {
                     gauges.get_or_create(&of(institution)).set(calls as f64);
                 }
             }
-            if let Some(pace) = quota.call_rate {
-                metrics.per_second.get_or_create(&of(institution)).set(pace.allowed);
+            if let Some(call_rate) = quota.call_rate {
+                metrics.per_second.get_or_create(&of(institution)).set(call_rate.allowed);
             }
         }
         let mut rendered = String::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use lending::{BibId, Effect, InstitutionCode, Request, RequestId, Side};
-use lms::{HostLms, MarkedHold, Purpose, VirtualPatron};
+use lms::{HostLms, MarkedHold, Priority, VirtualPatron};
 use store::{RequestFilter, Stored};
 
 use crate::engine::Engine;
@@ -69,7 +69,7 @@ impl Engine {
         search: OrphanSearch,
         remove: bool,
     ) -> Result<OrphanReport, Error> {
-        Purpose::Bulk.of(self.search(institution, since, search, remove)).await
+        Priority::Bulk.scope(self.search(institution, since, search, remove)).await
     }
 
     async fn search(
@@ -84,7 +84,7 @@ impl Engine {
         let mut orphans = OrphanReport { requests: requests.len(), ..OrphanReport::default() };
         let mut patrons: Vec<VirtualPatron> = Vec::new();
         for request in &requests {
-            self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
+            self.check_poll_budget(lms.as_ref(), Priority::Bulk)?;
             if made_here(request, institution) {
                 for bib in orphan_records(request, lms.find_marked_records(request.id).await?) {
                     orphans
@@ -101,7 +101,7 @@ impl Engine {
         }
         orphans.patrons = patrons.len();
         for patron in &patrons {
-            self.check_poll_budget(lms.as_ref(), Purpose::Bulk)?;
+            self.check_poll_budget(lms.as_ref(), Priority::Bulk)?;
             for hold in lms.find_marked_holds(patron).await? {
                 let stored = self.store.request(hold.request).await?;
                 if is_orphan_hold(stored.as_ref(), institution, &hold) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, InstitutionCode};
-use lms::{CallObserver, CallRate, CallReport, HostLms, Outage, Purpose, QuotaSettings};
+use lms::{CallObserver, CallRate, CallReport, HostLms, Outage, Priority, QuotaSettings};
 
 use crate::clock::{Clock, saturating_add};
 use crate::engine::Engine;
@@ -61,7 +61,7 @@ pub struct Paused {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
     /// Calls by what they were for.
-    pub by_purpose: BTreeMap<Purpose, u64>,
+    pub by_priority: BTreeMap<Priority, u64>,
     /// Calls by endpoint.
     pub by_endpoint: BTreeMap<&'static str, u64>,
     /// Calls that were refused for the limit per second. They don't count.
@@ -71,7 +71,7 @@ pub struct Usage {
 impl Usage {
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.by_purpose.values().sum()
+        self.by_priority.values().sum()
     }
 }
 
@@ -113,7 +113,7 @@ impl UsageLedger {
         let now = self.clock.now();
         self.with(institution, |book| {
             if report.counted {
-                *book.used.by_purpose.entry(report.purpose).or_default() += 1;
+                *book.used.by_priority.entry(report.priority).or_default() += 1;
                 *book.used.by_endpoint.entry(report.endpoint).or_default() += 1;
                 book.remaining = report.remaining;
                 book.counted_at = Some(now);
@@ -142,11 +142,11 @@ impl UsageLedger {
     pub(crate) fn check_budget(
         &self,
         institution: &InstitutionCode,
-        purpose: Purpose,
+        priority: Priority,
         allowance: QuotaSettings,
         nodes: u32,
     ) -> Result<(), lms::Error> {
-        if !purpose.can_wait() {
+        if !priority.is_deferrable() {
             return Ok(());
         }
         let now = self.clock.now();
@@ -220,7 +220,7 @@ fn used_up(now: Timestamp) -> Duration {
 }
 
 /// What the calls of an effect are for. A patron who places a request waits for it, or the staff who do it for them.
-pub(crate) fn purpose_of(effect: Effect) -> Purpose {
+pub(crate) fn priority_of(effect: Effect) -> Priority {
     match effect {
         Effect::VerifyPatron
         | Effect::ChooseSupplier
@@ -230,8 +230,8 @@ pub(crate) fn purpose_of(effect: Effect) -> Purpose {
         | Effect::CreateVirtualHolding(_)
         | Effect::CreateVirtualItem(_)
         | Effect::UpdateVirtualItem(_)
-        | Effect::ChangePickup(_) => Purpose::Patron,
-        _ => Purpose::Circulation,
+        | Effect::ChangePickup(_) => Priority::Patron,
+        _ => Priority::Circulation,
     }
 }
 
@@ -283,8 +283,8 @@ impl Engine {
     /// # Errors
     ///
     /// Why not, and how long it has to wait.
-    pub(crate) fn check_poll_budget(&self, lms: &dyn HostLms, purpose: Purpose) -> Result<(), lms::Error> {
-        self.usage.check_budget(lms.institution(), purpose, lms.quota_settings(), self.registry.nodes())
+    pub(crate) fn check_poll_budget(&self, lms: &dyn HostLms, priority: Priority) -> Result<(), lms::Error> {
+        self.usage.check_budget(lms.institution(), priority, lms.quota_settings(), self.registry.nodes())
     }
 
     /// Institutions that are not looked at until calls are counted anew.
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn where_the_system_does_not_tell_own_calls_are_counted() {
-        let spent = Usage { by_purpose: [(Purpose::Poll, 890)].into(), ..Usage::default() };
+        let spent = Usage { by_priority: [(Priority::Poll, 890)].into(), ..Usage::default() };
         let book = DayUsage { used: spent, ..DayUsage::default() };
         assert_eq!(book.at_reserve(QuotaSettings::default(), 1), None, "nobody told of a limit");
         let set = QuotaSettings { calls_per_day: Some(1_000), ..QuotaSettings::default() };

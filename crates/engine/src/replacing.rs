@@ -11,7 +11,7 @@ use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::place::ValidationError;
-use crate::quota::purpose_of;
+use crate::quota::priority_of;
 
 /// For how long somebody who asks for another lender waits for a library's system.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -131,7 +131,7 @@ impl Engine {
     async fn read_copy(&self, copy: &CopyRef) -> lms::Result<Result<lending::Copy, Refusal>> {
         let settings = self.breakers.admit(&copy.institution, self.clock.now())?;
         let lms = self.registry.get(&copy.institution).await?;
-        let found = purpose_of(Effect::ChooseSupplier).of(lms.resolve_copy(copy)).await;
+        let found = priority_of(Effect::ChooseSupplier).scope(lms.resolve_copy(copy)).await;
         self.record_outcome(&copy.institution, settings, found).await
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{Effect, Event, HintResult, InstitutionCode, ItemState, PollTarget, Request, Side, interpret_hints};
-use lms::{Attempt, HostLms, Outage, Purpose};
+use lms::{Attempt, HostLms, Outage, Priority};
 use store::{Claim, Claimed, Intent, NOTHING_NEW, Work};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::commit::{Applied, IntentDisposition};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::EffectExecution;
-use crate::quota::{purpose_of, timed};
+use crate::quota::{priority_of, timed};
 use crate::{poll, webhooks};
 
 /// The longest the loop sleeps: other nodes may have put work into the store.
@@ -264,7 +264,7 @@ impl Engine {
                 let prefetch = self.records_to_prefetch(lms.as_ref(), &request, effect).await?;
                 let (lms, attempts, prefetch) = (lms.as_ref(), intent.attempts, prefetch.as_slice());
                 let execution = EffectExecution { lms, request: &request, attempt, attempts, now, prefetch };
-                let outcome = purpose_of(effect).of(execution.run(effect)).await;
+                let outcome = priority_of(effect).scope(execution.run(effect)).await;
                 self.record_outcome(&intent.institution, settings, outcome).await
             }
             Err(not_done) => Err(not_done),
@@ -323,9 +323,9 @@ impl Engine {
             None => None,
         };
         // Where something was told of, somebody has acted.
-        let purpose = if webhooks::has_hint(intent) { Purpose::Circulation } else { Purpose::Poll };
+        let priority = if webhooks::has_hint(intent) { Priority::Circulation } else { Priority::Poll };
         if let Ok(lms) = self.registry.get(&intent.institution).await
-            && let Err(not_done) = self.check_poll_budget(lms.as_ref(), purpose)
+            && let Err(not_done) = self.check_poll_budget(lms.as_ref(), priority)
         {
             let due = self.next_try(intent, &request, side, &not_done).await?;
             return self.postpone(intent, due, &not_done.to_string()).await;
@@ -333,7 +333,7 @@ impl Engine {
         let observation = match self.system(intent).await {
             Ok((lms, settings)) => {
                 let observation =
-                    purpose.of(poll_by_intent(lms.as_ref(), intent, &request, target, hinted_state)).await;
+                    priority.scope(poll_by_intent(lms.as_ref(), intent, &request, target, hinted_state)).await;
                 self.record_outcome(&intent.institution, settings, observation).await
             }
             Err(not_done) => Err(not_done),

@@ -31,6 +31,6 @@ pub use host::{
     VirtualPatron, Withdrawn,
 };
 pub use list::{ChangeKind, ExpectedChange, ListContents, ListEntry};
-pub use quota::{CallObserver, CallRate, CallReport, Purpose, QuotaSettings};
+pub use quota::{CallObserver, CallRate, CallReport, Priority, QuotaSettings};
 pub use settings::{SettingError, without_value};
 pub use webhook::{WebhookMessage, WebhookRejection};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ::alma::Purpose;
+pub use ::alma::Priority;
 
 /// One call as the system counts it. Nothing in it is personal.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct CallReport {
     /// Method and path with placeholders, such as `GET /users/{user}`.
     pub endpoint: &'static str,
     /// What it was made for.
-    pub purpose: Purpose,
+    pub priority: Priority,
     /// How it ended, such as `answered` or `refused`.
     pub outcome: &'static str,
     /// Whether the system counted it.

@@ -92,7 +92,7 @@ struct SpentView {
     /// Calls in all.
     total: u64,
     /// Calls by what they were for: `patron`, `circulation`, `sweep`, `bulk`.
-    by_purpose: BTreeMap<&'static str, u64>,
+    by_priority: BTreeMap<&'static str, u64>,
     /// Calls by endpoint, such as `GET /users/{user}`.
     by_endpoint: BTreeMap<&'static str, u64>,
     /// Calls that were refused for the limit per second; they don't count.
@@ -132,7 +132,7 @@ impl QuotaView {
             },
             spent: SpentView {
                 total: spent.total(),
-                by_purpose: spent.by_purpose.iter().map(|(purpose, calls)| (purpose.name(), *calls)).collect(),
+                by_priority: spent.by_priority.iter().map(|(priority, calls)| (priority.name(), *calls)).collect(),
                 by_endpoint: spent.by_endpoint.clone(),
                 refused: spent.refused,
             },

@@ -103,7 +103,7 @@ impl Bibs {
 
 fn body(call: &Call, marcxml_record: &str, suppress: bool) -> Result<String> {
     let operation = call.operation;
-    let record = marc_record(marcxml_record).map_err(|what| Error::Unsendable { operation, what })?;
+    let record = marc_record(marcxml_record).map_err(|what| Error::InvalidRequest { operation, what })?;
     Ok(format!(
         "<bib><suppress_from_publishing>{suppress}</suppress_from_publishing>\
          <record_format>marc21</record_format>{record}</bib>"

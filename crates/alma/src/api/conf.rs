@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::ids::{DeskCode, LibraryCode, LocationCode};
 use crate::model::{CircDesk, CodeTable, General, Library, Location};
-use crate::page::{List, Listing, Paging, all, listing};
+use crate::page::{List, PageStream, Paging, all, listing};
 
 /// An area of the API, for which a key has rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,7 +64,7 @@ impl Conf {
     }
 
     /// All circulation desks of a library, with code and name only.
-    pub fn circulation_desks(&self, library: &LibraryCode) -> Listing<CircDesk> {
+    pub fn circulation_desks(&self, library: &LibraryCode) -> PageStream<CircDesk> {
         let call = Call::new("list circulation desks", "GET /conf/libraries/{library}/circ-desks", &[library.as_str()]);
         listing(&self.client, call, "circ_desk", Paging::ByPages)
     }

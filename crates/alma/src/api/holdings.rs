@@ -1,6 +1,6 @@
 //! Calls for the holdings of a title (`/almaws/v1/bibs/{mms}/holdings`).
 
-use super::WhenEmpty;
+use super::EmptyHoldingPolicy;
 use crate::call::Call;
 use crate::client::Client;
 use crate::code::Code;
@@ -40,14 +40,14 @@ impl Holdings {
     pub async fn create(&self, marcxml_record: &str, suppress: bool) -> Result<Holding> {
         let call = Call::new("create a holding", "POST /bibs/{mms}/holdings", &[self.mms.as_str()]);
         let operation = call.operation;
-        let record = marc_record(marcxml_record).map_err(|what| Error::Unsendable { operation, what })?;
+        let record = marc_record(marcxml_record).map_err(|what| Error::InvalidRequest { operation, what })?;
         let body =
             format!("<holding><suppress_from_publishing>{suppress}</suppress_from_publishing>{record}</holding>");
         self.one(call.xml(body)).await
     }
 
     /// Deletes a holding that has no items. `bib` is what happens to the title when this was its last holding.
-    pub async fn delete(&self, holding: &HoldingId, bib: WhenEmpty) -> Result<()> {
+    pub async fn delete(&self, holding: &HoldingId, bib: EmptyHoldingPolicy) -> Result<()> {
         let ids = [self.mms.as_str(), holding.as_str()];
         let call = Call::new("delete a holding", "DELETE /bibs/{mms}/holdings/{holding}", &ids);
         self.client.done(call.absent(NO_HOLDING).query("bib", bib)).await

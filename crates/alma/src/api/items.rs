@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::WhenEmpty;
+use super::EmptyHoldingPolicy;
 use crate::call::Call;
 use crate::client::{Client, decode};
 use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::ids::{Barcode, DeskCode, HoldingId, HoldingSelector, ItemPath, LibraryCode, MmsId, RequestId, UserId};
-use crate::loose;
+use crate::lenient;
 use crate::model::{Item, NewItem, RequestOption};
-use crate::page::{List, Listing, Paging, all, listing};
+use crate::page::{List, PageStream, Paging, all, listing};
 
 const NO_ITEM: &[Code] = &[Code::ItemNotFound];
 const NO_BARCODE: &[Code] = &[Code::BarcodeUnknown];
@@ -31,9 +31,9 @@ pub struct DeleteItem {
     /// Whether warnings are passed over. A loan isn't.
     pub override_warnings: bool,
     /// What happens to the holding when this was its last item.
-    pub holdings: WhenEmpty,
+    pub holdings: EmptyHoldingPolicy,
     /// What happens to the title when its last holding goes with the item.
-    pub bib: WhenEmpty,
+    pub bib: EmptyHoldingPolicy,
 }
 
 /// Where an item is scanned in.
@@ -115,7 +115,7 @@ impl Items {
     }
 
     /// A title's items, with their due dates. The first page of a large title takes Alma seconds.
-    pub fn list(&self, mms: &MmsId, holding: &HoldingSelector) -> Listing<Item> {
+    pub fn list(&self, mms: &MmsId, holding: &HoldingSelector) -> PageStream<Item> {
         let ids = [mms.as_str(), holding.segment()];
         let call = Call::new("list items", "GET /bibs/{mms}/holdings/{holding}/items", &ids);
         listing(&self.client, call.absent(NO_BIB).query("expand", "due_date"), "item", Paging::ByPages)
@@ -133,7 +133,7 @@ impl Items {
     pub async fn by_barcode(&self, barcode: &Barcode) -> Result<Option<Item>> {
         let mut call = Call::new("look up a barcode", "GET /items", &[]).absent(NO_BARCODE);
         if barcode.as_str().is_empty() {
-            return Err(Error::Unsendable { operation: call.operation, what: "the barcode is blank" });
+            return Err(Error::InvalidRequest { operation: call.operation, what: "the barcode is blank" });
         }
         call = call.query("item_barcode", barcode);
         call.follows_redirect = true;
@@ -154,7 +154,7 @@ impl Items {
             (call, first)
         };
         let body = decode(&reply.body).map_err(|what| call.unreadable(what))?;
-        loose::record(body).map(Some).map_err(|what| call.no_record(what))
+        lenient::record(body).map(Some).map_err(|what| call.no_record(what))
     }
 
     /// Creates an item in a holding, which decides its library and location.
@@ -232,7 +232,7 @@ fn read(item: &ItemPath) -> Call {
 
 /// The call that writes an item which was read as `record`: at its true holding, which the address may lack.
 fn write(item: &ItemPath, record: &Map<String, Value>) -> Call {
-    let holding = record.get("holding_data").and_then(|holding| holding.get("holding_id")).and_then(loose::scalar);
+    let holding = record.get("holding_data").and_then(|holding| holding.get("holding_id")).and_then(lenient::scalar);
     let holding = holding.map_or_else(|| item.holding.clone(), HoldingId::from);
     let item = ItemPath { holding, ..item.clone() };
     about(&item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}")

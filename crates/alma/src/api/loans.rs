@@ -12,7 +12,7 @@ use crate::code::Code;
 use crate::error::Result;
 use crate::ids::{Barcode, ItemPath, ItemPid, LoanId, UserId};
 use crate::model::{Loan, NewLoan};
-use crate::page::{Listing, Paging, listing};
+use crate::page::{PageStream, Paging, listing};
 
 const NO_LOAN: &[Code] = &[Code::LoanNotFound];
 
@@ -78,7 +78,7 @@ impl UserLoans {
     }
 
     /// The user's loans, each with whether it could be renewed.
-    pub fn list(&self, filter: LoanFilter) -> Listing<Loan> {
+    pub fn list(&self, filter: LoanFilter) -> PageStream<Loan> {
         let call = self.call("list a user's loans", "GET /users/{user}/loans").absent(NO_USER);
         let call = call.query("loan_status", filter.as_str()).query("expand", "renewable");
         listing(&self.client, call, "item_loan", Paging::ByPages)
@@ -142,7 +142,7 @@ impl ItemLoans {
     }
 
     /// The item's loans: at most one that is active.
-    pub fn list(&self, filter: LoanFilter) -> Listing<Loan> {
+    pub fn list(&self, filter: LoanFilter) -> PageStream<Loan> {
         let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/loans";
         let call = self.call("list an item's loans", endpoint).query("loan_status", filter.as_str());
         listing(&self.client, call, "item_loan", Paging::ByPages)

@@ -31,7 +31,7 @@ const NO_USER: &[Code] = &[Code::UserNotFound, Code::UserOfTypeNotFound];
 
 /// What happens to a record when what was in it is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WhenEmpty {
+pub enum EmptyHoldingPolicy {
     /// It stays.
     #[default]
     Retain,
@@ -41,7 +41,7 @@ pub enum WhenEmpty {
     Suppress,
 }
 
-impl fmt::Display for WhenEmpty {
+impl fmt::Display for EmptyHoldingPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Retain => "retain",

@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::error::Result;
 use crate::ids::{ItemPath, ItemPid, MmsId, RequestId, UserId};
 use crate::model::{Cancellation, NewRequest, Request, RequestType};
-use crate::page::{List, Listing, Paging, all, listing};
+use crate::page::{List, PageStream, Paging, all, listing};
 
 const NO_REQUEST: &[Code] = &[Code::RequestNotFound];
 
@@ -64,7 +64,7 @@ impl UserRequests {
     }
 
     /// The user's requests. Rows may lack the item's id.
-    pub fn list(&self, filter: &RequestFilter) -> Listing<Request> {
+    pub fn list(&self, filter: &RequestFilter) -> PageStream<Request> {
         let call = self.call("list a user's requests", "GET /users/{user}/requests").absent(NO_USER);
         listing(&self.client, filter.apply(call), "user_request", Paging::ByPages)
     }

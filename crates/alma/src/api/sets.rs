@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::ids::SetId;
 use crate::model::{Set, SetMember};
-use crate::page::{Listing, Paging, listing};
+use crate::page::{PageStream, Paging, listing};
 
 /// Calls for sets of records. A key needs the area Configuration.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl Sets {
     ///
     /// A logical set is a saved search that Alma makes anew each time the set is read (Ex Libris developers' blog, "Using
     /// Alma APIs for creating Sets", 2017). It searches an index, which lags behind the records.
-    pub fn members(&self, set: &SetId) -> Listing<SetMember> {
+    pub fn members(&self, set: &SetId) -> PageStream<SetMember> {
         let call = Call::new("list a set's members", "GET /conf/sets/{set}/members", &[set.as_str()]);
         listing(&self.client, call, "member", Paging::ByPages)
     }

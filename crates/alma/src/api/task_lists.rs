@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::ids::{DeskCode, LibraryCode};
 use crate::model::RequestedResource;
-use crate::page::{Listing, Paging, listing};
+use crate::page::{PageStream, Paging, listing};
 
 /// Calls for task lists. A key needs the area Task-lists.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ impl TaskLists {
     ///
     /// Nothing tells that a lender sent an item off; but a hold that was on this list and no longer is was picked, cancelled
     /// or moved. One call reads 100 of them.
-    pub fn requested_resources(&self, library: &LibraryCode, desk: &DeskCode) -> Listing<RequestedResource> {
+    pub fn requested_resources(&self, library: &LibraryCode, desk: &DeskCode) -> PageStream<RequestedResource> {
         // GET only: POST on the same path marks the rows as printed.
         let call = Call::new("list what is to be picked", "GET /task-lists/requested-resources", &[])
             .query("library", library)

@@ -9,9 +9,9 @@ use crate::client::Client;
 use crate::code::Code;
 use crate::error::Result;
 use crate::ids::UserId;
-use crate::loose;
+use crate::lenient;
 use crate::model::{Block, NewBlock, NewUser, User, UserSummary};
-use crate::page::{Listing, Paging, listing};
+use crate::page::{PageStream, Paging, listing};
 
 /// Calls for users. A key needs the area Users.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Users {
     /// Searches users: `field~text`, with `_` for blanks and ` AND ` between terms, such as `last_name~reader`.
     ///
     /// The fields are those of Alma's `GET /users`; `external_id` is not among them.
-    pub fn search(&self, query: &str) -> Listing<UserSummary> {
+    pub fn search(&self, query: &str) -> PageStream<UserSummary> {
         let call = Call::new("search users", "GET /users", &[]).query("q", query).private(query);
         listing(&self.client, call, "user", Paging::ByPages)
     }
@@ -122,7 +122,7 @@ impl Users {
         }
         let mut record = current.raw().clone();
         let mut kept = blocks_of(&mut record);
-        kept.retain(|block| !loose::record(block.clone()).is_ok_and(|block: Block| which(&block)));
+        kept.retain(|block| !lenient::record(block.clone()).is_ok_and(|block: Block| which(&block)));
         record.insert("user_block".to_owned(), Value::Array(kept));
         self.put(user, &[], record).await
     }
@@ -137,5 +137,5 @@ fn about(user: &UserId, operation: &'static str, endpoint: &'static str) -> Call
 }
 
 fn blocks_of(record: &mut Map<String, Value>) -> Vec<Value> {
-    loose::rows(record.remove("user_block").unwrap_or_default())
+    lenient::rows(record.remove("user_block").unwrap_or_default())
 }

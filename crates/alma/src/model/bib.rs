@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::ids::{HoldingId, MmsId};
-use crate::loose::{self, Loose as _};
+use crate::lenient::{self, Lenient as _};
 use crate::model::Coded;
 use crate::page::{Row, readable};
 use crate::xml;
@@ -19,31 +19,31 @@ use crate::xml;
 #[non_exhaustive]
 pub struct Bib {
     /// Its MMS id.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub mms_id: MmsId,
     /// The title.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub title: Option<String>,
     /// The author.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub author: Option<String>,
     /// The ISBN.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub isbn: Option<String>,
     /// The ISSN.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub issn: Option<String>,
     /// Numbers of other systems (MARC 035).
-    #[serde(rename = "network_number", default, deserialize_with = "loose::values")]
+    #[serde(rename = "network_number", default, deserialize_with = "lenient::values")]
     pub network_numbers: Vec<String>,
     /// Whether it is hidden from discovery; unknown when Alma doesn't say.
-    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed: Option<bool>,
     /// The day of the last change.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub last_modified_date: Option<Date>,
     /// How many holds there are on its items, where that was asked for.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub requests: Option<u64>,
     /// The MARC record: a `<record>` element without an XML declaration.
     #[serde(rename = "anies", default, deserialize_with = "marc")]
@@ -55,13 +55,13 @@ pub struct Bib {
 #[non_exhaustive]
 pub struct Holding {
     /// Its id.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub holding_id: HoldingId,
     /// Whether it is hidden from discovery by itself.
-    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed: Option<bool>,
     /// Whether it is hidden from discovery by itself or by its location.
-    #[serde(rename = "calculated_suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "calculated_suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed_in_effect: Option<bool>,
     /// The MARC record: a `<record>` element without an XML declaration. Library, location and call number are in 852.
     #[serde(rename = "anies", default, deserialize_with = "marc")]
@@ -73,35 +73,35 @@ pub struct Holding {
 #[non_exhaustive]
 pub struct HoldingSummary {
     /// The holding's id.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub holding_id: HoldingId,
     /// The library.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub library: Option<Coded>,
     /// The location.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub location: Option<Coded>,
     /// The call number.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub call_number: Option<String>,
     /// Whether it is hidden from discovery.
-    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed: Option<bool>,
 }
 
 fn marc<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let record: Option<String> = loose::opt(from)?;
+    let record: Option<String> = lenient::opt(from)?;
     Ok(record.map(|record| xml::without_declaration(&record).to_owned()))
 }
 
 /// A bib from an answer in JSON or XML.
 pub(crate) fn bib_from_reply(body: &str) -> Result<Bib, String> {
-    loose::record(record_from_reply(body, "bib")?)
+    lenient::record(record_from_reply(body, "bib")?)
 }
 
 /// A holding from an answer in JSON or XML.
 pub(crate) fn holding_from_reply(body: &str) -> Result<Holding, String> {
-    loose::record(record_from_reply(body, "holding")?)
+    lenient::record(record_from_reply(body, "holding")?)
 }
 
 /// Several bibs from an answer in JSON or XML, and what is wrong with those that can't be read.
@@ -115,7 +115,7 @@ pub(crate) fn bibs_from_reply(body: &str) -> Result<(Vec<Bib>, Vec<String>), Str
         read.collect()
     } else {
         let mut envelope: Map<String, Value> = json(body)?;
-        let rows = loose::every_row(envelope.remove("bib").unwrap_or_default());
+        let rows = lenient::every_row(envelope.remove("bib").unwrap_or_default());
         let count = envelope.get("total_record_count").and_then(|count| u64::read(count).unwrap_or_default());
         if count.is_some_and(|count| count > rows.len() as u64) {
             missing.push("fewer rows than it counts".to_owned());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::loose::{Loose, is_unreadable, scalar};
+use crate::lenient::{Lenient, is_unreadable, scalar};
 
 /// A code with the text that Alma shows for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ impl fmt::Display for Coded {
     }
 }
 
-impl Loose for Coded {
+impl Lenient for Coded {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         // Loans call the text `name` (location) or `description` (policy).
         let desc = ["desc", "description", "name"].into_iter().find_map(|key| value.get(key).and_then(scalar));
@@ -43,22 +43,22 @@ impl Loose for Coded {
 
 /// Text that tells about a person; `Debug` doesn't show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Private(String);
+pub struct Redacted(String);
 
-impl Private {
+impl Redacted {
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Private {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
     }
 }
 
-impl Loose for Private {
+impl Lenient for Redacted {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         Ok(scalar(value).map(Self))
     }
@@ -74,7 +74,7 @@ pub enum BaseStatus {
     NotInPlace,
 }
 
-impl Loose for BaseStatus {
+impl Lenient for BaseStatus {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         Ok(scalar(value).map(|text| match canonical(&text).as_str() {
             "1" | "ITEM_IN_PLACE" => Self::InPlace,
@@ -133,7 +133,7 @@ macro_rules! codes {
             }
         }
 
-        impl Loose for $name {
+        impl Lenient for $name {
             fn read(value: &Value) -> Result<Option<Self>, &'static str> {
                 Ok(match scalar(value) {
                     Some(text) => Some(Self::from(text.as_str())),

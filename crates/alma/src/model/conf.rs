@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::ids::{DeskCode, LibraryCode, LocationCode};
-use crate::loose;
+use crate::lenient;
 use crate::model::Coded;
 use crate::page::Row;
 
@@ -12,16 +12,16 @@ use crate::page::Row;
 #[non_exhaustive]
 pub struct Library {
     /// Its code.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub code: LibraryCode,
     /// Its name.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
     /// Whether it is a Resource Sharing Library, which can't be a pickup library.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub resource_sharing: bool,
     /// Its campus.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub campus: Option<Coded>,
 }
 
@@ -30,26 +30,26 @@ pub struct Library {
 #[non_exhaustive]
 pub struct Location {
     /// Its code, unique in its library only.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub code: LocationCode,
     /// Its name for staff.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
     /// Its name for the public.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub external_name: Option<String>,
     /// OPEN, CLOSED, REMOTE or UNAVAILABLE.
-    #[serde(rename = "type", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::opt")]
     pub kind: Option<Coded>,
     /// Whether it is hidden from discovery, or Alma's word on it can't be read. Its records may be published by OAI-PMH all
     /// the same.
-    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "loose::or_true")]
+    #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::or_true")]
     pub suppressed: bool,
     /// The fulfilment unit, on which loan and request rules depend.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub fulfillment_unit: Option<Coded>,
     /// The desks that serve it.
-    #[serde(rename = "circ_desk", default, deserialize_with = "loose::list")]
+    #[serde(rename = "circ_desk", default, deserialize_with = "lenient::list")]
     pub desks: Vec<LocationDesk>,
 }
 
@@ -58,19 +58,19 @@ pub struct Location {
 #[non_exhaustive]
 pub struct LocationDesk {
     /// The desk.
-    #[serde(rename = "circ_desk_code", deserialize_with = "loose::must")]
+    #[serde(rename = "circ_desk_code", deserialize_with = "lenient::required")]
     pub code: DeskCode,
     /// Its name.
-    #[serde(rename = "circ_desk_name", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "circ_desk_name", default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
     /// Whether it takes items of the location back.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub check_in: Option<bool>,
     /// Whether it lends items of the location.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub check_out: Option<bool>,
     /// Whether it puts items of the location back on their shelf.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub reshelve: Option<bool>,
 }
 
@@ -79,19 +79,19 @@ pub struct LocationDesk {
 #[non_exhaustive]
 pub struct CircDesk {
     /// Its code, unique in its library only.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub code: DeskCode,
     /// Its name.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
     /// Whether it is the library's main desk.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub primary: Option<bool>,
     /// Whether it has a hold shelf, without which it can't be a pickup desk.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub has_hold_shelf: Option<bool>,
     /// The locations it serves.
-    #[serde(rename = "location", default, deserialize_with = "loose::list")]
+    #[serde(rename = "location", default, deserialize_with = "lenient::list")]
     pub locations: Vec<DeskLocation>,
 }
 
@@ -100,16 +100,16 @@ pub struct CircDesk {
 #[non_exhaustive]
 pub struct DeskLocation {
     /// The location.
-    #[serde(rename = "location_code", deserialize_with = "loose::must")]
+    #[serde(rename = "location_code", deserialize_with = "lenient::required")]
     pub code: LocationCode,
     /// Whether the desk takes its items back.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub check_in: Option<bool>,
     /// Whether the desk lends its items.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub check_out: Option<bool>,
     /// Whether the desk puts its items back on their shelf.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub reshelve: Option<bool>,
 }
 
@@ -118,10 +118,10 @@ pub struct DeskLocation {
 #[non_exhaustive]
 pub struct CodeTable {
     /// Its name.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,
     /// Its codes, disabled ones too.
-    #[serde(rename = "row", default, deserialize_with = "loose::list")]
+    #[serde(rename = "row", default, deserialize_with = "lenient::list")]
     pub rows: Vec<CodeTableRow>,
 }
 
@@ -137,16 +137,16 @@ impl CodeTable {
 #[non_exhaustive]
 pub struct CodeTableRow {
     /// The code.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub code: String,
     /// The text that staff see.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub description: Option<String>,
     /// Whether it may be used.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub enabled: bool,
     /// Whether it is the table's default.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub default: bool,
 }
 
@@ -155,10 +155,10 @@ pub struct CodeTableRow {
 #[non_exhaustive]
 pub struct General {
     /// The institution. Hosts don't tell, since all institutions of a region share one.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub institution: Option<Coded>,
     /// Sandbox or production.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub environment_type: Option<String>,
 }
 

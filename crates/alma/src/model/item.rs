@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::ids::{Barcode, HoldingId, ItemPath, ItemPid, LibraryCode, LocationCode, MmsId};
-use crate::loose;
-use crate::model::{BaseStatus, Coded, Private, ProcessType};
+use crate::lenient;
+use crate::model::{BaseStatus, Coded, ProcessType, Redacted};
 use crate::page::Row;
 
 /// A physical item with what Alma tells of its title and holding.
@@ -92,7 +92,7 @@ pub struct Item {
     pub modification_date: Option<Date>,
     /// What the scan page would have said, in the institution's language, with the requester's name: for staff only, and
     /// nothing to decide by. Only after a scan.
-    pub additional_info: Option<Private>,
+    pub additional_info: Option<Redacted>,
 }
 
 impl Item {
@@ -119,112 +119,112 @@ impl Item {
 
 #[derive(Deserialize)]
 struct Parts {
-    #[serde(default, deserialize_with = "loose::nested")]
+    #[serde(default, deserialize_with = "lenient::nested")]
     bib_data: BibData,
-    #[serde(default, deserialize_with = "loose::nested")]
+    #[serde(default, deserialize_with = "lenient::nested")]
     holding_data: HoldingData,
-    #[serde(default, deserialize_with = "loose::nested")]
+    #[serde(default, deserialize_with = "lenient::nested")]
     item_data: ItemData,
-    #[serde(default, deserialize_with = "loose::opt")]
-    additional_info: Option<Private>,
+    #[serde(default, deserialize_with = "lenient::opt")]
+    additional_info: Option<Redacted>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct BibData {
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     mms_id: Option<MmsId>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     title: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     author: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     isbn: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     issn: Option<String>,
-    #[serde(deserialize_with = "loose::or_true")]
+    #[serde(deserialize_with = "lenient::or_true")]
     bib_suppress_from_publishing: bool,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct HoldingData {
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     holding_id: Option<HoldingId>,
-    #[serde(deserialize_with = "loose::or_true")]
+    #[serde(deserialize_with = "lenient::or_true")]
     holding_suppress_from_publishing: bool,
-    #[serde(deserialize_with = "loose::or_true")]
+    #[serde(deserialize_with = "lenient::or_true")]
     calculated_suppress_from_publishing: bool,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     call_number: Option<String>,
-    #[serde(deserialize_with = "loose::or_true")]
+    #[serde(deserialize_with = "lenient::or_true")]
     in_temp_location: bool,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     temp_library: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     temp_location: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     temp_call_number: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     temp_policy: Option<Coded>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct ItemData {
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     pid: Option<ItemPid>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     barcode: Option<Barcode>,
-    #[serde(deserialize_with = "loose::or_default")]
+    #[serde(deserialize_with = "lenient::or_default")]
     base_status: BaseStatus,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     process_type: Option<ProcessType>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     work_order_type: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     work_order_at: Option<Coded>,
-    #[serde(deserialize_with = "loose::or_default")]
+    #[serde(deserialize_with = "lenient::or_default")]
     awaiting_reshelving: bool,
-    #[serde(deserialize_with = "loose::opt_or_true")]
+    #[serde(deserialize_with = "lenient::opt_or_true")]
     requested: Option<bool>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     library: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     location: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     policy: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     physical_material_type: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     description: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     enumeration_a: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     enumeration_b: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     enumeration_c: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     chronology_i: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     provenance: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     public_note: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     fulfillment_note: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     internal_note_1: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     internal_note_2: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     internal_note_3: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     due_date: Option<Timestamp>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     due_date_policy: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     creation_date: Option<Date>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     modification_date: Option<Date>,
 }
 
@@ -331,7 +331,7 @@ impl NewItem {
 #[non_exhaustive]
 pub struct RequestOption {
     /// HOLD, DIGITIZATION, BOOKING, PURCHASE ...
-    #[serde(rename = "type", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::opt")]
     pub kind: Option<Coded>,
 }
 

@@ -13,7 +13,7 @@ mod task;
 mod user;
 
 pub use bib::{Bib, Holding, HoldingSummary};
-pub use codes::{BaseStatus, Coded, LoanProcess, LoanStatus, Private, ProcessType, RequestStatus, RequestType};
+pub use codes::{BaseStatus, Coded, LoanProcess, LoanStatus, ProcessType, Redacted, RequestStatus, RequestType};
 pub use conf::{CircDesk, CodeTable, CodeTableRow, DeskLocation, General, Library, Location, LocationDesk};
 pub use item::{Item, NewItem, RequestOption};
 pub use loan::{Loan, NewLoan};

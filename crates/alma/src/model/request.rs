@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::ids::{Barcode, DeskCode, HoldingId, ItemPid, LibraryCode, MmsId, RequestId, UserId};
-use crate::loose;
+use crate::lenient;
 use crate::model::{Coded, RequestStatus, RequestType};
 use crate::page::Row;
 
@@ -15,79 +15,79 @@ use crate::page::Row;
 #[non_exhaustive]
 pub struct Request {
     /// The request's id.
-    #[serde(rename = "request_id", deserialize_with = "loose::must")]
+    #[serde(rename = "request_id", deserialize_with = "lenient::required")]
     pub id: RequestId,
     /// What kind of request it is. Only holds are patrons' holds; items also have internal work orders.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub request_type: RequestType,
     /// The kind in more detail, such as `PATRON_PHYSICAL`.
-    #[serde(rename = "request_sub_type", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "request_sub_type", default, deserialize_with = "lenient::opt")]
     pub sub_type: Option<Coded>,
     /// Where it stands.
-    #[serde(rename = "request_status", default, deserialize_with = "loose::or_default")]
+    #[serde(rename = "request_status", default, deserialize_with = "lenient::or_default")]
     pub status: RequestStatus,
     /// The primary id of the user who asked.
-    #[serde(rename = "user_primary_id", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "user_primary_id", default, deserialize_with = "lenient::opt")]
     pub user: Option<UserId>,
     /// The title.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub mms_id: Option<MmsId>,
     /// The holding; often missing in lists.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub holding_id: Option<HoldingId>,
     /// The item; missing in some lists, and for title-level requests until an item is bound.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub item_id: Option<ItemPid>,
     /// The item's barcode; missing where `item_id` is.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub barcode: Option<Barcode>,
     /// The title's name.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub title: Option<String>,
     /// The title's author.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub author: Option<String>,
     /// The comment given at creation: the place for a marker by which to know one's own request.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub comment: Option<String>,
     /// The volume, issue or the like.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub description: Option<String>,
     /// The name of the pickup place.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub pickup_location: Option<String>,
     /// LIBRARY, CIRCULATION_DESK ...
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub pickup_location_type: Option<String>,
     /// The code of the pickup library.
-    #[serde(rename = "pickup_location_library", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "pickup_location_library", default, deserialize_with = "lenient::opt")]
     pub pickup_library: Option<LibraryCode>,
     /// The code of the pickup desk.
-    #[serde(rename = "pickup_location_circulation_desk", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "pickup_location_circulation_desk", default, deserialize_with = "lenient::opt")]
     pub pickup_desk: Option<DeskCode>,
     /// The code of the library that works on it.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub managed_by_library_code: Option<LibraryCode>,
     /// The code of the desk that works on it.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub managed_by_circulation_desk_code: Option<DeskCode>,
     /// Its place among the requests for the item, from 1.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub place_in_queue: Option<u64>,
     /// The day it was made. Deprecated by Alma in favour of the time.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub request_date: Option<Date>,
     /// When it was made.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub request_time: Option<Timestamp>,
     /// What is to be done next, such as `Pickup From Shelf`; in the institution's language.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub task_name: Option<String>,
     /// The last day on the hold shelf.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub expiry_date: Option<Date>,
     /// The day after which the user doesn't want it any more.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub last_interest_date: Option<Date>,
 }
 

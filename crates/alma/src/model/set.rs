@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::loose;
+use crate::lenient;
 use crate::model::Coded;
 use crate::page::Row;
 
@@ -11,13 +11,13 @@ use crate::page::Row;
 #[non_exhaustive]
 pub struct Set {
     /// What staff call it.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
     /// `ITEMIZED`, or `LOGICAL` for a saved search.
-    #[serde(rename = "type", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "type", default, deserialize_with = "lenient::opt")]
     pub kind: Option<Coded>,
     /// What its members are, such as `ITEM` or `BIB_MMS`.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub content: Option<Coded>,
 }
 
@@ -26,7 +26,7 @@ pub struct Set {
 #[non_exhaustive]
 pub struct SetMember {
     /// Its id: of an item, the item's; of a title, the MMS id.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub id: String,
 }
 

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::ids::{Barcode, HoldingId, ItemPid, MmsId, RequestId};
-use crate::loose;
-use crate::model::{BaseStatus, Coded, Private, RequestType};
+use crate::lenient;
+use crate::model::{BaseStatus, Coded, Redacted, RequestType};
 use crate::page::Row;
 
 /// A title that staff are to pick at a desk.
@@ -40,13 +40,13 @@ pub struct RequestedResource {
 #[non_exhaustive]
 pub struct RequestedCopy {
     /// The item.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub pid: Option<ItemPid>,
     /// Its barcode.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub barcode: Option<Barcode>,
     /// Whether it is in its place.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub base_status: BaseStatus,
 }
 
@@ -55,67 +55,67 @@ pub struct RequestedCopy {
 #[non_exhaustive]
 pub struct WaitingRequest {
     /// The request's id.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub id: RequestId,
     /// What kind of request it is.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub request_type: RequestType,
     /// Where it is to go.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub destination: Option<Coded>,
     /// Who asked, as staff see it.
     #[serde(default, deserialize_with = "requester")]
-    pub requester: Option<Private>,
+    pub requester: Option<Redacted>,
     /// The day it was made.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub request_date: Option<Date>,
     /// Whether its slip was printed.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub printed: bool,
     /// Whether it was reported.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub reported: bool,
 }
 
-fn requester<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Private>, D::Error> {
+fn requester<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Redacted>, D::Error> {
     let value = serde_json::Value::deserialize(from)?;
     let name = value.get("desc").unwrap_or(&value);
-    <Private as loose::Loose>::read(name).map_err(serde::de::Error::custom)
+    <Redacted as lenient::Lenient>::read(name).map_err(serde::de::Error::custom)
 }
 
 #[derive(Deserialize)]
 struct Parts {
-    #[serde(default, deserialize_with = "loose::nested")]
+    #[serde(default, deserialize_with = "lenient::nested")]
     resource_metadata: Metadata,
-    #[serde(default, deserialize_with = "loose::nested")]
+    #[serde(default, deserialize_with = "lenient::nested")]
     location: Place,
-    #[serde(default, deserialize_with = "loose::counted")]
-    request: loose::Counted<WaitingRequest>,
+    #[serde(default, deserialize_with = "lenient::counted")]
+    request: lenient::Counted<WaitingRequest>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Metadata {
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     mms_id: Option<MmsId>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     title: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     author: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Place {
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     library: Option<Coded>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     shelving_location: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     call_number: Option<String>,
-    #[serde(deserialize_with = "loose::opt")]
+    #[serde(deserialize_with = "lenient::opt")]
     holding_id: Option<HoldingId>,
-    #[serde(deserialize_with = "loose::list")]
+    #[serde(deserialize_with = "lenient::list")]
     copy: Vec<RequestedCopy>,
 }
 

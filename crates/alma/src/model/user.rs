@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::ids::{Barcode, UserId};
-use crate::loose;
+use crate::lenient;
 use crate::model::Coded;
 use crate::page::Row;
 
@@ -23,49 +23,49 @@ pub struct User {
 
 #[derive(Clone, Deserialize)]
 struct Fields {
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     primary_id: UserId,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     first_name: Option<String>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     middle_name: Option<String>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     last_name: Option<String>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     full_name: Option<String>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pin_number: Option<String>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     user_group: Option<Coded>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     campus_code: Option<Coded>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     preferred_language: Option<Coded>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     record_type: Option<Coded>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     account_type: Option<Coded>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     external_id: Option<String>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     status: Option<Coded>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     expiry_date: Option<Date>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     purge_date: Option<Date>,
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     birth_date: Option<Date>,
-    #[serde(default, deserialize_with = "loose::list")]
+    #[serde(default, deserialize_with = "lenient::list")]
     user_identifier: Vec<Identifier>,
     #[serde(default, deserialize_with = "blocks")]
     user_block: Vec<Block>,
-    #[serde(default, deserialize_with = "loose::nested")]
+    #[serde(default, deserialize_with = "lenient::nested")]
     contact_info: ContactInfo,
 }
 
 #[derive(Clone, Default, Deserialize)]
 struct ContactInfo {
-    #[serde(default, deserialize_with = "loose::list")]
+    #[serde(default, deserialize_with = "lenient::list")]
     email: Vec<Email>,
 }
 
@@ -199,7 +199,7 @@ impl User {
 impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let raw = Map::deserialize(from)?;
-        let fields = loose::record(Value::Object(raw.clone())).map_err(serde::de::Error::custom)?;
+        let fields = lenient::record(Value::Object(raw.clone())).map_err(serde::de::Error::custom)?;
         Ok(Self { fields, raw })
     }
 }
@@ -219,16 +219,16 @@ impl fmt::Debug for User {
 #[non_exhaustive]
 pub struct UserSummary {
     /// The primary id.
-    #[serde(deserialize_with = "loose::must")]
+    #[serde(deserialize_with = "lenient::required")]
     pub primary_id: UserId,
     /// The first name.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub first_name: Option<String>,
     /// The last name.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub last_name: Option<String>,
     /// ACTIVE, INACTIVE or DELETED; none means active.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub status: Option<Coded>,
 }
 
@@ -243,10 +243,10 @@ impl fmt::Debug for UserSummary {
 #[non_exhaustive]
 pub struct Identifier {
     /// The identifier, unique among all users of the institution.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub value: String,
     /// Its type (code table UserIdentifierTypes); `BARCODE` is a card's number.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub id_type: Option<Coded>,
     /// False for one that was replaced: it still finds the user, and must not be used to act.
     #[serde(rename = "status", default = "active", deserialize_with = "is_active")]
@@ -267,13 +267,13 @@ fn active() -> bool {
 }
 
 fn is_active<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
-    Ok(loose::opt::<D, String>(from)?.is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE")))
+    Ok(lenient::opt::<D, String>(from)?.is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE")))
 }
 
 /// A block of which nothing can be read is a block.
 fn blocks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Block>, D::Error> {
-    let rows = loose::rows(Value::deserialize(from)?).into_iter();
-    Ok(rows.map(|row| loose::record(row).unwrap_or_else(|_| Block::unreadable())).collect())
+    let rows = lenient::rows(Value::deserialize(from)?).into_iter();
+    Ok(rows.map(|row| lenient::record(row).unwrap_or_else(|_| Block::unreadable())).collect())
 }
 
 /// Something that keeps a user from borrowing.
@@ -281,22 +281,22 @@ fn blocks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Block>, D::Error> {
 #[non_exhaustive]
 pub struct Block {
     /// The kind of block, such as GENERAL or CASH.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub block_type: Option<Coded>,
     /// What it blocks.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub block_description: Option<Coded>,
     /// False when the block is stored but doesn't count.
     #[serde(rename = "block_status", default = "active", deserialize_with = "is_active")]
     pub active: bool,
     /// A note by staff.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub block_note: Option<String>,
     /// When the block was made.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub created_date: Option<Timestamp>,
     /// When the block ends by itself.
-    #[serde(default, deserialize_with = "loose::opt")]
+    #[serde(default, deserialize_with = "lenient::opt")]
     pub expiry_date: Option<Timestamp>,
 }
 
@@ -334,10 +334,10 @@ impl fmt::Debug for Block {
 #[non_exhaustive]
 pub struct Email {
     /// The address.
-    #[serde(rename = "email_address", default, deserialize_with = "loose::opt")]
+    #[serde(rename = "email_address", default, deserialize_with = "lenient::opt")]
     pub address: Option<String>,
     /// True for the one to write to.
-    #[serde(default, deserialize_with = "loose::or_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub preferred: bool,
 }
 

@@ -43,9 +43,9 @@ async fn identifiers_that_would_change_the_address_are_not_sent() {
     let fake = Fake::answering("user.json").await;
     for id in ["", "  ", ".", "..", "../2", "1/../2", "1/."] {
         let error = fake.client().users().delete(&UserId::from(id)).await.unwrap_err();
-        assert!(matches!(error, Error::Unsendable { .. }), "{error:?}");
+        assert!(matches!(error, Error::InvalidRequest { .. }), "{error:?}");
     }
-    assert!(matches!(fake.client().items().by_barcode(&Barcode::from(" ")).await, Err(Error::Unsendable { .. })));
+    assert!(matches!(fake.client().items().by_barcode(&Barcode::from(" ")).await, Err(Error::InvalidRequest { .. })));
     assert!(fake.seen().is_empty());
 }
 
@@ -85,7 +85,7 @@ async fn a_redirect_to_another_server_never_gets_the_key() {
     let elsewhere = format!("{}/almaws/v1/bibs/1/holdings/2/items/3", other.base);
     let fake = Fake::start(move |_, _| redirect(&elsewhere)).await;
     let error = fake.client().items().by_barcode(&Barcode::from("1")).await.unwrap_err();
-    assert!(matches!(error, Error::Unintelligible { .. }), "{error:?}");
+    assert!(matches!(error, Error::InvalidResponse { .. }), "{error:?}");
     assert!(other.seen().is_empty());
 }
 
@@ -94,10 +94,10 @@ async fn redirects_are_followed_for_barcodes_only_and_only_once() {
     let fake = Fake::start(|_, _| redirect("/almaws/v1/items?item_barcode=1")).await;
     let client = fake.client();
     let looping = client.items().by_barcode(&Barcode::from("1")).await.unwrap_err();
-    assert!(matches!(looping, Error::Unintelligible { .. }), "{looping:?}");
+    assert!(matches!(looping, Error::InvalidResponse { .. }), "{looping:?}");
     assert_eq!(fake.seen().len(), 2);
     let unexpected = client.users().get(&UserId::from("1")).await.unwrap_err();
-    assert!(matches!(unexpected, Error::Unintelligible { .. }), "{unexpected:?}");
+    assert!(matches!(unexpected, Error::InvalidResponse { .. }), "{unexpected:?}");
 }
 
 #[tokio::test]

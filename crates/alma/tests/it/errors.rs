@@ -63,7 +63,7 @@ async fn a_404_is_absence_only_with_almas_code_for_it() {
     let refused = Fake::start(|_, _| answer(404, &fixture("error-401129.json"))).await;
     assert!(read_from(&refused).await.is_refused_with(&Code::NoItemCanFulfil));
     let page = Fake::start(|_, _| answer(404, PAGE)).await;
-    assert!(matches!(read_from(&page).await, Error::Unintelligible { .. }));
+    assert!(matches!(read_from(&page).await, Error::InvalidResponse { .. }));
     assert!(write_to(&page).await.is_unclear());
 
     let general = fixture("error-401129.json").replace("401129", "401652");
@@ -119,7 +119,7 @@ async fn a_page_instead_of_an_answer_points_to_the_host() {
     for status in [200, 401, 400] {
         let fake = Fake::start(move |_, _| answer(status, PAGE)).await;
         for error in [read_from(&fake).await, write_to(&fake).await] {
-            assert!(matches!(error, Error::Unintelligible { .. }), "{error:?}");
+            assert!(matches!(error, Error::InvalidResponse { .. }), "{error:?}");
             assert!(error.to_string().contains("the wrong host, or a proxy"), "{error}");
         }
     }
@@ -170,7 +170,7 @@ async fn a_success_that_cannot_be_read_leaves_a_write_unclear() {
     for body in ["", "null", "[]", "{\"item_data\":{\"pid", "{}", "plain text", "<item/>"] {
         let fake = Fake::start(move |_, _| ok(body)).await;
         let read = fake.client().items().get(&ItemPath::new("1", "2", "3")).await.unwrap_err();
-        assert!(matches!(read, Error::Unintelligible { .. } | Error::Unreadable { .. }), "{body}: {read:?}");
+        assert!(matches!(read, Error::InvalidResponse { .. } | Error::Unreadable { .. }), "{body}: {read:?}");
         assert!(write_to(&fake).await.is_unclear(), "{body}");
     }
 }
@@ -185,7 +185,7 @@ async fn an_error_envelope_under_a_status_of_success_is_an_error() {
 async fn a_4xx_without_explanation_is_not_read_as_anything_else() {
     let fake = Fake::start(|_, _| answer(400, "{\"errorsExist\":true,\"errorLi")).await;
     let error = read_from(&fake).await;
-    assert!(matches!(error, Error::Unintelligible { .. }), "{error:?}");
+    assert!(matches!(error, Error::InvalidResponse { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Titles, holdings and items.
 
 use alma::{
-    Barcode, BaseStatus, DeleteItem, Error, HoldingSelector, ItemPath, MmsId, NewItem, ProcessType, ScanAt, ScanIn,
-    UserId, WhenEmpty,
+    Barcode, BaseStatus, DeleteItem, EmptyHoldingPolicy, Error, HoldingSelector, ItemPath, MmsId, NewItem, ProcessType,
+    ScanAt, ScanIn, UserId,
 };
 use futures::TryStreamExt;
 use jiff::civil::Date;
@@ -187,7 +187,8 @@ async fn an_update_of_fields_sends_only_them_and_what_alma_needs_beside_them() {
 #[tokio::test]
 async fn an_item_is_deleted_with_what_it_leaves_empty() {
     let fake = Fake::start(|_, _| answer(204, "")).await;
-    let how = DeleteItem { override_warnings: true, holdings: WhenEmpty::Delete, bib: WhenEmpty::Suppress };
+    let how =
+        DeleteItem { override_warnings: true, holdings: EmptyHoldingPolicy::Delete, bib: EmptyHoldingPolicy::Suppress };
     fake.client().items().delete(&path(), how).await.unwrap();
     fake.client().items().delete(&path(), DeleteItem::default()).await.unwrap();
     assert_eq!(
@@ -332,9 +333,9 @@ async fn what_is_not_one_record_is_not_sent() {
     let fake = Fake::answering("bib.json").await;
     for bad in ["", "<record>", "<record/><record/>", "<bib><record/></bib>", "<record/></bib><bib>"] {
         let error = fake.client().bibs().create(bad, true).await.unwrap_err();
-        assert!(matches!(error, Error::Unsendable { .. }), "{bad}: {error:?}");
+        assert!(matches!(error, Error::InvalidRequest { .. }), "{bad}: {error:?}");
         let error = fake.client().holdings(&"1".into()).create(bad, true).await.unwrap_err();
-        assert!(matches!(error, Error::Unsendable { .. }), "{bad}: {error:?}");
+        assert!(matches!(error, Error::InvalidRequest { .. }), "{bad}: {error:?}");
     }
     assert!(fake.seen().is_empty());
 }
@@ -364,7 +365,7 @@ async fn holdings_are_listed_read_created_and_deleted() {
     assert_eq!(holding.suppressed, Some(false));
     let made = holdings.create("<record><leader>x</leader></record>", true).await.unwrap();
     assert_eq!(made.holding_id.as_str(), "220000223450007777");
-    holdings.delete(&made.holding_id, WhenEmpty::Delete).await.unwrap();
+    holdings.delete(&made.holding_id, EmptyHoldingPolicy::Delete).await.unwrap();
     let seen = fake.seen();
     assert_eq!(
         seen[2].body,

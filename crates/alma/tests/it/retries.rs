@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use alma::{
-    Access, Area, CallOutcome, Cancellation, Error, ItemPath, Limit, NewLoan, NewRequest, NewUser, Pickup, Purpose,
+    Access, Area, CallOutcome, Cancellation, Error, ItemPath, Limit, NewLoan, NewRequest, NewUser, Pickup, Priority,
     RetryPolicy, ScanIn, UserId,
 };
 
@@ -142,18 +142,18 @@ async fn the_observer_is_told_of_every_exchange_and_nothing_personal() {
     let log = Arc::clone(&reports);
     let client =
         fake.builder().on_call(Arc::new(move |report| log.lock().unwrap().push(report.clone()))).build().unwrap();
-    assert!(Purpose::Poll.of(client.users().get(&UserId::from("nobody"))).await.is_err());
+    assert!(Priority::Poll.scope(client.users().get(&UserId::from("nobody"))).await.is_err());
     let reports = reports.lock().unwrap();
-    let told: Vec<_> = reports.iter().map(|report| (report.endpoint, report.attempt, report.outcome)).collect();
+    let seen: Vec<_> = reports.iter().map(|report| (report.endpoint, report.attempt, report.outcome)).collect();
     assert_eq!(
-        told,
+        seen,
         [
             ("GET /users/{user}", 1, CallOutcome::Limited(Limit::PerSecond)),
             ("GET /users/{user}", 2, CallOutcome::NotFound),
         ]
     );
     assert_eq!(reports[1].remaining, Some(424_242));
-    assert!(reports.iter().all(|report| report.purpose == Purpose::Poll));
+    assert!(reports.iter().all(|report| report.priority == Priority::Poll));
     assert!(!format!("{reports:?}").contains("nobody"));
 }
 
@@ -173,15 +173,15 @@ async fn a_patrons_call_is_answered_while_looks_saturate_the_limit() {
     let mut polls = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let client = client.clone();
-        polls.spawn(Purpose::Poll.of(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
+        polls.spawn(Priority::Poll.scope(async move { client.users().get(&UserId::from("x")).await.map(drop) }));
     }
-    while client.pace().waiting < 90 {
+    while client.call_rate().waiting < 90 {
         tokio::task::yield_now().await;
     }
     let started = Instant::now();
     for _ in 0..5 {
-        Purpose::Patron.of(client.users().get(&UserId::from("x"))).await.unwrap();
+        Priority::Patron.scope(client.users().get(&UserId::from("x"))).await.unwrap();
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
-    assert!(client.pace().waiting > 50, "the looks were done first: {:?}", client.pace());
+    assert!(client.call_rate().waiting > 50, "the looks were done first: {:?}", client.call_rate());
 }

@@ -39,7 +39,7 @@ impl Quota {
             write_out(&text);
             return Ok(());
         }
-        let purposes = ["patron", "circulation", "sweep", "bulk"];
+        let priorities = ["patron", "circulation", "sweep", "bulk"];
         let mut rows = table(&[
             "institution",
             "a second",
@@ -64,7 +64,7 @@ impl Quota {
                 number(&spent["total"]),
             ];
             row.extend(
-                purposes.map(|purpose| number(&Value::from(spent["by_purpose"][purpose].as_u64().unwrap_or(0)))),
+                priorities.map(|priority| number(&Value::from(spent["by_priority"][priority].as_u64().unwrap_or(0)))),
             );
             row.push(number(&spent["refused"]));
             rows.add_row(row);

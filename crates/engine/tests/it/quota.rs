@@ -7,7 +7,7 @@ use alma_sim::presets;
 use engine::Quota;
 use jiff::Timestamp;
 use lending::{Attention, Request, Status, WaitingOn};
-use lms::{Outage, Purpose};
+use lms::{Outage, Priority};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -83,7 +83,7 @@ both! {
         let second = place_at_lender(&world, 7).await;
         until(&world, second, is_placed).await;
         let spent = quota(&world, LENDER).await.used;
-        assert!(spent.by_purpose[&Purpose::Patron] >= 3, "{spent:?}");
+        assert!(spent.by_priority[&Priority::Patron] >= 3, "{spent:?}");
         assert!(spent.by_endpoint.keys().all(|endpoint| !endpoint.contains(LENDER)), "{spent:?}");
 
         // Another day, on which the first answer tells what is left.

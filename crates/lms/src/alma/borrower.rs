@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use alma::{
-    Code, DeleteItem, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest,
-    ScanIn, WhenEmpty,
+    Code, DeleteItem, EmptyHoldingPolicy, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId,
+    NewItem, NewRequest, ScanIn,
 };
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
@@ -202,7 +202,7 @@ impl Alma {
         let VirtualItemDeletion { bib, item, .. } = *what;
         let known = self.deletes_records.get().copied();
         if item.is_none() || known == Some(false) {
-            self.delete_item(what, WhenEmpty::Retain).await?;
+            self.delete_item(what, EmptyHoldingPolicy::Retain).await?;
             return Ok(false);
         }
         let is_ours = match self.is_ours(what).await {
@@ -212,7 +212,7 @@ impl Alma {
             Err(crate::Error::Refused(_)) => false,
             Err(other) => return Err(other),
         };
-        let record = if is_ours { WhenEmpty::Delete } else { WhenEmpty::Retain };
+        let record = if is_ours { EmptyHoldingPolicy::Delete } else { EmptyHoldingPolicy::Retain };
         let done_now = self.delete_item(what, record).await?;
         if !is_ours || !done_now || known == Some(true) {
             return Ok(is_ours && done_now);
@@ -257,12 +257,16 @@ impl Alma {
     }
 
     /// Answers whether it was there to be deleted.
-    pub(super) async fn delete_item(&self, what: &VirtualItemDeletion<'_>, record: WhenEmpty) -> crate::Result<bool> {
+    pub(super) async fn delete_item(
+        &self,
+        what: &VirtualItemDeletion<'_>,
+        record: EmptyHoldingPolicy,
+    ) -> crate::Result<bool> {
         let (mms, holding) = (MmsId::from(what.bib.as_str()), AlmaHolding::from(what.holding.as_str()));
         match what.item {
             Some(item) => {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
-                let how = DeleteItem { holdings: WhenEmpty::Delete, bib: record, ..DeleteItem::default() };
+                let how = DeleteItem { holdings: EmptyHoldingPolicy::Delete, bib: record, ..DeleteItem::default() };
                 let deleted = match self.client.items().delete(&path, how).await {
                     // A desk may have lent it without the hub's seeing it; a loan of what is over is closed first.
                     Err(error @ Error::Refused { .. }) => {
@@ -278,7 +282,7 @@ impl Alma {
                 removed(deleted, self.lists_item(&path)).await
             }
             None => {
-                let deleted = self.client.holdings(&mms).delete(&holding, WhenEmpty::Retain).await;
+                let deleted = self.client.holdings(&mms).delete(&holding, EmptyHoldingPolicy::Retain).await;
                 removed(deleted, self.lists_holding(&mms, &holding)).await
             }
         }

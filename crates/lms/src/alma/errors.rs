@@ -39,8 +39,8 @@ pub(crate) fn to_lms_error(error: Error) -> crate::Error {
         }
         error @ Error::Unclear { .. } => crate::Error::Unclear { reason: chain(&error) },
         error @ Error::Unreadable { .. } => crate::Error::Unreadable { what: chain(&error) },
-        error @ Error::Unintelligible { .. } => crate::Error::InvalidResponse { what: chain(&error) },
-        error @ Error::Unsendable { .. } => {
+        error @ Error::InvalidResponse { .. } => crate::Error::InvalidResponse { what: chain(&error) },
+        error @ Error::InvalidRequest { .. } => {
             crate::Error::NotSendable(Refusal::new("CALL_NOT_POSSIBLE", format!("The hub {}.", chain(&error))))
         }
         error => crate::Error::retryable(chain(&error)),
@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn call_that_can_never_be_sent_is_not_retried_as_an_unreadable_answer() {
-        let error = Error::Unsendable { operation: "read a user", what: "an identifier is blank or consists of dots" };
+        let error =
+            Error::InvalidRequest { operation: "read a user", what: "an identifier is blank or consists of dots" };
         let crate::Error::NotSendable(refusal) = to_lms_error(error) else { panic!("it would be retried without end") };
         assert_eq!(refusal.code, "CALL_NOT_POSSIBLE");
         assert!(refusal.explanation.contains("can't read a user"), "{}", refusal.explanation);

@@ -132,7 +132,7 @@ fn to_call_report(report: &alma::CallReport) -> CallReport {
     let counted = !matches!(report.outcome, CallOutcome::Limited(_) | CallOutcome::Unreachable);
     CallReport {
         endpoint: report.endpoint,
-        purpose: report.purpose,
+        priority: report.priority,
         outcome: report.outcome.name(),
         counted,
         waited: report.waited,
@@ -153,13 +153,13 @@ impl HostLms for Alma {
     }
 
     fn call_rate(&self) -> Option<CallRate> {
-        let pace = self.client.pace();
+        let call_rate = self.client.call_rate();
         Some(CallRate {
             configured: self.settings.calls_per_second.get(),
-            allowed: pace.allowed,
-            background: pace.can_wait,
-            other_apps: pace.others,
-            waiting: pace.waiting,
+            allowed: call_rate.allowed,
+            background: call_rate.background,
+            other_apps: call_rate.other_apps,
+            waiting: call_rate.waiting,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What carries the hub's marker in an Alma: found, so that what belongs to no request any more can be taken away.
 
-use alma::{Cancellation, RequestFilter, RequestId as AlmaRequestId, UserId, WhenEmpty};
+use alma::{Cancellation, EmptyHoldingPolicy, RequestFilter, RequestId as AlmaRequestId, UserId};
 use jiff::Timestamp;
 use lending::{BibId, HoldId, PatronId, RequestId};
 
@@ -58,7 +58,7 @@ impl Alma {
                 prefetch: &[],
                 now: Timestamp::MIN,
             };
-            self.delete_item(&what, WhenEmpty::Retain).await?;
+            self.delete_item(&what, EmptyHoldingPolicy::Retain).await?;
         }
         self.delete_bib(request, bib).await
     }

@@ -107,7 +107,7 @@ async fn what_calls_were_spent_on_is_told_and_measured_for_those_with_a_key() {
     let request = format!("/api/v1/requests/{id}");
     hub.until(&request, |request| request["timeline"].to_string().contains("PATRON_VERIFIED")).await;
     let after = hub.get(path).await.body;
-    assert_eq!(after["spent"]["by_purpose"], json!({"patron": 1}), "{after}");
+    assert_eq!(after["spent"]["by_priority"], json!({"patron": 1}), "{after}");
     assert_eq!(after["spent"]["by_endpoint"], json!({"GET /users/{user}": 1}));
     assert_eq!(after["paused"], json!(null));
     hub.get("/api/v1/institutions/01NONE/quota").await.is_problem(404, "NOT_FOUND");

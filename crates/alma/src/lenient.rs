@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// A type that can be read from any of the shapes in which Alma writes it; `None` when it is blank, an error when something
 /// is there that can't be one.
-pub(crate) trait Loose: Sized {
+pub(crate) trait Lenient: Sized {
     fn read(value: &Value) -> Result<Option<Self>, &'static str>;
 }
 
@@ -46,13 +46,13 @@ fn is_blank_throughout(value: &Value) -> bool {
     }
 }
 
-impl Loose for String {
+impl Lenient for String {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         Ok(scalar(value))
     }
 }
 
-impl Loose for bool {
+impl Lenient for bool {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         match scalar(value).map(|text| text.to_ascii_lowercase()).as_deref() {
             None => Ok(None),
@@ -63,7 +63,7 @@ impl Loose for bool {
     }
 }
 
-impl Loose for u64 {
+impl Lenient for u64 {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         scalar(value).map(|text| text.parse().map_err(|_| "a field that should be a whole number is not")).transpose()
     }
@@ -71,7 +71,7 @@ impl Loose for u64 {
 
 /// A calendar date: `2025-01-31`, `2025-01-31Z` (the `Z` says nothing), the date part of a longer text, or epoch
 /// milliseconds (UTC). It is never moved by a time zone.
-impl Loose for Date {
+impl Lenient for Date {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         let Some(text) = scalar(value) else { return Ok(None) };
         let written = text.get(..10).and_then(|day| day.parse::<Date>().ok());
@@ -83,7 +83,7 @@ impl Loose for Date {
 }
 
 /// A moment: RFC 3339 with or without milliseconds, a date (then midnight UTC), or epoch milliseconds.
-impl Loose for Timestamp {
+impl Lenient for Timestamp {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
         let Some(text) = scalar(value) else { return Ok(None) };
         text.parse::<Timestamp>()
@@ -104,18 +104,18 @@ fn epoch_millis(text: &str) -> Option<Timestamp> {
 }
 
 /// For `deserialize_with`: a field that may be blank, and is unknown when it can't be read.
-pub(crate) fn opt<'de, D: Deserializer<'de>, T: Loose>(from: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn opt<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<Option<T>, D::Error> {
     Ok(T::read(&Value::deserialize(from)?).unwrap_or_default())
 }
 
 /// For `deserialize_with`: a field without which the record makes no sense.
-pub(crate) fn must<'de, D: Deserializer<'de>, T: Loose>(from: D) -> Result<T, D::Error> {
+pub(crate) fn required<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<T, D::Error> {
     let read = T::read(&Value::deserialize(from)?).map_err(D::Error::custom)?;
     read.ok_or_else(|| D::Error::custom(format!("a blank {}", kind::<T>())))
 }
 
 /// For `deserialize_with`: a field whose type has a value for "blank", which stands for "unreadable" too.
-pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Loose + Default>(from: D) -> Result<T, D::Error> {
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Lenient + Default>(from: D) -> Result<T, D::Error> {
     Ok(opt(from)?.unwrap_or_default())
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> R
 }
 
 /// For `deserialize_with`: a list of plain values; what is blank or can't be read is left out.
-pub(crate) fn values<'de, D: Deserializer<'de>, T: Loose>(from: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn values<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<Vec<T>, D::Error> {
     let read = |value: &Value| T::read(value).unwrap_or_default();
     Ok(match Value::deserialize(from)? {
         Value::Array(values) => values.iter().filter_map(read).collect(),

@@ -10,23 +10,23 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Alma counts when calls arrive, and they don't arrive as evenly as they leave.
-const EVENNESS: f64 = 0.95;
+const SAFETY_FACTOR: f64 = 0.95;
 /// Refusals within this time are one: calls that were on their way together.
 const ONE_INCIDENT: Duration = Duration::from_secs(2);
 /// What the rate falls to of what was refused.
-const FALL: f64 = 0.7;
+const DECREASE_FACTOR: f64 = 0.7;
 /// And what it comes back to.
-const BELOW: f64 = 0.85;
+const RECOVERY_FACTOR: f64 = 0.85;
 /// Beyond that only after so many calls or this time without refusal.
 const PATIENT_CALLS: u64 = 20_000;
 const PATIENT_TIME: Duration = Duration::from_secs(3_600);
 /// No rate is less.
-const LEAST: f64 = 0.5;
+const MIN_RATE: f64 = 0.5;
 /// Of what was set, so much is never given up for others that merely were seen: they might be seen wrongly.
 const OWN_SHARE: f64 = 0.25;
 /// Over which time others' calls are counted, and how many such times are remembered: the busiest one counts.
-const SPAN: Duration = Duration::from_secs(1);
-const SPANS: usize = 60;
+const WINDOW: Duration = Duration::from_secs(1);
+const WINDOWS: usize = 60;
 /// They may come to one more than was seen.
 const ONE_MORE: f64 = 1.0;
 /// For so long after the first call nothing can be known of them, and half is left to them.
@@ -35,7 +35,7 @@ const UNTIL_KNOWN: f64 = 0.5;
 
 /// The rate of one client.
 #[derive(Debug)]
-pub(crate) struct Rate {
+pub(crate) struct AdaptiveRate {
     /// What was set.
     set: f64,
     /// What the institution has for all its applications.
@@ -53,7 +53,7 @@ pub(crate) struct Rate {
     first: Option<Instant>,
 }
 
-impl Rate {
+impl AdaptiveRate {
     pub(crate) fn new(set: u32, shared: u32, now: Instant) -> Self {
         let set = f64::from(set);
         let others = Others { since: now, remaining: None, own: 0, seen: VecDeque::new() };
@@ -75,7 +75,7 @@ impl Rate {
             others if others > 0.0 => (self.shared - others - ONE_MORE).max(self.set * OWN_SHARE),
             _ => self.shared,
         };
-        (self.now.min(free) * EVENNESS / self.clients).max(LEAST.min(self.set))
+        (self.now.min(free) * SAFETY_FACTOR / self.clients).max(MIN_RATE.min(self.set))
     }
 
     /// Calls a second of other applications, as far as is known.
@@ -84,7 +84,7 @@ impl Rate {
     }
 
     fn most(&self) -> f64 {
-        self.refused.map_or(self.set, |(too_much, ..)| self.set.min(too_much * BELOW))
+        self.refused.map_or(self.set, |(too_much, ..)| self.set.min(too_much * RECOVERY_FACTOR))
     }
 
     fn grow(&mut self, now: Instant) {
@@ -116,7 +116,7 @@ impl Rate {
         let together = allowed.ceil();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of calls")]
         let nth_last = self.left.len().checked_sub(together as usize).and_then(|nth| self.left.get(nth));
-        nth_last.map_or(now, |left| *left + Duration::from_secs_f64((together / allowed).max(1.0 / EVENNESS)))
+        nth_last.map_or(now, |left| *left + Duration::from_secs_f64((together / allowed).max(1.0 / SAFETY_FACTOR)))
     }
 
     /// Calls that left in the last second.
@@ -152,7 +152,7 @@ impl Rate {
         #[allow(clippy::cast_precision_loss, reason = "some calls in a second")]
         let used = self.in_the_last_second(now) as f64 * self.clients;
         let too_much = self.now.min(used.max(self.set * OWN_SHARE));
-        self.now = (too_much * FALL).max(LEAST.min(self.set));
+        self.now = (too_much * DECREASE_FACTOR).max(MIN_RATE.min(self.set));
         self.refused = Some((too_much, now, 0));
     }
 }
@@ -176,7 +176,7 @@ impl Others {
             return;
         };
         let passed = now.saturating_duration_since(self.since);
-        if passed < SPAN {
+        if passed < WINDOW {
             return;
         }
         #[allow(clippy::cast_precision_loss, reason = "some calls in seconds")]
@@ -186,7 +186,7 @@ impl Others {
             && per_second(all) <= shared * 2.0
         {
             self.seen.push_back((per_second(all.saturating_sub(self.own)), per_second(self.own)));
-            if self.seen.len() > SPANS {
+            if self.seen.len() > WINDOWS {
                 self.seen.pop_front();
             }
         }
@@ -204,7 +204,12 @@ mod tests {
     use super::*;
 
     /// As many calls as the rate allows, for some seconds; `answer` gets how many left in the last second.
-    fn run(rate: &mut Rate, from: Instant, seconds: u32, answer: impl Fn(usize) -> bool) -> (Instant, u32, u32) {
+    fn run(
+        rate: &mut AdaptiveRate,
+        from: Instant,
+        seconds: u32,
+        answer: impl Fn(usize) -> bool,
+    ) -> (Instant, u32, u32) {
         let (mut now, mut calls, mut refused) = (from, 0, 0);
         while now < from + Duration::from_secs(u64::from(seconds)) {
             now += Duration::from_secs_f64(1.0 / rate.allowed(now));
@@ -225,7 +230,7 @@ mod tests {
     #[test]
     fn an_hour_beside_others_who_take_half_brings_few_refusals_and_most_of_the_rest() {
         let begun = Instant::now();
-        let mut rate = Rate::new(25, 25, begun);
+        let mut rate = AdaptiveRate::new(25, 25, begun);
         let (_, calls, refused) = run(&mut rate, begun, 3_600, |in_a_second| in_a_second <= 12);
         assert!(refused <= 4, "{refused} of {calls}");
         assert!(calls > 8 * 3_600, "{calls}");
@@ -234,7 +239,7 @@ mod tests {
     #[test]
     fn the_full_rate_comes_back_once_the_others_are_gone() {
         let begun = Instant::now();
-        let mut rate = Rate::new(25, 25, begun);
+        let mut rate = AdaptiveRate::new(25, 25, begun);
         let (now, ..) = run(&mut rate, begun, 60, |in_a_second| in_a_second <= 5);
         assert!(rate.allowed(now) < 6.0);
         let (now, _, refused) = run(&mut rate, now, 3 * 3_600, |_| true);
@@ -245,7 +250,7 @@ mod tests {
     #[test]
     fn what_others_are_seen_to_use_is_left_to_them_before_anybody_is_refused() {
         let begun = Instant::now();
-        let mut rate = Rate::new(25, 25, begun);
+        let mut rate = AdaptiveRate::new(25, 25, begun);
         rate.leaves(begun);
         let mut left = 100_000;
         for second in 0..30 {
@@ -262,7 +267,7 @@ mod tests {
     #[test]
     fn no_second_has_more_calls_than_are_allowed_however_they_are_bunched() {
         let begun = Instant::now();
-        let mut rate = Rate::new(10, 25, begun);
+        let mut rate = AdaptiveRate::new(10, 25, begun);
         rate.leaves(begun);
         let mut now = begun + Duration::from_secs(10);
         for _ in 0..100 {
@@ -276,7 +281,7 @@ mod tests {
     #[test]
     fn half_is_left_to_others_until_they_are_known() {
         let begun = Instant::now();
-        let mut rate = Rate::new(25, 25, begun);
+        let mut rate = AdaptiveRate::new(25, 25, begun);
         rate.leaves(begun);
         assert!(rate.allowed(begun) < 12.5);
         assert!(rate.allowed(begun + UNKNOWN) > 23.0);
@@ -285,7 +290,7 @@ mod tests {
     #[test]
     fn a_new_day_or_another_number_of_calls_a_day_is_not_taken_for_others() {
         let begun = Instant::now();
-        let mut rate = Rate::new(25, 25, begun);
+        let mut rate = AdaptiveRate::new(25, 25, begun);
         rate.answered(begun, Some(10));
         rate.answered(begun + Duration::from_secs(10), Some(100_000));
         rate.answered(begun + Duration::from_secs(12), Some(500));
@@ -295,7 +300,7 @@ mod tests {
     #[test]
     fn clients_of_one_institution_take_equal_parts_and_do_not_make_room_for_each_other_twice() {
         let begun = Instant::now();
-        let mut rate = Rate::new(20, 20, begun);
+        let mut rate = AdaptiveRate::new(20, 20, begun);
         rate.share_with(2);
         rate.leaves(begun);
         let mut left = 100_000;

@@ -4,7 +4,7 @@ use std::future::Future;
 
 /// What a call is made for. The first goes before all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Purpose {
+pub enum Priority {
     /// Somebody waits for it.
     Patron,
     /// What happens at the libraries' desks is carried on. What isn't said to be for anything else counts as this.
@@ -17,10 +17,10 @@ pub enum Purpose {
 }
 
 tokio::task_local! {
-    static PURPOSE: Purpose;
+    static PRIORITY: Priority;
 }
 
-impl Purpose {
+impl Priority {
     /// All, the first to go first.
     pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Poll, Self::Bulk];
 
@@ -29,23 +29,23 @@ impl Purpose {
         match self {
             Self::Patron => "patron",
             Self::Circulation => "circulation",
-            Self::Poll => "sweep",
+            Self::Poll => "poll",
             Self::Bulk => "bulk",
         }
     }
 
     /// Whether it can wait, for hours if need be.
-    pub fn can_wait(self) -> bool {
+    pub fn is_deferrable(self) -> bool {
         matches!(self, Self::Poll | Self::Bulk)
     }
 
     /// Makes the calls of `work` for this. What `work` spawns is not part of it.
-    pub async fn of<F: Future>(self, work: F) -> F::Output {
-        PURPOSE.scope(self, work).await
+    pub async fn scope<F: Future>(self, work: F) -> F::Output {
+        PRIORITY.scope(self, work).await
     }
 
     /// What the calls of the running task are for.
     pub fn current() -> Self {
-        PURPOSE.try_with(|purpose| *purpose).unwrap_or_default()
+        PRIORITY.try_with(|priority| *priority).unwrap_or_default()
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn judge(call: &Call, reply: Reply) -> Result<Reply> {
     match reply.status {
         200..=299 if envelope.is_none() => pass(call, reply),
         302 if call.follows_redirect => Ok(reply),
-        300..=399 => Err(Error::Unintelligible { operation, what: "a redirect where none is expected".to_owned() }),
+        300..=399 => Err(Error::InvalidResponse { operation, what: "a redirect where none is expected".to_owned() }),
         500..=599 if !envelope.as_ref().is_some_and(is_limit) => {
             let code = envelope.map(|error| error.code);
             Err(call.silent(Silence::InternalError { http_status: reply.status, code }, None))
@@ -52,7 +52,7 @@ pub(crate) fn judge(call: &Call, reply: Reply) -> Result<Reply> {
 
 fn pass(call: &Call, reply: Reply) -> Result<Reply> {
     if is_html(&reply.body) {
-        return Err(Error::Unintelligible { operation: call.operation, what: wrong_host(reply.status) });
+        return Err(Error::InvalidResponse { operation: call.operation, what: wrong_host(reply.status) });
     }
     Ok(reply)
 }
@@ -88,7 +88,7 @@ fn unexplained(call: &Call, http_status: u16, body: &str) -> Error {
     let code = Code::Other(String::new());
     // A write that a gateway answers with a page for 404 may have been done all the same.
     if is_html(body) && (call.repeatable || http_status != 404) {
-        return Error::Unintelligible { operation, what: wrong_host(http_status) };
+        return Error::InvalidResponse { operation, what: wrong_host(http_status) };
     }
     match http_status {
         401 | 403 => {
@@ -96,7 +96,9 @@ fn unexplained(call: &Call, http_status: u16, body: &str) -> Error {
         }
         404 => call.silent(Silence::Unexplained { http_status, code: None }, None),
         408 => call.silent(Silence::TimedOut, None),
-        _ => Error::Unintelligible { operation, what: format!("HTTP status {http_status} without Alma's explanation") },
+        _ => {
+            Error::InvalidResponse { operation, what: format!("HTTP status {http_status} without Alma's explanation") }
+        }
     }
 }
 
@@ -125,7 +127,7 @@ fn envelope_in_json(body: &Value) -> Option<Envelope> {
     let errors = body.get("errorList")?;
     let errors = errors.get("error").unwrap_or(errors);
     let error = errors.get(0).unwrap_or(errors);
-    let text = |key: &str| error.get(key).and_then(crate::loose::scalar);
+    let text = |key: &str| error.get(key).and_then(crate::lenient::scalar);
     let code = text("errorCode")?;
     Some(Envelope {
         code: Code::from(code.as_str()),

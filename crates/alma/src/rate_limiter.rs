@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::purpose::Purpose;
-use crate::rate::Rate;
+use crate::adaptive_rate::AdaptiveRate;
+use crate::priority::Priority;
 
 /// Somebody waits for a call of a patron's: it leaves this much sooner than calls that are evenly spread, as long as no
 /// second has too many. Those that come after make up for it.
@@ -19,42 +19,42 @@ const LATENESS: Duration = Duration::from_millis(2);
 /// How fast a client calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
-pub struct Pace {
+pub struct CallRate {
     /// Calls a second that may leave now.
     pub allowed: f64,
     /// How many of these may be for what can wait.
-    pub can_wait: f64,
+    pub background: f64,
     /// Calls a second of other applications, as far as Alma's counter tells.
-    pub others: f64,
+    pub other_apps: f64,
     /// How many calls wait for their turn.
     pub waiting: usize,
 }
 
 /// One turn after another, for a client and its clones.
 #[derive(Debug)]
-pub(crate) struct Pacer {
+pub(crate) struct RateLimiter {
     /// The share of the rate that is for what can wait.
-    can_wait: f64,
+    background_share: f64,
     state: Mutex<State>,
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    rate: Rate,
+    rate: AdaptiveRate,
     /// When the next call may leave, evenly spread.
     free_at: Instant,
     /// When a patron's may.
     soonest: Instant,
     /// The same for what can wait.
-    next_can_wait: Instant,
+    next_deferrable: Instant,
     held_until: Instant,
     waiting: BTreeSet<Place>,
     tickets: u64,
 }
 
 /// By purpose, then by arrival.
-type Place = (Purpose, u64);
+type Place = (Priority, u64);
 
 enum Turn {
     Now,
@@ -63,13 +63,13 @@ enum Turn {
     Behind,
 }
 
-impl Pacer {
-    pub(crate) fn new(set: u32, shared: u32, can_wait: f64) -> Self {
+impl RateLimiter {
+    pub(crate) fn new(set: u32, shared: u32, background_share: f64) -> Self {
         let now = Instant::now();
-        let rate = Rate::new(set, shared, now);
+        let rate = AdaptiveRate::new(set, shared, now);
         let (waiting, tickets) = (BTreeSet::new(), 0);
-        let state = State { rate, free_at: now, soonest: now, next_can_wait: now, held_until: now, waiting, tickets };
-        Self { can_wait, state: Mutex::new(state), changed: Notify::new() }
+        let state = State { rate, free_at: now, soonest: now, next_deferrable: now, held_until: now, waiting, tickets };
+        Self { background_share, state: Mutex::new(state), changed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -77,9 +77,9 @@ impl Pacer {
     }
 
     /// Waits for a turn; answers how long that took.
-    pub(crate) async fn turn(&self, purpose: Purpose) -> Duration {
+    pub(crate) async fn turn(&self, priority: Priority) -> Duration {
         let arrived = Instant::now();
-        let ticket = self.ticket(purpose);
+        let ticket = self.ticket(priority);
         loop {
             let changed = self.changed.notified();
             match self.next_turn(ticket.place) {
@@ -93,12 +93,12 @@ impl Pacer {
         }
     }
 
-    fn ticket(&self, purpose: Purpose) -> Ticket<'_> {
+    fn ticket(&self, priority: Priority) -> Ticket<'_> {
         let mut state = self.state();
         state.tickets += 1;
-        let place = (purpose, state.tickets);
+        let place = (priority, state.tickets);
         state.waiting.insert(place);
-        Ticket { pacer: self, place }
+        Ticket { limiter: self, place }
     }
 
     fn next_turn(&self, place: Place) -> Turn {
@@ -108,9 +108,9 @@ impl Pacer {
         }
         let now = Instant::now();
         let free = match place.0 {
-            Purpose::Patron => state.soonest.max(state.rate.room_at(now)),
-            Purpose::Circulation => state.free_at,
-            Purpose::Poll | Purpose::Bulk => state.free_at.max(state.next_can_wait),
+            Priority::Patron => state.soonest.max(state.rate.room_at(now)),
+            Priority::Circulation => state.free_at,
+            Priority::Poll | Priority::Bulk => state.free_at.max(state.next_deferrable),
         };
         let free = free.max(state.held_until);
         if free > now {
@@ -120,8 +120,8 @@ impl Pacer {
         let begun = now - LATENESS.min(interval);
         state.free_at = state.free_at.max(begun) + interval;
         state.soonest = now + interval.div_f64(SOONER);
-        if place.0.can_wait() {
-            state.next_can_wait = state.next_can_wait.max(begun) + interval.div_f64(self.can_wait);
+        if place.0.is_deferrable() {
+            state.next_deferrable = state.next_deferrable.max(begun) + interval.div_f64(self.background_share);
         }
         state.rate.leaves(now);
         Turn::Now
@@ -143,24 +143,24 @@ impl Pacer {
         self.state().rate.share_with(clients);
     }
 
-    pub(crate) fn now(&self) -> Pace {
+    pub(crate) fn now(&self) -> CallRate {
         let mut state = self.state();
         let allowed = state.rate.allowed(Instant::now());
-        let (can_wait, others) = (allowed * self.can_wait, state.rate.others());
-        Pace { allowed, can_wait, others, waiting: state.waiting.len() }
+        let (background_share, others) = (allowed * self.background_share, state.rate.others());
+        CallRate { allowed, background: background_share, other_apps: others, waiting: state.waiting.len() }
     }
 }
 
 /// A place among those who wait, given up when the call is.
 struct Ticket<'a> {
-    pacer: &'a Pacer,
+    limiter: &'a RateLimiter,
     place: Place,
 }
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.pacer.state().waiting.remove(&self.place);
-        self.pacer.changed.notify_waiters();
+        self.limiter.state().waiting.remove(&self.place);
+        self.limiter.changed.notify_waiters();
     }
 }
 
@@ -171,26 +171,26 @@ mod tests {
     use super::*;
 
     /// One that knows already that there are no others.
-    async fn pacer(can_wait: f64) -> Arc<Pacer> {
-        let pacer = Arc::new(Pacer::new(100, 100, can_wait));
-        pacer.turn(Purpose::Circulation).await;
+    async fn limiter(background_share: f64) -> Arc<RateLimiter> {
+        let limiter = Arc::new(RateLimiter::new(100, 100, background_share));
+        limiter.turn(Priority::Circulation).await;
         tokio::time::advance(Duration::from_secs(4)).await;
-        pacer
+        limiter
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_patrons_call_goes_before_a_hundred_looks() {
-        let pacer = pacer(1.0).await;
+        let limiter = limiter(1.0).await;
         let mut polls = tokio::task::JoinSet::new();
         for _ in 0..100 {
-            let pacer = Arc::clone(&pacer);
-            polls.spawn(async move { pacer.turn(Purpose::Poll).await });
+            let limiter = Arc::clone(&limiter);
+            polls.spawn(async move { limiter.turn(Priority::Poll).await });
         }
-        while pacer.now().waiting < 99 {
+        while limiter.now().waiting < 99 {
             tokio::task::yield_now().await;
         }
         for _ in 0..10 {
-            let waited = pacer.turn(Purpose::Patron).await;
+            let waited = limiter.turn(Priority::Patron).await;
             assert!(waited <= Duration::from_millis(12), "{waited:?}");
         }
         assert!(polls.try_join_next().is_some(), "looks go on between");
@@ -198,34 +198,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_can_wait_uses_no_more_than_its_share() {
-        let pacer = pacer(0.5).await;
+        let limiter = limiter(0.5).await;
         let begun = Instant::now();
         for _ in 0..51 {
-            pacer.turn(Purpose::Poll).await;
+            limiter.turn(Priority::Poll).await;
         }
         assert!(begun.elapsed() >= Duration::from_millis(990), "{:?}", begun.elapsed());
         let begun = Instant::now();
         for _ in 0..51 {
-            pacer.turn(Purpose::Circulation).await;
+            limiter.turn(Priority::Circulation).await;
         }
         assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_is_given_up_keeps_nobody_waiting() {
-        let pacer = pacer(0.1).await;
-        pacer.turn(Purpose::Poll).await;
-        let given_up = tokio::time::timeout(Duration::from_millis(1), pacer.turn(Purpose::Poll)).await;
+        let limiter = limiter(0.1).await;
+        limiter.turn(Priority::Poll).await;
+        let given_up = tokio::time::timeout(Duration::from_millis(1), limiter.turn(Priority::Poll)).await;
         assert!(given_up.is_err());
-        assert!(tokio::time::timeout(Duration::from_secs(2), pacer.turn(Purpose::Bulk)).await.is_ok());
-        assert_eq!(pacer.now().waiting, 0);
+        assert!(tokio::time::timeout(Duration::from_secs(2), limiter.turn(Priority::Bulk)).await.is_ok());
+        assert_eq!(limiter.now().waiting, 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_keeps_everybody_from_calling_for_a_while() {
-        let pacer = pacer(0.5).await;
-        pacer.refused(Duration::from_secs(1));
-        assert!(pacer.turn(Purpose::Patron).await >= Duration::from_secs(1));
-        assert!(pacer.now().allowed < 50.0);
+        let limiter = limiter(0.5).await;
+        limiter.refused(Duration::from_secs(1));
+        assert!(limiter.turn(Priority::Patron).await >= Duration::from_secs(1));
+        assert!(limiter.now().allowed < 50.0);
     }
 }
