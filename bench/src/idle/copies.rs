@@ -200,10 +200,10 @@ async fn copy_intent(
     due: i64,
     key: &str,
 ) -> Result<(), sqlx::Error> {
-    let copy = "INSERT INTO intent (id, request, due_at, list_key, kind, what, institution, state, attempts, unclear, \
-                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has, seen_at) \
-                SELECT ?, ?, ?, ?, kind, what, institution, state, attempts, unclear, \
-                lease_owner, lease_until, fence, outcome, created_at, updated_at, hinted_at, told, list, list_has, seen_at \
+    let copy = "INSERT INTO intent (id, request, due_at, list_key, kind, target, institution, state, attempts, unclear, \
+                lease_owner, lease_until, fencing_token, outcome, created_at, updated_at, hinted_at, hints, list, list_expected, last_polled_at) \
+                SELECT ?, ?, ?, ?, kind, target, institution, state, attempts, unclear, \
+                lease_owner, lease_until, fencing_token, outcome, created_at, updated_at, hinted_at, hints, list, list_expected, last_polled_at \
                 FROM intent WHERE id = ?";
     let copy = sqlx::query(copy).bind(fresh().to_string()).bind(request.to_string()).bind(due).bind(key);
     copy.bind(intent).execute(tx).await.map(drop)

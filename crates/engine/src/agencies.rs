@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lending::{
     BibId, CopyRef, Deadline, Event, InstitutionCode, LibraryCode, PatronRefusal, Refusal, Request, Rules, Status,
 };
-use store::{Agency, Intent, News, Store, Stored, Tx};
+use store::{Agency, Intent, NodeEvent, Store, Stored, Tx};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -74,7 +74,7 @@ impl Engine {
     pub async fn agency_changed(&self) -> Result<(), Error> {
         self.agencies.forget();
         let mut tx = self.store.begin().await?;
-        tx.tell(&self.settings.node, &News::SetUp);
+        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
         Ok(tx.commit().await?)
     }
 

@@ -9,7 +9,7 @@ use lending::{
     deadlines, decide, poll_targets,
 };
 use serde_json::{Value, json};
-use store::{AuditEntry, Intent, NOTHING_NEW, NewBatchPoll, NewIntent, News, Stored, Tx, Work};
+use store::{AuditEntry, Intent, NOTHING_NEW, NewBatchPoll, NewIntent, NodeEvent, Stored, Tx, Work};
 use tracing::warn;
 
 use crate::changes::Change;
@@ -206,7 +206,7 @@ impl Engine {
         }
         tx.append_audit(decision.next.id, &rows).await?;
         let (request, status) = (decision.next.id, decision.next.status);
-        tx.tell(&self.settings.node, &News::Changed { request, version, status });
+        tx.notify(&self.settings.node, &NodeEvent::RequestChanged { request, version, status });
         Ok(version)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
-use store::{FailingPolls, News, Node, Store, Stored};
+use store::{FailingPolls, Node, NodeEvent, Store, Stored};
 use tokio::sync::{Notify, broadcast};
 
 use crate::agencies::Agencies;
@@ -138,7 +138,7 @@ impl Engine {
             let mut tx = self.store.begin().await?;
             tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
             tx.reschedule_polls(id, FULL_POLL, now).await?;
-            tx.tell(&self.settings.node, &News::Work);
+            tx.notify(&self.settings.node, &NodeEvent::WorkAvailable);
             Ok(tx.commit().await?)
         })
         .await?;
@@ -206,7 +206,7 @@ impl Engine {
         self.registry.forget(institution);
         self.breakers.reset(institution);
         self.refused_lists.forget(institution);
-        self.reschedule_institution(institution, &News::SetUp).await
+        self.reschedule_institution(institution, &NodeEvent::SettingsChanged).await
     }
 
     /// The systems that give no service now, as far as this node knows.
@@ -225,14 +225,14 @@ impl Engine {
 
     /// Lets everything that waits for an institution's system be tried at once.
     pub(crate) async fn reschedule_and_announce(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        self.reschedule_institution(institution, &News::Work).await
+        self.reschedule_institution(institution, &NodeEvent::WorkAvailable).await
     }
 
-    async fn reschedule_institution(&self, institution: &InstitutionCode, news: &News) -> Result<(), Error> {
+    async fn reschedule_institution(&self, institution: &InstitutionCode, event: &NodeEvent) -> Result<(), Error> {
         self.retry_transaction(async || {
             let mut tx = self.store.begin().await?;
             tx.reschedule_postponed(institution, self.clock.now()).await?;
-            tx.tell(&self.settings.node, news);
+            tx.notify(&self.settings.node, event);
             Ok(tx.commit().await?)
         })
         .await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{News, Node};
+use store::{Node, NodeEvent};
 use tracing::{error, warn};
 
 use crate::changes::Change;
@@ -35,13 +35,13 @@ impl Engine {
     pub(crate) async fn receive_notifications(self: Arc<Self>) {
         let mut node = self.claim_node_name().await;
         loop {
-            match node.news().await {
-                Ok(News::Changed { request, version, status }) => {
+            match node.next_event().await {
+                Ok(NodeEvent::RequestChanged { request, version, status }) => {
                     // Nobody listening is no fault.
                     let _ = self.changes.send(Change { request, version, status });
                 }
-                Ok(News::Work) => {}
-                Ok(News::SetUp) => {
+                Ok(NodeEvent::WorkAvailable) => {}
+                Ok(NodeEvent::SettingsChanged) => {
                     self.registry.forget_all();
                     self.breakers.reset_all();
                     self.refused_lists.forget_all();

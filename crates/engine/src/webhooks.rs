@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
 use lms::{WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
-use store::{Intent, News};
+use store::{Intent, NodeEvent};
 use tracing::{debug, warn};
 
 use crate::engine::Engine;
@@ -189,7 +189,7 @@ impl Engine {
             let hints = encode_hint((fresh && counts_as_poll).then_some(hint));
             polls += tx.add_hint(request, side, &hints, due, now).await?;
         }
-        tx.tell(&self.settings.node, &News::Work);
+        tx.notify(&self.settings.node, &NodeEvent::WorkAvailable);
         tx.commit().await?;
         self.wake.notify_one();
         self.webhook_health.record_confirmed(&self.store, institution, MessageKind::of(hint), now).await?;
@@ -252,7 +252,7 @@ impl Engine {
     pub async fn set_webhook_secret(&self, institution: &InstitutionCode, secret: &SecretString) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         tx.put_webhook_secret(institution, secret, self.clock.now()).await?;
-        tx.tell(&self.settings.node, &News::SetUp);
+        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
         tx.commit().await?;
         self.webhook_health.invalidate();
         Ok(())
@@ -266,7 +266,7 @@ impl Engine {
     pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         tx.forget_previous_webhook_secret(institution).await?;
-        tx.tell(&self.settings.node, &News::SetUp);
+        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
         tx.commit().await?;
         self.webhook_health.invalidate();
         Ok(())
@@ -280,7 +280,7 @@ impl Engine {
     pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, Error> {
         let mut tx = self.store.begin().await?;
         let had = tx.remove_webhook(institution).await?;
-        tx.tell(&self.settings.node, &News::SetUp);
+        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
         tx.commit().await?;
         self.webhook_health.invalidate();
         if had {

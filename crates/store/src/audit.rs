@@ -5,7 +5,7 @@ use lending::{RequestId, Status};
 use sea_query::{Expr, ExprTrait, Iden, Order, Query};
 use serde_json::Value;
 
-use crate::chain;
+use crate::audit_chain;
 use crate::db::{Store, Tx};
 use crate::error::Error;
 use crate::time::{at, micros};
@@ -55,7 +55,7 @@ enum Col {
     Actor,
     FromStatus,
     ToStatus,
-    Because,
+    Reason,
     Note,
     Evidence,
     Hash,
@@ -77,7 +77,7 @@ impl Store {
             Col::Actor,
             Col::FromStatus,
             Col::ToStatus,
-            Col::Because,
+            Col::Reason,
             Col::Note,
             Col::Evidence,
         ];
@@ -119,7 +119,7 @@ impl Tx {
                 evidence,
                 String::new(),
             );
-            head = chain::hash(&head, &request, &link);
+            head = audit_chain::hash(&head, &request, &link);
             let (seq, at, event, actor, from, to, reason, note, evidence, _) = link;
             let statement = Query::insert()
                 .into_table(Table)
@@ -131,7 +131,7 @@ impl Tx {
                     Col::Actor,
                     Col::FromStatus,
                     Col::ToStatus,
-                    Col::Because,
+                    Col::Reason,
                     Col::Note,
                     Col::Evidence,
                     Col::Hash,
@@ -150,9 +150,9 @@ impl Tx {
                     head.as_str().into(),
                 ])
                 .to_owned();
-            self.later(&statement).await?;
+            self.defer(&statement).await?;
         }
-        self.move_head(&request, &head, count, i64::try_from(entries.len()).unwrap_or(i64::MAX)).await
+        self.advance_head(&request, &head, count, i64::try_from(entries.len()).unwrap_or(i64::MAX)).await
     }
 }
 

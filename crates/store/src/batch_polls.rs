@@ -83,7 +83,7 @@ pub struct ListedPoll {
 }
 
 #[derive(Iden)]
-#[iden = "sweep"]
+#[iden = "batch_poll"]
 pub(crate) struct Table;
 
 #[derive(Iden, Clone, Copy)]
@@ -91,10 +91,10 @@ pub(crate) enum Col {
     Institution,
     List,
     Library,
-    Pace,
-    OfItems,
-    MovedAt,
-    ReadAt,
+    IntervalFactor,
+    NeedsItemMessages,
+    LastChangeAt,
+    LastReadAt,
     DueAt,
     LeaseOwner,
     LeaseUntil,
@@ -120,10 +120,10 @@ impl Store {
                 Col::Institution,
                 Col::List,
                 Col::Library,
-                Col::Pace,
-                Col::OfItems,
-                Col::MovedAt,
-                Col::ReadAt,
+                Col::IntervalFactor,
+                Col::NeedsItemMessages,
+                Col::LastChangeAt,
+                Col::LastReadAt,
                 Col::LeaseUntil,
                 Col::DueAt,
             ])
@@ -161,8 +161,8 @@ impl Store {
                     library: library.map(Into::into),
                     interval_factor: u32::try_from(pace).unwrap_or(1),
                     needs_item_messages: needs_item_messages != 0,
-                    last_change_at: at("sweep", last_change_at)?,
-                    read_at: at("sweep", read_at)?,
+                    last_change_at: at("batch_poll", last_change_at)?,
+                    read_at: at("batch_poll", read_at)?,
                     due_at,
                     until,
                 });
@@ -187,9 +187,9 @@ impl Store {
             .columns([
                 IntentCol::Id,
                 IntentCol::Request,
-                IntentCol::What,
+                IntentCol::Target,
                 IntentCol::ListKey,
-                IntentCol::ListHas,
+                IntentCol::ListExpected,
                 IntentCol::Attempts,
                 IntentCol::UpdatedAt,
             ])
@@ -198,7 +198,7 @@ impl Store {
             .and_where(Expr::col(IntentCol::List).eq(list))
             .and_where(Expr::col(IntentCol::State).eq(OPEN))
             .and_where(Expr::col(IntentCol::Kind).eq(POLL))
-            .and_where(Expr::col(IntentCol::Told).eq(""))
+            .and_where(Expr::col(IntentCol::Hints).eq(""))
             .and_where(Expr::col(IntentCol::LeaseUntil).lte(micros(now)))
             .to_owned();
         let rows: Vec<(String, String, String, String, i64, i64, i64)> = self.fetch(&statement).await?;
@@ -259,7 +259,7 @@ impl Store {
             .to_owned();
         let statement = Query::select()
             .column((Table, Col::Institution))
-            .expr(Func::min(Expr::col((Table, Col::ReadAt))))
+            .expr(Func::min(Expr::col((Table, Col::LastReadAt))))
             .from(Table)
             .and_where(Expr::exists(wanted))
             .group_by_col((Table, Col::Institution))
@@ -281,10 +281,10 @@ impl Tx {
                 Col::Institution,
                 Col::List,
                 Col::Library,
-                Col::Pace,
-                Col::OfItems,
-                Col::MovedAt,
-                Col::ReadAt,
+                Col::IntervalFactor,
+                Col::NeedsItemMessages,
+                Col::LastChangeAt,
+                Col::LastReadAt,
                 Col::DueAt,
                 Col::LeaseUntil,
             ])
@@ -301,7 +301,7 @@ impl Tx {
             ])
             .on_conflict(OnConflict::columns([Col::Institution, Col::List]).do_nothing().to_owned())
             .to_owned();
-        self.later(&statement).await
+        self.defer(&statement).await
     }
 
     /// Gives a list back, with [`BatchPoll::moved_at`] and [`BatchPoll::read_at`] as they are now. One that was to be read at once
@@ -317,14 +317,14 @@ impl Tx {
         let statement = Query::update()
             .table(Table)
             .value(Col::DueAt, Expr::expr(due))
-            .value(Col::MovedAt, micros(batch_poll.last_change_at))
-            .value(Col::ReadAt, micros(batch_poll.read_at))
+            .value(Col::LastChangeAt, micros(batch_poll.last_change_at))
+            .value(Col::LastReadAt, micros(batch_poll.read_at))
             .value(Col::LeaseUntil, 0_i64)
             .and_where(Expr::col(Col::Institution).eq(batch_poll.institution.as_str()))
             .and_where(Expr::col(Col::List).eq(batch_poll.list.as_str()))
             .and_where(Expr::col(Col::LeaseUntil).eq(batch_poll.until))
             .to_owned();
-        self.later_one(&statement, || Error::LeaseLost).await
+        self.defer_expecting_one(&statement, || Error::LeaseLost).await
     }
 
     /// Looks that no list tells of are made one by one, from `due_at` on.
@@ -342,7 +342,7 @@ impl Tx {
                 .and_where(Expr::col(IntentCol::State).eq(OPEN))
                 .and_where(Expr::col(IntentCol::DueAt).gt(micros(due_at)))
                 .to_owned();
-            self.later(&statement).await?;
+            self.defer(&statement).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockT
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
-use crate::intents::{Col, EFFECT, Intent, OPEN, POLL, Table, Work, held, is_leased, work};
+use crate::intents::{Col, EFFECT, Intent, OPEN, POLL, Table, Work, is_leased, owned_by_claim, work};
 use crate::time::{at, micros};
 
 /// What to claim.
@@ -139,14 +139,14 @@ impl Tx {
                     Col::Id,
                     Col::Request,
                     Col::Kind,
-                    Col::What,
+                    Col::Target,
                     Col::Institution,
                     Col::Attempts,
                     Col::Unclear,
-                    Col::Fence,
+                    Col::FencingToken,
                     Col::DueAt,
                     Col::LeaseUntil,
-                    Col::Told,
+                    Col::Hints,
                     Col::List,
                     Col::CreatedAt,
                     Col::HintedAt,
@@ -189,12 +189,12 @@ impl Tx {
             .value(Col::Unclear, Expr::expr(unclear))
             .value(Col::LeaseOwner, claim.owner)
             .value(Col::LeaseUntil, until)
-            .value(Col::Fence, intent.fence + 1)
+            .value(Col::FencingToken, intent.fencing_token + 1)
             .value(Col::UpdatedAt, micros(claim.now))
-            .cond_where(held(&intent))
+            .cond_where(owned_by_claim(&intent))
             .to_owned();
         let touched = self.execute(&statement).await?;
-        Ok((touched == 1).then(|| Intent { fence: intent.fence + 1, ..intent }))
+        Ok((touched == 1).then(|| Intent { fencing_token: intent.fencing_token + 1, ..intent }))
     }
 }
 
@@ -230,7 +230,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         institution,
         attempts,
         unclear,
-        fence,
+        fencing_token,
         due_at,
         until,
         hints,
@@ -250,7 +250,7 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         institution: institution.into(),
         attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
         unclear: unclear != 0 || ran_out,
-        fence,
+        fencing_token,
         due_at: at("intent", due_at)?,
         has_hint: !hints.is_empty(),
         hints,

@@ -63,7 +63,7 @@ const TABLES: &[Table] = &[
             ("attention", Text),
             ("borrower", Text),
             ("lender", Text),
-            ("patron_given", Text),
+            ("patron_identifier_digest", Text),
             ("patron_verified", Text),
             ("placed_at", Number),
             ("updated_at", Number),
@@ -86,7 +86,7 @@ const TABLES: &[Table] = &[
             ("actor", Text),
             ("from_status", Text),
             ("to_status", Text),
-            ("because", Text),
+            ("reason", Text),
             ("note", Text),
             ("evidence", Text),
             ("hash", Text),
@@ -99,7 +99,7 @@ const TABLES: &[Table] = &[
             ("id", Text),
             ("request", Text),
             ("kind", Text),
-            ("what", Text),
+            ("target", Text),
             ("institution", Text),
             ("state", Text),
             ("attempts", Number),
@@ -107,52 +107,52 @@ const TABLES: &[Table] = &[
             ("due_at", Number),
             ("lease_owner", Text),
             ("lease_until", Number),
-            ("fence", Number),
+            ("fencing_token", Number),
             ("outcome", Text),
             ("created_at", Number),
             ("updated_at", Number),
             ("hinted_at", Number),
-            ("told", Text),
+            ("hints", Text),
             ("list", Text),
             ("list_key", Text),
-            ("list_has", Number),
-            ("seen_at", Number),
+            ("list_expected", Number),
+            ("last_polled_at", Number),
             ("failures", Number),
             ("failing_since", Number),
         ],
     },
     Table {
-        name: "sweep",
+        name: "batch_poll",
         key: &["institution", "list"],
         columns: &[
             ("institution", Text),
             ("list", Text),
             ("library", Text),
-            ("pace", Number),
-            ("of_items", Number),
-            ("moved_at", Number),
-            ("read_at", Number),
+            ("interval_factor", Number),
+            ("needs_item_messages", Number),
+            ("last_change_at", Number),
+            ("last_read_at", Number),
             ("due_at", Number),
             ("lease_owner", Text),
             ("lease_until", Number),
         ],
     },
     Table {
-        name: "webhook_secret",
+        name: "webhook",
         key: &["institution"],
         columns: &[
             ("institution", Text),
             ("secret", Text),
             ("previous", Text),
             ("changed_at", Number),
-            ("heard_at", Number),
-            ("items_at", Number),
-            ("missed_at", Number),
-            ("missed", Text),
+            ("last_message_at", Number),
+            ("last_item_message_at", Number),
+            ("missed_message_at", Number),
+            ("missed_message_kind", Text),
         ],
     },
     Table {
-        name: "inbox",
+        name: "webhook_message",
         key: &["institution", "message"],
         columns: &[("institution", Text), ("message", Text), ("received_at", Number)],
     },
@@ -160,7 +160,7 @@ const TABLES: &[Table] = &[
 
 /// What a store holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Contents {
+pub struct StoreDigest {
     /// SHA-256 over every row of every table, in hexadecimal digits; the same on both databases.
     pub digest: String,
     /// Rows in all.
@@ -230,7 +230,7 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn contents(&self) -> Result<Contents, Error> {
+    pub async fn digest(&self) -> Result<StoreDigest, Error> {
         let (mut digest, mut count) = (Sha256::new(), 0);
         for table in TABLES {
             digest.update(table.name.as_bytes());
@@ -250,7 +250,7 @@ impl Store {
             }
         }
         let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Contents { digest, rows: count })
+        Ok(StoreDigest { digest, rows: count })
     }
 
     /// Copies everything into `to`, which must be empty, in one transaction.
@@ -258,7 +258,7 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::NotEmpty`]; either database. Nothing is copied then.
-    pub async fn copy_into(&self, to: &Store) -> Result<Contents, Error> {
+    pub async fn copy_into(&self, to: &Store) -> Result<StoreDigest, Error> {
         let mut tx = to.begin().await?;
         for table in TABLES.iter().filter(|table| table.name != "setting") {
             let count = Query::select().expr(Func::count(Expr::val(1))).from(Alias::new(table.name)).to_owned();
@@ -271,7 +271,7 @@ impl Store {
             self.copy_table(table, &mut tx).await?;
         }
         tx.commit().await?;
-        to.contents().await
+        to.digest().await
     }
 
     async fn copy_table(&self, table: &Table, to: &mut Tx) -> Result<(), Error> {

@@ -16,10 +16,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Transaction};
 
-use crate::embedded::{Embedded, EmbeddedTx, Otherwise};
+use crate::embedded::{Embedded, EmbeddedTx, OnMismatch};
 use crate::error::Error;
 use crate::migrations;
-use crate::nodes::{Teller, Told};
+use crate::nodes::{Notifier, PendingNotifications};
 use crate::private;
 use crate::seal::{MasterKey, Sealer, key_id};
 use crate::writes::Writes;
@@ -68,7 +68,7 @@ pub struct Store {
     pub(crate) sealer: Arc<Sealer>,
     commits: Arc<AtomicU64>,
     pub(crate) writes: Arc<Writes>,
-    teller: Teller,
+    notifier: Notifier,
 }
 
 /// A row that both databases can give.
@@ -147,11 +147,11 @@ impl Store {
     }
 
     fn over(pool: Pool, sealer: Sealer) -> Self {
-        let teller = match &pool {
-            Pool::Sqlite(_) => Teller::default(),
-            Pool::Postgres(pool) => Teller::over(pool.clone()),
+        let notifier = match &pool {
+            Pool::Sqlite(_) => Notifier::default(),
+            Pool::Postgres(pool) => Notifier::over(pool.clone()),
         };
-        Self { pool, sealer: Arc::new(sealer), commits: Arc::default(), writes: Arc::default(), teller }
+        Self { pool, sealer: Arc::new(sealer), commits: Arc::default(), writes: Arc::default(), notifier }
     }
 
     /// Begins to write. On SQLite the writer is taken at once, so that a transaction never fails half way.
@@ -166,8 +166,8 @@ impl Store {
         };
         let inner = self.writes.note(inner.map_err(Error::from))?;
         let (sealer, commits) = (Arc::clone(&self.sealer), Arc::clone(&self.commits));
-        let (told, chains) = (self.teller.told(), HashMap::new());
-        Ok(Tx { inner, sealer, commits, writes: Arc::clone(&self.writes), changed: false, told, chains })
+        let (pending, chains) = (self.notifier.pending(), HashMap::new());
+        Ok(Tx { inner, sealer, commits, writes: Arc::clone(&self.writes), changed: false, pending, chains })
     }
 
     /// How many transactions were committed through this store since it was opened.
@@ -180,7 +180,7 @@ impl Store {
         match &self.pool {
             Pool::Sqlite(embedded) => embedded.close().await,
             Pool::Postgres(pool) => {
-                self.teller.end().await;
+                self.notifier.end().await;
                 pool.close().await;
             }
         }
@@ -236,7 +236,7 @@ pub struct Tx {
     /// Whether a statement has changed a row.
     changed: bool,
     /// What is told to other nodes with the commit, and after it.
-    pub(crate) told: Told,
+    pub(crate) pending: PendingNotifications,
     /// The head and the length of the audit chains of requests that it has read.
     pub(crate) chains: HashMap<String, (String, i64)>,
 }
@@ -252,7 +252,7 @@ impl Tx {
     ///
     /// The database can't be used now; nothing was written.
     pub async fn commit(mut self) -> Result<(), Error> {
-        self.tell_with_commit().await?;
+        self.notify_with_commit().await?;
         failpoint::hit(Point::BeforeCommit);
         let committed = match self.inner {
             Inner::Sqlite(tx) => tx.commit().await,
@@ -262,19 +262,19 @@ impl Tx {
         if self.changed {
             self.writes.done();
         }
-        self.told.committed();
+        self.pending.committed();
         self.commits.fetch_add(1, Ordering::Relaxed);
         failpoint::hit(Point::AfterCommit);
         Ok(())
     }
 
     /// Runs a statement whose outcome nobody waits for: on the embedded database with the next one, or at the commit.
-    pub(crate) async fn later<S: SqlxBinder>(&mut self, statement: &S) -> Result<(), Error> {
+    pub(crate) async fn defer<S: SqlxBinder>(&mut self, statement: &S) -> Result<(), Error> {
         self.soon(statement, None).await
     }
 
     /// The same of a statement that is to touch one row; `otherwise` is told where it doesn't, by then at the latest.
-    pub(crate) async fn later_one<S: SqlxBinder>(
+    pub(crate) async fn defer_expecting_one<S: SqlxBinder>(
         &mut self,
         statement: &S,
         otherwise: fn() -> Error,
@@ -282,10 +282,10 @@ impl Tx {
         self.soon(statement, Some(otherwise)).await
     }
 
-    async fn soon<S: SqlxBinder>(&mut self, statement: &S, otherwise: Otherwise) -> Result<(), Error> {
+    async fn soon<S: SqlxBinder>(&mut self, statement: &S, otherwise: OnMismatch) -> Result<(), Error> {
         if let Inner::Sqlite(tx) = &mut self.inner {
             let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-            tx.later(&sql, values, otherwise);
+            tx.defer(&sql, values, otherwise);
             return Ok(());
         }
         match (self.execute(statement).await?, otherwise) {

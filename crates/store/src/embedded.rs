@@ -156,14 +156,14 @@ impl Embedded {
 }
 
 /// What a statement means that doesn't touch exactly one row.
-pub(crate) type Otherwise = Option<fn() -> Error>;
+pub(crate) type OnMismatch = Option<fn() -> Error>;
 
 /// Statements that go with the next one.
 #[derive(Debug, Default)]
 struct Waiting {
     sql: String,
     values: Vec<sea_query::Value>,
-    each: Vec<Otherwise>,
+    each: Vec<OnMismatch>,
 }
 
 /// A transaction on the embedded database.
@@ -177,7 +177,7 @@ pub(crate) struct EmbeddedTx {
 
 impl EmbeddedTx {
     /// Lets a statement go with the next one.
-    pub(crate) fn later(&mut self, sql: &str, values: SqlxValues, otherwise: Otherwise) {
+    pub(crate) fn defer(&mut self, sql: &str, values: SqlxValues, otherwise: OnMismatch) {
         self.waiting.sql.push_str(sql);
         self.waiting.sql.push(';');
         self.waiting.values.extend(values.0.0);

@@ -79,7 +79,7 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::Database(told) if is_contention(told.code().as_deref()) => Self::Contended,
+            sqlx::Error::Database(reported) if is_contention(reported.code().as_deref()) => Self::Contended,
             sqlx::Error::PoolTimedOut => Self::Unavailable { what: "it gives no connection".to_owned() },
             _ => Self::Unavailable { what: error.to_string() },
         }

@@ -60,7 +60,7 @@ pub struct Intent {
     /// Whether an earlier attempt may have been done without our hearing of it.
     pub unclear: bool,
     /// The number that this claim writes with.
-    pub fence: i64,
+    pub fencing_token: i64,
     /// When it was due.
     pub due_at: Timestamp,
     /// Whether it is due because somebody asked for it, or the library told of something.
@@ -108,7 +108,7 @@ pub(crate) enum Col {
     Id,
     Request,
     Kind,
-    What,
+    Target,
     Institution,
     State,
     Attempts,
@@ -116,16 +116,16 @@ pub(crate) enum Col {
     DueAt,
     LeaseOwner,
     LeaseUntil,
-    Fence,
+    FencingToken,
     Outcome,
     CreatedAt,
     UpdatedAt,
     HintedAt,
-    Told,
+    Hints,
     List,
     ListKey,
-    ListHas,
-    SeenAt,
+    ListExpected,
+    LastPolledAt,
     Failures,
     FailingSince,
 }
@@ -152,8 +152,11 @@ impl Store {
     /// [`Error::LeaseLost`] when it is somebody else's by now.
     pub async fn renew_lease(&self, intent: &Intent, until: Timestamp) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        let statement =
-            Query::update().table(Table).value(Col::LeaseUntil, micros(until)).cond_where(held(intent)).to_owned();
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::LeaseUntil, micros(until))
+            .cond_where(owned_by_claim(intent))
+            .to_owned();
         let touched = tx.execute(&statement).await?;
         tx.commit().await?;
         if touched == 1 { Ok(()) } else { Err(Error::LeaseLost) }
@@ -278,7 +281,7 @@ impl Store {
     pub async fn oldest_polls(&self) -> Result<Vec<(InstitutionCode, Timestamp)>, Error> {
         let statement = Query::select()
             .column(Col::Institution)
-            .expr(Func::min(Expr::col(Col::SeenAt)))
+            .expr(Func::min(Expr::col(Col::LastPolledAt)))
             .from(Table)
             .and_where(Expr::col(Col::State).eq(OPEN))
             .and_where(Expr::col(Col::Kind).eq(POLL))
@@ -365,7 +368,7 @@ impl Tx {
             institution: intent.institution.clone(),
             attempts: 0,
             unclear: false,
-            fence: 1,
+            fencing_token: 1,
             due_at: intent.due_at,
             has_hint: false,
             hints: String::new(),
@@ -379,8 +382,8 @@ impl Tx {
     }
 
     async fn add(&mut self, intent: &NewIntent, now: Timestamp, lease: (&str, i64, i64)) -> Result<(), Error> {
-        let (kind, what) = words(intent.work);
-        let (owner, until, fence) = lease;
+        let (kind, what) = kind_and_name(intent.work);
+        let (owner, until, fencing_token) = lease;
         let (list, key, has) = on_list(intent.on_list.as_ref());
         let statement = Query::insert()
             .into_table(Table)
@@ -388,7 +391,7 @@ impl Tx {
                 Col::Id,
                 Col::Request,
                 Col::Kind,
-                Col::What,
+                Col::Target,
                 Col::Institution,
                 Col::State,
                 Col::Attempts,
@@ -396,13 +399,13 @@ impl Tx {
                 Col::DueAt,
                 Col::LeaseOwner,
                 Col::LeaseUntil,
-                Col::Fence,
+                Col::FencingToken,
                 Col::CreatedAt,
                 Col::UpdatedAt,
                 Col::List,
                 Col::ListKey,
-                Col::ListHas,
-                Col::SeenAt,
+                Col::ListExpected,
+                Col::LastPolledAt,
             ])
             .values_panic([
                 intent.id.to_string().into(),
@@ -416,7 +419,7 @@ impl Tx {
                 micros(intent.due_at).into(),
                 Some(owner).filter(|owner| !owner.is_empty()).into(),
                 until.into(),
-                fence.into(),
+                fencing_token.into(),
                 micros(now).into(),
                 micros(now).into(),
                 list.into(),
@@ -425,7 +428,7 @@ impl Tx {
                 micros(now).into(),
             ])
             .to_owned();
-        self.later(&statement).await
+        self.defer(&statement).await
     }
 
     /// Ends an intent. Effects are kept with their outcome; looks leave nothing.
@@ -443,13 +446,13 @@ impl Tx {
                     .value(Col::Outcome, outcome)
                     .value(Col::LeaseUntil, 0_i64)
                     .value(Col::UpdatedAt, micros(now))
-                    .cond_where(held(intent))
+                    .cond_where(owned_by_claim(intent))
                     .to_owned();
-                self.later_one(&statement, || Error::LeaseLost).await
+                self.defer_expecting_one(&statement, || Error::LeaseLost).await
             }
             Work::Poll(_) | Work::Deadline(_) => {
-                let statement = Query::delete().from_table(Table).cond_where(held(intent)).to_owned();
-                self.later_one(&statement, || Error::LeaseLost).await
+                let statement = Query::delete().from_table(Table).cond_where(owned_by_claim(intent)).to_owned();
+                self.defer_expecting_one(&statement, || Error::LeaseLost).await
             }
         }
     }
@@ -497,31 +500,31 @@ impl Tx {
         (failures, failing_since): (u32, i64),
         now: Timestamp,
     ) -> Result<(), Error> {
-        let hints_since_claim = || Expr::col(Col::Told).ne(intent.hints.as_str());
+        let hints_since_claim = || Expr::col(Col::Hints).ne(intent.hints.as_str());
         let due = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::HintedAt)).finally(micros(due_at));
         // A look that was not made is still to be made because of what was told.
         let is_made = reason == NOTHING_NEW;
-        let hints = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::Told)).finally(if is_made {
+        let hints = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::Hints)).finally(if is_made {
             ""
         } else {
             intent.hints.as_str()
         });
-        let seen = if is_made { Expr::val(micros(now)) } else { Expr::col(Col::SeenAt) };
+        let seen = if is_made { Expr::val(micros(now)) } else { Expr::col(Col::LastPolledAt) };
         let statement = Query::update()
             .table(Table)
             .value(Col::Attempts, i64::from(intent.attempts.saturating_add(1)))
             .value(Col::Unclear, i64::from(unclear))
             .value(Col::DueAt, Expr::expr(due))
-            .value(Col::Told, Expr::expr(hints))
-            .value(Col::SeenAt, seen)
+            .value(Col::Hints, Expr::expr(hints))
+            .value(Col::LastPolledAt, seen)
             .value(Col::Failures, i64::from(failures))
             .value(Col::FailingSince, failing_since)
             .value(Col::LeaseUntil, 0_i64)
             .value(Col::Outcome, reason)
             .value(Col::UpdatedAt, micros(now))
-            .cond_where(held(intent))
+            .cond_where(owned_by_claim(intent))
             .to_owned();
-        self.later_one(&statement, || Error::LeaseLost).await
+        self.defer_expecting_one(&statement, || Error::LeaseLost).await
     }
 
     /// What was told of what is looked at since the look began; `None` where nothing was.
@@ -531,10 +534,10 @@ impl Tx {
     /// The database.
     pub async fn hints_since_claim(&mut self, intent: &Intent) -> Result<Option<String>, Error> {
         let statement = Query::select()
-            .column(Col::Told)
+            .column(Col::Hints)
             .from(Table)
-            .cond_where(held(intent))
-            .and_where(Expr::col(Col::Told).ne(intent.hints.as_str()))
+            .cond_where(owned_by_claim(intent))
+            .and_where(Expr::col(Col::Hints).ne(intent.hints.as_str()))
             .to_owned();
         let rows: Vec<(String,)> = self.fetch(&statement).await?;
         let hints = rows.into_iter().next().map(|(hints,)| hints);
@@ -549,11 +552,11 @@ impl Tx {
     /// The database.
     pub async fn effect_never_claimed(&mut self, request: RequestId) -> Result<bool, Error> {
         let statement = Query::select()
-            .column(Col::Fence)
+            .column(Col::FencingToken)
             .from(Table)
             .cond_where(open_of(request))
             .and_where(Expr::col(Col::Kind).eq(EFFECT))
-            .and_where(Expr::col(Col::Fence).gt(0_i64))
+            .and_where(Expr::col(Col::FencingToken).gt(0_i64))
             .to_owned();
         let touched: Vec<(i64,)> = self.fetch(&statement).await?;
         Ok(touched.is_empty())
@@ -564,10 +567,10 @@ pub(crate) fn on_list(on_list: Option<&ListEntry>) -> (&str, &str, i64) {
     on_list.map_or(("", "", 0), |on| (&on.list, &on.key, i64::from(on.expected_present)))
 }
 
-pub(crate) fn held(intent: &Intent) -> Cond {
+pub(crate) fn owned_by_claim(intent: &Intent) -> Cond {
     Cond::all()
         .add(Expr::col(Col::Id).eq(intent.id.to_string()))
-        .add(Expr::col(Col::Fence).eq(intent.fence))
+        .add(Expr::col(Col::FencingToken).eq(intent.fencing_token))
         .add(Expr::col(Col::State).eq(OPEN))
 }
 
@@ -579,7 +582,7 @@ pub(crate) fn polls_of(request: RequestId) -> Cond {
     open_of(request).add(Expr::col(Col::Kind).eq(POLL))
 }
 
-pub(crate) fn words(work: Work) -> (&'static str, &'static str) {
+pub(crate) fn kind_and_name(work: Work) -> (&'static str, &'static str) {
     match work {
         Work::Effect(effect) => (EFFECT, effect.name()),
         Work::Poll(side) => (POLL, side.name()),

@@ -14,8 +14,8 @@
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
 mod audit;
+mod audit_chain;
 mod batch_polls;
-mod chain;
 mod claims;
 mod copy;
 mod db;
@@ -35,15 +35,15 @@ mod webhooks;
 mod writes;
 
 pub use audit::{AuditEntry, AuditRow};
+pub use audit_chain::{AuditFault, Verified};
 pub use batch_polls::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
-pub use chain::{AuditFault, Verified};
 pub use claims::{Claim, Claimed};
-pub use copy::Contents;
+pub use copy::StoreDigest;
 pub use db::{Database, Store, Tx};
 pub use error::Error;
 pub use institutions::{Agency, Institution, StoredPickupLocation};
 pub use intents::{FailingPolls, Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
-pub use nodes::{News, Node};
+pub use nodes::{Node, NodeEvent};
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};
 pub use webhooks::{Webhook, WebhookSecrets, WebhookUpdate};

@@ -26,9 +26,9 @@ const ALL: &str = "nodes";
 
 /// What one node tells the others with a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum News {
+pub enum NodeEvent {
     /// A request has changed.
-    Changed {
+    RequestChanged {
         /// Which.
         request: RequestId,
         /// Its version.
@@ -37,17 +37,17 @@ pub enum News {
         status: Status,
     },
     /// Something has become due sooner.
-    Work,
+    WorkAvailable,
     /// Institutions, agencies or pickup locations have changed, or something was missed and may have.
-    SetUp,
+    SettingsChanged,
 }
 
-impl News {
+impl NodeEvent {
     fn write(&self, node: &str) -> String {
         match self {
-            Self::Changed { request, version, status } => format!("{node} changed {request} {version} {status}"),
-            Self::Work => format!("{node} work"),
-            Self::SetUp => format!("{node} set-up"),
+            Self::RequestChanged { request, version, status } => format!("{node} changed {request} {version} {status}"),
+            Self::WorkAvailable => format!("{node} work"),
+            Self::SettingsChanged => format!("{node} set-up"),
         }
     }
 
@@ -61,12 +61,12 @@ impl News {
         let mut changed = || {
             let request = words.next()?.parse().ok()?;
             let version = words.next()?.parse().ok()?;
-            Some(Self::Changed { request, version, status: words.next()?.parse().ok()? })
+            Some(Self::RequestChanged { request, version, status: words.next()?.parse().ok()? })
         };
         Some(match kind {
-            Some("changed") => changed().unwrap_or(Self::SetUp),
-            Some("work") => Self::Work,
-            _ => Self::SetUp,
+            Some("changed") => changed().unwrap_or(Self::SettingsChanged),
+            Some("work") => Self::WorkAvailable,
+            _ => Self::SettingsChanged,
         })
     }
 }
@@ -167,18 +167,18 @@ impl Node {
     ///
     /// The database; [`Error::NameTaken`] when another process took the name while the connection was lost. Ask again
     /// after a pause.
-    pub async fn news(&mut self) -> Result<News, Error> {
+    pub async fn next_event(&mut self) -> Result<NodeEvent, Error> {
         let Some(line) = &mut self.line else { return std::future::pending().await };
         loop {
             let Some(listener) = &mut line.listener else {
                 line.listener = Some(listen(&line.pool, &self.name).await?);
                 // What was told meanwhile is lost, and may have been anything.
-                return Ok(News::SetUp);
+                return Ok(NodeEvent::SettingsChanged);
             };
             match listener.try_recv().await {
-                Ok(Some(told)) => {
-                    if let Some(news) = News::read(told.payload(), &self.name) {
-                        return Ok(news);
+                Ok(Some(pending)) => {
+                    if let Some(event) = NodeEvent::read(pending.payload(), &self.name) {
+                        return Ok(event);
                     }
                 }
                 Ok(None) => line.listener = None,
@@ -194,34 +194,34 @@ impl Node {
 /// Tells the other nodes what was committed. In the transaction itself it would make each commit wait for the one before:
 /// PostgreSQL writes them down one at a time where they notify somebody.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Teller(Option<UnboundedSender<Word>>);
+pub(crate) struct Notifier(Option<UnboundedSender<NotifierCommand>>);
 
 /// What the teller is given.
 #[derive(Debug)]
-enum Word {
-    News(String),
+enum NotifierCommand {
+    Event(String),
     /// Everything before this is told; nothing is told after it.
     Last(tokio::sync::oneshot::Sender<()>),
 }
 
-impl Teller {
+impl Notifier {
     /// Works as long as somebody has it.
     pub(crate) fn over(pool: PgPool) -> Self {
-        let (sender, mut words) = tokio::sync::mpsc::unbounded_channel::<Word>();
+        let (sender, mut words) = tokio::sync::mpsc::unbounded_channel::<NotifierCommand>();
         tokio::spawn(async move {
             let mut taken = Vec::new();
             while words.recv_many(&mut taken, AT_ONCE).await > 0 {
-                let (mut news, mut last) = (Vec::new(), None);
+                let (mut event, mut last) = (Vec::new(), None);
                 for word in taken.drain(..) {
                     match word {
-                        Word::News(text) => news.push(text),
-                        Word::Last(heard) => last = Some(heard),
+                        NotifierCommand::Event(text) => event.push(text),
+                        NotifierCommand::Last(received) => last = Some(received),
                     }
                 }
-                notify(&pool, &news.join("\n")).await;
-                if let Some(heard) = last {
+                notify(&pool, &event.join("\n")).await;
+                if let Some(received) = last {
                     // Whoever closes the store may have lost patience.
-                    let _ = heard.send(());
+                    let _ = received.send(());
                     return;
                 }
             }
@@ -231,16 +231,16 @@ impl Teller {
 
     /// Waits, for a moment, until all is told.
     pub(crate) async fn end(&self) {
-        let (heard, ended) = tokio::sync::oneshot::channel();
-        if let Some(teller) = &self.0
-            && teller.send(Word::Last(heard)).is_ok()
+        let (received, ended) = tokio::sync::oneshot::channel();
+        if let Some(notifier) = &self.0
+            && notifier.send(NotifierCommand::Last(received)).is_ok()
         {
             let _ = tokio::time::timeout(PATIENCE, ended).await;
         }
     }
 
-    pub(crate) fn told(&self) -> Told {
-        Told { teller: self.clone(), with: Vec::new(), after: Vec::new() }
+    pub(crate) fn pending(&self) -> PendingNotifications {
+        PendingNotifications { notifier: self.clone(), with: Vec::new(), after: Vec::new() }
     }
 }
 
@@ -263,19 +263,19 @@ fn notification(lines: &str) -> SelectStatement {
 
 /// What a transaction tells the other nodes.
 #[derive(Debug)]
-pub(crate) struct Told {
-    teller: Teller,
+pub(crate) struct PendingNotifications {
+    notifier: Notifier,
     with: Vec<String>,
     after: Vec<String>,
 }
 
-impl Told {
+impl PendingNotifications {
     /// What it told is so now.
     pub(crate) fn committed(&mut self) {
-        if let Some(teller) = &self.teller.0 {
+        if let Some(notifier) = &self.notifier.0 {
             for text in self.after.drain(..) {
                 // There is nobody to tell once the store is closed.
-                let _ = teller.send(Word::News(text));
+                let _ = notifier.send(NotifierCommand::Event(text));
             }
         }
     }
@@ -284,18 +284,18 @@ impl Told {
 impl Tx {
     /// Tells the other nodes once this is committed. A node that dies at that moment may not have told that a request has
     /// changed or that there is work: the others find it by looking. What was set up is told with the commit.
-    pub fn tell(&mut self, node: &str, news: &News) {
-        let text = news.write(node);
-        match news {
-            News::SetUp => self.told.with.push(text),
-            News::Changed { .. } | News::Work => self.told.after.push(text),
+    pub fn notify(&mut self, node: &str, event: &NodeEvent) {
+        let text = event.write(node);
+        match event {
+            NodeEvent::SettingsChanged => self.pending.with.push(text),
+            NodeEvent::RequestChanged { .. } | NodeEvent::WorkAvailable => self.pending.after.push(text),
         }
     }
 
-    pub(crate) async fn tell_with_commit(&mut self) -> Result<(), Error> {
-        let news = std::mem::take(&mut self.told.with);
-        if self.is_postgres() && !news.is_empty() {
-            self.execute(&notification(&news.join("\n"))).await?;
+    pub(crate) async fn notify_with_commit(&mut self) -> Result<(), Error> {
+        let event = std::mem::take(&mut self.pending.with);
+        if self.is_postgres() && !event.is_empty() {
+            self.execute(&notification(&event.join("\n"))).await?;
         }
         Ok(())
     }
@@ -308,11 +308,11 @@ mod tests {
     #[test]
     fn news_are_read_as_they_were_written_and_a_nodes_own_are_not_news() {
         let request: RequestId = "0193a1c0-0000-7000-8000-000000000001".parse().unwrap();
-        let changed = News::Changed { request, version: 7, status: Status::Loaned };
-        assert_eq!(News::read(&changed.write("a"), "b"), Some(changed.clone()));
-        assert_eq!(News::read(&changed.write("a"), "a"), None);
-        assert_eq!(News::read(&News::Work.write("a"), "b"), Some(News::Work));
-        assert_eq!(News::read(&News::SetUp.write("a"), "b"), Some(News::SetUp));
-        assert_eq!(News::read("a something-newer 1 2 3", "b"), Some(News::SetUp));
+        let changed = NodeEvent::RequestChanged { request, version: 7, status: Status::Loaned };
+        assert_eq!(NodeEvent::read(&changed.write("a"), "b"), Some(changed.clone()));
+        assert_eq!(NodeEvent::read(&changed.write("a"), "a"), None);
+        assert_eq!(NodeEvent::read(&NodeEvent::WorkAvailable.write("a"), "b"), Some(NodeEvent::WorkAvailable));
+        assert_eq!(NodeEvent::read(&NodeEvent::SettingsChanged.write("a"), "b"), Some(NodeEvent::SettingsChanged));
+        assert_eq!(NodeEvent::read("a something-newer 1 2 3", "b"), Some(NodeEvent::SettingsChanged));
     }
 }

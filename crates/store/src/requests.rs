@@ -97,7 +97,7 @@ enum Col {
     Attention,
     Borrower,
     Lender,
-    PatronGiven,
+    PatronIdentifierDigest,
     PatronVerified,
     PlacedAt,
     UpdatedAt,
@@ -177,7 +177,7 @@ impl Store {
     ) -> Result<Vec<Stored>, Error> {
         let digest = digest(&self.sealer, institution, patron)?;
         let either = Cond::any()
-            .add(Expr::col(Col::PatronGiven).eq(digest.as_str()))
+            .add(Expr::col(Col::PatronIdentifierDigest).eq(digest.as_str()))
             .add(Expr::col(Col::PatronVerified).eq(digest.as_str()));
         let statement = select().and_where(Expr::col(Col::Open).eq(1_i64)).cond_where(either).to_owned();
         let rows: Vec<Row> = self.fetch(&statement).await?;
@@ -320,7 +320,7 @@ impl Tx {
             .and_where(Expr::col(Col::Id).eq(request.id.to_string()))
             .and_where(Expr::col(Col::Version).eq(version))
             .to_owned();
-        self.later_one(&statement, || Error::Conflict).await?;
+        self.defer_expecting_one(&statement, || Error::Conflict).await?;
         Ok(version + 1)
     }
 
@@ -360,7 +360,7 @@ fn cells(sealer: &Sealer, request: &Request) -> Result<Vec<(Col, Expr)>, Error> 
         (Col::Attention, attention.into()),
         (Col::Borrower, patron.institution.as_str().into()),
         (Col::Lender, lender.into()),
-        (Col::PatronGiven, digest(sealer, &patron.institution, &patron.identifier)?.into()),
+        (Col::PatronIdentifierDigest, digest(sealer, &patron.institution, &patron.identifier)?.into()),
         (Col::PatronVerified, verified.into()),
         (Col::LenderItem, request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()).into()),
         (Col::BorrowerItem, item_at(request, Side::Borrower).into()),

@@ -86,10 +86,10 @@ impl Store {
     pub async fn reschedule_webhook_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
         let apart = i64::try_from(apart.as_micros()).unwrap_or(i64::MAX);
         let soonest = || {
-            let then = || Expr::col(batch_polls::Col::ReadAt).add(apart);
+            let then = || Expr::col(batch_polls::Col::LastReadAt).add(apart);
             CaseStatement::new().case(then().gt(micros(now)), then()).finally(micros(now))
         };
-        let hints = Query::select().column(webhooks::Col::Institution).from(webhooks::SecretTable).to_owned();
+        let hints = Query::select().column(webhooks::Col::Institution).from(webhooks::WebhookTable).to_owned();
         let is_read = Expr::col(batch_polls::Col::LeaseUntil).gt(micros(now));
         let lists = Query::update()
             .table(batch_polls::Table)
@@ -120,7 +120,7 @@ impl Tx {
             .table(Table)
             .value(Col::DueAt, Expr::expr(due))
             .value(Col::HintedAt, micros(due_at))
-            .value(Col::Told, Expr::col(Col::Told).binary(BinOper::Custom("||"), Expr::val(hints)))
+            .value(Col::Hints, Expr::col(Col::Hints).binary(BinOper::Custom("||"), Expr::val(hints)))
             .cond_where(polls_of(request))
             .to_owned();
         self.execute(&statement).await.map(drop)

@@ -6,7 +6,7 @@ use sea_query::{CaseStatement, Expr, ExprTrait, Query};
 
 use crate::db::Tx;
 use crate::error::Error;
-use crate::intents::{Col, DEADLINE, NewIntent, POLL, Table, on_list, open_of, words};
+use crate::intents::{Col, DEADLINE, NewIntent, POLL, Table, kind_and_name, on_list, open_of};
 use crate::time::micros;
 
 /// An open look or deadline: id, kind, what for, institution, end of the lease, and where it stands on a list.
@@ -29,12 +29,12 @@ impl Tx {
             .columns([
                 Col::Id,
                 Col::Kind,
-                Col::What,
+                Col::Target,
                 Col::Institution,
                 Col::LeaseUntil,
                 Col::List,
                 Col::ListKey,
-                Col::ListHas,
+                Col::ListExpected,
             ])
             .from(Table)
             .cond_where(open_of(request))
@@ -42,13 +42,13 @@ impl Tx {
             .to_owned();
         let there: Vec<There> = self.fetch(&statement).await?;
         let same = |kind: &str, what: &str, institution: &str, wanted: &NewIntent| {
-            (kind, what) == words(wanted.work) && institution == wanted.institution.as_str()
+            (kind, what) == kind_and_name(wanted.work) && institution == wanted.institution.as_str()
         };
         for (id, kind, what, institution, until, ..) in &there {
             let is_wanted = wanted.iter().any(|wanted| same(kind, what, institution, wanted));
             if !is_wanted && *until <= micros(now) {
                 let delete = Query::delete().from_table(Table).and_where(Expr::col(Col::Id).eq(id.as_str())).to_owned();
-                self.later(&delete).await?;
+                self.defer(&delete).await?;
             }
         }
         for wanted in wanted {
@@ -69,16 +69,16 @@ impl Tx {
     /// was told of it.
     async fn change_list(&mut self, id: &str, wanted: &NewIntent, now: Timestamp) -> Result<(), Error> {
         let (list, key, has) = on_list(wanted.on_list.as_ref());
-        let waits = Expr::col(Col::LeaseUntil).lte(micros(now)).and(Expr::col(Col::Told).eq(""));
+        let waits = Expr::col(Col::LeaseUntil).lte(micros(now)).and(Expr::col(Col::Hints).eq(""));
         let due = CaseStatement::new().case(waits, Expr::val(micros(wanted.due_at))).finally(Expr::col(Col::DueAt));
         let statement = Query::update()
             .table(Table)
             .value(Col::List, list)
             .value(Col::ListKey, key)
-            .value(Col::ListHas, has)
+            .value(Col::ListExpected, has)
             .value(Col::DueAt, Expr::expr(due))
             .and_where(Expr::col(Col::Id).eq(id))
             .to_owned();
-        self.later(&statement).await
+        self.defer(&statement).await
     }
 }

@@ -56,12 +56,12 @@ pub enum WebhookUpdate {
 const SECRETS: usize = 5;
 
 #[derive(Iden)]
-#[iden = "webhook_secret"]
-pub(crate) struct SecretTable;
+#[iden = "webhook"]
+pub(crate) struct WebhookTable;
 
 #[derive(Iden)]
-#[iden = "inbox"]
-struct InboxTable;
+#[iden = "webhook_message"]
+struct MessageTable;
 
 #[derive(Iden, Clone, Copy)]
 pub(crate) enum Col {
@@ -71,10 +71,10 @@ pub(crate) enum Col {
     ChangedAt,
     Message,
     ReceivedAt,
-    HeardAt,
-    ItemsAt,
-    MissedAt,
-    Missed,
+    LastMessageAt,
+    LastItemMessageAt,
+    MissedMessageAt,
+    MissedMessageKind,
 }
 
 impl Store {
@@ -87,7 +87,7 @@ impl Store {
         let code = institution.as_str();
         let statement = Query::select()
             .columns([Col::Secret, Col::Previous])
-            .from(SecretTable)
+            .from(WebhookTable)
             .and_where(Expr::col(Col::Institution).eq(code))
             .to_owned();
         let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
@@ -104,11 +104,17 @@ impl Store {
     /// The database.
     pub async fn webhooks(&self) -> Result<Vec<Webhook>, Error> {
         let statement = Query::select()
-            .columns([Col::Institution, Col::HeardAt, Col::ItemsAt, Col::MissedAt, Col::Missed])
-            .from(SecretTable)
+            .columns([
+                Col::Institution,
+                Col::LastMessageAt,
+                Col::LastItemMessageAt,
+                Col::MissedMessageAt,
+                Col::MissedMessageKind,
+            ])
+            .from(WebhookTable)
             .to_owned();
         let rows: Vec<(String, i64, i64, i64, String)> = self.fetch(&statement).await?;
-        let time = |micros: i64| (micros > 0).then(|| at("webhook_secret", micros)).transpose();
+        let time = |micros: i64| (micros > 0).then(|| at("webhook", micros)).transpose();
         rows.into_iter()
             .map(|(code, heard, items, missed_at, missed)| {
                 Ok(Webhook {
@@ -126,16 +132,16 @@ impl Store {
     /// # Errors
     ///
     /// The database.
-    pub async fn update_webhook(&self, institution: &InstitutionCode, news: &WebhookUpdate) -> Result<(), Error> {
+    pub async fn update_webhook(&self, institution: &InstitutionCode, update: &WebhookUpdate) -> Result<(), Error> {
         let mut statement = Query::update();
-        statement.table(SecretTable).and_where(Expr::col(Col::Institution).eq(institution.as_str()));
-        match news {
-            WebhookUpdate::Message(at) => statement.value(Col::HeardAt, micros(*at)),
-            WebhookUpdate::ItemMessage(at) => statement.value(Col::ItemsAt, micros(*at)),
+        statement.table(WebhookTable).and_where(Expr::col(Col::Institution).eq(institution.as_str()));
+        match update {
+            WebhookUpdate::Message(at) => statement.value(Col::LastMessageAt, micros(*at)),
+            WebhookUpdate::ItemMessage(at) => statement.value(Col::LastItemMessageAt, micros(*at)),
             WebhookUpdate::Missed(at, what) => {
-                statement.value(Col::MissedAt, micros(*at)).value(Col::Missed, what.as_str())
+                statement.value(Col::MissedMessageAt, micros(*at)).value(Col::MissedMessageKind, what.as_str())
             }
-            WebhookUpdate::Trusted => statement.value(Col::MissedAt, 0_i64).value(Col::Missed, ""),
+            WebhookUpdate::Trusted => statement.value(Col::MissedMessageAt, 0_i64).value(Col::MissedMessageKind, ""),
         };
         let mut tx = self.begin().await?;
         tx.execute(&statement).await?;
@@ -150,7 +156,7 @@ impl Store {
     pub async fn messages_since(&self, institution: &InstitutionCode, since: Timestamp) -> Result<u64, Error> {
         let statement = Query::select()
             .expr(Func::count(Expr::col(Col::Message)))
-            .from(InboxTable)
+            .from(MessageTable)
             .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
             .and_where(Expr::col(Col::ReceivedAt).gte(micros(since)))
             .to_owned();
@@ -175,7 +181,7 @@ impl Tx {
         let code = institution.as_str();
         let statement = Query::select()
             .columns([Col::Secret, Col::Previous])
-            .from(SecretTable)
+            .from(WebhookTable)
             .and_where(Expr::col(Col::Institution).eq(code))
             .to_owned();
         let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
@@ -191,7 +197,7 @@ impl Tx {
         let previous = (!before.is_empty()).then(|| before.join("\n"));
         let sealed = self.sealer.seal(&place(code), secret.expose_secret())?;
         let statement = Query::insert()
-            .into_table(SecretTable)
+            .into_table(WebhookTable)
             .columns([Col::Institution, Col::Secret, Col::Previous, Col::ChangedAt])
             .values_panic([code.into(), sealed.into(), previous.into(), micros(now).into()])
             .on_conflict(
@@ -210,7 +216,7 @@ impl Tx {
     /// The database.
     pub async fn forget_previous_webhook_secret(&mut self, institution: &InstitutionCode) -> Result<(), Error> {
         let statement = Query::update()
-            .table(SecretTable)
+            .table(WebhookTable)
             .value(Col::Previous, Option::<String>::None)
             .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
             .to_owned();
@@ -224,7 +230,7 @@ impl Tx {
     /// The database.
     pub async fn remove_webhook(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {
         let statement = Query::delete()
-            .from_table(SecretTable)
+            .from_table(WebhookTable)
             .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
             .to_owned();
         Ok(self.execute(&statement).await? > 0)
@@ -242,7 +248,7 @@ impl Tx {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let statement = Query::insert()
-            .into_table(InboxTable)
+            .into_table(MessageTable)
             .columns([Col::Institution, Col::Message, Col::ReceivedAt])
             .values_panic([institution.as_str().into(), message.into(), micros(now).into()])
             .on_conflict(OnConflict::columns([Col::Institution, Col::Message]).do_nothing().to_owned())
@@ -256,8 +262,10 @@ impl Tx {
     ///
     /// The database.
     pub async fn prune_messages(&mut self, before: Timestamp) -> Result<u64, Error> {
-        let statement =
-            Query::delete().from_table(InboxTable).and_where(Expr::col(Col::ReceivedAt).lt(micros(before))).to_owned();
+        let statement = Query::delete()
+            .from_table(MessageTable)
+            .and_where(Expr::col(Col::ReceivedAt).lt(micros(before)))
+            .to_owned();
         self.execute(&statement).await
     }
 
@@ -283,9 +291,9 @@ impl Tx {
             .table(intents::Table)
             .value(IntentCol::HintedAt, micros(now))
             .value(IntentCol::DueAt, Expr::expr(due))
-            .value(IntentCol::Told, Expr::col(IntentCol::Told).binary(BinOper::Custom("||"), Expr::val(hints)))
+            .value(IntentCol::Hints, Expr::col(IntentCol::Hints).binary(BinOper::Custom("||"), Expr::val(hints)))
             .cond_where(intents::polls_of(request))
-            .and_where(Expr::col(IntentCol::What).eq(side.name()))
+            .and_where(Expr::col(IntentCol::Target).eq(side.name()))
             .to_owned();
         self.execute(&statement).await
     }

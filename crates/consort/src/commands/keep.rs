@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use store::{Contents, Database, Store};
+use store::{Database, Store, StoreDigest};
 
 use crate::commands::serve::{database, load_key, open_store};
 use crate::config::Config;
@@ -53,7 +53,7 @@ fn failed(what: &str) -> impl Fn(store::Error) -> Failure {
     move |error| Failure::new(format!("{what}: {error}."))
 }
 
-fn told(contents: &Contents) -> String {
+fn told(contents: &StoreDigest) -> String {
     format!("{} rows, digest {}", contents.rows, contents.digest)
 }
 
@@ -79,7 +79,7 @@ impl Backup {
         store.back_up(&self.to).await.map_err(&failed)?;
         let saved =
             Store::open_to_read(&Database::Sqlite(self.to.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
-        let contents = saved.contents().await.map_err(&failed)?;
+        let contents = saved.digest().await.map_err(&failed)?;
         write_out(&format!(
             "Saved to {}: {}.\nKeep the file master.key of the data directory too, in another place: without it the \
              institutions' credentials can't be read.",
@@ -104,7 +104,7 @@ impl Restore {
             Store::open_to_read(&Database::Sqlite(self.from.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
         // Before anything is moved: without its key the saved store is of no use.
         saved.check_key(&load_key(&config).await?).await.map_err(&failed)?;
-        let before = saved.contents().await.map_err(&failed)?;
+        let before = saved.digest().await.map_err(&failed)?;
         saved.close().await;
         let place = config.data_dir.join("consort.db");
         if place.exists() {
@@ -113,7 +113,7 @@ impl Restore {
         let cannot = |error: std::io::Error| Failure::new(format!("The store can't be restored: {error}."));
         copy_private(&self.from, &place).map_err(cannot)?;
         let store = open_store(&config).await?;
-        let after = store.contents().await.map_err(&failed)?;
+        let after = store.digest().await.map_err(&failed)?;
         if after != before {
             return Err(Failure::new("What was restored is not what was saved."));
         }
@@ -160,7 +160,7 @@ impl Migrate {
         let from = open_store(&config).await?;
         let key = load_key(&config).await?;
         let to = Store::open(&target, key, StdRng::from_os_rng()).await.map_err(&failed)?;
-        let before = from.contents().await.map_err(&failed)?;
+        let before = from.digest().await.map_err(&failed)?;
         let after = from.copy_into(&to).await.map_err(&failed)?;
         if after != before {
             return Err(Failure::new("What was copied is not what was there.")

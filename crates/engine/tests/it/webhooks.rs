@@ -361,9 +361,9 @@ both! {
         let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         world.clock.by_hours(2);
-        world.change_database("ALTER TABLE inbox RENAME TO elsewhere").await;
+        world.change_database("ALTER TABLE webhook_message RENAME TO elsewhere").await;
         assert!(matches!(tell(&world, BORROWER, &closed).await, Err(WebhookError::Internal(_))));
-        world.change_database("ALTER TABLE elsewhere RENAME TO inbox").await;
+        world.change_database("ALTER TABLE elsewhere RENAME TO webhook_message").await;
         until(&world, Status::Loaned).await;
     }
 

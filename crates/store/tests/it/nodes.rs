@@ -1,7 +1,7 @@
 //! Several nodes on one PostgreSQL database.
 
 use lending::Status;
-use store::{Error, News};
+use store::{Error, NodeEvent};
 
 use crate::harness::{Fixture, both};
 
@@ -26,17 +26,17 @@ async fn a_commit_is_told_to_the_other_nodes_and_a_roll_back_is_not() {
     let Some(fixture) = Fixture::postgres().await else { return };
     let mut other = fixture.store.join("hub-b").await.unwrap();
     let request = lending::RequestId(uuid::Uuid::from_u128(7));
-    let news = |version| News::Changed { request, version, status: Status::Loaned };
+    let event = |version| NodeEvent::RequestChanged { request, version, status: Status::Loaned };
     let mut undone = fixture.store.begin().await.unwrap();
-    undone.tell("hub-a", &news(1));
+    undone.notify("hub-a", &event(1));
     drop(undone);
     let mut own = fixture.store.begin().await.unwrap();
-    own.tell("hub-b", &news(2));
+    own.notify("hub-b", &event(2));
     own.commit().await.unwrap();
-    let mut told = fixture.store.begin().await.unwrap();
-    told.tell("hub-a", &news(3));
-    told.commit().await.unwrap();
-    assert_eq!(other.news().await.unwrap(), news(3));
+    let mut notified = fixture.store.begin().await.unwrap();
+    notified.notify("hub-a", &event(3));
+    notified.commit().await.unwrap();
+    assert_eq!(other.next_event().await.unwrap(), event(3));
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ both! {
         let node = fixture.store.join("hub a").await.unwrap();
         assert_eq!(node.name(), "hub-a");
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.tell("hub-a", &News::SetUp);
+        tx.notify("hub-a", &NodeEvent::SettingsChanged);
         tx.commit().await.unwrap();
     }
 }

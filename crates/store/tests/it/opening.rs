@@ -132,9 +132,9 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
     let mut tx = store.begin().await.unwrap();
     tx.save_request(&out.request, out.version, late).await.unwrap();
     tx.commit().await.unwrap();
-    let told = store.open_requests_with_item(&"01BORROW_INST".into(), &item).await.unwrap();
-    let told: Vec<_> = told.into_iter().map(|stored| stored.request.id).collect();
-    assert_eq!(told, [out.request.id]);
+    let found = store.open_requests_with_item(&"01BORROW_INST".into(), &item).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|stored| stored.request.id).collect();
+    assert_eq!(found, [out.request.id]);
 }
 
 #[tokio::test]

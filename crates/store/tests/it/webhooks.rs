@@ -31,7 +31,7 @@ both! {
     }
 
     async fn what_is_known_of_a_webhook_reads_back(fixture) {
-        let note = async |news: WebhookUpdate| fixture.store.update_webhook(&"01X".into(), &news).await.unwrap();
+        let note = async |update: WebhookUpdate| fixture.store.update_webhook(&"01X".into(), &update).await.unwrap();
         note(WebhookUpdate::Message(noon(1))).await;
         assert_eq!(fixture.store.webhooks().await.unwrap(), [], "there is none of which to know anything");
 
@@ -65,9 +65,9 @@ both! {
         let hinting = tokio::spawn(async move {
             let mut tx = store.begin().await.unwrap();
             tx.lock_request(id).await.unwrap();
-            let told = tx.add_hint(id, Side::Borrower, "told\n", noon(1), noon(1)).await.unwrap();
+            let hints = tx.add_hint(id, Side::Borrower, "told\n", noon(1), noon(1)).await.unwrap();
             tx.commit().await.unwrap();
-            told
+            hints
         });
         // It has time to come in between, if nothing keeps it.
         for _ in 0..100 {

@@ -172,7 +172,7 @@ impl Tx {
     }
 
     /// Moves the head of a request's chain on by `more` entries.
-    pub(crate) async fn move_head(&mut self, request: &str, head: &str, count: i64, more: i64) -> Result<(), Error> {
+    pub(crate) async fn advance_head(&mut self, request: &str, head: &str, count: i64, more: i64) -> Result<(), Error> {
         let statement = Query::update()
             .table(Alias::new("patron_request"))
             .value(Alias::new("audit_head"), head)
@@ -181,7 +181,7 @@ impl Tx {
             .and_where(col("audit_count").eq(count))
             .to_owned();
         self.chains.insert(request.to_owned(), (head.to_owned(), count + more));
-        self.later_one(&statement, || Error::Conflict).await
+        self.defer_expecting_one(&statement, || Error::Conflict).await
     }
 
     /// Chains what was written before there was a chain.
@@ -202,7 +202,7 @@ impl Tx {
                 self.execute(&statement).await?;
             }
             let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-            self.move_head(&request, &before, 0, count).await?;
+            self.advance_head(&request, &before, 0, count).await?;
         }
         Ok(())
     }
