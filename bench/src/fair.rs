@@ -35,7 +35,7 @@ const PLACEMENTS: Duration = Duration::from_millis(1_300);
 /// What looks under way may still call when the reserve is reached: eight looks of three calls.
 const UNDER_WAY: u64 = 24;
 /// Every open request is looked at this often on both sides: more than the limit allows.
-const POLLS: &str = "lists_ms = 500\nlook_first_ms = 500\nlook_most_ms = 500\n";
+const POLLS: &str = "batch_poll_interval_ms = 500\nlook_first_ms = 500\nlook_most_ms = 500\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -94,7 +94,7 @@ impl Fair {
             let mut settings = house::settings();
             settings["base_url"] = json!(self.base);
             settings["calls_per_second"] = json!(LIMIT);
-            settings["reserve"] = json!(RESERVE);
+            settings["reserve_calls_per_day"] = json!(RESERVE);
             let body = json!({"name": code, "kind": "alma", "api_key": house::key(code), "settings": settings});
             self.hub
                 .put(&format!("/api/v1/institutions/{code}"), &body)
@@ -171,9 +171,9 @@ impl Fair {
     async fn spent(&self) -> Result<Spent, String> {
         let mut all = Spent::default();
         for code in INSTITUTIONS {
-            let by = self.quota(code).await?["spent"]["by_priority"].take();
+            let by = self.quota(code).await?["used"]["by_priority"].take();
             all.patron += number(&by["patron"]);
-            all.batch_poll += number(&by["sweep"]);
+            all.batch_poll += number(&by["poll"]);
         }
         Ok(all)
     }
@@ -183,8 +183,8 @@ impl Fair {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let quota = self.quota(code).await?;
-            if quota["paused"]["what"] == "looks" {
-                return Ok(number(&quota["spent"]["by_priority"]["sweep"]));
+            if quota["paused"]["what"] == "polling" {
+                return Ok(number(&quota["used"]["by_priority"]["poll"]));
             }
             if Instant::now() > deadline {
                 return Err(format!("looks at {code} don't stop: {quota}"));
@@ -309,7 +309,8 @@ fn verdict(plan: Plan, told: &Told) -> Verdict {
         sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
     };
     let mut rows = table(&["placements", "done", "p50", "p90", "p99", "longest"]);
-    for (name, took) in [("looks saturate, others call", &told.beside), ("at the reserve", &told.at_end)] {
+    for (name, took) in [("looks saturate, others call", &told.beside), ("at the reserve_calls_per_day", &told.at_end)]
+    {
         let mut row = vec![name.to_owned(), took.len().to_string()];
         row.extend([50, 90, 99, 100].map(|share| format!("{:.0} ms", at(took, share).as_secs_f64() * 1_000.0)));
         rows.add_row(row);

@@ -164,7 +164,7 @@ impl World {
             let code = InstitutionCode::from(code.as_str());
             let stored = store.institution(&code).await.map_err(|error| error.to_string())?;
             let mut institution = stored.ok_or_else(|| format!("{code} is lost"))?;
-            institution.settings["sweep_minutes"] = json!(minutes);
+            institution.settings["lost_message_detection_minutes"] = json!(minutes);
             let mut tx = store.begin().await.map_err(|error| error.to_string())?;
             tx.put_institution(&institution, self.now()).await.map_err(|error| error.to_string())?;
             tx.commit().await.map_err(|error| error.to_string())?;

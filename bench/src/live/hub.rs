@@ -127,7 +127,7 @@ impl HubProcess {
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
         let told = http.get(format!("http://{}/metrics", self.address)).bearer_auth(KEY).send().await;
         let told = told.map_err(|error| error.to_string())?.text().await.map_err(|error| error.to_string())?;
-        let line = told.lines().find_map(|line| line.strip_prefix("consort_store_commits "));
+        let line = told.lines().find_map(|line| line.strip_prefix("consort_store_commits_total "));
         line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "the hub tells no commits".to_owned())
     }
 

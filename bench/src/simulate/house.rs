@@ -32,7 +32,7 @@ pub(crate) fn one_of_many(number: usize) -> String {
 pub(crate) fn settings() -> Value {
     json!({
         "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
-        "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR",
+        "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB", "virtual_item_policy_no_renewal": "DCB_NR",
         "on_shelf_set": presets::ON_SHELF_SET, "in_transit_set": presets::IN_TRANSIT_SET,
         "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, "DCB_LIB": DESK, "SHARING": DESK},
         "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},

@@ -100,8 +100,8 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
             Way { name: "sweeps alone, each 15 minutes", ..BATCH_POLLS },
             Way { name: "webhooks, none of items", telling: Telling::NoItems, ..WEBHOOKS },
             Way { name: "sweeps alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..BATCH_POLLS },
-            Way { name: "webhooks, sweep_minutes = 15", sure: Some(15), ..WEBHOOKS },
-            Way { name: "webhooks, sweep_minutes = 5", sure: Some(5), ..WEBHOOKS },
+            Way { name: "webhooks, lost_message_detection_minutes = 15", sure: Some(15), ..WEBHOOKS },
+            Way { name: "webhooks, lost_message_detection_minutes = 5", sure: Some(5), ..WEBHOOKS },
         ];
         for way in ways {
             spent.push(steady(way, plan.in_flight, plan.days).await?);

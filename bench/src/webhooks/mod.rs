@@ -21,8 +21,8 @@ pub(crate) use react::react;
 
 const SECRET: &str = "secret-of-the-benchmark";
 /// Looks are an hour apart: whatever is seen sooner was told.
-const POLLS: &str = "lists_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
-    told_first_ms = 3600000\ntold_most_ms = 3600000\n";
+const POLLS: &str = "batch_poll_interval_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
+    webhook_poll_interval_initial_ms = 3600000\ntold_most_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 
@@ -103,7 +103,7 @@ async fn reached(hub: &Hub, id: &str, what: &str, holds: impl Fn(&RequestView) -
 }
 
 async fn idle(hub: &Hub, id: &str) -> Result<RequestView, String> {
-    reached(hub, id, "rest", |request| request.working_on.is_null()).await
+    reached(hub, id, "rest", |request| request.current_effect.is_null()).await
 }
 
 fn at(sorted: &[Duration], share: usize) -> Duration {

@@ -64,7 +64,7 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
         let one_sure = unheard::delays(Unheard::One, requests, sure).await?;
         let items_sure = unheard::delays(Unheard::Items, requests, sure).await?;
         let mut verdict = reacted(lifecycles, long, took, longest(&one_sure).max(longest(&items_sure)));
-        let minutes = format!("sweep_minutes = {SURE_WITHIN}");
+        let minutes = format!("lost_message_detection_minutes = {SURE_WITHIN}");
         verdict.notes.push(late(&format!("one message lost, {minutes}"), &one_sure));
         verdict.notes.push(late(&format!("no messages of items, {minutes}"), &items_sure));
         verdict.notes.push(late("one message lost", &unheard::delays(Unheard::One, requests, None).await?));
@@ -203,7 +203,7 @@ fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>, unheard:
         ],
         figure: format!("p50 {}, p99 {}; {} min where it wasn't told", ms(p50), ms(p99), unheard.as_secs() / 60),
         target: format!(
-            "at most {} and {}; at most {} min with sweep_minutes = {SURE_WITHIN}",
+            "at most {} and {}; at most {} min with lost_message_detection_minutes = {SURE_WITHIN}",
             ms(REACT_P50),
             ms(REACT_P99),
             ONE_BATCH_POLL.as_secs() / 60

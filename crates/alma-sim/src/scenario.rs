@@ -207,7 +207,7 @@ impl Stage<'_> {
             (None, Some(path), None, None) => self.control(step, "GET", path)?,
             (None, None, Some(call), None) => self.call(step, call)?,
             (None, None, None, Some(by)) => Ok(json!({"now": self.advance(by)?})),
-            _ => return Err("a step has one of \"do\", \"look\", \"call\" and \"advance\"".to_owned()),
+            _ => return Err("a step has one of \"do\", \"check\", \"call\" and \"advance\"".to_owned()),
         };
         let answer = match (met, &step.refused) {
             (Ok(answer), None) => answer,

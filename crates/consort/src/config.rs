@@ -32,12 +32,12 @@ const KEYS: &[&str] = &[
     "workers",
     "per_institution",
     "lease_ms",
-    "lists_ms",
-    "look_first_ms",
-    "look_most_ms",
-    "told_first_ms",
-    "told_most_ms",
-    "believe_ms",
+    "batch_poll_interval_ms",
+    "poll_interval_initial_ms",
+    "poll_interval_max_ms",
+    "webhook_poll_interval_initial_ms",
+    "webhook_poll_interval_max_ms",
+    "webhook_max_age_ms",
 ];
 
 /// A shorter lease would run out while the database is merely slow to renew it.
@@ -92,21 +92,21 @@ pub(crate) struct EngineConfig {
     /// How many steps are worked on at once.
     pub(crate) workers: usize,
     /// How many of them at one institution.
-    pub(crate) per_institution: usize,
+    pub(crate) workers_per_institution: usize,
     /// Milliseconds that a step stays with a node that gives no sign of life.
     pub(crate) lease_ms: u64,
     /// Milliseconds between two readings of a lender's list of what waits at its desk.
-    pub(crate) lists_ms: u64,
+    pub(crate) batch_poll_interval_ms: u64,
     /// Milliseconds between looks at a library after something happened.
-    pub(crate) look_first_ms: u64,
+    pub(crate) poll_interval_initial_ms: u64,
     /// Milliseconds between looks, at most.
-    pub(crate) look_most_ms: u64,
+    pub(crate) poll_interval_max_ms: u64,
     /// The same at a library whose system tells by itself what happens.
-    pub(crate) told_first_ms: u64,
+    pub(crate) webhook_poll_interval_initial_ms: u64,
     /// The same at a library whose system tells by itself what happens.
-    pub(crate) told_most_ms: u64,
+    pub(crate) webhook_poll_interval_max_ms: u64,
     /// Milliseconds from what happens to a message about it, within which the message counts as a look.
-    pub(crate) believe_ms: u64,
+    pub(crate) webhook_max_age_ms: u64,
 }
 
 fn faulty(faults: &[String]) -> Failure {
@@ -185,22 +185,26 @@ impl Config {
         if http.connections == 0 || http.connections_per_address == 0 {
             faults.push("http.connections and http.connections_per_address must be at least 1".to_owned());
         }
-        if self.engine.workers == 0 || self.engine.per_institution == 0 {
-            faults.push("engine.workers and engine.per_institution must be at least 1".to_owned());
+        if self.engine.workers == 0 || self.engine.workers_per_institution == 0 {
+            faults.push("engine.workers and engine.workers_per_institution must be at least 1".to_owned());
         }
         if self.engine.lease_ms < LEAST_LEASE_MS {
             faults.push(format!("engine.lease_ms must be at least {LEAST_LEASE_MS}"));
         }
-        if self.engine.lists_ms == 0 {
-            faults.push("engine.lists_ms must be at least 1".to_owned());
+        if self.engine.batch_poll_interval_ms == 0 {
+            faults.push("engine.batch_poll_interval_ms must be at least 1".to_owned());
         }
-        if self.engine.look_first_ms == 0 || self.engine.look_most_ms < self.engine.look_first_ms {
+        if self.engine.poll_interval_initial_ms == 0
+            || self.engine.poll_interval_max_ms < self.engine.poll_interval_initial_ms
+        {
             faults
-                .push("engine.look_first_ms must be at least 1, and engine.look_most_ms not less than that".to_owned());
+                .push("engine.poll_interval_initial_ms must be at least 1, and engine.poll_interval_max_ms not less than that".to_owned());
         }
-        if self.engine.told_first_ms == 0 || self.engine.told_most_ms < self.engine.told_first_ms {
+        if self.engine.webhook_poll_interval_initial_ms == 0
+            || self.engine.webhook_poll_interval_max_ms < self.engine.webhook_poll_interval_initial_ms
+        {
             faults
-                .push("engine.told_first_ms must be at least 1, and engine.told_most_ms not less than that".to_owned());
+                .push("engine.webhook_poll_interval_initial_ms must be at least 1, and engine.webhook_poll_interval_max_ms not less than that".to_owned());
         }
         for (name, key) in &self.api_keys {
             if key.expose_secret().trim().len() < 16 {
@@ -231,19 +235,19 @@ impl Config {
             // Other nodes read it as a word.
             node: self.engine.node.split_whitespace().collect::<Vec<_>>().join("-"),
             workers: self.engine.workers,
-            workers_per_institution: self.engine.per_institution,
-            polls_per_institution: (self.engine.per_institution / 2).max(1),
+            workers_per_institution: self.engine.workers_per_institution,
+            polls_per_institution: (self.engine.workers_per_institution / 2).max(1),
             lease: Duration::from_millis(self.engine.lease_ms),
             polling: Polling {
-                initial: Duration::from_millis(self.engine.look_first_ms),
-                max: Duration::from_millis(self.engine.look_most_ms),
+                initial: Duration::from_millis(self.engine.poll_interval_initial_ms),
+                max: Duration::from_millis(self.engine.poll_interval_max_ms),
                 ..Polling::default()
             },
-            batch_poll_interval: Duration::from_millis(self.engine.lists_ms),
-            webhook_max_age: Duration::from_millis(self.engine.believe_ms),
+            batch_poll_interval: Duration::from_millis(self.engine.batch_poll_interval_ms),
+            webhook_max_age: Duration::from_millis(self.engine.webhook_max_age_ms),
             webhook_polling: Polling {
-                initial: Duration::from_millis(self.engine.told_first_ms),
-                max: Duration::from_millis(self.engine.told_most_ms),
+                initial: Duration::from_millis(self.engine.webhook_poll_interval_initial_ms),
+                max: Duration::from_millis(self.engine.webhook_poll_interval_max_ms),
                 ..Settings::default().webhook_polling
             },
             ..Settings::default()

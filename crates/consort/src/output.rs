@@ -15,7 +15,7 @@ static CLOSED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::n
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
 /// Writes a paragraph to standard output, and a line break after it.
-pub(crate) fn write_out(text: &str) {
+pub(crate) fn print_out(text: &str) {
     write_text(&format!("{}\n", text.trim_end()));
 }
 

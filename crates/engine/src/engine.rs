@@ -55,7 +55,7 @@ pub struct Health {
     /// Whether the store answers, and the last write to it was done; the reason where it doesn't.
     pub store: Result<(), String>,
     /// Intents that are due or leased.
-    pub queued: u64,
+    pub open_intents: u64,
     /// Polls that keep failing, by institution.
     pub polls_failing: Vec<FailingPolls>,
 }
@@ -266,10 +266,10 @@ impl Engine {
         let asked = async { Ok::<_, Error>((self.store.queue_counts().await?, self.polls_failing().await?)) };
         let (queued, polls_failing) = match asked.await {
             Ok((counts, polls_failing)) => (counts.open, polls_failing),
-            Err(error) => return Health { store: Err(error.to_string()), queued: 0, polls_failing: Vec::new() },
+            Err(error) => return Health { store: Err(error.to_string()), open_intents: 0, polls_failing: Vec::new() },
         };
         let written = self.store.check_writes().await;
         let store = written.map_err(|error| format!("nothing can be written: {error}"));
-        Health { store, queued, polls_failing }
+        Health { store, open_intents: queued, polls_failing }
     }
 }

@@ -1,7 +1,7 @@
 //! What is measured, in Prometheus' text format. Labels are codes and fixed words: nothing personal, no secret.
 
 use std::fmt::{self, Write as _};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -66,8 +66,8 @@ pub(crate) struct Metrics {
     remaining: Gauges,
     reserve: Gauges,
     per_second: Gauges,
-    queued: Gauge,
-    commits: Gauge,
+    open_intents: Gauge,
+    commits: Counter,
 }
 
 impl fmt::Debug for Metrics {
@@ -84,24 +84,24 @@ fn histogram() -> Histogram {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("consort");
-        let (calls, queued, commits) = (Family::<Call, Counter>::default(), Gauge::default(), Gauge::default());
+        let (calls, queued, commits) = (Family::<Call, Counter>::default(), Gauge::default(), Counter::default());
         let seconds: fn() -> Histogram = histogram;
         let (took, waited) = (Seconds::new_with_constructor(seconds), Seconds::new_with_constructor(seconds));
         let reaction = Seconds::new_with_constructor(seconds);
         let (evidence, remaining, reserve, per_second) =
             (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
-        registry.register("alma_calls", "Calls to Alma, by what they were for and how they ended", calls.clone());
+        registry.register("alma_calls", "Calls to Alma, by priority and outcome", calls.clone());
         registry.register("alma_call_seconds", "From sending a call to the end of its answer", took.clone());
-        registry.register("alma_wait_seconds", "How long a call waited for its turn", waited.clone());
+        registry.register("alma_queue_seconds", "Time a call waited in the client for its turn", waited.clone());
         registry.register(
             "reaction_seconds",
-            "From when something was due, or told by a library's system, to the committed transition",
+            "From when an intent was due, or a webhook message arrived, to the committed transition",
             reaction.clone(),
         );
         let missed = Family::<Institution, Counter>::default();
         registry.register(
-            "webhooks_missed",
-            "What looks found at libraries whose systems tell, and was not told",
+            "webhook_messages_missed",
+            "Changes that a scheduled poll found and the webhook did not report",
             missed.clone(),
         );
         let unreadable = Family::<Endpoint, Counter>::default();
@@ -113,14 +113,14 @@ impl Metrics {
         let failing = Family::<Institution, Gauge>::default();
         registry.register("polls_failing", "Polls of requests that keep failing, by institution", failing.clone());
         registry.register(
-            "oldest_evidence_seconds",
-            "For how long the request that was longest not looked at has not been seen",
+            "oldest_poll_age_seconds",
+            "Seconds since the least recently polled open request, or batch-polled list, was last polled successfully",
             evidence.clone(),
         );
         registry.register("quota_remaining_calls", "Calls that an institution has left today", remaining.clone());
-        registry.register("quota_reserve_calls", "At how many calls left looks stop", reserve.clone());
+        registry.register("quota_reserve_calls", "Calls left in the day at which polling pauses", reserve.clone());
         registry.register("quota_calls_per_second", "Calls a second that may leave now", per_second.clone());
-        registry.register("queued_steps", "Steps that wait to be done or are under way", queued.clone());
+        registry.register("open_intents", "Intents that are not finished, due or not", queued.clone());
         registry.register("store_commits", "Transactions committed since the node started", commits.clone());
         Self {
             commits,
@@ -136,7 +136,7 @@ impl Metrics {
             remaining,
             reserve,
             per_second,
-            queued,
+            open_intents: queued,
         }
     }
 
@@ -164,8 +164,8 @@ impl Metrics {
     pub(crate) fn committed(&self, intent: &Intent, now: Timestamp) {
         let cause = match intent.work {
             store::Work::Effect(_) => "effect",
-            store::Work::Poll(_) if webhooks::has_hint(intent) => "message",
-            store::Work::Poll(_) => "look",
+            store::Work::Poll(_) if webhooks::has_hint(intent) => "webhook",
+            store::Work::Poll(_) => "poll",
             store::Work::Deadline(_) => "deadline",
         };
         let took = Duration::try_from(now.duration_since(intent.due_at)).unwrap_or_default();
@@ -183,8 +183,8 @@ impl Engine {
         let metrics = &self.metrics;
         let now = self.clock.now();
         let (counts, oldest) = (self.store.queue_counts().await?, self.store.oldest_polls().await?);
-        metrics.commits.set(i64::try_from(self.store.commits()).unwrap_or(i64::MAX));
-        metrics.queued.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
+        metrics.commits.inner().store(self.store.commits(), Ordering::Relaxed);
+        metrics.open_intents.set(i64::try_from(counts.open).unwrap_or(i64::MAX));
         for gauges in [&metrics.poll_age, &metrics.remaining, &metrics.reserve, &metrics.per_second] {
             gauges.clear();
         }

@@ -46,11 +46,11 @@ pub struct ValidationError {
 
 impl ValidationError {
     fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into(), patron_message: for_patron(code) }
+        Self { field: field.into(), code, message: message.into(), patron_message: patron_message(code) }
     }
 }
 
-fn for_patron(code: &str) -> &'static str {
+fn patron_message(code: &str) -> &'static str {
     match code {
         "PATRON_NOT_NAMED" => "Please sign in or give your library card's number.",
         "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" => {
@@ -182,7 +182,7 @@ impl Engine {
         }
         let message = format!(
             "The pickup location {} belongs to another institution than the patron; the patron collects at home, unless \
-             the rules of the pickup location's agency let patrons of others collect there (collects_for_others).",
+             the rules of the pickup location's agency let patrons of others collect there (allows_visiting_pickup).",
             placing.pickup_location
         );
         Ok(Some(ValidationError::new("pickup_location", "PICKUP_ELSEWHERE", message)))
@@ -214,7 +214,7 @@ impl Engine {
         if let Some(agency) = agency.filter(|agency| agency.institution == copy.institution) {
             let allowed = agency.rules.lends_to_own_patrons || self.shares_its_system(&copy.institution).await?;
             let message = "The copy belongs to the patron's own institution; it is requested there, not through the hub, \
-                           unless the agency's rules say otherwise (lends_to_own).";
+                           unless the agency's rules say otherwise (lends_to_own_patrons).";
             return Ok((!allowed).then(|| ValidationError::new(field, "OWN_COPY", message)));
         }
         if self.lends(&copy.institution).await? {

@@ -353,12 +353,12 @@ mod tests {
         Timestamp::from_second(1_800_000_000).unwrap() + SignedDuration::from_hours(hours)
     }
 
-    fn known(heard_at: Option<Timestamp>, missed: Option<Timestamp>) -> WebhookState {
+    fn known(last_message_at: Option<Timestamp>, missed: Option<Timestamp>) -> WebhookState {
         let missed = missed.map(|at| (at, "loan".to_owned()));
         WebhookState {
             webhook: Webhook {
                 institution: "01A_INST".into(),
-                last_message_at: heard_at,
+                last_message_at,
                 last_item_message_at: None,
                 missed_message: missed,
             },

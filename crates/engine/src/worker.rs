@@ -504,12 +504,12 @@ impl Engine {
 fn span(intent: &Intent) -> Span {
     let (kind, what) = match intent.work {
         Work::Effect(effect) => ("effect", effect.name()),
-        Work::Poll(side) => ("look", side.name()),
+        Work::Poll(side) => ("poll", side.name()),
         Work::Deadline(deadline) => ("deadline", deadline.name()),
     };
     let (request, institution) = (intent.request, &intent.institution);
     let (has_hint, unclear) = (intent.has_hint, intent.unclear);
-    debug_span!("step", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, has_hint, unclear)
+    debug_span!("intent", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, has_hint, unclear)
 }
 
 /// Work of a kind under way, counted as long as it lives.

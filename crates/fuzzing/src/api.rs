@@ -67,7 +67,7 @@ fn hub() -> &'static Mutex<Hub> {
 async fn place(router: &Router) -> String {
     let settings = json!({
         "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
-        "virtual_location": "dcbvirtual", "item_policy": "DCB", "no_renewal_policy": "DCB_NR",
+        "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB", "virtual_item_policy_no_renewal": "DCB_NR",
         "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK", "SHARING": "DESK"},
         "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
         "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},

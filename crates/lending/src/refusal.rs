@@ -110,7 +110,7 @@ impl PatronRefusal {
     }
 
     /// The sentence for the patron.
-    pub fn for_patron(&self) -> &'static str {
+    pub fn patron_message(&self) -> &'static str {
         match self {
             Self::Unknown | Self::Deleted => "Your library does not know this card. Please ask its staff.",
             Self::Inactive => "Your library account is not active. Please ask your library's staff.",
@@ -121,7 +121,7 @@ impl PatronRefusal {
                 "You have as many requests under way as your library allows. Please try again when one has ended."
             }
             Self::AlreadyRequested { .. } => "You have requested this item already.",
-            Self::Several { causes } => causes.first().map_or("Please ask your library's staff.", Self::for_patron),
+            Self::Several { causes } => causes.first().map_or("Please ask your library's staff.", Self::patron_message),
         }
     }
 
@@ -165,6 +165,6 @@ impl PatronRefusal {
                 return Refusal { other_refusals: each.collect(), ..first };
             }
         };
-        Refusal { patron_message: Some(self.for_patron().to_owned()), ..Refusal::new(self.code(), explanation) }
+        Refusal { patron_message: Some(self.patron_message().to_owned()), ..Refusal::new(self.code(), explanation) }
     }
 }

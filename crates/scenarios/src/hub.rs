@@ -115,7 +115,7 @@ impl Hub {
     /// # Errors
     /// The hub can't be reached or knows no such request.
     pub async fn poll(&self, id: &str) -> Result<()> {
-        self.call(Method::POST, &format!("/api/v1/requests/{id}/look"), None).await.map(drop)
+        self.call(Method::POST, &format!("/api/v1/requests/{id}/poll"), None).await.map(drop)
     }
 
     /// Cancels a request; `by` is `patron` or `staff`.

@@ -21,7 +21,7 @@ pub struct RequestView {
     /// How often it was saved.
     pub version: i64,
     /// What the hub is doing about it; null when it waits.
-    pub working_on: Value,
+    pub current_effect: Value,
     /// What is wanted.
     pub title: Option<String>,
     /// Its author.
@@ -35,7 +35,7 @@ pub struct RequestView {
     /// The borrowing side.
     pub borrower: BorrowerView,
     /// The side where the patron collects, where that is a third institution.
-    pub pickup: Option<BorrowerView>,
+    pub pickup_side: Option<BorrowerView>,
     /// Who ended it.
     pub cancellation: Option<CancellationView>,
     /// Why it came to nothing.
@@ -165,7 +165,7 @@ pub struct Row {
     /// The status after, where it changed.
     pub to: Option<String>,
     /// Why it changed.
-    pub because: Option<String>,
+    pub reason: Option<String>,
     /// What staff should read about it.
     pub note: Option<String>,
     /// By whom.
@@ -185,7 +185,7 @@ impl RequestView {
 
     /// Whether the hub is doing something, or will try something again by itself.
     pub fn is_busy(&self) -> bool {
-        let working = match &self.working_on {
+        let working = match &self.current_effect {
             Value::Null => false,
             Value::Array(list) => !list.is_empty(),
             _ => true,
@@ -225,7 +225,9 @@ impl RequestView {
                 let reason = self.attention.explanation.as_deref().unwrap_or_default();
                 text.push_str(&format!(", needs staff ({code}): {reason}"));
             }
-            _ if !self.working_on.is_null() => text.push_str(&format!(", the hub works on {}", self.working_on)),
+            _ if !self.current_effect.is_null() => {
+                text.push_str(&format!(", the hub works on {}", self.current_effect))
+            }
             _ => {}
         }
         if let Some(refusal) = &self.refusal {

@@ -53,7 +53,7 @@ fn col(name: &str) -> Expr {
 }
 
 fn links(request: &str) -> sea_query::SelectStatement {
-    let columns = ["seq", "at", "event", "actor", "from_status", "to_status", "because", "note", "evidence", "hash"]
+    let columns = ["seq", "at", "event", "actor", "from_status", "to_status", "reason", "note", "evidence", "hash"]
         .map(Alias::new);
     Query::select()
         .columns(columns)

@@ -66,8 +66,8 @@ struct AgencyInput {
     institution: String,
     /// Its library there, where several agencies share a system.
     library: Option<String>,
-    /// What it takes part in (`lends`, `borrows`, `collects_for_others`, `lends_to_own`), how much (`most_requests` of
-    /// a patron) and how long things may take (`days_to_answer`, `days_in_transit`, in the open days of `calendar`:
+    /// What it takes part in (`lends`, `borrows`, `allows_visiting_pickup`, `lends_to_own_patrons`), how much (`max_requests` of
+    /// a patron) and how long things may take (`days_to_supply`, `max_days_in_transit`, in the open days of `calendar`:
     /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`); and whether virtual items are made when the
     /// lender sends the item, and not when it is asked (`virtual_item_at_dispatch`). What is left out has its default.
     #[schema(value_type = Option<Object>)]
@@ -90,7 +90,7 @@ fn read_rules(fields: &mut Fields) -> Rules {
     let rules = match serde_json::from_value::<Rules>(table.into()) {
         Ok(rules) => rules,
         Err(fault) => {
-            fields.fault(
+            fields.error(
                 "rules",
                 "INVALID_RULES",
                 format!("They can't be read: {}.", lms::without_value(&fault.to_string())),
@@ -100,11 +100,11 @@ fn read_rules(fields: &mut Fields) -> Rules {
     };
     if !rules.calendar.has_known_time_zone() {
         let message = "It is no time zone that is known. Name one of the IANA database, such as Europe/Zurich.";
-        fields.fault("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE", message);
+        fields.error("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE", message);
     }
     if !rules.calendar.has_hours_in_order() {
         let message = "It closes before it opens. Give both times of the same day, such as 08:00 and 20:00.";
-        fields.fault("rules.calendar.closes", "INVALID_HOURS", message);
+        fields.error("rules.calendar.closes", "INVALID_HOURS", message);
     }
     rules
 }
@@ -162,7 +162,7 @@ async fn put_agency(
     let input = AgencyInput::read(&mut fields);
     let institution = input.institution.as_str().into();
     if !input.institution.is_empty() && store.institution(&institution).await?.is_none() {
-        fields.fault("institution", "UNKNOWN_INSTITUTION", format!("There is no institution {institution}."));
+        fields.error("institution", "UNKNOWN_INSTITUTION", format!("There is no institution {institution}."));
     }
     Problem::check(fields.finish())?;
 

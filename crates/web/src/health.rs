@@ -17,7 +17,7 @@ use crate::quota::{PollingPausedView, polling_paused};
 use crate::state::WebState;
 
 /// A database that stands still is told within this.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_liveness)).routes(routes!(get_readiness))
@@ -31,9 +31,9 @@ struct HealthView {
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
     /// How many steps wait to be done or are under way.
-    queued: u64,
+    open_intents: u64,
     /// Library systems that give no service now. The hub itself is well; requests that need them wait.
-    systems_down: Vec<DownView>,
+    systems_down: Vec<SystemDownView>,
     /// Institutions that the hub can't poll for some requests, three times in a row or more. Each of these requests tells in
     /// its `attention` why.
     polls_failing: Vec<PollsFailingView>,
@@ -44,7 +44,7 @@ struct HealthView {
 /// A library system that gives no service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SystemDown)]
-pub(crate) struct DownView {
+pub(crate) struct SystemDownView {
     /// The institution.
     institution: String,
     /// `unreachable`, `key_refused` or `quota_used_up`.
@@ -74,9 +74,9 @@ pub(crate) struct PollsFailingView {
 }
 
 /// The systems that this node knows to be down.
-pub(crate) fn systems_down(engine: &Engine) -> Vec<DownView> {
+pub(crate) fn systems_down(engine: &Engine) -> Vec<SystemDownView> {
     let all = engine.systems_down().into_iter();
-    all.map(|(institution, down)| DownView {
+    all.map(|(institution, down)| SystemDownView {
         institution: institution.to_string(),
         outage: down.outage.name(),
         reason: down.reason,
@@ -126,7 +126,7 @@ async fn get_readiness(State(state): State<WebState>) -> Result<Json<ProbeView>,
 
 /// The store's part, or why it keeps the hub from its work.
 async fn health(state: &WebState) -> Result<Health, Problem> {
-    let Ok(health) = tokio::time::timeout(LONGEST_WAIT, state.engine.health()).await else {
+    let Ok(health) = tokio::time::timeout(MAX_WAIT, state.engine.health()).await else {
         return Err(cannot("the database doesn't answer"));
     };
     match &health.store {
@@ -157,7 +157,13 @@ async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, P
             since,
         })
         .collect();
-    Ok(Json(HealthView { status: "ok", queued: health.queued, systems_down, polls_failing, polling_paused }))
+    Ok(Json(HealthView {
+        status: "ok",
+        open_intents: health.open_intents,
+        systems_down,
+        polls_failing,
+        polling_paused,
+    }))
 }
 
 fn cannot(reason: &str) -> Problem {

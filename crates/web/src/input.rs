@@ -14,7 +14,7 @@ use crate::problem::{FieldError, Problem};
 use crate::state::USUAL_BODY_TIME;
 
 /// The largest body, in bytes.
-pub(crate) const MOST_BYTES: usize = 64 * 1_024;
+pub(crate) const MAX_BYTES: usize = 64 * 1_024;
 /// How long a body may take to arrive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyTime(pub(crate) Duration);
@@ -41,7 +41,7 @@ impl Fields {
         Self::new(String::new(), Map::new())
     }
 
-    pub(crate) fn fault(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         let field = format!("{}{key}", self.place);
         self.faults.push(FieldError::new(field, code, message));
     }
@@ -55,7 +55,7 @@ impl Fields {
     pub(crate) fn text(&mut self, key: &'static str) -> String {
         match self.take(key) {
             None => {
-                self.fault(key, "MISSING", "It is missing.");
+                self.error(key, "MISSING", "It is missing.");
                 String::new()
             }
             Some(value) => self.as_text(key, value).unwrap_or_default(),
@@ -85,7 +85,7 @@ impl Fields {
         if !text.is_empty()
             && let Err(reason) = lending::check_identifier(&text)
         {
-            self.fault(key, reason.code(), reason.to_string());
+            self.error(key, reason.code(), reason.to_string());
             return String::new();
         }
         text
@@ -95,7 +95,7 @@ impl Fields {
     pub(crate) fn code(&mut self, key: &'static str) -> String {
         let text = self.text(key);
         if !text.is_empty() && !is_code(&text) {
-            self.fault(key, "INVALID_CODE", NO_CODE);
+            self.error(key, "INVALID_CODE", NO_CODE);
             return String::new();
         }
         text
@@ -109,7 +109,7 @@ impl Fields {
         match checked_text(&text) {
             Ok(text) => Some(text),
             Err((code, message)) => {
-                self.fault(key, code, message);
+                self.error(key, code, message);
                 None
             }
         }
@@ -120,7 +120,7 @@ impl Fields {
         match self.take(key) {
             Some(Value::Object(table)) => return table,
             Some(other) => self.wrong_type(key, "an object", &other),
-            None => self.fault(key, "MISSING", "It is missing."),
+            None => self.error(key, "MISSING", "It is missing."),
         }
         Map::new()
     }
@@ -150,7 +150,7 @@ impl Fields {
         let text = self.optional_text(key)?;
         let date = text.parse().ok();
         if date.is_none() {
-            self.fault(key, "INVALID_DATE", "It must be a date such as 2026-12-31.");
+            self.error(key, "INVALID_DATE", "It must be a date such as 2026-12-31.");
         }
         date
     }
@@ -182,12 +182,12 @@ impl Fields {
                 return Vec::new();
             }
             None => {
-                self.fault(key, "MISSING", "It is missing.");
+                self.error(key, "MISSING", "It is missing.");
                 return Vec::new();
             }
         };
         if values.len() > most {
-            self.fault(key, "TOO_MANY", format!("It has more than {most} entries."));
+            self.error(key, "TOO_MANY", format!("It has more than {most} entries."));
             return Vec::new();
         }
         let mut list = Vec::with_capacity(values.len());
@@ -206,7 +206,7 @@ impl Fields {
     }
 
     fn wrong_type(&mut self, key: &str, wanted: &str, found: &Value) {
-        self.fault(key, "WRONG_TYPE", wrong_type(wanted, found));
+        self.error(key, "WRONG_TYPE", wrong_type(wanted, found));
     }
 
     /// All faults; what was not asked for is one, most likely of spelling.
@@ -214,7 +214,7 @@ impl Fields {
         let known = self.known.join(", ");
         let unknown: Vec<String> = self.table.keys().map(|key| key.chars().take(64).collect()).collect();
         for key in unknown {
-            self.fault(&key, "UNKNOWN_FIELD", format!("There is no such field here. Fields are: {known}."));
+            self.error(&key, "UNKNOWN_FIELD", format!("There is no such field here. Fields are: {known}."));
         }
         self.faults
     }
@@ -295,7 +295,7 @@ fn not_json() -> Problem {
 }
 
 async fn bytes<S: Send + Sync>(call: Request, state: &S) -> Result<Bytes, Problem> {
-    limited_bytes(call, state, MOST_BYTES, "BODY_TOO_LARGE").await
+    limited_bytes(call, state, MAX_BYTES, "BODY_TOO_LARGE").await
 }
 
 /// The whole body, which the router limits to `most` bytes, within the time for it.

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{error, info_span};
 
-use crate::input::MOST_BYTES;
+use crate::input::MAX_BYTES;
 use crate::problem::Problem;
 
 /// How long a call may take as a whole; longer than any wait that a caller can ask for.
@@ -27,7 +27,7 @@ fn within<S: Clone + Send + Sync + 'static>(longest: Duration, routes: Router<S>
     routes
         .fallback(unknown_route)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(from_fn(move |call, next| limit_time(longest, call, next)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TraceLayer::new_for_http().make_span_with(|call: &Request| {
@@ -81,7 +81,7 @@ mod tests {
         let answer = around(Router::new().route("/", get(fails))).oneshot(call).await.unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.headers()["content-type"], crate::problem::MEDIA_TYPE);
-        let bytes = axum::body::to_bytes(answer.into_body(), MOST_BYTES).await.unwrap();
+        let bytes = axum::body::to_bytes(answer.into_body(), MAX_BYTES).await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         assert!(text.contains(r#""code":"INTERNAL""#) && !text.contains("secret"), "{text}");
     }
@@ -92,7 +92,7 @@ mod tests {
         let stuck = within(Duration::from_millis(1), Router::new().route("/", get(std::future::pending::<()>)));
         let answer = stuck.oneshot(call).await.unwrap();
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        let bytes = axum::body::to_bytes(answer.into_body(), MOST_BYTES).await.unwrap();
+        let bytes = axum::body::to_bytes(answer.into_body(), MAX_BYTES).await.unwrap();
         assert!(String::from_utf8_lossy(&bytes).contains("TIMED_OUT"));
     }
 }

@@ -14,7 +14,6 @@
 //! 2. Its line in that module's `routes`.
 //! 3. A test in `tests/it`, and the snapshot of the OpenAPI document, which shows what clients will see.
 
-mod acts;
 mod agencies;
 mod auth;
 mod exclusive;
@@ -30,6 +29,7 @@ mod problem;
 mod query;
 mod quota;
 mod requests;
+mod staff_actions;
 mod state;
 mod views;
 mod webhooks;

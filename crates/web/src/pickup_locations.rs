@@ -145,7 +145,7 @@ async fn put_pickup_location(
     let agency = AgencyCode::from(input.agency.as_str());
     let owner = store.agency(&agency).await?;
     if owner.is_none() && !input.agency.is_empty() {
-        fields.fault("agency", "UNKNOWN_AGENCY", format!("There is no agency {agency}."));
+        fields.error("agency", "UNKNOWN_AGENCY", format!("There is no agency {agency}."));
     }
     Problem::check(fields.finish())?;
     let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;

@@ -28,7 +28,7 @@ pub(crate) struct FieldError {
     /// What a patron is told, where the fault is in a request of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    pub(crate) for_patron: Option<Cow<'static, str>>,
+    pub(crate) patron_message: Option<Cow<'static, str>>,
 }
 
 impl FieldError {
@@ -37,7 +37,7 @@ impl FieldError {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<String>,
     ) -> Self {
-        Self { field: field.into(), code: code.into(), message: message.into(), for_patron: None }
+        Self { field: field.into(), code: code.into(), message: message.into(), patron_message: None }
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     request: Option<RequestId>,
-    for_patron: Option<String>,
+    patron_message: Option<String>,
 }
 
 /// Why a call was not done (RFC 9457).
@@ -76,7 +76,7 @@ pub(crate) struct Envelope {
     errors: Vec<FieldError>,
     /// What the patron is told, where the matter is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    for_patron: Option<String>,
+    patron_message: Option<String>,
     /// The patron request that is meant, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -85,20 +85,27 @@ pub(crate) struct Envelope {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), errors: Vec::new(), request: None, for_patron: None }
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            request: None,
+            patron_message: None,
+        }
     }
 
     /// That the patron may not borrow, with every cause.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         let all = std::iter::once(refusal).chain(&refusal.other_refusals);
         let errors = all.map(|cause| FieldError {
-            for_patron: cause.patron_message.clone().map(Into::into),
+            patron_message: cause.patron_message.clone().map(Into::into),
             ..FieldError::new("patron", cause.code.clone(), cause.explanation.clone())
         });
         let code = refusal.code.clone();
         Self {
             errors: errors.collect(),
-            for_patron: refusal.patron_message.clone(),
+            patron_message: refusal.patron_message.clone(),
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, &*refusal.explanation)
         }
     }
@@ -184,7 +191,7 @@ impl From<engine::Error> for Problem {
                 let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
                 let faults = problems.into_iter();
                 let faults = faults.map(|problem| FieldError {
-                    for_patron: Some(problem.patron_message.into()),
+                    patron_message: Some(problem.patron_message.into()),
                     ..FieldError::new(problem.field, problem.code, problem.message)
                 });
                 let problem = Self::invalid(faults.collect());
@@ -221,7 +228,7 @@ impl IntoResponse for Problem {
             detail: self.detail,
             code: self.code,
             errors: self.errors,
-            for_patron: self.for_patron,
+            patron_message: self.patron_message,
             request_id: self.request,
         };
         let mut answer = (status, Json(envelope)).into_response();

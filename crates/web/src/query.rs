@@ -28,7 +28,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    pub(crate) fn fault(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         self.faults.push(FieldError::new(key, code, message));
     }
 
@@ -53,7 +53,7 @@ impl Params {
             std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| name == key);
         self.pairs = others;
         if mine.len() > 1 {
-            self.fault(key, "REPEATED", "It is given more than once.");
+            self.error(key, "REPEATED", "It is given more than once.");
         }
         mine.into_iter().next().map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
     }
@@ -64,7 +64,7 @@ impl Params {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
-                self.fault(key, "WRONG_TYPE", "It must be true or false.");
+                self.error(key, "WRONG_TYPE", "It must be true or false.");
                 false
             }
         }
@@ -77,7 +77,7 @@ impl Params {
             Ok(number) if range.contains(&number) => number,
             _ => {
                 let message = format!("It must be a whole number from {} to {}.", range.start(), range.end());
-                self.fault(key, "OUT_OF_RANGE", message);
+                self.error(key, "OUT_OF_RANGE", message);
                 default
             }
         }
@@ -88,7 +88,7 @@ impl Params {
         match checked_text(&self.one(key)?) {
             Ok(text) => Some(text),
             Err((code, message)) => {
-                self.fault(key, code, message);
+                self.error(key, code, message);
                 None
             }
         }
@@ -100,7 +100,7 @@ impl Params {
         if is_code(&code) {
             Some(code)
         } else {
-            self.fault(key, "INVALID_CODE", "This is no code.");
+            self.error(key, "INVALID_CODE", "This is no code.");
             None
         }
     }
@@ -110,7 +110,7 @@ impl Params {
         let known = if self.known.is_empty() { "none".to_owned() } else { self.known.join(", ") };
         let unknown: Vec<String> = self.pairs.iter().map(|(key, _)| key.chars().take(64).collect()).collect();
         for key in unknown {
-            self.fault(&key, "UNKNOWN_PARAMETER", format!("There is no such parameter here. Parameters are: {known}."));
+            self.error(&key, "UNKNOWN_PARAMETER", format!("There is no such parameter here. Parameters are: {known}."));
         }
         self.faults
     }

@@ -35,7 +35,7 @@ struct QuotaView {
     /// What waits until calls are counted anew; null when nothing does.
     paused: Option<PausedView>,
     /// What this node has spent today.
-    spent: SpentView,
+    used: UsedView,
 }
 
 /// Calls in a second.
@@ -43,15 +43,15 @@ struct QuotaView {
 #[schema(as = CallsPerSecond)]
 struct PerSecondView {
     /// As they were set.
-    set: u32,
+    configured: u32,
     /// As many as this node may make now.
     allowed: f64,
     /// As many of these as may be looks and other reading that can wait.
     background: f64,
     /// What other applications of the institution are seen to use.
-    others: f64,
+    other_applications: f64,
     /// How many calls wait for their turn on this node.
-    waiting: usize,
+    queued_calls: usize,
     /// How many nodes share what was set.
     nodes: u32,
 }
@@ -75,8 +75,8 @@ struct PerDayView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Paused)]
 struct PausedView {
-    /// `looks` and what else can wait, or `everything`.
-    #[schema(value_type = String, example = "looks")]
+    /// `polling` and what else can wait, or `everything`.
+    #[schema(value_type = String, example = "polling")]
     what: &'static str,
     /// Until when.
     #[schema(value_type = String, format = DateTime)]
@@ -88,10 +88,10 @@ struct PausedView {
 /// What was spent today.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SpentCalls)]
-struct SpentView {
+struct UsedView {
     /// Calls in all.
     total: u64,
-    /// Calls by what they were for: `patron`, `circulation`, `sweep`, `bulk`.
+    /// Calls by what they were for: `patron`, `circulation`, `poll`, `bulk`.
     by_priority: BTreeMap<&'static str, u64>,
     /// Calls by endpoint, such as `GET /users/{user}`.
     by_endpoint: BTreeMap<&'static str, u64>,
@@ -102,7 +102,7 @@ struct SpentView {
 impl From<Paused> for PausedView {
     fn from(paused: Paused) -> Self {
         Self {
-            what: if paused.everything { "everything" } else { "looks" },
+            what: if paused.everything { "everything" } else { "polling" },
             until: paused.until,
             reason: paused.reason,
         }
@@ -113,11 +113,11 @@ impl QuotaView {
     fn new(institution: String, quota: Quota) -> Self {
         let nodes = quota.nodes;
         let per_second = quota.call_rate.map(|pace| PerSecondView {
-            set: pace.configured,
+            configured: pace.configured,
             allowed: rounded(pace.allowed),
             background: rounded(pace.background),
-            others: rounded(pace.other_apps),
-            waiting: pace.waiting,
+            other_applications: rounded(pace.other_apps),
+            queued_calls: pace.waiting,
             nodes,
         });
         let spent = &quota.used;
@@ -130,7 +130,7 @@ impl QuotaView {
                 reserve: quota.reserve,
                 reset: quota.reset,
             },
-            spent: SpentView {
+            used: UsedView {
                 total: spent.total(),
                 by_priority: spent.by_priority.iter().map(|(priority, calls)| (priority.name(), *calls)).collect(),
                 by_endpoint: spent.by_endpoint.clone(),

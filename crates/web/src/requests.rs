@@ -37,7 +37,7 @@ const MOST_COPIES: usize = 20;
 
 /// A request as it is placed.
 #[derive(Debug, ToSchema)]
-struct Placement {
+struct NewRequestInput {
     /// The code of the patron's agency.
     #[schema(value_type = String)]
     agency: AgencyCode,
@@ -77,7 +77,7 @@ pub(crate) struct CopyInput {
     volume: Option<String>,
 }
 
-impl Placement {
+impl NewRequestInput {
     fn read(fields: &mut Fields) -> Self {
         Self {
             agency: fields.code("agency").into(),
@@ -118,8 +118,8 @@ impl From<CopyInput> for CopyRef {
     }
 }
 
-impl From<Placement> for NewRequest {
-    fn from(placement: Placement) -> Self {
+impl From<NewRequestInput> for NewRequest {
+    fn from(placement: NewRequestInput) -> Self {
         Self {
             agency: placement.agency,
             patron: placement.patron,
@@ -141,7 +141,7 @@ impl From<Placement> for NewRequest {
     operation_id = "place_request",
     tag = "requests",
     params(("wait" = Option<u32>, Query, minimum = 0, maximum = 30, description = "Seconds to wait for the patron's library; 10 where it is left out.")),
-    request_body = Placement,
+    request_body = NewRequestInput,
     responses(
         (status = 201, description = "It is placed.", body = RequestView, headers(("location" = String, description = "Where the request is."))),
         (status = 409, description = "The patron has an open request for this copy already."),
@@ -155,7 +155,7 @@ async fn place_request(
     mut fields: Fields,
 ) -> Result<Response, Problem> {
     let wait = params.number("wait", 0..=30, 10);
-    let placement = Placement::read(&mut fields);
+    let placement = NewRequestInput::read(&mut fields);
     let mut faults = params.finish();
     faults.extend(fields.finish());
     Problem::check(faults)?;
@@ -212,7 +212,7 @@ fn filter(mut params: Params) -> Result<RequestFilter, Problem> {
             Ok(status) => statuses.push(status),
             Err(_) => {
                 let known = Status::ALL.map(|status| status.name()).join(", ");
-                params.fault("status", "UNKNOWN_STATUS", format!("This is no status. Statuses are: {known}."));
+                params.error("status", "UNKNOWN_STATUS", format!("This is no status. Statuses are: {known}."));
             }
         }
     }
@@ -220,7 +220,7 @@ fn filter(mut params: Params) -> Result<RequestFilter, Problem> {
     if let Some(text) = params.one("cursor") {
         after = text.parse::<Cursor>().ok();
         if after.is_none() {
-            params.fault("cursor", "INVALID_CURSOR", "No list gave this cursor. Begin again without one.");
+            params.error("cursor", "INVALID_CURSOR", "No list gave this cursor. Begin again without one.");
         }
     }
     let filter = RequestFilter {
@@ -336,7 +336,7 @@ fn cancel_in_body(fields: &mut Fields) -> CancelInput {
     let by = fields.optional_text("by").and_then(|text| {
         let by = canceller(&text);
         if by.is_none() {
-            fields.fault("by", "UNKNOWN_CANCELLER", BY);
+            fields.error("by", "UNKNOWN_CANCELLER", BY);
         }
         by
     });
@@ -347,7 +347,7 @@ fn cancel_in_query(params: &mut Params) -> CancelInput {
     let by = params.one("by").and_then(|text| {
         let by = canceller(&text);
         if by.is_none() {
-            params.fault("by", "UNKNOWN_CANCELLER", BY);
+            params.error("by", "UNKNOWN_CANCELLER", BY);
         }
         by
     });
@@ -365,8 +365,8 @@ fn canceller(text: &str) -> Option<CancelledBy> {
 /// Looks at both libraries now, in place of waiting for the next look.
 #[utoipa::path(
     post,
-    path = "/api/v1/requests/{id}/look",
-    operation_id = "look_at_request",
+    path = "/api/v1/requests/{id}/poll",
+    operation_id = "poll_request",
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
     responses(

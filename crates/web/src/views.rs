@@ -55,7 +55,7 @@ pub(crate) struct RequestView {
     version: i64,
     /// What the hub is doing about it at this moment, such as `place_hold_at_lender`; null when it waits.
     #[schema(value_type = Option<String>)]
-    working_on: Option<&'static str>,
+    current_effect: Option<&'static str>,
     /// What is wanted, as the lender's record tells it; null before a copy is chosen.
     title: Option<String>,
     /// Its author.
@@ -71,7 +71,7 @@ pub(crate) struct RequestView {
     /// The borrowing side.
     borrower: BorrowerView,
     /// The side where the patron collects, where that is a third institution; null elsewhere.
-    pickup: Option<BorrowerView>,
+    pickup_side: Option<BorrowerView>,
     /// Who ended it, where somebody did.
     cancellation: Option<CancellationView>,
     /// Why it came to nothing, where it did.
@@ -236,9 +236,9 @@ struct HoldView {
     /// How it ended, such as `Canceled` or `Hold Shelf Expired`, where it wasn't the hub that ended it.
     #[schema(value_type = Option<String>)]
     closure: Option<&'static str>,
-    /// How that is known: `told` by the library's system, or `inferred` from hold, item and loan.
+    /// How that is known: `reported` by the library's system, or `inferred` from hold, item and loan.
     #[schema(value_type = Option<String>)]
-    evidence: Option<&'static str>,
+    closure_source: Option<&'static str>,
 }
 
 /// A loan in a library's system.
@@ -275,11 +275,11 @@ struct RefusalView {
     explanation: String,
     /// What the patron is told, where the matter is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    for_patron: Option<String>,
+    patron_message: Option<String>,
     /// What else is the matter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
-    also: Vec<RefusalView>,
+    other_refusals: Vec<RefusalView>,
 }
 
 /// One thing that happened.
@@ -323,7 +323,7 @@ impl RequestView {
             placed_at: request.placed_at,
             updated_at,
             version,
-            working_on: request.in_flight.map(lending::Effect::name),
+            current_effect: request.in_flight.map(lending::Effect::name),
             title,
             author,
             patron: PatronView {
@@ -340,7 +340,7 @@ impl RequestView {
             lender: request.supply.map(lender),
             earlier_lenders: request.earlier_suppliers.into_iter().map(earlier).collect(),
             borrower: borrower(request.borrower),
-            pickup: request.pickup_side.map(|here| borrower(*here)),
+            pickup_side: request.pickup_side.map(|here| borrower(*here)),
             cancellation: request.cancellation.map(cancellation),
             refusal: request.refusal.map(refusal),
         }
@@ -439,8 +439,8 @@ fn hold(part: &Tracked<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
         },
         open: part.is_open(),
         closure: end.map(|end| end.closure.name()),
-        evidence: end.map(|end| match end.source {
-            ClosureSource::Reported => "told",
+        closure_source: end.map(|end| match end.source {
+            ClosureSource::Reported => "reported",
             ClosureSource::Inferred => "inferred",
         }),
     })
@@ -461,8 +461,13 @@ fn cancellation(cancellation: Cancellation) -> CancellationView {
 }
 
 fn refusal(refusal: Refusal) -> RefusalView {
-    let also = refusal.other_refusals.into_iter().map(self::refusal).collect();
-    RefusalView { code: refusal.code, explanation: refusal.explanation, for_patron: refusal.patron_message, also }
+    let other_refusals = refusal.other_refusals.into_iter().map(self::refusal).collect();
+    RefusalView {
+        code: refusal.code,
+        explanation: refusal.explanation,
+        patron_message: refusal.patron_message,
+        other_refusals,
+    }
 }
 
 fn timeline_row(row: AuditRow) -> TimelineRow {

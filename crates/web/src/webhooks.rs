@@ -21,7 +21,7 @@ use crate::query::Params;
 use crate::state::WebState;
 
 /// The largest message; Alma's are some kilobytes.
-const MOST_BYTES: usize = 256 * 1_024;
+const MAX_BYTES: usize = 256 * 1_024;
 /// The longest challenge that is answered.
 const LONGEST_CHALLENGE: usize = 256;
 /// Secrets of fewer characters can be guessed.
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 
 /// What libraries' systems call: no key, but a signature.
 pub(crate) fn open_routes() -> OpenApiRouter<WebState> {
-    OpenApiRouter::new().routes(routes!(answer_challenge, receive_webhook)).layer(DefaultBodyLimit::max(MOST_BYTES))
+    OpenApiRouter::new().routes(routes!(answer_challenge, receive_webhook)).layer(DefaultBodyLimit::max(MAX_BYTES))
 }
 
 /// An institution's webhook.
@@ -44,17 +44,17 @@ struct WebhookView {
     /// Where its system is to send messages, under the hub's public address.
     path: String,
     /// Whether the secret before this one still counts.
-    rotating: bool,
+    secret_rotation_active: bool,
     /// Messages in the last 24 hours that told something new, each counted once.
-    news_last_day: u64,
+    useful_messages_24h: u64,
     /// When a message came last, within an hour; null as long as none has, and then the library is looked at as if it had no
     /// webhook.
     #[schema(value_type = Option<String>, format = DateTime)]
-    heard_at: Option<Timestamp>,
+    last_message_at: Option<Timestamp>,
     /// Since when, for lack of a message that should have come, the library is looked at as if it had no webhook; null where
     /// it is counted on.
     #[schema(value_type = Option<String>, format = DateTime)]
-    missed_at: Option<Timestamp>,
+    untrusted_since: Option<Timestamp>,
 }
 
 /// A webhook as it is set up.
@@ -70,9 +70,9 @@ struct WebhookInput {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Heard)]
 struct WebhookResultView {
-    /// `news`: looked at now. `again`: it came before. `nothing`: no request waits for it.
-    #[schema(value_type = String, example = "news")]
-    heard: &'static str,
+    /// `accepted`: the requests it concerns are polled or updated now. `duplicate`: it was received before. `ignored`: no request waits for it.
+    #[schema(value_type = String, example = "accepted")]
+    result: &'static str,
 }
 
 /// The text of a challenge, as it came.
@@ -105,13 +105,13 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     let secrets = store.webhook_secrets(&institution).await?.ok_or_else(|| Problem::not_found("webhook", code))?;
     let now = state.engine.clock().now();
     let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
-    let (heard_at, missed_at) = state.engine.webhook_status(&institution).await?;
+    let (last_message_at, untrusted_since) = state.engine.webhook_status(&institution).await?;
     Ok(WebhookView {
         path: format!("/webhooks/{code}"),
-        rotating: !secrets.previous.is_empty(),
-        news_last_day: store.messages_since(&institution, since).await?,
-        heard_at,
-        missed_at,
+        secret_rotation_active: !secrets.previous.is_empty(),
+        useful_messages_24h: store.messages_since(&institution, since).await?,
+        last_message_at,
+        untrusted_since,
     })
 }
 
@@ -174,7 +174,7 @@ async fn delete_webhook(
     let institution = InstitutionCode::from(code.as_str());
     let which = params.one("secret");
     if which.as_deref().is_some_and(|which| which != "previous") {
-        params.fault("secret", "INVALID", "It can only be previous.");
+        params.error("secret", "INVALID", "It can only be previous.");
     }
     Problem::check(params.finish())?;
     if state.engine.store().webhook_secrets(&institution).await?.is_none() {
@@ -213,7 +213,7 @@ async fn answer_challenge(
     let plain = challenge.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if challenge.is_empty() || challenge.len() > LONGEST_CHALLENGE || !plain {
         let message = format!("It must be given, of {LONGEST_CHALLENGE} printable ASCII characters at most.");
-        params.fault("challenge", "INVALID", message);
+        params.error("challenge", "INVALID", message);
     }
     Problem::check(params.finish())?;
     if state.engine.store().institution(&InstitutionCode::from(code.as_str())).await?.is_none() {
@@ -244,20 +244,20 @@ async fn receive_webhook(
     State(state): State<WebState>,
     PathCode(code): PathCode,
     headers: HeaderMap,
-    RawBody(body): RawBody<MOST_BYTES>,
+    RawBody(body): RawBody<MAX_BYTES>,
 ) -> Result<Json<WebhookResultView>, Problem> {
     let signature = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let heard = state.engine.receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
-    let heard = match heard.map_err(|deaf| problem(&code, deaf))? {
-        WebhookResult::Accepted(_) => "news",
-        WebhookResult::Duplicate => "again",
-        WebhookResult::Ignored => "nothing",
+    let result = state.engine.receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
+    let result = match result.map_err(|error| problem(&code, error))? {
+        WebhookResult::Accepted(_) => "accepted",
+        WebhookResult::Duplicate => "duplicate",
+        WebhookResult::Ignored => "ignored",
     };
-    Ok(Json(WebhookResultView { heard }))
+    Ok(Json(WebhookResultView { result }))
 }
 
-fn problem(code: &str, deaf: WebhookError) -> Problem {
-    match deaf {
+fn problem(code: &str, error: WebhookError) -> Problem {
+    match error {
         WebhookError::NotConfigured => Problem::not_found("webhook", code),
         WebhookError::Rejected(WebhookRejection::InvalidSignature) => {
             warn!(institution = code, "a message with a missing or wrong signature is refused");

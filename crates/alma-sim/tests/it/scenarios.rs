@@ -36,11 +36,11 @@ fn a_step_that_goes_otherwise_is_named_with_what_was_seen() {
         (json!({"note": "n", "do": "scan-in", "with": {"barcode": "no"}}), "needs a text"),
         (json!({"note": "n", "do": "scan-in", "with": book, "refused": "401689"}), "should be refused with 401689"),
         (json!({"note": "n", "call": "GET /users/nobody"}), "refused with 401861"),
-        (json!({"note": "n", "look": "counts", "save": {"x": "/nothing"}}), "there is no /nothing"),
+        (json!({"note": "n", "check": "counts", "save": {"x": "/nothing"}}), "there is no /nothing"),
         (json!({"note": "n", "advance": "-1 day"}), "time does not go back"),
         (json!({"note": "n"}), "a step has one of"),
     ] {
-        let (scenario, sim) = story(&json!([{"look": "counts"}, step]));
+        let (scenario, sim) = story(&json!([{"check": "counts"}, step]));
         match scenario.play(&sim) {
             Err(ScenarioError::Step { number: 2, note, reason: said }) if note == "n" => {
                 assert!(said.contains(reason), "{said}");

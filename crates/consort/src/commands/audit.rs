@@ -12,7 +12,7 @@ use crate::commands::request::table;
 use crate::commands::serve::database;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 
 /// Check the audit.
 #[derive(Subcommand, Debug)]
@@ -50,7 +50,7 @@ impl Verify {
             return Err(Failure::new(format!("There is no request {id}.")));
         }
         if found.faults.is_empty() {
-            write_out(&format!("The audit is whole: {} requests, {} entries.", found.requests, found.entries));
+            print_out(&format!("The audit is whole: {} requests, {} entries.", found.requests, found.entries));
             return Ok(());
         }
         let mut rows = table(&["request", "entry", "what is wrong"]);
@@ -58,7 +58,7 @@ impl Verify {
             let entry = fault.entry.map_or_else(String::new, |entry| entry.to_string());
             rows.add_row([fault.request.as_str(), &entry, fault.what]);
         }
-        write_out(&rows.to_string());
+        print_out(&rows.to_string());
         Err(Failure::new(format!(
             "The audit of {} of {} requests is not as the hub wrote it.",
             found.faults.len(),

@@ -10,7 +10,7 @@ use crate::commands::request::{segment, table, text};
 use crate::commands::serve::open_store;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 use crate::private;
 
 /// Look for what keeps this machine from running the hub.
@@ -60,7 +60,7 @@ impl Doctor {
         for row in &rows {
             table.add_row([row.mark, row.what, &row.found]);
         }
-        write_out(&table.to_string());
+        print_out(&table.to_string());
         if faults == 0 {
             Ok(())
         } else {

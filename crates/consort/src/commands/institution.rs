@@ -15,7 +15,7 @@ use crate::commands::quota::Quota;
 use crate::commands::request::{segment, table, text};
 use crate::commands::webhook::Webhook;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 use crate::toml_fault;
 
 /// Set up institutions and check them.
@@ -129,7 +129,7 @@ impl Add {
         let described = read(&self.file)?;
         let hub = Hub::new(&self.hub)?;
         put(&hub, &described).await?;
-        write_out(&format!(
+        print_out(&format!(
             "{} is set up, with {} agencies and {} pickup locations. Check it with `consort institution check {}`.",
             described.code,
             described.agencies.len(),
@@ -201,9 +201,9 @@ impl OrphanReport {
                 };
                 table.add_row([&text(&orphan["kind"]), &text(&orphan["id"]), &text(&orphan["request"]), became]);
             }
-            write_out(&table.to_string());
+            print_out(&table.to_string());
         }
-        write_out(&format!(
+        print_out(&format!(
             "{}: {} orphans, in a search of {} requests and {} virtual patrons.",
             self.code,
             orphans.len(),
@@ -233,10 +233,10 @@ pub(crate) fn show(what: &str, findings: &[Finding]) -> Result<()> {
         let mark = if finding.problem.is_some() { "MISSING" } else { "ok" };
         table.add_row([mark, &finding.subject, finding.problem.as_ref().unwrap_or(&finding.detail)]);
     }
-    write_out(&table.to_string());
+    print_out(&table.to_string());
     let bad = findings.iter().filter(|finding| finding.problem.is_some()).count();
     if bad == 0 {
-        write_out(&format!("{what}: all that the hub needs is there."));
+        print_out(&format!("{what}: all that the hub needs is there."));
         Ok(())
     } else {
         Err(Failure::new(format!("{what}: {bad} of {} checks found something missing.", findings.len()))

@@ -1,16 +1,16 @@
 //! The commands, a module each.
 
-mod act;
 mod audit;
 mod demo;
 mod docs;
 mod doctor;
 mod institution;
-mod keep;
 mod quota;
 mod request;
 mod serve;
 mod sim;
+mod staff_actions;
+mod store;
 mod webhook;
 
 use clap::Subcommand;
@@ -36,11 +36,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Docs(docs::Docs),
     /// Save the embedded store into a file, beside a running hub too.
-    Backup(keep::Backup),
+    Backup(store::Backup),
     /// Put a saved store in place.
-    Restore(keep::Restore),
+    Restore(store::Restore),
     /// Copy the store into another, empty database.
-    Migrate(keep::Migrate),
+    Migrate(store::Migrate),
     /// Check that the audit is as the hub wrote it.
     #[command(subcommand)]
     Audit(audit::Audit),

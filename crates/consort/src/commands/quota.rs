@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{segment, table, text};
 use crate::failure::Result;
-use crate::output::write_out;
+use crate::output::print_out;
 
 /// Show what calls are spent on.
 #[derive(Args, Debug)]
@@ -36,10 +36,10 @@ impl Quota {
         }
         if self.json {
             let text = serde_json::to_string_pretty(&quotas).unwrap_or_default();
-            write_out(&text);
+            print_out(&text);
             return Ok(());
         }
-        let priorities = ["patron", "circulation", "sweep", "bulk"];
+        let priorities = ["patron", "circulation", "poll", "bulk"];
         let mut rows = table(&[
             "institution",
             "a second",
@@ -49,16 +49,16 @@ impl Quota {
             "spent today",
             "patron",
             "circulation",
-            "sweep",
+            "poll",
             "bulk",
             "refused",
         ]);
         for quota in &quotas {
-            let (second, day, spent) = (&quota["per_second"], &quota["per_day"], &quota["spent"]);
+            let (second, day, spent) = (&quota["per_second"], &quota["per_day"], &quota["used"]);
             let mut row = vec![
                 text(&quota["institution"]),
-                format!("{} of {}", number(&second["allowed"]), number(&second["set"])),
-                number(&second["others"]),
+                format!("{} of {}", number(&second["allowed"]), number(&second["configured"])),
+                number(&second["other_applications"]),
                 format!("{} of {}", number(&day["remaining"]), number(&day["total"])),
                 number(&day["reserve"]),
                 number(&spent["total"]),
@@ -69,11 +69,11 @@ impl Quota {
             row.push(number(&spent["refused"]));
             rows.add_row(row);
         }
-        write_out(&rows.to_string());
+        print_out(&rows.to_string());
         for quota in &quotas {
-            if let Some(reason) = quota["paused"]["why"].as_str() {
+            if let Some(reason) = quota["paused"]["reason"].as_str() {
                 let (what, until) = (text(&quota["paused"]["what"]), text(&quota["paused"]["until"]));
-                write_out(&format!("{}: {what} wait until {until}. {reason}", text(&quota["institution"])));
+                print_out(&format!("{}: {what} wait until {until}. {reason}", text(&quota["institution"])));
             }
         }
         Ok(())

@@ -6,9 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::act::Act;
+use crate::commands::staff_actions::StaffAction;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 
 /// Requests at a running hub.
 #[derive(Subcommand, Debug)]
@@ -22,7 +22,7 @@ pub(crate) enum Request {
     /// Cancel a request.
     Cancel(Cancel),
     #[command(flatten)]
-    Act(Act),
+    Act(StaffAction),
 }
 
 /// Place a request for a patron.
@@ -124,9 +124,9 @@ impl Place {
         });
         let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
         if self.json {
-            write_out(&pretty(&placed));
+            print_out(&pretty(&placed));
         } else {
-            write_out(&format!("{}  {}", text(&placed["id"]), text(&placed["status"])));
+            print_out(&format!("{}  {}", text(&placed["id"]), text(&placed["status"])));
         }
         Ok(())
     }
@@ -160,14 +160,14 @@ impl Show {
     async fn run(self) -> Result<()> {
         let request = Hub::new(&self.hub)?.get(&format!("/api/v1/requests/{}", path_part(&self.id)?)).await?;
         if self.json {
-            write_out(&pretty(&request));
+            print_out(&pretty(&request));
             return Ok(());
         }
         let mut lines = vec![
             format!("{}  {}", text(&request["id"]), text(&request["status"])),
             format!("{} / {}", text(&request["title"]), text(&request["author"])),
         ];
-        if let Some(reason) = request["attention"]["why"].as_str().or(request["attention"]["explanation"].as_str()) {
+        if let Some(reason) = request["attention"]["reason"].as_str().or(request["attention"]["explanation"].as_str()) {
             lines.push(reason.to_owned());
         }
         if let Some(explanation) = request["refusal"]["explanation"].as_str() {
@@ -181,12 +181,12 @@ impl Show {
         if !actions.is_empty() {
             lines.push(format!("May be done: {}.", actions.join(", ")));
         }
-        write_out(&lines.join("\n"));
-        let mut table = table(&["time", "event", "from", "to", "because", "note"]);
+        print_out(&lines.join("\n"));
+        let mut table = table(&["time", "event", "from", "to", "reason", "note"]);
         for row in request["timeline"].as_array().into_iter().flatten() {
-            table.add_row(["time", "event", "from", "to", "because", "note"].map(|key| text(&row[key])));
+            table.add_row(["time", "event", "from", "to", "reason", "note"].map(|key| text(&row[key])));
         }
-        write_out(&table.to_string());
+        print_out(&table.to_string());
         Ok(())
     }
 }
@@ -201,14 +201,14 @@ impl List {
         }
         let answer = Hub::new(&self.hub)?.get(&format!("/api/v1/requests?{}", query.join("&"))).await?;
         if self.json {
-            write_out(&pretty(&answer));
+            print_out(&pretty(&answer));
             return Ok(());
         }
         let mut table = table(&["id", "status", "outcome", "placed", "title"]);
         for request in answer["requests"].as_array().into_iter().flatten() {
             table.add_row(["id", "status", "outcome", "placed_at", "title"].map(|key| text(&request[key])));
         }
-        write_out(&table.to_string());
+        print_out(&table.to_string());
         Ok(())
     }
 }
@@ -219,7 +219,7 @@ impl Cancel {
         query.extend(self.reason.iter().map(|reason| format!("reason={}", encode(reason))));
         let path = format!("/api/v1/requests/{}?{}", path_part(&self.id)?, query.join("&"));
         let request = Hub::new(&self.hub)?.call(Method::DELETE, &path, None).await?;
-        write_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
+        print_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use web::{ApiKeys, WebState};
 
 use crate::config::{Config, DEFAULTS};
 use crate::failure::{Failure, Result};
-use crate::output::{self, write_out};
+use crate::output::{self, print_out};
 use crate::private;
 
 /// How long the answers and steps under way have at a stop. With what follows, the hub ends within 10 seconds.
@@ -43,7 +43,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self) -> Result<()> {
         if self.print_config {
-            write_out(DEFAULTS);
+            print_out(DEFAULTS);
             return Ok(());
         }
         let config = Config::load(self.config.as_deref())?;
@@ -87,7 +87,7 @@ impl Serve {
         let mut server = tokio::spawn(serving::serve(listener, web::router(state), limits, on(stopped)));
         let mut served = None;
         tokio::select! {
-            () = until_stopped(self.until_stdin_ends) => {}
+            () = wait_for_shutdown(self.until_stdin_ends) => {}
             ended = &mut server => served = Some(ended),
         }
         info!("stopping");
@@ -225,7 +225,7 @@ fn unusable(dir: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Ready at Ctrl-C, at SIGTERM, when nobody reads the program's output any more, and where asked when standard input ends.
-pub(crate) async fn until_stopped(until_stdin_ends: bool) {
+pub(crate) async fn wait_for_shutdown(until_stdin_ends: bool) {
     tokio::select! {
         () = signalled() => {}
         () = output::closed() => {}

@@ -10,9 +10,9 @@ use alma_sim::{Quota, Scenario, Server, Sim as Simulator, SimClock, SimOptions, 
 use clap::Args;
 use tracing::info;
 
-use crate::commands::serve::until_stopped;
+use crate::commands::serve::wait_for_shutdown;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 
 const DEFAULT_CODE: &str = "01SIM_INST";
 const DEFAULT_KEY: &str = "l8xx-simulated-key";
@@ -95,9 +95,9 @@ impl Sim {
             Failure::new(format!("The simulator can't listen at {}: {error}.", self.listen))
                 .advice("Choose another address with --listen.")
         })?;
-        write_out(&welcome(&server, &keys));
+        print_out(&welcome(&server, &keys));
         info!(address = %server.base_url(), institutions = ?server.sim().institutions(), "the simulated Alma is ready");
-        until_stopped(self.until_stdin_ends).await;
+        wait_for_shutdown(self.until_stdin_ends).await;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::api::{Hub, HubArgs, http_client, shown};
 use crate::commands::institution::show;
 use crate::commands::request::segment;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 
 /// Characters of a secret that the hub makes up.
 const SECRET_LENGTH: usize = 40;
@@ -25,10 +25,10 @@ const SECRET_LENGTH: usize = 40;
 pub(crate) enum Webhook {
     /// Show where messages go and how many came.
     Show(Named),
-    /// Give it a secret. One that it had counts on until `end-change`.
+    /// Give it a secret. One that it had counts on until `finish-rotation`.
     Set(WithSecret),
     /// From now on only the newest secret counts.
-    EndChange(Named),
+    FinishRotation(Named),
     /// Take it away; the hub then looks by itself only.
     Remove(Named),
     /// Send a challenge, a forged message and a true one to the webhook's public address, as the library's system would.
@@ -69,19 +69,19 @@ impl Webhook {
         match self {
             Self::Show(named) => {
                 let webhook = Hub::new(&named.hub)?.call(Method::GET, &named.path()?, None).await?;
-                write_out(&described(&named.code, &webhook));
+                print_out(&described(&named.code, &webhook));
                 Ok(())
             }
             Self::Set(set) => set.run().await,
-            Self::EndChange(named) => {
+            Self::FinishRotation(named) => {
                 let path = format!("{}?secret=previous", named.path()?);
                 Hub::new(&named.hub)?.call(Method::DELETE, &path, None).await?;
-                write_out(&format!("{}: only the newest secret counts now.", named.code));
+                print_out(&format!("{}: only the newest secret counts now.", named.code));
                 Ok(())
             }
             Self::Remove(named) => {
                 Hub::new(&named.hub)?.call(Method::DELETE, &named.path()?, None).await?;
-                write_out(&format!("{} has no webhook any more; what happens there is seen by looking.", named.code));
+                print_out(&format!("{} has no webhook any more; what happens there is seen by looking.", named.code));
                 Ok(())
             }
             Self::Test(test) => test.run().await,
@@ -103,15 +103,15 @@ impl WithSecret {
         };
         let body = json!({"secret": secret.expose_secret()});
         let webhook = Hub::new(&self.named.hub)?.call(Method::PUT, &self.named.path()?, Some(&body)).await?;
-        write_out(&described(&self.named.code, &webhook));
+        print_out(&described(&self.named.code, &webhook));
         if made {
-            write_out(&format!(
+            print_out(&format!(
                 "The secret, shown this once: {}\nSet it in the library's system, with the hub's public address and the path above.",
                 secret.expose_secret()
             ));
         }
-        if webhook["rotating"] == true {
-            write_out("The secret before it counts too, until `consort institution webhook end-change`.");
+        if webhook["secret_rotation_active"] == true {
+            print_out("The secret before it counts too, until `consort institution webhook finish-rotation`.");
         }
         Ok(())
     }
@@ -121,9 +121,9 @@ fn described(code: &str, webhook: &Value) -> String {
     let taken = format!(
         "{code}: messages are taken at {}; {} told something new in the last 24 hours.",
         webhook["path"].as_str().unwrap_or_default(),
-        webhook["news_last_day"]
+        webhook["useful_messages_24h"]
     );
-    match (webhook["heard_at"].as_str(), webhook["missed_at"].as_str()) {
+    match (webhook["last_message_at"].as_str(), webhook["untrusted_since"].as_str()) {
         (None, _) => {
             format!("{taken}\nNone has come yet, so what happens there is seen by looking as long as none does.")
         }
@@ -217,8 +217,8 @@ impl Caller<'_> {
         match call.send().await {
             Ok(answer) => {
                 let status = answer.status();
-                let told = format!("it was answered with {status}, and should be with {wanted}");
-                finding(subject.to_owned(), status == wanted, &format!("answered with {status}"), &told)
+                let complaint = format!("it was answered with {status}, and should be with {wanted}");
+                finding(subject.to_owned(), status == wanted, &format!("answered with {status}"), &complaint)
             }
             Err(error) => finding(subject.to_owned(), false, "", &format!("no answer came: {}", error.without_url())),
         }

@@ -26,8 +26,8 @@ async fn staff_choose_a_lender_move_the_pickup_and_end_a_request_with_their_reas
     let id = placed(&houses, "01LEND-M001").await;
     let act = |args: &[&str]| houses.told(&[&["request"], args].concat());
 
-    act(&["look", &id]);
-    act(&["pickup-location", &id, "BORROW-BRANCH", "--reason", "the patron has moved"]);
+    act(&["poll", &id]);
+    act(&["change-pickup", &id, "BORROW-BRANCH", "--reason", "the patron has moved"]);
     houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     let other = format!("{LENDER}:01LEND-M002");
     act(&["next-supplier", &id, "--copy", &other, "--reason", "the first is damaged"]);
@@ -54,7 +54,7 @@ async fn staff_choose_a_lender_move_the_pickup_and_end_a_request_with_their_reas
 async fn what_can_not_be_done_now_is_told_with_the_reason() {
     let houses = Houses::start().await;
     let id = placed(&houses, "01LEND-M001").await;
-    for args in [vec!["resume", &id], vec!["found", &id], vec!["undo", &id], vec!["settle-loss", &id, "paid"]] {
+    for args in [vec!["resume", &id], vec!["item-found", &id], vec!["undo", &id], vec!["settle-loss", &id, "paid"]] {
         let refused = houses.consort(&[vec!["request"], args.clone()].concat());
         assert!(!refused.status.success(), "{args:?}");
         let said = complaint(&refused);
@@ -103,7 +103,7 @@ async fn until(houses: &Houses, id: &str, holds: impl Fn(&Value) -> bool) {
         }
         assert!(tokio::time::Instant::now() < patience, "{request}");
         let version = request["version"].as_i64().unwrap_or_default();
-        houses.api(Method::POST, &format!("/requests/{id}/look"), None).await;
+        houses.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
         houses.api(Method::GET, &format!("/requests/{id}?after_version={version}&wait=1"), None).await;
     }
 }

@@ -134,14 +134,14 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
 
     assert_none("the API's errors", &errors);
     let (_, metrics) = houses.answer_at(Method::GET, "/metrics", KEY, None).await;
-    assert!(metrics.contains("purpose=\"circulation\"") && metrics.contains("POST /users/{user}/loans"), "{metrics}");
+    assert!(metrics.contains("priority=\"circulation\"") && metrics.contains("POST /users/{user}/loans"), "{metrics}");
     assert_none("the metrics", &metrics);
     let quota = houses.answer(Method::GET, &format!("/institutions/{BORROWER}/quota"), KEY, None).await.1;
     assert!(quota.contains("by_endpoint"), "{quota}");
     assert_none("the quota", &quota);
     let timeline = houses.request(&id).await["timeline"].to_string();
     assert!(timeline.contains("lent_at_lender"), "{timeline}");
-    assert!(timeline.contains("told_at_borrower"), "{timeline}");
+    assert!(timeline.contains("observed_at_borrower"), "{timeline}");
     assert_none("the audit", &timeline);
     houses.stop_hub().await;
     let log = houses.log();

@@ -33,7 +33,7 @@ async fn hub_killed_at_three_points_goes_on_and_doubles_nothing() {
         .await;
 
     // While the loan is being mirrored.
-    houses.api(Method::POST, &format!("/requests/{id}/look"), None).await;
+    houses.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
     houses.kill_hub().await;
     houses.until(&id, "LOANED").await;
     houses.staff(BORROWER, "scan-in", &json!({"barcode": here, "library": "MAIN", "desk": DESK})).await;

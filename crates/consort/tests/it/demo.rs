@@ -74,7 +74,7 @@ fn scenario_is_played_by_name() {
 
 #[test]
 fn scenarios_are_listed_and_a_wrong_name_is_told() {
-    let list = shown(&["demo", "--list"]);
+    let list = shown(&["demo", "--list-scenarios"]);
     assert!(list.contains("hold-shelf-expired") && list.contains("pickup-anywhere"), "{list}");
     let said = crate::program::complaint(&consort(&["demo", "--scenario", "hold-shelf"]));
     assert!(said.contains("hold-shelf-expired"), "{said}");

@@ -140,7 +140,7 @@ async fn assert_refuses_clearly(houses: &Houses, id: &str) {
         (Method::GET, "/api/v1/requests".to_owned(), None),
         (Method::GET, format!("/api/v1/requests/{id}"), None),
         (Method::POST, "/api/v1/requests?wait=0".to_owned(), Some(&body)),
-        (Method::POST, format!("/api/v1/requests/{id}/look"), None),
+        (Method::POST, format!("/api/v1/requests/{id}/poll"), None),
         (Method::DELETE, format!("/api/v1/requests/{id}?by=patron"), None),
         (Method::GET, "/health".to_owned(), None),
     ];

@@ -111,7 +111,7 @@ fn children_of_a_killed_demo_end_and_the_next_one_clears_up() {
     drop(shown);
     assert_eq!(left(temporary.path()).len(), 1, "nobody could remove its directory");
 
-    let next = program(&["demo", "--list"], temporary.path()).output().unwrap();
+    let next = program(&["demo", "--list-scenarios"], temporary.path()).output().unwrap();
     assert!(next.status.success());
     assert_eq!(left(temporary.path()).len(), 1, "what needs no directory removes none");
     let next = program(&["demo", "--once", "--pace", "0"], temporary.path()).output().unwrap();
@@ -127,7 +127,7 @@ fn commands_end_quietly_when_nobody_reads_what_they_print() {
         &["--help"],
         &["docs", "workflow"],
         &["serve", "--print-config"],
-        &["demo", "--list"],
+        &["demo", "--list-scenarios"],
         &["demo", "--books"],
         &["demo", "--scenario", "hold-shelf-expired"],
         &["sim", "--listen", &at],

@@ -81,13 +81,16 @@ impl Lifecycle<'_> {
         if status == "FINALISED" {
             return Some(request);
         }
-        if request["working_on"].is_null() && !self.acted.contains(&status) && self.act(&id, &status, &request).await? {
+        if request["current_effect"].is_null()
+            && !self.acted.contains(&status)
+            && self.act(&id, &status, &request).await?
+        {
             self.acted.insert(status);
         }
         // Each look is a commit of its own: without a pause there would be no end of them to be killed at.
         if self.polled.is_none_or(|polled| polled.elapsed() > BETWEEN_READS) {
             self.polled = Some(Instant::now());
-            self.houses.ask(Method::POST, &format!("/requests/{id}/look"), None).await;
+            self.houses.ask(Method::POST, &format!("/requests/{id}/poll"), None).await;
         }
         None
     }

@@ -74,7 +74,7 @@ impl Houses {
         Self::start_with("error", None, "").await
     }
 
-    /// With the hub's log, of this level, in [`Houses::log`], and its traces sent to this collector.
+    /// With the hub's log, of this level, in [`DemoProcesses::log`], and its traces sent to this collector.
     pub(crate) async fn start_watched(level: &str, collector: &str) -> Self {
         let env = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
         Self::open(level, None, "", &env).await
@@ -121,7 +121,7 @@ impl Houses {
         std::fs::read_to_string(dir_file(&self.dir, "hub.log")).unwrap()
     }
 
-    /// Starts another node on the same database; its address, for [`Houses::hub`].
+    /// Starts another node on the same database; its address, for [`DemoProcesses::hub`].
     pub(crate) async fn start_node(&self, name: &str) -> (SocketAddr, Child) {
         let at = free_port();
         let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
@@ -279,7 +279,7 @@ impl Houses {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let request = self.request(id).await;
-            if request["status"] == status && request["working_on"].is_null() {
+            if request["status"] == status && request["current_effect"].is_null() {
                 return request;
             }
             assert!(
@@ -288,7 +288,7 @@ impl Houses {
                 request["status"],
                 request["attention"]
             );
-            self.api(Method::POST, &format!("/requests/{id}/look"), None).await;
+            self.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
             tokio::task::yield_now().await;
         }
     }
@@ -299,7 +299,7 @@ impl Houses {
         let deadline = Instant::now() + PATIENCE / 3;
         loop {
             let request = self.request(id).await;
-            if request["status"] == status && request["working_on"].is_null() {
+            if request["status"] == status && request["current_effect"].is_null() {
                 return request;
             }
             assert!(
@@ -405,7 +405,7 @@ fn spawn(args: &[&str]) -> Child {
 pub(crate) fn hub_config(at: SocketAddr, data: &Path) -> String {
     format!(
         "listen = \"{at}\"\ndata_dir = \"{}\"\n[api_keys]\ntests = \"{KEY}\"\n[engine]\nlook_first_ms = 60000\n\
-         look_most_ms = 60000\n",
+         poll_interval_max_ms = 60000\n",
         data.display()
     )
 }
@@ -416,7 +416,7 @@ pub(crate) fn institution(code: &str, base_url: &str, key: &str) -> String {
     format!(
         "code = \"{code}\"\nname = \"{short}\"\napi_key = \"{key}\"\n[settings]\nbase_url = \"{base_url}\"\n\
          sharing_library = \"SHARING\"\nvirtual_library = \"DCB_LIB\"\nvirtual_location = \"dcbvirtual\"\n\
-         item_policy = \"DCB\"\nno_renewal_policy = \"DCB_NR\"\n\
+         virtual_item_policy = \"DCB\"\nno_renewal_policy = \"DCB_NR\"\n\
          [settings.circulation_desks]\nMAIN = \"{DESK}\"\nBRANCH = \"{DESK}\"\nDCB_LIB = \"{DESK}\"\n\
          [settings.patron_types]\nUNDRGRD = \"undergraduate\"\n[settings.user_groups]\nundergraduate = \"DCB\"\n\
          [settings.item_types]\nBOOK = \"book\"\n[settings.material_types]\nbook = \"BOOK\"\n\

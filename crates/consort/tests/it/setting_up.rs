@@ -31,7 +31,7 @@ async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
     assert!(all.contains(LENDER) && all.contains(BORROWER) && all.contains("of 40"), "{all}");
     houses.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
     // Alma's next answer tells of it.
-    let poll = format!("/requests/{}/look", placed["id"].as_str().unwrap());
+    let poll = format!("/requests/{}/poll", placed["id"].as_str().unwrap());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
         houses.api(Method::POST, &poll, None).await;
@@ -85,7 +85,7 @@ async fn request_is_placed_shown_listed_and_cancelled_from_the_command_line() {
     assert!(shown.contains("May be done:") && shown.contains("cancel"), "{shown}");
     let plan = houses.told(&["request", "end", &id, "--dry-run"]);
     assert!(plan.contains(LENDER) && plan.contains(BORROWER) && plan.contains("Nothing was done."), "{plan}");
-    let refused = complaint(&houses.consort(&["request", "found", &id]));
+    let refused = complaint(&houses.consort(&["request", "item-found", &id]));
     assert!(refused.contains("isn't missing"), "{refused}");
     houses.told(&["request", "cancel", &id, "--staff", "--reason", "not needed"]);
     let ended = houses.until(&id, "FINALISED").await;

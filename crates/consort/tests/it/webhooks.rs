@@ -49,7 +49,7 @@ async fn request_goes_the_whole_way_on_what_the_almas_tell() {
     let ended = the_whole_way(&houses).await;
     assert_eq!(ended["outcome"], "SUPPLIED");
     let webhook = houses.api(Method::GET, &format!("/institutions/{BORROWER}/webhook"), None).await;
-    assert!(webhook["news_last_day"].as_u64().is_some_and(|messages| messages > 3), "{webhook}");
+    assert!(webhook["useful_messages_24h"].as_u64().is_some_and(|messages| messages > 3), "{webhook}");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn webhook_is_set_tried_and_taken_away_on_the_command_line() {
 
     let changed = houses.told(&["institution", "webhook", "set", LENDER, "--secret-file", file]);
     assert!(changed.contains("counts too") && !changed.contains("another-secret"), "{changed}");
-    houses.told(&["institution", "webhook", "end-change", LENDER]);
+    houses.told(&["institution", "webhook", "finish-rotation", LENDER]);
     houses.told(&["institution", "webhook", "remove", LENDER]);
     let gone = houses.consort(&["institution", "webhook", "show", LENDER]);
     assert!(crate::program::complaint(&gone).contains("no webhook"));

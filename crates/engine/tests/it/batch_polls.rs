@@ -220,7 +220,7 @@ both! {
         pass(&world, 25).await;
         assert!(world.calls(BORROWER, HOLDS) + world.calls(BORROWER, ITEM) > holds + before, "it was looked at");
         let metrics = world.engine.metrics().await.unwrap();
-        assert!(!metrics.lines().any(|line| line.starts_with("consort_webhooks_missed_total")), "{metrics}");
+        assert!(!metrics.lines().any(|line| line.starts_with("consort_webhook_messages_missed_total")), "{metrics}");
     }
 
     async fn lists_of_a_library_that_did_not_tell_are_read_as_if_it_had_no_webhook(world) {

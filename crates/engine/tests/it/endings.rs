@@ -236,7 +236,7 @@ async fn bring(world: &mut World, side: Side, status: Status) {
         world.set_rules(BORROWER, "BORROW", rules).await;
         assert_eq!(world.place().await.status, Status::Confirmed);
     } else if side == Side::Pickup {
-        crate::workflows::collects_for_others(world).await;
+        crate::workflows::allows_visiting_pickup(world).await;
         crate::workflows::bring_to(world, status).await;
     } else {
         world.bring_to(status).await;

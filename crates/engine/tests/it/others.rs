@@ -8,7 +8,7 @@ use lending::{
 
 use crate::batch_polls::{pass, with_saved_searches};
 use crate::webhooks::{of_loan, tell, with_webhook};
-use crate::workflows::{bring_to, collects_for_others};
+use crate::workflows::{allows_visiting_pickup, bring_to};
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both};
 
 /// Another reader, at each library.
@@ -134,7 +134,7 @@ both! {
     }
 
     async fn book_lent_and_lost_at_a_third_library_is_loaned_on_all_three_sides(world) {
-        collects_for_others(&world).await;
+        allows_visiting_pickup(&world).await;
         bring_to(&mut world, Status::ReadyForPickup).await;
         let holder = world.request().await.holder(Side::Pickup).unwrap().as_str().to_owned();
         let barcode = world.virtual_barcode().await;
@@ -367,7 +367,7 @@ both! {
     }
 
     async fn loan_of_another_reader_is_not_taken_back_when_the_mirrored_loan_is_closed(world) {
-        collects_for_others(&world).await;
+        allows_visiting_pickup(&world).await;
         bring_to(&mut world, Status::Loaned).await;
         world.until_it("the mirrored loan", |request| request.borrower.loan.is_open()).await;
         let barcode = world.request().await.borrower.barcode.unwrap().as_str().to_owned();

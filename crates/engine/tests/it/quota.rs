@@ -68,7 +68,7 @@ both! {
         world.place().await;
         let left = quota(&world, LENDER).await.remaining.unwrap();
         assert_eq!(quota(&world, LENDER).await.paused, None);
-        world.change_settings(LENDER, "reserve", json!(left)).await;
+        world.change_settings(LENDER, "reserve_calls_per_day", json!(left)).await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let before = all_calls(&world, LENDER);
@@ -96,12 +96,12 @@ both! {
         in_the_morning(&world);
         world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
         world.place().await;
-        world.change_settings(LENDER, "reserve", json!(999)).await;
+        world.change_settings(LENDER, "reserve_calls_per_day", json!(999)).await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let_polls_come(&world).await;
         assert_eq!(world.request().await.status, PLACED, "it was polled");
-        world.change_settings(LENDER, "reserve", json!(10)).await;
+        world.change_settings(LENDER, "reserve_calls_per_day", json!(10)).await;
         until(&world, world.id, |request| request.status == Status::PickupTransit).await;
     }
 
@@ -168,11 +168,11 @@ both! {
         let_polls_come(&world).await;
         until(&world, world.id, |request| request.status == Status::PickupTransit).await;
         let told = world.engine.metrics().await.unwrap();
-        let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",purpose="patron",outcome="answered"} 1"#;
+        let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",priority="patron",outcome="answered"} 1"#;
         assert!(told.contains(patron), "{told}");
-        assert!(told.contains(r#"purpose="sweep""#), "{told}");
-        assert!(told.contains(r#"consort_reaction_seconds_count{cause="look"}"#), "{told}");
-        assert!(told.contains(r#"consort_oldest_evidence_seconds{institution="01BORROW_INST"}"#), "{told}");
+        assert!(told.contains(r#"priority="poll""#), "{told}");
+        assert!(told.contains(r#"consort_reaction_seconds_count{cause="poll"}"#), "{told}");
+        assert!(told.contains(r#"consort_oldest_poll_age_seconds{institution="01BORROW_INST"}"#), "{told}");
         assert!(told.contains(r#"consort_quota_remaining_calls{institution="01LEND_INST"}"#), "{told}");
         assert!(!told.contains(crate::world::PATRON) && !told.contains(&world.barcode), "{told}");
     }

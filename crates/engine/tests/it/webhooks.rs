@@ -381,7 +381,7 @@ both! {
         with_saved_searches(&world).await;
         for institution in [LENDER, BORROWER] {
             with_webhook(&world, institution).await;
-            world.change_more(institution, "sweep_minutes", json!(60)).await;
+            world.change_more(institution, "lost_message_detection_minutes", json!(60)).await;
         }
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;

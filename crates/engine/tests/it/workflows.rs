@@ -5,7 +5,7 @@ use lending::{Outcome, Rules, Status, Workflow};
 
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both, copy};
 
-pub(crate) async fn collects_for_others(world: &World) {
+pub(crate) async fn allows_visiting_pickup(world: &World) {
     world.set_rules(PICKUP, "PICK", Rules { allows_visiting_pickup: true, ..Rules::default() }).await;
 }
 
@@ -85,7 +85,7 @@ both! {
     }
 
     async fn pickup_anywhere_goes_the_whole_way_over_three_libraries(world) {
-        collects_for_others(&world).await;
+        allows_visiting_pickup(&world).await;
         let mut placing = world.placing();
         placing.pickup_location = "PICK-MAIN".into();
         let request = world.place_as(placing).await;
@@ -106,7 +106,7 @@ both! {
     }
 
     async fn own_item_is_collected_elsewhere(world) {
-        collects_for_others(&world).await;
+        allows_visiting_pickup(&world).await;
         world.set_rules(BORROWER, "BORROW", Rules { lends_to_own_patrons: true, ..Rules::default() }).await;
         let mut placing = world.placing();
         placing.pickup_location = "PICK-MAIN".into();

@@ -90,7 +90,7 @@ impl Alma {
         NewItem {
             barcode: Some(barcode.as_str().into()),
             material_type: self.settings.material_types.get(&wanted.item_type).cloned(),
-            policy: Some(self.settings.item_policy.clone()),
+            policy: Some(self.settings.virtual_item_policy.clone()),
             internal_note_1: Some(record_marker(wanted.request)),
             ..NewItem::default()
         }

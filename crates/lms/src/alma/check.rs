@@ -44,7 +44,9 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
 fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding {
     let late = match settings.allowance.lost_message_detection_minutes {
         Some(minutes) => {
-            format!(" Without it what isn't told of them is not noticed within {minutes} minutes (sweep_minutes).")
+            format!(
+                " Without it what isn't told of them is not noticed within {minutes} minutes (lost_message_detection_minutes)."
+            )
         }
         None => String::new(),
     };
@@ -202,7 +204,7 @@ async fn code_tables(client: &Client, settings: &Settings) -> Vec<Finding> {
         ("UserGroups", "user_groups", settings.user_groups.values().map(String::as_str).collect()),
         ("UserGroups", "patron_types", settings.patron_types.keys().map(String::as_str).collect()),
         ("PhysicalMaterialType", "material_types", settings.material_types.values().map(String::as_str).collect()),
-        ("ItemPolicy", "item_policy", vec![settings.item_policy.as_str()]),
+        ("ItemPolicy", "virtual_item_policy", vec![settings.virtual_item_policy.as_str()]),
         ("UserIdentifierTypes", "identifier_type", vec![settings.identifier_type.as_str()]),
         (
             "RequestCancellationReasons",

@@ -52,10 +52,10 @@ impl Alma {
     /// A loan has no flag that denies renewal: the virtual item gets a policy whose loans are not renewed. It is read
     /// back, since Alma has been seen to answer a change with 200 and not make it.
     pub(super) async fn stop_renewals(&self, item: &ItemRef) -> Result<()> {
-        let Some(policy) = &self.settings.no_renewal_policy else {
+        let Some(policy) = &self.settings.virtual_item_policy_no_renewal else {
             return Err(Error::refused(
                 "NO_RENEWAL_POLICY_UNSET",
-                "The institution's settings name no no_renewal_policy, so its patrons can still renew items that their \
+                "The institution's settings name no virtual_item_policy_no_renewal, so its patrons can still renew items that their \
                  lender wants back. Name an item policy whose loans Alma doesn't renew.",
             ));
         };

@@ -76,7 +76,7 @@ impl Alma {
         api_key: SecretString,
         observer: Option<CallObserver>,
     ) -> Result<Self, Vec<SettingError>> {
-        let whole = Duration::from_secs(u64::from(settings.answer_seconds));
+        let whole = Duration::from_secs(u64::from(settings.timeout_seconds));
         let mut builder = Client::builder(&settings.base_url, api_key)
             .allow_unencrypted(settings.allow_unencrypted_http)
             .calls_per_second(settings.calls_per_second)

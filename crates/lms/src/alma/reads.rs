@@ -142,7 +142,7 @@ impl Alma {
             return Err(unfit("COPY_REQUESTED", "Somebody else waits for the item."));
         }
         if let Some(policy) =
-            item.policy.as_ref().filter(|policy| self.settings.not_lent_policies.contains(policy.as_str()))
+            item.policy.as_ref().filter(|policy| self.settings.non_lendable_item_policies.contains(policy.as_str()))
         {
             return Err(unfit(
                 "COPY_NOT_LENT",
@@ -160,7 +160,7 @@ impl Alma {
             return Err(unfit("COPY_WITHOUT_PLACE", "The item's record names no library or no location."));
         };
         let place = format!("{}/{}", library.as_str(), location.as_str());
-        if self.settings.not_lent_locations.contains(&place) {
+        if self.settings.non_lendable_locations.contains(&place) {
             return Err(unfit(
                 "COPY_NOT_LENT",
                 &format!("The lender doesn't lend items of the location {place} to other libraries."),

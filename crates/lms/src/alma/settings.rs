@@ -29,13 +29,13 @@ pub struct Settings {
     /// Their suppressed location.
     pub virtual_location: LocationCode,
     /// Their item policy.
-    pub item_policy: String,
+    pub virtual_item_policy: String,
     /// An item policy whose loans Alma does not renew: virtual items get it when the lender wants the item back.
-    pub no_renewal_policy: Option<String>,
+    pub virtual_item_policy_no_renewal: Option<String>,
     /// Item policies of items that are not lent to other libraries.
-    pub not_lent_policies: BTreeSet<String>,
+    pub non_lendable_item_policies: BTreeSet<String>,
     /// Locations, as `LIBRARY/location`, whose items are not lent to other libraries.
-    pub not_lent_locations: BTreeSet<String>,
+    pub non_lendable_locations: BTreeSet<String>,
     /// Alma keeps requests that are closed, and tells how each ended (it doesn't where requests are anonymised when they
     /// close, as by default).
     pub keeps_closed_requests: bool,
@@ -71,7 +71,7 @@ pub struct Settings {
     /// How much of the calls and of the day is for what.
     pub allowance: QuotaSettings,
     /// Seconds to wait for an answer.
-    pub answer_seconds: u32,
+    pub timeout_seconds: u32,
     /// Milliseconds before the client repeats a failed call that is safe to repeat; doubles from one time to the next.
     pub retry_wait_ms: u32,
 }
@@ -100,10 +100,10 @@ impl Settings {
                 .identifier("virtual_library", "the Alma library of virtual items; no patron may collect there")
                 .into(),
             virtual_location: from.identifier("virtual_location", "the suppressed location of virtual items").into(),
-            item_policy: from.text("item_policy", "the item policy of virtual items"),
-            no_renewal_policy: from.optional_text("no_renewal_policy"),
-            not_lent_policies: from.list("not_lent_policies"),
-            not_lent_locations: from.list("not_lent_locations"),
+            virtual_item_policy: from.text("virtual_item_policy", "the item policy of virtual items"),
+            virtual_item_policy_no_renewal: from.optional_text("virtual_item_policy_no_renewal"),
+            non_lendable_item_policies: from.list("non_lendable_item_policies"),
+            non_lendable_locations: from.list("non_lendable_locations"),
             keeps_closed_requests: from.flag("keeps_closed_requests"),
             on_shelf_set: from.optional_identifier("on_shelf_set"),
             in_transit_set: from.optional_identifier("in_transit_set"),
@@ -147,10 +147,10 @@ impl Settings {
             allowance: QuotaSettings {
                 background_percent: from.number("background_percent", 1, 100).unwrap_or(50),
                 calls_per_day: from.number("calls_per_day", 1, u32::MAX).map(u64::from),
-                reserve: from.number("reserve", 0, u32::MAX).map(u64::from),
-                lost_message_detection_minutes: from.number("sweep_minutes", 1, 1_440),
+                reserve: from.number("reserve_calls_per_day", 0, u32::MAX).map(u64::from),
+                lost_message_detection_minutes: from.number("lost_message_detection_minutes", 1, 1_440),
             },
-            answer_seconds: from.number("answer_seconds", 1, 600).unwrap_or(60),
+            timeout_seconds: from.number("timeout_seconds", 1, 600).unwrap_or(60),
             retry_wait_ms: from.number("retry_wait_ms", 1, 20_000).unwrap_or(1_000),
         };
         settings.find_contradictions(&mut from);
@@ -169,7 +169,10 @@ impl Settings {
         if let QuotaSettings { calls_per_day: Some(day), reserve: Some(reserve), .. } = self.allowance
             && reserve >= day
         {
-            from.error("reserve", "is not less than calls_per_day, so that the hub would never look at anything.");
+            from.error(
+                "reserve_calls_per_day",
+                "is not less than calls_per_day, so that the hub would never look at anything.",
+            );
         }
         let desks = &self.circulation_desks;
         let virtual_library = self.virtual_library.as_str();
@@ -214,7 +217,7 @@ mod tests {
     fn good() -> Value {
         json!({
             "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
-            "virtual_location": "dcbvirtual", "item_policy": "DCB",
+            "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB",
             "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK"},
             "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
             "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
@@ -235,8 +238,14 @@ mod tests {
     #[test]
     fn every_missing_setting_is_told_at_once() {
         let faults = faults(&json!({}));
-        for key in ["base_url", "sharing_library", "virtual_library", "item_policy", "circulation_desks", "user_groups"]
-        {
+        for key in [
+            "base_url",
+            "sharing_library",
+            "virtual_library",
+            "virtual_item_policy",
+            "circulation_desks",
+            "user_groups",
+        ] {
             assert!(faults.iter().any(|fault| fault.starts_with(&format!("{key}: is missing."))), "{key}: {faults:?}");
         }
     }
@@ -285,7 +294,7 @@ mod tests {
     #[test]
     fn settings_of_the_wrong_kind_are_told_with_their_kind() {
         let mut settings = good();
-        settings["item_policy"] = json!(7);
+        settings["virtual_item_policy"] = json!(7);
         settings["user_groups"] = json!("DCB");
         settings["calls_per_second"] = json!(0);
         let faults = faults(&settings);
@@ -298,9 +307,9 @@ mod tests {
     fn reserve_of_the_whole_day_is_refused() {
         let mut settings = good();
         settings["calls_per_day"] = json!(1_000);
-        settings["reserve"] = json!(1_000);
+        settings["reserve_calls_per_day"] = json!(1_000);
         assert!(faults(&settings)[0].starts_with("reserve: is not less than calls_per_day"));
-        settings["reserve"] = json!(999);
+        settings["reserve_calls_per_day"] = json!(999);
         assert_eq!(faults(&settings), Vec::<String>::new());
     }
 

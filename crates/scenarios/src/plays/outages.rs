@@ -130,7 +130,7 @@ async fn borrower_out_at_dispatch(stage: &mut Stage) -> Result<()> {
 /// A scan was seen to take 52 seconds without an answer and had been done; here it is one and a half, and the hub waits
 /// one.
 async fn slow_scan(stage: &mut Stage) -> Result<()> {
-    stage.set_up(&stage.borrower, &json!({"answer_seconds": 1})).await?;
+    stage.set_up(&stage.borrower, &json!({"timeout_seconds": 1})).await?;
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.tell(Who::Trouble, "makes scans at the borrower slow");

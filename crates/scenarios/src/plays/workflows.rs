@@ -49,7 +49,7 @@ async fn open_agency(stage: &Stage, agency: &str, institution: &str, rules: serd
 
 async fn local(stage: &mut Stage) -> Result<()> {
     let home = stage.borrower.institution.clone();
-    open_agency(stage, crate::stage::AGENCY, &home, json!({"lends_to_own": true})).await?;
+    open_agency(stage, crate::stage::AGENCY, &home, json!({"lends_to_own_patrons": true})).await?;
     let wish = Wish { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
     stage.place(&wish).await?;
     let request = stage.until(Status::HandedOffAsLocal).await?;
@@ -74,7 +74,7 @@ async fn shared_alma(stage: &mut Stage) -> Result<()> {
 /// Has the third library receive the item that was sent, and lend it to the patron; answers the virtual item's barcode.
 async fn lent_at_third(stage: &mut Stage, third: &SimAlma) -> Result<String> {
     let request = stage.settled().await?;
-    let barcode = request.pickup.and_then(|here| here.barcode);
+    let barcode = request.pickup_side.and_then(|here| here.barcode);
     let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
     stage.tell(Who::PickupLibrary, "scans the item in and puts it on the hold shelf");
     third.scan_in(&barcode, PICKUP_LIBRARY).await?;
@@ -90,9 +90,8 @@ async fn lent_at_third(stage: &mut Stage, third: &SimAlma) -> Result<String> {
 
 async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
     let (home, third) = (stage.borrower.clone(), stage.lenders[1].clone());
-    let pickup = open_agency(stage, "PICK", &third.institution, json!({"collects_for_others": true})).await?;
-    let rules =
-        json!({"name": "Borrower", "institution": home.institution, "library": null, "rules": {"lends_to_own": true}});
+    let pickup = open_agency(stage, "PICK", &third.institution, json!({"allows_visiting_pickup": true})).await?;
+    let rules = json!({"name": "Borrower", "institution": home.institution, "library": null, "rules": {"lends_to_own_patrons": true}});
     stage.hub.put(&format!("/api/v1/agencies/{}", crate::stage::AGENCY), &rules).await?;
     let own = home.barcode(2);
     let wish = Wish { own: Some(own.clone()), copies: Vec::new(), pickup: Some(pickup), ..stage.wish() };
@@ -112,7 +111,7 @@ async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
 
 async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
     let third = stage.lenders[1].clone();
-    let pickup = open_agency(stage, "PICK", &third.institution, json!({"collects_for_others": true})).await?;
+    let pickup = open_agency(stage, "PICK", &third.institution, json!({"allows_visiting_pickup": true})).await?;
     let wish = Wish { pickup: Some(pickup), ..stage.wish() };
     stage.place(&wish).await?;
     stage.until(Status::RequestPlacedAtPickupAgency).await?;

@@ -78,7 +78,7 @@ pub enum Told {
         /// The status's name.
         status: String,
         /// Why, in the hub's words.
-        because: Option<String>,
+        reason: Option<String>,
     },
 }
 

@@ -184,7 +184,7 @@ impl Stage {
         let told = self.told;
         for row in request.timeline.iter().filter(|row| row.seq > told) {
             if let Some(status) = &row.to {
-                observer(&Told::Passed { status: status.clone(), because: row.because.clone() });
+                observer(&Told::Passed { status: status.clone(), reason: row.reason.clone() });
             }
             self.told = row.seq;
         }

@@ -24,8 +24,8 @@ fn note(notes: &Mutex<String>, told: &Told) {
     let mut notes = notes.lock().unwrap();
     match told {
         Told::Act { who, what } => writeln!(notes, "  {who} {what}").unwrap(),
-        Told::Passed { status, because } => {
-            writeln!(notes, "      -> {status}: {}", because.as_deref().unwrap_or("-")).unwrap();
+        Told::Passed { status, reason } => {
+            writeln!(notes, "      -> {status}: {}", reason.as_deref().unwrap_or("-")).unwrap();
         }
     }
 }

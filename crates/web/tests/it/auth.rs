@@ -55,7 +55,7 @@ async fn health_and_document_need_no_key() {
     let health = hub.send(hub.http.get(format!("{}/health", hub.base))).await;
     assert_eq!(
         (health.status, health.text.as_str()),
-        (200, r#"{"status":"ok","queued":0,"systems_down":[],"polls_failing":[],"looks_paused":[]}"#)
+        (200, r#"{"status":"ok","open_intents":0,"systems_down":[],"polls_failing":[],"polling_paused":[]}"#)
     );
     for probe in ["live", "ready"] {
         let answer = hub.send(hub.http.get(format!("{}/health/{probe}", hub.base))).await;

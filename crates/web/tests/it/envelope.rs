@@ -81,7 +81,7 @@ async fn path_that_names_nothing_is_told() {
     let unknown = uuid::Uuid::nil();
     hub.get(&format!("/api/v1/requests/{unknown}")).await.is_problem(404, "NOT_FOUND");
     hub.delete(&format!("/api/v1/requests/{unknown}")).await.is_problem(404, "NOT_FOUND");
-    for act in ["look", "resume"] {
+    for act in ["poll", "resume"] {
         let call = hub.call(Method::POST, &format!("/api/v1/requests/{unknown}/{act}"));
         hub.send(call).await.is_problem(404, "NOT_FOUND");
     }

@@ -201,7 +201,7 @@ async fn user(Path(id): Path<String>) -> Response {
 pub(crate) fn institution(base_url: &str) -> Value {
     json!({"name": "A College", "kind": "alma", "api_key": ALMA_KEY, "settings": {
         "base_url": base_url, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
-        "virtual_location": "dcbvirtual", "item_policy": "DCB",
+        "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB",
         "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK"},
         "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
         "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},

@@ -51,7 +51,7 @@ async fn library_that_does_not_answer_loses_no_request() {
         (&delayed["status"], &delayed["attention"]["on"]),
         (&json!("SUBMITTED_TO_DCB"), &json!("borrower_system"))
     );
-    assert!(delayed["attention"]["next_try"].is_string() && delayed["attention"]["why"].is_string(), "{delayed}");
+    assert!(delayed["attention"]["next_try"].is_string() && delayed["attention"]["reason"].is_string(), "{delayed}");
 }
 
 #[tokio::test]
@@ -190,8 +190,8 @@ async fn cancelling_takes_its_reason_from_a_body_too() {
     let hub = Hub::with_institutions(&alma_with_users().await).await;
     let placed = hub.post("/api/v1/requests", &placement("reader", "1")).await;
     let path = format!("/api/v1/requests/{}", placed.body["id"].as_str().unwrap());
-    let wrong = hub.send(hub.call(Method::DELETE, &path).json(&json!({"by": "cat", "why": "x"}))).await;
-    let errors = [("by", "UNKNOWN_CANCELLER"), ("why", "UNKNOWN_FIELD")];
+    let wrong = hub.send(hub.call(Method::DELETE, &path).json(&json!({"by": "cat", "cause": "x"}))).await;
+    let errors = [("by", "UNKNOWN_CANCELLER"), ("cause", "UNKNOWN_FIELD")];
     assert_eq!(wrong.is_problem(422, "INVALID_REQUEST").errors(), errors);
     let answer = hub.send(hub.call(Method::DELETE, &path).json(&json!({"reason": "found it"}))).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
@@ -202,7 +202,7 @@ async fn cancelling_takes_its_reason_from_a_body_too() {
 async fn looking_is_accepted_and_resuming_needs_something_to_resume() {
     let hub = Hub::with_institutions(DEAD).await;
     let id = hub.placed("reader", "1").await;
-    let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/look"))).await;
+    let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/poll"))).await;
     assert_eq!((answer.status, answer.body["id"].as_str()), (202, Some(id.as_str())));
     let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/resume"))).await;
     answer.is_problem(409, "NOT_ALLOWED");

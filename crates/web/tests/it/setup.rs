@@ -101,14 +101,14 @@ async fn what_calls_were_spent_on_is_told_and_measured_for_those_with_a_key() {
     let hub = Hub::with_institutions(&crate::harness::alma_with_users().await).await;
     let path = "/api/v1/institutions/01BORROW/quota";
     let before = hub.get(path).await;
-    assert_eq!((before.status, &before.body["spent"]["total"]), (200, &json!(0)));
-    assert_eq!(before.body["per_second"]["set"], 25);
+    assert_eq!((before.status, &before.body["used"]["total"]), (200, &json!(0)));
+    assert_eq!(before.body["per_second"]["configured"], 25);
     let id = hub.placed("reader", "1").await;
     let request = format!("/api/v1/requests/{id}");
     hub.until(&request, |request| request["timeline"].to_string().contains("PATRON_VERIFIED")).await;
     let after = hub.get(path).await.body;
-    assert_eq!(after["spent"]["by_priority"], json!({"patron": 1}), "{after}");
-    assert_eq!(after["spent"]["by_endpoint"], json!({"GET /users/{user}": 1}));
+    assert_eq!(after["used"]["by_priority"], json!({"patron": 1}), "{after}");
+    assert_eq!(after["used"]["by_endpoint"], json!({"GET /users/{user}": 1}));
     assert_eq!(after["paused"], json!(null));
     hub.get("/api/v1/institutions/01NONE/quota").await.is_problem(404, "NOT_FOUND");
     let metrics = hub.get("/metrics").await;
@@ -164,10 +164,10 @@ async fn rules_of_an_agency_are_kept_and_faults_in_them_are_told() {
     let path = "/api/v1/agencies/BORROW";
     let with =
         |rules: serde_json::Value| json!({"name": "Borrowing College", "institution": "01BORROW", "rules": rules});
-    let rules = json!({"most_requests": 3, "calendar": {"time_zone": "Europe/Zurich", "closed_weekdays": ["sunday"]}});
+    let rules = json!({"max_requests": 3, "calendar": {"time_zone": "Europe/Zurich", "closed_weekdays": ["sunday"]}});
     assert_eq!(hub.put(path, &with(rules)).await.status, 200);
     let kept = hub.get(path).await.body;
-    assert_eq!(kept["rules"]["most_requests"], 3);
+    assert_eq!(kept["rules"]["max_requests"], 3);
     assert_eq!(kept["rules"]["calendar"]["closed_weekdays"], json!(["sunday"]));
     let misspelt = hub.put(path, &with(json!({"most_request": 3}))).await;
     assert_eq!(misspelt.errors(), [("rules", "INVALID_RULES")]);
@@ -222,7 +222,7 @@ async fn key_is_kept_while_the_origin_stays_the_same() {
     for base in [format!("{}/", own.base), format!("{}/almaws/v1", own.base), format!(" {}/proxy/almaws", own.base)] {
         let mut change = institution(&base);
         change.as_object_mut().unwrap().remove("api_key");
-        change["settings"]["answer_seconds"] = json!(30);
+        change["settings"]["timeout_seconds"] = json!(30);
         let changed = hub.put(path, &change).await;
         assert_eq!(changed.status, 200, "{}", changed.text);
     }
@@ -354,7 +354,7 @@ async fn values_are_not_quoted_in_answers_to_a_set_up() {
         ("calls_per_second", json!(canary)),
         ("circulation_desks", json!({"MAIN": [canary]})),
         ("virtual_library", json!([canary])),
-        ("not_lent_policies", json!(canary)),
+        ("non_lendable_item_policies", json!(canary)),
         ("virtual_library", json!(format!("{canary}/.."))),
     ] {
         let mut body = institution(DEAD);
@@ -367,7 +367,7 @@ async fn values_are_not_quoted_in_answers_to_a_set_up() {
         assert!(!answer.text.to_lowercase().contains("canary"), "{}", answer.text);
     }
     for rules in [
-        json!({"most_requests": canary}),
+        json!({"max_requests": canary}),
         json!({"calendar": {"opens": canary}}),
         json!({"calendar": {"closed_weekdays": [canary]}}),
     ] {

@@ -60,9 +60,9 @@ async fn message_is_taken_with_its_signature_only() {
     // The signature is over the bytes, not over what they mean.
     send(&hub, Some(&signature), &MESSAGE.replace('\n', "")).await.is_problem(401, "WRONG_SIGNATURE");
     let first = send(&hub, Some(&signature), MESSAGE).await;
-    assert_eq!((first.status, &first.body), (200, &json!({"heard": "nothing"})), "no request waits for that loan");
+    assert_eq!((first.status, &first.body), (200, &json!({"result": "ignored"})), "no request waits for that loan");
     let webhook = hub.get("/api/v1/institutions/01BORROW/webhook").await.body;
-    assert_eq!(webhook["news_last_day"], 0);
+    assert_eq!(webhook["useful_messages_24h"], 0);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn both_secrets_count_until_the_change_is_ended() {
     let next = "the-next-secret-of-the-webhook";
     let message = |id: &str| MESSAGE.replace("9001", id);
     let put = hub.put("/api/v1/institutions/01BORROW/webhook", &json!({"secret": next})).await;
-    assert_eq!(put.body["rotating"], true);
+    assert_eq!(put.body["secret_rotation_active"], true);
     for (id, secret) in [("1", SECRET), ("2", next)] {
         assert_eq!(send(&hub, Some(&signed(secret, &message(id))), &message(id)).await.status, 200);
     }

@@ -3,26 +3,26 @@
 //!
 //! All is done and checked from outside, over HTTP: staff act at the simulators, and the hub finds out.
 
-mod expect;
-mod houses;
+mod expected;
+mod processes;
 mod scenario;
 mod sides;
-mod story;
 mod temporary;
 mod view;
+mod walkthrough;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::commands::serve::until_stopped;
+use crate::commands::serve::wait_for_shutdown;
 use crate::failure::{Failure, Result};
-use crate::output::{self, write_out};
+use crate::output::{self, print_out};
 
-use self::houses::Houses;
-use self::story::Story;
+use self::processes::DemoProcesses;
 use self::view::View;
+use self::walkthrough::Walkthrough;
 
 /// Show a request going the whole way between two simulated Almas.
 #[derive(Args, Debug)]
@@ -42,12 +42,12 @@ pub(crate) struct Demo {
     /// List the lender's books, and exit.
     #[arg(long)]
     books: bool,
-    /// Play one of the named scenarios instead; see --list.
+    /// Play one of the named scenarios instead; see --list-scenarios.
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
     /// List the scenarios, and exit.
     #[arg(long)]
-    list: bool,
+    list_scenarios: bool,
     /// Kill the hub without warning before dispatch, before the loan and before the return, and start it again.
     #[arg(long, conflicts_with = "scenario")]
     kill_hub: bool,
@@ -57,37 +57,37 @@ impl Demo {
     pub(crate) async fn run(self) -> Result<()> {
         let view = View::new();
         let pace = Duration::from_millis(self.pace.unwrap_or(if self.once { 0 } else { 1_500 }));
-        if self.list {
-            write_out(&scenario::list().to_string());
+        if self.list_scenarios {
+            print_out(&scenario::list().to_string());
             return Ok(());
         }
         if let Some(name) = &self.scenario {
             return scenario::play(name, &view, self.data_dir.clone(), pace, self.once).await;
         }
-        let mut houses = Houses::start(self.data_dir.clone()).await?;
+        let mut processes = DemoProcesses::start(self.data_dir.clone()).await?;
         if self.books {
-            let books = houses.lender.books().await?;
-            write_out(&view::books(&books));
-            return houses.stop().await;
+            let books = processes.lender.books().await?;
+            print_out(&view::books(&books));
+            return processes.stop().await;
         }
-        view.opening(&houses);
-        let told = tokio::select! {
-            told = Story::new(&mut houses, &view, pace, self.kill_hub).tell(self.barcode.as_deref()) => told,
-            () = until_stopped(false) => Err(Failure::new("Stopped before the end.")),
+        view.opening(&processes);
+        let finished = tokio::select! {
+            finished = Walkthrough::new(&mut processes, &view, pace, self.kill_hub).run(self.barcode.as_deref()) => finished,
+            () = wait_for_shutdown(false) => Err(Failure::new("Stopped before the end.")),
         };
-        let summary = match told {
+        let summary = match finished {
             Ok(summary) => summary,
             Err(failure) => {
-                houses.stop().await?;
+                processes.stop().await?;
                 return if output::is_closed() { Ok(()) } else { Err(failure) };
             }
         };
         view.summary(&summary);
         if !self.once {
-            view.serving(&houses);
-            until_stopped(false).await;
+            view.serving(&processes);
+            wait_for_shutdown(false).await;
         }
-        houses.stop().await?;
+        processes.stop().await?;
         summary.verdict()
     }
 }

@@ -9,12 +9,12 @@ use scenarios::{Host, Scenario, SimAlma, Told};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::houses::data_dir;
+use super::processes::data_dir;
 use super::view::View;
 use crate::commands::request::table;
-use crate::commands::serve::until_stopped;
+use crate::commands::serve::wait_for_shutdown;
 use crate::failure::{Failure, Result};
-use crate::output::{self, write_out};
+use crate::output::{self, print_out};
 
 /// The scenarios by name.
 pub(super) fn list() -> Table {
@@ -29,11 +29,11 @@ pub(super) fn list() -> Table {
 pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Duration, once: bool) -> Result<()> {
     let scenario = scenarios::find(name).ok_or_else(|| unknown(name))?;
     let (dir, _temporary) = data_dir(dir)?;
-    let (tell, told) = mpsc::unbounded_channel();
-    let end = tell.clone();
-    let observer = Arc::new(move |told: &Told| {
+    let (sender, event) = mpsc::unbounded_channel();
+    let end = sender.clone();
+    let observer = Arc::new(move |event: &Told| {
         // Nobody listens any more only when the demo is being stopped.
-        let _ = tell.send(Some(told.clone()));
+        let _ = sender.send(Some(event.clone()));
         if !pace.is_zero() {
             tokio::task::block_in_place(|| std::thread::sleep(pace));
         }
@@ -41,11 +41,11 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     let mut host = Host::start(&dir, observer).await.map_err(|failure| Failure::new(failure.to_string()))?;
     view.scenario(&scenario, &host.hub, &host.almas);
     let [first, second] = host.stage.lenders.clone();
-    let showing = tokio::spawn(show(told, view.clone(), [first, second, host.stage.borrower.clone()]));
+    let showing = tokio::spawn(show(event, view.clone(), [first, second, host.stage.borrower.clone()]));
     let begun = Instant::now();
     let played = tokio::select! {
         played = (scenario.play)(&mut host.stage) => played.map_err(|failure| Failure::new(failure.to_string())),
-        () = until_stopped(false) => Err(Failure::new("Stopped before the end.")),
+        () = wait_for_shutdown(false) => Err(Failure::new("Stopped before the end.")),
     };
     let _ = end.send(None);
     let _ = showing.await;
@@ -56,16 +56,16 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     summary(&scenario, &host, begun.elapsed()).await?;
     if !once {
         view.scenario_serving(&host.hub, host.api_key(), &host.almas);
-        until_stopped(false).await;
+        wait_for_shutdown(false).await;
     }
     Ok(())
 }
 
 /// What is told, as it is told, with what the Almas show then.
-async fn show(mut told: mpsc::UnboundedReceiver<Option<Told>>, view: View, almas: [SimAlma; 3]) {
+async fn show(mut event: mpsc::UnboundedReceiver<Option<Told>>, view: View, almas: [SimAlma; 3]) {
     let mut before = [const { String::new() }; 3];
-    while let Some(Some(told)) = told.recv().await {
-        view.told(&told);
+    while let Some(Some(event)) = event.recv().await {
+        view.event(&event);
         for (alma, before) in almas.iter().zip(&mut before) {
             let now = alma.state().await.map(|state| side(&state)).unwrap_or_default();
             if now != *before {
@@ -106,7 +106,7 @@ async fn summary(scenario: &Scenario, host: &Host, took: Duration) -> Result<()>
         Ok(_) => stage.request().await.map_err(failed)?.stand(),
         Err(_) => "refused when it was placed".to_owned(),
     };
-    write_out(&format!(
+    print_out(&format!(
         "\nSummary\n  scenario         {}\n  the request      {ended}\n  API calls        {} (looks included)\n  took             {:.1} s\nAll as it should be.",
         scenario.name,
         calls.join(", "),
@@ -125,7 +125,7 @@ fn unknown(name: &str) -> Failure {
         .collect();
     let near = if near.is_empty() { String::new() } else { format!("Perhaps you mean {}. ", near.join(" or ")) };
     Failure::new(format!("There is no scenario {name:?}."))
-        .advice(format!("{near}`consort demo --list` shows all of them."))
+        .advice(format!("{near}`consort demo --list-scenarios` shows all of them."))
 }
 
 #[cfg(test)]

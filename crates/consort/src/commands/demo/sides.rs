@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::expect::Shown;
+use super::expected::SideState;
 use crate::commands::request::text;
 use crate::failure::{Failure, Result};
 
@@ -36,7 +36,7 @@ impl SimAlma {
     pub(crate) fn settings(&self) -> Value {
         json!({
             "base_url": self.base, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
-            "virtual_location": "dcbvirtual", "item_policy": "DCB", "calls_per_second": 25,
+            "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB", "calls_per_second": 25,
             "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, "DCB_LIB": DESK, "SHARING": DESK},
             "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
             "user_groups": {"undergraduate": "DCB", "staff": "DCB"},
@@ -87,7 +87,7 @@ impl SimAlma {
     }
 
     /// Item, request and loan of `request` on this side.
-    pub(crate) async fn shown(&self, request: &Value, side: &str) -> Result<Shown> {
+    pub(crate) async fn shown(&self, request: &Value, side: &str) -> Result<SideState> {
         let state = self.state().await?;
         let barcode = text(&request[side]["barcode"]);
         let find = |list: &str, key: &str| {
@@ -105,7 +105,7 @@ impl SimAlma {
             },
         );
         let or_dash = |row: Option<Value>, key: &str| row.map_or_else(|| "-".to_owned(), |row| text(&row[key]));
-        Ok(Shown {
+        Ok(SideState {
             item,
             request: or_dash(find("requests", "barcode"), "request_status"),
             loan: or_dash(find("loans", "item_barcode"), "loan_status"),

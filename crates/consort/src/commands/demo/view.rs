@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 
 use scenarios::{Scenario, Told};
 
-use super::expect::{Shown, Station};
-use super::houses::{BORROWER, Houses, LENDER, PICKUP};
+use super::expected::{SideState, Step};
+use super::processes::{BORROWER, DemoProcesses, LENDER, PICKUP};
 use super::sides::Book;
-use super::story::Summary;
+use super::walkthrough::Summary;
 use crate::commands::request::table;
-use crate::output::{write_out, write_text};
+use crate::output::{print_out, write_text};
 
 /// The terminal, with or without colours.
 #[derive(Clone)]
@@ -35,59 +35,59 @@ impl View {
         self.paint("2", text)
     }
 
-    pub(crate) fn opening(&self, houses: &Houses) {
-        write_out(&format!(
+    pub(crate) fn opening(&self, processes: &DemoProcesses) {
+        print_out(&format!(
             "{}\n  lender's Alma    {}  ({LENDER})\n  borrower's Alma  {}  ({BORROWER})\n  hub              http://{}  (process {}, store in {})\n",
             self.bold("Two libraries, one book."),
-            houses.lender.base,
-            houses.borrower.base,
-            houses.hub_address,
-            houses.hub_pid(),
-            houses.data().display(),
+            processes.lender.base,
+            processes.borrower.base,
+            processes.hub_address,
+            processes.hub_pid(),
+            processes.data().display(),
         ));
     }
 
     pub(crate) fn book(&self, book: &Book) {
-        write_out(&format!(
+        print_out(&format!(
             "  {} — {}\n  barcode {}, at the lender's library {}\n",
             self.bold(&book.title),
             book.author,
             book.barcode,
             book.library
         ));
-        write_out(&self.dim(&format!(
+        print_out(&self.dim(&format!(
             "{:<42} {:<34} {:<34}",
             "", "LENDER item / request / loan", "BORROWER item / request / loan"
         )));
     }
 
-    pub(crate) fn station(&self, station: &Station, statuses: &[String]) {
-        write_out(&self.bold(&format!("> {}", station.act)));
+    pub(crate) fn step(&self, step: &Step, statuses: &[String]) {
+        print_out(&self.bold(&format!("> {}", step.act)));
         for status in &statuses[..statuses.len().saturating_sub(1)] {
-            write_out(&format!("  {}", self.paint("36", status)));
+            print_out(&format!("  {}", self.paint("36", status)));
         }
         if let Some(last) = statuses.last() {
             write_text(&format!("  {}", self.paint("36", &format!("{last:<40}"))));
         }
     }
 
-    pub(crate) fn sides(&self, lender: &Shown, borrower: &Shown) {
-        write_out(&format!(" {:<34} {:<34}", line(lender), line(borrower)));
+    pub(crate) fn sides(&self, lender: &SideState, borrower: &SideState) {
+        print_out(&format!(" {:<34} {:<34}", line(lender), line(borrower)));
     }
 
     pub(crate) fn killed(&self, pid: u32) {
-        write_out(
+        print_out(
             &self.paint("31", &format!("! the hub (process {pid}) is killed without warning; the library goes on")),
         );
     }
 
     pub(crate) fn revived(&self, pid: u32) {
-        write_out(&self.paint("32", &format!("! the hub is started again (process {pid}) on the same store")));
+        print_out(&self.paint("32", &format!("! the hub is started again (process {pid}) on the same store")));
     }
 
     pub(crate) fn summary(&self, summary: &Summary) {
         let calls = |calls: &[(String, u64)]| calls.iter().map(|(_, count)| count).sum::<u64>();
-        write_out(&format!(
+        print_out(&format!(
             "\n{}\n  request          {}\n  outcome          {}, {} statuses in order\n  title kept       {}\n  killed           {} times\n  left behind      {}\n  took             {:.1} s",
             self.bold("Summary"),
             summary.id,
@@ -102,7 +102,7 @@ impl View {
             },
             summary.took.as_secs_f64(),
         ));
-        write_out(&format!(
+        print_out(&format!(
             "  API calls        lender {}, borrower {} (looks included)",
             calls(&summary.lender_calls),
             calls(&summary.borrower_calls)
@@ -122,50 +122,50 @@ impl View {
                 count(&summary.borrower_calls, endpoint),
             ]);
         }
-        write_out(&rows.to_string());
+        print_out(&rows.to_string());
         if summary.faults.is_empty() {
-            write_out(&self.paint("32", "All as it should be."));
+            print_out(&self.paint("32", "All as it should be."));
         }
     }
 
     pub(crate) fn scenario(&self, scenario: &Scenario, hub: &str, almas: &str) {
-        write_out(&format!("{}\n  simulated Almas  {almas}\n  hub              {hub}\n", self.bold(scenario.title)));
+        print_out(&format!("{}\n  simulated Almas  {almas}\n  hub              {hub}\n", self.bold(scenario.title)));
     }
 
-    pub(crate) fn told(&self, told: &Told) {
-        match told {
-            Told::Act { who, what } => write_out(&self.bold(&format!("> {who} {what}"))),
-            Told::Passed { status, because } => write_out(&format!(
+    pub(crate) fn event(&self, event: &Told) {
+        match event {
+            Told::Act { who, what } => print_out(&self.bold(&format!("> {who} {what}"))),
+            Told::Passed { status, reason } => print_out(&format!(
                 "  {}  {}",
                 self.paint("36", &format!("{status:<40}")),
-                self.dim(because.as_deref().unwrap_or_default())
+                self.dim(reason.as_deref().unwrap_or_default())
             )),
         }
     }
 
     pub(crate) fn side(&self, institution: &str, shows: &str) {
-        write_out(&format!("      {institution:<16} {shows}"));
+        print_out(&format!("      {institution:<16} {shows}"));
     }
 
     pub(crate) fn scenario_serving(&self, hub: &str, key: &str, almas: &str) {
-        write_out(&format!(
+        print_out(&format!(
             "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB={hub} CONSORT_API_KEY={key}\n  consort request list\n  the simulated Almas: {almas}/sim/\nCtrl-C stops it.",
             self.bold("Serving."),
         ));
     }
 
-    pub(crate) fn serving(&self, houses: &Houses) {
-        write_out(&format!(
+    pub(crate) fn serving(&self, processes: &DemoProcesses) {
+        print_out(&format!(
             "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n  consort request list\n  consort request place --agency BORROW --patron jo.reader --pickup {PICKUP} --copy {LENDER}:BARCODE\n  consort institution check {LENDER}\n  staff actions: POST {}/sim/{LENDER}/scan-in  {{\"barcode\": …, \"library\": \"MAIN\", \"desk\": \"DEFAULT_CIRC_DESK\"}}\nCtrl-C stops it.",
             self.bold("Serving."),
-            houses.hub_address,
-            houses.key,
-            houses.lender.base,
+            processes.hub_address,
+            processes.key,
+            processes.lender.base,
         ));
     }
 }
 
-fn line(side: &Shown) -> String {
+fn line(side: &SideState) -> String {
     format!("{} / {} / {}", side.item, side.request, side.loan)
 }
 

@@ -64,7 +64,7 @@ fn transition_table(page: &mut String) {
     let rows: Vec<_> = transitions().collect();
     for status in Status::ALL {
         for row in rows.iter().filter(|row| row.from == status) {
-            let _ = writeln!(page, "| {} | {} | {} |", row.from, row.to, row.because);
+            let _ = writeln!(page, "| {} | {} | {} |", row.from, row.to, row.reason);
         }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
     fn every_status_and_every_transition_is_on_the_page() {
         let page = markdown();
         for row in transitions() {
-            assert!(page.contains(&format!("| {} | {} | {} |", row.from, row.to, row.because)));
+            assert!(page.contains(&format!("| {} | {} | {} |", row.from, row.to, row.reason)));
         }
         for status in Status::ALL {
             assert!(page.contains(status.name()), "{status}");

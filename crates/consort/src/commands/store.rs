@@ -10,7 +10,7 @@ use store::{Database, Store, StoreDigest};
 use crate::commands::serve::{database, load_key, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::output::write_out;
+use crate::output::print_out;
 use crate::private;
 
 /// Save the embedded store into a file, beside a running hub too.
@@ -53,7 +53,7 @@ fn failed(what: &str) -> impl Fn(store::Error) -> Failure {
     move |error| Failure::new(format!("{what}: {error}."))
 }
 
-fn told(contents: &StoreDigest) -> String {
+fn describe(contents: &StoreDigest) -> String {
     format!("{} rows, digest {}", contents.rows, contents.digest)
 }
 
@@ -80,11 +80,11 @@ impl Backup {
         let saved =
             Store::open_to_read(&Database::Sqlite(self.to.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
         let contents = saved.digest().await.map_err(&failed)?;
-        write_out(&format!(
+        print_out(&format!(
             "Saved to {}: {}.\nKeep the file master.key of the data directory too, in another place: without it the \
              institutions' credentials can't be read.",
             self.to.display(),
-            told(&contents)
+            describe(&contents)
         ));
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Restore {
         if after != before {
             return Err(Failure::new("What was restored is not what was saved."));
         }
-        write_out(&format!("Restored from {}: {}.", self.from.display(), told(&after)));
+        print_out(&format!("Restored from {}: {}.", self.from.display(), describe(&after)));
         Ok(())
     }
 
@@ -166,10 +166,10 @@ impl Migrate {
             return Err(Failure::new("What was copied is not what was there.")
                 .advice("Does a hub run on the database? Stop all nodes, empty the target, and try again."));
         }
-        write_out(&format!(
+        print_out(&format!(
             "Copied: {}. The store that was copied is as it was. Now name the new database in the configuration, and keep \
              master.key.",
-            told(&after)
+            describe(&after)
         ));
         Ok(())
     }

@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{copy, path_part, table, text};
 use crate::failure::Result;
-use crate::output::write_out;
+use crate::output::print_out;
 
 /// What staff do about a request.
 #[derive(Subcommand, Debug)]
-pub(crate) enum Act {
+pub(crate) enum StaffAction {
     /// Look at both libraries now.
-    Look(Named),
+    Poll(Named),
     /// Try again what was refused, its cause having been mended.
     Resume(One),
     /// Ask another lender.
     NextSupplier(NextSupplier),
     /// Let the patron collect elsewhere in the same institution.
-    PickupLocation(PickupLocation),
+    ChangePickup(ChangePickup),
     /// Tell that an item that was missing on its way has been found.
-    Found(One),
+    ItemFound(One),
     /// Settle the loss of an item, which ends the request.
     SettleLoss(SettleLoss),
     /// End a request by hand; with --dry-run only show what that would do.
@@ -65,7 +65,7 @@ pub(crate) struct NextSupplier {
 
 /// Let the patron collect elsewhere.
 #[derive(Args, Debug)]
-pub(crate) struct PickupLocation {
+pub(crate) struct ChangePickup {
     #[command(flatten)]
     one: One,
     /// The pickup location's code.
@@ -104,7 +104,7 @@ impl Named {
     async fn post(&self, act: &str, body: Option<&Value>) -> Result<()> {
         let path = format!("/api/v1/requests/{}/{act}", path_part(&self.id)?);
         let request = Hub::new(&self.hub)?.call(Method::POST, &path, body).await?;
-        write_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
+        print_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
         Ok(())
     }
 }
@@ -116,18 +116,18 @@ impl One {
     }
 }
 
-impl Act {
+impl StaffAction {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
-            Self::Look(one) => one.post("look", None).await,
+            Self::Poll(one) => one.post("poll", None).await,
             Self::Resume(one) => one.post("resume", json!({})).await,
-            Self::Found(one) => one.post("found", json!({})).await,
+            Self::ItemFound(one) => one.post("found", json!({})).await,
             Self::Undo(one) => one.post("undo", json!({})).await,
             Self::NextSupplier(next) => {
                 let copy = next.copy.as_deref().map(copy).transpose()?;
                 next.one.post("next-supplier", json!({"copy": copy, "confirm_no_candidate": next.yes})).await
             }
-            Self::PickupLocation(pickup) => {
+            Self::ChangePickup(pickup) => {
                 pickup.one.post("pickup-location", json!({"pickup_location": pickup.code})).await
             }
             Self::SettleLoss(settle) => {
@@ -151,8 +151,8 @@ impl End {
         for step in preview["steps"].as_array().into_iter().flatten() {
             table.add_row([text(&step["institution"]), text(&step["explanation"])]);
         }
-        write_out(&table.to_string());
-        write_out("Nothing was done.");
+        print_out(&table.to_string());
+        print_out("Nothing was done.");
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 /// A side as it is shown or should be: item, request, loan.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Shown {
+pub(crate) struct SideState {
     /// Process type of the item, or "in place"; "-" where there is none.
     pub(crate) item: String,
     /// Status of the request, or "-".
@@ -11,28 +11,28 @@ pub(crate) struct Shown {
     pub(crate) loan: String,
 }
 
-impl Shown {
+impl SideState {
     fn new(item: &str, request: &str, loan: &str) -> Self {
         Self { item: item.to_owned(), request: request.to_owned(), loan: loan.to_owned() }
     }
 }
 
 /// One station: the statuses a request passes, and what both sides show when it is reached.
-pub(crate) struct Station {
+pub(crate) struct Step {
     /// Who acts, and what they do.
     pub(crate) act: &'static str,
     /// The statuses that follow, in order.
     pub(crate) passes: &'static [&'static str],
     /// The lender's side afterwards.
-    pub(crate) lender: Shown,
+    pub(crate) lender: SideState,
     /// The borrower's side afterwards.
-    pub(crate) borrower: Shown,
+    pub(crate) borrower: SideState,
 }
 
 /// The way of a request, station by station.
-pub(crate) fn stations() -> Vec<Station> {
+pub(crate) fn steps() -> Vec<Step> {
     vec![
-        Station {
+        Step {
             act: "the patron asks for the book",
             passes: &[
                 "SUBMITTED_TO_DCB",
@@ -42,38 +42,38 @@ pub(crate) fn stations() -> Vec<Station> {
                 "CONFIRMED",
                 "REQUEST_PLACED_AT_BORROWING_AGENCY",
             ],
-            lender: Shown::new("in place", "NOT_STARTED", "-"),
-            borrower: Shown::new("in place", "NOT_STARTED", "-"),
+            lender: SideState::new("in place", "NOT_STARTED", "-"),
+            borrower: SideState::new("in place", "NOT_STARTED", "-"),
         },
-        Station {
+        Step {
             act: "the lender scans it in, and it is sent",
             passes: &["PICKUP_TRANSIT"],
-            lender: Shown::new("TRANSIT", "IN_PROCESS", "-"),
-            borrower: Shown::new("TRANSIT", "IN_PROCESS", "-"),
+            lender: SideState::new("TRANSIT", "IN_PROCESS", "-"),
+            borrower: SideState::new("TRANSIT", "IN_PROCESS", "-"),
         },
-        Station {
+        Step {
             act: "the pickup library scans it in",
             passes: &["RECEIVED_AT_PICKUP", "READY_FOR_PICKUP"],
-            lender: Shown::new("TRANSIT", "IN_PROCESS", "-"),
-            borrower: Shown::new("HOLDSHELF", "ON_HOLD_SHELF", "-"),
+            lender: SideState::new("TRANSIT", "IN_PROCESS", "-"),
+            borrower: SideState::new("HOLDSHELF", "ON_HOLD_SHELF", "-"),
         },
-        Station {
+        Step {
             act: "the pickup library lends it",
             passes: &["LOANED"],
-            lender: Shown::new("LOAN", "-", "ACTIVE"),
-            borrower: Shown::new("LOAN", "-", "ACTIVE"),
+            lender: SideState::new("LOAN", "-", "ACTIVE"),
+            borrower: SideState::new("LOAN", "-", "ACTIVE"),
         },
-        Station {
+        Step {
             act: "the patron brings it back",
             passes: &["RETURN_TRANSIT"],
-            lender: Shown::new("LOAN", "-", "ACTIVE"),
-            borrower: Shown::new("TRANSIT", "-", "COMPLETE"),
+            lender: SideState::new("LOAN", "-", "ACTIVE"),
+            borrower: SideState::new("TRANSIT", "-", "COMPLETE"),
         },
-        Station {
+        Step {
             act: "the lender scans it in at home",
             passes: &["COMPLETED", "FINALISED"],
-            lender: Shown::new("in place", "-", "COMPLETE"),
-            borrower: Shown::new("-", "-", "COMPLETE"),
+            lender: SideState::new("in place", "-", "COMPLETE"),
+            borrower: SideState::new("-", "-", "COMPLETE"),
         },
     ]
 }

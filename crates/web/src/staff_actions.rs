@@ -31,12 +31,12 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
         .routes(routes!(undo))
 }
 
-async fn ask(state: &WebState, actor: &Actor, id: lending::RequestId, event: &Event) -> Accepted {
-    ask_because(state, actor, id, event, None).await
+async fn execute(state: &WebState, actor: &Actor, id: lending::RequestId, event: &Event) -> Accepted {
+    execute_with_reason(state, actor, id, event, None).await
 }
 
 /// With a reason for the timeline, where the event itself has none.
-async fn ask_because(
+async fn execute_with_reason(
     state: &WebState,
     actor: &Actor,
     id: lending::RequestId,
@@ -85,7 +85,7 @@ async fn resume_request(
 ) -> Accepted {
     let reason = reason(fields)?;
     find(&state, id).await?;
-    ask_because(&state, &actor, id, &Event::ResumeRequested, reason).await
+    execute_with_reason(&state, &actor, id, &Event::ResumeRequested, reason).await
 }
 
 /// Why staff want another lender, and which.
@@ -136,7 +136,7 @@ async fn next_supplier(
         && state.engine.store().institution(&copy.institution).await?.is_none()
     {
         let message = format!("There is no institution {}.", copy.institution);
-        fields.fault("copy.institution", "UNKNOWN_INSTITUTION", message);
+        fields.error("copy.institution", "UNKNOWN_INSTITUTION", message);
     }
     let confirm_no_candidate = fields.flag("confirm_no_candidate");
     Problem::check(fields.finish())?;
@@ -184,17 +184,17 @@ async fn change_pickup_location(
     match &pickup {
         None if !code.as_str().is_empty() => {
             let message = format!("There is no pickup location {code}.");
-            fields.fault("pickup_location", "UNKNOWN_PICKUP_LOCATION", message);
+            fields.error("pickup_location", "UNKNOWN_PICKUP_LOCATION", message);
         }
         Some(pickup) if pickup.location.institution != stored.request.pickup.institution => {
             let message = "It belongs to another institution than the present one.";
-            fields.fault("pickup_location", "PICKUP_ELSEWHERE", message);
+            fields.error("pickup_location", "PICKUP_ELSEWHERE", message);
         }
         _ => {}
     }
     Problem::check(fields.finish())?;
     let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", code.as_str()))?.location;
-    ask_because(&state, &actor, id, &Event::PickupChangeRequested { pickup }, reason).await
+    execute_with_reason(&state, &actor, id, &Event::PickupChangeRequested { pickup }, reason).await
 }
 
 /// Tells that an item that was missing on its way has been found.
@@ -218,7 +218,7 @@ async fn report_found(
     fields: Option<Fields>,
 ) -> Accepted {
     let reason = reason(fields)?;
-    ask_because(&state, &actor, id, &Event::ItemFound, reason).await
+    execute_with_reason(&state, &actor, id, &Event::ItemFound, reason).await
 }
 
 /// How a loss is settled.
@@ -253,14 +253,14 @@ async fn settle_loss(State(state): State<WebState>, actor: Actor, PathId(id): Pa
         "written_off" => Some(Settlement::WrittenOff),
         "" => None,
         _ => {
-            fields.fault("how", "UNKNOWN_SETTLEMENT", "It must be paid or written_off.");
+            fields.error("how", "UNKNOWN_SETTLEMENT", "It must be paid or written_off.");
             None
         }
     };
     let reason = fields.optional_text("reason");
     Problem::check(fields.finish())?;
     let how = how.ok_or_else(|| Problem::bad_request("MISSING", "It isn't said how the loss is settled."))?;
-    ask_because(&state, &actor, id, &Event::LossSettled { how }, reason).await
+    execute_with_reason(&state, &actor, id, &Event::LossSettled { how }, reason).await
 }
 
 /// What ending a request by hand would do.
@@ -348,14 +348,14 @@ async fn end_request(
     fields: Option<Fields>,
 ) -> Accepted {
     let reason = reason(fields)?;
-    ask(&state, &actor, id, &Event::EndRequested { reason }).await
+    execute(&state, &actor, id, &Event::EndRequested { reason }).await
 }
 
 /// Takes the last act back, as long as nothing that follows from it was sent to a library.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/undo",
-    operation_id = "undo_act",
+    operation_id = "undo_last_action",
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
     request_body(content = Option<ReasonInput>),
@@ -367,5 +367,5 @@ async fn end_request(
 )]
 async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId, fields: Option<Fields>) -> Accepted {
     let reason = reason(fields)?;
-    ask_because(&state, &actor, id, &Event::UndoRequested, reason).await
+    execute_with_reason(&state, &actor, id, &Event::UndoRequested, reason).await
 }

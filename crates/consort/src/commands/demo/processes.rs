@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
 /// Everything that runs.
-pub(crate) struct Houses {
+pub(crate) struct DemoProcesses {
     pub(crate) lender: SimAlma,
     pub(crate) borrower: SimAlma,
     pub(crate) hub: Hub,
@@ -56,7 +56,7 @@ pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<Tempor
     Ok((data, temporary))
 }
 
-impl Houses {
+impl DemoProcesses {
     /// Starts all of them on free ports and tells the hub of both institutions.
     pub(crate) async fn start(data_dir: Option<PathBuf>) -> Result<Self> {
         let (data, temporary) = self::data_dir(data_dir)?;
@@ -69,7 +69,7 @@ impl Houses {
             .map_err(|error| unwritable(&config, &error))?;
         let hub_process = start_hub(&config)?;
         let hub = Hub::at(&format!("http://{hub_address}"), KEY.into())?;
-        let mut houses = Self {
+        let mut processes = Self {
             lender,
             borrower,
             hub,
@@ -81,9 +81,9 @@ impl Houses {
             data,
             _temporary: temporary,
         };
-        houses.wait_for_hub().await?;
-        houses.introduce().await?;
-        Ok(houses)
+        processes.wait_for_hub().await?;
+        processes.register_institutions().await?;
+        Ok(processes)
     }
 
     /// The hub's process id, for those who want to kill it themselves.
@@ -104,7 +104,7 @@ impl Houses {
     }
 
     /// Somebody may have killed the hub: then it is started again. Answers whether it was.
-    pub(crate) async fn revive_hub(&mut self) -> Result<bool> {
+    pub(crate) async fn restart_hub_if_dead(&mut self) -> Result<bool> {
         match self.hub_process.try_wait() {
             Ok(Some(_)) => {
                 self.hub_process = start_hub(&self.config)?;
@@ -135,7 +135,7 @@ impl Houses {
     }
 
     /// Sets both institutions up, as staff would with `consort institution add`.
-    async fn introduce(&self) -> Result<()> {
+    async fn register_institutions(&self) -> Result<()> {
         for (sim, name) in [(&self.lender, "Lending University"), (&self.borrower, "Borrowing College")] {
             let body = json!({"name": name, "kind": "alma", "api_key": sim.key, "settings": sim.settings()});
             let path = format!("/api/v1/institutions/{}", sim.institution);
@@ -218,7 +218,7 @@ fn hub_config(address: SocketAddr, data: &Path) -> String {
     config.insert("data_dir".to_owned(), data.display().to_string().into());
     let keys = toml::Table::from_iter([("demo".to_owned(), KEY.into())]);
     config.insert("api_keys".to_owned(), keys.into());
-    let often = [("lists_ms", 150), ("look_first_ms", 50), ("look_most_ms", 200)];
+    let often = [("batch_poll_interval_ms", 150), ("poll_interval_initial_ms", 50), ("poll_interval_max_ms", 200)];
     let engine: toml::Table = often.into_iter().map(|(key, ms)| (key.to_owned(), ms.into())).collect();
     config.insert("engine".to_owned(), engine.into());
     config.to_string()

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::expect::{Shown, Station, stations};
-use super::houses::{AGENCY, Houses, LENDER, PICKUP};
+use super::expected::{SideState, Step, steps};
+use super::processes::{AGENCY, DemoProcesses, LENDER, PICKUP};
 use super::sides::Book;
 use super::view::View;
 use crate::commands::request::text;
@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PATRON: &str = "jo.reader";
 
 /// Tells the story.
-pub(crate) struct Story<'a> {
-    houses: &'a mut Houses,
+pub(crate) struct Walkthrough<'a> {
+    processes: &'a mut DemoProcesses,
     view: &'a View,
     pace: Duration,
     kill: bool,
@@ -64,45 +64,45 @@ impl Summary {
     }
 }
 
-impl<'a> Story<'a> {
-    pub(crate) fn new(houses: &'a mut Houses, view: &'a View, pace: Duration, kill: bool) -> Self {
-        Self { houses, view, pace, kill, faults: Vec::new(), passed: Vec::new(), kills: 0 }
+impl<'a> Walkthrough<'a> {
+    pub(crate) fn new(processes: &'a mut DemoProcesses, view: &'a View, pace: Duration, kill: bool) -> Self {
+        Self { processes, view, pace, kill, faults: Vec::new(), passed: Vec::new(), kills: 0 }
     }
 
     /// Tells it to the end. A failure here means that it could not be told; what merely differs from what it
     /// should be is in the summary.
-    pub(crate) async fn tell(mut self, barcode: Option<&str>) -> Result<Summary> {
+    pub(crate) async fn run(mut self, barcode: Option<&str>) -> Result<Summary> {
         let started = Instant::now();
         let book = self.choose(barcode).await?;
         self.view.book(&book);
         let mut id = String::new();
         let mut title_at_borrower = String::new();
-        for (number, station) in stations().iter().enumerate() {
+        for (number, step) in steps().iter().enumerate() {
             if number > 0 {
                 tokio::time::sleep(self.pace).await;
             }
             if self.kill && matches!(number, 1 | 3 | 5) {
                 self.kills += 1;
-                self.view.killed(self.houses.hub_pid());
+                self.view.killed(self.processes.hub_pid());
                 self.act(number, &book, &id).await?;
-                self.houses.kill_hub().await?;
-                self.view.revived(self.houses.hub_pid());
+                self.processes.kill_hub().await?;
+                self.view.revived(self.processes.hub_pid());
             } else if number == 0 {
                 id = self.place(&book).await?;
             } else {
                 self.act(number, &book, &id).await?;
             }
-            let request = self.reach(station, &id).await?;
+            let request = self.reach(step, &id).await?;
             if number == 0 {
                 title_at_borrower = self.title_at_borrower(&request, &book).await?;
             }
-            self.hold_against(number, station, &request).await?;
+            self.hold_against(number, step, &request).await?;
         }
-        let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
+        let request = self.processes.hub.get(&format!("/api/v1/requests/{id}")).await?;
         let outcome = text(&request["outcome"]);
         self.expect(outcome == "SUPPLIED", || format!("the outcome is {outcome}, not SUPPLIED"));
         self.check_path(&request);
-        let left_behind = self.left_behind(&book).await?;
+        let left_behind = self.leftovers(&book).await?;
         for left in &left_behind {
             self.faults.push(format!("left behind: {left}"));
         }
@@ -112,8 +112,8 @@ impl<'a> Story<'a> {
             title_at_borrower,
             passed: self.passed,
             outcome,
-            lender_calls: self.houses.lender.calls().await?,
-            borrower_calls: self.houses.borrower.calls().await?,
+            lender_calls: self.processes.lender.calls().await?,
+            borrower_calls: self.processes.borrower.calls().await?,
             left_behind,
             kills: self.kills,
             faults: self.faults,
@@ -122,7 +122,7 @@ impl<'a> Story<'a> {
     }
 
     async fn choose(&self, barcode: Option<&str>) -> Result<Book> {
-        let books = self.houses.lender.books().await?;
+        let books = self.processes.lender.books().await?;
         let chosen = match barcode {
             Some(barcode) => books.into_iter().find(|book| book.barcode == barcode),
             // A title that shows that characters survive.
@@ -142,13 +142,13 @@ impl<'a> Story<'a> {
             "agency": AGENCY, "patron": PATRON, "pickup_location": PICKUP,
             "copies": [{"institution": LENDER, "barcode": book.barcode}],
         });
-        let placed = self.houses.hub.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
+        let placed = self.processes.hub.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
         Ok(text(&placed["id"]))
     }
 
     /// What staff do at their desks.
     async fn act(&self, number: usize, book: &Book, id: &str) -> Result<()> {
-        let (lender, borrower) = (&self.houses.lender, &self.houses.borrower);
+        let (lender, borrower) = (&self.processes.lender, &self.processes.borrower);
         match number {
             1 | 5 => lender.scan_in(&book.barcode, &book.library).await,
             2 | 4 => borrower.scan_in(&self.virtual_barcode(id).await?, "MAIN").await,
@@ -158,26 +158,26 @@ impl<'a> Story<'a> {
     }
 
     async fn virtual_barcode(&self, id: &str) -> Result<String> {
-        let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
+        let request = self.processes.hub.get(&format!("/api/v1/requests/{id}")).await?;
         Ok(text(&request["borrower"]["barcode"]))
     }
 
     /// Waits until the request has passed the station's statuses.
-    async fn reach(&mut self, station: &Station, id: &str) -> Result<Value> {
-        let wanted = station.passes.last().copied().unwrap_or_default();
+    async fn reach(&mut self, step: &Step, id: &str) -> Result<Value> {
+        let wanted = step.passes.last().copied().unwrap_or_default();
         let mut known = 0;
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if self.houses.revive_hub().await? {
+            if self.processes.restart_hub_if_dead().await? {
                 self.kills += 1;
-                self.view.revived(self.houses.hub_pid());
+                self.view.revived(self.processes.hub_pid());
             }
             // A hub that dies breaks the call off.
-            if let Ok(request) = self.houses.hub.get(&later(id, known)).await {
+            if let Ok(request) = self.processes.hub.get(&later(id, known)).await {
                 known = request["version"].as_u64().unwrap_or_default();
                 let passed = passed(&request);
                 if passed.iter().any(|status| status == wanted) && is_quiet(&request) {
-                    self.view.station(station, &passed[self.passed.len().min(passed.len())..]);
+                    self.view.step(step, &passed[self.passed.len().min(passed.len())..]);
                     self.passed = passed;
                     return Ok(request);
                 }
@@ -185,43 +185,43 @@ impl<'a> Story<'a> {
                     let reason = text(&request["refusal"]["explanation"]);
                     return Err(Failure::new(format!(
                         "After \"{}\" the request ended without {wanted}. {reason}",
-                        station.act
+                        step.act
                     )));
                 }
             }
             if Instant::now() > deadline {
-                let request = self.houses.hub.get(&format!("/api/v1/requests/{id}")).await?;
-                let (status, reason) = (text(&request["status"]), text(&request["attention"]["why"]));
+                let request = self.processes.hub.get(&format!("/api/v1/requests/{id}")).await?;
+                let (status, reason) = (text(&request["status"]), text(&request["attention"]["reason"]));
                 return Err(Failure::new(format!(
                     "After \"{}\" the request did not reach {wanted} within {} seconds. It is {status}. {reason}",
-                    station.act,
+                    step.act,
                     PATIENCE.as_secs()
                 )));
             }
         }
     }
 
-    async fn hold_against(&mut self, number: usize, station: &Station, request: &Value) -> Result<()> {
+    async fn hold_against(&mut self, number: usize, step: &Step, request: &Value) -> Result<()> {
         // The hub acts at one side after it has heard of the other, so a side may be a moment behind.
         let deadline = Instant::now() + Duration::from_secs(5);
         let (id, mut known) = (text(&request["id"]), request["version"].as_u64().unwrap_or_default());
         loop {
-            let lender = self.houses.lender.shown(request, "lender").await?;
-            let borrower = self.houses.borrower.shown(request, "borrower").await?;
-            let agree = agrees(&lender, &station.lender) && agrees(&borrower, &station.borrower);
+            let lender = self.processes.lender.shown(request, "lender").await?;
+            let borrower = self.processes.borrower.shown(request, "borrower").await?;
+            let agree = agrees(&lender, &step.lender) && agrees(&borrower, &step.borrower);
             if agree || Instant::now() > deadline {
                 self.view.sides(&lender, &borrower);
-                self.compare(number, "the lender's Alma", &lender, &station.lender);
-                self.compare(number, "the borrower's Alma", &borrower, &station.borrower);
+                self.compare(number, "the lender's Alma", &lender, &step.lender);
+                self.compare(number, "the borrower's Alma", &borrower, &step.borrower);
                 return Ok(());
             }
-            if let Ok(request) = self.houses.hub.get(&later(&id, known)).await {
+            if let Ok(request) = self.processes.hub.get(&later(&id, known)).await {
                 known = request["version"].as_u64().unwrap_or_default();
             }
         }
     }
 
-    fn compare(&mut self, number: usize, side: &str, found: &Shown, wanted: &Shown) {
+    fn compare(&mut self, number: usize, side: &str, found: &SideState, wanted: &SideState) {
         if !agrees(found, wanted) {
             self.faults.push(format!(
                 "station {}: {side} shows item {}, request {}, loan {}, and should show {}, {}, {}",
@@ -237,14 +237,14 @@ impl<'a> Story<'a> {
     }
 
     fn check_path(&mut self, request: &Value) {
-        let wanted: Vec<&str> = stations().iter().flat_map(|station| station.passes.iter().copied()).collect();
+        let wanted: Vec<&str> = steps().iter().flat_map(|step| step.passes.iter().copied()).collect();
         let found = passed(request);
         self.expect(found == wanted, || format!("the statuses were {}, not {}", found.join(", "), wanted.join(", ")));
         self.passed = found;
     }
 
     async fn title_at_borrower(&mut self, request: &Value, book: &Book) -> Result<String> {
-        let title = self.houses.borrower.title_of(&text(&request["borrower"]["bib"])).await?;
+        let title = self.processes.borrower.title_of(&text(&request["borrower"]["bib"])).await?;
         self.expect(title == book.title, || {
             format!("the borrower's Alma has the title {title:?}, the lender's {:?}", book.title)
         });
@@ -252,10 +252,10 @@ impl<'a> Story<'a> {
     }
 
     /// Virtual records and open holds that are still there, on either side.
-    async fn left_behind(&self, book: &Book) -> Result<Vec<String>> {
-        let mut left = self.houses.borrower.left_behind().await?;
-        left.extend(self.houses.lender.left_behind().await?);
-        let lent = self.houses.lender.calls().await?;
+    async fn leftovers(&self, book: &Book) -> Result<Vec<String>> {
+        let mut left = self.processes.borrower.left_behind().await?;
+        left.extend(self.processes.lender.left_behind().await?);
+        let lent = self.processes.lender.calls().await?;
         let loans = lent.iter().find(|(endpoint, _)| endpoint == "POST /users/{user_id}/loans").map_or(0, |(_, n)| *n);
         if loans != 1 {
             left.push(format!("{loans} calls to lend {} at the lender, where one is right", book.barcode));
@@ -283,11 +283,11 @@ fn later(id: &str, version: u64) -> String {
 }
 
 fn is_quiet(request: &Value) -> bool {
-    request["working_on"].is_null()
+    request["current_effect"].is_null()
 }
 
 /// Alma may show a fresh hold as not started or, with a pick slip, as in process at once.
-fn agrees(found: &Shown, wanted: &Shown) -> bool {
+fn agrees(found: &SideState, wanted: &SideState) -> bool {
     let item = found.item == wanted.item || (wanted.item == "in place" && found.item == "REQUESTED");
     let request = found.request == wanted.request || (wanted.request == "NOT_STARTED" && found.request == "IN_PROCESS");
     // An Alma that anonymises forgets a loan when it is closed.
