@@ -16,7 +16,7 @@ use crate::Scale;
 use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::live::staff::{Desk, Open};
 use crate::live::{PATIENCE, Seen, Wrong, calls, counts, keep_busy, outcomes};
-use crate::simulate::house::{self, BORROWER};
+use crate::simulate::sim_setup::{self, BORROWER};
 use crate::verdict::Verdict;
 
 /// From start to the first call of an Alma, at the 99th of a hundred restarts.
@@ -42,7 +42,7 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let sim = house::build(SimClock::Real, plan.titles)?;
+        let sim = sim_setup::build(SimClock::Real, plan.titles)?;
         let server = Server::start(sim.clone(), SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .map_err(|error| format!("the simulated Almas can't listen: {error}"))?;
@@ -82,7 +82,7 @@ async fn kill(
         hub.kill()?;
         let before = calls(&sim)?;
         let started = Instant::now();
-        hub.start_again()?;
+        hub.restart()?;
         while calls(&sim)? == before {
             if started.elapsed() > PATIENCE {
                 killing.store(false, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::Scale;
 use crate::live::hub::{HubProcess, Setup, build_hub};
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
 const INSTITUTIONS: [&str; 3] = [LENDERS[0], LENDERS[1], BORROWER];
@@ -44,22 +44,22 @@ struct Plan {
     /// Requests that are looked at.
     open: usize,
     /// How long it goes on beside the others.
-    beside: Duration,
+    contended: Duration,
     /// How long it goes on at the reserve.
     at_reserve: Duration,
 }
 
 pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
-    let (beside, at_reserve) = match scale {
+    let (contended, at_reserve) = match scale {
         Scale::Full => (Duration::from_secs(480), Duration::from_secs(40)),
         Scale::Quick => (Duration::from_secs(25), Duration::from_secs(6)),
     };
-    let plan = Plan { open: 60, beside, at_reserve };
+    let plan = Plan { open: 60, contended, at_reserve };
     let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let sim = house::build_for(SimClock::Real, 2_000, 2_000)?;
+        let sim = sim_setup::build_for(SimClock::Real, 2_000, 2_000)?;
         for code in LENDERS {
             // A key without the area Task-lists: every item is read by itself, and looks are more than the limit allows.
             let refuse = FaultKind::Refuse { code: "40166414".to_owned(), message: "Not allowed.".to_owned() };
@@ -91,11 +91,11 @@ impl Fair {
         }
         for code in INSTITUTIONS {
             self.limit(code, None)?;
-            let mut settings = house::settings();
+            let mut settings = sim_setup::settings();
             settings["base_url"] = json!(self.base);
             settings["calls_per_second"] = json!(LIMIT);
             settings["reserve_calls_per_day"] = json!(RESERVE);
-            let body = json!({"name": code, "kind": "alma", "api_key": house::key(code), "settings": settings});
+            let body = json!({"name": code, "kind": "alma", "api_key": sim_setup::key(code), "settings": settings});
             self.hub
                 .put(&format!("/api/v1/institutions/{code}"), &body)
                 .await
@@ -104,7 +104,7 @@ impl Fair {
         let others = Others::start(&self.base)?;
         let (calls, refused) = (self.hub_calls(&others)?, self.hub_refused(&others)?);
         let spent = self.spent().await?;
-        let beside = self.patrons(plan.beside).await?;
+        let contended = self.patrons(plan.contended).await?;
         let (calls, refused) = (self.hub_calls(&others)? - calls, self.hub_refused(&others)? - refused);
         let spent = self.spent().await?.less(&spent);
 
@@ -123,7 +123,10 @@ impl Fair {
         let others_refused = others.refused.load(Ordering::Relaxed);
         let others_calls = others.calls.load(Ordering::Relaxed);
         drop(others);
-        Ok(verdict(plan, &Told { calls, refused, spent, beside, at_end, polls_after, others_calls, others_refused }))
+        Ok(verdict(
+            plan,
+            &Measurements { calls, refused, spent, contended, at_end, polls_after, others_calls, others_refused },
+        ))
     }
 
     fn limit(&self, code: &str, per_day: Option<u64>) -> Result<(), String> {
@@ -158,8 +161,8 @@ impl Fair {
         let (number, lender) = (self.next, LENDERS[self.next % 2]);
         self.next += 1;
         json!({
-            "agency": "BORROW", "patron": house::one_of_many(number), "pickup_location": "BORROW-MAIN",
-            "copies": [{"institution": lender, "barcode": house::barcode(lender, number)}],
+            "agency": "BORROW", "patron": sim_setup::one_of_many(number), "pickup_location": "BORROW-MAIN",
+            "copies": [{"institution": lender, "barcode": sim_setup::barcode(lender, number)}],
         })
     }
 
@@ -268,7 +271,7 @@ impl Others {
             for (calls, between, rest) in [(1, ms(0), ms(500)), (10, ms(200), ms(3_000)), (30, ms(333), ms(10_000))] {
                 let call = http
                     .get(format!("{base}/almaws/v1/conf/general"))
-                    .header("Authorization", format!("apikey {}", house::key(code)));
+                    .header("Authorization", format!("apikey {}", sim_setup::key(code)));
                 let (counted, refused) = (Arc::clone(&others.calls), Arc::clone(&others.refused));
                 let stop = Arc::clone(&others.stop);
                 tokio::spawn(async move {
@@ -292,11 +295,11 @@ impl Others {
 }
 
 /// What came of it.
-struct Told {
+struct Measurements {
     calls: u64,
     refused: u64,
     spent: Spent,
-    beside: Vec<Duration>,
+    contended: Vec<Duration>,
     at_end: Vec<Duration>,
     polls_after: u64,
     others_calls: u64,
@@ -304,45 +307,46 @@ struct Told {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of some thousands")]
-fn verdict(plan: Plan, told: &Told) -> Verdict {
+fn verdict(plan: Plan, measured: &Measurements) -> Verdict {
     let at = |sorted: &[Duration], share: usize| {
         sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
     };
     let mut rows = table(&["placements", "done", "p50", "p90", "p99", "longest"]);
-    for (name, took) in [("looks saturate, others call", &told.beside), ("at the reserve_calls_per_day", &told.at_end)]
+    for (name, took) in
+        [("looks saturate, others call", &measured.contended), ("at the reserve_calls_per_day", &measured.at_end)]
     {
         let mut row = vec![name.to_owned(), took.len().to_string()];
         row.extend([50, 90, 99, 100].map(|share| format!("{:.0} ms", at(took, share).as_secs_f64() * 1_000.0)));
         rows.add_row(row);
     }
-    let refused = told.refused as f64 * 10_000.0 / told.calls.max(1) as f64;
-    let p99 = at(&told.beside, 99).max(at(&told.at_end, 99));
-    let per_second = |calls: u64| calls as f64 / plan.beside.as_secs_f64() / INSTITUTIONS.len() as f64;
+    let refused = measured.refused as f64 * 10_000.0 / measured.calls.max(1) as f64;
+    let p99 = at(&measured.contended, 99).max(at(&measured.at_end, 99));
+    let per_second = |calls: u64| calls as f64 / plan.contended.as_secs_f64() / INSTITUTIONS.len() as f64;
     Verdict {
         table: rows,
         notes: vec![
             format!(
                 "{} calls of the hub in {} s at 3 Almas, {:.1} a second each: {} for patrons, {} for looks; {} refused",
-                told.calls,
-                plan.beside.as_secs(),
-                per_second(told.calls),
-                told.spent.patron,
-                told.spent.batch_poll,
-                told.refused
+                measured.calls,
+                plan.contended.as_secs(),
+                per_second(measured.calls),
+                measured.spent.patron,
+                measured.spent.batch_poll,
+                measured.refused
             ),
-            format!("{} calls of the others, {} of theirs refused", told.others_calls, told.others_refused),
-            format!("{} s at the reserve: {} calls of looks", plan.at_reserve.as_secs(), told.polls_after),
+            format!("{} calls of the others, {} of theirs refused", measured.others_calls, measured.others_refused),
+            format!("{} s at the reserve: {} calls of looks", plan.at_reserve.as_secs(), measured.polls_after),
         ],
         figure: format!(
             "{refused:.2} of 10,000 calls refused, placements {:.0} ms at p99, {} calls of looks after the reserve was reached",
             p99.as_secs_f64() * 1_000.0,
-            told.polls_after
+            measured.polls_after
         ),
         target: format!(
             "at most {MOST_REFUSED:.0}, less than {} ms, at most {} that were under way",
             MOST_WAIT.as_millis(),
             UNDER_WAY * 3
         ),
-        met: refused <= MOST_REFUSED && p99 < MOST_WAIT && told.polls_after <= UNDER_WAY * 3,
+        met: refused <= MOST_REFUSED && p99 < MOST_WAIT && measured.polls_after <= UNDER_WAY * 3,
     }
 }

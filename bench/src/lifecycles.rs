@@ -20,7 +20,7 @@ use crate::Scale;
 use crate::live::calls;
 use crate::live::databases::Databases;
 use crate::live::hub::{HubProcess, Setup, build_hub, cpu_of};
-use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 
 const LEAST: f64 = 150.0;
@@ -85,7 +85,7 @@ async fn measure(
     program: &Path,
     database: Option<(&Databases, &str)>,
 ) -> Result<Measured, String> {
-    let sim = house::build_for(SimClock::Real, lifecycles, lifecycles)?;
+    let sim = sim_setup::build_for(SimClock::Real, lifecycles, lifecycles)?;
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
     let url = database.map(|(databases, name)| databases.url(name));
@@ -141,9 +141,9 @@ async fn play(sim: &Sim, hub: &HubProcess, lifecycles: usize) -> Result<(), Stri
         while placed < lifecycles && placed - home.len() < IN_FLIGHT && placing.len() < PLACING {
             let (client, number) = (hub.client.clone(), placed);
             placing.spawn(async move {
-                let copy = json!({"institution": LENDERS[0], "barcode": house::barcode(LENDERS[0], number)});
+                let copy = json!({"institution": LENDERS[0], "barcode": sim_setup::barcode(LENDERS[0], number)});
                 let body = json!({
-                    "agency": "BORROW", "patron": house::one_of_many(number), "pickup_location": "BORROW-MAIN",
+                    "agency": "BORROW", "patron": sim_setup::one_of_many(number), "pickup_location": "BORROW-MAIN",
                     "copies": [copy],
                 });
                 client.call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await.map(drop)

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn head_tells_status_and_length() {
+    fn head_gives_status_and_length() {
         assert_eq!(head_of(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"), Ok((200, 12)));
         assert_eq!(head_of(b"HTTP/1.1 204 No Content\r\n\r\n"), Ok((204, 0)));
         assert!(head_of(b"nonsense").is_err());

@@ -18,9 +18,9 @@ mod live;
 mod load;
 mod nodes;
 mod outage;
+mod quota;
 mod sim;
 mod simulate;
-mod spending;
 mod verdict;
 mod webhooks;
 mod world;
@@ -81,7 +81,7 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "quota",
         about: "API calls that a completed request costs, with webhooks and without, beside a poller",
-        run: |args| spending::run(args.scale(), args.lifecycles),
+        run: |args| quota::run(args.scale(), args.lifecycles),
     },
     Bench {
         name: "idle",

@@ -18,7 +18,7 @@ use crate::live::databases::Databases;
 use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::live::staff::{Desk, Open};
 use crate::live::{Seen, Wrong, counts, keep_busy};
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
 /// What two nodes must do, in times of what one does.
@@ -80,18 +80,18 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
 async fn play(plan: Plan, program: &Path, mut databases: Databases) -> Result<Verdict, String> {
     let mut measured = Vec::new();
     for nodes in 1..=3 {
-        let house = House::open(plan.requests, program, &mut databases, nodes).await?;
-        let (took, wrong) = house.throughput(plan).await?;
+        let cluster = Cluster::open(plan.requests, program, &mut databases, nodes).await?;
+        let (took, wrong) = cluster.throughput(plan).await?;
         measured.push(Measured { nodes, took, wrong });
     }
     // More titles than can be asked for before the last stop.
-    let house = House::open(plan.stops * 200 + 1_000, program, &mut databases, 2).await?;
-    let (ended, seen, wrong) = house.stopped(plan).await?;
+    let cluster = Cluster::open(plan.stops * 200 + 1_000, program, &mut databases, 2).await?;
+    let (ended, seen, wrong) = cluster.stopped(plan).await?;
     Ok(verdict(plan, measured, &ended, &seen, wrong))
 }
 
 /// Fresh Almas, a fresh database, and nodes on it.
-struct House {
+struct Cluster {
     sim: Sim,
     _server: Server,
     nodes: Vec<HubProcess>,
@@ -101,9 +101,9 @@ struct House {
     databases: Databases,
 }
 
-impl House {
+impl Cluster {
     async fn open(titles: usize, program: &Path, databases: &mut Databases, nodes: usize) -> Result<Self, String> {
-        let sim = house::build(SimClock::Real, titles)?;
+        let sim = sim_setup::build(SimClock::Real, titles)?;
         let delay = Fault::always("*", FaultKind::Delay { ms: LATENCY_MS, before: true });
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             sim.arm(code, delay.clone()).map_err(|error| error.to_string())?;

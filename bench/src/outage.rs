@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::Scale;
 use crate::live::hub::{HubProcess, Setup, build_hub};
-use crate::simulate::house::{self, LENDERS};
+use crate::simulate::sim_setup::{self, LENDERS};
 use crate::verdict::{Verdict, table};
 
 /// How much longer a placement may take while another library is down.
@@ -51,7 +51,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     runtime.block_on(async {
         let titles = (plan.rounds + 1) * 4 * plan.measured.max(plan.waiting);
         // Each request has a patron of its own: one with hundreds of requests would be slow for that alone.
-        let sim = house::build_for(SimClock::Real, titles, 2 * titles)?;
+        let sim = sim_setup::build_for(SimClock::Real, titles, 2 * titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
         let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
@@ -163,9 +163,9 @@ impl Outage {
     fn placement(&mut self, lender: usize) -> Value {
         let number = self.next[lender];
         self.next[lender] += 1;
-        let copy = json!({"institution": LENDERS[lender], "barcode": house::barcode(LENDERS[lender], number)});
+        let copy = json!({"institution": LENDERS[lender], "barcode": sim_setup::barcode(LENDERS[lender], number)});
         json!({
-            "agency": "BORROW", "patron": house::one_of_many(2 * number + lender), "pickup_location": "BORROW-MAIN", "copies": [copy],
+            "agency": "BORROW", "patron": sim_setup::one_of_many(2 * number + lender), "pickup_location": "BORROW-MAIN", "copies": [copy],
         })
     }
 }

@@ -61,12 +61,12 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         *same.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(serde_json::from_slice(&measured.body).unwrap_or_default());
         let plain = Arc::new(vec![bare_call(); count]);
-        let beside = load.block_on(load::run(bare, CONNECTIONS, plain, |status| status == 200))?;
-        let share = measured.rate / beside.rate;
+        let baseline = load.block_on(load::run(bare, CONNECTIONS, plain, |status| status == 200))?;
+        let share = measured.rate / baseline.rate;
         if kind.read && share < least.0 {
             least = (share, kind.name);
         }
-        rows.add_row(row(kind.name, &measured, &beside, share));
+        rows.add_row(row(kind.name, &measured, &baseline, share));
     }
     Ok(Verdict {
         table: rows,
@@ -81,13 +81,13 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     })
 }
 
-fn row(name: &str, measured: &Measured, beside: &Measured, share: f64) -> Vec<String> {
+fn row(name: &str, measured: &Measured, baseline: &Measured, share: f64) -> Vec<String> {
     vec![
         name.to_owned(),
         format!("{:.0}", measured.rate),
         format!("{:.2} ms", measured.p99.as_secs_f64() * 1_000.0),
         measured.body.len().to_string(),
-        format!("{:.0}", beside.rate),
+        format!("{:.0}", baseline.rate),
         format!("{share:.2}"),
     ]
 }
@@ -210,20 +210,20 @@ fn on_its_own<F>(
 where
     F: Future<Output = ()>,
 {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (started, address_of) = std::sync::mpsc::channel();
     let serve = move || {
         if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            runtime.block_on(serve(tell));
+            runtime.block_on(serve(started));
         }
     };
     std::thread::Builder::new().name(name.to_owned()).spawn(serve).map_err(|error| error.to_string())?;
-    told.recv_timeout(Duration::from_secs(10)).map_err(|_| "a server did not start".to_owned())
+    address_of.recv_timeout(Duration::from_secs(10)).map_err(|_| "a server did not start".to_owned())
 }
 
 fn serve_sim(sim: Sim) -> Result<SocketAddr, String> {
-    on_its_own("sim", |tell| async move {
+    on_its_own("sim", |started| async move {
         if let Ok(server) = Server::start(sim, SocketAddr::from(([127, 0, 0, 1], 0))).await {
-            let _ = tell.send(server.addr());
+            let _ = started.send(server.addr());
             std::future::pending::<()>().await;
         }
     })
@@ -234,7 +234,7 @@ type Same = Arc<RwLock<Arc<Value>>>;
 
 /// What axum does at least: it writes a value it has, without key, limits, lookup or anything to decide.
 fn serve_bare(same: Same) -> Result<SocketAddr, String> {
-    on_its_own("bare", |tell| async move {
+    on_its_own("bare", |started| async move {
         let answer = |State(same): State<Same>| async move {
             let answer = Arc::clone(&same.read().unwrap_or_else(PoisonError::into_inner));
             Json(&*answer).into_response()
@@ -243,7 +243,7 @@ fn serve_bare(same: Same) -> Result<SocketAddr, String> {
         if let Ok(listener) = tokio::net::TcpListener::bind("127.0.0.1:0").await
             && let Ok(address) = listener.local_addr()
         {
-            let _ = tell.send(address);
+            let _ = started.send(address);
             let _ = axum::serve(listener, router).await;
         }
     })

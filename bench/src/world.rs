@@ -17,14 +17,14 @@ use serde_json::json;
 use store::{Agency, Database, Institution, MasterKey, Store, WebhookUpdate};
 use tempfile::TempDir;
 
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 pub(crate) const SECRET: &str = "secret-of-the-benchmark";
 /// When libraries are open.
 const HOURS: (i8, i8) = (9, 17);
 /// An Alma and its agency.
 pub(crate) type Member<'a> = (&'a str, &'a str);
-const HOUSE: [Member<'static>; 3] = [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")];
+const SIM: [Member<'static>; 3] = [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")];
 /// Patrons who place requests, each with few of them at the same time.
 const PATRONS: usize = 400;
 /// A month has far more moments at which something is due than a benchmark has time.
@@ -49,7 +49,7 @@ impl Clock for Set {
 
 /// What libraries' systems tell by themselves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Telling {
+pub(crate) enum Messages {
     /// Loans, holds, and items as they move.
     All,
     /// Loans and holds: that an item was sent is told by no Alma that isn't set so.
@@ -88,10 +88,10 @@ pub(crate) fn start() -> Timestamp {
 
 impl World {
     /// Two lenders and a borrower.
-    pub(crate) async fn open(titles: usize, telling: Telling, settings: Settings) -> Result<Self, String> {
-        let sim = house::build_for(SimClock::Stepped(start()), titles, PATRONS)?;
-        let mut world = Self::between(sim, &HOUSE, settings).await?;
-        world.tell(telling).await?;
+    pub(crate) async fn open(titles: usize, messages: Messages, settings: Settings) -> Result<Self, String> {
+        let sim = sim_setup::build_for(SimClock::Stepped(start()), titles, PATRONS)?;
+        let mut world = Self::between(sim, &SIM, settings).await?;
+        world.send_messages(messages).await?;
         Ok(world)
     }
 
@@ -117,8 +117,8 @@ impl World {
     }
 
     /// From now on the Almas tell the hub's API what happens, or don't any more.
-    pub(crate) async fn tell(&mut self, telling: Telling) -> Result<(), String> {
-        if telling == Telling::Nothing {
+    pub(crate) async fn send_messages(&mut self, messages: Messages) -> Result<(), String> {
+        if messages == Messages::Nothing {
             for code in &self.almas {
                 self.sim.remove_webhooks(code).map_err(|error| error.to_string())?;
             }
@@ -128,11 +128,11 @@ impl World {
         for code in &self.almas {
             let actions = ["LOAN", "REQUEST", "ITEM"].map(str::to_owned).into();
             let profile = WebhookProfile::new(&format!("http://{address}/webhooks/{code}"), SECRET);
-            let lose_chance = if telling == Telling::Lost { 1.0 } else { 0.0 };
+            let lose_chance = if messages == Messages::Lost { 1.0 } else { 0.0 };
             let profile = WebhookProfile { actions, at_once: 8, lose_chance, ..profile };
             self.sim.add_webhook(code, profile).map_err(|error| error.to_string())?;
             let staff = self.sim.staff(code).map_err(|error| error.to_string())?;
-            staff.set_behaviour(|site| site.circulation_raises_item_events = telling != Telling::NoItems);
+            staff.set_behaviour(|site| site.circulation_raises_item_events = messages != Messages::NoItems);
         }
         Ok(())
     }
@@ -206,13 +206,13 @@ impl World {
     pub(crate) async fn settled(&self) -> Result<Option<Timestamp>, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let has_told = |code: &String| self.sim.has_sent_all(code).unwrap_or(true);
-            let told = self.almas.iter().all(has_told);
-            if told {
+            let has_reported = |code: &String| self.sim.has_sent_all(code).unwrap_or(true);
+            let sent = self.almas.iter().all(has_reported);
+            if sent {
                 let due =
                     self.engine.store().next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
                 // What was told while the store was asked would be missed.
-                let still = self.almas.iter().all(has_told);
+                let still = self.almas.iter().all(has_reported);
                 if still && due.is_none_or(|due| due > self.now()) {
                     return Ok(due);
                 }
@@ -234,7 +234,7 @@ impl World {
         for lender in lenders {
             copies.push(self.copy(lender, number)?);
         }
-        self.ask("BORROW", &house::one_of_many(patron), copies).await
+        self.ask("BORROW", &sim_setup::one_of_many(patron), copies).await
     }
 
     /// A patron of the agency asks for one of these copies.
@@ -259,7 +259,7 @@ impl World {
     /// By its ids, as a catalogue that has harvested it knows it.
     pub(crate) fn copy(&self, lender: &str, number: usize) -> Result<CopyRef, String> {
         let staff = self.sim.staff(lender).map_err(|error| error.to_string())?;
-        let item = staff.item(&house::barcode(lender, number)).map_err(|error| error.to_string())?;
+        let item = staff.item(&sim_setup::barcode(lender, number)).map_err(|error| error.to_string())?;
         Ok(CopyRef {
             institution: lender.into(),
             bib: Some(item.mms_id.as_str().into()),
@@ -335,7 +335,7 @@ async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result
     let now = start();
     let mut tx = store.begin().await?;
     for &(code, agency) in members {
-        let mut settings = house::settings();
+        let mut settings = sim_setup::settings();
         settings["base_url"] = json!(almas);
         settings["calls_per_second"] = json!(1_000);
         let institution = Institution {
@@ -343,7 +343,7 @@ async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result
             name: agency.to_owned(),
             kind: "alma".to_owned(),
             settings,
-            credentials: house::key(code).into(),
+            credentials: sim_setup::key(code).into(),
         };
         tx.put_institution(&institution, now).await?;
         let hour = |hour| jiff::civil::Time::new(hour, 0, 0, 0).ok();
@@ -353,7 +353,7 @@ async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result
             Agency { code: agency.into(), name: agency.to_owned(), institution: code.into(), library: None, rules };
         tx.put_agency(&agency).await?;
         let code = pickup_location(agency.code.as_str()).as_str().into();
-        let pickup = PickupLocation { code, institution: agency.institution.clone(), ..house::pickup() };
+        let pickup = PickupLocation { code, institution: agency.institution.clone(), ..sim_setup::pickup() };
         tx.put_pickup_location(&pickup, &agency.code).await?;
     }
     tx.commit().await

@@ -15,7 +15,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::day::{BY_THE_HUB, ONE_WAITS_OF};
-use crate::simulate::house::{self, DESK};
+use crate::simulate::sim_setup::{self, DESK};
 use crate::world::{Member, World};
 
 /// Who lends to whom.
@@ -44,7 +44,7 @@ pub(super) async fn make(world: &World, pair: &Pair<'_>, like: RequestId, count:
     let mut made = Vec::with_capacity(count);
     for number in 0..count {
         let waits = number % ONE_WAITS_OF == 0;
-        let barcode = house::barcode(pair.lender.0, BY_THE_HUB + number);
+        let barcode = sim_setup::barcode(pair.lender.0, BY_THE_HUB + number);
         let copy = Holding::new("DCB_LIB", "dcbvirtual").item(Item::new(&barcode).material("BOOK"));
         borrower.add_bib(Bib::new(&format!("Title {number}")).suppressed().holding(copy)).map_err(text)?;
         let (theirs, ours) = (supply.loan.open(), request.borrower.loan.open());

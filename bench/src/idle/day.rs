@@ -10,9 +10,9 @@ use jiff::SignedDuration;
 use lending::{RequestId, Status};
 
 use super::copies::{self, Pair, Template};
-use crate::simulate::house;
-use crate::spending::Act;
-use crate::world::{Member, Telling, World, start};
+use crate::quota::Act;
+use crate::simulate::sim_setup;
+use crate::world::{Member, Messages, World, start};
 
 const LIBRARIES: usize = 20;
 /// Titles of each library that the hub's own requests are for.
@@ -26,7 +26,7 @@ const DAYS_BEFORE: i64 = 5;
 /// What a day came to.
 pub(super) struct Day {
     pub(super) open: usize,
-    told: bool,
+    with_webhooks: bool,
     calls: BTreeMap<String, u64>,
     took: Duration,
 }
@@ -37,8 +37,8 @@ impl Day {
     }
 
     /// In words.
-    pub(super) fn told(&self) -> String {
-        let way = if self.told { "with webhooks" } else { "sweeps alone" };
+    pub(super) fn figures(&self) -> String {
+        let way = if self.with_webhooks { "with webhooks" } else { "sweeps alone" };
         let calls = self.calls.iter().filter(|(_, count)| **count > 0);
         let calls: Vec<String> = calls.map(|(call, count)| format!("  {count} {call}")).collect();
         format!(
@@ -51,7 +51,7 @@ impl Day {
     }
 }
 
-pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
+pub(super) async fn pass(open: usize, messages: Messages) -> Result<Day, String> {
     let codes: Vec<(String, String)> =
         (0..LIBRARIES).map(|number| (format!("01LIB{number}_INST"), format!("LIB{number}"))).collect();
     let each = open / LIBRARIES;
@@ -63,7 +63,7 @@ pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
     let pairs: Vec<Pair<'_>> = (0..LIBRARIES)
         .map(|number| Pair { lender: members[number], borrower: members[(number + 1) % LIBRARIES] })
         .collect();
-    world.tell(telling).await?;
+    world.send_messages(messages).await?;
     let mut lent = Vec::new();
     for pair in &pairs {
         lent.push(ask(&world, pair, 0).await?);
@@ -84,7 +84,7 @@ pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
     }
     world.until(start() + SignedDuration::from_hours(24 * DAYS_BEFORE)).await?;
     // Nothing happens while it is made that the hub would have to be told.
-    world.tell(Telling::Nothing).await?;
+    world.send_messages(Messages::Nothing).await?;
     let mut file = copies::open(&world.file()).await?;
     for (pair, (lent, waiting)) in pairs.iter().zip(templates) {
         let made = copies::make(&world, pair, lent, each).await?;
@@ -93,11 +93,11 @@ pub(super) async fn pass(open: usize, telling: Telling) -> Result<Day, String> {
         copies::write(&world, &mut file, &made, &lent, &waiting).await?;
     }
     drop(file);
-    world.tell(telling).await?;
-    count(&world, telling).await
+    world.send_messages(messages).await?;
+    count(&world, messages).await
 }
 
-async fn count(world: &World, telling: Telling) -> Result<Day, String> {
+async fn count(world: &World, messages: Messages) -> Result<Day, String> {
     let open = usize::try_from(world.in_flight().await?).map_err(|error| error.to_string())?;
     let (before, begun) = (world.counts()?, std::time::Instant::now());
     world.until(start() + SignedDuration::from_hours(24 * (DAYS_BEFORE + 1))).await?;
@@ -109,16 +109,17 @@ async fn count(world: &World, telling: Telling) -> Result<Day, String> {
     if still != open {
         return Err(format!("of {open} requests {still} are open at the end of a day in which nothing happened"));
     }
-    Ok(Day { open, told: telling != Telling::Nothing, calls, took: begun.elapsed() })
+    Ok(Day { open, with_webhooks: messages != Messages::Nothing, calls, took: begun.elapsed() })
 }
 
 fn build(codes: &[(String, String)], each: usize) -> Result<Sim, String> {
     let sim = Sim::new(&SimOptions { clock: SimClock::Stepped(start()), ..SimOptions::default() });
     for (code, _) in codes {
-        let mut institution = presets::empty_university(code, &house::key(code));
-        institution = institution.user(User::new(&house::one_of_many(0)).group("UNDRGRD").expires("2039-12-31"));
+        let mut institution = presets::empty_university(code, &sim_setup::key(code));
+        institution = institution.user(User::new(&sim_setup::one_of_many(0)).group("UNDRGRD").expires("2039-12-31"));
         for number in 0..BY_THE_HUB + each {
-            let copy = Holding::new("MAIN", "stacks").item(Item::new(&house::barcode(code, number)).material("BOOK"));
+            let copy =
+                Holding::new("MAIN", "stacks").item(Item::new(&sim_setup::barcode(code, number)).material("BOOK"));
             institution = institution.bib(Bib::new(&format!("Title {number}")).holding(copy));
         }
         sim.add_institution(institution).map_err(|error| error.to_string())?;
@@ -128,5 +129,5 @@ fn build(codes: &[(String, String)], each: usize) -> Result<Sim, String> {
 
 async fn ask(world: &World, pair: &Pair<'_>, number: usize) -> Result<RequestId, String> {
     let copy = world.copy(pair.lender.0, number)?;
-    world.ask(pair.borrower.1, &house::one_of_many(0), vec![copy]).await
+    world.ask(pair.borrower.1, &sim_setup::one_of_many(0), vec![copy]).await
 }

@@ -11,7 +11,7 @@ use self::day::Day;
 use self::tick::Ticks;
 use crate::Scale;
 use crate::verdict::{Verdict, table};
-use crate::world::Telling;
+use crate::world::Messages;
 
 /// Calls for each request in a day: with so many open requests, at most so many.
 const TARGETS: [(usize, f64); 2] = [(1_000, 1.0), (100_000, 0.1)];
@@ -29,8 +29,8 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let ticks = tick::measure(sizes).await?;
         let mut days = Vec::new();
         for open in waiting {
-            for telling in [Telling::All, Telling::Nothing] {
-                days.push(day::pass(open, telling).await?);
+            for messages in [Messages::All, Messages::Nothing] {
+                days.push(day::pass(open, messages).await?);
             }
         }
         Ok(verdict(&ticks, &days))
@@ -55,7 +55,7 @@ fn verdict(ticks: &[Ticks], days: &[Day]) -> Verdict {
     let each = |open: usize| days.iter().filter(|day| day.open == open).map(Day::each).fold(0.0, f64::max);
     let at = |target: usize, scaled: Option<&Day>| each(scaled.map_or(target, |day| day.open));
     let (at_few, at_many) = (at(few, days.first()), at(many, days.last()));
-    let figures: Vec<String> = days.iter().map(Day::told).collect();
+    let figures: Vec<String> = days.iter().map(Day::figures).collect();
     Verdict {
         table: rows,
         notes: figures,

@@ -10,7 +10,7 @@ use store::{Claim, Database, MasterKey, NewIntent, Store, Work};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 const TICKS: usize = 2_001;
 const BATCH: usize = 5_000;
@@ -109,7 +109,7 @@ async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::E
 }
 
 fn request(id: RequestId, number: usize, now: Timestamp) -> Request {
-    Request::new(id, now, house::asking(&house::one_of_many(number)), house::pickup(), Vec::new())
+    Request::new(id, now, sim_setup::asking(&sim_setup::one_of_many(number)), sim_setup::pickup(), Vec::new())
 }
 
 /// Resident memory (Linux; 0 elsewhere).

@@ -11,7 +11,7 @@ use scenarios::Hub;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 const KEY: &str = "key-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -105,10 +105,10 @@ impl HubProcess {
     pub(crate) async fn introduce(&self, almas: &str) -> Result<(), String> {
         let put = async |path: String, body| self.client.put(&path, &body).await.map_err(|failure| failure.to_string());
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
-            let mut settings = house::settings();
+            let mut settings = sim_setup::settings();
             settings["base_url"] = json!(almas);
             settings["calls_per_second"] = json!(1_000);
-            let body = json!({"name": code, "kind": "alma", "api_key": house::key(code), "settings": settings});
+            let body = json!({"name": code, "kind": "alma", "api_key": sim_setup::key(code), "settings": settings});
             put(format!("/api/v1/institutions/{code}"), body).await?;
         }
         let agency = json!({"name": "Borrowing College", "institution": BORROWER, "library": null});
@@ -125,9 +125,9 @@ impl HubProcess {
     /// Transactions that it has committed since it was started.
     pub(crate) async fn commits(&self) -> Result<u64, String> {
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
-        let told = http.get(format!("http://{}/metrics", self.address)).bearer_auth(KEY).send().await;
-        let told = told.map_err(|error| error.to_string())?.text().await.map_err(|error| error.to_string())?;
-        let line = told.lines().find_map(|line| line.strip_prefix("consort_store_commits_total "));
+        let text = http.get(format!("http://{}/metrics", self.address)).bearer_auth(KEY).send().await;
+        let text = text.map_err(|error| error.to_string())?.text().await.map_err(|error| error.to_string())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("consort_store_commits_total "));
         line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "the hub tells no commits".to_owned())
     }
 
@@ -136,7 +136,7 @@ impl HubProcess {
         self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
     }
 
-    pub(crate) fn start_again(&mut self) -> Result<(), String> {
+    pub(crate) fn restart(&mut self) -> Result<(), String> {
         self.child = spawn(&self.setup.program, &self.config)?;
         Ok(())
     }

@@ -15,8 +15,8 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use self::staff::{Desk, Open};
-use crate::simulate::house::{BORROWER, LENDERS};
 use crate::simulate::rules;
+use crate::simulate::sim_setup::{BORROWER, LENDERS};
 use crate::verdict::table;
 
 /// How long what is in flight at the end may take, with nothing going wrong any more.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::Seen;
-use crate::simulate::house::{BORROWER, DESK, LENDERS, barcode, patron};
+use crate::simulate::sim_setup::{BORROWER, DESK, LENDERS, barcode, patron};
 
 /// Placements sent at the same time.
 const TOGETHER: usize = 16;
@@ -141,7 +141,7 @@ impl Desk {
 
     /// Staff and patrons do the next thing for each request, and the hub is told to look.
     pub(crate) async fn work(&self, open: &[Open]) {
-        let mut told = JoinSet::new();
+        let mut sent = JoinSet::new();
         for request in open {
             let hub = self.hub.clone();
             let id = request.id.clone();
@@ -149,16 +149,16 @@ impl Desk {
                 && request.way() == Way::PatronCancels
                 && request.may_cancel
             {
-                told.spawn(async move { hub.cancel(&id, "patron", "No longer needed").await });
+                sent.spawn(async move { hub.cancel(&id, "patron", "No longer needed").await });
             } else if self.act(request) == Some(true) {
-                told.spawn(async move { hub.poll(&id).await });
+                sent.spawn(async move { hub.poll(&id).await });
             }
-            if told.len() >= TOGETHER {
-                let _ = told.join_next().await;
+            if sent.len() >= TOGETHER {
+                let _ = sent.join_next().await;
             }
         }
         // Where the hub was killed meanwhile it looks by itself.
-        while told.join_next().await.is_some() {}
+        while sent.join_next().await.is_some() {}
     }
 
     /// Whether something was done; what Alma refuses is not.

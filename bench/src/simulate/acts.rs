@@ -6,7 +6,7 @@ use lending::{Barcode, CancelledBy, CopyRef, Event, InstitutionCode, PickupLocat
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::house::{self, BORROWER, DESK, LENDERS, done};
+use super::sim_setup::{self, BORROWER, DESK, LENDERS, done};
 
 /// Somebody who is no patron of any request, at each of the libraries.
 const STRANGER: &str = "jo.reader";
@@ -63,7 +63,7 @@ impl Scene {
     }
 
     fn lend_to_stranger(&self) -> bool {
-        self.borrower.lend_in_spite_of_hold(&self.virtual_one, STRANGER, &self.pickup, DESK).is_ok()
+        self.borrower.lend_overriding_hold(&self.virtual_one, STRANGER, &self.pickup, DESK).is_ok()
     }
 
     fn return_at_pickup(&self) -> bool {
@@ -75,7 +75,7 @@ impl Scene {
     }
 
     fn lend_at_lender(&self) -> bool {
-        self.lender.lend_in_spite_of_hold(&self.real, STRANGER, "MAIN", DESK).is_ok()
+        self.lender.lend_overriding_hold(&self.real, STRANGER, "MAIN", DESK).is_ok()
     }
 
     fn cancel_at(&self, staff: &Staff, barcode: &str) -> bool {
@@ -158,7 +158,7 @@ pub(super) fn ask(request: &Request, lifecycle: usize, rng: &mut StdRng) -> Even
 fn another_lenders_copy(request: &Request, lifecycle: usize) -> CopyRef {
     let now = request.supply.as_ref().map(|supply| supply.institution.as_str());
     let other = if now == Some(LENDERS[0]) { LENDERS[1] } else { LENDERS[0] };
-    copy(other, &house::barcode(other, lifecycle))
+    copy(other, &sim_setup::barcode(other, lifecycle))
 }
 
 fn copy(institution: &str, barcode: &str) -> CopyRef {
@@ -176,5 +176,5 @@ fn copy(institution: &str, barcode: &str) -> CopyRef {
 
 fn pickup_at(library: &str) -> PickupLocation {
     let code = format!("BORROW-{library}");
-    PickupLocation { code: code.as_str().into(), library: library.into(), ..house::pickup() }
+    PickupLocation { code: code.as_str().into(), library: library.into(), ..sim_setup::pickup() }
 }

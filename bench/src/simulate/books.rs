@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alma_sim::{LoanView, RequestView, Sim};
 use lending::{Request, RequestId};
 
-use super::house::{BORROWER, LENDERS};
+use super::sim_setup::{BORROWER, LENDERS};
 
 /// Begins our mark in the comment of a hold.
 pub(super) const MARK: &str = "[DCB-REQUEST:";

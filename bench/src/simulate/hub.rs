@@ -215,12 +215,12 @@ impl Hub {
         let outcome = self.perform(&request, &intent).await;
         match mishap {
             Mishap::DiesAfter => {
-                self.tell(id, "the node dies before its commit");
+                self.note(id, "the node dies before its commit");
                 self.set_intent(id, Some(Intent { unclear: true, ..intent }));
                 Ok(())
             }
             Mishap::Paused => {
-                self.tell(id, "another node takes over");
+                self.note(id, "another node takes over");
                 let intent = Intent { unclear: true, ..intent };
                 let outcome = self.perform(&request, &intent).await;
                 self.finish(id, intent, outcome)
@@ -272,7 +272,7 @@ impl Hub {
                 self.set_intent(id, Some(Intent { unclear, attempts: intent.attempts + 1, ..intent }));
                 let next_try = self.now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(self.now);
                 let on = lending::WaitingOn::system(effect.side());
-                self.tell(id, format!("{effect:?} waits: {not_done}"));
+                self.note(id, format!("{effect:?} waits: {not_done}"));
                 let (reason, needs_staff) = (not_done.to_string(), not_done.is_case_for_staff(intent.attempts + 1));
                 self.apply(id, &Event::EffectDelayed { effect, on, reason, next_try, needs_staff })
             }
@@ -370,11 +370,11 @@ impl Hub {
     fn report_faults(&mut self, id: RequestId) {
         let faults = std::mem::take(&mut self.line().fault_log);
         for fault in faults {
-            self.tell(id, fault);
+            self.note(id, fault);
         }
     }
 
-    pub(super) fn tell(&mut self, id: RequestId, what: impl Into<String>) {
+    pub(super) fn note(&mut self, id: RequestId, what: impl Into<String>) {
         if let Some(stored) = self.requests.get_mut(&id) {
             stored.story.push(format!("   {}", what.into()));
         }

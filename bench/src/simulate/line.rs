@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 
-use super::house::BORROWER;
+use super::sim_setup::BORROWER;
 
 /// Carries calls to the simulator.
 #[derive(Debug)]

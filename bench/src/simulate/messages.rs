@@ -10,8 +10,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use secrecy::SecretString;
 
-use super::house::{BORROWER, LENDERS};
 use super::hub::Hub;
+use super::sim_setup::{BORROWER, LENDERS};
 
 /// Messages on their way, and how far each Alma's events have been read.
 pub(super) struct Messages {

@@ -6,13 +6,13 @@
 
 mod acts;
 mod books;
-pub(crate) mod house;
 mod hub;
 mod ledger;
 mod line;
 mod messages;
 mod replacing;
 pub(crate) mod rules;
+pub(crate) mod sim_setup;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -31,11 +31,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::books::Books;
-use self::house::{BORROWER, LENDERS};
 use self::hub::{Hub, Mishap};
 use self::ledger::{By, Ledger};
 use self::line::{Line, LineState};
 use self::messages::Messages;
+use self::sim_setup::{BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
 /// Lifecycles that share libraries at the same time.
@@ -180,7 +180,7 @@ impl World {
         let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number);
         let mut rng = StdRng::seed_from_u64(mixed);
         let start = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
-        let sim = house::build(SimClock::Stepped(start), TOGETHER)?;
+        let sim = sim_setup::build(SimClock::Stepped(start), TOGETHER)?;
         let line = LineState::new(rng.random());
         let mut systems: BTreeMap<String, Arc<dyn HostLms>> = BTreeMap::new();
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
@@ -228,8 +228,8 @@ impl World {
             let id = live[at];
             tally.steps.fetch_add(1, Ordering::Relaxed);
             let outcome = self.step(id).await;
-            let heard = self.hear(false).await;
-            if let Err(reason) = outcome.and(heard).and_then(|()| self.check(id)) {
+            let delivered = self.deliver_messages(false).await;
+            if let Err(reason) = outcome.and(delivered).and_then(|()| self.check(id)) {
                 self.violated(tally, id, &reason);
                 live.swap_remove(at);
             }
@@ -260,12 +260,18 @@ impl World {
             bib: None,
             holding: None,
             item: None,
-            barcode: Some(Barcode::from(house::barcode(lender, lifecycle).as_str())),
+            barcode: Some(Barcode::from(sim_setup::barcode(lender, lifecycle).as_str())),
             volume: None,
             chosen_by_staff: false,
             tried_items: Vec::new(),
         });
-        Request::new(id, self.hub.now, house::asking(&house::patron(lifecycle)), house::pickup(), copies.into())
+        Request::new(
+            id,
+            self.hub.now,
+            sim_setup::asking(&sim_setup::patron(lifecycle)),
+            sim_setup::pickup(),
+            copies.into(),
+        )
     }
 
     /// One thing that happens, whatever it is.
@@ -290,7 +296,7 @@ impl World {
             }
             0..75 => {
                 let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
-                let what = house::act(&self.sim, &stored.request, &mut self.rng);
+                let what = sim_setup::act(&self.sim, &stored.request, &mut self.rng);
                 self.staff_did(id, what)
             }
             75..95 => {
@@ -363,7 +369,7 @@ impl World {
 
     fn staff_did(&mut self, id: RequestId, what: Option<&'static str>) -> Result<(), String> {
         let Some(what) = what else { return Ok(()) };
-        self.hub.tell(id, what);
+        self.hub.note(id, what);
         if what == acts::RETURNED_AT_ONCE {
             self.ledger.patron_got_it(id);
         }
@@ -390,7 +396,7 @@ impl World {
         }
     }
 
-    async fn hear(&mut self, all: bool) -> Result<(), String> {
+    async fn deliver_messages(&mut self, all: bool) -> Result<(), String> {
         let Some(messages) = &mut self.messages else { return Ok(()) };
         messages.gather(&self.sim, &self.hub)?;
         messages.arrive(&mut self.hub, all).await
@@ -443,16 +449,16 @@ impl World {
                 return Ok(outcome);
             }
             if let Some(code) = request.staff_case.as_ref().map(|staff_case| staff_case.code.clone()) {
-                let again = resumed.contains(&code);
+                let resumed_before = resumed.contains(&code);
                 resumed.push(code);
-                self.decide_as_staff(id, again)?;
+                self.decide_as_staff(id, resumed_before)?;
             }
             let Some(stored) = self.hub.requests.get(&id) else { continue };
-            match house::expected(&self.sim, &stored.request) {
+            match sim_setup::expected(&self.sim, &stored.request) {
                 Some(what) => self.staff_did(id, Some(what))?,
                 None => self.settle_losses(id)?,
             }
-            self.hear(true).await?;
+            self.deliver_messages(true).await?;
             self.hub.poll_all(id).await?;
             self.check(id)?;
         }
@@ -460,9 +466,9 @@ impl World {
     }
 
     /// Staff try again, then cancel, then end it by hand.
-    fn decide_as_staff(&mut self, id: RequestId, again: bool) -> Result<(), String> {
+    fn decide_as_staff(&mut self, id: RequestId, resumed_before: bool) -> Result<(), String> {
         let acts = [
-            (Action::Resume, !again, Event::ResumeRequested),
+            (Action::Resume, !resumed_before, Event::ResumeRequested),
             (Action::Cancel, true, Event::CancelRequested { by: CancelledBy::Staff, reason: None }),
             (Action::End, true, Event::EndRequested { reason: None }),
         ];
@@ -477,7 +483,7 @@ impl World {
     /// What has come home meanwhile isn't lost.
     fn settle_losses(&mut self, id: RequestId) -> Result<(), String> {
         let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
-        if self.hub.may(id, Action::SettleLoss) && house::is_home(&self.sim, &stored.request) {
+        if self.hub.may(id, Action::SettleLoss) && sim_setup::is_home(&self.sim, &stored.request) {
             return self.decide_as_staff(id, true);
         }
         if self.hub.may(id, Action::SettleLoss) {
@@ -494,9 +500,9 @@ impl World {
 }
 
 fn connect(code: &'static str, sim: &Sim, line: &Arc<Mutex<LineState>>, seed: u64) -> Result<Arc<dyn HostLms>, String> {
-    let Value::Object(table) = house::settings() else { return Err("the settings are no table".to_owned()) };
+    let Value::Object(table) = sim_setup::settings() else { return Err("the settings are no table".to_owned()) };
     let settings = lms::alma::Settings::read(code.into(), &table).map_err(|faults| format!("{faults:?}"))?;
-    let client = Client::builder("http://127.0.0.1:1", house::key(code).into())
+    let client = Client::builder("http://127.0.0.1:1", sim_setup::key(code).into())
         .transport(Arc::new(Line::new(sim.clone(), code, Arc::clone(line))))
         .calls_per_second(NonZeroU32::new(1_000_000_000).unwrap_or(NonZeroU32::MIN))
         .retries(RetryPolicy::default())
@@ -551,7 +557,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_is_the_same_run_again() {
+    fn seed_repeats_the_same_run() {
         let calls = |seed| {
             let tally = Tally::default();
             work(seed, 2, &AtomicU64::new(0), &tally).unwrap();

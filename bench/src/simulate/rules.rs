@@ -7,9 +7,9 @@ use lending::{Attention, Outcome, Progress, Request, Status, WaitingOn};
 use serde_json::Value;
 
 use super::books::{Books, MARK};
-use super::house::{BORROWER, LENDERS, key};
 use super::hub::{Hub, Stored};
 use super::ledger::Ledger;
+use super::sim_setup::{BORROWER, LENDERS, key};
 
 /// After every step: at most one hold at each library, one lender with a hold, one set of virtual records, one loan on
 /// each side; and no call without an intent.
@@ -195,18 +195,18 @@ mod tests {
     use serde_json::json;
 
     use super::super::books::mark;
-    use super::super::house::{self, DESK};
     use super::super::ledger::By;
+    use super::super::sim_setup::{self, DESK};
     use super::*;
 
     const LENDER: &str = LENDERS[0];
 
     fn almas() -> Sim {
-        house::build(SimClock::Stepped(Timestamp::from_second(1_800_000_000).unwrap()), 1).unwrap()
+        sim_setup::build(SimClock::Stepped(Timestamp::from_second(1_800_000_000).unwrap()), 1).unwrap()
     }
 
     fn request(sim: &Sim) -> Request {
-        let barcode = house::barcode(LENDER, 0);
+        let barcode = sim_setup::barcode(LENDER, 0);
         let item = sim.staff(LENDER).unwrap().item(&barcode).unwrap();
         let copy = Copy {
             bib: item.mms_id.as_str().into(),
@@ -218,9 +218,9 @@ mod tests {
             item_type: ItemType("book".to_owned()),
             title: Title::default(),
         };
-        let patron = house::asking(&house::patron(0));
+        let patron = sim_setup::asking(&sim_setup::patron(0));
         let id = RequestId(uuid::Uuid::from_u128(1));
-        let mut request = Request::new(id, sim.now(), patron, house::pickup(), Vec::new());
+        let mut request = Request::new(id, sim.now(), patron, sim_setup::pickup(), Vec::new());
         request.supply = Some(Supply::new(LENDER.into(), copy));
         request
     }
@@ -248,7 +248,7 @@ mod tests {
 
     fn followed_after(sim: &Sim, ledger: &mut Ledger, request: &Request, by: By) -> Result<(), String> {
         let books = Books::read(sim)?;
-        ledger.note(sim, &books, request, &[(LENDER.to_owned(), house::barcode(LENDER, 0))], by)?;
+        ledger.note(sim, &books, request, &[(LENDER.to_owned(), sim_setup::barcode(LENDER, 0))], by)?;
         followed(&books, ledger, request)
     }
 
@@ -260,7 +260,7 @@ mod tests {
     fn item_that_is_away_while_its_request_has_ended_is_found() {
         let (sim, mut ledger) = (almas(), Ledger::default());
         let mut request = request(&sim);
-        let (lender, barcode) = (sim.staff(LENDER).unwrap(), house::barcode(LENDER, 0));
+        let (lender, barcode) = (sim.staff(LENDER).unwrap(), sim_setup::barcode(LENDER, 0));
         hold(&sim, &request, LENDER, &barcode, "patron-1", "SHARING");
         lender.scan_in(&barcode, "MAIN", DESK).unwrap();
         request.status = Status::PickupTransit;
@@ -280,7 +280,7 @@ mod tests {
     fn item_that_is_away_while_another_lender_is_asked_is_found() {
         let (sim, mut ledger) = (almas(), Ledger::default());
         let mut request = request(&sim);
-        let barcode = house::barcode(LENDER, 0);
+        let barcode = sim_setup::barcode(LENDER, 0);
         hold(&sim, &request, LENDER, &barcode, "patron-1", "SHARING");
         sim.staff(LENDER).unwrap().scan_in(&barcode, "MAIN", DESK).unwrap();
         followed_after(&sim, &mut ledger, &request, By::Staff).unwrap();
@@ -306,7 +306,7 @@ mod tests {
         let agree = |request: &Request| agrees(&sim, &Books::read(&sim).unwrap(), request);
         agree(&request).unwrap();
 
-        borrower.lend_in_spite_of_hold("virtual", "jo.reader", "MAIN", DESK).unwrap();
+        borrower.lend_overriding_hold("virtual", "jo.reader", "MAIN", DESK).unwrap();
         assert!(agree(&request).unwrap_err().contains("somebody else"));
         request.status = Status::Loaned;
         assert!(agree(&request).unwrap_err().contains("hasn't got"));
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn stranger_whose_loan_is_closed_is_noticed() {
         let sim = almas();
-        let (lender, barcode) = (sim.staff(LENDER).unwrap(), house::barcode(LENDER, 0));
+        let (lender, barcode) = (sim.staff(LENDER).unwrap(), sim_setup::barcode(LENDER, 0));
         lender.lend(&barcode, "jo.reader", "MAIN", DESK).unwrap();
         let before = Books::read(&sim).unwrap().strangers();
         lender.scan_in(&barcode, "MAIN", DESK).unwrap();

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::{SECRET, Stage, at, ms, place_all, runtime};
 use crate::Scale;
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
 const MESSAGES_PER_MINUTE: u64 = 10_000;
@@ -111,7 +111,7 @@ async fn flood(stage: &Stage, bodies: Vec<(&'static str, String, bool)>) -> Resu
 }
 
 fn signer(stage: &Stage) -> Result<Arc<dyn HostLms>, String> {
-    let mut settings = house::settings();
+    let mut settings = sim_setup::settings();
     settings["base_url"] = json!(format!("http://{}", stage.hub.address));
     let connection =
         lms::Connection { institution: BORROWER.into(), kind: "alma".to_owned(), settings, credentials: "none".into() };

@@ -10,11 +10,11 @@ use scenarios::{Hub, RequestView};
 use serde_json::json;
 
 use crate::live::hub::{HubProcess, Setup, build_hub};
-use crate::simulate::house::{self, BORROWER, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 mod burst;
+mod lost_message;
 mod react;
-mod unheard;
 
 pub(crate) use burst::burst;
 pub(crate) use react::react;
@@ -35,7 +35,7 @@ struct Stage {
 impl Stage {
     async fn set(titles: usize) -> Result<Self, String> {
         let program = build_hub()?;
-        let sim = house::build_for(SimClock::Real, titles, titles)?;
+        let sim = sim_setup::build_for(SimClock::Real, titles, titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
         let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
@@ -58,9 +58,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 }
 
 async fn place(hub: &Hub, number: usize) -> Result<String, String> {
-    let copy = json!({"institution": LENDERS[0], "barcode": house::barcode(LENDERS[0], number)});
+    let copy = json!({"institution": LENDERS[0], "barcode": sim_setup::barcode(LENDERS[0], number)});
     let body = json!({
-        "agency": "BORROW", "patron": house::one_of_many(number), "pickup_location": "BORROW-MAIN", "copies": [copy],
+        "agency": "BORROW", "patron": sim_setup::one_of_many(number), "pickup_location": "BORROW-MAIN", "copies": [copy],
     });
     let placed = hub.call(Method::POST, "/api/v1/requests?wait=0", Some(&body)).await;
     let placed = placed.map_err(|failure| failure.to_string())?;

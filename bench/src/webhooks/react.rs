@@ -9,10 +9,10 @@ use scenarios::Hub;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::unheard::{self, Late, ONE_BATCH_POLL, Unheard};
+use super::lost_message::{self, Late, LostMessage, ONE_BATCH_POLL};
 use super::{PATIENCE, SECRET, Stage, at, idle, ms, place_all, reached, runtime, until};
 use crate::Scale;
-use crate::simulate::house::{self, BORROWER, DESK, LENDERS};
+use crate::simulate::sim_setup::{self, BORROWER, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 
 /// Acts of staff in a second.
@@ -61,15 +61,17 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
         drop(stage);
         let requests = if scale == Scale::Full { 16 } else { 4 };
         let sure = Some(SURE_WITHIN);
-        let one_sure = unheard::delays(Unheard::One, requests, sure).await?;
-        let items_sure = unheard::delays(Unheard::Items, requests, sure).await?;
+        let one_sure = lost_message::delays(LostMessage::One, requests, sure).await?;
+        let items_sure = lost_message::delays(LostMessage::Items, requests, sure).await?;
         let mut verdict = reacted(lifecycles, long, took, longest(&one_sure).max(longest(&items_sure)));
         let minutes = format!("lost_message_detection_minutes = {SURE_WITHIN}");
         verdict.notes.push(late(&format!("one message lost, {minutes}"), &one_sure));
         verdict.notes.push(late(&format!("no messages of items, {minutes}"), &items_sure));
-        verdict.notes.push(late("one message lost", &unheard::delays(Unheard::One, requests, None).await?));
-        verdict.notes.push(late("no messages of items", &unheard::delays(Unheard::Items, requests, None).await?));
-        verdict.notes.push(late("all messages lost", &unheard::delays(Unheard::All, requests, None).await?));
+        verdict.notes.push(late("one message lost", &lost_message::delays(LostMessage::One, requests, None).await?));
+        verdict
+            .notes
+            .push(late("no messages of items", &lost_message::delays(LostMessage::Items, requests, None).await?));
+        verdict.notes.push(late("all messages lost", &lost_message::delays(LostMessage::All, requests, None).await?));
         Ok(verdict)
     })
 }
@@ -123,7 +125,7 @@ async fn one(sim: &Sim, hub: &Hub, id: &str, number: usize, act: usize) -> Resul
     let staff = |code: &str| sim.staff(code).map_err(|error| error.to_string());
     let (lender, borrower) = (staff(LENDERS[0])?, staff(BORROWER)?);
     let refused = |refusal: alma_sim::Refusal| format!("{} is refused: {refusal}", ACTS[act].0);
-    let lenders = house::barcode(LENDERS[0], number);
+    let lenders = sim_setup::barcode(LENDERS[0], number);
     // A book takes longer from one desk to the next than the hub for what it has begun.
     let request = idle(hub, id).await?;
     let here = request.borrower.barcode.unwrap_or_default();
@@ -131,7 +133,7 @@ async fn one(sim: &Sim, hub: &Hub, id: &str, number: usize, act: usize) -> Resul
     let begun = Instant::now();
     match act {
         0 | 4 => lender.scan_in(&lenders, "MAIN", DESK).map(drop).map_err(refused)?,
-        LOAN => borrower.lend(&here, &house::one_of_many(number), "MAIN", DESK).map(drop).map_err(refused)?,
+        LOAN => borrower.lend(&here, &sim_setup::one_of_many(number), "MAIN", DESK).map(drop).map_err(refused)?,
         CANCELLED => borrower.cancel(&hold.ok_or("no hold to cancel")?, "PatronNotInterested").map_err(refused)?,
         _ => borrower.scan_in(&here, "MAIN", DESK).map(drop).map_err(refused)?,
     }
@@ -181,7 +183,7 @@ fn late(name: &str, acts: &[Late]) -> String {
     format!("{name}, in opening hours, seen in lists: {acts}")
 }
 
-fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>, unheard: Duration) -> Verdict {
+fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>, lost_message: Duration) -> Verdict {
     let mut rows = table(&["act", "seen", "p50", "p99", "longest"]);
     let mut all: Vec<Duration> = acts.iter().flatten().copied().collect();
     all.sort_unstable();
@@ -201,13 +203,13 @@ fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>, unheard:
              back home, until all records are deleted"
                 .to_owned(),
         ],
-        figure: format!("p50 {}, p99 {}; {} min where it wasn't told", ms(p50), ms(p99), unheard.as_secs() / 60),
+        figure: format!("p50 {}, p99 {}; {} min where it wasn't told", ms(p50), ms(p99), lost_message.as_secs() / 60),
         target: format!(
             "at most {} and {}; at most {} min with lost_message_detection_minutes = {SURE_WITHIN}",
             ms(REACT_P50),
             ms(REACT_P99),
             ONE_BATCH_POLL.as_secs() / 60
         ),
-        met: p50 <= REACT_P50 && p99 <= REACT_P99 && unheard <= ONE_BATCH_POLL,
+        met: p50 <= REACT_P50 && p99 <= REACT_P99 && lost_message <= ONE_BATCH_POLL,
     }
 }

@@ -43,7 +43,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn told(&self) -> LoggedCall {
+    fn as_logged(&self) -> LoggedCall {
         LoggedCall {
             number: self.number,
             at: moment(self.at),
@@ -79,7 +79,7 @@ impl CallLog {
     }
 
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = LoggedCall> {
-        self.calls.iter().rev().map(Entry::told)
+        self.calls.iter().rev().map(Entry::as_logged)
     }
 }
 
@@ -90,8 +90,8 @@ fn shown(call: &ApiCall) -> String {
     }
     let secret =
         |pair: &&str| SECRET.iter().any(|name| pair.split('=').next().unwrap_or_default().eq_ignore_ascii_case(name));
-    let told: Vec<&str> = call.query.split('&').filter(|pair| !secret(pair)).collect();
-    if told.is_empty() { path.to_owned() } else { format!("{path}?{}", told.join("&")) }
+    let shown_pairs: Vec<&str> = call.query.split('&').filter(|pair| !secret(pair)).collect();
+    if shown_pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", shown_pairs.join("&")) }
 }
 
 /// The code of an error envelope, JSON or XML.

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stepped_clock_moves_only_when_told() {
+    fn stepped_clock_moves_only_when_it_is_stepped() {
         let clock = Clock::new(SimClock::Stepped("2026-03-04T10:00:00Z".parse().unwrap()));
         assert_eq!(second(clock.now()), "2026-03-04T10:00:00Z");
         clock.advance(SignedDuration::from_mins(5));

@@ -238,7 +238,7 @@ fn lend(staff: &Staff, body: &Value) -> Result<Value, Refusal> {
     let (barcode, user) = (text(body, "barcode")?, text(body, "user")?);
     let (library, desk) = (text(body, "library")?, text(body, "desk")?);
     let id = if body["override"] == json!(true) {
-        staff.lend_in_spite_of_hold(barcode, user, library, desk)?
+        staff.lend_overriding_hold(barcode, user, library, desk)?
     } else {
         staff.lend(barcode, user, library, desk)?
     };

@@ -151,7 +151,7 @@ pub struct Behaviour {
     /// The gateway's refusals of a key come as XML whatever was asked for.
     pub gateway_errors_as_xml: bool,
     /// Closed requests tell how they ended in `request_status`, instead of `HISTORY`.
-    pub history_tells_closure: bool,
+    pub history_shows_closure: bool,
     /// Changes made through the API raise LOAN, REQUEST, ITEM and BIB events (USER is never raised by them).
     pub api_raises_events: bool,
     /// A change of an item's circulation state raises ITEM_UPDATED.
@@ -192,7 +192,7 @@ impl Default for Behaviour {
             relative_redirect: false,
             refuse_encoded_slash: false,
             gateway_errors_as_xml: true,
-            history_tells_closure: false,
+            history_shows_closure: false,
             api_raises_events: true,
             circulation_raises_item_events: false,
             expiry_is_cancellation: true,

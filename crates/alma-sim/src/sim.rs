@@ -224,9 +224,9 @@ impl Sim {
         alma.now = self.now();
         let before = alma.events.count;
         let result = act(&mut alma);
-        let told = alma.events.count != before;
+        let has_new = alma.events.count != before;
         drop(alma);
-        if told {
+        if has_new {
             self.wake();
         }
         result

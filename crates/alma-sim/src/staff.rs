@@ -231,7 +231,7 @@ impl Staff {
     ///
     /// # Errors
     /// As POST loans, but for the hold.
-    pub fn lend_in_spite_of_hold(
+    pub fn lend_overriding_hold(
         &self,
         barcode: &str,
         user: &str,

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_beside_others_who_take_half_brings_few_refusals_and_most_of_the_rest() {
+    fn hour_with_others_who_take_half_brings_few_refusals_and_most_of_the_rest() {
         let begun = Instant::now();
         let mut rate = AdaptiveRate::new(25, 25, begun);
         let (_, calls, refused) = run(&mut rate, begun, 3_600, |in_a_second| in_a_second <= 12);

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_and_is_no_value_is_told_from_what_is_blank() {
+    fn anything_that_is_there_and_is_no_value_is_distinguished_from_anything_that_is_blank() {
         for unreadable in
             [json!({"x": 1}), json!([{"x": 1}]), json!({"value": {"x": "y"}}), json!({"value": null, "desc": "D"})]
         {

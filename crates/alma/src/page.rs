@@ -21,7 +21,7 @@ use crate::lenient::{self, Lenient};
 /// A row of a list.
 pub(crate) trait Row: DeserializeOwned {
     /// Fields by which callers tell rows apart. A row in which one is there and can't be read may be any.
-    const TELLING: &'static [&'static str] = &[];
+    const REPORTING: &'static [&'static str] = &[];
 
     /// How many parts of it that callers look for can't be read.
     fn unreadable_parts(&self) -> u32 {
@@ -243,7 +243,7 @@ async fn next_page<T: Row>(
 pub(crate) fn readable<T: Row>(rows: &[Value], missing: &mut Vec<String>) -> Vec<T> {
     let mut records = Vec::new();
     for row in rows {
-        if let Some(field) = T::TELLING.iter().find(|field| row.get(*field).is_some_and(lenient::is_unreadable)) {
+        if let Some(field) = T::REPORTING.iter().find(|field| row.get(*field).is_some_and(lenient::is_unreadable)) {
             missing.push(format!("a {field} that is no text"));
         }
         match lenient::record::<T>(row.clone()) {

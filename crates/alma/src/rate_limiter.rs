@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_patrons_call_goes_before_a_hundred_looks() {
+    async fn patrons_call_leaves_before_a_hundred_polls() {
         let limiter = limiter(1.0).await;
         let mut polls = tokio::task::JoinSet::new();
         for _ in 0..100 {

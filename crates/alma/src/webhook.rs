@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn message_tells_its_subject_whatever_the_case_of_its_action() {
+    fn message_has_a_subject_whatever_the_case_of_its_action() {
         let message = Message::read(BODY).unwrap();
         assert_eq!((message.id.as_str(), message.event().as_str()), ("1", "LOAN_RETURNED"));
         assert!(matches!(message.subject(), Subject::Loan(loan) if loan.id.as_str() == "71"));
     }
 
     #[test]
-    fn what_is_no_message_is_told_without_quoting_it() {
+    fn malformed_message_is_reported_without_quoting_it() {
         for (body, expected) in
             [(&b"<webhook/>"[..], "XML"), (b"{", "no JSON"), (b"[1]", "no JSON object"), (b"{}", "id")]
         {

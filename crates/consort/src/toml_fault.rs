@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_is_told_by_file_line_column_and_key() {
+    fn fault_is_identified_by_file_line_column_and_key() {
         assert_eq!(fault("# a\nport = \"canary\""), "x.toml, line 2, column 8, port: expected u16");
         assert!(fault("port = \"canary").starts_with("x.toml, line 1, column "));
         assert!(fault("port = \"canary").contains(", port: this is no valid TOML"));

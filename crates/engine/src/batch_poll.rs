@@ -327,8 +327,8 @@ impl Engine {
             }
             Err(not_done) => {
                 warn!(institution = %batch_poll.institution, list = batch_poll.list, reason = %not_done, "could not read a list");
-                let again = saturating_add(self.clock.now(), self.settings.batch_poll_interval);
-                self.end_batch_poll(batch_poll, standing, &[], &[], again).await
+                let next_try = saturating_add(self.clock.now(), self.settings.batch_poll_interval);
+                self.end_batch_poll(batch_poll, standing, &[], &[], next_try).await
             }
         }
     }
@@ -425,7 +425,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read_at_whole_multiples_of_their_interval_and_each_institutions_at_a_moment_of_its_own() {
+    fn batch_polls_lie_on_a_grid_with_an_offset_for_each_institution() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let (five, none) = (Duration::from_secs(300), Duration::ZERO);
         assert_eq!(next_on_grid(at("2026-11-25T10:00:01Z"), five, none), at("2026-11-25T10:05:00Z"));
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_refused_twice_is_asked_for_again_after_a_day_or_changed_settings() {
+    fn list_that_is_refused_twice_is_requested_after_a_day_or_changed_settings() {
         let (refused, lender) = (RefusedLists::default(), InstitutionCode::from("01LEND_INST"));
         let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
         assert!(!refused.note(&lender, "pick MAIN", at(0), REFUSED_FOR) && !refused.is(&lender, "pick MAIN", at(0)));

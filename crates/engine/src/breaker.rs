@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn some_failures_in_a_row_make_a_system_count_as_down_and_it_is_told_once() {
+    fn some_failures_in_a_row_open_the_breaker_once() {
         let (breakers, alma) = breakers();
         let changes: Vec<BreakerChange> =
             (0..7).map(|_| breakers.record(&alma, Generation::default(), Some(&unreachable()), at(0))).collect();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_between_starts_the_count_again() {
+    fn answer_in_between_resets_the_count() {
         let (breakers, alma) = breakers();
         for _ in 0..3 {
             for _ in 0..4 {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_grows_up_to_the_longest() {
+    fn probe_interval_grows_up_to_the_maximum() {
         let (breakers, alma) = breakers();
         down(&breakers, &alma);
         let mut pauses = Vec::new();

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_set_back_goes_on_from_where_it_was_until_the_machine_has_caught_up() {
+    fn clock_set_back_continues_from_where_it_was_until_the_machine_has_caught_up() {
         let mut steady = Steady { shown: at(0), read: Instant::now(), is_behind: false };
         let second = Duration::from_secs(1);
         assert_eq!(steady.show(at(10_000), second), at(10_000));

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_used_up_day_lasts_until_midnight_and_is_asked_after_again_where_midnight_changes_nothing() {
+    fn used_up_day_lasts_until_midnight_and_is_checked_once_more_where_midnight_changes_nothing() {
         assert_eq!(used_up(at("2026-11-25T22:00:00Z")), Duration::from_secs(7_205));
         assert_eq!(used_up(at("2026-11-26T00:00:07Z")), Duration::from_secs(300));
         assert_eq!(used_up(at("2026-11-26T01:00:00Z")), Duration::from_secs(82_805));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_told_just_after_midnight_may_be_yesterdays_and_is_asked_for_again() {
+    fn count_reported_just_after_midnight_may_be_stale_and_is_requested_once_more() {
         let book = DayUsage { remaining: Some(1), counted_at: Some(at("2026-11-26T00:00:10Z")), ..DayUsage::default() };
         assert!(!book.may_be_stale(at("2026-11-26T00:05:09Z")));
         assert!(book.may_be_stale(at("2026-11-26T00:05:10Z")));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_system_does_not_tell_own_calls_are_counted() {
+    fn own_calls_are_counted_where_the_system_gives_no_count() {
         let spent = Usage { by_priority: [(Priority::Poll, 890)].into(), ..Usage::default() };
         let book = DayUsage { used: spent, ..DayUsage::default() };
         assert_eq!(book.at_reserve(QuotaSettings::default(), 1), None, "nobody told of a limit");

@@ -49,7 +49,7 @@ impl Engine {
             None => Ok(()),
         };
         may(&request)?;
-        let request = self.after_a_look_at_the_lender(request).await?;
+        let request = self.after_polling_the_lender(request).await?;
         may(&request)?;
         match &event {
             Event::NextSupplierRequested { copy: Some(copy), .. } => self.check_named(&request, copy).await?,
@@ -62,7 +62,7 @@ impl Engine {
     /// The request once its lender was looked at: the item may have been sent since the last look. Cancelling the hold finds
     /// that out too, but then the hold is gone and the patron gets nothing. A lender that can't be asked is given up all
     /// the same.
-    async fn after_a_look_at_the_lender(&self, request: Request) -> Result<Request, Error> {
+    async fn after_polling_the_lender(&self, request: Request) -> Result<Request, Error> {
         match tokio::time::timeout(PATIENCE, self.final_poll(&request, Side::Lender)).await {
             Ok(Ok(Some(event))) => {
                 Ok(self.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request)

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interval_grows_while_nothing_happens_and_stops_at_the_longest() {
+    fn interval_grows_while_nothing_changes_up_to_the_maximum() {
         let polling = Polling { initial: Duration::from_secs(10), max: Duration::from_secs(25), growth: 2.0 };
         let seconds: Vec<u64> = (0..4).map(|unchanged| polling.interval(unchanged).as_secs()).collect();
         assert_eq!(seconds, [10, 20, 25, 25]);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn pause_doubles_and_is_capped() {
+    fn delay_doubles_and_is_capped() {
         let retrying = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(60) };
         let seconds: Vec<u64> = [0, 1, 2, 6, u32::MAX].into_iter().map(|n| retrying.delay(n).as_secs()).collect();
         assert_eq!(seconds, [1, 2, 4, 60, 60]);

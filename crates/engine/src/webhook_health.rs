@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_said_nothing_for_a_week_or_ever_is_not_counted_on() {
+    fn webhook_without_a_message_for_a_week_is_not_trusted() {
         assert!(!known(Some(at(0)), None).is_silent(at(168)));
         assert!(known(Some(at(0)), None).is_silent(at(169)));
         assert!(known(None, None).is_silent(at(0)));
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn that_something_was_heard_is_stored_once_in_an_hour() {
+    fn last_message_is_stored_once_in_an_hour() {
         let mut last = None;
         let noted = [0, 1, 2, 3].map(|hours| note(&mut last, at(hours)));
         assert_eq!(noted, [true, false, true, false]);

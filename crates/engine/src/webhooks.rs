@@ -111,11 +111,11 @@ impl Engine {
         body: &[u8],
     ) -> Result<WebhookResult, WebhookError> {
         let ended = IntakeGuard(&self.webhook_health);
-        let heard = self.try_to_receive(institution, signature, body).await;
-        if !matches!(heard, Err(WebhookError::Internal(Error::Store(_)))) {
+        let received = self.try_to_receive(institution, signature, body).await;
+        if !matches!(received, Err(WebhookError::Internal(Error::Store(_)))) {
             ended.was_stored();
         }
-        heard
+        received
     }
 
     async fn try_to_receive(
@@ -139,9 +139,9 @@ impl Engine {
             opened => opened?,
         };
         self.webhook_health.record_message(&self.store, institution, now).await?;
-        let heard = self.retry_transaction(|| self.store_message(institution, &message)).await?;
-        debug!(%institution, message = message.id, ?heard, "told by the library's system");
-        Ok(heard)
+        let received = self.retry_transaction(|| self.store_message(institution, &message)).await?;
+        debug!(%institution, message = message.id, ?received, "told by the library's system");
+        Ok(received)
     }
 
     async fn read_secrets(

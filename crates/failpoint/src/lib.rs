@@ -63,9 +63,9 @@ mod armed {
     /// The variable names no point: a test that kills nothing must not pass.
     pub fn hit(point: Point) {
         let end = END.get_or_init(|| {
-            let told = std::env::var(VARIABLE).ok()?;
-            let read = read(&told);
-            assert!(read.is_some(), "{VARIABLE} is {told}, and should be like before_commit:3");
+            let reported = std::env::var(VARIABLE).ok()?;
+            let read = read(&reported);
+            assert!(read.is_some(), "{VARIABLE} is {reported}, and should be like before_commit:3");
             read.map(|(point, times)| (point, AtomicU64::new(times)))
         });
         if let Some((fatal, left)) = end
@@ -79,8 +79,8 @@ mod armed {
         }
     }
 
-    fn read(told: &str) -> Option<(Point, u64)> {
-        let (name, times) = told.split_once(':')?;
+    fn read(reported: &str) -> Option<(Point, u64)> {
+        let (name, times) = reported.split_once(':')?;
         let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
         Some((point, times.parse().ok().filter(|times| *times > 0)?))
     }

@@ -39,17 +39,17 @@ fn holds(read: &Read) {
     let record = &read.record;
     let _ = (record.title(), record.author(), record.isbns(), record.control_number());
     let written = marc::marcxml::write(record, Namespace::None);
-    let again = marc::marcxml::read_one(&written.content).expect("what was written can't be read");
+    let reread = marc::marcxml::read_one(&written.content).expect("what was written can't be read");
     if written.repairs.is_empty() {
-        same(record, &again.record);
+        same(record, &reread.record);
     }
     if let Ok(written) = marc::iso2709::write(record)
         && written.repairs.is_empty()
         // Without subfields nothing in ISO 2709 tells a data field from a control field.
         && !record.fields.iter().any(|field| matches!(field, Field::Data { subfields, .. } if subfields.is_empty()))
     {
-        let again = marc::iso2709::read_all(&written.content).next();
-        same(record, &again.expect("nothing was written").expect("what was written can't be read").record);
+        let reread = marc::iso2709::read_all(&written.content).next();
+        same(record, &reread.expect("nothing was written").expect("what was written can't be read").record);
     }
 }
 

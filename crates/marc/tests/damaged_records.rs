@@ -85,7 +85,7 @@ fn invalid_utf8_is_marked_and_reported_with_its_field() {
 }
 
 #[test]
-fn stray_character_between_indicators_and_subfields_is_left_out() {
+fn unexpected_character_between_indicators_and_subfields_is_left_out() {
     let reads = reads("regression45.dat");
     let damaged: Vec<_> = reads.iter().filter(|read| !read.repairs.is_empty()).collect();
     assert_eq!((reads.len(), damaged.len()), (12, 11));
@@ -159,7 +159,7 @@ fn errors_name_the_record_and_the_byte() {
 }
 
 #[test]
-fn record_whose_fields_cannot_be_told_apart_is_an_error() {
+fn record_whose_fields_cannot_be_distinguished_is_an_error() {
     let first = |bytes: &[u8]| iso2709::read_all(bytes).next().unwrap().unwrap_err().kind;
     assert_eq!(first(b"00030nam a2200000 i 4500abcde\x1d"), ErrorKind::NoDirectory);
     let unusable = first(b"00000nam a2200000 i 4500?!?000400000\x1eabc\x1e\x1d");

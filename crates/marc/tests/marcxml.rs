@@ -136,7 +136,7 @@ fn record_without_fields_is_an_error_and_the_next_is_read() {
 }
 
 #[test]
-fn missing_and_wrong_attributes_are_mended_with_notes() {
+fn missing_and_wrong_attributes_are_repaired_with_notes() {
     let read = marcxml::read_one(&wrap(
         r##"<datafield tag="245" ind1="" ind2="#"><subfield>x</subfield></datafield>
            <datafield tag="2&lt;5"><subfield code="a">lost</subfield></datafield><extra/>"##,

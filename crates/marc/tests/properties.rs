@@ -12,10 +12,10 @@ use proptest::prelude::*;
 fn read_and_rewrite(bytes: &[u8]) -> Result<(), TestCaseError> {
     for read in iso2709::read_all(bytes).flatten() {
         let written = marcxml::write(&read.record, Namespace::None);
-        let again = marcxml::read_one(&written.content).map_err(|error| TestCaseError::fail(error.to_string()))?;
-        prop_assert_eq!(again.record.fields.len(), read.record.fields.len());
+        let reread = marcxml::read_one(&written.content).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(reread.record.fields.len(), read.record.fields.len());
         if written.repairs.is_empty() {
-            prop_assert_eq!(&again.record, &read.record);
+            prop_assert_eq!(&reread.record, &read.record);
         }
         let _ = (read.record.title(), read.record.author(), read.record.isbns());
     }

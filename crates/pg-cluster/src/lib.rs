@@ -61,7 +61,7 @@ impl Cluster {
         let mut tried = 1;
         loop {
             cluster.port = free_port()?;
-            match cluster.start_again() {
+            match cluster.restart() {
                 Err(_) if tried < TRIES => tried += 1,
                 Err(reason) => return Err(reason),
                 Ok(()) => break,
@@ -96,7 +96,7 @@ impl Cluster {
     /// # Errors
     ///
     /// It doesn't start.
-    pub fn start_again(&self) -> Result<(), String> {
+    pub fn restart(&self) -> Result<(), String> {
         let writes = if self.durable { "" } else { "-c fsync=off -c full_page_writes=off" };
         let settings = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories='' {writes} -c max_connections=100",

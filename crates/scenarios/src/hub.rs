@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
-use crate::line::Line;
+use crate::http::ApiClient;
 use crate::view::{RefusalView, RequestView};
 
 /// How often a request is read again whose timeline is ahead of its status: the hub reads them one after the other, and
@@ -15,7 +15,7 @@ const TORN_READS: u32 = 8;
 /// A client of a running hub.
 #[derive(Clone, Debug)]
 pub struct Hub {
-    line: Line,
+    line: ApiClient,
     key: SecretString,
 }
 
@@ -34,7 +34,7 @@ pub struct NotPlaced {
 impl Hub {
     /// The hub at an address such as `http://127.0.0.1:8080`, spoken with by one of its API keys.
     pub fn at(base: &str, key: SecretString, http: reqwest::Client) -> Self {
-        Self { line: Line::new(base, http, "The hub"), key }
+        Self { line: ApiClient::new(base, http, "The hub"), key }
     }
 
     /// Sends a call; answers the status and the body, whatever they are.

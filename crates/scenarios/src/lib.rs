@@ -9,28 +9,29 @@
 //!
 //! # How to add a scenario
 //!
-//! 1. A function in a module of `plays`: staff act through the stage, `until` waits for what the hub should make of it.
+//! 1. A function in a module of `cases`: staff act through the stage, `until` waits for what the hub should make of it.
 //! 2. Its line in that module's list, with a name and a title.
 //! 3. Its line in `tests/it/main.rs`, with a name that states the behaviour; a test compares both lists.
 
 mod alma;
+mod cases;
 mod failure;
 mod host;
+mod http;
 mod hub;
-mod line;
-mod plays;
 mod stage;
 mod view;
 
-pub use alma::{Hold, Item, Loan, Made, SimAlma, Standing, VIRTUAL_LIBRARY};
+pub use alma::{AlmaState, CreatedRecords, Hold, Item, Loan, SimAlma, VIRTUAL_LIBRARY};
 pub use alma_sim::{Fault, FaultKind, Mark};
+pub use cases::{Scenario, ScenarioFn, all, find};
 pub use failure::{Failure, Result, expect, same};
 pub use host::Host;
+pub use http::http_client;
 pub use hub::{Hub, NotPlaced};
-pub use line::http_client;
-pub use plays::{Play, Scenario, all, find};
 pub use stage::{
-    AGENCY, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, Stage, Told, Who, Wish,
+    AGENCY, Actor, Closed, Closure, LIVE, MoveTime, Observer, PATRON, PICKUP, PICKUP_LIBRARY, RequestInput, Stage,
+    StageEvent,
 };
 pub use view::{
     Attention, BorrowerView, CancellationView, HoldView, LenderView, LoanView, RefusalView, RequestView, Row,

@@ -197,7 +197,7 @@ async fn connection<I>(
                 return;
             }
             () = place.closed() => return,
-            () = told(&mut stopped), if !stopping => {
+            () = reported(&mut stopped), if !stopping => {
                 stopping = true;
                 // No request is taken after the one under way.
                 served.as_mut().graceful_shutdown();
@@ -211,7 +211,7 @@ fn router_call(router: &mut Router, request: Request<Incoming>) -> <Router as Se
     Service::<Request<Incoming>>::call(router, request)
 }
 
-async fn told(stopped: &mut watch::Receiver<bool>) {
+async fn reported(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 

@@ -127,12 +127,12 @@ impl Store {
     /// The hub may have committed between the two reads; then a second look finds nothing wrong.
     async fn or_written_meanwhile(&self, found: AuditFault, id: &str) -> Result<AuditFault, Error> {
         for _ in 0..3 {
-            let again = Query::select()
+            let once_more = Query::select()
                 .columns(["audit_head", "audit_count"].map(Alias::new))
                 .from(Alias::new("patron_request"))
                 .and_where(col("id").eq(id))
                 .to_owned();
-            let rows: Vec<(String, i64)> = self.fetch(&again).await?;
+            let rows: Vec<(String, i64)> = self.fetch(&once_more).await?;
             let links: Vec<Link> = self.fetch(&links(id)).await?;
             if rows.first().is_some_and(|(head, count)| fault(id, &links, head, *count).is_none()) {
                 return Ok(AuditFault { what: "", ..found });

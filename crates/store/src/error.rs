@@ -102,9 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_database_undid_for_others_is_done_again() {
-        for again in ["40001", "40P01", "5", "261", "517"] {
-            assert!(is_contention(Some(again)), "{again}");
+    fn only_what_the_database_rolled_back_for_others_is_retried() {
+        for once_more in ["40001", "40P01", "5", "261", "517"] {
+            assert!(is_contention(Some(once_more)), "{once_more}");
         }
         for not in [Some("23505"), Some("57P01"), Some("00005"), Some("6"), Some("1555"), None] {
             assert!(!is_contention(not), "{not:?}");

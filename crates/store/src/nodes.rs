@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn news_are_read_as_they_were_written_and_a_nodes_own_are_not_news() {
+    fn events_are_read_as_they_were_written_and_a_nodes_own_are_skipped() {
         let request: RequestId = "0193a1c0-0000-7000-8000-000000000001".parse().unwrap();
         let changed = NodeEvent::RequestChanged { request, version: 7, status: Status::Loaned };
         assert_eq!(NodeEvent::read(&changed.write("a"), "b"), Some(changed.clone()));

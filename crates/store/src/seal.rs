@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_key_files_are_told_apart_and_not_quoted() {
+    fn damaged_key_files_are_distinguished_and_not_quoted() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
         std::fs::write(&path, "").unwrap();

@@ -116,10 +116,10 @@ impl Store {
         let rows: Vec<(String, i64, i64, i64, String)> = self.fetch(&statement).await?;
         let time = |micros: i64| (micros > 0).then(|| at("webhook", micros)).transpose();
         rows.into_iter()
-            .map(|(code, heard, items, missed_at, missed)| {
+            .map(|(code, received, items, missed_at, missed)| {
                 Ok(Webhook {
                     institution: code.into(),
-                    last_message_at: time(heard)?,
+                    last_message_at: time(received)?,
                     last_item_message_at: time(items)?,
                     missed_message: time(missed_at)?.map(|at| (at, missed)),
                 })

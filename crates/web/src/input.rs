@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_at_once_and_no_value_is_quoted() {
+    fn all_errors_are_reported_at_once_and_no_value_is_quoted() {
         let mut fields = fields(&json!({
             "patron": 4_711, "agency": " ", "copies": [{"barcode": ["secret-1"], "colour": "secret-2"}, "secret-3"],
         }));
@@ -354,9 +354,9 @@ mod tests {
         fields.text("pickup_location");
         fields.list("copies", 20, |copy| copy.optional_text("barcode"));
         let faults = fields.finish();
-        let told: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), &*fault.code)).collect();
+        let reported: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), &*fault.code)).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 ("patron", "WRONG_TYPE"),
                 ("agency", "EMPTY"),

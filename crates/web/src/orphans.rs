@@ -69,7 +69,7 @@ impl From<FoundOrphan> for OrphanView {
 #[utoipa::path(
     get,
     path = "/api/v1/institutions/{code}/orphans",
-    operation_id = "list_strays",
+    operation_id = "list_orphans",
     tag = "institutions",
     params(
         ("code" = String, Path, description = "The institution's code."),
@@ -96,7 +96,7 @@ async fn list_orphans(
 #[utoipa::path(
     delete,
     path = "/api/v1/institutions/{code}/orphans",
-    operation_id = "remove_strays",
+    operation_id = "remove_orphans",
     tag = "institutions",
     params(
         ("code" = String, Path, description = "The institution's code."),

@@ -199,6 +199,6 @@ async fn get_quota(State(state): State<WebState>, PathCode(code): PathCode) -> R
     responses((status = 200, description = "Metrics in OpenMetrics' text format.", content_type = "application/openmetrics-text"))
 )]
 async fn get_metrics(State(state): State<WebState>) -> Result<impl IntoResponse, Problem> {
-    let told = state.engine.metrics().await?;
-    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], told))
+    let reported = state.engine.metrics().await?;
+    Ok(([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], reported))
 }

@@ -68,7 +68,7 @@ struct WebhookInput {
 
 /// What became of a message.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Heard)]
+#[schema(as = Received)]
 struct WebhookResultView {
     /// `accepted`: the requests it concerns are polled or updated now. `duplicate`: it was received before. `ignored`: no request waits for it.
     #[schema(value_type = String, example = "accepted")]

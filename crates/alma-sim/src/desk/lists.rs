@@ -73,7 +73,7 @@ pub(crate) fn list(sim: &Sim, site: &Site, which: &str, asked: &Value) -> Result
         return Ok(calls(site, &page, sim.now()));
     }
     sim.with(site, |alma| match which {
-        "house" => Ok(house(alma)),
+        "house" => Ok(institution_summary(alma)),
         "items" => Ok(items(alma, &page)),
         "requests" => Ok(requests(alma, &page)),
         "loans" => Ok(loans(alma, &page)),
@@ -83,7 +83,7 @@ pub(crate) fn list(sim: &Sim, site: &Site, which: &str, asked: &Value) -> Result
 }
 
 /// Libraries with their desks and departments, and the codes that staff choose from.
-fn house(alma: &Alma) -> Value {
+fn institution_summary(alma: &Alma) -> Value {
     let libraries: Vec<Value> = alma
         .libraries
         .iter()

@@ -1,7 +1,7 @@
 //! HTTP in front of the simulator: `/almaws/v1` (REST), `/view/oai` (OAI-PMH), `/sim` (control).
 
+mod network_faults;
 mod server;
-mod wire;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -16,8 +16,8 @@ use crate::desk;
 use crate::oai;
 use crate::sim::{Outcome, Sim, wrong_host};
 
+pub(crate) use network_faults::NetworkFaults;
 pub use server::Server;
-pub(crate) use wire::Wire;
 
 /// Largest body taken.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -28,7 +28,8 @@ pub fn router(sim: Sim) -> Router {
 }
 
 async fn answer(State(sim): State<Sim>, request: Request) -> Response {
-    let wire = request.extensions().get::<axum::extract::ConnectInfo<Wire>>().map(|info| info.0.clone());
+    let network_faults =
+        request.extensions().get::<axum::extract::ConnectInfo<NetworkFaults>>().map(|info| info.0.clone());
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return respond(ApiAnswer::new(413, "text/plain", "too large"));
@@ -38,7 +39,7 @@ async fn answer(State(sim): State<Sim>, request: Request) -> Response {
     let base = format!("http://{}", text(&head.headers, header::HOST.as_str()).unwrap_or("localhost"));
     if path.starts_with("/almaws/v1") {
         let call = api_call(head.method.as_str(), path, query, base, &head.headers, &body);
-        return rest(&sim, call, wire).await;
+        return rest(&sim, call, network_faults).await;
     }
     if let Some(rest) = path.strip_prefix("/view/oai") {
         return respond(oai::answer(&sim, rest, &read_oai(query, &body), &base));
@@ -81,13 +82,13 @@ fn read_oai(query: &str, body: &Bytes) -> String {
     if body.is_empty() { query.to_owned() } else { String::from_utf8_lossy(body).into_owned() }
 }
 
-async fn rest(sim: &Sim, call: ApiCall, wire: Option<Wire>) -> Response {
+async fn rest(sim: &Sim, call: ApiCall, network_faults: Option<NetworkFaults>) -> Response {
     let planned = match sim.plan(&call) {
         Ok(planned) => planned,
         Err(answer) => return respond(*answer),
     };
     if planned.wait_before.is_zero() {
-        return deliver(sim.execute(&planned, &call), wire).await;
+        return deliver(sim.execute(&planned, &call), network_faults).await;
     }
     // Work that waits has a task of its own: a caller who gives up waiting does not undo it.
     let worker = sim.clone();
@@ -96,21 +97,21 @@ async fn rest(sim: &Sim, call: ApiCall, wire: Option<Wire>) -> Response {
         worker.execute(&planned, &call)
     });
     match work.await {
-        Ok(outcome) => deliver(outcome, wire).await,
+        Ok(outcome) => deliver(outcome, network_faults).await,
         Err(_) => respond(ApiAnswer::new(500, "text/html;charset=utf-8", "<html><body>HTTP Status 500</body></html>")),
     }
 }
 
 /// Sends an answer, or cuts the connection.
-async fn deliver(outcome: Outcome, wire: Option<Wire>) -> Response {
+async fn deliver(outcome: Outcome, network_faults: Option<NetworkFaults>) -> Response {
     if !outcome.wait_after.is_zero() {
         tokio::time::sleep(outcome.wait_after).await;
     }
     match outcome.answer {
         Some(answer) => respond(answer),
         None => {
-            if let Some(wire) = wire {
-                wire.cut(outcome.reset);
+            if let Some(network_faults) = network_faults {
+                network_faults.cut(outcome.reset);
             }
             respond(ApiAnswer::new(502, "text/plain", "the connection was to be closed"))
         }

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::wire::{Line, Wire};
+use super::network_faults::{Connection, NetworkFaults};
 use crate::sim::Sim;
 use crate::webhooks;
 
@@ -45,10 +45,10 @@ impl Server {
         };
         // Each connection's wire goes with its requests, so that their handlers can cut it.
         let serving = tokio::spawn(serving::serve_through(listener, router, limits(), stopped, |stream| {
-            let wire = Wire::default();
+            let network_faults = NetworkFaults::default();
             let mut extensions = Extensions::new();
-            extensions.insert(ConnectInfo(wire.clone()));
-            (Line::new(stream, wire), extensions)
+            extensions.insert(ConnectInfo(network_faults.clone()));
+            (Connection::new(stream, network_faults), extensions)
         }));
         let delivering = tokio::spawn(webhooks::deliver(sim.clone()));
         Ok(Server { sim, address, stop: Some(stop), serving, delivering })

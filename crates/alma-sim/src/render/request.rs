@@ -16,7 +16,7 @@ pub(crate) fn request<'a>(alma: &'a Alma, request: &'a Request) -> Shape<'a> {
         true => Shape::Fields(Vec::new()),
         false => coded(alma, "PhysicalMaterialType", &request.material_type),
     };
-    let closed = request.closed_as.as_deref().filter(|_| alma.behaviour.history_tells_closure);
+    let closed = request.closed_as.as_deref().filter(|_| alma.behaviour.history_shows_closure);
     let status = closed.filter(|_| !request.active()).unwrap_or_else(|| request.status.code());
     let mut out = fields! {
         "title": bib.map(|bib| &bib.title), "author": bib.and_then(|bib| bib.author.as_ref()),

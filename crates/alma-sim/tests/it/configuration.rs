@@ -4,7 +4,7 @@ use alma_sim::{ApiKey, Area};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{BOOK, House, INST, OTHER_BOOK};
+use crate::support::{BOOK, INST, OTHER_BOOK, TestAlma};
 
 fn set(name: &str, content: &str) -> Value {
     json!({"name": name, "type": {"value": "ITEMIZED"}, "content": {"value": content}})
@@ -20,49 +20,49 @@ fn members(list: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_set_is_filled_changed_and_deleted() {
-    let house = House::new().await;
-    let (one, other) = (house.staff().item(BOOK).unwrap(), house.staff().item(OTHER_BOOK).unwrap());
-    let made = house.post("/conf/sets", set("Weeding", "BIB_MMS")).await.json();
+    let alma = TestAlma::new().await;
+    let (one, other) = (alma.staff().item(BOOK).unwrap(), alma.staff().item(OTHER_BOOK).unwrap());
+    let made = alma.post("/conf/sets", set("Weeding", "BIB_MMS")).await.json();
     assert_eq!((&made["type"]["value"], &made["number_of_members"]["value"]), (&json!("ITEMIZED"), &json!(0)));
     let path = format!("/conf/sets/{}", made["id"].as_str().unwrap());
-    let added = house.post(&format!("{path}?op=add_members"), named(&[&one.mms_id, &other.mms_id, "99123"])).await;
+    let added = alma.post(&format!("{path}?op=add_members"), named(&[&one.mms_id, &other.mms_id, "99123"])).await;
     assert_eq!(added.json()["number_of_members"]["value"], 2, "an unknown id is left out");
-    let strict = house.post(&format!("{path}?op=add_members&fail_on_invalid_id=true"), named(&["99123"])).await;
+    let strict = alma.post(&format!("{path}?op=add_members&fail_on_invalid_id=true"), named(&["99123"])).await;
     assert_eq!(strict.status, 400);
-    let listed = house.get(&format!("{path}/members?limit=1&offset=1")).await.json();
+    let listed = alma.get(&format!("{path}/members?limit=1&offset=1")).await.json();
     assert_eq!((members(&listed), &listed["total_record_count"]), (vec![other.mms_id.as_str()], &json!(2)));
     assert_eq!(listed["member"][0]["description"].as_str().unwrap(), other.title);
-    house.post(&format!("{path}?op=delete_members"), named(&[&other.mms_id])).await;
-    assert_eq!(members(&house.get(&format!("{path}/members")).await.json()), [one.mms_id.as_str()]);
-    house.post(&format!("{path}?op=replace_members"), named(&[&other.mms_id])).await;
-    assert_eq!(members(&house.get(&format!("{path}/members")).await.json()), [other.mms_id.as_str()]);
-    let renamed = house.call(Method::PUT, &path, Some(set("Kept", "BIB_MMS"))).await.json();
+    alma.post(&format!("{path}?op=delete_members"), named(&[&other.mms_id])).await;
+    assert_eq!(members(&alma.get(&format!("{path}/members")).await.json()), [one.mms_id.as_str()]);
+    alma.post(&format!("{path}?op=replace_members"), named(&[&other.mms_id])).await;
+    assert_eq!(members(&alma.get(&format!("{path}/members")).await.json()), [other.mms_id.as_str()]);
+    let renamed = alma.call(Method::PUT, &path, Some(set("Kept", "BIB_MMS"))).await.json();
     assert_eq!((&renamed["name"], &renamed["number_of_members"]["value"]), (&json!("Kept"), &json!(1)));
-    assert_eq!(house.call(Method::DELETE, &path, None).await.status, 204);
-    assert_eq!(house.get(&path).await.refusal(), (400, "60120".to_owned()));
+    assert_eq!(alma.call(Method::DELETE, &path, None).await.status, 204);
+    assert_eq!(alma.get(&path).await.refusal(), (400, "60120".to_owned()));
 }
 
 #[tokio::test]
 async fn items_join_a_set_by_barcode_and_sets_are_found_by_name_and_content() {
-    let house = House::new().await;
-    let pid = house.staff().item(BOOK).unwrap().pid;
-    let made = house.post("/conf/sets", set("Old books", "ITEM")).await.json();
-    house.post("/conf/sets", set("Borrowers", "USER")).await;
+    let alma = TestAlma::new().await;
+    let pid = alma.staff().item(BOOK).unwrap().pid;
+    let made = alma.post("/conf/sets", set("Old books", "ITEM")).await.json();
+    alma.post("/conf/sets", set("Borrowers", "USER")).await;
     let path = format!("/conf/sets/{}", made["id"].as_str().unwrap());
-    house.post(&format!("{path}?op=add_members&id_type=BARCODE"), named(&[BOOK])).await;
-    let listed = house.get(&format!("{path}/members")).await.json();
+    alma.post(&format!("{path}?op=add_members&id_type=BARCODE"), named(&[BOOK])).await;
+    let listed = alma.get(&format!("{path}/members")).await.json();
     assert_eq!(members(&listed), [pid.as_str()]);
-    assert!(house.get(&link(&listed["member"][0]["link"])).await.json()["item_data"]["barcode"] == BOOK);
+    assert!(alma.get(&link(&listed["member"][0]["link"])).await.json()["item_data"]["barcode"] == BOOK);
     for (query, count) in
         [("set_type=ITEMIZED", 2), ("q=name~old_books", 1), ("content_type=USER", 1), ("q=name~nothing", 0)]
     {
-        let listed = house.get(&format!("/conf/sets?{query}")).await.json();
+        let listed = alma.get(&format!("/conf/sets?{query}")).await.json();
         assert_eq!(listed["total_record_count"], count, "{query}");
     }
     for field in ["name", "type", "content"] {
         let mut body = set("x", "ITEM");
         body[field] = Value::Null;
-        assert_eq!(house.post("/conf/sets", body).await.refusal(), (400, "401664".to_owned()), "{field}");
+        assert_eq!(alma.post("/conf/sets", body).await.refusal(), (400, "401664".to_owned()), "{field}");
     }
 }
 
@@ -72,79 +72,79 @@ fn link(value: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_job_is_run_and_its_run_is_read_again() {
-    let house = House::new().await;
-    let jobs = house.get("/conf/jobs?limit=100").await.json();
+async fn job_is_run_and_its_run_is_read_back() {
+    let alma = TestAlma::new().await;
+    let jobs = alma.get("/conf/jobs?limit=100").await.json();
     let publishing = jobs["job"].as_array().unwrap().iter().find(|job| job["category"]["value"] == "PUBLISHING");
     let path = format!("/conf/jobs/{}", publishing.unwrap()["id"].as_str().unwrap());
-    assert_eq!(house.get(&format!("{path}/instances")).await.json(), json!({"total_record_count": 0}));
-    assert_eq!(house.post(&path, json!({})).await.status, 400, "it needs op=run");
-    let run = house.post(&format!("{path}?op=run"), json!({})).await.json();
-    let instance = house.get(&link(&run["additional_info"]["link"])).await.json();
+    assert_eq!(alma.get(&format!("{path}/instances")).await.json(), json!({"total_record_count": 0}));
+    assert_eq!(alma.post(&path, json!({})).await.status, 400, "it needs op=run");
+    let run = alma.post(&format!("{path}?op=run"), json!({})).await.json();
+    let instance = alma.get(&link(&run["additional_info"]["link"])).await.json();
     assert_eq!(instance["status"]["value"], "COMPLETED_SUCCESS");
     assert_eq!(instance["job_info"]["id"], publishing.unwrap()["id"]);
     assert!(instance["counter"][0]["value"].as_str().unwrap().parse::<u32>().unwrap() > 10, "{instance}");
-    assert_eq!(house.get(&format!("{path}/instances")).await.json()["job_instance"][0]["id"], instance["id"]);
-    assert_eq!(house.get("/conf/jobs/S999").await.status, 400);
-    assert_eq!(house.get(&format!("{path}/instances/1")).await.status, 400);
+    assert_eq!(alma.get(&format!("{path}/instances")).await.json()["job_instance"][0]["id"], instance["id"]);
+    assert_eq!(alma.get("/conf/jobs/S999").await.status, 400);
+    assert_eq!(alma.get(&format!("{path}/instances/1")).await.status, 400);
 }
 
 #[tokio::test]
-async fn departments_are_listed_for_the_house_and_for_a_library() {
-    let house = House::new().await;
-    let all = house.get("/conf/departments").await.json();
+async fn departments_are_listed_for_the_institution_and_for_a_library() {
+    let alma = TestAlma::new().await;
+    let all = alma.get("/conf/departments").await.json();
     assert_eq!((&all["department"][0]["code"], &all["total_record_count"]), (&json!("CATALOGING"), &json!(1)));
-    assert_eq!(house.get("/conf/departments?library=MAIN").await.json(), all);
-    assert_eq!(house.get("/conf/departments?library=BRANCH").await.json(), json!({"total_record_count": 0}));
+    assert_eq!(alma.get("/conf/departments?library=MAIN").await.json(), all);
+    assert_eq!(alma.get("/conf/departments?library=BRANCH").await.json(), json!({"total_record_count": 0}));
 }
 
 #[tokio::test]
 async fn a_work_order_goes_to_its_department_and_ends_when_it_is_done() {
-    let house = House::new().await;
-    let scan = |end: &str| format!("{}?op=scan&library=MAIN&department=CATALOGING{end}", house.item_path(BOOK));
-    let at = house.post(&scan("&work_order_type=AcqWorkOrder&status=CopyCat"), json!({})).await.json();
+    let alma = TestAlma::new().await;
+    let scan = |end: &str| format!("{}?op=scan&library=MAIN&department=CATALOGING{end}", alma.item_path(BOOK));
+    let at = alma.post(&scan("&work_order_type=AcqWorkOrder&status=CopyCat"), json!({})).await.json();
     let data = &at["item_data"];
     assert_eq!(
         (&data["base_status"]["value"], &data["process_type"]["value"]),
         (&json!("0"), &json!("WORK_ORDER_DEPARTMENT"))
     );
     assert_eq!(data["work_order_at"]["value"], "CATALOGING");
-    let done = house.post(&scan("&done=True"), json!({})).await.json();
+    let done = alma.post(&scan("&done=True"), json!({})).await.json();
     assert_eq!(
         (&done["item_data"]["base_status"]["value"], &done["item_data"]["process_type"]["value"]),
         (&json!("1"), &json!(""))
     );
-    let nowhere = format!("{}?op=scan&library=MAIN&department=NOWHERE", house.item_path(BOOK));
-    assert_eq!(house.post(&nowhere, json!({})).await.refusal().0, 400);
+    let nowhere = format!("{}?op=scan&library=MAIN&department=NOWHERE", alma.item_path(BOOK));
+    assert_eq!(alma.post(&nowhere, json!({})).await.refusal().0, 400);
 }
 
 #[tokio::test]
 async fn a_location_is_made_changed_and_deleted_while_empty() {
-    let house = House::new().await;
+    let alma = TestAlma::new().await;
     let body = json!({"code": "annex", "name": "Annex", "type": {"value": "CLOSED"}});
     let locations = "/conf/libraries/MAIN/locations";
-    let made = house.post(locations, body.clone()).await.json();
+    let made = alma.post(locations, body.clone()).await.json();
     assert_eq!((&made["type"]["desc"], &made["suppress_from_publishing"]), (&json!("Closed"), &json!("false")));
     assert_eq!(made["circ_desk"][0]["circ_desk_code"], "DEFAULT_CIRC_DESK");
-    assert_eq!(house.post(locations, body.clone()).await.status, 400, "a code is used once");
+    assert_eq!(alma.post(locations, body.clone()).await.status, 400, "a code is used once");
     let path = format!("{locations}/annex");
     let mut changed = body.clone();
     changed["name"] = json!("New annex");
-    assert_eq!(house.call(Method::PUT, &path, Some(changed)).await.json()["name"], "New annex");
+    assert_eq!(alma.call(Method::PUT, &path, Some(changed)).await.json()["name"], "New annex");
     let mut odd = body;
     odd["type"] = json!({"value": "SUNNY"});
-    assert_eq!(house.call(Method::PUT, &path, Some(odd)).await.refusal(), (400, "60297".to_owned()));
-    assert_eq!(house.call(Method::DELETE, &path, None).await.status, 204);
-    assert_eq!(house.get(&path).await.refusal(), (400, "402119".to_owned()));
-    assert_eq!(house.call(Method::DELETE, &format!("{locations}/stacks"), None).await.status, 400, "it has holdings");
+    assert_eq!(alma.call(Method::PUT, &path, Some(odd)).await.refusal(), (400, "60297".to_owned()));
+    assert_eq!(alma.call(Method::DELETE, &path, None).await.status, 204);
+    assert_eq!(alma.get(&path).await.refusal(), (400, "402119".to_owned()));
+    assert_eq!(alma.call(Method::DELETE, &format!("{locations}/stacks"), None).await.status, 400, "it has holdings");
 }
 
 #[tokio::test]
 async fn configuration_is_written_only_with_a_key_that_may() {
-    let house = House::new().await;
-    house.sim().add_key(INST, ApiKey::new("reader").read_only(Area::Conf)).unwrap();
-    let request = house.client.post(house.url("/almaws/v1/conf/sets")).header("authorization", "apikey reader");
-    let refused = house.send(request.header("accept", "application/json").json(&set("x", "ITEM"))).await.unwrap();
+    let alma = TestAlma::new().await;
+    alma.sim().add_key(INST, ApiKey::new("reader").read_only(Area::Conf)).unwrap();
+    let request = alma.client.post(alma.url("/almaws/v1/conf/sets")).header("authorization", "apikey reader");
+    let refused = alma.send(request.header("accept", "application/json").json(&set("x", "ITEM"))).await.unwrap();
     assert!(refused.status == 400 && refused.text.contains("UNAUTHORIZED"), "{}", refused.text);
-    assert_eq!(house.get("/conf/sets?set_type=ITEMIZED").await.json(), json!({"total_record_count": 0}));
+    assert_eq!(alma.get("/conf/sets?set_type=ITEMIZED").await.json(), json!({"total_record_count": 0}));
 }

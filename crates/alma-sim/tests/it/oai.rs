@@ -3,11 +3,11 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{BOOK, House, INST, OTHER_BOOK};
+use crate::support::{BOOK, INST, OTHER_BOOK, TestAlma};
 
-async fn ask(house: &House, query: &str) -> String {
-    let url = house.url(&format!("/view/oai/{INST}/request?{query}"));
-    let answer = house.send(house.client.get(url)).await.unwrap();
+async fn ask(alma: &TestAlma, query: &str) -> String {
+    let url = alma.url(&format!("/view/oai/{INST}/request?{query}"));
+    let answer = alma.send(alma.client.get(url)).await.unwrap();
     assert_eq!(answer.status, 200);
     answer.text
 }
@@ -16,8 +16,8 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|rest| rest.split_once(end).map(|(inner, _)| inner)).collect()
 }
 
-async fn error(house: &House, query: &str) -> String {
-    let text = ask(house, query).await;
+async fn error(alma: &TestAlma, query: &str) -> String {
+    let text = ask(alma, query).await;
     between(&text, "<error code=\"", "\"")
         .first()
         .map_or_else(|| format!("no error: {text}"), |code| (*code).to_owned())
@@ -25,12 +25,12 @@ async fn error(house: &House, query: &str) -> String {
 
 #[tokio::test]
 async fn a_harvest_follows_tokens_to_the_end_and_gives_each_record_once() {
-    let house = House::new().await;
-    house.staff().set_publishing(|publishing| publishing.page_size = 7);
+    let alma = TestAlma::new().await;
+    alma.staff().set_publishing(|publishing| publishing.page_size = 7);
     let mut query = "verb=ListRecords&metadataPrefix=marc21".to_owned();
     let mut seen = Vec::new();
     loop {
-        let page = ask(&house, &query).await;
+        let page = ask(&alma, &query).await;
         seen.extend(between(&page, "<identifier>", "</identifier>").into_iter().map(str::to_owned));
         match between(&page, "<resumptionToken>", "</resumptionToken>").first() {
             Some(token) => {
@@ -46,32 +46,32 @@ async fn a_harvest_follows_tokens_to_the_end_and_gives_each_record_once() {
     let count = seen.len();
     seen.sort();
     seen.dedup();
-    assert_eq!((seen.len(), count), (count, house.staff().counts()["bibs"].as_u64().unwrap() as usize));
+    assert_eq!((seen.len(), count), (count, alma.staff().counts()["bibs"].as_u64().unwrap() as usize));
 }
 
 #[tokio::test]
 async fn a_token_ends_with_its_time() {
-    let house = House::new().await;
-    house.staff().set_publishing(|publishing| publishing.page_size = 3);
-    let page = ask(&house, "verb=ListIdentifiers&metadataPrefix=marc21").await;
+    let alma = TestAlma::new().await;
+    alma.staff().set_publishing(|publishing| publishing.page_size = 3);
+    let page = ask(&alma, "verb=ListIdentifiers&metadataPrefix=marc21").await;
     let token = between(&page, "<resumptionToken>", "<")[0].replace('@', "%40").replace(':', "%3A");
     let next = format!("verb=ListIdentifiers&resumptionToken={token}");
-    assert!(ask(&house, &next).await.contains("<ListIdentifiers>"));
-    assert_eq!(error(&house, &format!("{next}&metadataPrefix=marc21")).await, "badArgument");
-    house.sim().advance(jiff::SignedDuration::from_secs(601));
-    assert_eq!(error(&house, &next).await, "badResumptionToken");
+    assert!(ask(&alma, &next).await.contains("<ListIdentifiers>"));
+    assert_eq!(error(&alma, &format!("{next}&metadataPrefix=marc21")).await, "badArgument");
+    alma.sim().advance(jiff::SignedDuration::from_secs(601));
+    assert_eq!(error(&alma, &next).await, "badResumptionToken");
 }
 
 #[tokio::test]
 async fn a_deleted_title_keeps_its_header_and_a_suppressed_one_its_record() {
-    let house = House::new().await;
-    ask(&house, "verb=Identify").await;
-    house.sim().advance(jiff::SignedDuration::from_secs(60));
-    let (gone, hidden) = (house.staff().item(BOOK).unwrap(), house.staff().item(OTHER_BOOK).unwrap());
-    let path = format!("{}?holdings=delete&bib=delete", house.item_path(BOOK));
-    assert_eq!(house.call(Method::DELETE, &path, None).await.status, 204);
-    house.staff().suppress_bib(&hidden.mms_id, true).unwrap();
-    let changed = ask(&house, "verb=ListRecords&metadataPrefix=marc21&from=2026-03-04T12:01:00Z").await;
+    let alma = TestAlma::new().await;
+    ask(&alma, "verb=Identify").await;
+    alma.sim().advance(jiff::SignedDuration::from_secs(60));
+    let (gone, hidden) = (alma.staff().item(BOOK).unwrap(), alma.staff().item(OTHER_BOOK).unwrap());
+    let path = format!("{}?holdings=delete&bib=delete", alma.item_path(BOOK));
+    assert_eq!(alma.call(Method::DELETE, &path, None).await.status, 204);
+    alma.staff().suppress_bib(&hidden.mms_id, true).unwrap();
+    let changed = ask(&alma, "verb=ListRecords&metadataPrefix=marc21&from=2026-03-04T12:01:00Z").await;
     let records = between(&changed, "<record><header", "</record>");
     assert_eq!(records.len(), 2, "from is inclusive, and leaves the rest out");
     let of = |mms: &str| *records.iter().find(|record| record.contains(mms)).unwrap();
@@ -79,40 +79,40 @@ async fn a_deleted_title_keeps_its_header_and_a_suppressed_one_its_record() {
     assert!(deleted.starts_with(" status=\"deleted\"") && deleted.contains("<setSpec>all</setSpec>"));
     assert!(!deleted.contains("<metadata>"));
     assert_eq!(between(of(&hidden.mms_id), "<leader>", "</leader>")[0].as_bytes()[5], b'd');
-    house.staff().set_publishing(|publishing| publishing.suppressed_as_leader_d = false);
-    house.staff().suppress_bib(&hidden.mms_id, true).unwrap();
+    alma.staff().set_publishing(|publishing| publishing.suppressed_as_leader_d = false);
+    alma.staff().suppress_bib(&hidden.mms_id, true).unwrap();
     let one = format!("verb=GetRecord&metadataPrefix=marc21&identifier=oai:alma.{INST}:{}", hidden.mms_id);
-    assert!(ask(&house, &one).await.contains("status=\"deleted\""));
+    assert!(ask(&alma, &one).await.contains("status=\"deleted\""));
 }
 
 #[tokio::test]
 async fn changes_appear_when_the_publishing_job_has_run() {
-    let house = House::new().await;
-    house.staff().set_publishing(|publishing| publishing.delay_s = 3600);
-    assert_eq!(error(&house, "verb=ListIdentifiers&metadataPrefix=marc21").await, "noRecordsMatch");
-    house.sim().advance(jiff::SignedDuration::from_secs(3600));
-    let page = ask(&house, "verb=ListIdentifiers&metadataPrefix=marc21").await;
+    let alma = TestAlma::new().await;
+    alma.staff().set_publishing(|publishing| publishing.delay_s = 3600);
+    assert_eq!(error(&alma, "verb=ListIdentifiers&metadataPrefix=marc21").await, "noRecordsMatch");
+    alma.sim().advance(jiff::SignedDuration::from_secs(3600));
+    let page = ask(&alma, "verb=ListIdentifiers&metadataPrefix=marc21").await;
     assert_eq!(between(&page, "<datestamp>", "<")[0], "2026-03-04T13:00:00Z");
 }
 
 #[tokio::test]
 async fn sets_hold_titles_of_their_libraries_and_dublin_core_is_offered() {
-    let house = House::new().await;
+    let alma = TestAlma::new().await;
     let body = json!(
         "<bib><record><leader>00000nam a2200000 a 4500</leader><datafield tag=\"245\" ind1=\"0\" ind2=\"0\">\
         <subfield code=\"a\">Held &lt;nowhere&gt;</subfield></datafield></record></bib>"
     );
-    let made = house.post("/bibs", body).await.json();
+    let made = alma.post("/bibs", body).await.json();
     let mms = made["mms_id"].as_str().unwrap();
-    let page = ask(&house, "verb=ListRecords&metadataPrefix=oai_dc&set=all").await;
+    let page = ask(&alma, "verb=ListRecords&metadataPrefix=oai_dc&set=all").await;
     assert!(page.contains(mms) && page.contains("<dc:title>Held &lt;nowhere&gt;</dc:title>"));
-    assert!(!ask(&house, "verb=ListIdentifiers&metadataPrefix=marc21&set=dcb").await.contains(mms));
-    assert_eq!(between(&ask(&house, "verb=ListSets").await, "<setSpec>", "<"), ["all", "dcb"]);
+    assert!(!ask(&alma, "verb=ListIdentifiers&metadataPrefix=marc21&set=dcb").await.contains(mms));
+    assert_eq!(between(&ask(&alma, "verb=ListSets").await, "<setSpec>", "<"), ["all", "dcb"]);
 }
 
 #[tokio::test]
 async fn errors_are_those_of_the_protocol() {
-    let house = House::new().await;
+    let alma = TestAlma::new().await;
     for (query, code) in [
         ("verb=Nonsense", "badVerb"),
         ("verb=Identify&verb=Identify", "badVerb"),
@@ -127,23 +127,23 @@ async fn errors_are_those_of_the_protocol() {
         ("verb=GetRecord&metadataPrefix=marc21&identifier=oai:other:1", "idDoesNotExist"),
         ("verb=ListRecords&resumptionToken=x", "badResumptionToken"),
     ] {
-        assert_eq!(error(&house, query).await, code, "{query}");
+        assert_eq!(error(&alma, query).await, code, "{query}");
     }
 }
 
 #[tokio::test]
 async fn vendor_answers_outside_the_protocol_can_be_ordered() {
-    let house = House::new().await;
-    let raw = async |path: &str| house.send(house.client.get(house.url(path))).await.unwrap();
+    let alma = TestAlma::new().await;
+    let raw = async |path: &str| alma.send(alma.client.get(alma.url(path))).await.unwrap();
     assert_eq!(raw("/view/oai/01NO_INST/request?verb=Identify").await.text, "Institution code 01NO_INST is invalid");
-    house.staff().set_publishing(|publishing| publishing.busy = 1);
+    alma.staff().set_publishing(|publishing| publishing.busy = 1);
     let busy = raw(&format!("/view/oai/{INST}/request?verb=Identify")).await;
     assert_eq!((busy.status.as_u16(), busy.headers["retry-after"].to_str().unwrap()), (503, "1"));
-    assert!(ask(&house, "verb=Identify").await.contains("<granularity>YYYY-MM-DDThh:mm:ssZ</granularity>"));
-    house.staff().set_publishing(|publishing| publishing.errors_as_html = true);
-    assert!(ask(&house, "verb=ListRecords").await.starts_with("<html>"));
-    house.staff().set_publishing(|publishing| publishing.access_refused = true);
-    assert!(ask(&house, "verb=Identify").await.contains("Unauthorized access"));
-    house.staff().set_publishing(|publishing| publishing.not_entitled = true);
-    assert!(ask(&house, "verb=Identify").await.contains("error_code 21"));
+    assert!(ask(&alma, "verb=Identify").await.contains("<granularity>YYYY-MM-DDThh:mm:ssZ</granularity>"));
+    alma.staff().set_publishing(|publishing| publishing.errors_as_html = true);
+    assert!(ask(&alma, "verb=ListRecords").await.starts_with("<html>"));
+    alma.staff().set_publishing(|publishing| publishing.access_refused = true);
+    assert!(ask(&alma, "verb=Identify").await.contains("Unauthorized access"));
+    alma.staff().set_publishing(|publishing| publishing.not_entitled = true);
+    assert!(ask(&alma, "verb=Identify").await.contains("error_code 21"));
 }

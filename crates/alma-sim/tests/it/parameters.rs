@@ -3,31 +3,31 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{BOOK, DESK, House, OTHER_BOOK};
+use crate::support::{BOOK, DESK, OTHER_BOOK, TestAlma};
 
 /// The list of items of the preset's first title, which has some volumes now.
-async fn volumes(house: &House) -> String {
+async fn volumes(alma: &TestAlma) -> String {
     let (items, _) =
-        house.item_path(BOOK).rsplit_once('/').map(|(items, pid)| (items.to_owned(), pid.to_owned())).unwrap();
+        alma.item_path(BOOK).rsplit_once('/').map(|(items, pid)| (items.to_owned(), pid.to_owned())).unwrap();
     for number in 1..=12 {
         let data = json!({"barcode": format!("VOL-{number:02}"), "description": format!("v.{number:02} (20{number:02})"),
             "enumeration_a": number.to_string(), "chronology_i": format!("20{number:02}"),
             "arrival_date": format!("2025-{number:02}-15Z")});
-        assert_eq!(house.post(&items, json!({"item_data": data})).await.status, 200);
+        assert_eq!(alma.post(&items, json!({"item_data": data})).await.status, 200);
     }
     items
 }
 
-async fn count(house: &House, path: &str) -> u64 {
-    let answer = house.get(path).await;
+async fn count(alma: &TestAlma, path: &str) -> u64 {
+    let answer = alma.get(path).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.text);
     answer.json()["total_record_count"].as_u64().unwrap()
 }
 
 #[tokio::test]
 async fn items_are_filtered_by_terms_places_and_dates() {
-    let house = House::new().await;
-    let items = volumes(&house).await;
+    let alma = TestAlma::new().await;
+    let items = volumes(&alma).await;
     for (query, expected) in [
         ("", 13),
         ("q=description~V.03", 1),
@@ -45,7 +45,7 @@ async fn items_are_filtered_by_terms_places_and_dates() {
         ("receive_date_to=2025-02-15", 2),
         ("expected_receive_date_from=2020-01-01", 0),
     ] {
-        assert_eq!(count(&house, &format!("{items}?{query}")).await, expected, "{query}");
+        assert_eq!(count(&alma, &format!("{items}?{query}")).await, expected, "{query}");
     }
     for (query, code) in [
         ("q=description", "60106"),
@@ -56,16 +56,16 @@ async fn items_are_filtered_by_terms_places_and_dates() {
         ("modify_date_from=soon", "402217"),
         ("offset=14", "60217"),
     ] {
-        assert_eq!(house.get(&format!("{items}?{query}")).await.refusal(), (400, code.to_owned()), "{query}");
+        assert_eq!(alma.get(&format!("{items}?{query}")).await.refusal(), (400, code.to_owned()), "{query}");
     }
 }
 
 #[tokio::test]
 async fn items_are_ordered_and_paged_and_ten_unless_said_otherwise() {
-    let house = House::new().await;
-    let items = volumes(&house).await;
+    let alma = TestAlma::new().await;
+    let items = volumes(&alma).await;
     let first = async |query: &str| {
-        let list = house.get(&format!("{items}?{query}")).await.json();
+        let list = alma.get(&format!("{items}?{query}")).await.json();
         let rows = list["item"].as_array().cloned().unwrap_or_default();
         (rows.len(), rows.first().map(|row| row["item_data"]["description"].as_str().unwrap_or_default().to_owned()))
     };
@@ -78,9 +78,9 @@ async fn items_are_ordered_and_paged_and_ten_unless_said_otherwise() {
 }
 
 #[tokio::test]
-async fn an_item_that_names_what_is_not_there_is_refused() {
-    let house = House::new().await;
-    let items = house.item_path(BOOK).rsplit_once('/').unwrap().0.to_owned();
+async fn item_that_names_a_missing_record_is_refused() {
+    let alma = TestAlma::new().await;
+    let items = alma.item_path(BOOK).rsplit_once('/').unwrap().0.to_owned();
     let away = |library: &str, location: &str| {
         json!({"holding_data": {"in_temp_location": true, "temp_library": {"value": library},
             "temp_location": {"value": location}}, "item_data": {"barcode": "T1"}})
@@ -92,28 +92,28 @@ async fn an_item_that_names_what_is_not_there_is_refused() {
         (away("NOWHERE", "stacks"), "40166404"),
         (away("BRANCH", "stacks"), "40166404"),
     ] {
-        assert_eq!(house.post(&items, body.clone()).await.refusal(), (400, code.to_owned()), "{body}");
+        assert_eq!(alma.post(&items, body.clone()).await.refusal(), (400, code.to_owned()), "{body}");
         assert_eq!(
-            house.call(Method::PUT, &house.item_path(BOOK), Some(body.clone())).await.refusal(),
+            alma.call(Method::PUT, &alma.item_path(BOOK), Some(body.clone())).await.refusal(),
             (400, code.to_owned()),
             "{body}"
         );
     }
-    let made = house.post(&items, away("BRANCH", "brstacks")).await.json();
+    let made = alma.post(&items, away("BRANCH", "brstacks")).await.json();
     assert_eq!(
         (&made["holding_data"]["in_temp_location"], &made["item_data"]["library"]["value"]),
         (&json!(true), &json!("BRANCH"))
     );
-    assert_eq!(house.get("/items?item_barcode=%20").await.refusal(), (400, "401690".to_owned()));
+    assert_eq!(alma.get("/items?item_barcode=%20").await.refusal(), (400, "401690".to_owned()));
 }
 
 #[tokio::test]
 async fn a_description_is_made_of_enumeration_and_chronology_when_asked_for() {
-    let house = House::new().await;
-    let items = house.item_path(BOOK).rsplit_once('/').unwrap().0.to_owned();
+    let alma = TestAlma::new().await;
+    let items = alma.item_path(BOOK).rsplit_once('/').unwrap().0.to_owned();
     let body = json!({"item_data": {"enumeration_a": "3", "enumeration_b": "2", "chronology_i": "1999"}});
     let described = async |query: &str, body: Value| {
-        house.post(&format!("{items}{query}"), body).await.json()["item_data"]["description"].clone()
+        alma.post(&format!("{items}{query}"), body).await.json()["item_data"]["description"].clone()
     };
     assert_eq!(described("?generate_description=True", body.clone()).await, "v.3:no.2 (1999)");
     assert_eq!(described("", body.clone()).await, "");
@@ -124,9 +124,9 @@ async fn a_description_is_made_of_enumeration_and_chronology_when_asked_for() {
 
 #[tokio::test]
 async fn a_brief_user_has_core_fields_emails_identifiers_and_statistics() {
-    let house = House::new().await;
-    house.staff().block("jo.reader", "02-GLOBAL").unwrap();
-    let brief = house.get("/users/jo.reader?view=brief").await.json();
+    let alma = TestAlma::new().await;
+    alma.staff().block("jo.reader", "02-GLOBAL").unwrap();
+    let brief = alma.get("/users/jo.reader?view=brief").await.json();
     for field in ["primary_id", "last_name", "user_group", "status", "expiry_date", "user_identifier", "user_statistic"]
     {
         assert!(brief.get(field).is_some(), "{field}");
@@ -135,34 +135,34 @@ async fn a_brief_user_has_core_fields_emails_identifiers_and_statistics() {
     for field in ["user_block", "user_note", "user_role"] {
         assert!(brief.get(field).is_none(), "{field}");
     }
-    assert!(house.get("/users/jo.reader").await.json()["user_block"][0].is_object());
+    assert!(alma.get("/users/jo.reader").await.json()["user_block"][0].is_object());
 }
 
 #[tokio::test]
 async fn a_day_that_is_no_day_refuses_a_request() {
-    let house = House::new().await;
-    let path = format!("{}/requests?user_id=jo.reader", house.item_path(BOOK));
+    let alma = TestAlma::new().await;
+    let path = format!("{}/requests?user_id=jo.reader", alma.item_path(BOOK));
     let mut body = json!({"request_type": "HOLD", "pickup_location_type": "LIBRARY",
         "pickup_location_library": "MAIN", "last_interest_date": "soon"});
-    assert_eq!(house.post(&path, body.clone()).await.refusal(), (400, "40166404".to_owned()));
-    assert!(house.staff().requests().is_empty());
+    assert_eq!(alma.post(&path, body.clone()).await.refusal(), (400, "40166404".to_owned()));
+    assert!(alma.staff().requests().is_empty());
     body["last_interest_date"] = json!("2026-12-31Z");
-    let placed = house.post(&path, body.clone()).await.json();
+    let placed = alma.post(&path, body.clone()).await.json();
     assert_eq!(placed["last_interest_date"], "2026-12-31Z");
     body["last_interest_date"] = json!("later");
     let path = format!("/users/jo.reader/requests/{}", placed["request_id"].as_str().unwrap());
-    assert_eq!(house.call(Method::PUT, &path, Some(body)).await.refusal(), (400, "40166404".to_owned()));
+    assert_eq!(alma.call(Method::PUT, &path, Some(body)).await.refusal(), (400, "40166404".to_owned()));
 }
 
 #[tokio::test]
 async fn a_task_list_is_ordered_and_filtered() {
-    let house = House::new().await;
-    let staff = house.staff();
+    let alma = TestAlma::new().await;
+    let staff = alma.staff();
     staff.place_hold("jo.reader", OTHER_BOOK, "BRANCH").unwrap();
     staff.place_hold("jo.reader", BOOK, "BRANCH").unwrap();
     let path = format!("/task-lists/requested-resources?library=MAIN&circ_desk={DESK}");
     let numbers = async |query: &str| -> Vec<String> {
-        let list = house.get(&format!("{path}{query}")).await.json();
+        let list = alma.get(&format!("{path}{query}")).await.json();
         let rows = list["requested_resource"].as_array().cloned().unwrap_or_default();
         rows.iter().map(|row| row["location"]["call_number"].as_str().unwrap().to_owned()).collect()
     };
@@ -174,8 +174,8 @@ async fn a_task_list_is_ordered_and_filtered() {
     assert!(numbers("&reported=Y").await.is_empty());
     assert_eq!(numbers("&location=reserve").await.len(), 0);
     for wrong in ["order_by=shoe_size", "order_by=location&direction=sideways"] {
-        assert_eq!(house.get(&format!("{path}&{wrong}")).await.refusal(), (400, "40166414".to_owned()), "{wrong}");
+        assert_eq!(alma.get(&format!("{path}&{wrong}")).await.refusal(), (400, "40166414".to_owned()), "{wrong}");
     }
-    house.post(&path, json!({})).await;
+    alma.post(&path, json!({})).await;
     assert_eq!((numbers("&printed=Y").await.len(), numbers("&printed=N").await.len()), (2, 0));
 }

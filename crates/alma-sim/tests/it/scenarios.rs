@@ -18,7 +18,7 @@ fn story(steps: &Value) -> (Scenario, Sim) {
 }
 
 #[test]
-fn every_scenario_that_comes_with_the_crate_goes_as_it_tells() {
+fn every_scenario_that_comes_with_the_crate_runs_as_described() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() >= 2, "{files:?}");

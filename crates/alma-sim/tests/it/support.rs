@@ -34,21 +34,21 @@ impl Answer {
     }
 }
 
-pub(crate) struct House {
+pub(crate) struct TestAlma {
     pub(crate) server: Server,
     pub(crate) client: Client,
 }
 
-impl House {
-    pub(crate) async fn new() -> House {
-        House::with(SimOptions { clock: SimClock::Stepped(noon()), ..SimOptions::default() }).await
+impl TestAlma {
+    pub(crate) async fn new() -> TestAlma {
+        TestAlma::with(SimOptions { clock: SimClock::Stepped(noon()), ..SimOptions::default() }).await
     }
 
-    pub(crate) async fn with(options: SimOptions) -> House {
+    pub(crate) async fn with(options: SimOptions) -> TestAlma {
         let sim = Sim::new(&options);
         sim.add_institution(presets::university(INST, KEY)).unwrap();
         let server = Server::start(sim, ([127, 0, 0, 1], 0).into()).await.unwrap();
-        House { server, client: client() }
+        TestAlma { server, client: client() }
     }
 
     pub(crate) fn staff(&self) -> Staff {

@@ -8,7 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::support::{BOOK, DESK, House, INST};
+use crate::support::{BOOK, DESK, INST, TestAlma};
 
 /// What a listener got, and what it answers.
 #[derive(Debug, Default)]
@@ -66,13 +66,13 @@ fn profile(url: &str) -> WebhookProfile {
 
 #[tokio::test]
 async fn a_challenged_listener_gets_signed_messages_of_the_events_of_a_loan() {
-    let house = House::new().await;
+    let alma = TestAlma::new().await;
     let (listener, url) = Listener::start(&[]).await;
-    house.sim().add_webhook(INST, profile(&url)).unwrap();
-    house.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
-    house.staff().scan_in(BOOK, "BRANCH", DESK).unwrap();
-    house.staff().lend(BOOK, "jo.reader", "BRANCH", DESK).unwrap();
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    alma.sim().add_webhook(INST, profile(&url)).unwrap();
+    alma.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
+    alma.staff().scan_in(BOOK, "BRANCH", DESK).unwrap();
+    alma.staff().lend(BOOK, "jo.reader", "BRANCH", DESK).unwrap();
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
     listener.wait_for(5).await;
     let expected = ["REQUEST_CREATED", "REQUEST_PLACED_ON_SHELF", "REQUEST_CLOSED", "LOAN_CREATED", "LOAN_RETURNED"];
     assert_eq!(listener.events(), expected);
@@ -83,29 +83,29 @@ async fn a_challenged_listener_gets_signed_messages_of_the_events_of_a_loan() {
     assert_eq!(returned["institution"]["value"], INST);
     assert_ne!(returned.to_string(), got[4].1, "the signature is over the bytes as sent");
     assert_eq!(got[4].0.len(), 44, "base64 of 32 bytes");
-    let deliveries = house.sim().deliveries(INST).unwrap();
+    let deliveries = alma.sim().deliveries(INST).unwrap();
     assert_eq!((deliveries[0].event.as_str(), deliveries[0].status), ("challenge", DeliveryStatus::Taken));
 }
 
 #[tokio::test]
-async fn a_message_not_taken_comes_again_after_one_three_and_six_hours() {
-    let house = House::new().await;
+async fn message_that_is_not_accepted_is_resent_after_one_three_and_six_hours() {
+    let alma = TestAlma::new().await;
     let (listener, url) = Listener::start(&[500, 503, 500, 500]).await;
-    house.sim().add_webhook(INST, profile(&url)).unwrap();
-    house.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
+    alma.sim().add_webhook(INST, profile(&url)).unwrap();
+    alma.staff().place_hold("jo.reader", BOOK, "BRANCH").unwrap();
     listener.wait_for(1).await;
     for (hours, count) in [(1, 2), (3, 3), (6, 4)] {
         // The attempt must be on record before time moves on.
-        while house.sim().deliveries(INST).unwrap().len() < count {
+        while alma.sim().deliveries(INST).unwrap().len() < count {
             tokio::task::yield_now().await;
         }
-        house.sim().advance(jiff::SignedDuration::from_hours(hours));
+        alma.sim().advance(jiff::SignedDuration::from_hours(hours));
         listener.wait_for(count).await;
     }
-    while house.sim().deliveries(INST).unwrap().len() < 5 {
+    while alma.sim().deliveries(INST).unwrap().len() < 5 {
         tokio::task::yield_now().await;
     }
-    let deliveries = house.sim().deliveries(INST).unwrap();
+    let deliveries = alma.sim().deliveries(INST).unwrap();
     let statuses: Vec<_> = deliveries.iter().skip(1).map(|delivery| delivery.status).collect();
     use DeliveryStatus::{Failed, GivenUp};
     assert_eq!(statuses, [Failed, Failed, Failed, GivenUp]);
@@ -113,7 +113,7 @@ async fn a_message_not_taken_comes_again_after_one_three_and_six_hours() {
 
 #[tokio::test]
 async fn messages_are_lost_doubled_and_turned_round_on_order() {
-    let house = House::new().await;
+    let alma = TestAlma::new().await;
     let (listener, url) = Listener::start(&[]).await;
     let profile = WebhookProfile {
         delay_s: 60,
@@ -123,43 +123,43 @@ async fn messages_are_lost_doubled_and_turned_round_on_order() {
         actions: vec!["LOAN".to_owned()],
         ..profile(&url)
     };
-    house.sim().add_webhook(INST, profile).unwrap();
-    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
-    house.staff().renew(BOOK).unwrap();
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
-    while house.sim().deliveries(INST).unwrap().len() < 2 {
+    alma.sim().add_webhook(INST, profile).unwrap();
+    alma.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    alma.staff().renew(BOOK).unwrap();
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    while alma.sim().deliveries(INST).unwrap().len() < 2 {
         tokio::task::yield_now().await;
     }
-    house.sim().advance(jiff::SignedDuration::from_secs(60));
+    alma.sim().advance(jiff::SignedDuration::from_secs(60));
     listener.wait_for(3).await;
     assert_eq!(listener.events(), ["LOAN_RENEWED", "LOAN_RENEWED", "LOAN_CREATED"]);
     let lost =
-        house.sim().deliveries(INST).unwrap().into_iter().find(|delivery| delivery.status == DeliveryStatus::Lost);
+        alma.sim().deliveries(INST).unwrap().into_iter().find(|delivery| delivery.status == DeliveryStatus::Lost);
     assert_eq!(lost.map(|delivery| delivery.event).as_deref(), Some("LOAN_RETURNED"));
 }
 
 #[tokio::test]
-async fn what_happens_while_there_is_no_profile_is_told_to_none_later() {
-    let house = House::new().await;
+async fn changes_without_a_profile_are_never_sent_later() {
+    let alma = TestAlma::new().await;
     let (listener, url) = Listener::start(&[]).await;
     let loans = || WebhookProfile { actions: vec!["LOAN".to_owned()], ..profile(&url) };
-    house.sim().add_webhook(INST, loans()).unwrap();
-    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    alma.sim().add_webhook(INST, loans()).unwrap();
+    alma.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
     listener.wait_for(1).await;
-    house.sim().remove_webhooks(INST).unwrap();
-    house.staff().renew(BOOK).unwrap();
-    house.sim().add_webhook(INST, loans()).unwrap();
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    alma.sim().remove_webhooks(INST).unwrap();
+    alma.staff().renew(BOOK).unwrap();
+    alma.sim().add_webhook(INST, loans()).unwrap();
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
     listener.wait_for(2).await;
     assert_eq!(listener.events(), ["LOAN_CREATED", "LOAN_RETURNED"]);
 }
 
 #[tokio::test]
-async fn the_end_of_a_job_is_told_with_its_run() {
-    let house = House::new().await;
+async fn end_of_a_job_is_sent_as_message_with_its_run() {
+    let alma = TestAlma::new().await;
     let (listener, url) = Listener::start(&[]).await;
-    house.sim().add_webhook(INST, profile(&url)).unwrap();
-    let published = house.staff().publish();
+    alma.sim().add_webhook(INST, profile(&url)).unwrap();
+    let published = alma.staff().publish();
     listener.wait_for(1).await;
     let message: Value = serde_json::from_str(&listener.got.lock().unwrap()[0].1).unwrap();
     assert_eq!((message["action"].as_str(), &message["event"]), (Some("JOB_END"), &Value::Null));
@@ -170,24 +170,24 @@ async fn the_end_of_a_job_is_told_with_its_run() {
 }
 
 #[tokio::test]
-async fn letters_are_told_where_staff_activated_them() {
-    let house = House::new().await;
+async fn letters_are_sent_as_messages_where_staff_activated_them() {
+    let alma = TestAlma::new().await;
     let (listener, url) = Listener::start(&[]).await;
     let only = WebhookProfile { actions: vec!["NOTIFICATION".to_owned(), "JOB_END".to_owned()], ..profile(&url) };
-    house.sim().add_webhook(INST, only).unwrap();
-    let hold = house.staff().place_hold("jo.reader", BOOK, "MAIN").unwrap();
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
-    house.staff().cancel(&hold, "CannotBeFulfilled").unwrap();
+    alma.sim().add_webhook(INST, only).unwrap();
+    let hold = alma.staff().place_hold("jo.reader", BOOK, "MAIN").unwrap();
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    alma.staff().cancel(&hold, "CannotBeFulfilled").unwrap();
     let letters = ["FulPlaceOnHoldShelfLetter", "FulCancelRequestLetter", "FulItemChangeDueDateLetter"];
-    house.staff().set_behaviour(|behaviour| behaviour.letters = letters.map(str::to_owned).into());
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
-    let hold = house.staff().place_hold("jo.reader", BOOK, "MAIN").unwrap();
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
-    house.staff().cancel(&hold, "CannotBeFulfilled").unwrap();
-    house.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
-    house.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
-    house.staff().set_due(BOOK, "2026-04-01T20:00:00Z".parse().unwrap()).unwrap();
-    house.staff().publish();
+    alma.staff().set_behaviour(|behaviour| behaviour.letters = letters.map(str::to_owned).into());
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    let hold = alma.staff().place_hold("jo.reader", BOOK, "MAIN").unwrap();
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    alma.staff().cancel(&hold, "CannotBeFulfilled").unwrap();
+    alma.staff().scan_in(BOOK, "MAIN", DESK).unwrap();
+    alma.staff().lend(BOOK, "jo.reader", "MAIN", DESK).unwrap();
+    alma.staff().set_due(BOOK, "2026-04-01T20:00:00Z".parse().unwrap()).unwrap();
+    alma.staff().publish();
     listener.wait_for(4).await;
     assert_eq!(listener.events(), [letters[0], letters[1], letters[2], "JOB_END"], "none while it was not active");
     let first: Value = serde_json::from_str(&listener.got.lock().unwrap()[0].1).unwrap();

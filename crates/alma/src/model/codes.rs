@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_unreadable_and_not_as_if_nothing_were_there() {
+    fn anything_that_is_no_code_is_unreadable_and_not_as_if_nothing_were_there() {
         for no_code in [json!({"x": 1}), json!({"value": {"x": 1}}), json!({"value": null, "desc": "Loan"})] {
             assert_eq!(ProcessType::read(&no_code), Ok(Some(ProcessType::Unreadable)), "{no_code}");
         }

@@ -110,5 +110,5 @@ impl NewLoan {
 
 /// Whose loan it is decides.
 impl Row for Loan {
-    const TELLING: &'static [&'static str] = &["user_id"];
+    const REPORTING: &'static [&'static str] = &["user_id"];
 }

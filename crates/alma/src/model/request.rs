@@ -189,5 +189,5 @@ impl Cancellation {
 
 /// The marker in the comment tells whose request it is.
 impl Row for Request {
-    const TELLING: &'static [&'static str] = &["comment"];
+    const REPORTING: &'static [&'static str] = &["comment"];
 }

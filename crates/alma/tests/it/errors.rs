@@ -43,7 +43,7 @@ async fn an_error_in_xml_is_read_although_json_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_missing_record_is_told_from_a_refusal_by_operation_and_code() {
+async fn missing_record_is_distinguished_from_a_refusal_by_operation_and_code() {
     let fake = Fake::start(|_, _| answer(400, &fixture("error.json"))).await;
     assert!(read_from(&fake).await.is_not_found());
     let other = Fake::start(|_, _| refusal("401890")).await;
@@ -91,7 +91,7 @@ async fn read_that_is_answered_404_by_a_gateway_succeeds_when_alma_answers() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_accepted_is_told_whatever_form_it_takes() {
+async fn rejected_key_is_recognised_whatever_form_the_answer_takes() {
     for (status, body) in [
         (400, fixture("error-unauthorized.xml")),
         (403, String::new()),
@@ -126,7 +126,7 @@ async fn a_page_instead_of_an_answer_points_to_the_host() {
 }
 
 #[tokio::test]
-async fn both_limits_are_told_apart_in_json_and_xml_and_whatever_the_status() {
+async fn both_limits_are_distinguished_in_json_and_xml_and_whatever_the_status() {
     let daily = fixture("error-429.json").replace("PER_SECOND", "DAILY");
     let daily_xml = fixture("error-429.xml").replace("PER_SECOND", "DAILY");
     for (status, body, expected) in [

@@ -173,7 +173,7 @@ async fn an_update_of_an_item_keeps_what_it_does_not_change() {
 }
 
 #[tokio::test]
-async fn an_update_of_fields_sends_only_them_and_what_alma_needs_beside_them() {
+async fn update_of_fields_sends_only_them_and_the_fields_alma_requires() {
     let fake = Fake::answering("item.json").await;
     let fields = Map::from_iter([("internal_note_1".to_owned(), json!("x"))]);
     fake.client().items().update_fields(&path(), fields).await.unwrap();
@@ -201,7 +201,7 @@ async fn an_item_is_deleted_with_what_it_leaves_empty() {
 }
 
 #[tokio::test]
-async fn a_scan_counts_no_use_unless_told_to_and_tells_where_the_item_goes() {
+async fn scan_counts_no_use_unless_requested_and_shows_where_the_item_goes() {
     let fake = Fake::answering("item-scan-transit.json").await;
     let items = fake.client().items();
     let item = items.scan_in(&path(), &ScanIn::at_desk("MAIN", "DEFAULT_CIRC_DESK")).await.unwrap();
@@ -249,7 +249,7 @@ async fn what_a_user_may_request_is_read() {
 }
 
 #[tokio::test]
-async fn an_item_that_is_not_there_is_told_by_its_own_code_only() {
+async fn missing_item_is_recognised_by_its_own_code_only() {
     let gone = Fake::start(|_, _| refusal("401683")).await;
     assert!(gone.client().items().get(&path()).await.unwrap_err().is_not_found());
     let general = Fake::start(|_, _| refusal("401652")).await;
@@ -329,7 +329,7 @@ async fn a_bib_is_sent_as_xml_that_always_says_whether_it_is_suppressed() {
 }
 
 #[tokio::test]
-async fn what_is_not_one_record_is_not_sent() {
+async fn body_that_is_not_one_record_is_not_sent() {
     let fake = Fake::answering("bib.json").await;
     for bad in ["", "<record>", "<record/><record/>", "<bib><record/></bib>", "<record/></bib><bib>"] {
         let error = fake.client().bibs().create(bad, true).await.unwrap_err();

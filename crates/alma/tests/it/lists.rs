@@ -141,15 +141,15 @@ fn rows_of_which_one_is_unreadable(_: &Seen, _: usize) -> Response {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_left_out_and_told() {
+async fn a_row_that_cannot_be_read_is_left_out_and_reported() {
     let fake = Fake::start(rows_of_which_one_is_unreadable).await;
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&told);
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&reported);
     let client =
         fake.builder().on_unreadable_row(Arc::new(move |list| log.lock().unwrap().push(list))).build().unwrap();
     let list = client.user_requests(&UserId::from("reader")).list(&RequestFilter::default()).whole().await.unwrap();
     assert_eq!(list.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
-    assert_eq!(*told.lock().unwrap(), ["GET /users/{user}/requests"]);
+    assert_eq!(*reported.lock().unwrap(), ["GET /users/{user}/requests"]);
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn a_virtual_patron_is_created_with_the_body_alma_wants() {
 }
 
 #[tokio::test]
-async fn a_user_whose_identifier_is_taken_is_told_by_the_code() {
+async fn taken_user_identifier_is_recognised_by_the_code() {
     let fake = Fake::start(|_, _| refusal("401851")).await;
     let error = fake.client().users().create(&NewUser::external("x", "y", "DCB", "DCB")).await.unwrap_err();
     assert!(error.is_refused_with(&Code::IdentifierTaken));
@@ -119,7 +119,7 @@ async fn an_update_sends_back_what_it_read_but_for_the_change() {
 }
 
 #[tokio::test]
-async fn a_block_is_added_once_and_taken_off_again() {
+async fn block_is_added_once_and_removed() {
     let fake = Fake::answering("user.json").await;
     let users = fake.client().users();
     let there = NewBlock {
@@ -364,7 +364,7 @@ async fn a_loan_is_read_renewed_and_given_another_due_date() {
 }
 
 #[tokio::test]
-async fn a_loan_that_is_gone_and_one_that_cannot_be_renewed_are_told_apart() {
+async fn missing_loan_and_loan_that_cannot_be_renewed_are_distinguished() {
     let gone = Fake::start(|_, _| refusal("401823")).await;
     assert!(gone.client().user_loans(&UserId::from("x")).renew(&"7".into()).await.unwrap_err().is_not_found());
     let fixed = Fake::start(|_, _| refusal("401822")).await;

@@ -81,7 +81,7 @@ async fn records_hide_people() {
 }
 
 #[test]
-fn what_is_to_be_created_hides_people() {
+fn created_objects_hide_people_in_debug() {
     let mut user = NewUser::external("12345@ASLPL", "VPATRON", "DCB", "DCB");
     user.identifiers.push(NewIdentifier { id_type: "BARCODE".to_owned(), value: "29999000000017".to_owned() });
     assert_hidden(&user);

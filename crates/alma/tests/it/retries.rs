@@ -99,7 +99,7 @@ async fn a_test_of_the_right_to_write_is_repeated_since_it_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_refused_is_tried_again_also_for_a_write() {
+async fn refused_connection_is_retried_also_for_a_write() {
     let attempts = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&attempts);
     let client = builder(&nobody().await)
@@ -136,7 +136,7 @@ async fn clones_share_the_limit_of_calls_per_second() {
 }
 
 #[tokio::test]
-async fn the_observer_is_told_of_every_exchange_and_nothing_personal() {
+async fn observer_gets_every_exchange_and_nothing_personal() {
     let fake = Fake::start(|_, nth| if nth == 0 { throttle() } else { answer(400, &fixture("error.json")) }).await;
     let reports = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&reports);
@@ -167,7 +167,7 @@ async fn the_calls_that_are_left_today_are_known_also_from_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_patrons_call_is_answered_while_looks_saturate_the_limit() {
+async fn patrons_call_is_answered_while_polls_saturate_the_limit() {
     let fake = Fake::answering("user.json").await;
     let client = fake.builder().calls_per_second(NonZeroU32::new(50).unwrap()).build().unwrap();
     let mut polls = tokio::task::JoinSet::new();

@@ -3,35 +3,35 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::program::{BORROWER, DESK, Houses, LENDER, complaint, placement};
+use crate::program::{BORROWER, DESK, LENDER, Processes, complaint, placement};
 
-async fn placed(houses: &Houses, barcode: &str) -> String {
-    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
+async fn placed(processes: &Processes, barcode: &str) -> String {
+    let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     id
 }
 
-async fn notes(houses: &Houses, id: &str) -> Vec<String> {
-    let request = houses.request(id).await;
+async fn notes(processes: &Processes, id: &str) -> Vec<String> {
+    let request = processes.request(id).await;
     let rows = request["timeline"].as_array().cloned().unwrap_or_default();
     rows.iter().filter_map(|row| row["note"].as_str().map(str::to_owned)).collect()
 }
 
 #[tokio::test]
 async fn staff_choose_a_lender_move_the_pickup_and_end_a_request_with_their_reasons() {
-    let houses = Houses::start().await;
+    let processes = Processes::start().await;
     let branch = json!({"name": "Branch", "agency": "BORROW", "library": "BRANCH", "desk": null});
-    houses.api(Method::PUT, "/pickup-locations/BORROW-BRANCH", Some(&branch)).await;
-    let id = placed(&houses, "01LEND-M001").await;
-    let act = |args: &[&str]| houses.told(&[&["request"], args].concat());
+    processes.api(Method::PUT, "/pickup-locations/BORROW-BRANCH", Some(&branch)).await;
+    let id = placed(&processes, "01LEND-M001").await;
+    let act = |args: &[&str]| processes.output(&[&["request"], args].concat());
 
     act(&["poll", &id]);
     act(&["change-pickup", &id, "BORROW-BRANCH", "--reason", "the patron has moved"]);
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     let other = format!("{LENDER}:01LEND-M002");
     act(&["next-supplier", &id, "--copy", &other, "--reason", "the first is damaged"]);
-    until(&houses, &id, |request| {
+    until(&processes, &id, |request| {
         request["lender"]["barcode"] == "01LEND-M002" && request["status"] == "REQUEST_PLACED_AT_BORROWING_AGENCY"
     })
     .await;
@@ -42,68 +42,68 @@ async fn staff_choose_a_lender_move_the_pickup_and_end_a_request_with_their_reas
         "{preview}"
     );
     act(&["end", &id, "--reason", "settled by telephone"]);
-    let ended = houses.until(&id, "FINALISED").await;
+    let ended = processes.until(&id, "FINALISED").await;
     assert_eq!(ended["outcome"], "UNKNOWN");
-    let notes = notes(&houses, &id).await;
+    let notes = notes(&processes, &id).await;
     for reason in ["the patron has moved", "the first is damaged", "settled by telephone"] {
         assert!(notes.iter().any(|note| note.contains(reason)), "{reason}: {notes:?}");
     }
 }
 
 #[tokio::test]
-async fn what_can_not_be_done_now_is_told_with_the_reason() {
-    let houses = Houses::start().await;
-    let id = placed(&houses, "01LEND-M001").await;
+async fn action_that_is_not_allowed_now_is_refused_with_the_reason() {
+    let processes = Processes::start().await;
+    let id = placed(&processes, "01LEND-M001").await;
     for args in [vec!["resume", &id], vec!["item-found", &id], vec!["undo", &id], vec!["settle-loss", &id, "paid"]] {
-        let refused = houses.consort(&[vec!["request"], args.clone()].concat());
+        let refused = processes.consort(&[vec!["request"], args.clone()].concat());
         assert!(!refused.status.success(), "{args:?}");
         let said = complaint(&refused);
         assert!(said.ends_with('.') || said.contains(". "), "{args:?}: {said}");
     }
-    assert_eq!(houses.request(&id).await["status"], "REQUEST_PLACED_AT_BORROWING_AGENCY");
+    assert_eq!(processes.request(&id).await["status"], "REQUEST_PLACED_AT_BORROWING_AGENCY");
 }
 
 #[tokio::test]
-async fn lost_book_is_settled_and_a_deleted_virtual_item_made_again() {
-    let houses = Houses::start().await;
-    let id = placed(&houses, "01LEND-M001").await;
-    let here = houses.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
-    let holds = houses.sim(BORROWER, "requests").await;
+async fn lost_book_is_settled_and_a_deleted_virtual_item_recreated() {
+    let processes = Processes::start().await;
+    let id = placed(&processes, "01LEND-M001").await;
+    let here = processes.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
+    let holds = processes.sim(BORROWER, "requests").await;
     let hold = holds.as_array().unwrap().iter().find(|hold| hold["barcode"] == here.as_str()).unwrap().clone();
     let hold = hold["id"].as_str().unwrap();
-    houses.staff(BORROWER, &format!("requests/{hold}/cancel"), &json!({"reason": "CannotBeFulfilled"})).await;
-    houses.control(Method::DELETE, BORROWER, &format!("items/{here}"), &json!({})).await;
-    until(&houses, &id, |request| request["attention"]["kind"] == "needs_staff").await;
-    houses.told(&["request", "resume", &id, "--reason", "deleted by mistake"]);
-    until(&houses, &id, |request| request["attention"]["kind"] == "waiting").await;
+    processes.staff(BORROWER, &format!("requests/{hold}/cancel"), &json!({"reason": "CannotBeFulfilled"})).await;
+    processes.control(Method::DELETE, BORROWER, &format!("items/{here}"), &json!({})).await;
+    until(&processes, &id, |request| request["attention"]["kind"] == "needs_staff").await;
+    processes.output(&["request", "resume", &id, "--reason", "deleted by mistake"]);
+    until(&processes, &id, |request| request["attention"]["kind"] == "waiting").await;
 
     let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
-    houses.staff(LENDER, "scan-in", &scan("01LEND-M001")).await;
-    houses.until(&id, "PICKUP_TRANSIT").await;
-    let here = houses.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
-    houses.staff(BORROWER, "scan-in", &scan(&here)).await;
-    houses.until(&id, "READY_FOR_PICKUP").await;
-    houses
+    processes.staff(LENDER, "scan-in", &scan("01LEND-M001")).await;
+    processes.until(&id, "PICKUP_TRANSIT").await;
+    let here = processes.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
+    processes.staff(BORROWER, "scan-in", &scan(&here)).await;
+    processes.until(&id, "READY_FOR_PICKUP").await;
+    processes
         .staff(BORROWER, "loan", &json!({"barcode": here, "user": "jo.reader", "library": "MAIN", "desk": DESK}))
         .await;
-    houses.until(&id, "LOANED").await;
-    houses.staff(BORROWER, &format!("items/{here}/mark/lost"), &json!({})).await;
-    until(&houses, &id, |request| request["conditions"].as_array().is_some_and(|all| all.contains(&json!("lost"))))
+    processes.until(&id, "LOANED").await;
+    processes.staff(BORROWER, &format!("items/{here}/mark/lost"), &json!({})).await;
+    until(&processes, &id, |request| request["conditions"].as_array().is_some_and(|all| all.contains(&json!("lost"))))
         .await;
-    houses.told(&["request", "settle-loss", &id, "paid", "--reason", "at the desk"]);
-    assert_eq!(houses.until(&id, "FINALISED").await["outcome"], "LOST");
+    processes.output(&["request", "settle-loss", &id, "paid", "--reason", "at the desk"]);
+    assert_eq!(processes.until(&id, "FINALISED").await["outcome"], "LOST");
 }
 
-async fn until(houses: &Houses, id: &str, holds: impl Fn(&Value) -> bool) {
+async fn until(processes: &Processes, id: &str, holds: impl Fn(&Value) -> bool) {
     let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
-        let request = houses.request(id).await;
+        let request = processes.request(id).await;
         if holds(&request) {
             return;
         }
         assert!(tokio::time::Instant::now() < patience, "{request}");
         let version = request["version"].as_i64().unwrap_or_default();
-        houses.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
-        houses.api(Method::GET, &format!("/requests/{id}?after_version={version}&wait=1"), None).await;
+        processes.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
+        processes.api(Method::GET, &format!("/requests/{id}?after_version={version}&wait=1"), None).await;
     }
 }

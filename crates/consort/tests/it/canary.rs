@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::program::{BORROWER, DESK, Houses, KEY, LENDER, dir_file, key_of, placement};
+use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, dir_file, key_of, placement};
 
 const FIRST_NAME: &str = "Canaryna";
 const LAST_NAME: &str = "Kanarienvogel";
@@ -74,50 +74,50 @@ impl Collector {
 #[tokio::test]
 async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
     let collector = Collector::start().await;
-    let mut houses = Houses::start_watched("trace", &collector.address).await;
+    let mut processes = Processes::start_watched("trace", &collector.address).await;
     let name = json!({"first_name": FIRST_NAME, "last_name": LAST_NAME});
-    houses.control(Method::PATCH, BORROWER, "users/jo.reader", &name).await;
+    processes.control(Method::PATCH, BORROWER, "users/jo.reader", &name).await;
     let mut errors = String::new();
 
     // The borrower's Alma tells of its holds and loans, with the patron's id.
     let secret = json!({"secret": SECRET});
-    houses.api(Method::PUT, &format!("/institutions/{BORROWER}/webhook"), Some(&secret)).await;
-    let hook = json!({"url": format!("http://{}/webhooks/{BORROWER}", houses.hub), "secret": SECRET});
-    houses.control(Method::POST, BORROWER, "webhooks", &hook).await;
+    processes.api(Method::PUT, &format!("/institutions/{BORROWER}/webhook"), Some(&secret)).await;
+    let hook = json!({"url": format!("http://{}/webhooks/{BORROWER}", processes.hub), "secret": SECRET});
+    processes.control(Method::POST, BORROWER, "webhooks", &hook).await;
 
     // By the card, with an answer that is lost and one that is no answer, to the loan at both sides.
     for call in ["POST /users", "POST /bibs"] {
         let fault = json!({"call": call, "times": 1, "fault": {"kind": "drop_after"}});
-        houses.control(Method::POST, LENDER, "faults", &fault).await;
-        houses.control(Method::POST, BORROWER, "faults", &fault).await;
+        processes.control(Method::POST, LENDER, "faults", &fault).await;
+        processes.control(Method::POST, BORROWER, "faults", &fault).await;
     }
     let html = json!({"call": "GET /users/{user_id}", "times": 1, "fault": {"kind": "html"}});
-    houses.control(Method::POST, BORROWER, "faults", &html).await;
+    processes.control(Method::POST, BORROWER, "faults", &html).await;
     let mut by_card = placement("01LEND-M001");
     by_card["patron"] = json!(CARD);
-    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&by_card)).await;
+    let placed = processes.api(Method::POST, "/requests?wait=0", Some(&by_card)).await;
     let id = placed["id"].as_str().unwrap().to_owned();
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    houses.staff(LENDER, "scan-in", &json!({"barcode": "01LEND-M001", "library": "MAIN", "desk": DESK})).await;
-    houses.until(&id, "PICKUP_TRANSIT").await;
-    let here = houses.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    processes.staff(LENDER, "scan-in", &json!({"barcode": "01LEND-M001", "library": "MAIN", "desk": DESK})).await;
+    processes.until(&id, "PICKUP_TRANSIT").await;
+    let here = processes.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
     let at_desk = json!({"barcode": here, "library": "MAIN", "desk": DESK, "user": PRIMARY_ID});
-    houses.staff(BORROWER, "scan-in", &at_desk).await;
-    houses.until_by_itself(&id, "READY_FOR_PICKUP").await;
-    houses.staff(BORROWER, "loan", &at_desk).await;
-    houses.until_by_itself(&id, "LOANED").await;
-    houses.staff(BORROWER, "scan-in", &at_desk).await;
-    houses.until_by_itself(&id, "RETURN_TRANSIT").await;
+    processes.staff(BORROWER, "scan-in", &at_desk).await;
+    processes.until_without_poll(&id, "READY_FOR_PICKUP").await;
+    processes.staff(BORROWER, "loan", &at_desk).await;
+    processes.until_without_poll(&id, "LOANED").await;
+    processes.staff(BORROWER, "scan-in", &at_desk).await;
+    processes.until_without_poll(&id, "RETURN_TRANSIT").await;
 
     // A second time, by e-mail: refused; and other things that are wrong.
-    let mut again = placement("01LEND-M001");
-    again["patron"] = json!(EMAIL);
-    let (status, said) = houses.answer(Method::POST, "/requests", KEY, Some(&again)).await;
+    let mut second = placement("01LEND-M001");
+    second["patron"] = json!(EMAIL);
+    let (status, said) = processes.answer(Method::POST, "/requests", KEY, Some(&second)).await;
     assert!(status == 409 || status == 422, "{status} {said}");
     errors.push_str(&said);
     let wrong_key = format!("{KEY}-wrong");
-    errors.push_str(&houses.answer(Method::GET, "/requests", &wrong_key, None).await.1);
-    let (status, said) = houses
+    errors.push_str(&processes.answer(Method::GET, "/requests", &wrong_key, None).await.1);
+    let (status, said) = processes
         .answer(
             Method::PUT,
             &format!("/institutions/{LENDER}"),
@@ -129,48 +129,48 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
         .await;
     assert_eq!(status, 422, "{said}");
     errors.push_str(&said);
-    let shown = houses.answer(Method::GET, &format!("/institutions/{LENDER}"), KEY, None).await.1;
+    let shown = processes.answer(Method::GET, &format!("/institutions/{LENDER}"), KEY, None).await.1;
     assert!(!shown.contains(&key_of(LENDER)), "a key that was put in comes out again");
 
     assert_none("the API's errors", &errors);
-    let (_, metrics) = houses.answer_at(Method::GET, "/metrics", KEY, None).await;
+    let (_, metrics) = processes.answer_at(Method::GET, "/metrics", KEY, None).await;
     assert!(metrics.contains("priority=\"circulation\"") && metrics.contains("POST /users/{user}/loans"), "{metrics}");
     assert_none("the metrics", &metrics);
-    let quota = houses.answer(Method::GET, &format!("/institutions/{BORROWER}/quota"), KEY, None).await.1;
+    let quota = processes.answer(Method::GET, &format!("/institutions/{BORROWER}/quota"), KEY, None).await.1;
     assert!(quota.contains("by_endpoint"), "{quota}");
     assert_none("the quota", &quota);
-    let timeline = houses.request(&id).await["timeline"].to_string();
+    let timeline = processes.request(&id).await["timeline"].to_string();
     assert!(timeline.contains("lent_at_lender"), "{timeline}");
     assert!(timeline.contains("observed_at_borrower"), "{timeline}");
     assert_none("the audit", &timeline);
-    houses.stop_hub().await;
-    let log = houses.log();
+    processes.stop_hub().await;
+    let log = processes.log();
     assert!(log.contains("TRACE") && log.len() > 10_000, "the log is not at its loudest: {} bytes", log.len());
     assert_none("the log", &log);
     let traces = collector.received();
-    for told in ["POST /users/{user}/loans", "effect lend", "/api/v1/requests", "circulation"] {
-        assert!(traces.contains(told), "{told} is in no trace, of {} bytes", traces.len());
+    for expected in ["POST /users/{user}/loans", "effect lend", "/api/v1/requests", "circulation"] {
+        assert!(traces.contains(expected), "{expected} is in no trace, of {} bytes", traces.len());
     }
     assert_none("the traces", &traces);
     for file in ["consort.db", "consort.db-wal"] {
-        let bytes = std::fs::read(dir_file(&houses.dir, "data").join(file)).unwrap_or_default();
+        let bytes = std::fs::read(dir_file(&processes.dir, "data").join(file)).unwrap_or_default();
         assert_none(file, &String::from_utf8_lossy(&bytes));
     }
 }
 
 #[tokio::test]
-async fn audit_is_verified_beside_a_running_hub() {
-    let houses = Houses::start().await;
-    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M002"))).await;
+async fn audit_is_verified_while_the_hub_runs() {
+    let processes = Processes::start().await;
+    let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M002"))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    let config = houses.config.to_str().unwrap();
-    let said = houses.told(&["audit", "verify", "--config", config]);
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    let config = processes.config.to_str().unwrap();
+    let said = processes.output(&["audit", "verify", "--config", config]);
     assert!(said.contains("The audit is whole: 1 requests"), "{said}");
-    let one = houses.told(&["audit", "verify", "--config", config, "--request", &id]);
+    let one = processes.output(&["audit", "verify", "--config", config, "--request", &id]);
     assert!(one.contains("The audit is whole"), "{one}");
     let none = uuid();
-    let output = houses.consort(&["audit", "verify", "--config", config, "--request", &none]);
+    let output = processes.consort(&["audit", "verify", "--config", config, "--request", &none]);
     assert!(crate::program::complaint(&output).contains(&none));
 }
 

@@ -8,7 +8,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::program::{BORROWER, Houses, KEY, LENDER, free_port, placement};
+use crate::program::{BORROWER, KEY, LENDER, Processes, free_port, placement};
 
 /// Within which a hub stops, whatever clients and libraries do.
 const LONGEST_STOP: Duration = Duration::from_secs(10);
@@ -42,14 +42,14 @@ fn post(path: &str, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {KEY}\r\n{head}\r\n\r\n{body}").into_bytes()
 }
 
-async fn health(houses: &Houses) -> u16 {
-    houses.answer_at(Method::GET, "/health", KEY, None).await.0
+async fn health(processes: &Processes) -> u16 {
+    processes.answer_at(Method::GET, "/health", KEY, None).await.0
 }
 
 #[tokio::test]
 async fn hub_stops_within_ten_seconds_whatever_its_clients_send() {
-    let mut houses = Houses::start().await;
-    let hub = houses.hub;
+    let mut processes = Processes::start().await;
+    let hub = processes.hub;
     let _open = [
         send(hub, b""),
         send(hub, HALF),
@@ -57,26 +57,26 @@ async fn hub_stops_within_ten_seconds_whatever_its_clients_send() {
         send(hub, &post(&format!("/webhooks/{LENDER}"), "{")),
         send(hub, &get("/health")),
     ];
-    assert_eq!(health(&houses).await, 200);
-    houses.signal(Signal::TERM);
-    let (status, took) = houses.hub_ends().await;
+    assert_eq!(health(&processes).await, 200);
+    processes.signal(Signal::TERM);
+    let (status, took) = processes.hub_ends().await;
     assert!(status.success(), "{status}");
     assert!(took < LONGEST_STOP, "{took:?}");
 }
 
 #[tokio::test]
 async fn calls_that_wait_for_a_change_are_answered_when_the_hub_stops() {
-    let mut houses = Houses::start().await;
-    let id = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await["id"].clone();
-    let known = houses.until(id.as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await["version"].clone();
+    let mut processes = Processes::start().await;
+    let id = processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await["id"].clone();
+    let known = processes.until(id.as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await["version"].clone();
     // The library of the second patron doesn't answer for longer than a stop may take.
     let slow = json!({"call": "*", "times": 1000, "fault": {"kind": "delay", "ms": 40_000, "before": false}});
-    houses.control(Method::POST, BORROWER, "faults", &slow).await;
+    processes.control(Method::POST, BORROWER, "faults", &slow).await;
     let waiting =
-        send(houses.hub, &get(&format!("/api/v1/requests/{}?after_version={known}&wait=30", id.as_str().unwrap())));
+        send(processes.hub, &get(&format!("/api/v1/requests/{}?after_version={known}&wait=30", id.as_str().unwrap())));
     let body = placement("01LEND-M002").to_string();
     let placing = send(
-        houses.hub,
+        processes.hub,
         format!(
             "POST /api/v1/requests?wait=30 HTTP/1.1\r\nhost: hub\r\nauthorization: Bearer {KEY}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -86,10 +86,10 @@ async fn calls_that_wait_for_a_change_are_answered_when_the_hub_stops() {
     );
     let listed = |answer: &serde_json::Value| answer["requests"].as_array().map_or(0, Vec::len);
     let deadline = Instant::now() + PATIENCE;
-    while listed(&houses.api(Method::GET, "/requests", None).await) < 2 {
+    while listed(&processes.api(Method::GET, "/requests", None).await) < 2 {
         assert!(Instant::now() < deadline, "the second request is never placed");
     }
-    houses.signal(Signal::TERM);
+    processes.signal(Signal::TERM);
     let begun = Instant::now();
     let (waited, placed) =
         tokio::task::spawn_blocking(move || (to_the_end(waiting), to_the_end(placing))).await.unwrap();
@@ -97,30 +97,30 @@ async fn calls_that_wait_for_a_change_are_answered_when_the_hub_stops() {
     assert!(placed.starts_with("HTTP/1.1 201") && placed.contains("SUBMITTED_TO_DCB"), "{placed}");
     assert!(begun.elapsed() < LONGEST_STOP, "{:?}", begun.elapsed());
     // The call at the library that is slow is broken off too.
-    let (status, took) = houses.hub_ends().await;
+    let (status, took) = processes.hub_ends().await;
     assert!(status.success(), "{status}");
     assert!(took < LONGEST_STOP, "{took:?}");
 }
 
 #[tokio::test]
 async fn half_open_connections_keep_no_call_from_its_answer() {
-    let mut houses = Houses::start().await;
+    let mut processes = Processes::start().await;
     for (barcode, script) in
         [("01LEND-M001", "exec \"$0\" \"$@\""), ("01LEND-M002", "ulimit -n 256; exec \"$0\" \"$@\"")]
     {
-        houses.stop_hub().await;
-        houses.start_hub_by(script).await;
-        let half_open: Vec<TcpStream> = (0..400).map(|_| send(houses.hub, HALF)).collect();
+        processes.stop_hub().await;
+        processes.start_hub_by(script).await;
+        let half_open: Vec<TcpStream> = (0..400).map(|_| send(processes.hub, HALF)).collect();
         for _ in 0..3 {
             // On a connection of its own, as a monitoring program asks.
-            let hub = houses.hub;
+            let hub = processes.hub;
             let call = b"GET /health HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n\r\n";
             let said = tokio::task::spawn_blocking(move || to_the_end(send(hub, call))).await.unwrap();
             assert!(said.starts_with("HTTP/1.1 200"), "{script}: {said}");
         }
-        houses.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
-        houses.signal(Signal::TERM);
-        let (status, took) = houses.hub_ends().await;
+        processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
+        processes.signal(Signal::TERM);
+        let (status, took) = processes.hub_ends().await;
         assert!(status.success() && took < LONGEST_STOP, "{script}: {status} {took:?}");
         drop(half_open);
     }
@@ -128,9 +128,9 @@ async fn half_open_connections_keep_no_call_from_its_answer() {
 
 #[tokio::test]
 async fn header_and_body_that_do_not_arrive_are_not_waited_for() {
-    let houses =
-        Houses::start_with("error", None, "[http]\nheader_seconds = 1\nbody_seconds = 1\nidle_seconds = 2\n").await;
-    let hub = houses.hub;
+    let processes =
+        Processes::start_with("error", None, "[http]\nheader_seconds = 1\nbody_seconds = 1\nidle_seconds = 2\n").await;
+    let hub = processes.hub;
     let webhook = format!("/webhooks/{LENDER}");
     let stalled = [post("/api/v1/requests", "{\"agency\""), post(&webhook, "{")];
     let said = tokio::task::spawn_blocking(move || {
@@ -159,7 +159,7 @@ async fn header_and_body_that_do_not_arrive_are_not_waited_for() {
         assert!(said.starts_with("HTTP/1.1 408") && said.contains("BODY_TOO_SLOW"), "{said}");
     }
     assert_eq!(trickled, ["HTTP/1.1 408", "HTTP/1.1 408"]);
-    assert_eq!(health(&houses).await, 200);
+    assert_eq!(health(&processes).await, 200);
 }
 
 /// An address of this machine that other machines know it by.
@@ -182,20 +182,20 @@ async fn one_address_has_so_many_connections_and_proxies_and_this_machine_have_m
         println!("left out: this machine has no address but the loopback's");
         return;
     };
-    let mut houses = Houses::start_with("error", None, "[http]\nconnections_per_address = 2\n").await;
-    let id = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await["id"].clone();
+    let mut processes = Processes::start_with("error", None, "[http]\nconnections_per_address = 2\n").await;
+    let id = processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await["id"].clone();
     let wait = get(&format!("/api/v1/requests/{}?after_version=100000&wait=30", id.as_str().unwrap()));
     for (proxies, expected) in [("[]", "HTTP/1.1 503"), (&*format!("[\"{address}\"]"), "HTTP/1.1 200")] {
-        houses.stop_hub().await;
-        houses.hub = free_port();
-        let port = houses.hub.port();
+        processes.stop_hub().await;
+        processes.hub = free_port();
+        let port = processes.hub.port();
         let env = format!("CONSORT_LISTEN=0.0.0.0:{port} CONSORT_HTTP__PROXIES='{proxies}'");
-        houses.start_hub_by(&format!("{env} exec \"$0\" \"$@\"")).await;
-        let _local: Vec<TcpStream> = (0..5).map(|_| send(houses.hub, &wait)).collect();
+        processes.start_hub_by(&format!("{env} exec \"$0\" \"$@\"")).await;
+        let _local: Vec<TcpStream> = (0..5).map(|_| send(processes.hub, &wait)).collect();
         let other = SocketAddr::new(address, port);
         let _waiting = [send(other, &wait), send(other, &wait)];
         // By then those have arrived.
-        assert_eq!(health(&houses).await, 200);
+        assert_eq!(health(&processes).await, 200);
         let said = tokio::task::spawn_blocking(move || {
             let mut stream = send(other, b"GET /health HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n\r\n");
             let mut all = Vec::new();
@@ -205,6 +205,6 @@ async fn one_address_has_so_many_connections_and_proxies_and_this_machine_have_m
         });
         let said = said.await.unwrap();
         assert!(said.starts_with(expected), "{proxies}: {said}");
-        assert_eq!(health(&houses).await, 200);
+        assert_eq!(health(&processes).await, 200);
     }
 }

@@ -10,7 +10,7 @@ fn shown(args: &[&str]) -> String {
 }
 
 #[test]
-fn demo_shows_a_request_going_the_whole_way_and_ends_well() {
+fn demo_shows_a_complete_lifecycle_and_ends_well() {
     let said = shown(&["demo", "--once", "--pace", "0"]);
     let mut from = 0;
     for status in [
@@ -36,20 +36,20 @@ fn demo_shows_a_request_going_the_whole_way_and_ends_well() {
 
 /// Whoever watches is slower than the hub: it has looked several times before anything happens.
 #[test]
-fn demo_ends_well_at_the_pace_of_whoever_watches() {
+fn demo_ends_well_at_the_given_speed() {
     let said = shown(&["demo", "--once", "--pace", "700"]);
     assert!(said.contains("FINALISED") && said.contains("All as it should be."), "{said}");
 }
 
 #[test]
-fn hub_killed_three_times_in_the_demo_goes_on_and_doubles_nothing() {
+fn hub_killed_three_times_in_the_demo_continues_and_doubles_nothing() {
     let said = shown(&["demo", "--once", "--pace", "0", "--kill-hub"]);
     assert!(said.contains("killed           3 times"), "{said}");
     assert!(said.contains("All as it should be."), "{said}");
 }
 
 #[test]
-fn book_in_another_script_goes_the_whole_way() {
+fn book_in_another_script_completes_its_lifecycle() {
     let list = shown(&["demo", "--books"]);
     let row = list.lines().find(|line| line.chars().any(|c| ('\u{400}'..'\u{500}').contains(&c) || c > '\u{3000}'));
     let row = row.unwrap_or_else(|| panic!("no book in another script:\n{list}"));
@@ -59,7 +59,7 @@ fn book_in_another_script_goes_the_whole_way() {
 }
 
 #[test]
-fn book_that_is_not_there_is_told_with_what_to_do() {
+fn missing_book_is_reported_with_what_to_do() {
     let output = consort(&["demo", "--once", "--pace", "0", "--barcode", "NONE-1"]);
     let said = crate::program::complaint(&output);
     assert!(said.contains("consort demo --books"), "{said}");
@@ -73,7 +73,7 @@ fn scenario_is_played_by_name() {
 }
 
 #[test]
-fn scenarios_are_listed_and_a_wrong_name_is_told() {
+fn scenarios_are_listed_and_a_wrong_name_is_reported() {
     let list = shown(&["demo", "--list-scenarios"]);
     assert!(list.contains("hold-shelf-expired") && list.contains("pickup-anywhere"), "{list}");
     let said = crate::program::complaint(&consort(&["demo", "--scenario", "hold-shelf"]));

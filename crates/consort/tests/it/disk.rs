@@ -3,48 +3,48 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::program::{DESK, Houses, KEY, LENDER, placement, postgres};
+use crate::program::{DESK, KEY, LENDER, Processes, placement, postgres};
 
 #[tokio::test]
-async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_goes_on_when_there_is_room() {
-    let mut houses = Houses::start().await;
-    houses.stop_hub().await;
-    houses.start_hub_with_limits().await;
+async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_continues_when_there_is_room() {
+    let mut processes = Processes::start().await;
+    processes.stop_hub().await;
+    processes.start_hub_with_limits().await;
     let barcode = "01LEND-M001";
-    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
+    let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
 
-    houses.limit_files("0");
-    let (status, body) = houses.answer(Method::POST, "/requests?wait=0", KEY, Some(&placement("01LEND-M002"))).await;
+    processes.limit_files("0");
+    let (status, body) = processes.answer(Method::POST, "/requests?wait=0", KEY, Some(&placement("01LEND-M002"))).await;
     let refused: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &refused["code"]), (503, &json!("STORE_UNAVAILABLE")), "{body}");
     assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("can't be used at the moment")), "{body}");
-    houses.staff(LENDER, "scan-in", &json!({"barcode": barcode, "library": "MAIN", "desk": DESK})).await;
-    assert_eq!(houses.request(&id).await["status"], "REQUEST_PLACED_AT_BORROWING_AGENCY", "it is still read");
+    processes.staff(LENDER, "scan-in", &json!({"barcode": barcode, "library": "MAIN", "desk": DESK})).await;
+    assert_eq!(processes.request(&id).await["status"], "REQUEST_PLACED_AT_BORROWING_AGENCY", "it is still read");
 
-    houses.limit_files("unlimited");
-    houses.until(&id, "PICKUP_TRANSIT").await;
-    let second = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M002"))).await;
-    houses.until(second["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    let holds = houses.sim(LENDER, "requests").await;
+    processes.limit_files("unlimited");
+    processes.until(&id, "PICKUP_TRANSIT").await;
+    let second = processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M002"))).await;
+    processes.until(second["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    let holds = processes.sim(LENDER, "requests").await;
     assert_eq!(holds.as_array().map(Vec::len), Some(2), "one hold for each request: {holds}");
 }
 
 /// Who asks whether the hub lives, whether it can take calls, and how it is.
-async fn probes(houses: &Houses) -> [(u16, String); 3] {
-    let ask = async |path| houses.answer_at(Method::GET, path, KEY, None).await;
+async fn probes(processes: &Processes) -> [(u16, String); 3] {
+    let ask = async |path| processes.answer_at(Method::GET, path, KEY, None).await;
     [ask("/health/live").await, ask("/health/ready").await, ask("/health").await]
 }
 
 /// A write fails by `fail`, and `mend` lets writes be done again.
-async fn readiness_follows(houses: &Houses, fail: impl AsyncFnOnce(), mend: impl AsyncFnOnce()) {
-    assert_eq!(probes(houses).await.map(|(status, _)| status), [200, 200, 200]);
+async fn readiness_follows(processes: &Processes, fail: impl AsyncFnOnce(), repair: impl AsyncFnOnce()) {
+    assert_eq!(probes(processes).await.map(|(status, _)| status), [200, 200, 200]);
     fail().await;
-    let (status, body) = houses.answer(Method::POST, "/requests?wait=0", KEY, Some(&placement("01LEND-M001"))).await;
+    let (status, body) = processes.answer(Method::POST, "/requests?wait=0", KEY, Some(&placement("01LEND-M001"))).await;
     assert_eq!(status, 503, "{body}");
     for _ in 0..2 {
-        let [live, ready, health] = probes(houses).await;
+        let [live, ready, health] = probes(processes).await;
         assert_eq!((live.0, ready.0, health.0), (200, 503, 503), "{} {}", ready.1, health.1);
         for (_, body) in [ready, health] {
             let problem: Value = serde_json::from_str(&body).unwrap();
@@ -55,19 +55,20 @@ async fn readiness_follows(houses: &Houses, fail: impl AsyncFnOnce(), mend: impl
             );
         }
     }
-    assert_eq!(houses.answer(Method::GET, "/requests", KEY, None).await.0, 200, "it still reads");
-    mend().await;
-    assert_eq!(probes(houses).await.map(|(status, _)| status), [200, 200, 200]);
-    houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await;
+    assert_eq!(processes.answer(Method::GET, "/requests", KEY, None).await.0, 200, "it still reads");
+    repair().await;
+    assert_eq!(probes(processes).await.map(|(status, _)| status), [200, 200, 200]);
+    processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await;
 }
 
 #[tokio::test]
 async fn hub_is_live_but_not_ready_while_its_disk_is_full() {
-    let mut houses = Houses::start().await;
-    houses.stop_hub().await;
-    houses.start_hub_with_limits().await;
-    let houses = &houses;
-    readiness_follows(houses, async || houses.limit_files("0"), async || houses.limit_files("unlimited")).await;
+    let mut processes = Processes::start().await;
+    processes.stop_hub().await;
+    processes.start_hub_with_limits().await;
+    let processes = &processes;
+    readiness_follows(processes, async || processes.limit_files("0"), async || processes.limit_files("unlimited"))
+        .await;
 }
 
 #[tokio::test]
@@ -80,7 +81,7 @@ async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
          EXECUTE format('CREATE TRIGGER disk_full BEFORE INSERT OR UPDATE OR DELETE ON %I FOR EACH STATEMENT \
          EXECUTE FUNCTION disk_is_full()', name); END LOOP; END $d$";
     let Some(database) = postgres().await else { return };
-    let houses = Houses::start_with("error", Some(&database), "").await;
+    let processes = Processes::start_with("error", Some(&database), "").await;
     // The hub works meanwhile, and the server may end a transaction of those that wait for each other.
     let change = async |sql: &'static str| {
         let mut server = sqlx::PgConnection::connect(&database).await.unwrap();
@@ -91,7 +92,7 @@ async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
         }
     };
     readiness_follows(
-        &houses,
+        &processes,
         async || change(FULL).await,
         async || change("DROP FUNCTION disk_is_full() CASCADE").await,
     )

@@ -1,7 +1,8 @@
 //! What goes wrong is told in one paragraph with what to do; the exit code is not 0; nothing is lost.
 
 use crate::program::{
-    BORROWER, Houses, KEY, LENDER, complaint, consort, dir_file, free_port, hub_config, institution, key_of, placement,
+    BORROWER, KEY, LENDER, Processes, complaint, consort, dir_file, free_port, hub_config, institution, key_of,
+    placement,
 };
 
 fn serve(text: &str) -> String {
@@ -12,7 +13,7 @@ fn serve(text: &str) -> String {
 }
 
 #[test]
-fn every_fault_of_a_configuration_is_told_with_what_to_do() {
+fn every_error_of_a_configuration_is_reported_with_what_to_do() {
     for (config, word) in [
         ("listen = [", "faults"),
         ("lisssten = \"127.0.0.1:1\"", "lisssten"),
@@ -37,7 +38,7 @@ fn configuration_that_is_not_there_is_named() {
 }
 
 #[test]
-fn port_in_use_is_told_before_the_store_is_touched() {
+fn port_in_use_is_reported_before_the_store_is_touched() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
@@ -47,7 +48,7 @@ fn port_in_use_is_told_before_the_store_is_touched() {
 }
 
 #[test]
-fn data_directory_that_cannot_be_used_is_told() {
+fn data_directory_that_cannot_be_used_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     // A file where the directory should be: that holds for root too, whom no permission stops.
     let file = dir_file(&dir, "data");
@@ -69,11 +70,11 @@ fn store_that_is_no_database_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn wrong_keys_and_almas_that_are_down_are_told_apart_and_lose_nothing() {
-    let houses = Houses::start().await;
+async fn wrong_keys_and_outages_are_distinguished_and_lose_nothing() {
+    let processes = Processes::start().await;
     // The hub's own key.
     let wrong =
-        consort(&["request", "list", "--hub", &format!("http://{}", houses.hub), "--key", "not-the-key-0000001"]);
+        consort(&["request", "list", "--hub", &format!("http://{}", processes.hub), "--key", "not-the-key-0000001"]);
     let said = complaint(&wrong);
     assert!(said.contains("API key") && said.contains("[api_keys]"), "{said}");
     assert!(!said.contains("not-the-key-0000001"), "no key is quoted: {said}");
@@ -82,24 +83,24 @@ async fn wrong_keys_and_almas_that_are_down_are_told_apart_and_lose_nothing() {
     let said = complaint(&nobody);
     assert!(said.contains("can't be reached") && said.contains("consort serve"), "{said}");
     // A key that Alma doesn't know.
-    let file = dir_file(&houses.dir, "wrong.toml");
-    std::fs::write(&file, institution(LENDER, &format!("http://{}", houses.lender), "l8xx-canary-wrong")).unwrap();
-    let output = houses.consort(&["institution", "check", file.to_str().unwrap()]);
+    let file = dir_file(&processes.dir, "wrong.toml");
+    std::fs::write(&file, institution(LENDER, &format!("http://{}", processes.lender), "l8xx-canary-wrong")).unwrap();
+    let output = processes.consort(&["institution", "check", file.to_str().unwrap()]);
     let (said, table) = (complaint(&output), String::from_utf8_lossy(&output.stdout).into_owned());
     assert!(table.contains("MISSING") && table.contains("API key"), "{table}");
     assert!(!table.contains("canary") && !said.contains("canary"), "no key is quoted: {table}");
     // An Alma that is down: the request is kept, and tells what it waits for.
     std::fs::write(&file, institution(LENDER, &format!("http://{}", free_port()), &key_of(LENDER))).unwrap();
-    houses.told(&["institution", "add", file.to_str().unwrap()]);
-    let placed = houses.api(reqwest::Method::POST, "/requests", Some(&placement("01LEND-M001"))).await;
+    processes.output(&["institution", "add", file.to_str().unwrap()]);
+    let placed = processes.api(reqwest::Method::POST, "/requests", Some(&placement("01LEND-M001"))).await;
     let id = placed["id"].as_str().unwrap();
-    let shown = houses.told(&["request", "show", id]);
+    let shown = processes.output(&["request", "show", id]);
     assert!(shown.contains("PATRON_VERIFIED"), "{shown}");
-    let output = houses.consort(&["institution", "check", LENDER]);
+    let output = processes.consort(&["institution", "check", LENDER]);
     complaint(&output);
     // It is up again: the request goes on by itself.
-    std::fs::write(&file, institution(LENDER, &format!("http://{}", houses.lender), &key_of(LENDER))).unwrap();
-    houses.told(&["institution", "add", file.to_str().unwrap()]);
-    houses.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    assert_eq!(houses.sim(BORROWER, "counts").await["requests"], 1);
+    std::fs::write(&file, institution(LENDER, &format!("http://{}", processes.lender), &key_of(LENDER))).unwrap();
+    processes.output(&["institution", "add", file.to_str().unwrap()]);
+    processes.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    assert_eq!(processes.sim(BORROWER, "counts").await["requests"], 1);
 }

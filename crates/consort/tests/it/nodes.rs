@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
-use crate::program::{BORROWER, DESK, Houses, KEY, LENDER, complaint, consort, free_port, placement, postgres};
+use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, complaint, consort, free_port, placement, postgres};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
@@ -23,96 +23,98 @@ const COUNTED: [&str; 5] = ["bibs", "holdings", "items", "requests", "loans"];
 #[tokio::test]
 async fn a_stopped_node_resumed_past_its_lease_doubles_nothing() {
     let Some(database) = postgres().await else { return };
-    let mut houses = Houses::start_with("warn", Some(&database), "lease_ms = 1000\n").await;
-    let (first, barcode) = (houses.hub, "01LEND-M001");
-    let before = houses.sim(BORROWER, "counts").await;
+    let mut processes = Processes::start_with("warn", Some(&database), "lease_ms = 1000\n").await;
+    let (first, barcode) = (processes.hub, "01LEND-M001");
+    let before = processes.sim(BORROWER, "counts").await;
     // The hold is made at once and its answer comes late: the node is stopped with a call under way.
-    delay(&houses, LENDER, HOLD, 5_000, 1).await;
-    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
+    delay(&processes, LENDER, HOLD, 5_000, 1).await;
+    let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
-    until("the lender has the hold", async || houses.sim(LENDER, "counts").await["requests"] == 1).await;
-    houses.signal(Signal::STOP);
+    until("the lender has the hold", async || processes.sim(LENDER, "counts").await["requests"] == 1).await;
+    processes.signal(Signal::STOP);
 
-    let (second, _process) = houses.start_node("second").await;
-    houses.hub = second;
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    houses.signal(Signal::CONT);
-    until("the first node sees that it lost its lease", async || houses.log().contains("the lease of this was lost"))
-        .await;
-    houses.hub = first;
-    assert_eq!(houses.request(&id).await["status"], "REQUEST_PLACED_AT_BORROWING_AGENCY");
+    let (second, _process) = processes.start_node("second").await;
+    processes.hub = second;
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    processes.signal(Signal::CONT);
+    until("the first node sees that it lost its lease", async || {
+        processes.log().contains("the lease of this was lost")
+    })
+    .await;
+    processes.hub = first;
+    assert_eq!(processes.request(&id).await["status"], "REQUEST_PLACED_AT_BORROWING_AGENCY");
     // The resumed node works on.
-    assert_eq!(to_the_end(&houses, &id, barcode).await["outcome"], "SUPPLIED");
+    assert_eq!(to_the_end(&processes, &id, barcode).await["outcome"], "SUPPLIED");
 
-    let (at_lender, at_borrower) = (houses.sim(LENDER, "calls").await, houses.sim(BORROWER, "calls").await);
+    let (at_lender, at_borrower) = (processes.sim(LENDER, "calls").await, processes.sim(BORROWER, "calls").await);
     assert_eq!((made(&at_lender, HOLD), made(&at_borrower, HOLD)), (1, 1), "one hold on each side");
     assert_eq!((made(&at_lender, LOAN), made(&at_borrower, ITEM)), (1, 1), "one loan and one virtual item");
-    assert_as_before(&houses, &before).await;
+    assert_as_before(&processes, &before).await;
 }
 
 #[tokio::test]
-async fn hub_goes_on_after_postgresql_was_stopped_and_restarted() {
+async fn hub_continues_after_postgresql_was_stopped_and_restarted() {
     const REQUESTS: usize = 8;
     let Some(cluster) = cluster() else { return };
-    let houses = Houses::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
-    let before = houses.sim(BORROWER, "counts").await;
+    let processes = Processes::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
+    let before = processes.sim(BORROWER, "counts").await;
     // So that what is under way takes a while.
-    delay(&houses, LENDER, "*", 50, 10_000).await;
-    delay(&houses, BORROWER, "*", 50, 10_000).await;
-    let accepted = placed(&houses, REQUESTS).await;
-    until("some holds are made", async || houses.sim(LENDER, "counts").await["requests"] != 0).await;
+    delay(&processes, LENDER, "*", 50, 10_000).await;
+    delay(&processes, BORROWER, "*", 50, 10_000).await;
+    let accepted = placed(&processes, REQUESTS).await;
+    until("some holds are made", async || processes.sim(LENDER, "counts").await["requests"] != 0).await;
     cluster.stop_at_once().unwrap();
-    assert_refuses_clearly(&houses, &accepted[0].0).await;
-    cluster.start_again().unwrap();
+    assert_refuses_clearly(&processes, &accepted[0].0).await;
+    cluster.restart().unwrap();
 
     for (id, _) in &accepted {
         until("the hub answers again", async || {
-            houses.answer(Method::GET, &format!("/requests/{id}"), KEY, None).await.0 == 200
+            processes.answer(Method::GET, &format!("/requests/{id}"), KEY, None).await.0 == 200
         })
         .await;
-        houses.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+        processes.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     }
-    let amid = houses.sim(BORROWER, "counts").await;
+    let amid = processes.sim(BORROWER, "counts").await;
     for what in ["bibs", "holdings", "items", "requests"] {
         let more = amid[what].as_u64().zip(before[what].as_u64()).map(|(now, then)| now - then);
         assert_eq!(more, Some(REQUESTS as u64), "{what} at the borrower");
     }
-    assert_eq!(houses.sim(LENDER, "counts").await["requests"], REQUESTS);
+    assert_eq!(processes.sim(LENDER, "counts").await["requests"], REQUESTS);
     for institution in [LENDER, BORROWER] {
-        houses.control(Method::DELETE, institution, "faults", &json!({})).await;
+        processes.control(Method::DELETE, institution, "faults", &json!({})).await;
     }
-    assert_name_is_held_again(&houses, &cluster.url("postgres")).await;
+    assert_name_is_held_once_more(&processes, &cluster.url("postgres")).await;
     for (id, barcode) in &accepted {
-        assert_eq!(to_the_end(&houses, id, barcode).await["outcome"], "SUPPLIED");
+        assert_eq!(to_the_end(&processes, id, barcode).await["outcome"], "SUPPLIED");
     }
-    assert_as_before(&houses, &before).await;
+    assert_as_before(&processes, &before).await;
 }
 
 #[tokio::test]
-async fn hub_goes_on_after_postgresql_stood_still_past_the_leases() {
+async fn hub_continues_after_postgresql_stood_still_past_the_leases() {
     const REQUESTS: usize = 4;
     let Some(cluster) = cluster() else { return };
-    let houses = Houses::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
-    let before = houses.sim(BORROWER, "counts").await;
-    delay(&houses, LENDER, "*", 50, 10_000).await;
-    let accepted = placed(&houses, REQUESTS).await;
-    until("a hold is made", async || houses.sim(LENDER, "counts").await["requests"] != 0).await;
+    let processes = Processes::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
+    let before = processes.sim(BORROWER, "counts").await;
+    delay(&processes, LENDER, "*", 50, 10_000).await;
+    let accepted = placed(&processes, REQUESTS).await;
+    until("a hold is made", async || processes.sim(LENDER, "counts").await["requests"] != 0).await;
     cluster.stand_still().unwrap();
     // It answers after three seconds, when the leases have run out.
-    let (status, said) = houses.answer_at(Method::GET, "/health", KEY, None).await;
+    let (status, said) = processes.answer_at(Method::GET, "/health", KEY, None).await;
     assert_eq!(status, 503, "{said}");
     assert!(said.contains("STORE_UNAVAILABLE") && said.contains("database"), "{said}");
     cluster.go_on().unwrap();
 
     for (id, _) in &accepted {
-        houses.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+        processes.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     }
-    assert_eq!(houses.sim(LENDER, "counts").await["requests"], REQUESTS, "one hold for each");
-    assert_eq!(houses.answer_at(Method::GET, "/health", KEY, None).await.0, 200);
+    assert_eq!(processes.sim(LENDER, "counts").await["requests"], REQUESTS, "one hold for each");
+    assert_eq!(processes.answer_at(Method::GET, "/health", KEY, None).await.0, 200);
     for (id, barcode) in &accepted {
-        assert_eq!(to_the_end(&houses, id, barcode).await["outcome"], "SUPPLIED");
+        assert_eq!(to_the_end(&processes, id, barcode).await["outcome"], "SUPPLIED");
     }
-    assert_as_before(&houses, &before).await;
+    assert_as_before(&processes, &before).await;
 }
 
 /// A PostgreSQL that a test may stop.
@@ -121,18 +123,18 @@ fn cluster() -> Option<Cluster> {
 }
 
 /// So many requests, each with the barcode that it asks for.
-async fn placed(houses: &Houses, count: usize) -> Vec<(String, String)> {
+async fn placed(processes: &Processes, count: usize) -> Vec<(String, String)> {
     let mut accepted = Vec::new();
     for number in 1..=count {
         let barcode = format!("01LEND-M{number:03}");
-        let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement(&barcode))).await;
+        let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(&barcode))).await;
         accepted.push((placed["id"].as_str().unwrap().to_owned(), barcode));
     }
     accepted
 }
 
 /// Every kind of call is refused with words and soon, none hangs and none is a fault of the hub.
-async fn assert_refuses_clearly(houses: &Houses, id: &str) {
+async fn assert_refuses_clearly(processes: &Processes, id: &str) {
     /// Well within the patience of those who call.
     const SOON: Duration = Duration::from_secs(8);
     let body = placement("01LEND-M020");
@@ -146,7 +148,7 @@ async fn assert_refuses_clearly(houses: &Houses, id: &str) {
     ];
     let all = calls.iter().map(async |(method, path, body)| {
         let begun = Instant::now();
-        let (status, said) = houses.answer_at(method.clone(), path, KEY, *body).await;
+        let (status, said) = processes.answer_at(method.clone(), path, KEY, *body).await;
         assert_eq!(status, 503, "{method} {path}: {said}");
         assert!(begun.elapsed() < SOON, "{method} {path} took {:?}", begun.elapsed());
         let said: Value = serde_json::from_str(&said).unwrap();
@@ -162,7 +164,7 @@ async fn assert_refuses_clearly(houses: &Houses, id: &str) {
 }
 
 /// The connection that hears other nodes, and holds this one's name, is there again.
-async fn assert_name_is_held_again(houses: &Houses, database: &str) {
+async fn assert_name_is_held_once_more(processes: &Processes, database: &str) {
     let mut server = sqlx::PgConnection::connect(database).await.unwrap();
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
     let deadline = Instant::now() + PATIENCE;
@@ -170,42 +172,42 @@ async fn assert_name_is_held_again(houses: &Houses, database: &str) {
         assert!(Instant::now() < deadline, "the node doesn't take its name again");
         tokio::task::yield_now().await;
     }
-    let config = std::fs::read_to_string(&houses.config).unwrap();
-    let elsewhere = houses.dir.path().join("same-name.toml");
-    std::fs::write(&elsewhere, config.replace(&houses.hub.to_string(), &free_port().to_string())).unwrap();
+    let config = std::fs::read_to_string(&processes.config).unwrap();
+    let elsewhere = processes.dir.path().join("same-name.toml");
+    std::fs::write(&elsewhere, config.replace(&processes.hub.to_string(), &free_port().to_string())).unwrap();
     let said = complaint(&consort(&["serve", "--config", elsewhere.to_str().unwrap()]));
     assert!(said.contains("runs as the node \"hub\""), "{said}");
 }
 
 /// From the shelf of the lender to the patron and back, with no fault any more.
-async fn to_the_end(houses: &Houses, id: &str, barcode: &str) -> Value {
+async fn to_the_end(processes: &Processes, id: &str, barcode: &str) -> Value {
     let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
-    houses.staff(LENDER, "scan-in", &scan(barcode)).await;
-    let sent = houses.until(id, "PICKUP_TRANSIT").await;
+    processes.staff(LENDER, "scan-in", &scan(barcode)).await;
+    let sent = processes.until(id, "PICKUP_TRANSIT").await;
     let here = sent["borrower"]["barcode"].as_str().unwrap();
-    houses.staff(BORROWER, "scan-in", &scan(here)).await;
-    houses.until(id, "READY_FOR_PICKUP").await;
+    processes.staff(BORROWER, "scan-in", &scan(here)).await;
+    processes.until(id, "READY_FOR_PICKUP").await;
     let lent = json!({"barcode": here, "user": "jo.reader", "library": "MAIN", "desk": DESK});
-    houses.staff(BORROWER, "loan", &lent).await;
-    houses.until(id, "LOANED").await;
-    houses.staff(BORROWER, "scan-in", &scan(here)).await;
-    houses.until(id, "RETURN_TRANSIT").await;
-    houses.staff(LENDER, "scan-in", &scan(barcode)).await;
-    houses.until(id, "FINALISED").await
+    processes.staff(BORROWER, "loan", &lent).await;
+    processes.until(id, "LOANED").await;
+    processes.staff(BORROWER, "scan-in", &scan(here)).await;
+    processes.until(id, "RETURN_TRANSIT").await;
+    processes.staff(LENDER, "scan-in", &scan(barcode)).await;
+    processes.until(id, "FINALISED").await
 }
 
-async fn assert_as_before(houses: &Houses, before: &Value) {
-    let after = houses.sim(BORROWER, "counts").await;
+async fn assert_as_before(processes: &Processes, before: &Value) {
+    let after = processes.sim(BORROWER, "counts").await;
     for what in COUNTED {
         assert_eq!(after[what], before[what], "{what} at the borrower");
     }
-    let at_lender = houses.sim(LENDER, "counts").await;
+    let at_lender = processes.sim(LENDER, "counts").await;
     assert_eq!((&at_lender["requests"], &at_lender["loans"]), (&json!(0), &json!(0)));
 }
 
-async fn delay(houses: &Houses, institution: &str, call: &str, ms: u64, times: u64) {
+async fn delay(processes: &Processes, institution: &str, call: &str, ms: u64, times: u64) {
     let fault = json!({"call": call, "times": times, "fault": {"kind": "delay", "ms": ms, "before": false}});
-    houses.control(Method::POST, institution, "faults", &fault).await;
+    processes.control(Method::POST, institution, "faults", &fault).await;
 }
 
 async fn until(what: &str, holds: impl AsyncFn() -> bool) {

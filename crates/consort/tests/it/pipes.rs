@@ -146,7 +146,7 @@ fn commands_end_quietly_when_nobody_reads_what_they_print() {
 }
 
 #[test]
-fn hub_whose_log_is_read_by_nobody_ends_and_a_failure_that_nobody_reads_is_told_by_its_code() {
+fn hub_whose_log_is_read_by_nobody_ends_and_a_failure_that_nobody_reads_is_identified_by_its_code() {
     let temporary = tempfile::tempdir().unwrap();
     let config = temporary.path().join("hub.toml");
     std::fs::write(&config, hub_config(free_port(), &temporary.path().join("data"))).unwrap();

@@ -11,7 +11,7 @@ use failpoint::Point;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::program::{BORROWER, DESK, Houses, LENDER, placement};
+use crate::program::{BORROWER, DESK, LENDER, Processes, placement};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_READS: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ impl Way {
 
 /// One lifecycle with one death at most.
 struct Lifecycle<'a> {
-    houses: &'a mut Houses,
+    processes: &'a mut Processes,
     way: Way,
     id: Option<String>,
     acted: HashSet<String>,
@@ -59,9 +59,9 @@ impl Lifecycle<'_> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             assert!(Instant::now() < deadline, "{case}: {:?} doesn't end", self.id);
-            if self.houses.hub_is_dead() {
+            if self.processes.hub_is_dead() {
                 self.killed = true;
-                self.houses.start_hub_again().await;
+                self.processes.restart_hub().await;
             }
             if let Some(ended) = self.step().await {
                 return ended;
@@ -76,7 +76,7 @@ impl Lifecycle<'_> {
             self.id = self.place().await;
             return None;
         };
-        let request = self.houses.ask(Method::GET, &format!("/requests/{id}"), None).await?;
+        let request = self.processes.ask(Method::GET, &format!("/requests/{id}"), None).await?;
         let status = request["status"].as_str()?.to_owned();
         if status == "FINALISED" {
             return Some(request);
@@ -90,17 +90,17 @@ impl Lifecycle<'_> {
         // Each look is a commit of its own: without a pause there would be no end of them to be killed at.
         if self.polled.is_none_or(|polled| polled.elapsed() > BETWEEN_READS) {
             self.polled = Some(Instant::now());
-            self.houses.ask(Method::POST, &format!("/requests/{id}/poll"), None).await;
+            self.processes.ask(Method::POST, &format!("/requests/{id}/poll"), None).await;
         }
         None
     }
 
     /// Where the answer was lost the request may be there nevertheless.
     async fn place(&self) -> Option<String> {
-        let open = self.houses.ask(Method::GET, "/requests?open=true", None).await?;
+        let open = self.processes.ask(Method::GET, "/requests?open=true", None).await?;
         let found = match open["requests"].get(0) {
             Some(request) => request.clone(),
-            None => self.houses.ask(Method::POST, "/requests?wait=0", Some(&placement(BARCODE))).await?,
+            None => self.processes.ask(Method::POST, "/requests?wait=0", Some(&placement(BARCODE))).await?,
         };
         Some(found["id"].as_str()?.to_owned())
     }
@@ -111,23 +111,23 @@ impl Lifecycle<'_> {
         let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
         match (status, self.way) {
             ("REQUEST_PLACED_AT_BORROWING_AGENCY", Way::Cancelled) => {
-                self.houses.ask(Method::DELETE, &format!("/requests/{id}?by=patron"), None).await?;
+                self.processes.ask(Method::DELETE, &format!("/requests/{id}?by=patron"), None).await?;
             }
-            ("REQUEST_PLACED_AT_BORROWING_AGENCY", _) => self.houses.staff(LENDER, "scan-in", &scan(BARCODE)).await,
-            ("PICKUP_TRANSIT", _) | ("LOANED", _) => self.houses.staff(BORROWER, "scan-in", &scan(here)).await,
+            ("REQUEST_PLACED_AT_BORROWING_AGENCY", _) => self.processes.staff(LENDER, "scan-in", &scan(BARCODE)).await,
+            ("PICKUP_TRANSIT", _) | ("LOANED", _) => self.processes.staff(BORROWER, "scan-in", &scan(here)).await,
             ("READY_FOR_PICKUP", Way::Expired) => {
-                let holds = self.houses.sim(BORROWER, "requests").await;
+                let holds = self.processes.sim(BORROWER, "requests").await;
                 let ours = holds.as_array()?.iter().find(|hold| hold["barcode"] == here)?;
                 let expire = format!("requests/{}/expire", ours["id"].as_str()?);
-                self.houses.staff(BORROWER, &expire, &json!({})).await;
-                self.houses.staff(BORROWER, "jobs/hold-shelf-expiry", &json!({})).await;
-                self.houses.staff(BORROWER, "scan-in", &scan(here)).await;
+                self.processes.staff(BORROWER, &expire, &json!({})).await;
+                self.processes.staff(BORROWER, "jobs/hold-shelf-expiry", &json!({})).await;
+                self.processes.staff(BORROWER, "scan-in", &scan(here)).await;
             }
             ("READY_FOR_PICKUP", _) => {
                 let lent = json!({"barcode": here, "user": "jo.reader", "library": "MAIN", "desk": DESK});
-                self.houses.staff(BORROWER, "loan", &lent).await;
+                self.processes.staff(BORROWER, "loan", &lent).await;
             }
-            ("RETURN_TRANSIT", _) => self.houses.staff(LENDER, "scan-in", &scan(BARCODE)).await,
+            ("RETURN_TRANSIT", _) => self.processes.staff(LENDER, "scan-in", &scan(BARCODE)).await,
             _ => return Some(false),
         }
         Some(true)
@@ -138,27 +138,32 @@ impl Lifecycle<'_> {
 async fn kill_at(point: Point, way: Way, database: Option<String>) {
     let every = std::env::var_os("CONSORT_EVERY_POINT").is_some();
     let times: Vec<u32> = if every { (1..MOST).collect() } else { SOME.to_vec() };
-    let mut houses = Houses::start_on(database.as_deref()).await;
+    let mut processes = Processes::start_on(database.as_deref()).await;
     let mut killed = 0;
     // One lifecycle first: the virtual patron stays.
-    let whole = Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false, polled: None }
-        .run("first")
-        .await;
-    assert!(way.outcomes().iter().any(|outcome| whole["outcome"] == *outcome), "{whole}");
-    let before = (counts(&houses, LENDER).await, counts(&houses, BORROWER).await);
+    let full_run =
+        Lifecycle { processes: &mut processes, way, id: None, acted: HashSet::new(), killed: false, polled: None }
+            .run("first")
+            .await;
+    assert!(way.outcomes().iter().any(|outcome| full_run["outcome"] == *outcome), "{full_run}");
+    let before = (counts(&processes, LENDER).await, counts(&processes, BORROWER).await);
     for time in times {
         let case = format!("{}:{time}, {way:?}", point.name());
-        houses.stop_hub().await;
-        houses.start_hub_that_dies_at(&format!("{}:{time}", point.name()));
-        let holds = (holds_made(&houses, LENDER).await, holds_made(&houses, BORROWER).await);
+        processes.stop_hub().await;
+        processes.start_hub_that_dies_at(&format!("{}:{time}", point.name()));
+        let holds = (holds_made(&processes, LENDER).await, holds_made(&processes, BORROWER).await);
         let mut lifecycle =
-            Lifecycle { houses: &mut houses, way, id: None, acted: HashSet::new(), killed: false, polled: None };
+            Lifecycle { processes: &mut processes, way, id: None, acted: HashSet::new(), killed: false, polled: None };
         let ended = lifecycle.run(&case).await;
         let died = lifecycle.killed;
         assert!(way.outcomes().iter().any(|outcome| ended["outcome"] == *outcome), "{case}: {ended}");
-        let after = (holds_made(&houses, LENDER).await, holds_made(&houses, BORROWER).await);
+        let after = (holds_made(&processes, LENDER).await, holds_made(&processes, BORROWER).await);
         assert_eq!(after, (holds.0 + 1, holds.1 + 1), "{case}: one hold on each side");
-        assert_eq!((counts(&houses, LENDER).await, counts(&houses, BORROWER).await), before, "{case}: what is left");
+        assert_eq!(
+            (counts(&processes, LENDER).await, counts(&processes, BORROWER).await),
+            before,
+            "{case}: what is left"
+        );
         if !died {
             break;
         }
@@ -169,14 +174,14 @@ async fn kill_at(point: Point, way: Way, database: Option<String>) {
 }
 
 /// What could be left behind, or be doubled.
-async fn counts(houses: &Houses, institution: &str) -> Vec<Value> {
-    let counts = houses.sim(institution, "counts").await;
+async fn counts(processes: &Processes, institution: &str) -> Vec<Value> {
+    let counts = processes.sim(institution, "counts").await;
     ["users", "bibs", "holdings", "items", "requests", "loans"].iter().map(|what| counts[what].clone()).collect()
 }
 
 /// How many holds Alma has made: calls that it answered with success.
-async fn holds_made(houses: &Houses, institution: &str) -> u64 {
-    let events = houses.sim(institution, "events").await;
+async fn holds_made(processes: &Processes, institution: &str) -> u64 {
+    let events = processes.sim(institution, "events").await;
     let made =
         events.as_array().map(|events| events.iter().filter(|event| event["event"] == "REQUEST_CREATED").count());
     made.and_then(|made| u64::try_from(made).ok()).unwrap_or_default()

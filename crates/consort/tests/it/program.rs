@@ -58,7 +58,7 @@ pub(crate) fn free_port() -> SocketAddr {
 }
 
 /// Two simulated Almas and a hub, each a process.
-pub(crate) struct Houses {
+pub(crate) struct Processes {
     pub(crate) http: reqwest::Client,
     pub(crate) hub: SocketAddr,
     pub(crate) config: PathBuf,
@@ -69,7 +69,7 @@ pub(crate) struct Houses {
     pub(crate) dir: tempfile::TempDir,
 }
 
-impl Houses {
+impl Processes {
     pub(crate) async fn start() -> Self {
         Self::start_with("error", None, "").await
     }
@@ -103,17 +103,17 @@ impl Houses {
         std::fs::write(&config, format!("{database}{}{engine}", hub_config(hub, &data))).unwrap();
         let serve = ["serve", "--config", config.to_str().unwrap()];
         let hub_process = spawn_to(&serve, level, &dir_file(&dir, "hub.log"), env);
-        let houses = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
-        houses.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
-        houses.wait_for(&format!("http://{borrower}/sim/{BORROWER}/counts")).await;
-        houses.wait_for_hub().await;
+        let processes = Self { http, hub, config, lender, borrower, hub_process, _sims: sims, dir };
+        processes.wait_for(&format!("http://{lender}/sim/{LENDER}/counts")).await;
+        processes.wait_for(&format!("http://{borrower}/sim/{BORROWER}/counts")).await;
+        processes.wait_for_hub().await;
         for (file, code, at) in [("lender.toml", LENDER, lender), ("borrower.toml", BORROWER, borrower)] {
-            let path = dir_file(&houses.dir, file);
+            let path = dir_file(&processes.dir, file);
             std::fs::write(&path, institution(code, &format!("http://{at}"), &key_of(code))).unwrap();
-            let added = houses.consort(&["institution", "add", path.to_str().unwrap()]);
+            let added = processes.consort(&["institution", "add", path.to_str().unwrap()]);
             assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
         }
-        houses
+        processes
     }
 
     /// What the hub has logged and said.
@@ -160,7 +160,7 @@ impl Houses {
     }
 
     /// What the program prints as a client of this hub.
-    pub(crate) fn told(&self, args: &[&str]) -> String {
+    pub(crate) fn output(&self, args: &[&str]) -> String {
         let output = self.consort(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -225,7 +225,7 @@ impl Houses {
     }
 
     #[cfg(feature = "failpoints")]
-    pub(crate) async fn start_hub_again(&mut self) {
+    pub(crate) async fn restart_hub(&mut self) {
         self.hub_process = start_hub(&self.config);
         self.wait_for_hub().await;
     }
@@ -294,7 +294,7 @@ impl Houses {
     }
 
     /// Waits until the request stands at `status` with nothing under way, without asking for a look.
-    pub(crate) async fn until_by_itself(&self, id: &str, status: &str) -> Value {
+    pub(crate) async fn until_without_poll(&self, id: &str, status: &str) -> Value {
         // Well before the hub would look by itself.
         let deadline = Instant::now() + PATIENCE / 3;
         loop {
@@ -326,7 +326,7 @@ impl Houses {
     }
 }
 
-impl Houses {
+impl Processes {
     /// An answer of the hub's API, whatever it is.
     pub(crate) async fn answer(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> (u16, String) {
         self.answer_at(method, &format!("/api/v1{path}"), key, body).await

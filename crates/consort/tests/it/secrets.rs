@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::program::{Houses, KEY, complaint, consort, dir_file, free_port, hub_config, postgres};
+use crate::program::{KEY, Processes, complaint, consort, dir_file, free_port, hub_config, postgres};
 
 const CANARY: &str = "l8xxcanary0000000000000000000000";
 
@@ -147,7 +147,7 @@ async fn lost_key_of_a_store_on_postgresql_is_not_replaced_and_the_store_opens_w
 }
 
 #[test]
-fn empty_key_file_without_a_store_is_told_with_what_to_do() {
+fn empty_key_file_without_a_store_is_reported_with_what_to_do() {
     let site = Site::new(None);
     std::fs::create_dir(site.data()).unwrap();
     std::fs::write(site.key(), "").unwrap();
@@ -182,14 +182,14 @@ fn store_is_restored_with_its_key_only() {
 #[cfg(unix)]
 #[tokio::test]
 async fn what_the_hub_keeps_is_readable_by_its_user_alone() {
-    let houses = Houses::start().await;
-    let data = dir_file(&houses.dir, "data");
+    let processes = Processes::start().await;
+    let data = dir_file(&processes.dir, "data");
     assert_eq!(mode(&data), 0o700);
     for file in ["master.key", "consort.db", "consort.db-wal", "consort.db-shm"] {
         assert_eq!(mode(&data.join(file)), 0o600, "{file}");
     }
-    let (config, saved) = (houses.config.to_str().unwrap(), dir_file(&houses.dir, "saved.db"));
-    houses.told(&["backup", "--config", config, "--to", saved.to_str().unwrap()]);
+    let (config, saved) = (processes.config.to_str().unwrap(), dir_file(&processes.dir, "saved.db"));
+    processes.output(&["backup", "--config", config, "--to", saved.to_str().unwrap()]);
     assert_eq!(mode(&saved), 0o600);
     // A backup that somebody made readable doesn't make the restored store so; nor does a move to another file.
     set_mode(&saved, 0o644);
@@ -206,7 +206,7 @@ async fn what_the_hub_keeps_is_readable_by_its_user_alone() {
 
 #[cfg(unix)]
 #[test]
-fn wider_modes_are_told_by_serve_and_doctor() {
+fn wider_modes_are_reported_by_serve_and_doctor() {
     let site = Site::new(None);
     set_mode(&site.config, 0o600);
     let said = site.start_and_stop();
@@ -221,9 +221,9 @@ fn wider_modes_are_told_by_serve_and_doctor() {
     let table = String::from_utf8_lossy(&doctor.stdout).into_owned();
     assert!(doctor.status.success(), "a warning is no fault: {table}");
     for (path, mode) in widened {
-        let told = format!("{} has mode {mode:04o}", path.display());
-        assert!(said.contains("WARN") && said.contains(&told), "{told}: {said}");
-        assert!(table.contains(&format!("mode {mode:04o}")), "{told}: {table}");
+        let expected = format!("{} has mode {mode:04o}", path.display());
+        assert!(said.contains("WARN") && said.contains(&expected), "{expected}: {said}");
+        assert!(table.contains(&format!("mode {mode:04o}")), "{expected}: {table}");
     }
     assert!(table.contains("WARNING") && table.contains("chmod"), "{table}");
 }
@@ -258,7 +258,7 @@ fn broken_configurations() -> Vec<String> {
 }
 
 #[test]
-fn broken_line_of_a_configuration_is_told_by_its_place_and_never_shown() {
+fn broken_line_of_a_configuration_is_identified_by_its_place_and_never_shown() {
     for text in broken_configurations() {
         let dir = tempfile::tempdir().unwrap();
         let config = dir_file(&dir, "hub.toml");
@@ -305,14 +305,14 @@ fn broken_setting_of_the_environment_is_named_and_never_shown() {
 }
 
 #[test]
-fn broken_line_of_an_institution_file_is_told_by_its_place_and_never_shown() {
+fn broken_line_of_an_institution_file_is_identified_by_its_place_and_never_shown() {
     let good = crate::program::institution("01X", "http://127.0.0.1:1", CANARY);
     let line = format!("api_key = \"{CANARY}\"");
     assert!(good.contains(&line));
     let dir = tempfile::tempdir().unwrap();
     let file = dir_file(&dir, "x.toml");
     let hub = format!("http://user:{CANARY}@{}", free_port());
-    for (broken, told) in [
+    for (broken, expected) in [
         (good.replace(&line, &format!("api_key = \"{CANARY}")), "line 3, column "),
         (good.replace(&line, &format!("api_key = {CANARY}")), "line 3, column "),
         (good.replace(&line, &format!("api_key = [\"{CANARY}\"]")), "api_key: expected "),
@@ -327,7 +327,7 @@ fn broken_line_of_an_institution_file_is_told_by_its_place_and_never_shown() {
         std::fs::write(&file, &broken).unwrap();
         let output = consort(&["institution", "add", file.to_str().unwrap(), "--hub", &hub, "--key", KEY]);
         let said = complaint(&output);
-        assert!(said.contains(told), "{told}: {said}");
+        assert!(said.contains(expected), "{expected}: {said}");
         assert!(!said.contains("canary"), "{said}");
     }
     let misspelt = format!("postgre://hub:{CANARY}@localhost/hub");

@@ -3,19 +3,19 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::program::{BORROWER, Houses, LENDER, complaint, dir_file, institution, key_of, placement};
+use crate::program::{BORROWER, LENDER, Processes, complaint, dir_file, institution, key_of, placement};
 
 #[tokio::test]
-async fn check_reads_all_that_the_hub_needs_and_names_what_is_missing() {
-    let houses = Houses::start().await;
-    let good = houses.told(&["institution", "check", LENDER]);
+async fn check_reads_all_that_the_hub_needs_and_names_missing_settings() {
+    let processes = Processes::start().await;
+    let good = processes.output(&["institution", "check", LENDER]);
     assert!(good.contains("all that the hub needs is there"), "{good}");
-    let text = institution(LENDER, &format!("http://{}", houses.lender), &key_of(LENDER))
+    let text = institution(LENDER, &format!("http://{}", processes.lender), &key_of(LENDER))
         .replace("sharing_library = \"SHARING\"", "sharing_library = \"NOWHERE\"")
         .replace("virtual_location = \"dcbvirtual\"", "virtual_location = \"nowhere\"");
-    let file = dir_file(&houses.dir, "partly.toml");
+    let file = dir_file(&processes.dir, "partly.toml");
     std::fs::write(&file, text).unwrap();
-    let output = houses.consort(&["institution", "check", file.to_str().unwrap()]);
+    let output = processes.consort(&["institution", "check", file.to_str().unwrap()]);
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(complaint(&output).contains("2 of"), "{table}");
     assert!(table.contains("NOWHERE") && table.contains("nowhere"), "{table}");
@@ -23,19 +23,19 @@ async fn check_reads_all_that_the_hub_needs_and_names_what_is_missing() {
 
 #[tokio::test]
 async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
-    let houses = Houses::start().await;
-    houses.control(Method::POST, LENDER, "limits", &json!({"per_day": 40})).await;
-    let placed = houses.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M003"))).await;
-    houses.until(placed["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    let all = houses.told(&["institution", "quota"]);
+    let processes = Processes::start().await;
+    processes.control(Method::POST, LENDER, "limits", &json!({"per_day": 40})).await;
+    let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M003"))).await;
+    processes.until(placed["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    let all = processes.output(&["institution", "quota"]);
     assert!(all.contains(LENDER) && all.contains(BORROWER) && all.contains("of 40"), "{all}");
-    houses.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
+    processes.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
     // Alma's next answer tells of it.
     let poll = format!("/requests/{}/poll", placed["id"].as_str().unwrap());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
-        houses.api(Method::POST, &poll, None).await;
-        let one = houses.told(&["institution", "quota", LENDER]);
+        processes.api(Method::POST, &poll, None).await;
+        let one = processes.output(&["institution", "quota", LENDER]);
         if one.contains("wait until") {
             assert!(!one.contains(BORROWER), "{one}");
             break;
@@ -45,28 +45,28 @@ async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
 }
 
 #[tokio::test]
-async fn faults_of_an_institution_file_are_told_at_once_and_nothing_is_stored() {
-    let houses = Houses::start().await;
-    let file = dir_file(&houses.dir, "faulty.toml");
+async fn errors_of_an_institution_file_are_reported_at_once_and_nothing_is_stored() {
+    let processes = Processes::start().await;
+    let file = dir_file(&processes.dir, "faulty.toml");
     std::fs::write(
         &file,
         "code = \"01X\"\nname = \"X\"\napi_key = \"l8xx-canary-x\"\n[settings]\nsharing_libary = \"S\"\n",
     )
     .unwrap();
-    let said = complaint(&houses.consort(&["institution", "add", file.to_str().unwrap()]));
+    let said = complaint(&processes.consort(&["institution", "add", file.to_str().unwrap()]));
     for word in ["sharing_libary", "base_url", "virtual_library"] {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert!(!said.contains("canary"), "{said}");
     std::fs::write(&file, "cod = \"01X\"").unwrap();
-    let said = complaint(&houses.consort(&["institution", "add", file.to_str().unwrap()]));
+    let said = complaint(&processes.consort(&["institution", "add", file.to_str().unwrap()]));
     assert!(said.contains("docs/operations.md"), "{said}");
 }
 
 #[tokio::test]
 async fn request_is_placed_shown_listed_and_cancelled_from_the_command_line() {
-    let houses = Houses::start().await;
-    let placed = houses.told(&[
+    let processes = Processes::start().await;
+    let placed = processes.output(&[
         "request",
         "place",
         "--agency",
@@ -79,16 +79,16 @@ async fn request_is_placed_shown_listed_and_cancelled_from_the_command_line() {
         &format!("{LENDER}:01LEND-M002"),
     ]);
     let id = placed.split_whitespace().next().unwrap().to_owned();
-    houses.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
-    assert!(houses.told(&["request", "list", "--open"]).contains(&id));
-    let shown = houses.told(&["request", "show", &id]);
+    processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+    assert!(processes.output(&["request", "list", "--open"]).contains(&id));
+    let shown = processes.output(&["request", "show", &id]);
     assert!(shown.contains("May be done:") && shown.contains("cancel"), "{shown}");
-    let plan = houses.told(&["request", "end", &id, "--dry-run"]);
+    let plan = processes.output(&["request", "end", &id, "--dry-run"]);
     assert!(plan.contains(LENDER) && plan.contains(BORROWER) && plan.contains("Nothing was done."), "{plan}");
-    let refused = complaint(&houses.consort(&["request", "item-found", &id]));
+    let refused = complaint(&processes.consort(&["request", "item-found", &id]));
     assert!(refused.contains("isn't missing"), "{refused}");
-    houses.told(&["request", "cancel", &id, "--staff", "--reason", "not needed"]);
-    let ended = houses.until(&id, "FINALISED").await;
+    processes.output(&["request", "cancel", &id, "--staff", "--reason", "not needed"]);
+    let ended = processes.until(&id, "FINALISED").await;
     assert_eq!((&ended["outcome"], &ended["cancellation"]["by"]), (&"CANCELLED".into(), &"staff".into()));
     for refusal in [
         ("blocked.reader", "PATRON_BLOCKED"),
@@ -96,7 +96,7 @@ async fn request_is_placed_shown_listed_and_cancelled_from_the_command_line() {
         ("inactive.reader", "PATRON_INACTIVE"),
         ("nobody", "PATRON_NOT_FOUND"),
     ] {
-        let output = houses.consort(&[
+        let output = processes.consort(&[
             "request",
             "place",
             "--agency",
@@ -114,7 +114,7 @@ async fn request_is_placed_shown_listed_and_cancelled_from_the_command_line() {
 
 #[tokio::test]
 async fn doctor_finds_a_running_hub_well() {
-    let houses = Houses::start().await;
-    let said = houses.told(&["doctor", "--config", houses.config.to_str().unwrap()]);
+    let processes = Processes::start().await;
+    let said = processes.output(&["doctor", "--config", processes.config.to_str().unwrap()]);
     assert!(!said.contains("FAULT"), "{said}");
 }

@@ -68,7 +68,7 @@ both! {
         assert_eq!(world.calls(LENDER, ITEM), items + 1, "the other five were not read");
     }
 
-    async fn lender_without_a_list_is_looked_at_item_by_item(world) {
+    async fn lender_without_a_list_is_polled_item_by_item(world) {
         let refuse = alma_sim::FaultKind::Refuse { code: "40166414".to_owned(), message: "Not allowed.".to_owned() };
         world.sim.arm(LENDER, alma_sim::Fault::always(LIST, refuse)).unwrap();
         waiting(&mut world, 2).await;
@@ -104,7 +104,7 @@ both! {
         assert!(world.calls(LENDER, ITEM) - items <= 3, "the others are still on their list");
     }
 
-    async fn saved_searches_show_what_is_on_the_shelf_and_what_was_returned(world) {
+    async fn saved_searches_show_items_on_the_shelf_and_returned_items(world) {
         with_saved_searches(&world).await;
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
@@ -146,7 +146,7 @@ both! {
         assert_eq!(reads(&world, BORROWER), here + 1);
     }
 
-    async fn copy_of_a_record_with_others_is_looked_at_by_itself(world) {
+    async fn copy_of_a_record_with_others_is_polled_alone(world) {
         let mut placing = world.placing();
         // Each third title has a copy at the branch too.
         placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', 3))];
@@ -166,7 +166,7 @@ both! {
         by_lists(&world, SOON, Status::Finalised).await;
     }
 
-    async fn hold_that_stands_on_a_list_is_looked_at_neither_the_next_week_nor_the_week_after(world) {
+    async fn hold_on_a_list_is_polled_neither_the_next_week_nor_the_week_after(world) {
         world.set_rules(LENDER, "LEND", Rules { days_to_supply: 60, ..Rules::default() }).await;
         world.place().await;
         let both_sides = async |world: &World| reads(world, LENDER) + reads(world, BORROWER);
@@ -180,7 +180,7 @@ both! {
         assert!(both_sides(&world).await > polls, "they are all the same, after six weeks");
     }
 
-    async fn loan_that_nobody_tells_of_is_looked_at_the_day_before_it_is_due(world) {
+    async fn loan_without_webhook_is_polled_the_day_before_it_is_due(world) {
         with_saved_searches(&world).await;
         world.at(BORROWER).set_behaviour(|behaviour| behaviour.rules.default_loan_days = 9);
         world.place().await;
@@ -197,7 +197,7 @@ both! {
         assert!(reads(&world, BORROWER) > polls);
     }
 
-    async fn lists_of_a_library_that_tells_are_read_less_often(world) {
+    async fn lists_of_a_library_with_webhook_are_read_less_often(world) {
         with_webhook(&world, BORROWER).await;
         with_saved_searches(&world).await;
         world.place().await;
@@ -211,7 +211,7 @@ both! {
         assert!(rest < 3_600, "{rest}");
     }
 
-    async fn what_no_message_would_tell_is_no_missed_message(world) {
+    async fn change_that_no_message_covers_is_no_missed_message(world) {
         with_webhook(&world, BORROWER).await;
         world.place().await;
         world.dispatch().await;
@@ -223,7 +223,7 @@ both! {
         assert!(!metrics.lines().any(|line| line.starts_with("consort_webhook_messages_missed_total")), "{metrics}");
     }
 
-    async fn lists_of_a_library_that_did_not_tell_are_read_as_if_it_had_no_webhook(world) {
+    async fn lists_of_a_library_that_missed_a_message_are_read_as_if_it_had_no_webhook(world) {
         with_webhook(&world, BORROWER).await;
         with_saved_searches(&world).await;
         world.place().await;

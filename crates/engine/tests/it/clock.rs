@@ -34,9 +34,9 @@ both! {
         world.clock.by_hours(-5);
         let clock: Arc<dyn Clock> = Arc::<crate::world::ManualClock>::clone(&world.clock);
         let settings = Settings { node: "again".to_owned(), ..Settings::default() };
-        let again = Arc::new(Engine::new(world.engine.store().clone(), settings, clock, Ids::seeded(3)));
-        again.start().await;
-        again.step().await;
+        let second = Arc::new(Engine::new(world.engine.store().clone(), settings, clock, Ids::seeded(3)));
+        second.start().await;
+        second.step().await;
         let placed = world.request().await;
         assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
         assert_eq!((world.calls(LENDER, HOLD), world.calls(BORROWER, HOLD)), (1, 1));

@@ -26,7 +26,7 @@ async fn placed() -> Option<(World, PgConnection)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_decision_that_ends_in_a_deadlock_is_made_again_and_nothing_is_lost() {
+async fn decision_that_ends_in_a_deadlock_is_retried_and_nothing_is_lost() {
     let Some((world, mut rival)) = placed().await else { return };
     // The rival holds a lock and waits for the request's row. The hub holds that row, and comes to want the lock once
     // the rival waits: a circle. The server looks for one only on the hub's behalf, so the hub is the one undone.

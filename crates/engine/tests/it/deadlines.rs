@@ -37,7 +37,7 @@ both! {
         assert!(world.request().await.earlier_suppliers.is_empty());
     }
 
-    async fn item_that_does_not_arrive_is_looked_for_and_still_followed(world) {
+    async fn item_that_does_not_arrive_is_reported_missing_and_still_polled(world) {
         world.set_rules(BORROWER, "BORROW", Rules { max_days_in_transit: 5, ..Rules::default() }).await;
         world.bring_to(Status::PickupTransit).await;
         world.clock.by_hours(24 * 7);
@@ -96,7 +96,7 @@ both! {
         world.reaches(world.id, |request| request.status == Status::PickupTransit).await;
     }
 
-    async fn days_on_which_a_library_is_closed_count_even_when_they_are_told_later(world) {
+    async fn days_on_which_a_library_is_closed_count_even_when_they_are_entered_later(world) {
         world.set_rules(LENDER, "LEND", Rules { days_to_supply: 2, ..Rules::default() }).await;
         world.place().await;
         let today = jiff::tz::TimeZone::UTC.to_datetime(world.now()).date();

@@ -52,7 +52,7 @@ async fn play_out(world: &World) {
 
 /// A closure that Alma tells where it keeps closed requests. Of one that was completed the loan tells, and where there is
 /// none, a message.
-async fn told(world: &World, side: Side, closure: Closure) {
+async fn close_hold(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;
     let (code, hold) = match side {
         Side::Lender => {
@@ -67,7 +67,7 @@ async fn told(world: &World, side: Side, closure: Closure) {
         world.ask(Event::HoldClosed { side, closure }).await;
         return;
     }
-    world.at(&code).set_behaviour(|alma| (alma.keep_history, alma.history_tells_closure) = (true, true));
+    world.at(&code).set_behaviour(|alma| (alma.keep_history, alma.history_shows_closure) = (true, true));
     world.change_settings(&code, "keeps_closed_requests", json!(true)).await;
     // While the item is lent there is no hold any more.
     let _ = world.at(&code).close(hold.as_str(), closure.name());
@@ -86,7 +86,7 @@ async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, f
     if seen_in_alma {
         end_in_alma(world, side, closure).await;
     } else {
-        told(world, side, closure).await;
+        close_hold(world, side, closure).await;
     }
     if response_to_closure(side, closure, status) == ClosureResponse::RetryHold {
         world.until_it("another hold", |request| request.borrower.hold_attempts > 1).await;
@@ -155,9 +155,9 @@ cells! {
 }
 
 both! {
-    async fn rejected_hold_at_the_borrower_is_for_staff_to_decide_and_placed_again_when_they_say_so(world) {
+    async fn rejected_hold_at_the_borrower_is_for_staff_to_decide_and_replaced_when_they_resume(world) {
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
-        told(&world, Side::Borrower, Closure::Rejected).await;
+        close_hold(&world, Side::Borrower, Closure::Rejected).await;
         let asked = |request: &lending::Request| matches!(request.attention, lending::Attention::NeedsStaff { .. });
         let now = world.until_it("a case for staff", asked).await;
         assert!(matches!(&now.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER"));
@@ -203,7 +203,7 @@ both! {
 
 both! {
     async fn closure_is_read_from_the_closed_requests_where_alma_keeps_them(world) {
-        world.at(BORROWER).set_behaviour(|alma| (alma.keep_history, alma.history_tells_closure) = (true, true));
+        world.at(BORROWER).set_behaviour(|alma| (alma.keep_history, alma.history_shows_closure) = (true, true));
         world.change_settings(BORROWER, "keeps_closed_requests", json!(true)).await;
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
         let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
@@ -251,7 +251,7 @@ async fn any_cell(side: Side, closure: Closure, status: Status) {
     let (follows, outcome, asks) = declared(side, closure, status);
     let placed = |request: &lending::Request| request.at_pickup().hold_attempts;
     let before = placed(&world.request().await);
-    told(&world, side, closure).await;
+    close_hold(&world, side, closure).await;
     if asks {
         let asked = |request: &lending::Request| matches!(request.attention, lending::Attention::NeedsStaff { .. });
         world.until_it(&cell, asked).await;

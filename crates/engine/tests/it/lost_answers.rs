@@ -19,7 +19,7 @@ const WRITES: [(&str, &str); 10] = [
     (BORROWER, "DELETE /bibs/{mms_id}"),
 ];
 
-async fn whole_way(world: &mut World) {
+async fn full_lifecycle(world: &mut World) {
     world.place().await;
     let ended = world.supply().await;
     assert_eq!((ended.status, ended.outcome), (Status::Finalised, Some(Outcome::Supplied)));
@@ -30,7 +30,7 @@ both! {
         for (institution, call) in WRITES {
             world.sim.arm(institution, Fault::once(call, FaultKind::DropAfter)).unwrap();
         }
-        whole_way(&mut world).await;
+        full_lifecycle(&mut world).await;
         world.assert_clean();
         for (institution, call) in WRITES {
             let made = world.calls(institution, call);
@@ -40,11 +40,11 @@ both! {
         }
     }
 
-    async fn every_write_that_never_arrived_is_sent_again(world) {
+    async fn every_write_that_never_arrived_is_resent(world) {
         for (institution, call) in WRITES {
             world.sim.arm(institution, Fault::once(call, FaultKind::DropBefore)).unwrap();
         }
-        whole_way(&mut world).await;
+        full_lifecycle(&mut world).await;
         world.assert_clean();
     }
 
@@ -52,7 +52,7 @@ both! {
         for (institution, call) in WRITES {
             world.sim.arm(institution, Fault::once(call, FaultKind::StatusAfter { status: 502, body: None })).unwrap();
         }
-        whole_way(&mut world).await;
+        full_lifecycle(&mut world).await;
         world.assert_clean();
     }
 
@@ -60,11 +60,11 @@ both! {
         for (institution, call) in WRITES {
             world.sim.arm(institution, Fault::once(call, FaultKind::PerSecond)).unwrap();
         }
-        whole_way(&mut world).await;
+        full_lifecycle(&mut world).await;
         world.assert_clean();
     }
 
-    async fn alma_that_is_down_is_waited_for_visibly_and_the_request_goes_on_by_itself(world) {
+    async fn unreachable_alma_is_waited_for_visibly_and_the_request_continues(world) {
         world.sim.arm(LENDER, Fault::always("", FaultKind::status(503))).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
         let waits = |request: &lending::Request| {

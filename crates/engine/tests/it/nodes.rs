@@ -19,7 +19,7 @@ fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_node_commits_is_heard_by_another_at_once() {
+async fn commit_of_one_node_reaches_another_at_once() {
     let Some(mut world) = World::on_postgres().await else { return };
     // It does no work of its own, so all it learns it hears.
     let idle = node(&world, "idle", Settings { workers: 0, ..Settings::default() });
@@ -30,8 +30,8 @@ async fn what_one_node_commits_is_heard_by_another_at_once() {
         async move { idle.wait(id, Duration::from_secs(60), |request| request.status == Status::PickupTransit).await }
     });
     world.dispatch().await;
-    let heard = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is not heard").unwrap();
-    assert_eq!(heard.unwrap().request.status, Status::PickupTransit);
+    let received = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is not heard").unwrap();
+    assert_eq!(received.unwrap().request.status, Status::PickupTransit);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,8 +26,8 @@ both! {
 
         let removed = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, true).await.unwrap();
         assert_eq!(removed.found[0].removed, Some(Ok(())));
-        let again = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::Everywhere, true).await.unwrap();
-        assert_eq!((again.requests, again.found.len()), (1, 0));
+        let second = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::Everywhere, true).await.unwrap();
+        assert_eq!((second.requests, second.found.len()), (1, 0));
         world.engine.cancel(world.id, CancelledBy::Patron, None, "test").await.unwrap();
         world.until_ended().await;
         world.assert_clean();
@@ -54,15 +54,15 @@ both! {
         };
         assert_eq!(world.sim.call(&call).unwrap().status, 200);
         let code = LENDER.into();
-        let seldom = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, true).await.unwrap();
-        assert_eq!(seldom.requests, 0, "nothing was unclear");
+        let after_a_month = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, true).await.unwrap();
+        assert_eq!(after_a_month.requests, 0, "nothing was unclear");
         let orphans = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::Everywhere, true).await.unwrap();
         assert_eq!((orphans.patrons, orphans.found.len()), (1, 1));
         assert_eq!(orphans.found[0].removed, Some(Ok(())));
         world.assert_clean();
     }
 
-    async fn nothing_of_a_live_request_is_a_stray(world) {
+    async fn nothing_of_a_live_request_is_an_orphan(world) {
         world.bring_to(Status::ReadyForPickup).await;
         for code in [LENDER, BORROWER] {
             let orphans =

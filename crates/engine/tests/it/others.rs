@@ -7,7 +7,7 @@ use lending::{
 };
 
 use crate::batch_polls::{pass, with_saved_searches};
-use crate::webhooks::{of_loan, tell, with_webhook};
+use crate::webhooks::{of_loan, send, with_webhook};
 use crate::workflows::{allows_visiting_pickup, bring_to};
 use crate::world::{BORROWER, DESK, LENDER, PATRON, PICKUP, World, both};
 
@@ -60,7 +60,7 @@ async fn assert_loaned(world: &World, loan: &alma_sim::LoanView, condition: Cond
 /// The desk lends the virtual item to somebody else in spite of the patron's hold.
 async fn lend_to_another(world: &World) {
     let barcode = world.virtual_barcode().await;
-    world.at(BORROWER).lend_in_spite_of_hold(&barcode, STRANGER, "MAIN", DESK).unwrap();
+    world.at(BORROWER).lend_overriding_hold(&barcode, STRANGER, "MAIN", DESK).unwrap();
 }
 
 /// The loan of the stranger at the borrower is as it was.
@@ -112,21 +112,21 @@ both! {
         assert_loaned(&world, &loan, Condition::Lost).await;
     }
 
-    async fn loan_that_a_message_tells_first_as_lost_is_loaned(world) {
+    async fn loan_that_a_message_reports_first_as_lost_is_loaned(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
         let loan = lend_and_mark(&world, Mark::Lost).await;
-        tell(&world, BORROWER, &of_loan("1", "LOAN_LOST", &loan, world.now())).await.unwrap();
+        send(&world, BORROWER, &of_loan("1", "LOAN_LOST", &loan, world.now())).await.unwrap();
         world.reaches(world.id, |now| now.status == Status::Loaned).await;
         assert_loaned(&world, &loan, Condition::Lost).await;
     }
 
-    async fn loan_and_claim_that_messages_tell_together_are_loan_and_claim(world) {
+    async fn loan_and_claim_that_messages_report_together_are_loan_and_claim(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
         let loan = lend_and_mark(&world, Mark::ClaimedReturned).await;
         for (id, event) in [("1", "LOAN_CLAIMED_RETURNED"), ("2", "LOAN_CREATED")] {
-            tell(&world, BORROWER, &of_loan(id, event, &loan, world.now())).await.unwrap();
+            send(&world, BORROWER, &of_loan(id, event, &loan, world.now())).await.unwrap();
         }
         let claimed = |now: &Request| has(now, Condition::ClaimedReturned);
         world.reaches(world.id, claimed).await;
@@ -307,7 +307,7 @@ both! {
 
     async fn lenders_item_that_is_lent_to_its_own_reader_before_it_is_sent_is_a_case_for_staff(world) {
         world.place().await;
-        world.at(LENDER).lend_in_spite_of_hold(&world.barcode, STRANGER, "MAIN", DESK).unwrap();
+        world.at(LENDER).lend_overriding_hold(&world.barcode, STRANGER, "MAIN", DESK).unwrap();
         let asked = |request: &Request| staff_are_asked(request, "LENT_TO_ANOTHER_AT_LENDER");
         let request = world.until_it("the loan to another", asked).await;
         assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency);
@@ -323,11 +323,11 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         let loan = world.at(BORROWER).loans().into_iter().find(|loan| loan.user == STRANGER).unwrap();
-        tell(&world, BORROWER, &of_loan("1", "LOAN_CREATED", &loan, world.now())).await.unwrap();
+        send(&world, BORROWER, &of_loan("1", "LOAN_CREATED", &loan, world.now())).await.unwrap();
         let request = world.settled().await;
         assert!(lent_to_another(&request), "{:?} {:?}", request.status, request.attention);
         take_back(&world, "MAIN").await;
-        tell(&world, BORROWER, &of_loan("2", "LOAN_RETURNED", &loan, world.now())).await.unwrap();
+        send(&world, BORROWER, &of_loan("2", "LOAN_RETURNED", &loan, world.now())).await.unwrap();
         let request = world.settled().await;
         assert_eq!(request.status, Status::ReadyForPickup);
         assert!(!lent_to_another(&request), "{:?}", request.attention);
@@ -372,7 +372,7 @@ both! {
         world.until_it("the mirrored loan", |request| request.borrower.loan.is_open()).await;
         let barcode = world.request().await.borrower.barcode.unwrap().as_str().to_owned();
         world.at(BORROWER).scan_in(&barcode, "DCB_LIB", DESK).unwrap();
-        world.at(BORROWER).lend_in_spite_of_hold(&barcode, STRANGER, "DCB_LIB", DESK).unwrap();
+        world.at(BORROWER).lend_overriding_hold(&barcode, STRANGER, "DCB_LIB", DESK).unwrap();
         world.at(PICKUP).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
         let request = world.until_it("the loan to another", lent_to_another).await;
         assert_eq!(request.status, Status::ReturnTransit);
@@ -386,7 +386,7 @@ both! {
     async fn loan_of_another_reader_is_not_ended_when_the_virtual_item_is_sent_on_its_way(world) {
         world.place().await;
         let barcode = world.virtual_barcode().await;
-        world.at(BORROWER).lend_in_spite_of_hold(&barcode, STRANGER, "DCB_LIB", DESK).unwrap();
+        world.at(BORROWER).lend_overriding_hold(&barcode, STRANGER, "DCB_LIB", DESK).unwrap();
         world.dispatch().await;
         world.settled().await;
         assert_stranger_keeps_it(&world);

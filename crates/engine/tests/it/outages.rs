@@ -55,7 +55,7 @@ both! {
         assert!(world.engine.systems_down().is_empty());
     }
 
-    async fn an_outage_of_a_day_ends_by_itself(world) {
+    async fn outage_of_a_day_ends_without_staff(world) {
         world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let ids = place_some(&mut world, 6).await;
         until_down(&world).await;

@@ -6,7 +6,7 @@ use crate::world::{BORROWER, LENDER, OTHER, both, copy};
 use alma_sim::presets;
 
 both! {
-    async fn each_patron_who_may_not_borrow_is_told_why_with_a_code_of_its_own(world) {
+    async fn each_refused_patron_gets_the_reason_with_a_code_of_its_own(world) {
         for (patron, code, word) in [
             ("blocked.reader", "PATRON_BLOCKED", "block"),
             ("expired.reader", "PATRON_EXPIRED", "expired on 2020-01-31"),
@@ -66,7 +66,7 @@ both! {
         assert_eq!(second.refusal.unwrap().code, "DUPLICATE_REQUEST");
     }
 
-    async fn all_that_is_wrong_is_told_together_with_a_sentence_for_the_patron(world) {
+    async fn all_errors_are_reported_together_with_a_sentence_for_the_patron(world) {
         world.set_rules(LENDER, "LEND", Rules { lends: false, ..Rules::default() }).await;
         let mut placing = world.placing();
         placing.pickup_location = "PICK-MAIN".into();
@@ -88,7 +88,7 @@ both! {
         assert_eq!(problems[0].code, "NOT_BORROWING");
     }
 
-    async fn virtual_patron_is_remembered_and_made_again_where_staff_have_deleted_it(world) {
+    async fn virtual_patron_is_cached_and_recreated_where_staff_have_deleted_it(world) {
         let of_title = |number| vec![copy(LENDER, &presets::barcode(LENDER, 'M', number))];
         let calls = |world: &crate::world::World| {
             (world.calls(LENDER, "POST /users"), world.calls(LENDER, "GET /users/{user_id}"))
@@ -129,7 +129,7 @@ both! {
         assert_eq!(problems[0].code, "DUPLICATE_REQUEST");
     }
 
-    async fn duplicate_is_told_together_with_what_else_is_wrong(world) {
+    async fn duplicate_is_reported_together_with_other_errors(world) {
         world.place().await;
         let mut placing = world.placing();
         placing.needed_until = Some("2020-01-01".parse().unwrap());
@@ -178,14 +178,14 @@ both! {
         assert!(explanation.contains("can't read a user"), "staff are asked: {explanation}");
     }
 
-    async fn refused_patron_is_told_in_a_sentence_of_their_own(world) {
+    async fn refused_patron_gets_a_sentence_of_their_own(world) {
         let mut placing = world.placing();
         placing.patron = "blocked.reader".into();
         let refusal = world.place_as(placing).await.refusal.unwrap();
         assert_eq!(refusal.patron_message.as_deref(), Some("Your library account is blocked. Please ask your library's staff."));
     }
 
-    async fn patron_with_several_troubles_is_told_all_of_them(world) {
+    async fn patron_with_several_refusals_gets_all_of_them(world) {
         world.at(BORROWER).block("expired.reader", "02-GLOBAL").unwrap();
         let mut placing = world.placing();
         placing.patron = "expired.reader".into();

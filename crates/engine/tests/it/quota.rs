@@ -62,7 +62,7 @@ fn is_placed(request: &Request) -> bool {
 }
 
 both! {
-    async fn looks_stop_at_the_reserve_and_placing_goes_on(world) {
+    async fn polling_pauses_at_the_reserve_and_placing_continues(world) {
         in_the_morning(&world);
         world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
         world.place().await;
@@ -92,7 +92,7 @@ both! {
         world.until(Status::PickupTransit).await;
     }
 
-    async fn a_lower_reserve_lets_looks_go_on_at_once(world) {
+    async fn lower_reserve_lets_polling_continue_at_once(world) {
         in_the_morning(&world);
         world.sim.set_limits(LENDER, None, Some(1_000), 0).unwrap();
         world.place().await;
@@ -135,7 +135,7 @@ both! {
         assert!(world.engine.systems_down().is_empty());
     }
 
-    async fn a_patron_is_served_while_looks_saturate_the_budget(world) {
+    async fn patron_is_served_while_polls_saturate_the_budget(world) {
         let mut ids = Vec::new();
         for number in 1..=20 {
             ids.push(place_at_lender(&world, number).await);
@@ -161,20 +161,20 @@ both! {
         assert!(quota(&world, LENDER).await.call_rate.unwrap().waiting > 0, "the patron waited until the polls were over");
     }
 
-    async fn what_is_measured_names_endpoints_and_no_people(world) {
+    async fn metrics_name_endpoints_and_no_people(world) {
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let_polls_come(&world).await;
         until(&world, world.id, |request| request.status == Status::PickupTransit).await;
-        let told = world.engine.metrics().await.unwrap();
+        let metrics = world.engine.metrics().await.unwrap();
         let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",priority="patron",outcome="answered"} 1"#;
-        assert!(told.contains(patron), "{told}");
-        assert!(told.contains(r#"priority="poll""#), "{told}");
-        assert!(told.contains(r#"consort_reaction_seconds_count{cause="poll"}"#), "{told}");
-        assert!(told.contains(r#"consort_oldest_poll_age_seconds{institution="01BORROW_INST"}"#), "{told}");
-        assert!(told.contains(r#"consort_quota_remaining_calls{institution="01LEND_INST"}"#), "{told}");
-        assert!(!told.contains(crate::world::PATRON) && !told.contains(&world.barcode), "{told}");
+        assert!(metrics.contains(patron), "{metrics}");
+        assert!(metrics.contains(r#"priority="poll""#), "{metrics}");
+        assert!(metrics.contains(r#"consort_reaction_seconds_count{cause="poll"}"#), "{metrics}");
+        assert!(metrics.contains(r#"consort_oldest_poll_age_seconds{institution="01BORROW_INST"}"#), "{metrics}");
+        assert!(metrics.contains(r#"consort_quota_remaining_calls{institution="01LEND_INST"}"#), "{metrics}");
+        assert!(!metrics.contains(crate::world::PATRON) && !metrics.contains(&world.barcode), "{metrics}");
     }
 }
 

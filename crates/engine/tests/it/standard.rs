@@ -6,7 +6,7 @@ use lending::{CancelledBy, Event, ItemState, Outcome, Side, Status, Title};
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, both, copy};
 
 both! {
-    async fn request_goes_the_whole_way_and_leaves_nothing_behind(world) {
+    async fn request_completes_its_lifecycle_and_leaves_nothing_behind(world) {
         let placed = world.place().await;
         assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);
         world.dispatch().await;
@@ -54,7 +54,7 @@ both! {
         world.assert_clean();
     }
 
-    async fn title_with_markup_and_other_scripts_comes_to_the_borrower_as_it_is(world) {
+    async fn title_with_markup_and_other_scripts_reaches_the_borrower_as_it_is(world) {
         let title = "R & D <report> \"quoted\" 'x' Ζωή Война и мир كتاب 戦争";
         let bib = alma_sim::Bib::new(title)
             .author("Толстой, Л. & Co")
@@ -104,14 +104,14 @@ both! {
         let hold = placed.borrower.hold.open().unwrap().id.clone();
         let lenders = placed.supply.unwrap().hold.open().unwrap().id.clone();
         world.at(LENDER).cancel(lenders.as_str(), "CannotBeFulfilled").unwrap();
-        let again = world
+        let second = world
             .until_it("the next lender", |request| {
                 request.status == Status::RequestPlacedAtBorrowingAgency && !request.earlier_suppliers.is_empty()
             })
             .await;
-        assert_eq!(again.institution(Side::Lender).unwrap().as_str(), OTHER);
-        assert_eq!(again.borrower.hold.open().unwrap().id, hold, "the patron hears of nothing");
-        assert_eq!(again.borrower.barcode, Some(again.supply.as_ref().unwrap().copy.barcode.clone()));
+        assert_eq!(second.institution(Side::Lender).unwrap().as_str(), OTHER);
+        assert_eq!(second.borrower.hold.open().unwrap().id, hold, "the patron hears of nothing");
+        assert_eq!(second.borrower.barcode, Some(second.supply.as_ref().unwrap().copy.barcode.clone()));
         world.dispatch().await;
         world.receive().await;
         world.lend().await;
@@ -188,7 +188,7 @@ both! {
         assert_eq!(placed.borrower.item_state, Some(ItemState::InPlace), "as it was made");
     }
 
-    async fn hold_on_an_item_that_alma_does_not_find_yet_is_tried_again_and_not_waited_for(world) {
+    async fn hold_on_an_item_that_alma_does_not_find_yet_is_retried_and_not_waited_for(world) {
         world.at(BORROWER).set_behaviour(|site| site.settle_ms = 1_000);
         let placed = world.place().await;
         assert_eq!(placed.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", placed.attention);

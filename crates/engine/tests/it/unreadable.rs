@@ -157,7 +157,7 @@ both! {
         world.assert_clean();
     }
 
-    async fn failing_poll_is_told_once_in_the_timeline(world) {
+    async fn failing_poll_is_reported_once_in_the_timeline(world) {
         world.place().await;
         world.sim.arm(LENDER, edited(HOLDS, "/user_request/0/request_id", json!(null))).unwrap();
         until_polls_fail(&world, WaitingOn::LenderSystem).await;
@@ -168,11 +168,11 @@ both! {
             assert!(world.calls(LENDER, HOLDS) > reads, "no poll is made");
         }
         let rows = world.engine.store().timeline(world.id).await.unwrap();
-        let told = rows.iter().filter(|row| row.entry.event == "poll_failed_at_lender").count();
-        assert_eq!(told, 1);
+        let reported = rows.iter().filter(|row| row.entry.event == "poll_failed_at_lender").count();
+        assert_eq!(reported, 1);
     }
 
-    async fn hold_of_a_lost_answer_is_not_placed_again_while_the_list_cannot_be_read(world) {
+    async fn hold_of_a_lost_answer_is_not_placed_once_more_while_the_list_cannot_be_read(world) {
         world.sim.arm(LENDER, Fault::once(PLACE_HOLD, FaultKind::DropAfter)).unwrap();
         world.sim.arm(LENDER, edited(HOLDS, "/user_request/0/request_id", json!({"x": 1}))).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
@@ -189,7 +189,7 @@ both! {
         assert_eq!(ours, 1);
     }
 
-    async fn virtual_item_of_a_lost_answer_is_not_made_again_while_the_list_cannot_be_read(world) {
+    async fn virtual_item_of_a_lost_answer_is_not_recreated_while_the_list_cannot_be_read(world) {
         world.sim.arm(BORROWER, Fault::once(CREATE_ITEM, FaultKind::DropAfter)).unwrap();
         world.sim.arm(BORROWER, edited(ITEMS, "/item/*/item_data/pid", json!({"x": 1}))).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
@@ -223,7 +223,7 @@ both! {
         assert!(world.calls(BORROWER, ITEM) > 0);
     }
 
-    async fn what_is_not_seen_on_a_list_with_an_unreadable_row_is_polled_by_itself(world) {
+    async fn anything_that_is_not_seen_on_a_list_with_an_unreadable_row_is_polled_alone(world) {
         waiting(&mut world, 3).await;
         let items = world.calls(LENDER, ITEM);
         world.sim.arm(LENDER, edited(LIST, "/requested_resource/0/request/0/id", json!({"x": 1}))).unwrap();

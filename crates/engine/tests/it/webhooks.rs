@@ -19,7 +19,7 @@ const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 /// Set up, and heard once.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
     world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
-    assert_eq!(tell(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
+    assert_eq!(send(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 
 /// What no message told of is seen in the next hour.
@@ -33,15 +33,15 @@ async fn within_an_hour(world: &World, status: Status) {
 }
 
 /// As the Alma of `institution` would send it.
-pub(crate) async fn tell(
+pub(crate) async fn send(
     world: &World,
     institution: &str,
     body: &serde_json::Value,
 ) -> Result<WebhookResult, WebhookError> {
-    tell_with(world, institution, body, SECRET).await
+    send_with(world, institution, body, SECRET).await
 }
 
-async fn tell_with(
+async fn send_with(
     world: &World,
     institution: &str,
     body: &serde_json::Value,
@@ -120,21 +120,21 @@ both! {
 
         world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", world.now()).await;
-        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::ReadyForPickup).await;
 
         world.at(BORROWER).lend(&barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
         let (loan, closed) = (loan_of(&world, BORROWER, &here), of_hold(&world, "2", "REQUEST_CLOSED", world.now()).await);
         // The hold's end comes before the loan that ended it.
-        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
         let made = of_loan("3", "LOAN_CREATED", &loan, world.now());
-        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Loaned).await;
         assert!(!world.settled().await.borrower.hold.is_open());
 
         world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
         let back = of_loan("4", "LOAN_RETURNED", &loan, world.now());
-        assert_eq!(tell(&world, BORROWER, &back).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &back).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::ReturnTransit).await;
         assert_eq!(all_calls(&world, BORROWER), before, "what was told was not read");
 
@@ -143,7 +143,7 @@ both! {
         let at_lender = all_calls(&world, LENDER);
         staff.scan_in(&real, &library, crate::world::DESK).unwrap();
         let home = of_loan("5", "LOAN_RETURNED", &lent, world.now());
-        assert_eq!(tell(&world, LENDER, &home).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, LENDER, &home).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Finalised).await;
         assert_eq!(all_calls(&world, LENDER), at_lender, "what was told was not read");
         world.assert_clean();
@@ -157,22 +157,22 @@ both! {
         // It tells of what isn't so any more.
         let then = world.now() - jiff::SignedDuration::from_mins(61);
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", then).await;
-        assert_eq!(tell(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
         assert_eq!(world.settled().await.status, Status::PickupTransit);
         assert!(world.calls(BORROWER, HOLDS) > before, "it is polled");
     }
 
-    async fn end_of_a_hold_is_read_where_no_loan_is_told_with_it(world) {
+    async fn end_of_a_hold_is_polled_where_no_loan_message_comes_with_it(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
         world.settle().await;
         let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
-        assert_eq!(tell(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Loaned).await;
     }
 
-    async fn items_told_to_be_sent_are_read_by_their_hold_and_make_the_desks_list_rare(world) {
+    async fn items_reported_as_sent_are_read_by_their_hold_and_make_the_list_rare(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
@@ -183,7 +183,7 @@ both! {
         sent["time"] = json!(world.now().to_string());
         sent["item"]["item_data"]["process_type"] = json!({"value": "TRANSIT"});
         sent["item"]["item_data"]["base_status"] = json!({"value": "0"});
-        assert_eq!(tell(&world, LENDER, &sent).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, LENDER, &sent).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::PickupTransit).await;
         assert_eq!(world.calls(LENDER, ITEM), before, "its hold was read, and itself told of");
 
@@ -202,66 +202,66 @@ both! {
         assert!(more <= 1, "{more}");
     }
 
-    async fn dispatch_is_seen_when_the_lender_tells_of_its_item(world) {
+    async fn dispatch_is_seen_when_the_lender_sends_a_message_about_its_item(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
         let pid = item_of(&world, LENDER).await;
-        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::PickupTransit).await;
     }
 
     async fn secrets_count_from_the_moment_they_are_changed_until_the_change_is_ended(world) {
         with_webhook(&world, LENDER).await;
         let message = item_updated("1", "23");
-        let heard = async |secret| tell_with(&world, LENDER, &message, secret).await;
-        assert!(heard(SECRET).await.is_ok(), "it is remembered now");
+        let received = async |secret| send_with(&world, LENDER, &message, secret).await;
+        assert!(received(SECRET).await.is_ok(), "it is remembered now");
         // Another node has set a new one, and this one has not heard of it.
         let mut tx = world.engine.store().begin().await.unwrap();
         tx.put_webhook_secret(&LENDER.into(), &"the-new-one".into(), world.now()).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(heard("the-new-one").await.is_ok());
-        assert!(heard(SECRET).await.is_ok(), "both count");
+        assert!(received("the-new-one").await.is_ok());
+        assert!(received(SECRET).await.is_ok(), "both count");
         world.engine.end_rotation(&LENDER.into()).await.unwrap();
-        assert!(matches!(heard(SECRET).await, Err(WebhookError::Rejected(_))));
-        assert!(heard("the-new-one").await.is_ok());
+        assert!(matches!(received(SECRET).await, Err(WebhookError::Rejected(_))));
+        assert!(received("the-new-one").await.is_ok());
         world.engine.remove_webhook(&LENDER.into()).await.unwrap();
-        assert!(matches!(heard("the-new-one").await, Err(WebhookError::NotConfigured)));
+        assert!(matches!(received("the-new-one").await, Err(WebhookError::NotConfigured)));
         let unknown = world.engine.receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
         assert!(matches!(unknown, Err(WebhookError::NotConfigured)));
     }
 
-    async fn message_that_comes_again_costs_no_second_look(world) {
+    async fn repeated_message_costs_no_second_poll(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
         let pid = item_of(&world, LENDER).await;
         let before = world.calls(LENDER, ITEM);
-        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
         world.settle().await;
         assert_eq!(world.calls(LENDER, ITEM), before + 1);
-        assert_eq!(tell(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Duplicate);
+        assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Duplicate);
         assert_eq!(world.settled().await.status, Status::RequestPlacedAtBorrowingAgency);
         assert_eq!(world.calls(LENDER, ITEM), before + 1);
     }
 
-    async fn message_that_tells_of_nothing_that_is_waited_for_costs_no_call(world) {
+    async fn message_that_no_request_waits_for_costs_no_call(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
         let before = world.calls(BORROWER, ITEM);
         let strange = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
             "item_loan": {"loan_id": "1", "item_id": "2"}});
-        assert_eq!(tell(&world, BORROWER, &strange).await.unwrap(), WebhookResult::Ignored);
+        assert_eq!(send(&world, BORROWER, &strange).await.unwrap(), WebhookResult::Ignored);
         let marker = format!("[DCB-REQUEST:{}]", world.id);
         for (id, event) in [("2", "REQUEST_CREATED"), ("3", "REQUEST_PLACED_ON_SHELF")] {
             let known = json!({"id": id, "action": "REQUEST", "event": {"value": event},
                 "user_request": {"request_id": "8", "comment": marker}});
-            assert_eq!(tell(&world, BORROWER, &known).await.unwrap(), WebhookResult::Ignored, "{event}");
+            assert_eq!(send(&world, BORROWER, &known).await.unwrap(), WebhookResult::Ignored, "{event}");
         }
         assert_eq!(world.calls(BORROWER, ITEM), before);
     }
 
-    async fn what_is_told_during_a_look_is_looked_at_once_more(world) {
+    async fn change_reported_during_a_poll_is_polled_once_more(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
         // The look reads the hold before the item is lent, and its answer is late.
@@ -277,7 +277,7 @@ both! {
         let pid = item_of(&world, BORROWER).await;
         let made = json!({"id": "1", "action": "LOAN", "event": {"value": "LOAN_CREATED"},
             "item_loan": {"loan_id": "77", "item_id": pid}});
-        assert_eq!(tell(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(send(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
         poll.await.unwrap();
         until(&world, Status::Loaned).await;
     }
@@ -288,33 +288,33 @@ both! {
         let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
         let before = world.calls(LENDER, ITEM);
         for signature in [None, Some("AAAA".to_owned())] {
-            let heard = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
-            assert!(matches!(heard, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{heard:?}");
+            let received = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
+            assert!(matches!(received, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{received:?}");
         }
         let elsewhere = world.engine.receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
         assert!(matches!(elsewhere, Err(WebhookError::NotConfigured)), "{elsewhere:?}");
         assert_eq!(world.calls(LENDER, ITEM), before);
     }
 
-    async fn lender_is_looked_at_as_if_it_told_nothing_until_it_has_sent_the_item(world) {
+    async fn lender_is_polled_as_without_webhook_until_it_has_sent_the_item(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
         assert!(minutes_to_next(&world).await <= 60, "that the item was sent is told by no message");
     }
 
-    async fn library_that_tells_has_looks_of_its_own(world) {
+    async fn institution_with_webhook_has_its_own_poll_interval(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, A_DAY_OR_MORE).await;
     }
 
-    async fn webhook_that_was_never_heard_is_not_counted_on(world) {
+    async fn webhook_without_any_message_is_not_trusted(world) {
         world.engine.set_webhook_secret(&BORROWER.into(), &SECRET.into()).await.unwrap();
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, 50..=60).await;
     }
 
-    async fn webhook_that_is_taken_away_leaves_no_look_to_wait_for_it(world) {
+    async fn removed_webhook_leaves_no_poll_waiting_for_it(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, A_DAY_OR_MORE).await;
@@ -322,7 +322,7 @@ both! {
         assert_next_in(&world, 50..=120).await;
     }
 
-    async fn what_the_hub_could_not_hear_while_it_was_down_is_looked_for_when_it_starts(world) {
+    async fn changes_while_the_hub_was_down_are_polled_when_it_starts(world) {
         with_saved_searches(&world).await;
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
@@ -353,7 +353,7 @@ both! {
         assert_eq!(world.calls(BORROWER, LIST), before + 1, "and not after days, as where webhooks tell");
     }
 
-    async fn what_was_told_while_the_store_failed_is_looked_for_when_it_works_again(world) {
+    async fn messages_lost_while_the_store_failed_are_polled_for_when_it_recovers(world) {
         with_saved_searches(&world).await;
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
@@ -362,12 +362,12 @@ both! {
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         world.clock.by_hours(2);
         world.change_database("ALTER TABLE webhook_message RENAME TO elsewhere").await;
-        assert!(matches!(tell(&world, BORROWER, &closed).await, Err(WebhookError::Internal(_))));
+        assert!(matches!(send(&world, BORROWER, &closed).await, Err(WebhookError::Internal(_))));
         world.change_database("ALTER TABLE elsewhere RENAME TO webhook_message").await;
         until(&world, Status::Loaned).await;
     }
 
-    async fn lists_that_were_just_read_are_not_read_again_because_the_hub_starts(world) {
+    async fn lists_that_were_just_read_are_not_reread_when_the_hub_starts(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
         pass(&world, 4).await;
@@ -388,7 +388,7 @@ both! {
         let mut sent = item_updated("1", &item_of(&world, LENDER).await);
         sent["item"]["item_data"]["process_type"] = json!({"value": "TRANSIT"});
         staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
-        tell(&world, LENDER, &sent).await.unwrap();
+        send(&world, LENDER, &sent).await.unwrap();
         until(&world, Status::PickupTransit).await;
 
         let virtual_barcode = world.virtual_barcode().await;
@@ -410,14 +410,14 @@ both! {
         world.clock.by_hours(169);
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, 50..=60).await;
-        let told = tell(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
-        assert_eq!(told, WebhookResult::Ignored);
+        let result = send(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
+        assert_eq!(result, WebhookResult::Ignored);
         world.engine.poll_now(world.id).await.unwrap();
         // It is heard again, and counted on.
         assert_next_in(&world, A_DAY_OR_MORE).await;
     }
 
-    async fn nothing_is_looked_at_while_the_library_is_closed(world) {
+    async fn nothing_is_polled_while_the_library_is_closed(world) {
         // It is ten o'clock: the library opens in three hours.
         let (opens, closes) = (Some(jiff::civil::time(13, 0, 0, 0)), Some(jiff::civil::time(14, 0, 0, 0)));
         let calendar = lending::Calendar { opens, closes, ..lending::Calendar::default() };

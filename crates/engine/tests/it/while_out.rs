@@ -61,7 +61,7 @@ both! {
         end(&world, Outcome::Supplied).await;
     }
 
-    async fn item_that_others_wait_for_at_the_lender_is_recalled_and_not_renewed_again(world) {
+    async fn item_that_others_wait_for_at_the_lender_is_recalled_and_not_renewed(world) {
         world.bring_to(Status::Loaned).await;
         world.at(LENDER).place_hold("sam.student", &world.barcode, "MAIN").unwrap();
         let request = world.until_it("the recall", |request| has(request, Condition::Recalled)).await;
@@ -111,7 +111,7 @@ both! {
         end(&world, Outcome::Supplied).await;
     }
 
-    async fn claimed_return_is_shown_and_ends_when_the_item_is_found_at_home(world) {
+    async fn claimed_return_is_shown_and_ends_when_the_item_is_found_at_the_lender(world) {
         world.bring_to(Status::Loaned).await;
         world.at(BORROWER).mark(&world.virtual_barcode().await, Mark::ClaimedReturned).unwrap();
         world.until_it("the claim", |request| has(request, Condition::ClaimedReturned)).await;
@@ -205,7 +205,7 @@ both! {
         world.assert_clean();
     }
 
-    async fn end_by_hand_takes_away_what_was_shown_beforehand(world) {
+    async fn manual_end_removes_what_the_preview_showed(world) {
         world.bring_to(Status::ReadyForPickup).await;
         let shown = world.request().await.if_ended();
         assert!(!shown.is_empty());
@@ -214,7 +214,7 @@ both! {
         world.assert_clean();
     }
 
-    async fn virtual_item_deleted_by_hand_is_made_again_when_staff_resume(world) {
+    async fn virtual_item_deleted_by_staff_is_recreated_when_staff_resume(world) {
         let placed = world.place().await;
         let barcode = world.virtual_barcode().await;
         let hold = placed.borrower.hold.open().unwrap().id.clone();

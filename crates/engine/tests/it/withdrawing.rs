@@ -4,7 +4,7 @@ use alma_sim::{Fault, FaultKind, presets};
 use engine::{AnotherLender, Error};
 use lending::{Action, Attention, CancelledBy, Event, ItemState, Outcome, Request, Side, Status};
 
-use crate::webhooks::{of_hold, tell, with_webhook};
+use crate::webhooks::{of_hold, send, with_webhook};
 use crate::world::{BORROWER, DESK, LENDER, OTHER, World, both, copy};
 
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
@@ -47,14 +47,14 @@ async fn goes_home(world: &World) {
 }
 
 both! {
-    async fn item_sent_before_the_borrowers_alma_tells_of_a_cancellation_is_followed_home(world) {
+    async fn item_sent_before_the_borrowers_alma_reports_a_cancellation_is_followed_home(world) {
         with_webhook(&world, BORROWER).await;
         world.place().await;
         sent(&world).await;
-        let told = of_hold(&world, "1", "REQUEST_CANCELED", world.now()).await;
+        let reported = of_hold(&world, "1", "REQUEST_CANCELED", world.now()).await;
         let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
         world.at(BORROWER).cancel(hold.as_str(), "CancelledAtPatronRequest").unwrap();
-        tell(&world, BORROWER, &told).await.unwrap();
+        send(&world, BORROWER, &reported).await.unwrap();
         let request = reaches(&world, "the way home", |request| request.status == Status::ReturnTransit).await;
         assert_eq!(request.cancellation.unwrap().by, CancelledBy::AtBorrower);
         goes_home(&world).await;
@@ -74,7 +74,7 @@ both! {
         goes_home(&world).await;
     }
 
-    async fn item_sent_before_its_last_day_is_noticed_by_a_hub_that_could_not_look_is_followed_home(world) {
+    async fn item_sent_before_its_last_day_is_noticed_by_a_hub_that_could_not_poll_is_followed_home(world) {
         let mut placing = world.placing();
         placing.needed_until = Some(jiff::tz::TimeZone::UTC.to_datetime(world.now()).date().tomorrow().unwrap());
         world.place_as(placing).await;
@@ -122,7 +122,7 @@ both! {
     async fn item_that_was_lent_to_somebody_else_meanwhile_is_not_taken_for_sent(world) {
         world.place().await;
         let (staff, barcode, library) = world.supplier().await;
-        staff.lend_in_spite_of_hold(&barcode, "jo.reader", &library, DESK).unwrap();
+        staff.lend_overriding_hold(&barcode, "jo.reader", &library, DESK).unwrap();
         world.ask(cancel()).await;
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
         assert_eq!(staff.item(&barcode).unwrap().process_type, "LOAN", "it is the reader's affair");
@@ -173,7 +173,7 @@ both! {
         world.assert_clean();
     }
 
-    async fn lender_that_could_not_be_looked_at_and_had_sent_the_item_is_not_followed_by_a_second_one(world) {
+    async fn lender_that_could_not_be_polled_and_had_sent_the_item_is_not_followed_by_a_second_one(world) {
         world.place().await;
         sent(&world).await;
         let down = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };

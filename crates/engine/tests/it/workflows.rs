@@ -84,7 +84,7 @@ both! {
         assert_eq!(world.calls(BORROWER, "POST /bibs"), 0, "no virtual records");
     }
 
-    async fn pickup_anywhere_goes_the_whole_way_over_three_libraries(world) {
+    async fn pickup_anywhere_completes_its_lifecycle_over_three_libraries(world) {
         allows_visiting_pickup(&world).await;
         let mut placing = world.placing();
         placing.pickup_location = "PICK-MAIN".into();

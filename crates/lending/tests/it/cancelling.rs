@@ -32,7 +32,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         if effect == Effect::SendIntoTransit(Side::Borrower) {
             walk.run();
             let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-            walk.tell(&Event::Observed {
+            walk.apply(&Event::Observed {
                 side: Side::Lender,
                 observation: seen,
                 source: lending::ObservationSource::Poll,
@@ -40,7 +40,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         } else {
             walk.run_until(effect);
         }
-        walk.tell(&cancel());
+        walk.apply(&cancel());
         assert_ne!(walk.status(), Status::Finalised, "{effect:?} may still do something");
         walk.run();
         walk.see(Side::Lender, item(ItemState::InPlace));
@@ -56,7 +56,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
 fn cancelling_before_dispatch_takes_both_holds_back() {
     let mut walk = Walk::new();
     walk.run();
-    walk.tell(&cancel());
+    walk.apply(&cancel());
     walk.run();
     assert_eq!(walk.status(), Status::Finalised);
     let tail = [
@@ -73,7 +73,7 @@ fn cancelling_after_dispatch_waits_for_the_item_to_come_home() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.tell(&cancel());
+    walk.apply(&cancel());
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.borrower.item.is_open(), "the virtual item stays while the book is on the road");
@@ -90,14 +90,14 @@ fn item_on_loan_cannot_be_cancelled() {
     walk.run();
     walk.see(Side::Borrower, on_loan());
     assert!(walk.request.may(lending::Action::Cancel).is_err());
-    let decision = walk.tell(&cancel());
+    let decision = walk.apply(&cancel());
     assert_eq!(walk.status(), Status::Loaned);
     assert!(walk.request.cancellation.is_none());
     assert!(decision.note.unwrap().contains("returned"));
 }
 
 #[test]
-fn hold_cancelled_in_the_borrowers_system_is_believed_at_the_second_look() {
+fn hold_cancelled_in_the_borrowers_system_is_accepted_at_the_second_poll() {
     let mut walk = Walk::new();
     walk.run();
     let gone = item_and_hold(ItemState::InPlace, HoldState::Gone);
@@ -122,9 +122,9 @@ fn hold_that_vanished_because_it_was_fulfilled_is_no_cancellation() {
 fn effect_that_was_never_sent_is_dropped_when_no_longer_wanted() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    walk.tell(&cancel());
+    walk.apply(&cancel());
     assert!(!walk.request.is_next_effect(Effect::PlaceHold(Side::Lender)));
-    walk.tell(&Event::EffectDropped { effect: Effect::PlaceHold(Side::Lender) });
+    walk.apply(&Event::EffectDropped { effect: Effect::PlaceHold(Side::Lender) });
     assert_eq!(walk.status(), Status::Finalised);
 }
 
@@ -132,8 +132,8 @@ fn effect_that_was_never_sent_is_dropped_when_no_longer_wanted() {
 fn hold_placed_after_the_patron_cancelled_is_taken_back() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    walk.tell(&cancel());
-    walk.tell(&willing(Effect::PlaceHold(Side::Lender)));
+    walk.apply(&cancel());
+    walk.apply(&willing(Effect::PlaceHold(Side::Lender)));
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
 }
 
@@ -162,9 +162,9 @@ fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave
     for (reason, event) in given_up {
         let mut walk = placed_with_two_lenders();
         walk.request.needed_until = Some(jiff::civil::date(2026, 3, 1));
-        walk.tell(&event);
+        walk.apply(&event);
         assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "{reason}");
-        let decision = walk.tell(&sent_before());
+        let decision = walk.apply(&sent_before());
         assert!(decision.note.unwrap().contains("until the item is home"), "{reason}");
         assert_eq!(walk.status(), Status::ReturnTransit, "{reason}");
         walk.run();
@@ -185,14 +185,18 @@ fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave
 }
 
 #[test]
-fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believed() {
+fn dispatch_that_a_poll_under_way_shows_after_the_lender_was_given_up_is_believed() {
     for event in
         [cancel(), Event::NextSupplierRequested { reason: None, copy: None }, Event::EndRequested { reason: None }]
     {
         let mut walk = placed_with_two_lenders();
-        walk.tell(&event);
+        walk.apply(&event);
         let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-        walk.tell(&Event::Observed { side: Side::Lender, observation: seen, source: lending::ObservationSource::Poll });
+        walk.apply(&Event::Observed {
+            side: Side::Lender,
+            observation: seen,
+            source: lending::ObservationSource::Poll,
+        });
         assert_eq!(walk.status(), Status::ReturnTransit, "{event:?}");
         walk.run();
         assert!(!walk.request.supply.as_ref().unwrap().hold.is_open(), "{event:?}");
@@ -204,8 +208,8 @@ fn dispatch_that_a_look_under_way_shows_after_the_lender_was_given_up_is_believe
 #[test]
 fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_loan_ends() {
     let mut walk = placed_with_two_lenders();
-    walk.tell(&cancel());
-    walk.tell(&Event::HoldCancelledAfterDispatch { observation: on_loan_at_lender(after_days(28)) });
+    walk.apply(&cancel());
+    walk.apply(&Event::HoldCancelledAfterDispatch { observation: on_loan_at_lender(after_days(28)) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
@@ -214,14 +218,14 @@ fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_
 }
 
 #[test]
-fn request_that_was_ended_by_hand_before_the_dispatch_was_known_can_be_ended_again() {
+fn request_that_was_ended_by_hand_before_the_dispatch_was_known_can_be_ended_once_more() {
     let mut walk = placed_with_two_lenders();
-    walk.tell(&Event::EndRequested { reason: None });
-    walk.tell(&sent_before());
+    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(&sent_before());
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.may(Action::End).is_ok());
-    walk.tell(&Event::EndRequested { reason: None });
+    walk.apply(&Event::EndRequested { reason: None });
     walk.run();
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
 }
@@ -231,11 +235,11 @@ fn borrower_that_refuses_the_patrons_hold_keeps_no_sent_item_from_going_home() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Borrower));
     let refusal = Refusal::new("401129", "No item can fulfil the request.");
-    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Borrower), refusal });
+    walk.apply(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Borrower), refusal });
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
     assert_eq!(walk.status(), Status::Confirmed);
     assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
-    walk.tell(&cancel());
+    walk.apply(&cancel());
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
     walk.run();
@@ -251,15 +255,15 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     walk.request.virtual_item_at_dispatch = true;
     walk.run();
     assert_eq!(walk.status(), Status::Confirmed);
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Lender,
         observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
         source: lending::ObservationSource::Poll,
     });
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
-    walk.tell(&cancel());
+    walk.apply(&cancel());
     assert!(!walk.request.is_next_effect(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");
-    walk.tell(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
+    walk.apply(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert_eq!(lending::poll_targets(&walk.request).len(), 1, "there is no virtual item to look at");

@@ -36,7 +36,7 @@ fn at(status: Status) -> Walk {
 }
 
 fn close(walk: &mut Walk, side: Side, closure: Closure) {
-    walk.tell(&Event::HoldClosed { side, closure });
+    walk.apply(&Event::HoldClosed { side, closure });
 }
 
 const LIVE: [Status; 6] = [
@@ -75,8 +75,8 @@ fn every_closure_at_the_borrower_has_the_declared_answer() {
             let mut walk = at(status);
             close(&mut walk, Side::Borrower, closure);
             let asked = matches!(walk.request.attention, Attention::NeedsStaff { .. });
-            let again = walk.request.in_flight == Some(Effect::PlaceHold(Side::Borrower));
-            let came_to = (walk.status(), walk.request.outcome, asked, again);
+            let second = walk.request.in_flight == Some(Effect::PlaceHold(Side::Borrower));
+            let came_to = (walk.status(), walk.request.outcome, asked, second);
             let before = status == Status::RequestPlacedAtBorrowingAgency;
             let under_way = matches!(status, Status::PickupTransit | Status::ReadyForPickup);
             let wanted = match closure {
@@ -118,7 +118,7 @@ fn play_out(walk: &mut Walk) {
     for _ in 0..12 {
         walk.run();
         if matches!(walk.request.attention, Attention::NeedsStaff { .. }) {
-            walk.tell(&Event::ResumeRequested);
+            walk.apply(&Event::ResumeRequested);
             continue;
         }
         match walk.status() {
@@ -193,7 +193,7 @@ fn item_lent_after_its_hold_ended_is_on_loan_after_all() {
 #[test]
 fn item_deleted_at_the_lender_before_dispatch_goes_to_the_next_lender() {
     let mut walk = at(Status::RequestPlacedAtBorrowingAgency);
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Lender,
         observation: item(ItemState::Absent),
         source: lending::ObservationSource::Poll,

@@ -34,11 +34,11 @@ fn item(state: ItemState) -> Hint {
 }
 
 /// What the hints show is told; that they show something is asserted.
-fn tell(walk: &mut Walk, side: Side, hints: &[Hint]) {
+fn apply_hints(walk: &mut Walk, side: Side, hints: &[Hint]) {
     let HintResult::Observed(seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
-    walk.tell(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
+    walk.apply(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
     walk.run();
 }
 
@@ -54,18 +54,18 @@ fn sent() -> Walk {
 fn messages_alone_take_an_item_that_was_sent_to_its_end() {
     let mut walk = sent();
     let shelf = on_shelf(&walk);
-    tell(&mut walk, Side::Borrower, &[shelf]);
+    apply_hints(&mut walk, Side::Borrower, &[shelf]);
     assert_eq!(walk.status(), Status::ReadyForPickup);
     assert_eq!(walk.request.borrower.hold.open().unwrap().shelf_until, Some(after_days(7)));
-    tell(&mut walk, Side::Borrower, &[lent()]);
+    apply_hints(&mut walk, Side::Borrower, &[lent()]);
     assert_eq!(walk.status(), Status::Loaned);
     assert!(walk.request.borrower.hold.is_open(), "that the hold is closed was not told yet");
     let closed = closed(&walk);
-    tell(&mut walk, Side::Borrower, &[closed]);
+    apply_hints(&mut walk, Side::Borrower, &[closed]);
     assert!(!walk.request.borrower.hold.is_open());
-    tell(&mut walk, Side::Borrower, &[returned("72")]);
+    apply_hints(&mut walk, Side::Borrower, &[returned("72")]);
     assert_eq!(walk.status(), Status::ReturnTransit);
-    tell(&mut walk, Side::Lender, &[returned("71")]);
+    apply_hints(&mut walk, Side::Lender, &[returned("71")]);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Supplied)));
     assert!(matches!(walk.request.borrower.bib, Tracked::Closed(_)));
 }
@@ -83,7 +83,7 @@ fn messages_of_the_same_moment_show_the_same_in_any_order() {
         let loan = LoanState::Active { id: "72".into(), due: Some(after_days(28)) };
         assert_eq!((seen.item, seen.hold, seen.loan), (Some(ItemState::OnLoan), Some(HoldState::Gone), Some(loan)));
     }
-    tell(&mut walk, Side::Borrower, &all);
+    apply_hints(&mut walk, Side::Borrower, &all);
     assert_eq!(walk.status(), Status::Loaned);
     assert_eq!(interpret_hints(&walk.request, Side::Borrower, &all, example::noon()), HintResult::NoChange);
 }
@@ -108,12 +108,12 @@ fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
     walk.request.candidates.push(example::candidate_elsewhere("31888"));
     walk.run();
     let hold = walk.request.supply.as_ref().unwrap().hold.open().unwrap().id.clone();
-    tell(&mut walk, Side::Lender, &[cancelled(hold.as_str())]);
+    apply_hints(&mut walk, Side::Lender, &[cancelled(hold.as_str())]);
     assert_eq!(walk.request.earlier_suppliers.len(), 1, "the next lender is asked");
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 
     let hold = walk.request.borrower.hold.open().unwrap().id.clone();
-    tell(&mut walk, Side::Borrower, &[cancelled(hold.as_str())]);
+    apply_hints(&mut walk, Side::Borrower, &[cancelled(hold.as_str())]);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Cancelled)));
 }
 
@@ -121,7 +121,7 @@ fn cancelled_hold_sends_the_request_to_its_end_or_to_the_next_lender() {
 fn hold_cancelled_on_the_shelf_is_read_since_it_may_have_expired() {
     let mut walk = sent();
     let shelf = on_shelf(&walk);
-    tell(&mut walk, Side::Borrower, std::slice::from_ref(&shelf));
+    apply_hints(&mut walk, Side::Borrower, std::slice::from_ref(&shelf));
     let Hint::Hold { request, hold, .. } = shelf else { panic!("{shelf:?}") };
     let cancelled = Hint::Hold { request, hold, change: HoldChange::Cancelled };
     assert_eq!(
@@ -131,7 +131,7 @@ fn hold_cancelled_on_the_shelf_is_read_since_it_may_have_expired() {
 }
 
 #[test]
-fn end_of_an_earlier_hold_is_no_news() {
+fn end_of_an_earlier_hold_is_not_relevant() {
     let walk = sent();
     let ended = |what| Hint::Hold { request: walk.request.id, hold: "80".into(), change: what };
     for hint in [ended(HoldChange::Cancelled), ended(HoldChange::Closed)] {
@@ -141,7 +141,7 @@ fn end_of_an_earlier_hold_is_no_news() {
 }
 
 #[test]
-fn loan_that_is_not_told_to_be_the_patrons_is_not_believed() {
+fn loan_that_is_not_known_to_be_the_patrons_is_polled() {
     let walk = sent();
     let made = |of| Hint::Loan {
         item: "232".into(),
@@ -155,7 +155,7 @@ fn loan_that_is_not_told_to_be_the_patrons_is_not_believed() {
 }
 
 #[test]
-fn what_is_kept_of_a_message_names_nobody() {
+fn stored_message_names_nobody() {
     let kept = serde_json::to_string(&lent()).unwrap();
     assert!(!kept.contains(example::verified().id.as_str()), "{kept}");
     let Hint::Loan { patron: of, change: what, .. } = serde_json::from_str(&kept).unwrap() else { panic!("{kept}") };
@@ -188,7 +188,7 @@ proptest! {
             ];
             let side = if lender { Side::Lender } else { Side::Borrower };
             if let HintResult::Observed(seen) = interpret_hints(&walk.request, side, &hints[which..=which], example::noon()) {
-                walk.tell(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
+                walk.apply(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
                 walk.run();
             }
         }
@@ -201,7 +201,7 @@ proptest! {
 }
 
 #[test]
-fn virtual_item_told_to_be_as_it_was_made_is_no_news() {
+fn message_about_an_unchanged_virtual_item_is_not_relevant() {
     let mut walk = Walk::new();
     walk.run();
     let item = walk.request.borrower.item.open().unwrap().clone();

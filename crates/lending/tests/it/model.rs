@@ -28,18 +28,18 @@ fn the_ordinary_way() -> Vec<Event> {
 
 /// The same told by messages, which show less than a look: a loan made or closed, a hold that is gone.
 fn messages() -> Vec<Event> {
-    let told =
+    let reported =
         |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
     let closed = || Observation { loan: Some(LoanState::None), ..Observation::default() };
     let lent = Observation { hold: None, ..on_loan() };
     let gone = Observation { hold: Some(HoldState::Gone), ..Observation::default() };
     vec![
-        told(Side::Borrower, lent),
-        told(Side::Borrower, gone.clone()),
-        told(Side::Borrower, closed()),
-        told(Side::Lender, closed()),
-        told(Side::Lender, Observation { closure: Some(Closure::Canceled), ..gone.clone() }),
-        told(Side::Borrower, Observation { closure: Some(Closure::Canceled), ..gone }),
+        reported(Side::Borrower, lent),
+        reported(Side::Borrower, gone.clone()),
+        reported(Side::Borrower, closed()),
+        reported(Side::Lender, closed()),
+        reported(Side::Lender, Observation { closure: Some(Closure::Canceled), ..gone.clone() }),
+        reported(Side::Borrower, Observation { closure: Some(Closure::Canceled), ..gone }),
         Event::ResumeRequested,
         Event::CancelRequested { by: CancelledBy::Patron, reason: None },
     ]
@@ -60,11 +60,11 @@ fn evidence() -> Vec<Event> {
 /// Closures told by webhooks, and what patrons and staff do about them.
 fn closures() -> Vec<Event> {
     let sides = [Side::Lender, Side::Borrower].into_iter();
-    let told = sides.flat_map(|side| {
+    let reported = sides.flat_map(|side| {
         let closures = [Closure::Canceled, Closure::Rejected, Closure::Failed];
         closures.map(|closure| Event::HoldClosed { side, closure })
     });
-    told.chain([Event::ResumeRequested, Event::CancelRequested { by: CancelledBy::Patron, reason: None }]).collect()
+    reported.chain([Event::ResumeRequested, Event::CancelRequested { by: CancelledBy::Patron, reason: None }]).collect()
 }
 
 /// What somebody else borrows, at either side, and what is lent and lost before anybody looks.
@@ -138,7 +138,7 @@ fn essence(request: &Request) -> Request {
         supply.refusal = supply.refusal.take().map(nameless);
         // It decides in the same moment in which it becomes known.
         supply.sent_after_all = false;
-        supply.hold_end = supply.hold_end.map(told);
+        supply.hold_end = supply.hold_end.map(as_reported);
         let elsewhere = !matches!(supply.item, ItemState::InPlace | ItemState::Absent) && !lost(&supply.item);
         if elsewhere {
             supply.item = ItemState::InTransit;
@@ -148,16 +148,16 @@ fn essence(request: &Request) -> Request {
     let here = &mut request.borrower;
     here.item_state = here.item_state.take().filter(lost);
     here.hold_attempts = here.hold_attempts.min(2);
-    here.hold_end = here.hold_end.map(told);
+    here.hold_end = here.hold_end.map(as_reported);
     plain(&mut here.hold);
     if request.status.is_ending() || request.status.is_final() {
-        only_what_is_left(&mut request);
+        only_what_remains(&mut request);
     }
     request
 }
 
 /// At the end only what is still open counts.
-fn only_what_is_left(request: &mut Request) {
+fn only_what_remains(request: &mut Request) {
     request.candidates.clear();
     request.conditions.clear();
     request.cancellation = None;
@@ -184,7 +184,7 @@ fn only_what_is_left(request: &mut Request) {
 }
 
 /// Closures with the same answer everywhere are one.
-fn told(end: HoldEnd) -> HoldEnd {
+fn as_reported(end: HoldEnd) -> HoldEnd {
     let closure = match end.closure {
         Closure::Rejected | Closure::Failed => end.closure,
         _ => Closure::Canceled,
@@ -338,7 +338,7 @@ fn every_state_has_a_way_to_the_end(placed: &Request, events: Vec<Event>) {
 }
 
 #[test]
-fn every_state_has_a_way_to_the_end_whatever_is_told() {
+fn every_state_has_a_way_to_the_end_whatever_is_reported() {
     every_state_has_a_way_to_the_end(&example::placed(), messages());
 }
 

@@ -83,7 +83,7 @@ fn reported_and_polled(order: Vec<usize>, hinted: Vec<bool>) -> Request {
         } else {
             Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
         };
-        walk.tell(&event);
+        walk.apply(&event);
         walk.run();
     }
     // Looks go on, and show what is so.
@@ -113,7 +113,7 @@ proptest! {
 #[test]
 fn patron_identifiers_show_in_no_debug_output() {
     let mut walk = Walk::new();
-    walk.tell(&Event::PatronVerified(lending::example::verified()));
+    walk.apply(&Event::PatronVerified(lending::example::verified()));
     let text = format!("{:?}", walk.request);
     assert!(text.contains("[redacted]"));
     assert!(!text.contains("reader@example.org"));

@@ -21,7 +21,7 @@ fn each_cause_of_ineligibility_has_its_own_code_and_sentence() {
     let mut codes = std::collections::BTreeSet::new();
     for cause in causes {
         let mut walk = Walk::new();
-        let decision = walk.tell(&Event::PatronRefused(cause.clone()));
+        let decision = walk.apply(&Event::PatronRefused(cause.clone()));
         assert_eq!(walk.path, [Status::SubmittedToDcb, Status::Cancelled, Status::Finalised]);
         assert!(decision.note.unwrap().ends_with('.'));
         assert_eq!(walk.request.refusal.as_ref().unwrap().code, cause.code());
@@ -34,10 +34,10 @@ fn refused_hold_goes_to_the_next_copy() {
     let mut walk = Walk::new();
     walk.request.candidates.push(example::candidate("32000"));
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: refusal() });
+    walk.apply(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: refusal() });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
-    walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
+    walk.apply(&Event::SupplierChosen(Box::new(example::copy("32000"))));
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
@@ -46,7 +46,7 @@ fn refused_hold_goes_to_the_next_copy() {
 fn request_without_another_copy_ends_unsupplied() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: refusal() });
+    walk.apply(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: refusal() });
     let tail = [Status::NotSuppliedCurrentSupplier, Status::NoItemsSelectableAtAnyAgency, Status::Finalised];
     assert!(walk.path.ends_with(&tail), "{:?}", walk.path);
     assert_eq!(walk.request.outcome, Some(Outcome::NotSupplied));
@@ -57,10 +57,10 @@ fn copy_that_cannot_be_lent_is_passed_over() {
     let mut walk = Walk::new();
     walk.request.candidates.push(example::candidate("32000"));
     walk.run_until(Effect::ChooseSupplier);
-    walk.tell(&Event::CandidateUnfit(refusal()));
+    walk.apply(&Event::CandidateUnfit(refusal()));
     assert_eq!(walk.status(), Status::PatronVerified);
     assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
-    walk.tell(&Event::CandidateUnfit(refusal()));
+    walk.apply(&Event::CandidateUnfit(refusal()));
     assert_eq!(walk.status(), Status::Finalised);
 }
 
@@ -71,15 +71,15 @@ fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
     walk.request.candidates.push(example::candidate_elsewhere("32000"));
     walk.run();
     let gone = item_and_hold(ItemState::InPlace, HoldState::Gone);
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Lender,
         observation: gone.clone(),
         source: lending::ObservationSource::Poll,
     });
-    walk.tell(&Event::Observed { side: Side::Lender, observation: gone, source: lending::ObservationSource::Poll });
+    walk.apply(&Event::Observed { side: Side::Lender, observation: gone, source: lending::ObservationSource::Poll });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")], "that lender is not asked again");
-    walk.tell(&Event::SupplierChosen(Box::new(example::copy("32000"))));
+    walk.apply(&Event::SupplierChosen(Box::new(example::copy("32000"))));
     assert_eq!(walk.request.earlier_suppliers.len(), 1);
     walk.run_until(Effect::UpdateVirtualItem(Side::Borrower));
     assert_eq!(walk.effects.iter().filter(|effect| **effect == Effect::CreateVirtualBib(Side::Borrower)).count(), 1);
@@ -91,24 +91,24 @@ fn lender_that_cancels_before_dispatch_is_replaced_and_the_virtual_item_kept() {
 fn step_refused_at_the_borrower_waits_visibly_for_staff_and_resumes() {
     let mut walk = Walk::new();
     walk.run_until(Effect::CreateVirtualItem(Side::Borrower));
-    walk.tell(&Event::EffectRefused { effect: Effect::CreateVirtualItem(Side::Borrower), refusal: refusal() });
+    walk.apply(&Event::EffectRefused { effect: Effect::CreateVirtualItem(Side::Borrower), refusal: refusal() });
     let Attention::NeedsStaff { code, actions, .. } = &walk.request.attention else { panic!("nobody is asked") };
     assert_eq!(code, "CREATE_VIRTUAL_ITEM_AT_BORROWER_REFUSED");
     assert!(actions.contains(&lending::Action::Resume) && actions.contains(&lending::Action::Cancel));
     assert_eq!(walk.request.in_flight, None);
-    walk.tell(&Event::ResumeRequested);
+    walk.apply(&Event::ResumeRequested);
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
-    walk.tell(&willing(Effect::CreateVirtualItem(Side::Borrower)));
+    walk.apply(&willing(Effect::CreateVirtualItem(Side::Borrower)));
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
 }
 
 #[test]
-fn delay_keeps_the_status_and_tells_when_it_is_tried_again() {
+fn delay_keeps_the_status_and_shows_the_next_attempt() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
     let next_try = example::noon();
-    walk.tell(&Event::EffectDelayed {
+    walk.apply(&Event::EffectDelayed {
         effect: Effect::PlaceHold(Side::Lender),
         on: lending::WaitingOn::LenderSystem,
         reason: "the lender's system does not answer".to_owned(),
@@ -138,13 +138,13 @@ fn effect_that_nothing_but_unexplained_answers_came_to_is_a_case_for_staff_until
         matches!(&walk.request.attention, Attention::NeedsStaff { code, actions, .. }
         if code == "PLACE_HOLD_AT_LENDER_UNEXPLAINED" && actions.contains(&lending::Action::Cancel))
     };
-    walk.tell(&delayed(false));
+    walk.apply(&delayed(false));
     assert!(!asked(&walk));
-    walk.tell(&delayed(true));
+    walk.apply(&delayed(true));
     assert!(asked(&walk), "{:?}", walk.request.attention);
     assert_eq!(walk.request.in_flight, Some(effect), "it is retried all the same");
     assert_eq!(walk.status(), Status::Resolved, "and the lender isn't passed over");
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Lender,
         observation: lending::Observation::default(),
         source: lending::ObservationSource::Poll,

@@ -16,7 +16,7 @@ fn placed() -> Walk {
 #[test]
 fn next_supplier_cancels_the_lenders_hold_and_keeps_the_patrons() {
     let mut walk = placed();
-    walk.tell(&Event::NextSupplierRequested { reason: Some("not on the shelf".to_owned()), copy: None });
+    walk.apply(&Event::NextSupplierRequested { reason: Some("not on the shelf".to_owned()), copy: None });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
     walk.run();
@@ -28,7 +28,7 @@ fn next_supplier_cancels_the_lenders_hold_and_keeps_the_patrons() {
 fn supplier_that_staff_choose_is_asked_first_even_if_it_was_asked_before() {
     let mut walk = placed();
     let chosen = example::candidate("33000");
-    walk.tell(&Event::NextSupplierRequested { reason: None, copy: Some(chosen.clone()) });
+    walk.apply(&Event::NextSupplierRequested { reason: None, copy: Some(chosen.clone()) });
     assert_eq!(walk.request.candidates[0].barcode, chosen.barcode);
     assert_eq!(walk.request.candidates.len(), 2);
 }
@@ -38,7 +38,7 @@ fn pickup_location_is_changed_at_the_hold() {
     let mut walk = placed();
     let branch =
         PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..walk.request.pickup.clone() };
-    walk.tell(&Event::PickupChangeRequested { pickup: branch.clone() });
+    walk.apply(&Event::PickupChangeRequested { pickup: branch.clone() });
     assert_eq!(walk.request.in_flight, Some(Effect::ChangePickup(Side::Borrower)));
     walk.run();
     assert_eq!(walk.request.pickup, branch);
@@ -50,17 +50,17 @@ fn pickup_location_of_another_institution_is_not_taken() {
     let mut walk = placed();
     let elsewhere = PickupLocation { institution: "01THIRD".into(), ..walk.request.pickup.clone() };
     let before = walk.request.pickup.clone();
-    let decision = walk.tell(&Event::PickupChangeRequested { pickup: elsewhere });
+    let decision = walk.apply(&Event::PickupChangeRequested { pickup: elsewhere });
     assert_eq!(walk.request.pickup, before);
     assert!(decision.note.is_some());
 }
 
 #[test]
-fn end_by_hand_does_what_was_shown_beforehand() {
+fn manual_end_does_what_the_preview_showed() {
     let mut walk = placed();
     let shown = walk.request.if_ended();
     let before = walk.effects.len();
-    walk.tell(&Event::EndRequested { reason: None });
+    walk.apply(&Event::EndRequested { reason: None });
     walk.run();
     assert_eq!(walk.effects[before..], shown);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
@@ -71,7 +71,7 @@ fn end_by_hand_while_on_loan_closes_the_borrowers_loan() {
     let mut walk = placed();
     walk.see(Side::Borrower, on_loan());
     assert!(walk.request.if_ended().contains(&Effect::CheckIn(Side::Borrower)));
-    walk.tell(&Event::EndRequested { reason: None });
+    walk.apply(&Event::EndRequested { reason: None });
     walk.run();
     assert_eq!(walk.status(), Status::Finalised);
 }
@@ -79,7 +79,7 @@ fn end_by_hand_while_on_loan_closes_the_borrowers_loan() {
 #[test]
 fn cancellation_is_taken_back_while_nothing_was_sent() {
     let mut walk = placed();
-    walk.tell(&Event::CancelRequested { by: CancelledBy::Staff, reason: None });
+    walk.apply(&Event::CancelRequested { by: CancelledBy::Staff, reason: None });
     assert_eq!(walk.status(), Status::Cancelled);
     assert!(walk.request.actions().contains(&Action::Undo));
     let before = walk.request.undo.clone().unwrap();
@@ -92,8 +92,8 @@ fn cancellation_is_taken_back_while_nothing_was_sent() {
 #[test]
 fn nothing_is_taken_back_once_something_was_sent() {
     let mut walk = placed();
-    walk.tell(&Event::CancelRequested { by: CancelledBy::Staff, reason: None });
-    walk.tell(&Event::HoldCancelled { side: Side::Lender });
+    walk.apply(&Event::CancelRequested { by: CancelledBy::Staff, reason: None });
+    walk.apply(&Event::HoldCancelled { side: Side::Lender });
     assert!(walk.request.may(Action::Undo).is_err());
 }
 
@@ -112,7 +112,7 @@ fn actions_offered_are_those_that_are_taken() {
 #[test]
 fn act_is_not_taken_back_once_something_else_was_seen() {
     let mut walk = placed();
-    walk.tell(&Event::NextSupplierRequested { reason: None, copy: None });
+    walk.apply(&Event::NextSupplierRequested { reason: None, copy: None });
     assert!(walk.request.may(Action::Undo).is_ok());
     walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
     assert!(walk.request.may(Action::Undo).is_err(), "what was seen would be forgotten");
@@ -121,14 +121,14 @@ fn act_is_not_taken_back_once_something_else_was_seen() {
 #[test]
 fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
     let mut walk = placed();
-    walk.tell(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
+    walk.apply(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
     assert!(walk.request.may(Action::Resume).is_ok());
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
     assert_eq!(walk.status(), Status::PickupTransit);
     assert!(
         matches!(&walk.request.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER")
     );
-    walk.tell(&Event::ResumeRequested);
+    walk.apply(&Event::ResumeRequested);
     walk.run();
     assert!(walk.request.borrower.hold.is_open(), "the patron has a hold again");
 }
@@ -136,7 +136,7 @@ fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
 #[test]
 fn another_lender_is_not_asked_for_twice_at_a_time_unless_a_copy_is_named() {
     let mut walk = placed();
-    walk.tell(&Event::NextSupplierRequested { reason: None, copy: None });
+    walk.apply(&Event::NextSupplierRequested { reason: None, copy: None });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert!(walk.request.may(Action::NextSupplier).is_err(), "it would change nothing");
     assert!(walk.request.may(Action::ChooseSupplier).is_ok());
@@ -147,6 +147,6 @@ fn copies_that_are_left_are_those_that_would_be_asked() {
     let mut walk = placed();
     walk.request.candidates.insert(0, example::candidate("31998"));
     assert_eq!(walk.request.candidates_without_supplier(), [example::candidate_elsewhere("32000")]);
-    walk.tell(&Event::NextSupplierRequested { reason: None, copy: None });
+    walk.apply(&Event::NextSupplierRequested { reason: None, copy: None });
     assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")]);
 }

@@ -5,7 +5,7 @@ use lending::{Attention, Effect, HoldState, ItemState, Outcome, Side, Status, Tr
 use crate::walk::{Walk, item, item_and_hold, on_loan, returned};
 
 #[test]
-fn request_goes_the_whole_way_through_every_status_in_order() {
+fn request_completes_its_lifecycle_through_every_status_in_order() {
     let mut walk = Walk::new();
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
@@ -97,14 +97,14 @@ fn the_same_evidence_twice_changes_nothing() {
         observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
         source: lending::ObservationSource::Poll,
     };
-    walk.tell(&event);
+    walk.apply(&event);
     walk.run();
     let before = walk.request.clone();
-    assert!(walk.tell(&event).is_unchanged(&before));
+    assert!(walk.apply(&event).is_unchanged(&before));
 }
 
 #[test]
-fn waiting_tells_on_whom_and_since_when() {
+fn waiting_says_for_whom_and_since_when() {
     let mut walk = Walk::new();
     walk.run();
     let on = |walk: &Walk| match &walk.request.attention {

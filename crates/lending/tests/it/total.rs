@@ -38,20 +38,20 @@ fn requests() -> Vec<(String, Request)> {
     let mut walk = two_lenders();
     while let Some(effect) = walk.request.in_flight {
         keep(&walk);
-        walk.tell(&willing(effect));
+        walk.apply(&willing(effect));
     }
     keep(&walk);
     let mut pickup = two_lenders();
     pickup.request.pickup.institution = "01PICKUP".into();
     keep(pickup.run());
     let mut refused = two_lenders();
-    refused.run().tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+    refused.run().apply(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
     keep(&refused);
     let mut none_left = Walk::new();
-    none_left.run().tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+    none_left.run().apply(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
     keep(&none_left);
     let mut cancelled = two_lenders();
-    cancelled.run().tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    cancelled.run().apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     keep(&cancelled);
     let mut local = Walk::new();
     local.request.candidates[0].institution = "01BORROW".into();
@@ -65,7 +65,7 @@ fn requests() -> Vec<(String, Request)> {
         keep(&walk);
         if walk.status() == Status::ReadyForPickup {
             let mut lent = copy_of(&walk);
-            lent.tell(&Event::Observed {
+            lent.apply(&Event::Observed {
                 side: Side::Borrower,
                 observation: lent_to_another(),
                 source: lending::ObservationSource::Poll,
@@ -74,10 +74,10 @@ fn requests() -> Vec<(String, Request)> {
         }
         if walk.status() == Status::PickupTransit {
             let mut missing = copy_of(&walk);
-            missing.tell(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
+            missing.apply(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
             keep(&missing);
             let mut out_of_sequence = copy_of(&walk);
-            out_of_sequence.tell(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+            out_of_sequence.apply(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
             keep(&out_of_sequence);
         }
     }
@@ -89,19 +89,19 @@ fn requests() -> Vec<(String, Request)> {
         (Side::Borrower, on_loan_until(after_days(60))),
     ] {
         let mut out = copy_of(&walk);
-        out.tell(&Event::Observed { side: seen.0, observation: seen.1, source: lending::ObservationSource::Poll });
+        out.apply(&Event::Observed { side: seen.0, observation: seen.1, source: lending::ObservationSource::Poll });
         if let Some(effect @ Effect::Renew(_)) = out.request.in_flight {
-            out.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "No.") });
+            out.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "No.") });
         }
         keep(out.run());
     }
     walk.see(Side::Borrower, returned(ItemState::InTransit));
     keep(&walk);
     let mut missing = copy_of(&walk);
-    missing.tell(&Event::DeadlinePassed { deadline: Deadline::ItemReturns });
+    missing.apply(&Event::DeadlinePassed { deadline: Deadline::ItemReturns });
     keep(&missing);
     at_three_libraries(&mut keep);
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Lender,
         observation: returned(ItemState::InPlace),
         source: lending::ObservationSource::Poll,
@@ -147,7 +147,7 @@ fn copy_of(walk: &Walk) -> Walk {
 
 fn events() -> Vec<(String, Event)> {
     let seen = |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll };
-    let told =
+    let reported =
         |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
     let mut events: Vec<(String, Event)> = [
         ("patron may borrow", Event::PatronVerified(example::verified())),
@@ -174,14 +174,14 @@ fn events() -> Vec<(String, Event)> {
         ("pickup: on loan", seen(Side::Pickup, on_loan())),
         ("pickup: returned", seen(Side::Pickup, returned(ItemState::InTransit))),
         ("pickup: item gone", seen(Side::Pickup, item(ItemState::Absent))),
-        ("told by the lender: loan closed", told(Side::Lender, loan_closed())),
+        ("told by the lender: loan closed", reported(Side::Lender, loan_closed())),
         (
             "told by the borrower: on the shelf",
-            told(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
+            reported(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
         ),
-        ("told by the borrower: on loan", told(Side::Borrower, on_loan())),
-        ("told by the borrower: loan closed", told(Side::Borrower, loan_closed())),
-        ("told by the borrower: cancelled", told(Side::Borrower, cancelled())),
+        ("told by the borrower: on loan", reported(Side::Borrower, on_loan())),
+        ("told by the borrower: loan closed", reported(Side::Borrower, loan_closed())),
+        ("told by the borrower: cancelled", reported(Side::Borrower, cancelled())),
         (
             "done too late: cancel_hold_at_lender",
             Event::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) },

@@ -15,11 +15,11 @@ pub(crate) struct Walk {
 impl Walk {
     pub(crate) fn new() -> Self {
         let mut walk = Self { request: example::placed(), path: vec![Status::SubmittedToDcb], effects: vec![] };
-        walk.tell(&Event::Placed);
+        walk.apply(&Event::Placed);
         walk
     }
 
-    pub(crate) fn tell(&mut self, event: &Event) -> Decision {
+    pub(crate) fn apply(&mut self, event: &Event) -> Decision {
         let decision = decide(&self.request, event, example::noon());
         for step in &decision.transitions {
             assert_eq!(Some(&step.from), self.path.last(), "transitions form a path");
@@ -41,7 +41,7 @@ impl Walk {
     pub(crate) fn run(&mut self) -> &mut Self {
         while let Some(effect) = self.request.in_flight {
             let event = willing(effect);
-            self.tell(&event);
+            self.apply(&event);
         }
         self
     }
@@ -52,14 +52,14 @@ impl Walk {
             if open == effect {
                 break;
             }
-            self.tell(&willing(open));
+            self.apply(&willing(open));
         }
         assert_eq!(self.request.in_flight, Some(effect));
         self
     }
 
     pub(crate) fn see(&mut self, side: Side, seen: Observation) -> &mut Self {
-        self.tell(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll });
+        self.apply(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll });
         self.run()
     }
 

@@ -45,7 +45,7 @@ fn renewal_is_asked_of_the_lender_and_granted() {
 #[test]
 fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     let mut walk = loaned();
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(after_days(50)),
         source: lending::ObservationSource::Poll,
@@ -53,7 +53,7 @@ fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     let effect = Effect::Renew(Side::Lender);
     assert_eq!(walk.request.in_flight, Some(effect));
     let refusal = Refusal::new("401822", "The loan can't be renewed.");
-    walk.tell(&Event::EffectRefused { effect, refusal });
+    walk.apply(&Event::EffectRefused { effect, refusal });
     assert_eq!(walk.request.in_flight, Some(Effect::LimitDueDate(Side::Borrower)));
     walk.run();
     assert!(has(&walk, Condition::RenewalRefused));
@@ -116,7 +116,7 @@ fn lost_item_paid_for_ends_as_lost_with_a_clean_borrower() {
     for how in [Settlement::Paid, Settlement::WrittenOff] {
         let mut walk = loaned();
         walk.see(Side::Borrower, item(ItemState::Lost));
-        walk.tell(&Event::LossSettled { how });
+        walk.apply(&Event::LossSettled { how });
         walk.run();
         assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Lost)));
         assert!(walk.effects.contains(&Effect::CheckIn(Side::Borrower)), "a lent item can't be deleted");
@@ -126,7 +126,7 @@ fn lost_item_paid_for_ends_as_lost_with_a_clean_borrower() {
 #[test]
 fn loss_is_settled_only_where_there_is_one() {
     let mut walk = loaned();
-    let decision = walk.tell(&Event::LossSettled { how: Settlement::Paid });
+    let decision = walk.apply(&Event::LossSettled { how: Settlement::Paid });
     assert_eq!(walk.status(), Status::Loaned);
     assert!(decision.note.unwrap().contains("lost"));
 }
@@ -142,11 +142,11 @@ fn claimed_return_is_a_case_for_staff_on_either_side() {
 }
 
 #[test]
-fn item_under_way_for_too_long_is_looked_for_and_still_followed() {
+fn item_in_transit_for_too_long_is_reported_missing_and_still_polled() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.tell(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
+    walk.apply(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
     assert!(has(&walk, Condition::MissingInTransit));
     assert!(matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "MISSING_IN_TRANSIT"));
     assert!(!lending::poll_targets(&walk.request).is_empty(), "it is never dropped from tracking");
@@ -160,7 +160,7 @@ fn silent_lender_is_passed_over() {
     let mut walk = Walk::new();
     walk.request.candidates.push(lending::example::candidate_elsewhere("32000"));
     walk.run();
-    walk.tell(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    walk.apply(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "its hold is cancelled first");
     assert_eq!(walk.request.earlier_suppliers.len(), 1);
@@ -171,33 +171,33 @@ fn silent_lender_is_passed_over() {
 fn deadline_that_passed_too_late_means_nothing() {
     let mut walk = loaned();
     let before = walk.request.clone();
-    walk.tell(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    walk.apply(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
     assert_eq!(walk.request, before);
 }
 
 #[test]
-fn virtual_patron_deleted_by_hand_is_made_again_before_the_loan() {
+fn virtual_patron_deleted_by_staff_is_recreated_before_the_loan() {
     let mut walk = Walk::new();
     walk.run();
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(after_days(28)),
         source: lending::ObservationSource::Poll,
     });
     walk.run_until(Effect::Lend(Side::Lender));
     let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
-    walk.tell(&Event::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
+    walk.apply(&Event::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
     assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
     walk.run();
     assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
 }
 
 #[test]
-fn virtual_patron_deleted_by_hand_is_made_again_before_the_hold() {
+fn virtual_patron_deleted_by_staff_is_recreated_before_the_hold() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
     let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
-    walk.tell(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: gone });
+    walk.apply(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: gone });
     assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
     walk.run();
     assert!(walk.request.supply.as_ref().unwrap().hold.is_open());
@@ -209,7 +209,11 @@ fn barcode_replaced_at_the_lender_is_taken_over_by_the_virtual_item() {
     walk.run();
     let replaced =
         Observation { barcode: Some("40001".into()), ..item_and_hold(ItemState::InPlace, HoldState::NotStarted) };
-    walk.tell(&Event::Observed { side: Side::Lender, observation: replaced, source: lending::ObservationSource::Poll });
+    walk.apply(&Event::Observed {
+        side: Side::Lender,
+        observation: replaced,
+        source: lending::ObservationSource::Poll,
+    });
     assert_eq!(walk.request.in_flight, Some(Effect::UpdateVirtualItem(Side::Borrower)));
 }
 
@@ -217,18 +221,18 @@ fn barcode_replaced_at_the_lender_is_taken_over_by_the_virtual_item() {
 fn second_loan_to_the_same_patron_before_the_item_went_home_is_followed() {
     let mut walk = loaned();
     walk.see(Side::Borrower, returned(ItemState::InTransit));
-    let again = Observation {
+    let second = Observation {
         loan: Some(lending::LoanState::Active { id: "73".into(), due: Some(after_days(28)) }),
         ..item(ItemState::OnLoan)
     };
-    walk.see(Side::Borrower, again);
+    walk.see(Side::Borrower, second);
     assert_eq!(walk.status(), Status::Loaned);
     walk.see(Side::Borrower, returned(ItemState::InTransit));
     assert_eq!(walk.status(), Status::ReturnTransit);
 }
 
 #[test]
-fn virtual_item_deleted_by_hand_is_made_again_when_staff_say_so() {
+fn virtual_item_deleted_by_staff_is_recreated_when_staff_decide() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Borrower, item(ItemState::Absent));
@@ -236,9 +240,9 @@ fn virtual_item_deleted_by_hand_is_made_again_when_staff_say_so() {
         matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "VIRTUAL_ITEM_DELETED_AT_BORROWER")
     );
     assert_eq!(walk.request.in_flight, None);
-    walk.tell(&Event::ResumeRequested);
+    walk.apply(&Event::ResumeRequested);
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
-    walk.tell(&willing(Effect::CreateVirtualItem(Side::Borrower)));
+    walk.apply(&willing(Effect::CreateVirtualItem(Side::Borrower)));
     assert_eq!(walk.request.in_flight, Some(Effect::PlaceHold(Side::Borrower)));
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
@@ -257,7 +261,7 @@ fn case_of_a_deleted_virtual_item_ends_with_the_poll_that_shows_the_item() {
         walk.see(Side::Borrower, item(ItemState::Absent));
         walk.see(Side::Borrower, item(ItemState::Absent));
         assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
-        let decision = walk.tell(&Event::Observed {
+        let decision = walk.apply(&Event::Observed {
             side: Side::Borrower,
             observation: seen.clone(),
             source: lending::ObservationSource::Poll,
@@ -291,7 +295,7 @@ fn hold_that_is_gone_after_the_virtual_item_was_missed_still_counts_as_gone() {
 fn case_of_an_ended_hold_ends_with_the_poll_that_shows_the_hold() {
     let mut walk = Walk::new();
     walk.run();
-    walk.tell(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
+    walk.apply(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
     assert!(
         matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER")
     );
@@ -315,7 +319,7 @@ fn lent_before_its_hold() -> Walk {
 }
 
 #[test]
-fn hold_that_outlives_the_loan_is_cancelled_at_the_second_look() {
+fn hold_that_outlives_the_loan_is_cancelled_at_the_second_poll() {
     let mut walk = lent_before_its_hold();
     let cancel = Effect::CancelHold(Side::Borrower);
     assert!(!walk.effects.contains(&cancel), "Alma may be just about to end it");
@@ -345,7 +349,7 @@ fn item_on_the_hold_shelf_whose_hold_staff_cancelled_after_the_return_goes_home(
 }
 
 #[test]
-fn look_at_the_hold_shelf_from_before_the_loan_is_no_return() {
+fn observation_of_the_hold_shelf_from_before_the_loan_is_no_return() {
     let mut walk = loaned();
     let late = Observation { hold: Some(HoldState::OnHoldShelf), ..returned(ItemState::OnHoldShelf) };
     walk.see(Side::Borrower, late);
@@ -353,15 +357,15 @@ fn look_at_the_hold_shelf_from_before_the_loan_is_no_return() {
 }
 
 /// The patron renews, and the lender refuses.
-fn renew_in_vain(walk: &mut Walk, due: jiff::Timestamp) {
-    walk.tell(&Event::Observed {
+fn renew_without_success(walk: &mut Walk, due: jiff::Timestamp) {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(due),
         source: lending::ObservationSource::Poll,
     });
     let effect = Effect::Renew(Side::Lender);
     if walk.request.in_flight == Some(effect) {
-        walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "The loan can't be renewed.") });
+        walk.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "The loan can't be renewed.") });
     }
     walk.run();
 }
@@ -371,10 +375,10 @@ fn due(walk: &Walk) -> Option<jiff::Timestamp> {
 }
 
 #[test]
-fn due_date_is_put_back_each_time_the_patron_renews_in_vain() {
+fn due_date_is_reset_each_time_the_patron_renews_without_success() {
     let mut walk = loaned();
     for days in [50, 60, 60, 61] {
-        renew_in_vain(&mut walk, after_days(days));
+        renew_without_success(&mut walk, after_days(days));
         assert_eq!(due(&walk), Some(after_days(28)), "after a renewal to day {days}");
     }
 }
@@ -387,7 +391,7 @@ fn renewal_of_a_loan_that_was_brought_down_is_asked_of_the_lender() {
     walk.see(Side::Borrower, on_loan_until(after_days(40)));
     assert_eq!(due(&walk), Some(after_days(28)));
     // No later than what the borrower's library would have given by itself.
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(after_days(35)),
         source: lending::ObservationSource::Poll,
@@ -400,23 +404,23 @@ fn due_date_that_the_library_will_not_change_is_tried_once() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(after_days(40)),
         source: lending::ObservationSource::Poll,
     });
-    walk.tell(&willing(Effect::Lend(Side::Lender)));
+    walk.apply(&willing(Effect::Lend(Side::Lender)));
     let effect = Effect::LimitDueDate(Side::Borrower);
     assert_eq!(walk.request.in_flight, Some(effect));
-    walk.tell(&Event::EffectRefused { effect, refusal: Refusal::new("401681", "It stays.") });
+    walk.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401681", "It stays.") });
     assert_eq!(walk.request.in_flight, None);
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(after_days(40)),
         source: lending::ObservationSource::Poll,
     });
     assert_eq!(walk.request.in_flight, None, "nothing has changed");
-    walk.tell(&Event::Observed {
+    walk.apply(&Event::Observed {
         side: Side::Borrower,
         observation: on_loan_until(after_days(45)),
         source: lending::ObservationSource::Poll,

@@ -28,7 +28,7 @@ fn local_request_is_handed_off_with_the_real_patrons_hold_and_no_virtual_records
 }
 
 #[test]
-fn pickup_anywhere_goes_the_whole_way_over_three_libraries() {
+fn pickup_anywhere_completes_its_lifecycle_over_three_libraries() {
     let mut walk = walk(|request| request.pickup.institution = "01PICKUP".into());
     assert_eq!(walk.status(), Status::RequestPlacedAtPickupAgency);
     assert_eq!(walk.request.workflow, Workflow::PickupAnywhere);
@@ -52,7 +52,7 @@ fn pickup_anywhere_goes_the_whole_way_over_three_libraries() {
 #[test]
 fn pickup_anywhere_cancelled_at_home_cleans_all_three_sides() {
     let mut walk = walk(|request| request.pickup.institution = "01PICKUP".into());
-    walk.tell(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Canceled });
+    walk.apply(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Canceled });
     walk.run();
     assert_eq!(walk.status(), Status::Finalised);
     for effect in [
@@ -101,7 +101,7 @@ fn expedited_request_is_on_loan_at_both_sides_at_once_and_ends_at_the_lenders_de
 fn late() -> Walk {
     let mut walk = Walk { request: example::placed(), path: vec![Status::SubmittedToDcb], effects: vec![] };
     walk.request.virtual_item_at_dispatch = true;
-    walk.tell(&Event::Placed);
+    walk.apply(&Event::Placed);
     walk.run();
     walk
 }
@@ -137,7 +137,7 @@ fn virtual_item_at_dispatch_is_never_made_for_what_nobody_sends() {
     let mut refused = late();
     refused.see(Side::Lender, gone.clone()).see(Side::Lender, gone);
     let mut cancelled = late();
-    cancelled.tell(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    cancelled.apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
     cancelled.run();
     for (walk, outcome) in [(refused, Outcome::NotSupplied), (cancelled, Outcome::Cancelled)] {
         assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(outcome)));

@@ -171,7 +171,7 @@ impl State {
         (serde_json::to_string(&self.request).unwrap(), self.world)
     }
 
-    fn told(&self, world: World, event: &Event) -> Self {
+    fn on_event(&self, world: World, event: &Event) -> Self {
         let mut request = decide(&self.request, event, example::noon()).next;
         request.attention = Attention::None;
         request.undo = None;
@@ -190,12 +190,12 @@ impl State {
             } else {
                 Event::EffectDropped { effect }
             };
-            nexts.push(self.told(world, &event));
+            nexts.push(self.on_event(world, &event));
         }
         let polls = poll_targets(&self.request);
-        nexts.extend(polls.iter().map(|poll| self.told(self.world, &self.world.poll(poll.side, poll.hold))));
+        nexts.extend(polls.iter().map(|poll| self.on_event(self.world, &self.world.poll(poll.side, poll.hold))));
         if self.request.may(Action::Resume).is_ok() {
-            nexts.push(self.told(self.world, &Event::ResumeRequested));
+            nexts.push(self.on_event(self.world, &Event::ResumeRequested));
         }
         let ready = self.request.status == Status::ReadyForPickup && self.world.borrower.item == Some(Place::HoldShelf);
         let acts = [Act::ScanAtLender, Act::ScanAtBorrower].into_iter().chain(ready.then_some(Act::LendAtBorrower));
@@ -208,7 +208,7 @@ impl State {
         let mut nexts: Vec<Self> = ACTS.into_iter().filter_map(|act| self.after(act)).collect();
         if self.request.may(Action::Cancel).is_ok() {
             let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
-            nexts.push(self.told(self.world, &asked));
+            nexts.push(self.on_event(self.world, &asked));
         }
         nexts
     }
@@ -233,7 +233,7 @@ impl State {
 #[test]
 fn every_state_of_request_and_libraries_has_an_ordinary_way_to_a_clean_end() {
     let start = State { request: example::placed(), world: World::new() };
-    let start = start.told(start.world, &Event::Placed);
+    let start = start.on_event(start.world, &Event::Placed);
     let mut known = HashMap::from([(start.key(), 0)]);
     let mut states = vec![start];
     let mut leads_here: Vec<Vec<usize>> = vec![Vec::new()];

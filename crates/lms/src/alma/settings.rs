@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_setting_is_told_at_once() {
+    fn every_missing_setting_is_reported_at_once() {
         let faults = faults(&json!({}));
         for key in [
             "base_url",
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_the_wrong_kind_are_told_with_their_kind() {
+    fn settings_of_the_wrong_kind_are_reported_with_their_kind() {
         let mut settings = good();
         settings["virtual_item_policy"] = json!(7);
         settings["user_groups"] = json!("DCB");

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_that_was_ours_is_read_again_a_day_later() {
+    fn verified_record_is_read_once_more_a_day_later() {
         let (records, now, bib) = (VerifiedRecords::default(), Timestamp::UNIX_EPOCH, BibId::from("99"));
         assert!(!records.contains(&bib, now));
         records.insert(&bib, now);

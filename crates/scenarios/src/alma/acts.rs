@@ -41,7 +41,7 @@ impl SimAlma {
     ///
     /// # Errors
     /// Alma's words where it refuses.
-    pub async fn lend_in_spite_of_hold(&self, barcode: &str, user: &str, library: &str) -> Result<String> {
+    pub async fn lend_overriding_hold(&self, barcode: &str, user: &str, library: &str) -> Result<String> {
         let body = json!({"barcode": barcode, "user": user, "library": library, "desk": DESK, "override": true});
         Ok(text(&self.post(&["loan"], body).await?["loan_id"]))
     }

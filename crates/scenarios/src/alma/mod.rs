@@ -5,16 +5,16 @@
 //! - `trouble`: what goes wrong around it: faults, limits, keys, behaviour.
 
 mod acts;
+mod faults;
 mod reads;
-mod trouble;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
-use crate::line::{Line, segment};
+use crate::http::{ApiClient, segment};
 
-pub use reads::{Hold, Item, Loan, Made, Standing, VIRTUAL_LIBRARY};
+pub use reads::{AlmaState, CreatedRecords, Hold, Item, Loan, VIRTUAL_LIBRARY};
 
 /// The desk of every library of the presets.
 pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
@@ -30,13 +30,13 @@ pub struct SimAlma {
     pub institution: String,
     /// Its API key.
     pub key: String,
-    line: Line,
+    line: ApiClient,
 }
 
 impl SimAlma {
     /// The institution of a simulator at `base`, such as `http://127.0.0.1:8081`.
     pub fn at(base: &str, institution: &str, key: &str, http: reqwest::Client) -> Self {
-        let line = Line::new(base, http, format!("The simulated Alma {institution}"));
+        let line = ApiClient::new(base, http, format!("The simulated Alma {institution}"));
         Self { base: line.base.clone(), institution: institution.to_owned(), key: key.to_owned(), line }
     }
 

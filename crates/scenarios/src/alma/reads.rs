@@ -83,7 +83,7 @@ pub struct Loan {
 
 /// What of the hub stands at an Alma.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct AlmaState {
     /// Primary ids of virtual patrons.
     pub virtual_patrons: Vec<String>,
     /// MMS ids of virtual records, told by the hub's marker.
@@ -95,9 +95,9 @@ pub struct Standing {
 }
 
 /// What was ever made at an Alma, whether or not it is still there. Holdings raise no event in Alma, so they are
-/// counted as long as they stand, see [`Standing`].
+/// counted as long as they stand, see [`AlmaState`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Made {
+pub struct CreatedRecords {
     /// Virtual patrons; they are never deleted, so those that are there are all.
     pub virtual_patrons: u64,
     /// Records.
@@ -110,7 +110,7 @@ pub struct Made {
     pub loans: u64,
 }
 
-impl Sub for Made {
+impl Sub for CreatedRecords {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
@@ -234,7 +234,7 @@ impl SimAlma {
     ///
     /// # Errors
     /// The simulator doesn't answer.
-    pub async fn standing(&self) -> Result<Standing> {
+    pub async fn standing(&self) -> Result<AlmaState> {
         // The simulator's whole state: its API-shaped one has no holdings.
         let snapshot = self.get(&["snapshot"]).await?;
         let alma = &snapshot["alma"];
@@ -244,7 +244,7 @@ impl SimAlma {
         };
         let holdings = ours("holdings", &|row| row["library"] == VIRTUAL_LIBRARY, "");
         let in_ours = |row: &Value| holdings.contains(&row["holding"].to_string());
-        Ok(Standing {
+        Ok(AlmaState {
             virtual_patrons: alma["users"]
                 .as_object()
                 .into_iter()
@@ -295,10 +295,10 @@ impl SimAlma {
     ///
     /// # Errors
     /// The simulator doesn't answer.
-    pub async fn made(&self) -> Result<Made> {
+    pub async fn made(&self) -> Result<CreatedRecords> {
         let events = self.events().await?;
         let count = |name: &str| events.iter().filter(|event| *event == name).count() as u64;
-        Ok(Made {
+        Ok(CreatedRecords {
             virtual_patrons: self.standing().await?.virtual_patrons.len() as u64,
             bibs: count("BIB_CREATED"),
             items: count("ITEM_CREATED"),

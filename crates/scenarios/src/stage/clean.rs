@@ -3,7 +3,7 @@
 use lending::Side;
 
 use super::Stage;
-use crate::alma::{Made, Standing};
+use crate::alma::{AlmaState, CreatedRecords};
 use crate::failure::{Failure, Result, expect, same};
 use crate::view::RequestView;
 
@@ -13,7 +13,7 @@ impl Stage {
     ///
     /// # Errors
     /// A sentence that names everything that is left.
-    pub async fn clean(&self, side: Side) -> Result<()> {
+    pub async fn assert_clean(&self, side: Side) -> Result<()> {
         let mut left = Vec::new();
         match side {
             Side::Borrower => {
@@ -48,8 +48,8 @@ impl Stage {
     /// # Errors
     /// A sentence that names everything that is left.
     pub async fn clean_on_both_sides(&self) -> Result<()> {
-        self.clean(Side::Borrower).await?;
-        self.clean(Side::Lender).await
+        self.assert_clean(Side::Borrower).await?;
+        self.assert_clean(Side::Lender).await
     }
 
     /// Holds that the request ended this way, finished, with nothing left.
@@ -71,9 +71,9 @@ impl Stage {
     /// A sentence with what was made.
     pub async fn made_each_once(&self) -> Result<()> {
         let (lenders, borrower) = self.made().await?;
-        let once = Made { virtual_patrons: 1, holds: 1, loans: 1, ..Made::default() };
-        same("what was made at the lender", lenders, [once, Made::default()])?;
-        let once = Made { bibs: 1, items: 1, holds: 1, loans: 1, ..Made::default() };
+        let once = CreatedRecords { virtual_patrons: 1, holds: 1, loans: 1, ..CreatedRecords::default() };
+        same("what was made at the lender", lenders, [once, CreatedRecords::default()])?;
+        let once = CreatedRecords { bibs: 1, items: 1, holds: 1, loans: 1, ..CreatedRecords::default() };
         same("what was made at the borrower", borrower, once)
     }
 
@@ -82,7 +82,7 @@ impl Stage {
     /// # Errors
     /// A sentence with what stands there.
     pub async fn one_virtual_item_stands(&self) -> Result<()> {
-        let Standing { bibs, holdings, items, .. } = self.borrower.standing().await?;
+        let AlmaState { bibs, holdings, items, .. } = self.borrower.standing().await?;
         expect(bibs.len() == 1 && holdings.len() == 1 && items.len() == 1, || {
             format!(
                 "At the borrower there are {} virtual records, {} virtual holdings and {} virtual items, where there \

@@ -6,7 +6,7 @@
 use alma_sim::Mark;
 use lending::Side;
 
-use super::{Stage, Who};
+use super::{Actor, Stage};
 use crate::alma::{Hold, SHARING_LIBRARY, SimAlma};
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
@@ -66,7 +66,10 @@ impl Stage {
             return Ok(Closed::Impossible("the hold isn't there: it was never placed, or has ended"));
         };
         let copy = Copy::of(side, &request)?;
-        self.tell(if side == Side::Borrower { Who::PickupLibrary } else { Who::LendingLibrary }, closure.told());
+        self.narrate(
+            if side == Side::Borrower { Actor::PickupLibrary } else { Actor::LendingLibrary },
+            closure.description(),
+        );
         match closure {
             Closure::Completed => fulfil(alma, &hold, &copy).await,
             Closure::CompletedAndReturned => match fulfil(alma, &hold, &copy).await? {
@@ -86,7 +89,7 @@ impl Stage {
 }
 
 impl Closure {
-    fn told(self) -> &'static str {
+    fn description(self) -> &'static str {
         match self {
             Self::Completed => "lends the item to whom the hold is for",
             Self::CompletedAndReturned => "lends the item to whom the hold is for and takes it back",

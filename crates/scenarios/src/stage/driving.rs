@@ -32,7 +32,7 @@ impl Stage {
         }
         let early = matches!(status, Status::RequestPlacedAtSupplyingAgency | Status::Confirmed);
         if early {
-            self.borrower.arm(&Fault::always("POST /bibs", FaultKind::status(503))).await?;
+            self.borrower.inject_fault(&Fault::always("POST /bibs", FaultKind::status(503))).await?;
         }
         let wish = self.wish_of_both();
         self.place(&wish).await?;
@@ -61,6 +61,6 @@ impl Stage {
     /// # Errors
     /// The simulator doesn't answer.
     pub async fn release(&self) -> Result<()> {
-        self.borrower.mend().await
+        self.borrower.clear_faults().await
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use lending::Side;
 use serde_json::json;
 
-use crate::alma::{Made, SimAlma};
+use crate::alma::{CreatedRecords, SimAlma};
 use crate::failure::{Failure, Result};
 use crate::hub::{Hub, NotPlaced};
 use crate::view::{RequestView, Row};
@@ -38,7 +38,7 @@ pub const PATRON: &str = "jo.reader";
 
 /// Who does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Actor {
     /// The patron, through the discovery system or at a desk.
     Patron,
     /// Staff of the lending library.
@@ -48,28 +48,28 @@ pub enum Who {
     /// Staff at the hub.
     HubStaff,
     /// Nobody: something breaks or is mended.
-    Trouble,
+    Fault,
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Patron => "the patron",
             Self::LendingLibrary => "the lending library",
             Self::PickupLibrary => "the pickup library",
             Self::HubStaff => "staff at the hub",
-            Self::Trouble => "trouble",
+            Self::Fault => "trouble",
         })
     }
 }
 
 /// What an observer of a scenario is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum StageEvent {
     /// Somebody did something: "the lending library", "scans the item in".
     Act {
         /// Who.
-        who: Who,
+        who: Actor,
         /// What, as the rest of a sentence without its full stop.
         what: String,
     },
@@ -83,13 +83,13 @@ pub enum Told {
 }
 
 /// Called with each step, as it happens.
-pub type Observer = Arc<dyn Fn(&Told) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(&StageEvent) + Send + Sync>;
 /// Moves the hub's clock ahead, where its host can.
 pub type MoveTime = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// What a patron asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct RequestInput {
     /// The patron's identifier at home.
     pub patron: String,
     /// Copies that would do, best first: number of the lender (0 or 1) and barcode.
@@ -116,13 +116,13 @@ pub struct Stage {
     observer: Option<Observer>,
     move_time: Option<MoveTime>,
     request: Option<String>,
-    wish: Option<Wish>,
+    wish: Option<RequestInput>,
     /// What had been made at the lenders and the borrower before the request.
-    before: [Made; 3],
+    before: [CreatedRecords; 3],
     /// Place in the timeline up to which [`Stage::until`] has come.
     reached: i64,
     /// Place in the timeline up to which the observer was told.
-    told: i64,
+    narrated: i64,
 }
 
 impl fmt::Debug for Stage {
@@ -144,9 +144,9 @@ impl Stage {
             move_time: None,
             request: None,
             wish: None,
-            before: [Made::default(); 3],
+            before: [CreatedRecords::default(); 3],
             reached: 0,
-            told: 0,
+            narrated: 0,
         }
     }
 
@@ -200,26 +200,30 @@ impl Stage {
     }
 
     /// The usual wish: the first title of the first lender, by a patron in good standing.
-    pub fn wish(&self) -> Wish {
+    pub fn wish(&self) -> RequestInput {
         self.wish_for(1)
     }
 
     /// The `number`-th title of the first lender alone.
-    pub fn wish_for(&self, number: usize) -> Wish {
-        Wish { patron: PATRON.to_owned(), copies: vec![(0, self.lenders[0].barcode(number))], ..Wish::default() }
+    pub fn wish_for(&self, number: usize) -> RequestInput {
+        RequestInput {
+            patron: PATRON.to_owned(),
+            copies: vec![(0, self.lenders[0].barcode(number))],
+            ..RequestInput::default()
+        }
     }
 
     /// The first title, of the first lender or else of the second.
-    pub fn wish_of_both(&self) -> Wish {
+    pub fn wish_of_both(&self) -> RequestInput {
         let copies = vec![(0, self.lenders[0].barcode(1)), (1, self.lenders[1].barcode(1))];
-        Wish { patron: PATRON.to_owned(), copies, ..Wish::default() }
+        RequestInput { patron: PATRON.to_owned(), copies, ..RequestInput::default() }
     }
 
     /// Places a request, which is the scenario's from now on.
     ///
     /// # Errors
     /// The hub refuses it, or can't be reached.
-    pub async fn place(&mut self, wish: &Wish) -> Result<()> {
+    pub async fn place(&mut self, wish: &RequestInput) -> Result<()> {
         self.try_to_place(wish).await?.map_err(|refused| Failure::new(format!("It should be that {refused}.")))
     }
 
@@ -227,7 +231,7 @@ impl Stage {
     ///
     /// # Errors
     /// The hub can't be reached. A refusal is the inner error.
-    pub async fn try_to_place(&mut self, wish: &Wish) -> Result<Result<(), NotPlaced>> {
+    pub async fn try_to_place(&mut self, wish: &RequestInput) -> Result<Result<(), NotPlaced>> {
         self.before = [self.lenders[0].made().await?, self.lenders[1].made().await?, self.borrower.made().await?];
         let own = wish.own.iter().map(|barcode| (&self.borrower, barcode));
         let others = wish.copies.iter().filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)));
@@ -240,10 +244,10 @@ impl Stage {
         if wish.expedited {
             body["expedited"] = json!(true);
         }
-        self.tell(Who::Patron, "asks for the book");
+        self.narrate(Actor::Patron, "asks for the book");
         let placed = self.hub.place(&body).await?;
         self.wish = Some(wish.clone());
-        (self.reached, self.told) = (0, 0);
+        (self.reached, self.narrated) = (0, 0);
         match placed {
             Ok(id) => {
                 self.request = Some(id);
@@ -265,9 +269,9 @@ impl Stage {
     }
 
     /// Makes another request the scenario's, one that was placed before.
-    pub fn turn_to(&mut self, request: &str) {
+    pub fn select_request(&mut self, request: &str) {
         self.request = Some(request.to_owned());
-        (self.reached, self.told) = (0, 0);
+        (self.reached, self.narrated) = (0, 0);
     }
 
     /// The request as the hub shows it now.
@@ -321,7 +325,7 @@ impl Stage {
     ///
     /// # Errors
     /// A simulator doesn't answer.
-    pub async fn made(&self) -> Result<([Made; 2], Made)> {
+    pub async fn made(&self) -> Result<([CreatedRecords; 2], CreatedRecords)> {
         let [first, second, borrower] = self.before;
         let lenders = [self.lenders[0].made().await? - first, self.lenders[1].made().await? - second];
         Ok((lenders, self.borrower.made().await? - borrower))
@@ -331,18 +335,18 @@ impl Stage {
     ///
     /// # Errors
     /// The hub's host can't.
-    pub fn let_pass(&self, time: Duration) -> Result<()> {
+    pub fn advance_time(&self, time: Duration) -> Result<()> {
         let move_time = self.move_time.as_ref();
         let move_time = move_time.ok_or_else(|| Failure::new("The clock of this hub can't be moved."))?;
-        self.tell(Who::Trouble, format!("ends after {} minutes", time.as_secs() / 60));
+        self.narrate(Actor::Fault, format!("ends after {} minutes", time.as_secs() / 60));
         move_time(time);
         Ok(())
     }
 
     /// Tells the observer that somebody does something.
-    pub fn tell(&self, who: Who, what: impl Into<String>) {
+    pub fn narrate(&self, who: Actor, what: impl Into<String>) {
         if let Some(observer) = &self.observer {
-            observer(&Told::Act { who, what: what.into() });
+            observer(&StageEvent::Act { who, what: what.into() });
         }
     }
 }

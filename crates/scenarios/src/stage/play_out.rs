@@ -3,7 +3,7 @@
 use alma_sim::Mark;
 use lending::{Side, Status};
 
-use super::{Stage, Who};
+use super::{Actor, Stage};
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
@@ -46,11 +46,11 @@ impl Stage {
                 Next::Return => self.patron_returns().await?,
                 Next::TakeBack => self.lender_takes_back().await?,
                 Next::CancelAtHub => {
-                    self.tell(Who::HubStaff, "cancels the request");
+                    self.narrate(Actor::HubStaff, "cancels the request");
                     self.hub.cancel(self.id()?, "staff", "can't be supplied").await?;
                 }
                 Next::ResumeAtHub => {
-                    self.tell(Who::HubStaff, "has the hub try again");
+                    self.narrate(Actor::HubStaff, "has the hub try again");
                     self.hub.resume(self.id()?).await?;
                 }
                 Next::Wait => {}
@@ -117,7 +117,7 @@ impl Stage {
         let alma = self.lender_of(request)?;
         match alma.find_item(&copy.barcode).await? {
             Some(item) if item.process_type == "MISSING" => {
-                self.tell(Who::LendingLibrary, "finds that the item isn't missing");
+                self.narrate(Actor::LendingLibrary, "finds that the item isn't missing");
                 alma.mark(&copy.barcode, Mark::Found).await
             }
             _ => Ok(()),
@@ -139,7 +139,10 @@ impl Stage {
             let Some(alma) = self.lenders.get(*lender) else { continue };
             let Some(item) = alma.find_item(barcode).await? else { continue };
             if !item.process_type.is_empty() {
-                self.tell(Who::LendingLibrary, format!("puts {barcode} back on its shelf after {}", request.status));
+                self.narrate(
+                    Actor::LendingLibrary,
+                    format!("puts {barcode} back on its shelf after {}", request.status),
+                );
                 alma.scan_in(barcode, &item.library).await?;
             }
         }

@@ -2,7 +2,7 @@
 
 use lending::Status;
 
-use super::{PICKUP_LIBRARY, Stage, Who};
+use super::{Actor, PICKUP_LIBRARY, Stage};
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
@@ -27,7 +27,7 @@ impl Stage {
         let request = self.request().await?;
         let alma = self.lender_of(&request)?;
         let copy = request.lender.as_ref().ok_or_else(|| Failure::new("The request has no lender."))?;
-        self.tell(Who::LendingLibrary, what);
+        self.narrate(Actor::LendingLibrary, what);
         alma.scan_in(&copy.barcode, &copy.library).await.map(drop)
     }
 
@@ -37,7 +37,7 @@ impl Stage {
     /// There is no virtual item, or Alma refuses.
     pub async fn pickup_receives(&self) -> Result<()> {
         let barcode = self.virtual_barcode().await?;
-        self.tell(Who::PickupLibrary, "scans the item in and puts it on the hold shelf");
+        self.narrate(Actor::PickupLibrary, "scans the item in and puts it on the hold shelf");
         self.borrower.scan_in(&barcode, PICKUP_LIBRARY).await.map(drop)
     }
 
@@ -47,7 +47,7 @@ impl Stage {
     /// There is no virtual item, or Alma refuses.
     pub async fn pickup_lends(&self) -> Result<()> {
         let barcode = self.virtual_barcode().await?;
-        self.tell(Who::PickupLibrary, "lends the item to the patron");
+        self.narrate(Actor::PickupLibrary, "lends the item to the patron");
         self.borrower.lend(&barcode, &self.patron(), PICKUP_LIBRARY).await.map(drop)
     }
 
@@ -57,7 +57,7 @@ impl Stage {
     /// There is no virtual item, or Alma refuses.
     pub async fn patron_returns(&self) -> Result<()> {
         let barcode = self.virtual_barcode().await?;
-        self.tell(Who::Patron, "brings the item back");
+        self.narrate(Actor::Patron, "brings the item back");
         self.borrower.take_back(&barcode, PICKUP_LIBRARY).await.map(drop)
     }
 
@@ -66,7 +66,7 @@ impl Stage {
     /// # Errors
     /// The hub's own words where the state doesn't allow it.
     pub async fn patron_cancels(&self) -> Result<()> {
-        self.tell(Who::Patron, "cancels the request");
+        self.narrate(Actor::Patron, "cancels the request");
         self.hub.cancel(self.id()?, "patron", "not needed any more").await
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lending::Status;
 use tokio::time::{Instant, sleep};
 
-use super::{Stage, Told};
+use super::{Stage, StageEvent};
 use crate::alma::SimAlma;
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
@@ -121,7 +121,7 @@ impl Stage {
         let mut before = self.reads_of_items().await?;
         loop {
             let request = self.request().await?;
-            self.hear(&request);
+            self.note_timeline(&request);
             let stopped = request.passed().len() > begun && request.attention.next_try.is_some();
             if request.is(Status::Finalised) || request.needs_staff() || stopped {
                 return Ok(request);
@@ -160,7 +160,7 @@ impl Stage {
             reads += 1;
             let read = self.hub.request(&id).await;
             if let Ok(request) = &read {
-                self.hear(request);
+                self.note_timeline(request);
                 match seen(request) {
                     Seen::Enough => return read,
                     Seen::NotYet => {}
@@ -179,14 +179,14 @@ impl Stage {
     }
 
     /// Tells the observer of statuses that are new.
-    fn hear(&mut self, request: &RequestView) {
+    fn note_timeline(&mut self, request: &RequestView) {
         let Some(observer) = &self.observer else { return };
-        let told = self.told;
-        for row in request.timeline.iter().filter(|row| row.seq > told) {
+        let narrated = self.narrated;
+        for row in request.timeline.iter().filter(|row| row.seq > narrated) {
             if let Some(status) = &row.to {
-                observer(&Told::Passed { status: status.clone(), reason: row.reason.clone() });
+                observer(&StageEvent::Passed { status: status.clone(), reason: row.reason.clone() });
             }
-            self.told = row.seq;
+            self.narrated = row.seq;
         }
     }
 }

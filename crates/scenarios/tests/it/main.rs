@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use scenarios::{Host, Told};
+use scenarios::{Host, StageEvent};
 
 /// Plays a scenario; where it fails, tells every step that led there.
 async fn play(name: &str) {
@@ -14,24 +14,24 @@ async fn play(name: &str) {
     let steps = Arc::new(Mutex::new(String::new()));
     let notes = Arc::clone(&steps);
     let dir = tempfile::tempdir().unwrap();
-    let mut host = Host::start(dir.path(), Arc::new(move |told| note(&notes, told))).await.unwrap();
+    let mut host = Host::start(dir.path(), Arc::new(move |event| note(&notes, event))).await.unwrap();
     if let Err(failure) = (scenario.play)(&mut host.stage).await {
         panic!("{}\n{}\n{failure}", scenario.title, steps.lock().unwrap());
     }
 }
 
-fn note(notes: &Mutex<String>, told: &Told) {
+fn note(notes: &Mutex<String>, event: &StageEvent) {
     let mut notes = notes.lock().unwrap();
-    match told {
-        Told::Act { who, what } => writeln!(notes, "  {who} {what}").unwrap(),
-        Told::Passed { status, reason } => {
+    match event {
+        StageEvent::Act { who, what } => writeln!(notes, "  {who} {what}").unwrap(),
+        StageEvent::Passed { status, reason } => {
             writeln!(notes, "      -> {status}: {}", reason.as_deref().unwrap_or("-")).unwrap();
         }
     }
 }
 
 /// One test per scenario, named by what it shows.
-macro_rules! plays {
+macro_rules! cases {
     ($($test:ident: $name:literal,)+) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
@@ -48,7 +48,7 @@ fn every_scenario_has_a_test() {
     assert_eq!(all, TESTED);
 }
 
-plays! {
+cases! {
     request_goes_past_every_desk_and_leaves_nothing: "completed",
     title_of_any_script_reaches_the_borrower_unchanged: "awkward-titles",
     foreign_item_with_the_barcode_is_left_alone: "barcode-taken",
@@ -73,7 +73,7 @@ plays! {
     item_missing_on_its_way_is_searched_and_comes: "missing-in-transit",
     renewal_is_asked_of_the_lender_first: "renewal",
     refused_renewal_puts_the_date_back: "renewal-refused",
-    due_date_of_the_owner_counts_time_and_again: "due-date-overwritten",
+    due_date_of_the_lender_counts_every_time: "due-date-overwritten",
     item_that_others_wait_for_is_recalled: "recall",
     overdue_item_is_followed_to_its_shelf: "overdue",
     lost_item_may_be_found: "lost",
@@ -94,7 +94,7 @@ plays! {
     staff_have_the_next_lender_asked: "next-supplier",
     pickup_location_is_changed_in_the_borrowers_alma: "pickup-location-changed",
     book_on_the_hold_shelf_goes_to_the_branch: "pickup-location-on-shelf",
-    virtual_item_that_was_deleted_is_made_again: "virtual-item-deleted",
+    deleted_virtual_item_is_recreated: "virtual-item-deleted",
     missing_book_is_reported_found_and_not_found_after_all: "found-and-undone",
     request_ended_by_hand_leaves_nothing: "ended-by-hand",
     what_staff_are_offered_is_allowed: "offered-actions-are-allowed",
@@ -109,10 +109,10 @@ plays! {
     expired_patron_is_refused: "patron-expired",
     inactive_patron_is_refused: "patron-inactive",
     unknown_patron_is_refused: "patron-unknown",
-    unblocked_patron_may_ask_again: "patron-unblocked",
+    unblocked_patron_may_place_another_request: "patron-unblocked",
     second_patron_gets_another_copy: "copy-is-waited-for",
     second_click_is_refused: "asked-for-twice",
-    loan_before_any_look_implies_the_receipt: "lent-at-once",
+    loan_before_any_poll_implies_the_receipt: "lent-at-once",
     loan_without_receipt_implies_it: "lent-without-receipt",
     hold_shelf_implies_the_dispatch: "sent-without-scan",
     loan_implies_dispatch_and_receipt: "sent-and-lent-without-scan",
@@ -139,10 +139,10 @@ plays! {
     loan_is_made_up_for_when_the_lender_is_back: "lender-out-at-loan",
     transit_is_made_up_for_when_the_borrower_is_back: "borrower-out-at-dispatch",
     slow_scan_is_not_taken_for_a_failure: "slow-scan",
-    call_refused_for_the_second_is_made_again: "limit-per-second",
+    call_refused_for_the_second_is_retried: "limit-per-second",
     request_waits_for_the_next_day_without_calling: "limit-per-day",
     request_waits_for_a_new_key: "key-revoked",
-    look_is_made_again_once_the_key_is_back: "key-revoked-while-waiting",
+    poll_is_retried_once_the_key_is_back: "key-revoked-while-waiting",
     new_key_is_used_at_once: "new-key",
     nothing_is_taken_for_absent_when_a_gateway_answers_404: "gateway-not-found",
     hold_that_a_gateway_hides_is_a_case_for_staff_and_is_cancelled: "gateway-not-found-at-cancellation",

@@ -70,7 +70,7 @@ async fn keys(store: &Store, name: &str) -> Vec<(String, bool)> {
 }
 
 both! {
-    async fn list_is_taken_once_when_it_is_due_and_again_when_its_lease_has_run_out(fixture) {
+    async fn list_is_claimed_once_when_it_is_due_and_once_more_when_its_lease_has_expired(fixture) {
         let store = &fixture.store;
         fill(store, &[list("a", 10), list("b", 20), list("a", 0)], &[]).await;
         assert_eq!(store.next_due(noon(0)).await.unwrap(), Some(noon(10)), "a list that is there keeps its time");
@@ -79,14 +79,14 @@ both! {
         assert_eq!(first.iter().map(|list| list.list.as_str()).collect::<Vec<_>>(), ["a"]);
         assert_eq!((first[0].interval_factor, first[0].needs_item_messages), (4, false));
         assert!(taken(store, 11).await.is_empty());
-        let again = taken(store, 40).await;
-        assert_eq!(again.len(), 2, "its lease ran out");
+        let second = taken(store, 40).await;
+        assert_eq!(second.len(), 2, "its lease ran out");
         assert!(matches!(finish(store, &first[0], 70).await, Err(Error::LeaseLost)));
-        finish(store, &again[0], 70).await.unwrap();
+        finish(store, &second[0], 70).await.unwrap();
         assert_eq!(taken(store, 69).await.len(), 0);
     }
 
-    async fn looks_on_a_list_are_those_that_nobody_makes_and_of_which_nothing_was_told(fixture) {
+    async fn polls_on_a_list_are_those_without_lease_and_without_hints(fixture) {
         let store = &fixture.store;
         let on = |key| Some(("shelf", key, true));
         let polls = [poll(1, on("p1"), 500), poll(2, on("p2"), 0), poll(3, on("p3"), 500), poll(4, None, 500)];
@@ -102,7 +102,7 @@ both! {
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true), ("p2".to_owned(), true)]);
     }
 
-    async fn look_that_shows_in_another_list_now_gets_its_time_too(fixture) {
+    async fn poll_that_moves_to_another_list_gets_its_due_time_too(fixture) {
         let store = &fixture.store;
         fill(store, &[], &[poll(1, Some(("shelf", "p1", false)), 500)]).await;
         reschedule(store, &poll(1, Some(("shelf", "p1", false)), 900)).await;
@@ -115,7 +115,7 @@ both! {
         assert!(keys(store, "shelf").await.is_empty());
     }
 
-    async fn look_that_no_list_tells_of_is_made_by_itself(fixture) {
+    async fn poll_without_a_list_is_claimed_alone(fixture) {
         let store = &fixture.store;
         let polls = [poll(1, Some(("shelf", "p1", true)), 500), poll(2, Some(("shelf", "p2", true)), 500)];
         fill(store, &[], &polls).await;
@@ -145,14 +145,14 @@ both! {
         let mut tx = fixture.store.begin().await.unwrap();
         tx.finish_batch_poll(&being_read, noon(900)).await.unwrap();
         tx.commit().await.unwrap();
-        let again = take(3).await.remove(0);
+        let second = take(3).await.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.finish_batch_poll(&again, noon(900)).await.unwrap();
+        tx.finish_batch_poll(&second, noon(900)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(take(899).await.len(), 0);
     }
 
-    async fn looks_of_a_library_that_is_not_heard_any_more_come_sooner_and_none_later(fixture) {
+    async fn polls_of_a_library_whose_webhook_is_distrusted_come_earlier_and_none_later(fixture) {
         let polls = [poll(1, None, 9_000), poll(2, None, 10), poll(3, Some(("on_shelf", "23", true)), 9_000)];
         fill(&fixture.store, &[], &polls).await;
         fixture.store.reschedule_unlisted_polls(&"01X".into(), noon(0), noon(300)).await.unwrap();
@@ -164,7 +164,7 @@ both! {
         assert_eq!(made(300).await, [1], "what stands on a list is seen when that is read");
     }
 
-    async fn lists_of_libraries_that_tell_are_read_at_once_or_a_while_after_they_were_just_read(fixture) {
+    async fn lists_of_libraries_with_webhooks_are_read_at_once_or_an_interval_after_the_last_read(fixture) {
         let store = &fixture.store;
         let of = |institution: &str, name| NewBatchPoll { institution: institution.into(), ..list(name, 9_000) };
         fill(store, &[of("01X", "a"), of("01X", "due"), of("01SILENT", "b")], &[]).await;

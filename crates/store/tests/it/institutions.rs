@@ -50,7 +50,7 @@ both! {
         assert_eq!(fixture.store.institutions().await.unwrap().len(), 1);
     }
 
-    async fn putting_again_changes(fixture) {
+    async fn second_put_updates(fixture) {
         set_up(&fixture).await;
         let mut tx = fixture.store.begin().await.unwrap();
         let renamed = Institution { name: "Renamed".to_owned(), ..institution("01BORROW") };
@@ -68,7 +68,7 @@ both! {
         assert_eq!(fixture.store.agency(&"BORROW".into()).await.unwrap().unwrap().rules.days_to_supply, 3);
     }
 
-    async fn what_is_referred_to_is_not_removed(fixture) {
+    async fn referenced_rows_are_not_removed(fixture) {
         set_up(&fixture).await;
         let mut tx = fixture.store.begin().await.unwrap();
         let refused = |result: Result<bool, Error>| result.unwrap_err().to_string();

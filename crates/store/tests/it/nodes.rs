@@ -22,7 +22,7 @@ async fn a_nodes_name_is_its_own_while_it_runs() {
 }
 
 #[tokio::test]
-async fn a_commit_is_told_to_the_other_nodes_and_a_roll_back_is_not() {
+async fn commit_notifies_the_other_nodes_and_a_roll_back_does_not() {
     let Some(fixture) = Fixture::postgres().await else { return };
     let mut other = fixture.store.join("hub-b").await.unwrap();
     let request = lending::RequestId(uuid::Uuid::from_u128(7));
@@ -58,7 +58,7 @@ async fn nodes_are_counted_while_they_live() {
 }
 
 both! {
-    async fn telling_others_needs_no_others(fixture) {
+    async fn notifying_others_needs_no_others(fixture) {
         let node = fixture.store.join("hub a").await.unwrap();
         assert_eq!(node.name(), "hub-a");
         let mut tx = fixture.store.begin().await.unwrap();

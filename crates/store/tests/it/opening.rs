@@ -11,15 +11,15 @@ use store::{Claim, Database, Error, MasterKey, RequestFilter, Store};
 use crate::harness::{Fixture, both, noon};
 
 both! {
-    async fn store_opens_again_with_its_key(fixture) {
+    async fn store_reopens_with_its_key(fixture) {
         let mut tx = fixture.store.begin().await.unwrap();
         tx.insert_request(&lending::example::placed(), noon(0)).await.unwrap();
         tx.commit().await.unwrap();
         let (database, key) = (fixture.database.clone(), fixture.key.clone());
         fixture.store.close().await;
         drop(fixture.store);
-        let again = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap();
-        assert!(again.request(lending::example::placed().id).await.unwrap().is_some());
+        let second = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap();
+        assert!(second.request(lending::example::placed().id).await.unwrap().is_some());
     }
 
     async fn another_key_is_refused_with_what_to_do(fixture) {

@@ -57,7 +57,7 @@ fn numbers(intents: &[Intent]) -> Vec<u128> {
 }
 
 both! {
-    async fn only_what_is_due_is_claimed_and_only_once(fixture) {
+    async fn only_due_intents_are_claimed_and_only_once(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 60)]).await;
         assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap().intents), [1]);
         assert_eq!(numbers(&fixture.store.claim(&at(0)).await.unwrap().intents), []);
@@ -65,7 +65,7 @@ both! {
         assert_eq!(numbers(&fixture.store.claim(&at(60)).await.unwrap().intents), [1, 2]);
     }
 
-    async fn one_intent_of_a_request_at_a_time_and_effects_before_looks(fixture) {
+    async fn one_intent_of_a_request_at_a_time_and_effects_before_polls(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), poll(2, 1, Side::Borrower, 0), effect(3, 1, "01X", 0)]).await;
         let first = fixture.store.claim(&at(0)).await.unwrap().intents;
         assert_eq!(numbers(&first), [3]);
@@ -74,7 +74,7 @@ both! {
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
 
-    async fn looks_leave_room_for_effects_of_their_institution(fixture) {
+    async fn polls_leave_room_for_effects_of_their_institution(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), poll(2, 2, Side::Lender, 0)]).await;
         let claim = Claim { max_polls_per_institution: 1, max_per_institution: 2, ..at(0) };
         assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [1]);
@@ -86,7 +86,7 @@ both! {
         assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [4]);
     }
 
-    async fn the_age_of_what_is_known_counts_from_the_last_look_that_went_well(fixture) {
+    async fn poll_age_counts_from_the_last_successful_poll(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 0), poll(2, 2, Side::Lender, 0)]).await;
         let oldest = async || fixture.store.oldest_polls().await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(0))]);
@@ -170,7 +170,7 @@ both! {
         assert_eq!(numbers(&fixture.store.claim(&Claim { except: &except, ..at(0) }).await.unwrap().intents), [2]);
     }
 
-    async fn lease_that_ran_out_makes_an_effect_unclear_but_not_a_look(fixture) {
+    async fn expired_lease_makes_an_effect_unclear_but_not_a_poll(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), poll(2, 2, Side::Lender, 0)]).await;
         let first = fixture.store.claim(&at(0)).await.unwrap().intents;
         assert!(first.iter().all(|intent| !intent.unclear));
@@ -208,7 +208,7 @@ both! {
         finish(&fixture.store, &taken).await.unwrap();
     }
 
-    async fn claim_tells_whether_something_was_passed_over(fixture) {
+    async fn claim_reports_whether_something_was_passed_over(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 0), effect(3, 3, "01X", 0)]).await;
         let first = fixture.store.claim(&Claim { limit: 2, ..at(0) }).await.unwrap();
         assert_eq!((first.intents.len(), first.more), (2, true));
@@ -228,7 +228,7 @@ both! {
         assert_eq!(fixture.store.claim(&at(31)).await.unwrap().intents.len(), 0);
     }
 
-    async fn node_that_starts_again_takes_its_own_leases_back_at_once(fixture) {
+    async fn node_that_restarts_releases_its_own_leases_at_once(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0), effect(2, 2, "01X", 0)]).await;
         fixture.store.claim(&Claim { limit: 1, ..at(0) }).await.unwrap();
         fixture.store.claim(&Claim { owner: "two", ..at(0) }).await.unwrap();
@@ -245,11 +245,11 @@ both! {
         tx.postpone_intent(&intent, noon(10), true, "no answer", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(5)).await.unwrap().intents.len(), 0);
-        let again = fixture.store.claim(&at(10)).await.unwrap().intents.remove(0);
-        assert_eq!((again.attempts, again.unclear), (1, true));
+        let second = fixture.store.claim(&at(10)).await.unwrap().intents.remove(0);
+        assert_eq!((second.attempts, second.unclear), (1, true));
     }
 
-    async fn looks_and_deadlines_become_those_that_are_wanted(fixture) {
+    async fn polls_and_deadlines_become_those_that_are_wanted(fixture) {
         let want = async |fixture: &Fixture, wanted: &[NewIntent]| {
             let mut tx = fixture.store.begin().await.unwrap();
             tx.set_scheduled(RequestId(Uuid::from_u128(1)), wanted, noon(0)).await.unwrap();
@@ -283,7 +283,7 @@ both! {
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
 
-    async fn look_that_is_asked_for_while_it_is_under_way_is_made_once_more(fixture) {
+    async fn poll_that_is_requested_while_it_runs_is_repeated(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 0)]).await;
         let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
         let mut tx = fixture.store.begin().await.unwrap();
@@ -293,7 +293,7 @@ both! {
         assert_eq!(fixture.store.claim(&at(2)).await.unwrap().intents.len(), 1);
     }
 
-    async fn look_that_could_not_be_made_is_still_due_to_what_was_told(fixture) {
+    async fn failed_poll_keeps_its_hints(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
         let mut tx = fixture.store.begin().await.unwrap();
         tx.add_hint(RequestId(Uuid::from_u128(1)), Side::Lender, "told\n", noon(0), noon(0)).await.unwrap();
@@ -303,35 +303,35 @@ both! {
         tx.postpone_intent(&failed, noon(5), false, "no answer", noon(1)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(fixture.store.claim(&at(4)).await.unwrap().intents.len(), 0);
-        let again = fixture.store.claim(&at(5)).await.unwrap().intents.remove(0);
-        assert_eq!((again.has_hint, again.hints.as_str(), again.hinted_at), (true, "told\n", noon(0)));
+        let second = fixture.store.claim(&at(5)).await.unwrap().intents.remove(0);
+        assert_eq!((second.has_hint, second.hints.as_str(), second.hinted_at), (true, "told\n", noon(0)));
     }
 
-    async fn what_is_told_waits_with_its_look_and_puts_nothing_off(fixture) {
+    async fn hint_waits_with_its_poll_and_postpones_nothing(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Borrower, 600), poll(2, 1, Side::Lender, 9_999)]).await;
-        let tell = async |hints: &str, due: i64, now: i64| {
+        let hint = async |hints: &str, due: i64, now: i64| {
             let mut tx = fixture.store.begin().await.unwrap();
             let request = RequestId(Uuid::from_u128(1));
             assert_eq!(tx.add_hint(request, Side::Borrower, hints, noon(due), noon(now)).await.unwrap(), 1);
             tx.commit().await.unwrap();
         };
-        tell("one\n", 1, 0).await;
-        tell("two\n", 3, 0).await;
+        hint("one\n", 1, 0).await;
+        hint("two\n", 3, 0).await;
         let poll = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
         assert_eq!((poll.id.as_u128(), poll.has_hint, poll.hints.as_str()), (1, true, "one\ntwo\n"));
 
         // What is told during the look is left for the next one, and what was read is not.
-        tell("three\n", 2, 2).await;
+        hint("three\n", 2, 2).await;
         let mut tx = fixture.store.begin().await.unwrap();
         assert_eq!(tx.hints_since_claim(&poll).await.unwrap().as_deref(), Some("three\n"));
         tx.postpone_intent(&poll, noon(900), false, NOTHING_NEW, noon(2)).await.unwrap();
         tx.commit().await.unwrap();
-        let again = fixture.store.claim(&at(3)).await.unwrap().intents.remove(0);
-        assert!(again.has_hint && again.hints.ends_with("three\n"), "{again:?}");
+        let second = fixture.store.claim(&at(3)).await.unwrap().intents.remove(0);
+        assert!(second.has_hint && second.hints.ends_with("three\n"), "{second:?}");
         let mut tx = fixture.store.begin().await.unwrap();
-        tx.postpone_intent(&again, noon(900), false, NOTHING_NEW, noon(4)).await.unwrap();
+        tx.postpone_intent(&second, noon(900), false, NOTHING_NEW, noon(4)).await.unwrap();
         tx.commit().await.unwrap();
-        let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|poll| poll.id == again.id);
+        let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|poll| poll.id == second.id);
         assert_eq!(by_the_clock.map(|poll| (poll.has_hint, poll.hints)), Some((false, String::new())));
     }
 

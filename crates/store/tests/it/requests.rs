@@ -67,11 +67,11 @@ both! {
         let mut tx = fixture.store.begin().await.unwrap();
         tx.insert_request(&request(2), noon(1)).await.unwrap();
         assert!(tx.insert_request(&request(1), noon(1)).await.is_err(), "it is there already");
-        let goes_on = async {
+        let continues = async {
             tx.insert_request(&request(3), noon(1)).await?;
             tx.commit().await
         };
-        assert!(goes_on.await.is_err());
+        assert!(continues.await.is_err());
         for number in [2, 3] {
             assert!(fixture.store.request(request(number).id).await.unwrap().is_none(), "{number}");
         }

@@ -30,7 +30,7 @@ both! {
         assert_eq!(all().await, ["three"]);
     }
 
-    async fn what_is_known_of_a_webhook_reads_back(fixture) {
+    async fn webhook_state_reads_back(fixture) {
         let note = async |update: WebhookUpdate| fixture.store.update_webhook(&"01X".into(), &update).await.unwrap();
         note(WebhookUpdate::Message(noon(1))).await;
         assert_eq!(fixture.store.webhooks().await.unwrap(), [], "there is none of which to know anything");
@@ -44,13 +44,13 @@ both! {
         note(WebhookUpdate::Message(noon(1))).await;
         note(WebhookUpdate::ItemMessage(noon(3))).await;
         let missed = Some((noon(2), "loan".to_owned()));
-        let heard = Webhook { last_message_at: Some(noon(1)), last_item_message_at: Some(noon(3)), missed_message: missed, ..never };
-        assert_eq!(fixture.store.webhooks().await.unwrap(), std::slice::from_ref(&heard));
+        let received = Webhook { last_message_at: Some(noon(1)), last_item_message_at: Some(noon(3)), missed_message: missed, ..never };
+        assert_eq!(fixture.store.webhooks().await.unwrap(), std::slice::from_ref(&received));
         note(WebhookUpdate::Trusted).await;
-        assert_eq!(fixture.store.webhooks().await.unwrap(), [Webhook { missed_message: None, ..heard }]);
+        assert_eq!(fixture.store.webhooks().await.unwrap(), [Webhook { missed_message: None, ..received }]);
     }
 
-    async fn message_that_comes_while_a_look_ends_waits_for_the_look_that_follows(fixture) {
+    async fn message_that_comes_while_a_poll_ends_waits_for_the_next_poll(fixture) {
         let request = request(1);
         let mut tx = fixture.store.begin().await.unwrap();
         tx.insert_request(&request, noon(0)).await.unwrap();

@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::harness::{Hub, KEY};
 
 #[tokio::test]
-async fn call_without_key_is_told_how_to_send_one() {
+async fn call_without_key_is_answered_with_how_to_send_one() {
     let hub = Hub::start().await;
     for path in ["/api/v1/requests", "/api/v1/institutions", "/api/v1/agencies", "/api/v1/pickup-locations"] {
         let answer = hub.send(hub.http.get(format!("{}{path}", hub.base))).await;

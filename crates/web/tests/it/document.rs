@@ -23,8 +23,8 @@ fn operation_ids_are_a_verb_and_a_resource_and_every_reference_leads_somewhere()
             assert!(id.split('_').count() >= 2, "{id}");
             assert!(!ids.contains(&id), "{id} twice");
             for (status, response) in operation["responses"].as_object().unwrap() {
-                let told = response["content"]["application/problem+json"].is_object();
-                assert_eq!(told, !status.starts_with('2'), "{status} of {id}");
+                let reported = response["content"]["application/problem+json"].is_object();
+                assert_eq!(reported, !status.starts_with('2'), "{status} of {id}");
             }
             ids.push(id);
         }

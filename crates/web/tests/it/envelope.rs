@@ -12,7 +12,7 @@ async fn post(hub: &Hub, media_type: &str, body: &str) -> crate::harness::Answer
 }
 
 #[tokio::test]
-async fn broken_json_is_told_by_its_place() {
+async fn broken_json_is_reported_with_its_position() {
     let hub = Hub::start().await;
     let answer = post(&hub, "application/json", "{\"patron\": secret-reader}").await;
     answer.is_problem(400, "INVALID_JSON");
@@ -38,7 +38,7 @@ async fn large_body_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_fields_wrong_types_and_what_is_missing_are_told_together() {
+async fn unknown_fields_wrong_types_and_missing_ones_are_reported_together() {
     let hub = Hub::start().await;
     let body = json!({"agency": 7, "patrn": "reader", "copies": [{"institution": "01LEND", "barcode": true}]});
     let answer = hub.post("/api/v1/requests?wiat=3", &body).await;
@@ -62,7 +62,7 @@ async fn unknown_fields_wrong_types_and_what_is_missing_are_told_together() {
 }
 
 #[tokio::test]
-async fn unknown_route_and_wrong_method_are_told_apart() {
+async fn unknown_route_and_wrong_method_are_distinguished() {
     let hub = Hub::start().await;
     hub.get("/api/v1/reqests").await.is_problem(404, "UNKNOWN_ROUTE");
     hub.get("/").await.is_problem(404, "UNKNOWN_ROUTE");
@@ -73,7 +73,7 @@ async fn unknown_route_and_wrong_method_are_told_apart() {
 }
 
 #[tokio::test]
-async fn path_that_names_nothing_is_told() {
+async fn unknown_path_is_reported() {
     let hub = Hub::start().await;
     hub.get("/api/v1/requests/4711").await.is_problem(400, "INVALID_ID");
     hub.get("/api/v1/requests/%FF").await.is_problem(400, "INVALID_ID");
@@ -88,7 +88,7 @@ async fn path_that_names_nothing_is_told() {
 }
 
 #[tokio::test]
-async fn store_that_is_gone_is_told_as_passing() {
+async fn missing_store_is_reported_as_temporary() {
     let hub = Hub::with_institutions(DEAD).await;
     hub.store.close().await;
     let answer = hub.get("/api/v1/requests").await;

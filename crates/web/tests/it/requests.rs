@@ -25,7 +25,7 @@ async fn patron_who_may_borrow_gets_the_request_with_its_place() {
 }
 
 #[tokio::test]
-async fn patron_who_may_not_borrow_is_told_why_and_the_request_is_recorded() {
+async fn refused_patron_gets_the_reason_and_the_request_is_recorded() {
     let hub = Hub::with_institutions(&alma_with_users().await).await;
     let answer = hub.post("/api/v1/requests", &placement("blocked", "31999")).await;
     answer.is_problem(422, "PATRON_BLOCKED");
@@ -71,7 +71,7 @@ async fn request_is_answered_once_it_has_changed() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_request_is_told_at_once() {
+async fn all_errors_of_a_request_are_reported_at_once() {
     let hub = Hub::with_institutions(DEAD).await;
     let body = json!({
         "agency": "NOWHERE", "patron": "reader", "pickup_location": "NOWHERE",
@@ -126,7 +126,7 @@ async fn list_is_paged_to_its_end_without_gap_or_repeat_and_shows_no_patron() {
 }
 
 #[tokio::test]
-async fn list_is_narrowed_by_what_is_asked() {
+async fn list_is_narrowed_by_its_filters() {
     let hub = Hub::with_institutions(DEAD).await;
     hub.placed("reader", "1").await;
     for (query, found) in [
@@ -145,7 +145,7 @@ async fn list_is_narrowed_by_what_is_asked() {
 }
 
 #[tokio::test]
-async fn faults_of_a_list_call_are_told_at_once() {
+async fn errors_of_a_list_call_are_reported_at_once() {
     let hub = Hub::start().await;
     let query = "status=LENT&cursor=x&institution=%20a%20b&open=yes&limit=0&limit=1&colour=red";
     let answer = hub.get(&format!("/api/v1/requests?{query}")).await;
@@ -199,7 +199,7 @@ async fn cancelling_takes_its_reason_from_a_body_too() {
 }
 
 #[tokio::test]
-async fn looking_is_accepted_and_resuming_needs_something_to_resume() {
+async fn poll_is_accepted_and_resume_needs_something_to_resume() {
     let hub = Hub::with_institutions(DEAD).await;
     let id = hub.placed("reader", "1").await;
     let answer = hub.send(hub.call(Method::POST, &format!("/api/v1/requests/{id}/poll"))).await;

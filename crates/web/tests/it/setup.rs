@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::{ALMA_KEY, DEAD, Hub, Recording, institution, serve};
 
 #[tokio::test]
-async fn faults_of_an_institution_are_told_at_once() {
+async fn errors_of_an_institution_are_reported_at_once() {
     let hub = Hub::start().await;
     let mut body = institution(DEAD);
     body["settings"]["sharing_libary"] = body["settings"]["sharing_library"].take();
@@ -32,7 +32,7 @@ async fn faults_of_an_institution_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn unknown_kind_of_system_is_told() {
+async fn unknown_kind_of_system_is_reported() {
     let hub = Hub::start().await;
     let mut body = institution(DEAD);
     body["kind"] = json!("card catalogue");
@@ -69,7 +69,7 @@ async fn key_goes_in_and_never_comes_out_and_is_kept_when_left_out() {
 }
 
 #[tokio::test]
-async fn strays_are_searched_as_far_back_as_asked() {
+async fn orphans_are_searched_as_far_back_as_asked() {
     let hub = Hub::with_institutions(DEAD).await;
     let path = "/api/v1/institutions/01LEND/orphans";
     // There are no requests, so nothing is called.
@@ -85,7 +85,7 @@ async fn strays_are_searched_as_far_back_as_asked() {
 }
 
 #[tokio::test]
-async fn check_of_an_institution_that_is_down_tells_so() {
+async fn check_of_an_institution_that_is_down_reports_it() {
     let hub = Hub::start().await;
     hub.put("/api/v1/institutions/01NEW", &institution(DEAD)).await;
     let answer = hub.send(hub.call(Method::POST, "/api/v1/institutions/01NEW/check")).await;
@@ -97,7 +97,7 @@ async fn check_of_an_institution_that_is_down_tells_so() {
 }
 
 #[tokio::test]
-async fn what_calls_were_spent_on_is_told_and_measured_for_those_with_a_key() {
+async fn used_calls_are_reported_and_measured_for_those_with_a_key() {
     let hub = Hub::with_institutions(&crate::harness::alma_with_users().await).await;
     let path = "/api/v1/institutions/01BORROW/quota";
     let before = hub.get(path).await;
@@ -159,7 +159,7 @@ async fn agencies_and_pickup_locations_are_answered_as_they_were_set_up() {
 }
 
 #[tokio::test]
-async fn rules_of_an_agency_are_kept_and_faults_in_them_are_told() {
+async fn rules_of_an_agency_are_kept_and_errors_in_them_are_reported() {
     let hub = Hub::with_institutions(DEAD).await;
     let path = "/api/v1/agencies/BORROW";
     let with =

@@ -84,10 +84,10 @@ async fn both_secrets_count_until_the_change_is_ended() {
 #[tokio::test]
 async fn what_can_not_be_a_message_is_refused_with_a_reason() {
     let hub = hub_with_webhook().await;
-    for (body, told) in [("<webhook/>", "JSON in Alma"), ("{", "no JSON")] {
+    for (body, reported) in [("<webhook/>", "JSON in Alma"), ("{", "no JSON")] {
         let answer = send(&hub, Some(&signed(SECRET, body)), body).await;
         answer.is_problem(400, "UNREADABLE_MESSAGE");
-        assert!(answer.text.contains(told), "{}", answer.text);
+        assert!(answer.text.contains(reported), "{}", answer.text);
     }
     let large = "x".repeat(300 * 1_024);
     send(&hub, Some(&signed(SECRET, &large)), &large).await.is_problem(413, "TOO_LARGE");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use comfy_table::Table;
-use scenarios::{Host, Scenario, SimAlma, Told};
+use scenarios::{Host, Scenario, SimAlma, StageEvent};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -31,7 +31,7 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     let (dir, _temporary) = data_dir(dir)?;
     let (sender, event) = mpsc::unbounded_channel();
     let end = sender.clone();
-    let observer = Arc::new(move |event: &Told| {
+    let observer = Arc::new(move |event: &StageEvent| {
         // Nobody listens any more only when the demo is being stopped.
         let _ = sender.send(Some(event.clone()));
         if !pace.is_zero() {
@@ -62,7 +62,7 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
 }
 
 /// What is told, as it is told, with what the Almas show then.
-async fn show(mut event: mpsc::UnboundedReceiver<Option<Told>>, view: View, almas: [SimAlma; 3]) {
+async fn show(mut event: mpsc::UnboundedReceiver<Option<StageEvent>>, view: View, almas: [SimAlma; 3]) {
     let mut before = [const { String::new() }; 3];
     while let Some(Some(event)) = event.recv().await {
         view.event(&event);
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_scenario_is_told_with_names_that_are_near() {
+    fn unknown_scenario_is_reported_with_similar_names() {
         let said = unknown("hold-shelf-expire").to_string();
         assert!(said.contains("hold-shelf-expired") && said.contains("--list"), "{said}");
         assert!(!unknown("xyzzy").to_string().contains("Perhaps"));

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use scenarios::{Scenario, Told};
+use scenarios::{Scenario, StageEvent};
 
 use super::expected::{SideState, Step};
 use super::processes::{BORROWER, DemoProcesses, LENDER, PICKUP};
@@ -132,10 +132,10 @@ impl View {
         print_out(&format!("{}\n  simulated Almas  {almas}\n  hub              {hub}\n", self.bold(scenario.title)));
     }
 
-    pub(crate) fn event(&self, event: &Told) {
+    pub(crate) fn event(&self, event: &StageEvent) {
         match event {
-            Told::Act { who, what } => print_out(&self.bold(&format!("> {who} {what}"))),
-            Told::Passed { status, reason } => print_out(&format!(
+            StageEvent::Act { who, what } => print_out(&self.bold(&format!("> {who} {what}"))),
+            StageEvent::Passed { status, reason } => print_out(&format!(
                 "  {}  {}",
                 self.paint("36", &format!("{status:<40}")),
                 self.dim(reason.as_deref().unwrap_or_default())

@@ -127,8 +127,8 @@ impl<'a> Walkthrough<'a> {
             Some(barcode) => books.into_iter().find(|book| book.barcode == barcode),
             // A title that shows that characters survive.
             None => {
-                let telling = books.iter().position(|book| book.title.contains('&'));
-                books.into_iter().nth(telling.unwrap_or_default())
+                let special = books.iter().position(|book| book.title.contains('&'));
+                books.into_iter().nth(special.unwrap_or_default())
             }
         };
         chosen.ok_or_else(|| {

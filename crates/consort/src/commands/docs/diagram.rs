@@ -23,7 +23,7 @@ const WAY: [Status; 14] = [
     Status::Finalised,
 ];
 /// What stands beside it, with the row it stands at.
-const BESIDE: [(Status, usize); 4] = [
+const NEXT_TO: [(Status, usize); 4] = [
     (Status::NotSuppliedCurrentSupplier, 2),
     (Status::HandedOffAsLocal, 4),
     (Status::NoItemsSelectableAtAnyAgency, 7),
@@ -94,7 +94,7 @@ fn place(status: Status) -> Option<(i32, i32)> {
     if let Some(row) = WAY.iter().position(|on_way| *on_way == status) {
         return Some((LEFT, at(row)?));
     }
-    let (_, row) = BESIDE.iter().find(|(beside, _)| *beside == status)?;
+    let (_, row) = NEXT_TO.iter().find(|(next_to, _)| *next_to == status)?;
     Some((RIGHT, at(*row)? + ROW / 2))
 }
 

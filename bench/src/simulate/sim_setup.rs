@@ -94,7 +94,7 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
         let barcode = barcode.as_str();
         let held = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
         let library = held.as_ref().map_or("MAIN", |hold| hold.pickup_library.as_str());
-        let told = match item.process_type.as_str() {
+        let state = match item.process_type.as_str() {
             // Staff scan what the van brings, whatever their Alma takes it for.
             "TRANSIT" | "" if held.is_some() && under_way(request) => {
                 done(borrower.scan_in(barcode, library, DESK).is_ok(), "the pickup library scans the item in")
@@ -115,8 +115,8 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
             ),
             _ => None,
         };
-        if told.is_some() {
-            return told;
+        if state.is_some() {
+            return state;
         }
     }
     let supply = request.supply.as_ref()?;

@@ -5,7 +5,7 @@ use lending::Status;
 
 use super::Scenario;
 use crate::failure::{Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 2] = [
     Scenario::new(
@@ -27,13 +27,13 @@ const CANCELLATION: &str = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{i
 const DELETION: &str = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 
 async fn gateway_404(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::Trouble, "answers 404 in place of both Almas now and then, with a line of text or nothing");
+    stage.narrate(Actor::Fault, "answers 404 in place of both Almas now and then, with a line of text or nothing");
     let (text, nothing) = (FaultKind::bare(404, "404 page not found"), FaultKind::bare(404, ""));
     for (call, fault) in [(BARCODE, &text), (ITEM, &nothing), (HOLD, &nothing)] {
-        stage.lenders[0].arm(&Fault::once(call, fault.clone())).await?;
+        stage.lenders[0].inject_fault(&Fault::once(call, fault.clone())).await?;
     }
     for (call, fault) in [(HOLD, &text), (ITEM, &text), (DELETION, &nothing)] {
-        stage.borrower.arm(&Fault::once(call, fault.clone())).await?;
+        stage.borrower.inject_fault(&Fault::once(call, fault.clone())).await?;
     }
     stage.place(&stage.wish_of_both()).await?;
     let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
@@ -50,8 +50,8 @@ async fn at_cancellation(stage: &mut Stage) -> Result<()> {
     let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
     let lender = stage.lenders[0].clone();
-    stage.tell(Who::Trouble, "answers 404 to each try to cancel the lender's hold");
-    lender.arm(&Fault::always(CANCELLATION, FaultKind::bare(404, ""))).await?;
+    stage.narrate(Actor::Fault, "answers 404 to each try to cancel the lender's hold");
+    lender.inject_fault(&Fault::always(CANCELLATION, FaultKind::bare(404, ""))).await?;
     stage.patron_cancels().await?;
     let waiting = stage.until_that("need staff", crate::view::RequestView::needs_staff).await?;
     let code = waiting.attention.code.clone().unwrap_or_default();
@@ -59,13 +59,13 @@ async fn at_cancellation(stage: &mut Stage) -> Result<()> {
     same("where the request stands", waiting.status.as_str(), "CANCELLED")?;
     let held = lender.hold_of(&request.id).await?.is_some();
     expect(held, || "The lender's hold should be open, as the hub says.".to_owned())?;
-    stage.tell(Who::Trouble, "ends");
-    lender.mend().await?;
+    stage.narrate(Actor::Fault, "ends");
+    lender.clear_faults().await?;
     stage.until_that("be final", |request| request.is(Status::Finalised)).await?;
     stage.ended_as("CANCELLED").await?;
     let held = lender.hold_of(&request.id).await?.is_some();
     expect(!held, || "The lender's hold should be cancelled.".to_owned())?;
-    stage.tell(Who::LendingLibrary, "scans the item in, and it stays");
+    stage.narrate(Actor::LendingLibrary, "scans the item in, and it stays");
     let copy = request.lender.map(|lender| (lender.barcode, lender.library)).unwrap_or_default();
     same("where the scan sends the item", lender.scan_in(&copy.0, &copy.1).await?.as_str(), "")
 }

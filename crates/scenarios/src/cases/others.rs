@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::failure::{Result, expect, same};
-use crate::stage::{PICKUP_LIBRARY, Stage, Who};
+use crate::stage::{Actor, PICKUP_LIBRARY, Stage};
 use crate::view::RequestView;
 
 /// Another reader of the borrower.
@@ -40,7 +40,7 @@ async fn lend_and_mark(stage: &mut Stage, mark: Mark, what: &str, condition: &st
     stage.drive_to(Status::ReadyForPickup).await?;
     let barcode = stage.virtual_barcode().await?;
     stage.pickup_lends().await?;
-    stage.tell(Who::PickupLibrary, what);
+    stage.narrate(Actor::PickupLibrary, what);
     stage.borrower.mark(&barcode, mark).await?;
     stage.until(Status::Loaned).await?;
     let has = |request: &RequestView| request.conditions.iter().any(|each| each == condition);
@@ -53,11 +53,11 @@ async fn lend_and_mark(stage: &mut Stage, mark: Mark, what: &str, condition: &st
 async fn lent_and_lost(stage: &mut Stage) -> Result<()> {
     lend_and_mark(stage, Mark::Lost, "marks the book lost at once", "lost").await?;
     let lender = stage.request().await?.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.tell(Who::HubStaff, "tells the hub that the book is paid for");
+    stage.narrate(Actor::HubStaff, "tells the hub that the book is paid for");
     stage.act("settle-loss", Some(&json!({"how": "paid"}))).await?;
     stage.until(Status::Finalised).await?;
     same("what the lender's item is", stage.lenders[0].item(&lender).await?.process_type.as_str(), "LOAN")?;
-    stage.tell(Who::LendingLibrary, "closes its own loan");
+    stage.narrate(Actor::LendingLibrary, "closes its own loan");
     stage.lenders[0].scan_in(&lender, "MAIN").await?;
     stage.ended_as("LOST").await.map(drop)
 }
@@ -78,8 +78,8 @@ fn is_lent_to_another(request: &RequestView) -> bool {
 async fn lend_to_another(stage: &mut Stage) -> Result<String> {
     stage.drive_to(Status::ReadyForPickup).await?;
     let barcode = stage.virtual_barcode().await?;
-    stage.tell(Who::PickupLibrary, "lends the book to another reader in spite of the hold");
-    stage.borrower.lend_in_spite_of_hold(&barcode, ANOTHER, PICKUP_LIBRARY).await?;
+    stage.narrate(Actor::PickupLibrary, "lends the book to another reader in spite of the hold");
+    stage.borrower.lend_overriding_hold(&barcode, ANOTHER, PICKUP_LIBRARY).await?;
     let request = stage.until_that("be a case for staff", is_lent_to_another).await?;
     same("the status", request.status.as_str(), "READY_FOR_PICKUP")?;
     stage.patrons_hold().await?;
@@ -96,7 +96,7 @@ async fn lent_to_another(stage: &mut Stage) -> Result<()> {
     let (lenders, _) = stage.made().await?;
     same("the number of loans at the lender", lenders[0].loans, 0)?;
     is_with_another(stage, &barcode).await?;
-    stage.tell(Who::PickupLibrary, "takes the book back from the other reader, and keeps it for the patron");
+    stage.narrate(Actor::PickupLibrary, "takes the book back from the other reader, and keeps it for the patron");
     stage.borrower.take_back(&barcode, PICKUP_LIBRARY).await?;
     let request = stage.until_that("wait for its patron again", |request| !is_lent_to_another(request)).await?;
     expect(!request.passed().contains(&"LOANED"), || "The patron hasn't had the book yet.".to_owned())?;
@@ -109,17 +109,17 @@ async fn lent_to_another(stage: &mut Stage) -> Result<()> {
 
 async fn lent_to_another_and_ended(stage: &mut Stage) -> Result<()> {
     let barcode = lend_to_another(stage).await?;
-    stage.tell(Who::HubStaff, "ends the request by hand");
+    stage.narrate(Actor::HubStaff, "ends the request by hand");
     stage.act("end", Some(&json!({"reason": "lent to another reader"}))).await?;
     stage.until(Status::Completed).await?;
     stage.settled().await?;
     is_with_another(stage, &barcode).await?;
-    stage.tell(Who::PickupLibrary, "takes the book back from the other reader");
+    stage.narrate(Actor::PickupLibrary, "takes the book back from the other reader");
     stage.borrower.take_back(&barcode, PICKUP_LIBRARY).await?;
     stage.until_that("end", |request| request.is(Status::Finalised)).await?;
     let request = stage.request().await?;
     let lender = request.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.tell(Who::LendingLibrary, "scans the book in as it comes home");
+    stage.narrate(Actor::LendingLibrary, "scans the book in as it comes home");
     stage.lenders[0].scan_in(&lender, "MAIN").await?;
     stage.ended_as("UNKNOWN").await.map(drop)
 }

@@ -4,9 +4,9 @@ use lending::Status;
 use serde_json::json;
 
 use super::Scenario;
-use crate::alma::Made;
+use crate::alma::CreatedRecords;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 7] = [
     Scenario::new(
@@ -49,8 +49,8 @@ async fn keeps_the_lender(stage: &mut Stage, wanted: &serde_json::Value, code: &
     let path = format!("/api/v1/requests/{}/next-supplier", before.id);
     let (status, answer) = stage.hub.try_call(reqwest::Method::POST, &path, Some(wanted)).await?;
     same("the answer", status.as_u16(), 422)?;
-    let told = [&answer["code"], &answer["errors"][0]["code"]].into_iter().any(|told| told == code);
-    expect(told, || format!("The answer should have the code {code}, but it is {answer}."))?;
+    let noted = [&answer["code"], &answer["errors"][0]["code"]].into_iter().any(|noted| noted == code);
+    expect(noted, || format!("The answer should have the code {code}, but it is {answer}."))?;
     let after = stage.settled().await?;
     same("the lender", lender(&after), lender(&before))?;
     same("the status", &after.status, &before.status)?;
@@ -63,11 +63,11 @@ async fn copy_checked_before_lender_is_dropped(stage: &mut Stage) -> Result<()> 
     stage.settled().await?;
     let (second, own) = (stage.lenders[1].clone(), stage.borrower.clone());
     let copy = |institution: &str, barcode: &str| json!({"copy": {"institution": institution, "barcode": barcode}});
-    stage.tell(Who::HubStaff, "asks for another copy, and mistypes its barcode");
+    stage.narrate(Actor::HubStaff, "asks for another copy, and mistypes its barcode");
     keeps_the_lender(stage, &copy(&second.institution, "MISTYPED"), "COPY_NOT_FOUND").await?;
-    stage.tell(Who::HubStaff, "asks for a copy of the patron's own library");
+    stage.narrate(Actor::HubStaff, "asks for a copy of the patron's own library");
     keeps_the_lender(stage, &copy(&own.institution, &own.barcode(1)), "OWN_COPY").await?;
-    stage.tell(Who::HubStaff, "asks for a copy of the second lender");
+    stage.narrate(Actor::HubStaff, "asks for a copy of the second lender");
     stage.act("next-supplier", Some(&copy(&second.institution, &second.barcode(2)))).await?;
     stage.until(Status::NotSuppliedCurrentSupplier).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
@@ -81,7 +81,7 @@ async fn last_lender_kept(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::HubStaff, "asks for another lender, though none is left");
+    stage.narrate(Actor::HubStaff, "asks for another lender, though none is left");
     keeps_the_lender(stage, &json!({"reason": "asked by mistake"}), "NO_CANDIDATE_LEFT").await?;
     stage.lend_and_return().await?;
     stage.ended_as("SUPPLIED").await.map(drop)
@@ -104,9 +104,9 @@ async fn lender_cancels_next_supplies(stage: &mut Stage) -> Result<()> {
     stage.lend_and_return().await?;
     stage.ended_as("SUPPLIED").await?;
     let (lenders, borrower) = stage.made().await?;
-    let tried = Made { virtual_patrons: 1, holds: 1, ..Made::default() };
-    same("what was made at the lenders", lenders, [tried, Made { loans: 1, ..tried }])?;
-    let once = Made { bibs: 1, items: 1, holds: 1, loans: 1, ..Made::default() };
+    let tried = CreatedRecords { virtual_patrons: 1, holds: 1, ..CreatedRecords::default() };
+    same("what was made at the lenders", lenders, [tried, CreatedRecords { loans: 1, ..tried }])?;
+    let once = CreatedRecords { bibs: 1, items: 1, holds: 1, loans: 1, ..CreatedRecords::default() };
     same("what was made at the borrower", borrower, once)?;
     let events = stage.borrower.events().await?;
     let cancelled = events.iter().filter(|event| *event == "REQUEST_CANCELED").count();
@@ -130,12 +130,12 @@ async fn lender_cancels(stage: &mut Stage) -> Result<()> {
     let alma = stage.lender_of(&request)?;
     let hold = alma.hold_of(&request.id).await?;
     let hold = hold.ok_or_else(|| Failure::new("The lender has no hold of the request."))?;
-    stage.tell(Who::LendingLibrary, "cancels the hold");
+    stage.narrate(Actor::LendingLibrary, "cancels the hold");
     alma.cancel_hold(&hold.id, "CannotBeFulfilled").await
 }
 
 async fn lender_refuses_hold(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::LendingLibrary, "lets nobody place holds on books of four weeks");
+    stage.narrate(Actor::LendingLibrary, "lets nobody place holds on books of four weeks");
     stage.lenders[0].behave(&json!({"rules": {"policies_without_holds": ["4-WEEK"]}})).await?;
     stage.place(&stage.wish_of_both()).await?;
     stage.until(Status::NotSuppliedCurrentSupplier).await?;
@@ -143,29 +143,29 @@ async fn lender_refuses_hold(stage: &mut Stage) -> Result<()> {
     same("the lender", lender(&request), Some(stage.lenders[1].institution.as_str()))?;
     stage.lend_and_return().await?;
     let request = stage.ended_as("SUPPLIED").await?;
-    let told = request.timeline.iter().filter_map(|row| row.note.as_deref()).any(|note| note.contains("401129"));
-    expect(told, || "The timeline should tell that the first lender refused, with Alma's code 401129.".to_owned())?;
+    let noted = request.timeline.iter().filter_map(|row| row.note.as_deref()).any(|note| note.contains("401129"));
+    expect(noted, || "The timeline should tell that the first lender refused, with Alma's code 401129.".to_owned())?;
     let (lenders, _) = stage.made().await?;
     same("the holds at the lenders", lenders.map(|made| made.holds), [0, 1])
 }
 
 async fn copy_not_on_shelf(stage: &mut Stage) -> Result<()> {
     let wish = stage.wish_of_both();
-    stage.tell(Who::LendingLibrary, "misses the book");
+    stage.narrate(Actor::LendingLibrary, "misses the book");
     stage.lenders[0].mark(&wish.copies[0].1, alma_sim::Mark::Missing).await?;
     stage.place(&wish).await?;
     let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     same("the lender", lender(&request), Some(stage.lenders[1].institution.as_str()))?;
     stage.lend_and_return().await?;
     let (lenders, _) = stage.made().await?;
-    same("what was made at the first lender", lenders[0], Made::default())?;
+    same("what was made at the first lender", lenders[0], CreatedRecords::default())?;
     stage.lenders[0].scan_in(&wish.copies[0].1, "MAIN").await?;
     stage.ended_as("SUPPLIED").await.map(drop)
 }
 
 async fn no_copy_on_shelf(stage: &mut Stage) -> Result<()> {
     let wish = stage.wish_of_both();
-    stage.tell(Who::LendingLibrary, "misses the book");
+    stage.narrate(Actor::LendingLibrary, "misses the book");
     for (lender, barcode) in &wish.copies {
         stage.lenders[*lender].mark(barcode, alma_sim::Mark::Missing).await?;
     }
@@ -173,7 +173,7 @@ async fn no_copy_on_shelf(stage: &mut Stage) -> Result<()> {
     stage.until(Status::NoItemsSelectableAtAnyAgency).await?;
     stage.until(Status::Finalised).await?;
     let (lenders, borrower) = stage.made().await?;
-    same("what was made", (lenders, borrower), ([Made::default(); 2], Made::default()))?;
+    same("what was made", (lenders, borrower), ([CreatedRecords::default(); 2], CreatedRecords::default()))?;
     for (lender, barcode) in &wish.copies {
         stage.lenders[*lender].scan_in(barcode, "MAIN").await?;
     }

@@ -8,8 +8,8 @@ use alma_sim::ApiCall;
 use engine::Settings;
 
 use super::per;
-use crate::simulate::house::{self, BORROWER, LENDERS};
-use crate::world::{Telling, World};
+use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
+use crate::world::{Messages, World};
 
 /// Hours that a request is polled each hour: six days until the patron has the book, three on its way home.
 const HOURLY: usize = 24 * (6 + 3);
@@ -17,7 +17,7 @@ const HOURLY: usize = 24 * (6 + 3);
 const ON_LOAN: usize = 4 * 21;
 
 pub(super) async fn spent(requests: usize) -> Result<f64, String> {
-    let world = World::open(requests, Telling::Nothing, Settings::default()).await?;
+    let world = World::open(requests, Messages::Nothing, Settings::default()).await?;
     let mut polled = Vec::new();
     for number in 0..requests {
         let id = world.place(number, &LENDERS[..1]).await?;
@@ -64,7 +64,7 @@ fn read(world: &World, code: &str, path: &str) -> Result<(), String> {
         method: "GET".to_owned(),
         path: path.to_owned(),
         query: String::new(),
-        key: Some(house::key(code)),
+        key: Some(sim_setup::key(code)),
         accept: Some("application/json".to_owned()),
         content_type: None,
         user_password: None,

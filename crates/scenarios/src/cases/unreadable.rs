@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Scenario;
 use crate::alma::SimAlma;
 use crate::failure::{Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 1] = [Scenario::new(
     "unreadable-answers",
@@ -20,7 +20,7 @@ const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/r
 const LOANS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/loans";
 
 async fn edit(alma: &SimAlma, call: &str, at: &str, value: Value) -> Result<()> {
-    alma.arm(&Fault::always(call, FaultKind::EditAnswer { at: at.to_owned(), value })).await
+    alma.inject_fault(&Fault::always(call, FaultKind::EditAnswer { at: at.to_owned(), value })).await
 }
 
 async fn failing_polls(stage: &Stage) -> Result<Vec<Value>> {
@@ -30,8 +30,8 @@ async fn failing_polls(stage: &Stage) -> Result<Vec<Value>> {
 
 async fn unreadable_answers(stage: &mut Stage) -> Result<()> {
     let (lender, borrower) = (stage.lenders[0].clone(), stage.borrower.clone());
-    stage.tell(
-        Who::Trouble,
+    stage.narrate(
+        Actor::Fault,
         "puts an impossible date of birth into the patron's record, and an unknown day into the item's",
     );
     edit(&borrower, "GET /users/{user_id}", "/birth_date", json!("00-00-0000")).await?;
@@ -40,8 +40,8 @@ async fn unreadable_answers(stage: &mut Stage) -> Result<()> {
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
 
-    stage.tell(Who::Trouble, "makes a row of the lender's list of holds unreadable");
-    lender.mend().await?;
+    stage.narrate(Actor::Fault, "makes a row of the lender's list of holds unreadable");
+    lender.clear_faults().await?;
     edit(&lender, HOLDS, "/user_request/0/request_id", json!({"x": 1})).await?;
     let request = stage.until_waiting_for("lender_system").await?;
     same("where the request waits", request.status.as_str(), "REQUEST_PLACED_AT_BORROWING_AGENCY")?;
@@ -51,12 +51,12 @@ async fn unreadable_answers(stage: &mut Stage) -> Result<()> {
     let named = failing.iter().any(|row| row["institution"] == json!(lender.institution));
     expect(named, || format!("/health should name the lender, but: {failing:?}"))?;
 
-    stage.tell(Who::Trouble, "ends");
-    lender.mend().await?;
+    stage.narrate(Actor::Fault, "ends");
+    lender.clear_faults().await?;
     stage.until_waiting_for("lending_library").await?;
     same("the polls that fail", failing_polls(stage).await?.len(), 0)?;
 
-    stage.tell(Who::Trouble, "makes the due date of the patron's loan unreadable");
+    stage.narrate(Actor::Fault, "makes the due date of the patron's loan unreadable");
     edit(&borrower, LOANS, "/item_loan/0/due_date", json!("00-00-0000")).await?;
     stage.lend_and_return().await?;
     stage.ended_as("SUPPLIED").await?;

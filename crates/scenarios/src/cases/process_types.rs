@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::failure::{Failure, Result};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 1] = [Scenario::new(
     "item-to-remote-storage",
@@ -20,7 +20,7 @@ async fn to_remote_storage(stage: &mut Stage) -> Result<()> {
     let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
     let barcode = request.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.tell(Who::LendingLibrary, "sends the item to remote storage");
+    stage.narrate(Actor::LendingLibrary, "sends the item to remote storage");
     stage.lenders[0].mark(&barcode, Mark::ToRemoteStorage).await?;
     stage.polled(&stage.lenders[0]).await?;
     let request = stage.request().await?;

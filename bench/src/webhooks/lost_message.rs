@@ -6,9 +6,9 @@ use engine::Settings;
 use jiff::SignedDuration;
 use lending::Status;
 
-use crate::simulate::house::LENDERS;
-use crate::spending::Act;
-use crate::world::{Telling, World, midnight, open_at, start};
+use crate::quota::Act;
+use crate::simulate::sim_setup::LENDERS;
+use crate::world::{Messages, World, midnight, open_at, start};
 
 /// Time passes by so much between two questions.
 const STEP: SignedDuration = SignedDuration::from_mins(5);
@@ -21,7 +21,7 @@ pub(crate) const ONE_BATCH_POLL: Duration = Duration::from_secs(300);
 
 /// What is not told.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unheard {
+pub(crate) enum LostMessage {
     /// Nothing arrives any more.
     All,
     /// That items are sent; few Almas tell it.
@@ -41,15 +41,15 @@ pub(crate) struct Late {
 
 /// The longest delay of each act, of so many requests, a day apart from act to act and at any hour of the day, where
 /// institutions want to be `sure` within so many minutes.
-pub(crate) async fn delays(unheard: Unheard, requests: usize, sure: Option<u32>) -> Result<Vec<Late>, String> {
-    let telling = match unheard {
-        Unheard::All => Telling::Lost,
-        Unheard::Items => Telling::NoItems,
-        Unheard::One => Telling::All,
+pub(crate) async fn delays(lost_message: LostMessage, requests: usize, sure: Option<u32>) -> Result<Vec<Late>, String> {
+    let messages = match lost_message {
+        LostMessage::All => Messages::Lost,
+        LostMessage::Items => Messages::NoItems,
+        LostMessage::One => Messages::All,
     };
     // A day in which lists get their usual times again where the webhook is trusted again. Nobody waits for weeks.
-    let (days, requests) = if unheard == Unheard::One { (2, requests / 2) } else { (1, requests) };
-    let mut world = World::open(requests, telling, Settings::default()).await?;
+    let (days, requests) = if lost_message == LostMessage::One { (2, requests / 2) } else { (1, requests) };
+    let mut world = World::open(requests, messages, Settings::default()).await?;
     let mut step = STEP;
     if let Some(minutes) = sure {
         world.be_sure_within(minutes).await?;
@@ -61,10 +61,10 @@ pub(crate) async fn delays(unheard: Unheard, requests: usize, sure: Option<u32>)
         ids.push(world.place(number, &LENDERS[..1]).await?);
     }
     let mut all = Vec::new();
-    for act in if unheard == Unheard::Items { &ACTS[..1] } else { &ACTS } {
+    for act in if lost_message == LostMessage::Items { &ACTS[..1] } else { &ACTS } {
         let mut all_of_it = Vec::new();
         for (number, id) in ids.iter().enumerate() {
-            if unheard == Unheard::One {
+            if lost_message == LostMessage::One {
                 // The hub notes a miss a moment after what it saw.
                 world.until(world.now() + step).await?;
                 world.trust_webhooks().await?;
@@ -73,10 +73,10 @@ pub(crate) async fn delays(unheard: Unheard, requests: usize, sure: Option<u32>)
             let tomorrow = open_at(midnight(world.now()) + SignedDuration::from_hours(24 * days));
             world.until(tomorrow + SignedDuration::from_hours(hours) + SignedDuration::from_mins(7 * hours)).await?;
             let request = world.request(*id).await?;
-            if unheard == Unheard::One {
-                world.tell(Telling::Nothing).await?;
+            if lost_message == LostMessage::One {
+                world.send_messages(Messages::Nothing).await?;
                 act.work(&world.sim, &request)?;
-                world.tell(Telling::All).await?;
+                world.send_messages(Messages::All).await?;
             } else {
                 act.work(&world.sim, &request)?;
             }

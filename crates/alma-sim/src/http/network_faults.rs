@@ -15,9 +15,9 @@ const RESET: u8 = 2;
 
 /// The handle by which a handler cuts its own connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wire(Arc<AtomicU8>);
+pub(crate) struct NetworkFaults(Arc<AtomicU8>);
 
-impl Wire {
+impl NetworkFaults {
     /// Nothing more is written; the connection closes, or is reset.
     pub(crate) fn cut(&self, reset: bool) {
         self.0.store(if reset { RESET } else { CLOSED }, Ordering::Release);
@@ -30,18 +30,18 @@ impl Wire {
 
 /// A connection with its wire.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Connection {
     stream: TcpStream,
-    wire: Wire,
+    network_faults: NetworkFaults,
 }
 
-impl Line {
-    pub(crate) fn new(stream: TcpStream, wire: Wire) -> Self {
-        Self { stream, wire }
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, network_faults: NetworkFaults) -> Self {
+        Self { stream, network_faults }
     }
 
     fn check(&self) -> io::Result<()> {
-        match self.wire.state() {
+        match self.network_faults.state() {
             WHOLE => Ok(()),
             state => {
                 if state == RESET {
@@ -53,7 +53,7 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -64,7 +64,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)

@@ -19,9 +19,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::Scale;
-use crate::simulate::house::{self, DESK, LENDERS};
+use crate::simulate::sim_setup::{self, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
-use crate::world::{Telling, World, open_at, start};
+use crate::world::{Messages, World, open_at, start};
 
 /// Days from placing to home, on average, with the nights in which nothing happens; and for the longest.
 const DAYS: i64 = 31;
@@ -49,16 +49,16 @@ struct Plan {
 #[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
-    telling: Telling,
+    messages: Messages,
     /// Seconds between two readings of a list at the soonest.
     lists: u64,
     /// Minutes between two readings at the latest.
     sure: Option<u32>,
 }
 
-const WEBHOOKS: Way = Way { name: "webhooks", telling: Telling::All, lists: EACH_FIVE_MINUTES, sure: None };
+const WEBHOOKS: Way = Way { name: "webhooks", messages: Messages::All, lists: EACH_FIVE_MINUTES, sure: None };
 const BATCH_POLLS: Way =
-    Way { name: "sweeps alone", telling: Telling::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
+    Way { name: "sweeps alone", messages: Messages::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
 
 /// What a completed request cost.
 struct Spent {
@@ -98,7 +98,7 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
         let ways = [
             WEBHOOKS,
             Way { name: "sweeps alone, each 15 minutes", ..BATCH_POLLS },
-            Way { name: "webhooks, none of items", telling: Telling::NoItems, ..WEBHOOKS },
+            Way { name: "webhooks, none of items", messages: Messages::NoItems, ..WEBHOOKS },
             Way { name: "sweeps alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..BATCH_POLLS },
             Way { name: "webhooks, lost_message_detection_minutes = 15", sure: Some(15), ..WEBHOOKS },
             Way { name: "webhooks, lost_message_detection_minutes = 5", sure: Some(5), ..WEBHOOKS },
@@ -107,11 +107,12 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
             spent.push(steady(way, plan.in_flight, plan.days).await?);
         }
         let lone = steady(Way { name: "a lone request, webhooks", ..WEBHOOKS }, 1, 2 * DAYS).await?;
-        let lone_unheard = steady(Way { name: "a lone request, sweeps alone", ..BATCH_POLLS }, 1, 2 * DAYS).await?;
+        let lone_without_messages =
+            steady(Way { name: "a lone request, sweeps alone", ..BATCH_POLLS }, 1, 2 * DAYS).await?;
         let cancelled = cancelled(plan.few).await?;
         let another = another_lender(plan.few).await?;
         let polled = poller::spent(plan.polled).await?;
-        spent.extend([lone, lone_unheard]);
+        spent.extend([lone, lone_without_messages]);
         Ok(verdict(plan, &spent, cancelled, another, polled))
     })
 }
@@ -186,7 +187,7 @@ fn days(count: f64) -> SignedDuration {
 async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, String> {
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 9 / 4, LONGEST) };
     let settings = Settings { batch_poll_interval: Duration::from_secs(way.lists), ..Settings::default() };
-    let world = World::open(placed, way.telling, settings).await?;
+    let world = World::open(placed, way.messages, settings).await?;
     let mut rng = StdRng::seed_from_u64(7);
     let mut agenda = BinaryHeap::new();
     for number in 0..placed {
@@ -261,7 +262,7 @@ fn without_lists() -> Settings {
 
 /// What a request costs that the patron cancels at the hub before it was sent.
 async fn cancelled(count: usize) -> Result<f64, String> {
-    let world = World::open(count + 1, Telling::All, without_lists()).await?;
+    let world = World::open(count + 1, Messages::All, without_lists()).await?;
     let mut before = 0;
     for number in 0..=count {
         if number == 1 {
@@ -282,7 +283,7 @@ async fn cancelled(count: usize) -> Result<f64, String> {
 
 /// How many calls more a request costs whose first lender's staff cancel the hold.
 async fn another_lender(count: usize) -> Result<(f64, String), String> {
-    let world = World::open(2 * (count + 1), Telling::All, without_lists()).await?;
+    let world = World::open(2 * (count + 1), Messages::All, without_lists()).await?;
     let mut more: BTreeMap<String, i64> = BTreeMap::new();
     for number in 0..=count {
         world.until(open_at(world.now())).await?;
@@ -291,7 +292,7 @@ async fn another_lender(count: usize) -> Result<(f64, String), String> {
         let between = world.counts()?;
         let id = world.place_as(number, 2 * number + 1, &LENDERS).await?;
         let lender = world.sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
-        let barcode = house::barcode(LENDERS[0], 2 * number + 1);
+        let barcode = sim_setup::barcode(LENDERS[0], 2 * number + 1);
         let hold = lender.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&barcode));
         let hold = hold.ok_or("the lender has no hold")?;
         lender.cancel(&hold.id, "CannotBeFulfilled").map_err(|error| error.to_string())?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 7] = [
     Scenario::new("next-supplier", "Staff have the next lender asked; the patron's hold stays as it is.", |stage| {
@@ -44,7 +44,7 @@ pub(super) const LIST: [Scenario; 7] = [
 async fn next_supplier(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
     let hold = stage.patrons_hold().await?;
-    stage.tell(Who::HubStaff, "has the next lender asked");
+    stage.narrate(Actor::HubStaff, "has the next lender asked");
     stage.act("next-supplier", Some(&json!({"reason": "The book is being rebound."}))).await?;
     stage.until(Status::NotSuppliedCurrentSupplier).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
@@ -59,7 +59,7 @@ async fn next_supplier(stage: &mut Stage) -> Result<()> {
 async fn pickup_location_changed(stage: &mut Stage) -> Result<()> {
     branch(stage).await?;
     stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
-    stage.tell(Who::HubStaff, "changes the pickup location to the branch");
+    stage.narrate(Actor::HubStaff, "changes the pickup location to the branch");
     stage.act("pickup-location", Some(&json!({"pickup_location": "BORROW-BRANCH"}))).await?;
     stage.settled().await?;
     let hold = stage.borrower.hold_of(stage.id()?).await?.map(|hold| hold.pickup_library);
@@ -77,16 +77,16 @@ async fn branch(stage: &Stage) -> Result<()> {
 async fn pickup_location_on_shelf(stage: &mut Stage) -> Result<()> {
     branch(stage).await?;
     stage.drive_to(Status::ReadyForPickup).await?;
-    stage.tell(Who::HubStaff, "changes the pickup location to the branch");
+    stage.narrate(Actor::HubStaff, "changes the pickup location to the branch");
     let wish = json!({"pickup_location": "BORROW-BRANCH", "reason": "The patron has moved."});
     stage.act("pickup-location", Some(&wish)).await?;
     stage.settled().await?;
     let barcode = stage.virtual_barcode().await?;
-    stage.tell(Who::PickupLibrary, "scans the book, which goes to the branch");
+    stage.narrate(Actor::PickupLibrary, "scans the book, which goes to the branch");
     stage.borrower.scan_in(&barcode, "MAIN").await?;
     stage.borrower.scan_in(&barcode, "BRANCH").await?;
     same("where it waits", stage.borrower.item(&barcode).await?.process_type.as_str(), "HOLDSHELF")?;
-    stage.tell(Who::PickupLibrary, "lends it to the patron at the branch");
+    stage.narrate(Actor::PickupLibrary, "lends it to the patron at the branch");
     stage.borrower.lend(&barcode, crate::stage::PATRON, "BRANCH").await?;
     stage.until(Status::Loaned).await?;
     stage.settled().await?;
@@ -100,11 +100,11 @@ async fn pickup_location_on_shelf(stage: &mut Stage) -> Result<()> {
 async fn virtual_item_deleted(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
     let (hold, barcode) = (stage.patrons_hold().await?, stage.virtual_barcode().await?);
-    stage.tell(Who::PickupLibrary, "takes the virtual item for a leftover, and deletes it with its hold");
+    stage.narrate(Actor::PickupLibrary, "takes the virtual item for a leftover, and deletes it with its hold");
     stage.borrower.cancel_hold(&hold, "CannotBeFulfilled").await?;
     stage.borrower.withdraw(&barcode).await?;
     stage.until_that("need staff", crate::view::RequestView::needs_staff).await?;
-    stage.tell(Who::HubStaff, "has it made again");
+    stage.narrate(Actor::HubStaff, "has it made again");
     stage.act("resume", Some(&json!({"reason": "deleted by mistake"}))).await?;
     stage.settled().await?;
     stage.lend_and_return().await?;
@@ -115,12 +115,12 @@ async fn found_and_undone(stage: &mut Stage) -> Result<()> {
     let missing =
         |request: &crate::view::RequestView| request.conditions.iter().any(|each| each == "missing_in_transit");
     stage.drive_to(Status::PickupTransit).await?;
-    stage.let_pass(std::time::Duration::from_secs(60 * 86_400))?;
+    stage.advance_time(std::time::Duration::from_secs(60 * 86_400))?;
     stage.until_that("be missed", missing).await?;
-    stage.tell(Who::HubStaff, "reports the book found");
+    stage.narrate(Actor::HubStaff, "reports the book found");
     stage.act("found", Some(&json!({"reason": "in the van"}))).await?;
     stage.until_that("be found", |request| !missing(request)).await?;
-    stage.tell(Who::HubStaff, "takes that back: it was another book");
+    stage.narrate(Actor::HubStaff, "takes that back: it was another book");
     stage.act("undo", Some(&json!({"reason": "another book"}))).await?;
     stage.until_that("be missed again", missing).await?;
     stage.pickup_receives().await?;
@@ -138,7 +138,7 @@ async fn ended_manually(stage: &mut Stage) -> Result<()> {
     let preview = stage.hub.call(Method::GET, &path, None).await?;
     let steps = preview["steps"].as_array().map(Vec::len).unwrap_or_default();
     expect(steps > 0, || "Staff should be shown what ending it would do.".to_owned())?;
-    stage.tell(Who::HubStaff, format!("sees the {steps} steps that would follow, and ends the request"));
+    stage.narrate(Actor::HubStaff, format!("sees the {steps} steps that would follow, and ends the request"));
     stage.act("end", Some(&json!({"reason": "settled by telephone"}))).await?;
     stage.until(Status::Finalised).await?;
     let lender = stage.request().await?.lender.ok_or_else(|| Failure::new("There is no lender."))?;

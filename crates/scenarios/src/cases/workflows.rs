@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Scenario;
 use crate::alma::SimAlma;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{PATRON, PICKUP_LIBRARY, Stage, Who, Wish};
+use crate::stage::{Actor, PATRON, PICKUP_LIBRARY, RequestInput, Stage};
 
 pub(super) const LIST: [Scenario; 6] = [
     Scenario::new(
@@ -50,7 +50,7 @@ async fn open_agency(stage: &Stage, agency: &str, institution: &str, rules: serd
 async fn local(stage: &mut Stage) -> Result<()> {
     let home = stage.borrower.institution.clone();
     open_agency(stage, crate::stage::AGENCY, &home, json!({"lends_to_own_patrons": true})).await?;
-    let wish = Wish { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
+    let wish = RequestInput { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
     stage.place(&wish).await?;
     let request = stage.until(Status::HandedOffAsLocal).await?;
     same("the workflow", request.workflow.as_str(), "local")?;
@@ -63,7 +63,7 @@ async fn local(stage: &mut Stage) -> Result<()> {
 async fn shared_alma(stage: &mut Stage) -> Result<()> {
     let home = stage.borrower.institution.clone();
     open_agency(stage, "NEIGHBOUR", &home, json!({})).await?;
-    let wish = Wish { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
+    let wish = RequestInput { own: Some(stage.borrower.barcode(2)), copies: Vec::new(), ..stage.wish() };
     stage.place(&wish).await?;
     let request = stage.until(Status::HandedOffAsLocal).await?;
     same("the workflow", request.workflow.as_str(), "local")?;
@@ -76,12 +76,12 @@ async fn lent_at_third(stage: &mut Stage, third: &SimAlma) -> Result<String> {
     let request = stage.settled().await?;
     let barcode = request.pickup_side.and_then(|here| here.barcode);
     let barcode = barcode.ok_or_else(|| Failure::new("There is no virtual item at the third library."))?;
-    stage.tell(Who::PickupLibrary, "scans the item in and puts it on the hold shelf");
+    stage.narrate(Actor::PickupLibrary, "scans the item in and puts it on the hold shelf");
     third.scan_in(&barcode, PICKUP_LIBRARY).await?;
     stage.until(Status::ReadyForPickup).await?;
     let holder = third.hold_of(stage.id()?).await?.map(|hold| hold.user);
     let holder = holder.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
-    stage.tell(Who::PickupLibrary, "lends the item to the patron");
+    stage.narrate(Actor::PickupLibrary, "lends the item to the patron");
     third.lend(&barcode, &holder, PICKUP_LIBRARY).await?;
     stage.until(Status::Loaned).await?;
     stage.settled().await?;
@@ -94,11 +94,11 @@ async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
     let rules = json!({"name": "Borrower", "institution": home.institution, "library": null, "rules": {"lends_to_own_patrons": true}});
     stage.hub.put(&format!("/api/v1/agencies/{}", crate::stage::AGENCY), &rules).await?;
     let own = home.barcode(2);
-    let wish = Wish { own: Some(own.clone()), copies: Vec::new(), pickup: Some(pickup), ..stage.wish() };
+    let wish = RequestInput { own: Some(own.clone()), copies: Vec::new(), pickup: Some(pickup), ..stage.wish() };
     stage.place(&wish).await?;
     stage.until(Status::RequestPlacedAtPickupAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::LendingLibrary, "scans the book in and sends it");
+    stage.narrate(Actor::LendingLibrary, "scans the book in and sends it");
     home.scan_in(&own, PICKUP_LIBRARY).await?;
     stage.until(Status::PickupTransit).await?;
     let barcode = lent_at_third(stage, &third).await?;
@@ -112,7 +112,7 @@ async fn own_item_elsewhere(stage: &mut Stage) -> Result<()> {
 async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
     let third = stage.lenders[1].clone();
     let pickup = open_agency(stage, "PICK", &third.institution, json!({"allows_visiting_pickup": true})).await?;
-    let wish = Wish { pickup: Some(pickup), ..stage.wish() };
+    let wish = RequestInput { pickup: Some(pickup), ..stage.wish() };
     stage.place(&wish).await?;
     stage.until(Status::RequestPlacedAtPickupAgency).await?;
     stage.settled().await?;
@@ -121,7 +121,7 @@ async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
     let barcode = lent_at_third(stage, &third).await?;
     let at_home = stage.borrower.loans().await?;
     same("whose loan it is at home", at_home.iter().map(|loan| loan.user.as_str()).collect::<Vec<_>>(), vec![PATRON])?;
-    stage.tell(Who::Patron, "brings the item back to the third library");
+    stage.narrate(Actor::Patron, "brings the item back to the third library");
     third.take_back(&barcode, PICKUP_LIBRARY).await?;
     stage.until(Status::ReturnTransit).await?;
     stage.lender_takes_back().await?;
@@ -148,7 +148,7 @@ async fn virtual_item_at_dispatch(stage: &mut Stage) -> Result<()> {
 async fn expedited(stage: &mut Stage) -> Result<()> {
     let lender = stage.lenders[0].clone();
     let pickup = open_agency(stage, "LEND", &lender.institution, json!({})).await?;
-    let wish = Wish { pickup: Some(pickup), expedited: true, ..stage.wish() };
+    let wish = RequestInput { pickup: Some(pickup), expedited: true, ..stage.wish() };
     stage.place(&wish).await?;
     let request = stage.until(Status::Loaned).await?;
     same("the workflow", request.workflow.as_str(), "expedited")?;

@@ -23,7 +23,7 @@ use crate::failure::Result;
 use crate::stage::Stage;
 
 /// Plays a scenario to its end on a fresh stage, which [`Stage::introduce`] has set up.
-pub type Play = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, Result<()>>;
+pub type ScenarioFn = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, Result<()>>;
 
 /// One scenario.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ pub struct Scenario {
     /// Whether it waits so long that the host must be able to move the hub's clock.
     pub moves_time: bool,
     /// Plays it.
-    pub play: Play,
+    pub play: ScenarioFn,
 }
 
 impl std::fmt::Debug for Scenario {
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Scenario {
 }
 
 impl Scenario {
-    const fn new(name: &'static str, title: &'static str, play: Play) -> Self {
+    const fn new(name: &'static str, title: &'static str, play: ScenarioFn) -> Self {
         Self { name, title, moves_time: false, play }
     }
 

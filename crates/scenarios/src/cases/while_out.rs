@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{PATRON, Stage, Who};
+use crate::stage::{Actor, PATRON, Stage};
 use crate::view::RequestView;
 
 pub(super) const LIST: [Scenario; 10] = [
@@ -67,7 +67,7 @@ async fn patron_renews(stage: &mut Stage) -> Result<(String, String)> {
     let lender = request.lender.ok_or_else(|| Failure::new("There is no lender."))?;
     let barcode = stage.virtual_barcode().await?;
     let later = due_at(&stage.lenders[0], &lender.barcode).await? + SignedDuration::from_hours(24 * 10);
-    stage.tell(Who::Patron, "renews the loan");
+    stage.narrate(Actor::Patron, "renews the loan");
     stage.borrower.set_due(&barcode, later).await?;
     Ok((barcode, lender.barcode))
 }
@@ -89,7 +89,7 @@ async fn renewal(stage: &mut Stage) -> Result<()> {
 }
 
 async fn renewal_refused(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::LendingLibrary, "allows no renewals");
+    stage.narrate(Actor::LendingLibrary, "allows no renewals");
     stage.lenders[0].behave(&json!({"max_renewals": 0})).await?;
     let (barcode, lenders) = patron_renews(stage).await?;
     until_condition(stage, "renewal_refused").await?;
@@ -107,7 +107,7 @@ async fn due_date_overwritten(stage: &mut Stage) -> Result<()> {
     let barcode = stage.virtual_barcode().await?;
     let ceiling = due_at(&stage.lenders[0], &lender.barcode).await?;
     for days in [30, 60] {
-        stage.tell(Who::PickupLibrary, format!("sets the due date {days} days later"));
+        stage.narrate(Actor::PickupLibrary, format!("sets the due date {days} days later"));
         stage.borrower.set_due(&barcode, ceiling + SignedDuration::from_hours(24 * days)).await?;
         let mut tries = 0;
         while due_at(&stage.borrower, &barcode).await? != ceiling {
@@ -124,7 +124,7 @@ async fn due_date_overwritten(stage: &mut Stage) -> Result<()> {
 async fn recall(stage: &mut Stage) -> Result<()> {
     let request = stage.drive_to(Status::Loaned).await?;
     let barcode = request.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.tell(Who::LendingLibrary, "takes the wish of its own reader, who waits for the book");
+    stage.narrate(Actor::LendingLibrary, "takes the wish of its own reader, who waits for the book");
     let waiting = stage.lenders[0].place_hold("sam.student", &barcode, "MAIN").await?;
     until_condition(stage, "recalled").await?;
     stage.settled().await?;
@@ -145,7 +145,7 @@ async fn overdue(stage: &mut Stage) -> Result<()> {
     let state = stage.borrower.state().await?;
     let now: Timestamp = state["now"].as_str().and_then(|text| text.parse().ok()).unwrap_or(soon);
     stage.borrower.set_due(&barcode, now + SignedDuration::from_millis(1_200)).await?;
-    stage.tell(Who::Patron, "lets the due date pass");
+    stage.narrate(Actor::Patron, "lets the due date pass");
     until_condition(stage, "overdue").await?;
     stage.return_and_end().await?;
     stage.ended_as("SUPPLIED").await.map(drop)
@@ -154,7 +154,7 @@ async fn overdue(stage: &mut Stage) -> Result<()> {
 async fn declared_lost(stage: &mut Stage) -> Result<String> {
     stage.drive_to(Status::Loaned).await?;
     let barcode = stage.virtual_barcode().await?;
-    stage.tell(Who::PickupLibrary, "declares the book lost");
+    stage.narrate(Actor::PickupLibrary, "declares the book lost");
     stage.borrower.mark(&barcode, Mark::Lost).await?;
     until_condition(stage, "lost").await?;
     Ok(barcode)
@@ -162,7 +162,7 @@ async fn declared_lost(stage: &mut Stage) -> Result<String> {
 
 async fn lost(stage: &mut Stage) -> Result<()> {
     let barcode = declared_lost(stage).await?;
-    stage.tell(Who::Patron, "finds the book");
+    stage.narrate(Actor::Patron, "finds the book");
     stage.borrower.mark(&barcode, Mark::Found).await?;
     stage.until_that("be found", |request| !request.conditions.iter().any(|each| each == "lost")).await?;
     stage.return_and_end().await?;
@@ -172,12 +172,12 @@ async fn lost(stage: &mut Stage) -> Result<()> {
 async fn lost_and_paid(stage: &mut Stage) -> Result<()> {
     declared_lost(stage).await?;
     let lender = stage.request().await?.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.tell(Who::HubStaff, "tells the hub that the book is paid for");
+    stage.narrate(Actor::HubStaff, "tells the hub that the book is paid for");
     stage.act("settle-loss", Some(&json!({"how": "paid"}))).await?;
     stage.until(Status::Finalised).await?;
     same("the outcome", stage.request().await?.outcome.as_deref(), Some("LOST"))?;
-    stage.clean(lending::Side::Borrower).await?;
-    stage.tell(Who::LendingLibrary, "closes its own loan");
+    stage.assert_clean(lending::Side::Borrower).await?;
+    stage.narrate(Actor::LendingLibrary, "closes its own loan");
     stage.lenders[0].scan_in(&lender, "MAIN").await?;
     stage.ended_as("LOST").await.map(drop)
 }
@@ -185,7 +185,7 @@ async fn lost_and_paid(stage: &mut Stage) -> Result<()> {
 async fn claimed_returned(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::Loaned).await?;
     let barcode = stage.virtual_barcode().await?;
-    stage.tell(Who::Patron, "claims to have returned the book");
+    stage.narrate(Actor::Patron, "claims to have returned the book");
     stage.borrower.mark(&barcode, Mark::ClaimedReturned).await?;
     until_condition(stage, "claimed_returned").await?;
     stage.lender_takes_back().await?;
@@ -195,7 +195,7 @@ async fn claimed_returned(stage: &mut Stage) -> Result<()> {
 
 async fn returned_at_the_lender(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::Loaned).await?;
-    stage.tell(Who::Patron, "brings the book straight back to the lender");
+    stage.narrate(Actor::Patron, "brings the book straight back to the lender");
     stage.lender_takes_back().await?;
     stage.until(Status::Completed).await?;
     stage.until(Status::Finalised).await?;
@@ -207,7 +207,7 @@ async fn returned_at_the_lender(stage: &mut Stage) -> Result<()> {
 async fn returned_elsewhere(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::Loaned).await?;
     let barcode = stage.virtual_barcode().await?;
-    stage.tell(Who::Patron, "returns the book at the branch");
+    stage.narrate(Actor::Patron, "returns the book at the branch");
     stage.borrower.take_back(&barcode, "BRANCH").await?;
     stage.until(Status::ReturnTransit).await?;
     stage.lender_takes_back().await?;

@@ -12,7 +12,7 @@ impl SimAlma {
     ///
     /// # Errors
     /// The simulator doesn't answer.
-    pub async fn arm(&self, fault: &Fault) -> Result<()> {
+    pub async fn inject_fault(&self, fault: &Fault) -> Result<()> {
         let body = serde_json::to_value(fault).map_err(|error| Failure::new(format!("No such fault: {error}.")))?;
         self.post(&["faults"], body).await.map(drop)
     }
@@ -22,14 +22,14 @@ impl SimAlma {
     /// # Errors
     /// The simulator doesn't answer.
     pub async fn fail_always(&self, status: u16) -> Result<()> {
-        self.arm(&Fault::always("*", FaultKind::status(status))).await
+        self.inject_fault(&Fault::always("*", FaultKind::status(status))).await
     }
 
     /// Takes all faults away.
     ///
     /// # Errors
     /// The simulator doesn't answer.
-    pub async fn mend(&self) -> Result<()> {
+    pub async fn clear_faults(&self) -> Result<()> {
         self.control(Method::DELETE, &["faults"], None).await.map(drop)
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Scenario;
 use crate::alma::SimAlma;
 use crate::failure::{Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 const USER: &str = "POST /users";
 const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
@@ -108,8 +108,8 @@ impl Site {
 }
 
 async fn lose(stage: &Stage, site: Site, call: &str) -> Result<()> {
-    stage.tell(Who::Trouble, format!("loses the answer to {call} once"));
-    site.alma(stage).arm(&Fault::once(call, FaultKind::DropAfter)).await
+    stage.narrate(Actor::Fault, format!("loses the answer to {call} once"));
+    site.alma(stage).inject_fault(&Fault::once(call, FaultKind::DropAfter)).await
 }
 
 /// Holds that the hub met with as many failures as were ordered: else nothing was tried.
@@ -159,7 +159,7 @@ async fn changed(stage: &mut Stage) -> Result<()> {
     let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
     if let Some(hold) = stage.lenders[0].hold_of(&request.id).await? {
-        stage.tell(Who::LendingLibrary, "cancels the hold");
+        stage.narrate(Actor::LendingLibrary, "cancels the hold");
         stage.lenders[0].cancel_hold(&hold.id, "CannotBeFulfilled").await?;
     }
     stage.until(Status::NotSuppliedCurrentSupplier).await?;
@@ -176,10 +176,10 @@ async fn changed(stage: &mut Stage) -> Result<()> {
 
 async fn every_write(stage: &mut Stage, fault: FaultKind, felt: usize) -> Result<()> {
     bib_is_left(stage).await?;
-    stage.tell(Who::Trouble, "breaks every write once");
+    stage.narrate(Actor::Fault, "breaks every write once");
     for (site, calls) in [(Site::Lender, &AT_LENDER[..]), (Site::Borrower, &AT_BORROWER[..])] {
         for call in calls {
-            site.alma(stage).arm(&Fault::once(call, fault.clone())).await?;
+            site.alma(stage).inject_fault(&Fault::once(call, fault.clone())).await?;
         }
     }
     stage.place(&stage.wish()).await?;

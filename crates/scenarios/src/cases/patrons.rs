@@ -3,9 +3,9 @@
 use lending::Status;
 
 use super::Scenario;
-use crate::alma::Made;
+use crate::alma::CreatedRecords;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 5] = [
     Scenario::new("patron-blocked", "A patron with an active block asks for a book.", |stage| {
@@ -40,12 +40,12 @@ async fn refused(stage: &mut Stage, patron: &str, code: &str) -> Result<()> {
     let request = stage.ended_as("CANCELLED").await?;
     same("the code kept with the request", request.refusal.map(|refusal| refusal.code), Some(code.to_owned()))?;
     let (lenders, borrower) = stage.made().await?;
-    same("what was made", (lenders, borrower), ([Made::default(); 2], Made::default()))
+    same("what was made", (lenders, borrower), ([CreatedRecords::default(); 2], CreatedRecords::default()))
 }
 
 async fn unblocked(stage: &mut Stage) -> Result<()> {
     refused(stage, "blocked.reader", "PATRON_BLOCKED").await?;
-    stage.tell(Who::PickupLibrary, "lifts the patron's block");
+    stage.narrate(Actor::PickupLibrary, "lifts the patron's block");
     stage.borrower.unblock("blocked.reader").await?;
     let mut wish = stage.wish();
     "blocked.reader".clone_into(&mut wish.patron);

@@ -5,9 +5,9 @@ use lending::Status;
 use serde_json::json;
 
 use super::Scenario;
-use crate::alma::Made;
+use crate::alma::CreatedRecords;
 use crate::failure::{Result, same};
-use crate::stage::{PICKUP_LIBRARY, Stage, Who};
+use crate::stage::{Actor, PICKUP_LIBRARY, Stage};
 
 pub(super) const LIST: [Scenario; 10] = [
     Scenario::new(
@@ -69,7 +69,7 @@ async fn placed_and_sent(stage: &mut Stage) -> Result<()> {
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
     let later = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
-    stage.lenders[0].arm(&Fault::always(HOLDS, later)).await?;
+    stage.lenders[0].inject_fault(&Fault::always(HOLDS, later)).await?;
     stage.lender_sends().await
 }
 
@@ -77,13 +77,13 @@ async fn placed_and_sent(stage: &mut Stage) -> Result<()> {
 async fn goes_home_alone(stage: &mut Stage) -> Result<()> {
     goes_home(stage).await?;
     let (lenders, _) = stage.made().await?;
-    same("what was made at the second lender", lenders[1], Made::default())
+    same("what was made at the second lender", lenders[1], CreatedRecords::default())
 }
 
 async fn sent_before_cancelling(stage: &mut Stage) -> Result<()> {
     placed_and_sent(stage).await?;
     stage.patron_cancels().await?;
-    stage.lenders[0].mend().await?;
+    stage.lenders[0].clear_faults().await?;
     goes_home_alone(stage).await
 }
 
@@ -91,28 +91,28 @@ async fn sent_while_cancelling(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish_of_both()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::Trouble, "puts the lender's Alma out of order");
+    stage.narrate(Actor::Fault, "puts the lender's Alma out of order");
     stage.lenders[0].fail_always(503).await?;
     stage.patron_cancels().await?;
     stage.until_waiting_for("lender_system").await?;
     stage.lender_sends().await?;
-    stage.tell(Who::Trouble, "ends");
-    stage.lenders[0].mend().await?;
+    stage.narrate(Actor::Fault, "ends");
+    stage.lenders[0].clear_faults().await?;
     goes_home_alone(stage).await
 }
 
 async fn sent_before_ending(stage: &mut Stage) -> Result<()> {
     placed_and_sent(stage).await?;
-    stage.tell(Who::HubStaff, "ends the request by hand");
+    stage.narrate(Actor::HubStaff, "ends the request by hand");
     stage.act("end", Some(&json!({"reason": "settled by telephone"}))).await?;
-    stage.lenders[0].mend().await?;
+    stage.lenders[0].clear_faults().await?;
     goes_home_alone(stage).await
 }
 
 async fn cancelled_with_refused_hold(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::PickupLibrary, "has an Alma that refuses the patron's holds");
+    stage.narrate(Actor::PickupLibrary, "has an Alma that refuses the patron's holds");
     let refuse = FaultKind::Refuse { code: "401652".to_owned(), message: "General error.".to_owned() };
-    stage.borrower.arm(&Fault::always(PLACE_HOLD, refuse)).await?;
+    stage.borrower.inject_fault(&Fault::always(PLACE_HOLD, refuse)).await?;
     stage.place(&stage.wish_of_both()).await?;
     stage.until_that("need staff", crate::view::RequestView::needs_staff).await?;
     stage.lender_sends().await?;
@@ -145,7 +145,7 @@ async fn patron_cancels_in_the_middle(stage: &mut Stage) -> Result<()> {
     stage.until_waiting_for("borrower_system").await?;
     stage.patron_cancels().await?;
     stage.until(Status::Cancelled).await?;
-    stage.tell(Who::Trouble, "ends");
+    stage.narrate(Actor::Fault, "ends");
     stage.release().await?;
     stage.until(Status::Finalised).await?;
     stage.ended_as("CANCELLED").await.map(drop)
@@ -154,7 +154,7 @@ async fn patron_cancels_in_the_middle(stage: &mut Stage) -> Result<()> {
 async fn staff_cancel_at_hub(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
-    stage.tell(Who::HubStaff, "cancels the request");
+    stage.narrate(Actor::HubStaff, "cancels the request");
     stage.hub.cancel(stage.id()?, "staff", "asked for twice").await?;
     cancelled_without_moving(stage, "staff").await
 }
@@ -163,7 +163,7 @@ async fn staff_cancel_at_borrower(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     let hold = stage.patrons_hold().await?;
-    stage.tell(Who::PickupLibrary, "cancels the patron's hold in its Alma");
+    stage.narrate(Actor::PickupLibrary, "cancels the patron's hold in its Alma");
     stage.borrower.cancel_hold(&hold, "PatronNotInterested").await?;
     cancelled_without_moving(stage, "at_borrower").await
 }
@@ -203,7 +203,7 @@ async fn patron_cancels_on_hold_shelf(stage: &mut Stage) -> Result<()> {
 async fn goes_home(stage: &mut Stage) -> Result<()> {
     stage.until(Status::ReturnTransit).await?;
     stage.settled().await?;
-    stage.tell(Who::PickupLibrary, "scans the item and sends it home");
+    stage.narrate(Actor::PickupLibrary, "scans the item and sends it home");
     let process = stage.borrower.scan_in(&stage.virtual_barcode().await?, PICKUP_LIBRARY).await?;
     same("where the scan sends the virtual item", process.as_str(), "TRANSIT")?;
     same("where the request stands", stage.request().await?.status.as_str(), "RETURN_TRANSIT")?;

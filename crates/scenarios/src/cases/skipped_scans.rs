@@ -4,7 +4,7 @@ use lending::Status;
 
 use super::Scenario;
 use crate::failure::{Result, expect};
-use crate::stage::{PATRON, Stage, Who};
+use crate::stage::{Actor, PATRON, Stage};
 
 pub(super) const LIST: [Scenario; 4] = [
     Scenario::new(
@@ -44,7 +44,7 @@ async fn sent_without_scan(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::LendingLibrary, "sends the item without scanning it");
+    stage.narrate(Actor::LendingLibrary, "sends the item without scanning it");
     stage.pickup_receives().await?;
     stage.until(Status::ReadyForPickup).await?;
     stage.pickup_lends().await?;
@@ -55,7 +55,7 @@ async fn sent_and_lent_without_scan(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::LendingLibrary, "sends the item without scanning it");
+    stage.narrate(Actor::LendingLibrary, "sends the item without scanning it");
     lend_at_desk_of_virtual_items(stage).await?;
     caught_up_and_ended(stage).await
 }
@@ -71,7 +71,7 @@ async fn on_its_way(stage: &mut Stage) -> Result<()> {
 /// A desk may lend what isn't on its own hold shelf only where it serves the item's location.
 async fn lend_at_desk_of_virtual_items(stage: &Stage) -> Result<()> {
     let barcode = stage.virtual_barcode().await?;
-    stage.tell(Who::PickupLibrary, "lends the item without scanning it in first");
+    stage.narrate(Actor::PickupLibrary, "lends the item without scanning it in first");
     stage.borrower.lend(&barcode, PATRON, crate::alma::VIRTUAL_LIBRARY).await.map(drop)
 }
 

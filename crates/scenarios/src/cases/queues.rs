@@ -33,7 +33,7 @@ async fn two_patrons(stage: &mut Stage) -> Result<()> {
     same("the second patron's lender", lender, Some(stage.lenders[1].institution.as_str()))?;
     stage.lend_and_return().await?;
     same("the second request's outcome", stage.request().await?.outcome.as_deref(), Some("SUPPLIED"))?;
-    stage.turn_to(&first);
+    stage.select_request(&first);
     stage.lender_sends().await?;
     stage.until(Status::PickupTransit).await?;
     stage.settled().await?;
@@ -55,9 +55,9 @@ async fn asked_for_twice(stage: &mut Stage) -> Result<()> {
         return Err(Failure::new("The hub took the same request twice."));
     };
     let codes: Vec<&str> = refused.faults.iter().map(|(_, code)| code.as_str()).collect();
-    let told = if codes.is_empty() { vec![refused.reason.code.as_str()] } else { codes };
-    same("the code of the refusal", told, vec!["DUPLICATE_REQUEST"])?;
-    stage.turn_to(&first);
+    let noted = if codes.is_empty() { vec![refused.reason.code.as_str()] } else { codes };
+    same("the code of the refusal", noted, vec!["DUPLICATE_REQUEST"])?;
+    stage.select_request(&first);
     stage.lend_and_return().await?;
     stage.ended_as("SUPPLIED").await.map(drop)
 }

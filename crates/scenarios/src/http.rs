@@ -21,14 +21,14 @@ pub fn http_client() -> Result<reqwest::Client> {
 
 /// An address to speak with.
 #[derive(Clone, Debug)]
-pub(crate) struct Line {
+pub(crate) struct ApiClient {
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
     /// For sentences, such as "The hub".
     pub(crate) who: String,
 }
 
-impl Line {
+impl ApiClient {
     pub(crate) fn new(base: &str, http: reqwest::Client, who: impl Into<String>) -> Self {
         Self { base: base.trim().trim_end_matches('/').to_owned(), http, who: who.into() }
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Scenario;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{Stage, Who};
+use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 10] = [
     Scenario::new("lender-out-of-order", "The lender's Alma answers 503 for a while as a request comes in.", |stage| {
@@ -53,50 +53,50 @@ pub(super) const LIST: [Scenario; 10] = [
 const LENDER_SYSTEM: &str = "lender_system";
 const BORROWER_SYSTEM: &str = "borrower_system";
 
-async fn ended_whole(stage: &Stage) -> Result<()> {
+async fn ended_completely(stage: &Stage) -> Result<()> {
     stage.ended_as("SUPPLIED").await?;
     stage.made_each_once().await
 }
 
 async fn lender_out_of_order(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::Trouble, "puts the lender's Alma out of order");
+    stage.narrate(Actor::Fault, "puts the lender's Alma out of order");
     stage.lenders[0].fail_always(503).await?;
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
     same("where the request waits", request.status.as_str(), "PATRON_VERIFIED")?;
     expect(request.attention.next_try.is_some(), || "The request should tell when the hub tries again.".to_owned())?;
-    stage.tell(Who::Trouble, "ends");
-    stage.lenders[0].mend().await?;
+    stage.narrate(Actor::Fault, "ends");
+    stage.lenders[0].clear_faults().await?;
     stage.lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 /// Nobody listens at port 1 of this machine.
 async fn lender_unreachable(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::Trouble, "cuts the lender's Alma off");
+    stage.narrate(Actor::Fault, "cuts the lender's Alma off");
     stage.set_up(&stage.lenders[0], &json!({"base_url": "http://127.0.0.1:1"})).await?;
     stage.place(&stage.wish()).await?;
     stage.until_waiting_for(LENDER_SYSTEM).await?;
-    stage.tell(Who::Trouble, "ends");
+    stage.narrate(Actor::Fault, "ends");
     stage.set_up(&stage.lenders[0], &json!({})).await?;
     stage.lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn lender_out_at_loan(stage: &mut Stage) -> Result<()> {
     on_hold_shelf(stage).await?;
-    stage.tell(Who::Trouble, "puts the lender's Alma out of order");
+    stage.narrate(Actor::Fault, "puts the lender's Alma out of order");
     stage.lenders[0].fail_always(503).await?;
     stage.pickup_lends().await?;
     stage.until(Status::Loaned).await?;
     stage.until_waiting_for(LENDER_SYSTEM).await?;
-    stage.tell(Who::Trouble, "ends");
-    stage.lenders[0].mend().await?;
+    stage.narrate(Actor::Fault, "ends");
+    stage.lenders[0].clear_faults().await?;
     let request = stage.settled().await?;
     let lent = request.lender.and_then(|lender| lender.loan).is_some_and(|loan| loan.open);
     expect(lent, || "The lender's loan should be made once its Alma is back.".to_owned())?;
     stage.return_and_end().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn on_hold_shelf(stage: &mut Stage) -> Result<()> {
@@ -113,18 +113,18 @@ async fn borrower_out_at_dispatch(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::Trouble, "puts the borrower's Alma out of order");
+    stage.narrate(Actor::Fault, "puts the borrower's Alma out of order");
     stage.borrower.fail_always(503).await?;
     stage.lender_sends().await?;
     stage.until(Status::PickupTransit).await?;
     stage.until_waiting_for(BORROWER_SYSTEM).await?;
-    stage.tell(Who::Trouble, "ends");
-    stage.borrower.mend().await?;
+    stage.narrate(Actor::Fault, "ends");
+    stage.borrower.clear_faults().await?;
     stage.settled().await?;
     let item = stage.borrower.item(&stage.virtual_barcode().await?).await?;
     same("the virtual item", item.process_type.as_str(), "TRANSIT")?;
     stage.receive_lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 /// A scan was seen to take 52 seconds without an answer and had been done; here it is one and a half, and the hub waits
@@ -133,7 +133,7 @@ async fn slow_scan(stage: &mut Stage) -> Result<()> {
     stage.set_up(&stage.borrower, &json!({"timeout_seconds": 1})).await?;
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
-    stage.tell(Who::Trouble, "makes scans at the borrower slow");
+    stage.narrate(Actor::Fault, "makes scans at the borrower slow");
     stage.borrower.behave(&json!({"scan_delay_ms": 1_500})).await?;
     stage.lender_sends().await?;
     stage.until(Status::PickupTransit).await?;
@@ -141,22 +141,22 @@ async fn slow_scan(stage: &mut Stage) -> Result<()> {
     let item = stage.borrower.item(&stage.virtual_barcode().await?).await?;
     same("the virtual item", item.process_type.as_str(), "TRANSIT")?;
     stage.receive_lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn limit_per_second(stage: &mut Stage) -> Result<()> {
-    stage.tell(Who::Trouble, "lets both Almas refuse calls now and then");
+    stage.narrate(Actor::Fault, "lets both Almas refuse calls now and then");
     for (alma, after) in [(&stage.lenders[0], 2), (&stage.borrower, 4)] {
-        alma.arm(&Fault { after, ..Fault::once("*", FaultKind::PerSecond) }).await?;
+        alma.inject_fault(&Fault { after, ..Fault::once("*", FaultKind::PerSecond) }).await?;
     }
     stage.place(&stage.wish()).await?;
     stage.lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn limit_per_day(stage: &mut Stage) -> Result<()> {
     let lender = stage.lenders[0].clone();
-    stage.tell(Who::Trouble, "uses the lender's calls of the day up");
+    stage.narrate(Actor::Fault, "uses the lender's calls of the day up");
     lender.limit(None, Some(0)).await?;
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
@@ -164,23 +164,23 @@ async fn limit_per_day(stage: &mut Stage) -> Result<()> {
     expect(reason.contains("daily"), || format!("The request should wait for the daily limit, but: {reason}"))?;
     same("the calls in vain", lender.refused_for_limits().await?, 1)?;
     lender.limit(None, None).await?;
-    stage.let_pass(Duration::from_secs(24 * 60 * 60))?;
+    stage.advance_time(Duration::from_secs(24 * 60 * 60))?;
     stage.lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn key_revoked(stage: &mut Stage) -> Result<()> {
     let lender = stage.lenders[0].clone();
-    stage.tell(Who::Trouble, "takes the hub's API key away at the lender");
+    stage.narrate(Actor::Fault, "takes the hub's API key away at the lender");
     lender.revoke_key().await?;
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
     let reason = request.attention.reason.unwrap_or_default();
     expect(reason.contains("API key"), || format!("The request should tell of the API key, but: {reason}"))?;
     lender.restore_key().await?;
-    stage.let_pass(Duration::from_secs(11 * 60))?;
+    stage.advance_time(Duration::from_secs(11 * 60))?;
     stage.lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn key_revoked_while_waiting(stage: &mut Stage) -> Result<()> {
@@ -188,7 +188,7 @@ async fn key_revoked_while_waiting(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     stage.settled().await?;
-    stage.tell(Who::Trouble, "takes the hub's API key away at the lender");
+    stage.narrate(Actor::Fault, "takes the hub's API key away at the lender");
     lender.revoke_key().await?;
     stage.lender_sends().await?;
     stage.polled(&stage.borrower).await?;
@@ -197,11 +197,11 @@ async fn key_revoked_while_waiting(stage: &mut Stage) -> Result<()> {
         return Err(Failure::new(format!("The hub can't know that the book was sent, but it is {}.", request.stand())));
     }
     lender.restore_key().await?;
-    stage.let_pass(Duration::from_secs(11 * 60))?;
+    stage.advance_time(Duration::from_secs(11 * 60))?;
     stage.until(Status::PickupTransit).await?;
     stage.settled().await?;
     stage.receive_lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }
 
 async fn new_key(stage: &mut Stage) -> Result<()> {
@@ -210,8 +210,8 @@ async fn new_key(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     stage.until_waiting_for(LENDER_SYSTEM).await?;
     lender.restore_key().await?;
-    stage.tell(Who::HubStaff, "enters the new API key");
+    stage.narrate(Actor::HubStaff, "enters the new API key");
     stage.set_up(&lender, &json!({})).await?;
     stage.lend_and_return().await?;
-    ended_whole(stage).await
+    ended_completely(stage).await
 }

@@ -6,7 +6,7 @@ use lending::{Side, Status};
 
 use super::Scenario;
 use crate::failure::{Result, expect, same};
-use crate::stage::{Closure, Stage, Who};
+use crate::stage::{Actor, Closure, Stage};
 use crate::view::RequestView;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -56,11 +56,11 @@ pub(super) const LIST: [Scenario; 9] = [
 async fn hold_shelf_expired(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::ReadyForPickup).await?;
     let hold = stage.patrons_hold().await?;
-    stage.tell(Who::Patron, "doesn't come for the book in time");
+    stage.narrate(Actor::Patron, "doesn't come for the book in time");
     stage.borrower.expire_on_shelf(&hold).await?;
     // The hub sees that the hold's last day has passed before Alma's job takes the hold away.
     stage.polled(&stage.borrower).await?;
-    stage.tell(Who::PickupLibrary, "works off the expired hold shelf");
+    stage.narrate(Actor::PickupLibrary, "works off the expired hold shelf");
     stage.borrower.work_off_shelf().await?;
     stage.until(Status::ReturnTransit).await?;
     stage.play_out().await?;
@@ -83,7 +83,7 @@ async fn next_supplies_after(stage: &mut Stage, closure: Closure) -> Result<()> 
 
 async fn damaged(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::ReadyForPickup).await?;
-    stage.tell(Who::PickupLibrary, "finds the book damaged");
+    stage.narrate(Actor::PickupLibrary, "finds the book damaged");
     stage.close(Side::Borrower, Closure::Rejected).await?;
     let ended = stage.play_out().await?;
     expect(ended.outcome.as_deref() != Some("SUPPLIED"), || "Nothing was lent to the patron.".to_owned())
@@ -106,7 +106,7 @@ async fn virtual_item_marked_missing(stage: &mut Stage) -> Result<()> {
 
 async fn lender_silent(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
-    stage.let_pass(60 * DAY)?;
+    stage.advance_time(60 * DAY)?;
     stage.until(Status::NotSuppliedCurrentSupplier).await?;
     let request = stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
     let lender = request.lender.as_ref().map(|lender| lender.institution.as_str());
@@ -117,10 +117,10 @@ async fn lender_silent(stage: &mut Stage) -> Result<()> {
 
 async fn missing_in_transit(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::PickupTransit).await?;
-    stage.let_pass(60 * DAY)?;
+    stage.advance_time(60 * DAY)?;
     let missing = |request: &RequestView| request.conditions.iter().any(|each| each == "missing_in_transit");
     stage.until_that("be missed", missing).await?;
-    stage.tell(Who::PickupLibrary, "finds the book in a box");
+    stage.narrate(Actor::PickupLibrary, "finds the book in a box");
     stage.pickup_receives().await?;
     stage.until_that("be found", |request| request.is(Status::ReadyForPickup)).await?;
     stage.pickup_lends().await?;
