@@ -1,7 +1,7 @@
 //! A quota that others use too: who is refused, who waits, and what stops when few calls are left.
 //!
 //! Each of three Almas allows 25 calls a second, and three other applications of the library use them: one evenly, one
-//! in bursts, one now and then. The hub has more looks to make than it is allowed calls, all the time; patrons place
+//! in bursts, one now and then. The hub has more polls to make than it is allowed calls, all the time; patrons place
 //! requests meanwhile. At the end each day has few calls left.
 
 use std::net::SocketAddr;
@@ -32,16 +32,16 @@ const MOST_REFUSED: f64 = 1.0;
 const MOST_WAIT: Duration = Duration::from_secs(1);
 /// A patron places a request each time this has passed.
 const PLACEMENTS: Duration = Duration::from_millis(1_300);
-/// What looks under way may still call when the reserve is reached: eight looks of three calls.
+/// What looks under way may still call when the reserve is reached: eight polls of three calls.
 const UNDER_WAY: u64 = 24;
-/// Every open request is looked at this often on both sides: more than the limit allows.
+/// Every open request is polled this often on both sides: more than the limit allows.
 const POLLS: &str = "batch_poll_interval_ms = 500\nlook_first_ms = 500\nlook_most_ms = 500\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy)]
 struct Plan {
-    /// Requests that are looked at.
+    /// Requests that are polled.
     open: usize,
     /// How long it goes on beside the others.
     contended: Duration,
@@ -61,7 +61,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     runtime.block_on(async {
         let sim = sim_setup::build_for(SimClock::Real, 2_000, 2_000)?;
         for code in LENDERS {
-            // A key without the area Task-lists: every item is read by itself, and looks are more than the limit allows.
+            // A key without the area Task-lists: every item is read by itself, and polls are more than the limit allows.
             let refuse = FaultKind::Refuse { code: "40166414".to_owned(), message: "Not allowed.".to_owned() };
             let fault = Fault::always("GET /task-lists/requested-resources", refuse);
             sim.arm(code, fault).map_err(|error| error.to_string())?;
@@ -181,7 +181,7 @@ impl Fair {
         Ok(all)
     }
 
-    /// Waits until the hub says that looks wait; how many calls they had taken by then.
+    /// Waits until the hub says that polls wait; how many calls they had taken by then.
     async fn until_paused(&self, code: &str) -> Result<u64, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -313,7 +313,7 @@ fn verdict(plan: Plan, measured: &Measurements) -> Verdict {
     };
     let mut rows = table(&["placements", "done", "p50", "p90", "p99", "longest"]);
     for (name, took) in
-        [("looks saturate, others call", &measured.contended), ("at the reserve_calls_per_day", &measured.at_end)]
+        [("polls saturate, others call", &measured.contended), ("at the reserve_calls_per_day", &measured.at_end)]
     {
         let mut row = vec![name.to_owned(), took.len().to_string()];
         row.extend([50, 90, 99, 100].map(|share| format!("{:.0} ms", at(took, share).as_secs_f64() * 1_000.0)));
@@ -326,7 +326,7 @@ fn verdict(plan: Plan, measured: &Measurements) -> Verdict {
         table: rows,
         notes: vec![
             format!(
-                "{} calls of the hub in {} s at 3 Almas, {:.1} a second each: {} for patrons, {} for looks; {} refused",
+                "{} calls of the hub in {} s at 3 Almas, {:.1} a second each: {} for patrons, {} for polls; {} refused",
                 measured.calls,
                 plan.contended.as_secs(),
                 per_second(measured.calls),
@@ -335,10 +335,10 @@ fn verdict(plan: Plan, measured: &Measurements) -> Verdict {
                 measured.refused
             ),
             format!("{} calls of the others, {} of theirs refused", measured.others_calls, measured.others_refused),
-            format!("{} s at the reserve: {} calls of looks", plan.at_reserve.as_secs(), measured.polls_after),
+            format!("{} s at the reserve: {} calls of polls", plan.at_reserve.as_secs(), measured.polls_after),
         ],
         figure: format!(
-            "{refused:.2} of 10,000 calls refused, placements {:.0} ms at p99, {} calls of looks after the reserve was reached",
+            "{refused:.2} of 10,000 calls refused, placements {:.0} ms at p99, {} calls of polls after the reserve was reached",
             p99.as_secs_f64() * 1_000.0,
             measured.polls_after
         ),

@@ -29,7 +29,7 @@ const PLACING: usize = 8;
 const CONNECTIONS: usize = 16;
 const SECRET: &str = "secret-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(240);
-/// What is seen sooner was told.
+/// What is seen sooner was reported.
 const SETTINGS: &str =
     "batch_poll_interval_ms = 600000\nlook_first_ms = 600000\nlook_most_ms = 600000\nper_institution = 32\n";
 

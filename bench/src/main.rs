@@ -65,7 +65,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "react",
-        about: "from what staff do at an Alma that tells of it to the hub's status and the other side's call",
+        about: "from what staff do at an Alma that reports it to the hub's status and the other side's call",
         run: |args| webhooks::react(args.scale()),
     },
     Bench {

@@ -31,7 +31,7 @@ const PATRONS: usize = 400;
 const TOGETHER: SignedDuration = SignedDuration::from_mins(4);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Time as the benchmark sets it; a microsecond passes each time it is asked for, since the hub tells before from after.
+/// Time as the benchmark sets it; a microsecond passes each time it is asked for, since the hub shows before from after.
 #[derive(Debug)]
 pub(crate) struct Set(AtomicI64);
 
@@ -47,12 +47,12 @@ impl Clock for Set {
     }
 }
 
-/// What libraries' systems tell by themselves.
+/// What webhook messages say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Messages {
     /// Loans, holds, and items as they move.
     All,
-    /// Loans and holds: that an item was sent is told by no Alma that isn't set so.
+    /// Loans and holds: that an item was sent is reported by no Alma that isn't set so.
     NoItems,
     /// All is sent, and nothing arrives.
     Lost,
@@ -95,7 +95,7 @@ impl World {
         Ok(world)
     }
 
-    /// A hub between simulated Almas that tell nothing.
+    /// A hub between simulated Almas that say nothing.
     pub(crate) async fn between(sim: Sim, members: &[Member<'_>], settings: Settings) -> Result<Self, String> {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
@@ -157,7 +157,7 @@ impl World {
         Ok(address)
     }
 
-    /// Institutions want to be sure within so many minutes that nothing has happened that wasn't told.
+    /// Institutions want to be sure within so many minutes that nothing has happened that wasn't reported.
     pub(crate) async fn be_sure_within(&self, minutes: u32) -> Result<(), String> {
         let store = self.engine.store();
         for code in &self.almas {
@@ -173,7 +173,7 @@ impl World {
         Ok(())
     }
 
-    /// As if webhooks had told all until now.
+    /// As if webhooks had reported all until now.
     pub(crate) async fn trust_webhooks(&self) -> Result<(), String> {
         for code in &self.almas {
             let code = InstitutionCode::from(code.as_str());
@@ -202,7 +202,7 @@ impl World {
         }
     }
 
-    /// Waits until the hub has nothing to do now, and has heard all that was told; answers when something is due next.
+    /// Waits until the hub has nothing to do now, and has received all that was reported; answers when something is due next.
     pub(crate) async fn settled(&self) -> Result<Option<Timestamp>, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -211,7 +211,7 @@ impl World {
             if sent {
                 let due =
                     self.engine.store().next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
-                // What was told while the store was asked would be missed.
+                // What was reported while the store was asked would be missed.
                 let still = self.almas.iter().all(has_reported);
                 if still && due.is_none_or(|due| due > self.now()) {
                     return Ok(due);

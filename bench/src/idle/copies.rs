@@ -73,7 +73,7 @@ fn side(staff: &Staff, library: &str, barcode: &str, user: &str, like: Option<&L
     Ok([item.mms_id, item.holding_id, item.pid, bond.map_err(text)?, barcode.to_owned()])
 }
 
-/// A request that the hub has placed, with its looks and deadlines.
+/// A request that the hub has placed, with its polls and deadlines.
 pub(super) struct Template {
     document: Value,
     real: Side,
@@ -153,7 +153,7 @@ fn fresh() -> Uuid {
     Uuid::from_u128((1 << 100) + u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Writes a request for each that was made. Looks are spread over the time within which each is made once.
+/// Writes a request for each that was made. Polls are spread over the time within which each is made once.
 pub(super) async fn write(
     world: &World,
     file: &mut SqliteConnection,
@@ -186,10 +186,10 @@ pub(super) async fn write(
     tx.commit().await.map_err(text)
 }
 
-/// When the look of that number is due, of so many that are each made once within the interval.
+/// When the poll of that number is due, of so many that are each made once within the interval.
 fn spread(now: Timestamp, interval: i64, number: usize, of: usize) -> Result<i64, String> {
     let (number, of) = (i64::try_from(number).map_err(text)?, i64::try_from(of).map_err(text)?);
-    // In an order in which those that wait aren't looked at together.
+    // In an order in which those that wait aren't polled together.
     Ok(now.as_microsecond() + interval / of * (number * 7_919 % of + 1))
 }
 

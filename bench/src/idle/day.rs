@@ -20,7 +20,7 @@ pub(super) const BY_THE_HUB: usize = 2;
 /// Of so many requests one waits at the lender's desk.
 pub(super) const ONE_WAITS_OF: usize = 4;
 /// The day in which calls are counted begins after so many: nothing has happened for longer than a long week-end, and webhooks
-/// were heard within the week.
+/// were received within the week.
 const DAYS_BEFORE: i64 = 5;
 
 /// What a day came to.
@@ -38,7 +38,7 @@ impl Day {
 
     /// In words.
     pub(super) fn figures(&self) -> String {
-        let way = if self.with_webhooks { "with webhooks" } else { "sweeps alone" };
+        let way = if self.with_webhooks { "with webhooks" } else { "batch polls alone" };
         let calls = self.calls.iter().filter(|(_, count)| **count > 0);
         let calls: Vec<String> = calls.map(|(call, count)| format!("  {count} {call}")).collect();
         format!(
@@ -83,7 +83,7 @@ pub(super) async fn pass(open: usize, messages: Messages) -> Result<Day, String>
         templates.push((lent, ask(&world, pair, 1).await?));
     }
     world.until(start() + SignedDuration::from_hours(24 * DAYS_BEFORE)).await?;
-    // Nothing happens while it is made that the hub would have to be told.
+    // Nothing happens while it is made that the hub would have to be reported.
     world.send_messages(Messages::Nothing).await?;
     let mut file = copies::open(&world.file()).await?;
     for (pair, (lent, waiting)) in pairs.iter().zip(templates) {

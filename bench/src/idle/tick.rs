@@ -1,4 +1,4 @@
-//! What a tick of the hub's loop costs: on stores into which requests and their looks are written directly, none of them due.
+//! What a tick of the hub's loop costs: on stores into which requests and their polls are written directly, none of them due.
 
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,7 @@ async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
     if claimed.intents.is_empty() && !held_back { Ok(took) } else { Err("something was due".to_owned()) }
 }
 
-/// Requests with a look at each side, due between one hour and a day later.
+/// Requests with a poll of each side, due between one hour and a day later.
 async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::Error> {
     let mut written = 0;
     while written < open {

@@ -45,7 +45,7 @@ impl Databases {
     }
 
     async fn run(&self, sql: String) -> Result<(), String> {
-        // The address may hold a password, so only what the server says is told.
+        // The address may hold a password, so only what the server says is reported.
         let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
         let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failed)

@@ -101,7 +101,7 @@ impl HubProcess {
         Ok(())
     }
 
-    /// Tells the hub of the libraries.
+    /// Registers at the hub the libraries.
     pub(crate) async fn introduce(&self, almas: &str) -> Result<(), String> {
         let put = async |path: String, body| self.client.put(&path, &body).await.map_err(|failure| failure.to_string());
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
@@ -128,7 +128,7 @@ impl HubProcess {
         let text = http.get(format!("http://{}/metrics", self.address)).bearer_auth(KEY).send().await;
         let text = text.map_err(|error| error.to_string())?.text().await.map_err(|error| error.to_string())?;
         let line = text.lines().find_map(|line| line.strip_prefix("consort_store_commits_total "));
-        line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "the hub tells no commits".to_owned())
+        line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "the hub shows no commits".to_owned())
     }
 
     /// SIGKILL, as a power cut would end it.

@@ -23,7 +23,7 @@ use crate::verdict::table;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Requests whose virtual records are counted, in each round.
 const SAMPLE: usize = 20;
-/// Violations that are told.
+/// Violations that are reported.
 const SHOWN: usize = 20;
 
 /// What was seen while it went on.

@@ -52,7 +52,7 @@ impl Open {
         }
     }
 
-    /// The lifecycle, as the barcode tells: the answer to the placement may have been lost.
+    /// The lifecycle, as the barcode shows: the answer to the placement may have been lost.
     fn number(&self) -> usize {
         let barcode = self.lender.as_ref().map(|(_, barcode)| barcode.as_str()).unwrap_or_default();
         barcode.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
@@ -139,7 +139,7 @@ impl Desk {
         }
     }
 
-    /// Staff and patrons do the next thing for each request, and the hub is told to look.
+    /// Staff and patrons do the next thing for each request, and the hub is informed to look.
     pub(crate) async fn work(&self, open: &[Open]) {
         let mut sent = JoinSet::new();
         for request in open {

@@ -58,7 +58,7 @@ struct Way {
 
 const WEBHOOKS: Way = Way { name: "webhooks", messages: Messages::All, lists: EACH_FIVE_MINUTES, sure: None };
 const BATCH_POLLS: Way =
-    Way { name: "sweeps alone", messages: Messages::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
+    Way { name: "batch polls alone", messages: Messages::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
 
 /// What a completed request cost.
 struct Spent {
@@ -97,9 +97,9 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
         let mut spent = Vec::new();
         let ways = [
             WEBHOOKS,
-            Way { name: "sweeps alone, each 15 minutes", ..BATCH_POLLS },
+            Way { name: "batch polls alone, each 15 minutes", ..BATCH_POLLS },
             Way { name: "webhooks, none of items", messages: Messages::NoItems, ..WEBHOOKS },
-            Way { name: "sweeps alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..BATCH_POLLS },
+            Way { name: "batch polls alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..BATCH_POLLS },
             Way { name: "webhooks, lost_message_detection_minutes = 15", sure: Some(15), ..WEBHOOKS },
             Way { name: "webhooks, lost_message_detection_minutes = 5", sure: Some(5), ..WEBHOOKS },
         ];
@@ -108,7 +108,7 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
         }
         let lone = steady(Way { name: "a lone request, webhooks", ..WEBHOOKS }, 1, 2 * DAYS).await?;
         let lone_without_messages =
-            steady(Way { name: "a lone request, sweeps alone", ..BATCH_POLLS }, 1, 2 * DAYS).await?;
+            steady(Way { name: "a lone request, batch polls alone", ..BATCH_POLLS }, 1, 2 * DAYS).await?;
         let cancelled = cancelled(plan.few).await?;
         let another = another_lender(plan.few).await?;
         let polled = poller::spent(plan.polled).await?;
@@ -255,7 +255,7 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     })
 }
 
-/// What is read by the clock belongs to no request; the steady state counts it.
+/// What is read on schedule belongs to no request; the steady state counts it.
 fn without_lists() -> Settings {
     Settings { batch_poll_interval: Duration::from_secs(7 * 86_400), ..Settings::default() }
 }
@@ -296,7 +296,7 @@ async fn another_lender(count: usize) -> Result<(f64, String), String> {
         let hold = lender.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&barcode));
         let hold = hold.ok_or("the lender has no hold")?;
         lender.cancel(&hold.id, "CannotBeFulfilled").map_err(|error| error.to_string())?;
-        // The lender's Alma tells of it.
+        // The lender's Alma reports it.
         world.until(world.now() + SignedDuration::from_secs(5)).await?;
         let request = world.request(id).await?;
         let now_from = request.supply.as_ref().map(|supply| supply.institution.as_str().to_owned());
@@ -359,7 +359,7 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, (another, more): (f64, S
         table: rows,
         notes,
         figure: format!(
-            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {batch_polls:.1} with sweeps alone; \
+            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {batch_polls:.1} with batch polls alone; \
              {cancelled:.1} where cancelled, {another:.1} more for another lender",
             polled / with
         ),

@@ -1,4 +1,4 @@
-//! The system in use today, as far as its calls go: every request is polled by the clock, with six calls each time.
+//! The system in use today, as far as its calls go: every request is polled on schedule, with six calls each time.
 //!
 //! After OpenRS dcb-service: `dcb.polling.durations` in its application.yml asks an hour after the last time, in LOANED six
 //! hours; at each of the two Almas it reads the request, the item, and the item's requests for their number

@@ -297,12 +297,12 @@ impl Hub {
         waiting
     }
 
-    /// Looks at one side, if it is to be looked at. A failed look is no evidence of anything.
+    /// Looks at one side, if it is to be polled. A failed look is no evidence of anything.
     pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         self.poll_hinted(id, side, None).await
     }
 
-    /// The same, where the item was told to be in a state.
+    /// The same, where the item was reported to be in a state.
     pub(super) async fn poll_hinted(
         &mut self,
         id: RequestId,

@@ -1,4 +1,4 @@
-//! What the simulated Almas tell by themselves: lost, double, late and in any order, by chance. Time stands still here, so
+//! What the simulated Almas send messages: lost, double, late and in any order, by chance. Time stands still here, so
 //! even what is late is fresh, which makes it harder to believe rightly than it is in the world.
 
 use std::collections::BTreeMap;

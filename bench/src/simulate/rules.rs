@@ -118,7 +118,7 @@ pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), 
                 return contradicts("the patron has the item");
             }
             if lent.is_some() && !is_a_case {
-                return contradicts("somebody else has the item, which nobody is told");
+                return contradicts("somebody else has the item, which nobody is reported");
             }
         }
         // Until it was lent both sides are polled.
@@ -130,7 +130,7 @@ pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), 
                 return contradicts("the patron hasn't got the item");
             }
             if lent.is_some_and(|loan| loan.process_status == "LOST") && !is_a_case {
-                return contradicts("the item is lost, which nobody is told");
+                return contradicts("the item is lost, which nobody is reported");
             }
         }
         _ => {}
@@ -175,7 +175,7 @@ pub(super) fn ended(sim: &Sim, books: &Books, hub: &Hub, ledger: &Ledger, stored
     if hub.is_busy(request.id) {
         return Err("I4: an effect is under way after the end".to_owned());
     }
-    // Unless the desk lent the item to the patron before it heard.
+    // Unless the desk lent the item to the patron before it received.
     let lent = stored.passed.contains(&Status::Loaned);
     if stored.cancelled && !lent && matches!(request.outcome, Some(Outcome::Supplied)) {
         return Err("I10: the patron had cancelled, and it ended as supplied".to_owned());

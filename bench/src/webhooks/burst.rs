@@ -51,7 +51,7 @@ pub(crate) fn burst(scale: Scale) -> Result<Verdict, String> {
         let before = reads(&stage.sim)?;
         let bodies = bodies(&objects, messages);
         let sent = flood(&stage, bodies).await?;
-        // What was told is looked at; then there is nothing left to do.
+        // What was reported is polled; then there is nothing left to do.
         settled(&stage.sim).await?;
         let read = reads(&stage.sim)? - before;
         Ok(stood(&sent, objects.len(), read))
@@ -160,7 +160,7 @@ fn stood(sent: &[Sent], objects: usize, reads: u64) -> Verdict {
     let whole = taken + refused == sent.len();
     Verdict {
         table: rows,
-        notes: vec![format!("{objects} distinct objects were told of; {reads} items were read")],
+        notes: vec![format!("{objects} distinct objects were reported about; {reads} items were read")],
         figure: format!(
             "acknowledged within {} at p99, {believed} forged believed, {reads} reads for {objects} objects",
             ms(p99)

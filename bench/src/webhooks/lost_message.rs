@@ -1,4 +1,4 @@
-//! How late is seen what no message told of: on a clock of its own, in opening hours, by the lists that are read anyway.
+//! How late is seen what no message reported: on a clock of its own, in opening hours, by the lists that are read anyway.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ const ACTS: [Act; 5] = [Act::Send, Act::Receive, Act::Lend, Act::TakeBack, Act::
 /// A list is due each five minutes at the soonest.
 pub(crate) const ONE_BATCH_POLL: Duration = Duration::from_secs(300);
 
-/// What is not told.
+/// What is not reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LostMessage {
     /// Nothing arrives any more.
     All,
     /// That items are sent; few Almas tell it.
     Items,
-    /// The message of one act, all before it was told, and all after it is.
+    /// The message of one act, all before it was reported, and all after it is.
     One,
 }
 

@@ -1,4 +1,4 @@
-//! What libraries' systems tell by themselves: how soon the hub acts on it, and how it stands a flood.
+//! What webhook messages say: how soon the hub acts on it, and how it stands a flood.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) use burst::burst;
 pub(crate) use react::react;
 
 const SECRET: &str = "secret-of-the-benchmark";
-/// Looks are an hour apart: whatever is seen sooner was told.
+/// Polls are an hour apart: whatever is seen sooner was reported.
 const POLLS: &str = "batch_poll_interval_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
     webhook_poll_interval_initial_ms = 3600000\ntold_most_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ async fn until(hub: &Hub, id: &str, status: &str) -> Result<(), String> {
     reached(hub, id, status, |request| request.status == status).await.map(drop)
 }
 
-/// Asks more seldom the longer it takes: asking is work for the hub too.
+/// Asks more rarely the longer it takes: asking is work for the hub too.
 async fn reached(hub: &Hub, id: &str, what: &str, holds: impl Fn(&RequestView) -> bool) -> Result<RequestView, String> {
     let begun = Instant::now();
     loop {

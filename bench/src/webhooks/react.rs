@@ -19,12 +19,12 @@ use crate::verdict::{Verdict, table};
 const ACTS_PER_SECOND: u64 = 50;
 /// Lifecycles that go on at the same time.
 const LIFECYCLES: usize = 24;
-/// Minutes within which a library may want to be sure that nothing has happened that wasn't told.
+/// Minutes within which a library may want to be sure that nothing has happened that wasn't reported.
 const SURE_WITHIN: u32 = 5;
 const REACT_P50: Duration = Duration::from_millis(20);
 const REACT_P99: Duration = Duration::from_millis(250);
 
-/// What staff do, and the status that tells of it.
+/// What staff do, and the status that reports it.
 const ACTS: [(&str, &str); 6] = [
     ("dispatch", "PICKUP_TRANSIT"),
     ("on the shelf", "READY_FOR_PICKUP"),
@@ -51,7 +51,7 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
             let profile = WebhookProfile { actions, at_once: 16, ..WebhookProfile::new(&stage.url(code), SECRET) };
             stage.sim.add_webhook(code, profile).map_err(|error| error.to_string())?;
             let staff = stage.sim.staff(code).map_err(|error| error.to_string())?;
-            // A site whose Alma sends ITEM messages on circulation: without them dispatch is found by looking only.
+            // A site whose Alma sends ITEM messages on circulation: without them dispatch is found by polling only.
             staff.set_behaviour(|site| site.circulation_raises_item_events = true);
         }
         let placed = place_all(&stage.hub.client, requests).await?;
@@ -174,7 +174,7 @@ fn longest(acts: &[Late]) -> Duration {
     acts.iter().map(|late| late.longest).max().unwrap_or_default()
 }
 
-/// What lists show that no message told of.
+/// What lists show that no message reported.
 fn late(name: &str, acts: &[Late]) -> String {
     let minutes = |late: &Late| {
         format!("{:?} within {} min, then {}", late.act, late.longest.as_secs() / 60, late.longest_then.as_secs() / 60)
@@ -203,7 +203,12 @@ fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>, lost_mes
              back home, until all records are deleted"
                 .to_owned(),
         ],
-        figure: format!("p50 {}, p99 {}; {} min where it wasn't told", ms(p50), ms(p99), lost_message.as_secs() / 60),
+        figure: format!(
+            "p50 {}, p99 {}; {} min where it wasn't reported",
+            ms(p50),
+            ms(p99),
+            lost_message.as_secs() / 60
+        ),
         target: format!(
             "at most {} and {}; at most {} min with lost_message_detection_minutes = {SURE_WITHIN}",
             ms(REACT_P50),

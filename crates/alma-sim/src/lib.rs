@@ -1,6 +1,6 @@
 //! A stateful simulated Alma: REST, OAI-PMH, webhooks, staff actions, limits and faults.
 //!
-//! One [`Sim`] holds any number of institutions, told apart by API key as the real gateway does. It can be called in
+//! One [`Sim`] holds any number of institutions, distinguished by API key as the real gateway does. It can be called in
 //! process ([`Sim::call`], [`Sim::staff`]) or over HTTP ([`Server`]): REST under `/almaws/v1`, OAI-PMH under
 //! `/view/oai`, and the control surface under `/sim`, which is ours and not Alma's. It is built from the vendor's
 //! published descriptions and from recorded answers, and shares no type with any client.

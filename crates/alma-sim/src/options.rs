@@ -150,7 +150,7 @@ pub struct Behaviour {
     pub refuse_encoded_slash: bool,
     /// The gateway's refusals of a key come as XML whatever was asked for.
     pub gateway_errors_as_xml: bool,
-    /// Closed requests tell how they ended in `request_status`, instead of `HISTORY`.
+    /// Closed requests say how they ended in `request_status`, instead of `HISTORY`.
     pub history_shows_closure: bool,
     /// Changes made through the API raise LOAN, REQUEST, ITEM and BIB events (USER is never raised by them).
     pub api_raises_events: bool,

@@ -84,7 +84,7 @@ struct Step {
     save: BTreeMap<String, String>,
 }
 
-/// Why a scenario could not be read or did not go as told.
+/// Why a scenario could not be read or did not go as reported.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file, or a snapshot it names, cannot be read.
@@ -101,7 +101,7 @@ pub enum ScenarioError {
     /// An institution cannot be made.
     #[error("the institution {0} cannot be made")]
     Institution(String, #[source] Refusal),
-    /// A step did not go as told.
+    /// A step did not go as reported.
     #[error("step {number} ({note}): {reason}")]
     Step {
         /// Place of the step, from 1.

@@ -327,7 +327,7 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 impl Sim {
-    /// Adds a webhook profile; its listener is challenged as soon as a server runs, and told of what happens from now on.
+    /// Adds a webhook profile; its listener is challenged as soon as a server runs, and reported what happens from now on.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -353,7 +353,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Whether everything that has happened so far was told, or is not due to be told yet.
+    /// Whether everything that has happened so far was reported, or is not due to be reported yet.
     ///
     /// # Errors
     /// For an unknown institution.

@@ -1,6 +1,6 @@
 //! How many calls a second are allowed now: what was set, less where other applications of the institution need room.
 //!
-//! Two things tell of the others. Alma's count of the day's calls left falls by their calls too; what falls without us is
+//! Two things report the others. Alma's count of the day's calls left falls by their calls too; what falls without us is
 //! theirs, and is left to them before anybody is refused. Where that doesn't help, a refusal does: the rate falls at once,
 //! comes back to somewhat below where it was refused, and goes beyond that only after long.
 
@@ -157,7 +157,7 @@ impl AdaptiveRate {
     }
 }
 
-/// What other applications use, told by the count of calls left: what it falls by without us.
+/// What other applications use, reported by the count of calls left: what it falls by without us.
 #[derive(Debug)]
 struct Others {
     since: Instant,

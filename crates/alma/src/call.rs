@@ -84,7 +84,7 @@ impl Call {
         self
     }
 
-    /// A value that tells about a person: Alma's messages are shown without it.
+    /// A value that shows about a person: Alma's messages are shown without it.
     pub(crate) fn private(mut self, value: impl AsRef<str>) -> Self {
         self.private.push(value.as_ref().to_owned());
         self

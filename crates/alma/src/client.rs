@@ -80,7 +80,7 @@ struct Inner {
 /// Calls a second that Alma allows an institution, by the vendor's word.
 const USUAL_PER_SECOND: u32 = 25;
 
-/// What a counter of calls holds before Alma told it.
+/// What a counter of calls holds before Alma reported it.
 const UNKNOWN: u64 = u64::MAX;
 
 impl fmt::Debug for Client {
@@ -245,7 +245,7 @@ impl Client {
     /// Begins to set up a client of the API at `base_url`, such as `https://api-eu.hosted.exlibrisgroup.com`, with or
     /// without `/almaws/v1`.
     ///
-    /// The host is the region's API gateway, not the institution's own Alma host. The key tells the institution.
+    /// The host is the region's API gateway, not the institution's own Alma host. The key shows the institution.
     pub fn builder(base_url: &str, api_key: SecretString) -> ClientBuilder {
         ClientBuilder {
             base_url: base_url.to_owned(),
@@ -300,7 +300,7 @@ impl Client {
         lenient::record(body).map_err(|what| call.no_record(what))
     }
 
-    /// Tells of a row of a list that is left out, or of which something that callers look for can't be read.
+    /// Reports a row of a list that is left out, or of which something that callers look for can't be read.
     pub(crate) fn unreadable_row(&self, call: &Call, what: &str) {
         tracing::warn!(endpoint = call.endpoint, what, "a row of Alma's answer can't be read");
         if let Some(observer) = &self.inner.on_unreadable_row {
@@ -531,7 +531,7 @@ pub(crate) fn decode(body: &str) -> Result<Value, String> {
     if body.trim_start().starts_with('<') {
         return Err("XML where JSON was asked for".to_owned());
     }
-    // serde_json's message may quote the text, so only the place is told.
+    // serde_json's message may quote the text, so only the place is reported.
     serde_json::from_str(body).map_err(|error| match body.trim() {
         "" => "an empty body where a record should be".to_owned(),
         _ => format!("JSON that can't be read (line {}, column {})", error.line(), error.column()),

@@ -99,7 +99,7 @@ codes! {
     LoanNotFound = "401823",
     /// `401824`: the body has no due date.
     DueDateMissing = "401824",
-    /// `401849`: the item can't be deleted; the message tells why.
+    /// `401849`: the item can't be deleted; the message says why.
     ItemNotDeletable = "401849",
     /// `401850`: the user can't be deleted (loans, requests or fees are open).
     UserNotDeletable = "401850",
@@ -151,7 +151,7 @@ codes! {
     ScanItemUnreadable = "402504",
     /// `33007`: no record for the MMS id.
     NoRecordForMmsId = "33007",
-    /// `33008`: the holding couldn't be created; the message tells why.
+    /// `33008`: the holding couldn't be created; the message says why.
     HoldingCreationErrors = "33008",
     /// `33009`: the holding couldn't be created.
     HoldingCreationFailed = "33009",

@@ -1,4 +1,4 @@
-//! What can go wrong, told by what a caller would do about it.
+//! What can go wrong, reported by what a caller would do about it.
 //!
 //! The rule: an error describes itself and leaves its cause to `source()`; it never repeats it. No error holds the API
 //! key, a request body or a query, and identifiers of users are taken out of Alma's messages.

@@ -21,9 +21,9 @@
 //!
 //! # What it takes care of
 //!
-//! - **Limits.** A client and its clones make no more calls per second than they were told to, and stand back together
+//! - **Limits.** A client and its clones make no more calls per second than they are set to, and stand back together
 //!   when Alma refuses a call for its limit; what other applications use is left to them. Calls go in the order of what
-//!   they are for ([`Priority`]). [`Client::remaining`] tells what is left of the day's calls.
+//!   they are for ([`Priority`]). [`Client::remaining`] says what is left of the day's calls.
 //! - **Repeating.** A call is repeated only where that can't do harm: when Alma refused it for its limit per second, when
 //!   it was never sent, and reading calls that got no answer. A writing call that was sent is never repeated; when no
 //!   usable answer comes, the error is [`Error::Unclear`] and the caller has to look.

@@ -1,6 +1,6 @@
 //! Lists, read to their end.
 //!
-//! Alma cuts lists at 10 rows unless told otherwise and at 100 in any case, and says so only by `total_record_count`.
+//! Alma cuts lists at 10 rows unless asked otherwise and at 100 in any case, and says so only by `total_record_count`.
 
 use std::fmt;
 use std::ops::Deref;
@@ -31,8 +31,8 @@ pub(crate) trait Row: DeserializeOwned {
 
 /// The rows of a list, fetched page by page as they are asked for. It ends at the first error.
 ///
-/// A row that can't be read is left out, told in the log and to [`on_unreadable_row`](crate::ClientBuilder::on_unreadable_row).
-/// So a row that comes is there; whether one that doesn't come isn't, [`PageStream::whole`] tells.
+/// A row that can't be read is left out, reported in the log and to [`on_unreadable_row`](crate::ClientBuilder::on_unreadable_row).
+/// So a row that comes is there; whether one that doesn't come isn't, [`PageStream::whole`] shows.
 pub struct PageStream<T> {
     rows: BoxStream<'static, Result<T>>,
     unreadable: Arc<AtomicU32>,
@@ -215,7 +215,7 @@ async fn next_page<T: Row>(
     let mut missing: Vec<String> = Vec::new();
     let total = page.get("total_record_count").map_or(Ok(None), u64::read);
     let is_counted = total.is_ok() && !page.get("total_record_count").is_some_and(lenient::is_unreadable);
-    // A list that is read by pages ends with the first that isn't full; of another only the count tells that it goes on.
+    // A list that is read by pages ends with the first that isn't full; of another only the count says that it goes on.
     if !is_counted && !paged {
         missing.push("a count of rows that is none".to_owned());
     }

@@ -24,7 +24,7 @@ pub struct CallRate {
     pub allowed: f64,
     /// How many of these may be for what can wait.
     pub background: f64,
-    /// Calls a second of other applications, as far as Alma's counter tells.
+    /// Calls a second of other applications, as far as Alma's counter shows.
     pub other_apps: f64,
     /// How many calls wait for their turn.
     pub waiting: usize,

@@ -1,4 +1,4 @@
-//! What an observer is told of each call, to count and to time them. Nothing in it is personal.
+//! What an observer is reported about each call, to count and to time them. Nothing in it is personal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::error::{Error, Limit, Result};
 use crate::priority::Priority;
 
 pub(crate) type Observer = Arc<dyn Fn(&CallReport) + Send + Sync>;
-/// Who is told of each row that can't be read, by the endpoint of its list.
+/// Who is reported about each row that can't be read, by the endpoint of its list.
 pub(crate) type RowObserver = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 /// One HTTP exchange with Alma.

@@ -73,7 +73,7 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
             Error::Unauthorized { operation, code, message, http_status }
         }
         code if call.absent.contains(&code) => Error::NotFound { operation, code, message },
-        // Alma's refusals are 400. A 404 with a general code, or with a gateway's own word such as ROUTING_ERROR, tells
+        // Alma's refusals are 400. A 404 with a general code, or with a gateway's own word such as ROUTING_ERROR, shows
         // nothing of the record.
         code if http_status == 404 && code.is_general() => {
             call.silent(Silence::Unexplained { http_status, code: Some(code) }, None)

@@ -1,4 +1,4 @@
-//! Webhooks: what Alma tells by itself (Alma Developer Network, "Webhooks").
+//! Webhooks: what Alma sends messages (Alma Developer Network, "Webhooks").
 //!
 //! A message is signed over its raw bytes, may come twice, late, in any order, or never. It says what to read, and is
 //! no state itself.
@@ -92,7 +92,7 @@ impl Message {
         self.action.to_uppercase()
     }
 
-    /// What happened, in upper case; empty where it isn't told.
+    /// What happened, in upper case; empty where it isn't reported.
     pub fn event(&self) -> String {
         self.event.as_deref().unwrap_or_default().to_uppercase()
     }

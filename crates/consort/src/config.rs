@@ -43,7 +43,7 @@ const KEYS: &[&str] = &[
 /// A shorter lease would run out while the database is merely slow to renew it.
 const LEAST_LEASE_MS: u64 = 500;
 
-/// Everything the hub needs to be told.
+/// The hub's settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -99,13 +99,13 @@ pub(crate) struct EngineConfig {
     pub(crate) batch_poll_interval_ms: u64,
     /// Milliseconds between looks at a library after something happened.
     pub(crate) poll_interval_initial_ms: u64,
-    /// Milliseconds between looks, at most.
+    /// Milliseconds between polls, at most.
     pub(crate) poll_interval_max_ms: u64,
-    /// The same at a library whose system tells by itself what happens.
+    /// The same at a library whose system sends webhook messages.
     pub(crate) webhook_poll_interval_initial_ms: u64,
-    /// The same at a library whose system tells by itself what happens.
+    /// The same at a library whose system sends webhook messages.
     pub(crate) webhook_poll_interval_max_ms: u64,
-    /// Milliseconds from what happens to a message about it, within which the message counts as a look.
+    /// Milliseconds from what happens to a message about it, within which the message counts as a poll.
     pub(crate) webhook_max_age_ms: u64,
 }
 
@@ -150,7 +150,7 @@ fn in_words(fault: &figment::Error, read: Option<(&Path, &str)>) -> String {
 }
 
 impl Config {
-    /// Reads the configuration and tells what is wrong with it.
+    /// Reads the configuration and says what is wrong with it.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
         let mut read = None;
@@ -229,7 +229,7 @@ impl Config {
         }
     }
 
-    /// What the engine is told.
+    /// The engine's settings.
     pub(crate) fn engine_settings(&self) -> Settings {
         Settings {
             // Other nodes read it as a word.

@@ -42,7 +42,7 @@ impl std::error::Error for Failure {}
 
 /// Prints the failure and gives the exit code for it.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    // Where nobody reads it, the exit code tells.
+    // Where nobody reads it, the exit code shows.
     let _ = writeln!(std::io::stderr().lock(), "error: {failure}");
     ExitCode::from(failure.code)
 }

@@ -97,7 +97,7 @@ fn pipe(output: std::os::fd::BorrowedFd<'_>) -> Option<std::fs::File> {
 #[cfg(not(unix))]
 fn watch_pipes() {}
 
-/// Standard error for the log, which never fails: nobody could be told.
+/// Standard error for the log, which never fails: nobody could be reported.
 #[derive(Debug)]
 pub(crate) struct Log;
 

@@ -1,10 +1,10 @@
-//! Faults of TOML files, told by file, line, column and key. The value is never shown: it may be a key or a password.
+//! Faults of TOML files, reported by file, line, column and key. The value is never shown: it may be a key or a password.
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-/// Reads a file's text, or tells its first fault. `known` names keys that may be shown where the text is no TOML at all.
+/// Reads a file's text, or shows its first fault. `known` names keys that may be shown where the text is no TOML at all.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path, text: &str, known: &[&str]) -> Result<T, String> {
     check_syntax(file, text, known)?;
     toml::from_str(text).map_err(|error| {
@@ -13,7 +13,7 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path, text: &str, known: &[&str])
     })
 }
 
-/// Tells where a text stops being TOML.
+/// Says where a text stops being TOML.
 pub(crate) fn check_syntax(file: &Path, text: &str, known: &[&str]) -> Result<(), String> {
     toml::de::DeTable::parse(text).map(drop).map_err(|error| {
         // What stands before a `=` may be a part of a value here, so that only a known key is shown.

@@ -1,5 +1,5 @@
-//! Lists that tell of many requests in one call. What stands on a list as it is expected to needs no look; what doesn't is
-//! looked at. So what is open costs next to nothing, and what happens is noticed when the list is read.
+//! Batch polls: one read of a list shows the state of many requests. Requests whose entry is as expected need no poll;
+//! the others are polled. So open requests cost next to nothing, and changes are noticed when the list is read.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -20,9 +20,9 @@ use crate::perform::{real_item, virtual_item};
 use crate::poll::open_hold;
 use crate::webhooks::encode_hint;
 
-/// How many lists are read at once.
+/// The maximum number of concurrent batch polls.
 pub(crate) const MAX_CONCURRENT: usize = 8;
-/// And no more than half of the places, so that patrons find one.
+/// The batch polls that may run at once: at most half of the workers, so that patrons find one.
 fn slots(workers: usize) -> usize {
     MAX_CONCURRENT.min(workers.div_ceil(2))
 }
@@ -30,14 +30,14 @@ fn slots(workers: usize) -> usize {
 /// A list is read within this, or by another node too: ten thousand loans take a hundred calls.
 const LEASE: Duration = Duration::from_secs(1_800);
 
-/// How much less often a list is read where the system tells by itself of each item that is sent,
+/// Factor on the interval where a trusted webhook reports each item that is sent,
 const ITEM_WEBHOOK_FACTOR: u32 = 24;
 /// and of each hold and loan;
 const WEBHOOK_FACTOR: u32 = 36;
 /// and where nothing has happened for a while, or for longer than a long week-end.
 const QUIET_FACTORS: [(SignedDuration, u32); 2] =
     [(SignedDuration::from_hours(4 * 24), 12), (SignedDuration::from_hours(1), 3)];
-/// A list of more than so many is read the less often the longer it is: it takes a call for each hundred.
+/// The interval grows with each multiple of this length: a list takes one call per hundred entries.
 const LARGE_LIST: usize = 1_000;
 
 /// For how long a list that was refused isn't asked for.
@@ -45,8 +45,7 @@ const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// The same of one of which no answer could be read: something else answers, or Alma answers wrongly, for a time.
 const UNREADABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// How many times the shortest interval lies between two readings: the patron waits for what is sent and for what has
-/// arrived, and for nothing else.
+/// The factor on the shortest interval: patrons wait for what is sent and for what has arrived, and for nothing else.
 fn interval_factor(expected: ChangeKind) -> u32 {
     match expected {
         ChangeKind::Dispatch | ChangeKind::Arrival | ChangeKind::Collection => 1,
@@ -54,15 +53,16 @@ fn interval_factor(expected: ChangeKind) -> u32 {
         ChangeKind::OnLoan => RARE_FACTOR,
     }
 }
-/// Of what happens out of turn only, whatever an institution wants to be sure of.
+/// The factor for changes out of sequence, whatever an institution has set for lost messages.
 const RARE_FACTOR: u32 = 36;
 
-/// How much less often a list is read on which nothing has happened for so long.
+/// The factor for a list on which nothing has changed for this long.
 fn quiet_factor(quiet: SignedDuration) -> u32 {
     QUIET_FACTORS.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)
 }
 
-/// The next moment after `now` that is a whole number of `intervals` and `shift` away from the beginning of time.
+/// Returns the first instant after `now` on a fixed grid: multiples of `interval` since the Unix epoch, offset by `shift`.
+/// All nodes compute the same grid.
 fn next_on_grid(now: Timestamp, interval: Duration, shift: Duration) -> Timestamp {
     let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let (interval, shift) = (micros(interval).max(1), micros(shift));
@@ -70,18 +70,18 @@ fn next_on_grid(now: Timestamp, interval: Duration, shift: Duration) -> Timestam
     Timestamp::from_microsecond(whole.saturating_mul(interval).saturating_add(shift)).unwrap_or(Timestamp::MAX)
 }
 
-/// Libraries' lists aren't all read at the same moment: each institution has one of its own within the shortest interval
-/// (FNV-1a of its code).
+/// Returns an institution's offset within the shortest interval (FNV-1a of its code), so that not all lists are read at the
+/// same moment.
 fn offset_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
     let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     shortest.mul_f64(f64::from(institution.as_str().bytes().fold(0x811c_9dc5, hash)) / (f64::from(u32::MAX) + 1.0))
 }
 
-/// What happens next at a side, where a list may show it.
+/// Returns the change that is expected next at a side, where a list may show it.
 pub(crate) fn expected(request: &Request, target: PollTarget) -> Option<ChangeKind> {
     let status = request.status;
     if request.is_lent_to_another(target.side) {
-        // Of whose loan has ended no list tells.
+        // Of whose loan has ended no list shows.
         return None;
     }
     if target.side == Side::Lender {
@@ -155,12 +155,12 @@ enum ListOutcome {
     Refused,
     /// It can't be read: what the system answers is no list.
     Unreadable,
-    /// The key was refused, and whether for all or for this area alone a look will tell.
+    /// The key was refused; a poll will show whether for everything or for this area alone.
     KeyRefused,
 }
 
 impl Engine {
-    /// The list that shows when there is something to look at, and what stands on it for the request.
+    /// Returns the list that shows the expected change, and the request's entry on it.
     pub(crate) async fn list_entry(&self, request: &Request, target: PollTarget) -> Option<(ListEntry, ChangeKind)> {
         let expected = expected(request, target)?;
         let institution = request.institution(target.side)?;
@@ -184,7 +184,7 @@ impl Engine {
         Some((ListEntry { list: listing.list, key: listing.key, expected_present: listing.expected_present }, expected))
     }
 
-    /// The reading of a list on which something of the request stands from now on.
+    /// Returns the batch poll of a list on which the request has an entry from now on.
     pub(crate) async fn batch_poll_for(
         &self,
         request: &Request,
@@ -209,7 +209,7 @@ impl Engine {
         Ok(Some(batch_poll))
     }
 
-    /// When a list on which so many stand is read next.
+    /// Returns when a list with this many entries is read next.
     async fn next_batch_poll(
         &self,
         batch_poll: &NewBatchPoll,
@@ -239,14 +239,14 @@ impl Engine {
         Ok(rules.calendar.open_from(next_on_grid(now, interval, shift)))
     }
 
-    /// Within which time an institution wants to be sure that nothing has happened that wasn't told.
+    /// Returns the time within which an institution wants lost messages to be noticed.
     async fn detection_target(&self, institution: &InstitutionCode) -> Option<Duration> {
         let minutes = self.registry.get(institution).await.ok()?.quota_settings().lost_message_detection_minutes?;
         Some(Duration::from_secs(60).saturating_mul(minutes))
     }
 
-    /// Has the lists of all that tell by themselves read at once, as nobody has listened to them: Alma sends a message again
-    /// after an hour. What was read within the shortest interval is read at its end.
+    /// Reschedules the lists of all institutions with a webhook to now, after the hub could not receive messages: Alma
+    /// resends a message an hour later at the earliest. A list that was read within the shortest interval is read at its end.
     pub(crate) async fn catch_up(&self) -> Result<(), Error> {
         let (now, lists) = (self.clock.now(), self.settings.batch_poll_interval);
         let rescheduled =
@@ -256,13 +256,13 @@ impl Engine {
             self.webhook_health.suspend_miss_detection_until(saturating_add(now, lists.saturating_mul(2)));
             info!(
                 lists = rescheduled,
-                "nobody listened to webhooks for a while; what may not have been heard is looked for"
+                "messages could not be received for a while; reading the lists of institutions with webhooks"
             );
         }
         Ok(())
     }
 
-    /// The same after the store has failed while something was told.
+    /// The same after a message could not be stored.
     pub(crate) async fn catch_up_after_intake_failure(&self) -> Result<(), Error> {
         if self.webhook_health.take_intake_failed() {
             self.catch_up().await.inspect_err(|_| self.webhook_health.mark_intake_failed())?;
@@ -270,7 +270,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads a list that is due, and has looked at what has happened.
+    /// Reads a list that is due, and reschedules the polls of requests whose entry differs from the expectation.
     pub(crate) async fn run_batch_poll(self: Arc<Self>, batch_poll: BatchPoll) {
         let span = debug_span!("batch_poll", institution = %batch_poll.institution, list = batch_poll.list);
         match self.try_batch_poll(&batch_poll).instrument(span).await {
@@ -284,7 +284,7 @@ impl Engine {
         }
     }
 
-    /// Takes what is due, as far as there is room: patrons wait for other work.
+    /// Claims due batch polls, as far as there is room: patrons wait for other work.
     pub(crate) async fn claim_batch_polls(&self, now: Timestamp, room: usize) -> Result<Vec<BatchPoll>, Error> {
         let most =
             slots(self.settings.workers).saturating_sub(self.active_batch_polls.load(Ordering::Relaxed)).min(room);
@@ -321,7 +321,7 @@ impl Engine {
                 };
                 let left: Vec<Uuid> = listed.iter().take(one_by_one).map(|poll| poll.id).collect();
                 if is_given_up {
-                    warn!(institution = %batch_poll.institution, list = batch_poll.list, polls = standing, "a list is refused, or can't be read; all on it is looked at one by one");
+                    warn!(institution = %batch_poll.institution, list = batch_poll.list, polls = standing, "a list is refused, or can't be read; all on it is polled one by one");
                 }
                 self.end_batch_poll(batch_poll, standing - one_by_one, &left, &[], at_latest).await
             }
@@ -363,7 +363,7 @@ impl Engine {
         let unclear: Vec<Uuid> = unclear.iter().map(|poll| poll.id).collect();
         let moved: Vec<ListedPoll> =
             clear.into_iter().filter(|poll| read.present.contains(&poll.key) != poll.expected_present).collect();
-        // Where a look has seen it, and found nothing new, it is not looked at each time the list is read.
+        // Where a poll has seen it, and found nothing new, it is not polled each time the list is read.
         let due = |poll: &ListedPoll| {
             poll.attempts == 0
                 || saturating_add(poll.updated_at, self.settings.polling.interval(poll.attempts).min(sure)) <= now
@@ -406,7 +406,7 @@ impl Engine {
             let now = self.clock.now();
             let mut tx = self.store.begin().await?;
             tx.finish_batch_poll(batch_poll, due).await?;
-            // They needn't all be looked at together; one alone finds out whether any can be.
+            // They needn't all be polled together; one alone finds out whether any can be.
             let within = if one_by_one.len() > 1 { self.settings.polling.initial } else { Duration::ZERO };
             tx.detach_from_list(one_by_one, saturating_add(now, self.ids.jitter(within))).await?;
             for (poll, line) in mismatches {

@@ -45,7 +45,7 @@ pub struct Down {
 struct Breaker {
     failures: u32,
     down: Option<Down>,
-    /// How often it was tried in vain since it is down.
+    /// How often it was tried without success since it is down.
     attempts: u32,
     /// Somebody is finding out.
     probing_until: Option<Timestamp>,
@@ -66,7 +66,7 @@ pub(crate) struct Breakers {
     known: Mutex<HashMap<InstitutionCode, Breaker>>,
 }
 
-/// What an outcome told of the system.
+/// What an outcome reported the system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum BreakerChange {
     /// Nothing new.
@@ -75,7 +75,7 @@ pub(crate) enum BreakerChange {
     Opened,
     /// It is back.
     Closed,
-    /// The call was made under settings that have changed since, so its failure tells nothing.
+    /// The call was made under settings that have changed since, so its failure says nothing.
     Stale,
 }
 

@@ -1,6 +1,6 @@
 //! What people ask for, and deadlines. Before the hub acts on an item's not having been sent, it makes sure that this is still
-//! so: the book may have been put into the van since the lender was looked at last. Cancelling the lender's hold finds that
-//! out by itself; a look before it saves the hold.
+//! so: the book may have been put into the van since the lender was polled last. Cancelling the lender's hold finds that
+//! out by itself; a poll before it saves the hold.
 
 use jiff::SignedDuration;
 use lending::{Deadline, Event, Request, RequestId, Side, deadlines};
@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::poll;
 use crate::replacing::AnotherLender;
 
-/// For how long a deadline waits for a library that can't be looked at.
+/// For how long a deadline waits for a library that can't be polled.
 const MAX_POLL_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Which side tells whether what a deadline is for has happened.
+/// Which side says whether what a deadline is for has happened.
 fn side_of(deadline: Deadline, request: &Request) -> Side {
     match deadline {
         Deadline::LenderAnswers | Deadline::NoLongerNeeded | Deadline::ItemReturns => Side::Lender,
@@ -87,7 +87,7 @@ impl Engine {
                 let due = saturating_add(self.clock.now(), self.delay_after(intent, &not_done));
                 return self.postpone(intent, due, &not_done.to_string()).await;
             }
-            Err(not_done) => debug!(request = %request.id, reason = %not_done, "a deadline passes without a look"),
+            Err(not_done) => debug!(request = %request.id, reason = %not_done, "a deadline passes without a poll"),
         }
         self.commit_outcome(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
     }

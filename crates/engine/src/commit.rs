@@ -118,7 +118,7 @@ impl Engine {
         }
         if unchanged {
             tx.commit().await?;
-            // Something may have been told of it meanwhile.
+            // Something may have been reported about it meanwhile.
             self.wake.notify_one();
             return Ok(Applied { request: decision.next, next: None });
         }
@@ -145,9 +145,8 @@ impl Engine {
         Ok(Applied { request: decision.next, next })
     }
 
-    /// That a look by the clock has found a request to have come on at a library that tells was not told, or is late. Where
-    /// one message got lost others may be, so that library's lists are read at once, and as if it told nothing until it has
-    /// told again.
+    /// Distrusts a webhook where a scheduled poll found a change that it did not report. Where one message got lost others
+    /// may be, so the institution's lists are read at once, and it is polled as if it had no webhook until messages arrive.
     async fn detect_missed_message(&self, intent: &Intent, before: &Request, event: &Event, decision: &Decision) {
         let is_poll = matches!(event, Event::Observed { .. }) && !webhooks::has_hint(intent);
         let (Work::Poll(side), true, Some(step)) = (intent.work, is_poll, decision.transitions.first()) else {
@@ -173,13 +172,13 @@ impl Engine {
         }
         self.metrics.message_missed(institution);
         if self.webhook_health.record_missed(&self.store, institution, kind, now).await? {
-            warn!(%institution, "its webhook did not tell what happened; until it tells again it is looked at as if it had none");
+            warn!(%institution, "webhook missed a change; polling this institution as if it had no webhook until messages arrive again");
             self.poll_as_without_webhook(institution).await?;
         }
         Ok(())
     }
 
-    /// What waits for messages that may not come is looked at in the time in which it is where nothing is told.
+    /// Reschedules the polls of an institution to the interval of one without a webhook.
     pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), Error> {
         let now = self.clock.now();
         let latest =
@@ -210,7 +209,7 @@ impl Engine {
         Ok(version)
     }
 
-    /// Queues the next effect, and the looks that the status asks for. An effect at the institution at which one has just
+    /// Queues the next effect, and the polls that the status asks for. An effect at the institution at which one has just
     /// been done is leased to whoever did that: its place there is taken already. Answers when something of it that is not
     /// leased is due first.
     pub(crate) async fn queue(
@@ -250,7 +249,7 @@ impl Engine {
         Ok((leased, dues.fold(first, Timestamp::min)))
     }
 
-    /// The looks that the status asks for, the deadlines that run, and the lists on which something stands for it.
+    /// The polls that the status asks for, the deadlines that run, and the lists on which something stands for it.
     async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<(Vec<NewIntent>, Vec<NewBatchPoll>), Error> {
         let intent = |work, institution: &InstitutionCode, due_at| NewIntent {
             id: self.ids.uuid(now),
@@ -279,7 +278,7 @@ impl Engine {
         Ok((scheduled, lists))
     }
 
-    /// Tells who waits for the request.
+    /// Publishes the change to those who wait for the request.
     pub(crate) fn publish_change(&self, decision: &Decision, version: i64) {
         let next = &decision.next;
         // Nobody listening is no fault.
@@ -287,8 +286,7 @@ impl Engine {
     }
 }
 
-/// One row per transition, or one for an event that changed facts alone; a delay is told once, not each time
-/// it is tried again.
+/// One row per transition, or one for an event that changed facts alone; a delay is recorded once, not with each retry.
 fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now: Timestamp) -> Vec<AuditEntry> {
     let row = |note: Option<String>, evidence: Option<Value>| AuditEntry {
         request: before.id,

@@ -102,7 +102,7 @@ impl Engine {
         self.clock.as_ref()
     }
 
-    /// Every request as it changes. A slow listener misses some, and is told so.
+    /// Every request as it changes. A slow listener misses some, and is informed so.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
@@ -127,7 +127,7 @@ impl Engine {
         self.execute_command(id, &Event::CancelRequested { by, reason }, actor).await
     }
 
-    /// Looks at both sides at once, in place of waiting for the next look.
+    /// Looks at both sides at once, in place of waiting for the next poll.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl Engine {
                 }
             };
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
-                // A node that has died may not have told.
+                // A node that has died may not have reported.
                 return self.store.request(id).await?.ok_or(Error::UnknownRequest(id));
             }
         }

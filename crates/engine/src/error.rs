@@ -14,7 +14,7 @@ pub enum Error {
     /// No such request.
     #[error("there is no request {0}")]
     UnknownRequest(RequestId),
-    /// The request's state doesn't allow it; the text tells why, for people.
+    /// The request's state doesn't allow it; the text says why, for people.
     #[error("{0}")]
     NotAllowed(&'static str),
     /// No other copy can be supplied in place of the present one.

@@ -155,7 +155,7 @@ impl Metrics {
         self.unreadable.get_or_create(&Endpoint { institution, endpoint }).inc();
     }
 
-    /// Something was seen that the library's system should have told.
+    /// Something was seen that the library's system should have reported.
     pub(crate) fn message_missed(&self, institution: &InstitutionCode) {
         self.missed_messages.get_or_create(&Institution { institution: institution.to_string() }).inc();
     }

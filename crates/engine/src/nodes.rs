@@ -1,4 +1,4 @@
-//! Other nodes on the same database: what they commit is heard at once.
+//! Other nodes on the same database: what they commit is received at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Takes this node's name among the nodes of the database. Done by itself when the node begins to work; done
-    /// before, it tells at once whether the name is free.
+    /// before, it shows at once whether the name is free.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Engine {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(failure) => {
-                    warn!(error = %failure, "can't hear other nodes; their work is found by looking for it");
+                    warn!(error = %failure, "can't hear other nodes; their work is found by polling for it");
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -40,16 +40,16 @@ pub enum Orphan {
 pub struct FoundOrphan {
     /// What it is.
     pub orphan: Orphan,
-    /// Whether it was taken away; why not where that was tried in vain.
+    /// Whether it was removed; the reason where that failed.
     pub removed: Option<Result<(), String>>,
 }
 
 /// What a search came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OrphanReport {
-    /// How many requests were looked at.
+    /// How many requests were polled.
     pub requests: usize,
-    /// How many virtual patrons were looked at.
+    /// How many virtual patrons were polled.
     pub patrons: usize,
     /// What was found.
     pub found: Vec<FoundOrphan>,

@@ -1,4 +1,4 @@
-//! Placing a request: everything that is wrong with it is told at once, and what is right is stored.
+//! Placing a request: everything that is wrong with it is reported at once, and what is right is stored.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -40,7 +40,7 @@ pub struct ValidationError {
     pub code: &'static str,
     /// A sentence for staff: what is wrong, and what to do.
     pub message: String,
-    /// A sentence for the patron, who can't mend the hub's set-up.
+    /// A sentence for the patron, who can't fix the hub's set-up.
     pub patron_message: &'static str,
 }
 
@@ -68,7 +68,7 @@ fn patron_message(code: &str) -> &'static str {
 }
 
 impl Engine {
-    /// Stores a request with its first intent, or tells everything that is wrong with it.
+    /// Stores a request with its first intent, or shows everything that is wrong with it.
     ///
     /// # Errors
     ///

@@ -5,13 +5,13 @@ use lms::{HostLms, PollQuery};
 
 use crate::perform::{real_item, virtual_item};
 
-/// What `side` is to be looked at for, if it still is.
+/// What `side` is to be polled for, if it still is.
 pub fn poll_target(request: &Request, side: Side) -> Option<PollTarget> {
     poll_targets(request).into_iter().find(|target| target.side == side)
 }
 
 /// Looks at one side; briefly, where one call will do as long as nothing has happened. `told` is the state in which the item
-/// was told to be.
+/// was reported to be.
 pub async fn poll_side(
     lms: &dyn HostLms,
     request: &Request,

@@ -1,7 +1,7 @@
 //! Calls that an institution's system counts: how many were spent on what today, and what may wait until there are more.
 //!
 //! How fast calls leave is the client's business; here is the day. It ends at midnight, UTC, when Alma counts anew.
-//! What was spent is counted by each node for itself; what is left is told by the system, and so holds for all.
+//! What was spent is counted by each node for itself; what is left is reported by the system, and so holds for all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,10 +88,10 @@ struct DayUsage {
     day: i64,
     used: Usage,
     remaining: Option<u64>,
-    /// When that was told.
+    /// When the system reported that.
     counted_at: Option<Timestamp>,
     calls_per_day: Option<u64>,
-    /// It was told already that what can wait is paused.
+    /// Whether the pause of polling was logged already.
     said: bool,
 }
 
@@ -157,7 +157,7 @@ impl UsageLedger {
         });
         let Some(reason) = paused else { return Ok(()) };
         if is_new {
-            tracing::warn!(%institution, %reason, "looks wait until calls are counted anew");
+            tracing::warn!(%institution, %reason, "polls wait until calls are counted anew");
         }
         Err(lms::Error::Retryable { reason, after: Some(used_up(now)) })
     }
@@ -172,13 +172,13 @@ impl DayUsage {
         self.calls_per_day.or(allowance.calls_per_day)
     }
 
-    /// As the system told today; where it doesn't tell, what is not spent if each node spends as much as this one.
+    /// The calls left as the system reported them today; where it doesn't, the calls left if each node uses as many as this.
     fn left(&self, allowance: QuotaSettings, nodes: u32) -> Option<u64> {
         let spent = self.used.total().saturating_mul(u64::from(nodes.max(1)));
         self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(spent)))
     }
 
-    /// Whether what was told last, early in the day, may have been told of the day before: the next call tells.
+    /// Whether the last count, early in the day, may be of the day before: the next call will show.
     fn may_be_stale(&self, now: Timestamp) -> bool {
         let counted_at = self.counted_at.map_or(i64::MIN, Timestamp::as_second);
         now.as_second().rem_euclid(DAY) < FIRST_HOUR && now.as_second() >= counted_at.saturating_add(RECHECK_AFTER)
@@ -194,7 +194,7 @@ impl DayUsage {
         (left <= reserve).then(|| {
             format!(
                 "The library has {left} API calls left today, and {reserve} are kept for its other applications and for \
-                 patrons: looks wait until midnight UTC."
+                 patrons: polls wait until midnight UTC."
             )
         })
     }
@@ -211,7 +211,7 @@ fn until_reset(now: Timestamp) -> Duration {
     Duration::try_from(reset(now).duration_since(now)).unwrap_or_default()
 }
 
-/// How long nothing is sent to a system whose calls are used up, and looks are not made that would take others' calls.
+/// How long nothing is sent to a system whose calls are used up, and polls are not made that would take others' calls.
 fn used_up(now: Timestamp) -> Duration {
     if now.as_second().rem_euclid(DAY) < FIRST_HOUR {
         return Duration::from_secs(RECHECK_AFTER.unsigned_abs());
@@ -235,7 +235,7 @@ pub(crate) fn priority_of(effect: Effect) -> Priority {
     }
 }
 
-/// A used-up day lasts until the next; how long that is, the hub's clock tells.
+/// A used-up day lasts until the next; how long that is, the hub's clock shows.
 pub(crate) fn timed(not_done: lms::Error, now: Timestamp) -> lms::Error {
     match not_done {
         lms::Error::Unavailable { outage: Outage::QuotaUsedUp, reason, .. } => {
@@ -278,7 +278,7 @@ impl Engine {
         })
     }
 
-    /// Whether a system may be looked at now.
+    /// Whether a system may be polled now.
     ///
     /// # Errors
     ///
@@ -287,7 +287,7 @@ impl Engine {
         self.usage.check_budget(lms.institution(), priority, lms.quota_settings(), self.registry.nodes())
     }
 
-    /// Institutions that are not looked at until calls are counted anew.
+    /// Institutions that are not polled until calls are counted anew.
     pub fn polling_paused(&self) -> Vec<(InstitutionCode, Paused)> {
         let until = reset(self.clock.now());
         let known = self.registry.known();
@@ -341,7 +341,7 @@ mod tests {
     fn own_calls_are_counted_where_the_system_gives_no_count() {
         let spent = Usage { by_priority: [(Priority::Poll, 890)].into(), ..Usage::default() };
         let book = DayUsage { used: spent, ..DayUsage::default() };
-        assert_eq!(book.at_reserve(QuotaSettings::default(), 1), None, "nobody told of a limit");
+        assert_eq!(book.at_reserve(QuotaSettings::default(), 1), None, "nobody reported a limit");
         let set = QuotaSettings { calls_per_day: Some(1_000), ..QuotaSettings::default() };
         assert_eq!(book.left(set, 1), Some(110));
         assert_eq!(book.at_reserve(set, 1), None);

@@ -25,7 +25,7 @@ impl Registry {
         Self { store, usage, nodes: AtomicU32::new(1), known: RwLock::default() }
     }
 
-    /// The institution's adapter; what stands in the way is told as something that staff can mend.
+    /// The institution's adapter; what stands in the way is reported as something that staff can fix.
     pub(crate) async fn get(&self, institution: &InstitutionCode) -> Result<Arc<dyn HostLms>, lms::Error> {
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(institution) {
             return Ok(Arc::clone(known));
@@ -47,7 +47,7 @@ impl Registry {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let kept = Arc::clone(known.entry(institution.clone()).or_insert(made));
         drop(known);
-        // Whoever tells of another number of nodes finds it there from now on.
+        // Whoever reports another number of nodes finds it there from now on.
         kept.set_node_count(self.nodes());
         Ok(kept)
     }

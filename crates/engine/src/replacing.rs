@@ -59,7 +59,7 @@ impl Engine {
         Ok(self.apply(id, &event, actor, &IntentDisposition::NoIntent(None)).await?.request)
     }
 
-    /// The request once its lender was looked at: the item may have been sent since the last look. Cancelling the hold finds
+    /// The request once its lender was polled: the item may have been sent since the last poll. Cancelling the hold finds
     /// that out too, but then the hold is gone and the patron gets nothing. A lender that can't be asked is given up all
     /// the same.
     async fn after_polling_the_lender(&self, request: Request) -> Result<Request, Error> {
@@ -69,7 +69,7 @@ impl Engine {
             }
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {
-                debug!(request = %request.id, reason = %not_done, "the lender could not be looked at before it is given up");
+                debug!(request = %request.id, reason = %not_done, "the lender could not be polled before it is given up");
                 Ok(request)
             }
         }

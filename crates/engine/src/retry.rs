@@ -12,8 +12,8 @@ const MAX_ATTEMPTS: u32 = 8;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(10);
 
 impl Engine {
-    /// Does `once`, and does it again from its beginning where nothing came of it but by the doings of others: the
-    /// request was changed meanwhile, or a serialisation failure or deadlock ended the transaction.
+    /// Runs a transaction and retries it, up to eight times, if another transaction got in its way: a version conflict, a
+    /// deadlock or a serialisation failure.
     pub(crate) async fn retry_transaction<T, F>(&self, once: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,

@@ -1,6 +1,6 @@
-//! When what is looked at. A look is for what no system tells: where one tells by itself it is for what was told and lost.
-//! It comes the later the longer nothing has changed, in the hours in which the library is open, and seldom while the
-//! patron has the book. What shows in a list that is read for many at once is looked at when it does.
+//! Decides when a side is polled next. Polls find what no webhook reports, and what a webhook has reported and the hub has
+//! lost. The interval grows while nothing changes, lies within opening hours, and is long while the patron has the book.
+//! A side on a batch-polled list is polled when its entry differs from the expectation.
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Request, Rules, Side, Status};
@@ -14,21 +14,21 @@ use crate::poll::poll_target;
 use crate::settings::Polling;
 use crate::webhook_health::WebhookCoverage;
 
-/// How much later everything comes while the book is with the patron: for weeks, as a rule.
+/// Factor on the interval while the book is with the patron: for weeks, as a rule.
 const ON_LOAN: u32 = 6;
-/// The same of what shows in a list, which comes seldom anyway, where a renewal shows by a look alone: not after the day
-/// before the book is due, and more often from then on.
+/// The same for a side on a list, where only a poll shows a renewal: until the day before the book is due, and from then
+/// on.
 const ON_LOAN_LISTED: u32 = 4;
 const WHEN_DUE_LISTED: u32 = 2;
 const BEFORE_DUE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How much later what shows in a list comes while the hold itself stands on it, which is as good as a look.
+/// Factor for a side whose hold itself is on a list: the list is as good as a poll.
 const HOLD_ON_LIST: u32 = 6;
 
-/// Looks come up to a fiftieth sooner, so that what changed together isn't looked at together for ever.
+/// Polls come up to a fiftieth earlier, so that requests that changed together aren't polled together for ever.
 const JITTER: u32 = 50;
 
-/// Whether a list that tells of that side names the hold itself.
+/// Whether the list for that side names the hold itself.
 fn is_hold_on_list(request: &Request, side: Side) -> bool {
     let next = poll_target(request, side).and_then(|target| expected(request, target));
     matches!(next, Some(ChangeKind::Dispatch | ChangeKind::HoldWaiting))
@@ -40,14 +40,14 @@ fn before_due(request: &Request, side: Side) -> Option<Timestamp> {
     due.checked_sub(BEFORE_DUE).ok()
 }
 
-/// Whether the lender has still to send its item. That it has is told by those only that tell of each change of an item.
+/// Whether the lender has still to send its item. Only webhooks that report every change of an item report the dispatch.
 fn is_unsent(request: &Request, side: Side) -> bool {
     side == Side::Lender && !request.is_dispatched()
 }
 
 impl Engine {
-    /// When `side` of the request is looked at next, after `unchanged` looks that showed nothing new; much later where a list
-    /// shows when there is something to see.
+    /// Returns when `side` of the request is polled next, after `unchanged` polls that showed nothing new; much later where
+    /// a batch poll covers it.
     pub(crate) async fn next_poll(
         &self,
         request: &Request,
@@ -63,7 +63,7 @@ impl Engine {
         self.next_open_time(request, side, before_due.map_or(then, |day| day.min(then))).await
     }
 
-    /// Whether a patron has the book whose renewal no list and no message would show.
+    /// Whether a patron has the book, and neither a list nor a message would show its renewal.
     async fn renewal_is_unreported(&self, request: &Request, side: Side) -> Result<bool, Error> {
         let is_patrons = request.status == Status::Loaned && side != Side::Lender;
         Ok(is_patrons && !self.webhook_is_trusted(request, side).await?)
@@ -87,13 +87,13 @@ impl Engine {
         Ok(if is_lent { polling.scaled(ON_LOAN) } else { polling })
     }
 
-    /// Whether what happens at that side is told by the library's system, and that is counted on.
+    /// Whether a trusted webhook reports the changes at that side.
     pub(crate) async fn webhook_is_trusted(&self, request: &Request, side: Side) -> Result<bool, Error> {
         let coverage = self.webhook_coverage(request, side).await?;
         Ok(coverage.is_trusted_for(is_unsent(request, side)))
     }
 
-    /// The same, of a system too that was found to miss some of it.
+    /// Whether a webhook reports the changes at that side, trusted or not.
     pub(crate) async fn webhook_covers(&self, request: &Request, side: Side) -> Result<bool, Error> {
         Ok(self.webhook_coverage(request, side).await?.covers(is_unsent(request, side)))
     }

@@ -1,4 +1,4 @@
-//! How the engine works: how much at once, how often it looks, how it tries again.
+//! The engine's settings: concurrency, poll intervals, retries.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ pub struct Settings {
     pub polls_per_institution: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,
-    /// How often the libraries are looked at.
+    /// The poll interval without a webhook.
     pub polling: Polling,
-    /// How often a library is looked at whose system tells by itself what happens.
+    /// The poll interval where a trusted webhook reports the changes.
     pub webhook_polling: Polling,
-    /// How often is looked at what shows in a list as soon as there is something to see; twice as seldom while the patron
+    /// How often is polled what shows in a list as soon as there is something to see; twice as rarely while the patron
     /// has the book.
     pub batch_polling: Polling,
-    /// The shortest interval between two readings of a list that tells of many requests.
+    /// The shortest interval between two batch polls of a list.
     pub batch_poll_interval: Duration,
-    /// How old a signed message may be to count as a look; none does at zero.
+    /// How old a signed message may be to replace a poll; at zero none does.
     pub webhook_max_age: Duration,
     /// How a failed effect is tried again.
     pub backoff: Backoff,
@@ -55,7 +55,7 @@ impl Default for Settings {
     }
 }
 
-/// The interval between looks: it starts short and grows while nothing happens.
+/// The interval between polls: it starts short and grows while nothing happens.
 #[derive(Clone, Copy, Debug)]
 pub struct Polling {
     /// After a change.
@@ -73,12 +73,12 @@ impl Default for Polling {
 }
 
 impl Polling {
-    /// So many times as seldom.
+    /// The intervals, multiplied by a factor.
     pub(crate) fn scaled(self, factor: u32) -> Self {
         Self { initial: self.initial.saturating_mul(factor), max: self.max.saturating_mul(factor), ..self }
     }
 
-    /// The interval after `unchanged` looks that showed nothing new.
+    /// The interval after `unchanged` polls that showed nothing new.
     pub(crate) fn interval(&self, unchanged: u32) -> Duration {
         let factor = self.growth.max(1.0).powi(i32::try_from(unchanged.min(64)).unwrap_or(64));
         Duration::try_from_secs_f64(self.initial.as_secs_f64() * factor).unwrap_or(self.max).min(self.max)

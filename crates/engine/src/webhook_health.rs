@@ -1,6 +1,5 @@
-//! Who tells by itself, and whether it still does: where nothing has ever been heard, or nothing for days, or something
-//! wasn't told, something may be wrong with the webhook, and the library is looked at as if it told nothing. All nodes know
-//! the same of it, from the store.
+//! Tracks the health of each institution's webhook. A webhook that has been silent for a week, or has missed a change, is
+//! distrusted: the institution is polled as if it had none. The state is in the store, so that all nodes agree on it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,17 +12,17 @@ use store::{Store, Webhook, WebhookUpdate};
 
 use crate::error::Error;
 
-/// For how long what is known of webhooks is remembered; another node may have changed it.
+/// How long cached webhook states are used; another node may have changed them.
 const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
-/// It is read again from then on where nothing waits for it in a transaction.
+/// The age from which the cache is refreshed where no transaction waits for it.
 const REFRESH_AFTER: SignedDuration = SignedDuration::from_secs(20);
-/// After so long without a message a webhook isn't counted on any more. A quiet week is nothing unusual.
+/// A webhook without a message for this long isn't trusted any more. A quiet week is nothing unusual.
 const SILENCE_LIMIT: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How exactly it is stored when a webhook was heard.
+/// The precision with which the time of a webhook's last message is stored.
 const RECORD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// A webhook of which a message was missed isn't counted on until it has told so many times again what such a message
-/// would, or for so long, if it tells anything meanwhile.
+/// A webhook that missed a message isn't trusted until this many messages of the same kind have arrived, or until the
+/// distrust period is over and some message has arrived in it.
 const MESSAGES_TO_TRUST: u32 = 10;
 const DISTRUST_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
@@ -44,7 +43,7 @@ impl MessageKind {
         }
     }
 
-    /// Of the message that should have told that a request came to this status.
+    /// The kind of message that reports that a request came to this status.
     pub(crate) fn expected_for(status: Status) -> Self {
         match status {
             Status::PickupTransit => Self::Item,
@@ -66,7 +65,7 @@ impl MessageKind {
 #[derive(Clone, Debug)]
 struct WebhookState {
     webhook: Webhook,
-    /// How often this node heard since the last miss what was missed.
+    /// How many messages of the missed kind this node has received since the last miss.
     confirmed: u32,
 }
 
@@ -86,24 +85,24 @@ impl WebhookState {
     }
 }
 
-/// What an institution's system tells by itself, as far as was heard lately.
+/// The changes that an institution's webhook reports, judged by the messages of the last week.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct WebhookCoverage {
     /// Of holds and loans.
     circulation: bool,
     /// Of items that are sent: few Almas do.
     items: bool,
-    /// It is known to have missed something, so it isn't counted on.
+    /// It has missed a message, so it isn't trusted.
     distrusted: bool,
 }
 
 impl WebhookCoverage {
-    /// Whether it should tell of circulation, or of items that are sent.
+    /// Whether it reports circulation, or items that are sent.
     pub(crate) fn covers(self, needs_item_messages: bool) -> bool {
         if needs_item_messages { self.items } else { self.circulation }
     }
 
-    /// Whether it is counted on for that.
+    /// Whether it is trusted for that.
     pub(crate) fn is_trusted_for(self, needs_item_messages: bool) -> bool {
         self.covers(needs_item_messages) && !self.distrusted
     }
@@ -112,25 +111,25 @@ impl WebhookCoverage {
 /// When they were read, and what.
 type Secrets = (Timestamp, Arc<[SecretString]>);
 
-/// Who has a webhook, and what was heard of it.
+/// The health of all webhooks.
 #[derive(Debug, Default)]
 pub(crate) struct WebhookHealth {
     known: Mutex<HashMap<InstitutionCode, WebhookState>>,
     read_at: Mutex<Option<Timestamp>>,
     /// One at a time reads.
     reading: tokio::sync::Mutex<()>,
-    /// With what their messages are signed, and when that was read.
+    /// The secrets with which messages are signed, and when they were read.
     secrets: RwLock<HashMap<InstitutionCode, Secrets>>,
-    /// How often what is remembered was forgotten.
+    /// How often the cache was invalidated.
     generation: AtomicU64,
-    /// A message could not be taken since it was asked last.
+    /// Whether a message could not be stored since this was taken last.
     intake_failed: AtomicBool,
-    /// Until when what was not heard is the hub's own fault.
+    /// Until when a missed message is the hub's own fault.
     catching_up: Mutex<Option<Timestamp>>,
 }
 
 impl WebhookHealth {
-    /// What an institution's system tells by itself.
+    /// Returns the changes that an institution's webhook reports.
     pub(crate) async fn coverage(
         &self,
         store: &Store,
@@ -145,7 +144,7 @@ impl WebhookHealth {
         }))
     }
 
-    /// When a webhook was heard last, and since when it is not counted on for what it missed.
+    /// Returns when a webhook's last message arrived, and since when it is distrusted for a missed one.
     pub(crate) async fn last_message_and_miss(
         &self,
         store: &Store,
@@ -191,7 +190,7 @@ impl WebhookHealth {
             let here = before.remove(&webhook.institution);
             let same_miss = here.as_ref().filter(|here| here.webhook.missed_message == webhook.missed_message);
             let confirmed = same_miss.map_or(0, |here| here.confirmed);
-            // Heard here, and not yet worth noting.
+            // Received by this node, and too recent to be stored.
             let last_message =
                 here.map(|here| (here.webhook.last_message_at, here.webhook.last_item_message_at)).unwrap_or_default();
             webhook.last_message_at = webhook.last_message_at.max(last_message.0);
@@ -209,7 +208,7 @@ impl WebhookHealth {
         (now.duration_since(*at).abs() < CACHE_TTL).then(|| Arc::clone(known))
     }
 
-    /// What [`WebhookHealth::learn`] is told, from before the secrets were read.
+    /// What [`WebhookHealth::learn`] is reported, from before the secrets were read.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)
     }
@@ -228,7 +227,7 @@ impl WebhookHealth {
         secrets
     }
 
-    /// A message with its signature has come.
+    /// Records that a signed message has arrived.
     pub(crate) async fn record_message(
         &self,
         store: &Store,
@@ -241,7 +240,7 @@ impl WebhookHealth {
         self.change(store, institution, now, update).await
     }
 
-    /// A message has told that an item was sent.
+    /// Records a message that reported an item as sent.
     pub(crate) async fn record_item_message(
         &self,
         store: &Store,
@@ -254,7 +253,7 @@ impl WebhookHealth {
         self.change(store, institution, now, update).await
     }
 
-    /// Something was seen that should have been told. Answers whether the webhook was counted on until now.
+    /// Records that a message was missed. Returns whether the webhook was trusted until now.
     pub(crate) async fn record_missed(
         &self,
         store: &Store,
@@ -272,7 +271,7 @@ impl WebhookHealth {
         Ok(was_trusted)
     }
 
-    /// A message has told what was waited for.
+    /// Records that a message reported what a request waited for.
     pub(crate) async fn record_confirmed(
         &self,
         store: &Store,
@@ -292,7 +291,7 @@ impl WebhookHealth {
         self.change(store, institution, now, update).await
     }
 
-    /// Changes what is known, and stores what is news of it.
+    /// Changes the cached state, and stores what is worth storing.
     async fn change(
         &self,
         store: &Store,
@@ -308,22 +307,22 @@ impl WebhookHealth {
         }
     }
 
-    /// A message could not be taken.
+    /// Marks that a message could not be stored.
     pub(crate) fn mark_intake_failed(&self) {
         self.intake_failed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a message could not be taken since this was asked last.
+    /// Whether a message could not be stored since the last call.
     pub(crate) fn take_intake_failed(&self) -> bool {
         self.intake_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// What was not heard before is the hub's own fault, and seen until then.
+    /// Until then a missed message is the hub's own fault, and no webhook is distrusted for it.
     pub(crate) fn suspend_miss_detection_until(&self, then: Timestamp) {
         *self.catching_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(then);
     }
 
-    /// Whether what was not told may have been told to a hub that could not hear it.
+    /// Whether a missing message may have been sent while the hub could not receive it.
     pub(crate) fn is_catching_up(&self, now: Timestamp) -> bool {
         self.catching_up.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
     }

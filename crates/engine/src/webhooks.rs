@@ -1,5 +1,5 @@
-//! What libraries' systems tell by themselves. A message is a hint: it brings the looks forward that wait for what it tells
-//! of, and is acknowledged once that is stored. A fresh one is kept with them, since it may show what a look would.
+//! Webhook intake. A message is turned into a hint, which reschedules the polls that wait for the change it reports; the
+//! message is acknowledged once that is stored. A fresh hint is kept with them, since it may replace a poll.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,15 +23,15 @@ const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
 
 /// How long a message waits for others of the same moment.
 const COMPANION_WAIT: SignedDuration = SignedDuration::from_secs(2);
-/// The line of what must be read whatever was told.
+/// The line that asks for a poll, whatever the hints say.
 pub(crate) const FULL_POLL: &str = "null\n";
 
-/// A message as a line that waits for the look; `None` where it shows nothing by itself.
+/// Encodes a hint as a line that is stored with the poll; `None` asks for the poll itself.
 pub(crate) fn encode_hint(hint: Option<&Hint>) -> String {
     serde_json::to_string(&hint).map_or_else(|_| FULL_POLL.to_owned(), |line| line + "\n")
 }
 
-/// What was told, if all of it shows something by itself and was told a moment ago.
+/// Returns the hints of a poll, if all of them can replace it and are fresh.
 pub(crate) fn fresh_hints(intent: &Intent, max_age: Duration) -> Option<Vec<Hint>> {
     let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
     if intent.claimed_at.duration_since(intent.hinted_at) > max_age {
@@ -41,7 +41,7 @@ pub(crate) fn fresh_hints(intent: &Intent, max_age: Duration) -> Option<Vec<Hint
     hints.filter(|hints| intent.has_hint && !hints.is_empty())
 }
 
-/// Whether somebody asked for the look, or the library's system told of something; a list is read without either.
+/// Whether a person asked for the poll, or a message led to it; a batch poll needs neither.
 pub(crate) fn has_hint(intent: &Intent) -> bool {
     let by_list = |line: &str| matches!(serde_json::from_str(line), Ok(Some(Hint::ListMismatch { .. })));
     intent.has_hint && !intent.hints.lines().all(by_list)
@@ -50,11 +50,11 @@ pub(crate) fn has_hint(intent: &Intent) -> bool {
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WebhookResult {
-    /// So many requests are looked at because of it.
+    /// The number of polls that it rescheduled.
     Accepted(u64),
     /// It came before.
     Duplicate,
-    /// It tells nothing that a request waits for.
+    /// It says nothing that a request waits for.
     Ignored,
 }
 
@@ -64,11 +64,11 @@ struct AffectedRequest {
     side: Side,
     /// Another message is likely to say it better.
     has_companion: bool,
-    /// While it is fresh it may count as a look.
+    /// While it is fresh it may count as a poll.
     counts_as_poll: bool,
 }
 
-/// A message that is being taken: whoever gives up before that has left it unheard.
+/// A message that is being stored. Dropped before that, it marks the intake as failed.
 struct IntakeGuard<'a>(&'a WebhookHealth);
 
 impl IntakeGuard<'_> {
@@ -140,7 +140,7 @@ impl Engine {
         };
         self.webhook_health.record_message(&self.store, institution, now).await?;
         let received = self.retry_transaction(|| self.store_message(institution, &message)).await?;
-        debug!(%institution, message = message.id, ?received, "told by the library's system");
+        debug!(%institution, message = message.id, ?received, "webhook message");
         Ok(received)
     }
 
@@ -163,7 +163,7 @@ impl Engine {
         let Some(hint) = &message.hint else { return Ok(WebhookResult::Ignored) };
         let waiting = self.affected_requests(institution, hint).await?;
         if waiting.is_empty() {
-            // There is nothing to remember of it: it would tell nothing a second time either.
+            // There is nothing to remember of it: it would say nothing a second time either.
             return Ok(WebhookResult::Ignored);
         }
         let mut requests: Vec<RequestId> = waiting.iter().map(|waiting| waiting.request).collect();
@@ -171,7 +171,7 @@ impl Engine {
         requests.sort_unstable();
         requests.dedup();
         let mut tx = self.store.begin().await?;
-        // A look that ends now, and doesn't know of this, ends before or after.
+        // A poll that ends now, and doesn't know of this, ends before or after.
         for request in requests {
             tx.lock_request(request).await?;
         }
@@ -196,8 +196,8 @@ impl Engine {
         Ok(WebhookResult::Accepted(polls))
     }
 
-    /// Whether what is told has just happened. Alma sends again what wasn't taken, an hour later at the earliest: that may
-    /// have been overtaken.
+    /// Whether a message is fresh. Alma resends a message that wasn't accepted, an hour later at the earliest: it may be
+    /// outdated by then.
     fn is_fresh(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
         let max_age = SignedDuration::try_from(self.settings.webhook_max_age).unwrap_or(SignedDuration::MAX);
         at.is_some_and(|at| now.duration_since(at).abs() < max_age)
@@ -258,7 +258,7 @@ impl Engine {
         Ok(())
     }
 
-    /// From now on only the newest secret counts.
+    /// Finish the rotation: only the newest secret counts from now on.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ impl Engine {
         tx.commit().await?;
         self.webhook_health.invalidate();
         if had {
-            warn!(%institution, "its webhook is taken away; what its library does is seen by looking only");
+            warn!(%institution, "webhook removed; this institution is only polled from now on");
             self.poll_as_without_webhook(institution).await?;
         }
         Ok(had)

@@ -27,7 +27,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How long the loop waits after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Each so-manieth look by the clock reads all there is.
+/// Every fourth scheduled poll of a request is a full poll.
 const POLLS_PER_FULL_POLL: u32 = 4;
 
 /// So many times in a row a poll fails before it shows, and a candidate's record can't be read before the next is tried.
@@ -72,7 +72,7 @@ impl Engine {
         let polls = self.settings.polling.max.max(self.settings.webhook_polling.max).max(listed);
         match self.store.reschedule_after_clock_change(self.clock.now(), effects, polls).await {
             Ok(0) => {}
-            Ok(misdated) => warn!(misdated, "the clock has been set back since the last run; what waits is done now"),
+            Ok(misdated) => warn!(misdated, "the clock was set back since the last run; waiting work is due now"),
             Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
         }
         // Messages may have been missed while no node listened; that nodes run now proves nothing.
@@ -104,7 +104,7 @@ impl Engine {
             while let Some(ended) = running.try_join_next() {
                 report(&ended);
             }
-            // A claim can be made in vain when work comes in between: the permit is kept for the next wait.
+            // A claim can find nothing when work comes in between: the permit is kept for the next wait.
             let NextClaim { delay: after, blocked_work: held_back } = self.claim(&mut running).await;
             let until = Instant::now() + after;
             loop {
@@ -288,7 +288,7 @@ impl Engine {
             Err(lms::Error::Unreadable { what })
                 if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
             {
-                let explanation = format!("What the lender's system tells of the item can't be read: {what}.");
+                let explanation = format!("What the lender's system reports the item can't be read: {what}.");
                 Event::CandidateUnfit(lending::Refusal::new("COPY_UNREADABLE", explanation))
             }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
@@ -299,7 +299,7 @@ impl Engine {
     async fn run_poll(&self, intent: &Intent, side: Side) -> Result<(), Error> {
         let request = self.load(intent).await?;
         let Some(target) = poll::poll_target(&request, side) else {
-            return self.drop_intent(intent, "nothing to look at").await;
+            return self.drop_intent(intent, "nothing to poll").await;
         };
         let hinted_state = match webhooks::fresh_hints(intent, self.settings.webhook_max_age)
             .map(|hints| interpret_hints(&request, side, &hints, self.clock.now()))
@@ -322,7 +322,7 @@ impl Engine {
             }
             None => None,
         };
-        // Where something was told of, somebody has acted.
+        // A hint means that somebody has acted.
         let priority = if webhooks::has_hint(intent) { Priority::Circulation } else { Priority::Poll };
         if let Ok(lms) = self.registry.get(&intent.institution).await
             && let Err(not_done) = self.check_poll_budget(lms.as_ref(), priority)
@@ -340,16 +340,15 @@ impl Engine {
         };
         match observation {
             Ok(Some(event)) => self.commit_outcome(intent, &event).await.map(drop),
-            Ok(None) => self.drop_intent(intent, "nothing to look at").await,
+            Ok(None) => self.drop_intent(intent, "nothing to poll").await,
             Err(not_done) => {
-                warn!(request = %intent.request, side = side.name(), reason = %not_done, "could not look");
+                warn!(request = %intent.request, side = side.name(), reason = %not_done, "poll failed");
                 self.poll_failed(intent, &request, side, &not_done).await
             }
         }
     }
 
-    /// A look that wasn't made is no evidence of anything; it is made later, and in the library's hours where nobody has
-    /// acted.
+    /// Postpones a poll that could not be made: into the library's opening hours, unless a hint says that somebody acted.
     async fn next_try(
         &self,
         intent: &Intent,
@@ -361,7 +360,7 @@ impl Engine {
         if webhooks::has_hint(intent) { Ok(due) } else { self.next_open_time(request, side, due).await }
     }
 
-    /// A poll that keeps failing shows at its request. Of a day's calls that are used up the institution tells.
+    /// A poll that keeps failing shows at its request. Of a day's calls that are used up the institution shows.
     async fn poll_failed(
         &self,
         intent: &Intent,
@@ -402,7 +401,7 @@ impl Engine {
             Ok(tx.commit().await?)
         })
         .await?;
-        // Something may have been told of it meanwhile.
+        // Something may have been reported about it meanwhile.
         self.wake.notify_one();
         Ok(())
     }
@@ -470,7 +469,7 @@ impl Engine {
 
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &lms::Error) -> Result<(), Error> {
         let next_try = saturating_add(self.clock.now(), self.delay_after(intent, not_done));
-        // Once an attempt was unclear, only a look or an answer makes it clear again.
+        // Once an attempt was unclear, only a poll or an answer makes it clear again.
         let unclear = intent.unclear || not_done.leaves_unclear();
         let needs_staff = not_done.is_case_for_staff(intent.attempts.saturating_add(1));
         let reason = not_done.to_string();
@@ -536,7 +535,7 @@ async fn poll_by_intent(
     hinted_state: Option<ItemState>,
 ) -> lms::Result<Option<Event>> {
     // By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its
-    // item only the item tells.
+    // item only the item shows.
     let unsent = target.side == Side::Lender && target.hold;
     let shallow = !intent.has_hint && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1;
     poll::poll_side(lms, request, target, shallow, hinted_state).await

@@ -14,7 +14,7 @@ pub enum Point {
     AfterAnswer,
     /// All is decided and nothing is stored.
     BeforeCommit,
-    /// It is stored, and nobody was told.
+    /// It is stored, and nobody was reported.
     AfterCommit,
 }
 

@@ -45,7 +45,7 @@ fn holds(read: &Read) {
     }
     if let Ok(written) = marc::iso2709::write(record)
         && written.repairs.is_empty()
-        // Without subfields nothing in ISO 2709 tells a data field from a control field.
+        // Without subfields nothing in ISO 2709 shows a data field from a control field.
         && !record.fields.iter().any(|field| matches!(field, Field::Data { subfields, .. } if subfields.is_empty()))
     {
         let reread = marc::iso2709::read_all(&written.content).next();
@@ -53,7 +53,7 @@ fn holds(read: &Read) {
     }
 }
 
-/// The leader tells lengths and the encoding, which are the form's own.
+/// The leader shows lengths and the encoding, which are the form's own.
 fn same(first: &Record, second: &Record) {
     assert_eq!(first.fields, second.fields, "it reads otherwise than it was written");
 }

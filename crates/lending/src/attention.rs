@@ -34,7 +34,7 @@ pub enum Attention {
     },
 }
 
-/// Something that only staff can mend.
+/// Something that only staff can fix.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StaffCase {
     /// A stable code.
@@ -99,7 +99,7 @@ impl WaitingOn {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Try the refused step again, the cause having been mended.
+    /// Try the refused step again, the cause having been fixed.
     Resume,
     /// Cancel the request.
     Cancel,

@@ -1,7 +1,7 @@
 //! How a hold can end, and what that means at each side and status.
 //!
 //! The closures are those of the requirements page. Alma itself shows none of them: a hold that is over is
-//! merely gone, so which it was is told by a webhook or inferred ("Closure of a request" in the notes on
+//! merely gone, so which it was is reported by a webhook or inferred ("Closure of a request" in the notes on
 //! Alma's API; the rules are [`infer`]'s).
 
 use jiff::Timestamp;
@@ -47,7 +47,7 @@ impl Closure {
     }
 }
 
-/// How sure it is which closure it was.
+/// How a closure is known.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosureSource {
@@ -77,7 +77,7 @@ pub enum ClosureResponse {
     Continue,
     /// The request is cancelled.
     Cancel,
-    /// The item goes home without having been lent; the outcome tells why.
+    /// The item goes home without having been lent; the outcome says why.
     ReturnToLender(Outcome),
     /// The hold is placed once more; failing again, staff must decide.
     RetryHold,
@@ -92,7 +92,7 @@ pub fn response_to_closure(side: Side, closure: Closure, status: Status) -> Clos
     match (stage(status), side) {
         (Stage::NoHold | Stage::Ending, _) => ClosureResponse::Nothing,
         (Stage::BeforeDispatch, Side::Lender) => ClosureResponse::NextSupplier,
-        // The loan to the virtual patron ends the hold too: once the item is lent, a closure tells nothing.
+        // The loan to the virtual patron ends the hold too: once the item is lent, a closure says nothing.
         (Stage::Dispatched, Side::Lender) => match closure {
             Closure::Completed => ClosureResponse::Nothing,
             _ => ClosureResponse::Continue,
@@ -160,7 +160,7 @@ pub(crate) struct MissingHold<'a> {
 }
 
 /// Which closure it most likely was. A hold and its loan close at nearly the same moment, so this is asked at the
-/// second look, never at the first.
+/// second poll, never at the first.
 pub(crate) fn infer(seen: MissingHold<'_>, now: Timestamp) -> Closure {
     if seen.lent {
         return Closure::Completed;

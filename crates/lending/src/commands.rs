@@ -81,7 +81,7 @@ impl Event {
     }
 }
 
-/// What staff have mended is tried again; a hold that had ended is placed again.
+/// What staff have fixed is tried again; a hold that had ended is placed again.
 fn resume(request: &mut Request) {
     let Some(staff_case) = request.staff_case.take() else { return };
     if staff_case.blocked_effect.is_some() && !staff_case.code.starts_with("VIRTUAL_ITEM_DELETED") {

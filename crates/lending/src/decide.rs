@@ -45,7 +45,7 @@ pub struct Transition {
 pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     let mut next = request.clone();
     if request.status.is_final() {
-        // What a late look shows belongs to somebody else by now.
+        // What a late poll shows belongs to somebody else by now.
         return Decision { next, transitions: Vec::new(), effect: None, note: None };
     }
     let note = record::record_event(&mut next, event, now);

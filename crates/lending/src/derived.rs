@@ -49,7 +49,7 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
     found
 }
 
-/// Who has the next move; a delay is told by its own event.
+/// Who has the next move; a delay is reported by its own event.
 pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
     if let Event::EffectDelayed { effect, reason, needs_staff: true, .. } = event {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();

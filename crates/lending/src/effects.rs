@@ -5,7 +5,7 @@ use crate::request::{Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
 use crate::transitions::{is_current, owes_lender_a_loan};
 
-/// The one effect that would bring the request on, if the hub has the next move. What staff must mend first isn't
+/// The one effect that would bring the request on, if the hub has the next move. What staff must fix first isn't
 /// wanted until they have.
 pub(crate) fn next_effect(request: &Request) -> Option<Effect> {
     let effect = next(request)?;

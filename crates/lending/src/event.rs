@@ -184,7 +184,7 @@ pub enum Event {
         /// Since when.
         since: Timestamp,
     },
-    /// A library's system told how our hold ended, before anybody looked.
+    /// A library's system reported how our hold ended, before anybody looked.
     HoldClosed {
         /// Where.
         side: Side,
@@ -215,7 +215,7 @@ pub enum Event {
         /// Where.
         pickup: PickupLocation,
     },
-    /// Staff say that what stood in the way is mended.
+    /// Staff say that what stood in the way is fixed.
     ResumeRequested,
     /// Staff have found the item that was missing on its way.
     ItemFound,
@@ -294,13 +294,13 @@ pub enum CancelledBy {
     Patron,
     /// Staff, through the hub.
     Staff,
-    /// Patron or staff in the borrower's own system; it doesn't tell which.
+    /// Patron or staff in the borrower's own system; it doesn't say which.
     AtBorrower,
     /// The hub, since the item is of no use to the patron any more.
     Deadline,
 }
 
-/// What one look at one side showed. `None` means: not looked at.
+/// What one look at one side showed. `None` means: not polled.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Observation {
     /// The item.
@@ -309,7 +309,7 @@ pub struct Observation {
     pub hold: Option<HoldState>,
     /// The loan to our patron (borrower) or virtual patron (lender).
     pub loan: Option<LoanState>,
-    /// How our hold ended, where the library's system tells.
+    /// How our hold ended, where the library's system shows.
     #[serde(default)]
     pub closure: Option<Closure>,
     /// Until when the item waits on the hold shelf.

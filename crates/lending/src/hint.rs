@@ -1,5 +1,6 @@
-//! What a library's system tells by itself. It is a hint at what to look at, since it may be late, double, out of order or
-//! lost; what it shows by itself while it is fresh, [`shown`](crate::shown) says. A hint that tells nothing new costs no look.
+//! Hints: what a webhook message or a batch poll suggests about one hold, loan or item. A message may be late, duplicate, out
+//! of order or lost, so a hint as a rule only triggers a poll; [`interpret_hints`](crate::interpret_hints) says when fresh
+//! hints can replace it. A hint with no new information costs no poll.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId
 use crate::poll::poll_targets;
 use crate::request::{Hold, Loan, Progress, Request, Tracked};
 
-/// What was told.
+/// What a message or batch poll suggests.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
@@ -29,7 +30,7 @@ pub enum Hint {
         item: ItemId,
         /// The loan.
         loan: LoanId,
-        /// Whose it is, where that is told. It is never kept.
+        /// Whose it is, where the message says so. It is never stored.
         #[serde(skip)]
         patron: Option<PatronId>,
         /// What happened to it.
@@ -39,7 +40,7 @@ pub enum Hint {
     Item {
         /// The item.
         item: ItemId,
-        /// What it is like now, as far as that was told.
+        /// Its state now, as far as the message carries it.
         snapshot: ItemSnapshot,
     },
     /// Of an item that is on a list in which it shouldn't be, or not on one in which it should.
@@ -51,7 +52,7 @@ pub enum Hint {
     },
 }
 
-/// What an item is said to be like.
+/// The state of an item, as a message carries it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ItemSnapshot {
     /// Its state.
@@ -75,7 +76,7 @@ pub enum HoldChange {
     },
     /// It was cancelled.
     Cancelled,
-    /// It was fulfilled, or ended in a way that only a look tells.
+    /// It was fulfilled, or ended in a way that only a poll shows.
     Closed,
 }
 
@@ -92,13 +93,13 @@ pub enum LoanChange {
     DueDateChanged(Option<Timestamp>),
     /// The item was returned.
     Returned,
-    /// It is lost, claimed returned, or changed in a way that only a look tells.
+    /// It is lost, claimed returned, or changed in a way that only a poll shows.
     Changed,
 }
 
 impl Hint {
-    /// Whether a look at `side` would tell something that the request doesn't know yet, and waits for. What the hub is
-    /// doing itself at that side is no news.
+    /// Whether a poll of `side` would show something new that the request waits for. Changes that the hub itself makes at
+    /// that side are not relevant.
     pub fn is_relevant(&self, request: &Request, side: Side) -> bool {
         if !poll_targets(request).iter().any(|target| target.side == side) {
             return false;
@@ -138,7 +139,7 @@ impl Hint {
         }
     }
 
-    /// Whether it may be believed without a look while it is fresh: a loan must be told to be that of the request's patron.
+    /// Whether it can replace a poll while it is fresh: a loan must be known to be the request's patron's.
     pub fn matches_holder(&self, request: &Request, side: Side) -> bool {
         match self {
             Self::Loan { patron: of, change: LoanChange::Created { .. }, .. } => {
@@ -185,7 +186,7 @@ fn on_its_shelf(state: &ItemState) -> &ItemState {
     if *state == ItemState::Requested { &ItemState::InPlace } else { state }
 }
 
-/// Whether the hold told of is the open one.
+/// Whether the named hold is the open one.
 pub(crate) fn is_open_hold(hold: Option<&Tracked<Hold>>, named: &HoldId) -> bool {
     hold.and_then(Tracked::open).is_some_and(|hold| hold.id == *named)
 }

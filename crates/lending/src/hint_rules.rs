@@ -1,6 +1,5 @@
-//! What fresh messages show by themselves, so that nothing need be read: the next thing that is expected at a side, about
-//! the very hold or loan that the request has there. Everything else is looked at. Lists that tell of many requests show
-//! the next thing in the same way.
+//! Interprets fresh hints. A hint replaces a poll if it shows the next change that is expected at a side, of the very hold or
+//! loan that the request has there. Everything else is polled. Batch polls give hints of the same kind.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,11 +17,11 @@ const MAX_LIST_LAG: SignedDuration = SignedDuration::from_hours(24);
 /// What messages about one side of a request show, taken together.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HintResult {
-    /// Nothing that isn't known.
+    /// The hints add no new information.
     NoChange,
-    /// This, and nothing else.
+    /// The hints show this observation, and nothing else.
     Observed(Observation),
-    /// Something that must be read up on; with the state in which the item was told to be, if it was.
+    /// A poll must show what has changed; with the item's state as the hints give it.
     PollNeeded(Option<ItemState>),
 }
 
@@ -64,7 +63,7 @@ pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Times
 }
 
 impl Observation {
-    /// What was seen after this, where it tells anything.
+    /// What was seen after this, where it shows anything.
     fn and_then(self, later: Self) -> Self {
         Self {
             item: later.item.or(self.item),
@@ -89,7 +88,7 @@ impl Hint {
                 && on_its_way
                 && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
             .then(|| on_shelf(*until)),
-            // Alma may tell so of one that has expired too, which on the hold shelf is another end.
+            // Alma may say so of one that has expired too, which on the hold shelf is another end.
             Self::Hold { hold: named, change: HoldChange::Cancelled, .. } => {
                 let end = Observation { closure: Some(Closure::Canceled), ..gone() };
                 let before_shelf = here.is_none_or(|here| here.progress < Progress::OnHoldShelf);

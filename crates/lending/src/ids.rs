@@ -91,7 +91,7 @@ macro_rules! identifier {
         pub struct $name(String);
         identifier!(@common $name);
     };
-    // What can name a person shows in no log: Debug tells only that it is there.
+    // What can name a person shows in no log: Debug shows only that it is there.
     (personal $(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

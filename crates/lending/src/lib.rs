@@ -6,10 +6,10 @@
 //!
 //! Inside, a decision is three small steps, each a file to read from top to bottom:
 //!
-//! 1. `record`: what the event tells becomes facts of the request (a hold was placed, the virtual
+//! 1. `record`: what the event shows becomes facts of the request (a hold was placed, the virtual
 //!    item is on loan). Facts only grow, so evidence may come late, twice or out of order.
-//!    `evidence` holds what was seen, `asked` what people wanted.
-//! 2. `steps`: the status moves along the table of `docs/workflow.md` as far as the facts allow. A
+//!    `observations` holds what was seen, `commands` what people wanted.
+//! 2. `transitions`: the status moves along the table of `docs/workflow.md` as far as the facts allow. A
 //!    late observation implies the earlier ones, so one event may cause several transitions.
 //! 3. `effects`: status and facts tell the one effect that is wanted next. A request has at most
 //!    one open effect, so two can never contradict each other.
@@ -29,7 +29,7 @@
 //!
 //! 1. A variant in [`Effect`], with the side it acts on.
 //! 2. The [`Event`]s its outcome gives, and what `record` keeps of them.
-//! 3. The place in `effects::wanted` where facts and status ask for it.
+//! 3. The place in `effects::next_effect` where facts and status ask for it.
 //! 4. A method of `lms::HostLms` that does it, and its line in the engine's `perform`.
 
 mod actions;

@@ -1,4 +1,4 @@
-//! What was seen at the libraries, or told by their systems, as facts.
+//! What was seen at the libraries, or reported by their systems, as facts.
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, Virtu
 use crate::status::Status;
 
 /// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
-/// nearly, not exactly, the same moment, so the first look may fall between the two.
+/// nearly, not exactly, the same moment, so the first poll may fall between the two.
 const MISSING_POLLS_TO_CLOSE: u8 = 2;
 /// How often the patron's hold is placed by the hub itself; after that staff must decide.
 const MAX_HOLD_ATTEMPTS: u8 = 2;
@@ -37,7 +37,7 @@ pub(crate) fn apply_at_lender(request: &mut Request, observation: &Observation, 
         }
         // An item is on one loan at a time.
         Some(LoanState::Another) => supply.loan.close(),
-        // That it was returned was told, and nothing else.
+        // That it was returned was reported, and nothing else.
         Some(LoanState::None) if observation.item.is_none() && supply.loan.is_open() => {
             supply.loan.close();
             supply.item = ItemState::InPlace;
@@ -328,7 +328,7 @@ fn is_out(item: &ItemState) -> bool {
 }
 
 /// A hold that was placed while the item was being lent is not fulfilled by that loan. Alma ends hold and loan at
-/// nearly, not exactly, the same moment, so only a look after the one that showed the loan tells.
+/// nearly, not exactly, the same moment, so only a look after the one that showed the loan shows.
 fn record_hold_after_loan(here: &mut VirtualSide, observation: &Observation, lent_before: bool) {
     let still_there = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
     if lent_before && still_there && here.hold.is_open() {
@@ -337,7 +337,7 @@ fn record_hold_after_loan(here: &mut VirtualSide, observation: &Observation, len
 }
 
 /// Returned, and kept on the hold shelf for a hold that outlived the loan or by one that is gone by now. Where the hold
-/// is there as it was before the loan, the look may be older than the loan.
+/// is there as it was before the loan, the poll may be older than the loan.
 fn is_back_on_the_hold_shelf(here: &VirtualSide, observation: &Observation) -> bool {
     let since = here.hold_outlives_loan || matches!(observation.hold, None | Some(HoldState::Gone));
     observation.item == Some(ItemState::OnHoldShelf) && observation.loan == Some(LoanState::None) && since

@@ -4,7 +4,7 @@ use crate::effect::Side;
 use crate::request::{Progress, Request, Tracked};
 use crate::status::Status;
 
-/// One side to look at, and what of it tells something now. Fewer looks, fewer calls.
+/// One side to poll, and what of it shows something now. Fewer polls, fewer calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PollTarget {
     /// Which side.
@@ -21,7 +21,7 @@ impl PollTarget {
     }
 }
 
-/// The sides whose next move the request waits for; the item is always looked at.
+/// The sides whose next move the request waits for; the item is always polled.
 pub fn poll_targets(request: &Request) -> Vec<PollTarget> {
     let mut found = expected(request);
     if request.status.is_dispatched() || request.status.is_ending() {

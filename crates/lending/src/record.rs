@@ -1,4 +1,4 @@
-//! What an event tells, kept as facts. Facts grow and don't go back, so that evidence may come
+//! What an event shows, kept as facts. Facts grow and don't go back, so that evidence may come
 //! late, twice or in another order.
 
 use jiff::Timestamp;
@@ -114,7 +114,7 @@ pub(crate) fn record_event(request: &mut Request, event: &Event, now: Timestamp)
     }
 }
 
-/// As long as the hold was open a scan could send an item off again that had been seen at home: only a poll from now on tells
+/// As long as the hold was open a scan could send an item off again that had been seen at home: only a poll from now on shows
 /// where it is.
 fn forget_that_it_was_home(supply: &mut Supply) {
     let was_home =

@@ -50,7 +50,7 @@ pub enum PatronRefusal {
     Deleted,
     /// The patron's card has expired.
     Expired {
-        /// The last day of validity, as the library's system tells it.
+        /// The last day of validity, as the library's system says it.
         on: Option<String>,
     },
     /// The patron has at least one active block.

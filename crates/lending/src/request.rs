@@ -46,7 +46,7 @@ pub struct Request {
     pub patron: Patron,
     /// Where the patron collects.
     pub pickup: PickupLocation,
-    /// What is wanted, as the lender's record tells it.
+    /// What is wanted, as the lender's record says it.
     pub title: Option<Title>,
     /// Copies not tried yet, best first.
     pub candidates: Vec<CopyRef>,
@@ -64,7 +64,7 @@ pub struct Request {
     pub cancellation: Option<Cancellation>,
     /// Why it came to nothing, where it did.
     pub refusal: Option<Refusal>,
-    /// What only staff can mend.
+    /// What only staff can fix.
     #[serde(default)]
     pub staff_case: Option<StaffCase>,
     /// How staff settled the loss of the item.
@@ -227,7 +227,7 @@ pub struct Patron {
     pub agency: AgencyCode,
     /// The identifier as the request named it: primary id, barcode or e-mail.
     pub identifier: PatronId,
-    /// What the patron's library told, once it was asked.
+    /// What the patron's library reported, once it was asked.
     pub verified: Option<VerifiedPatron>,
 }
 
@@ -287,7 +287,7 @@ pub struct CopyRef {
     pub item: Option<ItemId>,
     /// Its barcode.
     pub barcode: Option<Barcode>,
-    /// The volume wanted, as the item's description tells it, where the record has several.
+    /// The volume wanted, as the item's description says it, where the record has several.
     #[serde(default)]
     pub volume: Option<String>,
     /// Whether staff chose it, even though its lender was tried before.

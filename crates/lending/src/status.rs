@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
 
-/// Where a patron request stands. There is no error status: what waits is told by
+/// Where a patron request stands. There is no error status: what waits is reported by
 /// [`Attention`](crate::Attention) beside the status.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -152,7 +152,7 @@ pub enum Outcome {
     NotCollected,
     /// Lost on the way or by the patron.
     Lost,
-    /// What happened can't be told from what the libraries' systems show.
+    /// What happened can't be reported from what the libraries' systems show.
     Unknown,
 }
 

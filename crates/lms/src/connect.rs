@@ -64,12 +64,12 @@ fn list(faults: &[SettingError]) -> String {
 ///
 /// # Errors
 ///
-/// Settings with faults, all told at once.
+/// Settings with faults, all reported at once.
 pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError> {
     connect_observed(connection, None)
 }
 
-/// The same, with somebody who is told of every call.
+/// The same, with somebody who is reported about every call.
 ///
 /// # Errors
 ///

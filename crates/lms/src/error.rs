@@ -38,7 +38,7 @@ pub enum Error {
     Retryable {
         /// Why not now.
         reason: String,
-        /// The least time to wait, where the system told it.
+        /// The least time to wait, where the system reported it.
         after: Option<Duration>,
     },
     /// The system as a whole gives no service now; certainly not done.
@@ -48,7 +48,7 @@ pub enum Error {
         outage: Outage,
         /// Why, for staff.
         reason: String,
-        /// The least time to wait, where the system told it or it is known.
+        /// The least time to wait, where the system reported it or it is known.
         after: Option<Duration>,
     },
     /// It was sent, and the answer proves neither that it was done nor that it wasn't, such as a gateway's 404. The next
@@ -79,7 +79,7 @@ pub enum Error {
 pub enum Outage {
     /// It can't be reached, or answers that it is out of order.
     Unreachable,
-    /// It doesn't accept the hub's key; staff must mend it.
+    /// It doesn't accept the hub's key; staff must fix it.
     KeyRefused,
     /// The library's daily number of calls is used up.
     QuotaUsedUp,

@@ -3,7 +3,7 @@
 /// One thing that was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// What was looked at, such as "pickup library for lent items".
+    /// What was polled, such as "pickup library for lent items".
     pub subject: String,
     /// What is wrong and what to do about it; `None` when all is well.
     pub problem: Option<String>,

@@ -20,7 +20,7 @@ use crate::webhook::{WebhookMessage, WebhookRejection};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attempt {
     /// Nothing was sent before, or what was sent is known not to have been done: just do it. The
-    /// reply, or the refusal as a duplicate, tells enough.
+    /// reply, or the refusal as a duplicate, shows enough.
     Fresh,
     /// An earlier attempt was sent and its outcome is unknown: look for what it would have left,
     /// adopt it if it is there, and do it otherwise.
@@ -107,11 +107,11 @@ pub struct VirtualItemDeletion<'a> {
     pub holding: &'a HoldingId,
     /// The item, if it was made.
     pub item: Option<&'a ItemId>,
-    /// Whether the hub made the record so lately that the answer to that still tells what it is like.
+    /// Whether the hub made the record so lately that the answer to that still says what it is like.
     pub is_new: bool,
     /// Whose loan of it may be ended; nobody else's is.
     pub holder: Option<&'a PatronId>,
-    /// Other records that are likely to be deleted within the day, and may be looked at with this one.
+    /// Other records that are likely to be deleted within the day, and may be polled with this one.
     pub prefetch: &'a [(RequestId, BibId)],
     /// Now.
     pub now: Timestamp,
@@ -132,7 +132,7 @@ pub struct Withdrawn<'a> {
     pub by: Option<CancelledBy>,
 }
 
-/// What to look at on one side.
+/// What to poll on one side.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PollQuery {
     /// The request, whose marker the hold carries.
@@ -206,7 +206,7 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Creates the virtual item's holding.
     async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Result<HoldingId>;
 
-    /// Creates the virtual item; its barcode is told, since the wanted one may be taken.
+    /// Creates the virtual item; its barcode is reported, since the wanted one may be taken.
     async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Result<(ItemId, Barcode)>;
 
     /// Makes an existing virtual item stand for another copy.
@@ -300,6 +300,6 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Deletes a record that [`HostLms::find_marked_records`] found, with its holding and item; refused when it isn't ours.
     async fn remove_record(&self, request: RequestId, bib: &BibId) -> Result<()>;
 
-    /// Makes every read the hub will need and tells what is missing.
+    /// Makes every read the hub will need and says what is missing.
     async fn check_setup(&self) -> Vec<Finding>;
 }

@@ -1,7 +1,7 @@
 //! The hub's view of a library system, and its adapters.
 //!
 //! [`HostLms`] says in the hub's words what the hub needs of a library system. Each method does one
-//! act or one look and answers an [`Outcome`]; none of them knows about statuses, which are decided
+//! act or one poll and answers an [`Outcome`]; none of them knows about statuses, which are decided
 //! in `lending`. Only [`alma`] turns Alma's words into the hub's.
 //!
 //! # How to add a library system

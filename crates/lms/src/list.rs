@@ -7,7 +7,7 @@ use lending::{HoldId, ItemState, LibraryCode};
 use crate::host::ItemRef;
 
 /// What happens next at a side. A list for [`ChangeKind::Dispatch`] or [`ChangeKind::HoldWaiting`] names the hold itself, so that being
-/// on it is as good as a look.
+/// on it is as good as a poll.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ChangeKind {
     /// The lender sends the item.
@@ -57,7 +57,7 @@ pub struct ListEntry {
 pub struct ListContents {
     /// What is on it.
     pub present: HashSet<String>,
-    /// Of which it can't tell: these are looked at one by one.
+    /// Of which it can't tell: these are polled one by one.
     pub unclear: HashSet<String>,
     /// In which state an item that is on it is, where that is certain.
     pub state_if_present: Option<ItemState>,

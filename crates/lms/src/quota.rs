@@ -21,13 +21,13 @@ pub struct CallReport {
     pub waited: Duration,
     /// From sending to the end of the answer.
     pub duration: Duration,
-    /// How many calls the institution has left today, where the system tells.
+    /// How many calls the institution has left today, where the system shows.
     pub remaining: Option<u64>,
-    /// How many it has in a whole day, where the system tells.
+    /// How many it has in a whole day, where the system shows.
     pub day: Option<u64>,
 }
 
-/// Whoever is told of every call.
+/// Whoever is reported about every call.
 #[derive(Clone)]
 pub struct CallObserver {
     on_call: Arc<dyn Fn(&CallReport) + Send + Sync>,
@@ -73,8 +73,8 @@ pub struct QuotaSettings {
     pub calls_per_day: Option<u64>,
     /// Calls of a day that are left for the institution's other applications, and for patrons. A tenth where it isn't set.
     pub reserve: Option<u64>,
-    /// How many minutes of opening hours pass at most between two readings of a list, although the system tells by itself
-    /// of what it shows: a message that gets lost is noticed within these. Lists are read far more seldom there where it
+    /// How many minutes of opening hours pass at most between two readings of a list, although the system sends messages
+    /// of what it shows: a message that gets lost is noticed within these. Lists are read far more rarely there where it
     /// isn't set.
     pub lost_message_detection_minutes: Option<u32>,
 }

@@ -8,7 +8,7 @@ use lending::Hint;
 pub struct WebhookMessage {
     /// The same for every sending of it.
     pub id: String,
-    /// When what it tells of happened, by the system's clock; `None` where it doesn't say.
+    /// When what it reports happened, by the system's clock; `None` where it doesn't say.
     pub at: Option<Timestamp>,
     /// What it hints at; `None` for what no request can be waiting for.
     pub hint: Option<Hint>,

@@ -36,7 +36,7 @@ pub enum ErrorKind {
         /// Number of entries in the directory.
         entries: usize,
     },
-    /// MARCXML: not well-formed XML; the text tells where the parser stopped.
+    /// MARCXML: not well-formed XML; the text says where the parser stopped.
     #[error("not well-formed XML: {0}")]
     Syntax(String),
     /// MARCXML: the document ends inside a record.

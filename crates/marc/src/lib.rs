@@ -2,7 +2,7 @@
 //!
 //! Records arrive as MARCXML (Alma's REST and OAI-PMH answers) or as ISO 2709 files (exports, test data), and leave as
 //! MARCXML. Catalogues hold damaged records, so reading never fails as a whole: each record gives either a [`Read`],
-//! whose [`repairs`](Read::repairs) tell what was mended, or an [`Error`] that names the record and the byte, and the
+//! whose [`repairs`](Read::repairs) say what was fixed, or an [`Error`] that names the record and the byte, and the
 //! next record is read all the same.
 //!
 //! - [`iso2709::read_all`], [`iso2709::write`]: the exchange format, in UTF-8 or MARC-8;

@@ -1,17 +1,17 @@
-//! What was mended while a record was read or written.
+//! What was fixed while a record was read or written.
 
 use std::fmt;
 
 use crate::{Record, Tag};
 
-/// A record that was read, with what had to be mended.
+/// A record that was read, with what had to be fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     /// Which record of the input, counted from 1.
     pub number: usize,
     /// The record.
     pub record: Record,
-    /// What was mended, in the order of finding; empty for a sound record.
+    /// What was fixed, in the order of finding; empty for a sound record.
     pub repairs: Vec<Repair>,
 }
 
@@ -24,7 +24,7 @@ pub struct Written<T> {
     pub repairs: Vec<Repair>,
 }
 
-/// One thing that was mended.
+/// One thing that was fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
     /// Where in the record.

@@ -5,7 +5,7 @@
 //! does so in one process over loopback sockets.
 //!
 //! Nothing here panics: what isn't as it should be is a [`Failure`], one sentence, so that it can be shown. Each step
-//! is told to an [`Observer`] as it happens.
+//! is reported to an [`Observer`] as it happens.
 //!
 //! # How to add a scenario
 //!

@@ -124,7 +124,7 @@ impl Store {
         Ok(verified)
     }
 
-    /// The hub may have committed between the two reads; then a second look finds nothing wrong.
+    /// The hub may have committed between the two reads; then a second poll finds nothing wrong.
     async fn or_written_meanwhile(&self, found: AuditFault, id: &str) -> Result<AuditFault, Error> {
         for _ in 0..3 {
             let once_more = Query::select()

@@ -1,4 +1,4 @@
-//! Lists that are read for many requests at once: when each is due, and which looks stand on it.
+//! Batch polls: when each list is due, and which polls it covers.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::intents::{self, Col as IntentCol, OPEN, POLL};
 use crate::time::{at, micros};
 
-/// Where on a list a look is found.
+/// A poll's entry on a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListEntry {
     /// The list's name, which is the library system's own.
@@ -34,7 +34,7 @@ pub struct NewBatchPoll {
     pub library: Option<LibraryCode>,
     /// How many times the shortest interval lies between two readings.
     pub interval_factor: u32,
-    /// Whether what it shows is told by those only that tell of each change of an item.
+    /// Whether what it shows is reported by those only that report each change of an item.
     pub needs_item_messages: bool,
     /// Not before this.
     pub due_at: Timestamp,
@@ -51,7 +51,7 @@ pub struct BatchPoll {
     pub library: Option<LibraryCode>,
     /// How many times the shortest interval lies between two readings.
     pub interval_factor: u32,
-    /// Whether what it shows is told by those only that tell of each change of an item.
+    /// Whether what it shows is reported by those only that report each change of an item.
     pub needs_item_messages: bool,
     /// When something on it was last seen to have happened.
     pub last_change_at: Timestamp,
@@ -172,7 +172,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// The open looks on a list that nobody is making, and of which nothing was told.
+    /// Returns the open polls on a list that have neither a lease nor hints.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl Store {
 }
 
 impl Store {
-    /// When a request is looked at next, by itself or by a list.
+    /// Returns when a request is polled next, alone or with a list.
     ///
     /// # Errors
     ///
@@ -327,7 +327,7 @@ impl Tx {
         self.defer_expecting_one(&statement, || Error::LeaseLost).await
     }
 
-    /// Looks that no list tells of are made one by one, from `due_at` on.
+    /// Makes polls due one by one from `due_at` on, where no list covers them any more.
     ///
     /// # Errors
     ///

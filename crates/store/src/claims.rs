@@ -38,7 +38,7 @@ pub struct Claim<'a> {
 pub struct Claimed {
     /// The intents, now under lease.
     pub intents: Vec<Intent>,
-    /// Whether there may be more to claim at once, which was not looked at for what was passed over.
+    /// Whether there may be more to claim at once, which was not polled for what was passed over.
     pub more: bool,
 }
 
@@ -215,7 +215,7 @@ impl Leased {
     }
 }
 
-/// How many due intents are looked at for a claim.
+/// How many due intents are polled for a claim.
 fn window(claim: &Claim<'_>) -> usize {
     claim.limit.saturating_mul(4)
 }

@@ -225,7 +225,7 @@ enum Inner {
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// A transaction: all of it or nothing. Dropped without [`Tx::commit`], it is nothing. What is wrong with a write is told by
+/// A transaction: all of it or nothing. Dropped without [`Tx::commit`], it is nothing. What is wrong with a write is reported by
 /// the write itself, by what follows it, or by the commit.
 #[derive(Debug)]
 pub struct Tx {
@@ -235,7 +235,7 @@ pub struct Tx {
     writes: Arc<Writes>,
     /// Whether a statement has changed a row.
     changed: bool,
-    /// What is told to other nodes with the commit, and after it.
+    /// What is reported to other nodes with the commit, and after it.
     pub(crate) pending: PendingNotifications,
     /// The head and the length of the audit chains of requests that it has read.
     pub(crate) chains: HashMap<String, (String, i64)>,
@@ -273,7 +273,7 @@ impl Tx {
         self.soon(statement, None).await
     }
 
-    /// The same of a statement that is to touch one row; `otherwise` is told where it doesn't, by then at the latest.
+    /// The same of a statement that is to touch one row; `otherwise` is reported where it doesn't, by then at the latest.
     pub(crate) async fn defer_expecting_one<S: SqlxBinder>(
         &mut self,
         statement: &S,
@@ -454,7 +454,7 @@ fn lock_file(path: &Path) -> Result<std::fs::File, Error> {
 }
 
 async fn open_postgres(url: &SecretString) -> Result<Pool, Error> {
-    // The URL holds a password, so only what the server says is told.
+    // The URL holds a password, so only what the server says is reported.
     let cannot = |error: sqlx::Error| Error::CannotOpen {
         place: "on the PostgreSQL server".to_owned(),
         what: error.to_string(),

@@ -1,6 +1,6 @@
 //! The embedded database: one connection that writes, and a few that read.
 //!
-//! A pool of SQLx asks a connection whether it is alive before and after each use. To a file that tells nothing, and each
+//! A pool of SQLx asks a connection whether it is alive before and after each use. To a file that says nothing, and each
 //! question, like each statement, is two switches between threads, which cost far more than what SQLite does meanwhile. So
 //! connections are kept here, and statements of a transaction whose outcome nobody waits for go with the next one.
 

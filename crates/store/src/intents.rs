@@ -1,4 +1,4 @@
-//! Intents: what is to be done or looked at, and when. This table is the queue.
+//! Intents: effects, polls and deadlines, each with its due time. This table is the queue.
 //!
 //! A claim gives a lease and raises the intent's fence. Whoever writes an intent's result names the fence, so
 //! that a node that was paused past its lease, and whose intent another node has taken, can't write.
@@ -21,7 +21,7 @@ use crate::time::{at, micros};
 pub enum Work {
     /// An act in a library's system.
     Effect(Effect),
-    /// A look at one side.
+    /// A poll of one side.
     Poll(Side),
     /// The end of a time that something may take.
     Deadline(Deadline),
@@ -40,7 +40,7 @@ pub struct NewIntent {
     pub institution: InstitutionCode,
     /// Not before this.
     pub due_at: Timestamp,
-    /// The list in which it shows that there is something to look at, if there is one.
+    /// The batch-polled list that covers it, if there is one.
     pub on_list: Option<ListEntry>,
 }
 
@@ -55,7 +55,7 @@ pub struct Intent {
     pub work: Work,
     /// Whose system it speaks to.
     pub institution: InstitutionCode,
-    /// How often it was put off before; for a look, how often nothing was new.
+    /// How often it was postponed before; for a poll, how often nothing was new.
     pub attempts: u32,
     /// Whether an earlier attempt may have been done without our hearing of it.
     pub unclear: bool,
@@ -63,13 +63,13 @@ pub struct Intent {
     pub fencing_token: i64,
     /// When it was due.
     pub due_at: Timestamp,
-    /// Whether it is due because somebody asked for it, or the library told of something.
+    /// Whether a person or a hint made it due.
     pub has_hint: bool,
-    /// What was told since it was looked at last, a line for each message or wish; what a line says is the caller's.
+    /// The hints since the last poll, one line each; the caller defines the format of a line.
     pub hints: String,
-    /// When it was told last.
+    /// When the last hint came.
     pub hinted_at: Timestamp,
-    /// Whether a list shows when there is something to look at.
+    /// Whether a batch-polled list covers it.
     pub on_list: bool,
     /// When it was queued.
     pub created_at: Timestamp,
@@ -130,7 +130,7 @@ pub(crate) enum Col {
     FailingSince,
 }
 
-/// What is noted of a look that went well and showed nothing new.
+/// The outcome of a successful poll that showed nothing new.
 pub const NOTHING_NEW: &str = "nothing new";
 
 /// What an index of the few that are or were under lease asks for; bound to a parameter no database would see that it fits.
@@ -431,7 +431,7 @@ impl Tx {
         self.defer(&statement).await
     }
 
-    /// Ends an intent. Effects are kept with their outcome; looks leave nothing.
+    /// Ends an intent. Effects are kept with their outcome; polls leave nothing.
     ///
     /// # Errors
     ///
@@ -457,8 +457,8 @@ impl Tx {
         }
     }
 
-    /// Puts an intent off and gives its lease back. A look with another outcome than [`NOTHING_NEW`] was not made: what was
-    /// told of it stays.
+    /// Puts an intent off and gives its lease back. A poll with another outcome than [`NOTHING_NEW`] was not made: what was
+    /// reported about it stays.
     ///
     /// # Errors
     ///
@@ -502,7 +502,7 @@ impl Tx {
     ) -> Result<(), Error> {
         let hints_since_claim = || Expr::col(Col::Hints).ne(intent.hints.as_str());
         let due = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::HintedAt)).finally(micros(due_at));
-        // A look that was not made is still to be made because of what was told.
+        // A poll that failed is still due to its hints.
         let is_made = reason == NOTHING_NEW;
         let hints = CaseStatement::new().case(hints_since_claim(), Expr::col(Col::Hints)).finally(if is_made {
             ""
@@ -527,7 +527,7 @@ impl Tx {
         self.defer_expecting_one(&statement, || Error::LeaseLost).await
     }
 
-    /// What was told of what is looked at since the look began; `None` where nothing was.
+    /// Returns the hints that have come since the poll was claimed; `None` where there are none.
     ///
     /// # Errors
     ///
@@ -590,12 +590,12 @@ pub(crate) fn kind_and_name(work: Work) -> (&'static str, &'static str) {
     }
 }
 
-/// The side that a look is at.
+/// The side that a poll reads.
 pub(crate) fn side(what: &str) -> Result<Side, Error> {
     match work(POLL, what)? {
         Work::Poll(side) => Ok(side),
         Work::Effect(_) | Work::Deadline(_) => {
-            Err(Error::Corrupt { table: "intent", what: "a look at no side".to_owned() })
+            Err(Error::Corrupt { table: "intent", what: "a poll of no side".to_owned() })
         }
     }
 }

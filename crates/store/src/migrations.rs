@@ -67,7 +67,7 @@ const ALL: &[&[&str]] = &[
      PRIMARY KEY (institution, message))",
         "CREATE INDEX inbox_received ON inbox (received_at)",
     ],
-    &["ALTER TABLE intent ADD COLUMN told TEXT NOT NULL DEFAULT ''"],
+    &["ALTER TABLE intent ADD COLUMN reported TEXT NOT NULL DEFAULT ''"],
     &[
         "ALTER TABLE intent ADD COLUMN list TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE intent ADD COLUMN list_key TEXT NOT NULL DEFAULT ''",
@@ -116,7 +116,7 @@ pub(crate) async fn run(store: &Store) -> Result<(), Error> {
     tx.commit().await
 }
 
-/// Tells whether the schema is the one that this program knows.
+/// Says whether the schema is the one that this program knows.
 pub(crate) async fn check(store: &Store) -> Result<(), Error> {
     use sea_query::{Alias, Query};
     let statement = Query::select().column(Alias::new("version")).from(Alias::new("schema_version")).to_owned();

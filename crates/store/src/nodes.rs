@@ -1,6 +1,6 @@
-//! Nodes that share a PostgreSQL database: each has its own name, and each tells the others what it commits.
+//! Nodes that share a PostgreSQL database: each has a unique name, and notifies the others of its commits.
 //!
-//! The embedded store has one process, so it has nobody to tell.
+//! The embedded store has one process, so there is nobody to notify.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::db::{Store, Tx, lock_number};
 use crate::error::Error;
 
 const CHANNEL: &str = "consort";
-/// How much is told at once at the most.
+/// The maximum size of one notification.
 const AT_ONCE: usize = 256;
 /// How often it is tried.
 const TRIES: u32 = 3;
-/// How long whoever closes the store waits for what is still to be told.
+/// How long closing the store waits for pending notifications.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The name of the lock that every node has a part in.
 const ALL: &str = "nodes";
 
-/// What one node tells the others with a commit.
+/// An event that one node sends to the others with a commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NodeEvent {
     /// A request has changed.
@@ -51,7 +51,7 @@ impl NodeEvent {
         }
     }
 
-    /// The news, unless this node told it. What can't be read comes from a newer program, and may be anything.
+    /// Reads an event, unless this node sent it. An unreadable one comes from a newer program, and may mean anything.
     fn read(text: &str, node: &str) -> Option<Self> {
         let mut words = text.split(' ');
         if words.next() == Some(node) {
@@ -161,7 +161,7 @@ impl Node {
         &self.name
     }
 
-    /// What another node tells next. Never ready where there are no others.
+    /// Waits for the next event of another node. Never ready where there are no others.
     ///
     /// # Errors
     ///
@@ -172,7 +172,7 @@ impl Node {
         loop {
             let Some(listener) = &mut line.listener else {
                 line.listener = Some(listen(&line.pool, &self.name).await?);
-                // What was told meanwhile is lost, and may have been anything.
+                // Events that were sent meanwhile are lost, and may have been any.
                 return Ok(NodeEvent::SettingsChanged);
             };
             match listener.try_recv().await {
@@ -191,7 +191,7 @@ impl Node {
     }
 }
 
-/// Tells the other nodes what was committed. In the transaction itself it would make each commit wait for the one before:
+/// Notifies the other nodes what was committed. In the transaction itself it would make each commit wait for the one before:
 /// PostgreSQL writes them down one at a time where they notify somebody.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notifier(Option<UnboundedSender<NotifierCommand>>);
@@ -200,7 +200,7 @@ pub(crate) struct Notifier(Option<UnboundedSender<NotifierCommand>>);
 #[derive(Debug)]
 enum NotifierCommand {
     Event(String),
-    /// Everything before this is told; nothing is told after it.
+    /// Sends everything before this; nothing is sent after it.
     Last(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -229,7 +229,7 @@ impl Notifier {
         Self(Some(sender))
     }
 
-    /// Waits, for a moment, until all is told.
+    /// Waits, for a moment, until everything is sent.
     pub(crate) async fn end(&self) {
         let (received, ended) = tokio::sync::oneshot::channel();
         if let Some(notifier) = &self.0
@@ -244,7 +244,7 @@ impl Notifier {
     }
 }
 
-/// Tells it, by another connection where one has broken. A server that can't be told has lost the others too, as a rule: they
+/// Says it, by another connection where one has broken. A server that can't be reported has lost the others too, as a rule: they
 /// listen again, and take it then that anything may have happened.
 async fn notify(pool: &PgPool, lines: &str) {
     for _ in 0..TRIES {
@@ -261,7 +261,7 @@ fn notification(lines: &str) -> SelectStatement {
     Query::select().expr(Func::cust("pg_notify").arg(CHANNEL).arg(Expr::col("line"))).from_function(each, "line").take()
 }
 
-/// What a transaction tells the other nodes.
+/// The notifications of a transaction to the other nodes.
 #[derive(Debug)]
 pub(crate) struct PendingNotifications {
     notifier: Notifier,
@@ -270,11 +270,11 @@ pub(crate) struct PendingNotifications {
 }
 
 impl PendingNotifications {
-    /// What it told is so now.
+    /// The transaction is committed: sends its notifications.
     pub(crate) fn committed(&mut self) {
         if let Some(notifier) = &self.notifier.0 {
             for text in self.after.drain(..) {
-                // There is nobody to tell once the store is closed.
+                // There is nobody to notify once the store is closed.
                 let _ = notifier.send(NotifierCommand::Event(text));
             }
         }
@@ -282,8 +282,8 @@ impl PendingNotifications {
 }
 
 impl Tx {
-    /// Tells the other nodes once this is committed. A node that dies at that moment may not have told that a request has
-    /// changed or that there is work: the others find it by looking. What was set up is told with the commit.
+    /// Notifies the other nodes once this is committed. A node that dies at that moment may not have sent that a request
+    /// changed or that there is work: the others find both by themselves. Changed settings are sent within the commit.
     pub fn notify(&mut self, node: &str, event: &NodeEvent) {
         let text = event.write(node);
         match event {

@@ -1,4 +1,5 @@
-//! Intents whose time comes sooner than was thought.
+//! Reschedules intents and batch polls to an earlier time: after a webhook message, when an institution is reachable again,
+//! and when the clock was set back.
 
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Store {
         Ok(touched)
     }
 
-    /// Lets all lists of an institution be read at once, and its looks that stand on none be made at `latest`.
+    /// Lets all lists of an institution be read at once, and its polls that stand on none be made at `latest`.
     ///
     /// # Errors
     ///
@@ -106,7 +107,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Lets the open looks of a request be made at once, with a line in [`Intent::told`](crate::Intent::told); one that is
+    /// Lets the open polls of a request be made at once, with a line in [`Intent::told`](crate::Intent::reported); one that is
     /// under way may have read before, and is made once more.
     ///
     /// # Errors
@@ -126,7 +127,7 @@ impl Tx {
         self.execute(&statement).await.map(drop)
     }
 
-    /// Lets what was put off for an institution be done at once: effects, and looks that could not be made. Its lists are
+    /// Lets what was put off for an institution be done at once: effects, and polls that could not be made. Its lists are
     /// read, too.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The looks and deadlines that a request's status asks for.
+//! The polls and deadlines that a request's status asks for.
 
 use jiff::Timestamp;
 use lending::RequestId;
@@ -13,7 +13,7 @@ use crate::time::micros;
 type There = (String, String, String, String, i64, String, String, i64);
 
 impl Tx {
-    /// Makes the open looks and deadlines of a request these: missing ones are queued, others taken away, and those
+    /// Makes the open polls and deadlines of a request these: missing ones are queued, others taken away, and those
     /// that are there keep their time. One under way stays until it ends by itself.
     ///
     /// # Errors
@@ -65,8 +65,8 @@ impl Tx {
         Ok(())
     }
 
-    /// What happens next shows in another list, so that its time is another too, unless it is looked at now or something
-    /// was told of it.
+    /// What happens next shows in another list, so that its time is another too, unless it is polled now or something
+    /// was reported about it.
     async fn change_list(&mut self, id: &str, wanted: &NewIntent, now: Timestamp) -> Result<(), Error> {
         let (list, key, has) = on_list(wanted.on_list.as_ref());
         let waits = Expr::col(Col::LeaseUntil).lte(micros(now)).and(Expr::col(Col::Hints).eq(""));

@@ -99,7 +99,7 @@ impl MasterKey {
     }
 }
 
-/// The id of a key, which tells which one sealed; it tells nothing about the key.
+/// The id of a key, which says which one sealed; it says nothing about the key.
 pub(crate) fn key_id(key: &MasterKey) -> String {
     labelled(b"key id", key).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -132,7 +132,7 @@ impl Sealer {
         }
     }
 
-    /// The id of the key, which tells which one sealed; it tells nothing about the key.
+    /// The id of the key, which says which one sealed; it says nothing about the key.
     pub(crate) fn key_id(&self) -> &str {
         &self.key_id
     }

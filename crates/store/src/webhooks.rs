@@ -33,9 +33,9 @@ pub struct Webhook {
     pub institution: InstitutionCode,
     /// When a message of it came last, within an hour; `None` as long as none has.
     pub last_message_at: Option<Timestamp>,
-    /// When it told last that an item was sent, within an hour.
+    /// When it last reported an item as sent, within an hour.
     pub last_item_message_at: Option<Timestamp>,
-    /// When something was seen that it should have told, and a word of the caller's for the kind of message.
+    /// When it was found to have missed a message, and the caller's name for the kind of message.
     pub missed_message: Option<(Timestamp, String)>,
 }
 
@@ -44,11 +44,11 @@ pub struct Webhook {
 pub enum WebhookUpdate {
     /// A message has come.
     Message(Timestamp),
-    /// It has told that an item was sent.
+    /// It has reported an item as sent.
     ItemMessage(Timestamp),
-    /// Something was seen that it should have told, and the caller's word for the kind of message.
+    /// It has missed a message, with the caller's name for the kind of message.
     Missed(Timestamp, String),
-    /// It tells again.
+    /// It is trusted again.
     Trusted,
 }
 
@@ -148,7 +148,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// How many messages of an institution told something new since `since`.
+    /// Counts an institution's useful messages since `since`.
     ///
     /// # Errors
     ///
@@ -209,7 +209,7 @@ impl Tx {
         self.execute(&statement).await.map(drop)
     }
 
-    /// From now on only the newest secret counts.
+    /// Finish the rotation: only the newest secret counts from now on.
     ///
     /// # Errors
     ///
@@ -269,8 +269,8 @@ impl Tx {
         self.execute(&statement).await
     }
 
-    /// Lets the looks of a request at a side be made at `due_at`, with what was told of them (whole lines of
-    /// [`Intent::told`](crate::Intent::told)); where one is under way, once more after it. Answers how many there are.
+    /// Lets the polls of a request at a side be made at `due_at`, with what was reported about them (whole lines of
+    /// [`Intent::told`](crate::Intent::reported)); where one is under way, once more after it. Answers how many there are.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::quota::{PollingPausedView, polling_paused};
 use crate::state::WebState;
 
-/// A database that stands still is told within this.
+/// A database that stands still is reported within this.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
@@ -34,10 +34,10 @@ struct HealthView {
     open_intents: u64,
     /// Library systems that give no service now. The hub itself is well; requests that need them wait.
     systems_down: Vec<SystemDownView>,
-    /// Institutions that the hub can't poll for some requests, three times in a row or more. Each of these requests tells in
+    /// Institutions that the hub can't poll for some requests, three times in a row or more. Each of these requests shows in
     /// its `attention` why.
     polls_failing: Vec<PollsFailingView>,
-    /// Institutions that are not looked at until their calls are counted anew; what patrons ask for goes on.
+    /// Institutions that are not polled until their calls are counted anew; what patrons ask for goes on.
     polling_paused: Vec<PollingPausedView>,
 }
 
@@ -116,7 +116,7 @@ async fn get_liveness() -> Json<ProbeView> {
     tag = "hub",
     responses(
         (status = 200, description = "It can.", body = ProbeView),
-        (status = 503, description = "It can't; the detail tells why."),
+        (status = 503, description = "It can't; the detail says why."),
     )
 )]
 async fn get_readiness(State(state): State<WebState>) -> Result<Json<ProbeView>, Problem> {
@@ -143,7 +143,7 @@ async fn health(state: &WebState) -> Result<Health, Problem> {
     tag = "hub",
     responses(
         (status = 200, description = "It can.", body = HealthView),
-        (status = 503, description = "It can't; the detail tells why."),
+        (status = 503, description = "It can't; the detail says why."),
     )
 )]
 async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, Problem> {

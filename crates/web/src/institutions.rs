@@ -95,15 +95,15 @@ impl InstitutionInput {
 struct CheckView {
     /// Whether all that the hub needs is there.
     ok: bool,
-    /// Everything that was looked at.
+    /// Everything that was polled.
     findings: Vec<FindingView>,
 }
 
-/// One thing that was looked at.
+/// One thing that was polled.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Finding)]
 struct FindingView {
-    /// What was looked at.
+    /// What was polled.
     subject: String,
     /// What is wrong and what to do about it; null when all is well.
     problem: Option<String>,
@@ -154,7 +154,7 @@ async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
     found.ok_or_else(|| Problem::not_found("institution", code))
 }
 
-/// Sets an institution up, new or changed. All faults of its settings are told at once; nothing is sent to it yet.
+/// Sets an institution up, new or changed. All faults of its settings are reported at once; nothing is sent to it yet.
 ///
 /// The stored key is only ever sent to the origin that it was set with: a change of kind, scheme, host or port needs the key
 /// again. The address must begin with `https://`, except on the hub's own machine or where the settings say
@@ -187,7 +187,7 @@ async fn put_institution(
         institution: code.clone(),
         kind: input.kind,
         settings: Value::Object(input.settings),
-        // Stands in for a key that is wanting, so that this is told once: then nothing is stored.
+        // Stands in for a key that is wanting, so that this is reported once: then nothing is stored.
         credentials: SecretString::from("none"),
     };
     let key_is_faulty = faults.iter().any(|fault| fault.field == "api_key");
@@ -277,7 +277,7 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("institution", &code)) }
 }
 
-/// Makes every read that the institution's part in requests needs, and tells what is missing. One check at a time runs for
+/// Makes every read that the institution's part in requests needs, and says what is missing. One check at a time runs for
 /// an institution on a node of the hub.
 #[utoipa::path(
     post,

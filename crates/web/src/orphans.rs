@@ -27,9 +27,9 @@ const DAYS: u32 = 30;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrphanReport)]
 struct OrphansView {
-    /// How many requests were looked at.
+    /// How many requests were polled.
     requests: usize,
-    /// How many virtual patrons were looked at.
+    /// How many virtual patrons were polled.
     patrons: usize,
     /// What was found.
     orphans: Vec<OrphanView>,

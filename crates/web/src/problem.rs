@@ -25,7 +25,7 @@ pub(crate) struct FieldError {
     pub(crate) code: Cow<'static, str>,
     /// What is wrong and what to do, for staff.
     pub(crate) message: String,
-    /// What a patron is told, where the fault is in a request of theirs.
+    /// The sentence for the patron, where the fault is in a request of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) patron_message: Option<Cow<'static, str>>,
@@ -56,7 +56,7 @@ pub(crate) struct Problem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct Envelope {
-    /// Always `about:blank`: `code` tells what kind of problem it is.
+    /// Always `about:blank`: `code` says what kind of problem it is.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "about:blank")]
     kind: &'static str,
@@ -71,10 +71,10 @@ pub(crate) struct Envelope {
     /// A stable code for programs, such as `PATRON_BLOCKED`.
     #[schema(value_type = String, example = "INVALID_REQUEST")]
     code: Cow<'static, str>,
-    /// Every fault of the input, where there are several or one can be told by its field.
+    /// Every fault of the input, where there are several or one can be reported by its field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
-    /// What the patron is told, where the matter is the patron's own.
+    /// The sentence for the patron, where the matter is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     patron_message: Option<String>,
     /// The patron request that is meant, where there is one.
@@ -158,7 +158,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "INTERNAL",
-            "The hub failed at this, by a fault of its own. Its log tells more.",
+            "The hub failed at this, by a fault of its own. Its log shows more.",
         )
     }
 }

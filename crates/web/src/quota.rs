@@ -46,7 +46,7 @@ struct PerSecondView {
     configured: u32,
     /// As many as this node may make now.
     allowed: f64,
-    /// As many of these as may be looks and other reading that can wait.
+    /// As many of these as may be polls and other reading that can wait.
     background: f64,
     /// What other applications of the institution are seen to use.
     other_applications: f64,
@@ -62,9 +62,9 @@ struct PerSecondView {
 struct PerDayView {
     /// For all applications of the institution; null while it isn't known.
     total: Option<u64>,
-    /// How many are left; null until the system told.
+    /// How many are left; null until the system reported.
     remaining: Option<u64>,
-    /// At how many looks stop; null while it isn't known.
+    /// At how many polls stop; null while it isn't known.
     reserve: Option<u64>,
     /// When they are counted anew.
     #[schema(value_type = String, format = DateTime)]
@@ -145,7 +145,7 @@ fn rounded(rate: f64) -> f64 {
     (rate * 10.0).round() / 10.0
 }
 
-/// An institution that isn't looked at for want of calls.
+/// An institution that isn't polled for want of calls.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PollingPaused)]
 pub(crate) struct PollingPausedView {

@@ -134,7 +134,7 @@ impl From<NewRequestInput> for NewRequest {
 /// Places a request, and waits until the patron's library has said whether the patron may borrow.
 ///
 /// Where that library doesn't answer in time, the request is placed all the same: it stays `SUBMITTED_TO_DCB`, its
-/// attention tells what it waits for, and the hub tries again by itself.
+/// attention says what it waits for, and the hub tries again by itself.
 #[utoipa::path(
     post,
     path = "/api/v1/requests",
@@ -145,7 +145,7 @@ impl From<NewRequestInput> for NewRequest {
     responses(
         (status = 201, description = "It is placed.", body = RequestView, headers(("location" = String, description = "Where the request is."))),
         (status = 409, description = "The patron has an open request for this copy already."),
-        (status = 422, description = "Faults of the input, all at once; or the patron may not borrow: then `code` tells why, and `request_id` names the request, which is recorded as cancelled."),
+        (status = 422, description = "Faults of the input, all at once; or the patron may not borrow: then `code` says why, and `request_id` names the request, which is recorded as cancelled."),
     )
 )]
 async fn place_request(
@@ -259,7 +259,7 @@ async fn get_request(
     let known = params.number("after_version", 0..=u32::MAX, 0);
     let wait = params.number("wait", 0..=30, 0);
     Problem::check(params.finish())?;
-    // Told apart from a request that is lost while it is waited for.
+    // Distinguished from a request that is lost while it is waited for.
     find(&state, id).await?;
     let changed = state.engine.wait_for_change(id, known.into(), Duration::from_secs(wait.into()));
     let stored = match state.unless_stopped(changed).await {
@@ -309,7 +309,7 @@ const BY: &str = "It must be patron or staff.";
     responses(
         (status = 202, description = "It is being cancelled.", body = RequestView),
         (status = 404, description = "There is none."),
-        (status = 409, description = "Its state doesn't allow it; the detail tells why."),
+        (status = 409, description = "Its state doesn't allow it; the detail says why."),
     )
 )]
 async fn cancel_request(
@@ -362,7 +362,7 @@ fn canceller(text: &str) -> Option<CancelledBy> {
     }
 }
 
-/// Looks at both libraries now, in place of waiting for the next look.
+/// Looks at both libraries now, in place of waiting for the next poll.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/poll",
@@ -370,7 +370,7 @@ fn canceller(text: &str) -> Option<CancelledBy> {
     tag = "requests",
     params(("id" = uuid::Uuid, Path, description = "The request's id.")),
     responses(
-        (status = 202, description = "The libraries are being looked at.", body = RequestView),
+        (status = 202, description = "The libraries are being polled.", body = RequestView),
         (status = 404, description = "There is none."),
     )
 )]

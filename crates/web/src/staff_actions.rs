@@ -63,7 +63,7 @@ fn reason(fields: Option<Fields>) -> Result<Option<String>, Problem> {
     Ok(reason)
 }
 
-/// Tries again what was refused, its cause having been mended.
+/// Tries again what was refused, its cause having been fixed.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/resume",
@@ -117,8 +117,8 @@ struct NextSupplierInput {
     responses(
         (status = 202, description = "Another lender is being asked.", body = RequestView),
         (status = 404, description = "There is none."),
-        (status = 409, description = "Its state doesn't allow it, as when the lender has sent the item; the detail tells why."),
-        (status = 422, description = "The copy can't be supplied, and `code` tells why; or no other copy is left (`NO_CANDIDATE_LEFT`). The present lender is kept."),
+        (status = 409, description = "Its state doesn't allow it, as when the lender has sent the item; the detail says why."),
+        (status = 422, description = "The copy can't be supplied, and `code` says why; or no other copy is left (`NO_CANDIDATE_LEFT`). The present lender is kept."),
         (status = 502, description = "The system of the library that would be asked gives no answer. The present lender is kept."),
     )
 )]
@@ -167,7 +167,7 @@ struct PickupChangeInput {
     responses(
         (status = 202, description = "It is being changed.", body = RequestView),
         (status = 404, description = "There is none."),
-        (status = 409, description = "Its state doesn't allow it; the detail tells why."),
+        (status = 409, description = "Its state doesn't allow it; the detail says why."),
         (status = 422, description = "The pickup location is unknown, or another institution's."),
     )
 )]
@@ -197,7 +197,7 @@ async fn change_pickup_location(
     execute_with_reason(&state, &actor, id, &Event::PickupChangeRequested { pickup }, reason).await
 }
 
-/// Tells that an item that was missing on its way has been found.
+/// Reports that an item that was missing in transit has been found.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/found",

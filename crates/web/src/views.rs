@@ -56,7 +56,7 @@ pub(crate) struct RequestView {
     /// What the hub is doing about it at this moment, such as `place_hold_at_lender`; null when it waits.
     #[schema(value_type = Option<String>)]
     current_effect: Option<&'static str>,
-    /// What is wanted, as the lender's record tells it; null before a copy is chosen.
+    /// What is wanted, as the lender's record says it; null before a copy is chosen.
     title: Option<String>,
     /// Its author.
     author: Option<String>,
@@ -273,7 +273,7 @@ struct RefusalView {
     code: String,
     /// What is the matter and what to do about it.
     explanation: String,
-    /// What the patron is told, where the matter is the patron's own.
+    /// The sentence for the patron, where the matter is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     patron_message: Option<String>,
     /// What else is the matter.

@@ -45,13 +45,13 @@ struct WebhookView {
     path: String,
     /// Whether the secret before this one still counts.
     secret_rotation_active: bool,
-    /// Messages in the last 24 hours that told something new, each counted once.
+    /// Messages in the last 24 hours that reported something new, each counted once.
     useful_messages_24h: u64,
-    /// When a message came last, within an hour; null as long as none has, and then the library is looked at as if it had no
+    /// When a message came last, within an hour; null as long as none has, and then the library is polled as if it had no
     /// webhook.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_message_at: Option<Timestamp>,
-    /// Since when, for lack of a message that should have come, the library is looked at as if it had no webhook; null where
+    /// Since when, for lack of a message that should have come, the library is polled as if it had no webhook; null where
     /// it is counted on.
     #[schema(value_type = Option<String>, format = DateTime)]
     untrusted_since: Option<Timestamp>,
@@ -222,7 +222,7 @@ async fn answer_challenge(
     Ok(Json(ChallengeView { challenge }))
 }
 
-/// Takes a signed message of a library's system. Answered 200, it is stored; it is a hint at what to look at, so it may
+/// Takes a signed message of a library's system. Answered 200, it is stored; it is a hint at what to poll, so it may
 /// come late, twice and in any order.
 #[utoipa::path(
     post,

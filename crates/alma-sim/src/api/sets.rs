@@ -13,7 +13,7 @@ fn kind(set: &RecordSet) -> &'static str {
     if set.search.is_some() { "LOGICAL" } else { "ITEMIZED" }
 }
 
-/// A logical set tells no number of members: it is searched for anew each time.
+/// A logical set shows no number of members: it is searched for anew each time.
 fn value(alma: &Alma, set: &RecordSet, base: &str) -> Value {
     let link = format!("{base}/almaws/v1/conf/sets/{}", set.id);
     let kind = match &set.search {

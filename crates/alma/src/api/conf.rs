@@ -29,7 +29,7 @@ pub enum Access {
 
 /// Calls for the institution's set-up. A key needs the area Configuration.
 ///
-/// Alma tells an unknown library or location by codes of general errors: to know whether one is there, search the list.
+/// Alma shows an unknown library or location by codes of general errors: to know whether one is there, search the list.
 #[derive(Debug, Clone)]
 pub struct Conf {
     client: Client,

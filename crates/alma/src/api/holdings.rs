@@ -36,7 +36,7 @@ impl Holdings {
         self.one(Call::new("read a holding", "GET /bibs/{mms}/holdings/{holding}", &ids).absent(NO_HOLDING)).await
     }
 
-    /// Creates a holding from a MARCXML `<record>`, whose field 852 tells library (`$b`), location (`$c`) and call number.
+    /// Creates a holding from a MARCXML `<record>`, whose field 852 shows library (`$b`), location (`$c`) and call number.
     pub async fn create(&self, marcxml_record: &str, suppress: bool) -> Result<Holding> {
         let call = Call::new("create a holding", "POST /bibs/{mms}/holdings", &[self.mms.as_str()]);
         let operation = call.operation;

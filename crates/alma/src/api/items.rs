@@ -188,7 +188,7 @@ impl Items {
         self.client.one(write(item, &record).json(serde_json::json!({"item_data": sent}))).await
     }
 
-    /// Writes an item that isn't read before: what isn't told may be emptied, and the address needs the true holding. Alma
+    /// Writes an item that isn't read before: what isn't reported may be emptied, and the address needs the true holding. Alma
     /// wants id, barcode, material type, policy, library and location.
     pub async fn replace(&self, item: &ItemPath, with: &NewItem) -> Result<Item> {
         let call = about(item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}");

@@ -69,7 +69,7 @@ impl UserRequests {
         listing(&self.client, filter.apply(call), "user_request", Paging::ByPages)
     }
 
-    /// Reads a request. A cancelled, fulfilled or expired one isn't found, and nothing tells which of them it is.
+    /// Reads a request. A cancelled, fulfilled or expired one isn't found, and nothing says which of them it is.
     pub async fn get(&self, request: &RequestId) -> Result<Request> {
         let call = self.call_for(request, "read a request", "GET /users/{user}/requests/{request}");
         self.client.one(call.absent(NO_REQUEST)).await

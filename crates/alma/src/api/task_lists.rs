@@ -19,7 +19,7 @@ impl TaskLists {
 
     /// What staff are to pick from the shelf for a desk.
     ///
-    /// Nothing tells that a lender sent an item off; but a hold that was on this list and no longer is was picked, cancelled
+    /// Nothing says that a lender sent an item off; but a hold that was on this list and no longer is was picked, cancelled
     /// or moved. One call reads 100 of them.
     pub fn requested_resources(&self, library: &LibraryCode, desk: &DeskCode) -> PageStream<RequestedResource> {
         // GET only: POST on the same path marks the rows as printed.

@@ -41,7 +41,7 @@ impl Lenient for Coded {
     }
 }
 
-/// Text that tells about a person; `Debug` doesn't show it.
+/// Text that shows about a person; `Debug` doesn't show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redacted(String);
 
@@ -170,7 +170,7 @@ codes! {
         Requested = "REQUESTED",
         /// In technical services.
         Technical = "TECHNICAL",
-        /// On its way: to a pickup library or back to its own. Which of them, its request tells.
+        /// On its way: to a pickup library or back to its own. Which of them, its request shows.
         Transit = "TRANSIT",
         /// On its way to remote storage.
         TransitToRemoteStorage = "TRANSIT_TO_REMOTE_STORAGE",
@@ -200,7 +200,7 @@ codes! {
     RequestStatus {
         /// Waiting.
         NotStarted = "NOT_STARTED",
-        /// Being picked, or on the way. It doesn't mean that the item was dispatched: only the item tells.
+        /// Being picked, or on the way. It doesn't mean that the item was dispatched: only the item shows.
         InProcess = "IN_PROCESS",
         /// Waiting for the patron on the hold shelf.
         OnHoldShelf = "ON_HOLD_SHELF",

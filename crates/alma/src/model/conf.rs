@@ -150,7 +150,7 @@ pub struct CodeTableRow {
     pub default: bool,
 }
 
-/// What Alma tells about the institution a key belongs to.
+/// What Alma shows about the institution a key belongs to.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct General {

@@ -10,7 +10,7 @@ use crate::lenient;
 use crate::model::{BaseStatus, Coded, ProcessType, Redacted};
 use crate::page::Row;
 
-/// A physical item with what Alma tells of its title and holding.
+/// A physical item with what Alma reports its title and holding.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Parts")]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ pub struct Item {
     pub library: Option<Coded>,
     /// The location where it is: the temporary one while it is in a temporary location.
     pub location: Option<Coded>,
-    /// The library in the item's own data. Its code tells to whom the item belongs.
+    /// The library in the item's own data. Its code says to whom the item belongs.
     pub item_library: Option<Coded>,
     /// The location in the item's own data.
     pub item_location: Option<Coded>,

@@ -187,7 +187,7 @@ impl Cancellation {
     }
 }
 
-/// The marker in the comment tells whose request it is.
+/// The marker in the comment says whose request it is.
 impl Row for Request {
     const REPORTING: &'static [&'static str] = &["comment"];
 }

@@ -142,7 +142,7 @@ impl User {
         })
     }
 
-    /// The day the account ends, as far as it is told and can be read.
+    /// The day the account ends, as far as it is reported and can be read.
     pub fn expiry_date(&self) -> Option<Date> {
         self.fields.expiry_date
     }

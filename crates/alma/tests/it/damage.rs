@@ -46,7 +46,7 @@ impl Transport for Page {
     }
 }
 
-/// Reads an answer; tells whether it is complete, where it is a list.
+/// Reads an answer; says whether it is complete, where it is a list.
 type Read = fn(Client) -> BoxFuture<'static, Result<bool>>;
 
 macro_rules! read {

@@ -1,4 +1,4 @@
-//! A server that answers what a test tells it to, and remembers what it was asked.
+//! A server that answers what a test says it to, and remembers what it was asked.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -121,7 +121,7 @@ pub(crate) fn ok(body: &str) -> Response {
     answer(200, body)
 }
 
-/// An answer whose type is told from its body, as Alma's would be.
+/// An answer whose type is reported from its body, as Alma's would be.
 pub(crate) fn answer(status: u16, body: &str) -> Response {
     let kind = match body.trim_start().chars().next() {
         Some('<') if body.contains("<html") => "text/html",

@@ -17,7 +17,7 @@ use crate::output::print_out;
 /// Check the audit.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Audit {
-    /// Read every entry and tell whether any was changed, taken out, put in or put elsewhere. Works beside a running hub.
+    /// Read every entry and say whether any was changed, taken out, put in or put elsewhere. Works beside a running hub.
     Verify(Verify),
 }
 

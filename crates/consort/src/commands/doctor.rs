@@ -124,7 +124,7 @@ impl Doctor {
                 }
                 Ok(_) => bad(
                     "institution",
-                    format!("{code}: something is missing; `consort institution check {code}` tells"),
+                    format!("{code}: something is missing; `consort institution check {code}` shows"),
                 ),
                 Err(failure) => bad("institution", format!("{code}: {failure}")),
             });

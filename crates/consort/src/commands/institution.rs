@@ -21,7 +21,7 @@ use crate::toml_fault;
 /// Set up institutions and check them.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Institution {
-    /// Tell a running hub of an institution, its agencies and pickup locations, from a file.
+    /// Register an institution, its agencies and pickup locations at a running hub, from a file.
     Add(Add),
     /// Make every read the hub will need and say what is missing. Takes a file, or the code of an
     /// institution that a running hub knows.
@@ -31,12 +31,12 @@ pub(crate) enum Institution {
     OrphanReport(OrphanReport),
     /// Show how many calls of its system's API are left, and what they are spent on.
     Quota(Quota),
-    /// Let its system tell the hub by itself what happens.
+    /// Manage its webhook, through which its system sends messages to the hub.
     #[command(subcommand)]
     Webhook(Webhook),
 }
 
-/// Look for orphans.
+/// Search for orphans.
 #[derive(Args, Debug)]
 pub(crate) struct OrphanReport {
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub(crate) struct OrphanReport {
     remove: bool,
 }
 
-/// Tell a running hub of an institution.
+/// Register an institution at a running hub.
 #[derive(Args, Debug)]
 pub(crate) struct Add {
     #[command(flatten)]
@@ -215,7 +215,7 @@ impl OrphanReport {
             return Ok(());
         }
         Err(Failure::new(format!("{}: {failed} orphans could not be taken away.", self.code))
-            .advice("The table tells why. What is not the hub's any more, staff must look at in the library's system."))
+            .advice("The table says why. What is not the hub's any more, staff must look at in the library's system."))
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Sim(sim::Sim),
     /// Run the hub.
     Serve(serve::Serve),
-    /// Place, show, list, cancel and mend requests at a running hub.
+    /// Place, show, list, cancel and fix requests at a running hub.
     #[command(subcommand)]
     Request(request::Request),
     /// Set up institutions and check them.

@@ -35,7 +35,7 @@ pub(crate) struct Sim {
     /// A scenario (JSON) to play before anyone is served.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// How time runs: `real`, `scaled:N` (N times faster), `stepped` or `stepped:TIME` (only when told).
+    /// How time runs: `real`, `scaled:N` (N times faster), `stepped` or `stepped:TIME` (only when it is stepped).
     #[arg(long)]
     clock: Option<SimClock>,
     /// Refuse calls above this number in a second, for each institution: a number, `usual` (25), `production` (50),
@@ -88,7 +88,7 @@ impl Sim {
         if let Some(scenario) = &scenario {
             keys.extend(scenario.institutions().into_iter().map(|(code, key)| (code.to_owned(), key.to_owned())));
             scenario.play(&sim).map_err(|error| {
-                Failure::new(format!("The scenario \"{}\" didn't go as it tells: {}.", scenario.title, chain(&error)))
+                Failure::new(format!("The scenario \"{}\" didn't go as it shows: {}.", scenario.title, chain(&error)))
             })?;
         }
         let server = Server::start(sim, self.listen).await.map_err(|error| {

@@ -12,15 +12,15 @@ use crate::output::print_out;
 /// What staff do about a request.
 #[derive(Subcommand, Debug)]
 pub(crate) enum StaffAction {
-    /// Look at both libraries now.
+    /// Poll both libraries now.
     Poll(Named),
-    /// Try again what was refused, its cause having been mended.
+    /// Retry what was refused, after its cause was fixed.
     Resume(One),
     /// Ask another lender.
     NextSupplier(NextSupplier),
     /// Let the patron collect elsewhere in the same institution.
     ChangePickup(ChangePickup),
-    /// Tell that an item that was missing on its way has been found.
+    /// Report that an item that was missing in transit has been found.
     ItemFound(One),
     /// Settle the loss of an item, which ends the request.
     SettleLoss(SettleLoss),

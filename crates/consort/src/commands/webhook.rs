@@ -1,4 +1,4 @@
-//! `consort institution webhook …`: letting a library's system tell the hub by itself what happens, and trying it out.
+//! `consort institution webhook …`: set up an institution's webhook, and test it.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -27,9 +27,9 @@ pub(crate) enum Webhook {
     Show(Named),
     /// Give it a secret. One that it had counts on until `finish-rotation`.
     Set(WithSecret),
-    /// From now on only the newest secret counts.
+    /// Finish the rotation: only the newest secret counts from now on.
     FinishRotation(Named),
-    /// Take it away; the hub then looks by itself only.
+    /// Remove it; the hub then only polls.
     Remove(Named),
     /// Send a challenge, a forged message and a true one to the webhook's public address, as the library's system would.
     Test(Test),
@@ -81,7 +81,7 @@ impl Webhook {
             }
             Self::Remove(named) => {
                 Hub::new(&named.hub)?.call(Method::DELETE, &named.path()?, None).await?;
-                print_out(&format!("{} has no webhook any more; what happens there is seen by looking.", named.code));
+                print_out(&format!("{} has no webhook any more; what happens there is seen by polling.", named.code));
                 Ok(())
             }
             Self::Test(test) => test.run().await,
@@ -119,16 +119,16 @@ impl WithSecret {
 
 fn described(code: &str, webhook: &Value) -> String {
     let taken = format!(
-        "{code}: messages are taken at {}; {} told something new in the last 24 hours.",
+        "{code}: messages are taken at {}; {} reported something new in the last 24 hours.",
         webhook["path"].as_str().unwrap_or_default(),
         webhook["useful_messages_24h"]
     );
     match (webhook["last_message_at"].as_str(), webhook["untrusted_since"].as_str()) {
         (None, _) => {
-            format!("{taken}\nNone has come yet, so what happens there is seen by looking as long as none does.")
+            format!("{taken}\nNone has come yet, so what happens there is seen by polling as long as none does.")
         }
         (Some(_), Some(missed)) => format!(
-            "{taken}\nOne that should have come did not, {missed}: what happens there is seen by looking until they come again. \
+            "{taken}\nOne that should have come did not, {missed}: what happens there is seen by polling until they come again. \
              See whether the library's system still sends them, and which kinds."
         ),
         (Some(_), None) => taken,

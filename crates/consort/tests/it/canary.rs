@@ -79,7 +79,7 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
     processes.control(Method::PATCH, BORROWER, "users/jo.reader", &name).await;
     let mut errors = String::new();
 
-    // The borrower's Alma tells of its holds and loans, with the patron's id.
+    // The borrower's Alma reports its holds and loans, with the patron's id.
     let secret = json!({"secret": SECRET});
     processes.api(Method::PUT, &format!("/institutions/{BORROWER}/webhook"), Some(&secret)).await;
     let hook = json!({"url": format!("http://{}/webhooks/{BORROWER}", processes.hub), "secret": SECRET});

@@ -1,4 +1,4 @@
-//! What goes wrong is told in one paragraph with what to do; the exit code is not 0; nothing is lost.
+//! What goes wrong is reported in one paragraph with what to do; the exit code is not 0; nothing is lost.
 
 use crate::program::{
     BORROWER, KEY, LENDER, Processes, complaint, consort, dir_file, free_port, hub_config, institution, key_of,
@@ -89,7 +89,7 @@ async fn wrong_keys_and_outages_are_distinguished_and_lose_nothing() {
     let (said, table) = (complaint(&output), String::from_utf8_lossy(&output.stdout).into_owned());
     assert!(table.contains("MISSING") && table.contains("API key"), "{table}");
     assert!(!table.contains("canary") && !said.contains("canary"), "no key is quoted: {table}");
-    // An Alma that is down: the request is kept, and tells what it waits for.
+    // An Alma that is down: the request is kept, and says what it waits for.
     std::fs::write(&file, institution(LENDER, &format!("http://{}", free_port()), &key_of(LENDER))).unwrap();
     processes.output(&["institution", "add", file.to_str().unwrap()]);
     let placed = processes.api(reqwest::Method::POST, "/requests", Some(&placement("01LEND-M001"))).await;

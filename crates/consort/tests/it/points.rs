@@ -87,7 +87,7 @@ impl Lifecycle<'_> {
         {
             self.acted.insert(status);
         }
-        // Each look is a commit of its own: without a pause there would be no end of them to be killed at.
+        // Each poll is a commit of its own: without a pause there would be no end of them to be killed at.
         if self.polled.is_none_or(|polled| polled.elapsed() > BETWEEN_READS) {
             self.polled = Some(Instant::now());
             self.processes.ask(Method::POST, &format!("/requests/{id}/poll"), None).await;

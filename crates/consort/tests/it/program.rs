@@ -41,7 +41,7 @@ pub(crate) fn complaint(output: &Output) -> String {
 }
 
 /// An address that nobody listens at, and that no other test is given as long as this one runs. It is below the ports that
-/// systems hand out themselves: those are taken by connections before a program that was told of one listens at it.
+/// systems hand out themselves: those are taken by connections before a program that was reported about one listens at it.
 pub(crate) fn free_port() -> SocketAddr {
     loop {
         let any = RandomState::new().build_hasher().finish();
@@ -293,7 +293,7 @@ impl Processes {
         }
     }
 
-    /// Waits until the request stands at `status` with nothing under way, without asking for a look.
+    /// Waits until the request stands at `status` with nothing under way, without asking for a poll.
     pub(crate) async fn until_without_poll(&self, id: &str, status: &str) -> Value {
         // Well before the hub would look by itself.
         let deadline = Instant::now() + PATIENCE / 3;

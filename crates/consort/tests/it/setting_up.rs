@@ -30,7 +30,7 @@ async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
     let all = processes.output(&["institution", "quota"]);
     assert!(all.contains(LENDER) && all.contains(BORROWER) && all.contains("of 40"), "{all}");
     processes.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
-    // Alma's next answer tells of it.
+    // Alma's next answer reports it.
     let poll = format!("/requests/{}/poll", placed["id"].as_str().unwrap());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {

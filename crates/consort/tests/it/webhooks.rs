@@ -73,7 +73,7 @@ async fn webhook_is_set_tried_and_taken_away_on_the_command_line() {
     let file = file.to_str().unwrap();
     let tried = processes.output(&["institution", "webhook", "test", LENDER, "--secret-file", file]);
     assert!(tried.contains("all that the hub needs is there"), "{tried}");
-    assert!(processes.output(&["institution", "webhook", "show", LENDER]).contains("0 told something new"));
+    assert!(processes.output(&["institution", "webhook", "show", LENDER]).contains("0 reported something new"));
 
     std::fs::write(file, "another-secret-altogether").unwrap();
     let wrong = processes.consort(&["institution", "webhook", "test", LENDER, "--secret-file", file]);

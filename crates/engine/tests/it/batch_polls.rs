@@ -1,4 +1,4 @@
-//! Lists that tell of many requests in one call.
+//! Lists that report many requests in one call.
 
 use alma_sim::presets;
 use lending::{Request, RequestId, Rules, Status};
@@ -49,7 +49,7 @@ fn reads(world: &World, institution: &str) -> u64 {
     [ITEM, HOLDS, LOANS].iter().map(|endpoint| world.calls(institution, endpoint)).sum()
 }
 
-// What is read each hour is read each third hour at most where nothing happens, and the rest four times as seldom.
+// What is read each hour is read each third hour at most where nothing happens, and the rest four times as rarely.
 const SOON: i64 = 4;
 const LATER: i64 = 13;
 
@@ -91,7 +91,7 @@ both! {
             pass(&world, SOON).await;
         }
         let tried = world.calls(LENDER, ITEM) - items;
-        assert!(tried <= 1, "one look tells whether the key is refused for all: {tried}");
+        assert!(tried <= 1, "one poll says whether the key is refused for all: {tried}");
         assert!(!world.engine.systems_down().is_empty());
 
         world.sim.add_key(LENDER, alma_sim::ApiKey::new(&key(LENDER))).unwrap();
@@ -215,10 +215,10 @@ both! {
         with_webhook(&world, BORROWER).await;
         world.place().await;
         world.dispatch().await;
-        // The hub's own scan has begun the hold's work order, which Alma tells nobody; a look shows it.
+        // The hub's own scan has begun the hold's work order, which Alma shows nobody; a poll shows it.
         let (holds, before) = (world.calls(BORROWER, HOLDS), world.calls(BORROWER, ITEM));
         pass(&world, 25).await;
-        assert!(world.calls(BORROWER, HOLDS) + world.calls(BORROWER, ITEM) > holds + before, "it was looked at");
+        assert!(world.calls(BORROWER, HOLDS) + world.calls(BORROWER, ITEM) > holds + before, "it was polled");
         let metrics = world.engine.metrics().await.unwrap();
         assert!(!metrics.lines().any(|line| line.starts_with("consort_webhook_messages_missed_total")), "{metrics}");
     }

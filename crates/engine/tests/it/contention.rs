@@ -51,7 +51,7 @@ async fn decision_that_ends_in_a_deadlock_is_retried_and_nothing_is_lost() {
     run(&mut rival, format!("SELECT 1 FROM patron_request WHERE id = '{id}' FOR UPDATE")).await;
     let undone = world.request().await;
     assert_eq!((undone.status, undone.in_flight), (before.status, before.in_flight));
-    assert!(!cancelled.is_finished(), "it is done again, or would be told to the caller");
+    assert!(!cancelled.is_finished(), "it is done again, or would be reported to the caller");
     run(&mut rival, "ROLLBACK".to_owned()).await;
 
     cancelled.await.unwrap().unwrap();

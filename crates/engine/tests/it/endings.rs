@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::{BORROWER, LENDER, PICKUP, World, both};
 
-/// What Alma lets happen at one side so that the hub, by looking alone, finds the hold ended that way.
+/// What Alma lets happen at one side so that the hub, by polling alone, finds the hold ended that way.
 async fn end_in_alma(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;
     let (staff, barcode, hold) = if side == Side::Lender {
@@ -50,7 +50,7 @@ async fn play_out(world: &World) {
     assert_eq!(world.until_ended().await.status, Status::Finalised);
 }
 
-/// A closure that Alma tells where it keeps closed requests. Of one that was completed the loan tells, and where there is
+/// A closure that Alma says where it keeps closed requests. Of one that was completed the loan shows, and where there is
 /// none, a message.
 async fn close_hold(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;

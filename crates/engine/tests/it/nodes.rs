@@ -30,7 +30,7 @@ async fn commit_of_one_node_reaches_another_at_once() {
         async move { idle.wait(id, Duration::from_secs(60), |request| request.status == Status::PickupTransit).await }
     });
     world.dispatch().await;
-    let received = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is not heard").unwrap();
+    let received = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is not received").unwrap();
     assert_eq!(received.unwrap().request.status, Status::PickupTransit);
 }
 

@@ -1,4 +1,4 @@
-//! An institution's calls: who goes first, what waits when few are left, and what is told of it.
+//! An institution's calls: who goes first, what waits when few are left, and what is reported about it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ both! {
         assert_eq!(world.request().await.status, PLACED, "it was polled");
         assert_eq!(all_calls(&world, LENDER), before);
         let paused = quota(&world, LENDER).await.paused.unwrap();
-        assert!(!paused.everything && paused.reason.contains("looks wait until midnight"), "{paused:?}");
+        assert!(!paused.everything && paused.reason.contains("polls wait until midnight"), "{paused:?}");
         assert!(paused.until.as_second() >= midnight_after(world.now()));
         assert_eq!(world.engine.polling_paused()[0].0.as_str(), LENDER);
 
@@ -86,7 +86,7 @@ both! {
         assert!(spent.by_priority[&Priority::Patron] >= 3, "{spent:?}");
         assert!(spent.by_endpoint.keys().all(|endpoint| !endpoint.contains(LENDER)), "{spent:?}");
 
-        // Another day, on which the first answer tells what is left.
+        // Another day, on which the first answer says what is left.
         world.sim.set_limits(LENDER, None, None, 0).unwrap();
         world.clock.by_hours(24);
         world.until(Status::PickupTransit).await;

@@ -180,7 +180,7 @@ both! {
             matches!(&request.attention, Attention::Waiting { on: WaitingOn::LenderSystem, next_try: Some(_), reason, .. }
                 if reason.contains("can't be read"))
         };
-        until(&world, "a delay that tells why", delayed).await;
+        until(&world, "a delay that says why", delayed).await;
         assert_eq!(world.calls(LENDER, PLACE_HOLD), 1);
         world.sim.disarm(LENDER).unwrap();
         world.settled().await;
@@ -197,7 +197,7 @@ both! {
             matches!(&request.attention, Attention::Waiting { on: WaitingOn::BorrowerSystem, reason, .. }
                 if reason.contains("can't be read"))
         };
-        until(&world, "a delay that tells why", delayed).await;
+        until(&world, "a delay that says why", delayed).await;
         assert_eq!(world.calls(BORROWER, CREATE_ITEM), 1);
         world.sim.disarm(BORROWER).unwrap();
         world.settled().await;

@@ -1,4 +1,4 @@
-//! What libraries' systems tell by themselves.
+//! What webhook messages say.
 
 use alma_sim::{Fault, FaultKind};
 use engine::{WebhookError, WebhookResult};
@@ -13,20 +13,20 @@ const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const LIST: &str = "GET /task-lists/requested-resources";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
-/// Minutes until a look at a library that tells: a day, or longer where one has shown nothing new already.
+/// Minutes until a poll of an institution with a webhook: a day, or longer where one has shown nothing new already.
 const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 
-/// Set up, and heard once.
+/// Set up, and received once.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
     world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
     assert_eq!(send(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 
-/// What no message told of is seen in the next hour.
+/// What no message reported is seen in the next hour.
 async fn within_an_hour(world: &World, status: Status) {
     pass(world, 1).await;
     assert_eq!(world.request().await.status, status);
-    // Had the webhooks told all before.
+    // Had the webhooks reported all before.
     for institution in [LENDER, BORROWER] {
         world.engine.store().update_webhook(&institution.into(), &store::WebhookUpdate::Trusted).await.unwrap();
     }
@@ -95,7 +95,7 @@ async fn until(world: &World, status: Status) {
     assert_eq!(request.status, status, "{:?}", request.attention);
 }
 
-/// Looks are an hour apart in these tests, and a quarter of one where the library tells.
+/// Polls are an hour apart in these tests, and a quarter of one where the library has a webhook.
 async fn minutes_to_next(world: &World) -> i64 {
     let due = world.engine.store().next_poll(world.id).await.unwrap().unwrap();
     due.duration_since(world.now()).as_mins()
@@ -136,7 +136,7 @@ both! {
         let back = of_loan("4", "LOAN_RETURNED", &loan, world.now());
         assert_eq!(send(&world, BORROWER, &back).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::ReturnTransit).await;
-        assert_eq!(all_calls(&world, BORROWER), before, "what was told was not read");
+        assert_eq!(all_calls(&world, BORROWER), before, "what was reported was not read");
 
         let lent = loan_of(&world, LENDER, &there);
         let (staff, real, library) = world.supplier().await;
@@ -145,7 +145,7 @@ both! {
         let home = of_loan("5", "LOAN_RETURNED", &lent, world.now());
         assert_eq!(send(&world, LENDER, &home).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Finalised).await;
-        assert_eq!(all_calls(&world, LENDER), at_lender, "what was told was not read");
+        assert_eq!(all_calls(&world, LENDER), at_lender, "what was reported was not read");
         world.assert_clean();
     }
 
@@ -154,7 +154,7 @@ both! {
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, A_DAY_OR_MORE).await;
         let before = world.calls(BORROWER, HOLDS);
-        // It tells of what isn't so any more.
+        // It reports what isn't so any more.
         let then = world.now() - jiff::SignedDuration::from_mins(61);
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", then).await;
         assert_eq!(send(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
@@ -185,7 +185,7 @@ both! {
         sent["item"]["item_data"]["base_status"] = json!({"value": "0"});
         assert_eq!(send(&world, LENDER, &sent).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::PickupTransit).await;
-        assert_eq!(world.calls(LENDER, ITEM), before, "its hold was read, and itself told of");
+        assert_eq!(world.calls(LENDER, ITEM), before, "its hold was read, and itself reported");
 
         let mut placing = world.placing();
         placing.copies = vec![crate::world::copy(LENDER, &alma_sim::presets::barcode(LENDER, 'M', 2))];
@@ -217,7 +217,7 @@ both! {
         let message = item_updated("1", "23");
         let received = async |secret| send_with(&world, LENDER, &message, secret).await;
         assert!(received(SECRET).await.is_ok(), "it is remembered now");
-        // Another node has set a new one, and this one has not heard of it.
+        // Another node has set a new one, and this one has not learned of it.
         let mut tx = world.engine.store().begin().await.unwrap();
         tx.put_webhook_secret(&LENDER.into(), &"the-new-one".into(), world.now()).await.unwrap();
         tx.commit().await.unwrap();
@@ -264,7 +264,7 @@ both! {
     async fn change_reported_during_a_poll_is_polled_once_more(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
-        // The look reads the hold before the item is lent, and its answer is late.
+        // The poll reads the hold before the item is lent, and its answer is late.
         world.sim.arm(BORROWER, Fault::once(HOLDS, FaultKind::Delay { ms: 600, before: false })).unwrap();
         let before = world.calls(BORROWER, HOLDS);
         world.engine.poll_now(world.id).await.unwrap();
@@ -299,7 +299,7 @@ both! {
     async fn lender_is_polled_as_without_webhook_until_it_has_sent_the_item(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
-        assert!(minutes_to_next(&world).await <= 60, "that the item was sent is told by no message");
+        assert!(minutes_to_next(&world).await <= 60, "that the item was sent is reported by no message");
     }
 
     async fn institution_with_webhook_has_its_own_poll_interval(world) {
@@ -413,7 +413,7 @@ both! {
         let result = send(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
         assert_eq!(result, WebhookResult::Ignored);
         world.engine.poll_now(world.id).await.unwrap();
-        // It is heard again, and counted on.
+        // It is received again, and counted on.
         assert_next_in(&world, A_DAY_OR_MORE).await;
     }
 

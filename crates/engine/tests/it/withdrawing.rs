@@ -81,7 +81,7 @@ both! {
         sent(&world).await;
         let down = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
         world.sim.arm(LENDER, Fault::always(HOLDS, down)).unwrap();
-        // More than a day beyond the last one: the deadline passes without a look.
+        // More than a day beyond the last one: the deadline passes without a poll.
         world.clock.by_hours(24 * 4);
         world.reaches(world.id, |request| request.status == Status::Cancelled).await;
         world.sim.disarm(LENDER).unwrap();

@@ -141,7 +141,7 @@ impl World {
         let store = Store::open(database, master, rng).await.unwrap();
         set_up(&store, &server.base_url()).await;
         let settings = Settings {
-            // Looks are made when a test asks for them.
+            // Polls are made when a test asks for them.
             polling: Polling { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 },
             batch_poll_interval: Duration::from_secs(3_600),
             backoff: Backoff { initial: Duration::from_millis(200), max: Duration::from_secs(1) },

@@ -266,7 +266,7 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     walk.apply(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
-    assert_eq!(lending::poll_targets(&walk.request).len(), 1, "there is no virtual item to look at");
+    assert_eq!(lending::poll_targets(&walk.request).len(), 1, "there is no virtual item to poll");
     walk.see(Side::Lender, item(ItemState::InPlace));
     assert_eq!(walk.status(), Status::Finalised);
 }

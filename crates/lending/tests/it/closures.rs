@@ -164,7 +164,7 @@ fn vanished_hold_past_its_time_on_the_shelf_was_not_collected() {
     walk.see(Side::Borrower, shelf);
     let gone = item_and_hold(ItemState::OnHoldShelf, HoldState::Gone);
     walk.see(Side::Borrower, gone.clone());
-    assert_eq!(walk.status(), Status::ReadyForPickup, "one look is not enough");
+    assert_eq!(walk.status(), Status::ReadyForPickup, "one poll is not enough");
     walk.see(Side::Borrower, gone);
     assert_eq!((walk.status(), walk.request.outcome), (Status::ReturnTransit, Some(Outcome::NotCollected)));
     assert_eq!(walk.request.cancellation.as_ref().unwrap().by, CancelledBy::AtBorrower);

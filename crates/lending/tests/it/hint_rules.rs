@@ -33,7 +33,7 @@ fn item(state: ItemState) -> Hint {
     Hint::Item { item: "232".into(), snapshot }
 }
 
-/// What the hints show is told; that they show something is asserted.
+/// What the hints show is reported; that they show something is asserted.
 fn apply_hints(walk: &mut Walk, side: Side, hints: &[Hint]) {
     let HintResult::Observed(seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
@@ -59,7 +59,7 @@ fn messages_alone_take_an_item_that_was_sent_to_its_end() {
     assert_eq!(walk.request.borrower.hold.open().unwrap().shelf_until, Some(after_days(7)));
     apply_hints(&mut walk, Side::Borrower, &[lent()]);
     assert_eq!(walk.status(), Status::Loaned);
-    assert!(walk.request.borrower.hold.is_open(), "that the hold is closed was not told yet");
+    assert!(walk.request.borrower.hold.is_open(), "that the hold is closed was not reported yet");
     let closed = closed(&walk);
     apply_hints(&mut walk, Side::Borrower, &[closed]);
     assert!(!walk.request.borrower.hold.is_open());

@@ -26,7 +26,7 @@ fn the_ordinary_way() -> Vec<Event> {
     ]
 }
 
-/// The same told by messages, which show less than a look: a loan made or closed, a hold that is gone.
+/// The same reported by messages, which show less than a poll: a loan made or closed, a hold that is gone.
 fn messages() -> Vec<Event> {
     let reported =
         |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
@@ -45,7 +45,7 @@ fn messages() -> Vec<Event> {
     ]
 }
 
-/// Evidence that is late, early, or tells of something unforeseen.
+/// Evidence that is late, early, or reports something unforeseen.
 fn evidence() -> Vec<Event> {
     vec![
         seen(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::Gone)),
@@ -57,7 +57,7 @@ fn evidence() -> Vec<Event> {
     ]
 }
 
-/// Closures told by webhooks, and what patrons and staff do about them.
+/// Closures reported by webhooks, and what patrons and staff do about them.
 fn closures() -> Vec<Event> {
     let sides = [Side::Lender, Side::Borrower].into_iter();
     let reported = sides.flat_map(|side| {

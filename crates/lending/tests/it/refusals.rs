@@ -1,4 +1,4 @@
-//! Refusals: of the patron, of a copy, of a hold, and of steps that only staff can mend.
+//! Refusals: of the patron, of a copy, of a hold, and of steps that only staff can fix.
 
 use lending::{Attention, Effect, Event, HoldState, ItemState, Outcome, PatronRefusal, Refusal, Side, Status, example};
 

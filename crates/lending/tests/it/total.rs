@@ -174,14 +174,14 @@ fn events() -> Vec<(String, Event)> {
         ("pickup: on loan", seen(Side::Pickup, on_loan())),
         ("pickup: returned", seen(Side::Pickup, returned(ItemState::InTransit))),
         ("pickup: item gone", seen(Side::Pickup, item(ItemState::Absent))),
-        ("told by the lender: loan closed", reported(Side::Lender, loan_closed())),
+        ("reported by the lender: loan closed", reported(Side::Lender, loan_closed())),
         (
-            "told by the borrower: on the shelf",
+            "reported by the borrower: on the shelf",
             reported(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf)),
         ),
-        ("told by the borrower: on loan", reported(Side::Borrower, on_loan())),
-        ("told by the borrower: loan closed", reported(Side::Borrower, loan_closed())),
-        ("told by the borrower: cancelled", reported(Side::Borrower, cancelled())),
+        ("reported by the borrower: on loan", reported(Side::Borrower, on_loan())),
+        ("reported by the borrower: loan closed", reported(Side::Borrower, loan_closed())),
+        ("reported by the borrower: cancelled", reported(Side::Borrower, cancelled())),
         (
             "done too late: cancel_hold_at_lender",
             Event::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) },
@@ -211,7 +211,7 @@ fn events() -> Vec<(String, Event)> {
     }
     for side in [Side::Lender, Side::Borrower, Side::Pickup] {
         for closure in Closure::ALL {
-            let name = format!("told at {}: {}", side.name(), closure.name());
+            let name = format!("reported at {}: {}", side.name(), closure.name());
             events.push((name, Event::HoldClosed { side, closure }));
         }
     }

@@ -1,4 +1,4 @@
-//! The state space once more, with the libraries in it: what a look shows is what is there, and what is done changes
+//! The state space once more, with the libraries in it: what a poll shows is what is there, and what is done changes
 //! it. Here a fact that the request believes and that isn't so comes to light; the search in [`crate::model`], where
 //! evidence is free, can't see that.
 
@@ -41,7 +41,7 @@ impl Library {
         self.hold = None;
     }
 
-    /// The look as the library's adapter reports it.
+    /// The poll as the library's adapter reports it.
     fn poll(self, hold: bool, loan_id: &str) -> Observation {
         let state = match self.item {
             None => ItemState::Absent,
@@ -119,7 +119,7 @@ impl World {
         Some(self)
     }
 
-    /// What the library makes of an effect: the event that tells of it.
+    /// What the library makes of an effect: the event that reports it.
     fn perform(&mut self, effect: Effect) -> Event {
         let there = if effect.side() == Side::Lender { &mut self.lender } else { &mut self.borrower };
         match effect {

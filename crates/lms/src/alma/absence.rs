@@ -106,7 +106,7 @@ pub(super) async fn removed(
     }
 }
 
-/// Alma says that the holding of the address isn't there, which tells nothing of an item that staff have moved.
+/// Alma says that the holding of the address isn't there, which says nothing of an item that staff have moved.
 fn is_of_another_holding(error: &Error) -> bool {
     refusal_code(error) == Some(&Code::HoldingInvalid)
 }

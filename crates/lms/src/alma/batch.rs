@@ -1,4 +1,4 @@
-//! Lists in which a change of many requests shows in one call. What differs from what is expected is looked at, so that a
+//! Lists in which a change of many requests shows in one call. What differs from what is expected is polled, so that a
 //! list that lags costs a call and no more. Of a list with a row that can't be read, whatever isn't seen on it is unclear.
 //!
 //! - What staff are to pick at a desk (`GET /task-lists/requested-resources`): a hold leaves it when its item is sent.
@@ -66,7 +66,7 @@ impl Alma {
         };
         match read {
             Ok(read) => Ok(read.map(|(read, is_complete)| if is_complete { read } else { presence_only(read, keys) })),
-            // The set is gone, or nothing of the kind may be read: no fault, all is looked at one by one.
+            // The set is gone, or nothing of the kind may be read: no fault, all is polled one by one.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
             // A list that a gateway hides must not be waited for either.
             Err(error) if error.is_unexplained() => Ok(None),

@@ -9,7 +9,7 @@ use super::errors::to_lms_error;
 use super::settings::Settings;
 use crate::finding::Finding;
 
-/// Makes the reads in the order in which a person would mend what they show.
+/// Makes the reads in the order in which a person would fix what they show.
 pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     let mut findings = key(client).await;
     if findings.iter().any(|finding| finding.problem.is_some()) {
@@ -45,7 +45,7 @@ fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding
     let late = match settings.allowance.lost_message_detection_minutes {
         Some(minutes) => {
             format!(
-                " Without it what isn't told of them is not noticed within {minutes} minutes (lost_message_detection_minutes)."
+                " Without it what isn't reported of them is not noticed within {minutes} minutes (lost_message_detection_minutes)."
             )
         }
         None => String::new(),
@@ -77,7 +77,7 @@ async fn saved_search(client: &Client, subject: &str, process: &str, set: &str) 
     }
 }
 
-/// What staff are to pick tells of all holds that wait at a desk; without it each is looked at by a call of its own.
+/// What staff are to pick reports all holds that wait at a desk; without it each is polled by a call of its own.
 async fn task_list(client: &Client, settings: &Settings) -> Option<Finding> {
     let (library, desk) = settings.circulation_desks.iter().next()?;
     let listed = client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
@@ -86,7 +86,7 @@ async fn task_list(client: &Client, settings: &Settings) -> Option<Finding> {
         Err(error) => Finding::problem(
             "task lists",
             format!(
-                "{} Without them each hold that waits at a desk is looked at by a call of its own: let the key read task lists.",
+                "{} Without them each hold that waits at a desk is polled by a call of its own: let the key read task lists.",
                 to_lms_error(error)
             ),
         ),

@@ -14,7 +14,7 @@ pub(crate) fn to_lms_error(error: Error) -> crate::Error {
             crate::Error::refused(code.to_string(), format!("Alma refused to {operation}: {message}"))
         }
         Error::NotFound { .. } => crate::Error::NotFound { what: "the record" },
-        // The key is the institution's, and staff there will mend it; the request can wait.
+        // The key is the institution's, and staff there will fix it; the request can wait.
         Error::Unauthorized { operation, code, .. } => crate::Error::Unavailable {
             outage: Outage::KeyRefused,
             reason: format!(

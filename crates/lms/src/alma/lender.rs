@@ -257,7 +257,7 @@ impl Alma {
 
     /// Whose loan the item is on. A loan that names this user as Alma itself names them is theirs. Alma takes an identifier
     /// for a user in any case, and any of a user's identifiers, and may name one so in a loan: whether a loan that names
-    /// another, or nobody, is theirs, the list of their own loans tells.
+    /// another, or nobody, is theirs, the list of their own loans shows.
     pub(super) async fn lent(&self, path: &ItemPath, user: &UserId) -> crate::Result<Lent> {
         let loans = self.client.item_loans(path).list(LoanFilter::Active).whole().await.map_err(to_lms_error)?;
         if loans.is_empty() {

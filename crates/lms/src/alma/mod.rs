@@ -6,7 +6,7 @@
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `lists`: lists in which a change of many requests shows at once.
 //! - `looking`: the reads: patron, copy, item with hold and loan.
-//! - `messages`: what Alma tells by itself, as hints.
+//! - `messages`: what Alma sends messages, as hints.
 //! - `check`: every read the hub will need, for setting an institution up.
 //!
 //! Alma has no idempotency keys. Each write names its natural key: the virtual patron's id, the marker in
@@ -66,7 +66,7 @@ pub struct Alma {
 }
 
 impl Alma {
-    /// The Alma that `settings` describe, with its API key, and who is told of every call. Nothing is sent.
+    /// The Alma that `settings` describe, with its API key, and who is reported about every call. Nothing is sent.
     ///
     /// # Errors
     ///

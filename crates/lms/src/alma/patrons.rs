@@ -30,7 +30,7 @@ pub(super) struct Patrons {
 }
 
 impl Patrons {
-    /// Whether it is known to be there; a hold is placed for it then, which tells if it isn't.
+    /// Whether it is known to be there; a hold is placed for it then, which shows if it isn't.
     pub(super) fn has(&self, id: &str, group: &str, now: Timestamp) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.get_mut(id).filter(|seen| {

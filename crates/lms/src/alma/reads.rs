@@ -101,7 +101,7 @@ impl Alma {
         let mut refused = if items.is_complete() {
             unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.")
         } else {
-            unfit("COPY_UNREADABLE", "What the lender's system tells of the record's items can't be read.")
+            unfit("COPY_UNREADABLE", "What the lender's system reports the record's items can't be read.")
         };
         let is_tried = |item: &Item| named.tried_items.iter().any(|tried| tried.as_str() == item.pid.as_str());
         let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));
@@ -195,7 +195,7 @@ impl Alma {
         }
         if what.hold {
             let hold = match self.find_hold(what.request, &path).await {
-                // So it is refused for an item that isn't there; the item tells.
+                // So it is refused for an item that isn't there; the item shows.
                 Err(refused @ (Error::Refused(_) | Error::NotFound { .. })) => {
                     let seen = self.read_item_state(what, &path, seen).await?;
                     return if seen.item == Some(ItemState::Absent) { Ok(seen) } else { Err(refused) };
@@ -312,7 +312,7 @@ impl Alma {
         Ok(())
     }
 
-    /// Whether somebody else has a hold on the item; `None` where that can't be told.
+    /// Whether somebody else has a hold on the item; `None` where that can't be reported.
     async fn others_wait(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<bool>> {
         let marker = hold_marker(what.request);
         let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(to_lms_error)?;
@@ -325,7 +325,7 @@ impl Alma {
     }
 }
 
-/// How the hold that is looked at ended, if it is among these. An earlier one of the same request, which the hub has
+/// How the hold that is polled ended, if it is among these. An earlier one of the same request, which the hub has
 /// replaced, is another.
 fn ours(what: &PollQuery, closed: &[alma::Request]) -> Option<Closure> {
     let marker = hold_marker(what.request);
@@ -344,7 +344,7 @@ fn or_none(listed: alma::Result<List<alma::Request>>) -> Result<List<alma::Reque
     }
 }
 
-/// A volume is named as the item's description or its enumeration tells it, whatever the case and the blanks.
+/// A volume is named as the item's description or its enumeration says it, whatever the case and the blanks.
 fn is_volume(item: &Item, wanted: &str) -> bool {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let enumeration = item.enumeration.join(" ");

@@ -1,4 +1,4 @@
-//! The records the hub makes in a borrower's Alma, and how they are told from others.
+//! The records the hub makes in a borrower's Alma, and how they are reported from others.
 
 use lending::{RequestId, Title};
 use marc::marcxml::{self, Namespace};

@@ -36,7 +36,7 @@ pub struct Settings {
     pub non_lendable_item_policies: BTreeSet<String>,
     /// Locations, as `LIBRARY/location`, whose items are not lent to other libraries.
     pub non_lendable_locations: BTreeSet<String>,
-    /// Alma keeps requests that are closed, and tells how each ended (it doesn't where requests are anonymised when they
+    /// Alma keeps requests that are closed, and says how each ended (it doesn't where requests are anonymised when they
     /// close, as by default).
     pub keeps_closed_requests: bool,
     /// The set of staff's saved search for virtual items on the hold shelf, by its id: what arrives and what is fetched then

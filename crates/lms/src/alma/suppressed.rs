@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Alma;
 use super::errors::to_lms_error;
 
-/// Locations change seldom; an hour late is soon enough.
+/// Locations change rarely; an hour late is soon enough.
 const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// Locations as they were read, by library and code: a location's code is unique in its library only.
@@ -32,7 +32,7 @@ impl Alma {
         }
         let hidden = match self.client.conf().location(library, location).await {
             Ok(found) => found.suppressed,
-            // Alma tells an unknown location by codes of general errors only (alma-api.md 5); the list tells it.
+            // Alma shows an unknown location by codes of general errors only (alma-api.md 5); the list says it.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => self.lists_as_hidden(library, location).await?,
             Err(error) if error.is_unexplained() => {
                 self.lists_as_hidden(library, location).await.map_err(|_| to_lms_error(error))?

@@ -24,7 +24,7 @@ pub(crate) const SHARING_LIBRARY: &str = "SHARING";
 /// A simulated Alma that runs, made from [`alma_sim::presets::university`].
 #[derive(Clone, Debug)]
 pub struct SimAlma {
-    /// Where the simulator listens, as the hub is told.
+    /// Where the simulator listens, as the hub is informed.
     pub base: String,
     /// Code of the institution.
     pub institution: String,

@@ -86,7 +86,7 @@ pub struct Loan {
 pub struct AlmaState {
     /// Primary ids of virtual patrons.
     pub virtual_patrons: Vec<String>,
-    /// MMS ids of virtual records, told by the hub's marker.
+    /// MMS ids of virtual records, reported by the hub's marker.
     pub bibs: Vec<String>,
     /// Ids of the holdings in the library of virtual items.
     pub holdings: Vec<String>,

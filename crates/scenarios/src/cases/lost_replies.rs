@@ -1,4 +1,4 @@
-//! A write is done, and its answer is lost: the hub looks, finds what it made, and makes nothing twice.
+//! A write is done, and its answer is lost: the hub polls, finds what it made, and makes nothing twice.
 
 use alma_sim::{Fault, FaultKind};
 use lending::Status;
@@ -116,7 +116,7 @@ async fn lose(stage: &Stage, site: Site, call: &str) -> Result<()> {
 async fn was_delayed(stage: &Stage, times: usize) -> Result<()> {
     let timeline = stage.timeline().await?;
     let delays = timeline.iter().filter(|row| row.event == "effect_delayed").count();
-    expect(delays >= times, || format!("The timeline should tell of {times} delays, and tells of {delays}."))
+    expect(delays >= times, || format!("The timeline should report {times} delays, and reports {delays}."))
 }
 
 /// The record is deleted by a call of its own.

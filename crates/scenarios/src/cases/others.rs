@@ -15,12 +15,12 @@ const ANOTHER: &str = "sam.student";
 pub(super) const LIST: [Scenario; 4] = [
     Scenario::new(
         "lent-and-lost",
-        "The book is lent and marked lost before the hub looks; the loan is made at both sides, and the loss is paid for.",
+        "The book is lent and marked lost before the hub polls; the loan is made at both sides, and the loss is paid for.",
         |stage| Box::pin(lent_and_lost(stage)),
     ),
     Scenario::new(
         "lent-and-claimed-returned",
-        "The book is lent and claimed returned before the hub looks, and is found at the lender.",
+        "The book is lent and claimed returned before the hub polls, and is found at the lender.",
         |stage| Box::pin(lent_and_claimed_returned(stage)),
     ),
     Scenario::new(
@@ -53,7 +53,7 @@ async fn lend_and_mark(stage: &mut Stage, mark: Mark, what: &str, condition: &st
 async fn lent_and_lost(stage: &mut Stage) -> Result<()> {
     lend_and_mark(stage, Mark::Lost, "marks the book lost at once", "lost").await?;
     let lender = stage.request().await?.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.narrate(Actor::HubStaff, "tells the hub that the book is paid for");
+    stage.narrate(Actor::HubStaff, "informs the hub that the book is paid for");
     stage.act("settle-loss", Some(&json!({"how": "paid"}))).await?;
     stage.until(Status::Finalised).await?;
     same("what the lender's item is", stage.lenders[0].item(&lender).await?.process_type.as_str(), "LOAN")?;

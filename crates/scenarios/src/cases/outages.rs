@@ -1,4 +1,4 @@
-//! An Alma that doesn't answer, or not to us: the request waits, tells what for, and goes on by itself.
+//! An Alma that doesn't answer, or not to us: the request waits, says what for, and goes on by itself.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ async fn lender_out_of_order(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
     same("where the request waits", request.status.as_str(), "PATRON_VERIFIED")?;
-    expect(request.attention.next_try.is_some(), || "The request should tell when the hub tries again.".to_owned())?;
+    expect(request.attention.next_try.is_some(), || "The request should say when the hub tries again.".to_owned())?;
     stage.narrate(Actor::Fault, "ends");
     stage.lenders[0].clear_faults().await?;
     stage.lend_and_return().await?;
@@ -162,7 +162,7 @@ async fn limit_per_day(stage: &mut Stage) -> Result<()> {
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
     let reason = request.attention.reason.unwrap_or_default();
     expect(reason.contains("daily"), || format!("The request should wait for the daily limit, but: {reason}"))?;
-    same("the calls in vain", lender.refused_for_limits().await?, 1)?;
+    same("the calls without success", lender.refused_for_limits().await?, 1)?;
     lender.limit(None, None).await?;
     stage.advance_time(Duration::from_secs(24 * 60 * 60))?;
     stage.lend_and_return().await?;
@@ -176,7 +176,7 @@ async fn key_revoked(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish()).await?;
     let request = stage.until_waiting_for(LENDER_SYSTEM).await?;
     let reason = request.attention.reason.unwrap_or_default();
-    expect(reason.contains("API key"), || format!("The request should tell of the API key, but: {reason}"))?;
+    expect(reason.contains("API key"), || format!("The request should report the API key, but: {reason}"))?;
     lender.restore_key().await?;
     stage.advance_time(Duration::from_secs(11 * 60))?;
     stage.lend_and_return().await?;

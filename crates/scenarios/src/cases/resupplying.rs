@@ -111,7 +111,7 @@ async fn lender_cancels_next_supplies(stage: &mut Stage) -> Result<()> {
     let events = stage.borrower.events().await?;
     let cancelled = events.iter().filter(|event| *event == "REQUEST_CANCELED").count();
     let announced = events.iter().filter(|event| *event == "REQUEST_PLACED_ON_SHELF").count();
-    same("how often the patron was told", (cancelled, announced), (0, 1))
+    same("how often the patron was reported", (cancelled, announced), (0, 1))
 }
 
 async fn no_lender_left(stage: &mut Stage) -> Result<()> {
@@ -144,7 +144,7 @@ async fn lender_refuses_hold(stage: &mut Stage) -> Result<()> {
     stage.lend_and_return().await?;
     let request = stage.ended_as("SUPPLIED").await?;
     let noted = request.timeline.iter().filter_map(|row| row.note.as_deref()).any(|note| note.contains("401129"));
-    expect(noted, || "The timeline should tell that the first lender refused, with Alma's code 401129.".to_owned())?;
+    expect(noted, || "The timeline should say that the first lender refused, with Alma's code 401129.".to_owned())?;
     let (lenders, _) = stage.made().await?;
     same("the holds at the lenders", lenders.map(|made| made.holds), [0, 1])
 }

@@ -1,4 +1,4 @@
-//! Desks that skip a scan, or are quicker than the hub looks: what is seen later implies what came before.
+//! Desks that skip a scan, or are quicker than the hub polls: what is seen later implies what came before.
 
 use lending::Status;
 

@@ -12,7 +12,7 @@ use crate::stage::{Actor, Stage};
 
 pub(super) const LIST: [Scenario; 1] = [Scenario::new(
     "unreadable-answers",
-    "Dates and a row of both Almas' answers can't be read; the request goes on, or waits and tells why.",
+    "Dates and a row of both Almas' answers can't be read; the request goes on, or waits and says why.",
     |stage| Box::pin(unreadable_answers(stage)),
 )];
 
@@ -46,7 +46,7 @@ async fn unreadable_answers(stage: &mut Stage) -> Result<()> {
     let request = stage.until_waiting_for("lender_system").await?;
     same("where the request waits", request.status.as_str(), "REQUEST_PLACED_AT_BORROWING_AGENCY")?;
     let reason = request.attention.reason.unwrap_or_default();
-    expect(reason.contains("can't be read"), || format!("The request should tell what can't be read, but: {reason}"))?;
+    expect(reason.contains("can't be read"), || format!("The request should say what can't be read, but: {reason}"))?;
     let failing = failing_polls(stage).await?;
     let named = failing.iter().any(|row| row["institution"] == json!(lender.institution));
     expect(named, || format!("/health should name the lender, but: {failing:?}"))?;

@@ -172,7 +172,7 @@ async fn lost(stage: &mut Stage) -> Result<()> {
 async fn lost_and_paid(stage: &mut Stage) -> Result<()> {
     declared_lost(stage).await?;
     let lender = stage.request().await?.lender.map(|lender| lender.barcode).unwrap_or_default();
-    stage.narrate(Actor::HubStaff, "tells the hub that the book is paid for");
+    stage.narrate(Actor::HubStaff, "informs the hub that the book is paid for");
     stage.act("settle-loss", Some(&json!({"how": "paid"}))).await?;
     stage.until(Status::Finalised).await?;
     same("the outcome", stage.request().await?.outcome.as_deref(), Some("LOST"))?;

@@ -55,7 +55,7 @@ impl Stage {
     /// Holds that the request ended this way, finished, with nothing left.
     ///
     /// # Errors
-    /// A sentence that tells what differs.
+    /// A sentence that says what differs.
     pub async fn ended_as(&self, outcome: &str) -> Result<RequestView> {
         let request = self.request().await?;
         same("the status", request.status.as_str(), "FINALISED")?;

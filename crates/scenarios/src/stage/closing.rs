@@ -1,6 +1,6 @@
 //! The ways in which a hold ends at a library, made to look as Alma shows them.
 //!
-//! Alma's closure words are none that its API tells (alma-api.md 9): the hold is gone from the active list, and item,
+//! Alma's closure words are none that its API shows (alma-api.md 9): the hold is gone from the active list, and item,
 //! loan and webhook tell the rest. So each is brought about by what causes it.
 
 use alma_sim::Mark;
@@ -53,7 +53,7 @@ pub enum Closed {
 }
 
 impl Stage {
-    /// Ends the request's hold on one side as `closure`. The hub isn't told; it has to notice.
+    /// Ends the request's hold on one side as `closure`. The hub isn't reported; it has to notice.
     ///
     /// At the lender a shelf can expire only after a scan at the sharing library by mistake, so that is done first.
     ///

@@ -1,7 +1,7 @@
 //! The stage: a hub, two lenders and a borrower, and one request that goes between them.
 //!
-//! - `waiting`: until something shows at the hub, with a deadline and a sentence that tells where it stands.
-//! - `staff`: what staff do in the course of a request, told to the observer.
+//! - `waiting`: until something shows at the hub, with a deadline and a sentence that says where it stands.
+//! - `staff`: what staff do in the course of a request, reported to the observer.
 //! - `clean`: what must hold afterwards.
 //! - `driving`, `closing`, `play_out`: any live status, any end of a hold in it, and whatever follows.
 
@@ -47,7 +47,7 @@ pub enum Actor {
     PickupLibrary,
     /// Staff at the hub.
     HubStaff,
-    /// Nobody: something breaks or is mended.
+    /// Nobody: something breaks or is fixed.
     Fault,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Actor {
     }
 }
 
-/// What an observer of a scenario is told.
+/// What an observer of a scenario is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StageEvent {
     /// Somebody did something: "the lending library", "scans the item in".
@@ -121,7 +121,7 @@ pub struct Stage {
     before: [CreatedRecords; 3],
     /// Place in the timeline up to which [`Stage::until`] has come.
     reached: i64,
-    /// Place in the timeline up to which the observer was told.
+    /// Place in the timeline up to which the observer was informed.
     narrated: i64,
 }
 
@@ -150,7 +150,7 @@ impl Stage {
         }
     }
 
-    /// Has each step told as it happens.
+    /// Has each step reported as it happens.
     #[must_use]
     pub fn observed_by(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
@@ -164,7 +164,7 @@ impl Stage {
         self
     }
 
-    /// The limit of calls per second that the hub is told to keep to at each Alma; 25 where it isn't set.
+    /// The limit of calls per second that the hub is asked to keep to at each Alma; 25 where it isn't set.
     #[must_use]
     pub fn calls_per_second(mut self, calls: u32) -> Self {
         self.calls_per_second = calls;
@@ -343,7 +343,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Tells the observer that somebody does something.
+    /// Notifies the observer that somebody does something.
     pub fn narrate(&self, who: Actor, what: impl Into<String>) {
         if let Some(observer) = &self.observer {
             observer(&StageEvent::Act { who, what: what.into() });

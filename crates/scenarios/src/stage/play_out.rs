@@ -65,7 +65,7 @@ impl Stage {
         self.until_that("come to rest", |request| !request.is_busy() || request.needs_staff()).await
     }
 
-    /// What is asked of staff: at the hub, to mend the cause and try again, and to cancel where that has not helped; in
+    /// What is asked of staff: at the hub, to fix the cause and try again, and to cancel where that has not helped; in
     /// the libraries, what the status waits for.
     async fn next_act(&self, request: &RequestView, resumed: &mut Vec<String>) -> Result<Next> {
         if request.needs_staff() {

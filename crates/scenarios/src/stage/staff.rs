@@ -1,4 +1,4 @@
-//! What staff and patron do in the course of a request, told to the observer.
+//! What staff and patron do in the course of a request, reported to the observer.
 
 use lending::Status;
 

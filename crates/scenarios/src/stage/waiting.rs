@@ -15,7 +15,7 @@ use crate::view::RequestView;
 const PAUSE: Duration = Duration::from_millis(15);
 /// After so many reads the hub is asked to look again.
 const READS_PER_POLL: u32 = 6;
-/// The calls by which the hub looks at an item: one or both.
+/// The calls by which the hub polls an item: one or both.
 const READS: [&str; 2] = [
     "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}",
     "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests",
@@ -89,15 +89,15 @@ impl Stage {
         self.until_that(&format!("wait for {on}"), waits).await
     }
 
-    /// Waits until the hub has looked at the items of an Alma twice more, so that it has had the chance to notice what is
-    /// there now. Counted at the simulator, since the hub shows nothing of a look that finds nothing new.
+    /// Waits until the hub has polled the items of an Alma twice more, so that it has had the chance to notice what is
+    /// there now. Counted at the simulator, since the hub shows nothing of a poll that finds nothing new.
     ///
     /// # Errors
     /// Patience is over.
     pub async fn polled(&self, alma: &SimAlma) -> Result<()> {
         let deadline = Instant::now() + self.patience;
         let before = reads_at(alma).await?;
-        // Two looks of two calls each.
+        // Two polls of two calls each.
         while reads_at(alma).await? < before + 4 {
             if Instant::now() > deadline {
                 return Err(Failure::new(format!("The hub doesn't look at {}.", alma.institution)));
@@ -109,7 +109,7 @@ impl Stage {
     }
 
     /// Waits until the hub has had the chance to notice what is at the libraries now, and has done what it makes of
-    /// that: it ended, needs staff, was stopped by an Alma that is out of order, or has looked at some Alma four times
+    /// that: it ended, needs staff, was stopped by an Alma that is out of order, or has polled some Alma four times
     /// without coming to another status (a hold counts as gone when it was missed twice in a row).
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl Stage {
                 before = self.reads_of_items().await?;
             }
             let now = self.reads_of_items().await?;
-            // Where one Alma alone is looked at, the others' counts stand still.
+            // Where one Alma alone is polled, the others' counts stand still.
             if now.iter().zip(&before).any(|(now, before)| *now >= before + 8) {
                 return Ok(request);
             }
@@ -178,7 +178,7 @@ impl Stage {
         }
     }
 
-    /// Tells the observer of statuses that are new.
+    /// Notifies the observer of statuses that are new.
     fn note_timeline(&mut self, request: &RequestView) {
         let Some(observer) = &self.observer else { return };
         let narrated = self.narrated;

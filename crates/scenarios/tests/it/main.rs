@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use scenarios::{Host, StageEvent};
 
-/// Plays a scenario; where it fails, tells every step that led there.
+/// Plays a scenario; where it fails, shows every step that led there.
 async fn play(name: &str) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scenario = scenarios::find(name).unwrap();

@@ -1,4 +1,4 @@
-//! Lists that tell of many requests.
+//! Lists that report many requests.
 
 use std::time::Duration;
 

@@ -52,7 +52,7 @@ async fn embedded_store_is_open_in_one_process_only() {
 async fn file_that_is_no_database_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("consort.db");
-    std::fs::write(&path, "this is no database, and long enough to be looked at as one".repeat(40)).unwrap();
+    std::fs::write(&path, "this is no database, and long enough to be polled as one".repeat(40)).unwrap();
     let before = std::fs::read(&path).unwrap();
     let mut rng = StdRng::seed_from_u64(1);
     let key = MasterKey::generate(&mut rng);
@@ -112,7 +112,7 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
     let verified = store.verify_audit(None).await.unwrap();
     assert!(verified.faults.is_empty(), "{:?}", verified.faults);
 
-    // What was scheduled is still there; and what a library tells of finds the request once it was saved again.
+    // What was scheduled is still there; and what a library reports finds the request once it was saved again.
     let late = lending::example::noon() + jiff::SignedDuration::from_hours(24 * 365);
     let claim = Claim {
         owner: "hub",
@@ -126,7 +126,7 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
     };
     let claimed: std::collections::BTreeSet<_> =
         store.claim(&claim).await.unwrap().intents.into_iter().map(|intent| intent.request).collect();
-    assert_eq!(claimed.len(), stages.len() - 1, "each open request has a look or a deadline");
+    assert_eq!(claimed.len(), stages.len() - 1, "each open request has a poll or a deadline");
     let out = requests.iter().find(|stored| stored.request.status.name() == "LOANED").unwrap();
     let item = out.request.borrower.item.open().unwrap().clone();
     let mut tx = store.begin().await.unwrap();

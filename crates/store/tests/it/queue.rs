@@ -214,7 +214,7 @@ both! {
         assert_eq!((first.intents.len(), first.more), (2, true));
         let second = fixture.store.claim(&Claim { limit: 2, ..at(0) }).await.unwrap();
         assert_eq!((second.intents.len(), second.more), (1, false));
-        // As many due as are looked at for one place: whatever is behind them wasn't seen.
+        // As many due as are polled for one place: whatever is behind them wasn't seen.
         let more: Vec<_> = (4..9).map(|number| effect(number, number, "01Y", 0)).collect();
         queue(&fixture.store, &more).await;
         let one = fixture.store.claim(&Claim { limit: 1, ..at(0) }).await.unwrap();
@@ -320,7 +320,7 @@ both! {
         let poll = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
         assert_eq!((poll.id.as_u128(), poll.has_hint, poll.hints.as_str()), (1, true, "one\ntwo\n"));
 
-        // What is told during the look is left for the next one, and what was read is not.
+        // What is reported during the poll is left for the next one, and what was read is not.
         hint("three\n", 2, 2).await;
         let mut tx = fixture.store.begin().await.unwrap();
         assert_eq!(tx.hints_since_claim(&poll).await.unwrap().as_deref(), Some("three\n"));

@@ -1,4 +1,4 @@
-//! Whatever goes wrong is told in one envelope.
+//! Whatever goes wrong is reported in one envelope.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;

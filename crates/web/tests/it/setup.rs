@@ -26,7 +26,7 @@ async fn errors_of_an_institution_are_reported_at_once() {
         ("settings.calls_per_second", "INVALID_SETTING"),
         ("settings.circulation_desks", "INVALID_SETTING"),
     ] {
-        assert!(errors.contains(&wanted), "{wanted:?} is not told: {errors:?}");
+        assert!(errors.contains(&wanted), "{wanted:?} is not reported: {errors:?}");
     }
     hub.get("/api/v1/institutions/01NEW").await.is_problem(404, "NOT_FOUND");
 }

@@ -1,4 +1,4 @@
-//! The processes of the demo: two simulated Almas and the hub, each told apart by its port.
+//! The processes of the demo: two simulated Almas and the hub, each distinguished by its port.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -57,7 +57,7 @@ pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<Tempor
 }
 
 impl DemoProcesses {
-    /// Starts all of them on free ports and tells the hub of both institutions.
+    /// Starts all of them on free ports and registers at the hub both institutions.
     pub(crate) async fn start(data_dir: Option<PathBuf>) -> Result<Self> {
         let (data, temporary) = self::data_dir(data_dir)?;
         let (lender_process, lender) = start_sim(LENDER).await?;
@@ -151,7 +151,7 @@ impl DemoProcesses {
 
     /// Ends all processes.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        // The hub first, which may be in the midst of a call. Their standard input ends, which tells them to stop.
+        // The hub first, which may be in the midst of a call. Their standard input ends, which informs them to stop.
         for processes in [std::slice::from_mut(&mut self.hub_process), self.sims.as_mut_slice()] {
             for process in &mut *processes {
                 drop(process.stdin.take());
@@ -211,7 +211,7 @@ fn free_port() -> Result<SocketAddr> {
         .map_err(|error| Failure::new(format!("There is no free port: {error}.")))
 }
 
-/// Libraries are looked at often, so that the demo is quick to watch.
+/// Libraries are polled often, so that the demo is quick to watch.
 fn hub_config(address: SocketAddr, data: &Path) -> String {
     let mut config = toml::Table::new();
     config.insert("listen".to_owned(), address.to_string().into());

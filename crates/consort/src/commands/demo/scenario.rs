@@ -61,7 +61,7 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     Ok(())
 }
 
-/// What is told, as it is told, with what the Almas show then.
+/// What is reported, as it is reported, with what the Almas show then.
 async fn show(mut event: mpsc::UnboundedReceiver<Option<StageEvent>>, view: View, almas: [SimAlma; 3]) {
     let mut before = [const { String::new() }; 3];
     while let Some(Some(event)) = event.recv().await {

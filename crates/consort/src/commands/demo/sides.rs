@@ -32,7 +32,7 @@ impl SimAlma {
         Self { base, institution, key, http }
     }
 
-    /// What the hub is told of this Alma.
+    /// This Alma's settings at the hub.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "base_url": self.base, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The patron of the story, at the borrower's Alma.
 const PATRON: &str = "jo.reader";
 
-/// Tells the story.
+/// Shows the story.
 pub(crate) struct Walkthrough<'a> {
     processes: &'a mut DemoProcesses,
     view: &'a View,
@@ -69,7 +69,7 @@ impl<'a> Walkthrough<'a> {
         Self { processes, view, pace, kill, faults: Vec::new(), passed: Vec::new(), kills: 0 }
     }
 
-    /// Tells it to the end. A failure here means that it could not be told; what merely differs from what it
+    /// Says it to the end. A failure here means that it could not be reported; what merely differs from what it
     /// should be is in the summary.
     pub(crate) async fn run(mut self, barcode: Option<&str>) -> Result<Summary> {
         let started = Instant::now();
@@ -202,7 +202,7 @@ impl<'a> Walkthrough<'a> {
     }
 
     async fn hold_against(&mut self, number: usize, step: &Step, request: &Value) -> Result<()> {
-        // The hub acts at one side after it has heard of the other, so a side may be a moment behind.
+        // The hub acts at one side after it has learned of the other, so a side may be a moment behind.
         let deadline = Instant::now() + Duration::from_secs(5);
         let (id, mut known) = (text(&request["id"]), request["version"].as_u64().unwrap_or_default());
         loop {

@@ -38,7 +38,7 @@ const RIGHT: i32 = 690;
 const TOP: i32 = 24;
 
 /// Pairs of statuses with a transition between them, each once. Ending by hand leads from everywhere to COMPLETED and
-/// would hide all else, so it is told in the tables alone.
+/// would hide all else, so it is reported in the tables alone.
 fn arrows() -> Vec<(Status, Status)> {
     let by_hand = |reason: &str| reason == "staff ended it by hand";
     let pairs: BTreeSet<_> = transitions().filter(|row| !by_hand(row.reason)).map(|row| (row.from, row.to)).collect();

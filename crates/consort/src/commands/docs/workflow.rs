@@ -14,7 +14,7 @@ This page is printed by `consort docs workflow` from the code, and a test holds 
 `docs/workflow.svg`.
 
 A request's status moves along the table below as far as the known facts allow. A late observation implies the earlier
-ones, so one look can cause several transitions. There is no error status: what a request waits for is shown beside its
+ones, so one poll can cause several transitions. There is no error status: what a request waits for is shown beside its
 status as `attention`.
 
 ![Diagram of the statuses](workflow.svg)
@@ -30,7 +30,7 @@ pub(super) fn markdown() -> String {
         &mut page,
         "Endings of a hold",
         "What each closure of our hold means, by side and status. Alma shows none of these closures: which it was is \
-         told by a webhook, or inferred from hold, item and loan together and marked so. At the pickup side of a \
+         reported by a webhook, or inferred from hold, item and loan together and marked so. At the pickup side of a \
          pickup-anywhere request the borrower's answers hold.",
     );
     for side in [Side::Lender, Side::Borrower] {
