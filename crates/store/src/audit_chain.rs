@@ -183,27 +183,4 @@ impl Tx {
         self.chains.insert(request.to_owned(), (head.to_owned(), count + more));
         self.defer_expecting_one(&statement, || Error::Conflict).await
     }
-
-    /// Chains what was written before there was a chain.
-    pub(crate) async fn chain_all(&mut self) -> Result<(), Error> {
-        let all = Query::select().column(Alias::new("id")).from(Alias::new("patron_request")).to_owned();
-        let requests: Vec<(String,)> = self.fetch(&all).await?;
-        for (request,) in requests {
-            let rows: Vec<Link> = self.fetch(&links(&request)).await?;
-            let mut before = String::new();
-            for link in &rows {
-                before = hash(&before, &request, link);
-                let statement = Query::update()
-                    .table(Alias::new("audit"))
-                    .value(Alias::new("hash"), before.as_str())
-                    .and_where(col("request").eq(request.as_str()))
-                    .and_where(col("seq").eq(link.0))
-                    .to_owned();
-                self.execute(&statement).await?;
-            }
-            let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-            self.advance_head(&request, &before, 0, count).await?;
-        }
-        Ok(())
-    }
 }

@@ -76,17 +76,17 @@ fn database_is_a_server_or_a_file() {
     assert!(!format!("{:?}", "postgres://u:secret@h/x".parse::<Database>()).contains("secret"));
 }
 
-/// A store as an earlier program left it, with a request at each stage (`data/schema-3.sql`, and its key).
+/// A store as an earlier program left it, with a request at each stage (`data/schema-1.sql`, and its key).
 #[tokio::test]
 async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("consort.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true).foreign_keys(false);
     let mut before = options.connect().await.unwrap();
-    sqlx::raw_sql(include_str!("data/schema-3.sql")).execute(&mut before).await.unwrap();
+    sqlx::raw_sql(include_str!("data/schema-1.sql")).execute(&mut before).await.unwrap();
     before.close().await.unwrap();
     let key = dir.path().join("master.key");
-    std::fs::write(&key, include_str!("data/schema-3.key")).unwrap();
+    std::fs::write(&key, include_str!("data/schema-1.key")).unwrap();
     let rng = StdRng::seed_from_u64(1);
     let key = MasterKey::load(&key).unwrap();
 
