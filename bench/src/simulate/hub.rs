@@ -297,8 +297,8 @@ impl Hub {
         waiting
     }
 
-    /// Looks at one side, if it is to be polled. A failed look is no evidence of anything.
-    pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
+    /// Polls one side as the hub's clock would: every other poll is a shallow one. A failed poll proves nothing.
+    pub(super) async fn poll_by_clock(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         self.poll_hinted(id, side, None).await
     }
 
@@ -312,7 +312,6 @@ impl Hub {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
         let Some(target) = engine::poll_target(&request, side) else { return Ok(()) };
         let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
-        // Every other look is a brief one.
         self.polls += 1;
         let shallow = hinted_state.is_none() && self.polls.is_multiple_of(2);
         self.line().intent = true;
@@ -333,7 +332,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Polls one side, if there is something to see at it.
+    /// Polls one side fully, if there is something to see at it.
     pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
         let (Some(target), Some(lms)) = (engine::poll_target(&request, side), self.lms(request.institution(side)))

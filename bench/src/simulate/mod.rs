@@ -301,7 +301,7 @@ impl World {
             }
             75..95 => {
                 let side = if self.rng.random_bool(0.5) { Side::Lender } else { Side::Borrower };
-                self.hub.poll(id, side).await
+                self.hub.poll_by_clock(id, side).await
             }
             95..97 => {
                 let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };

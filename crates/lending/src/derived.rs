@@ -78,7 +78,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
     // Who has the next move can't be seen.
     if let Some((side, poll)) = next.failing_polls.iter().next() {
         let reason = format!("This library's system can't be polled, and the hub goes on trying: {}", poll.reason);
-        return Attention::Waiting { on: system(*side), since: poll.since, next_try: None, reason };
+        return Attention::Waiting { on: WaitingOn::system(*side), since: poll.since, next_try: None, reason };
     }
     let Some((on, reason)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
