@@ -40,7 +40,7 @@ fn is_in_doubt(request: &Request, watch: Watch) -> bool {
     request.is_lent_to_another(watch.side) || request.stand_in(watch.side).is_some_and(shelved)
 }
 
-fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
+pub(crate) fn watched(request: &Request, watch: Watch) -> Outcome<Option<Watched>> {
     let Some(patron) = request.holder(watch.side).cloned() else { return Ok(None) };
     let item = match (watch.side, &request.supply) {
         (Side::Lender, Some(supply)) => real_item(supply),

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Borrowing, Effect, Event, Hold, ItemType, Loan, PatronId, Request, RequestId, Side, Status, Supply, Workflow,
+    BibId, Borrowing, Effect, Event, Hold, ItemType, Loan, LoanState, PatronId, Request, RequestId, Side, Status,
+    Supply, Watch, Workflow,
 };
 use lms::{
     Attempt, Deleted, HostLms, ItemRef, LenderHold, NotDone, Outcome, PatronHold, VirtualItem, VirtualPatron, Withdrawn,
@@ -11,6 +12,7 @@ use store::RequestFilter;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::looking;
 
 /// How many records are read together.
 const SOON: u32 = 99;
@@ -66,6 +68,9 @@ impl Act<'_> {
     /// Does `effect`.
     pub async fn perform(&self, effect: Effect) -> Outcome<Event> {
         let (lms, request) = (self.lms, self.request);
+        if matches!(effect, Effect::Lend(_)) && self.attempt == Attempt::AfterUnclear && !request.wants(effect) {
+            return self.find_loan(effect).await;
+        }
         match effect {
             Effect::VerifyPatron => match lms.patron(&request.patron.given, self.now).await? {
                 Ok(verified) => Ok(Event::PatronVerified(verified)),
@@ -126,6 +131,20 @@ impl Act<'_> {
                 self.clean_up(effect).await
             }
         }
+    }
+
+    /// Finds out whether a loan was made that isn't wanted any more: the item has come back meanwhile. None is made now.
+    async fn find_loan(&self, effect: Effect) -> Outcome<Event> {
+        let (request, side) = (self.request, effect.side());
+        let (hold, loan) = (false, true);
+        let seen = match looking::watched(request, Watch { side, hold, loan })? {
+            Some(what) => self.lms.observe(&what).await?,
+            None => return Ok(Event::EffectDropped { effect }),
+        };
+        Ok(match seen.loan {
+            Some(LoanState::Active { id, due }) => Event::Lent { side, loan: Loan { id, due } },
+            _ => Event::EffectDropped { effect },
+        })
     }
 
     async fn circulate(&self, effect: Effect) -> Outcome<Event> {
