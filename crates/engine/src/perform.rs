@@ -185,7 +185,8 @@ impl Act<'_> {
             Effect::CancelHold(Side::Lender) => {
                 let supply = supply(request)?;
                 let Some(hold) = supply.hold.open() else { return Ok(Event::HoldCancelled { side }) };
-                if request.is_dispatched() {
+                // What was scanned at the pickup library after the end doesn't show yet whether the lender has sent its item.
+                if supply.dispatched {
                     self.cancel(&real_item(supply), hold).await?;
                     return Ok(Event::HoldCancelled { side });
                 }
