@@ -116,6 +116,9 @@ struct Args {
     /// `simulate`: the seed, as a run printed it; a fresh one where it is left out.
     #[arg(long)]
     seed: Option<u64>,
+    /// `simulate`: one world of a run alone, by the number that a violation names
+    #[arg(long)]
+    world: Option<u64>,
     /// `simulate`: how many lifecycles. `quota`: how many requests are in flight.
     #[arg(long)]
     lifecycles: Option<u64>,
@@ -137,7 +140,7 @@ impl Args {
             let mut rng: rand::rngs::StdRng = fresh();
             u64::from(rand::RngCore::next_u32(&mut rng))
         });
-        simulate::Plan { seed, lifecycles: self.lifecycles.unwrap_or(usual) }
+        simulate::Plan { seed, lifecycles: self.lifecycles.unwrap_or(usual), world: self.world }
     }
 }
 

@@ -2,7 +2,7 @@
 //! simulated Almas are the real ones; database, time and sockets are left out, so that chance alone decides what happens
 //! when. After each step the invariants are read at the Almas.
 //!
-//! A seed is a run: `simulate --seed N --lifecycles M` does the same again.
+//! A seed is a run: `simulate --seed N --lifecycles M` does the same again, and `simulate --seed N --world W` one world of it.
 
 mod acts;
 mod books;
@@ -60,6 +60,8 @@ const SHOWN: usize = 4;
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) lifecycles: u64,
+    /// One world alone, by its number.
+    pub(crate) world: Option<u64>,
 }
 
 #[derive(Default)]
@@ -72,6 +74,11 @@ struct Tally {
 }
 
 pub(crate) fn run(plan: Plan) -> Result<Verdict, String> {
+    if let Some(number) = plan.world {
+        let (tally, begun) = (Tally::default(), Instant::now());
+        play(plan.seed, number, World::usual(number), &tally)?;
+        return Ok(verdict(plan, &tally, begun.elapsed().as_secs_f64()));
+    }
     let worlds = plan.lifecycles.div_ceil(TOGETHER as u64);
     let (next, tally) = (Arc::new(AtomicU64::new(0)), Arc::new(Tally::default()));
     let begun = Instant::now();
@@ -368,11 +375,13 @@ impl World {
     }
 
     fn staff_did(&mut self, id: RequestId, what: Option<&'static str>) -> Result<(), String> {
-        let Some(what) = what else { return Ok(()) };
-        self.hub.note(id, what);
-        if what == acts::RETURNED_AT_ONCE {
+        if let Some(what) = what {
+            self.hub.note(id, what);
+        }
+        if what == Some(acts::RETURNED_AT_ONCE) {
             self.ledger.patron_got_it(id);
         }
+        // An act of two parts, the second of which Alma refused, has changed something all the same.
         self.note(id, By::Staff)
     }
 

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Effect, Event, Hold, ItemType, Loan, PatronId, Request, RequestId, Side, Status, Supply, VirtualSide,
-    Workflow,
+    BibId, Effect, Event, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Side, Status,
+    Supply, VirtualSide, Workflow,
 };
 use lms::{
     Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualItemDeletion, VirtualPatron, Withdrawn,
@@ -12,6 +12,7 @@ use store::RequestFilter;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::poll;
 
 /// How many records are read together.
 const MAX_PREFETCH: u32 = 99;
@@ -67,6 +68,10 @@ impl EffectExecution<'_> {
     /// Does `effect`.
     pub async fn run(&self, effect: Effect) -> lms::Result<Event> {
         let (lms, request) = (self.lms, self.request);
+        if matches!(effect, Effect::Lend(_)) && self.attempt == Attempt::AfterUnclear && !request.is_next_effect(effect)
+        {
+            return self.find_loan(effect).await;
+        }
         match effect {
             Effect::VerifyPatron => match lms.verify_patron(&request.patron.identifier, self.now).await? {
                 Ok(verified) => Ok(Event::PatronVerified(verified)),
@@ -129,6 +134,20 @@ impl EffectExecution<'_> {
         }
     }
 
+    /// Finds out whether a loan was made that isn't wanted any more: the item has come back meanwhile. None is made now.
+    async fn find_loan(&self, effect: Effect) -> lms::Result<Event> {
+        let (request, side) = (self.request, effect.side());
+        let (hold, loan) = (false, true);
+        let seen = match poll::poll_query(request, PollTarget { side, hold, loan })? {
+            Some(what) => self.lms.poll(&what).await?,
+            None => return Ok(Event::EffectDropped { effect }),
+        };
+        Ok(match seen.loan {
+            Some(LoanState::Active { id, due }) => Event::Lent { side, loan: Loan { id, due } },
+            _ => Event::EffectDropped { effect },
+        })
+    }
+
     async fn circulate(&self, effect: Effect) -> lms::Result<Event> {
         let (lms, request, side) = (self.lms, self.request, effect.side());
         match effect {
@@ -167,7 +186,8 @@ impl EffectExecution<'_> {
             Effect::CancelHold(Side::Lender) => {
                 let supply = supply(request)?;
                 let Some(hold) = supply.hold.open() else { return Ok(Event::HoldCancelled { side }) };
-                if request.is_dispatched() {
+                // What was scanned at the pickup library after the end doesn't show yet whether the lender has sent its item.
+                if supply.dispatched {
                     self.cancel(&real_item(supply), hold).await?;
                     return Ok(Event::HoldCancelled { side });
                 }

@@ -40,7 +40,7 @@ fn is_in_doubt(request: &Request, target: PollTarget) -> bool {
     request.is_lent_to_another(target.side) || request.virtual_side(target.side).is_some_and(shelved)
 }
 
-fn poll_query(request: &Request, target: PollTarget) -> lms::Result<Option<PollQuery>> {
+pub(crate) fn poll_query(request: &Request, target: PollTarget) -> lms::Result<Option<PollQuery>> {
     let Some(patron) = request.holder(target.side).cloned() else { return Ok(None) };
     let item = match (target.side, &request.supply) {
         (Side::Lender, Some(supply)) => real_item(supply),

@@ -5,7 +5,7 @@ use crate::effect::Side;
 use crate::event::Event;
 use crate::record::reject_supplier;
 use crate::refusal::Refusal;
-use crate::request::{Cancellation, Request, Tracked};
+use crate::request::{Cancellation, CopyRef, Request, Tracked};
 
 /// Takes what was asked into the request, if it makes sense now; answers what staff should read about it.
 pub(crate) fn record_command(request: &mut Request, event: &Event) -> Option<String> {
@@ -25,8 +25,10 @@ pub(crate) fn record_command(request: &mut Request, event: &Event) -> Option<Str
         }
         Event::NextSupplierRequested { reason, copy } => {
             if let Some(copy) = copy {
-                request.candidates.retain(|other| other != copy);
-                request.candidates.insert(0, crate::CopyRef { chosen_by_staff: true, ..copy.clone() });
+                // Placed with the request, it would be asked for a second time after it was given up.
+                let unmarked = |of: &CopyRef| CopyRef { tried_items: Vec::new(), chosen_by_staff: false, ..of.clone() };
+                request.candidates.retain(|other| unmarked(other) != unmarked(copy));
+                request.candidates.insert(0, CopyRef { chosen_by_staff: true, ..copy.clone() });
             }
             let refusal = Refusal::new("PASSED_OVER_BY_STAFF", "Staff have asked for another lender.");
             reject_supplier(request, &refusal);

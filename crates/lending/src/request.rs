@@ -298,6 +298,14 @@ pub struct CopyRef {
     pub tried_items: Vec<ItemId>,
 }
 
+impl CopyRef {
+    /// Returns whether this names that very copy, by its barcode or its item.
+    pub fn names(&self, institution: &InstitutionCode, copy: &Copy) -> bool {
+        let same = self.barcode.as_ref() == Some(&copy.barcode) || self.item.as_ref() == Some(&copy.item);
+        self.institution == *institution && same
+    }
+}
+
 /// A copy as the lender's system describes it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Copy {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::closure::{Closure, ClosureResponse, response_to_closure};
 use crate::decide::Transition;
-use crate::effect::Side;
+use crate::effect::{Effect, Side};
 use crate::event::{CancelledBy, ItemState};
 use crate::request::{Cancellation, CopyRef, EarlierSupply, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::{Outcome, Status, Workflow};
@@ -114,7 +114,9 @@ pub(crate) const RULES: &[Rule] = &[
         when: |r| r.supply.as_ref().is_some_and(|supply| supply.loan.is_closed()) },
     Rule { from: &[ReturnTransit], to: Loaned, reason: "the item is on loan to the patron after all",
         when: |r| r.at_pickup().progress == Progress::OnLoan && !r.supply.as_ref().is_some_and(|s| s.loan.is_closed()) },
-    Rule { from: &[ReturnTransit], to: Completed, reason: "the item is back at the lender", when: is_back_at_lender },
+    Rule { from: &[ReturnTransit], to: Completed, reason: "the item is back at the lender",
+        // The hub may be lending it to the virtual patron at this moment: that loan must come to its end too.
+        when: |r| is_back_at_lender(r) && r.in_flight != Some(Effect::Lend(Side::Lender)) },
 
     Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
         reason: "nothing of the request is left on either side", when: is_clean },
@@ -288,8 +290,12 @@ impl Request {
     /// The copies that are left to try once the present lender is given up, best first.
     pub fn candidates_without_supplier(&self) -> Vec<CopyRef> {
         let held = self.supply.as_ref().filter(|supply| supply.hold != Tracked::NotCreated);
-        let left =
-            |copy: &&CopyRef| copy.chosen_by_staff || held.is_none_or(|supply| copy.institution != supply.institution);
+        let is_given_up =
+            |copy: &CopyRef| self.supply.as_ref().is_some_and(|supply| copy.names(&supply.institution, &supply.copy));
+        let left = |copy: &&CopyRef| {
+            let may_lend = held.is_none_or(|supply| copy.institution != supply.institution);
+            copy.chosen_by_staff || (may_lend && !is_given_up(copy))
+        };
         self.candidates.iter().filter(left).cloned().collect()
     }
 }
