@@ -271,7 +271,7 @@ mod tests {
         }
         #[derive(Deserialize, Debug)]
         struct Id {
-            #[serde(rename = "id", deserialize_with = "must")]
+            #[serde(rename = "id", deserialize_with = "required")]
             _id: String,
         }
         let damaged = json!({"day": "00-00-0000", "number": "many", "hidden": "perhaps", "wanted": [{"x": 1}]});

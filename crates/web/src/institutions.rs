@@ -205,7 +205,7 @@ async fn put_institution(
         (None, Some(_)) => {
             let message = "The kind, or the scheme, host or port of base_url, is another one than the stored key was set for. \
                            Send the key again.";
-            faults.push(FieldError::new("api_key", "KEY_NEEDED_AGAIN", message));
+            faults.push(FieldError::new("api_key", "API_KEY_REQUIRED", message));
         }
     }
     if !faults.iter().any(|fault| fault.field == "kind" || fault.field == "settings") {

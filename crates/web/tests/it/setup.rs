@@ -191,14 +191,14 @@ async fn stored_key_is_not_sent_to_another_origin() {
         let mut change = institution(&base);
         change.as_object_mut().unwrap().remove("api_key");
         let refused = hub.put(path, &change).await;
-        assert_eq!(refused.is_problem(422, "INVALID_REQUEST").errors(), [("api_key", "KEY_NEEDED_AGAIN")], "{base}");
+        assert_eq!(refused.is_problem(422, "INVALID_REQUEST").errors(), [("api_key", "API_KEY_REQUIRED")], "{base}");
         assert!(refused.text.contains("Send the key again"), "{}", refused.text);
         assert!(!refused.text.contains(ALMA_KEY), "{}", refused.text);
         // An empty key is not a way round it.
         change["api_key"] = json!("");
         assert_eq!(hub.put(path, &change).await.errors(), [("api_key", "EMPTY")]);
         change["api_key"] = json!(null);
-        assert_eq!(hub.put(path, &change).await.errors(), [("api_key", "KEY_NEEDED_AGAIN")]);
+        assert_eq!(hub.put(path, &change).await.errors(), [("api_key", "API_KEY_REQUIRED")]);
     }
     let stored = hub.get(path).await.body;
     assert_eq!(stored["settings"]["base_url"], own.base.as_str(), "a refused change changes nothing");
@@ -265,7 +265,7 @@ async fn address_without_encryption_needs_a_setting_that_allows_it() {
     let mut weaker = institution("http://alma.example.org");
     weaker["settings"]["allow_unencrypted_http"] = json!(true);
     weaker.as_object_mut().unwrap().remove("api_key");
-    assert_eq!(hub.put("/api/v1/institutions/01TLS", &weaker).await.errors(), [("api_key", "KEY_NEEDED_AGAIN")]);
+    assert_eq!(hub.put("/api/v1/institutions/01TLS", &weaker).await.errors(), [("api_key", "API_KEY_REQUIRED")]);
 }
 
 #[tokio::test]
