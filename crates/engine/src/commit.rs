@@ -113,7 +113,7 @@ impl Engine {
                 tx.postpone_intent(intent, *due, *unclear, reason, now).await?;
             }
             IntentDisposition::PollFailed { intent, due, reason } => {
-                tx.postpone_failed_poll(intent, *due, reason, now).await?
+                tx.postpone_failed_poll(intent, *due, reason, now).await?;
             }
         }
         if unchanged {
