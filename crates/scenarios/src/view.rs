@@ -226,7 +226,7 @@ impl RequestView {
                 text.push_str(&format!(", needs staff ({code}): {reason}"));
             }
             _ if !self.current_effect.is_null() => {
-                text.push_str(&format!(", the hub works on {}", self.current_effect))
+                text.push_str(&format!(", the hub works on {}", self.current_effect));
             }
             _ => {}
         }
