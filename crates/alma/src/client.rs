@@ -69,6 +69,7 @@ struct Inner {
     retries: RetryPolicy,
     page_size: u32,
     limiter: RateLimiter,
+    priority: fn() -> Priority,
     rng: Mutex<StdRng>,
     remaining: AtomicU64,
     day: AtomicU64,
@@ -100,6 +101,7 @@ pub struct ClientBuilder {
     timeouts: Timeouts,
     retries: RetryPolicy,
     page_size: u32,
+    priority: fn() -> Priority,
     seed: Option<u64>,
     on_call: Option<Observer>,
     on_unreadable_row: Option<RowObserver>,
@@ -167,6 +169,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Where the priority of a call comes from; by default from [`Priority::scope`].
+    #[must_use]
+    pub fn priority_from(mut self, source: fn() -> Priority) -> Self {
+        self.priority = source;
+        self
+    }
+
     /// Makes the waits between repetitions the same in each run.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -230,6 +239,7 @@ impl ClientBuilder {
                 retries: self.retries,
                 page_size: self.page_size,
                 limiter: RateLimiter::new(set, shared, self.share_that_can_wait),
+                priority: self.priority,
                 rng: Mutex::new(rng),
                 remaining: AtomicU64::new(UNKNOWN),
                 day: AtomicU64::new(UNKNOWN),
@@ -257,6 +267,7 @@ impl Client {
             timeouts: Timeouts::default(),
             retries: RetryPolicy::default(),
             page_size: 100,
+            priority: Priority::current,
             seed: None,
             on_call: None,
             on_unreadable_row: None,
@@ -342,7 +353,7 @@ impl Client {
     async fn send_to(&self, call: &Call, url: &Url) -> Result<Reply> {
         let mut tries = Tries::default();
         let mut attempt = 1;
-        let priority = Priority::current();
+        let priority = (self.inner.priority)();
         loop {
             let waited = self.inner.limiter.turn(priority).await;
             let started = Instant::now();

@@ -1,23 +1,21 @@
 //! An event becomes a stored decision: request, audit, the intent's result and the next intent in one
 //! transaction.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{
-    Action, Decision, Effect, Event, InstitutionCode, Observation, ObservationSource, Request, RequestId, Side,
-    deadlines, decide, poll_targets,
-};
-use serde_json::{Value, json};
-use store::{AuditEntry, Intent, NOTHING_NEW, NewBatchPoll, NewIntent, NodeEvent, Stored, Tx, Work};
-use tracing::warn;
+use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide};
+use polling::{Plan, Polling};
+use runtime::{Runtime, saturating_add};
+use store::{Intent, NOTHING_NEW, NewIntent, NodeEvent, Stored, Tx, Work};
+use tokio::sync::broadcast;
 
+use crate::audit::audit;
 use crate::changes::Change;
-use crate::clock::saturating_add;
-use crate::engine::Engine;
 use crate::error::Error;
-use crate::webhook_health::MessageKind;
-use crate::webhooks;
+use crate::metrics::Metrics;
+use crate::rules::{deadline_end, within_limits};
 
 /// What becomes of the intent that brought the event.
 #[derive(Debug)]
@@ -49,6 +47,14 @@ impl IntentDisposition<'_> {
     }
 }
 
+/// What becomes of an intent without an event.
+#[derive(Clone, Copy)]
+enum IntentChange {
+    Finished,
+    Postponed(Timestamp),
+    FailedPoll(Timestamp),
+}
+
 /// What was decided and committed.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -58,7 +64,28 @@ pub(crate) struct Applied {
     pub(crate) next: Option<Intent>,
 }
 
-impl Engine {
+/// Turns events into stored decisions. It knows the store, the plan of polls and the clock, not the whole engine.
+#[derive(Debug)]
+pub(crate) struct Commits {
+    runtime: Arc<Runtime>,
+    polling: Arc<Polling>,
+    metrics: Arc<Metrics>,
+    changes: broadcast::Sender<Change>,
+    lease: Duration,
+}
+
+impl Commits {
+    /// Commits on a node's store. `lease` is the time for which the next effect is leased to whoever did the last one.
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        polling: Arc<Polling>,
+        metrics: Arc<Metrics>,
+        changes: broadcast::Sender<Change>,
+        lease: Duration,
+    ) -> Self {
+        Self { runtime, polling, metrics, changes, lease }
+    }
+
     /// Decides on `event` and commits what follows.
     pub(crate) async fn apply(
         &self,
@@ -68,10 +95,9 @@ impl Engine {
         disposition: &IntentDisposition<'_>,
     ) -> Result<Applied, Error> {
         // A transaction that waits for another connection holds up those that wait for it.
-        let now = self.clock.now();
-        self.webhook_health.refresh(&self.store, now).await?;
-        self.agencies.refresh(&self.store, now).await?;
-        self.retry_transaction(|| self.try_to_apply(id, event, actor, disposition)).await
+        self.polling.refresh().await?;
+        self.runtime.refresh_rules().await?;
+        self.runtime.retry_transaction(|| self.try_to_apply(id, event, actor, disposition)).await
     }
 
     async fn try_to_apply(
@@ -81,8 +107,8 @@ impl Engine {
         actor: &str,
         disposition: &IntentDisposition<'_>,
     ) -> Result<Applied, Error> {
-        let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
+        let now = self.runtime.now();
+        let mut tx = self.runtime.store().begin().await?;
         let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
         if let Some(action) = event.action() {
             stored.request.may(action).map_err(Error::NotAllowed)?;
@@ -90,7 +116,7 @@ impl Engine {
                 return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
             }
         }
-        let event = &self.check_limits(&mut tx, &stored.request, event).await?;
+        let event = &within_limits(&self.runtime, &mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
         let new_hints = match disposition {
@@ -105,7 +131,7 @@ impl Engine {
         match disposition {
             IntentDisposition::NoIntent(_) => {}
             IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
-                let due = self.next_poll(&stored.request, *side, intent.attempts, intent.on_list).await?;
+                let due = self.polling.next_poll(&stored.request, *side, intent.attempts, intent.on_list).await?;
                 tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
             }
             IntentDisposition::Finished(intent) => tx.finish_intent(intent, event.name(), now).await?,
@@ -119,7 +145,7 @@ impl Engine {
         if unchanged {
             tx.commit().await?;
             // Something may have been reported about it meanwhile.
-            self.wake.notify_one();
+            self.runtime.wake();
             return Ok(Applied { request: decision.next, next: None });
         }
         let version = self.write(&mut tx, &stored, &decision, event, (actor, disposition.reason()), now).await?;
@@ -135,58 +161,15 @@ impl Engine {
         }
         tx.commit().await?;
         if let IntentDisposition::Finished(intent) = disposition {
-            self.metrics.committed(intent, self.clock.now());
+            self.metrics.committed(intent, self.runtime.now());
         }
         self.publish_change(&decision, version);
-        self.wake_for(due);
+        self.runtime.wake_for(due);
         if let IntentDisposition::Finished(intent) = disposition {
-            self.detect_missed_message(intent, &stored.request, event, &decision).await;
+            let reached = decision.transitions.first().map(|step| step.to);
+            self.polling.change_committed(intent, &stored.request, event, reached).await;
         }
         Ok(Applied { request: decision.next, next })
-    }
-
-    /// Distrusts a webhook where a scheduled poll found a change that it did not report. Where one message got lost others
-    /// may be, so the institution's lists are read at once, and it is polled as if it had no webhook until messages arrive.
-    async fn detect_missed_message(&self, intent: &Intent, before: &Request, event: &Event, decision: &Decision) {
-        let is_poll = matches!(event, Event::Observed { .. }) && !webhooks::has_hint(intent);
-        let (Work::Poll(side), true, Some(step)) = (intent.work, is_poll, decision.transitions.first()) else {
-            return;
-        };
-        if let Err(failure) =
-            self.distrust_webhook(&intent.institution, before, side, MessageKind::expected_for(step.to)).await
-        {
-            warn!(institution = %intent.institution, error = %failure, "could not have its lists read at once");
-        }
-    }
-
-    async fn distrust_webhook(
-        &self,
-        institution: &InstitutionCode,
-        before: &Request,
-        side: Side,
-        kind: MessageKind,
-    ) -> Result<(), Error> {
-        let now = self.clock.now();
-        if self.webhook_health.is_catching_up(now) || !self.webhook_covers(before, side).await? {
-            return Ok(());
-        }
-        self.metrics.message_missed(institution);
-        if self.webhook_health.record_missed(&self.store, institution, kind, now).await? {
-            warn!(%institution, "webhook missed a change; polling this institution as if it had no webhook until messages arrive again");
-            self.poll_as_without_webhook(institution).await?;
-        }
-        Ok(())
-    }
-
-    /// Reschedules the polls of an institution to the interval of one without a webhook.
-    pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        let now = self.clock.now();
-        let latest =
-            saturating_add(now, self.settings.polling.initial + self.ids.jitter(self.settings.polling.initial));
-        self.retry_transaction(async || Ok(self.store.reschedule_unlisted_polls(institution, now, latest).await?))
-            .await?;
-        self.wake.notify_one();
-        Ok(())
     }
 
     async fn write(
@@ -205,7 +188,7 @@ impl Engine {
         }
         tx.append_audit(decision.next.id, &rows).await?;
         let (request, status) = (decision.next.id, decision.next.status);
-        tx.notify(&self.settings.node, &NodeEvent::RequestChanged { request, version, status });
+        tx.notify(self.runtime.node(), &NodeEvent::RequestChanged { request, version, status });
         Ok(version)
     }
 
@@ -225,57 +208,76 @@ impl Engine {
             && let Some(institution) = next.institution_for(effect)
         {
             let intent = NewIntent {
-                id: self.ids.uuid(now),
+                id: self.runtime.ids().uuid(now),
                 request: next.id,
                 work: Work::Effect(effect),
                 institution: institution.clone(),
                 due_at: now,
                 on_list: None,
             };
-            if disposition.continues_at(institution) && !self.stopping.load(Ordering::Relaxed) {
-                let until = saturating_add(now, self.settings.lease);
-                leased = Some(tx.add_leased_intent(&intent, &self.settings.node, until, now).await?);
+            if disposition.continues_at(institution) && !self.runtime.is_stopping() {
+                let until = saturating_add(now, self.lease);
+                leased = Some(tx.add_leased_intent(&intent, self.runtime.node(), until, now).await?);
             } else {
                 tx.add_intent(&intent, now).await?;
                 first = now;
             }
         }
-        let (scheduled, lists) = self.scheduled(next, now).await?;
-        tx.set_scheduled(next.id, &scheduled, now).await?;
+        let Plan { mut polls, lists } = self.polling.plan(next).await?;
+        for deadline in deadlines(next) {
+            polls.push(NewIntent {
+                id: self.runtime.ids().uuid(now),
+                request: next.id,
+                work: Work::Deadline(deadline),
+                institution: next.patron.institution.clone(),
+                due_at: deadline_end(&self.runtime, next, deadline, now).await?,
+                on_list: None,
+            });
+        }
+        tx.set_scheduled(next.id, &polls, now).await?;
         for list in &lists {
             tx.add_batch_poll(list, now).await?;
         }
-        let dues = scheduled.iter().map(|intent| intent.due_at).chain(lists.iter().map(|list| list.due_at));
+        let dues = polls.iter().map(|intent| intent.due_at).chain(lists.iter().map(|list| list.due_at));
         Ok((leased, dues.fold(first, Timestamp::min)))
     }
 
-    /// The polls that the status asks for, the deadlines that run, and the lists on which something stands for it.
-    async fn scheduled(&self, next: &Request, now: Timestamp) -> Result<(Vec<NewIntent>, Vec<NewBatchPoll>), Error> {
-        let intent = |work, institution: &InstitutionCode, due_at| NewIntent {
-            id: self.ids.uuid(now),
-            request: next.id,
-            work,
-            institution: institution.clone(),
-            due_at,
-            on_list: None,
-        };
-        let (mut scheduled, mut lists) = (Vec::new(), Vec::new());
-        for target in poll_targets(next) {
-            let Some(institution) = next.institution(target.side) else { continue };
-            let on = self.list_entry(next, target).await;
-            let due = self.next_poll(next, target.side, 0, on.is_some()).await?;
-            let mut poll = intent(Work::Poll(target.side), institution, due);
-            if let Some((on, expected)) = on {
-                lists.extend(self.batch_poll_for(next, target.side, &on, expected).await?);
-                poll.on_list = Some(on);
-            }
-            scheduled.push(poll);
-        }
-        for deadline in deadlines(next) {
-            let end = self.deadline_end(next, deadline, now).await?;
-            scheduled.push(intent(Work::Deadline(deadline), &next.patron.institution, end));
-        }
-        Ok((scheduled, lists))
+    /// Ends an intent that has nothing to do any more.
+    pub(crate) async fn drop_intent(&self, intent: &Intent, reason: &str) -> Result<(), Error> {
+        self.change_intent(intent, IntentChange::Finished, reason).await
+    }
+
+    /// Makes an intent due later.
+    pub(crate) async fn postpone(&self, intent: &Intent, due: Timestamp, reason: &str) -> Result<(), Error> {
+        self.change_intent(intent, IntentChange::Postponed(due), reason).await
+    }
+
+    /// Makes a poll due later that failed.
+    pub(crate) async fn postpone_failed_poll(
+        &self,
+        intent: &Intent,
+        due: Timestamp,
+        reason: &str,
+    ) -> Result<(), Error> {
+        self.change_intent(intent, IntentChange::FailedPoll(due), reason).await
+    }
+
+    async fn change_intent(&self, intent: &Intent, change: IntentChange, reason: &str) -> Result<(), Error> {
+        self.runtime
+            .retry_transaction(async || {
+                let mut tx = self.runtime.store().begin().await?;
+                let now = self.runtime.now();
+                match change {
+                    IntentChange::Finished => tx.finish_intent(intent, reason, now).await?,
+                    IntentChange::Postponed(due) => tx.postpone_intent(intent, due, false, reason, now).await?,
+                    IntentChange::FailedPoll(due) => tx.postpone_failed_poll(intent, due, reason, now).await?,
+                }
+                tx.commit().await
+            })
+            .await?;
+        // A message about it may have come meanwhile.
+        self.runtime.wake();
+        Ok(())
     }
 
     /// Publishes the change to those who wait for the request.
@@ -284,104 +286,4 @@ impl Engine {
         // Nobody listening is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });
     }
-}
-
-/// One row per transition, or one for an event that changed facts alone; a delay is recorded once, not with each retry.
-fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now: Timestamp) -> Vec<AuditEntry> {
-    let row = |note: Option<String>, evidence: Option<Value>| AuditEntry {
-        request: before.id,
-        at: now,
-        event: event.name().to_owned(),
-        actor: actor.to_owned(),
-        from: None,
-        to: None,
-        reason: None,
-        note,
-        evidence,
-    };
-    if decision.transitions.is_empty() {
-        if same_delay(before, decision, event) {
-            return Vec::new();
-        }
-        return vec![row(note(decision, event), evidence(event))];
-    }
-    let mut rows = Vec::new();
-    for (index, step) in decision.transitions.iter().enumerate() {
-        let (note, evidence) = if index == 0 { (note(decision, event), evidence(event)) } else { (None, None) };
-        rows.push(AuditEntry {
-            from: Some(step.from),
-            to: Some(step.to),
-            reason: Some(step.reason.to_owned()),
-            ..row(note, evidence)
-        });
-    }
-    rows
-}
-
-fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
-    use lending::Attention::{NeedsStaff, Waiting};
-    if let Event::PollFailed { side, .. } = event {
-        return before.failing_polls.contains_key(side);
-    }
-    if !matches!(event, Event::EffectDelayed { .. }) {
-        return false;
-    }
-    match (&before.attention, &decision.next.attention) {
-        (Waiting { on: same, reason: as_before, next_try: Some(_), .. }, Waiting { on, reason, .. }) => {
-            same == on && as_before == reason
-        }
-        (NeedsStaff { code: same, explanation: as_before, .. }, NeedsStaff { code, explanation, .. }) => {
-            same == code && as_before == explanation
-        }
-        _ => false,
-    }
-}
-
-fn note(decision: &Decision, event: &Event) -> Option<String> {
-    match event {
-        Event::EffectDelayed { effect, reason, .. } => Some(format!("{}: {reason}", effect.name())),
-        Event::PollFailed { reason, .. } => Some(reason.clone()),
-        Event::CancelRequested { reason, .. }
-        | Event::NextSupplierRequested { reason, .. }
-        | Event::EndRequested { reason } => decision.note.clone().or_else(|| reason.clone()),
-        _ => decision.note.clone(),
-    }
-}
-
-/// What the event rests on, without anything personal.
-fn evidence(event: &Event) -> Option<Value> {
-    match event {
-        Event::PatronVerified(verified) => Some(json!({"patron_type": verified.patron_type})),
-        Event::SupplierChosen(copy) => {
-            Some(json!({"library": copy.library, "location": copy.location, "barcode": copy.barcode}))
-        }
-        Event::HoldPlaced { hold, .. } | Event::PickupChanged { hold, .. } => {
-            Some(json!({"hold": hold.id, "state": hold.state}))
-        }
-        Event::VirtualBibCreated { bib, .. } => Some(json!({"bib": bib})),
-        Event::VirtualHoldingCreated { holding, .. } => Some(json!({"holding": holding})),
-        Event::VirtualItemReady { item, barcode, .. } => Some(json!({"item": item, "barcode": barcode})),
-        Event::Lent { loan, .. } | Event::Renewed { loan, .. } | Event::DueDateLimited { loan, .. } => {
-            Some(json!({"loan": loan.id, "due": loan.due}))
-        }
-        Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
-        Event::Observed { observation, source, .. } => observed(observation, *source),
-        Event::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
-        Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
-        Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
-        Event::CancelRequested { by, .. } => Some(json!({"by": by})),
-        Event::NextSupplierRequested { copy, .. } => {
-            Some(json!({"institution": copy.as_ref().map(|copy| &copy.institution)}))
-        }
-        Event::PickupChangeRequested { pickup } => Some(json!({"pickup_location": pickup.code})),
-        Event::LossSettled { how } => Some(json!({"how": how})),
-        _ => None,
-    }
-}
-
-/// An observation, and how it became known.
-fn observed(observation: &Observation, source: ObservationSource) -> Option<Value> {
-    let mut shown = serde_json::to_value(observation).ok()?;
-    shown.as_object_mut()?.insert("source".to_owned(), json!(source));
-    Some(shown)
 }

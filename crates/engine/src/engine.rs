@@ -1,52 +1,39 @@
 //! The engine as the API and the commands see it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
+use polling::Polling;
+use prometheus_client::registry::Registry;
+use runtime::{Clock, Ids, Runtime};
 use store::{FailingPolls, Node, NodeEvent, Store, Stored};
-use tokio::sync::{Notify, broadcast};
+use systems::Systems;
+use tokio::sync::broadcast;
 
-use crate::agencies::Agencies;
-use crate::batch_poll::RefusedLists;
-use crate::breaker::{Breakers, Down};
 use crate::changes::Change;
-use crate::clock::{Clock, Ids};
+use crate::commit::Commits;
 use crate::error::Error;
-use crate::metrics::Metrics;
-use crate::quota::UsageLedger;
-use crate::registry::Registry;
+use crate::metrics::{Metrics, render};
 use crate::settings::Settings;
-use crate::webhook_health::WebhookHealth;
-use crate::webhooks::FULL_POLL;
-use crate::worker::FAILS_OFTEN;
 
 /// Runs requests. One per node; shared by workers and API.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) store: Store,
-    pub(crate) registry: Registry,
-    pub(crate) agencies: Agencies,
-    pub(crate) webhook_health: WebhookHealth,
-    pub(crate) usage: Arc<UsageLedger>,
-    pub(crate) metrics: Arc<Metrics>,
-    /// Looks under way on this node.
-    pub(crate) active_polls: Arc<AtomicUsize>,
-    /// How many lists are being read.
-    pub(crate) active_batch_polls: Arc<AtomicUsize>,
-    /// The node is to stop: nothing more is begun.
-    pub(crate) stopping: AtomicBool,
-    pub(crate) refused_lists: RefusedLists,
-    pub(crate) breakers: Breakers,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) systems: Arc<Systems>,
+    pub(crate) polling: Arc<Polling>,
+    pub(crate) commits: Commits,
     pub(crate) settings: Settings,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Ids,
     pub(crate) changes: broadcast::Sender<Change>,
-    pub(crate) wake: Notify,
-    /// This node's place among the nodes of the database, until it listens.
+    /// Polls under way on this node.
+    pub(crate) active_polls: Arc<AtomicUsize>,
+    /// This node's membership among the nodes of the database, until it receives their notifications.
     pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
+    metrics: Arc<Metrics>,
+    registry: Registry,
 }
 
 /// Whether the hub can do its work.
@@ -64,42 +51,55 @@ impl Engine {
     /// An engine on `store`.
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (changes, _) = broadcast::channel(1_024);
-        let metrics = Arc::new(Metrics::new());
-        let usage = Arc::new(UsageLedger::new(Arc::clone(&clock), Arc::clone(&metrics)));
-        let registry = Registry::new(store.clone(), Arc::clone(&usage));
-        let polls = Arc::default();
-        let breakers = Breakers::new(settings.breaker, settings.lease);
-        let (agencies, webhook_health) = (Agencies::default(), WebhookHealth::default());
-        let (wake, place) = (Notify::new(), tokio::sync::Mutex::new(None));
+        let mut registry = Registry::with_prefix("consort");
+        let runtime = Arc::new(Runtime::new(store, clock, ids, settings.node.clone()));
+        let systems = Arc::new(Systems::new(Arc::clone(&runtime), settings.breaker, settings.lease, &mut registry));
+        let polls = polling::Settings {
+            intervals: settings.polls,
+            webhook_max_age: settings.webhook_max_age,
+            workers: settings.workers,
+        };
+        let polling = Arc::new(Polling::new(Arc::clone(&runtime), Arc::clone(&systems), polls, &mut registry));
+        let metrics = Arc::new(Metrics::register(&mut registry));
+        let commits = Commits::new(
+            Arc::clone(&runtime),
+            Arc::clone(&polling),
+            Arc::clone(&metrics),
+            changes.clone(),
+            settings.lease,
+        );
         Self {
-            store,
-            registry,
-            agencies,
-            webhook_health,
-            usage,
-            metrics,
-            active_polls: polls,
-            active_batch_polls: Arc::default(),
-            stopping: AtomicBool::new(false),
-            refused_lists: RefusedLists::default(),
-            breakers,
+            runtime,
+            systems,
+            polling,
+            commits,
             settings,
-            clock,
-            ids,
             changes,
-            wake,
-            membership: place,
+            active_polls: Arc::default(),
+            membership: tokio::sync::Mutex::new(None),
+            metrics,
+            registry,
         }
     }
 
     /// Where everything is kept.
     pub fn store(&self) -> &Store {
-        &self.store
+        self.runtime.store()
     }
 
-    /// What time the engine takes it to be.
+    /// The engine's clock.
     pub fn clock(&self) -> &dyn Clock {
-        self.clock.as_ref()
+        self.runtime.clock().as_ref()
+    }
+
+    /// The library systems: whether they can be called, and what calls were spent.
+    pub fn systems(&self) -> &Systems {
+        &self.systems
+    }
+
+    /// Polling and webhooks.
+    pub fn polling(&self) -> &Polling {
+        &self.polling
     }
 
     /// Every request as it changes. A slow listener misses some, and is informed so.
@@ -109,7 +109,7 @@ impl Engine {
 
     /// Looks for due work at once: for whoever has set the clock that the engine goes by.
     pub fn wake_up(&self) {
-        self.wake.notify_one();
+        self.runtime.wake();
     }
 
     /// Ends a request, as far as its state allows.
@@ -127,23 +127,14 @@ impl Engine {
         self.execute_command(id, &Event::CancelRequested { by, reason }, actor).await
     }
 
-    /// Looks at both sides at once, in place of waiting for the next poll.
+    /// Polls all sides of a request at once, in place of waiting for the next polls.
     ///
     /// # Errors
     ///
-    /// No such request; the store's failures.
+    /// [`Error::UnknownRequest`]; the store failed.
     pub async fn poll_now(&self, id: RequestId) -> Result<(), Error> {
-        let now = self.clock.now();
-        self.retry_transaction(async || {
-            let mut tx = self.store.begin().await?;
-            tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-            tx.reschedule_polls(id, FULL_POLL, now).await?;
-            tx.notify(&self.settings.node, &NodeEvent::WorkAvailable);
-            Ok(tx.commit().await?)
-        })
-        .await?;
-        self.wake.notify_one();
-        Ok(())
+        self.store().request(id).await?.ok_or(Error::UnknownRequest(id))?;
+        Ok(self.polling.poll_now(id).await?)
     }
 
     /// The request, once `until` holds for it or `patience` is over, whichever is first.
@@ -178,7 +169,7 @@ impl Engine {
         let mut changes = self.changes();
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let stored = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?;
+            let stored = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?;
             if until(&stored) {
                 return Ok(stored);
             }
@@ -192,7 +183,7 @@ impl Engine {
             };
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
                 // A node that has died may not have reported.
-                return self.store.request(id).await?.ok_or(Error::UnknownRequest(id));
+                return self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id));
             }
         }
     }
@@ -201,43 +192,23 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The store's failures; the settings are in use all the same.
+    /// The store failed; the settings are in use all the same.
     pub async fn institution_changed(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        self.registry.forget(institution);
-        self.breakers.reset(institution);
-        self.refused_lists.forget(institution);
-        self.reschedule_institution(institution, &NodeEvent::SettingsChanged).await
+        self.systems.forget(institution);
+        self.polling.forget(institution);
+        Ok(self.runtime.reschedule_institution(institution, &NodeEvent::SettingsChanged).await?)
     }
 
-    /// The systems that give no service now, as far as this node knows.
-    pub fn systems_down(&self) -> Vec<(InstitutionCode, Down)> {
-        self.breakers.down()
-    }
-
-    /// Polls that keep failing, on whichever node, by institution.
+    /// Takes changed rules of an agency into use.
     ///
     /// # Errors
     ///
-    /// The store's failures.
-    pub async fn polls_failing(&self) -> Result<Vec<FailingPolls>, Error> {
-        Ok(self.store.failing_polls(FAILS_OFTEN).await?)
-    }
-
-    /// Lets everything that waits for an institution's system be tried at once.
-    pub(crate) async fn reschedule_and_announce(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        self.reschedule_institution(institution, &NodeEvent::WorkAvailable).await
-    }
-
-    async fn reschedule_institution(&self, institution: &InstitutionCode, event: &NodeEvent) -> Result<(), Error> {
-        self.retry_transaction(async || {
-            let mut tx = self.store.begin().await?;
-            tx.reschedule_postponed(institution, self.clock.now()).await?;
-            tx.notify(&self.settings.node, event);
-            Ok(tx.commit().await?)
-        })
-        .await?;
-        self.wake.notify_one();
-        Ok(())
+    /// The store failed; other nodes then learn of it later.
+    pub async fn agency_changed(&self) -> Result<(), Error> {
+        self.runtime.forget_rules();
+        let mut tx = self.store().begin().await?;
+        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
+        Ok(tx.commit().await?)
     }
 
     /// Makes every read that the institution's part in requests needs.
@@ -249,26 +220,26 @@ impl Engine {
         Ok(lms::connect(connection)?.check_setup().await)
     }
 
-    /// The same for an institution that is set up, out of the calls that it has.
+    /// What is measured on this node, in OpenMetrics' text format.
     ///
     /// # Errors
     ///
-    /// Settings that can't be used at all, all faults at once.
-    pub async fn check(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
-        match self.registry.get(&connection.institution).await {
-            Ok(lms) => Ok(lms.check_setup().await),
-            Err(_) => Self::check_institution(connection).await,
-        }
+    /// The store failed.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        self.metrics.set(self.store().queue_counts().await?.open, self.store().commits());
+        self.systems.collect_metrics();
+        self.polling.collect_metrics().await?;
+        Ok(render(&self.registry))
     }
 
     /// Whether the hub can do its work.
     pub async fn health(&self) -> Health {
-        let asked = async { Ok::<_, Error>((self.store.queue_counts().await?, self.polls_failing().await?)) };
+        let asked = async { Ok::<_, Error>((self.runtime.store().queue_counts().await?, self.polling.failing().await?)) };
         let (queued, polls_failing) = match asked.await {
             Ok((counts, polls_failing)) => (counts.open, polls_failing),
             Err(error) => return Health { store: Err(error.to_string()), open_intents: 0, polls_failing: Vec::new() },
         };
-        let written = self.store.check_writes().await;
+        let written = self.runtime.store().check_writes().await;
         let store = written.map_err(|error| format!("nothing can be written: {error}"));
         Health { store, open_intents: queued, polls_failing }
     }

@@ -1,8 +1,9 @@
 //! What can go wrong when the engine is called, by what the caller does about it.
 
 use lending::{Refusal, RequestId};
+use runtime::StoreFailure;
 
-use crate::place::ValidationError;
+use crate::validation::ValidationError;
 
 /// Why a call of the engine wasn't done.
 #[derive(Debug, thiserror::Error)]
@@ -26,4 +27,13 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl StoreFailure for Error {
+    fn store_failure(&self) -> Option<&store::Error> {
+        match self {
+            Self::Store(failure) => Some(failure),
+            Self::Invalid(_) | Self::UnknownRequest(_) | Self::NotAllowed(_) | Self::Unfit(_) | Self::Lms(_) => None,
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use jiff::Timestamp;
 use store::Intent;
 
-use crate::clock::saturating_add;
+use runtime::saturating_add;
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -27,7 +27,7 @@ impl Engine {
         let lost = || Err(Error::Store(store::Error::LeaseLost));
         let mut work = pin!(work);
         let guarded = poll_fn(|context| {
-            if self.clock.now().as_microsecond() >= until.load(Ordering::Relaxed) {
+            if self.runtime.now().as_microsecond() >= until.load(Ordering::Relaxed) {
                 return Poll::Ready(lost());
             }
             work.as_mut().poll(context)
@@ -43,8 +43,8 @@ impl Engine {
         let beat = self.settings.lease / 3;
         loop {
             tokio::time::sleep(beat).await;
-            let next = saturating_add(self.clock.now(), self.settings.lease);
-            match self.store.renew_lease(intent, next).await {
+            let next = saturating_add(self.runtime.now(), self.settings.lease);
+            match self.runtime.store().renew_lease(intent, next).await {
                 Ok(()) => until.store(next.as_microsecond(), Ordering::Relaxed),
                 Err(store::Error::LeaseLost) => return,
                 // The lease may still hold when the database answers again.

@@ -5,28 +5,23 @@
 //! intent's result and the next intent in one transaction. Nothing is sent before its intent is committed; so
 //! after a crash an intent comes back marked as unclear, and its effect looks before it acts.
 //!
-//! - [`Engine`]: what the API and the commands call: place, ask, look.
-//! - `worker`: the loop, with its bulkhead per institution.
-//! - `perform`: one effect through one library system.
-//! - `looking`: one look at one side, at intervals that grow while nothing happens.
-//! - `breaker`: no calls into the void while a library's system gives no service.
-//! - `replacing`: another lender in place of the present one.
-//! - `agencies`: the agencies' rules in use: deadlines and limits.
+//! - [`Engine`]: what the API and the commands call: place, execute a command, poll.
+//! - `worker`: the loop, with its bulkhead per institution; `lease`: the lease of what it works on.
+//! - `work`: one intent, an effect or a poll; `perform`: one effect through one library system; `deadlines`.
+//! - `commit`: an event becomes a stored decision; `audit`: what the audit log says of it.
+//! - `commands`, `replacing`: what people order; another lender in place of the present one.
+//! - `place`, `validation`: a new request, and everything that is wrong with it.
+//! - `rules`: agencies' rules where they decide.
 //! - `orphans`: what carries the hub's marker and belongs to no request.
-//! - `nodes`: what other nodes on the same database tell.
-//! - `quota`: what calls are spent on, and what waits when few are left.
-//! - `metrics`: what is measured.
-//! - `commit`: an event becomes a stored decision.
+//! - `nodes`: what other nodes on the same database commit.
 //!
-//! Time, ids and jitter come in through [`Clock`] and [`Ids`].
+//! When to poll is decided in `polling`; whether a library system may be called, in `systems`.
 
-mod agencies;
-mod batch_poll;
-mod breaker;
+mod audit;
 mod changes;
-mod clock;
 mod commands;
 mod commit;
+mod deadlines;
 mod engine;
 mod error;
 mod lease;
@@ -35,28 +30,24 @@ mod nodes;
 mod orphans;
 mod perform;
 mod place;
-mod poll;
-mod quota;
-mod registry;
 mod replacing;
-mod retry;
-mod schedule;
+mod rules;
 mod settings;
-mod webhook_health;
-mod webhooks;
+mod validation;
+mod work;
 mod worker;
 
-pub use breaker::{BreakerSettings, Down};
 pub use changes::Change;
-pub use clock::{Clock, Ids, SystemClock};
 pub use engine::{Engine, Health};
 pub use error::Error;
+pub use lending::{PollInterval, PollSettings};
 pub use orphans::{FoundOrphan, Orphan, OrphanReport, OrphanSearch};
 pub use perform::EffectExecution;
-pub use place::{NewRequest, ValidationError};
-pub use poll::{poll_side, poll_target};
-pub use quota::{Paused, Quota, Usage};
+pub use place::NewRequest;
+pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
 pub use replacing::AnotherLender;
-pub use settings::{Backoff, Polling, Settings};
+pub use runtime::{Clock, Ids, SystemClock};
+pub use settings::{Backoff, Settings};
 pub use store::FailingPolls;
-pub use webhooks::{WebhookError, WebhookResult};
+pub use systems::{BreakerSettings, Down, Paused, Quota, Systems, Usage};
+pub use validation::ValidationError;

@@ -26,7 +26,7 @@ impl Engine {
     pub async fn join(&self) -> Result<(), Error> {
         let mut place = self.membership.lock().await;
         if place.is_none() {
-            *place = Some(self.store.join(&self.settings.node).await?);
+            *place = Some(self.runtime.store().join(self.runtime.node()).await?);
         }
         Ok(())
     }
@@ -42,11 +42,9 @@ impl Engine {
                 }
                 Ok(NodeEvent::WorkAvailable) => {}
                 Ok(NodeEvent::SettingsChanged) => {
-                    self.registry.forget_all();
-                    self.breakers.reset_all();
-                    self.refused_lists.forget_all();
-                    self.agencies.forget();
-                    self.webhook_health.invalidate();
+                    self.systems.forget_all();
+                    self.polling.forget_all();
+                    self.runtime.forget_rules();
                 }
                 Err(store::Error::NameTaken(name)) => {
                     error!(%name, "another process took this node's name; give each node its own and start them again");
@@ -57,16 +55,15 @@ impl Engine {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
-            self.wake.notify_one();
+            self.runtime.wake();
         }
     }
 
     /// Takes this node's part of the institutions' calls per second, as other nodes come and go.
     pub(crate) async fn track_node_count(self: Arc<Self>) {
         loop {
-            match self.store.live_nodes().await {
-                Ok(nodes) if nodes.max(1) != self.registry.nodes() => self.registry.share_with(nodes.max(1)),
-                Ok(_) => {}
+            match self.runtime.store().live_nodes().await {
+                Ok(nodes) => self.systems.share_with(nodes),
                 // As many as before, as far as is known.
                 Err(failure) => warn!(error = %failure, "can't count the nodes of the database"),
             }

@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use lending::{BibId, Effect, InstitutionCode, Request, RequestId, Side};
-use lms::{HostLms, MarkedHold, Priority, VirtualPatron};
+use lending::{BibId, Effect, InstitutionCode, Priority, Request, RequestId, Side};
+use lms::{HostLms, MarkedHold, VirtualPatron, virtual_patron_of};
 use store::{RequestFilter, Stored};
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::perform::virtual_patron_of;
 
 /// Where orphans are looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +68,7 @@ impl Engine {
         search: OrphanSearch,
         remove: bool,
     ) -> Result<OrphanReport, Error> {
-        Priority::Bulk.scope(self.search(institution, since, search, remove)).await
+        lms::with_priority(Priority::Bulk, self.search(institution, since, search, remove)).await
     }
 
     async fn search(
@@ -79,12 +78,12 @@ impl Engine {
         search: OrphanSearch,
         remove: bool,
     ) -> Result<OrphanReport, Error> {
-        let lms = self.registry.get(institution).await?;
+        let lms = self.systems.adapter(institution).await?;
         let requests = self.to_search(institution, since, search).await?;
         let mut orphans = OrphanReport { requests: requests.len(), ..OrphanReport::default() };
         let mut patrons: Vec<VirtualPatron> = Vec::new();
         for request in &requests {
-            self.check_poll_budget(lms.as_ref(), Priority::Bulk)?;
+            self.systems.check_budget(institution, Priority::Bulk).await?;
             if made_here(request, institution) {
                 for bib in orphan_records(request, lms.find_marked_records(request.id).await?) {
                     orphans
@@ -101,9 +100,9 @@ impl Engine {
         }
         orphans.patrons = patrons.len();
         for patron in &patrons {
-            self.check_poll_budget(lms.as_ref(), Priority::Bulk)?;
+            self.systems.check_budget(institution, Priority::Bulk).await?;
             for hold in lms.find_marked_holds(patron).await? {
-                let stored = self.store.request(hold.request).await?;
+                let stored = self.runtime.store().request(hold.request).await?;
                 if is_orphan_hold(stored.as_ref(), institution, &hold) {
                     orphans.found.push(FoundOrphan { orphan: Orphan::Hold(hold), removed: None });
                 }
@@ -126,16 +125,16 @@ impl Engine {
         let mut requests = Vec::new();
         if search == OrphanSearch::UnclearRequests {
             let ids: BTreeSet<RequestId> =
-                self.store.requests_ever_unclear(institution, since).await?.into_iter().collect();
+                self.runtime.store().requests_ever_unclear(institution, since).await?.into_iter().collect();
             for id in ids {
-                requests.extend(self.store.request(id).await?.map(|stored| stored.request));
+                requests.extend(self.runtime.store().request(id).await?.map(|stored| stored.request));
             }
             return Ok(requests);
         }
         let mut filter =
             RequestFilter { institution: Some(institution.clone()), limit: 200, ..RequestFilter::default() };
         loop {
-            let page = self.store.requests(&filter).await?;
+            let page = self.runtime.store().requests(&filter).await?;
             requests.extend(
                 page.requests.into_iter().filter(|stored| stored.updated_at >= since).map(|stored| stored.request),
             );

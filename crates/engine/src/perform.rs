@@ -3,16 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     BibId, Effect, Event, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Side, Status,
-    Supply, VirtualSide, Workflow,
+    Supply, Workflow,
 };
 use lms::{
-    Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualItemDeletion, VirtualPatron, Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn, missing, real_item,
+    virtual_item, virtual_patron_of, virtual_side,
 };
+use polling::poll_query;
 use store::RequestFilter;
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::poll;
 
 /// How many records are read together.
 const MAX_PREFETCH: u32 = 99;
@@ -47,8 +48,8 @@ impl Engine {
     ) -> Result<Vec<(RequestId, BibId)>, Error> {
         let Effect::DeleteVirtualItem(side) = effect else { return Ok(Vec::new()) };
         let bib = request.virtual_side(side).and_then(|here| here.bib.any());
-        let is_new = self.clock.now().duration_since(request.placed_at).abs() < JUST_MADE;
-        if is_new || bib.is_none_or(|bib| lms.is_record_verified(bib, self.clock.now())) {
+        let is_new = self.runtime.now().duration_since(request.placed_at).abs() < JUST_MADE;
+        if is_new || bib.is_none_or(|bib| lms.is_record_verified(bib, self.runtime.now())) {
             return Ok(Vec::new());
         }
         let filter = RequestFilter {
@@ -58,7 +59,7 @@ impl Engine {
             limit: MAX_PREFETCH,
             ..RequestFilter::default()
         };
-        let returning = self.store.requests(&filter).await?.requests.into_iter().map(|stored| stored.request);
+        let returning = self.runtime.store().requests(&filter).await?.requests.into_iter().map(|stored| stored.request);
         let here = returning.filter(|other| other.institution(Side::Borrower) == Some(lms.institution()));
         Ok(here.filter_map(|other| Some((other.id, other.borrower.bib.open()?.clone()))).collect())
     }
@@ -102,7 +103,7 @@ impl EffectExecution<'_> {
                 Ok(Event::VirtualBibCreated { side, bib })
             }
             Effect::CreateVirtualHolding(side) => {
-                let bib = here(request, side)?.bib.open().ok_or_else(|| missing("the virtual record"))?;
+                let bib = virtual_side(request, side)?.bib.open().ok_or_else(|| missing("the virtual record"))?;
                 let holding = lms.create_virtual_holding(bib, self.attempt).await?;
                 Ok(Event::VirtualHoldingCreated { side, holding })
             }
@@ -116,7 +117,7 @@ impl EffectExecution<'_> {
                 Ok(Event::VirtualItemReady { side, item: at.item, barcode })
             }
             Effect::ChangePickup(side) => {
-                let hold = here(request, side)?.hold.open().ok_or_else(|| missing("the patron's hold"))?;
+                let hold = virtual_side(request, side)?.hold.open().ok_or_else(|| missing("the patron's hold"))?;
                 let hold = lms.move_hold(&self.patron_hold(side)?, &hold.id, self.attempt).await?;
                 Ok(Event::PickupChanged { side, hold })
             }
@@ -138,7 +139,7 @@ impl EffectExecution<'_> {
     async fn find_loan(&self, effect: Effect) -> lms::Result<Event> {
         let (request, side) = (self.request, effect.side());
         let (hold, loan) = (false, true);
-        let seen = match poll::poll_query(request, PollTarget { side, hold, loan })? {
+        let seen = match poll_query(request, PollTarget { side, hold, loan })? {
             Some(what) => self.lms.poll(&what).await?,
             None => return Ok(Event::EffectDropped { effect }),
         };
@@ -167,7 +168,7 @@ impl EffectExecution<'_> {
                 Ok(Event::Renewed { side, loan })
             }
             Effect::LimitDueDate(_) => {
-                let loan = here(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
+                let loan = virtual_side(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
                 let ceiling = supply(request)?.loan.open().and_then(|loan: &Loan| loan.due);
                 let ceiling = ceiling.ok_or_else(|| missing("the lender's due date"))?;
                 let loan = lms.set_due_date(loan, self.holder(side)?, ceiling).await?;
@@ -200,7 +201,7 @@ impl EffectExecution<'_> {
                 }))
             }
             Effect::CancelHold(_) => {
-                if let Some(hold) = here(request, side)?.hold.open() {
+                if let Some(hold) = virtual_side(request, side)?.hold.open() {
                     self.cancel(&virtual_item(request, side)?, hold).await?;
                 }
                 Ok(Event::HoldCancelled { side })
@@ -210,7 +211,7 @@ impl EffectExecution<'_> {
                 Ok(Event::CheckedIn { side })
             }
             Effect::DeleteVirtualItem(_) => {
-                let here = here(request, side)?;
+                let here = virtual_side(request, side)?;
                 let with_record = match (here.bib.any(), here.holding.open()) {
                     (Some(bib), Some(holding)) => {
                         let (item, prefetch, now, is_new) = (here.item.open(), self.prefetch, self.now, self.is_new());
@@ -232,7 +233,7 @@ impl EffectExecution<'_> {
                 Ok(Event::VirtualItemDeleted { side, with_record })
             }
             _ => {
-                if let Some(bib) = here(request, side)?.bib.open() {
+                if let Some(bib) = virtual_side(request, side)?.bib.open() {
                     lms.delete_virtual_bib(request.id, bib).await?;
                 }
                 Ok(Event::VirtualBibDeleted { side })
@@ -280,7 +281,7 @@ impl EffectExecution<'_> {
 
     fn wanted_item(&self, side: Side) -> lms::Result<VirtualItem> {
         let supply = supply(self.request)?;
-        let here = here(self.request, side)?;
+        let here = virtual_side(self.request, side)?;
         Ok(VirtualItem {
             request: self.request.id,
             bib: here.bib.open().cloned().ok_or_else(|| missing("the virtual record"))?,
@@ -291,42 +292,6 @@ impl EffectExecution<'_> {
     }
 }
 
-/// The lender's copy.
-pub(crate) fn real_item(supply: &Supply) -> ItemRef {
-    ItemRef { bib: supply.copy.bib.clone(), holding: supply.copy.holding.clone(), item: supply.copy.item.clone() }
-}
-
-/// The virtual item, whether or not it still exists.
-pub(crate) fn virtual_item(request: &Request, side: Side) -> lms::Result<ItemRef> {
-    let here = here(request, side)?;
-    match (here.bib.any(), here.holding.any(), here.item.any()) {
-        (Some(bib), Some(holding), Some(item)) => {
-            Ok(ItemRef { bib: bib.clone(), holding: holding.clone(), item: item.clone() })
-        }
-        _ => Err(missing("the virtual item")),
-    }
-}
-
-fn here(request: &Request, side: Side) -> lms::Result<&VirtualSide> {
-    request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
-}
-
 fn supply(request: &Request) -> lms::Result<&Supply> {
     request.supply.as_ref().ok_or_else(|| missing("the lender's copy"))
-}
-
-/// A request that wants an effect without having what it needs can only be damaged; staff must look.
-fn missing(what: &str) -> lms::Error {
-    lms::Error::refused("REQUEST_DAMAGED", format!("The stored request lacks {what}, so this step can't be done."))
-}
-
-/// Who stands for the request's patron elsewhere.
-pub(crate) fn virtual_patron_of(request: &Request) -> lms::Result<VirtualPatron> {
-    let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
-    Ok(VirtualPatron {
-        institution: request.patron.institution.clone(),
-        agency: request.patron.agency.clone(),
-        patron: patron.id.clone(),
-        patron_type: patron.patron_type.clone(),
-    })
 }

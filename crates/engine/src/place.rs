@@ -5,14 +5,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
     AgencyCode, CopyRef, Decision, Event, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode,
-    Request, RequestId, decide,
+    Request, RequestId, decide, is_duplicate,
 };
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
-use crate::agencies::is_duplicate;
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::validation::ValidationError;
 
 /// A request as a discovery system or staff place it.
 #[derive(Clone, Debug)]
@@ -31,42 +31,6 @@ pub struct NewRequest {
     pub expedited: bool,
 }
 
-/// One thing that is wrong with a request.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ValidationError {
-    /// Which part of the request, such as `pickup_location`.
-    pub field: String,
-    /// A stable code, such as `UNKNOWN_PICKUP_LOCATION`.
-    pub code: &'static str,
-    /// A sentence for staff: what is wrong, and what to do.
-    pub message: String,
-    /// A sentence for the patron, who can't fix the hub's set-up.
-    pub patron_message: &'static str,
-}
-
-impl ValidationError {
-    fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into(), patron_message: patron_message(code) }
-    }
-}
-
-fn patron_message(code: &str) -> &'static str {
-    match code {
-        "PATRON_NOT_NAMED" => "Please sign in or give your library card's number.",
-        "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" => {
-            "Please choose another place to collect the item."
-        }
-        "NO_COPY" | "COPY_NOT_NAMED" | "UNKNOWN_INSTITUTION" | "NOT_LENDING" => {
-            "This item can't be borrowed from another library at the moment."
-        }
-        "OWN_COPY" => "Your own library has this item; please request it there.",
-        "NOT_BORROWING" => "Your library doesn't borrow from other libraries at the moment.",
-        "NEEDED_UNTIL_PAST" => "Please choose a later date.",
-        "DUPLICATE_REQUEST" => "You have requested this item already.",
-        _ => "Your library could not take the request. Please ask its staff.",
-    }
-}
-
 impl Engine {
     /// Stores a request with its first intent, or shows everything that is wrong with it.
     ///
@@ -75,15 +39,15 @@ impl Engine {
     /// [`Error::Invalid`] with all problems; the store's failures.
     pub async fn place(&self, placing: NewRequest, actor: &str) -> Result<RequestId, Error> {
         let (patron, pickup) = self.validate(&placing).await?;
-        let now = self.clock.now();
-        let mut request = Request::new(self.ids.request(now), now, patron, pickup, placing.copies);
+        let now = self.runtime.now();
+        let mut request = Request::new(self.runtime.ids().request(now), now, patron, pickup, placing.copies);
         request.needed_until = placing.needed_until;
         request.expedited = placing.expedited;
-        request.virtual_item_at_dispatch = self.rules_of_patron(&request).await?.virtual_item_at_dispatch;
+        request.virtual_item_at_dispatch = self.runtime.rules_of_patron(&request).await?.virtual_item_at_dispatch;
         let decision = decide(&request, &Event::Placed, now);
-        self.retry_transaction(|| self.store_new(&request, &decision, actor, now)).await?;
-        self.publish_change(&decision, 1);
-        self.wake.notify_one();
+        self.runtime.retry_transaction(|| self.store_new(&request, &decision, actor, now)).await?;
+        self.commits.publish_change(&decision, 1);
+        self.runtime.wake();
         Ok(request.id)
     }
 
@@ -94,7 +58,7 @@ impl Engine {
         actor: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.runtime.store().begin().await?;
         tx.insert_request(&decision.next, now).await?;
         let accepted = AuditEntry {
             request: request.id,
@@ -108,13 +72,13 @@ impl Engine {
             evidence: None,
         };
         tx.append_audit(request.id, &[accepted]).await?;
-        self.queue(&mut tx, &decision.next, decision.effect, &IntentDisposition::NoIntent(None), now).await?;
+        self.commits.queue(&mut tx, &decision.next, decision.effect, &IntentDisposition::NoIntent(None), now).await?;
         Ok(tx.commit().await?)
     }
 
     async fn validate(&self, placing: &NewRequest) -> Result<(Patron, PickupLocation), Error> {
         let mut problems = Vec::new();
-        let agency = self.store.agency(&placing.agency).await?;
+        let agency = self.runtime.store().agency(&placing.agency).await?;
         match &agency {
             None => {
                 let message = format!("There is no agency {}.", placing.agency);
@@ -129,7 +93,7 @@ impl Engine {
         if placing.patron.as_str().is_empty() {
             problems.push(ValidationError::new("patron", "PATRON_NOT_NAMED", "The request names no patron."));
         }
-        let pickup = self.store.pickup_location(&placing.pickup_location).await?;
+        let pickup = self.runtime.store().pickup_location(&placing.pickup_location).await?;
         problems.extend(self.check_pickup(placing, pickup.as_ref(), agency.as_ref()).await?);
         problems.extend(self.check_date(placing, agency.as_ref()));
         if placing.copies.is_empty() {
@@ -176,7 +140,7 @@ impl Engine {
         if *place == agency.institution {
             return Ok(None);
         }
-        let host = self.store.agency(&pickup.agency).await?;
+        let host = self.runtime.store().agency(&pickup.agency).await?;
         if host.is_some_and(|host| host.rules.allows_visiting_pickup) {
             return Ok(None);
         }
@@ -191,7 +155,7 @@ impl Engine {
     fn check_date(&self, placing: &NewRequest, agency: Option<&Agency>) -> Option<ValidationError> {
         let day = placing.needed_until?;
         let zone = agency.and_then(|agency| TimeZone::get(&agency.rules.calendar.time_zone).ok());
-        let today = zone.unwrap_or(TimeZone::UTC).to_datetime(self.clock.now()).date();
+        let today = zone.unwrap_or(TimeZone::UTC).to_datetime(self.runtime.now()).date();
         let message = format!("The last day on which the item is needed, {day}, has passed.");
         (day < today).then(|| ValidationError::new("needed_until", "NEEDED_UNTIL_PAST", message))
     }
@@ -207,7 +171,7 @@ impl Engine {
             let message = "A copy is named by its barcode, or by its record, with or without an item of it.";
             return Ok(Some(ValidationError::new(field, "COPY_NOT_NAMED", message)));
         }
-        if self.store.institution(&copy.institution).await?.is_none() {
+        if self.runtime.store().institution(&copy.institution).await?.is_none() {
             let message = format!("There is no institution {}.", copy.institution);
             return Ok(Some(ValidationError::new(field, "UNKNOWN_INSTITUTION", message)));
         }
@@ -227,20 +191,20 @@ impl Engine {
 
     /// Whether any agency of an institution lends; whether the copy's own does shows when the copy is known.
     async fn lends(&self, institution: &InstitutionCode) -> Result<bool, Error> {
-        let agencies = self.store.agencies().await?;
+        let agencies = self.runtime.store().agencies().await?;
         let mut here = agencies.iter().filter(|agency| agency.institution == *institution).peekable();
         Ok(here.peek().is_none() || here.any(|agency| agency.rules.lends))
     }
 
     /// Whether several agencies use one library system, so that a copy there may be another agency's.
     async fn shares_its_system(&self, institution: &InstitutionCode) -> Result<bool, Error> {
-        let agencies = self.store.agencies().await?;
+        let agencies = self.runtime.store().agencies().await?;
         Ok(agencies.iter().filter(|agency| agency.institution == *institution).count() > 1)
     }
 
     /// The same patron asking for the same copy again, most likely by a second click.
     async fn duplicate(&self, agency: &Agency, placing: &NewRequest) -> Result<Option<ValidationError>, Error> {
-        let open = self.store.open_requests_of_patron(&agency.institution, &placing.patron).await?;
+        let open = self.runtime.store().open_requests_of_patron(&agency.institution, &placing.patron).await?;
         let same = open.iter().find(|stored| is_duplicate(&stored.request, &placing.copies));
         Ok(same.map(|same| {
             let message = format!("The patron has an open request for this copy already: {}.", same.request.id);

@@ -1,17 +1,18 @@
 //! Another lender in place of the present one. The present one is kept until it is known that another can take over, or
 //! staff say that they want it given up all the same.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lending::{CopyRef, Effect, Event, Refusal, Request, RequestId, Side};
-
+use lms::HostLms;
 use tracing::debug;
 
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::place::ValidationError;
-use crate::quota::priority_of;
+use crate::rules::not_lending;
+use crate::validation::ValidationError;
 
 /// For how long somebody who asks for another lender waits for a library's system.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ impl Engine {
         actor: &str,
     ) -> Result<Request, Error> {
         let AnotherLender { reason, copy, confirm_no_candidate } = wanted;
-        let request = self.store.request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
+        let request = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
         let event = Event::NextSupplierRequested { reason, copy };
         let may = |request: &Request| match event.action() {
             Some(action) => request.may(action).map_err(Error::NotAllowed),
@@ -56,16 +57,16 @@ impl Engine {
             _ if confirm_no_candidate => {}
             _ => self.check_any_is_left(&request).await?,
         }
-        Ok(self.apply(id, &event, actor, &IntentDisposition::NoIntent(None)).await?.request)
+        Ok(self.commits.apply(id, &event, actor, &IntentDisposition::NoIntent(None)).await?.request)
     }
 
     /// The request once its lender was polled: the item may have been sent since the last poll. Cancelling the hold finds
     /// that out too, but then the hold is gone and the patron gets nothing. A lender that can't be asked is given up all
     /// the same.
     async fn after_polling_the_lender(&self, request: Request) -> Result<Request, Error> {
-        match tokio::time::timeout(PATIENCE, self.final_poll(&request, Side::Lender)).await {
+        match tokio::time::timeout(PATIENCE, self.polling.poll_fully(&request, Side::Lender)).await {
             Ok(Ok(Some(event))) => {
-                Ok(self.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request)
+                Ok(self.commits.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request)
             }
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {
@@ -76,7 +77,7 @@ impl Engine {
     }
 
     async fn check_named(&self, request: &Request, copy: &CopyRef) -> Result<(), Error> {
-        let agency = self.store.agency(&request.patron.agency).await?;
+        let agency = self.runtime.store().agency(&request.patron.agency).await?;
         if let Some(problem) = self.check_copy(0, copy, agency.as_ref()).await? {
             return Err(Error::Invalid(vec![ValidationError { field: "copy".to_owned(), ..problem }]));
         }
@@ -120,19 +121,15 @@ impl Engine {
             Ok(copy) => copy,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if self.rules_of(&copy.institution, Some(&copy_there.library)).await?.lends {
+        if self.runtime.rules_of(&copy.institution, Some(&copy_there.library)).await?.lends {
             return Ok(Ok(()));
         }
-        let explanation =
-            format!("The library {} does not lend to others; its agency's rules say so.", copy_there.library);
-        Ok(Err(Refusal::new("NOT_LENDING", explanation)))
+        Ok(Err(not_lending(&copy_there)))
     }
 
     async fn read_copy(&self, copy: &CopyRef) -> lms::Result<Result<lending::Copy, Refusal>> {
-        let settings = self.breakers.admit(&copy.institution, self.clock.now())?;
-        let lms = self.registry.get(&copy.institution).await?;
-        let found = priority_of(Effect::ChooseSupplier).scope(lms.resolve_copy(copy)).await;
-        self.record_outcome(&copy.institution, settings, found).await
+        let priority = Effect::ChooseSupplier.priority();
+        self.systems.call(&copy.institution, priority, |lms: Arc<dyn HostLms>| async move { lms.resolve_copy(copy).await }).await
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::breaker::BreakerSettings;
-
-const DAY: Duration = Duration::from_secs(86_400);
+use lending::PollSettings;
+use systems::BreakerSettings;
 
 /// The engine's settings; the defaults suit a consortium in production.
 #[derive(Clone, Debug)]
@@ -19,15 +18,8 @@ pub struct Settings {
     pub polls_per_institution: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,
-    /// The poll interval without a webhook.
-    pub polling: Polling,
-    /// The poll interval where a trusted webhook reports the changes.
-    pub webhook_polling: Polling,
-    /// How often is polled what shows in a list as soon as there is something to see; twice as rarely while the patron
-    /// has the book.
-    pub batch_polling: Polling,
-    /// The shortest interval between two batch polls of a list.
-    pub batch_poll_interval: Duration,
+    /// What the tables of poll intervals start from.
+    pub polls: PollSettings,
     /// How old a signed message may be to replace a poll; at zero none does.
     pub webhook_max_age: Duration,
     /// How a failed effect is tried again.
@@ -44,44 +36,11 @@ impl Default for Settings {
             workers_per_institution: 16,
             polls_per_institution: 8,
             lease: Duration::from_secs(30),
-            polling: Polling::default(),
-            webhook_polling: Polling { initial: DAY, max: DAY.saturating_mul(7), growth: 3.0 },
-            batch_polling: Polling { initial: DAY.saturating_mul(7), max: DAY.saturating_mul(7), growth: 1.0 },
-            batch_poll_interval: Duration::from_secs(300),
+            polls: PollSettings::default(),
             webhook_max_age: Duration::from_secs(600),
             backoff: Backoff::default(),
             breaker: BreakerSettings::default(),
         }
-    }
-}
-
-/// The interval between polls: it starts short and grows while nothing happens.
-#[derive(Clone, Copy, Debug)]
-pub struct Polling {
-    /// After a change.
-    pub initial: Duration,
-    /// The longest.
-    pub max: Duration,
-    /// By how much it grows each time nothing happened.
-    pub growth: f64,
-}
-
-impl Default for Polling {
-    fn default() -> Self {
-        Self { initial: Duration::from_secs(300), max: Duration::from_secs(7_200), growth: 1.5 }
-    }
-}
-
-impl Polling {
-    /// The intervals, multiplied by a factor.
-    pub(crate) fn scaled(self, factor: u32) -> Self {
-        Self { initial: self.initial.saturating_mul(factor), max: self.max.saturating_mul(factor), ..self }
-    }
-
-    /// The interval after `unchanged` polls that showed nothing new.
-    pub(crate) fn interval(&self, unchanged: u32) -> Duration {
-        let factor = self.growth.max(1.0).powi(i32::try_from(unchanged.min(64)).unwrap_or(64));
-        Duration::try_from_secs_f64(self.initial.as_secs_f64() * factor).unwrap_or(self.max).min(self.max)
     }
 }
 
@@ -110,14 +69,6 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn interval_grows_while_nothing_changes_up_to_the_maximum() {
-        let polling = Polling { initial: Duration::from_secs(10), max: Duration::from_secs(25), growth: 2.0 };
-        let seconds: Vec<u64> = (0..4).map(|unchanged| polling.interval(unchanged).as_secs()).collect();
-        assert_eq!(seconds, [10, 20, 25, 25]);
-        assert_eq!(polling.interval(u32::MAX), polling.max);
-    }
 
     #[test]
     fn delay_doubles_and_is_capped() {

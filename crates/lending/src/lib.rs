@@ -42,12 +42,16 @@ mod derived;
 mod effect;
 mod effects;
 mod event;
+mod expected_change;
 pub mod example;
 mod hint;
 mod hint_rules;
 mod ids;
+mod limits;
 mod observations;
 mod poll;
+mod poll_interval;
+mod priority;
 mod record;
 mod refusal;
 mod request;
@@ -61,13 +65,19 @@ pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
 pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation, ObservationSource};
+pub use expected_change::{ChangeKind, expected_change};
 pub use hint::{Hint, HoldChange, ItemSnapshot, LoanChange};
 pub use hint_rules::{HintResult, interpret_hints};
 pub use ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
     LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
 };
-pub use poll::{PollTarget, poll_targets};
+pub use limits::{check_limits, is_duplicate};
+pub use poll::{PollTarget, poll_target, poll_targets};
+pub use poll_interval::{
+    Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, list_interval, poll_interval,
+};
+pub use priority::Priority;
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
     Cancellation, Copy, CopyRef, DueDates, EarlierSupply, Hold, ItemType, Loan, Patron, PatronType, PickupLocation,

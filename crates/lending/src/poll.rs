@@ -36,6 +36,11 @@ pub fn poll_targets(request: &Request) -> Vec<PollTarget> {
     found
 }
 
+/// Returns what `side` is to be polled for, if it is still worth polling.
+pub fn poll_target(request: &Request, side: Side) -> Option<PollTarget> {
+    poll_targets(request).into_iter().find(|target| target.side == side)
+}
+
 /// What the status waits for.
 fn expected(request: &Request) -> Vec<PollTarget> {
     let desk = request.pickup_role();

@@ -60,6 +60,13 @@ impl Rules {
         };
         self.calendar.after_open_days(since, days)
     }
+
+    /// Returns when a request's last day of need ends, in the agency's time zone.
+    pub fn end_of_day(&self, day: Date) -> Timestamp {
+        let zone = jiff::tz::TimeZone::get(&self.calendar.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let next = day.checked_add(jiff::Span::new().days(1)).ok();
+        next.and_then(|next| zone.to_timestamp(next.at(0, 0, 0, 0)).ok()).unwrap_or(Timestamp::MAX)
+    }
 }
 
 /// Open days.

@@ -19,7 +19,9 @@ mod error;
 mod finding;
 mod host;
 mod list;
+mod priority;
 mod quota;
+mod request_items;
 mod settings;
 mod webhook;
 
@@ -30,7 +32,9 @@ pub use host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
     VirtualPatron, Withdrawn,
 };
-pub use list::{ChangeKind, ExpectedChange, ListContents, ListEntry};
-pub use quota::{CallObserver, CallRate, CallReport, Priority, QuotaSettings};
+pub use list::{ExpectedChange, ListContents, ListEntry};
+pub use priority::{current_priority, with_priority};
+pub use quota::{CallObserver, CallRate, CallReport, QuotaSettings};
+pub use request_items::{missing, real_item, virtual_item, virtual_patron_of, virtual_side};
 pub use settings::{SettingError, without_value};
 pub use webhook::{WebhookMessage, WebhookRejection};

@@ -2,29 +2,9 @@
 
 use std::collections::HashSet;
 
-use lending::{HoldId, ItemState, LibraryCode};
+use lending::{ChangeKind, HoldId, ItemState, LibraryCode};
 
 use crate::host::ItemRef;
-
-/// What happens next at a side. A list for [`ChangeKind::Dispatch`] or [`ChangeKind::HoldWaiting`] names the hold itself, so that being
-/// on it is as good as a poll.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ChangeKind {
-    /// The lender sends the item.
-    Dispatch,
-    /// Nothing, until the lender has sent it: the patron's hold waits on the virtual item.
-    HoldWaiting,
-    /// The item comes to the hold shelf of the pickup library.
-    Arrival,
-    /// The patron fetches it.
-    Collection,
-    /// The patron brings it back.
-    Return,
-    /// Nothing, until the patron has brought it back: the lender's item is on loan.
-    OnLoan,
-    /// It comes home to the lender.
-    ReturnToLender,
-}
 
 /// A request at a side, as far as lists go.
 #[derive(Clone, Copy, Debug)]

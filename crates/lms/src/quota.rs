@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ::alma::Priority;
+use lending::Priority;
 
 /// One call as the system counts it. Nothing in it is personal.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct CallReport {
     pub outcome: &'static str,
     /// Whether the system counted it.
     pub counted: bool,
+    /// Whether the system refused it for the limit per second.
+    pub rate_limited: bool,
     /// How long it waited for its turn.
     pub waited: Duration,
     /// From sending to the end of the answer.

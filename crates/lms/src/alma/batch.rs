@@ -9,11 +9,11 @@
 use std::collections::HashSet;
 
 use alma::{Bib, Error, MmsId};
-use lending::{ItemState, LibraryCode};
+use lending::{ChangeKind, ItemState, LibraryCode};
 
 use super::Alma;
 use super::errors::to_lms_error;
-use crate::list::{ChangeKind, ExpectedChange, ListContents, ListEntry};
+use crate::list::{ExpectedChange, ListContents, ListEntry};
 
 /// What staff of a library are to pick.
 const PICK: &str = "pick";

@@ -37,7 +37,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use lending::{
     Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan, Observation,
-    PatronId, PatronRefusal, PickupLocation, Refusal, RequestId, Title, VerifiedPatron,
+    PatronId, PatronRefusal, PickupLocation, Priority, Refusal, RequestId, Title, VerifiedPatron,
 };
 use secrecy::SecretString;
 
@@ -79,6 +79,7 @@ impl Alma {
         let whole = Duration::from_secs(u64::from(settings.timeout_seconds));
         let mut builder = Client::builder(&settings.base_url, api_key)
             .allow_unencrypted(settings.allow_unencrypted_http)
+            .priority_from(priority_of_calls)
             .calls_per_second(settings.calls_per_second)
             .share_that_can_wait(f64::from(settings.allowance.background_percent) / 100.0)
             .retries(RetryPolicy {
@@ -126,15 +127,35 @@ impl Alma {
     }
 }
 
+/// The priority that the hub gives its calls now, as the client names it.
+fn priority_of_calls() -> alma::Priority {
+    match crate::priority::current_priority() {
+        Priority::Patron => alma::Priority::Patron,
+        Priority::Circulation => alma::Priority::Circulation,
+        Priority::Poll => alma::Priority::Poll,
+        Priority::Bulk => alma::Priority::Bulk,
+    }
+}
+
+fn to_priority(priority: alma::Priority) -> Priority {
+    match priority {
+        alma::Priority::Patron => Priority::Patron,
+        alma::Priority::Circulation => Priority::Circulation,
+        alma::Priority::Poll => Priority::Poll,
+        alma::Priority::Bulk => Priority::Bulk,
+    }
+}
+
 /// A call in the hub's words.
 fn to_call_report(report: &alma::CallReport) -> CallReport {
     // Alma doesn't count what it refused for a limit.
     let counted = !matches!(report.outcome, CallOutcome::Limited(_) | CallOutcome::Unreachable);
     CallReport {
         endpoint: report.endpoint,
-        priority: report.priority,
+        priority: to_priority(report.priority),
         outcome: report.outcome.name(),
         counted,
+        rate_limited: report.outcome == CallOutcome::Limited(alma::Limit::PerSecond),
         waited: report.waited,
         duration: report.duration,
         remaining: report.remaining,

@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Status};
 use secrecy::SecretString;
-use store::{Store, Webhook, WebhookUpdate};
-
-use crate::error::Error;
+use store::{Error, Store, Webhook, WebhookUpdate};
 
 /// How long cached webhook states are used; another node may have changed them.
 const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);

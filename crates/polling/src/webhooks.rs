@@ -2,17 +2,16 @@
 //! message is acknowledged once that is stored. A fresh hint is kept with them, since it may replace a poll.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Request, RequestId, Side};
 use lms::{WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
-use store::{Intent, NodeEvent};
+use store::NodeEvent;
 use tracing::{debug, warn};
 
-use crate::engine::Engine;
-use crate::error::Error;
+use crate::hints::encode_hint;
+use crate::polling::Polling;
 use crate::webhook_health::{MessageKind, WebhookHealth};
 
 /// For how long a message is remembered. Alma sends one for ten hours at most.
@@ -23,30 +22,6 @@ const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
 
 /// How long a message waits for others of the same moment.
 const COMPANION_WAIT: SignedDuration = SignedDuration::from_secs(2);
-/// The line that asks for a poll, whatever the hints say.
-pub(crate) const FULL_POLL: &str = "null\n";
-
-/// Encodes a hint as a line that is stored with the poll; `None` asks for the poll itself.
-pub(crate) fn encode_hint(hint: Option<&Hint>) -> String {
-    serde_json::to_string(&hint).map_or_else(|_| FULL_POLL.to_owned(), |line| line + "\n")
-}
-
-/// Returns the hints of a poll, if all of them can replace it and are fresh.
-pub(crate) fn fresh_hints(intent: &Intent, max_age: Duration) -> Option<Vec<Hint>> {
-    let max_age = SignedDuration::try_from(max_age).unwrap_or(SignedDuration::MAX);
-    if intent.claimed_at.duration_since(intent.hinted_at) > max_age {
-        return None;
-    }
-    let hints: Option<Vec<Hint>> = intent.hints.lines().map(|line| serde_json::from_str(line).ok().flatten()).collect();
-    hints.filter(|hints| intent.has_hint && !hints.is_empty())
-}
-
-/// Whether a person asked for the poll, or a message led to it; a batch poll needs neither.
-pub(crate) fn has_hint(intent: &Intent) -> bool {
-    let by_list = |line: &str| matches!(serde_json::from_str(line), Ok(Some(Hint::ListMismatch { .. })));
-    intent.has_hint && !intent.hints.lines().all(by_list)
-}
-
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WebhookResult {
@@ -93,12 +68,15 @@ pub enum WebhookError {
     /// Not signed with its secret, or unreadable.
     #[error(transparent)]
     Rejected(#[from] WebhookRejection),
-    /// The hub can't say now.
+    /// The library's system can't be connected, so nothing can be said of the signature.
     #[error(transparent)]
-    Internal(#[from] Error),
+    Lms(#[from] lms::Error),
+    /// The message could not be stored.
+    #[error(transparent)]
+    Store(#[from] store::Error),
 }
 
-impl Engine {
+impl Polling {
     /// Takes a message of an institution's system. Answered `Ok`, it is stored and needs no second sending.
     ///
     /// # Errors
@@ -112,7 +90,7 @@ impl Engine {
     ) -> Result<WebhookResult, WebhookError> {
         let ended = IntakeGuard(&self.webhook_health);
         let received = self.try_to_receive(institution, signature, body).await;
-        if !matches!(received, Err(WebhookError::Internal(Error::Store(_)))) {
+        if !matches!(received, Err(WebhookError::Store(_))) {
             ended.was_stored();
         }
         received
@@ -124,13 +102,13 @@ impl Engine {
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
     ) -> Result<WebhookResult, WebhookError> {
-        let now = self.clock.now();
+        let now = self.runtime.now();
         let known = self.webhook_health.secrets(institution, now);
         let (secrets, is_fresh) = match known {
             Some(known) => (known, false),
             None => (self.read_secrets(institution, now).await?, true),
         };
-        let lms = self.registry.get(institution).await.map_err(Error::from)?;
+        let lms = self.systems.adapter(institution).await?;
         let signature = signature(lms.signature_header());
         let open = |secrets: &[SecretString]| lms.parse_webhook(secrets, signature.as_deref(), body);
         let message = match open(&secrets) {
@@ -138,8 +116,8 @@ impl Engine {
             Err(_) if !is_fresh => open(&self.read_secrets(institution, now).await?)?,
             opened => opened?,
         };
-        self.webhook_health.record_message(&self.store, institution, now).await?;
-        let received = self.retry_transaction(|| self.store_message(institution, &message)).await?;
+        self.webhook_health.record_message(self.runtime.store(), institution, now).await?;
+        let received = self.runtime.retry_transaction(|| self.store_message(institution, &message)).await?;
         debug!(%institution, message = message.id, ?received, "webhook message");
         Ok(received)
     }
@@ -151,7 +129,7 @@ impl Engine {
     ) -> Result<Arc<[SecretString]>, WebhookError> {
         let forgotten = self.webhook_health.generation();
         let secrets =
-            self.store.webhook_secrets(institution).await.map_err(Error::from)?.ok_or(WebhookError::NotConfigured)?;
+            self.runtime.store().webhook_secrets(institution).await?.ok_or(WebhookError::NotConfigured)?;
         Ok(self.webhook_health.cache_secrets(institution, secrets.all().into(), (forgotten, now)))
     }
 
@@ -159,7 +137,7 @@ impl Engine {
         &self,
         institution: &InstitutionCode,
         message: &WebhookMessage,
-    ) -> Result<WebhookResult, Error> {
+    ) -> Result<WebhookResult, store::Error> {
         let Some(hint) = &message.hint else { return Ok(WebhookResult::Ignored) };
         let waiting = self.affected_requests(institution, hint).await?;
         if waiting.is_empty() {
@@ -170,17 +148,17 @@ impl Engine {
         // In one order everywhere, so that nobody waits for who waits for them.
         requests.sort_unstable();
         requests.dedup();
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.runtime.store().begin().await?;
         // A poll that ends now, and doesn't know of this, ends before or after.
         for request in requests {
             tx.lock_request(request).await?;
         }
-        let now = self.clock.now();
+        let now = self.runtime.now();
         let fresh = self.is_fresh(message.at, now);
         if !tx.insert_message(institution, &message.id, now).await? {
             return Ok(WebhookResult::Duplicate);
         }
-        if self.ids.one_in(PRUNE_EVERY) {
+        if self.runtime.ids().one_in(PRUNE_EVERY) {
             tx.prune_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
         }
         let mut polls = 0;
@@ -189,10 +167,10 @@ impl Engine {
             let hints = encode_hint((fresh && counts_as_poll).then_some(hint));
             polls += tx.add_hint(request, side, &hints, due, now).await?;
         }
-        tx.notify(&self.settings.node, &NodeEvent::WorkAvailable);
+        tx.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
         tx.commit().await?;
-        self.wake.notify_one();
-        self.webhook_health.record_confirmed(&self.store, institution, MessageKind::of(hint), now).await?;
+        self.runtime.wake();
+        self.webhook_health.record_confirmed(self.runtime.store(), institution, MessageKind::of(hint), now).await?;
         Ok(WebhookResult::Accepted(polls))
     }
 
@@ -208,11 +186,11 @@ impl Engine {
         &self,
         institution: &InstitutionCode,
         hint: &Hint,
-    ) -> Result<Vec<AffectedRequest>, Error> {
+    ) -> Result<Vec<AffectedRequest>, store::Error> {
         let about = match hint {
-            Hint::Hold { request, .. } => self.store.request(*request).await?.into_iter().collect(),
+            Hint::Hold { request, .. } => self.runtime.store().request(*request).await?.into_iter().collect(),
             Hint::Loan { item, .. } | Hint::Item { item, .. } => {
-                self.store.open_requests_with_item(institution, item).await?
+                self.runtime.store().open_requests_with_item(institution, item).await?
             }
             // No message is one.
             Hint::ListMismatch { .. } => Vec::new(),
@@ -240,8 +218,8 @@ impl Engine {
     pub async fn webhook_status(
         &self,
         institution: &InstitutionCode,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
-        self.webhook_health.last_message_and_miss(&self.store, institution, self.clock.now()).await
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), store::Error> {
+        self.webhook_health.last_message_and_miss(self.runtime.store(), institution, self.runtime.now()).await
     }
 
     /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
@@ -249,10 +227,10 @@ impl Engine {
     /// # Errors
     ///
     /// The store's failures.
-    pub async fn set_webhook_secret(&self, institution: &InstitutionCode, secret: &SecretString) -> Result<(), Error> {
-        let mut tx = self.store.begin().await?;
-        tx.put_webhook_secret(institution, secret, self.clock.now()).await?;
-        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
+    pub async fn set_webhook_secret(&self, institution: &InstitutionCode, secret: &SecretString) -> Result<(), store::Error> {
+        let mut tx = self.runtime.store().begin().await?;
+        tx.put_webhook_secret(institution, secret, self.runtime.now()).await?;
+        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         tx.commit().await?;
         self.webhook_health.invalidate();
         Ok(())
@@ -263,10 +241,10 @@ impl Engine {
     /// # Errors
     ///
     /// The store's failures.
-    pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), Error> {
-        let mut tx = self.store.begin().await?;
+    pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
+        let mut tx = self.runtime.store().begin().await?;
         tx.forget_previous_webhook_secret(institution).await?;
-        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
+        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         tx.commit().await?;
         self.webhook_health.invalidate();
         Ok(())
@@ -277,10 +255,10 @@ impl Engine {
     /// # Errors
     ///
     /// The store's failures.
-    pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, Error> {
-        let mut tx = self.store.begin().await?;
+    pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, store::Error> {
+        let mut tx = self.runtime.store().begin().await?;
         let had = tx.remove_webhook(institution).await?;
-        tx.notify(&self.settings.node, &NodeEvent::SettingsChanged);
+        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
         tx.commit().await?;
         self.webhook_health.invalidate();
         if had {

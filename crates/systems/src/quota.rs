@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, InstitutionCode};
-use lms::{CallObserver, CallRate, CallReport, HostLms, Outage, Priority, QuotaSettings};
+use lending::{InstitutionCode, Priority};
+use lms::{CallObserver, CallRate, CallReport, HostLms, Outage, QuotaSettings};
+use runtime::{Clock, saturating_add};
 
-use crate::clock::{Clock, saturating_add};
-use crate::engine::Engine;
-use crate::error::Error;
-use crate::metrics::Metrics;
+use crate::breaker::Down;
+use crate::metrics::CallMetrics;
 
 /// The hub's clock and Alma's need not agree to the second.
 const AFTER_MIDNIGHT: i64 = 5;
@@ -79,7 +78,7 @@ impl Usage {
 #[derive(Debug)]
 pub(crate) struct UsageLedger {
     clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<CallMetrics>,
     known: Mutex<HashMap<InstitutionCode, DayUsage>>,
 }
 
@@ -96,7 +95,7 @@ struct DayUsage {
 }
 
 impl UsageLedger {
-    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<CallMetrics>) -> Self {
         Self { clock, metrics, known: Mutex::default() }
     }
 
@@ -118,7 +117,7 @@ impl UsageLedger {
                 book.remaining = report.remaining;
                 book.counted_at = Some(now);
                 book.calls_per_day = report.day.or(book.calls_per_day);
-            } else if report.outcome == "per_second_threshold" {
+            } else if report.rate_limited {
                 book.used.refused += 1;
             }
         });
@@ -219,24 +218,8 @@ fn used_up(now: Timestamp) -> Duration {
     until_reset(now)
 }
 
-/// What the calls of an effect are for. A patron who places a request waits for it, or the staff who do it for them.
-pub(crate) fn priority_of(effect: Effect) -> Priority {
-    match effect {
-        Effect::VerifyPatron
-        | Effect::ChooseSupplier
-        | Effect::EnsureVirtualPatron(_)
-        | Effect::PlaceHold(_)
-        | Effect::CreateVirtualBib(_)
-        | Effect::CreateVirtualHolding(_)
-        | Effect::CreateVirtualItem(_)
-        | Effect::UpdateVirtualItem(_)
-        | Effect::ChangePickup(_) => Priority::Patron,
-        _ => Priority::Circulation,
-    }
-}
-
 /// A used-up day lasts until the next; how long that is, the hub's clock shows.
-pub(crate) fn timed(not_done: lms::Error, now: Timestamp) -> lms::Error {
+pub(crate) fn with_reset(not_done: lms::Error, now: Timestamp) -> lms::Error {
     match not_done {
         lms::Error::Unavailable { outage: Outage::QuotaUsedUp, reason, .. } => {
             lms::Error::Unavailable { outage: Outage::QuotaUsedUp, reason, after: Some(used_up(now)) }
@@ -245,60 +228,30 @@ pub(crate) fn timed(not_done: lms::Error, now: Timestamp) -> lms::Error {
     }
 }
 
-impl Engine {
-    /// What an institution's quota comes to now.
-    ///
-    /// # Errors
-    ///
-    /// An institution that isn't set up, or whose settings can't be used.
-    pub async fn quota(&self, institution: &InstitutionCode) -> Result<Quota, Error> {
-        let lms = self.registry.get(institution).await?;
-        let (allowance, book, now) = (lms.quota_settings(), self.usage.read(institution), self.clock.now());
-        let nodes = self.registry.nodes();
-        let all = self
-            .breakers
-            .down()
-            .into_iter()
-            .find(|(code, down)| code == institution && down.outage == Outage::QuotaUsedUp);
-        let paused = match all {
-            Some((_, down)) => Some(Paused { everything: true, until: down.next_try, reason: down.reason }),
-            None => {
-                book.at_reserve(allowance, nodes).map(|reason| Paused { everything: false, until: reset(now), reason })
-            }
+impl UsageLedger {
+    /// Returns what an institution's quota comes to now. `exhausted` says that the system itself refuses calls until the next day.
+    pub(crate) fn quota(&self, lms: &dyn HostLms, nodes: u32, exhausted: Option<Down>) -> Quota {
+        let (quota_settings, usage, now) = (lms.quota_settings(), self.read(lms.institution()), self.clock.now());
+        let paused = match exhausted {
+            Some(down) => Some(Paused { everything: true, until: down.next_try, reason: down.reason }),
+            None => self.polling_paused(lms, nodes),
         };
-        Ok(Quota {
+        Quota {
             call_rate: lms.call_rate(),
             nodes,
-            calls_per_day: book.day(allowance),
-            remaining: book.left(allowance, nodes),
-            reserve: book.reserve(allowance),
+            calls_per_day: usage.day(quota_settings),
+            remaining: usage.left(quota_settings, nodes),
+            reserve: usage.reserve(quota_settings),
             reset: saturating_add(now, until_reset(now)),
             paused,
-            used: book.used,
-        })
+            used: usage.used,
+        }
     }
 
-    /// Whether a system may be polled now.
-    ///
-    /// # Errors
-    ///
-    /// Why not, and how long it has to wait.
-    pub(crate) fn check_poll_budget(&self, lms: &dyn HostLms, priority: Priority) -> Result<(), lms::Error> {
-        self.usage.check_budget(lms.institution(), priority, lms.quota_settings(), self.registry.nodes())
-    }
-
-    /// Institutions that are not polled until calls are counted anew.
-    pub fn polling_paused(&self) -> Vec<(InstitutionCode, Paused)> {
-        let until = reset(self.clock.now());
-        let known = self.registry.known();
-        let paused = known.into_iter().filter_map(|lms| {
-            let institution = lms.institution().clone();
-            let reason = self.usage.read(&institution).at_reserve(lms.quota_settings(), self.registry.nodes())?;
-            Some((institution, Paused { everything: false, until, reason }))
-        });
-        let mut paused: Vec<_> = paused.collect();
-        paused.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));
-        paused
+    /// Returns until when and why polling pauses, if it does.
+    pub(crate) fn polling_paused(&self, lms: &dyn HostLms, nodes: u32) -> Option<Paused> {
+        let reason = self.read(lms.institution()).at_reserve(lms.quota_settings(), nodes)?;
+        Some(Paused { everything: false, until: reset(self.clock.now()), reason })
     }
 }
 

@@ -83,24 +83,25 @@ impl Ids {
     }
 
     /// A UUID of version 7: ordered by time.
-    pub(crate) fn uuid(&self, now: Timestamp) -> Uuid {
+    pub fn uuid(&self, now: Timestamp) -> Uuid {
         let mut random = [0_u8; 10];
         self.with(|rng| rng.fill(&mut random));
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    pub(crate) fn request(&self, now: Timestamp) -> RequestId {
+    /// A request's id.
+    pub fn request(&self, now: Timestamp) -> RequestId {
         RequestId(self.uuid(now))
     }
 
     /// True once in so many times.
-    pub(crate) fn one_in(&self, times: u64) -> bool {
+    pub fn one_in(&self, times: u64) -> bool {
         self.with(|rng| rng.random_range(0..times) == 0)
     }
 
     /// Full jitter: anything from nothing to `most`.
-    pub(crate) fn jitter(&self, most: Duration) -> Duration {
+    pub fn jitter(&self, most: Duration) -> Duration {
         most.mul_f64(self.with(|rng| rng.random_range(0.0..=1.0)))
     }
 
@@ -110,7 +111,7 @@ impl Ids {
 }
 
 /// `now` and then `wait`; the end of time where that would pass it.
-pub(crate) fn saturating_add(now: Timestamp, wait: Duration) -> Timestamp {
+pub fn saturating_add(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lending::InstitutionCode;
 use lms::Outage;
-
-use crate::clock::saturating_add;
+use runtime::saturating_add;
 
 /// How a breaker works.
 #[derive(Clone, Copy, Debug)]

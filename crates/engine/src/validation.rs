@@ -1,0 +1,38 @@
+//! What can be wrong with a new request, in words for staff and for the patron.
+
+/// One thing that is wrong with a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ValidationError {
+    /// Which part of the request, such as `pickup_location`.
+    pub field: String,
+    /// A stable code, such as `UNKNOWN_PICKUP_LOCATION`.
+    pub code: &'static str,
+    /// A sentence for staff: what is wrong, and what to do.
+    pub message: String,
+    /// A sentence for the patron, who can't fix the hub's set-up.
+    pub patron_message: &'static str,
+}
+
+impl ValidationError {
+    /// A problem of one part of the request.
+    pub(crate) fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code, message: message.into(), patron_message: patron_message(code) }
+    }
+}
+
+fn patron_message(code: &str) -> &'static str {
+    match code {
+        "PATRON_NOT_NAMED" => "Please sign in or give your library card's number.",
+        "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" => {
+            "Please choose another place to collect the item."
+        }
+        "NO_COPY" | "COPY_NOT_NAMED" | "UNKNOWN_INSTITUTION" | "NOT_LENDING" => {
+            "This item can't be borrowed from another library at the moment."
+        }
+        "OWN_COPY" => "Your own library has this item; please request it there.",
+        "NOT_BORROWING" => "Your library doesn't borrow from other libraries at the moment.",
+        "NEEDED_UNTIL_PAST" => "Please choose a later date.",
+        "DUPLICATE_REQUEST" => "You have requested this item already.",
+        _ => "Your library could not take the request. Please ask its staff.",
+    }
+}

@@ -1,0 +1,169 @@
+//! One intent: an effect or a poll, and what is committed of its result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lending::{Effect, Event, Request, Side};
+use lms::{Attempt, Outage};
+use polling::{FAILS_OFTEN, PollOutcome, has_hint};
+use runtime::saturating_add;
+use store::{Intent, NOTHING_NEW, NodeEvent};
+use tracing::{debug, warn};
+
+use crate::commit::{Applied, IntentDisposition};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::perform::EffectExecution;
+use crate::rules::check_participation;
+
+impl Engine {
+    pub(crate) async fn do_effect(
+        &self,
+        intent: &Intent,
+        effect: Effect,
+        known: Option<Request>,
+    ) -> Result<Option<Applied>, Error> {
+        let request = match known {
+            Some(request) => request,
+            None => self.load(intent).await?,
+        };
+        if request.in_flight != Some(effect) {
+            return self.commits.drop_intent(intent, "obsolete").await.map(|()| None);
+        }
+        // Staff may have named a copy of another library meanwhile; reading one changes nothing.
+        let is_elsewhere =
+            effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
+        if is_elsewhere || (!intent.unclear && !request.is_next_effect(effect)) {
+            return self.commit_outcome(intent, &Event::EffectDropped { effect }).await.map(Some);
+        }
+        let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
+        let (now, attempts) = (self.runtime.now(), intent.attempts);
+        let outcome = match self.systems.admit(&intent.institution).await {
+            Ok(admitted) => {
+                let lms = Arc::clone(&admitted.lms);
+                let prefetch = self.records_to_prefetch(lms.as_ref(), &request, effect).await?;
+                let (lms, prefetch) = (lms.as_ref(), prefetch.as_slice());
+                let execution = EffectExecution { lms, request: &request, attempt, attempts, now, prefetch };
+                let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
+                self.systems.finish(admitted, outcome).await
+            }
+            Err(not_done) => Err(not_done),
+        };
+        debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
+        let event = match outcome {
+            Ok(event) => check_participation(&self.runtime, intent, event).await?,
+            Err(lms::Error::Refused(refusal) | lms::Error::NotSendable(refusal))
+                if !effect.is_clean_up() || refusal.code == lending::Refusal::LENT_TO_ANOTHER =>
+            {
+                Event::EffectRefused { effect, refusal }
+            }
+            Err(lms::Error::NotFound { what }) if !effect.is_clean_up() => {
+                let refusal = lending::Refusal::new(
+                    lending::Refusal::GONE,
+                    format!("In the library's system {what} is not there any more."),
+                );
+                Event::EffectRefused { effect, refusal }
+            }
+            // Another copy may do.
+            Err(lms::Error::Unreadable { what })
+                if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
+            {
+                let explanation = format!("What the lender's system reports the item can't be read: {what}.");
+                Event::CandidateUnfit(lending::Refusal::new("COPY_UNREADABLE", explanation))
+            }
+            Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
+        };
+        self.commit_outcome(intent, &event).await.map(Some)
+    }
+
+    /// Polls one side, and commits what was seen.
+    pub(crate) async fn run_poll(&self, intent: &Intent, side: Side) -> Result<(), Error> {
+        let request = self.load(intent).await?;
+        match self.polling.poll(intent, &request, side).await? {
+            PollOutcome::NothingToPoll => self.commits.drop_intent(intent, "nothing to poll").await,
+            PollOutcome::Observed(event) => self.commit_outcome(intent, &event).await.map(drop),
+            PollOutcome::NoChange(due) => self.commits.postpone(intent, due, NOTHING_NEW).await,
+            PollOutcome::Paused(reason) => {
+                let due = self.next_try(intent, &request, side, &reason).await?;
+                self.commits.postpone(intent, due, &reason.to_string()).await
+            }
+            PollOutcome::Failed(error) => self.poll_failed(intent, &request, side, &error).await,
+        }
+    }
+
+    /// Postpones a poll that could not be made: into the library's opening hours, unless a hint says that somebody acted.
+    async fn next_try(
+        &self,
+        intent: &Intent,
+        request: &Request,
+        side: Side,
+        not_done: &lms::Error,
+    ) -> Result<Timestamp, Error> {
+        let due = saturating_add(self.runtime.now(), self.delay_after(intent, not_done));
+        if has_hint(intent) { Ok(due) } else { Ok(self.polling.next_open_time(request, side, due).await?) }
+    }
+
+    /// A poll that keeps failing shows at its request. That a day's calls are used up shows at the institution.
+    async fn poll_failed(
+        &self,
+        intent: &Intent,
+        request: &Request,
+        side: Side,
+        not_done: &lms::Error,
+    ) -> Result<(), Error> {
+        let due = self.next_try(intent, request, side, not_done).await?;
+        let reason = not_done.to_string();
+        if matches!(not_done, lms::Error::Unavailable { outage: Outage::QuotaUsedUp, .. }) {
+            return self.commits.postpone(intent, due, &reason).await;
+        }
+        if intent.failures.saturating_add(1) < FAILS_OFTEN {
+            return self.commits.postpone_failed_poll(intent, due, &reason).await;
+        }
+        let since = if intent.failures == 0 { self.runtime.now() } else { intent.failing_since };
+        let event = Event::PollFailed { side, reason: reason.clone(), since };
+        let disposition = IntentDisposition::PollFailed { intent, due, reason: &reason };
+        self.commits.apply(intent.request, &event, "hub", &disposition).await.map(drop)
+    }
+
+    pub(crate) async fn load(&self, intent: &Intent) -> Result<Request, Error> {
+        let stored = self.runtime.store().request(intent.request).await?;
+        Ok(stored.ok_or(Error::UnknownRequest(intent.request))?.request)
+    }
+
+    pub(crate) async fn commit_outcome(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
+        self.commits.apply(intent.request, event, "hub", &IntentDisposition::Finished(intent)).await
+    }
+
+    async fn delay(&self, intent: &Intent, effect: Effect, not_done: &lms::Error) -> Result<(), Error> {
+        let next_try = saturating_add(self.runtime.now(), self.delay_after(intent, not_done));
+        // Once an attempt was unclear, only a poll or an answer makes it clear again.
+        let unclear = intent.unclear || not_done.leaves_unclear();
+        let needs_staff = not_done.is_case_for_staff(intent.attempts.saturating_add(1));
+        let reason = not_done.to_string();
+        warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %reason, "effect is delayed");
+        let on = lending::WaitingOn::system(effect.side());
+        let event = Event::EffectDelayed { effect, on, reason: reason.clone(), next_try, needs_staff };
+        let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, reason: &reason };
+        self.commits.apply(intent.request, &event, "hub", &disposition).await?;
+        // The system may have come back between the failure and its commit, and what waited been rescheduled without this.
+        if matches!(not_done, lms::Error::Unavailable { after: Some(_), .. })
+            && !self.systems.is_down(&intent.institution)
+        {
+            self.runtime.reschedule_institution(&intent.institution, &NodeEvent::WorkAvailable).await?;
+        }
+        Ok(())
+    }
+
+    /// At least what the library's system asks for; else anything up to the capped back-off.
+    pub(crate) fn delay_after(&self, intent: &Intent, not_done: &lms::Error) -> Duration {
+        let jitter = self.runtime.ids().jitter(self.settings.backoff.delay(intent.attempts));
+        match not_done {
+            lms::Error::Retryable { after: Some(least), .. } | lms::Error::Unavailable { after: Some(least), .. } => {
+                *least + jitter.min(*least)
+            }
+            _ => jitter,
+        }
+    }
+}
+

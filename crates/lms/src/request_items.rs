@@ -1,0 +1,55 @@
+//! The items of a request as library systems name them.
+
+use lending::{Request, Side, Supply, VirtualSide};
+
+use crate::host::{ItemRef, VirtualPatron};
+use crate::{Error, Result};
+
+/// The lender's copy.
+pub fn real_item(supply: &Supply) -> ItemRef {
+    ItemRef { bib: supply.copy.bib.clone(), holding: supply.copy.holding.clone(), item: supply.copy.item.clone() }
+}
+
+/// The virtual item at a side, whether or not it still exists.
+///
+/// # Errors
+///
+/// None was created there.
+pub fn virtual_item(request: &Request, side: Side) -> Result<ItemRef> {
+    let here = virtual_side(request, side)?;
+    match (here.bib.any(), here.holding.any(), here.item.any()) {
+        (Some(bib), Some(holding), Some(item)) => {
+            Ok(ItemRef { bib: bib.clone(), holding: holding.clone(), item: item.clone() })
+        }
+        _ => Err(missing("the virtual item")),
+    }
+}
+
+/// What the hub has created at a side.
+///
+/// # Errors
+///
+/// The side has no virtual item.
+pub fn virtual_side(request: &Request, side: Side) -> Result<&VirtualSide> {
+    request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
+}
+
+/// The user record that represents the request's patron in other systems.
+///
+/// # Errors
+///
+/// The patron isn't verified yet.
+pub fn virtual_patron_of(request: &Request) -> Result<VirtualPatron> {
+    let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
+    Ok(VirtualPatron {
+        institution: request.patron.institution.clone(),
+        agency: request.patron.agency.clone(),
+        patron: patron.id.clone(),
+        patron_type: patron.patron_type.clone(),
+    })
+}
+
+/// The error of a request that lacks what its next effect needs. Such a request can only be damaged, so staff must decide.
+pub fn missing(what: &str) -> Error {
+    Error::refused("REQUEST_DAMAGED", format!("The stored request lacks {what}, so this step can't be done."))
+}

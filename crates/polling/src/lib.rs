@@ -1,0 +1,27 @@
+//! When to poll, batch polls, webhook intake and webhook health, and the poll itself.
+//!
+//! The engine asks [`Polling::plan`] which polls a request needs, [`Polling::poll`] to make one, and [`Polling::receive_webhook`] to
+//! take a message in. It doesn't know how polling decides; polling knows nothing of commits and effects.
+//!
+//! - `schedule`: when a side is polled next.
+//! - `poll`: one poll of one side.
+//! - `batch_poll`: one read of a list shows many requests; `refused_lists`: lists that can't be read.
+//! - `webhooks`: intake of messages; `hints`: what of them is stored with a poll.
+//! - `webhook_health`: whether an institution's messages can be relied on.
+
+mod batch_poll;
+mod hints;
+mod metrics;
+mod poll;
+mod polling;
+mod refused_lists;
+mod schedule;
+mod webhook_health;
+mod webhooks;
+
+pub use batch_poll::ClaimedList;
+pub use hints::has_hint;
+pub use poll::{PollOutcome, poll_query, poll_side};
+pub use polling::{FAILS_OFTEN, Polling, Settings};
+pub use schedule::Plan;
+pub use webhooks::{WebhookError, WebhookResult};

@@ -1,0 +1,162 @@
+//! One poll of one side of a request: what is read, and what came of it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lending::{
+    Event, HintResult, HoldId, ItemState, ObservationSource, PollTarget, Priority, Progress, Request, Side,
+    interpret_hints, poll_target,
+};
+use lms::{HostLms, PollQuery, real_item, virtual_item};
+use store::Intent;
+use tracing::warn;
+
+use crate::hints::{fresh_hints, has_hint};
+use crate::polling::Polling;
+
+/// Polls one side. A shallow poll makes one call as long as nothing has happened. `hinted_state` is the state in which the item was
+/// reported to be.
+///
+/// # Errors
+///
+/// The library's system doesn't answer, or what it answers proves nothing.
+pub async fn poll_side(
+    lms: &dyn HostLms,
+    request: &Request,
+    target: PollTarget,
+    shallow: bool,
+    hinted_state: Option<ItemState>,
+) -> lms::Result<Option<Event>> {
+    let Some(what) = poll_query(request, target)? else { return Ok(None) };
+    let what = PollQuery { shallow: shallow && !is_in_doubt(request, target), hinted_state, ..what };
+    let observation = lms.poll(&what).await?;
+    Ok(Some(Event::Observed { side: target.side, observation, source: ObservationSource::Poll }))
+}
+
+/// Every fourth scheduled poll of a request is a full poll.
+const POLLS_PER_FULL_POLL: u32 = 4;
+
+/// What came of a poll.
+#[derive(Debug)]
+pub enum PollOutcome {
+    /// The request waits for nothing at that side any more.
+    NothingToPoll,
+    /// It was seen, or reported by fresh hints.
+    Observed(Event),
+    /// The hints say nothing new, so no call was made. The next poll is due then.
+    NoChange(Timestamp),
+    /// The day's calls are kept for others.
+    Paused(lms::Error),
+    /// It could not be polled.
+    Failed(lms::Error),
+}
+
+impl Polling {
+    /// Polls one side of a request: from the intent's hints where they are fresh and prove the expected change, else by a call.
+    ///
+    /// # Errors
+    ///
+    /// The store failed; nothing is known then.
+    pub async fn poll(&self, intent: &Intent, request: &Request, side: Side) -> Result<PollOutcome, store::Error> {
+        let Some(target) = poll_target(request, side) else { return Ok(PollOutcome::NothingToPoll) };
+        let hints = fresh_hints(intent, self.settings.webhook_max_age);
+        let hinted_state = match hints.map(|hints| interpret_hints(request, side, &hints, self.runtime.now())) {
+            Some(HintResult::Observed(observation)) => {
+                let source = ObservationSource::Notification;
+                return Ok(PollOutcome::Observed(Event::Observed { side, observation, source }));
+            }
+            Some(HintResult::NoChange) => {
+                return Ok(PollOutcome::NoChange(self.next_poll(request, side, 0, intent.on_list).await?));
+            }
+            Some(HintResult::PollNeeded(hinted_state)) => {
+                if side == Side::Lender && hinted_state == Some(ItemState::InTransit) && has_hint(intent) {
+                    let (store, now) = (self.runtime.store(), self.runtime.now());
+                    self.webhook_health.record_item_message(store, &intent.institution, now).await?;
+                }
+                hinted_state
+            }
+            None => None,
+        };
+        // A hint means that somebody has acted.
+        let priority = if has_hint(intent) { Priority::Circulation } else { Priority::Poll };
+        if priority.is_deferrable()
+            && let Ok(lms) = self.systems.adapter(&intent.institution).await
+            && let Err(paused) = self.systems.check_budget(lms.institution(), priority).await
+        {
+            return Ok(PollOutcome::Paused(paused));
+        }
+        let shallow = is_shallow(intent, target);
+        let poll = |lms: Arc<dyn HostLms>| async move {
+            poll_side(lms.as_ref(), request, target, shallow, hinted_state).await
+        };
+        Ok(match self.systems.call(&intent.institution, priority, poll).await {
+            Ok(Some(event)) => PollOutcome::Observed(event),
+            Ok(None) => PollOutcome::NothingToPoll,
+            Err(error) => {
+                warn!(request = %intent.request, side = side.name(), reason = %error, "poll failed");
+                PollOutcome::Failed(error)
+            }
+        })
+    }
+
+    /// Reads all there is to see at a side, whatever was seen before, for somebody who is about to act on it.
+    ///
+    /// # Errors
+    ///
+    /// The library's system doesn't answer.
+    pub async fn poll_fully(&self, request: &Request, side: Side) -> lms::Result<Option<Event>> {
+        let (Some(target), Some(institution)) = (poll_target(request, side), request.institution(side)) else {
+            return Ok(None);
+        };
+        let poll = |lms: Arc<dyn HostLms>| async move { poll_side(lms.as_ref(), request, target, false, None).await };
+        self.systems.call(institution, Priority::Circulation, poll).await
+    }
+}
+
+/// By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its item only the
+/// item shows.
+fn is_shallow(intent: &Intent, target: PollTarget) -> bool {
+    let unsent = target.side == Side::Lender && target.hold;
+    !intent.has_hint && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1
+}
+
+pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {
+    let hold = match side {
+        Side::Lender => request.supply.as_ref()?.hold.open(),
+        side => request.virtual_side(side)?.hold.open(),
+    };
+    hold.map(|hold| &hold.id)
+}
+
+/// Whether the hold alone doesn't show enough: while somebody else has the item, and while it should be on the hold shelf,
+/// from where a hold that waits anew shows that it is gone.
+fn is_in_doubt(request: &Request, target: PollTarget) -> bool {
+    let shelved = |here: &lending::VirtualSide| target.hold && here.progress == Progress::OnHoldShelf;
+    request.is_lent_to_another(target.side) || request.virtual_side(target.side).is_some_and(shelved)
+}
+
+/// What is asked of the library's system; `None` where the request has nothing there to ask about.
+///
+/// # Errors
+///
+/// The stored request is damaged.
+pub fn poll_query(request: &Request, target: PollTarget) -> lms::Result<Option<PollQuery>> {
+    let Some(patron) = request.holder(target.side).cloned() else { return Ok(None) };
+    let item = match (target.side, &request.supply) {
+        (Side::Lender, Some(supply)) => real_item(supply),
+        (Side::Lender, None) => return Ok(None),
+        (side, _) => virtual_item(request, side)?,
+    };
+    let wanted_back = target.side == Side::Lender && target.loan;
+    Ok(Some(PollQuery {
+        request: request.id,
+        item,
+        patron,
+        hold: target.hold,
+        hold_id: open_hold(request, target.side).cloned(),
+        loan: target.loan,
+        wanted_back,
+        shallow: false,
+        hinted_state: None,
+    }))
+}

@@ -1,0 +1,169 @@
+//! The service: what polling knows, and what it is told of changes.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use lending::{Event, InstitutionCode, PollSettings, Request, RequestId, Side, Status};
+use prometheus_client::registry::Registry;
+use runtime::{Runtime, saturating_add};
+use store::{FailingPolls, Intent, NodeEvent, Work};
+use systems::Systems;
+use tracing::warn;
+
+use crate::hints::{FULL_POLL, has_hint};
+use crate::metrics::PollMetrics;
+use crate::refused_lists::RefusedLists;
+use crate::webhook_health::{MessageKind, WebhookHealth};
+
+/// So many times in a row a poll fails before it shows.
+pub const FAILS_OFTEN: u32 = 3;
+
+/// How polling works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the tables of poll intervals start from.
+    pub intervals: PollSettings,
+    /// How old a signed message may be to replace a poll; at zero none does.
+    pub webhook_max_age: Duration,
+    /// How many intents the node works on at once; batch polls take half of them at most.
+    pub workers: usize,
+}
+
+/// Polls the libraries' systems, and takes in what they report. One per node.
+#[derive(Debug)]
+pub struct Polling {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) systems: Arc<Systems>,
+    pub(crate) settings: Settings,
+    pub(crate) webhook_health: WebhookHealth,
+    pub(crate) refused_lists: RefusedLists,
+    /// How many lists are being read.
+    pub(crate) active_batch_polls: Arc<AtomicUsize>,
+    metrics: PollMetrics,
+}
+
+impl Polling {
+    /// The polling of a node.
+    pub fn new(runtime: Arc<Runtime>, systems: Arc<Systems>, settings: Settings, metrics: &mut Registry) -> Self {
+        Self {
+            runtime,
+            systems,
+            settings,
+            webhook_health: WebhookHealth::default(),
+            refused_lists: RefusedLists::default(),
+            active_batch_polls: Arc::default(),
+            metrics: PollMetrics::register(metrics),
+        }
+    }
+
+    /// Makes all polls of a request due now, as full polls.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn poll_now(&self, id: RequestId) -> Result<(), store::Error> {
+        let now = self.runtime.now();
+        self.runtime
+            .retry_transaction(async || {
+                let mut tx = self.runtime.store().begin().await?;
+                tx.reschedule_polls(id, FULL_POLL, now).await?;
+                tx.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
+                tx.commit().await
+            })
+            .await?;
+        self.runtime.wake();
+        Ok(())
+    }
+
+    /// Reads the state of webhooks if it will have to be read soon, so that no transaction waits for it.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn refresh(&self) -> Result<(), store::Error> {
+        self.webhook_health.refresh(self.runtime.store(), self.runtime.now()).await
+    }
+
+    /// Takes in that a poll has brought a request on. Where the institution's webhook should have reported that change and did not,
+    /// other messages may be lost too: the webhook is distrusted, and the institution polled as if it had none.
+    pub async fn change_committed(&self, intent: &Intent, before: &Request, event: &Event, status: Option<Status>) {
+        let was_polled = matches!(event, Event::Observed { .. }) && !has_hint(intent);
+        let (Work::Poll(side), true, Some(status)) = (intent.work, was_polled, status) else { return };
+        let kind = MessageKind::expected_for(status);
+        if let Err(failure) = self.message_missed(&intent.institution, before, side, kind).await {
+            warn!(institution = %intent.institution, error = %failure, "could not record that a webhook missed a message");
+        }
+    }
+
+    async fn message_missed(
+        &self,
+        institution: &InstitutionCode,
+        before: &Request,
+        side: Side,
+        kind: MessageKind,
+    ) -> Result<(), store::Error> {
+        let now = self.runtime.now();
+        if self.webhook_health.is_catching_up(now) || !self.webhook_covers(before, side).await? {
+            return Ok(());
+        }
+        self.metrics.message_missed(institution);
+        if self.webhook_health.record_missed(self.runtime.store(), institution, kind, now).await? {
+            warn!(%institution, "webhook missed a change; polling this institution as if it had no webhook until messages arrive again");
+            self.poll_as_without_webhook(institution).await?;
+        }
+        Ok(())
+    }
+
+    /// Polls that wait for messages become due in the time of an institution without a webhook.
+    pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
+        let (now, initial) = (self.runtime.now(), self.settings.intervals.uncovered.initial);
+        let latest = saturating_add(now, initial + self.runtime.ids().jitter(initial));
+        self.runtime
+            .retry_transaction(async || self.runtime.store().reschedule_unlisted_polls(institution, now, latest).await)
+            .await?;
+        self.runtime.wake();
+        Ok(())
+    }
+
+    /// Messages may have been missed: while no node listened, or while they could not be stored.
+    pub fn intake_failed(&self) {
+        self.webhook_health.mark_intake_failed();
+    }
+
+    /// The longest that a poll can be postponed. One that is due later was postponed by a wrong clock.
+    pub fn longest_interval(&self) -> Duration {
+        self.settings.intervals.longest()
+    }
+
+    /// Polls that keep failing, on whichever node, by institution.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn failing(&self) -> Result<Vec<FailingPolls>, store::Error> {
+        self.runtime.store().failing_polls(FAILS_OFTEN).await
+    }
+
+    /// Sets the gauges to what they are now.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn collect_metrics(&self) -> Result<(), store::Error> {
+        let (oldest, failing) = (self.runtime.store().oldest_polls().await?, self.failing().await?);
+        self.metrics.set(&oldest, &failing, self.runtime.now());
+        Ok(())
+    }
+
+    /// Forgets which lists an institution refused: its settings have changed.
+    pub fn forget(&self, institution: &InstitutionCode) {
+        self.refused_lists.forget(institution);
+    }
+
+    /// Forgets what is remembered of all institutions: another node has changed something.
+    pub fn forget_all(&self) {
+        self.refused_lists.forget_all();
+        self.webhook_health.invalidate();
+    }
+}

@@ -1,0 +1,78 @@
+//! Lists that a library's system refuses, or answers with something that is no list.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use lending::InstitutionCode;
+
+/// For how long a list that was refused isn't asked for.
+pub(crate) const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// The same of one of which no answer could be read: something else answers, or Alma answers wrongly, for a time.
+pub(crate) const UNREADABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Lists that were refused, or of which no answer could be read. Once may be a whim of the system's; one of which that is so
+/// twice in a row is not counted on for a while.
+#[derive(Debug, Default)]
+pub(crate) struct RefusedLists(Mutex<HashMap<(InstitutionCode, String), RefusalCount>>);
+
+/// How often in a row a list was refused, and when last.
+#[derive(Clone, Copy, Debug)]
+struct RefusalCount {
+    times: u32,
+    last: Timestamp,
+    rest: SignedDuration,
+}
+
+impl RefusedLists {
+    /// Whether a list is not counted on now.
+    pub(crate) fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
+        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusals = refused.get(&(institution.clone(), list.to_owned()));
+        refusals.is_some_and(|all| all.times > 1 && now.duration_since(all.last) < all.rest)
+    }
+
+    /// Answers whether it is not counted on any more.
+    pub(crate) fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp, rest: SignedDuration) -> bool {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = refused.get(&(institution.clone(), list.to_owned())).map_or(0, |all| all.times);
+        let times = before.saturating_add(1);
+        refused.insert((institution.clone(), list.to_owned()), RefusalCount { times, last: now, rest });
+        times > 1
+    }
+
+    /// It was read.
+    pub(crate) fn read(&self, institution: &InstitutionCode, list: &str) {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.remove(&(institution.clone(), list.to_owned()));
+    }
+
+    /// Settings have changed, perhaps for that.
+    pub(crate) fn forget(&self, institution: &InstitutionCode) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != institution);
+    }
+
+    /// The same of all institutions.
+    pub(crate) fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_that_is_refused_twice_is_requested_after_a_day_or_changed_settings() {
+        let (refused, lender) = (RefusedLists::default(), InstitutionCode::from("01LEND_INST"));
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        assert!(!refused.note(&lender, "pick MAIN", at(0), REFUSED_FOR) && !refused.is(&lender, "pick MAIN", at(0)));
+        refused.read(&lender, "pick MAIN");
+        assert!(!refused.note(&lender, "pick MAIN", at(1), REFUSED_FOR), "it was read in between");
+        assert!(refused.note(&lender, "pick MAIN", at(2), REFUSED_FOR));
+        assert!(refused.is(&lender, "pick MAIN", at(25)) && !refused.is(&lender, "on_shelf", at(25)));
+        assert!(!refused.is(&lender, "pick MAIN", at(26)));
+        refused.forget(&lender);
+        assert!(!refused.is(&lender, "pick MAIN", at(3)));
+    }
+}

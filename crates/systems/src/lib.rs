@@ -1,0 +1,220 @@
+//! The library systems of the institutions: how they are connected, whether they may be called now, and what calls were spent.
+//!
+//! - `registry`: one connected adapter for each institution.
+//! - `breaker`: circuit breakers. No calls go one after another to a system that gives no service.
+//! - `quota`: calls of the day, and the reserve at which polling pauses.
+//! - `metrics`: what is measured of calls.
+
+mod breaker;
+mod metrics;
+mod quota;
+mod registry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lending::{InstitutionCode, Priority};
+use lms::{Connection, Finding, HostLms, Outage};
+use prometheus_client::registry::Registry as MetricsRegistry;
+use runtime::Runtime;
+use store::NodeEvent;
+use tracing::{error, info, warn};
+
+use crate::breaker::{BreakerChange, Breakers, Generation};
+use crate::metrics::CallMetrics;
+use crate::quota::{UsageLedger, with_reset};
+use crate::registry::Registry;
+
+pub use crate::breaker::{BreakerSettings, Down};
+pub use crate::quota::{Paused, Quota, Usage};
+
+/// Calls library systems, and knows which of them can be called. One per node.
+#[derive(Debug)]
+pub struct Systems {
+    runtime: Arc<Runtime>,
+    registry: Registry,
+    breakers: Breakers,
+    usage: Arc<UsageLedger>,
+    metrics: Arc<CallMetrics>,
+}
+
+/// A call that the circuit breaker let through; [`Systems::finish`] records its outcome.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The institution's adapter.
+    pub lms: Arc<dyn HostLms>,
+    institution: InstitutionCode,
+    generation: Generation,
+}
+
+impl Systems {
+    /// The systems of a node. A probe of a system that is down is given up after `probe_timeout`.
+    pub fn new(
+        runtime: Arc<Runtime>,
+        breaker: BreakerSettings,
+        probe_timeout: Duration,
+        metrics: &mut MetricsRegistry,
+    ) -> Self {
+        let metrics = Arc::new(CallMetrics::register(metrics));
+        let usage = Arc::new(UsageLedger::new(Arc::clone(runtime.clock()), Arc::clone(&metrics)));
+        let registry = Registry::new(runtime.store().clone(), Arc::clone(&usage));
+        let breakers = Breakers::new(breaker, probe_timeout);
+        Self { runtime, registry, breakers, usage, metrics }
+    }
+
+    /// Makes calls of one institution's system with this priority. The circuit breaker may refuse them, and learns their outcome.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`, and [`lms::Error::Unavailable`] where the system is known to be down.
+    pub async fn call<T, F>(
+        &self,
+        institution: &InstitutionCode,
+        priority: Priority,
+        work: impl FnOnce(Arc<dyn HostLms>) -> F,
+    ) -> lms::Result<T>
+    where
+        F: Future<Output = lms::Result<T>>,
+    {
+        let admitted = self.admit(institution).await?;
+        let outcome = lms::with_priority(priority, work(Arc::clone(&admitted.lms))).await;
+        self.finish(admitted, outcome).await
+    }
+
+    /// Lets calls of an institution's system through, unless it is known to be down. Each needs [`Systems::finish`].
+    ///
+    /// # Errors
+    ///
+    /// The system is down, or can't be connected.
+    pub async fn admit(&self, institution: &InstitutionCode) -> lms::Result<Admitted> {
+        let generation = self.breakers.admit(institution, self.runtime.now())?;
+        let lms = self.registry.get(institution).await?;
+        Ok(Admitted { lms, institution: institution.clone(), generation })
+    }
+
+    /// Records what came of admitted calls. What is postponed for a system that is back becomes due.
+    ///
+    /// # Errors
+    ///
+    /// That of the outcome; one that may pass where the institution's settings were changed meanwhile.
+    pub async fn finish<T>(&self, admitted: Admitted, outcome: lms::Result<T>) -> lms::Result<T> {
+        let Admitted { institution, generation, .. } = admitted;
+        let outcome = outcome.map_err(|error| with_reset(error, self.runtime.now()));
+        let failed = outcome.as_ref().err();
+        match self.breakers.record(&institution, generation, failed, self.runtime.now()) {
+            BreakerChange::None => {}
+            // It need not wait as long as the failure said; whether it was done stays as unclear as it is.
+            BreakerChange::Stale if !failed.is_some_and(lms::Error::leaves_unclear) => {
+                return Err(lms::Error::retryable("The institution's settings were changed meanwhile."));
+            }
+            BreakerChange::Stale => {}
+            BreakerChange::Opened => {
+                let reason = failed.map(ToString::to_string).unwrap_or_default();
+                error!(%institution, %reason, "the library's system gives no service; its requests wait");
+            }
+            BreakerChange::Closed => {
+                info!(%institution, "the library's system gives service again");
+                if let Err(failure) = self.runtime.reschedule_institution(&institution, &NodeEvent::WorkAvailable).await
+                {
+                    warn!(%institution, error = %failure, "postponed work is tried when its own time comes");
+                }
+            }
+        }
+        outcome
+    }
+
+    /// The institution's adapter, for what needs no circuit breaker.
+    ///
+    /// # Errors
+    ///
+    /// The institution isn't set up, or its settings can't be used.
+    pub async fn adapter(&self, institution: &InstitutionCode) -> lms::Result<Arc<dyn HostLms>> {
+        self.registry.get(institution).await
+    }
+
+    /// Checks whether the day's calls allow one of this priority.
+    ///
+    /// # Errors
+    ///
+    /// The institution is at its reserve: the reason, and how long the call has to wait.
+    pub async fn check_budget(&self, institution: &InstitutionCode, priority: Priority) -> lms::Result<()> {
+        let lms = self.registry.get(institution).await?;
+        self.usage.check_budget(institution, priority, lms.quota_settings(), self.registry.nodes())
+    }
+
+    /// Whether an institution's system is down, as far as this node knows.
+    pub fn is_down(&self, institution: &InstitutionCode) -> bool {
+        self.breakers.is_down(institution)
+    }
+
+    /// The systems that are down, as far as this node knows.
+    pub fn down(&self) -> Vec<(InstitutionCode, Down)> {
+        self.breakers.down()
+    }
+
+    /// What an institution's quota comes to now.
+    ///
+    /// # Errors
+    ///
+    /// The institution isn't set up, or its settings can't be used.
+    pub async fn quota(&self, institution: &InstitutionCode) -> lms::Result<Quota> {
+        let lms = self.registry.get(institution).await?;
+        Ok(self.quota_of(lms.as_ref()))
+    }
+
+    fn quota_of(&self, lms: &dyn HostLms) -> Quota {
+        let exhausted = self.breakers.down().into_iter().find_map(|(code, down)| {
+            (code == *lms.institution() && down.outage == Outage::QuotaUsedUp).then_some(down)
+        });
+        self.usage.quota(lms, self.registry.nodes(), exhausted)
+    }
+
+    /// The institutions that are not polled until calls are counted anew.
+    pub fn polling_paused(&self) -> Vec<(InstitutionCode, Paused)> {
+        let nodes = self.registry.nodes();
+        let paused = self.registry.known().into_iter().filter_map(|lms| {
+            Some((lms.institution().clone(), self.usage.polling_paused(lms.as_ref(), nodes)?))
+        });
+        let mut paused: Vec<_> = paused.collect();
+        paused.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));
+        paused
+    }
+
+    /// Makes every read that an institution's part in requests needs, out of the calls that it has.
+    ///
+    /// # Errors
+    ///
+    /// Settings that can't be used at all, all faults at once.
+    pub async fn check(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
+        match self.registry.get(&connection.institution).await {
+            Ok(lms) => Ok(lms.check_setup().await),
+            Err(_) => Ok(lms::connect(connection)?.check_setup().await),
+        }
+    }
+
+    /// Forgets an institution's adapter and breaker: its settings have changed.
+    pub fn forget(&self, institution: &InstitutionCode) {
+        self.registry.forget(institution);
+        self.breakers.reset(institution);
+    }
+
+    /// The same of all institutions: another node has changed something.
+    pub fn forget_all(&self) {
+        self.registry.forget_all();
+        self.breakers.reset_all();
+    }
+
+    /// Takes this node's part of the institutions' calls per second, as one of so many nodes.
+    pub fn share_with(&self, nodes: u32) {
+        let nodes = nodes.max(1);
+        if nodes != self.registry.nodes() {
+            self.registry.share_with(nodes);
+        }
+    }
+
+    /// Sets the gauges of the quotas to what they are now.
+    pub fn collect_metrics(&self) {
+        let quotas = self.registry.known().into_iter().map(|lms| (lms.institution().clone(), self.quota_of(lms.as_ref())));
+        self.metrics.set_quotas(&quotas.collect::<Vec<_>>());
+    }
+}
