@@ -151,7 +151,8 @@ impl World {
         });
         self.ears = Some((address, ears));
         for code in &self.almas {
-            let set = self.engine.set_webhook_secret(&InstitutionCode::from(code.as_str()), &SECRET.into()).await;
+            let set =
+                self.engine.polling().set_webhook_secret(&InstitutionCode::from(code.as_str()), &SECRET.into()).await;
             set.map_err(|error| error.to_string())?;
         }
         Ok(address)

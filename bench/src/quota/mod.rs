@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
 use alma_sim::Sim;
-use engine::Settings;
+use engine::{PollSettings, Settings};
 use jiff::SignedDuration;
 use lending::{CancelledBy, Event, Request, RequestId, Status};
 use rand::rngs::StdRng;
@@ -186,7 +186,7 @@ fn days(count: f64) -> SignedDuration {
 /// Some weeks until as many requests end as begin; then calls are counted.
 async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, String> {
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 9 / 4, LONGEST) };
-    let settings = Settings { batch_poll_interval: Duration::from_secs(way.lists), ..Settings::default() };
+    let settings = with_lists(Duration::from_secs(way.lists));
     let world = World::open(placed, way.messages, settings).await?;
     let mut rng = StdRng::seed_from_u64(7);
     let mut agenda = BinaryHeap::new();
@@ -257,7 +257,11 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
 
 /// What is read on schedule belongs to no request; the steady state counts it.
 fn without_lists() -> Settings {
-    Settings { batch_poll_interval: Duration::from_secs(7 * 86_400), ..Settings::default() }
+    with_lists(Duration::from_secs(7 * 86_400))
+}
+
+fn with_lists(batch: Duration) -> Settings {
+    Settings { polls: PollSettings { batch, ..PollSettings::default() }, ..Settings::default() }
 }
 
 /// What a request costs that the patron cancels at the hub before it was sent.

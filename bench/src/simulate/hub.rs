@@ -310,7 +310,7 @@ impl Hub {
         hinted_state: Option<ItemState>,
     ) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
-        let Some(target) = engine::poll_target(&request, side) else { return Ok(()) };
+        let Some(target) = lending::poll_target(&request, side) else { return Ok(()) };
         let Some(lms) = self.lms(request.institution(side)) else { return Ok(()) };
         self.polls += 1;
         let shallow = hinted_state.is_none() && self.polls.is_multiple_of(2);
@@ -335,7 +335,7 @@ impl Hub {
     /// Polls one side fully, if there is something to see at it.
     pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
-        let (Some(target), Some(lms)) = (engine::poll_target(&request, side), self.lms(request.institution(side)))
+        let (Some(target), Some(lms)) = (lending::poll_target(&request, side), self.lms(request.institution(side)))
         else {
             return Ok(());
         };

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Polling, Settings};
+use engine::{PollInterval, PollSettings, Settings};
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
@@ -238,19 +238,28 @@ impl Config {
             workers_per_institution: self.engine.workers_per_institution,
             polls_per_institution: (self.engine.workers_per_institution / 2).max(1),
             lease: Duration::from_millis(self.engine.lease_ms),
-            polling: Polling {
-                initial: Duration::from_millis(self.engine.poll_interval_initial_ms),
-                max: Duration::from_millis(self.engine.poll_interval_max_ms),
-                ..Polling::default()
-            },
-            batch_poll_interval: Duration::from_millis(self.engine.batch_poll_interval_ms),
+            polls: self.poll_settings(),
             webhook_max_age: Duration::from_millis(self.engine.webhook_max_age_ms),
-            webhook_polling: Polling {
-                initial: Duration::from_millis(self.engine.webhook_poll_interval_initial_ms),
-                max: Duration::from_millis(self.engine.webhook_poll_interval_max_ms),
-                ..Settings::default().webhook_polling
-            },
             ..Settings::default()
+        }
+    }
+
+    fn poll_settings(&self) -> PollSettings {
+        let (engine, usual) = (&self.engine, PollSettings::default());
+        let interval = |initial, max, usual: PollInterval| PollInterval {
+            initial: Duration::from_millis(initial),
+            max: Duration::from_millis(max),
+            ..usual
+        };
+        PollSettings {
+            uncovered: interval(engine.poll_interval_initial_ms, engine.poll_interval_max_ms, usual.uncovered),
+            webhook: interval(
+                engine.webhook_poll_interval_initial_ms,
+                engine.webhook_poll_interval_max_ms,
+                usual.webhook,
+            ),
+            batch: Duration::from_millis(engine.batch_poll_interval_ms),
+            ..usual
         }
     }
 }

@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 use store::AuditEntry;
 
 /// One row per transition, or one for an event that changed facts alone; a delay is recorded once, not with each retry.
-pub(crate) fn audit(before: &Request, decision: &Decision, event: &Event, actor: &str, now: Timestamp) -> Vec<AuditEntry> {
+pub(crate) fn audit(
+    before: &Request,
+    decision: &Decision,
+    event: &Event,
+    actor: &str,
+    now: Timestamp,
+) -> Vec<AuditEntry> {
     let row = |note: Option<String>, evidence: Option<Value>| AuditEntry {
         request: before.id,
         at: now,

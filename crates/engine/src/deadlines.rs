@@ -35,7 +35,8 @@ impl Engine {
         match self.polling.poll_fully(&request, side_of(deadline, &request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
-                let seen = self.commits.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request;
+                let seen =
+                    self.commits.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request;
                 if !deadlines(&seen).contains(&deadline) {
                     // It was taken away with what it was for, unless it is leased, as it is now.
                     return self.commits.drop_intent(intent, "it has happened").await;

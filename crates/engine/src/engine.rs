@@ -234,7 +234,8 @@ impl Engine {
 
     /// Whether the hub can do its work.
     pub async fn health(&self) -> Health {
-        let asked = async { Ok::<_, Error>((self.runtime.store().queue_counts().await?, self.polling.failing().await?)) };
+        let asked =
+            async { Ok::<_, Error>((self.runtime.store().queue_counts().await?, self.polling.failing().await?)) };
         let (queued, polls_failing) = match asked.await {
             Ok((counts, polls_failing)) => (counts.open, polls_failing),
             Err(error) => return Health { store: Err(error.to_string()), open_intents: 0, polls_failing: Vec::new() },

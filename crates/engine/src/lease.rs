@@ -8,9 +8,9 @@ use std::task::Poll;
 use jiff::Timestamp;
 use store::Intent;
 
-use runtime::saturating_add;
 use crate::engine::Engine;
 use crate::error::Error;
+use runtime::saturating_add;
 
 impl Engine {
     /// Does `work` on an intent whose lease holds until `until`, and longer as it is renewed.

@@ -129,7 +129,9 @@ impl Engine {
 
     async fn read_copy(&self, copy: &CopyRef) -> lms::Result<Result<lending::Copy, Refusal>> {
         let priority = Effect::ChooseSupplier.priority();
-        self.systems.call(&copy.institution, priority, |lms: Arc<dyn HostLms>| async move { lms.resolve_copy(copy).await }).await
+        self.systems
+            .call(&copy.institution, priority, |lms: Arc<dyn HostLms>| async move { lms.resolve_copy(copy).await })
+            .await
     }
 }
 

@@ -48,7 +48,12 @@ impl Engine {
     pub async fn start(&self) {
         // Only under a name of its own may a node take leases of that name back.
         let mine = match self.join().await {
-            Ok(()) => self.runtime.store().release_own_leases(self.runtime.node(), self.runtime.now()).await.map_err(Error::from),
+            Ok(()) => self
+                .runtime
+                .store()
+                .release_own_leases(self.runtime.node(), self.runtime.now())
+                .await
+                .map_err(Error::from),
             Err(failure) => Err(failure),
         };
         if let Err(failure) = mine {
@@ -173,8 +178,12 @@ impl Engine {
 
     /// What fell due since the claim at `claimed` counts too, and means no sleep at all.
     async fn until_due(&self, claimed: Timestamp) -> NextClaim {
-        let asked =
-            async { Ok::<_, store::Error>((self.runtime.store().is_due(claimed).await?, self.runtime.store().next_due(claimed).await?)) };
+        let asked = async {
+            Ok::<_, store::Error>((
+                self.runtime.store().is_due(claimed).await?,
+                self.runtime.store().next_due(claimed).await?,
+            ))
+        };
         let Ok((held_back, due)) = asked.await else { return NextClaim::AFTER_FAILURE };
         let after = due.map(|due| Duration::try_from(due.duration_since(self.runtime.now())).unwrap_or_default());
         NextClaim { delay: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), blocked_work: held_back }

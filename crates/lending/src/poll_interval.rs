@@ -57,11 +57,7 @@ impl Default for PollSettings {
     fn default() -> Self {
         let week = DAY.saturating_mul(7);
         Self {
-            uncovered: PollInterval {
-                initial: Duration::from_secs(300),
-                max: Duration::from_secs(7_200),
-                growth: 1.5,
-            },
+            uncovered: PollInterval { initial: Duration::from_secs(300), max: Duration::from_secs(7_200), growth: 1.5 },
             webhook: PollInterval { initial: DAY, max: week, growth: 3.0 },
             listed: PollInterval { initial: week, max: week, growth: 1.0 },
             batch: Duration::from_secs(300),
@@ -222,9 +218,7 @@ impl PollCase {
             Self::ListedBeforeDue => {
                 "the same at the patron's loan, where nothing reports renewals; at the latest one day before it is due"
             }
-            Self::ListedWhenDue => {
-                "the same from one day before the loan is due, or if the due date is unknown"
-            }
+            Self::ListedWhenDue => "the same from one day before the loan is due, or if the due date is unknown",
         }
     }
 

@@ -160,8 +160,10 @@ impl Polling {
     /// resends a message an hour later at the earliest. A list that was read within the shortest interval is read at its end.
     async fn catch_up(&self) -> Result<(), store::Error> {
         let (now, lists) = (self.runtime.now(), self.settings.intervals.batch);
-        let rescheduled =
-            self.runtime.retry_transaction(async || self.runtime.store().reschedule_webhook_lists(now, lists).await).await?;
+        let rescheduled = self
+            .runtime
+            .retry_transaction(async || self.runtime.store().reschedule_webhook_lists(now, lists).await)
+            .await?;
         if rescheduled > 0 {
             // All of it has been read by then, or can't be.
             self.webhook_health.suspend_miss_detection_until(saturating_add(now, lists.saturating_mul(2)));
@@ -272,7 +274,12 @@ impl Polling {
         }
     }
 
-    async fn compare(&self, batch_poll: &BatchPoll, listed: Vec<ListedPoll>, read: &ListContents) -> Result<(), store::Error> {
+    async fn compare(
+        &self,
+        batch_poll: &BatchPoll,
+        listed: Vec<ListedPoll>,
+        read: &ListContents,
+    ) -> Result<(), store::Error> {
         let (now, standing) = (self.runtime.now(), listed.len());
         let sure = self.detection_target(&batch_poll.institution).await.unwrap_or(Duration::MAX);
         let (unclear, clear): (Vec<_>, Vec<_>) = listed.into_iter().partition(|poll| read.unclear.contains(&poll.key));
@@ -282,7 +289,8 @@ impl Polling {
         // Where a poll has seen it, and found nothing new, it is not polled each time the list is read.
         let due = |poll: &ListedPoll| {
             poll.attempts == 0
-                || saturating_add(poll.updated_at, self.settings.intervals.uncovered.after(poll.attempts).min(sure)) <= now
+                || saturating_add(poll.updated_at, self.settings.intervals.uncovered.after(poll.attempts).min(sure))
+                    <= now
         };
         let mismatches: Vec<(ListedPoll, String)> = moved
             .into_iter()
@@ -318,19 +326,21 @@ impl Polling {
             due_at: batch_poll.last_change_at,
         };
         let due = self.next_batch_poll(&next, batch_poll.last_change_at, standing).await?.min(at_latest);
-        self.runtime.retry_transaction(async || {
-            let now = self.runtime.now();
-            let mut tx = self.runtime.store().begin().await?;
-            tx.finish_batch_poll(batch_poll, due).await?;
-            // They needn't all be polled together; one alone finds out whether any can be.
-            let within = if one_by_one.len() > 1 { self.settings.intervals.uncovered.initial } else { Duration::ZERO };
-            tx.detach_from_list(one_by_one, saturating_add(now, self.runtime.ids().jitter(within))).await?;
-            for (poll, line) in mismatches {
-                tx.add_hint(poll.request, poll.side, line, now, now).await?;
-            }
-            tx.commit().await
-        })
-        .await?;
+        self.runtime
+            .retry_transaction(async || {
+                let now = self.runtime.now();
+                let mut tx = self.runtime.store().begin().await?;
+                tx.finish_batch_poll(batch_poll, due).await?;
+                // They needn't all be polled together; one alone finds out whether any can be.
+                let within =
+                    if one_by_one.len() > 1 { self.settings.intervals.uncovered.initial } else { Duration::ZERO };
+                tx.detach_from_list(one_by_one, saturating_add(now, self.runtime.ids().jitter(within))).await?;
+                for (poll, line) in mismatches {
+                    tx.add_hint(poll.request, poll.side, line, now, now).await?;
+                }
+                tx.commit().await
+            })
+            .await?;
         self.runtime.wake();
         Ok(())
     }

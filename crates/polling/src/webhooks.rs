@@ -128,8 +128,7 @@ impl Polling {
         now: Timestamp,
     ) -> Result<Arc<[SecretString]>, WebhookError> {
         let forgotten = self.webhook_health.generation();
-        let secrets =
-            self.runtime.store().webhook_secrets(institution).await?.ok_or(WebhookError::NotConfigured)?;
+        let secrets = self.runtime.store().webhook_secrets(institution).await?.ok_or(WebhookError::NotConfigured)?;
         Ok(self.webhook_health.cache_secrets(institution, secrets.all().into(), (forgotten, now)))
     }
 
@@ -227,7 +226,11 @@ impl Polling {
     /// # Errors
     ///
     /// The store's failures.
-    pub async fn set_webhook_secret(&self, institution: &InstitutionCode, secret: &SecretString) -> Result<(), store::Error> {
+    pub async fn set_webhook_secret(
+        &self,
+        institution: &InstitutionCode,
+        secret: &SecretString,
+    ) -> Result<(), store::Error> {
         let mut tx = self.runtime.store().begin().await?;
         tx.put_webhook_secret(institution, secret, self.runtime.now()).await?;
         tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);

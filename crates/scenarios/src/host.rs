@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alma_sim::{Bib, Holding, Institution, Item, Server, Sim, SimOptions, presets};
-use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, Polling, Settings, SystemClock};
+use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, PollInterval, PollSettings, Settings, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -123,10 +123,9 @@ async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
     let key = MasterKey::generate(&mut rng);
     let store = Store::open(database, key, rng).await.map_err(|error| cannot(&error))?;
     let short = Duration::from_millis;
+    let often = PollInterval { initial: short(20), max: short(100), ..PollSettings::default().uncovered };
     let settings = Settings {
-        polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
-        batch_polling: Polling { initial: short(20), max: short(100), ..Polling::default() },
-        batch_poll_interval: short(20),
+        polls: PollSettings { uncovered: often, listed: often, batch: short(20), ..PollSettings::default() },
         backoff: Backoff { initial: short(5), max: short(50) },
         breaker: BreakerSettings { initial: short(20), max: short(100), ..BreakerSettings::default() },
         ..Settings::default()

@@ -172,9 +172,11 @@ impl Systems {
     /// The institutions that are not polled until calls are counted anew.
     pub fn polling_paused(&self) -> Vec<(InstitutionCode, Paused)> {
         let nodes = self.registry.nodes();
-        let paused = self.registry.known().into_iter().filter_map(|lms| {
-            Some((lms.institution().clone(), self.usage.polling_paused(lms.as_ref(), nodes)?))
-        });
+        let paused = self
+            .registry
+            .known()
+            .into_iter()
+            .filter_map(|lms| Some((lms.institution().clone(), self.usage.polling_paused(lms.as_ref(), nodes)?)));
         let mut paused: Vec<_> = paused.collect();
         paused.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));
         paused
@@ -214,7 +216,8 @@ impl Systems {
 
     /// Sets the gauges of the quotas to what they are now.
     pub fn collect_metrics(&self) {
-        let quotas = self.registry.known().into_iter().map(|lms| (lms.institution().clone(), self.quota_of(lms.as_ref())));
+        let quotas =
+            self.registry.known().into_iter().map(|lms| (lms.institution().clone(), self.quota_of(lms.as_ref())));
         self.metrics.set_quotas(&quotas.collect::<Vec<_>>());
     }
 }

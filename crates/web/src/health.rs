@@ -75,7 +75,7 @@ pub(crate) struct PollsFailingView {
 
 /// The systems that this node knows to be down.
 pub(crate) fn systems_down(engine: &Engine) -> Vec<SystemDownView> {
-    let all = engine.systems_down().into_iter();
+    let all = engine.systems().down().into_iter();
     all.map(|(institution, down)| SystemDownView {
         institution: institution.to_string(),
         outage: down.outage.name(),

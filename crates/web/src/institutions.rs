@@ -298,7 +298,8 @@ async fn check_institution(
 ) -> Result<Json<CheckView>, Problem> {
     let connection = connection_of(find(&state, &code).await?);
     let _permit = state.exclusive.begin(Work::Check, &connection.institution)?;
-    let findings = state.engine.check(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
+    let findings =
+        state.engine.systems().check(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
     let ok = findings.iter().all(|finding| finding.problem.is_none());
     Ok(Json(CheckView { ok, findings: findings.into_iter().map(Into::into).collect() }))
 }

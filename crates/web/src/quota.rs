@@ -160,7 +160,7 @@ pub(crate) struct PollingPausedView {
 
 /// The institutions that this node doesn't look at for want of calls.
 pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
-    let all = engine.polling_paused().into_iter();
+    let all = engine.systems().polling_paused().into_iter();
     all.map(|(institution, Paused { until, reason, .. })| PollingPausedView {
         institution: institution.to_string(),
         until,
@@ -187,7 +187,7 @@ async fn get_quota(State(state): State<WebState>, PathCode(code): PathCode) -> R
     if state.engine.store().institution(&institution).await?.is_none() {
         return Err(Problem::not_found("institution", &code));
     }
-    Ok(Json(QuotaView::new(code, state.engine.quota(&institution).await?)))
+    Ok(Json(QuotaView::new(code, state.engine.systems().quota(&institution).await.map_err(engine::Error::from)?)))
 }
 
 /// What is measured on this node, for Prometheus.

@@ -105,7 +105,7 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     let secrets = store.webhook_secrets(&institution).await?.ok_or_else(|| Problem::not_found("webhook", code))?;
     let now = state.engine.clock().now();
     let since = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
-    let (last_message_at, untrusted_since) = state.engine.webhook_status(&institution).await?;
+    let (last_message_at, untrusted_since) = state.engine.polling().webhook_status(&institution).await?;
     Ok(WebhookView {
         path: format!("/webhooks/{code}"),
         secret_rotation_active: !secrets.previous.is_empty(),
@@ -146,7 +146,7 @@ async fn put_webhook(
     if state.engine.store().institution(&institution).await?.is_none() {
         return Err(Problem::not_found("institution", &code));
     }
-    state.engine.set_webhook_secret(&institution, &SecretString::from(secret)).await?;
+    state.engine.polling().set_webhook_secret(&institution, &SecretString::from(secret)).await?;
     info!(institution = code, "its webhook has a new secret");
     view(&state, &code).await.map(Json)
 }
@@ -181,9 +181,9 @@ async fn delete_webhook(
         return Err(Problem::not_found("webhook", &code));
     }
     if which.is_some() {
-        state.engine.end_rotation(&institution).await?;
+        state.engine.polling().end_rotation(&institution).await?;
     } else {
-        state.engine.remove_webhook(&institution).await?;
+        state.engine.polling().remove_webhook(&institution).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -247,7 +247,7 @@ async fn receive_webhook(
     RawBody(body): RawBody<MAX_BYTES>,
 ) -> Result<Json<WebhookResultView>, Problem> {
     let signature = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let result = state.engine.receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
+    let result = state.engine.polling().receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
     let result = match result.map_err(|error| problem(&code, error))? {
         WebhookResult::Accepted(_) => "accepted",
         WebhookResult::Duplicate => "duplicate",
@@ -268,7 +268,8 @@ fn problem(code: &str, error: WebhookError) -> Problem {
         WebhookError::Rejected(WebhookRejection::Malformed(reason)) => {
             Problem::bad_request("UNREADABLE_MESSAGE", format!("The message can't be read: {reason}."))
         }
-        WebhookError::Internal(error) => error.into(),
+        WebhookError::Lms(error) => engine::Error::from(error).into(),
+        WebhookError::Store(error) => engine::Error::from(error).into(),
         _ => Problem::internal(),
     }
 }

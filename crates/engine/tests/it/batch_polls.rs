@@ -92,14 +92,14 @@ both! {
         }
         let tried = world.calls(LENDER, ITEM) - items;
         assert!(tried <= 1, "one poll says whether the key is refused for all: {tried}");
-        assert!(!world.engine.systems_down().is_empty());
+        assert!(!world.engine.systems().down().is_empty());
 
         world.sim.add_key(LENDER, alma_sim::ApiKey::new(&key(LENDER))).unwrap();
         let (items, lists) = (world.calls(LENDER, ITEM), world.calls(LENDER, LIST));
         for _ in 0..3 {
             pass(&world, SOON).await;
         }
-        assert!(world.engine.systems_down().is_empty());
+        assert!(world.engine.systems().down().is_empty());
         assert!(world.calls(LENDER, LIST) > lists);
         assert!(world.calls(LENDER, ITEM) - items <= 3, "the others are still on their list");
     }

@@ -72,7 +72,7 @@ both! {
         assert!(waiting.supply.unwrap().hold.is_open(), "the hub knows that the hold is open");
         assert_eq!(our_holds(&world.at(LENDER)), 1);
         assert!(world.calls(LENDER, HOLDS) > 0, "the list of holds is read between two deletions");
-        assert_eq!(world.engine.systems_down().len(), 0, "the institution isn't down");
+        assert_eq!(world.engine.systems().down().len(), 0, "the institution isn't down");
         world.sim.disarm(LENDER).unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
         world.assert_clean();

@@ -30,7 +30,7 @@ fn all_calls(world: &World, institution: &str) -> u64 {
 async fn until_down(world: &World) -> engine::Down {
     for _ in 0..40 {
         world.settle().await;
-        if let Some((institution, down)) = world.engine.systems_down().into_iter().next() {
+        if let Some((institution, down)) = world.engine.systems().down().into_iter().next() {
             assert_eq!(institution.as_str(), LENDER);
             return down;
         }
@@ -52,7 +52,7 @@ both! {
         }
         world.sim.disarm(LENDER).unwrap();
         until_all(&world, &ids, Status::RequestPlacedAtBorrowingAgency).await;
-        assert!(world.engine.systems_down().is_empty());
+        assert!(world.engine.systems().down().is_empty());
     }
 
     async fn outage_of_a_day_ends_without_staff(world) {

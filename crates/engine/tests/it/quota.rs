@@ -6,8 +6,8 @@ use std::time::Duration;
 use alma_sim::presets;
 use engine::Quota;
 use jiff::Timestamp;
-use lending::{Attention, Request, Status, WaitingOn};
-use lms::{Outage, Priority};
+use lending::{Attention, Priority, Request, Status, WaitingOn};
+use lms::Outage;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PLACED: Status = Status::RequestPlacedAtBorrowingAgency;
 
 async fn quota(world: &World, institution: &str) -> Quota {
-    world.engine.quota(&institution.into()).await.unwrap()
+    world.engine.systems().quota(&institution.into()).await.unwrap()
 }
 
 fn all_calls(world: &World, institution: &str) -> u64 {
@@ -78,7 +78,7 @@ both! {
         let paused = quota(&world, LENDER).await.paused.unwrap();
         assert!(!paused.everything && paused.reason.contains("polls wait until midnight"), "{paused:?}");
         assert!(paused.until.as_second() >= midnight_after(world.now()));
-        assert_eq!(world.engine.polling_paused()[0].0.as_str(), LENDER);
+        assert_eq!(world.engine.systems().polling_paused()[0].0.as_str(), LENDER);
 
         let second = place_at_lender(&world, 7).await;
         until(&world, second, is_placed).await;
@@ -117,7 +117,7 @@ both! {
         assert!(reason.contains("daily number of Alma API calls is used up"), "{reason}");
         let midnight = midnight_after(world.now());
         assert!(next_try.as_second() >= midnight, "{next_try}");
-        let down = world.engine.systems_down().remove(0).1;
+        let down = world.engine.systems().down().remove(0).1;
         assert_eq!(down.outage, Outage::QuotaUsedUp);
         assert!((midnight..midnight + 60).contains(&down.next_try.as_second()), "{down:?}");
         let paused = quota(&world, LENDER).await.paused.unwrap();
@@ -132,7 +132,7 @@ both! {
         world.clock.by_hours(24);
         until(&world, first, is_placed).await;
         until(&world, second, is_placed).await;
-        assert!(world.engine.systems_down().is_empty());
+        assert!(world.engine.systems().down().is_empty());
     }
 
     async fn patron_is_served_while_polls_saturate_the_budget(world) {

@@ -18,7 +18,7 @@ const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 
 /// Set up, and received once.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
-    world.engine.set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
+    world.engine.polling().set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
     assert_eq!(send(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 
@@ -50,7 +50,7 @@ async fn send_with(
     let body = body.to_string();
     let lms = world.lms(institution);
     let signature = lms.sign_webhook(&secret.into(), body.as_bytes());
-    world.engine.receive_webhook(&institution.into(), |_| Some(signature), body.as_bytes()).await
+    world.engine.polling().receive_webhook(&institution.into(), |_| Some(signature), body.as_bytes()).await
 }
 
 async fn item_of(world: &World, institution: &str) -> String {
@@ -223,12 +223,12 @@ both! {
         tx.commit().await.unwrap();
         assert!(received("the-new-one").await.is_ok());
         assert!(received(SECRET).await.is_ok(), "both count");
-        world.engine.end_rotation(&LENDER.into()).await.unwrap();
+        world.engine.polling().end_rotation(&LENDER.into()).await.unwrap();
         assert!(matches!(received(SECRET).await, Err(WebhookError::Rejected(_))));
         assert!(received("the-new-one").await.is_ok());
-        world.engine.remove_webhook(&LENDER.into()).await.unwrap();
+        world.engine.polling().remove_webhook(&LENDER.into()).await.unwrap();
         assert!(matches!(received("the-new-one").await, Err(WebhookError::NotConfigured)));
-        let unknown = world.engine.receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
+        let unknown = world.engine.polling().receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
         assert!(matches!(unknown, Err(WebhookError::NotConfigured)));
     }
 
@@ -288,10 +288,10 @@ both! {
         let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
         let before = world.calls(LENDER, ITEM);
         for signature in [None, Some("AAAA".to_owned())] {
-            let received = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
+            let received = world.engine.polling().receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
             assert!(matches!(received, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{received:?}");
         }
-        let elsewhere = world.engine.receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
+        let elsewhere = world.engine.polling().receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
         assert!(matches!(elsewhere, Err(WebhookError::NotConfigured)), "{elsewhere:?}");
         assert_eq!(world.calls(LENDER, ITEM), before);
     }
@@ -309,7 +309,7 @@ both! {
     }
 
     async fn webhook_without_any_message_is_not_trusted(world) {
-        world.engine.set_webhook_secret(&BORROWER.into(), &SECRET.into()).await.unwrap();
+        world.engine.polling().set_webhook_secret(&BORROWER.into(), &SECRET.into()).await.unwrap();
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, 50..=60).await;
     }
@@ -318,7 +318,7 @@ both! {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, A_DAY_OR_MORE).await;
-        world.engine.remove_webhook(&BORROWER.into()).await.unwrap();
+        world.engine.polling().remove_webhook(&BORROWER.into()).await.unwrap();
         assert_next_in(&world, 50..=120).await;
     }
 
@@ -332,7 +332,7 @@ both! {
         world.restart().await;
         until(&world, Status::ReadyForPickup).await;
         world.settle().await;
-        let (_, missed) = world.engine.webhook_status(&BORROWER.into()).await.unwrap();
+        let (_, missed) = world.engine.polling().webhook_status(&BORROWER.into()).await.unwrap();
         assert_eq!(missed, None, "the webhook is not to blame");
     }
 
@@ -362,7 +362,7 @@ both! {
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
         world.clock.by_hours(2);
         world.change_database("ALTER TABLE webhook_message RENAME TO elsewhere").await;
-        assert!(matches!(send(&world, BORROWER, &closed).await, Err(WebhookError::Internal(_))));
+        assert!(matches!(send(&world, BORROWER, &closed).await, Err(WebhookError::Store(_))));
         world.change_database("ALTER TABLE elsewhere RENAME TO webhook_message").await;
         until(&world, Status::Loaned).await;
     }

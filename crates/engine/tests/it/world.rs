@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alma_sim::{ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
-use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, NewRequest, Polling, Settings};
+use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, NewRequest, PollInterval, PollSettings, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
@@ -25,6 +25,8 @@ pub(crate) const PICKUP: &str = "01PICK_INST";
 pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
 pub(crate) const PATRON: &str = "jo.reader";
 /// When every test begins: a Tuesday morning, so that no test depends on the hour or the weekday at which it runs.
+const HOURLY: PollInterval =
+    PollInterval { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 };
 const BEGIN: &str = "2026-03-03T10:00:00Z";
 /// How much time passes while the hub settles: enough for retries and for a message to wait for its companion.
 const SETTLING: SignedDuration = SignedDuration::from_secs(3);
@@ -142,8 +144,7 @@ impl World {
         set_up(&store, &server.base_url()).await;
         let settings = Settings {
             // Polls are made when a test asks for them.
-            polling: Polling { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 },
-            batch_poll_interval: Duration::from_secs(3_600),
+            polls: PollSettings { uncovered: HOURLY, batch: HOURLY.initial, ..PollSettings::default() },
             backoff: Backoff { initial: Duration::from_millis(200), max: Duration::from_secs(1) },
             breaker: BreakerSettings { failures: 5, initial: Duration::from_millis(500), max: Duration::from_secs(1) },
             ..Settings::default()
