@@ -251,7 +251,7 @@ fn read(file: &Path) -> Result<Described> {
     })?;
     let described: Described = toml_fault::read(file, &text, KEYS).map_err(|fault| {
         Failure::new(format!("The file doesn't describe an institution: {fault}."))
-            .advice("docs/operations.md shows such a file.")
+            .advice("docs/set-up.md shows such a file.")
     })?;
     check_codes(file, &described)?;
     Ok(described)
@@ -276,9 +276,9 @@ fn check_codes(file: &Path, described: &Described) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// The file that docs/operations.md shows.
+    /// The file that docs/set-up.md shows.
     fn documented() -> Described {
-        let page = include_str!("../../../../docs/operations.md");
+        let page = include_str!("../../../../docs/set-up.md");
         let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         toml::from_str(example).unwrap()
     }

@@ -410,7 +410,7 @@ pub(crate) fn hub_config(at: SocketAddr, data: &Path) -> String {
     )
 }
 
-/// An institution file, as docs/operations.md describes it.
+/// An institution file, as docs/set-up.md describes it.
 pub(crate) fn institution(code: &str, base_url: &str, key: &str) -> String {
     let short = code.trim_start_matches("01").trim_end_matches("_INST");
     format!(
