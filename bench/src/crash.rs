@@ -24,7 +24,7 @@ const RESUMED_WITHIN: Duration = Duration::from_secs(2);
 /// How long the hub works before it is killed, in milliseconds: from the middle of its start to well in its stride.
 const LIVES: std::ops::Range<u64> = 20..900;
 /// Libraries are polled this often, in milliseconds: what staff do is reported to the hub at once.
-const POLLS: &str = "batch_poll_interval_ms = 2000\nlook_first_ms = 2000\nlook_most_ms = 10000\n";
+const POLLS: &str = "batch_poll_interval_ms = 2000\npoll_interval_initial_ms = 2000\npoll_interval_max_ms = 10000\n";
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {

@@ -35,7 +35,7 @@ const PLACEMENTS: Duration = Duration::from_millis(1_300);
 /// What looks under way may still call when the reserve is reached: eight polls of three calls.
 const UNDER_WAY: u64 = 24;
 /// Every open request is polled this often on both sides: more than the limit allows.
-const POLLS: &str = "batch_poll_interval_ms = 500\nlook_first_ms = 500\nlook_most_ms = 500\n";
+const POLLS: &str = "batch_poll_interval_ms = 500\npoll_interval_initial_ms = 500\npoll_interval_max_ms = 500\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 const PATIENCE: Duration = Duration::from_secs(60);
 

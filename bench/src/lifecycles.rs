@@ -30,8 +30,7 @@ const CONNECTIONS: usize = 16;
 const SECRET: &str = "secret-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(240);
 /// What is seen sooner was reported.
-const SETTINGS: &str =
-    "batch_poll_interval_ms = 600000\nlook_first_ms = 600000\nlook_most_ms = 600000\nper_institution = 32\n";
+const SETTINGS: &str = "batch_poll_interval_ms = 600000\npoll_interval_initial_ms = 600000\npoll_interval_max_ms = 600000\nworkers_per_institution = 32\n";
 
 struct Measured {
     store: &'static str,

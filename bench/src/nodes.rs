@@ -172,7 +172,7 @@ impl Cluster {
 
 fn setup(program: &Path, database: String) -> Setup {
     let engine = format!(
-        "workers = {WORKERS}\nper_institution = 64\nlease_ms = {}\nlists_ms = 5000\nlook_first_ms = 5000\nlook_most_ms = 10000\n",
+        "workers = {WORKERS}\nworkers_per_institution = 64\nlease_ms = {}\nbatch_poll_interval_ms = 5000\npoll_interval_initial_ms = 5000\npoll_interval_max_ms = 10000\n",
         LEASE.as_millis()
     );
     Setup { program: PathBuf::from(program), database: Some(database), engine }

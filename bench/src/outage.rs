@@ -28,7 +28,8 @@ const HANGS: Duration = Duration::from_secs(20);
 /// Where a request waits whose lender can't be asked.
 const VERIFIED: &str = "PATRON_VERIFIED";
 /// Polls come an hour later: those at what was placed before would fall into one measurement and not into another.
-const POLLS: &str = "batch_poll_interval_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n";
+const POLLS: &str =
+    "batch_poll_interval_ms = 3600000\npoll_interval_initial_ms = 3600000\npoll_interval_max_ms = 3600000\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 
 #[derive(Clone, Copy)]

@@ -21,8 +21,8 @@ pub(crate) use react::react;
 
 const SECRET: &str = "secret-of-the-benchmark";
 /// Polls are an hour apart: whatever is seen sooner was reported.
-const POLLS: &str = "batch_poll_interval_ms = 3600000\nlook_first_ms = 3600000\nlook_most_ms = 3600000\n\
-    webhook_poll_interval_initial_ms = 3600000\ntold_most_ms = 3600000\n";
+const POLLS: &str = "batch_poll_interval_ms = 3600000\npoll_interval_initial_ms = 3600000\npoll_interval_max_ms = 3600000\n\
+    webhook_poll_interval_initial_ms = 3600000\nwebhook_poll_interval_max_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 

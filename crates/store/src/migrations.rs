@@ -26,7 +26,7 @@ const ALL: &[&[&str]] = &[&[
          target TEXT NOT NULL, institution TEXT NOT NULL, state TEXT NOT NULL, attempts BIGINT NOT NULL, \
          unclear BIGINT NOT NULL, due_at BIGINT NOT NULL, lease_owner TEXT, lease_until BIGINT NOT NULL, \
          fencing_token BIGINT NOT NULL, outcome TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, \
-         hinted_at BIGINT NOT NULL DEFAULT 0, reported TEXT NOT NULL DEFAULT '', list TEXT NOT NULL DEFAULT '', \
+         hinted_at BIGINT NOT NULL DEFAULT 0, hints TEXT NOT NULL DEFAULT '', list TEXT NOT NULL DEFAULT '', \
          list_key TEXT NOT NULL DEFAULT '', list_expected BIGINT NOT NULL DEFAULT 0, \
          last_polled_at BIGINT NOT NULL DEFAULT 0, failures BIGINT NOT NULL DEFAULT 0, \
          failing_since BIGINT NOT NULL DEFAULT 0)",

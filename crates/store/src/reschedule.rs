@@ -107,7 +107,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Lets the open polls of a request be made at once, with a line in [`Intent::told`](crate::Intent::reported); one that is
+    /// Lets the open polls of a request be made at once, with a line in [`Intent::hints`](crate::Intent::hints); one that is
     /// under way may have read before, and is made once more.
     ///
     /// # Errors

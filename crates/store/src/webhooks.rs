@@ -270,7 +270,7 @@ impl Tx {
     }
 
     /// Lets the polls of a request at a side be made at `due_at`, with what was reported about them (whole lines of
-    /// [`Intent::told`](crate::Intent::reported)); where one is under way, once more after it. Answers how many there are.
+    /// [`Intent::hints`](crate::Intent::hints)); where one is under way, once more after it. Answers how many there are.
     ///
     /// # Errors
     ///

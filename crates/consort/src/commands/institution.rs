@@ -28,7 +28,7 @@ pub(crate) enum Institution {
     Check(Check),
     /// Look for records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
     /// nothing without --remove.
-    OrphanReport(OrphanReport),
+    Orphans(Orphans),
     /// Show how many calls of its system's API are left, and what they are spent on.
     Quota(Quota),
     /// Manage its webhook, through which its system sends messages to the hub.
@@ -38,7 +38,7 @@ pub(crate) enum Institution {
 
 /// Search for orphans.
 #[derive(Args, Debug)]
-pub(crate) struct OrphanReport {
+pub(crate) struct Orphans {
     #[command(flatten)]
     hub: HubArgs,
     /// The code of an institution.
@@ -117,7 +117,7 @@ impl Institution {
         match self {
             Self::Add(add) => add.run().await,
             Self::Check(check) => check.run().await,
-            Self::OrphanReport(orphans) => orphans.run().await,
+            Self::Orphans(orphans) => orphans.run().await,
             Self::Quota(quota) => quota.run().await,
             Self::Webhook(webhook) => webhook.run().await,
         }
@@ -185,7 +185,7 @@ impl Check {
     }
 }
 
-impl OrphanReport {
+impl Orphans {
     async fn run(self) -> Result<()> {
         let method = if self.remove { Method::DELETE } else { Method::GET };
         let path = format!("/api/v1/institutions/{}/orphans?days={}&all={}", segment(&self.code)?, self.days, self.all);
@@ -251,7 +251,7 @@ fn read(file: &Path) -> Result<Described> {
     })?;
     let described: Described = toml_fault::read(file, &text, KEYS).map_err(|fault| {
         Failure::new(format!("The file doesn't describe an institution: {fault}."))
-            .advice("docs/operations.md shows such a file.")
+            .advice("docs/set-up.md shows such a file.")
     })?;
     check_codes(file, &described)?;
     Ok(described)
@@ -276,9 +276,9 @@ fn check_codes(file: &Path, described: &Described) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// The file that docs/operations.md shows.
+    /// The file that docs/set-up.md shows.
     fn documented() -> Described {
-        let page = include_str!("../../../../docs/operations.md");
+        let page = include_str!("../../../../docs/set-up.md");
         let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         toml::from_str(example).unwrap()
     }

@@ -404,19 +404,19 @@ fn spawn(args: &[&str]) -> Child {
 
 pub(crate) fn hub_config(at: SocketAddr, data: &Path) -> String {
     format!(
-        "listen = \"{at}\"\ndata_dir = \"{}\"\n[api_keys]\ntests = \"{KEY}\"\n[engine]\nlook_first_ms = 60000\n\
+        "listen = \"{at}\"\ndata_dir = \"{}\"\n[api_keys]\ntests = \"{KEY}\"\n[engine]\npoll_interval_initial_ms = 60000\n\
          poll_interval_max_ms = 60000\n",
         data.display()
     )
 }
 
-/// An institution file, as docs/operations.md describes it.
+/// An institution file, as docs/set-up.md describes it.
 pub(crate) fn institution(code: &str, base_url: &str, key: &str) -> String {
     let short = code.trim_start_matches("01").trim_end_matches("_INST");
     format!(
         "code = \"{code}\"\nname = \"{short}\"\napi_key = \"{key}\"\n[settings]\nbase_url = \"{base_url}\"\n\
          sharing_library = \"SHARING\"\nvirtual_library = \"DCB_LIB\"\nvirtual_location = \"dcbvirtual\"\n\
-         virtual_item_policy = \"DCB\"\nno_renewal_policy = \"DCB_NR\"\n\
+         virtual_item_policy = \"DCB\"\nvirtual_item_policy_no_renewal = \"DCB_NR\"\n\
          [settings.circulation_desks]\nMAIN = \"{DESK}\"\nBRANCH = \"{DESK}\"\nDCB_LIB = \"{DESK}\"\n\
          [settings.patron_types]\nUNDRGRD = \"undergraduate\"\n[settings.user_groups]\nundergraduate = \"DCB\"\n\
          [settings.item_types]\nBOOK = \"book\"\n[settings.material_types]\nbook = \"BOOK\"\n\

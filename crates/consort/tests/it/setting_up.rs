@@ -60,7 +60,7 @@ async fn errors_of_an_institution_file_are_reported_at_once_and_nothing_is_store
     assert!(!said.contains("canary"), "{said}");
     std::fs::write(&file, "cod = \"01X\"").unwrap();
     let said = complaint(&processes.consort(&["institution", "add", file.to_str().unwrap()]));
-    assert!(said.contains("docs/operations.md"), "{said}");
+    assert!(said.contains("docs/set-up.md"), "{said}");
 }
 
 #[tokio::test]

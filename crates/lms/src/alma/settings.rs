@@ -298,7 +298,7 @@ mod tests {
         settings["user_groups"] = json!("DCB");
         settings["calls_per_second"] = json!(0);
         let faults = faults(&settings);
-        assert!(faults.contains(&"item_policy: must be text, but is a number.".to_owned()), "{faults:?}");
+        assert!(faults.contains(&"virtual_item_policy: must be text, but is a number.".to_owned()), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.starts_with("user_groups: must be a table")), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.starts_with("calls_per_second: must be a whole number")), "{faults:?}");
     }
@@ -308,7 +308,7 @@ mod tests {
         let mut settings = good();
         settings["calls_per_day"] = json!(1_000);
         settings["reserve_calls_per_day"] = json!(1_000);
-        assert!(faults(&settings)[0].starts_with("reserve: is not less than calls_per_day"));
+        assert!(faults(&settings)[0].starts_with("reserve_calls_per_day: is not less than calls_per_day"));
         settings["reserve_calls_per_day"] = json!(999);
         assert_eq!(faults(&settings), Vec::<String>::new());
     }
