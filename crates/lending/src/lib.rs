@@ -75,7 +75,8 @@ pub use ids::{
 pub use limits::{check_limits, is_duplicate};
 pub use poll::{PollTarget, poll_target, poll_targets};
 pub use poll_interval::{
-    Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, list_interval, poll_interval,
+    Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, large_list, list_factors, list_interval,
+    poll_interval,
 };
 pub use priority::Priority;
 pub use refusal::{PatronRefusal, Refusal};

@@ -285,6 +285,30 @@ pub struct ListContext {
     pub detection_target: Option<Duration>,
 }
 
+/// The factors on the shortest interval between two reads of a list, besides [`ChangeKind::interval_factor`](crate::ChangeKind), for the
+/// printed table: when each applies, and the factor.
+pub fn list_factors() -> Vec<(String, u32)> {
+    let mut rows = vec![
+        ("a trusted webhook reports each dispatch, and the list shows dispatches".to_owned(), ITEM_WEBHOOK_FACTOR),
+        ("a trusted webhook reports holds and loans, and the list shows these".to_owned(), WEBHOOK_FACTOR),
+    ];
+    for (after, factor) in QUIET_FACTORS.iter().rev() {
+        let hours = after.as_hours();
+        let quiet = if hours % 24 == 0 { format!("{} days", hours / 24) } else { format!("{hours} hour") };
+        rows.push((
+            format!("no webhook reports it, and nothing on the list has changed for more than {quiet}"),
+            *factor,
+        ));
+    }
+    rows.push(("no webhook reports it, and something on the list has changed since".to_owned(), 1));
+    rows
+}
+
+/// The number of entries from which a list is read less often: once more the interval for each so many.
+pub fn large_list() -> usize {
+    LARGE_LIST
+}
+
 /// Returns the factor of a list on which nothing has changed for so long.
 fn quiet_factor(quiet: SignedDuration) -> u32 {
     QUIET_FACTORS.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)

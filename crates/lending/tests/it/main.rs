@@ -9,6 +9,7 @@ mod hint_rules;
 mod model;
 mod orders;
 mod others;
+mod poll_interval;
 mod refusals;
 mod staff_acts;
 mod standard;

@@ -1,6 +1,7 @@
 //! `consort docs`: what is documented from the code, so that it can't differ from it.
 
 mod diagram;
+mod polling;
 mod workflow;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,6 +14,8 @@ use crate::output::write_text;
 pub(crate) enum Docs {
     /// The workflow of a patron request: tables and diagram.
     Workflow(Workflow),
+    /// The tables of poll intervals.
+    Polling,
 }
 
 /// What of it to print.
@@ -36,11 +39,11 @@ enum Form {
 impl Docs {
     /// Prints it.
     pub(crate) fn run(self) -> Result<()> {
-        let Self::Workflow(workflow) = self;
-        let text = match workflow.form {
-            Form::Markdown => workflow::markdown(),
-            Form::Mermaid => diagram::mermaid(),
-            Form::Svg => diagram::svg(),
+        let text = match self {
+            Self::Workflow(Workflow { form: Form::Markdown }) => workflow::markdown(),
+            Self::Workflow(Workflow { form: Form::Mermaid }) => diagram::mermaid(),
+            Self::Workflow(Workflow { form: Form::Svg }) => diagram::svg(),
+            Self::Polling => polling::markdown(),
         };
         write_text(&text);
         Ok(())
