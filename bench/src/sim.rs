@@ -4,7 +4,7 @@
 //! other. Each call is for another item, and each must succeed.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alma_sim::{Bib, Holding, Item, Server, Sim, SimOptions, User, presets};
@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
+use parking_lot::RwLock;
 use serde_json::{Value, json};
 
 use crate::Scale;
@@ -58,8 +59,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let measured = load
             .block_on(load::run(address, CONNECTIONS, calls, kind.wanted))
             .map_err(|reason| format!("{}: {reason}", kind.name))?;
-        *same.write().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(serde_json::from_slice(&measured.body).unwrap_or_default());
+        *same.write() = Arc::new(serde_json::from_slice(&measured.body).unwrap_or_default());
         let plain = Arc::new(vec![bare_call(); count]);
         let baseline = load.block_on(load::run(bare, CONNECTIONS, plain, |status| status == 200))?;
         let share = measured.rate / baseline.rate;
@@ -236,7 +236,7 @@ type Same = Arc<RwLock<Arc<Value>>>;
 fn serve_bare(same: Same) -> Result<SocketAddr, String> {
     on_its_own("bare", |started| async move {
         let answer = |State(same): State<Same>| async move {
-            let answer = Arc::clone(&same.read().unwrap_or_else(PoisonError::into_inner));
+            let answer = Arc::clone(&same.read());
             Json(&*answer).into_response()
         };
         let router = Router::new().route("/", get(answer)).with_state(same);

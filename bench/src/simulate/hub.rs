@@ -2,7 +2,7 @@
 //! a decision. What a node does when it crashes, or is paused past its lease, is chance.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use engine::EffectExecution;
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,7 @@ use lending::{
     RequestId, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
 };
 use lms::{Attempt, HostLms};
+use parking_lot::Mutex;
 
 use super::line::LineState;
 
@@ -99,8 +100,8 @@ impl Hub {
         self.apply(id, &Event::Placed)
     }
 
-    fn line(&self) -> std::sync::MutexGuard<'_, LineState> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn line(&self) -> parking_lot::MutexGuard<'_, LineState> {
+        self.line.lock()
     }
 
     fn lms(&self, institution: Option<&InstitutionCode>) -> Option<Arc<dyn HostLms>> {

@@ -2,10 +2,11 @@
 //! badly, by chance from a seed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use alma::{Incoming, NoAnswer, Outgoing, Transport};
 use alma_sim::{ApiCall, Sim};
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::json;
@@ -146,7 +147,7 @@ impl Line {
     }
 
     fn draw(&self, call: &Outgoing<'_>) -> Option<Fault> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).draw(self.institution, call)
+        self.state.lock().draw(self.institution, call)
     }
 
     fn call(&self, call: &Outgoing<'_>) -> Result<Incoming, NoAnswer> {

@@ -16,8 +16,8 @@ pub(crate) mod sim_setup;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use alma::{Client, RetryPolicy};
@@ -25,6 +25,7 @@ use alma_sim::{Sim, SimClock};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Action, Barcode, CancelledBy, CopyRef, Event, Request, RequestId, Settlement, Side, deadlines};
 use lms::HostLms;
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
@@ -95,10 +96,10 @@ pub(crate) fn run(plan: Plan) -> Result<Verdict, String> {
 }
 
 fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
-    let mut violations = tally.violations.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let mut violations = tally.violations.lock().clone();
     let lifecycles = tally.lifecycles.load(Ordering::Relaxed);
     let mut rows = table(&["outcome", "lifecycles"]);
-    for (outcome, count) in tally.outcomes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+    for (outcome, count) in tally.outcomes.lock().iter() {
         rows.add_row([outcome.clone(), count.to_string()]);
     }
     let count = |number: &AtomicU64| u32::try_from(number.load(Ordering::Relaxed)).map_or(f64::MAX, f64::from);
@@ -210,8 +211,8 @@ impl World {
         Ok(Self { name, sim, hub, line, rng, messages, unusual, books, ledger, numbers })
     }
 
-    fn line(&self) -> std::sync::MutexGuard<'_, LineState> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn line(&self) -> parking_lot::MutexGuard<'_, LineState> {
+        self.line.lock()
     }
 
     async fn play(&mut self, tally: &Tally) {
@@ -246,7 +247,7 @@ impl World {
             let outcome = self.play_out(id, tally).await;
             match outcome {
                 Ok(outcome) => {
-                    *tally.outcomes.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
+                    *tally.outcomes.lock().entry(outcome).or_default() += 1;
                 }
                 Err(reason) => self.violated(tally, id, &reason),
             }
@@ -256,7 +257,7 @@ impl World {
         tally.calls.fetch_add(line.calls, Ordering::Relaxed);
         if line.without_intent > 0 {
             let found = format!("{}: {} calls without an intent", self.name, line.without_intent);
-            tally.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+            tally.violations.lock().push(found);
         }
     }
 
@@ -504,7 +505,7 @@ impl World {
     fn violated(&self, tally: &Tally, id: RequestId, reason: &str) {
         let story = self.hub.requests.get(&id).map(|stored| tail(&stored.story)).unwrap_or_default();
         let found = format!("{reason}: {}, request {id}\n    {story}", self.name);
-        tally.violations.lock().unwrap_or_else(PoisonError::into_inner).push(found);
+        tally.violations.lock().push(found);
     }
 }
 
@@ -539,7 +540,7 @@ mod tests {
         let tally = Tally::default();
         work(seed, lifecycles.div_ceil(TOGETHER as u64), &AtomicU64::new(0), &tally).unwrap();
         assert!(tally.lifecycles.load(Ordering::Relaxed) > 0);
-        tally.violations.into_inner().unwrap()
+        tally.violations.into_inner()
     }
 
     #[test]
@@ -555,7 +556,7 @@ mod tests {
         for world in [696, 1899, 2038, 3425, 4586] {
             play(20_261_125, world, With { messages: false, unusual_acts: false }, &tally).unwrap();
         }
-        assert_eq!(tally.violations.into_inner().unwrap(), Vec::<String>::new());
+        assert_eq!(tally.violations.into_inner(), Vec::<String>::new());
     }
 
     #[test]
@@ -570,7 +571,7 @@ mod tests {
         let calls = |seed| {
             let tally = Tally::default();
             work(seed, 2, &AtomicU64::new(0), &tally).unwrap();
-            (tally.calls.into_inner(), tally.outcomes.into_inner().unwrap())
+            (tally.calls.into_inner(), tally.outcomes.into_inner())
         };
         assert_eq!(calls(7), calls(7));
         assert_ne!(calls(7), calls(8));

@@ -1,10 +1,10 @@
 //! The simulator's clock: the one place that may read the machine's time.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 /// How the simulator's time runs. Read from text, it is `real`, `scaled:N`, `stepped` (from now) or `stepped:TIME`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,7 +65,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        let offset = *self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset = *self.offset.lock();
         let base = match self.kind {
             SimClock::Real => machine_time(),
             SimClock::Stepped(at) => at,
@@ -91,7 +91,7 @@ impl Clock {
     }
 
     pub(crate) fn advance(&self, by: SignedDuration) -> Timestamp {
-        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offset = self.offset.lock();
         *offset += by;
         drop(offset);
         self.now()

@@ -1,10 +1,11 @@
 //! The simulator as a whole: its institutions, its gateway, its clock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::api::{self, ApiAnswer, ApiCall, Route};
 use crate::call_log::{CallLog, LoggedCall};
@@ -48,19 +49,19 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn gateway(&self) -> MutexGuard<'_, Gateway> {
-        self.gateway.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gateway.lock()
     }
 
     pub(crate) fn hooks(&self) -> MutexGuard<'_, Hooks> {
-        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hooks.lock()
     }
 
     pub(crate) fn log(&self) -> MutexGuard<'_, CallLog> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock()
     }
 
     fn alma(&self) -> MutexGuard<'_, Alma> {
-        self.alma.lock().unwrap_or_else(PoisonError::into_inner)
+        self.alma.lock()
     }
 }
 
@@ -97,11 +98,11 @@ impl Sim {
     }
 
     fn world(&self) -> RwLockReadGuard<'_, World> {
-        self.0.world.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.world.read()
     }
 
     fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
-        self.0.world.write().unwrap_or_else(PoisonError::into_inner)
+        self.0.world.write()
     }
 
     /// Adds an institution.

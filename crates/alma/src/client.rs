@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use failpoint::Point;
+use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use reqwest::header::{
@@ -385,7 +386,7 @@ impl Client {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
-            let wait = tries.next(&self.inner.retries, &error, &mut *lock(&self.inner.rng));
+            let wait = tries.next(&self.inner.retries, &error, &mut self.inner.rng.lock());
             let Some(wait) = wait else { return Err(error) };
             sleep(wait).await;
             attempt += 1;
@@ -547,8 +548,4 @@ pub(crate) fn decode(body: &str) -> Result<Value, String> {
         "" => "an empty body where a record should be".to_owned(),
         _ => format!("JSON that can't be read (line {}, column {})", error.line(), error.column()),
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
 //! When a call may leave: so many in a second, in the order of what they are for.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -72,10 +72,6 @@ impl RateLimiter {
         Self { background_share, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits for a turn; answers how long that took.
     pub(crate) async fn turn(&self, priority: Priority) -> Duration {
         let arrived = Instant::now();
@@ -94,7 +90,7 @@ impl RateLimiter {
     }
 
     fn ticket(&self, priority: Priority) -> Ticket<'_> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.tickets += 1;
         let place = (priority, state.tickets);
         state.waiting.insert(place);
@@ -102,7 +98,7 @@ impl RateLimiter {
     }
 
     fn next_turn(&self, place: Place) -> Turn {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.waiting.first() != Some(&place) {
             return Turn::Behind;
         }
@@ -129,22 +125,22 @@ impl RateLimiter {
 
     /// Keeps all from calling for a while: the limit that one of them met is everyone's.
     pub(crate) fn refused(&self, wait: Duration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let now = Instant::now();
         state.rate.refused(now);
         state.held_until = state.held_until.max(now + wait);
     }
 
     pub(crate) fn answered(&self, remaining: Option<u64>) {
-        self.state().rate.answered(Instant::now(), remaining);
+        self.state.lock().rate.answered(Instant::now(), remaining);
     }
 
     pub(crate) fn share_with(&self, clients: u32) {
-        self.state().rate.share_with(clients);
+        self.state.lock().rate.share_with(clients);
     }
 
     pub(crate) fn now(&self) -> CallRate {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let allowed = state.rate.allowed(Instant::now());
         let (background_share, others) = (allowed * self.background_share, state.rate.others());
         CallRate { allowed, background: background_share, other_apps: others, waiting: state.waiting.len() }
@@ -159,7 +155,7 @@ struct Ticket<'a> {
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        self.limiter.state().waiting.remove(&self.place);
+        self.limiter.state.lock().waiting.remove(&self.place);
         self.limiter.changed.notify_waiters();
     }
 }

@@ -62,18 +62,6 @@ impl Default for Backoff {
 impl Backoff {
     /// The longest pause after `attempts` failures.
     pub(crate) fn delay(&self, attempts: u32) -> Duration {
-        self.initial.saturating_mul(2_u32.saturating_pow(attempts.min(20))).min(self.max)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delay_doubles_and_is_capped() {
-        let retrying = Backoff { initial: Duration::from_secs(1), max: Duration::from_secs(60) };
-        let seconds: Vec<u64> = [0, 1, 2, 6, u32::MAX].into_iter().map(|n| retrying.delay(n).as_secs()).collect();
-        assert_eq!(seconds, [1, 2, 4, 60, 60]);
+        runtime::doubled(self.initial, attempts, self.max)
     }
 }

@@ -1,13 +1,14 @@
 //! Answers of Alma, as its client reads them.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use alma::{
     Client, HoldingSelector, Incoming, ItemPath, LoanFilter, NoAnswer, Outgoing, RequestFilter, RetryPolicy, Transport,
     UserId,
 };
 use futures::{StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 /// Answers every call alike; a list has an end.
@@ -20,7 +21,7 @@ const MOST_PAGES: u32 = 3;
 
 impl Transport for Echo {
     fn carry(&self, _: &Outgoing<'_>) -> Result<Incoming, NoAnswer> {
-        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = self.answer.lock();
         answer.1 += 1;
         if answer.1 > MOST_PAGES { Err(NoAnswer::NeverSent) } else { Ok(answer.0.clone()) }
     }
@@ -52,11 +53,11 @@ fn reader() -> &'static Mutex<Reader> {
 /// The first byte chooses the status and the call.
 fn read(data: &[u8], wrap: impl FnOnce(String) -> String) {
     let Some((choice, body)) = data.split_first() else { return };
-    let reader = reader().lock().unwrap_or_else(PoisonError::into_inner);
+    let reader = reader().lock();
     let status = if choice & 0x80 == 0 { 200 } else { 400 };
     let body = wrap(String::from_utf8_lossy(body).into_owned());
     let incoming = Incoming { status, body, ..Incoming::default() };
-    *reader.echo.answer.lock().unwrap_or_else(PoisonError::into_inner) = (incoming, 0);
+    *reader.echo.answer.lock() = (incoming, 0);
     let client = &reader.client;
     let (user, path) = (UserId::from("reader"), ItemPath { mms: "99".into(), holding: "22".into(), pid: "23".into() });
     reader.runtime.block_on(async {

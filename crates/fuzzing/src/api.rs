@@ -1,11 +1,12 @@
 //! Bodies that the hub's API takes.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use engine::{Engine, Ids, Settings, SystemClock};
+use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -107,7 +108,7 @@ async fn send(router: &Router, method: &str, path: &str, body: impl Into<Body>) 
 pub fn api_json(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let (method, path) = ROUTES[usize::from(*choice) % ROUTES.len()];
-    let hub = hub().lock().unwrap_or_else(PoisonError::into_inner);
+    let hub = hub().lock();
     let path = path.replace(THERE, &hub.id);
     let (status, text) = hub.runtime.block_on(send(&hub.router, method, &path, body.to_vec()));
     assert!(!status.is_server_error(), "{method} {path}: {status} {}", String::from_utf8_lossy(&text));

@@ -1,10 +1,10 @@
 //! Lists that a library's system refuses, or answers with something that is no list.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
+use parking_lot::Mutex;
 
 /// For how long a list that was refused isn't asked for.
 pub(crate) const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -27,14 +27,14 @@ struct RefusalCount {
 impl RefusedLists {
     /// Whether a list is not counted on now.
     pub(crate) fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
-        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = self.0.lock();
         let refusals = refused.get(&(institution.clone(), list.to_owned()));
         refusals.is_some_and(|all| all.times > 1 && now.duration_since(all.last) < all.rest)
     }
 
     /// Answers whether it is not counted on any more.
     pub(crate) fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp, rest: SignedDuration) -> bool {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.0.lock();
         let before = refused.get(&(institution.clone(), list.to_owned())).map_or(0, |all| all.times);
         let times = before.saturating_add(1);
         refused.insert((institution.clone(), list.to_owned()), RefusalCount { times, last: now, rest });
@@ -43,18 +43,18 @@ impl RefusedLists {
 
     /// It was read.
     pub(crate) fn read(&self, institution: &InstitutionCode, list: &str) {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.0.lock();
         refused.remove(&(institution.clone(), list.to_owned()));
     }
 
     /// Settings have changed, perhaps for that.
     pub(crate) fn forget(&self, institution: &InstitutionCode) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != institution);
+        self.0.lock().retain(|(of, _), _| of != institution);
     }
 
     /// The same of all institutions.
     pub(crate) fn forget_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.lock().clear();
     }
 }
 

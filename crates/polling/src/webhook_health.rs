@@ -2,11 +2,13 @@
 //! distrusted: the institution is polled as if it had none. The state is in the store, so that all nodes agree on it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
 use lending::{Hint, InstitutionCode, Status};
+use parking_lot::Mutex;
 use secrecy::SecretString;
 use store::{Error, Store, Webhook, WebhookUpdate};
 
@@ -106,24 +108,32 @@ impl WebhookCoverage {
     }
 }
 
-/// When they were read, and what.
-type Secrets = (Timestamp, Arc<[SecretString]>);
-
 /// The health of all webhooks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct WebhookHealth {
     known: Mutex<HashMap<InstitutionCode, WebhookState>>,
     read_at: Mutex<Option<Timestamp>>,
     /// One at a time reads.
     reading: tokio::sync::Mutex<()>,
-    /// The secrets with which messages are signed, and when they were read.
-    secrets: RwLock<HashMap<InstitutionCode, Secrets>>,
-    /// How often the cache was invalidated.
-    generation: AtomicU64,
+    /// The secrets with which messages are signed.
+    secrets: Cache<InstitutionCode, Arc<[SecretString]>>,
     /// Whether a message could not be stored since this was taken last.
     intake_failed: AtomicBool,
     /// Until when a missed message is the hub's own fault.
     catching_up: Mutex<Option<Timestamp>>,
+}
+
+impl Default for WebhookHealth {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            read_at: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            secrets: Cache::new(CACHE_TTL),
+            intake_failed: AtomicBool::default(),
+            catching_up: Mutex::default(),
+        }
+    }
 }
 
 impl WebhookHealth {
@@ -161,7 +171,7 @@ impl WebhookHealth {
         now: Timestamp,
     ) -> Result<Option<WebhookState>, Error> {
         self.read(store, now, CACHE_TTL).await?;
-        Ok(self.known.lock().unwrap_or_else(PoisonError::into_inner).get(institution).cloned())
+        Ok(self.known.lock().get(institution).cloned())
     }
 
     /// Reads what will have to be read soon, so that no transaction waits for it.
@@ -171,8 +181,8 @@ impl WebhookHealth {
 
     async fn read(&self, store: &Store, now: Timestamp, for_so_long: SignedDuration) -> Result<(), Error> {
         let is_fresh = || {
-            let read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-            read_at.is_some_and(|at| now.duration_since(at).abs() < for_so_long)
+            let read_at = *self.read_at.lock();
+            read_at.is_some_and(|at| cache::is_fresh(at, for_so_long, now))
         };
         if is_fresh() {
             return Ok(());
@@ -182,7 +192,7 @@ impl WebhookHealth {
             return Ok(());
         }
         let stored = store.webhooks().await?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let mut before = std::mem::take(&mut *known);
         for mut webhook in stored {
             let here = before.remove(&webhook.institution);
@@ -195,34 +205,13 @@ impl WebhookHealth {
             webhook.last_item_message_at = webhook.last_item_message_at.max(last_message.1);
             known.insert(webhook.institution.clone(), WebhookState { webhook, confirmed });
         }
-        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self.read_at.lock() = Some(now);
         Ok(())
     }
 
-    /// The secrets of an institution's webhook, if they were read lately.
-    pub(crate) fn secrets(&self, institution: &InstitutionCode, now: Timestamp) -> Option<Arc<[SecretString]>> {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let (at, known) = secrets.get(institution)?;
-        (now.duration_since(*at).abs() < CACHE_TTL).then(|| Arc::clone(known))
-    }
-
-    /// What [`WebhookHealth::learn`] is reported, from before the secrets were read.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::SeqCst)
-    }
-
-    /// Remembers secrets, unless they may have been changed since they were read.
-    pub(crate) fn cache_secrets(
-        &self,
-        institution: &InstitutionCode,
-        secrets: Arc<[SecretString]>,
-        (generation, now): (u64, Timestamp),
-    ) -> Arc<[SecretString]> {
-        let mut all = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if generation == self.generation() {
-            all.insert(institution.clone(), (now, Arc::clone(&secrets)));
-        }
-        secrets
+    /// The secrets with which institutions sign their messages, as they were read lately.
+    pub(crate) fn secrets(&self) -> &Cache<InstitutionCode, Arc<[SecretString]>> {
+        &self.secrets
     }
 
     /// Records that a signed message has arrived.
@@ -298,7 +287,7 @@ impl WebhookHealth {
         act: impl FnOnce(&mut WebhookState) -> Option<WebhookUpdate>,
     ) -> Result<(), Error> {
         self.read(store, now, CACHE_TTL).await?;
-        let update = self.known.lock().unwrap_or_else(PoisonError::into_inner).get_mut(institution).and_then(act);
+        let update = self.known.lock().get_mut(institution).and_then(act);
         match update {
             Some(update) => Ok(store.update_webhook(institution, &update).await?),
             None => Ok(()),
@@ -317,19 +306,18 @@ impl WebhookHealth {
 
     /// Until then a missed message is the hub's own fault, and no webhook is distrusted for it.
     pub(crate) fn suspend_miss_detection_until(&self, then: Timestamp) {
-        *self.catching_up.lock().unwrap_or_else(PoisonError::into_inner) = Some(then);
+        *self.catching_up.lock() = Some(then);
     }
 
     /// Whether a missing message may have been sent while the hub could not receive it.
     pub(crate) fn is_catching_up(&self, now: Timestamp) -> bool {
-        self.catching_up.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
+        self.catching_up.lock().is_some_and(|until| now < until)
     }
 
     /// Webhooks or their secrets have changed, or may have.
     pub(crate) fn invalidate(&self) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
-        self.secrets.write().unwrap_or_else(PoisonError::into_inner).clear();
-        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.secrets.clear();
+        *self.read_at.lock() = None;
     }
 }
 

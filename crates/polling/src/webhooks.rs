@@ -103,7 +103,7 @@ impl Polling {
         body: &[u8],
     ) -> Result<WebhookResult, WebhookError> {
         let now = self.runtime.now();
-        let known = self.webhook_health.secrets(institution, now);
+        let known = self.webhook_health.secrets().get(institution, now);
         let (secrets, is_fresh) = match known {
             Some(known) => (known, false),
             None => (self.read_secrets(institution, now).await?, true),
@@ -127,9 +127,12 @@ impl Polling {
         institution: &InstitutionCode,
         now: Timestamp,
     ) -> Result<Arc<[SecretString]>, WebhookError> {
-        let forgotten = self.webhook_health.generation();
-        let secrets = self.runtime.store().webhook_secrets(institution).await?.ok_or(WebhookError::NotConfigured)?;
-        Ok(self.webhook_health.cache_secrets(institution, secrets.all().into(), (forgotten, now)))
+        let cache = self.webhook_health.secrets();
+        let generation = cache.generation();
+        let read = self.runtime.store().webhook_secrets(institution).await?.ok_or(WebhookError::NotConfigured)?;
+        let secrets: Arc<[SecretString]> = read.all().into();
+        cache.insert_read(generation, institution.clone(), Arc::clone(&secrets), now);
+        Ok(secrets)
     }
 
     async fn store_message(

@@ -1,10 +1,12 @@
 //! The agencies' rules in use, remembered for a short time.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
 use lending::{InstitutionCode, LibraryCode, Request, Rules, Side};
 use store::{Agency, Error, Store};
+use tokio::sync::Mutex;
 
 /// For how long agencies are remembered; another node may have changed them.
 const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
@@ -12,51 +14,45 @@ const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
 const REFRESH_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
 /// The agencies as last read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Agencies {
-    read: RwLock<Option<(Timestamp, Arc<[Agency]>)>>,
+    read: Cache<(), Arc<[Agency]>>,
     /// One at a time reads.
-    reading: tokio::sync::Mutex<()>,
+    reading: Mutex<()>,
+}
+
+impl Default for Agencies {
+    fn default() -> Self {
+        Self { read: Cache::new(CACHE_TTL), reading: Mutex::default() }
+    }
 }
 
 impl Agencies {
     pub(crate) async fn all(&self, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
-        if let Some(agencies) = self.read_within(CACHE_TTL, now) {
-            return Ok(agencies);
-        }
-        let _alone = self.reading.lock().await;
-        if let Some(agencies) = self.read_within(CACHE_TTL, now) {
-            return Ok(agencies);
-        }
-        self.read_anew(store, now).await
+        self.within(CACHE_TTL, store, now).await
     }
 
     /// Reads what will have to be read soon, so that no transaction waits for it.
     pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        if self.read_within(REFRESH_AFTER, now).is_some() {
-            return Ok(());
+        self.within(REFRESH_AFTER, store, now).await.map(drop)
+    }
+
+    async fn within(&self, age: SignedDuration, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
+        if let Some(agencies) = self.read.get_within(&(), age, now) {
+            return Ok(agencies);
         }
         let _alone = self.reading.lock().await;
-        match self.read_within(REFRESH_AFTER, now) {
-            Some(_) => Ok(()),
-            None => self.read_anew(store, now).await.map(drop),
+        if let Some(agencies) = self.read.get_within(&(), age, now) {
+            return Ok(agencies);
         }
-    }
-
-    fn read_within(&self, time: SignedDuration, now: Timestamp) -> Option<Arc<[Agency]>> {
-        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
-        let (at, agencies) = read.as_ref()?;
-        (now.duration_since(*at).abs() < time).then(|| Arc::clone(agencies))
-    }
-
-    async fn read_anew(&self, store: &Store, now: Timestamp) -> Result<Arc<[Agency]>, Error> {
+        let generation = self.read.generation();
         let agencies: Arc<[Agency]> = store.agencies().await?.into();
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&agencies)));
+        self.read.insert_read(generation, (), Arc::clone(&agencies), now);
         Ok(agencies)
     }
 
     pub(crate) fn forget(&self) {
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = None;
+        self.read.clear();
     }
 }
 

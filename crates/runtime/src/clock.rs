@@ -1,10 +1,10 @@
 //! Time, ids and jitter: the only places where the hub takes them from the machine.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use lending::RequestId;
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tracing::warn;
@@ -32,7 +32,7 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place where the hub reads the machine's clock")]
     fn now(&self) -> Timestamp {
-        let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut steady = self.steady.lock();
         let read = Instant::now();
         let elapsed = read.duration_since(steady.read);
         steady.read = read;
@@ -106,7 +106,7 @@ impl Ids {
     }
 
     fn with<T>(&self, draw: impl FnOnce(&mut StdRng) -> T) -> T {
-        draw(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+        draw(&mut self.rng.lock())
     }
 }
 
@@ -116,12 +116,23 @@ pub fn saturating_add(now: Timestamp, wait: Duration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+/// Returns the pause after `failures` failures: `initial`, doubled with each of them, and at most `max`.
+pub fn doubled(initial: Duration, failures: u32, max: Duration) -> Duration {
+    initial.saturating_mul(2_u32.saturating_pow(failures)).min(max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn pause_doubles_with_each_failure_up_to_the_longest() {
+        let pause = |failures| doubled(Duration::from_secs(1), failures, Duration::from_secs(60)).as_secs();
+        assert_eq!([0, 1, 2, 6, u32::MAX].map(pause), [1, 2, 4, 60, 60]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use store::{NodeEvent, Store};
 use tokio::sync::Notify;
 
 use crate::agencies::Agencies;
-pub use crate::clock::{Clock, Ids, SystemClock, saturating_add};
+pub use crate::clock::{Clock, Ids, SystemClock, doubled, saturating_add};
 pub use crate::transaction::StoreFailure;
 
 /// The longest that the work loop sleeps: other nodes may have put work into the store.

@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use crate::Ids;
+use crate::{Ids, doubled};
 
 /// How often a transaction is tried at most.
 const MAX_ATTEMPTS: u32 = 8;
 /// The first pause, at most; it doubles from then on, so that transactions that met once don't meet again.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(10);
+/// The longest pause.
+const MAX_BACKOFF: Duration = Duration::from_millis(640);
 
 /// An error that may come from the store.
 pub trait StoreFailure {
@@ -33,7 +35,7 @@ where
         match result.as_ref().err().and_then(StoreFailure::store_failure) {
             Some(store::Error::Conflict) => {}
             Some(store::Error::Contended) => {
-                tokio::time::sleep(ids.jitter(INITIAL_BACKOFF * 2_u32.pow(tried - 1))).await;
+                tokio::time::sleep(ids.jitter(doubled(INITIAL_BACKOFF, tried - 1, MAX_BACKOFF))).await;
             }
             _ => return result,
         }

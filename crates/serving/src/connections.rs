@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -73,10 +74,6 @@ enum Found {
     Later(Instant),
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Connections {
     pub(crate) fn new(limits: Arc<Limits>) -> Self {
         Self { limits, open: Mutex::default(), freed: Notify::new() }
@@ -98,7 +95,7 @@ impl Connections {
 
     fn find(self: &Arc<Self>, address: IpAddr) -> Found {
         let now = Instant::now();
-        let mut open = locked(&self.open);
+        let mut open = self.open.lock();
         let address = self.counted(address);
         if address.is_some() && open.from(address) >= self.limits.per_address {
             match open.longest_waiting(|entry| entry.address == address) {
@@ -139,7 +136,7 @@ impl Connections {
     }
 
     pub(crate) fn close_longest_waiting(&self) {
-        let mut open = locked(&self.open);
+        let mut open = self.open.lock();
         if let Some((id, _)) = open.longest_waiting(|_| true) {
             open.close(id);
         }
@@ -168,7 +165,7 @@ impl Open {
 impl Activity {
     /// Notes that a request's header has arrived.
     pub(crate) fn begin(self: &Arc<Self>) -> Call {
-        let mut now = locked(&self.now);
+        let mut now = self.now.lock();
         now.answering = true;
         now.calls += 1;
         drop(now);
@@ -180,20 +177,20 @@ impl Activity {
     }
 
     fn waiting_since(&self) -> Option<Instant> {
-        let now = *locked(&self.now);
+        let now = *self.now.lock();
         (!now.answering).then_some(now.since)
     }
 
     /// The number of the request that is waited for; `None` while one is being answered.
     pub(crate) fn waits_for(&self) -> Option<u64> {
-        let now = *locked(&self.now);
+        let now = *self.now.lock();
         (!now.answering).then_some(now.calls)
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let mut now = locked(&self.0.now);
+        let mut now = self.0.now.lock();
         now.answering = false;
         now.since = Instant::now();
     }
@@ -221,7 +218,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        locked(&self.connections.open).places.remove(&self.id);
+        self.connections.open.lock().places.remove(&self.id);
         self.connections.freed.notify_one();
     }
 }

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, Mac};
+use parking_lot::Mutex;
 use rand::RngCore;
 use rand::rngs::StdRng;
 use sha2::{Digest, Sha256};
@@ -139,7 +139,7 @@ impl Sealer {
 
     pub(crate) fn seal(&self, place: &str, plain: &str) -> Result<String, Error> {
         let mut nonce = [0; 12];
-        self.nonces.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut nonce);
+        self.nonces.lock().fill_bytes(&mut nonce);
         let payload = Payload { msg: plain.as_bytes(), aad: place.as_bytes() };
         let sealed = self
             .cipher

@@ -2,13 +2,13 @@
 //! void; one at a time finds out whether it is back.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::InstitutionCode;
 use lms::Outage;
-use runtime::saturating_add;
+use parking_lot::Mutex;
+use runtime::{doubled, saturating_add};
 
 /// How a breaker works.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ impl Breakers {
     ///
     /// What to answer in place of a call.
     pub(crate) fn admit(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, lms::Error> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let Some(breaker) = known.get_mut(institution) else { return Ok(Generation::default()) };
         let Some(down) = &breaker.down else { return Ok(breaker.settings) };
         let wait_until = breaker.probing_until.filter(|until| *until > now).unwrap_or(down.next_try);
@@ -109,7 +109,7 @@ impl Breakers {
         failed: Option<&lms::Error>,
         now: Timestamp,
     ) -> BreakerChange {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let breaker = known.entry(institution.clone()).or_default();
         let outdated = breaker.settings != settings;
         match failed {
@@ -148,8 +148,7 @@ impl Breakers {
         if breaker.down.is_none() && !certain && breaker.failures < self.settings.failures {
             return BreakerChange::None;
         }
-        let own =
-            self.settings.initial.saturating_mul(2_u32.saturating_pow(breaker.attempts.min(16))).min(self.settings.max);
+        let own = doubled(self.settings.initial, breaker.attempts, self.settings.max);
         let next_try = saturating_add(now, after.unwrap_or(own).max(self.settings.initial));
         breaker.attempts = breaker.attempts.saturating_add(1);
         let since = breaker.down.as_ref().map_or(now, |down| down.since);
@@ -160,15 +159,14 @@ impl Breakers {
 
     /// Forgets what is known of an institution: its settings have changed.
     pub(crate) fn reset(&self, institution: &InstitutionCode) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let breaker = known.entry(institution.clone()).or_default();
         *breaker = Breaker { settings: Generation(breaker.settings.0 + 1), ..Breaker::default() };
     }
 
     /// The same of all: another node has changed something.
     pub(crate) fn reset_all(&self) {
-        let known: Vec<InstitutionCode> =
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        let known: Vec<InstitutionCode> = self.known.lock().keys().cloned().collect();
         for institution in known {
             self.reset(&institution);
         }
@@ -176,13 +174,13 @@ impl Breakers {
 
     /// Whether an institution's system is down as far as is known.
     pub(crate) fn is_down(&self, institution: &InstitutionCode) -> bool {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         known.get(institution).is_some_and(|breaker| breaker.down.is_some())
     }
 
     /// The systems that are down, by institution.
     pub(crate) fn down(&self) -> Vec<(InstitutionCode, Down)> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         let mut all: Vec<_> =
             known.iter().filter_map(|(code, breaker)| Some((code.clone(), breaker.down.clone()?))).collect();
         all.sort_by(|(left, _), (right, _)| left.as_str().cmp(right.as_str()));

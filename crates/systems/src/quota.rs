@@ -4,12 +4,13 @@
 //! What was spent is counted by each node for itself; what is left is reported by the system, and so holds for all.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{InstitutionCode, Priority};
 use lms::{CallObserver, CallRate, CallReport, HostLms, Outage, QuotaSettings};
+use parking_lot::Mutex;
 use runtime::{Clock, saturating_add};
 
 use crate::breaker::Down;
@@ -125,7 +126,7 @@ impl UsageLedger {
 
     fn with<T>(&self, institution: &InstitutionCode, act: impl FnOnce(&mut DayUsage) -> T) -> T {
         let today = self.clock.now().as_second().div_euclid(DAY);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let book = known.entry(institution.clone()).or_default();
         if book.day != today {
             *book = DayUsage { day: today, calls_per_day: book.calls_per_day, ..DayUsage::default() };

@@ -1,11 +1,12 @@
 //! The library systems of the institutions, connected once and kept.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use lending::InstitutionCode;
 use lms::{Connection, HostLms};
+use parking_lot::RwLock;
 use store::Store;
 
 use crate::quota::UsageLedger;
@@ -27,7 +28,7 @@ impl Registry {
 
     /// The institution's adapter; what stands in the way is reported as something that staff can fix.
     pub(crate) async fn get(&self, institution: &InstitutionCode) -> Result<Arc<dyn HostLms>, lms::Error> {
-        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(institution) {
+        if let Some(known) = self.known.read().get(institution) {
             return Ok(Arc::clone(known));
         }
         let stored = self
@@ -44,7 +45,7 @@ impl Registry {
         };
         let made = lms::connect_observed(&connection, Some(self.usage.observer(institution)))
             .map_err(|error| lms::Error::retryable(error.to_string()))?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write();
         let kept = Arc::clone(known.entry(institution.clone()).or_insert(made));
         drop(known);
         // Whoever reports another number of nodes finds it there from now on.
@@ -54,7 +55,7 @@ impl Registry {
 
     /// Those that are connected.
     pub(crate) fn known(&self) -> Vec<Arc<dyn HostLms>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.known.read().values().cloned().collect()
     }
 
     /// How many nodes share the institutions' calls per second.
@@ -72,11 +73,11 @@ impl Registry {
 
     /// Forgets all adapters.
     pub(crate) fn forget_all(&self) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known.write().clear();
     }
 
     /// Forgets the adapter, so that changed settings count from now on.
     pub(crate) fn forget(&self, institution: &InstitutionCode) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(institution);
+        self.known.write().remove(institution);
     }
 }

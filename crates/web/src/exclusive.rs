@@ -1,10 +1,11 @@
 //! Costly work at an institution, which one caller does at a time.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use lending::InstitutionCode;
+use parking_lot::Mutex;
 
 use crate::problem::Problem;
 
@@ -34,7 +35,7 @@ impl Exclusive {
     /// Begins the work, or answers 409 where it is under way for somebody else.
     pub(crate) fn begin(&self, work: Work, institution: &InstitutionCode) -> Result<Permit, Problem> {
         let what = (work, institution.clone());
-        if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what.clone()) {
+        if !self.0.lock().insert(what.clone()) {
             let detail = match work {
                 Work::Check => "A check of this institution is under way. Wait for its end, and try again.",
                 Work::Search => "A search at this institution is under way. Wait for its end, and try again.",
@@ -47,6 +48,6 @@ impl Exclusive {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.what);
+        self.running.lock().remove(&self.what);
     }
 }

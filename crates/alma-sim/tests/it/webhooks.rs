@@ -1,11 +1,12 @@
 //! Webhooks: a listener on a port, the challenge, signed messages, retries and disorder.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use alma_sim::{DeliveryStatus, WebhookProfile};
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::support::{BOOK, DESK, INST, TestAlma};
@@ -29,13 +30,13 @@ impl Listener {
     }
 
     fn events(&self) -> Vec<String> {
-        let got = self.got.lock().unwrap();
+        let got = self.got.lock();
         got.iter().map(|(_, body)| named(&serde_json::from_str(body).unwrap()).to_owned()).collect()
     }
 
     async fn wait_for(&self, count: usize) {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-        while self.got.lock().unwrap().len() < count {
+        while self.got.lock().len() < count {
             assert!(tokio::time::Instant::now() < deadline, "only {:?}", self.events());
             tokio::task::yield_now().await;
         }
@@ -54,8 +55,8 @@ async fn challenge(RawQuery(query): RawQuery) -> String {
 
 async fn message(State(listener): State<Arc<Listener>>, headers: HeaderMap, body: String) -> StatusCode {
     let signature = headers["x-exl-signature"].to_str().unwrap().to_owned();
-    listener.got.lock().unwrap().push((signature, body));
-    let mut answers = listener.answers.lock().unwrap();
+    listener.got.lock().push((signature, body));
+    let mut answers = listener.answers.lock();
     let answer = if answers.is_empty() { 200 } else { answers.remove(0) };
     StatusCode::from_u16(answer).unwrap()
 }
@@ -76,7 +77,7 @@ async fn a_challenged_listener_gets_signed_messages_of_the_events_of_a_loan() {
     listener.wait_for(5).await;
     let expected = ["REQUEST_CREATED", "REQUEST_PLACED_ON_SHELF", "REQUEST_CLOSED", "LOAN_CREATED", "LOAN_RETURNED"];
     assert_eq!(listener.events(), expected);
-    let got = listener.got.lock().unwrap().clone();
+    let got = listener.got.lock().clone();
     let returned: Value = serde_json::from_str(&got[4].1).unwrap();
     assert_eq!(returned["item_loan"]["loan_status"], "ACTIVE", "as the field has seen it");
     assert_eq!(returned["item_loan"]["return_date"], "2026-03-04T12:00:00.000Z");
@@ -161,7 +162,7 @@ async fn end_of_a_job_is_sent_as_message_with_its_run() {
     alma.sim().add_webhook(INST, profile(&url)).unwrap();
     let published = alma.staff().publish();
     listener.wait_for(1).await;
-    let message: Value = serde_json::from_str(&listener.got.lock().unwrap()[0].1).unwrap();
+    let message: Value = serde_json::from_str(&listener.got.lock()[0].1).unwrap();
     assert_eq!((message["action"].as_str(), &message["event"]), (Some("JOB_END"), &Value::Null));
     let run = &message["job_instance"];
     assert_eq!((run["status"]["value"].as_str(), run["progress"].as_u64()), (Some("COMPLETED_SUCCESS"), Some(100)));
@@ -190,7 +191,7 @@ async fn letters_are_sent_as_messages_where_staff_activated_them() {
     alma.staff().publish();
     listener.wait_for(4).await;
     assert_eq!(listener.events(), [letters[0], letters[1], letters[2], "JOB_END"], "none while it was not active");
-    let first: Value = serde_json::from_str(&listener.got.lock().unwrap()[0].1).unwrap();
+    let first: Value = serde_json::from_str(&listener.got.lock()[0].1).unwrap();
     assert_eq!(first["notification"]["receiver"]["primary_id"], "jo.reader");
     assert_eq!(first["notification"]["request"]["request_id"], hold);
 }

@@ -2,13 +2,14 @@
 //! incomplete. Whatever isn't named here may hold anything.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use alma::{
     Client, HoldingSelector, Incoming, ItemPath, LoanFilter, MmsId, NoAnswer, Outgoing, RequestFilter, Result,
     Transport, UserId,
 };
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::fake::{builder, fixture};
@@ -40,7 +41,7 @@ struct Page(Mutex<String>);
 impl Transport for Page {
     fn carry(&self, call: &Outgoing<'_>) -> std::result::Result<Incoming, NoAnswer> {
         let is_first = !call.query.split('&').any(|pair| pair.starts_with("offset=") && pair != "offset=0");
-        let page = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let page = self.0.lock().clone();
         let body = if is_first { page } else { "{}".to_owned() };
         Ok(Incoming { status: 200, body, ..Incoming::default() })
     }
@@ -154,7 +155,7 @@ async fn only_what_a_record_is_nothing_without_makes_an_answer_unreadable_or_a_l
     let mut tried = 0;
     for (name, read, may_fail, may_be_incomplete) in answers() {
         let answer: Value = serde_json::from_str(&fixture(name)).unwrap();
-        *page.0.lock().unwrap() = answer.to_string();
+        *page.0.lock() = answer.to_string();
         assert!(read(client.clone()).await.unwrap(), "{name} is read as it is");
         let (mut failed, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
         let mut all = Vec::new();
@@ -163,7 +164,7 @@ async fn only_what_a_record_is_nothing_without_makes_an_answer_unreadable_or_a_l
         for place in all.iter().filter(|place| !is_in_a_later_row(place)) {
             for damage in damages() {
                 let Some(body) = damaged(&answer, place, damage.as_ref()) else { continue };
-                *page.0.lock().unwrap() = body;
+                *page.0.lock() = body;
                 tried += 1;
                 match read(client.clone()).await {
                     Ok(true) => {}

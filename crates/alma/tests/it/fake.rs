@@ -1,7 +1,7 @@
 //! A server that answers what a test says it to, and remembers what it was asked.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use alma::{Client, ClientBuilder, RetryPolicy, Timeouts};
@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -62,7 +63,7 @@ impl Fake {
                     body: String::from_utf8(body.to_vec()).unwrap(),
                 };
                 let before = {
-                    let mut log = log.lock().unwrap();
+                    let mut log = log.lock();
                     log.push(request.clone());
                     log.len() - 1
                 };
@@ -89,7 +90,7 @@ impl Fake {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().clone()
     }
 
     /// The only request that came.
@@ -181,7 +182,7 @@ impl Broken {
                         break;
                     }
                 }
-                *count.lock().unwrap() += 1;
+                *count.lock() += 1;
                 match breakage {
                     Breakage::Close => {}
                     Breakage::CloseInBody => {
@@ -205,7 +206,7 @@ impl Broken {
     }
 
     pub(crate) fn requests(&self) -> u32 {
-        *self.requests.lock().unwrap()
+        *self.requests.lock()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Lists are read to their end.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use alma::{Error, HoldingSelector, ItemPath, LoanFilter, MmsId, Request, RequestFilter, Search, UserId};
 use axum::response::Response;
 use futures::TryStreamExt;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::fake::{Fake, Seen, fixture, ok};
@@ -145,11 +146,10 @@ async fn a_row_that_cannot_be_read_is_left_out_and_reported() {
     let fake = Fake::start(rows_of_which_one_is_unreadable).await;
     let reported = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&reported);
-    let client =
-        fake.builder().on_unreadable_row(Arc::new(move |list| log.lock().unwrap().push(list))).build().unwrap();
+    let client = fake.builder().on_unreadable_row(Arc::new(move |list| log.lock().push(list))).build().unwrap();
     let list = client.user_requests(&UserId::from("reader")).list(&RequestFilter::default()).whole().await.unwrap();
     assert_eq!(list.iter().map(|request| request.id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
-    assert_eq!(*reported.lock().unwrap(), ["GET /users/{user}/requests"]);
+    assert_eq!(*reported.lock(), ["GET /users/{user}/requests"]);
 }
 
 #[tokio::test]

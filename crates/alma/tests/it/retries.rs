@@ -1,14 +1,15 @@
 //! What is repeated, and what never is.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use alma::{
     Access, Area, CallOutcome, Cancellation, Error, ItemPath, Limit, NewLoan, NewRequest, NewUser, Pickup, Priority,
     RetryPolicy, ScanIn, UserId,
 };
+use parking_lot::Mutex;
 
 use crate::fake::{Fake, answer, builder, fixture, nobody, ok, refusal};
 
@@ -140,10 +141,9 @@ async fn observer_gets_every_exchange_and_nothing_personal() {
     let fake = Fake::start(|_, nth| if nth == 0 { throttle() } else { answer(400, &fixture("error.json")) }).await;
     let reports = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&reports);
-    let client =
-        fake.builder().on_call(Arc::new(move |report| log.lock().unwrap().push(report.clone()))).build().unwrap();
+    let client = fake.builder().on_call(Arc::new(move |report| log.lock().push(report.clone()))).build().unwrap();
     assert!(Priority::Poll.scope(client.users().get(&UserId::from("nobody"))).await.is_err());
-    let reports = reports.lock().unwrap();
+    let reports = reports.lock();
     let seen: Vec<_> = reports.iter().map(|report| (report.endpoint, report.attempt, report.outcome)).collect();
     assert_eq!(
         seen,

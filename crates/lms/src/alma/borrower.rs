@@ -247,7 +247,7 @@ impl Alma {
             let bib = BibId::from(found.mms_id.as_str());
             let ours = all.get(&found.mms_id).is_some_and(|request| is_virtual(&found, *request));
             if ours {
-                self.records.insert(&bib, what.now);
+                self.records.insert(bib.clone(), (), what.now);
             }
             if bib == *what.bib {
                 is_there = if ours { Ok(true) } else { Err(not_ours(&bib)) };

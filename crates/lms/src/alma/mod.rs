@@ -26,7 +26,6 @@ mod reads;
 mod records;
 mod settings;
 mod suppressed;
-mod verified_records;
 mod webhooks;
 
 use std::sync::{Arc, OnceLock};
@@ -34,7 +33,8 @@ use std::time::Duration;
 
 use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, RetryPolicy, Timeouts};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use cache::Cache;
+use jiff::{SignedDuration, Timestamp};
 use lending::{
     Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan, Observation,
     PatronId, PatronRefusal, PickupLocation, Priority, Refusal, RequestId, Title, VerifiedPatron,
@@ -53,6 +53,9 @@ use crate::quota::{CallObserver, CallRate, CallReport, QuotaSettings};
 use crate::settings::SettingError;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
+/// For how long a virtual record counts as verified. Whoever takes one over does so rarely, and most of all while it is new.
+const RECORD_VERIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
 /// One Alma.
 #[derive(Debug)]
 pub struct Alma {
@@ -60,7 +63,8 @@ pub struct Alma {
     client: Client,
     locations: suppressed::Locations,
     patrons: patrons::Patrons,
-    records: verified_records::VerifiedRecords,
+    /// Virtual records that were seen to be still ours, so that those that are deleted on the same day are read in one call.
+    records: Cache<BibId, ()>,
     /// Whether this Alma deletes a record with its last item when asked to; unknown before the first time.
     deletes_records: OnceLock<bool>,
 }
@@ -113,7 +117,7 @@ impl Alma {
             client,
             locations: suppressed::Locations::default(),
             patrons: patrons::Patrons::default(),
-            records: verified_records::VerifiedRecords::default(),
+            records: Cache::new(RECORD_VERIFIED_FOR),
             deletes_records: OnceLock::new(),
         }
     }

@@ -192,12 +192,13 @@ async fn embedded_store_and_its_backup_are_readable_by_their_user_alone() {
 /// A parameter that isn't known may be a misspelt password.
 #[tokio::test]
 async fn parameter_of_an_address_that_is_not_known_is_not_logged() {
-    use std::sync::{Arc, Mutex};
+    use parking_lot::Mutex;
+    use std::sync::Arc;
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> std::io::Result<()> {
@@ -212,7 +213,7 @@ async fn parameter_of_an_address_that_is_not_known_is_not_logged() {
     let database = Database::Postgres("postgres://hub:x@127.0.0.1:1/hub?passwrd=canary".to_owned().into());
     let error = Store::is_there(&database).await.unwrap_err();
     tracing::info!("the log works");
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = String::from_utf8(log.0.lock().clone()).unwrap();
     assert!(logged.contains("the log works"));
     assert!(!logged.contains("canary") && !error.to_string().contains("canary"), "{logged}{error}");
 }

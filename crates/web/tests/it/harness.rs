@@ -219,7 +219,7 @@ pub(crate) fn placement(patron: &str, barcode: &str) -> Value {
 /// An Alma that answers every call with 401, when it is let to, and keeps the key of each.
 pub(crate) struct Recording {
     pub(crate) base: String,
-    seen: Arc<std::sync::Mutex<Vec<(String, String)>>>,
+    seen: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
     arrived: Arc<tokio::sync::Semaphore>,
     gate: Arc<tokio::sync::Semaphore>,
 }
@@ -234,12 +234,12 @@ impl Recording {
 
     /// Keeps every call waiting until [`Recording::open`].
     pub(crate) async fn start_closed() -> Self {
-        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = Arc::new(parking_lot::Mutex::new(Vec::new()));
         let (arrived, gate) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
         let (kept, came, waits) = (Arc::clone(&seen), Arc::clone(&arrived), Arc::clone(&gate));
         let answer = async move |call: axum::extract::Request| {
             let key = call.headers().get("authorization").map(|key| key.to_str().unwrap().to_owned());
-            kept.lock().unwrap().push((call.uri().to_string(), key.unwrap_or_default()));
+            kept.lock().push((call.uri().to_string(), key.unwrap_or_default()));
             came.add_permits(1);
             let _open = waits.acquire().await.unwrap();
             StatusCode::UNAUTHORIZED
@@ -261,11 +261,11 @@ impl Recording {
 
     /// How many calls came.
     pub(crate) fn calls(&self) -> usize {
-        self.seen.lock().unwrap().len()
+        self.seen.lock().len()
     }
 
     /// Whether any call carried this key.
     pub(crate) fn got_key(&self, key: &str) -> bool {
-        self.seen.lock().unwrap().iter().any(|(_, sent)| sent.contains(key))
+        self.seen.lock().iter().any(|(_, sent)| sent.contains(key))
     }
 }

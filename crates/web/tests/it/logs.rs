@@ -1,8 +1,9 @@
 //! What the log may hold.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::harness::{ALMA_KEY, Hub, KEY, alma_with_users, placement};
@@ -12,7 +13,7 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -39,7 +40,7 @@ async fn log_of_a_request_names_neither_patron_nor_key_nor_reason() {
     hub.delete(&format!("/api/v1/requests/{}?reason=private-matter", id.as_str().unwrap())).await;
     hub.post("/api/v1/requests", &placement("blocked", "31999")).await.is_problem(422, "PATRON_BLOCKED");
 
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(log.0.lock().clone()).unwrap();
     assert!(text.contains("/api/v1/requests/{id}"), "calls are logged by their route:\n{text}");
     for line in text.lines() {
         for private in ["reader", "blocked", KEY, ALMA_KEY, "private-matter"] {
