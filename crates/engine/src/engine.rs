@@ -131,7 +131,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownRequest`]; the store failed.
+    /// [`Error::UnknownRequest`].
     pub async fn poll_now(&self, id: RequestId) -> Result<(), Error> {
         self.store().request(id).await?.ok_or(Error::UnknownRequest(id))?;
         Ok(self.polling.poll_now(id).await?)
@@ -141,7 +141,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// No such request; the store's failures.
+    /// [`Error::UnknownRequest`].
     pub async fn wait(
         &self,
         id: RequestId,
@@ -155,7 +155,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// An unknown request; the store's failures.
+    /// [`Error::UnknownRequest`].
     pub async fn wait_for_change(&self, id: RequestId, version: i64, patience: Duration) -> Result<Stored, Error> {
         self.wait_until(id, patience, |stored| stored.version > version).await
     }
@@ -192,7 +192,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The store failed; the settings are in use all the same.
+    /// [`Error::Store`]: this node uses the settings, but what waits for the system isn't tried before its time, and other nodes
+    /// learn of the change later.
     pub async fn institution_changed(&self, institution: &InstitutionCode) -> Result<(), Error> {
         self.systems.forget(institution);
         self.polling.forget(institution);
@@ -203,7 +204,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The store failed; other nodes then learn of it later.
+    /// [`Error::Store`]: this node uses the rules, and other nodes learn of the change later.
     pub async fn agency_changed(&self) -> Result<(), Error> {
         self.runtime.forget_rules();
         let mut tx = self.store().begin().await?;
@@ -221,10 +222,6 @@ impl Engine {
     }
 
     /// What is measured on this node, in OpenMetrics' text format.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn metrics(&self) -> Result<String, Error> {
         self.metrics.set(self.store().queue_counts().await?.open, self.store().commits());
         self.systems.collect_metrics();

@@ -24,7 +24,7 @@ pub enum Error {
     /// The library's system doesn't do it, or gives no answer.
     #[error("the library's system does not do it now: {0}")]
     Lms(#[from] lms::Error),
-    /// The store failed.
+    /// The store failed. Unless the method says otherwise, nothing was changed, and the caller can call it once more.
     #[error(transparent)]
     Store(#[from] store::Error),
 }

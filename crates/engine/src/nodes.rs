@@ -22,7 +22,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`store::Error::NameTaken`]; the store's failures.
+    /// [`store::Error::NameTaken`] while another process has the name.
     pub async fn join(&self) -> Result<(), Error> {
         let mut place = self.membership.lock().await;
         if place.is_none() {

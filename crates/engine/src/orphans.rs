@@ -60,7 +60,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The store's failures; [`Error::Lms`] when the library's system doesn't answer.
+    /// [`Error::Lms`] when the library's system doesn't answer.
     pub async fn orphans(
         &self,
         institution: &InstitutionCode,

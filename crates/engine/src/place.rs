@@ -36,7 +36,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] with all problems; the store's failures.
+    /// [`Error::Invalid`] with all problems. After [`Error::Store`] nothing was stored.
     pub async fn place(&self, placing: NewRequest, actor: &str) -> Result<RequestId, Error> {
         let (patron, pickup) = self.validate(&placing).await?;
         let now = self.runtime.now();

@@ -199,10 +199,6 @@ impl Polling {
     }
 
     /// Claims lists that are due, as far as there is room: patrons wait for other work.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn claim_batch_polls(&self, now: Timestamp, room: usize) -> Result<Vec<ClaimedList>, store::Error> {
         let active = self.active_batch_polls.load(Ordering::Relaxed);
         let most = slots(self.settings.workers).saturating_sub(active).min(room);

@@ -56,7 +56,7 @@ impl Polling {
     ///
     /// # Errors
     ///
-    /// The store failed; nothing is known then.
+    /// The store failed, so nothing is known of the side; the poll can be made once more.
     pub async fn poll(&self, intent: &Intent, request: &Request, side: Side) -> Result<PollOutcome, store::Error> {
         let Some(target) = poll_target(request, side) else { return Ok(PollOutcome::NothingToPoll) };
         let hints = fresh_hints(intent, self.settings.webhook_max_age);

@@ -58,10 +58,6 @@ impl Polling {
     }
 
     /// Makes all polls of a request due now, as full polls.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn poll_now(&self, id: RequestId) -> Result<(), store::Error> {
         let now = self.runtime.now();
         self.runtime
@@ -77,10 +73,6 @@ impl Polling {
     }
 
     /// Reads the state of webhooks if it will have to be read soon, so that no transaction waits for it.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn refresh(&self) -> Result<(), store::Error> {
         self.webhook_health.refresh(self.runtime.store(), self.runtime.now()).await
     }
@@ -137,19 +129,11 @@ impl Polling {
     }
 
     /// Polls that keep failing, on whichever node, by institution.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn failing(&self) -> Result<Vec<FailingPolls>, store::Error> {
         self.runtime.store().failing_polls(FAILS_OFTEN).await
     }
 
     /// Sets the gauges to what they are now.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn collect_metrics(&self) -> Result<(), store::Error> {
         let (oldest, failing) = (self.runtime.store().oldest_polls().await?, self.failing().await?);
         self.metrics.set(&oldest, &failing, self.runtime.now());

@@ -28,10 +28,6 @@ fn is_unsent(request: &Request, side: Side) -> bool {
 
 impl Polling {
     /// Plans the polls that a request needs, with the times at which they are due.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn plan(&self, request: &Request) -> Result<Plan, store::Error> {
         let now = self.runtime.now();
         let mut plan = Plan::default();
@@ -58,10 +54,6 @@ impl Polling {
 
     /// Returns when `side` of the request is polled next, after `unchanged` polls that showed nothing new. `listed` says whether a
     /// batch poll covers it.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn next_poll(
         &self,
         request: &Request,
@@ -78,10 +70,6 @@ impl Polling {
     }
 
     /// Returns the first moment from `then` on at which the library at that side is open.
-    ///
-    /// # Errors
-    ///
-    /// The store failed.
     pub async fn next_open_time(
         &self,
         request: &Request,

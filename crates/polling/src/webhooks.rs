@@ -81,7 +81,7 @@ impl Polling {
     ///
     /// # Errors
     ///
-    /// No webhook, a wrong signature, nonsense, or the store's failures.
+    /// No webhook, a wrong signature or an unreadable message. After [`WebhookError::Store`] the system should send it once more.
     pub async fn receive_webhook(
         &self,
         institution: &InstitutionCode,
@@ -213,10 +213,6 @@ impl Polling {
 
     /// When a message of an institution's webhook came last, within an hour, and, where it isn't counted on because one was
     /// missed, when that was.
-    ///
-    /// # Errors
-    ///
-    /// The store's failures.
     pub async fn webhook_status(
         &self,
         institution: &InstitutionCode,
@@ -225,10 +221,6 @@ impl Polling {
     }
 
     /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
-    ///
-    /// # Errors
-    ///
-    /// The store's failures.
     pub async fn set_webhook_secret(
         &self,
         institution: &InstitutionCode,
@@ -243,10 +235,6 @@ impl Polling {
     }
 
     /// Finish the rotation: only the newest secret counts from now on.
-    ///
-    /// # Errors
-    ///
-    /// The store's failures.
     pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
         let mut tx = self.runtime.store().begin().await?;
         tx.forget_previous_webhook_secret(institution).await?;
@@ -257,10 +245,6 @@ impl Polling {
     }
 
     /// Takes an institution's webhook away; answers whether it had one.
-    ///
-    /// # Errors
-    ///
-    /// The store's failures.
     pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, store::Error> {
         let mut tx = self.runtime.store().begin().await?;
         let had = tx.remove_webhook(institution).await?;

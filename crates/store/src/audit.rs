@@ -65,10 +65,6 @@ type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<Str
 
 impl Store {
     /// Everything that happened to a request, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn timeline(&self, request: RequestId) -> Result<Vec<AuditRow>, Error> {
         let columns = [
             Col::Seq,
@@ -97,7 +93,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database; [`Error::Conflict`] when another transaction has added some meanwhile.
+    /// [`Error::Conflict`] when another transaction has added some meanwhile.
     pub async fn append_audit(&mut self, request: RequestId, entries: &[AuditEntry]) -> Result<(), Error> {
         if entries.is_empty() {
             return Ok(());

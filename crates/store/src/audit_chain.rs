@@ -87,10 +87,6 @@ fn fault(request: &str, links: &[Link], head: &str, count: i64) -> Option<AuditF
 
 impl Store {
     /// Checks the audit of one request, or of all.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn verify_audit(&self, only: Option<RequestId>) -> Result<Verified, Error> {
         let mut verified = Verified::default();
         let mut after = String::new();

@@ -104,10 +104,6 @@ type Row = (String, String, Option<String>, i64, i64, i64, i64, i64, i64);
 
 impl Store {
     /// Takes lists that are due, the longest due ones first.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn claim_batch_polls(
         &self,
         owner: &str,
@@ -173,10 +169,6 @@ impl Store {
     }
 
     /// Returns the open polls on a list that have neither a lease nor hints.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn listed(
         &self,
         institution: &InstitutionCode,
@@ -221,10 +213,6 @@ impl Store {
 
 impl Store {
     /// Returns when a request is polled next, alone or with a list.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn next_poll(&self, request: RequestId) -> Result<Option<Timestamp>, Error> {
         let statement = Query::select()
             .column((intents::Table, IntentCol::DueAt))
@@ -245,10 +233,6 @@ impl Store {
     }
 
     /// When, for each institution, the list was read that was not read for the longest time, of those that are wanted.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub(crate) async fn oldest_lists(&self) -> Result<Vec<(String, i64)>, Error> {
         let wanted = Query::select()
             .expr(Expr::val(1_i64))
@@ -270,10 +254,6 @@ impl Store {
 
 impl Tx {
     /// Sees to it that a list is read from time to time; one that is keeps its time.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn add_batch_poll(&mut self, batch_poll: &NewBatchPoll, now: Timestamp) -> Result<(), Error> {
         let statement = Query::insert()
             .into_table(Table)
@@ -328,10 +308,6 @@ impl Tx {
     }
 
     /// Makes polls due one by one from `due_at` on, where no list covers them any more.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn detach_from_list(&mut self, polls: &[Uuid], due_at: Timestamp) -> Result<(), Error> {
         for poll in polls {
             let statement = Query::update()

@@ -47,10 +47,6 @@ type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, Str
 impl Store {
     /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
     /// lease ran out comes back as unclear: whoever had it may have sent it.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut tx = self.begin().await?;
         let mut leased = tx.leases(claim.now).await?;

@@ -226,10 +226,6 @@ fn concat(left: Expr, right: Expr) -> Expr {
 
 impl Store {
     /// What the store holds. Beside a hub that runs, it is what it held at one moment or another.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn digest(&self) -> Result<StoreDigest, Error> {
         let (mut digest, mut count) = (Sha256::new(), 0);
         for table in TABLES {
@@ -257,7 +253,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::NotEmpty`]; either database. Nothing is copied then.
+    /// [`Error::NotEmpty`] if it isn't. Nothing is copied then, nor if either database fails.
     pub async fn copy_into(&self, to: &Store) -> Result<StoreDigest, Error> {
         let mut tx = to.begin().await?;
         for table in TABLES.iter().filter(|table| table.name != "setting") {

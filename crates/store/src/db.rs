@@ -137,7 +137,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongKey`]; the database.
+    /// [`Error::WrongKey`] if it doesn't.
     pub async fn check_key(&self, key: &MasterKey) -> Result<(), Error> {
         let rows: Vec<(String,)> = self.fetch(&select_key_id()).await?;
         match rows.first() {
@@ -158,7 +158,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The database can't be used now.
+    /// [`Error::Unavailable`] if the database gives no connection; the caller can try once more.
     pub async fn begin(&self) -> Result<Tx, Error> {
         let inner = match &self.pool {
             Pool::Sqlite(embedded) => embedded.begin().await.map(Inner::Sqlite),
@@ -250,7 +250,8 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database can't be used now; nothing was written.
+    /// Nothing was written, and after [`Error::Contended`] the caller can run the transaction once more. Only where the connection
+    /// to a server ends during the commit ([`Error::Unavailable`]) it may have been written: read before running it once more.
     pub async fn commit(mut self) -> Result<(), Error> {
         self.notify_with_commit().await?;
         failpoint::hit(Point::BeforeCommit);

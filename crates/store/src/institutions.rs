@@ -83,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The database; another master key.
+    /// [`Error::WrongKey`] where the credentials were sealed with another master key.
     pub async fn institution(&self, code: &InstitutionCode) -> Result<Option<Institution>, Error> {
         let statement = select_institutions().and_where(sea_query::Expr::col(Col::Code).eq(code.as_str())).to_owned();
         let rows: Vec<InstitutionRow> = self.fetch(&statement).await?;
@@ -94,17 +94,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The database; another master key.
+    /// [`Error::WrongKey`] where the credentials were sealed with another master key.
     pub async fn institutions(&self) -> Result<Vec<Institution>, Error> {
         let rows: Vec<InstitutionRow> = self.fetch(&select_institutions()).await?;
         rows.into_iter().map(|row| institution(&self.sealer, row)).collect()
     }
 
     /// One agency.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn agency(&self, code: &AgencyCode) -> Result<Option<Agency>, Error> {
         let statement = select_agencies().and_where(sea_query::Expr::col(Col::Code).eq(code.as_str())).to_owned();
         let rows: Vec<AgencyRow> = self.fetch(&statement).await?;
@@ -112,20 +108,12 @@ impl Store {
     }
 
     /// All agencies, by code.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn agencies(&self) -> Result<Vec<Agency>, Error> {
         let rows: Vec<AgencyRow> = self.fetch(&select_agencies()).await?;
         rows.into_iter().map(agency).collect()
     }
 
     /// One pickup location.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn pickup_location(&self, code: &PickupLocationCode) -> Result<Option<StoredPickupLocation>, Error> {
         let wanted = sea_query::Expr::col((PickupTable, Col::Code)).eq(code.as_str());
         let rows: Vec<PickupRow> = self.fetch(&select_pickups().and_where(wanted).to_owned()).await?;
@@ -133,10 +121,6 @@ impl Store {
     }
 
     /// All pickup locations, by code.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn pickup_locations(&self) -> Result<Vec<StoredPickupLocation>, Error> {
         let rows: Vec<PickupRow> = self.fetch(&select_pickups()).await?;
         Ok(rows.into_iter().map(pickup).collect())
@@ -145,10 +129,6 @@ impl Store {
 
 impl Tx {
     /// Keeps an institution, new or changed.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn put_institution(&mut self, institution: &Institution, now: Timestamp) -> Result<(), Error> {
         let code = institution.code.as_str();
         let sealed = self.sealer.seal(&credentials_place(code), institution.credentials.expose_secret())?;
@@ -177,7 +157,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database; an institution that isn't there.
+    /// [`Error::Referred`] if the institution isn't there.
     pub async fn put_agency(&mut self, agency: &Agency) -> Result<(), Error> {
         self.must_exist(Table::Institution, agency.institution.as_str()).await?;
         let rules = serde_json::to_string(&agency.rules)
@@ -205,7 +185,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database; an agency that isn't there.
+    /// [`Error::Referred`] if the agency isn't there.
     pub async fn put_pickup_location(&mut self, location: &PickupLocation, agency: &AgencyCode) -> Result<(), Error> {
         self.must_exist(Table::Agency, agency.as_str()).await?;
         let statement = Query::insert()
@@ -231,7 +211,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database; something that still refers to it.
+    /// [`Error::Referred`] while something refers to it.
     pub async fn remove_institution(&mut self, code: &InstitutionCode) -> Result<bool, Error> {
         let used = Query::select()
             .column(Col::Code)
@@ -250,7 +230,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database; a pickup location that still refers to it.
+    /// [`Error::Referred`] while a pickup location refers to it.
     pub async fn remove_agency(&mut self, code: &AgencyCode) -> Result<bool, Error> {
         let used = Query::select()
             .column(Col::Code)
@@ -263,10 +243,6 @@ impl Tx {
     }
 
     /// Removes a pickup location; requests carry what they need of it. Answers whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn remove_pickup_location(&mut self, code: &PickupLocationCode) -> Result<bool, Error> {
         self.remove(Table::Pickup, code.as_str()).await
     }

@@ -163,10 +163,6 @@ impl Store {
     }
 
     /// A node that starts takes back what an earlier run of it held: those leases count as run out.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn release_own_leases(&self, owner: &str, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
         let statement = Query::update()
@@ -191,10 +187,6 @@ impl Store {
 
     /// Requests with an effect at `institution` that was unclear at some time since `since`: where something may have
     /// been done twice.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn requests_ever_unclear(
         &self,
         institution: &InstitutionCode,
@@ -216,10 +208,6 @@ impl Store {
     }
 
     /// Whether an intent or a list is due that nobody has under lease.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn is_due(&self, now: Timestamp) -> Result<bool, Error> {
         let now = micros(now);
         let intent = Query::select()
@@ -241,10 +229,6 @@ impl Store {
     }
 
     /// When, after `now`, an intent or a list falls due or a lease runs out.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let earliest = |column: Col| {
             Query::select()
@@ -274,10 +258,6 @@ impl Store {
 
     /// Since when, at the longest, an open look of each institution has seen nothing: since it was made last, or since it
     /// was wanted where it was not made since. What stands on a list is seen when that is read.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn oldest_polls(&self) -> Result<Vec<(InstitutionCode, Timestamp)>, Error> {
         let statement = Query::select()
             .column(Col::Institution)
@@ -297,10 +277,6 @@ impl Store {
     }
 
     /// Polls that have failed so often in a row, by institution.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn failing_polls(&self, times: u32) -> Result<Vec<FailingPolls>, Error> {
         let statement = Query::select()
             .column(Col::Institution)
@@ -323,10 +299,6 @@ impl Store {
     }
 
     /// How full the queue is.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn queue_counts(&self) -> Result<QueueCounts, Error> {
         let statement = Query::select()
             .expr(Func::count(Expr::col(Col::Id)))
@@ -340,19 +312,11 @@ impl Store {
 
 impl Tx {
     /// Queues an intent. A request has one open effect at most; the schema sees to it.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn add_intent(&mut self, intent: &NewIntent, now: Timestamp) -> Result<(), Error> {
         self.add(intent, now, ("", 0, 0)).await
     }
 
     /// The same, under lease from the beginning: whoever queues it does it too.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn add_leased_intent(
         &mut self,
         intent: &NewIntent,
@@ -528,10 +492,6 @@ impl Tx {
     }
 
     /// Returns the hints that have come since the poll was claimed; `None` where there are none.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn hints_since_claim(&mut self, intent: &Intent) -> Result<Option<String>, Error> {
         let statement = Query::select()
             .column(Col::Hints)
@@ -546,10 +506,6 @@ impl Tx {
     }
 
     /// Whether the request's open effect was never given to a worker, so that nothing of it can have been sent.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn effect_never_claimed(&mut self, request: RequestId) -> Result<bool, Error> {
         let statement = Query::select()
             .column(Col::FencingToken)

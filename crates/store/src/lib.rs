@@ -6,6 +6,12 @@
 //! Every statement is built once with sea-query and rendered for the database at hand, so columns are text or
 //! 64-bit integers on both: times are microseconds since 1970 in UTC, documents are JSON text.
 //!
+//! # Errors
+//!
+//! Any call that reaches the database may fail with [`Error::Unavailable`], and in a transaction with [`Error::Contended`]. The
+//! transaction is undone then, so the caller can run it once more; for the commit itself see [`Tx::commit`]. A method names
+//! only the errors that it has besides these.
+//!
 //! # How to add a query
 //!
 //! 1. Its table and columns, if new, as the next entry of `migrations::ALL`; earlier entries never change.

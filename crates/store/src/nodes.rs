@@ -92,7 +92,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`Error::NameTaken`] while another process has it; the database.
+    /// [`Error::NameTaken`] while another process has it.
     pub async fn join(&self, name: &str) -> Result<Node, Error> {
         let name: String = name.split_whitespace().collect::<Vec<_>>().join("-");
         let Some(pool) = self.postgres().cloned() else { return Ok(Node { name, line: None }) };
@@ -103,10 +103,6 @@ impl Store {
 
 impl Store {
     /// How many nodes have a name on this database now; one on the embedded store.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn live_nodes(&self) -> Result<u32, Error> {
         let Some(pool) = self.postgres() else { return Ok(1) };
         // A lock's number is shown as two halves.
@@ -165,8 +161,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The database; [`Error::NameTaken`] when another process took the name while the connection was lost. Ask again
-    /// after a pause.
+    /// [`Error::NameTaken`] when another process took the name while the connection was lost. After any error the caller
+    /// can ask once more, after a pause.
     pub async fn next_event(&mut self) -> Result<NodeEvent, Error> {
         let Some(line) = &mut self.line else { return std::future::pending().await };
         loop {

@@ -116,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The database; another master key; a document of another program.
+    /// [`Error::WrongKey`] with another master key; [`Error::Corrupt`] if the document is of another program.
     pub async fn request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
         let rows: Vec<Row> = self.fetch(&select().and_where(Expr::col(Col::Id).eq(id.to_string())).to_owned()).await?;
         rows.into_iter().next().map(|row| stored(&self.sealer, row)).transpose()
@@ -208,10 +208,6 @@ impl Store {
     }
 
     /// How many requests there are in each status; statuses without any are left out.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, Error> {
         let statement = Query::select()
             .column(Col::Status)
@@ -270,10 +266,6 @@ impl Tx {
 
     /// Waits until no other transaction decides about a request, and keeps it from changing until this one ends. SQLite's
     /// writer is alone already.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn lock_request(&mut self, id: RequestId) -> Result<(), Error> {
         if !self.is_postgres() {
             return Ok(());
@@ -288,10 +280,6 @@ impl Tx {
     }
 
     /// Keeps a new request, with version 1.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn insert_request(&mut self, request: &Request, now: Timestamp) -> Result<(), Error> {
         let cells = cells(&self.sealer, request)?;
         let mut columns = vec![Col::Id, Col::Version, Col::PlacedAt, Col::UpdatedAt];

@@ -16,10 +16,6 @@ use crate::{batch_polls, webhooks};
 impl Store {
     /// Lets effects and looks be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
     /// clock that has been set back since. Deadlines stay. Answers how many there were.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn reschedule_after_clock_change(
         &self,
         now: Timestamp,
@@ -53,10 +49,6 @@ impl Store {
     }
 
     /// Lets all lists of an institution be read at once, and its polls that stand on none be made at `latest`.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn reschedule_unlisted_polls(
         &self,
         institution: &InstitutionCode,
@@ -80,10 +72,6 @@ impl Store {
 
     /// Lets the lists of all institutions that have a webhook be read at once, and those that were read less than `apart` ago
     /// when that has passed. Answers how many there are.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn reschedule_webhook_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
         let apart = i64::try_from(apart.as_micros()).unwrap_or(i64::MAX);
         let soonest = || {
@@ -109,10 +97,6 @@ impl Store {
 impl Tx {
     /// Lets the open polls of a request be made at once, with a line in [`Intent::hints`](crate::Intent::hints); one that is
     /// under way may have read before, and is made once more.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn reschedule_polls(&mut self, request: RequestId, hints: &str, due_at: Timestamp) -> Result<(), Error> {
         let due = CaseStatement::new()
             .case(Expr::col(Col::DueAt).lt(micros(due_at)), Expr::col(Col::DueAt))
@@ -129,10 +113,6 @@ impl Tx {
 
     /// Lets what was put off for an institution be done at once: effects, and polls that could not be made. Its lists are
     /// read, too.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn reschedule_postponed(&mut self, institution: &InstitutionCode, now: Timestamp) -> Result<(), Error> {
         let not_made = Expr::col(Col::Kind).eq(POLL).and(Expr::col(Col::Outcome).ne(NOTHING_NEW));
         let statement = Query::update()

@@ -15,10 +15,6 @@ type There = (String, String, String, String, i64, String, String, i64);
 impl Tx {
     /// Makes the open polls and deadlines of a request these: missing ones are queued, others taken away, and those
     /// that are there keep their time. One under way stays until it ends by itself.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn set_scheduled(
         &mut self,
         request: RequestId,

@@ -82,7 +82,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The database; another master key.
+    /// [`Error::WrongKey`] where the secrets were sealed with another master key.
     pub async fn webhook_secrets(&self, institution: &InstitutionCode) -> Result<Option<WebhookSecrets>, Error> {
         let code = institution.as_str();
         let statement = Query::select()
@@ -98,10 +98,6 @@ impl Store {
     }
 
     /// The institutions that have a webhook, and what is known of it.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn webhooks(&self) -> Result<Vec<Webhook>, Error> {
         let statement = Query::select()
             .columns([
@@ -128,10 +124,6 @@ impl Store {
     }
 
     /// Notes what is news of an institution's webhook, where it has one.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn update_webhook(&self, institution: &InstitutionCode, update: &WebhookUpdate) -> Result<(), Error> {
         let mut statement = Query::update();
         statement.table(WebhookTable).and_where(Expr::col(Col::Institution).eq(institution.as_str()));
@@ -149,10 +141,6 @@ impl Store {
     }
 
     /// Counts an institution's useful messages since `since`.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn messages_since(&self, institution: &InstitutionCode, since: Timestamp) -> Result<u64, Error> {
         let statement = Query::select()
             .expr(Func::count(Expr::col(Col::Message)))
@@ -171,7 +159,7 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// The database; another master key.
+    /// [`Error::WrongKey`] where the secrets were sealed with another master key.
     pub async fn put_webhook_secret(
         &mut self,
         institution: &InstitutionCode,
@@ -210,10 +198,6 @@ impl Tx {
     }
 
     /// Finish the rotation: only the newest secret counts from now on.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn forget_previous_webhook_secret(&mut self, institution: &InstitutionCode) -> Result<(), Error> {
         let statement = Query::update()
             .table(WebhookTable)
@@ -224,10 +208,6 @@ impl Tx {
     }
 
     /// Takes an institution's webhook away. Answers whether it had one.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn remove_webhook(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {
         let statement = Query::delete()
             .from_table(WebhookTable)
@@ -237,10 +217,6 @@ impl Tx {
     }
 
     /// Notes a message; answers whether it is new.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn insert_message(
         &mut self,
         institution: &InstitutionCode,
@@ -257,10 +233,6 @@ impl Tx {
     }
 
     /// Forgets messages that can't come again.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn prune_messages(&mut self, before: Timestamp) -> Result<u64, Error> {
         let statement = Query::delete()
             .from_table(MessageTable)
@@ -271,10 +243,6 @@ impl Tx {
 
     /// Lets the polls of a request at a side be made at `due_at`, with what was reported about them (whole lines of
     /// [`Intent::hints`](crate::Intent::hints)); where one is under way, once more after it. Answers how many there are.
-    ///
-    /// # Errors
-    ///
-    /// The database.
     pub async fn add_hint(
         &mut self,
         request: RequestId,
