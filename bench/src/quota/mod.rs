@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use alma_sim::Sim;
 use engine::{PollSettings, Settings};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lending::{CancelledBy, Event, Request, RequestId, Status};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -162,6 +162,18 @@ impl Act {
         }
     }
 
+    /// Does it at `then` if the request's status allows it. Returns whether it did; fails if the status hasn't come for months.
+    async fn try_on(self, world: &World, id: RequestId, then: Timestamp) -> Result<bool, String> {
+        let request = world.request(id).await?;
+        if request.status == self.when() {
+            return self.work(&world.sim, &request).map(|()| true);
+        }
+        if then.duration_since(start()) > SignedDuration::from_hours(24 * 90) {
+            return Err(format!("request {id} stays at {}: {:?}", request.status, request.staff_case));
+        }
+        Ok(false)
+    }
+
     pub(crate) fn work(self, sim: &Sim, request: &Request) -> Result<(), String> {
         let staff = |code: &str| sim.staff(code).map_err(|error| error.to_string());
         let supply = request.supply.as_ref().ok_or("the request has no supply")?;
@@ -189,11 +201,8 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     let settings = with_lists(Duration::from_secs(way.lists));
     let world = World::open(placed, way.messages, settings).await?;
     let mut rng = StdRng::seed_from_u64(7);
-    let mut agenda = BinaryHeap::new();
-    for number in 0..placed {
-        let at = start() + days(number as f64 * DAYS as f64 / in_flight as f64);
-        agenda.push(Reverse((open_at(at), number, Act::Place)));
-    }
+    let begins = |number| open_at(start() + days(number as f64 * DAYS as f64 / in_flight as f64));
+    let mut agenda: BinaryHeap<_> = (0..placed).map(|number| Reverse((begins(number), number, Act::Place))).collect();
     let mut ids: BTreeMap<usize, RequestId> = BTreeMap::new();
     let counted_from = start() + SignedDuration::from_hours(24 * rampup);
     let counted_to = start() + SignedDuration::from_hours(24 * (rampup + days_counted));
@@ -218,16 +227,11 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
             ids.insert(number, world.place(number, &LENDERS[..1]).await?);
             begun += u64::from(before.is_some());
         } else {
-            let request = world.request(ids[&number]).await?;
-            if request.status != act.when() {
+            if !act.try_on(&world, ids[&number], then).await? {
                 // Whoever doesn't see it asked for comes back later.
-                if then.duration_since(start()) > SignedDuration::from_hours(24 * 90) {
-                    return Err(format!("request {number} stays at {}: {:?}", request.status, request.staff_case));
-                }
                 agenda.push(Reverse((open_at(then + SignedDuration::from_hours(1)), number, act)));
                 continue;
             }
-            act.work(&world.sim, &request)?;
             if act == Act::BringHome && before.is_some() {
                 completed += 1;
             }
@@ -241,9 +245,7 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     world.until(counted_to).await?;
     let (first, first_at_lender) = before.ok_or("nothing was counted")?;
     let mut polls = world.counts()?;
-    for (call, count) in first {
-        *polls.entry(call).or_default() -= count;
-    }
+    first.into_iter().for_each(|(call, count)| *polls.entry(call).or_default() -= count);
     Ok(Spent {
         name: way.name,
         begun,

@@ -138,31 +138,8 @@ impl Store {
         let until = now.checked_add(SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX));
         let until = micros(until.unwrap_or(Timestamp::MAX));
         let mut taken = Vec::new();
-        for (institution, list, library, pace, needs_item_messages, last_change_at, read_at, lease_until, due_at) in
-            rows
-        {
-            let statement = Query::update()
-                .table(Table)
-                .value(Col::LeaseOwner, owner)
-                .value(Col::LeaseUntil, until)
-                .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
-                .and_where(Expr::col(Col::List).eq(list.as_str()))
-                .and_where(Expr::col(Col::LeaseUntil).eq(lease_until))
-                .and_where(Expr::col(Col::DueAt).lte(micros(now)))
-                .to_owned();
-            if tx.execute(&statement).await? == 1 {
-                taken.push(BatchPoll {
-                    institution: institution.into(),
-                    list,
-                    library: library.map(Into::into),
-                    interval_factor: u32::try_from(pace).unwrap_or(1),
-                    needs_item_messages: needs_item_messages != 0,
-                    last_change_at: at("batch_poll", last_change_at)?,
-                    read_at: at("batch_poll", read_at)?,
-                    due_at,
-                    until,
-                });
-            }
+        for row in rows {
+            taken.extend(tx.lease_batch_poll(row, owner, now, until).await?);
         }
         tx.commit().await?;
         Ok(taken)
@@ -253,6 +230,40 @@ impl Store {
 }
 
 impl Tx {
+    /// Takes the lease of a list, if nobody was quicker.
+    async fn lease_batch_poll(
+        &mut self,
+        row: Row,
+        owner: &str,
+        now: Timestamp,
+        until: i64,
+    ) -> Result<Option<BatchPoll>, Error> {
+        let (institution, list, library, pace, needs_item_messages, last_change_at, read_at, lease_until, due_at) = row;
+        let statement = Query::update()
+            .table(Table)
+            .value(Col::LeaseOwner, owner)
+            .value(Col::LeaseUntil, until)
+            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
+            .and_where(Expr::col(Col::List).eq(list.as_str()))
+            .and_where(Expr::col(Col::LeaseUntil).eq(lease_until))
+            .and_where(Expr::col(Col::DueAt).lte(micros(now)))
+            .to_owned();
+        if self.execute(&statement).await? != 1 {
+            return Ok(None);
+        }
+        Ok(Some(BatchPoll {
+            institution: institution.into(),
+            list,
+            library: library.map(Into::into),
+            interval_factor: u32::try_from(pace).unwrap_or(1),
+            needs_item_messages: needs_item_messages != 0,
+            last_change_at: at("batch_poll", last_change_at)?,
+            read_at: at("batch_poll", read_at)?,
+            due_at,
+            until,
+        }))
+    }
+
     /// Sees to it that a list is read from time to time; one that is keeps its time.
     pub async fn add_batch_poll(&mut self, batch_poll: &NewBatchPoll, now: Timestamp) -> Result<(), Error> {
         let statement = Query::insert()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
-use sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockType, Order, Query};
+use sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockType, Order, Query, SelectStatement};
 
 use crate::db::{Store, Tx};
 use crate::error::Error;
@@ -119,47 +119,9 @@ impl Tx {
         let mut full = those(Leased::is_full);
         full.extend(claim.except.iter().map(|code| code.as_str().to_owned()));
         let full_of_polls = those(Leased::is_full_of_polls);
-        let now = micros(claim.now);
-        let other = Alias::new("other");
-        let busy = Query::select()
-            .expr(Expr::val(1_i64))
-            .from_as(Table, other.clone())
-            .and_where(Expr::col((other.clone(), Col::Request)).equals((Table, Col::Request)))
-            .and_where(Expr::col((other.clone(), Col::State)).eq(OPEN))
-            .and_where(Expr::col((other, Col::LeaseUntil)).gt(now))
-            .to_owned();
-        let mut statement = Query::select();
-        statement
-            .columns(
-                [
-                    Col::Id,
-                    Col::Request,
-                    Col::Kind,
-                    Col::Target,
-                    Col::Institution,
-                    Col::Attempts,
-                    Col::Unclear,
-                    Col::FencingToken,
-                    Col::DueAt,
-                    Col::LeaseUntil,
-                    Col::Hints,
-                    Col::List,
-                    Col::CreatedAt,
-                    Col::HintedAt,
-                    Col::Failures,
-                    Col::FailingSince,
-                ]
-                .map(|col| (Table, col)),
-            )
-            .from(Table)
-            .and_where(Expr::col((Table, Col::State)).eq(OPEN))
-            .and_where(Expr::col((Table, Col::DueAt)).lte(now))
-            .and_where(Expr::col((Table, Col::LeaseUntil)).lte(now))
-            .and_where(Expr::exists(busy).not())
-            .order_by((Table, Col::Kind), Order::Asc)
-            .order_by((Table, Col::DueAt), Order::Asc)
-            // Some rows are passed over: of a request, or of an institution that becomes full.
-            .limit(u64::try_from(window(claim)).unwrap_or(u64::MAX));
+        let mut statement = claimable(micros(claim.now));
+        // Some rows are passed over: of a request, or of an institution that becomes full.
+        statement.limit(u64::try_from(window(claim)).unwrap_or(u64::MAX));
         if !full.is_empty() {
             statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
         }
@@ -257,6 +219,47 @@ fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         failures: u32::try_from(failures).unwrap_or(u32::MAX),
         failing_since: at("intent", failing_since)?,
     })
+}
+
+/// Selects the open intents that are due and without a lease, of requests for which nothing else is under way: effects
+/// first, then what is due longest.
+fn claimable(now: i64) -> SelectStatement {
+    let other = Alias::new("other");
+    let busy = Query::select()
+        .expr(Expr::val(1_i64))
+        .from_as(Table, other.clone())
+        .and_where(Expr::col((other.clone(), Col::Request)).equals((Table, Col::Request)))
+        .and_where(Expr::col((other.clone(), Col::State)).eq(OPEN))
+        .and_where(Expr::col((other, Col::LeaseUntil)).gt(now))
+        .to_owned();
+    let columns = [
+        Col::Id,
+        Col::Request,
+        Col::Kind,
+        Col::Target,
+        Col::Institution,
+        Col::Attempts,
+        Col::Unclear,
+        Col::FencingToken,
+        Col::DueAt,
+        Col::LeaseUntil,
+        Col::Hints,
+        Col::List,
+        Col::CreatedAt,
+        Col::HintedAt,
+        Col::Failures,
+        Col::FailingSince,
+    ];
+    Query::select()
+        .columns(columns.map(|col| (Table, col)))
+        .from(Table)
+        .and_where(Expr::col((Table, Col::State)).eq(OPEN))
+        .and_where(Expr::col((Table, Col::DueAt)).lte(now))
+        .and_where(Expr::col((Table, Col::LeaseUntil)).lte(now))
+        .and_where(Expr::exists(busy).not())
+        .order_by((Table, Col::Kind), Order::Asc)
+        .order_by((Table, Col::DueAt), Order::Asc)
+        .to_owned()
 }
 
 fn lease(duration: Duration) -> SignedDuration {

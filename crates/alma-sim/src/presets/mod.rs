@@ -33,6 +33,26 @@ pub fn university(code: &str, api_key: &str) -> Institution {
 
 /// The same institution without titles.
 pub fn empty_university(code: &str, api_key: &str) -> Institution {
+    let search = |id: &str, name: &str, process: &str| SavedSearch {
+        id: id.parse().unwrap_or_default(),
+        name: name.to_owned(),
+        library: "DCB_LIB".to_owned(),
+        process: process.to_owned(),
+    };
+    let empty = Institution::new(code)
+        .name(&format!("University {code}"))
+        .key(ApiKey::new(api_key))
+        .saved_search(search(IN_TRANSIT_SET, "DCB virtual items in transit", "TRANSIT"))
+        .saved_search(search(ON_SHELF_SET, "DCB virtual items on the hold shelf", "HOLDSHELF"))
+        .department("CATALOGING", "Cataloguing", "MAIN")
+        .oai_set("all", "All titles", &[])
+        .oai_set("dcb", "Titles for consortial loan", &["MAIN", "BRANCH"]);
+    let furnished = libraries().into_iter().fold(empty, Institution::library);
+    people(code).into_iter().fold(furnished, Institution::user)
+}
+
+/// The libraries of [`empty_university`].
+fn libraries() -> [Library; 5] {
     let desk = || Desk::new("DEFAULT_CIRC_DESK").name("Circulation desk");
     let main = Library::new("MAIN")
         .name("Main Library")
@@ -56,55 +76,33 @@ pub fn empty_university(code: &str, api_key: &str) -> Institution {
         .resource_sharing()
         .location(Location::new("borrowed").name("Borrowed items"))
         .desk(desk());
-    let search = |id: &str, name: &str, process: &str| SavedSearch {
-        id: id.parse().unwrap_or_default(),
-        name: name.to_owned(),
-        library: "DCB_LIB".to_owned(),
-        process: process.to_owned(),
-    };
+    [main, branch, sharing, hidden, borrowing]
+}
+
+/// The patrons of [`empty_university`], with and without what keeps one from borrowing, and one of its staff.
+fn people(code: &str) -> Vec<User> {
     let inst = code.to_lowercase();
     let card = |number: u32| format!("{}-P{number:03}", barcode_prefix(code));
-    Institution::new(code)
-        .name(&format!("University {code}"))
-        .key(ApiKey::new(api_key))
-        .library(main)
-        .library(branch)
-        .library(sharing)
-        .library(hidden)
-        .library(borrowing)
-        .saved_search(search(IN_TRANSIT_SET, "DCB virtual items in transit", "TRANSIT"))
-        .saved_search(search(ON_SHELF_SET, "DCB virtual items on the hold shelf", "HOLDSHELF"))
-        .department("CATALOGING", "Cataloguing", "MAIN")
-        .oai_set("all", "All titles", &[])
-        .oai_set("dcb", "Titles for consortial loan", &["MAIN", "BRANCH"])
-        .user(
-            User::new("jo.reader")
-                .name("Jo", "Reader")
-                .barcode(&card(1))
-                .email(&format!("jo.reader@{inst}.example.org"))
-                .password("correct-horse")
-                .pin("1234")
-                .expires("2039-12-31"),
-        )
-        .user(
-            User::new("sam.student")
-                .name("Sam", "Student")
-                .identifier("BARCODE", &card(2), "INACTIVE")
-                .barcode(&card(3))
-                .password("battery-staple")
-                .expires("2039-12-31"),
-        )
-        .user(User::new("nobar.reader").name("No", "Barcode").expires("2039-12-31").password("no-barcode-1"))
-        .user(
-            User::new("blocked.reader")
-                .name("Bea", "Blocked")
-                .barcode(&card(5))
-                .block("02-GLOBAL")
-                .expires("2039-12-31"),
-        )
-        .user(User::new("expired.reader").name("Ed", "Expired").barcode(&card(6)).expires("2020-01-31"))
-        .user(User::new("inactive.reader").name("Ina", "Inactive").barcode(&card(7)).status("INACTIVE"))
-        .user(User::new("staff.member").name("Stef", "Staff").group("STAFF").barcode(&card(8)).expires("2039-12-31"))
+    vec![
+        User::new("jo.reader")
+            .name("Jo", "Reader")
+            .barcode(&card(1))
+            .email(&format!("jo.reader@{inst}.example.org"))
+            .password("correct-horse")
+            .pin("1234")
+            .expires("2039-12-31"),
+        User::new("sam.student")
+            .name("Sam", "Student")
+            .identifier("BARCODE", &card(2), "INACTIVE")
+            .barcode(&card(3))
+            .password("battery-staple")
+            .expires("2039-12-31"),
+        User::new("nobar.reader").name("No", "Barcode").expires("2039-12-31").password("no-barcode-1"),
+        User::new("blocked.reader").name("Bea", "Blocked").barcode(&card(5)).block("02-GLOBAL").expires("2039-12-31"),
+        User::new("expired.reader").name("Ed", "Expired").barcode(&card(6)).expires("2020-01-31"),
+        User::new("inactive.reader").name("Ina", "Inactive").barcode(&card(7)).status("INACTIVE"),
+        User::new("staff.member").name("Stef", "Staff").group("STAFF").barcode(&card(8)).expires("2039-12-31"),
+    ]
 }
 
 /// The first word of an institution's code: barcodes of the preset begin with it.

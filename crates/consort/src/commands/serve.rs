@@ -58,17 +58,12 @@ impl Serve {
         for found in private::too_open(&config) {
             warn!("{found}");
         }
-        let engine = Arc::new(Engine::new(
-            store.clone(),
-            config.engine_settings(),
-            Arc::new(SystemClock::default()),
-            Ids::from_os(),
-        ));
-        engine.join().await.map_err(|error| {
-            Failure::new(format!("The hub can't join the nodes of its database: {error}.")).advice(
-                "Give each node a name of its own with `engine.node` in the configuration or CONSORT_ENGINE__NODE.",
-            )
-        })?;
+        let engine = join(&config, &store).await?;
+        self.serve(&config, listener, store, engine).await
+    }
+
+    /// Serves the API and works, until the hub is to stop; then ends what is under way and closes the store.
+    async fn serve(self, config: &Config, listener: TcpListener, store: Store, engine: Arc<Engine>) -> Result<()> {
         let keys = ApiKeys::new(config.api_keys.iter().map(|(name, key)| (name.clone(), key.clone())));
         let limits = config.limits(descriptors());
         if limits.connections < config.http.connections {
@@ -108,6 +103,17 @@ impl Serve {
             _ => Ok(()),
         }
     }
+}
+
+/// Makes the engine and takes the node's name.
+async fn join(config: &Config, store: &Store) -> Result<Arc<Engine>> {
+    let clock = Arc::new(SystemClock::default());
+    let engine = Engine::new(store.clone(), config.engine_settings(), clock, Ids::from_os());
+    engine.join().await.map_err(|error| {
+        Failure::new(format!("The hub can't join the nodes of its database: {error}."))
+            .advice("Give each node a name of its own with `engine.node` in the configuration or CONSORT_ENGINE__NODE.")
+    })?;
+    Ok(Arc::new(engine))
 }
 
 /// Waits for the steps under way, until `deadline`. A step that is broken off then is *unclear*: its effect is looked up
