@@ -168,7 +168,7 @@ both! {
         let_polls_come(&world).await;
         until(&world, world.id, |request| request.status == Status::PickupTransit).await;
         let metrics = world.engine.metrics().await.unwrap();
-        let patron = r#"consort_alma_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",priority="patron",outcome="answered"} 1"#;
+        let patron = r#"consort_lms_calls_total{institution="01BORROW_INST",endpoint="GET /users/{user}",priority="patron",outcome="answered"} 1"#;
         assert!(metrics.contains(patron), "{metrics}");
         assert!(metrics.contains(r#"priority="poll""#), "{metrics}");
         assert!(metrics.contains(r#"consort_reaction_seconds_count{cause="poll"}"#), "{metrics}");
