@@ -222,7 +222,9 @@ impl Config {
                 .push("engine.webhook_poll_interval_initial_ms must be at least 1, and engine.webhook_poll_interval_max_ms not less than that".to_owned());
         }
         if self.engine.retry_initial_ms == 0 || self.engine.retry_max_ms < self.engine.retry_initial_ms {
-            faults.push("engine.retry_initial_ms must be at least 1, and engine.retry_max_ms not less than that".to_owned());
+            faults.push(
+                "engine.retry_initial_ms must be at least 1, and engine.retry_max_ms not less than that".to_owned(),
+            );
         }
         let breaker = (self.engine.breaker_initial_ms, self.engine.breaker_max_ms);
         if self.engine.breaker_failures == 0 || breaker.0 == 0 || breaker.1 < breaker.0 {

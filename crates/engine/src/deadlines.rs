@@ -38,7 +38,9 @@ impl Engine {
                     return self.commits.drop_intent(intent, "it has happened").await;
                 }
             }
-            Err(not_done) if self.runtime.now() < latest_deadline_end(&self.runtime, &request, deadline, end).await? => {
+            Err(not_done)
+                if self.runtime.now() < latest_deadline_end(&self.runtime, &request, deadline, end).await? =>
+            {
                 let due = saturating_add(self.runtime.now(), self.delay_after(intent, &not_done));
                 return self.commits.postpone(intent, due, &not_done.to_string()).await;
             }
