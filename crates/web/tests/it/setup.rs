@@ -1,5 +1,7 @@
 //! Setting up institutions, agencies and pickup locations.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for an answer over a socket, with a deadline")]
+
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
