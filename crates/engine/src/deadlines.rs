@@ -2,7 +2,7 @@
 //! the last poll. Cancelling the lender's hold finds that out too, but a poll before it saves the hold.
 
 use jiff::SignedDuration;
-use lending::{Deadline, Event, Request, Side, deadlines};
+use lending::{Deadline, Observed, Request, Side, deadlines};
 use runtime::saturating_add;
 use store::Intent;
 use tracing::debug;
@@ -35,8 +35,11 @@ impl Engine {
         match self.polling.poll_fully(&request, side_of(deadline, &request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
-                let seen =
-                    self.commits.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request;
+                let seen = self
+                    .commits
+                    .apply(request.id, &event.into(), "hub", &IntentDisposition::NoIntent(None))
+                    .await?
+                    .request;
                 if !deadlines(&seen).contains(&deadline) {
                     // It was taken away with what it was for, unless it is leased, as it is now.
                     return self.commits.drop_intent(intent, "it has happened").await;
@@ -48,6 +51,6 @@ impl Engine {
             }
             Err(not_done) => debug!(request = %request.id, reason = %not_done, "a deadline passes without a poll"),
         }
-        self.commit_outcome(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
+        self.commit_outcome(intent, &Observed::DeadlinePassed { deadline }.into()).await.map(drop)
     }
 }
