@@ -1,7 +1,10 @@
 //! Loans that are first seen as lost or claimed returned, and loans to somebody else than the one for whom the item is held.
 
 use alma_sim::{Fault, FaultKind, LoanUser, Mark};
-use lending::{Action, Attention, Command, Condition, HoldState, ItemState, Outcome, Request, Rules, Settlement, Side, Status, Tracked};
+use lending::{
+    Action, Attention, Command, Condition, HoldState, ItemState, Outcome, Request, Rules, Settlement, Side, Status,
+    Tracked,
+};
 
 use crate::batch_polls::{pass, with_saved_searches};
 use crate::webhooks::{of_loan, send, with_webhook};
