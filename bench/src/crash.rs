@@ -3,6 +3,8 @@
 //! The hub runs on the embedded store or on PostgreSQL. One request in ten is cancelled by its patron, one in ten by the
 //! first lender, so that a second one is asked.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,6 +4,8 @@
 //! in bursts, one now and then. The hub has more polls to make than it is allowed calls, all the time; patrons place
 //! requests meanwhile. At the end each day has few calls left.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -4,6 +4,8 @@
 //! The ceiling is the same number of bare calls: reqwest to an axum handler that answers what it has, over as many
 //! connections.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! A load generator for HTTP/1.1: kept connections, calls written beforehand, answers read as far as their length. It
 //! is the same for whatever is measured, and light, so that it is not what is measured.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,6 +3,8 @@
 //! Each node has few workers and the Almas answer with a latency, as Alma does, so that a node's throughput is what its
 //! workers can wait for, and not what the machine can compute.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

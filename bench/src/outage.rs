@@ -4,6 +4,8 @@
 //! harder on a hub than a refusal, or refuses each; many requests wait for it, and are there before it is measured.
 //! Measured are placements for copies of the second lender.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

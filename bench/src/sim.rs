@@ -3,6 +3,8 @@
 //! Server and load run on a runtime of one thread each, the same for both, so that on two cores neither takes from the
 //! other. Each call is for another item, and each must succeed.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! A hub in this process on a clock of its own, between simulated Almas over real sockets: a month passes in seconds.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! What a tick of the hub's loop costs: on stores into which requests and their polls are written directly, none of them due.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,5 +1,7 @@
 //! The hub as a process of its own.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,7 @@
 //! How the hub stands a flood of messages.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! What webhook messages say: how soon the hub acts on it, and how it stands a flood.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 

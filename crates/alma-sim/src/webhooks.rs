@@ -1,6 +1,8 @@
 //! Webhooks out: profiles, challenge, signed messages, retries after 1, 3 and 6 hours of simulated time; and the ways
 //! in which deliveries go astray.
 
+#![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -4,6 +4,11 @@
 //! theirs, and is left to them before anybody is refused. Where that doesn't help, a refusal does: the rate falls at once,
 //! comes back to somewhat below where it was refused, and goes beyond that only after long.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the client paces and retries its calls by the machine's clock; its tests pause Tokio's"
+)]
+
 use std::collections::VecDeque;
 use std::time::Duration;
 

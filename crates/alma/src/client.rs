@@ -1,5 +1,10 @@
 //! The client: how it is set up, and the one way by which every call goes out.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the client paces and retries its calls by the machine's clock; its tests pause Tokio's"
+)]
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,10 @@
 //! When a call may leave: so many in a second, in the order of what they are for.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the client paces and retries its calls by the machine's clock; its tests pause Tokio's"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

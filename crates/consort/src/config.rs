@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{PollInterval, PollSettings, Settings};
+use engine::{Backoff, BreakerSettings, PollInterval, PollSettings, Settings};
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
@@ -30,7 +30,7 @@ const KEYS: &[&str] = &[
     "database",
     "node",
     "workers",
-    "per_institution",
+    "workers_per_institution",
     "lease_ms",
     "batch_poll_interval_ms",
     "poll_interval_initial_ms",
@@ -38,6 +38,11 @@ const KEYS: &[&str] = &[
     "webhook_poll_interval_initial_ms",
     "webhook_poll_interval_max_ms",
     "webhook_max_age_ms",
+    "retry_initial_ms",
+    "retry_max_ms",
+    "breaker_failures",
+    "breaker_initial_ms",
+    "breaker_max_ms",
 ];
 
 /// A shorter lease would run out while the database is merely slow to renew it.
@@ -93,20 +98,30 @@ pub(crate) struct EngineConfig {
     pub(crate) workers: usize,
     /// How many of them at one institution.
     pub(crate) workers_per_institution: usize,
-    /// Milliseconds that a step stays with a node that gives no sign of life.
+    /// Lease duration in milliseconds.
     pub(crate) lease_ms: u64,
-    /// Milliseconds between two readings of a lender's list of what waits at its desk.
+    /// Shortest interval between two batch polls of a list, in milliseconds.
     pub(crate) batch_poll_interval_ms: u64,
-    /// Milliseconds between looks at a library after something happened.
+    /// Interval between two polls of one side without a webhook, in milliseconds: after a change,
     pub(crate) poll_interval_initial_ms: u64,
-    /// Milliseconds between polls, at most.
+    /// and at most.
     pub(crate) poll_interval_max_ms: u64,
-    /// The same at a library whose system sends webhook messages.
+    /// The same where a trusted webhook reports the changes: after a change,
     pub(crate) webhook_poll_interval_initial_ms: u64,
-    /// The same at a library whose system sends webhook messages.
+    /// and at most.
     pub(crate) webhook_poll_interval_max_ms: u64,
-    /// Milliseconds from what happens to a message about it, within which the message counts as a poll.
+    /// Age in milliseconds up to which a signed message can replace a poll.
     pub(crate) webhook_max_age_ms: u64,
+    /// Wait before failed work is retried, in milliseconds: after the first failure,
+    pub(crate) retry_initial_ms: u64,
+    /// and at most.
+    pub(crate) retry_max_ms: u64,
+    /// Calls in a row that must fail before an institution's system counts as down.
+    pub(crate) breaker_failures: u32,
+    /// Time between two probes of a system that is down, in milliseconds: the first,
+    pub(crate) breaker_initial_ms: u64,
+    /// and at most.
+    pub(crate) breaker_max_ms: u64,
 }
 
 fn faulty(faults: &[String]) -> Failure {
@@ -206,6 +221,19 @@ impl Config {
             faults
                 .push("engine.webhook_poll_interval_initial_ms must be at least 1, and engine.webhook_poll_interval_max_ms not less than that".to_owned());
         }
+        if self.engine.retry_initial_ms == 0 || self.engine.retry_max_ms < self.engine.retry_initial_ms {
+            faults.push(
+                "engine.retry_initial_ms must be at least 1, and engine.retry_max_ms not less than that".to_owned(),
+            );
+        }
+        let breaker = (self.engine.breaker_initial_ms, self.engine.breaker_max_ms);
+        if self.engine.breaker_failures == 0 || breaker.0 == 0 || breaker.1 < breaker.0 {
+            faults.push(
+                "engine.breaker_failures and engine.breaker_initial_ms must be at least 1, and engine.breaker_max_ms not less than \
+                 engine.breaker_initial_ms"
+                    .to_owned(),
+            );
+        }
         for (name, key) in &self.api_keys {
             if key.expose_secret().trim().len() < 16 {
                 faults.push(format!("api_keys.{name} must have at least 16 characters"));
@@ -239,8 +267,16 @@ impl Config {
             polls_per_institution: (self.engine.workers_per_institution / 2).max(1),
             lease: Duration::from_millis(self.engine.lease_ms),
             polls: self.poll_settings(),
+            backoff: Backoff {
+                initial: Duration::from_millis(self.engine.retry_initial_ms),
+                max: Duration::from_millis(self.engine.retry_max_ms),
+            },
+            breaker: BreakerSettings {
+                failures: self.engine.breaker_failures,
+                initial: Duration::from_millis(self.engine.breaker_initial_ms),
+                max: Duration::from_millis(self.engine.breaker_max_ms),
+            },
             webhook_max_age: Duration::from_millis(self.engine.webhook_max_age_ms),
-            ..Settings::default()
         }
     }
 

@@ -22,7 +22,7 @@ use crate::output;
 /// Either names the collector (OpenTelemetry, "OTLP Exporter Configuration").
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// What is traced: calls of the hub's API, its steps, and its calls of Alma.
-const TRACED: [&str; 3] = ["alma", "engine", "web"];
+const TRACED: [&str; 5] = ["alma", "engine", "polling", "systems", "web"];
 
 /// How long the last traces have to be sent.
 const LONGEST_END: Duration = Duration::from_secs(1);

@@ -1,7 +1,6 @@
 //! Deadlines. Before the hub acts on an item's not having been sent, it polls the lender: the book may have been put into the van since
 //! the last poll. Cancelling the lender's hold finds that out too, but a poll before it saves the hold.
 
-use jiff::SignedDuration;
 use lending::{Deadline, Observed, Request, Side, deadlines};
 use runtime::saturating_add;
 use store::Intent;
@@ -10,10 +9,7 @@ use tracing::debug;
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::rules::deadline_end;
-
-/// For how long a deadline waits for a library that can't be polled.
-const MAX_POLL_DELAY: SignedDuration = SignedDuration::from_hours(24);
+use crate::rules::{deadline_end, latest_deadline_end};
 
 /// Which side says whether what a deadline is for has happened.
 fn side_of(deadline: Deadline, request: &Request) -> Side {
@@ -45,7 +41,9 @@ impl Engine {
                     return self.commits.drop_intent(intent, "it has happened").await;
                 }
             }
-            Err(not_done) if self.runtime.now().duration_since(end) < MAX_POLL_DELAY => {
+            Err(not_done)
+                if self.runtime.now() < latest_deadline_end(&self.runtime, &request, deadline, end).await? =>
+            {
                 let due = saturating_add(self.runtime.now(), self.delay_after(intent, &not_done));
                 return self.commits.postpone(intent, due, &not_done.to_string()).await;
             }

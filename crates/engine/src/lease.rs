@@ -1,5 +1,10 @@
 //! The lease under which an intent is worked on: kept alive while the work goes on, and the work's end where it ran out.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the loop sleeps by the machine's clock; what is due is decided by the node's"
+)]
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicI64, Ordering};

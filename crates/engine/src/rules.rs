@@ -1,7 +1,7 @@
 //! Agencies' rules where they decide: deadlines, limits of a patron's requests, copies of agencies that don't lend.
 
 use jiff::Timestamp;
-use lending::{Deadline, EffectResult, Event, Refusal, Request, Side, check_limits};
+use lending::{Deadline, EffectResult, Event, Refusal, Request, Rules, Side, check_limits};
 use runtime::Runtime;
 use store::{Intent, Tx};
 
@@ -14,13 +14,27 @@ pub(crate) async fn deadline_end(
     deadline: Deadline,
     since: Timestamp,
 ) -> Result<Timestamp, Error> {
-    let rules = match deadline {
-        Deadline::ItemArrives | Deadline::NoLongerNeeded => runtime.rules_of_patron(request).await?,
-        Deadline::LenderAnswers | Deadline::ItemReturns => runtime.rules_at(request, Side::Lender).await?,
-    };
+    let rules = rules_of_deadline(runtime, request, deadline).await?;
     Ok(match (deadline, request.needed_until) {
         (Deadline::NoLongerNeeded, Some(day)) => rules.end_of_day(day),
         _ => rules.end_of(deadline, since),
+    })
+}
+
+/// Returns until when a deadline that has ended at `end` waits for a library that can't be polled.
+pub(crate) async fn latest_deadline_end(
+    runtime: &Runtime,
+    request: &Request,
+    deadline: Deadline,
+    end: Timestamp,
+) -> Result<Timestamp, Error> {
+    Ok(rules_of_deadline(runtime, request, deadline).await?.latest_end(end))
+}
+
+async fn rules_of_deadline(runtime: &Runtime, request: &Request, deadline: Deadline) -> Result<Rules, Error> {
+    Ok(match deadline {
+        Deadline::ItemArrives | Deadline::NoLongerNeeded => runtime.rules_of_patron(request).await?,
+        Deadline::LenderAnswers | Deadline::ItemReturns => runtime.rules_at(request, Side::Lender).await?,
     })
 }
 

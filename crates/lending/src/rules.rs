@@ -61,6 +61,12 @@ impl Rules {
         self.calendar.after_open_days(since, days)
     }
 
+    /// Returns how long a deadline that has ended waits for a library that can't be polled: one open day more. What the deadline is for
+    /// may have happened there without having been seen.
+    pub fn latest_end(&self, end: Timestamp) -> Timestamp {
+        self.calendar.after_open_days(end, 1)
+    }
+
     /// Returns when a request's last day of need ends, in the agency's time zone.
     pub fn end_of_day(&self, day: Date) -> Timestamp {
         let zone = jiff::tz::TimeZone::get(&self.calendar.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);

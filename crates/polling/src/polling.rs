@@ -1,4 +1,4 @@
-//! The service: what polling knows, and what it is told of changes.
+//! The service: what polling knows, and what it learns of changes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -1,5 +1,7 @@
 //! Time, ids and jitter: the only places where the hub takes them from the machine.
 
+#![allow(clippy::disallowed_methods, reason = "the one place where the hub reads the machine's clock")]
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,6 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the hub reads the machine's clock")]
     fn now(&self) -> Timestamp {
         let mut steady = self.steady.lock().unwrap_or_else(PoisonError::into_inner);
         let read = Instant::now();

@@ -1,5 +1,7 @@
 //! Transactions that another transaction got in the way of: they are run again.
 
+#![allow(clippy::disallowed_methods, reason = "the pause between two tries of a transaction is real time")]
+
 use std::future::Future;
 use std::time::Duration;
 

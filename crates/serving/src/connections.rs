@@ -1,5 +1,7 @@
 //! Who has a place, and who has to make room.
 
+#![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -10,6 +10,8 @@
 //!
 //! The time for a request's body and for the whole call is the router's matter: it can answer what is wrong.
 
+#![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
+
 mod connections;
 mod timed;
 

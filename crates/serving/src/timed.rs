@@ -1,5 +1,7 @@
 //! A connection whose client is waited for only so long.
 
+#![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;

@@ -32,6 +32,7 @@ mod scheduled;
 mod seal;
 mod time;
 mod webhooks;
+mod write_probe;
 mod writes;
 
 pub use audit::{AuditEntry, AuditRow};

@@ -1,5 +1,7 @@
 //! HTTP in front of the simulator: `/almaws/v1` (REST), `/view/oai` (OAI-PMH), `/sim` (control).
 
+#![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
+
 mod network_faults;
 mod server;
 

@@ -1,5 +1,7 @@
 //! What goes wrong on order.
 
+#![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
+
 use alma_sim::{Fault, FaultKind};
 use reqwest::Method;
 use serde_json::json;

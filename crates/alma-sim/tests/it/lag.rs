@@ -1,5 +1,7 @@
 //! Eventual consistency: what was written is not at once what is found.
 
+#![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
+
 use alma_sim::{Fault, FaultKind, Server, Sim, SimClock, SimOptions, presets};
 use reqwest::Method;
 use serde_json::{Value, json};

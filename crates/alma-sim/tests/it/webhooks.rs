@@ -1,5 +1,7 @@
 //! Webhooks: a listener on a port, the challenge, signed messages, retries and disorder.
 
+#![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
+
 use std::sync::{Arc, Mutex};
 
 use alma_sim::{DeliveryStatus, WebhookProfile};

@@ -1,5 +1,10 @@
 //! What is repeated, and what never is.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the client paces and retries its calls by the machine's clock; its tests pause Tokio's"
+)]
+
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! `consort serve`: the hub itself.
 
+#![allow(clippy::disallowed_methods, reason = "the process stops within a time of the machine's clock")]
+
 use std::future::Future;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! What staff do about requests, on the command line.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! Clients that are slow, silent or many, and a hub that answers the others and stops all the same.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};

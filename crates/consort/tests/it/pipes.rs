@@ -1,5 +1,7 @@
 //! Programs whose reader or whose parent goes away.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};

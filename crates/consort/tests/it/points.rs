@@ -4,6 +4,8 @@
 //! `./test` takes a few moments of each point; `CONSORT_EVERY_POINT=1` takes every one. The points are there with the
 //! feature `failpoints` only.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! Running the program, and houses of it: two simulated Almas and a hub.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};

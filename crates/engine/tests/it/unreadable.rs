@@ -66,7 +66,7 @@ both! {
         let request = world.place_as(placing).await;
         assert_eq!(request.supply.unwrap().institution.as_str(), LENDER);
         let metrics = world.engine.metrics().await.unwrap();
-        let counted = metrics.lines().find(|line| line.starts_with("consort_alma_unreadable_rows_total{"));
+        let counted = metrics.lines().find(|line| line.starts_with("consort_lms_unreadable_rows_total{"));
         assert!(counted.is_some_and(|line| line.contains(LENDER) && line.ends_with(" 1")), "{metrics}");
     }
 

@@ -1,5 +1,7 @@
 //! A hub between simulated Almas over real sockets: two lenders, a borrower, and a third library to collect at.
 
+#![allow(clippy::disallowed_methods, reason = "the helper waits for another task, with a deadline and a message")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -180,6 +182,15 @@ impl World {
     pub(crate) async fn within_patience(&self, what: &str, holds: impl Fn() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !holds() {
+            assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The same for what the hub itself shows.
+    pub(crate) async fn eventually(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !holds().await {
             assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
             tokio::task::yield_now().await;
         }

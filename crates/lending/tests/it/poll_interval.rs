@@ -70,9 +70,20 @@ proptest! {
     }
 
     #[test]
-    fn loan_whose_renewal_nothing_reports_is_polled_a_day_before_it_is_due_at_the_latest(context in context()) {
+    fn loan_whose_renewal_nothing_reports_is_polled_a_day_before_it_is_due_at_the_latest(
+        hours in 25_i64..2_000,
+        unchanged in 0_u32..100,
+        names_hold in any::<bool>(),
+    ) {
         let settings = PollSettings::default();
-        prop_assume!(PollCase::of(&context, now()) == PollCase::ListedBeforeDue);
+        let context = PollContext {
+            status: Status::Loaned,
+            is_patrons_loan: true,
+            due: Some(now() + SignedDuration::from_hours(hours)),
+            covered_by: Coverage::List { names_hold, webhook: false },
+            unchanged,
+        };
+        prop_assert_eq!(PollCase::of(&context, now()), PollCase::ListedBeforeDue);
         let polled = now() + SignedDuration::try_from(poll_interval(&context, &settings, now())).unwrap();
         prop_assert!(polled <= context.due.unwrap() - SignedDuration::from_hours(24));
     }
@@ -91,12 +102,15 @@ proptest! {
     }
 
     #[test]
-    fn list_is_read_within_the_detection_time_unless_it_is_long_or_shows_unusual_changes_only(list in list()) {
-        let settings = PollSettings::default();
-        prop_assume!(list.interval_factor < 36 && list.length <= 1_000);
-        if let Some(target) = list.detection_target {
-            prop_assert!(list_interval(&list, &settings) <= target.max(settings.batch));
-        }
+    fn list_is_read_within_the_detection_time_unless_it_is_long_or_shows_unusual_changes_only(
+        list in list(),
+        interval_factor in proptest::sample::select(vec![1_u32, 4]),
+        length in 0_usize..=1_000,
+        minutes in 1_u64..600,
+    ) {
+        let (settings, target) = (PollSettings::default(), Duration::from_secs(60 * minutes));
+        let list = ListContext { interval_factor, length, detection_target: Some(target), ..list };
+        prop_assert!(list_interval(&list, &settings) <= target.max(settings.batch));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which locations are hidden: a read of the configuration, remembered for a while.
 
+#![allow(clippy::disallowed_methods, reason = "Tokio's clock is paused in this test")]
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! Waiting until something shows at the hub: the request is read again and again, and the hub is asked to look, since
 //! in production it looks at long intervals.
 
+#![allow(clippy::disallowed_methods, reason = "scenarios wait for other processes, each with a deadline and a message")]
+
 use std::time::Duration;
 
 use lending::Status;

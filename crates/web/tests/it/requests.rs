@@ -1,5 +1,7 @@
 //! Placing, reading and cancelling requests.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for an answer over a socket, with a deadline")]
+
 use std::collections::BTreeSet;
 
 use reqwest::Method;

@@ -1,5 +1,7 @@
 //! Setting up institutions, agencies and pickup locations.
 
+#![allow(clippy::disallowed_methods, reason = "the test waits for an answer over a socket, with a deadline")]
+
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -113,7 +115,7 @@ async fn used_calls_are_reported_and_measured_for_those_with_a_key() {
     hub.get("/api/v1/institutions/01NONE/quota").await.is_problem(404, "NOT_FOUND");
     let metrics = hub.get("/metrics").await;
     assert!(metrics.headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
-    assert!(metrics.text.contains("consort_alma_calls_total{institution=\"01BORROW\""), "{}", metrics.text);
+    assert!(metrics.text.contains("consort_lms_calls_total{institution=\"01BORROW\""), "{}", metrics.text);
     assert_eq!(hub.send(hub.http.get(format!("{}/metrics", hub.base))).await.status, 401);
 }
 

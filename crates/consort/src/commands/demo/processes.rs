@@ -1,5 +1,7 @@
 //! The processes of the demo: two simulated Almas and the hub, each distinguished by its port.
 
+#![allow(clippy::disallowed_methods, reason = "the demo waits for its processes, with a deadline")]
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! `consort demo --scenario NAME`: one of the named scenarios, with a hub and three simulated Almas in this process.
 
+#![allow(clippy::disallowed_methods, reason = "the demo waits for its processes, with a deadline")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
