@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LARGEST = 3
 # Modules of `lending` that are one aggregate: the request, what it consists of, and what is known of it.
-EXEMPT = {"lending": {"attention", "closure", "deadline", "effect", "effects", "event", "request", "refusal", "status", "transitions"}}
+EXEMPT = {"lending": {"attention", "closure", "command", "deadline", "observation", "request"}}
 
 
 def without_tests(text):

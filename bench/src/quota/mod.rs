@@ -14,7 +14,7 @@ use std::time::Duration;
 use alma_sim::Sim;
 use engine::{PollSettings, Settings};
 use jiff::{SignedDuration, Timestamp};
-use lending::{CancelledBy, Event, Request, RequestId, Status};
+use lending::{CancelledBy, Command, Request, RequestId, Status};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -276,7 +276,7 @@ async fn cancelled(count: usize) -> Result<f64, String> {
             before = world.calls()?;
         }
         let id = world.place_as(0, number, &LENDERS[..1]).await?;
-        let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
+        let asked = Command::Cancel { by: CancelledBy::Patron, reason: None };
         world.engine.execute_command(id, &asked, "bench").await.map_err(|error| error.to_string())?;
         world.settled().await?;
         let request = world.request(id).await?;

@@ -2,7 +2,7 @@
 //! that the desks of an Alma let them do.
 
 use alma_sim::{Bib, Holding, Item, Mark, Sim, Staff};
-use lending::{Barcode, CancelledBy, CopyRef, Event, InstitutionCode, PickupLocation, Request, Settlement};
+use lending::{Barcode, CancelledBy, Command, CopyRef, InstitutionCode, PickupLocation, Request, Settlement};
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -132,26 +132,24 @@ fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
 }
 
 /// Something that people may ask the hub for.
-pub(super) fn ask(request: &Request, lifecycle: usize, rng: &mut StdRng) -> Event {
-    let next = |copy| Event::NextSupplierRequested { reason: None, copy };
+pub(super) fn ask(request: &Request, lifecycle: usize, rng: &mut StdRng) -> Command {
+    let next = |copy| Command::NextSupplier { reason: None, copy };
     match rng.random_range(0..100_u8) {
         0..20 => {
             let by = if rng.random_bool(0.5) { CancelledBy::Patron } else { CancelledBy::Staff };
-            Event::CancelRequested { by, reason: None }
+            Command::Cancel { by, reason: None }
         }
         20..35 => next(Some(another_lenders_copy(request, lifecycle))),
         35..42 => next(Some(copy(LENDERS[0], "01LEND-mistyped"))),
         42..47 => next(Some(copy(BORROWER, OWN))),
         47..55 => next(None),
-        55..62 => Event::PickupChangeRequested { pickup: request.pickup.clone() },
-        62..70 => {
-            Event::PickupChangeRequested { pickup: pickup_at(if rng.random_bool(0.5) { "MAIN" } else { "BRANCH" }) }
-        }
-        70..76 => Event::EndRequested { reason: None },
-        76..84 => Event::LossSettled { how: Settlement::Paid },
-        84..88 => Event::ItemFound,
-        88..96 => Event::UndoRequested,
-        _ => Event::ResumeRequested,
+        55..62 => Command::ChangePickup { pickup: request.pickup.clone() },
+        62..70 => Command::ChangePickup { pickup: pickup_at(if rng.random_bool(0.5) { "MAIN" } else { "BRANCH" }) },
+        70..76 => Command::End { reason: None },
+        76..84 => Command::SettleLoss { how: Settlement::Paid },
+        84..88 => Command::ItemFound,
+        88..96 => Command::Undo,
+        _ => Command::Resume,
     }
 }
 

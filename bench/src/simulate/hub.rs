@@ -7,8 +7,8 @@ use std::sync::Arc;
 use engine::EffectExecution;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Action, Barcode, Copy, CopyRef, Decision, Effect, Event, Hint, InstitutionCode, ItemState, Refusal, Request,
-    RequestId, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
+    Action, Barcode, Command, Copy, CopyRef, Decision, Effect, EffectResult, Event, Hint, InstitutionCode, ItemState,
+    Refusal, Request, RequestId, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
 };
 use lms::{Attempt, HostLms};
 use parking_lot::Mutex;
@@ -97,7 +97,7 @@ impl Hub {
             promised: None,
         };
         self.requests.insert(id, stored);
-        self.apply(id, &Event::Placed)
+        self.apply(id, &Command::Place.into())
     }
 
     fn line(&self) -> parking_lot::MutexGuard<'_, LineState> {
@@ -113,13 +113,7 @@ impl Hub {
         let now = self.now;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let decision = decide(&stored.request, event, now);
-        let named = match event {
-            Event::NextSupplierRequested { copy: Some(copy), .. } => {
-                format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str))
-            }
-            Event::PickupChangeRequested { pickup } => format!(" {}", pickup.library),
-            _ => String::new(),
-        };
+        let named = named(event);
         let (name, next) = (event.name(), decision.next.status);
         stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
         takes_effect(stored, event, &decision)?;
@@ -144,23 +138,30 @@ impl Hub {
     }
 
     /// Asks for something as a person does, where the request's state allows it.
-    pub(super) fn ask(&mut self, id: RequestId, event: &Event) -> Result<bool, String> {
+    pub(super) fn ask(&mut self, id: RequestId, command: &Command) -> Result<bool, String> {
         let Some(stored) = self.requests.get(&id) else { return Ok(false) };
-        if let Some(action) = event.action()
+        if let Some(action) = command.action()
             && stored.request.may(action).is_err()
         {
             return Ok(false);
         }
-        if matches!(event, Event::UndoRequested) && stored.intent.as_ref().is_some_and(|intent| !intent.is_fresh()) {
+        let is_sent = stored.intent.as_ref().is_some_and(|intent| !intent.is_fresh());
+        if command.action() == Some(Action::Undo) && is_sent {
             return Ok(false);
         }
-        self.apply(id, event)?;
+        self.apply(id, &command.clone().into())?;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(true) };
         stored.promised = None;
-        match event {
-            Event::CancelRequested { .. } => stored.cancelled = true,
-            Event::UndoRequested => stored.cancelled = stored.request.cancellation.is_some(),
-            _ => {}
+        match command {
+            Command::Cancel { .. } => stored.cancelled = true,
+            Command::Undo => stored.cancelled = stored.request.cancellation.is_some(),
+            Command::Place
+            | Command::NextSupplier { .. }
+            | Command::ChangePickup { .. }
+            | Command::Resume
+            | Command::ItemFound
+            | Command::SettleLoss { .. }
+            | Command::End { .. } => {}
         }
         Ok(true)
     }
@@ -171,8 +172,8 @@ impl Hub {
         }
     }
 
-    pub(super) fn may_ask(&self, id: RequestId, event: &Event) -> bool {
-        event.action().is_none_or(|action| self.may(id, action))
+    pub(super) fn may_ask(&self, id: RequestId, command: &Command) -> bool {
+        command.action().is_none_or(|action| self.may(id, action))
     }
 
     /// A copy as its library's system describes it now; nothing where that gives no answer.
@@ -206,7 +207,7 @@ impl Hub {
         let is_read = intent.effect == Effect::ChooseSupplier;
         if (is_read && is_elsewhere) || (!intent.unclear && !request.is_next_effect(intent.effect)) {
             self.set_intent(id, None);
-            return self.apply(id, &Event::EffectDropped { effect: intent.effect });
+            return self.apply(id, &EffectResult::EffectDropped { effect: intent.effect }.into());
         }
         if mishap == Mishap::DiesBefore {
             // Its lease runs out; nobody knows that nothing was sent.
@@ -230,7 +231,7 @@ impl Hub {
         }
     }
 
-    async fn perform(&self, request: &Request, intent: &Intent) -> Result<Event, lms::Error> {
+    async fn perform(&self, request: &Request, intent: &Intent) -> Result<EffectResult, lms::Error> {
         let Some(lms) = self.lms(request.institution_for(intent.effect)) else {
             return Err(lms::Error::retryable("no such institution"));
         };
@@ -250,23 +251,28 @@ impl Hub {
     }
 
     /// As the engine's worker does.
-    fn finish(&mut self, id: RequestId, intent: Intent, outcome: Result<Event, lms::Error>) -> Result<(), String> {
+    fn finish(
+        &mut self,
+        id: RequestId,
+        intent: Intent,
+        outcome: Result<EffectResult, lms::Error>,
+    ) -> Result<(), String> {
         let effect = intent.effect;
         self.report_faults(id);
         match outcome {
-            Ok(event) => {
+            Ok(result) => {
                 self.set_intent(id, None);
-                self.apply(id, &event)
+                self.apply(id, &result.into())
             }
             Err(lms::Error::Refused(refusal)) if !effect.is_clean_up() || refusal.code == Refusal::LENT_TO_ANOTHER => {
                 self.set_intent(id, None);
-                self.apply(id, &Event::EffectRefused { effect, refusal })
+                self.apply(id, &EffectResult::EffectRefused { effect, refusal }.into())
             }
             Err(lms::Error::NotFound { what }) if !effect.is_clean_up() => {
                 self.set_intent(id, None);
                 let explanation = format!("In the library's system {what} is not there any more.");
                 let refusal = Refusal::new(Refusal::GONE, explanation);
-                self.apply(id, &Event::EffectRefused { effect, refusal })
+                self.apply(id, &EffectResult::EffectRefused { effect, refusal }.into())
             }
             Err(not_done) => {
                 let unclear = intent.unclear || not_done.leaves_unclear();
@@ -275,7 +281,7 @@ impl Hub {
                 let on = lending::WaitingOn::system(effect.side());
                 self.note(id, format!("{effect:?} waits: {not_done}"));
                 let (reason, needs_staff) = (not_done.to_string(), not_done.is_case_for_staff(intent.attempts + 1));
-                self.apply(id, &Event::EffectDelayed { effect, on, reason, next_try, needs_staff })
+                self.apply(id, &EffectResult::EffectDelayed { effect, on, reason, next_try, needs_staff }.into())
             }
         }
     }
@@ -320,7 +326,7 @@ impl Hub {
         self.line().intent = false;
         self.report_faults(id);
         match seen {
-            Ok(Some(event)) => self.apply(id, &event),
+            Ok(Some(observed)) => self.apply(id, &observed.into()),
             _ => Ok(()),
         }
     }
@@ -345,7 +351,7 @@ impl Hub {
         self.line().intent = false;
         self.report_faults(id);
         match seen {
-            Ok(Some(event)) => self.apply(id, &event),
+            Ok(Some(observed)) => self.apply(id, &observed.into()),
             _ => Ok(()),
         }
     }
@@ -381,6 +387,28 @@ impl Hub {
     }
 }
 
+/// What a command names, for the story.
+fn named(event: &Event) -> String {
+    match event {
+        Event::Command(Command::NextSupplier { copy: Some(copy), .. }) => {
+            format!(" {}", copy.barcode.as_ref().map_or("", Barcode::as_str))
+        }
+        Event::Command(Command::ChangePickup { pickup }) => format!(" {}", pickup.library),
+        Event::Command(
+            Command::NextSupplier { copy: None, .. }
+            | Command::Place
+            | Command::Cancel { .. }
+            | Command::Resume
+            | Command::ItemFound
+            | Command::SettleLoss { .. }
+            | Command::End { .. }
+            | Command::Undo,
+        )
+        | Event::EffectResult(_)
+        | Event::Observed(_) => String::new(),
+    }
+}
+
 /// What was answered with success takes effect: of what is cancelled or ended only the patron's loan is still mirrored, and
 /// a lender isn't given up where no other can be asked.
 fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Result<(), String> {
@@ -393,7 +421,12 @@ fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Resu
     if let Some(effect) = decision.effect.filter(|effect| over && !effect.is_clean_up() && !mirrors(*effect)) {
         return Err(format!("I12: a request that was cancelled or ended wants {}", effect.name()));
     }
-    let unfit = matches!(event, Event::CandidateUnfit(_) | Event::EffectRefused { effect: Effect::ChooseSupplier, .. });
+    let unfit = matches!(
+        event,
+        Event::EffectResult(
+            EffectResult::CandidateUnfit(_) | EffectResult::EffectRefused { effect: Effect::ChooseSupplier, .. }
+        )
+    );
     let none_left = next.status == Status::NoItemsSelectableAtAnyAgency || next.candidates.is_empty();
     match stored.promised {
         Some(Promise::Named) if unfit => {
@@ -404,7 +437,8 @@ fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Resu
         }
         _ => {}
     }
-    stored.promised = stored.promised.filter(|_| !matches!(event, Event::SupplierChosen(_)));
+    stored.promised =
+        stored.promised.filter(|_| !matches!(event, Event::EffectResult(EffectResult::SupplierChosen(_))));
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use alma_sim::Sim;
-use lending::{Event, Hint, HintResult, RequestId, Side, interpret_hints};
+use lending::{Hint, HintResult, Observed, RequestId, Side, interpret_hints};
 use lms::HostLms;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -69,7 +69,8 @@ impl Messages {
                 HintResult::NoChange => {}
                 HintResult::Observed(seen) => hub.apply(
                     id,
-                    &Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification },
+                    &Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification }
+                        .into(),
                 )?,
                 HintResult::PollNeeded(hinted_state) => hub.poll_hinted(id, side, hinted_state).await?,
             }

@@ -25,7 +25,9 @@ use std::time::Instant;
 use alma::{Client, RetryPolicy};
 use alma_sim::{Sim, SimClock};
 use jiff::{SignedDuration, Timestamp};
-use lending::{Action, Barcode, CancelledBy, CopyRef, Event, Request, RequestId, Settlement, Side, deadlines};
+use lending::{
+    Action, Barcode, CancelledBy, Command, CopyRef, Observed, Request, RequestId, Settlement, Side, deadlines,
+};
 use lms::HostLms;
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -315,10 +317,10 @@ impl World {
             }
             95..97 => {
                 let by = if self.rng.random_bool(0.7) { CancelledBy::Patron } else { CancelledBy::Staff };
-                self.hub.ask(id, &Event::CancelRequested { by, reason: None }).map(drop)
+                self.hub.ask(id, &Command::Cancel { by, reason: None }).map(drop)
             }
             97..98 => self.hub.ask_another_lender(id, None, false).await.map(drop),
-            98..99 => self.hub.ask(id, &Event::ResumeRequested).map(drop),
+            98..99 => self.hub.ask(id, &Command::Resume).map(drop),
             _ => self.deadline(id),
         }
     }
@@ -331,12 +333,12 @@ impl World {
                 self.staff_did(id, what)
             }
             45..70 => {
-                let event = acts::ask(&stored.request, self.numbers.get(&id).copied().unwrap_or_default(), chance);
-                match event {
-                    Event::NextSupplierRequested { copy, .. } => {
+                let command = acts::ask(&stored.request, self.numbers.get(&id).copied().unwrap_or_default(), chance);
+                match command {
+                    Command::NextSupplier { copy, .. } => {
                         self.hub.ask_another_lender(id, copy, chance.random_bool(0.3)).await.map(drop)
                     }
-                    event => self.hub.ask(id, &event).map(drop),
+                    other => self.hub.ask(id, &other).map(drop),
                 }
             }
             70..80 => {
@@ -420,7 +422,7 @@ impl World {
         self.sim.advance(SignedDuration::from_mins(1));
         self.books = Books::read(&self.sim)?;
         match running.first() {
-            Some(deadline) => self.hub.apply(id, &Event::DeadlinePassed { deadline: *deadline }),
+            Some(deadline) => self.hub.apply(id, &Observed::DeadlinePassed { deadline: *deadline }.into()),
             None => Ok(()),
         }
     }
@@ -460,9 +462,9 @@ impl World {
                 let outcome = request.outcome.map_or("none".to_owned(), |outcome| outcome.name().to_owned());
                 return Ok(outcome);
             }
-            if let Some(code) = request.staff_case.as_ref().map(|staff_case| staff_case.code.clone()) {
-                let resumed_before = resumed.contains(&code);
-                resumed.push(code);
+            if let Some(cause) = request.staff_case.as_ref().map(|staff_case| staff_case.cause) {
+                let resumed_before = resumed.contains(&cause);
+                resumed.push(cause);
                 self.decide_as_staff(id, resumed_before)?;
             }
             let Some(stored) = self.hub.requests.get(&id) else { continue };
@@ -480,13 +482,13 @@ impl World {
     /// Staff try again, then cancel, then end it by hand.
     fn decide_as_staff(&mut self, id: RequestId, resumed_before: bool) -> Result<(), String> {
         let acts = [
-            (Action::Resume, !resumed_before, Event::ResumeRequested),
-            (Action::Cancel, true, Event::CancelRequested { by: CancelledBy::Staff, reason: None }),
-            (Action::End, true, Event::EndRequested { reason: None }),
+            (Action::Resume, !resumed_before, Command::Resume),
+            (Action::Cancel, true, Command::Cancel { by: CancelledBy::Staff, reason: None }),
+            (Action::End, true, Command::End { reason: None }),
         ];
-        for (action, wanted, event) in acts {
+        for (action, wanted, command) in acts {
             if wanted && self.hub.may(id, action) {
-                return self.hub.ask(id, &event).map(drop);
+                return self.hub.ask(id, &command).map(drop);
             }
         }
         Ok(())
@@ -499,7 +501,7 @@ impl World {
             return self.decide_as_staff(id, true);
         }
         if self.hub.may(id, Action::SettleLoss) {
-            self.hub.ask(id, &Event::LossSettled { how: Settlement::Paid })?;
+            self.hub.ask(id, &Command::SettleLoss { how: Settlement::Paid })?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Staff who want another lender, answered as the engine answers them: the present one is kept until it is known that
 //! another can take over, or until staff confirm that it is to be given up all the same.
 
-use lending::{CopyRef, Event, Request, RequestId, Side};
+use lending::{Command, CopyRef, Request, RequestId, Side};
 
 use super::hub::{Hub, Promise};
 
@@ -13,20 +13,17 @@ impl Hub {
         copy: Option<CopyRef>,
         confirmed: bool,
     ) -> Result<bool, String> {
-        let event = Event::NextSupplierRequested { reason: None, copy };
-        if !self.may_ask(id, &event) {
+        let named = copy.is_some();
+        let command = Command::NextSupplier { reason: None, copy: copy.clone() };
+        if !self.may_ask(id, &command) {
             return Ok(false);
         }
         self.poll(id, Side::Lender).await?;
-        if !self.may_ask(id, &event) {
+        if !self.may_ask(id, &command) {
             return Ok(false);
         }
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(false) };
-        let copies = match &event {
-            Event::NextSupplierRequested { copy: Some(copy), .. } => vec![copy.clone()],
-            _ => request.candidates_without_supplier(),
-        };
-        let named = matches!(&event, Event::NextSupplierRequested { copy: Some(_), .. });
+        let copies = copy.map_or_else(|| request.candidates_without_supplier(), |copy| vec![copy]);
         let mut fits = confirmed && !named;
         for copy in copies {
             fits = fits || self.can_take_over(&request, &copy).await;
@@ -34,7 +31,7 @@ impl Hub {
         if !fits {
             return Ok(false);
         }
-        self.ask(id, &event)?;
+        self.ask(id, &command)?;
         match (named, confirmed) {
             (true, _) => self.promise(id, Promise::Named),
             (false, false) => self.promise(id, Promise::Any),

@@ -1,7 +1,7 @@
 //! What the audit log says of a decision.
 
 use jiff::Timestamp;
-use lending::{Decision, Event, Observation, ObservationSource, Request};
+use lending::{Command, Decision, EffectResult, Event, Observation, ObservationSource, Observed, Request};
 use serde_json::{Value, json};
 use store::AuditEntry;
 
@@ -45,10 +45,10 @@ pub(crate) fn audit(
 
 fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
     use lending::Attention::{NeedsStaff, Waiting};
-    if let Event::PollFailed { side, .. } = event {
+    if let Event::Observed(Observed::PollFailed { side, .. }) = event {
         return before.failing_polls.contains_key(side);
     }
-    if !matches!(event, Event::EffectDelayed { .. }) {
+    if !matches!(event, Event::EffectResult(EffectResult::EffectDelayed { .. })) {
         return false;
     }
     match (&before.attention, &decision.next.attention) {
@@ -63,49 +63,88 @@ fn same_delay(before: &Request, decision: &Decision, event: &Event) -> bool {
 }
 
 fn note(decision: &Decision, event: &Event) -> Option<String> {
+    let own = || decision.note.clone();
     match event {
-        Event::EffectDelayed { effect, reason, .. } => Some(format!("{}: {reason}", effect.name())),
-        Event::PollFailed { reason, .. } => Some(reason.clone()),
-        Event::CancelRequested { reason, .. }
-        | Event::NextSupplierRequested { reason, .. }
-        | Event::EndRequested { reason } => decision.note.clone().or_else(|| reason.clone()),
-        _ => decision.note.clone(),
+        Event::EffectResult(EffectResult::EffectDelayed { effect, reason, .. }) => {
+            Some(format!("{}: {reason}", effect.name()))
+        }
+        Event::EffectResult(_) => own(),
+        Event::Observed(Observed::PollFailed { reason, .. }) => Some(reason.clone()),
+        Event::Observed(Observed::Seen { .. } | Observed::DeadlinePassed { .. }) => own(),
+        Event::Command(
+            Command::Cancel { reason, .. } | Command::NextSupplier { reason, .. } | Command::End { reason },
+        ) => own().or_else(|| reason.clone()),
+        Event::Command(
+            Command::Place
+            | Command::ChangePickup { .. }
+            | Command::Resume
+            | Command::ItemFound
+            | Command::SettleLoss { .. }
+            | Command::Undo,
+        ) => own(),
     }
 }
 
 /// What the event rests on, without anything personal.
 fn evidence(event: &Event) -> Option<Value> {
     match event {
-        Event::PatronVerified(verified) => Some(json!({"patron_type": verified.patron_type})),
-        Event::SupplierChosen(copy) => {
+        Event::EffectResult(result) => evidence_of_result(result),
+        Event::Observed(observed) => evidence_of_observed(observed),
+        Event::Command(command) => evidence_of_command(command),
+    }
+}
+
+fn evidence_of_result(result: &EffectResult) -> Option<Value> {
+    match result {
+        EffectResult::PatronVerified(verified) => Some(json!({"patron_type": verified.patron_type})),
+        EffectResult::SupplierChosen(copy) => {
             Some(json!({"library": copy.library, "location": copy.location, "barcode": copy.barcode}))
         }
-        Event::HoldPlaced { hold, .. } | Event::PickupChanged { hold, .. } => {
+        EffectResult::HoldPlaced { hold, .. } | EffectResult::PickupChanged { hold, .. } => {
             Some(json!({"hold": hold.id, "state": hold.state}))
         }
-        Event::VirtualBibCreated { bib, .. } => Some(json!({"bib": bib})),
-        Event::VirtualHoldingCreated { holding, .. } => Some(json!({"holding": holding})),
-        Event::VirtualItemReady { item, barcode, .. } => Some(json!({"item": item, "barcode": barcode})),
-        Event::Lent { loan, .. } | Event::Renewed { loan, .. } | Event::DueDateLimited { loan, .. } => {
-            Some(json!({"loan": loan.id, "due": loan.due}))
-        }
-        Event::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
-        Event::Observed { observation, source, .. } => observed(observation, *source),
-        Event::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
-        Event::HoldClosed { closure, .. } => Some(json!({"closure": closure})),
-        Event::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
-        Event::CancelRequested { by, .. } => Some(json!({"by": by})),
-        Event::NextSupplierRequested { copy, .. } => {
-            Some(json!({"institution": copy.as_ref().map(|copy| &copy.institution)}))
-        }
-        Event::PickupChangeRequested { pickup } => Some(json!({"pickup_location": pickup.code})),
-        Event::LossSettled { how } => Some(json!({"how": how})),
-        _ => None,
+        EffectResult::VirtualBibCreated { bib, .. } => Some(json!({"bib": bib})),
+        EffectResult::VirtualHoldingCreated { holding, .. } => Some(json!({"holding": holding})),
+        EffectResult::VirtualItemReady { item, barcode, .. } => Some(json!({"item": item, "barcode": barcode})),
+        EffectResult::Lent { loan, .. }
+        | EffectResult::Renewed { loan, .. }
+        | EffectResult::DueDateLimited { loan, .. } => Some(json!({"loan": loan.id, "due": loan.due})),
+        EffectResult::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
+        EffectResult::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
+        EffectResult::PatronRefused(_)
+        | EffectResult::CandidateUnfit(_)
+        | EffectResult::VirtualPatronReady { .. }
+        | EffectResult::SentIntoTransit { .. }
+        | EffectResult::RenewalDenied { .. }
+        | EffectResult::HoldCancelled { .. }
+        | EffectResult::CheckedIn { .. }
+        | EffectResult::VirtualItemDeleted { .. }
+        | EffectResult::VirtualBibDeleted { .. }
+        | EffectResult::EffectDropped { .. }
+        | EffectResult::EffectDelayed { .. } => None,
+    }
+}
+
+fn evidence_of_observed(observed: &Observed) -> Option<Value> {
+    match observed {
+        Observed::Seen { observation, source, .. } => seen(observation, *source),
+        Observed::PollFailed { .. } => None,
+        Observed::DeadlinePassed { deadline } => Some(json!({"deadline": deadline})),
+    }
+}
+
+fn evidence_of_command(command: &Command) -> Option<Value> {
+    match command {
+        Command::Cancel { by, .. } => Some(json!({"by": by})),
+        Command::NextSupplier { copy, .. } => Some(json!({"institution": copy.as_ref().map(|copy| &copy.institution)})),
+        Command::ChangePickup { pickup } => Some(json!({"pickup_location": pickup.code})),
+        Command::SettleLoss { how } => Some(json!({"how": how})),
+        Command::Place | Command::Resume | Command::ItemFound | Command::End { .. } | Command::Undo => None,
     }
 }
 
 /// An observation, and how it became known.
-fn observed(observation: &Observation, source: ObservationSource) -> Option<Value> {
+fn seen(observation: &Observation, source: ObservationSource) -> Option<Value> {
     let mut shown = serde_json::to_value(observation).ok()?;
     shown.as_object_mut()?.insert("source".to_owned(), json!(source));
     Some(shown)

@@ -1,6 +1,6 @@
 //! Commands: what people order.
 
-use lending::{Event, Request, RequestId};
+use lending::{Command, Request, RequestId};
 
 use crate::commit::IntentDisposition;
 use crate::engine::Engine;
@@ -13,8 +13,8 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
-    pub async fn execute_command(&self, id: RequestId, asked: &Event, actor: &str) -> Result<Request, Error> {
-        self.execute_command_with_reason(id, asked, actor, None).await
+    pub async fn execute_command(&self, id: RequestId, command: &Command, actor: &str) -> Result<Request, Error> {
+        self.execute_command_with_reason(id, command, actor, None).await
     }
 
     /// The same, with the reason in that person's words, for the timeline.
@@ -25,14 +25,14 @@ impl Engine {
     pub async fn execute_command_with_reason(
         &self,
         id: RequestId,
-        asked: &Event,
+        command: &Command,
         actor: &str,
         reason: Option<&str>,
     ) -> Result<Request, Error> {
-        if let Event::NextSupplierRequested { reason, copy } = asked {
+        if let Command::NextSupplier { reason, copy } = command {
             let wanted = AnotherLender { reason: reason.clone(), copy: copy.clone(), confirm_no_candidate: false };
             return self.ask_another_lender(id, wanted, actor).await;
         }
-        Ok(self.commits.apply(id, asked, actor, &IntentDisposition::NoIntent(reason)).await?.request)
+        Ok(self.commits.apply(id, &command.clone().into(), actor, &IntentDisposition::NoIntent(reason)).await?.request)
     }
 }

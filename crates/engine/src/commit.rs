@@ -110,7 +110,8 @@ impl Commits {
         let now = self.runtime.now();
         let mut tx = self.runtime.store().begin().await?;
         let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
-        if let Some(action) = event.action() {
+        if let Event::Command(command) = event {
+            let action = command.action().ok_or(Error::NotAllowed("The request is placed already."))?;
             stored.request.may(action).map_err(Error::NotAllowed)?;
             if action == Action::Undo && !tx.effect_never_claimed(id).await? {
                 return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));

@@ -1,7 +1,7 @@
 //! Deadlines. Before the hub acts on an item's not having been sent, it polls the lender: the book may have been put into the van since
 //! the last poll. Cancelling the lender's hold finds that out too, but a poll before it saves the hold.
 
-use lending::{Deadline, Event, Request, Side, deadlines};
+use lending::{Deadline, Observed, Request, Side, deadlines};
 use runtime::saturating_add;
 use store::Intent;
 use tracing::debug;
@@ -31,8 +31,11 @@ impl Engine {
         match self.polling.poll_fully(&request, side_of(deadline, &request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
-                let seen =
-                    self.commits.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request;
+                let seen = self
+                    .commits
+                    .apply(request.id, &event.into(), "hub", &IntentDisposition::NoIntent(None))
+                    .await?
+                    .request;
                 if !deadlines(&seen).contains(&deadline) {
                     // It was taken away with what it was for, unless it is leased, as it is now.
                     return self.commits.drop_intent(intent, "it has happened").await;
@@ -46,6 +49,6 @@ impl Engine {
             }
             Err(not_done) => debug!(request = %request.id, reason = %not_done, "a deadline passes without a poll"),
         }
-        self.commit_outcome(intent, &Event::DeadlinePassed { deadline }).await.map(drop)
+        self.commit_outcome(intent, &Observed::DeadlinePassed { deadline }.into()).await.map(drop)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use lending::{CancelledBy, Event, InstitutionCode, Request, RequestId};
+use lending::{CancelledBy, Command, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
 use polling::Polling;
 use prometheus_client::registry::Registry;
@@ -129,7 +129,7 @@ impl Engine {
         reason: Option<String>,
         actor: &str,
     ) -> Result<Request, Error> {
-        self.execute_command(id, &Event::CancelRequested { by, reason }, actor).await
+        self.execute_command(id, &Command::Cancel { by, reason }, actor).await
     }
 
     /// Polls all sides of a request at once, in place of waiting for the next polls.

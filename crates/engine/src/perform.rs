@@ -1,9 +1,9 @@
-//! One effect through one library system, and the event that its outcome is.
+//! Does one effect through one library system, and returns its result.
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Effect, Event, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Side, Status,
-    Supply, Workflow,
+    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Side,
+    Status, Supply, Workflow,
 };
 use lms::{
     Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn, missing, real_item,
@@ -67,7 +67,7 @@ impl Engine {
 
 impl EffectExecution<'_> {
     /// Does `effect`.
-    pub async fn run(&self, effect: Effect) -> lms::Result<Event> {
+    pub async fn run(&self, effect: Effect) -> lms::Result<EffectResult> {
         let (lms, request) = (self.lms, self.request);
         if matches!(effect, Effect::Lend(_)) && self.attempt == Attempt::AfterUnclear && !request.is_next_effect(effect)
         {
@@ -75,170 +75,162 @@ impl EffectExecution<'_> {
         }
         match effect {
             Effect::VerifyPatron => match lms.verify_patron(&request.patron.identifier, self.now).await? {
-                Ok(verified) => Ok(Event::PatronVerified(verified)),
-                Err(cause) => Ok(Event::PatronRefused(cause)),
+                Ok(verified) => Ok(EffectResult::PatronVerified(verified)),
+                Err(cause) => Ok(EffectResult::PatronRefused(cause)),
             },
             Effect::ChooseSupplier => {
                 let candidate = request.candidates.first().ok_or_else(|| missing("a candidate copy"))?;
                 match lms.resolve_copy(candidate).await? {
-                    Ok(copy) => Ok(Event::SupplierChosen(Box::new(copy))),
-                    Err(refusal) => Ok(Event::CandidateUnfit(refusal)),
+                    Ok(copy) => Ok(EffectResult::SupplierChosen(Box::new(copy))),
+                    Err(refusal) => Ok(EffectResult::CandidateUnfit(refusal)),
                 }
             }
             Effect::EnsureVirtualPatron(side) => {
                 let id = lms.ensure_virtual_patron(&virtual_patron_of(request)?, self.now).await?;
-                Ok(Event::VirtualPatronReady { side, id })
+                Ok(EffectResult::VirtualPatronReady { side, id })
             }
             Effect::PlaceHold(Side::Lender) => {
                 let hold = lms.place_lender_hold(&self.lender_hold()?, self.attempt).await?;
-                Ok(Event::HoldPlaced { side: Side::Lender, hold })
+                Ok(EffectResult::HoldPlaced { side: Side::Lender, hold })
             }
             Effect::PlaceHold(side) => {
                 let hold = lms.place_patron_hold(&self.patron_hold(side)?, self.attempt).await?;
-                Ok(Event::HoldPlaced { side, hold })
+                Ok(EffectResult::HoldPlaced { side, hold })
             }
             Effect::CreateVirtualBib(side) => {
                 let title = request.title.clone().unwrap_or_default();
                 let bib = lms.create_virtual_bib(request.id, &title, self.attempt).await?;
-                Ok(Event::VirtualBibCreated { side, bib })
+                Ok(EffectResult::VirtualBibCreated { side, bib })
             }
             Effect::CreateVirtualHolding(side) => {
                 let bib = virtual_side(request, side)?.bib.open().ok_or_else(|| missing("the virtual record"))?;
                 let holding = lms.create_virtual_holding(bib, self.attempt).await?;
-                Ok(Event::VirtualHoldingCreated { side, holding })
+                Ok(EffectResult::VirtualHoldingCreated { side, holding })
             }
             Effect::CreateVirtualItem(side) => {
                 let (item, barcode) = lms.create_virtual_item(&self.wanted_item(side)?, self.attempt).await?;
-                Ok(Event::VirtualItemReady { side, item, barcode })
+                Ok(EffectResult::VirtualItemReady { side, item, barcode })
             }
             Effect::UpdateVirtualItem(side) => {
                 let at = virtual_item(request, side)?;
                 let barcode = lms.update_virtual_item(&at, &self.wanted_item(side)?).await?;
-                Ok(Event::VirtualItemReady { side, item: at.item, barcode })
+                Ok(EffectResult::VirtualItemReady { side, item: at.item, barcode })
             }
             Effect::ChangePickup(side) => {
                 let hold = virtual_side(request, side)?.hold.open().ok_or_else(|| missing("the patron's hold"))?;
                 let hold = lms.move_hold(&self.patron_hold(side)?, &hold.id, self.attempt).await?;
-                Ok(Event::PickupChanged { side, hold })
+                Ok(EffectResult::PickupChanged { side, hold })
             }
             Effect::SendIntoTransit(side) => {
                 let pickup = (side == request.pickup_role()).then_some(&request.pickup);
                 let skipped = lms.send_into_transit(&virtual_item(request, side)?, pickup).await?;
-                Ok(Event::SentIntoTransit { side, skipped })
+                Ok(EffectResult::SentIntoTransit { side, skipped })
             }
-            Effect::Lend(_) | Effect::Renew(_) | Effect::LimitDueDate(_) | Effect::DenyRenewal(_) => {
-                self.circulate(effect).await
+            Effect::Lend(Side::Lender) => self.lend_copy().await,
+            Effect::Lend(side) => {
+                let item = virtual_item(request, side)?;
+                let loan = lms.lend_virtual_item(&item, self.holder(side)?, self.attempt).await?;
+                Ok(EffectResult::Lent { side, loan })
             }
-            Effect::CancelHold(_) | Effect::CheckIn(_) | Effect::DeleteVirtualItem(_) | Effect::DeleteVirtualBib(_) => {
-                self.clean_up(effect).await
+            Effect::Renew(side) => {
+                let loan = supply(request)?.loan.open().ok_or_else(|| missing("the lender's loan"))?;
+                let loan = lms.renew(loan, self.holder(Side::Lender)?, self.attempt).await?;
+                Ok(EffectResult::Renewed { side, loan })
+            }
+            Effect::LimitDueDate(side) => self.limit_due_date(side).await,
+            Effect::DenyRenewal(side) => {
+                lms.deny_renewal(&virtual_item(request, side)?).await?;
+                Ok(EffectResult::RenewalDenied { side })
+            }
+            Effect::CancelHold(Side::Lender) => self.cancel_lender_hold().await,
+            Effect::CancelHold(side) => {
+                if let Some(hold) = virtual_side(request, side)?.hold.open() {
+                    self.cancel(&virtual_item(request, side)?, hold).await?;
+                }
+                Ok(EffectResult::HoldCancelled { side })
+            }
+            Effect::CheckIn(side) => {
+                lms.check_in(&virtual_item(request, side)?, self.holder(side)?).await?;
+                Ok(EffectResult::CheckedIn { side })
+            }
+            Effect::DeleteVirtualItem(side) => self.delete_virtual_item(side).await,
+            Effect::DeleteVirtualBib(side) => {
+                if let Some(bib) = virtual_side(request, side)?.bib.open() {
+                    lms.delete_virtual_bib(request.id, bib).await?;
+                }
+                Ok(EffectResult::VirtualBibDeleted { side })
             }
         }
     }
 
     /// Finds out whether a loan was made that isn't wanted any more: the item has come back meanwhile. None is made now.
-    async fn find_loan(&self, effect: Effect) -> lms::Result<Event> {
+    async fn find_loan(&self, effect: Effect) -> lms::Result<EffectResult> {
         let (request, side) = (self.request, effect.side());
         let (hold, loan) = (false, true);
         let seen = match poll_query(request, PollTarget { side, hold, loan })? {
             Some(what) => self.lms.poll(&what).await?,
-            None => return Ok(Event::EffectDropped { effect }),
+            None => return Ok(EffectResult::EffectDropped { effect }),
         };
         Ok(match seen.loan {
-            Some(LoanState::Active { id, due }) => Event::Lent { side, loan: Loan { id, due } },
-            _ => Event::EffectDropped { effect },
+            Some(LoanState::Active { id, due }) => EffectResult::Lent { side, loan: Loan { id, due } },
+            Some(LoanState::None | LoanState::Another) | None => EffectResult::EffectDropped { effect },
         })
     }
 
-    async fn circulate(&self, effect: Effect) -> lms::Result<Event> {
-        let (lms, request, side) = (self.lms, self.request, effect.side());
-        match effect {
-            Effect::Lend(Side::Lender) => {
-                let supply = supply(request)?;
-                let loan = lms.lend(&real_item(supply), &supply.copy.library, self.holder(side)?, self.attempt).await?;
-                Ok(Event::Lent { side, loan })
-            }
-            Effect::Lend(_) => {
-                let loan =
-                    lms.lend_virtual_item(&virtual_item(request, side)?, self.holder(side)?, self.attempt).await?;
-                Ok(Event::Lent { side, loan })
-            }
-            Effect::Renew(_) => {
-                let loan = supply(request)?.loan.open().ok_or_else(|| missing("the lender's loan"))?;
-                let loan = lms.renew(loan, self.holder(Side::Lender)?, self.attempt).await?;
-                Ok(Event::Renewed { side, loan })
-            }
-            Effect::LimitDueDate(_) => {
-                let loan = virtual_side(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
-                let ceiling = supply(request)?.loan.open().and_then(|loan: &Loan| loan.due);
-                let ceiling = ceiling.ok_or_else(|| missing("the lender's due date"))?;
-                let loan = lms.set_due_date(loan, self.holder(side)?, ceiling).await?;
-                Ok(Event::DueDateLimited { side, loan })
-            }
-            _ => {
-                lms.deny_renewal(&virtual_item(request, side)?).await?;
-                Ok(Event::RenewalDenied { side })
-            }
-        }
+    async fn lend_copy(&self) -> lms::Result<EffectResult> {
+        let (supply, side) = (supply(self.request)?, Side::Lender);
+        let (item, library) = (real_item(supply), &supply.copy.library);
+        let loan = self.lms.lend(&item, library, self.holder(side)?, self.attempt).await?;
+        Ok(EffectResult::Lent { side, loan })
     }
 
-    async fn clean_up(&self, effect: Effect) -> lms::Result<Event> {
-        let (lms, request, side) = (self.lms, self.request, effect.side());
-        match effect {
-            Effect::CancelHold(Side::Lender) => {
-                let supply = supply(request)?;
-                let Some(hold) = supply.hold.open() else { return Ok(Event::HoldCancelled { side }) };
-                // What was scanned at the pickup library after the end doesn't show yet whether the lender has sent its item.
-                if supply.dispatched {
-                    self.cancel(&real_item(supply), hold).await?;
-                    return Ok(Event::HoldCancelled { side });
-                }
-                let by = request.cancellation.as_ref().map(|cancellation| cancellation.by);
-                let (item, holder) = (real_item(supply), request.holder(side));
-                let what = Withdrawn { request: request.id, item: &item, hold: &hold.id, holder, by };
-                let seen = lms.withdraw_hold(&what).await?;
-                Ok(seen.map_or(Event::HoldCancelled { side }, |seen| Event::HoldCancelledAfterDispatch {
-                    observation: seen,
-                }))
-            }
-            Effect::CancelHold(_) => {
-                if let Some(hold) = virtual_side(request, side)?.hold.open() {
-                    self.cancel(&virtual_item(request, side)?, hold).await?;
-                }
-                Ok(Event::HoldCancelled { side })
-            }
-            Effect::CheckIn(_) => {
-                lms.check_in(&virtual_item(request, side)?, self.holder(side)?).await?;
-                Ok(Event::CheckedIn { side })
-            }
-            Effect::DeleteVirtualItem(_) => {
-                let here = virtual_side(request, side)?;
-                let with_record = match (here.bib.any(), here.holding.open()) {
-                    (Some(bib), Some(holding)) => {
-                        let (item, prefetch, now, is_new) = (here.item.open(), self.prefetch, self.now, self.is_new());
-                        let holder = request.holder(side);
-                        let what = VirtualItemDeletion {
-                            request: request.id,
-                            bib,
-                            holding,
-                            item,
-                            is_new,
-                            holder,
-                            prefetch,
-                            now,
-                        };
-                        lms.delete_virtual_item(&what).await?
-                    }
-                    _ => false,
-                };
-                Ok(Event::VirtualItemDeleted { side, with_record })
-            }
-            _ => {
-                if let Some(bib) = virtual_side(request, side)?.bib.open() {
-                    lms.delete_virtual_bib(request.id, bib).await?;
-                }
-                Ok(Event::VirtualBibDeleted { side })
-            }
+    async fn limit_due_date(&self, side: Side) -> lms::Result<EffectResult> {
+        let request = self.request;
+        let loan = virtual_side(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
+        let ceiling = supply(request)?.loan.open().and_then(|loan: &Loan| loan.due);
+        let ceiling = ceiling.ok_or_else(|| missing("the lender's due date"))?;
+        let loan = self.lms.set_due_date(loan, self.holder(side)?, ceiling).await?;
+        Ok(EffectResult::DueDateLimited { side, loan })
+    }
+
+    async fn cancel_lender_hold(&self) -> lms::Result<EffectResult> {
+        let (request, side) = (self.request, Side::Lender);
+        let supply = supply(request)?;
+        let Some(hold) = supply.hold.open() else { return Ok(EffectResult::HoldCancelled { side }) };
+        // What was scanned at the pickup library after the end doesn't show yet whether the lender has sent its item.
+        if supply.dispatched {
+            self.cancel(&real_item(supply), hold).await?;
+            return Ok(EffectResult::HoldCancelled { side });
         }
+        let by = request.cancellation.as_ref().map(|cancellation| cancellation.by);
+        let (item, holder) = (real_item(supply), request.holder(side));
+        let what = Withdrawn { request: request.id, item: &item, hold: &hold.id, holder, by };
+        Ok(match self.lms.withdraw_hold(&what).await? {
+            Some(observation) => EffectResult::HoldCancelledAfterDispatch { observation },
+            None => EffectResult::HoldCancelled { side },
+        })
+    }
+
+    async fn delete_virtual_item(&self, side: Side) -> lms::Result<EffectResult> {
+        let request = self.request;
+        let here = virtual_side(request, side)?;
+        let with_record = match (here.bib.any(), here.holding.open()) {
+            (Some(bib), Some(holding)) => {
+                let what = VirtualItemDeletion {
+                    request: request.id,
+                    bib,
+                    holding,
+                    item: here.item.open(),
+                    is_new: self.is_new(),
+                    holder: request.holder(side),
+                    prefetch: self.prefetch,
+                    now: self.now,
+                };
+                self.lms.delete_virtual_item(&what).await?
+            }
+            (None, _) | (_, None) => false,
+        };
+        Ok(EffectResult::VirtualItemDeleted { side, with_record })
     }
 
     /// Whether what was made for the request was made within the last hour, and is still there as far as the hub knows: an

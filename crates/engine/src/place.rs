@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
-    AgencyCode, CopyRef, Decision, Event, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode,
+    AgencyCode, Command, CopyRef, Decision, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode,
     Request, RequestId, decide, is_duplicate,
 };
 use store::{Agency, AuditEntry, StoredPickupLocation};
@@ -44,7 +44,7 @@ impl Engine {
         request.needed_until = placing.needed_until;
         request.expedited = placing.expedited;
         request.virtual_item_at_dispatch = self.runtime.rules_of_patron(&request).await?.virtual_item_at_dispatch;
-        let decision = decide(&request, &Event::Placed, now);
+        let decision = decide(&request, &Command::Place.into(), now);
         self.runtime.retry_transaction(|| self.store_new(&request, &decision, actor, now)).await?;
         self.commits.publish_change(&decision, 1);
         self.runtime.wake();
@@ -63,7 +63,7 @@ impl Engine {
         let accepted = AuditEntry {
             request: request.id,
             at: now,
-            event: Event::Placed.name().to_owned(),
+            event: Command::Place.name().to_owned(),
             actor: actor.to_owned(),
             from: None,
             to: Some(request.status),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lending::{CopyRef, Effect, Event, Refusal, Request, RequestId, Side};
+use lending::{Action, Command, CopyRef, Effect, Refusal, Request, RequestId, Side};
 use lms::HostLms;
 use tracing::debug;
 
@@ -44,20 +44,18 @@ impl Engine {
     ) -> Result<Request, Error> {
         let AnotherLender { reason, copy, confirm_no_candidate } = wanted;
         let request = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
-        let event = Event::NextSupplierRequested { reason, copy };
-        let may = |request: &Request| match event.action() {
-            Some(action) => request.may(action).map_err(Error::NotAllowed),
-            None => Ok(()),
-        };
+        let action = if copy.is_some() { Action::ChooseSupplier } else { Action::NextSupplier };
+        let may = |request: &Request| request.may(action).map_err(Error::NotAllowed);
         may(&request)?;
         let request = self.after_polling_the_lender(request).await?;
         may(&request)?;
-        match &event {
-            Event::NextSupplierRequested { copy: Some(copy), .. } => self.check_named(&request, copy).await?,
-            _ if confirm_no_candidate => {}
-            _ => self.check_any_is_left(&request).await?,
+        match &copy {
+            Some(copy) => self.check_named(&request, copy).await?,
+            None if confirm_no_candidate => {}
+            None => self.check_any_is_left(&request).await?,
         }
-        Ok(self.commits.apply(id, &event, actor, &IntentDisposition::NoIntent(None)).await?.request)
+        let command = Command::NextSupplier { reason, copy };
+        Ok(self.commits.apply(id, &command.into(), actor, &IntentDisposition::NoIntent(None)).await?.request)
     }
 
     /// The request once its lender was polled: the item may have been sent since the last poll. Cancelling the hold finds
@@ -65,9 +63,11 @@ impl Engine {
     /// the same.
     async fn after_polling_the_lender(&self, request: Request) -> Result<Request, Error> {
         match tokio::time::timeout(PATIENCE, self.polling.poll_fully(&request, Side::Lender)).await {
-            Ok(Ok(Some(event))) => {
-                Ok(self.commits.apply(request.id, &event, "hub", &IntentDisposition::NoIntent(None)).await?.request)
-            }
+            Ok(Ok(Some(event))) => Ok(self
+                .commits
+                .apply(request.id, &event.into(), "hub", &IntentDisposition::NoIntent(None))
+                .await?
+                .request),
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {
                 debug!(request = %request.id, reason = %not_done, "the lender could not be polled before it is given up");

@@ -1,7 +1,7 @@
 //! Agencies' rules where they decide: deadlines, limits of a patron's requests, copies of agencies that don't lend.
 
 use jiff::Timestamp;
-use lending::{Deadline, Event, Refusal, Request, Rules, Side, check_limits};
+use lending::{Deadline, EffectResult, Event, Refusal, Request, Rules, Side, check_limits};
 use runtime::Runtime;
 use store::{Intent, Tx};
 
@@ -46,20 +46,24 @@ pub(crate) async fn within_limits(
     request: &Request,
     event: &Event,
 ) -> Result<Event, Error> {
-    let Event::PatronVerified(verified) = event else { return Ok(event.clone()) };
+    let Event::EffectResult(EffectResult::PatronVerified(verified)) = event else { return Ok(event.clone()) };
     let max = runtime.rules_of_patron(request).await?.max_requests;
     let open = tx.open_requests_of_patron(&request.patron.institution, &verified.id).await?;
     let checked = check_limits(request, open.iter().map(|stored| &stored.request), max);
-    Ok(checked.map_or_else(Event::PatronRefused, |()| event.clone()))
+    Ok(checked.map_or_else(|refusal| EffectResult::PatronRefused(refusal).into(), |()| event.clone()))
 }
 
-/// Returns the event, or that the copy is unfit: in a system that several agencies share, it may be one's that doesn't lend.
-pub(crate) async fn check_participation(runtime: &Runtime, intent: &Intent, event: Event) -> Result<Event, Error> {
-    let Event::SupplierChosen(copy) = &event else { return Ok(event) };
+/// Returns the result, or that the copy is unfit: in a system that several agencies share, it may be one's that doesn't lend.
+pub(crate) async fn check_participation(
+    runtime: &Runtime,
+    intent: &Intent,
+    result: EffectResult,
+) -> Result<EffectResult, Error> {
+    let EffectResult::SupplierChosen(copy) = &result else { return Ok(result) };
     if runtime.rules_of(&intent.institution, Some(&copy.library)).await?.lends {
-        return Ok(event);
+        return Ok(result);
     }
-    Ok(Event::CandidateUnfit(not_lending(copy)))
+    Ok(EffectResult::CandidateUnfit(not_lending(copy)))
 }
 
 /// The refusal of a copy whose library's agency doesn't lend.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Effect, Event, Request, Side};
+use lending::{Effect, EffectResult, Event, Observed, Request, Side};
 use lms::{Attempt, Outage};
 use polling::{FAILS_OFTEN, PollOutcome, has_hint};
 use runtime::saturating_add;
@@ -35,7 +35,7 @@ impl Engine {
         let is_elsewhere =
             effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
         if is_elsewhere || (!intent.unclear && !request.is_next_effect(effect)) {
-            return self.commit_outcome(intent, &Event::EffectDropped { effect }).await.map(Some);
+            return self.commit_outcome(intent, &EffectResult::EffectDropped { effect }.into()).await.map(Some);
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let (now, attempts) = (self.runtime.now(), intent.attempts);
@@ -51,30 +51,30 @@ impl Engine {
             Err(not_done) => Err(not_done),
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
-        let event = match outcome {
-            Ok(event) => check_participation(&self.runtime, intent, event).await?,
+        let result = match outcome {
+            Ok(result) => check_participation(&self.runtime, intent, result).await?,
             Err(lms::Error::Refused(refusal) | lms::Error::NotSendable(refusal))
                 if !effect.is_clean_up() || refusal.code == lending::Refusal::LENT_TO_ANOTHER =>
             {
-                Event::EffectRefused { effect, refusal }
+                EffectResult::EffectRefused { effect, refusal }
             }
             Err(lms::Error::NotFound { what }) if !effect.is_clean_up() => {
                 let refusal = lending::Refusal::new(
                     lending::Refusal::GONE,
                     format!("In the library's system {what} is not there any more."),
                 );
-                Event::EffectRefused { effect, refusal }
+                EffectResult::EffectRefused { effect, refusal }
             }
             // Another copy may do.
             Err(lms::Error::Unreadable { what })
                 if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
             {
                 let explanation = format!("What the lender's system reports the item can't be read: {what}.");
-                Event::CandidateUnfit(lending::Refusal::new("COPY_UNREADABLE", explanation))
+                EffectResult::CandidateUnfit(lending::Refusal::new("COPY_UNREADABLE", explanation))
             }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
         };
-        self.commit_outcome(intent, &event).await.map(Some)
+        self.commit_outcome(intent, &result.into()).await.map(Some)
     }
 
     /// Polls one side, and commits what was seen.
@@ -82,7 +82,7 @@ impl Engine {
         let request = self.load(intent).await?;
         match self.polling.poll(intent, &request, side).await? {
             PollOutcome::NothingToPoll => self.commits.drop_intent(intent, "nothing to poll").await,
-            PollOutcome::Observed(event) => self.commit_outcome(intent, &event).await.map(drop),
+            PollOutcome::Observed(observed) => self.commit_outcome(intent, &observed.into()).await.map(drop),
             PollOutcome::NoChange(due) => self.commits.postpone(intent, due, NOTHING_NEW).await,
             PollOutcome::Paused(reason) => {
                 let due = self.next_try(intent, &request, side, &reason).await?;
@@ -121,9 +121,9 @@ impl Engine {
             return self.commits.postpone_failed_poll(intent, due, &reason).await;
         }
         let since = if intent.failures == 0 { self.runtime.now() } else { intent.failing_since };
-        let event = Event::PollFailed { side, reason: reason.clone(), since };
+        let failed = Observed::PollFailed { side, reason: reason.clone(), since };
         let disposition = IntentDisposition::PollFailed { intent, due, reason: &reason };
-        self.commits.apply(intent.request, &event, "hub", &disposition).await.map(drop)
+        self.commits.apply(intent.request, &failed.into(), "hub", &disposition).await.map(drop)
     }
 
     pub(crate) async fn load(&self, intent: &Intent) -> Result<Request, Error> {
@@ -143,9 +143,9 @@ impl Engine {
         let reason = not_done.to_string();
         warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %reason, "effect is delayed");
         let on = lending::WaitingOn::system(effect.side());
-        let event = Event::EffectDelayed { effect, on, reason: reason.clone(), next_try, needs_staff };
+        let delayed = EffectResult::EffectDelayed { effect, on, reason: reason.clone(), next_try, needs_staff };
         let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, reason: &reason };
-        self.commits.apply(intent.request, &event, "hub", &disposition).await?;
+        self.commits.apply(intent.request, &delayed.into(), "hub", &disposition).await?;
         // The system may have come back between the failure and its commit, and what waited been rescheduled without this.
         if matches!(not_done, lms::Error::Unavailable { after: Some(_), .. })
             && !self.systems.is_down(&intent.institution)

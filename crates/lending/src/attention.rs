@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::closure::Closure;
 use crate::effect::{Effect, Side};
 
 /// What is waited for, or what staff must decide.
@@ -37,12 +38,44 @@ pub enum Attention {
 /// Something that only staff can fix.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StaffCase {
-    /// A stable code.
-    pub code: String,
+    /// Why staff are asked.
+    pub cause: StaffCaseCause,
     /// What happened and what it means, for staff.
     pub explanation: String,
-    /// The effect that isn't repeated until staff say so, where one was refused.
-    pub blocked_effect: Option<Effect>,
+}
+
+/// Why staff are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StaffCaseCause {
+    /// A library's system refused the effect.
+    EffectRefused(Effect),
+    /// The virtual item on this side was deleted in the library's own system while it was needed.
+    VirtualItemDeleted(Side),
+    /// The patron's hold on this side ended in the library's own system.
+    HoldEnded(Side, Closure),
+}
+
+impl StaffCaseCause {
+    /// Returns a stable code, such as `PLACE_HOLD_AT_BORROWER_REFUSED`.
+    pub fn code(self) -> String {
+        match self {
+            Self::EffectRefused(effect) => format!("{}_REFUSED", effect.name().to_uppercase()),
+            Self::VirtualItemDeleted(side) => format!("VIRTUAL_ITEM_DELETED_AT_{}", side.name().to_uppercase()),
+            Self::HoldEnded(side, closure) => {
+                format!("HOLD_{}_AT_{}", closure.name().to_uppercase(), side.name().to_uppercase())
+            }
+        }
+    }
+
+    /// Returns the effect that isn't repeated until staff resume the request, where there is one.
+    pub fn blocked_effect(self) -> Option<Effect> {
+        match self {
+            Self::EffectRefused(effect) => Some(effect),
+            Self::VirtualItemDeleted(side) => Some(Effect::CreateVirtualItem(side)),
+            Self::HoldEnded(..) => None,
+        }
+    }
 }
 
 /// A poll of one side that has failed several times in a row.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
-use crate::event::{HoldState, ItemState};
+use crate::observation::{HoldState, ItemState};
 use crate::status::{Outcome, Status};
 
 /// How a hold ended.

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 
 use crate::attention::FailingPoll;
+use crate::command::Command;
 use crate::effect::{Effect, Side};
 use crate::event::Event;
+use crate::observation::Observed;
 use crate::poll::poll_targets;
 use crate::request::{Progress, Request};
 use crate::status::Status;
@@ -50,7 +52,7 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     }
     let note = record::record_event(&mut next, event, now);
     let note = record::sent_after_all(request, &mut next).or(note);
-    if event.action().is_none() && next != *request {
+    if !is_command(event) && next != *request {
         // Taking the last act back would take this back too.
         next.undo = None;
     }
@@ -68,18 +70,36 @@ pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     Decision { next, transitions, effect: wanted, note }
 }
 
+fn is_command(event: &Event) -> bool {
+    match event {
+        Event::Command(_) => true,
+        Event::EffectResult(_) | Event::Observed(_) => false,
+    }
+}
+
 /// Keeps which sides can't be polled. A poll that was made ends it, as does a status that waits for nothing there.
 fn note_poll(next: &mut Request, before: &Request, event: &Event) {
     match event {
-        Event::PollFailed { side, reason, since } => {
+        Event::Observed(Observed::PollFailed { side, reason, since }) => {
             next.failing_polls.insert(*side, FailingPoll { since: *since, reason: reason.clone() });
         }
-        Event::Observed { side, .. } => {
+        Event::Observed(Observed::Seen { side, .. }) => {
             next.failing_polls.remove(side);
         }
         // The act that is taken back had nothing to do with it.
-        Event::UndoRequested => next.failing_polls.clone_from(&before.failing_polls),
-        _ => {}
+        Event::Command(Command::Undo) => next.failing_polls.clone_from(&before.failing_polls),
+        Event::Observed(Observed::DeadlinePassed { .. })
+        | Event::EffectResult(_)
+        | Event::Command(
+            Command::Place
+            | Command::Cancel { .. }
+            | Command::NextSupplier { .. }
+            | Command::ChangePickup { .. }
+            | Command::Resume
+            | Command::ItemFound
+            | Command::SettleLoss { .. }
+            | Command::End { .. },
+        ) => {}
     }
     let watched = poll_targets(next);
     next.failing_polls.retain(|side, _| watched.iter().any(|target| target.side == *side));

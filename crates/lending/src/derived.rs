@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::attention::{Action, Attention, WaitingOn};
 use crate::effect::{Effect, Side};
-use crate::event::{Event, ItemState};
+use crate::effect_result::EffectResult;
+use crate::event::Event;
+use crate::observation::ItemState;
 use crate::request::{Request, Tracked};
 use crate::status::{Condition, Status};
 
@@ -51,11 +53,11 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
 
 /// Who has the next move; a delay is reported by its own event.
 pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
-    if let Event::EffectDelayed { effect, reason, needs_staff: true, .. } = event {
+    if let Event::EffectResult(EffectResult::EffectDelayed { effect, reason, needs_staff: true, .. }) = event {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
         return Attention::NeedsStaff { code: unexplained(*effect), explanation: unexplained_why(reason), actions };
     }
-    if let Event::EffectDelayed { on, reason, next_try, .. } = event {
+    if let Event::EffectResult(EffectResult::EffectDelayed { on, reason, next_try, .. }) = event {
         let since = match &next.attention {
             Attention::Waiting { on: before, since, .. } if before == on => *since,
             _ => now,
@@ -109,10 +111,10 @@ fn unexplained_why(reason: &str) -> String {
 
 /// Whether the event is the outcome of an effect, so that what was delayed is over.
 fn ends_delay(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::Observed { .. } | Event::PollFailed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. }
-    ) && event.action().is_none()
+    match event {
+        Event::EffectResult(_) => true,
+        Event::Observed(_) | Event::Command(_) => false,
+    }
 }
 
 /// What staff must decide, with its code.
@@ -121,7 +123,7 @@ fn case(request: &Request) -> Option<(String, String)> {
         return None;
     }
     if let Some(staff_case) = &request.staff_case {
-        return Some((staff_case.code.clone(), staff_case.explanation.clone()));
+        return Some((staff_case.cause.code(), staff_case.explanation.clone()));
     }
     if let Some(lent) = lent_to_another(request) {
         return Some(lent);

@@ -28,8 +28,20 @@ impl Side {
     }
 }
 
+/// Appends a side to a literal name, as in `place_hold_at_lender`.
+macro_rules! at_side {
+    ($side:expr, $what:literal) => {
+        match $side {
+            $crate::Side::Lender => concat!($what, "_at_lender"),
+            $crate::Side::Borrower => concat!($what, "_at_borrower"),
+            $crate::Side::Pickup => concat!($what, "_at_pickup"),
+        }
+    };
+}
+pub(crate) use at_side;
+
 /// One act on one side. What it needs is in the request, which doesn't change while it is under way
-/// but by observation; what it gives is an [`Event`](crate::Event).
+/// but by observation; what it gives is an [`EffectResult`](crate::EffectResult).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Effect {
     /// Read the patron at home.
@@ -138,39 +150,46 @@ impl Effect {
 
     /// Whether it only takes away what the hub made; such an effect is repeated until it is done.
     pub fn is_clean_up(self) -> bool {
-        matches!(self, Self::CancelHold(_) | Self::CheckIn(_) | Self::DeleteVirtualItem(_) | Self::DeleteVirtualBib(_))
+        match self {
+            Self::CancelHold(_) | Self::CheckIn(_) | Self::DeleteVirtualItem(_) | Self::DeleteVirtualBib(_) => true,
+            Self::VerifyPatron
+            | Self::ChooseSupplier
+            | Self::EnsureVirtualPatron(_)
+            | Self::PlaceHold(_)
+            | Self::CreateVirtualBib(_)
+            | Self::CreateVirtualHolding(_)
+            | Self::CreateVirtualItem(_)
+            | Self::UpdateVirtualItem(_)
+            | Self::ChangePickup(_)
+            | Self::SendIntoTransit(_)
+            | Self::Lend(_)
+            | Self::Renew(_)
+            | Self::LimitDueDate(_)
+            | Self::DenyRenewal(_) => false,
+        }
     }
 
     /// The name, such as `place_hold_at_lender`.
     pub fn name(self) -> &'static str {
-        macro_rules! at {
-            ($side:expr, $act:literal) => {
-                match $side {
-                    Lender => concat!($act, "_at_lender"),
-                    Borrower => concat!($act, "_at_borrower"),
-                    Pickup => concat!($act, "_at_pickup"),
-                }
-            };
-        }
         match self {
             Self::VerifyPatron => "verify_patron",
             Self::ChooseSupplier => "choose_supplier",
-            Self::EnsureVirtualPatron(side) => at!(side, "ensure_virtual_patron"),
-            Self::PlaceHold(side) => at!(side, "place_hold"),
-            Self::CreateVirtualBib(side) => at!(side, "create_virtual_bib"),
-            Self::CreateVirtualHolding(side) => at!(side, "create_virtual_holding"),
-            Self::CreateVirtualItem(side) => at!(side, "create_virtual_item"),
-            Self::UpdateVirtualItem(side) => at!(side, "update_virtual_item"),
-            Self::ChangePickup(side) => at!(side, "change_pickup"),
-            Self::SendIntoTransit(side) => at!(side, "send_into_transit"),
-            Self::Lend(side) => at!(side, "lend"),
-            Self::Renew(side) => at!(side, "renew"),
-            Self::LimitDueDate(side) => at!(side, "limit_due_date"),
-            Self::DenyRenewal(side) => at!(side, "deny_renewal"),
-            Self::CancelHold(side) => at!(side, "cancel_hold"),
-            Self::CheckIn(side) => at!(side, "check_in"),
-            Self::DeleteVirtualItem(side) => at!(side, "delete_virtual_item"),
-            Self::DeleteVirtualBib(side) => at!(side, "delete_virtual_bib"),
+            Self::EnsureVirtualPatron(side) => at_side!(side, "ensure_virtual_patron"),
+            Self::PlaceHold(side) => at_side!(side, "place_hold"),
+            Self::CreateVirtualBib(side) => at_side!(side, "create_virtual_bib"),
+            Self::CreateVirtualHolding(side) => at_side!(side, "create_virtual_holding"),
+            Self::CreateVirtualItem(side) => at_side!(side, "create_virtual_item"),
+            Self::UpdateVirtualItem(side) => at_side!(side, "update_virtual_item"),
+            Self::ChangePickup(side) => at_side!(side, "change_pickup"),
+            Self::SendIntoTransit(side) => at_side!(side, "send_into_transit"),
+            Self::Lend(side) => at_side!(side, "lend"),
+            Self::Renew(side) => at_side!(side, "renew"),
+            Self::LimitDueDate(side) => at_side!(side, "limit_due_date"),
+            Self::DenyRenewal(side) => at_side!(side, "deny_renewal"),
+            Self::CancelHold(side) => at_side!(side, "cancel_hold"),
+            Self::CheckIn(side) => at_side!(side, "check_in"),
+            Self::DeleteVirtualItem(side) => at_side!(side, "delete_virtual_item"),
+            Self::DeleteVirtualBib(side) => at_side!(side, "delete_virtual_bib"),
         }
     }
 }

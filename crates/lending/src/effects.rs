@@ -9,8 +9,16 @@ use crate::transitions::{is_current, owes_lender_a_loan};
 /// wanted until they have.
 pub(crate) fn next_effect(request: &Request) -> Option<Effect> {
     let effect = next(request)?;
-    let stopped = request.staff_case.as_ref().is_some_and(|staff_case| staff_case.blocked_effect == Some(effect));
-    (!stopped).then_some(effect)
+    let blocked = request.staff_case.as_ref().and_then(|staff_case| staff_case.cause.blocked_effect());
+    (blocked != Some(effect)).then_some(effect)
+}
+
+impl Request {
+    /// Returns whether `effect` is what the request wants done, all else aside. An effect that isn't wanted any more and is
+    /// known not to have been sent need not be sent.
+    pub fn is_next_effect(&self, effect: Effect) -> bool {
+        next_effect(self) == Some(effect)
+    }
 }
 
 fn next(request: &Request) -> Option<Effect> {
@@ -190,6 +198,20 @@ pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
             here.holding.close();
         }
         Effect::DeleteVirtualBib(_) => here.bib.close(),
-        _ => {}
+        // These make or change something, which an end by hand never does.
+        Effect::VerifyPatron
+        | Effect::ChooseSupplier
+        | Effect::EnsureVirtualPatron(_)
+        | Effect::PlaceHold(_)
+        | Effect::CreateVirtualBib(_)
+        | Effect::CreateVirtualHolding(_)
+        | Effect::CreateVirtualItem(_)
+        | Effect::UpdateVirtualItem(_)
+        | Effect::ChangePickup(_)
+        | Effect::SendIntoTransit(_)
+        | Effect::Lend(_)
+        | Effect::Renew(_)
+        | Effect::LimitDueDate(_)
+        | Effect::DenyRenewal(_) => {}
     }
 }

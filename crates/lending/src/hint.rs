@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effect, Side};
-use crate::event::ItemState;
 use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
+use crate::observation::ItemState;
 use crate::poll::poll_targets;
 use crate::request::{Hold, Loan, Progress, Request, Tracked};
 

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::closure::Closure;
 use crate::decide::decide;
 use crate::effect::Side;
-use crate::event::{Event, HoldState, ItemState, LoanState, Observation};
+
 use crate::hint::{Hint, HoldChange, ItemSnapshot, LoanChange, hold_and_loan, is_open_hold};
+use crate::observation::{HoldState, ItemState, LoanState, Observation, ObservationSource, Observed};
 use crate::request::{Progress, Request, Tracked};
 use crate::status::Status;
 
@@ -35,16 +36,9 @@ pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Times
         left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.as_observation(&then, side, now)?)))
     {
         left.remove(at);
-        then = decide(
-            &then,
-            &Event::Observed {
-                side,
-                observation: observation.clone(),
-                source: crate::event::ObservationSource::Notification,
-            },
-            now,
-        )
-        .next;
+        let source = ObservationSource::Notification;
+        let seen = Observed::Seen { side, observation: observation.clone(), source };
+        then = decide(&then, &seen.into(), now).next;
         all = Some(match all {
             Some(before) => before.and_then(observation),
             None => observation,

@@ -2,24 +2,25 @@
 //!
 //! Nothing here does IO, reads a clock or draws randomness. [`decide()`] takes a [`Request`] and an
 //! [`Event`] and answers what the request is now and which [`Effect`] follows; the engine does the
-//! effect, and its outcome is the next event.
+//! effect, and its [`EffectResult`] is the next event. The other events are [`Observed`], for what
+//! polls, messages and the clock show, and [`Command`], for what people ask for.
 //!
 //! Inside, a decision is three small steps, each a file to read from top to bottom:
 //!
 //! 1. `record`: what the event shows becomes facts of the request (a hold was placed, the virtual
 //!    item is on loan). Facts only grow, so evidence may come late, twice or out of order.
-//!    `observations` holds what was seen, `commands` what people wanted.
+//!    It has a file for each kind of event: `effect_results`, `observations` and `commands`.
 //! 2. `transitions`: the status moves along the table of `docs/workflow.md` as far as the facts allow. A
 //!    late observation implies the earlier ones, so one event may cause several transitions.
 //! 3. `effects`: status and facts tell the one effect that is wanted next. A request has at most
 //!    one open effect, so two can never contradict each other.
 //!
 //! ```
-//! use lending::{Event, PatronRefusal, Status, decide, example};
+//! use lending::{EffectResult, PatronRefusal, Status, decide, example};
 //!
 //! let request = example::placed();
-//! let event = Event::PatronRefused(PatronRefusal::Expired { on: Some("2025-01-31".into()) });
-//! let decision = decide(&request, &event, example::noon());
+//! let refused = EffectResult::PatronRefused(PatronRefusal::Expired { on: Some("2025-01-31".into()) });
+//! let decision = decide(&request, &refused.into(), example::noon());
 //! let path: Vec<Status> = decision.transitions.iter().map(|t| t.to).collect();
 //! assert_eq!(path, [Status::Cancelled, Status::Finalised], "nothing was made, so nothing is to be cleaned");
 //! assert_eq!(decision.next.refusal.as_ref().unwrap().code, "PATRON_EXPIRED");
@@ -28,18 +29,21 @@
 //! # How to add an effect
 //!
 //! 1. A variant in [`Effect`], with the side it acts on.
-//! 2. The [`Event`]s its outcome gives, and what `record` keeps of them.
+//! 2. The [`EffectResult`]s its outcome gives, and what `record::effect_results` keeps of them.
 //! 3. The place in `effects::next_effect` where facts and status ask for it.
 //! 4. A method of `lms::HostLms` that does it, and its line in the engine's `perform`.
+//!
+//! The compiler then names every other place that must decide about it: no `match` over effects or events has a wildcard arm.
 
 mod actions;
 mod attention;
 mod closure;
-mod commands;
+mod command;
 mod deadline;
 mod decide;
 mod derived;
 mod effect;
+mod effect_result;
 mod effects;
 mod event;
 pub mod example;
@@ -48,7 +52,7 @@ mod hint;
 mod hint_rules;
 mod ids;
 mod limits;
-mod observations;
+mod observation;
 mod poll;
 mod poll_interval;
 mod priority;
@@ -59,12 +63,14 @@ mod rules;
 mod status;
 mod transitions;
 
-pub use attention::{Action, Attention, FailingPoll, StaffCase, WaitingOn};
+pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
 pub use closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
+pub use command::{CancelledBy, Command};
 pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
-pub use event::{CancelledBy, Event, HoldState, ItemState, LoanState, Observation, ObservationSource};
+pub use effect_result::EffectResult;
+pub use event::Event;
 pub use expected_change::{ChangeKind, expected_change};
 pub use hint::{Hint, HoldChange, ItemSnapshot, LoanChange};
 pub use hint_rules::{HintResult, interpret_hints};
@@ -73,6 +79,7 @@ pub use ids::{
     LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
 };
 pub use limits::{check_limits, is_duplicate};
+pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource, Observed};
 pub use poll::{PollTarget, poll_target, poll_targets};
 pub use poll_interval::{
     Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, large_list, list_factors, list_interval,

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::attention::{Attention, FailingPoll, StaffCase};
 use crate::closure::HoldEnd;
+use crate::command::CancelledBy;
 use crate::effect::{Effect, Side};
-use crate::event::{CancelledBy, HoldState, ItemState};
 use crate::ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
     LocationCode, PatronId, PickupLocationCode, RequestId,
 };
+use crate::observation::{HoldState, ItemState};
 use crate::refusal::Refusal;
 use crate::status::{Condition, Outcome, Status, Workflow};
 
@@ -204,12 +205,6 @@ impl Request {
             Side::Lender => self.supply.as_ref().is_some_and(|supply| supply.lent_to_another),
             _ => self.virtual_side(side).is_some_and(|here| here.lent_to_another && here.item.is_open()),
         }
-    }
-
-    /// Whether `effect` is what the request wants done, all else aside. What isn't wanted any more
-    /// and is known not to have been sent need not be sent.
-    pub fn is_next_effect(&self, effect: Effect) -> bool {
-        crate::effects::next_effect(self) == Some(effect)
     }
 
     /// Whether the lender is known to have sent the item.

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use crate::closure::{Closure, ClosureResponse, response_to_closure};
+use crate::command::CancelledBy;
 use crate::decide::Transition;
 use crate::effect::{Effect, Side};
-use crate::event::{CancelledBy, ItemState};
+use crate::observation::ItemState;
 use crate::request::{Cancellation, CopyRef, EarlierSupply, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::{Outcome, Status, Workflow};
 

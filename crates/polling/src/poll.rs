@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lending::{
-    Event, HintResult, HoldId, ItemState, ObservationSource, PollTarget, Priority, Progress, Request, Side,
+    HintResult, HoldId, ItemState, ObservationSource, Observed, PollTarget, Priority, Progress, Request, Side,
     interpret_hints, poll_target,
 };
 use lms::{HostLms, PollQuery, real_item, virtual_item};
@@ -26,11 +26,11 @@ pub async fn poll_side(
     target: PollTarget,
     shallow: bool,
     hinted_state: Option<ItemState>,
-) -> lms::Result<Option<Event>> {
+) -> lms::Result<Option<Observed>> {
     let Some(what) = poll_query(request, target)? else { return Ok(None) };
     let what = PollQuery { shallow: shallow && !is_in_doubt(request, target), hinted_state, ..what };
     let observation = lms.poll(&what).await?;
-    Ok(Some(Event::Observed { side: target.side, observation, source: ObservationSource::Poll }))
+    Ok(Some(Observed::Seen { side: target.side, observation, source: ObservationSource::Poll }))
 }
 
 /// Every fourth scheduled poll of a request is a full poll.
@@ -42,7 +42,7 @@ pub enum PollOutcome {
     /// The request waits for nothing at that side any more.
     NothingToPoll,
     /// It was seen, or reported by fresh hints.
-    Observed(Event),
+    Observed(Observed),
     /// The hints say nothing new, so no call was made. The next poll is due then.
     NoChange(Timestamp),
     /// The day's calls are kept for others.
@@ -63,7 +63,7 @@ impl Polling {
         let hinted_state = match hints.map(|hints| interpret_hints(request, side, &hints, self.runtime.now())) {
             Some(HintResult::Observed(observation)) => {
                 let source = ObservationSource::Notification;
-                return Ok(PollOutcome::Observed(Event::Observed { side, observation, source }));
+                return Ok(PollOutcome::Observed(Observed::Seen { side, observation, source }));
             }
             Some(HintResult::NoChange) => {
                 return Ok(PollOutcome::NoChange(self.next_poll(request, side, 0, intent.on_list).await?));
@@ -90,7 +90,7 @@ impl Polling {
             poll_side(lms.as_ref(), request, target, shallow, hinted_state).await
         };
         Ok(match self.systems.call(&intent.institution, priority, poll).await {
-            Ok(Some(event)) => PollOutcome::Observed(event),
+            Ok(Some(observed)) => PollOutcome::Observed(observed),
             Ok(None) => PollOutcome::NothingToPoll,
             Err(error) => {
                 warn!(request = %intent.request, side = side.name(), reason = %error, "poll failed");
@@ -104,7 +104,7 @@ impl Polling {
     /// # Errors
     ///
     /// The library's system doesn't answer.
-    pub async fn poll_fully(&self, request: &Request, side: Side) -> lms::Result<Option<Event>> {
+    pub async fn poll_fully(&self, request: &Request, side: Side) -> lms::Result<Option<Observed>> {
         let (Some(target), Some(institution)) = (poll_target(request, side), request.institution(side)) else {
             return Ok(None);
         };

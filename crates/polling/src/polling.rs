@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use lending::{Event, InstitutionCode, PollSettings, Request, RequestId, Side, Status};
+use lending::{Event, InstitutionCode, Observed, PollSettings, Request, RequestId, Side, Status};
 use prometheus_client::registry::Registry;
 use runtime::{Runtime, saturating_add};
 use store::{FailingPolls, Intent, NodeEvent, Work};
@@ -80,7 +80,7 @@ impl Polling {
     /// Takes in that a poll has brought a request on. Where the institution's webhook should have reported that change and did not,
     /// other messages may be lost too: the webhook is distrusted, and the institution polled as if it had none.
     pub async fn change_committed(&self, intent: &Intent, before: &Request, event: &Event, status: Option<Status>) {
-        let was_polled = matches!(event, Event::Observed { .. }) && !has_hint(intent);
+        let was_polled = matches!(event, Event::Observed(Observed::Seen { .. })) && !has_hint(intent);
         let (Work::Poll(side), true, Some(status)) = (intent.work, was_polled, status) else { return };
         let kind = MessageKind::expected_for(status);
         if let Err(failure) = self.message_missed(&intent.institution, before, side, kind).await {

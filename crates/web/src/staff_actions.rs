@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::AnotherLender;
-use lending::{Effect, Event, PickupLocationCode, Settlement};
+use lending::{Command, Effect, PickupLocationCode, Settlement};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -31,19 +31,19 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
         .routes(routes!(undo))
 }
 
-async fn execute(state: &WebState, actor: &Actor, id: lending::RequestId, event: &Event) -> Accepted {
-    execute_with_reason(state, actor, id, event, None).await
+async fn execute(state: &WebState, actor: &Actor, id: lending::RequestId, command: &Command) -> Accepted {
+    execute_with_reason(state, actor, id, command, None).await
 }
 
-/// With a reason for the timeline, where the event itself has none.
+/// With a reason for the timeline, where the command itself has none.
 async fn execute_with_reason(
     state: &WebState,
     actor: &Actor,
     id: lending::RequestId,
-    event: &Event,
+    command: &Command,
     reason: Option<String>,
 ) -> Accepted {
-    let asked = state.engine.execute_command_with_reason(id, event, actor.name(), reason.as_deref()).await;
+    let asked = state.engine.execute_command_with_reason(id, command, actor.name(), reason.as_deref()).await;
     asked.map_err(|error| Problem::from(error).about(id))?;
     accepted(state, id).await
 }
@@ -85,7 +85,7 @@ async fn resume_request(
 ) -> Accepted {
     let reason = reason(fields)?;
     find(&state, id).await?;
-    execute_with_reason(&state, &actor, id, &Event::ResumeRequested, reason).await
+    execute_with_reason(&state, &actor, id, &Command::Resume, reason).await
 }
 
 /// Why staff want another lender, and which.
@@ -194,7 +194,7 @@ async fn change_pickup_location(
     }
     Problem::check(fields.finish())?;
     let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", code.as_str()))?.location;
-    execute_with_reason(&state, &actor, id, &Event::PickupChangeRequested { pickup }, reason).await
+    execute_with_reason(&state, &actor, id, &Command::ChangePickup { pickup }, reason).await
 }
 
 /// Reports that an item that was missing in transit has been found.
@@ -218,7 +218,7 @@ async fn report_found(
     fields: Option<Fields>,
 ) -> Accepted {
     let reason = reason(fields)?;
-    execute_with_reason(&state, &actor, id, &Event::ItemFound, reason).await
+    execute_with_reason(&state, &actor, id, &Command::ItemFound, reason).await
 }
 
 /// How a loss is settled.
@@ -260,7 +260,7 @@ async fn settle_loss(State(state): State<WebState>, actor: Actor, PathId(id): Pa
     let reason = fields.optional_text("reason");
     Problem::check(fields.finish())?;
     let how = how.ok_or_else(|| Problem::bad_request("MISSING", "It isn't said how the loss is settled."))?;
-    execute_with_reason(&state, &actor, id, &Event::LossSettled { how }, reason).await
+    execute_with_reason(&state, &actor, id, &Command::SettleLoss { how }, reason).await
 }
 
 /// What ending a request by hand would do.
@@ -319,7 +319,20 @@ fn in_words(effect: Effect) -> &'static str {
         Effect::CheckIn(_) => "The loan of the virtual item is closed by scanning it in.",
         Effect::DeleteVirtualItem(_) => "The virtual item and its holding are deleted.",
         Effect::DeleteVirtualBib(_) => "The suppressed record is deleted.",
-        _ => "Nothing is taken away by this.",
+        Effect::VerifyPatron
+        | Effect::ChooseSupplier
+        | Effect::EnsureVirtualPatron(_)
+        | Effect::PlaceHold(_)
+        | Effect::CreateVirtualBib(_)
+        | Effect::CreateVirtualHolding(_)
+        | Effect::CreateVirtualItem(_)
+        | Effect::UpdateVirtualItem(_)
+        | Effect::ChangePickup(_)
+        | Effect::SendIntoTransit(_)
+        | Effect::Lend(_)
+        | Effect::Renew(_)
+        | Effect::LimitDueDate(_)
+        | Effect::DenyRenewal(_) => "Nothing is taken away by this.",
     }
 }
 
@@ -348,7 +361,7 @@ async fn end_request(
     fields: Option<Fields>,
 ) -> Accepted {
     let reason = reason(fields)?;
-    execute(&state, &actor, id, &Event::EndRequested { reason }).await
+    execute(&state, &actor, id, &Command::End { reason }).await
 }
 
 /// Takes the last act back, as long as nothing that follows from it was sent to a library.
@@ -367,5 +380,5 @@ async fn end_request(
 )]
 async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId, fields: Option<Fields>) -> Accepted {
     let reason = reason(fields)?;
-    execute_with_reason(&state, &actor, id, &Event::UndoRequested, reason).await
+    execute_with_reason(&state, &actor, id, &Command::Undo, reason).await
 }

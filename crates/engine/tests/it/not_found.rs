@@ -1,7 +1,7 @@
 //! A bare HTTP 404, as a gateway in front of Alma answers it, proves nothing: nothing is taken for absent because of it.
 
 use alma_sim::{Fault, FaultKind, Staff};
-use lending::{Attention, CancelledBy, Event, ItemState, Outcome, Request, Status};
+use lending::{Attention, CancelledBy, Command, ItemState, Outcome, Request, Status};
 
 use crate::world::{BORROWER, LENDER, World, both, copy};
 
@@ -36,7 +36,7 @@ async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> R
 }
 
 async fn cancel(world: &World) {
-    let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
+    let asked = Command::Cancel { by: CancelledBy::Patron, reason: None };
     world.engine.execute_command(world.id, &asked, "test").await.unwrap();
 }
 

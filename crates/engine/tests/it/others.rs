@@ -2,7 +2,7 @@
 
 use alma_sim::{Fault, FaultKind, LoanUser, Mark};
 use lending::{
-    Action, Attention, Condition, Deadline, Event, HoldState, ItemState, Outcome, Request, Settlement, Side, Status,
+    Action, Attention, Command, Condition, HoldState, ItemState, Outcome, Request, Rules, Settlement, Side, Status,
     Tracked,
 };
 
@@ -80,7 +80,7 @@ both! {
         world.until(Status::Loaned).await;
         assert_loaned(&world, &loan, Condition::Lost).await;
         assert!(staff_are_asked(&world.request().await, "ITEM_LOST"));
-        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Command::SettleLoss { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
         assert_eq!(at_lender(&world).await, "LOAN", "the loan is for the lender's staff to close");
         assert!(world.at(BORROWER).loans().is_empty());
@@ -173,9 +173,11 @@ both! {
     }
 
     async fn loss_on_the_way_is_settled_with_a_loan_of_the_lender(world) {
+        world.set_rules(BORROWER, "BORROW", Rules { max_days_in_transit: 5, ..Rules::default() }).await;
         world.bring_to(Status::PickupTransit).await;
-        world.ask(Event::DeadlinePassed { deadline: Deadline::ItemArrives }).await;
-        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::WrittenOff }, "test").await.unwrap();
+        world.clock.by_hours(24 * 7);
+        world.until_it("missing", |request| has(request, Condition::MissingInTransit)).await;
+        world.engine.execute_command(world.id, &Command::SettleLoss { how: Settlement::WrittenOff }, "test").await.unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
         assert_eq!(at_lender(&world).await, "LOAN", "it would be in transit for ever");
         assert!(world.at(LENDER).requests().is_empty());
@@ -188,7 +190,7 @@ both! {
         let lost = |now: &Request| now.status == Status::Loaned && has(now, Condition::Lost);
         world.engine.poll_now(world.id).await.unwrap();
         world.reaches(world.id, lost).await;
-        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Command::SettleLoss { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.request().await.status, Status::Loaned);
         world.sim.disarm(LENDER).unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
@@ -246,7 +248,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         world.until_it("the loan to another", lent_to_another).await;
-        let request = world.ask(Event::EndRequested { reason: None }).await;
+        let request = world.ask(Command::End { reason: None }).await;
         assert_eq!(request.status, Status::Completed);
         assert!(lent_to_another(&request), "{:?}", request.attention);
         assert_stranger_keeps_it(&world);
@@ -258,7 +260,7 @@ both! {
     async fn loan_to_another_reader_that_was_not_seen_before_the_end_is_left_alone(world) {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
-        world.engine.execute_command(world.id, &Event::EndRequested { reason: None }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Command::End { reason: None }, "test").await.unwrap();
         let request = world.until_it("the loan to another", lent_to_another).await;
         assert_eq!(request.status, Status::Completed);
         assert_stranger_keeps_it(&world);
@@ -271,7 +273,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         lend_to_another(&world).await;
         world.until_it("the loan to another", lent_to_another).await;
-        let cancel = Event::CancelRequested { by: lending::CancelledBy::Patron, reason: None };
+        let cancel = Command::Cancel { by: lending::CancelledBy::Patron, reason: None };
         let request = world.ask(cancel).await;
         assert_eq!(request.status, Status::ReturnTransit);
         assert!(lent_to_another(&request), "{:?}", request.attention);

@@ -1,7 +1,7 @@
 //! The standard workflow, and cancellation.
 
 use alma_sim::{Fault, FaultKind, presets};
-use lending::{CancelledBy, Event, ItemState, Outcome, Side, Status, Title};
+use lending::{CancelledBy, Command, ItemState, Outcome, Side, Status, Title};
 
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, both, copy};
 
@@ -48,7 +48,7 @@ both! {
 
     async fn cancelled_after_dispatch_waits_for_the_item_to_come_home(world) {
         world.bring_to(Status::ReadyForPickup).await;
-        let now = world.ask(Event::CancelRequested { by: CancelledBy::Staff, reason: None }).await;
+        let now = world.ask(Command::Cancel { by: CancelledBy::Staff, reason: None }).await;
         assert_eq!(now.status, Status::ReturnTransit);
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Cancelled));
         world.assert_clean();

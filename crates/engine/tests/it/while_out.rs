@@ -2,7 +2,7 @@
 
 use alma_sim::Mark;
 use jiff::{SignedDuration, Timestamp};
-use lending::{Action, Condition, Deadline, Event, Outcome, PickupLocation, Request, Settlement, Side, Status};
+use lending::{Action, Command, Condition, Outcome, PickupLocation, Request, Rules, Settlement, Status};
 
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
 
@@ -99,7 +99,7 @@ both! {
         world.bring_to(Status::Loaned).await;
         world.at(BORROWER).mark(&world.virtual_barcode().await, Mark::Lost).unwrap();
         world.until_it("the loss", |request| has(request, Condition::Lost)).await;
-        world.engine.execute_command(world.id, &Event::LossSettled { how: Settlement::Paid }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Command::SettleLoss { how: Settlement::Paid }, "test").await.unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Lost));
         assert_eq!(world.at(LENDER).loans().len(), 1, "the lender's loan is for its own staff to close");
     }
@@ -137,19 +137,11 @@ both! {
         world.assert_clean();
     }
 
-    async fn silent_lender_is_passed_over_and_its_hold_cancelled(world) {
-        world.place().await;
-        let now = world.ask(Event::DeadlinePassed { deadline: Deadline::LenderAnswers }).await;
-        assert_eq!(now.institution(Side::Lender).unwrap().as_str(), OTHER);
-        let holds = world.at(LENDER).requests();
-        assert!(holds.is_empty(), "{holds:?}");
-        assert_eq!(now.earlier_suppliers[0].refusal.code, "LENDER_SILENT");
-    }
-
     async fn item_missing_on_its_way_is_a_case_for_staff_until_it_comes(world) {
+        world.set_rules(BORROWER, "BORROW", Rules { max_days_in_transit: 5, ..Rules::default() }).await;
         world.bring_to(Status::PickupTransit).await;
-        let now = world.ask(Event::DeadlinePassed { deadline: Deadline::ItemArrives }).await;
-        assert!(has(&now, Condition::MissingInTransit));
+        world.clock.by_hours(24 * 7);
+        world.until_it("missing", |request| has(request, Condition::MissingInTransit)).await;
         world.receive().await;
         assert!(!has(&world.request().await, Condition::MissingInTransit));
         world.lend().await;
@@ -159,8 +151,8 @@ both! {
     async fn staff_choose_another_lender(world) {
         world.place().await;
         let chosen = alma_sim::presets::barcode(OTHER, 'M', 5);
-        let event = Event::NextSupplierRequested { reason: None, copy: Some(copy(OTHER, &chosen)) };
-        let now = world.ask(event).await;
+        let command = Command::NextSupplier { reason: None, copy: Some(copy(OTHER, &chosen)) };
+        let now = world.ask(command).await;
         assert_eq!(now.supply.unwrap().copy.barcode.as_str(), chosen);
         assert!(world.at(LENDER).requests().is_empty(), "the first lender's hold is cancelled");
     }
@@ -172,7 +164,7 @@ both! {
             library: "BRANCH".into(),
             ..placed.pickup
         };
-        let now = world.ask(Event::PickupChangeRequested { pickup: branch }).await;
+        let now = world.ask(Command::ChangePickup { pickup: branch }).await;
         let hold = now.borrower.hold.open().unwrap();
         let there = world.at(BORROWER).requests();
         assert_eq!(there.len(), 1);
@@ -192,7 +184,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         let pickup = world.request().await.pickup;
         let branch = PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..pickup };
-        world.ask(Event::PickupChangeRequested { pickup: branch }).await;
+        world.ask(Command::ChangePickup { pickup: branch }).await;
         let barcode = world.virtual_barcode().await;
         world.at(BORROWER).scan_in(&barcode, "MAIN", DESK).unwrap();
         assert_eq!(world.at(BORROWER).item(&barcode).unwrap().transit_to.as_deref(), Some("BRANCH"));
@@ -209,7 +201,7 @@ both! {
         world.bring_to(Status::ReadyForPickup).await;
         let shown = world.request().await.if_ended();
         assert!(!shown.is_empty());
-        world.engine.execute_command(world.id, &Event::EndRequested { reason: None }, "test").await.unwrap();
+        world.engine.execute_command(world.id, &Command::End { reason: None }, "test").await.unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Unknown));
         world.assert_clean();
     }
@@ -221,7 +213,7 @@ both! {
         world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
         world.at(BORROWER).withdraw(&barcode).unwrap();
         world.until_it("trouble", |request| request.staff_case.is_some()).await;
-        let now = world.ask(Event::ResumeRequested).await;
+        let now = world.ask(Command::Resume).await;
         assert!(now.borrower.hold.is_open() && now.borrower.item.is_open(), "{:?}", now.attention);
         world.dispatch().await;
         world.receive().await;
@@ -252,7 +244,7 @@ both! {
     async fn reason_of_an_act_virtual_side_the_timeline(world) {
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
         let pickup = world.engine.store().pickup_location(&"BORROW-BRANCH".into()).await.unwrap().unwrap().location;
-        let asked = Event::PickupChangeRequested { pickup };
+        let asked = Command::ChangePickup { pickup };
         world.engine.execute_command_with_reason(world.id, &asked, "desk", Some("the patron has moved")).await.unwrap();
         let rows = world.engine.store().timeline(world.id).await.unwrap();
         let row = rows.iter().find(|row| row.entry.event == "pickup_change_requested").unwrap();

@@ -10,7 +10,7 @@ use alma_sim::{ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
 use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, NewRequest, PollInterval, PollSettings, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    AgencyCode, Barcode, CopyRef, Event, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
+    AgencyCode, Barcode, Command, CopyRef, InstitutionCode, LibraryCode, PickupLocation, Request, RequestId, Rules,
     Status,
 };
 use rand::SeedableRng;
@@ -303,8 +303,8 @@ impl World {
         panic!("{what} is not reached: {} {:?} {:?}", now.status, now.attention, now.staff_case);
     }
 
-    pub(crate) async fn ask(&self, event: Event) -> Request {
-        self.engine.execute_command(self.id, &event, "test").await.unwrap();
+    pub(crate) async fn ask(&self, command: Command) -> Request {
+        self.engine.execute_command(self.id, &command, "test").await.unwrap();
         self.settled().await
     }
 

@@ -1,14 +1,14 @@
 //! Cancellation by patron or staff, through the hub and in the libraries' own systems.
 
 use lending::{
-    Action, Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, Outcome, Refusal, Side,
-    Status, example,
+    Action, Attention, CancelledBy, Closure, Command, Deadline, Effect, EffectResult, Event, HoldState, ItemState,
+    Observed, Outcome, Refusal, Side, Status, example,
 };
 
-use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
+use crate::walk::{Walk, after_days, hold_closed, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
 
 fn cancel() -> Event {
-    Event::CancelRequested { by: CancelledBy::Patron, reason: Some("no longer needed".to_owned()) }
+    Event::Command(Command::Cancel { by: CancelledBy::Patron, reason: Some("no longer needed".to_owned()) })
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         if effect == Effect::SendIntoTransit(Side::Borrower) {
             walk.run();
             let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-            walk.apply(&Event::Observed {
+            walk.apply(Observed::Seen {
                 side: Side::Lender,
                 observation: seen,
                 source: lending::ObservationSource::Poll,
@@ -40,7 +40,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
         } else {
             walk.run_until(effect);
         }
-        walk.apply(&cancel());
+        walk.apply(cancel());
         assert_ne!(walk.status(), Status::Finalised, "{effect:?} may still do something");
         walk.run();
         walk.see(Side::Lender, item(ItemState::InPlace));
@@ -56,7 +56,7 @@ fn cancelling_while_any_effect_is_under_way_ends_clean() {
 fn cancelling_before_dispatch_takes_both_holds_back() {
     let mut walk = Walk::new();
     walk.run();
-    walk.apply(&cancel());
+    walk.apply(cancel());
     walk.run();
     assert_eq!(walk.status(), Status::Finalised);
     let tail = [
@@ -73,7 +73,7 @@ fn cancelling_after_dispatch_waits_for_the_item_to_come_home() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.apply(&cancel());
+    walk.apply(cancel());
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.borrower.item.is_open(), "the virtual item stays while the book is on the road");
@@ -90,7 +90,7 @@ fn item_on_loan_cannot_be_cancelled() {
     walk.run();
     walk.see(Side::Borrower, on_loan());
     assert!(walk.request.may(lending::Action::Cancel).is_err());
-    let decision = walk.apply(&cancel());
+    let decision = walk.apply(cancel());
     assert_eq!(walk.status(), Status::Loaned);
     assert!(walk.request.cancellation.is_none());
     assert!(decision.note.unwrap().contains("returned"));
@@ -122,9 +122,9 @@ fn hold_that_vanished_because_it_was_fulfilled_is_no_cancellation() {
 fn effect_that_was_never_sent_is_dropped_when_no_longer_wanted() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    walk.apply(&cancel());
+    walk.apply(cancel());
     assert!(!walk.request.is_next_effect(Effect::PlaceHold(Side::Lender)));
-    walk.apply(&Event::EffectDropped { effect: Effect::PlaceHold(Side::Lender) });
+    walk.apply(EffectResult::EffectDropped { effect: Effect::PlaceHold(Side::Lender) });
     assert_eq!(walk.status(), Status::Finalised);
 }
 
@@ -132,14 +132,14 @@ fn effect_that_was_never_sent_is_dropped_when_no_longer_wanted() {
 fn hold_placed_after_the_patron_cancelled_is_taken_back() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
-    walk.apply(&cancel());
-    walk.apply(&willing(Effect::PlaceHold(Side::Lender)));
+    walk.apply(cancel());
+    walk.apply(willing(Effect::PlaceHold(Side::Lender)));
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
 }
 
 /// What the lender's item shows once its hold was cancelled although it had left.
 fn sent_before() -> Event {
-    Event::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) }
+    Event::EffectResult(EffectResult::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) })
 }
 
 fn placed_with_two_lenders() -> Walk {
@@ -153,18 +153,18 @@ fn placed_with_two_lenders() -> Walk {
 fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave_it_up() {
     let given_up = [
         ("patron at the hub", cancel()),
-        ("at the borrower", Event::HoldClosed { side: Side::Borrower, closure: Closure::Canceled }),
-        ("next supplier", Event::NextSupplierRequested { reason: None, copy: None }),
-        ("end", Event::EndRequested { reason: None }),
-        ("silent lender", Event::DeadlinePassed { deadline: Deadline::LenderAnswers }),
-        ("no longer needed", Event::DeadlinePassed { deadline: Deadline::NoLongerNeeded }),
+        ("at the borrower", hold_closed(Side::Borrower, Closure::Canceled)),
+        ("next supplier", Event::Command(Command::NextSupplier { reason: None, copy: None })),
+        ("end", Event::Command(Command::End { reason: None })),
+        ("silent lender", Event::Observed(Observed::DeadlinePassed { deadline: Deadline::LenderAnswers })),
+        ("no longer needed", Event::Observed(Observed::DeadlinePassed { deadline: Deadline::NoLongerNeeded })),
     ];
     for (reason, event) in given_up {
         let mut walk = placed_with_two_lenders();
         walk.request.needed_until = Some(jiff::civil::date(2026, 3, 1));
-        walk.apply(&event);
+        walk.apply(event);
         assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "{reason}");
-        let decision = walk.apply(&sent_before());
+        let decision = walk.apply(sent_before());
         assert!(decision.note.unwrap().contains("until the item is home"), "{reason}");
         assert_eq!(walk.status(), Status::ReturnTransit, "{reason}");
         walk.run();
@@ -187,16 +187,12 @@ fn item_that_had_left_when_the_lender_was_given_up_is_followed_home_whoever_gave
 #[test]
 fn dispatch_that_a_poll_under_way_shows_after_the_lender_was_given_up_is_believed() {
     for event in
-        [cancel(), Event::NextSupplierRequested { reason: None, copy: None }, Event::EndRequested { reason: None }]
+        [cancel(), Command::NextSupplier { reason: None, copy: None }.into(), Command::End { reason: None }.into()]
     {
         let mut walk = placed_with_two_lenders();
-        walk.apply(&event);
+        walk.apply(event.clone());
         let seen = item_and_hold(ItemState::InTransit, HoldState::InProcess);
-        walk.apply(&Event::Observed {
-            side: Side::Lender,
-            observation: seen,
-            source: lending::ObservationSource::Poll,
-        });
+        walk.apply(Observed::Seen { side: Side::Lender, observation: seen, source: lending::ObservationSource::Poll });
         assert_eq!(walk.status(), Status::ReturnTransit, "{event:?}");
         walk.run();
         assert!(!walk.request.supply.as_ref().unwrap().hold.is_open(), "{event:?}");
@@ -208,8 +204,8 @@ fn dispatch_that_a_poll_under_way_shows_after_the_lender_was_given_up_is_believe
 #[test]
 fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_loan_ends() {
     let mut walk = placed_with_two_lenders();
-    walk.apply(&cancel());
-    walk.apply(&Event::HoldCancelledAfterDispatch { observation: on_loan_at_lender(after_days(28)) });
+    walk.apply(cancel());
+    walk.apply(EffectResult::HoldCancelledAfterDispatch { observation: on_loan_at_lender(after_days(28)) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
@@ -220,12 +216,12 @@ fn item_that_was_lent_for_us_when_its_hold_was_cancelled_is_followed_until_that_
 #[test]
 fn request_that_was_ended_by_hand_before_the_dispatch_was_known_can_be_ended_once_more() {
     let mut walk = placed_with_two_lenders();
-    walk.apply(&Event::EndRequested { reason: None });
-    walk.apply(&sent_before());
+    walk.apply(Command::End { reason: None });
+    walk.apply(sent_before());
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert!(walk.request.may(Action::End).is_ok());
-    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(Command::End { reason: None });
     walk.run();
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
 }
@@ -235,11 +231,11 @@ fn borrower_that_refuses_the_patrons_hold_keeps_no_sent_item_from_going_home() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Borrower));
     let refusal = Refusal::new("401129", "No item can fulfil the request.");
-    walk.apply(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Borrower), refusal });
+    walk.apply(EffectResult::EffectRefused { effect: Effect::PlaceHold(Side::Borrower), refusal });
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
     assert_eq!(walk.status(), Status::Confirmed);
     assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
-    walk.apply(&cancel());
+    walk.apply(cancel());
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
     walk.run();
@@ -255,15 +251,15 @@ fn request_cancelled_after_dispatch_and_before_anything_was_made_for_the_patron_
     walk.request.virtual_item_at_dispatch = true;
     walk.run();
     assert_eq!(walk.status(), Status::Confirmed);
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Lender,
         observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
         source: lending::ObservationSource::Poll,
     });
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualBib(Side::Borrower)));
-    walk.apply(&cancel());
+    walk.apply(cancel());
     assert!(!walk.request.is_next_effect(Effect::CreateVirtualBib(Side::Borrower)), "it is dropped unless it was sent");
-    walk.apply(&Event::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
+    walk.apply(EffectResult::EffectDropped { effect: Effect::CreateVirtualBib(Side::Borrower) });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit);
     assert_eq!(lending::poll_targets(&walk.request).len(), 1, "there is no virtual item to poll");

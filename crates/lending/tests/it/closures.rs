@@ -1,11 +1,11 @@
 //! The table of endings: each closure at each side in each live status.
 
 use lending::{
-    Attention, CancelledBy, Closure, ClosureResponse, Condition, Effect, Event, HoldState, ItemState, Observation,
-    Outcome, Side, Status, example, response_to_closure,
+    Attention, CancelledBy, Closure, ClosureResponse, Command, Condition, Effect, HoldState, ItemState, Observation,
+    Observed, Outcome, Side, Status, example, response_to_closure,
 };
 
-use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned};
+use crate::walk::{Walk, after_days, hold_closed, item, item_and_hold, on_loan, on_loan_at_lender, returned};
 
 /// A request that has come to `status`, with a second lender to turn to.
 fn at(status: Status) -> Walk {
@@ -36,7 +36,7 @@ fn at(status: Status) -> Walk {
 }
 
 fn close(walk: &mut Walk, side: Side, closure: Closure) {
-    walk.apply(&Event::HoldClosed { side, closure });
+    walk.apply(hold_closed(side, closure));
 }
 
 const LIVE: [Status; 6] = [
@@ -118,7 +118,7 @@ fn play_out(walk: &mut Walk) {
     for _ in 0..12 {
         walk.run();
         if matches!(walk.request.attention, Attention::NeedsStaff { .. }) {
-            walk.apply(&Event::ResumeRequested);
+            walk.apply(Command::Resume);
             continue;
         }
         match walk.status() {
@@ -193,7 +193,7 @@ fn item_lent_after_its_hold_ended_is_on_loan_after_all() {
 #[test]
 fn item_deleted_at_the_lender_before_dispatch_goes_to_the_next_lender() {
     let mut walk = at(Status::RequestPlacedAtBorrowingAgency);
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Lender,
         observation: item(ItemState::Absent),
         source: lending::ObservationSource::Poll,

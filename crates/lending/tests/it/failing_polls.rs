@@ -1,11 +1,11 @@
 //! Polls that keep failing, and what a request shows then.
 
-use lending::{Attention, Event, HoldState, ItemState, Side, Status, WaitingOn, example};
+use lending::{Attention, Command, Event, HoldState, ItemState, Observed, Side, Status, WaitingOn, example};
 
 use crate::walk::{Walk, after_days, item_and_hold, on_loan};
 
 fn failed(side: Side, days: i64) -> Event {
-    Event::PollFailed { side, reason: "no answer".to_owned(), since: after_days(days) }
+    Event::Observed(Observed::PollFailed { side, reason: "no answer".to_owned(), since: after_days(days) })
 }
 
 fn placed() -> Walk {
@@ -17,7 +17,7 @@ fn placed() -> Walk {
 #[test]
 fn poll_that_keeps_failing_shows_with_its_reason_and_since_when() {
     let mut walk = placed();
-    walk.apply(&failed(Side::Lender, 2));
+    walk.apply(failed(Side::Lender, 2));
     let Attention::Waiting { on, since, next_try, reason } = walk.request.attention.clone() else {
         panic!("{:?}", walk.request.attention)
     };
@@ -29,7 +29,7 @@ fn poll_that_keeps_failing_shows_with_its_reason_and_since_when() {
 #[test]
 fn same_failure_once_more_changes_nothing() {
     let mut walk = placed();
-    walk.apply(&failed(Side::Lender, 2));
+    walk.apply(failed(Side::Lender, 2));
     let before = walk.request.clone();
     assert!(lending::decide(&before, &failed(Side::Lender, 2), example::noon()).is_unchanged(&before));
 }
@@ -37,8 +37,8 @@ fn same_failure_once_more_changes_nothing() {
 #[test]
 fn poll_that_is_made_ends_it_at_its_side_alone() {
     let mut walk = placed();
-    walk.apply(&failed(Side::Lender, 2));
-    walk.apply(&failed(Side::Borrower, 3));
+    walk.apply(failed(Side::Lender, 2));
+    walk.apply(failed(Side::Borrower, 3));
     walk.see(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::NotStarted));
     assert_eq!(walk.request.failing_polls.keys().collect::<Vec<_>>(), [&Side::Borrower]);
     walk.see(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::NotStarted));
@@ -49,11 +49,11 @@ fn poll_that_is_made_ends_it_at_its_side_alone() {
 #[test]
 fn status_that_waits_for_nothing_there_ends_it_too() {
     let mut walk = placed();
-    walk.apply(&failed(Side::Borrower, 2));
+    walk.apply(failed(Side::Borrower, 2));
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
     assert_eq!(walk.request.failing_polls.len(), 1);
     walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
-    walk.apply(&failed(Side::Lender, 2));
+    walk.apply(failed(Side::Lender, 2));
     assert!(walk.request.failing_polls.is_empty(), "the lender isn't polled now");
     walk.see(Side::Borrower, on_loan());
     assert_eq!(walk.status(), Status::Loaned);
@@ -63,8 +63,8 @@ fn status_that_waits_for_nothing_there_ends_it_too() {
 fn what_staff_must_decide_is_shown_before_a_failing_poll() {
     let mut walk = placed();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.apply(&Event::DeadlinePassed { deadline: lending::Deadline::ItemArrives });
-    walk.apply(&failed(Side::Borrower, 2));
+    walk.apply(Observed::DeadlinePassed { deadline: lending::Deadline::ItemArrives });
+    walk.apply(failed(Side::Borrower, 2));
     assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }), "{:?}", walk.request.attention);
 }
 
@@ -72,10 +72,10 @@ fn what_staff_must_decide_is_shown_before_a_failing_poll() {
 fn failing_poll_leaves_the_last_act_of_staff_to_be_taken_back() {
     let mut walk = placed();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.apply(&Event::DeadlinePassed { deadline: lending::Deadline::ItemArrives });
-    walk.apply(&Event::ItemFound);
+    walk.apply(Observed::DeadlinePassed { deadline: lending::Deadline::ItemArrives });
+    walk.apply(Command::ItemFound);
     let had = walk.request.undo.is_some();
-    walk.apply(&failed(Side::Borrower, 2));
+    walk.apply(failed(Side::Borrower, 2));
     assert_eq!(walk.request.undo.is_some(), had);
     walk.see(Side::Borrower, item_and_hold(ItemState::InTransit, HoldState::NotStarted));
     assert!(walk.request.failing_polls.is_empty());

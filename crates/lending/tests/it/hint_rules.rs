@@ -1,8 +1,8 @@
 //! Messages that are fresh enough to count as looks.
 
 use lending::{
-    Barcode, Event, Hint, HintResult, HoldChange, HoldState, ItemSnapshot, ItemState, LoanChange, LoanState, Outcome,
-    Side, Status, Tracked, example, interpret_hints,
+    Barcode, Hint, HintResult, HoldChange, HoldState, ItemSnapshot, ItemState, LoanChange, LoanState, Observed,
+    Outcome, Side, Status, Tracked, example, interpret_hints,
 };
 use proptest::prelude::*;
 
@@ -38,7 +38,7 @@ fn apply_hints(walk: &mut Walk, side: Side, hints: &[Hint]) {
     let HintResult::Observed(seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
-    walk.apply(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
+    walk.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification });
     walk.run();
 }
 
@@ -188,7 +188,7 @@ proptest! {
             ];
             let side = if lender { Side::Lender } else { Side::Borrower };
             if let HintResult::Observed(seen) = interpret_hints(&walk.request, side, &hints[which..=which], example::noon()) {
-                walk.apply(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification });
+                walk.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification });
                 walk.run();
             }
         }

@@ -4,15 +4,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use lending::{
-    Attention, Cancellation, CancelledBy, Closure, ClosureSource, Condition, Deadline, Effect, Event, Hold, HoldEnd,
-    HoldState, ItemState, LoanState, Observation, Outcome, Refusal, Request, Settlement, Side, Status, Tracked,
-    VirtualSide, decide, example,
+    Attention, Cancellation, CancelledBy, Closure, ClosureSource, Command, Condition, Deadline, Effect, EffectResult,
+    Event, Hold, HoldEnd, HoldState, ItemState, LoanState, Observation, Observed, Outcome, Refusal, Request,
+    Settlement, Side, Status, Tracked, VirtualSide, decide, example,
 };
 
-use crate::walk::{after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
+use crate::walk::{after_days, hold_closed, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
 
 fn seen(side: Side, seen: Observation) -> Event {
-    Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
+    Event::Observed(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Poll })
 }
 
 /// What libraries do when all goes well. Each search tries all of its events in every state, in any order.
@@ -28,8 +28,9 @@ fn the_ordinary_way() -> Vec<Event> {
 
 /// The same reported by messages, which show less than a poll: a loan made or closed, a hold that is gone.
 fn messages() -> Vec<Event> {
-    let reported =
-        |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
+    let reported = |side, seen| {
+        Event::Observed(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification })
+    };
     let closed = || Observation { loan: Some(LoanState::None), ..Observation::default() };
     let lent = Observation { hold: None, ..on_loan() };
     let gone = Observation { hold: Some(HoldState::Gone), ..Observation::default() };
@@ -40,8 +41,8 @@ fn messages() -> Vec<Event> {
         reported(Side::Lender, closed()),
         reported(Side::Lender, Observation { closure: Some(Closure::Canceled), ..gone.clone() }),
         reported(Side::Borrower, Observation { closure: Some(Closure::Canceled), ..gone }),
-        Event::ResumeRequested,
-        Event::CancelRequested { by: CancelledBy::Patron, reason: None },
+        Command::Resume.into(),
+        Command::Cancel { by: CancelledBy::Patron, reason: None }.into(),
     ]
 }
 
@@ -53,7 +54,7 @@ fn evidence() -> Vec<Event> {
         seen(Side::Lender, on_loan_at_lender(after_days(28))),
         seen(Side::Borrower, item_and_hold(ItemState::InPlace, HoldState::Gone)),
         seen(Side::Borrower, item(ItemState::Absent)),
-        Event::ResumeRequested,
+        Command::Resume.into(),
     ]
 }
 
@@ -62,9 +63,9 @@ fn closures() -> Vec<Event> {
     let sides = [Side::Lender, Side::Borrower].into_iter();
     let reported = sides.flat_map(|side| {
         let closures = [Closure::Canceled, Closure::Rejected, Closure::Failed];
-        closures.map(|closure| Event::HoldClosed { side, closure })
+        closures.map(|closure| hold_closed(side, closure))
     });
-    reported.chain([Event::ResumeRequested, Event::CancelRequested { by: CancelledBy::Patron, reason: None }]).collect()
+    reported.chain([Command::Resume.into(), Command::Cancel { by: CancelledBy::Patron, reason: None }.into()]).collect()
 }
 
 /// What somebody else borrows, at either side, and what is lent and lost before anybody looks.
@@ -75,10 +76,10 @@ fn others() -> Vec<Event> {
         seen(Side::Borrower, another()),
         seen(Side::Lender, another()),
         seen(Side::Borrower, lost),
-        Event::CancelRequested { by: CancelledBy::Patron, reason: None },
-        Event::LossSettled { how: Settlement::Paid },
-        Event::EndRequested { reason: None },
-        Event::ResumeRequested,
+        Command::Cancel { by: CancelledBy::Patron, reason: None }.into(),
+        Command::SettleLoss { how: Settlement::Paid }.into(),
+        Command::End { reason: None }.into(),
+        Command::Resume.into(),
     ]
 }
 
@@ -87,31 +88,34 @@ fn staff() -> Vec<Event> {
     let mut events = vec![
         seen(Side::Lender, item(ItemState::Lost)),
         seen(Side::Borrower, item(ItemState::ClaimedReturned)),
-        Event::NextSupplierRequested { reason: None, copy: None },
-        Event::LossSettled { how: Settlement::Paid },
-        Event::ItemFound,
-        Event::EndRequested { reason: None },
+        Command::NextSupplier { reason: None, copy: None }.into(),
+        Command::SettleLoss { how: Settlement::Paid }.into(),
+        Command::ItemFound.into(),
+        Command::End { reason: None }.into(),
     ];
-    events.extend(Deadline::ALL.map(|deadline| Event::DeadlinePassed { deadline }));
+    events.extend(Deadline::ALL.map(|deadline| Event::Observed(Observed::DeadlinePassed { deadline })));
     events
 }
 
 /// How an effect under way can end.
 fn outcomes(effect: Effect) -> Vec<Event> {
     let refusal = || Refusal::new("401129", "It is refused.");
-    let mut outcomes = vec![willing(effect)];
+    let mut outcomes = vec![willing(effect).into()];
     if let Effect::DeleteVirtualItem(side) = effect {
-        outcomes.push(Event::VirtualItemDeleted { side, with_record: true });
-        outcomes.push(Event::EffectRefused { effect, refusal: Refusal::new(Refusal::LENT_TO_ANOTHER, "It is lent.") });
+        outcomes.push(EffectResult::VirtualItemDeleted { side, with_record: true }.into());
+        outcomes.push(Event::EffectResult(EffectResult::EffectRefused {
+            effect,
+            refusal: Refusal::new(Refusal::LENT_TO_ANOTHER, "It is lent."),
+        }));
     }
     if effect == Effect::CancelHold(Side::Lender) {
         let seen = item(ItemState::InTransit);
-        outcomes.push(Event::HoldCancelledAfterDispatch { observation: seen });
+        outcomes.push(EffectResult::HoldCancelledAfterDispatch { observation: seen }.into());
     }
     if effect == Effect::ChooseSupplier {
-        outcomes.push(Event::CandidateUnfit(refusal()));
+        outcomes.push(EffectResult::CandidateUnfit(refusal()).into());
     } else if !effect.is_clean_up() {
-        outcomes.push(Event::EffectRefused { effect, refusal: refusal() });
+        outcomes.push(EffectResult::EffectRefused { effect, refusal: refusal() }.into());
     }
     outcomes
 }
@@ -204,7 +208,7 @@ struct Space {
 }
 
 fn search(placed: &Request, always: &[Event]) -> Space {
-    let start = essence(&decide(placed, &Event::Placed, example::noon()).next);
+    let start = essence(&decide(placed, &Command::Place.into(), example::noon()).next);
     let mut known = HashMap::from([(key(&start), 0)]);
     let mut space = Space { states: vec![start], leads_to: vec![Vec::new()] };
     let mut queue = VecDeque::from([0]);
@@ -273,7 +277,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
     }
     let over = before.status.is_final();
     let known = before.supply.as_ref().is_none_or(|supply| supply.dispatched) || next.settlement.is_some();
-    if matches!(event, Event::HoldCancelledAfterDispatch { .. }) && !over && !known {
+    if matches!(event, Event::EffectResult(EffectResult::HoldCancelledAfterDispatch { .. })) && !over && !known {
         assert_ne!(decision.effect, Some(Effect::ChooseSupplier), "{}: another lender is asked", case());
         assert_ne!(next.status, Status::Finalised, "{}: nobody follows the item", case());
     }
@@ -282,7 +286,7 @@ fn takes_effect(before: &Request, event: &Event, decision: &lending::Decision) {
 /// Whose loan is seen at the desk decides on the status: the patron's is a loan, whatever became of the item since, and
 /// anybody else's isn't.
 fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
-    let Event::Observed { side: Side::Borrower, observation: seen, .. } = event else { return };
+    let Event::Observed(Observed::Seen { side: Side::Borrower, observation: seen, .. }) = event else { return };
     let waits = matches!(before.status, Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup);
     if !waits || next.ended_manually || next.settlement.is_some() {
         return;
@@ -300,8 +304,10 @@ fn says_who_has_it(before: &Request, event: &Event, next: &Request) {
 }
 
 fn is_outcome(event: &Event) -> bool {
-    !matches!(event, Event::Observed { .. } | Event::HoldClosed { .. } | Event::DeadlinePassed { .. })
-        && event.action().is_none()
+    match event {
+        Event::EffectResult(_) => true,
+        Event::Observed(_) | Event::Command(_) => false,
+    }
 }
 
 /// From every state that the ordinary way and `events`, in any order, can bring a request to, FINALISED is reachable.

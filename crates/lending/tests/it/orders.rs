@@ -1,6 +1,6 @@
 //! Evidence in any order and any number of times; stored requests read back as they were.
 
-use lending::{Event, HoldState, ItemState, Observation, Request, Side, Status};
+use lending::{EffectResult, HoldState, ItemState, Observation, ObservationSource, Observed, Request, Side, Status};
 use proptest::prelude::*;
 
 use crate::walk::{Walk, item, item_and_hold, on_loan, returned};
@@ -78,12 +78,8 @@ fn reported_and_polled(order: Vec<usize>, hinted: Vec<bool>) -> Request {
     walk.run();
     for (at, is_notified) in order.into_iter().zip(hinted) {
         let (side, seen) = story().remove(at);
-        let event = if is_notified {
-            Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification }
-        } else {
-            Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
-        };
-        walk.apply(&event);
+        let source = if is_notified { ObservationSource::Notification } else { ObservationSource::Poll };
+        walk.apply(Observed::Seen { side, observation: seen, source });
         walk.run();
     }
     // Looks go on, and show what is so.
@@ -113,7 +109,7 @@ proptest! {
 #[test]
 fn patron_identifiers_show_in_no_debug_output() {
     let mut walk = Walk::new();
-    walk.apply(&Event::PatronVerified(lending::example::verified()));
+    walk.apply(EffectResult::PatronVerified(lending::example::verified()));
     let text = format!("{:?}", walk.request);
     assert!(text.contains("[redacted]"));
     assert!(!text.contains("reader@example.org"));

@@ -1,8 +1,9 @@
 //! Loans: whose they are, and what became of them before anybody looked.
 
 use lending::{
-    Action, Attention, CancelledBy, Condition, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
-    Outcome, Progress, Refusal, Settlement, Side, Status, Tracked, WaitingOn, poll_targets,
+    Action, Attention, CancelledBy, Command, Condition, Deadline, Effect, EffectResult, HoldState, ItemState,
+    LoanState, Observation, Observed, Outcome, Progress, Refusal, Settlement, Side, Status, Tracked, WaitingOn,
+    poll_targets,
 };
 
 use crate::walk::{Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
@@ -91,8 +92,8 @@ fn item_on_loan_says_nothing_of_whose_loan_it_is() {
 #[test]
 fn settled_loss_ends_when_the_lender_has_its_loan() {
     let mut walk = sent();
-    walk.apply(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
-    walk.apply(&Event::LossSettled { how: Settlement::Paid });
+    walk.apply(Observed::DeadlinePassed { deadline: Deadline::ItemArrives });
+    walk.apply(Command::SettleLoss { how: Settlement::Paid });
     assert_eq!((walk.status(), walk.request.in_flight), (Status::PickupTransit, Some(Effect::Lend(Side::Lender))));
     walk.run();
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Lost)));
@@ -102,12 +103,12 @@ fn settled_loss_ends_when_the_lender_has_its_loan() {
 #[test]
 fn settled_loss_of_which_the_lender_makes_no_loan_is_for_staff_to_end() {
     let mut walk = sent();
-    walk.apply(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
-    walk.apply(&Event::LossSettled { how: Settlement::WrittenOff });
+    walk.apply(Observed::DeadlinePassed { deadline: Deadline::ItemArrives });
+    walk.apply(Command::SettleLoss { how: Settlement::WrittenOff });
     let effect = Effect::Lend(Side::Lender);
-    walk.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401651", "Item is not loanable.") });
+    walk.apply(EffectResult::EffectRefused { effect, refusal: Refusal::new("401651", "Item is not loanable.") });
     assert_eq!(code(&walk), "LEND_AT_LENDER_REFUSED");
-    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(Command::End { reason: None });
     walk.run();
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Lost)));
     assert!(walk.effects.contains(&Effect::CancelHold(Side::Lender)));
@@ -152,7 +153,7 @@ fn lost_loan_of_another_can_be_settled_and_is_left_alone() {
     let mut walk = ready();
     walk.see(Side::Borrower, Observation { item: Some(ItemState::Lost), ..lent_to_another() });
     assert_eq!(code(&walk), "LENT_TO_ANOTHER_AT_BORROWER");
-    walk.apply(&Event::LossSettled { how: Settlement::Paid });
+    walk.apply(Command::SettleLoss { how: Settlement::Paid });
     walk.run();
     assert_eq!(walk.status(), Status::Completed);
     assert!(walk.request.borrower.item.is_open());
@@ -166,7 +167,7 @@ fn end_by_hand_leaves_what_another_has_until_it_is_back() {
     let planned = walk.request.if_ended();
     assert!(!planned.iter().any(|effect| matches!(effect, Effect::CheckIn(_) | Effect::DeleteVirtualItem(_))));
     let before = walk.effects.len();
-    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(Command::End { reason: None });
     walk.run();
     assert_eq!(walk.effects[before..], planned);
     assert_eq!((walk.status(), code(&walk)), (Status::Completed, "LENT_TO_ANOTHER_AT_BORROWER"));
@@ -180,10 +181,10 @@ fn end_by_hand_leaves_what_another_has_until_it_is_back() {
 #[test]
 fn loan_to_another_that_only_the_deletion_shows_is_left_alone() {
     let mut walk = ready();
-    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(Command::End { reason: None });
     let effect = Effect::DeleteVirtualItem(Side::Borrower);
     walk.run_until(effect);
-    walk.apply(&Event::EffectRefused { effect, refusal: Refusal::new(Refusal::LENT_TO_ANOTHER, "It is lent.") });
+    walk.apply(EffectResult::EffectRefused { effect, refusal: Refusal::new(Refusal::LENT_TO_ANOTHER, "It is lent.") });
     assert_eq!((walk.status(), walk.request.in_flight), (Status::Completed, None));
     assert_eq!(code(&walk), "LENT_TO_ANOTHER_AT_BORROWER");
     walk.see(Side::Borrower, returned(ItemState::InTransit));
@@ -208,7 +209,7 @@ fn item_returned_and_lent_to_another_between_two_polls_is_returned() {
 fn cancelled_request_goes_home_when_another_has_brought_the_item_back() {
     let mut walk = ready();
     walk.see(Side::Borrower, lent_to_another());
-    walk.apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    walk.apply(Command::Cancel { by: CancelledBy::Patron, reason: None });
     walk.run();
     assert_eq!((walk.status(), code(&walk)), (Status::ReturnTransit, "LENT_TO_ANOTHER_AT_BORROWER"));
     walk.see(Side::Borrower, returned(ItemState::InTransit));
@@ -242,9 +243,9 @@ fn loan_to_another_at_the_lender_after_a_deadline_is_passed_over_as_any_silence(
     walk.request.candidates.push(lending::example::candidate_elsewhere("32000"));
     walk.run();
     walk.see(Side::Lender, lent_to_another());
-    walk.apply(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    walk.apply(Observed::DeadlinePassed { deadline: Deadline::LenderAnswers });
     assert_eq!((walk.status(), code(&walk)), (Status::NotSuppliedCurrentSupplier, ""));
-    walk.apply(&willing(Effect::CancelHold(Side::Lender)));
+    walk.apply(willing(Effect::CancelHold(Side::Lender)));
     assert_eq!(walk.request.in_flight, Some(Effect::ChooseSupplier));
 }
 
@@ -256,7 +257,7 @@ fn what_was_seen_before_the_item_left_does_not_bring_it_home() {
     // Returned and sent between two polls.
     walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
     assert_eq!(walk.status(), Status::ReadyForPickup);
-    walk.apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    walk.apply(Command::Cancel { by: CancelledBy::Patron, reason: None });
     walk.run();
     assert_eq!(walk.status(), Status::ReturnTransit, "nobody has seen it at home");
     walk.see(Side::Lender, returned(ItemState::InPlace));
@@ -266,9 +267,9 @@ fn what_was_seen_before_the_item_left_does_not_bring_it_home() {
 #[test]
 fn item_that_was_home_before_its_hold_was_cancelled_is_polled_once_more() {
     let mut walk = ready();
-    walk.apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    walk.apply(Command::Cancel { by: CancelledBy::Patron, reason: None });
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Lender,
         observation: returned(ItemState::InPlace),
         source: lending::ObservationSource::Poll,

@@ -1,10 +1,11 @@
 //! What staff may do about a request.
 
 use lending::{
-    Action, CancelledBy, Effect, Event, HoldState, ItemState, Outcome, PickupLocation, Side, Status, example,
+    Action, CancelledBy, Command, Effect, EffectResult, HoldState, ItemState, Outcome, PickupLocation, Side, Status,
+    example,
 };
 
-use crate::walk::{Walk, item_and_hold, on_loan};
+use crate::walk::{Walk, hold_closed, item_and_hold, on_loan};
 
 fn placed() -> Walk {
     let mut walk = Walk::new();
@@ -16,7 +17,7 @@ fn placed() -> Walk {
 #[test]
 fn next_supplier_cancels_the_lenders_hold_and_keeps_the_patrons() {
     let mut walk = placed();
-    walk.apply(&Event::NextSupplierRequested { reason: Some("not on the shelf".to_owned()), copy: None });
+    walk.apply(Command::NextSupplier { reason: Some("not on the shelf".to_owned()), copy: None });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)));
     walk.run();
@@ -28,7 +29,7 @@ fn next_supplier_cancels_the_lenders_hold_and_keeps_the_patrons() {
 fn supplier_that_staff_choose_is_asked_first_even_if_it_was_asked_before() {
     let mut walk = placed();
     let chosen = example::candidate("33000");
-    walk.apply(&Event::NextSupplierRequested { reason: None, copy: Some(chosen.clone()) });
+    walk.apply(Command::NextSupplier { reason: None, copy: Some(chosen.clone()) });
     assert_eq!(walk.request.candidates[0].barcode, chosen.barcode);
     assert_eq!(walk.request.candidates.len(), 2);
 }
@@ -38,7 +39,7 @@ fn pickup_location_is_changed_at_the_hold() {
     let mut walk = placed();
     let branch =
         PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..walk.request.pickup.clone() };
-    walk.apply(&Event::PickupChangeRequested { pickup: branch.clone() });
+    walk.apply(Command::ChangePickup { pickup: branch.clone() });
     assert_eq!(walk.request.in_flight, Some(Effect::ChangePickup(Side::Borrower)));
     walk.run();
     assert_eq!(walk.request.pickup, branch);
@@ -50,7 +51,7 @@ fn pickup_location_of_another_institution_is_not_taken() {
     let mut walk = placed();
     let elsewhere = PickupLocation { institution: "01THIRD".into(), ..walk.request.pickup.clone() };
     let before = walk.request.pickup.clone();
-    let decision = walk.apply(&Event::PickupChangeRequested { pickup: elsewhere });
+    let decision = walk.apply(Command::ChangePickup { pickup: elsewhere });
     assert_eq!(walk.request.pickup, before);
     assert!(decision.note.is_some());
 }
@@ -60,7 +61,7 @@ fn manual_end_does_what_the_preview_showed() {
     let mut walk = placed();
     let shown = walk.request.if_ended();
     let before = walk.effects.len();
-    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(Command::End { reason: None });
     walk.run();
     assert_eq!(walk.effects[before..], shown);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Unknown)));
@@ -71,7 +72,7 @@ fn end_by_hand_while_on_loan_closes_the_borrowers_loan() {
     let mut walk = placed();
     walk.see(Side::Borrower, on_loan());
     assert!(walk.request.if_ended().contains(&Effect::CheckIn(Side::Borrower)));
-    walk.apply(&Event::EndRequested { reason: None });
+    walk.apply(Command::End { reason: None });
     walk.run();
     assert_eq!(walk.status(), Status::Finalised);
 }
@@ -79,11 +80,11 @@ fn end_by_hand_while_on_loan_closes_the_borrowers_loan() {
 #[test]
 fn cancellation_is_taken_back_while_nothing_was_sent() {
     let mut walk = placed();
-    walk.apply(&Event::CancelRequested { by: CancelledBy::Staff, reason: None });
+    walk.apply(Command::Cancel { by: CancelledBy::Staff, reason: None });
     assert_eq!(walk.status(), Status::Cancelled);
     assert!(walk.request.actions().contains(&Action::Undo));
     let before = walk.request.undo.clone().unwrap();
-    walk.request = lending::decide(&walk.request, &Event::UndoRequested, example::noon()).next;
+    walk.request = lending::decide(&walk.request, &Command::Undo.into(), example::noon()).next;
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
     assert_eq!(walk.request.borrower, before.borrower);
     assert_eq!(walk.request.in_flight, None);
@@ -92,8 +93,8 @@ fn cancellation_is_taken_back_while_nothing_was_sent() {
 #[test]
 fn nothing_is_taken_back_once_something_was_sent() {
     let mut walk = placed();
-    walk.apply(&Event::CancelRequested { by: CancelledBy::Staff, reason: None });
-    walk.apply(&Event::HoldCancelled { side: Side::Lender });
+    walk.apply(Command::Cancel { by: CancelledBy::Staff, reason: None });
+    walk.apply(EffectResult::HoldCancelled { side: Side::Lender });
     assert!(walk.request.may(Action::Undo).is_err());
 }
 
@@ -112,7 +113,7 @@ fn actions_offered_are_those_that_are_taken() {
 #[test]
 fn act_is_not_taken_back_once_something_else_was_seen() {
     let mut walk = placed();
-    walk.apply(&Event::NextSupplierRequested { reason: None, copy: None });
+    walk.apply(Command::NextSupplier { reason: None, copy: None });
     assert!(walk.request.may(Action::Undo).is_ok());
     walk.see(Side::Borrower, item_and_hold(ItemState::OnHoldShelf, HoldState::OnHoldShelf));
     assert!(walk.request.may(Action::Undo).is_err(), "what was seen would be forgotten");
@@ -121,14 +122,14 @@ fn act_is_not_taken_back_once_something_else_was_seen() {
 #[test]
 fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
     let mut walk = placed();
-    walk.apply(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
+    walk.apply(hold_closed(Side::Borrower, lending::Closure::Rejected));
     assert!(walk.request.may(Action::Resume).is_ok());
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
     assert_eq!(walk.status(), Status::PickupTransit);
     assert!(
         matches!(&walk.request.attention, lending::Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER")
     );
-    walk.apply(&Event::ResumeRequested);
+    walk.apply(Command::Resume);
     walk.run();
     assert!(walk.request.borrower.hold.is_open(), "the patron has a hold again");
 }
@@ -136,7 +137,7 @@ fn case_of_a_hold_that_ended_stays_open_when_the_lender_sends_the_item() {
 #[test]
 fn another_lender_is_not_asked_for_twice_at_a_time_unless_a_copy_is_named() {
     let mut walk = placed();
-    walk.apply(&Event::NextSupplierRequested { reason: None, copy: None });
+    walk.apply(Command::NextSupplier { reason: None, copy: None });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert!(walk.request.may(Action::NextSupplier).is_err(), "it would change nothing");
     assert!(walk.request.may(Action::ChooseSupplier).is_ok());
@@ -147,6 +148,6 @@ fn copies_that_are_left_are_those_that_would_be_asked() {
     let mut walk = placed();
     walk.request.candidates.insert(0, example::candidate("31998"));
     assert_eq!(walk.request.candidates_without_supplier(), [example::candidate_elsewhere("32000")]);
-    walk.apply(&Event::NextSupplierRequested { reason: None, copy: None });
+    walk.apply(Command::NextSupplier { reason: None, copy: None });
     assert_eq!(walk.request.candidates, [example::candidate_elsewhere("32000")]);
 }

@@ -1,6 +1,6 @@
 //! The standard workflow: a lender, a borrower, and everything going well.
 
-use lending::{Attention, Effect, HoldState, ItemState, Outcome, Side, Status, Tracked, WaitingOn};
+use lending::{Attention, Effect, Event, HoldState, ItemState, Observed, Outcome, Side, Status, Tracked, WaitingOn};
 
 use crate::walk::{Walk, item, item_and_hold, on_loan, returned};
 
@@ -92,15 +92,15 @@ fn item_in_transit_for_somebody_else_is_no_dispatch() {
 fn the_same_evidence_twice_changes_nothing() {
     let mut walk = Walk::new();
     walk.run();
-    let event = lending::Event::Observed {
+    let event = Event::Observed(Observed::Seen {
         side: Side::Lender,
         observation: item_and_hold(ItemState::InTransit, HoldState::InProcess),
         source: lending::ObservationSource::Poll,
-    };
-    walk.apply(&event);
+    });
+    walk.apply(event.clone());
     walk.run();
     let before = walk.request.clone();
-    assert!(walk.apply(&event).is_unchanged(&before));
+    assert!(walk.apply(event).is_unchanged(&before));
 }
 
 #[test]

@@ -4,13 +4,14 @@
 use std::fmt::Write as _;
 
 use lending::{
-    Action, Attention, CancelledBy, Closure, Deadline, Effect, Event, HoldState, ItemState, LoanState, Observation,
-    PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, StaffCase, Status, WaitingOn, decide, example,
+    Action, Attention, CancelledBy, Closure, Command, Deadline, Effect, EffectResult, Event, HoldState, ItemState,
+    LoanState, Observation, Observed, PatronRefusal, PickupLocation, Refusal, Request, Settlement, Side, StaffCase,
+    StaffCaseCause, Status, WaitingOn, decide, example,
 };
 
 use crate::others::lent_to_another;
 use crate::walk::{
-    Walk, after_days, item, item_and_hold, on_loan, on_loan_at_lender, on_loan_until, returned, willing,
+    Walk, after_days, hold_closed, item, item_and_hold, on_loan, on_loan_at_lender, on_loan_until, returned, willing,
 };
 
 /// A request in each status, and in some with a condition.
@@ -38,20 +39,20 @@ fn requests() -> Vec<(String, Request)> {
     let mut walk = two_lenders();
     while let Some(effect) = walk.request.in_flight {
         keep(&walk);
-        walk.apply(&willing(effect));
+        walk.apply(willing(effect));
     }
     keep(&walk);
     let mut pickup = two_lenders();
     pickup.request.pickup.institution = "01PICKUP".into();
     keep(pickup.run());
     let mut refused = two_lenders();
-    refused.run().apply(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+    refused.run().apply(hold_closed(Side::Lender, Closure::Canceled));
     keep(&refused);
     let mut none_left = Walk::new();
-    none_left.run().apply(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+    none_left.run().apply(hold_closed(Side::Lender, Closure::Canceled));
     keep(&none_left);
     let mut cancelled = two_lenders();
-    cancelled.run().apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    cancelled.run().apply(Command::Cancel { by: CancelledBy::Patron, reason: None });
     keep(&cancelled);
     let mut local = Walk::new();
     local.request.candidates[0].institution = "01BORROW".into();
@@ -65,7 +66,7 @@ fn requests() -> Vec<(String, Request)> {
         keep(&walk);
         if walk.status() == Status::ReadyForPickup {
             let mut lent = copy_of(&walk);
-            lent.apply(&Event::Observed {
+            lent.apply(Observed::Seen {
                 side: Side::Borrower,
                 observation: lent_to_another(),
                 source: lending::ObservationSource::Poll,
@@ -74,10 +75,10 @@ fn requests() -> Vec<(String, Request)> {
         }
         if walk.status() == Status::PickupTransit {
             let mut missing = copy_of(&walk);
-            missing.apply(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
+            missing.apply(Observed::DeadlinePassed { deadline: Deadline::ItemArrives });
             keep(&missing);
             let mut out_of_sequence = copy_of(&walk);
-            out_of_sequence.apply(&Event::HoldClosed { side: Side::Lender, closure: Closure::Canceled });
+            out_of_sequence.apply(hold_closed(Side::Lender, Closure::Canceled));
             keep(&out_of_sequence);
         }
     }
@@ -89,19 +90,19 @@ fn requests() -> Vec<(String, Request)> {
         (Side::Borrower, on_loan_until(after_days(60))),
     ] {
         let mut out = copy_of(&walk);
-        out.apply(&Event::Observed { side: seen.0, observation: seen.1, source: lending::ObservationSource::Poll });
+        out.apply(Observed::Seen { side: seen.0, observation: seen.1, source: lending::ObservationSource::Poll });
         if let Some(effect @ Effect::Renew(_)) = out.request.in_flight {
-            out.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "No.") });
+            out.apply(EffectResult::EffectRefused { effect, refusal: Refusal::new("401822", "No.") });
         }
         keep(out.run());
     }
     walk.see(Side::Borrower, returned(ItemState::InTransit));
     keep(&walk);
     let mut missing = copy_of(&walk);
-    missing.apply(&Event::DeadlinePassed { deadline: Deadline::ItemReturns });
+    missing.apply(Observed::DeadlinePassed { deadline: Deadline::ItemReturns });
     keep(&missing);
     at_three_libraries(&mut keep);
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Lender,
         observation: returned(ItemState::InPlace),
         source: lending::ObservationSource::Poll,
@@ -146,13 +147,16 @@ fn copy_of(walk: &Walk) -> Walk {
 }
 
 fn events() -> Vec<(String, Event)> {
-    let seen = |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll };
-    let reported =
-        |side, seen| Event::Observed { side, observation: seen, source: lending::ObservationSource::Notification };
+    let seen = |side, seen| {
+        Event::Observed(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Poll })
+    };
+    let reported = |side, seen| {
+        Event::Observed(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification })
+    };
     let mut events: Vec<(String, Event)> = [
-        ("patron may borrow", Event::PatronVerified(example::verified())),
-        ("patron may not", Event::PatronRefused(PatronRefusal::Inactive)),
-        ("copy chosen", Event::SupplierChosen(Box::new(example::copy("31999")))),
+        ("patron may borrow", Event::EffectResult(EffectResult::PatronVerified(example::verified()))),
+        ("patron may not", Event::EffectResult(EffectResult::PatronRefused(PatronRefusal::Inactive))),
+        ("copy chosen", Event::EffectResult(EffectResult::SupplierChosen(Box::new(example::copy("31999"))))),
         ("lender: in place, hold waits", seen(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::NotStarted))),
         ("lender: in transit", seen(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess))),
         ("lender: hold gone, once", seen(Side::Lender, item_and_hold(ItemState::InPlace, HoldState::Gone))),
@@ -184,44 +188,50 @@ fn events() -> Vec<(String, Event)> {
         ("reported by the borrower: cancelled", reported(Side::Borrower, cancelled())),
         (
             "done too late: cancel_hold_at_lender",
-            Event::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) },
+            Event::EffectResult(EffectResult::HoldCancelledAfterDispatch { observation: item(ItemState::InTransit) }),
         ),
-        ("copy unfit", Event::CandidateUnfit(Refusal::new("X", "No."))),
+        ("copy unfit", Event::EffectResult(EffectResult::CandidateUnfit(Refusal::new("X", "No.")))),
         (
             "asked: choose supplier",
-            Event::NextSupplierRequested { reason: None, copy: Some(example::candidate("33000")) },
+            Event::Command(Command::NextSupplier { reason: None, copy: Some(example::candidate("33000")) }),
         ),
-        ("asked: collect at the branch", Event::PickupChangeRequested { pickup: branch() }),
-        ("asked: cancel", Event::CancelRequested { by: CancelledBy::Patron, reason: None }),
-        ("asked: next supplier", Event::NextSupplierRequested { reason: None, copy: None }),
-        ("asked: resume", Event::ResumeRequested),
-        ("asked: found", Event::ItemFound),
-        ("asked: settle loss", Event::LossSettled { how: Settlement::Paid }),
-        ("asked: end", Event::EndRequested { reason: None }),
-        ("asked: undo", Event::UndoRequested),
+        ("asked: collect at the branch", Event::Command(Command::ChangePickup { pickup: branch() })),
+        ("asked: cancel", Event::Command(Command::Cancel { by: CancelledBy::Patron, reason: None })),
+        ("asked: next supplier", Event::Command(Command::NextSupplier { reason: None, copy: None })),
+        ("asked: resume", Event::Command(Command::Resume)),
+        ("asked: found", Event::Command(Command::ItemFound)),
+        ("asked: settle loss", Event::Command(Command::SettleLoss { how: Settlement::Paid })),
+        ("asked: end", Event::Command(Command::End { reason: None })),
+        ("asked: undo", Event::Command(Command::Undo)),
     ]
     .map(|(name, event)| (name.to_owned(), event))
     .into();
     for side in Side::ALL {
         let (reason, since) = ("No answer.".to_owned(), example::noon());
-        events.push((format!("poll failed at {}", side.name()), Event::PollFailed { side, reason, since }));
+        events.push((
+            format!("poll failed at {}", side.name()),
+            Event::Observed(Observed::PollFailed { side, reason, since }),
+        ));
     }
     for deadline in Deadline::ALL {
-        events.push((format!("deadline: {}", deadline.name()), Event::DeadlinePassed { deadline }));
-    }
-    for side in [Side::Lender, Side::Borrower, Side::Pickup] {
-        for closure in Closure::ALL {
-            let name = format!("reported at {}: {}", side.name(), closure.name());
-            events.push((name, Event::HoldClosed { side, closure }));
-        }
+        events.push((format!("deadline: {}", deadline.name()), Observed::DeadlinePassed { deadline }.into()));
     }
     for effect in Effect::ALL {
-        events.push((format!("done: {}", effect.name()), willing(effect)));
+        events.push((format!("done: {}", effect.name()), willing(effect).into()));
         let refusal = Refusal::new("X", "No.");
-        events.push((format!("refused: {}", effect.name()), Event::EffectRefused { effect, refusal }));
-        events.push((format!("dropped: {}", effect.name()), Event::EffectDropped { effect }));
+        events.push((
+            format!("refused: {}", effect.name()),
+            Event::EffectResult(EffectResult::EffectRefused { effect, refusal }),
+        ));
+        events.push((format!("dropped: {}", effect.name()), EffectResult::EffectDropped { effect }.into()));
         let (on, reason) = (WaitingOn::LenderSystem, "No answer.".to_owned());
-        let delayed = Event::EffectDelayed { effect, on, reason, next_try: after_days(1), needs_staff: false };
+        let delayed = Event::EffectResult(EffectResult::EffectDelayed {
+            effect,
+            on,
+            reason,
+            next_try: after_days(1),
+            needs_staff: false,
+        });
         events.push((format!("delayed: {}", effect.name()), delayed));
     }
     events
@@ -288,8 +298,8 @@ fn with_any_effect(request: &Request) -> Vec<(String, Request)> {
     for effect in Effect::ALL {
         let under_way = Request { in_flight: Some(effect), ..request.clone() };
         found.push((format!("with {} under way", effect.name()), under_way));
-        let code = format!("{}_REFUSED", effect.name().to_uppercase());
-        let staff_case = StaffCase { code, explanation: "No.".to_owned(), blocked_effect: Some(effect) };
+        let cause = StaffCaseCause::EffectRefused(effect);
+        let staff_case = StaffCase { cause, explanation: "No.".to_owned() };
         let refused = Request { in_flight: None, staff_case: Some(staff_case), ..request.clone() };
         found.push((format!("with {} refused", effect.name()), refused));
     }
@@ -304,10 +314,10 @@ fn makes_nothing(effect: Effect, status: Status) -> bool {
 #[test]
 fn what_was_accepted_takes_effect_whatever_is_under_way_or_refused() {
     let acts = [
-        Event::CancelRequested { by: CancelledBy::Staff, reason: None },
-        Event::EndRequested { reason: None },
-        Event::NextSupplierRequested { reason: None, copy: None },
-        Event::NextSupplierRequested { reason: None, copy: Some(example::candidate("33000")) },
+        Command::Cancel { by: CancelledBy::Staff, reason: None },
+        Command::End { reason: None },
+        Command::NextSupplier { reason: None, copy: None },
+        Command::NextSupplier { reason: None, copy: Some(example::candidate("33000")) },
     ];
     for (name, request) in requests() {
         for (how, request) in with_any_effect(&request) {
@@ -317,7 +327,7 @@ fn what_was_accepted_takes_effect_whatever_is_under_way_or_refused() {
                     continue;
                 }
                 let case = format!("{} in {name} {how}", act.name());
-                let next = decide(&request, act, example::noon()).next;
+                let next = decide(&request, &act.clone().into(), example::noon()).next;
                 let under_way = next.in_flight.filter(|effect| request.in_flight != Some(*effect));
                 let wanted = Effect::ALL.into_iter().find(|effect| next.is_next_effect(*effect));
                 match action {

@@ -1,8 +1,8 @@
 //! A request walked through events, with effects answered as two willing libraries would.
 
 use lending::{
-    Decision, Effect, Event, Hold, HoldState, ItemState, Loan, LoanState, Observation, Request, Side, Status, decide,
-    example,
+    Closure, Command, Decision, Effect, EffectResult, Event, Hold, HoldState, ItemState, Loan, LoanState, Observation,
+    Observed, Request, Side, Status, decide, example,
 };
 
 /// A request, the statuses it went through and the effects it asked for.
@@ -15,12 +15,12 @@ pub(crate) struct Walk {
 impl Walk {
     pub(crate) fn new() -> Self {
         let mut walk = Self { request: example::placed(), path: vec![Status::SubmittedToDcb], effects: vec![] };
-        walk.apply(&Event::Placed);
+        walk.apply(Command::Place);
         walk
     }
 
-    pub(crate) fn apply(&mut self, event: &Event) -> Decision {
-        let decision = decide(&self.request, event, example::noon());
+    pub(crate) fn apply(&mut self, event: impl Into<Event>) -> Decision {
+        let decision = decide(&self.request, &event.into(), example::noon());
         for step in &decision.transitions {
             assert_eq!(Some(&step.from), self.path.last(), "transitions form a path");
             self.path.push(step.to);
@@ -40,8 +40,7 @@ impl Walk {
     /// Answers open effects until the libraries have the next move.
     pub(crate) fn run(&mut self) -> &mut Self {
         while let Some(effect) = self.request.in_flight {
-            let event = willing(effect);
-            self.apply(&event);
+            self.apply(willing(effect));
         }
         self
     }
@@ -52,14 +51,14 @@ impl Walk {
             if open == effect {
                 break;
             }
-            self.apply(&willing(open));
+            self.apply(willing(open));
         }
         assert_eq!(self.request.in_flight, Some(effect));
         self
     }
 
     pub(crate) fn see(&mut self, side: Side, seen: Observation) -> &mut Self {
-        self.apply(&Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll });
+        self.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Poll });
         self.run()
     }
 
@@ -69,28 +68,28 @@ impl Walk {
 }
 
 /// What a library's system that does as asked answers.
-pub(crate) fn willing(effect: Effect) -> Event {
+pub(crate) fn willing(effect: Effect) -> EffectResult {
     let loan = |id: &str, days: i64| Loan { id: id.into(), due: Some(after_days(days)) };
     match effect {
-        Effect::VerifyPatron => Event::PatronVerified(example::verified()),
-        Effect::ChooseSupplier => Event::SupplierChosen(Box::new(example::copy("31999"))),
-        Effect::EnsureVirtualPatron(side) => Event::VirtualPatronReady { side, id: "dcb-1".into() },
-        Effect::PlaceHold(side) => Event::HoldPlaced { side, hold: hold() },
-        Effect::CreateVirtualBib(side) => Event::VirtualBibCreated { side, bib: "992".into() },
-        Effect::CreateVirtualHolding(side) => Event::VirtualHoldingCreated { side, holding: "222".into() },
+        Effect::VerifyPatron => EffectResult::PatronVerified(example::verified()),
+        Effect::ChooseSupplier => EffectResult::SupplierChosen(Box::new(example::copy("31999"))),
+        Effect::EnsureVirtualPatron(side) => EffectResult::VirtualPatronReady { side, id: "dcb-1".into() },
+        Effect::PlaceHold(side) => EffectResult::HoldPlaced { side, hold: hold() },
+        Effect::CreateVirtualBib(side) => EffectResult::VirtualBibCreated { side, bib: "992".into() },
+        Effect::CreateVirtualHolding(side) => EffectResult::VirtualHoldingCreated { side, holding: "222".into() },
         Effect::CreateVirtualItem(side) | Effect::UpdateVirtualItem(side) => {
-            Event::VirtualItemReady { side, item: "232".into(), barcode: "31999".into() }
+            EffectResult::VirtualItemReady { side, item: "232".into(), barcode: "31999".into() }
         }
-        Effect::ChangePickup(side) => Event::PickupChanged { side, hold: hold() },
-        Effect::SendIntoTransit(side) => Event::SentIntoTransit { side, skipped: None },
-        Effect::Lend(side) => Event::Lent { side, loan: loan("71", 28) },
-        Effect::Renew(side) => Event::Renewed { side, loan: loan("71", 56) },
-        Effect::LimitDueDate(side) => Event::DueDateLimited { side, loan: loan("72", 28) },
-        Effect::DenyRenewal(side) => Event::RenewalDenied { side },
-        Effect::CancelHold(side) => Event::HoldCancelled { side },
-        Effect::CheckIn(side) => Event::CheckedIn { side },
-        Effect::DeleteVirtualItem(side) => Event::VirtualItemDeleted { side, with_record: false },
-        Effect::DeleteVirtualBib(side) => Event::VirtualBibDeleted { side },
+        Effect::ChangePickup(side) => EffectResult::PickupChanged { side, hold: hold() },
+        Effect::SendIntoTransit(side) => EffectResult::SentIntoTransit { side, skipped: None },
+        Effect::Lend(side) => EffectResult::Lent { side, loan: loan("71", 28) },
+        Effect::Renew(side) => EffectResult::Renewed { side, loan: loan("71", 56) },
+        Effect::LimitDueDate(side) => EffectResult::DueDateLimited { side, loan: loan("72", 28) },
+        Effect::DenyRenewal(side) => EffectResult::RenewalDenied { side },
+        Effect::CancelHold(side) => EffectResult::HoldCancelled { side },
+        Effect::CheckIn(side) => EffectResult::CheckedIn { side },
+        Effect::DeleteVirtualItem(side) => EffectResult::VirtualItemDeleted { side, with_record: false },
+        Effect::DeleteVirtualBib(side) => EffectResult::VirtualBibDeleted { side },
     }
 }
 
@@ -128,4 +127,10 @@ pub(crate) fn on_loan_at_lender(due: jiff::Timestamp) -> Observation {
 
 pub(crate) fn returned(state: ItemState) -> Observation {
     Observation { loan: Some(LoanState::None), ..item(state) }
+}
+
+/// A message that the hold on a side has ended so.
+pub(crate) fn hold_closed(side: Side, closure: Closure) -> Event {
+    let observation = Observation { hold: Some(HoldState::Gone), closure: Some(closure), ..Observation::default() };
+    Observed::Seen { side, observation, source: lending::ObservationSource::Notification }.into()
 }

@@ -1,11 +1,13 @@
 //! What can happen while the patron has the item, or while it travels.
 
 use lending::{
-    Attention, Condition, Deadline, Effect, Event, HoldState, ItemState, Observation, Outcome, Refusal, Settlement,
-    Side, Status,
+    Attention, Command, Condition, Deadline, Effect, EffectResult, HoldState, ItemState, Observation, Observed,
+    Outcome, Refusal, Settlement, Side, Status,
 };
 
-use crate::walk::{Walk, after_days, item, item_and_hold, on_loan_at_lender, on_loan_until, returned, willing};
+use crate::walk::{
+    Walk, after_days, hold_closed, item, item_and_hold, on_loan_at_lender, on_loan_until, returned, willing,
+};
 
 fn loaned() -> Walk {
     let mut walk = Walk::new();
@@ -45,7 +47,7 @@ fn renewal_is_asked_of_the_lender_and_granted() {
 #[test]
 fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     let mut walk = loaned();
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(after_days(50)),
         source: lending::ObservationSource::Poll,
@@ -53,7 +55,7 @@ fn refused_renewal_puts_the_due_date_back_and_is_shown() {
     let effect = Effect::Renew(Side::Lender);
     assert_eq!(walk.request.in_flight, Some(effect));
     let refusal = Refusal::new("401822", "The loan can't be renewed.");
-    walk.apply(&Event::EffectRefused { effect, refusal });
+    walk.apply(EffectResult::EffectRefused { effect, refusal });
     assert_eq!(walk.request.in_flight, Some(Effect::LimitDueDate(Side::Borrower)));
     walk.run();
     assert!(has(&walk, Condition::RenewalRefused));
@@ -116,7 +118,7 @@ fn lost_item_paid_for_ends_as_lost_with_a_clean_borrower() {
     for how in [Settlement::Paid, Settlement::WrittenOff] {
         let mut walk = loaned();
         walk.see(Side::Borrower, item(ItemState::Lost));
-        walk.apply(&Event::LossSettled { how });
+        walk.apply(Command::SettleLoss { how });
         walk.run();
         assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Lost)));
         assert!(walk.effects.contains(&Effect::CheckIn(Side::Borrower)), "a lent item can't be deleted");
@@ -126,7 +128,7 @@ fn lost_item_paid_for_ends_as_lost_with_a_clean_borrower() {
 #[test]
 fn loss_is_settled_only_where_there_is_one() {
     let mut walk = loaned();
-    let decision = walk.apply(&Event::LossSettled { how: Settlement::Paid });
+    let decision = walk.apply(Command::SettleLoss { how: Settlement::Paid });
     assert_eq!(walk.status(), Status::Loaned);
     assert!(decision.note.unwrap().contains("lost"));
 }
@@ -146,7 +148,7 @@ fn item_in_transit_for_too_long_is_reported_missing_and_still_polled() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.apply(&Event::DeadlinePassed { deadline: Deadline::ItemArrives });
+    walk.apply(Observed::DeadlinePassed { deadline: Deadline::ItemArrives });
     assert!(has(&walk, Condition::MissingInTransit));
     assert!(matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "MISSING_IN_TRANSIT"));
     assert!(!lending::poll_targets(&walk.request).is_empty(), "it is never dropped from tracking");
@@ -160,7 +162,7 @@ fn silent_lender_is_passed_over() {
     let mut walk = Walk::new();
     walk.request.candidates.push(lending::example::candidate_elsewhere("32000"));
     walk.run();
-    walk.apply(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    walk.apply(Observed::DeadlinePassed { deadline: Deadline::LenderAnswers });
     assert_eq!(walk.status(), Status::NotSuppliedCurrentSupplier);
     assert_eq!(walk.request.in_flight, Some(Effect::CancelHold(Side::Lender)), "its hold is cancelled first");
     assert_eq!(walk.request.earlier_suppliers.len(), 1);
@@ -171,7 +173,7 @@ fn silent_lender_is_passed_over() {
 fn deadline_that_passed_too_late_means_nothing() {
     let mut walk = loaned();
     let before = walk.request.clone();
-    walk.apply(&Event::DeadlinePassed { deadline: Deadline::LenderAnswers });
+    walk.apply(Observed::DeadlinePassed { deadline: Deadline::LenderAnswers });
     assert_eq!(walk.request, before);
 }
 
@@ -179,14 +181,14 @@ fn deadline_that_passed_too_late_means_nothing() {
 fn virtual_patron_deleted_by_staff_is_recreated_before_the_loan() {
     let mut walk = Walk::new();
     walk.run();
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(after_days(28)),
         source: lending::ObservationSource::Poll,
     });
     walk.run_until(Effect::Lend(Side::Lender));
     let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
-    walk.apply(&Event::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
+    walk.apply(EffectResult::EffectRefused { effect: Effect::Lend(Side::Lender), refusal: gone });
     assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
     walk.run();
     assert!(walk.request.supply.as_ref().unwrap().loan.is_open());
@@ -197,7 +199,7 @@ fn virtual_patron_deleted_by_staff_is_recreated_before_the_hold() {
     let mut walk = Walk::new();
     walk.run_until(Effect::PlaceHold(Side::Lender));
     let gone = Refusal::new(Refusal::NO_SUCH_PATRON, "No such user.");
-    walk.apply(&Event::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: gone });
+    walk.apply(EffectResult::EffectRefused { effect: Effect::PlaceHold(Side::Lender), refusal: gone });
     assert_eq!(walk.request.in_flight, Some(Effect::EnsureVirtualPatron(Side::Lender)));
     walk.run();
     assert!(walk.request.supply.as_ref().unwrap().hold.is_open());
@@ -209,11 +211,7 @@ fn barcode_replaced_at_the_lender_is_taken_over_by_the_virtual_item() {
     walk.run();
     let replaced =
         Observation { barcode: Some("40001".into()), ..item_and_hold(ItemState::InPlace, HoldState::NotStarted) };
-    walk.apply(&Event::Observed {
-        side: Side::Lender,
-        observation: replaced,
-        source: lending::ObservationSource::Poll,
-    });
+    walk.apply(Observed::Seen { side: Side::Lender, observation: replaced, source: lending::ObservationSource::Poll });
     assert_eq!(walk.request.in_flight, Some(Effect::UpdateVirtualItem(Side::Borrower)));
 }
 
@@ -240,9 +238,9 @@ fn virtual_item_deleted_by_staff_is_recreated_when_staff_decide() {
         matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "VIRTUAL_ITEM_DELETED_AT_BORROWER")
     );
     assert_eq!(walk.request.in_flight, None);
-    walk.apply(&Event::ResumeRequested);
+    walk.apply(Command::Resume);
     assert_eq!(walk.request.in_flight, Some(Effect::CreateVirtualItem(Side::Borrower)));
-    walk.apply(&willing(Effect::CreateVirtualItem(Side::Borrower)));
+    walk.apply(willing(Effect::CreateVirtualItem(Side::Borrower)));
     assert_eq!(walk.request.in_flight, Some(Effect::PlaceHold(Side::Borrower)));
     walk.run();
     assert_eq!(walk.status(), Status::RequestPlacedAtBorrowingAgency);
@@ -261,7 +259,7 @@ fn case_of_a_deleted_virtual_item_ends_with_the_poll_that_shows_the_item() {
         walk.see(Side::Borrower, item(ItemState::Absent));
         walk.see(Side::Borrower, item(ItemState::Absent));
         assert!(matches!(walk.request.attention, Attention::NeedsStaff { .. }));
-        let decision = walk.apply(&Event::Observed {
+        let decision = walk.apply(Observed::Seen {
             side: Side::Borrower,
             observation: seen.clone(),
             source: lending::ObservationSource::Poll,
@@ -295,7 +293,7 @@ fn hold_that_is_gone_after_the_virtual_item_was_missed_still_counts_as_gone() {
 fn case_of_an_ended_hold_ends_with_the_poll_that_shows_the_hold() {
     let mut walk = Walk::new();
     walk.run();
-    walk.apply(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Rejected });
+    walk.apply(hold_closed(Side::Borrower, lending::Closure::Rejected));
     assert!(
         matches!(&walk.request.attention, Attention::NeedsStaff { code, .. } if code == "HOLD_REJECTED_AT_BORROWER")
     );
@@ -358,14 +356,17 @@ fn observation_of_the_hold_shelf_from_before_the_loan_is_no_return() {
 
 /// The patron renews, and the lender refuses.
 fn renew_without_success(walk: &mut Walk, due: jiff::Timestamp) {
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(due),
         source: lending::ObservationSource::Poll,
     });
     let effect = Effect::Renew(Side::Lender);
     if walk.request.in_flight == Some(effect) {
-        walk.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401822", "The loan can't be renewed.") });
+        walk.apply(EffectResult::EffectRefused {
+            effect,
+            refusal: Refusal::new("401822", "The loan can't be renewed."),
+        });
     }
     walk.run();
 }
@@ -391,7 +392,7 @@ fn renewal_of_a_loan_that_was_brought_down_is_asked_of_the_lender() {
     walk.see(Side::Borrower, on_loan_until(after_days(40)));
     assert_eq!(due(&walk), Some(after_days(28)));
     // No later than what the borrower's library would have given by itself.
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(after_days(35)),
         source: lending::ObservationSource::Poll,
@@ -404,23 +405,23 @@ fn due_date_that_the_library_will_not_change_is_tried_once() {
     let mut walk = Walk::new();
     walk.run();
     walk.see(Side::Lender, item_and_hold(ItemState::InTransit, HoldState::InProcess));
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(after_days(40)),
         source: lending::ObservationSource::Poll,
     });
-    walk.apply(&willing(Effect::Lend(Side::Lender)));
+    walk.apply(willing(Effect::Lend(Side::Lender)));
     let effect = Effect::LimitDueDate(Side::Borrower);
     assert_eq!(walk.request.in_flight, Some(effect));
-    walk.apply(&Event::EffectRefused { effect, refusal: Refusal::new("401681", "It stays.") });
+    walk.apply(EffectResult::EffectRefused { effect, refusal: Refusal::new("401681", "It stays.") });
     assert_eq!(walk.request.in_flight, None);
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(after_days(40)),
         source: lending::ObservationSource::Poll,
     });
     assert_eq!(walk.request.in_flight, None, "nothing has changed");
-    walk.apply(&Event::Observed {
+    walk.apply(Observed::Seen {
         side: Side::Borrower,
         observation: on_loan_until(after_days(45)),
         source: lending::ObservationSource::Poll,

@@ -1,11 +1,11 @@
 //! The other workflows: local, pickup anywhere, own item elsewhere, expedited.
 
 use lending::{
-    Attention, CancelledBy, Effect, Event, HoldState, ItemState, Outcome, Request, Side, Status, WaitingOn, Workflow,
+    Attention, CancelledBy, Command, Effect, HoldState, ItemState, Outcome, Request, Side, Status, WaitingOn, Workflow,
     example,
 };
 
-use crate::walk::{Walk, item, item_and_hold, on_loan, returned};
+use crate::walk::{Walk, hold_closed, item, item_and_hold, on_loan, returned};
 
 fn walk(change: impl FnOnce(&mut Request)) -> Walk {
     let mut walk = Walk::new();
@@ -52,7 +52,7 @@ fn pickup_anywhere_completes_its_lifecycle_over_three_libraries() {
 #[test]
 fn pickup_anywhere_cancelled_at_home_cleans_all_three_sides() {
     let mut walk = walk(|request| request.pickup.institution = "01PICKUP".into());
-    walk.apply(&Event::HoldClosed { side: Side::Borrower, closure: lending::Closure::Canceled });
+    walk.apply(hold_closed(Side::Borrower, lending::Closure::Canceled));
     walk.run();
     assert_eq!(walk.status(), Status::Finalised);
     for effect in [
@@ -101,7 +101,7 @@ fn expedited_request_is_on_loan_at_both_sides_at_once_and_ends_at_the_lenders_de
 fn late() -> Walk {
     let mut walk = Walk { request: example::placed(), path: vec![Status::SubmittedToDcb], effects: vec![] };
     walk.request.virtual_item_at_dispatch = true;
-    walk.apply(&Event::Placed);
+    walk.apply(Command::Place);
     walk.run();
     walk
 }
@@ -137,7 +137,7 @@ fn virtual_item_at_dispatch_is_never_made_for_what_nobody_sends() {
     let mut refused = late();
     refused.see(Side::Lender, gone.clone()).see(Side::Lender, gone);
     let mut cancelled = late();
-    cancelled.apply(&Event::CancelRequested { by: CancelledBy::Patron, reason: None });
+    cancelled.apply(Command::Cancel { by: CancelledBy::Patron, reason: None });
     cancelled.run();
     for (walk, outcome) in [(refused, Outcome::NotSupplied), (cancelled, Outcome::Cancelled)] {
         assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(outcome)));

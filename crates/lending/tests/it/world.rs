@@ -5,8 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use lending::{
-    Action, Attention, CancelledBy, Effect, Event, HoldState, ItemState, LoanState, Observation, Request, Side, Status,
-    WaitingOn, decide, example, poll_targets,
+    Action, Attention, CancelledBy, Command, Effect, EffectResult, Event, HoldState, ItemState, LoanState, Observation,
+    Observed, Request, Side, Status, WaitingOn, decide, example, poll_targets,
 };
 
 use crate::walk::{after_days, willing};
@@ -119,8 +119,8 @@ impl World {
         Some(self)
     }
 
-    /// What the library makes of an effect: the event that reports it.
-    fn perform(&mut self, effect: Effect) -> Event {
+    /// What the library makes of an effect: the result that reports it.
+    fn perform(&mut self, effect: Effect) -> EffectResult {
         let there = if effect.side() == Side::Lender { &mut self.lender } else { &mut self.borrower };
         match effect {
             // Another lender's item.
@@ -130,22 +130,32 @@ impl World {
                 there.cancel_hold();
                 // The adapter reads the lender's item once its hold is gone.
                 if side == Side::Lender && matches!(there.item, Some(Place::Transit | Place::Loan)) {
-                    return Event::HoldCancelledAfterDispatch { observation: there.poll(false, "71") };
+                    return EffectResult::HoldCancelledAfterDispatch { observation: there.poll(false, "71") };
                 }
             }
             Effect::Lend(_) => there.lend(),
             Effect::CreateVirtualItem(_) => there.item = Some(Place::Shelf),
             Effect::SendIntoTransit(_) if there.item == Some(Place::Shelf) => there.item = Some(Place::Transit),
-            Effect::SendIntoTransit(_) => return Event::EffectDropped { effect },
+            Effect::SendIntoTransit(_) => return EffectResult::EffectDropped { effect },
             Effect::CheckIn(_) if there.is_lent() => there.item = Some(Place::Transit),
             // Alma deletes no item that is on loan or waited for (401874, "Item has active requests").
             Effect::DeleteVirtualItem(_) if there.is_lent() || there.hold.is_some() => {
                 let reason = "Item has active requests.".to_owned();
                 let (on, next_try) = (WaitingOn::BorrowerSystem, after_days(1));
-                return Event::EffectDelayed { effect, on, reason, next_try, needs_staff: false };
+                return EffectResult::EffectDelayed { effect, on, reason, next_try, needs_staff: false };
             }
             Effect::DeleteVirtualItem(_) => there.item = None,
-            _ => {}
+            Effect::CheckIn(_)
+            | Effect::VerifyPatron
+            | Effect::EnsureVirtualPatron(_)
+            | Effect::CreateVirtualBib(_)
+            | Effect::CreateVirtualHolding(_)
+            | Effect::UpdateVirtualItem(_)
+            | Effect::ChangePickup(_)
+            | Effect::Renew(_)
+            | Effect::LimitDueDate(_)
+            | Effect::DenyRenewal(_)
+            | Effect::DeleteVirtualBib(_) => {}
         }
         willing(effect)
     }
@@ -155,7 +165,7 @@ impl World {
             Side::Lender => self.lender.poll(hold, "71"),
             _ => self.borrower.poll(hold, "72"),
         };
-        Event::Observed { side, observation: seen, source: lending::ObservationSource::Poll }
+        Event::Observed(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Poll })
     }
 }
 
@@ -185,17 +195,17 @@ impl State {
         let mut nexts = Vec::new();
         if let Some(effect) = self.request.in_flight {
             let mut world = self.world;
-            let event = if self.request.is_next_effect(effect) {
+            let result = if self.request.is_next_effect(effect) {
                 world.perform(effect)
             } else {
-                Event::EffectDropped { effect }
+                EffectResult::EffectDropped { effect }
             };
-            nexts.push(self.on_event(world, &event));
+            nexts.push(self.on_event(world, &result.into()));
         }
         let polls = poll_targets(&self.request);
         nexts.extend(polls.iter().map(|poll| self.on_event(self.world, &self.world.poll(poll.side, poll.hold))));
         if self.request.may(Action::Resume).is_ok() {
-            nexts.push(self.on_event(self.world, &Event::ResumeRequested));
+            nexts.push(self.on_event(self.world, &Command::Resume.into()));
         }
         let ready = self.request.status == Status::ReadyForPickup && self.world.borrower.item == Some(Place::HoldShelf);
         let acts = [Act::ScanAtLender, Act::ScanAtBorrower].into_iter().chain(ready.then_some(Act::LendAtBorrower));
@@ -207,7 +217,7 @@ impl State {
     fn odd(&self) -> Vec<Self> {
         let mut nexts: Vec<Self> = ACTS.into_iter().filter_map(|act| self.after(act)).collect();
         if self.request.may(Action::Cancel).is_ok() {
-            let asked = Event::CancelRequested { by: CancelledBy::Patron, reason: None };
+            let asked = Event::Command(Command::Cancel { by: CancelledBy::Patron, reason: None });
             nexts.push(self.on_event(self.world, &asked));
         }
         nexts
@@ -233,7 +243,7 @@ impl State {
 #[test]
 fn every_state_of_request_and_libraries_has_an_ordinary_way_to_a_clean_end() {
     let start = State { request: example::placed(), world: World::new() };
-    let start = start.on_event(start.world, &Event::Placed);
+    let start = start.on_event(start.world, &Command::Place.into());
     let mut known = HashMap::from([(start.key(), 0)]);
     let mut states = vec![start];
     let mut leads_here: Vec<Vec<usize>> = vec![Vec::new()];

@@ -1,13 +1,14 @@
-//! What was seen at the libraries, or reported by their systems, as facts.
+//! Records observations: what polls, messages and the clock showed, as facts.
 
 use jiff::Timestamp;
 
-use crate::attention::StaffCase;
-use crate::closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, MissingHold, infer, response_to_closure};
+use super::reject_supplier;
+use crate::attention::{StaffCase, StaffCaseCause};
+use crate::closure::{ClosureResponse, ClosureSource, HoldEnd, MissingHold, infer, response_to_closure};
+use crate::command::CancelledBy;
 use crate::deadline::{Deadline, deadlines};
 use crate::effect::Side;
-use crate::event::{CancelledBy, HoldState, ItemState, LoanState, Observation};
-use crate::record::reject_supplier;
+use crate::observation::{HoldState, ItemState, LoanState, Observation, Observed};
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
@@ -18,7 +19,21 @@ const MISSING_POLLS_TO_CLOSE: u8 = 2;
 /// How often the patron's hold is placed by the hub itself; after that staff must decide.
 const MAX_HOLD_ATTEMPTS: u8 = 2;
 
-pub(crate) fn apply_at_lender(request: &mut Request, observation: &Observation, now: Timestamp) -> Option<String> {
+/// Takes what was noticed into the request; answers what staff should read about it.
+pub(super) fn record_observed(request: &mut Request, observed: &Observed, now: Timestamp) -> Option<String> {
+    match observed {
+        Observed::Seen { side: Side::Lender, observation, source: _ } => apply_at_lender(request, observation, now),
+        Observed::Seen { side: side @ (Side::Borrower | Side::Pickup), observation, source: _ } => {
+            let corrected = contradict(request, *side, observation);
+            apply_at_virtual_side(request, *side, observation, now).or(corrected)
+        }
+        // The decision keeps it beside the facts, which a poll that failed doesn't change.
+        Observed::PollFailed { .. } => None,
+        Observed::DeadlinePassed { deadline } => deadline_passed(request, *deadline, now),
+    }
+}
+
+pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, now: Timestamp) -> Option<String> {
     let status = request.status;
     let supply = request.supply.as_mut()?;
     if let Some(item) = &observation.item {
@@ -72,7 +87,7 @@ pub(crate) fn apply_at_lender(request: &mut Request, observation: &Observation, 
     keep_lender_end(request, end, sent)
 }
 
-pub(crate) fn apply_at_virtual_side(
+fn apply_at_virtual_side(
     request: &mut Request,
     side: Side,
     observation: &Observation,
@@ -116,27 +131,6 @@ pub(crate) fn apply_at_virtual_side(
     virtual_item_gone(request, side, observation)
 }
 
-/// A webhook's word on a hold. It is believed where it can be only one thing; a fulfilled hold is seen as a loan.
-pub(crate) fn apply_reported_closure(request: &mut Request, side: Side, closure: Closure) -> Option<String> {
-    let end = HoldEnd { closure, source: ClosureSource::Reported };
-    if side == Side::Lender {
-        let supply = request.supply.as_mut()?;
-        if !supply.hold.is_open() || supply.loan.is_open() {
-            return None;
-        }
-        supply.hold.close();
-        supply.hold_end = Some(end);
-        let sent = supply.dispatched;
-        return keep_lender_end(request, end, sent);
-    }
-    let here = request.virtual_side_mut(side)?;
-    if !here.hold.is_open() || here.progress >= Progress::OnLoan {
-        return None;
-    }
-    here.hold.close();
-    virtual_hold_ended(request, side, end)
-}
-
 fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<String> {
     let response = response_to_closure(Side::Lender, end.closure, request.status);
     if response == ClosureResponse::Continue || (response == ClosureResponse::NextSupplier && sent) {
@@ -169,11 +163,8 @@ fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option
             "The patron's hold ended in the library's own system ({word}). Place it again with \"resume\", or cancel \
              the request."
         );
-        request.staff_case = Some(StaffCase {
-            code: hold_ended_code(end.closure, side),
-            explanation: explanation.clone(),
-            blocked_effect: None,
-        });
+        request.staff_case =
+            Some(StaffCase { cause: StaffCaseCause::HoldEnded(side, end.closure), explanation: explanation.clone() });
         return Some(explanation);
     }
     Some(match end.source {
@@ -185,25 +176,19 @@ fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option
     })
 }
 
-fn hold_ended_code(closure: Closure, side: Side) -> String {
-    format!("HOLD_{}_AT_{}", closure.name().to_uppercase(), side.name().to_uppercase())
-}
-
-fn virtual_item_deleted_code(side: Side) -> String {
-    format!("VIRTUAL_ITEM_DELETED_AT_{}", side.name().to_uppercase())
-}
-
 /// Ends the case for staff that an earlier read raised and this one contradicts: the virtual item, or the patron's hold, is
 /// there after all.
-pub(crate) fn contradict(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
-    let code = request.staff_case.as_ref()?.code.as_str();
+fn contradict(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
+    let cause = request.staff_case.as_ref()?.cause;
     let held = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
     let there = held || observation.item.as_ref().is_some_and(|item| *item != ItemState::Absent);
-    let item_is_back = there && code == virtual_item_deleted_code(side);
-    let hold_is_back = held && Closure::ALL.iter().any(|closure| code == hold_ended_code(*closure, side));
-    if !item_is_back && !hold_is_back {
-        return None;
-    }
+    let item_is_back = match cause {
+        StaffCaseCause::VirtualItemDeleted(at) if at == side && there => true,
+        StaffCaseCause::HoldEnded(at, _) if at == side && held => false,
+        StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) | StaffCaseCause::EffectRefused(_) => {
+            return None;
+        }
+    };
     let here = request.virtual_side_mut(side)?;
     if item_is_back {
         here.item.reopen();
@@ -241,15 +226,12 @@ fn virtual_item_gone(request: &mut Request, side: Side, observation: &Observatio
     let explanation = "The virtual item was deleted in the library's own system. Make it again, with the patron's \
                        hold, by \"resume\"; or cancel the request."
         .to_owned();
-    request.staff_case = Some(StaffCase {
-        code: virtual_item_deleted_code(side),
-        explanation: explanation.clone(),
-        blocked_effect: Some(crate::Effect::CreateVirtualItem(side)),
-    });
+    request.staff_case =
+        Some(StaffCase { cause: StaffCaseCause::VirtualItemDeleted(side), explanation: explanation.clone() });
     Some(explanation)
 }
 
-pub(crate) fn deadline_passed(request: &mut Request, passed: Deadline, now: Timestamp) -> Option<String> {
+fn deadline_passed(request: &mut Request, passed: Deadline, now: Timestamp) -> Option<String> {
     if !deadlines(request).contains(&passed) {
         return None;
     }

@@ -1,29 +1,28 @@
-//! What people asked for, as facts.
+//! Records commands: what people asked for, as facts.
 
-use crate::attention::Action;
+use super::reject_supplier;
+use crate::attention::StaffCaseCause;
+use crate::command::Command;
 use crate::effect::Side;
-use crate::event::Event;
-use crate::record::reject_supplier;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, CopyRef, Request, Tracked};
 
 /// Takes what was asked into the request, if it makes sense now; answers what staff should read about it.
-pub(crate) fn record_command(request: &mut Request, event: &Event) -> Option<String> {
-    if let Some(action) = action(event)
+pub(super) fn record_command(request: &mut Request, command: &Command) -> Option<String> {
+    if let Some(action) = command.action()
         && let Err(reason) = request.may(action)
     {
         return Some(reason.to_owned());
     }
-    if matches!(event, Event::UndoRequested) {
-        return undo(request);
-    }
     let before = Request { undo: None, ..request.clone() };
-    match event {
-        Event::CancelRequested { by, reason } => {
+    match command {
+        Command::Place => return None,
+        Command::Undo => return undo(request),
+        Command::Cancel { by, reason } => {
             request.cancellation = Some(Cancellation { by: *by, reason: reason.clone() });
             request.staff_case = None;
         }
-        Event::NextSupplierRequested { reason, copy } => {
+        Command::NextSupplier { reason, copy } => {
             if let Some(copy) = copy {
                 // Placed with the request, it would be asked for a second time after it was given up.
                 let unmarked = |of: &CopyRef| CopyRef { tried_items: Vec::new(), chosen_by_staff: false, ..of.clone() };
@@ -36,7 +35,7 @@ pub(crate) fn record_command(request: &mut Request, event: &Event) -> Option<Str
             request.undo = Some(Box::new(before));
             return reason.clone();
         }
-        Event::PickupChangeRequested { pickup } => {
+        Command::ChangePickup { pickup } => {
             if pickup.institution != request.pickup.institution {
                 return Some("The pickup location must belong to the same institution as before.".to_owned());
             }
@@ -46,48 +45,26 @@ pub(crate) fn record_command(request: &mut Request, event: &Event) -> Option<Str
                 here.pickup_outdated = here.hold != Tracked::NotCreated;
             }
         }
-        Event::ResumeRequested => resume(request),
-        Event::ItemFound => request.missing_since = None,
-        Event::LossSettled { how } => request.settlement = Some(*how),
-        Event::EndRequested { reason } => {
+        Command::Resume => resume(request),
+        Command::ItemFound => request.missing_since = None,
+        Command::SettleLoss { how } => request.settlement = Some(*how),
+        Command::End { reason } => {
             request.ended_manually = true;
             request.staff_case = None;
             request.undo = Some(Box::new(before));
             return reason.clone();
         }
-        _ => return None,
     }
     request.undo = Some(Box::new(before));
     None
 }
 
-fn action(event: &Event) -> Option<Action> {
-    Some(match event {
-        Event::CancelRequested { .. } => Action::Cancel,
-        Event::NextSupplierRequested { copy: None, .. } => Action::NextSupplier,
-        Event::NextSupplierRequested { copy: Some(_), .. } => Action::ChooseSupplier,
-        Event::PickupChangeRequested { .. } => Action::ChangePickup,
-        Event::ResumeRequested => Action::Resume,
-        Event::ItemFound => Action::ReportFound,
-        Event::LossSettled { .. } => Action::SettleLoss,
-        Event::EndRequested { .. } => Action::End,
-        Event::UndoRequested => Action::Undo,
-        _ => return None,
-    })
-}
-
-impl Event {
-    /// The action that this event is, where somebody asked for it.
-    pub fn action(&self) -> Option<Action> {
-        action(self)
-    }
-}
-
 /// What staff have fixed is tried again; a hold that had ended is placed again.
 fn resume(request: &mut Request) {
     let Some(staff_case) = request.staff_case.take() else { return };
-    if staff_case.blocked_effect.is_some() && !staff_case.code.starts_with("VIRTUAL_ITEM_DELETED") {
-        return;
+    match staff_case.cause {
+        StaffCaseCause::EffectRefused(_) => return,
+        StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) => {}
     }
     for side in [Side::Borrower, Side::Pickup] {
         if let Some(here) = request.virtual_side_mut(side)

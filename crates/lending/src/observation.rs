@@ -1,0 +1,144 @@
+//! Observations: what polls, messages and the clock show.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::closure::Closure;
+use crate::deadline::Deadline;
+use crate::effect::{Side, at_side};
+use crate::ids::{Barcode, HoldingId, LoanId};
+
+/// Something that the hub has noticed.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Observed {
+    /// One side was observed.
+    #[serde(rename = "observed")]
+    Seen {
+        /// Which.
+        side: Side,
+        /// What was seen.
+        observation: Observation,
+        /// How that became known.
+        source: ObservationSource,
+    },
+    /// One side could not be polled, several times in a row.
+    PollFailed {
+        /// Which.
+        side: Side,
+        /// Why, for staff.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Nothing has happened for as long as the agency's rules allow.
+    DeadlinePassed {
+        /// What was waited for.
+        deadline: Deadline,
+    },
+}
+
+impl Observed {
+    /// Returns the name for the audit log and for reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Seen { side, .. } => at_side!(side, "observed"),
+            Self::PollFailed { side, .. } => at_side!(side, "poll_failed"),
+            Self::DeadlinePassed { .. } => "deadline_passed",
+        }
+    }
+}
+
+/// How an observation became known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObservationSource {
+    /// The hub polled the side.
+    Poll,
+    /// Messages or a batch poll showed it, so that no poll was needed.
+    Notification,
+}
+
+/// What one look at one side showed. `None` means: not polled.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Observation {
+    /// The item.
+    pub item: Option<ItemState>,
+    /// Our hold.
+    pub hold: Option<HoldState>,
+    /// The loan to our patron (borrower) or virtual patron (lender).
+    pub loan: Option<LoanState>,
+    /// How our hold ended, where the library's system shows.
+    #[serde(default)]
+    pub closure: Option<Closure>,
+    /// Until when the item waits on the hold shelf.
+    #[serde(default)]
+    pub shelf_until: Option<Timestamp>,
+    /// Whether somebody else waits for the item, or it is recalled.
+    #[serde(default)]
+    pub wanted_back: Option<bool>,
+    /// The item's barcode, which staff may have replaced.
+    #[serde(default)]
+    pub barcode: Option<Barcode>,
+    /// The item's holding, which changes when staff move it.
+    #[serde(default)]
+    pub holding: Option<HoldingId>,
+}
+
+/// An item's state, in the hub's words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemState {
+    /// On its shelf.
+    InPlace,
+    /// On its shelf, wanted by a hold.
+    Requested,
+    /// On its way between libraries.
+    InTransit,
+    /// On a hold shelf.
+    OnHoldShelf,
+    /// On loan.
+    OnLoan,
+    /// Lost while on loan.
+    Lost,
+    /// The patron says it was returned.
+    ClaimedReturned,
+    /// Not where it should be.
+    Missing,
+    /// Unavailable for another cause, named as the library's system does.
+    Unavailable(String),
+    /// No such item any more.
+    Absent,
+}
+
+/// A hold's state, in the hub's words. A hold that is gone may have been fulfilled, cancelled or
+/// expired: Alma doesn't tell, so it is decided from hold, item and loan together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// Waiting for staff.
+    NotStarted,
+    /// Being worked on. Doesn't mean that the item has left.
+    InProcess,
+    /// The item waits for the patron.
+    OnHoldShelf,
+    /// No longer among the active holds.
+    Gone,
+}
+
+/// The loan to our patron (borrower) or virtual patron (lender), as seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoanState {
+    /// There is none.
+    None,
+    /// The item is out.
+    Active {
+        /// The loan.
+        id: LoanId,
+        /// When it must be back.
+        due: Option<Timestamp>,
+    },
+    /// The item is out, on the loan of somebody else.
+    Another,
+}
