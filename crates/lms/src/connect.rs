@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use lending::InstitutionCode;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::alma::{Alma, Settings};
 use crate::host::HostLms;
 use crate::quota::CallObserver;
 use crate::settings::SettingError;
@@ -24,16 +23,43 @@ pub struct Connection {
     pub credentials: SecretString,
 }
 
+/// One kind of library system that the hub knows.
+pub(crate) struct Adapter {
+    /// Its name in an institution's `kind`.
+    pub(crate) kind: &'static str,
+    /// The origin (scheme, host and port) to which settings with this base URL send the key.
+    pub(crate) origin: fn(&str) -> Option<String>,
+    /// Makes the adapter from an institution's settings and key.
+    pub(crate) connect: Connect,
+}
+
+type Connect = fn(
+    InstitutionCode,
+    &Map<String, Value>,
+    SecretString,
+    Option<CallObserver>,
+) -> Result<Arc<dyn HostLms>, Vec<SettingError>>;
+
+/// The kinds of library systems. Another system is a module of this crate and a line here.
+const ADAPTERS: [Adapter; 1] = [crate::alma::ADAPTER];
+
+/// Returns the names of the kinds of library systems that the hub knows.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    ADAPTERS.iter().map(|adapter| adapter.kind)
+}
+
 impl Connection {
+    fn adapter(&self) -> Option<&'static Adapter> {
+        const ALL: &[Adapter] = &ADAPTERS;
+        ALL.iter().find(|adapter| adapter.kind == self.kind)
+    }
+
     /// Where the key is sent: kind of system, scheme, host and port. Nothing where the settings don't say so.
     ///
     /// A stored key is for the origin that it was stored with, and never goes to another one.
     pub fn origin(&self) -> Option<String> {
-        let base_url = self.settings.get("base_url")?.as_str()?;
-        match self.kind.as_str() {
-            "alma" => ::alma::origin(base_url).map(|origin| format!("alma {origin}")),
-            _ => None,
-        }
+        let (adapter, base_url) = (self.adapter()?, self.settings.get("base_url")?.as_str()?);
+        (adapter.origin)(base_url).map(|origin| format!("{} {origin}", adapter.kind))
     }
 }
 
@@ -41,7 +67,7 @@ impl Connection {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No adapter of this kind.
-    #[error("institution {institution}: its kind is no library system that Consort knows; it knows: alma")]
+    #[error("institution {institution}: its kind is no library system that Consort knows; it knows: {}", known())]
     UnknownKind {
         /// Which institution.
         institution: InstitutionCode,
@@ -54,6 +80,10 @@ pub enum ConnectError {
         /// All of them.
         faults: Vec<SettingError>,
     },
+}
+
+fn known() -> String {
+    kinds().collect::<Vec<_>>().join(", ")
 }
 
 fn list(faults: &[SettingError]) -> String {
@@ -79,17 +109,11 @@ pub fn connect_observed(
     observer: Option<CallObserver>,
 ) -> Result<Arc<dyn HostLms>, ConnectError> {
     let institution = connection.institution.clone();
-    match connection.kind.as_str() {
-        "alma" => {
-            let Value::Object(table) = &connection.settings else {
-                let fault = SettingError { key: "settings".to_owned(), message: "must be a table.".to_owned() };
-                return Err(ConnectError::Settings { institution, faults: vec![fault] });
-            };
-            Settings::read(institution.clone(), table)
-                .and_then(|settings| Alma::new(settings, connection.credentials.clone(), observer))
-                .map(|alma| Arc::new(alma) as Arc<dyn HostLms>)
-                .map_err(|faults| ConnectError::Settings { institution, faults })
-        }
-        _ => Err(ConnectError::UnknownKind { institution }),
-    }
+    let Some(adapter) = connection.adapter() else { return Err(ConnectError::UnknownKind { institution }) };
+    let Value::Object(table) = &connection.settings else {
+        let fault = SettingError { key: "settings".to_owned(), message: "must be a table.".to_owned() };
+        return Err(ConnectError::Settings { institution, faults: vec![fault] });
+    };
+    (adapter.connect)(institution.clone(), table, connection.credentials.clone(), observer)
+        .map_err(|faults| ConnectError::Settings { institution, faults })
 }

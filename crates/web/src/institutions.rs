@@ -245,7 +245,8 @@ fn settings_faults(connection: &Connection) -> Vec<FieldError> {
 fn faults_of(error: ConnectError) -> Vec<FieldError> {
     match error {
         ConnectError::UnknownKind { .. } => {
-            let message = "The hub knows no library system of this kind. It knows: alma.";
+            let kinds = lms::kinds().collect::<Vec<_>>().join(", ");
+            let message = format!("The hub knows no library system of this kind. It knows: {kinds}.");
             vec![FieldError::new("kind", "UNKNOWN_KIND", message)]
         }
         ConnectError::Settings { faults, .. } => faults

@@ -42,6 +42,7 @@ use lending::{
 use secrecy::SecretString;
 
 pub use self::settings::Settings;
+use crate::connect::Adapter;
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::host::{
@@ -149,6 +150,16 @@ fn to_priority(priority: alma::Priority) -> Priority {
         alma::Priority::Bulk => Priority::Bulk,
     }
 }
+
+/// Alma among the library systems that the hub knows.
+pub(crate) const ADAPTER: Adapter = Adapter {
+    kind: "alma",
+    origin: alma::origin,
+    connect: |institution, table, key, observer| {
+        let alma = Alma::new(Settings::read(institution, table)?, key, observer)?;
+        Ok(Arc::new(alma))
+    },
+};
 
 /// A call in the hub's words.
 fn to_call_report(report: &alma::CallReport) -> CallReport {
