@@ -160,7 +160,7 @@ def test_a_request_is_cancelled_with_a_reason(desk):
 
 def test_long_lists_come_in_pages(desk):
     for number in range(60):
-        at = {"barcode": f"LARGE_LIST-{number:02}", "library": "MAIN", "location": "stacks"}
+        at = {"barcode": f"LONG-{number:02}", "library": "MAIN", "location": "stacks"}
         sim("POST", f"{INST}/bibs", {"title": f"Volume {number}", **at})
     desk.get_by_label("Search").fill("long-")
     expect(desk.locator("#range")).to_have_text("1–50 of 60")

@@ -35,6 +35,16 @@ fn supplier_that_staff_choose_is_asked_first_even_if_it_was_asked_before() {
 }
 
 #[test]
+fn copy_that_staff_choose_and_then_give_up_is_not_asked_for_again() {
+    let mut walk = placed();
+    let elsewhere = walk.request.candidates[0].clone();
+    walk.apply(Command::NextSupplier { reason: None, copy: Some(elsewhere.clone()) });
+    walk.run_until(Effect::EnsureVirtualPatron(Side::Lender));
+    assert_eq!(walk.request.supply.as_ref().map(|supply| &supply.institution), Some(&elsewhere.institution));
+    assert_eq!(walk.request.candidates_without_supplier(), [], "it is not its own successor");
+}
+
+#[test]
 fn pickup_location_is_changed_at_the_hold() {
     let mut walk = placed();
     let branch =
