@@ -35,7 +35,7 @@ fn supplier_that_staff_choose_is_asked_first_even_if_it_was_asked_before() {
 }
 
 #[test]
-fn copy_that_staff_choose_and_then_give_up_is_not_asked_for_again() {
+fn copy_that_staff_choose_and_then_give_up_is_not_its_own_successor() {
     let mut walk = placed();
     let elsewhere = walk.request.candidates[0].clone();
     walk.apply(Command::NextSupplier { reason: None, copy: Some(elsewhere.clone()) });
