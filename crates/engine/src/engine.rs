@@ -107,7 +107,7 @@ impl Engine {
         &self.polling
     }
 
-    /// Every request as it changes. A slow listener misses some, and is informed so.
+    /// Returns every request as it changes. A slow listener misses some, and learns that it did.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }

@@ -3,7 +3,7 @@
 //! The intent table of the store *is* the queue. A worker claims an intent that is due, does it through
 //! [`lms::HostLms`], gives the outcome to [`lending::decide()`] as an event, and commits request, audit, the
 //! intent's result and the next intent in one transaction. Nothing is sent before its intent is committed; so
-//! after a crash an intent comes back marked as unclear, and its effect looks before it acts.
+//! after a crash an intent comes back marked as unclear, and its effect reads before it writes.
 //!
 //! - [`Engine`]: what the API and the commands call: place, execute a command, poll.
 //! - `worker`: the loop, with its bulkhead per institution; `lease`: the lease of what it works on.

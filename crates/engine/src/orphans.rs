@@ -1,4 +1,4 @@
-//! OrphanReport: records and holds with the hub's marker that no request knows of. An answer that was lost can leave one
+//! Orphans: records and holds with the hub's marker that no request knows of. An answer that was lost can leave one
 //! behind, when the library's own index did not find yet what had been made.
 
 use std::collections::BTreeSet;

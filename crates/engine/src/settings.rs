@@ -14,7 +14,7 @@ pub struct Settings {
     pub workers: usize,
     /// How many of them for one institution, so that a dead one can't take all.
     pub workers_per_institution: usize,
-    /// How many of these may be looks, so that what somebody waits for never finds all places taken.
+    /// How many of these may be polls, so that what somebody waits for never finds all places taken.
     pub polls_per_institution: usize,
     /// How long a lease holds without being renewed.
     pub lease: Duration,

@@ -69,7 +69,8 @@ impl Engine {
             Err(lms::Error::Unreadable { what })
                 if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
             {
-                let explanation = format!("What the lender's system reports the item can't be read: {what}.");
+                let explanation =
+                    format!("The lender's system describes the item in a way that can't be read: {what}.");
                 EffectResult::CandidateUnfit(lending::Refusal::new("COPY_UNREADABLE", explanation))
             }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),

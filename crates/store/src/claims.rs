@@ -1,4 +1,4 @@
-//! Claims: what is due is taken under lease, effects before looks, and no more at an institution than it is to bear.
+//! Claims: what is due is taken under lease, effects before polls, and no more at an institution than it is to bear.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,9 +25,9 @@ pub struct Claim<'a> {
     pub limit: usize,
     /// How many under lease for one institution at the same time.
     pub max_per_institution: usize,
-    /// How many of the claimed may be looks.
+    /// How many of the claimed may be polls.
     pub max_polls: usize,
-    /// How many of those under lease for one institution may be looks, so that effects always find room.
+    /// How many of those under lease for one institution may be polls, so that effects always find room.
     pub max_polls_per_institution: usize,
     /// Institutions to leave alone.
     pub except: &'a [InstitutionCode],
@@ -45,7 +45,7 @@ pub struct Claimed {
 type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64, i64, i64, i64);
 
 impl Store {
-    /// Takes intents that are due, effects before looks, and at most one of a request. An effect whose
+    /// Takes intents that are due, effects before polls, and at most one of a request. An effect whose
     /// lease ran out comes back as unclear: whoever had it may have sent it.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut tx = self.begin().await?;

@@ -14,7 +14,7 @@ use crate::time::micros;
 use crate::{batch_polls, webhooks};
 
 impl Store {
-    /// Lets effects and looks be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
+    /// Lets effects and polls be done, and lists be read, now that are due later than any pause could put them off: they were put off by a
     /// clock that has been set back since. Deadlines stay. Answers how many there were.
     pub async fn reschedule_after_clock_change(
         &self,

@@ -65,7 +65,7 @@ pub(crate) struct Breakers {
     known: Mutex<HashMap<InstitutionCode, Breaker>>,
 }
 
-/// What an outcome reported the system.
+/// What the outcome of a call changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum BreakerChange {
     /// Nothing new.

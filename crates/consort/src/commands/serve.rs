@@ -54,7 +54,7 @@ impl Serve {
                 "Add a table [api_keys] with a name and a key of at least 16 characters, such as discovery = \"…\".",
             ));
         }
-        // The port first: a second hub is informed so before it touches the store.
+        // The port first: a second hub fails before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
         for found in private::too_open(&config) {

@@ -5,7 +5,7 @@
 //! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `lists`: lists in which a change of many requests shows at once.
-//! - `looking`: the reads: patron, copy, item with hold and loan.
+//! - `reads`: the reads: patron, copy, item with hold and loan.
 //! - `messages`: what Alma sends messages, as hints.
 //! - `check`: every read the hub will need, for setting an institution up.
 //!

@@ -101,7 +101,7 @@ impl Alma {
         let mut refused = if items.is_complete() {
             unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.")
         } else {
-            unfit("COPY_UNREADABLE", "What the lender's system reports the record's items can't be read.")
+            unfit("COPY_UNREADABLE", "The lender's system describes the record's items in a way that can't be read.")
         };
         let is_tried = |item: &Item| named.tried_items.iter().any(|tried| tried.as_str() == item.pid.as_str());
         let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));

@@ -109,7 +109,7 @@ async fn summary(scenario: &Scenario, host: &Host, took: Duration) -> Result<()>
         Err(_) => "refused when it was placed".to_owned(),
     };
     print_out(&format!(
-        "\nSummary\n  scenario         {}\n  the request      {ended}\n  API calls        {} (looks included)\n  took             {:.1} s\nAll as it should be.",
+        "\nSummary\n  scenario         {}\n  the request      {ended}\n  API calls        {} (polls included)\n  took             {:.1} s\nAll as it should be.",
         scenario.name,
         calls.join(", "),
         took.as_secs_f64(),

@@ -103,7 +103,7 @@ impl View {
             summary.took.as_secs_f64(),
         ));
         print_out(&format!(
-            "  API calls        lender {}, borrower {} (looks included)",
+            "  API calls        lender {}, borrower {} (polls included)",
             calls(&summary.lender_calls),
             calls(&summary.borrower_calls)
         ));
