@@ -25,7 +25,7 @@ impl std::str::FromStr for RequestId {
 }
 
 /// The longest identifier that a library's system is asked about, in characters. Alma's longest have 255.
-const LONGEST_IDENTIFIER: usize = 255;
+pub const LONGEST_IDENTIFIER: usize = 255;
 
 /// Why a text from outside can't be an identifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -75,8 +75,8 @@ pub use expected_change::{ChangeKind, expected_change};
 pub use hint::{Hint, HoldChange, ItemSnapshot, LoanChange};
 pub use hint_rules::{HintResult, interpret_hints};
 pub use ids::{
-    AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId,
-    LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
+    AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LONGEST_IDENTIFIER, LibraryCode,
+    LoanId, LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
 };
 pub use limits::{check_limits, is_duplicate};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource, Observed};

@@ -15,7 +15,7 @@ use crate::settings::SettingError;
 pub struct Connection {
     /// Which institution.
     pub institution: InstitutionCode,
-    /// What kind of system, such as `alma`.
+    /// The kind of system, one of [`kinds`].
     pub kind: String,
     /// The settings, a table whose keys depend on the kind.
     pub settings: Value,
@@ -27,6 +27,8 @@ pub struct Connection {
 pub(crate) struct Adapter {
     /// Its name in an institution's `kind`.
     pub(crate) kind: &'static str,
+    /// Complete settings, as an example.
+    pub(crate) example_settings: fn() -> Value,
     /// The origin (scheme, host and port) to which settings with this base URL send the key.
     pub(crate) origin: fn(&str) -> Option<String>,
     /// Makes the adapter from an institution's settings and key.
@@ -46,6 +48,12 @@ const ADAPTERS: [Adapter; 1] = [crate::alma::ADAPTER];
 /// Returns the names of the kinds of library systems that the hub knows.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     ADAPTERS.iter().map(|adapter| adapter.kind)
+}
+
+/// Returns a kind of library system and complete settings for it, as an example for documentation.
+pub fn example() -> (&'static str, Value) {
+    let [adapter, ..] = ADAPTERS;
+    (adapter.kind, (adapter.example_settings)())
 }
 
 impl Connection {

@@ -25,7 +25,7 @@ mod request_items;
 mod settings;
 mod webhook;
 
-pub use connect::{ConnectError, Connection, connect, connect_observed, kinds};
+pub use connect::{ConnectError, Connection, connect, connect_observed, example, kinds};
 pub use error::{Error, Outage, Result};
 pub use finding::Finding;
 pub use host::{

@@ -18,7 +18,7 @@ pub struct Institution {
     pub code: InstitutionCode,
     /// Its name, for people.
     pub name: String,
-    /// What kind of system, such as `alma`.
+    /// The kind of library system.
     pub kind: String,
     /// Its settings; the keys depend on the kind.
     pub settings: Value,

@@ -3,16 +3,20 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
-use lending::{AgencyCode, Rules};
+use axum::response::Response;
+use lending::{AgencyCode, InstitutionCode, LibraryCode, Rules};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use store::Agency;
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::Fields;
+use crate::answer::{removed, set_up};
+use crate::field::{Field, Reader};
+use crate::input::{Body, input};
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -57,56 +61,67 @@ struct AgencyList {
     agencies: Vec<AgencyView>,
 }
 
-/// An agency as it is set up.
-#[derive(Debug, ToSchema)]
-struct AgencyInput {
-    /// Its name, for people.
-    name: String,
-    /// The code of the institution whose system it uses.
-    institution: String,
-    /// Its library there, where several agencies share a system.
-    library: Option<String>,
-    /// What it takes part in (`lends`, `borrows`, `allows_visiting_pickup`, `lends_to_own_patrons`), how much (`max_requests` of
-    /// a patron) and how long things may take (`days_to_supply`, `max_days_in_transit`, in the open days of `calendar`:
-    /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`); and whether virtual items are made when the
-    /// lender sends the item, and not when it is asked (`virtual_item_at_dispatch`). What is left out has its default.
-    #[schema(value_type = Option<Object>)]
-    rules: Rules,
-}
-
-impl AgencyInput {
-    fn read(fields: &mut Fields) -> Self {
-        Self {
-            name: fields.text("name"),
-            institution: fields.code("institution"),
-            library: fields.optional_identifier("library"),
-            rules: read_rules(fields),
-        }
+input! {
+    /// An agency as it is set up.
+    struct AgencyInput {
+        /// Its name, for people.
+        name: String,
+        /// The code of the institution whose system it uses.
+        institution: InstitutionCode,
+        /// Its library there, where several agencies share a system.
+        library: Option<LibraryCode>,
+        /// What it takes part in (`lends`, `borrows`, `allows_visiting_pickup`, `lends_to_own_patrons`), how much (`max_requests` of
+        /// a patron) and how long things may take (`days_to_supply`, `max_days_in_transit`, in the open days of `calendar`:
+        /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`); and whether virtual items are made when the
+        /// lender sends the item, and not when it is asked (`virtual_item_at_dispatch`). What is left out has its default.
+        rules: Rules,
+    }
+    example: {
+        "name": "Northern College Library",
+        "institution": "01NORTH_INST",
+        "rules": {
+            "max_requests": 20,
+            "days_to_supply": 5,
+            "calendar": {"time_zone": "Europe/Zurich", "closed_weekdays": ["saturday", "sunday"]},
+        },
     }
 }
 
-fn read_rules(fields: &mut Fields) -> Rules {
-    let table = fields.optional_object("rules");
-    let rules = match serde_json::from_value::<Rules>(table.into()) {
-        Ok(rules) => rules,
-        Err(fault) => {
-            fields.error(
-                "rules",
-                "INVALID_RULES",
-                format!("They can't be read: {}.", lms::without_value(&fault.to_string())),
-            );
-            return Rules::default();
+impl Field for Rules {
+    const REQUIRED: bool = false;
+
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let table = Map::read(value, reader)?;
+        let rules: Self = match serde_json::from_value(table.into()) {
+            Ok(rules) => rules,
+            Err(fault) => {
+                let message = format!("They can't be read: {}.", lms::without_value(&fault.to_string()));
+                reader.fault("INVALID_RULES", message);
+                return None;
+            }
+        };
+        if !rules.calendar.has_known_time_zone() {
+            let message = "It is no time zone that is known. Name one of the IANA database, such as Europe/Zurich.";
+            reader.fault_of("calendar.time_zone", "UNKNOWN_TIME_ZONE", message);
         }
-    };
-    if !rules.calendar.has_known_time_zone() {
-        let message = "It is no time zone that is known. Name one of the IANA database, such as Europe/Zurich.";
-        fields.error("rules.calendar.time_zone", "UNKNOWN_TIME_ZONE", message);
+        if !rules.calendar.has_hours_in_order() {
+            let message = "It closes before it opens. Give both times of the same day, such as 08:00 and 20:00.";
+            reader.fault_of("calendar.closes", "INVALID_HOURS", message);
+        }
+        Some(rules)
     }
-    if !rules.calendar.has_hours_in_order() {
-        let message = "It closes before it opens. Give both times of the same day, such as 08:00 and 20:00.";
-        fields.error("rules.calendar.closes", "INVALID_HOURS", message);
+
+    fn placeholder() -> Self {
+        Self::default()
     }
-    rules
+
+    fn left_out(_: &mut Reader) -> Self {
+        Self::default()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        Map::schema()
+    }
 }
 
 /// All agencies, by code.
@@ -128,7 +143,7 @@ async fn list_agencies(State(state): State<WebState>) -> Result<Json<AgencyList>
     path = "/api/v1/agencies/{code}",
     operation_id = "get_agency",
     tag = "agencies",
-    params(("code" = String, Path, description = "The agency's code.")),
+    params(PathCode),
     responses(
         (status = 200, description = "The agency.", body = AgencyView),
         (status = 404, description = "There is none."),
@@ -145,7 +160,7 @@ async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> 
     path = "/api/v1/agencies/{code}",
     operation_id = "put_agency",
     tag = "agencies",
-    params(("code" = String, Path, description = "The agency's code.")),
+    params(PathCode),
     request_body = AgencyInput,
     responses(
         (status = 200, description = "It is changed.", body = AgencyView),
@@ -156,31 +171,23 @@ async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> 
 async fn put_agency(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    mut fields: Fields,
+    Body(mut input): Body<AgencyInput>,
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
-    let input = AgencyInput::read(&mut fields);
-    let institution = input.institution.as_str().into();
-    if !input.institution.is_empty() && store.institution(&institution).await?.is_none() {
-        fields.error("institution", "UNKNOWN_INSTITUTION", format!("There is no institution {institution}."));
+    let institution = &input.value.institution;
+    if input.is_sound("institution") && store.institution(institution).await?.is_none() {
+        let message = format!("There is no institution {institution}.");
+        input.fault("institution", "UNKNOWN_INSTITUTION", message);
     }
-    Problem::check(fields.finish())?;
+    let AgencyInput { name, institution, library, rules } = input.checked()?;
 
-    let agency = Agency {
-        code: code.as_str().into(),
-        name: input.name,
-        institution,
-        library: input.library.map(Into::into),
-        rules: input.rules,
-    };
-    let known = store.agency(&agency.code).await?.is_some();
+    let agency = Agency { code: code.as_str().into(), name, institution, library, rules };
+    let is_new = store.agency(&agency.code).await?.is_none();
     let mut tx = store.begin().await?;
     tx.put_agency(&agency).await?;
     tx.commit().await?;
     state.engine.agency_changed().await?;
-    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    let place = format!("/api/v1/agencies/{code}");
-    Ok((status, [(LOCATION, place)], Json(AgencyView::from(agency))).into_response())
+    Ok(set_up(is_new, format!("/api/v1/agencies/{code}"), AgencyView::from(agency)))
 }
 
 /// Removes an agency that has no pickup locations.
@@ -189,7 +196,7 @@ async fn put_agency(
     path = "/api/v1/agencies/{code}",
     operation_id = "delete_agency",
     tag = "agencies",
-    params(("code" = String, Path, description = "The agency's code.")),
+    params(PathCode),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
@@ -201,5 +208,5 @@ async fn delete_agency(State(state): State<WebState>, PathCode(code): PathCode) 
     let was_there = tx.remove_agency(&code.as_str().into()).await?;
     tx.commit().await?;
     state.engine.agency_changed().await?;
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("agency", &code)) }
+    removed(was_there, "agency", &code)
 }

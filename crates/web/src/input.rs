@@ -1,381 +1,469 @@
-//! Reading a JSON body: all faults at once, each by its field, and none of them quotes a value, which may be a key
-//! or a patron's number.
+//! The input of an operation: one declaration gives the type, its reader, its description in the OpenAPI document and
+//! a worked example.
+//!
+//! [`input!`] declares it. [`Body`] reads it from a JSON body, [`Query`] from the query of the address. Both find all
+//! faults at once, and a handler can add its own before it answers them.
 
-use std::time::Duration;
-
-use axum::body::Bytes;
-use axum::extract::{FromRequest, OptionalFromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use serde_json::{Map, Value};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr, Required};
 
-use crate::path::{NO_CODE, is_code};
+use crate::body::json_object;
+use crate::field::{Field, Reader, Schemas, Source};
 use crate::problem::{FieldError, Problem};
-use crate::state::USUAL_BODY_TIME;
 
-/// The largest body, in bytes.
-pub(crate) const MAX_BYTES: usize = 64 * 1_024;
-/// How long a body may take to arrive.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyTime(pub(crate) Duration);
+/// The input of an operation, or an object inside one. Declared with [`input!`].
+pub(crate) trait Input: Sized {
+    /// Its name in the OpenAPI document.
+    const NAME: &'static str;
 
-/// The longest text, in characters.
-const LONGEST_TEXT: usize = 500;
+    /// Reads every field.
+    fn read(fields: &mut Fields<'_>) -> Self;
 
-/// The fields of a JSON object, read one by one. What is never asked for is a fault.
-#[derive(Debug)]
-pub(crate) struct Fields {
-    place: String,
-    table: Map<String, Value>,
-    known: Vec<&'static str>,
-    faults: Vec<FieldError>,
+    /// The lines of its documentation.
+    fn about() -> Vec<&'static str>;
+
+    /// Its fields, in order.
+    fn fields() -> Vec<FieldDescription>;
+
+    /// Adds the schemas that its fields refer to.
+    fn refers_to(schemas: &mut Schemas);
+
+    /// An example that the hub accepts.
+    fn example() -> Value;
 }
 
-impl Fields {
-    fn new(place: String, table: Map<String, Value>) -> Self {
-        Self { place, table, known: Vec::new(), faults: Vec::new() }
-    }
+/// One field, for the OpenAPI document.
+pub(crate) struct FieldDescription {
+    name: &'static str,
+    about: String,
+    required: bool,
+    schema: RefOr<Schema>,
+}
 
-    /// No body at all, where one may be left out.
-    pub(crate) fn none() -> Self {
-        Self::new(String::new(), Map::new())
+impl FieldDescription {
+    pub(crate) fn of<F: Field>(name: &'static str, about: &[&str]) -> Self {
+        Self { name, about: paragraphs(about), required: F::REQUIRED, schema: F::schema() }
     }
+}
 
-    pub(crate) fn error(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
-        let field = format!("{}{key}", self.place);
-        self.faults.push(FieldError::new(field, code, message));
-    }
+/// Declares the input of an operation.
+///
+/// The documentation of the type and of its fields is what the OpenAPI document shows. The type of a field decides how
+/// it is read and what its schema is ([`Field`]). The example must be one that the hub accepts; a test sends it.
+macro_rules! input {
+    (
+        $(#[doc = $about:literal])+
+        $vis:vis struct $name:ident {
+            $($(#[doc = $doc:literal])+ $field:ident: $kind:ty,)+
+        }
+        example: $example:tt
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug)]
+        $vis struct $name {
+            $($(#[doc = $doc])+ $field: $kind,)+
+        }
 
-    fn take(&mut self, key: &'static str) -> Option<Value> {
-        self.known.push(key);
-        self.table.remove(key).filter(|value| !value.is_null())
-    }
+        impl $crate::input::Input for $name {
+            const NAME: &'static str = stringify!($name);
 
-    /// A text that must be there.
-    pub(crate) fn text(&mut self, key: &'static str) -> String {
-        match self.take(key) {
-            None => {
-                self.error(key, "MISSING", "It is missing.");
-                String::new()
+            fn read(fields: &mut $crate::input::Fields<'_>) -> Self {
+                Self { $($field: fields.take(stringify!($field)),)+ }
             }
-            Some(value) => self.as_text(key, value).unwrap_or_default(),
+
+            fn about() -> Vec<&'static str> {
+                vec![$($about),+]
+            }
+
+            fn fields() -> Vec<$crate::input::FieldDescription> {
+                vec![$($crate::input::FieldDescription::of::<$kind>(stringify!($field), &[$($doc),+])),+]
+            }
+
+            fn refers_to(schemas: &mut $crate::field::Schemas) {
+                $(<$kind as $crate::field::Field>::refers_to(schemas);)+
+            }
+
+            fn example() -> serde_json::Value {
+                serde_json::json!($example)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::input::schema::<Self>()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn schemas(schemas: &mut $crate::field::Schemas) {
+                <Self as $crate::input::Input>::refers_to(schemas);
+            }
+        }
+
+        impl utoipa::IntoParams for $name {
+            fn into_params(
+                _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+            ) -> Vec<utoipa::openapi::path::Parameter> {
+                $crate::input::query_parameters::<Self>()
+            }
+        }
+    };
+}
+pub(crate) use input;
+
+/// The schema of an input.
+pub(crate) fn schema<T: Input>() -> RefOr<Schema> {
+    let schema = ObjectBuilder::new().description(Some(paragraphs(&T::about()))).examples([T::example()]);
+    let fields = T::fields().into_iter();
+    let schema = fields.fold(schema, |schema, field| {
+        let schema = if field.required { schema.required(field.name) } else { schema };
+        schema.property(field.name, described(field.schema, field.about))
+    });
+    schema.into()
+}
+
+fn described(schema: RefOr<Schema>, about: String) -> RefOr<Schema> {
+    match schema {
+        RefOr::Ref(mut reference) => {
+            reference.description = about;
+            RefOr::Ref(reference)
+        }
+        RefOr::T(mut schema) => {
+            match &mut schema {
+                Schema::Array(array) => array.description = Some(about),
+                Schema::Object(object) => object.description = Some(about),
+                Schema::OneOf(one_of) => one_of.description = Some(about),
+                _ => {}
+            }
+            RefOr::T(schema)
         }
     }
+}
 
-    /// A text that may be left out.
-    pub(crate) fn optional_text(&mut self, key: &'static str) -> Option<String> {
-        let value = self.take(key)?;
-        self.as_text(key, value)
-    }
+/// The query parameters of an input.
+pub(crate) fn query_parameters<T: Input>() -> Vec<Parameter> {
+    let parameter = |field: FieldDescription| {
+        let required = if field.required { Required::True } else { Required::False };
+        let parameter = ParameterBuilder::new().name(field.name).parameter_in(ParameterIn::Query).required(required);
+        parameter.description(Some(field.about)).schema(Some(field.schema)).build()
+    };
+    T::fields().into_iter().map(parameter).collect()
+}
 
-    /// An identifier in a library's system that must be there.
-    pub(crate) fn identifier(&mut self, key: &'static str) -> String {
-        let text = self.text(key);
-        self.checked_identifier(key, text)
-    }
-
-    /// An identifier in a library's system that may be left out.
-    pub(crate) fn optional_identifier(&mut self, key: &'static str) -> Option<String> {
-        let text = self.optional_text(key)?;
-        Some(self.checked_identifier(key, text))
-    }
-
-    /// An empty text is a fault that was noted already.
-    fn checked_identifier(&mut self, key: &str, text: String) -> String {
-        if !text.is_empty()
-            && let Err(reason) = lending::check_identifier(&text)
-        {
-            self.error(key, reason.code(), reason.to_string());
-            return String::new();
+/// The lines of a doc comment as paragraphs.
+fn paragraphs(lines: &[&str]) -> String {
+    let mut text = String::new();
+    for line in lines.iter().map(|line| line.trim()) {
+        match line {
+            "" => text.push_str("\n\n"),
+            _ if text.is_empty() || text.ends_with('\n') => text.push_str(line),
+            _ => {
+                text.push(' ');
+                text.push_str(line);
+            }
         }
-        text
     }
+    text
+}
 
-    /// A code of the hub's own that must be there.
-    pub(crate) fn code(&mut self, key: &'static str) -> String {
-        let text = self.text(key);
-        if !text.is_empty() && !is_code(&text) {
-            self.error(key, "INVALID_CODE", NO_CODE);
-            return String::new();
-        }
-        text
-    }
-
-    fn as_text(&mut self, key: &str, value: Value) -> Option<String> {
-        let Value::String(text) = value else {
-            self.wrong_type(key, "text", &value);
-            return None;
-        };
-        match checked_text(&text) {
-            Ok(text) => Some(text),
-            Err((code, message)) => {
-                self.error(key, code, message);
+/// An object inside an input.
+impl<T: Input> Field for T {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        match value {
+            Value::Object(table) => Some(read(table, reader)),
+            other => {
+                reader.wrong_type("an object", &other);
                 None
             }
         }
     }
 
-    /// An object whose keys are somebody else's to judge.
-    pub(crate) fn object(&mut self, key: &'static str) -> Map<String, Value> {
-        match self.take(key) {
-            Some(Value::Object(table)) => return table,
-            Some(other) => self.wrong_type(key, "an object", &other),
-            None => self.error(key, "MISSING", "It is missing."),
-        }
-        Map::new()
+    fn placeholder() -> Self {
+        read(Map::new(), &mut Reader::new(Source::Body))
     }
 
-    /// An object that may be left out, whose keys are somebody else's to judge.
-    pub(crate) fn optional_object(&mut self, key: &'static str) -> Map<String, Value> {
-        match self.take(key) {
-            Some(Value::Object(table)) => return table,
-            Some(other) => self.wrong_type(key, "an object", &other),
-            None => {}
-        }
-        Map::new()
+    fn schema() -> RefOr<Schema> {
+        Ref::from_schema_name(T::NAME).into()
     }
 
-    /// Yes or no; no where it is left out.
-    pub(crate) fn flag(&mut self, key: &'static str) -> bool {
-        match self.take(key) {
-            Some(Value::Bool(yes)) => return yes,
-            Some(other) => self.wrong_type(key, "true or false", &other),
-            None => {}
-        }
-        false
+    fn refers_to(schemas: &mut Schemas) {
+        schemas.push((T::NAME.to_owned(), schema::<T>()));
+        <T as Input>::refers_to(schemas);
     }
+}
 
-    /// A date as `YYYY-MM-DD`, which may be left out.
-    pub(crate) fn date(&mut self, key: &'static str) -> Option<jiff::civil::Date> {
-        let text = self.optional_text(key)?;
-        let date = text.parse().ok();
-        if date.is_none() {
-            self.error(key, "INVALID_DATE", "It must be a date such as 2026-12-31.");
-        }
-        date
+/// The fields of an object that are not read yet.
+#[derive(Debug)]
+pub(crate) struct Fields<'a> {
+    table: Map<String, Value>,
+    reader: &'a mut Reader,
+}
+
+impl Fields<'_> {
+    /// Reads a field. A faulty or missing one is noted, and a placeholder stands for it.
+    pub(crate) fn take<F: Field>(&mut self, key: &'static str) -> F {
+        let value = self.table.remove(key).filter(|value| !value.is_null());
+        self.reader.inside(key, |reader| match value {
+            Some(value) => F::read(value, reader).unwrap_or_else(F::placeholder),
+            None => F::left_out(reader),
+        })
     }
+}
 
-    /// Whether something is there under this key.
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.table.get(key).is_some_and(|value| !value.is_null())
-    }
-
-    /// An object that may be left out, read by `read`.
-    pub(crate) fn optional<T>(&mut self, key: &'static str, read: impl Fn(&mut Self) -> T) -> Option<T> {
-        if !self.has(key) {
-            self.known.push(key);
-            return None;
-        }
-        let table = self.object(key);
-        let mut inner = Self::new(format!("{}{key}.", self.place), table);
-        let read = read(&mut inner);
-        self.faults.extend(inner.finish());
-        Some(read)
-    }
-
-    /// A list of at most `most` objects, each read by `read`.
-    pub(crate) fn list<T>(&mut self, key: &'static str, most: usize, read: impl Fn(&mut Self) -> T) -> Vec<T> {
-        let values = match self.take(key) {
-            Some(Value::Array(values)) => values,
-            Some(other) => {
-                self.wrong_type(key, "a list", &other);
-                return Vec::new();
-            }
-            None => {
-                self.error(key, "MISSING", "It is missing.");
-                return Vec::new();
+/// Reads an input. A field that it does not have is a fault, most likely of spelling.
+fn read<T: Input>(table: Map<String, Value>, reader: &mut Reader) -> T {
+    let mut fields = Fields { table, reader };
+    let input = T::read(&mut fields);
+    let Fields { table, reader } = fields;
+    if !table.is_empty() {
+        let known = T::fields().iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        let (code, message) = match reader.source() {
+            Source::Body => ("UNKNOWN_FIELD", format!("There is no such field here. Fields are: {known}.")),
+            Source::Query => {
+                ("UNKNOWN_PARAMETER", format!("There is no such parameter here. Parameters are: {known}."))
             }
         };
-        if values.len() > most {
-            self.error(key, "TOO_MANY", format!("It has more than {most} entries."));
-            return Vec::new();
-        }
-        let mut list = Vec::with_capacity(values.len());
-        for (index, value) in values.into_iter().enumerate() {
-            let place = format!("{}{key}[{index}]", self.place);
-            match value {
-                Value::Object(table) => {
-                    let mut inner = Self::new(format!("{place}."), table);
-                    list.push(read(&mut inner));
-                    self.faults.extend(inner.finish());
-                }
-                other => self.faults.push(FieldError::new(place, "WRONG_TYPE", wrong_type("an object", &other))),
-            }
-        }
-        list
-    }
-
-    fn wrong_type(&mut self, key: &str, wanted: &str, found: &Value) {
-        self.error(key, "WRONG_TYPE", wrong_type(wanted, found));
-    }
-
-    /// All faults; what was not asked for is one, most likely of spelling.
-    pub(crate) fn finish(mut self) -> Vec<FieldError> {
-        let known = self.known.join(", ");
-        let unknown: Vec<String> = self.table.keys().map(|key| key.chars().take(64).collect()).collect();
-        for key in unknown {
-            self.error(&key, "UNKNOWN_FIELD", format!("There is no such field here. Fields are: {known}."));
-        }
-        self.faults
-    }
-}
-
-/// A text without blanks around it that every library system and database can take; else code and message.
-pub(crate) fn checked_text(text: &str) -> Result<String, (&'static str, String)> {
-    let text = text.trim();
-    if text.is_empty() {
-        Err(("EMPTY", "It is empty.".to_owned()))
-    } else if text.chars().count() > LONGEST_TEXT {
-        Err(("TOO_LONG", format!("It has more than {LONGEST_TEXT} characters.")))
-    } else if text.chars().any(char::is_control) {
-        Err(("CONTROL_CHARACTER", "It holds a control character, such as a line break.".to_owned()))
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
-fn wrong_type(wanted: &str, found: &Value) -> String {
-    let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    };
-    format!("It must be {wanted}, but is {found}.")
-}
-
-impl<S: Send + Sync> FromRequest<S> for Fields {
-    type Rejection = Problem;
-
-    async fn from_request(call: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(call.headers()) {
-            return Err(not_json());
-        }
-        parse(&bytes(call, state).await?)
-    }
-}
-
-impl<S: Send + Sync> OptionalFromRequest<S> for Fields {
-    type Rejection = Problem;
-
-    async fn from_request(call: Request, state: &S) -> Result<Option<Self>, Problem> {
-        let json = is_json(call.headers());
-        let bytes = bytes(call, state).await?;
-        match (bytes.is_empty(), json) {
-            (true, _) => Ok(None),
-            (false, false) => Err(not_json()),
-            (false, true) => parse(&bytes).map(Some),
+        for key in table.keys() {
+            let key: String = key.chars().take(64).collect();
+            reader.fault_of(&key, code, message.clone());
         }
     }
+    input
 }
 
-/// A body as it came, of `MOST` bytes at most.
+/// An input as it was read, with all its faults. Placeholders stand for what is faulty, so a handler gets at the values
+/// of [`checked`](Self::checked) only, or asks first whether a field [is sound](Self::is_sound).
 #[derive(Debug)]
-pub(crate) struct RawBody<const MOST: usize>(pub(crate) Bytes);
+pub(crate) struct Read<T> {
+    pub(crate) value: T,
+    faults: Vec<FieldError>,
+}
 
-impl<const MOST: usize, S: Send + Sync> FromRequest<S> for RawBody<MOST> {
+impl<T: Input> Read<T> {
+    fn new(table: Map<String, Value>, source: Source) -> Self {
+        let mut reader = Reader::new(source);
+        let value = read(table, &mut reader);
+        Self { value, faults: reader.into_faults() }
+    }
+}
+
+impl<T> Read<T> {
+    /// Adds a fault that only the handler can find.
+    pub(crate) fn fault(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
+        self.faults.push(FieldError::new(field, code, message));
+    }
+
+    /// Adds faults that another part has found.
+    pub(crate) fn faults(&mut self, faults: impl IntoIterator<Item = FieldError>) {
+        self.faults.extend(faults);
+    }
+
+    /// Whether a field, and everything inside it, has no fault so far.
+    pub(crate) fn is_sound(&self, field: &str) -> bool {
+        !self.faults.iter().any(|fault| {
+            fault.field.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
+    /// The input.
+    ///
+    /// # Errors
+    ///
+    /// All its faults.
+    pub(crate) fn checked(self) -> Result<T, Problem> {
+        Problem::check(self.faults)?;
+        Ok(self.value)
+    }
+
+    /// Both inputs.
+    ///
+    /// # Errors
+    ///
+    /// All faults of both.
+    pub(crate) fn and<U>(mut self, other: Read<U>) -> Result<(T, U), Problem> {
+        self.faults.extend(other.faults);
+        Problem::check(self.faults)?;
+        Ok((self.value, other.value))
+    }
+}
+
+/// An input from a JSON body. If all its fields may be left out, so may the body.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) Read<T>);
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(call: Request, state: &S) -> Result<Self, Problem> {
-        limited_bytes(call, state, MOST, "TOO_LARGE").await.map(Self)
+        let table = match json_object(call, state).await? {
+            Some(table) => table,
+            None if T::fields().iter().all(|field| !field.required) => Map::new(),
+            None => {
+                let known = T::fields().iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+                let detail = format!("The body is missing. Send a JSON object with the fields {known}.");
+                return Err(Problem::bad_request("BODY_MISSING", detail));
+            }
+        };
+        Ok(Self(Read::new(table, Source::Body)))
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(media_type) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
-}
+/// An input from the query of the address.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) Read<T>);
 
-fn not_json() -> Problem {
-    let detail = "The body must be JSON, and the header Content-Type must say so: application/json.";
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", detail)
-}
+impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
 
-async fn bytes<S: Send + Sync>(call: Request, state: &S) -> Result<Bytes, Problem> {
-    limited_bytes(call, state, MAX_BYTES, "BODY_TOO_LARGE").await
-}
-
-/// The whole body, which the router limits to `most` bytes, within the time for it.
-async fn limited_bytes<S: Send + Sync>(
-    call: Request,
-    state: &S,
-    most: usize,
-    too_large: &'static str,
-) -> Result<Bytes, Problem> {
-    let time = call.extensions().get::<BodyTime>().map_or(USUAL_BODY_TIME, |time| time.0);
-    match tokio::time::timeout(time, Bytes::from_request(call, state)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let detail = format!("The body is larger than {} kB.", most / 1_024);
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, too_large, detail))
-        }
-        Ok(Err(_)) => Err(Problem::bad_request("BODY_CUT_OFF", "The body did not arrive whole.")),
-        Err(_) => {
-            let detail = format!("The body did not arrive within {} seconds.", time.as_secs());
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", detail))
-        }
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let pairs = read.map_err(|_| Problem::bad_request("INVALID_QUERY", "The query can't be read."))?;
+        Ok(Self(Read::new(table(pairs.0), Source::Query)))
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Fields, Problem> {
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(table)) => Ok(Fields::new(String::new(), table)),
-        Ok(other) => {
-            Err(Problem::invalid(vec![FieldError::new("body", "WRONG_TYPE", wrong_type("an object", &other))]))
-        }
-        Err(error) => {
-            let (line, column) = (error.line(), error.column());
-            let detail = format!("The body is no valid JSON: the fault is at line {line}, column {column}.");
-            Err(Problem::bad_request("INVALID_JSON", detail))
+/// Parameters by name: a text each, or a list of texts where one is given several times. An empty one counts as left
+/// out.
+fn table(pairs: Vec<(String, String)>) -> Map<String, Value> {
+    let mut table = Map::new();
+    for (key, text) in pairs {
+        let text = text.trim();
+        match table.get_mut(&key) {
+            _ if text.is_empty() => {}
+            None => {
+                table.insert(key, text.into());
+            }
+            Some(Value::Array(texts)) => texts.push(text.into()),
+            Some(first) => *first = Value::Array(vec![first.take(), text.into()]),
         }
     }
+    table
 }
 
 #[cfg(test)]
 mod tests {
+    use lending::{AgencyCode, Barcode, PatronId, PickupLocationCode};
     use serde_json::json;
 
     use super::*;
+    use crate::field::{List, Number};
 
-    fn fields(value: &Value) -> Fields {
-        parse(value.to_string().as_bytes()).unwrap()
+    input! {
+        /// A copy.
+        struct TestCopy {
+            /// Its barcode.
+            barcode: Option<Barcode>,
+        }
+        example: {"barcode": "1"}
+    }
+
+    input! {
+        /// Two
+        /// lines.
+        ///
+        /// A paragraph.
+        struct TestInput {
+            /// The patron.
+            patron: PatronId,
+            /// The agency.
+            agency: AgencyCode,
+            /// Where.
+            pickup_location: PickupLocationCode,
+            /// Copies.
+            copies: List<TestCopy, 3>,
+            /// Long.
+            name: Option<String>,
+            /// How long.
+            wait: Number<0, 30, 10>,
+        }
+        example: {"patron": "1", "agency": "A", "pickup_location": "P", "copies": [{"barcode": "1"}]}
+    }
+
+    fn faults(value: Value) -> Vec<(String, String)> {
+        let Value::Object(table) = value else { panic!("an object") };
+        let faults = Read::<TestInput>::new(table, Source::Body).faults;
+        let messages: String = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert!(!messages.contains("secret") && !messages.contains("4711"), "{messages}");
+        faults.into_iter().map(|fault| (fault.field, fault.code.into_owned())).collect()
+    }
+
+    fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Vec<(String, String)> {
+        pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec()
     }
 
     #[test]
     fn all_errors_are_reported_at_once_and_no_value_is_quoted() {
-        let mut fields = fields(&json!({
-            "patron": 4_711, "agency": " ", "copies": [{"barcode": ["secret-1"], "colour": "secret-2"}, "secret-3"],
+        let found = faults(json!({
+            "patron": 4_711, "agency": " ", "wait": 31,
+            "copies": [{"barcode": ["secret-1"], "colour": "secret-2"}, "secret-3"],
         }));
-        fields.text("patron");
-        fields.text("agency");
-        fields.text("pickup_location");
-        fields.list("copies", 20, |copy| copy.optional_text("barcode"));
-        let faults = fields.finish();
-        let reported: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), &*fault.code)).collect();
-        assert_eq!(
-            reported,
-            [
-                ("patron", "WRONG_TYPE"),
-                ("agency", "EMPTY"),
-                ("pickup_location", "MISSING"),
-                ("copies[0].barcode", "WRONG_TYPE"),
-                ("copies[0].colour", "UNKNOWN_FIELD"),
-                ("copies[1]", "WRONG_TYPE"),
-            ]
-        );
-        let messages: String = faults.iter().map(|fault| fault.message.as_str()).collect();
-        assert!(!messages.contains("secret") && !messages.contains("4711"), "{messages}");
+        let wanted = pairs([
+            ("patron", "WRONG_TYPE"),
+            ("agency", "EMPTY"),
+            ("pickup_location", "MISSING"),
+            ("copies[0].barcode", "WRONG_TYPE"),
+            ("copies[0].colour", "UNKNOWN_FIELD"),
+            ("copies[1]", "WRONG_TYPE"),
+            ("wait", "OUT_OF_RANGE"),
+        ]);
+        assert_eq!(found, wanted);
     }
 
     #[test]
     fn text_that_no_database_would_take_is_refused() {
-        let mut fields = fields(&json!({"name": "a\u{0}b", "long": "x".repeat(501)}));
-        assert_eq!(fields.text("name"), "");
-        assert_eq!(fields.text("long"), "");
-        let codes: Vec<_> = fields.finish().iter().map(|fault| fault.code.clone()).collect();
-        assert_eq!(codes, ["CONTROL_CHARACTER", "TOO_LONG"]);
+        let mut input = TestInput::example();
+        for (text, code) in [("a\u{0}b".to_owned(), "CONTROL_CHARACTER"), ("x".repeat(501), "TOO_LONG")] {
+            input["name"] = text.into();
+            assert_eq!(faults(input.clone()), pairs([("name", code)]));
+        }
+        input["copies"] = json!([{}, {}, {}, {}]);
+        input["name"] = Value::Null;
+        assert_eq!(faults(input), pairs([("copies", "TOO_MANY")]));
+    }
+
+    #[test]
+    fn input_without_faults_is_read_whole() {
+        let Value::Object(table) = TestInput::example() else { panic!("an object") };
+        let read = Read::<TestInput>::new(table, Source::Body).checked().unwrap();
+        let TestInput { patron, agency, pickup_location, copies, name, wait } = read;
+        assert_eq!((patron.as_str(), agency.as_str(), pickup_location.as_str()), ("1", "A", "P"));
+        let barcodes: Vec<_> = copies.0.into_iter().map(|copy| copy.barcode).collect();
+        assert_eq!((barcodes, name, wait), (vec![Some("1".into())], None, Number(10)));
+    }
+
+    #[test]
+    fn field_is_sound_unless_it_or_a_part_of_it_has_a_fault() {
+        let Value::Object(table) = json!({"agency": "A", "copies": [{"barcode": 1}]}) else { panic!("an object") };
+        let read = Read::<TestInput>::new(table, Source::Body);
+        assert!(read.is_sound("agency") && read.is_sound("copies[1]"));
+        assert!(!read.is_sound("copies") && !read.is_sound("copies[0]") && !read.is_sound("patron"));
+    }
+
+    #[test]
+    fn schema_says_what_the_reader_demands() {
+        let schema = serde_json::to_value(schema::<TestInput>()).unwrap();
+        assert_eq!(schema["description"], "Two lines.\n\nA paragraph.");
+        assert_eq!(schema["required"], json!(["patron", "agency", "pickup_location", "copies"]));
+        let wait = json!({"type": "integer", "description": "How long.", "minimum": 0, "maximum": 30, "default": 10});
+        assert_eq!(schema["properties"]["wait"], wait);
+        assert_eq!(schema["properties"]["name"]["type"], json!(["string", "null"]));
+        assert_eq!(schema["properties"]["copies"]["items"]["$ref"], "#/components/schemas/TestCopy");
+        assert_eq!(schema["examples"], json!([TestInput::example()]));
+    }
+
+    #[test]
+    fn repeated_parameter_is_a_fault_and_an_empty_one_is_left_out() {
+        let table = table(pairs([("wait", "1"), ("name", " "), ("wait", "2"), ("patron", "4711")]));
+        let faults = Read::<TestInput>::new(table, Source::Query).faults;
+        assert_eq!((faults[faults.len() - 1].field.as_str(), &*faults[faults.len() - 1].code), ("wait", "REPEATED"));
+        assert!(!faults.iter().any(|fault| fault.field == "name" || fault.field == "patron"));
     }
 }

@@ -3,8 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use lending::InstitutionCode;
 use lms::{ConnectError, Connection, Finding};
 use secrecy::SecretString;
@@ -15,8 +14,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::answer::{removed, set_up};
 use crate::exclusive::Work;
-use crate::input::Fields;
+use crate::input::{Body, Read, input};
 use crate::path::PathCode;
 use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
@@ -36,7 +36,7 @@ struct InstitutionView {
     code: String,
     /// Its name, for people.
     name: String,
-    /// What kind of system, such as `alma`.
+    /// The kind of library system. An unknown kind is answered with those that the hub knows.
     kind: String,
     /// Its settings; the keys depend on the kind.
     #[schema(value_type = Object)]
@@ -61,31 +61,24 @@ struct InstitutionList {
     institutions: Vec<InstitutionView>,
 }
 
-/// An institution as it is set up.
-#[derive(Debug, ToSchema)]
-struct InstitutionInput {
-    /// Its name, for people.
-    name: String,
-    /// What kind of system, such as `alma`.
-    #[schema(example = "alma")]
-    kind: String,
-    /// Its settings; the keys depend on the kind.
-    #[schema(value_type = Object)]
-    settings: Map<String, Value>,
-    /// The key for its system's API. May be left out where the institution has one already and its kind and the scheme,
-    /// host and port of its system's address stay as they are; is never answered.
-    #[schema(value_type = Option<String>, write_only)]
-    api_key: Option<SecretString>,
-}
-
-impl InstitutionInput {
-    fn read(fields: &mut Fields) -> Self {
-        Self {
-            name: fields.text("name"),
-            kind: fields.text("kind"),
-            settings: fields.object("settings"),
-            api_key: fields.optional_text("api_key").map(Into::into),
-        }
+input! {
+    /// An institution as it is set up.
+    struct InstitutionInput {
+        /// Its name, for people.
+        name: String,
+        /// The kind of library system. An unknown kind is answered with those that the hub knows.
+        kind: String,
+        /// Its settings; the keys depend on the kind.
+        settings: Map<String, Value>,
+        /// The key for its system's API. May be left out where the institution has one already and its kind and the scheme,
+        /// host and port of its system's address stay as they are; is never answered.
+        api_key: Option<SecretString>,
+    }
+    example: {
+        "name": "Northern University",
+        "kind": (lms::example().0),
+        "settings": (lms::example().1),
+        "api_key": "l8xx0000000000000000000000000000000",
     }
 }
 
@@ -136,7 +129,7 @@ async fn list_institutions(State(state): State<WebState>) -> Result<Json<Institu
     path = "/api/v1/institutions/{code}",
     operation_id = "get_institution",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     responses(
         (status = 200, description = "The institution.", body = InstitutionView),
         (status = 404, description = "There is none."),
@@ -149,7 +142,8 @@ async fn get_institution(
     Ok(Json(find(&state, &code).await?.into()))
 }
 
-async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
+/// The institution with this code, or the answer that there is none.
+pub(crate) async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
     let found = state.engine.store().institution(&InstitutionCode::from(code)).await?;
     found.ok_or_else(|| Problem::not_found("institution", code))
 }
@@ -164,7 +158,7 @@ async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
     path = "/api/v1/institutions/{code}",
     operation_id = "put_institution",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     request_body = InstitutionInput,
     responses(
         (status = 200, description = "It is changed.", body = InstitutionView),
@@ -175,58 +169,66 @@ async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
 async fn put_institution(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    mut fields: Fields,
+    Body(mut input): Body<InstitutionInput>,
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
-    let input = InstitutionInput::read(&mut fields);
     let code = InstitutionCode::from(code);
     let known = store.institution(&code).await?;
     let is_new = known.is_none();
-    let mut faults = fields.finish();
-    let mut connection = Connection {
-        institution: code.clone(),
-        kind: input.kind,
-        settings: Value::Object(input.settings),
-        // Stands in for a key that is wanting, so that this is reported once: then nothing is stored.
-        credentials: SecretString::from("none"),
-    };
-    let key_is_faulty = faults.iter().any(|fault| fault.field == "api_key");
-    match (input.api_key, known.map(connection_of)) {
-        (Some(key), _) => connection.credentials = key,
-        (None, _) if key_is_faulty => {}
-        (None, None) => {
-            let message = "It is missing. A new institution needs the key for its system's API.";
-            faults.push(FieldError::new("api_key", "MISSING", message));
-        }
-        // Key and origin are of one reading, so that no change at the same moment can combine them otherwise.
-        (None, Some(known)) if known.origin().is_some() && known.origin() == connection.origin() => {
-            connection.credentials = known.credentials;
-        }
-        (None, Some(_)) => {
-            let message = "The kind, or the scheme, host or port of base_url, is another one than the stored key was set for. \
-                           Send the key again.";
-            faults.push(FieldError::new("api_key", "API_KEY_REQUIRED", message));
-        }
+    let credentials = credentials(&code, &mut input, known.map(connection_of));
+    let settings_are_sound = input.is_sound("kind") && input.is_sound("settings");
+    // What stands in for a key that is wanting is never stored, since that it is wanting is a fault.
+    let connection = connection(&code, &input.value, credentials.unwrap_or_else(|| SecretString::from("none")));
+    if settings_are_sound {
+        input.faults(settings_faults(&connection));
     }
-    if !faults.iter().any(|fault| fault.field == "kind" || fault.field == "settings") {
-        faults.extend(settings_faults(&connection));
-    }
-    Problem::check(faults)?;
+    let name = input.checked()?.name;
 
-    let institution = Institution {
-        code: code.clone(),
-        name: input.name,
-        kind: connection.kind,
-        settings: connection.settings,
-        credentials: connection.credentials,
-    };
+    let Connection { kind, settings, credentials, .. } = connection;
+    let institution = Institution { code: code.clone(), name, kind, settings, credentials };
     let mut tx = store.begin().await?;
     tx.put_institution(&institution, state.engine.clock().now()).await?;
     tx.commit().await?;
     state.engine.institution_changed(&code).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let place = format!("/api/v1/institutions/{code}");
-    Ok((status, [(LOCATION, place)], Json(InstitutionView::from(institution))).into_response())
+    Ok(set_up(is_new, format!("/api/v1/institutions/{code}"), InstitutionView::from(institution)))
+}
+
+/// The key that was sent, or the stored one if it may go where the new settings point. Nothing if neither is there,
+/// which is then a fault of the input.
+fn credentials(
+    code: &InstitutionCode,
+    input: &mut Read<InstitutionInput>,
+    known: Option<Connection>,
+) -> Option<SecretString> {
+    if let Some(key) = &input.value.api_key {
+        return Some(key.clone());
+    }
+    if !input.is_sound("api_key") {
+        return None;
+    }
+    let Some(known) = known else {
+        let message = "It is missing. A new institution needs the key for its system's API.";
+        input.fault("api_key", "MISSING", message);
+        return None;
+    };
+    // Key and origin are of one reading, so that no change at the same moment can combine them otherwise.
+    let asked = connection(code, &input.value, SecretString::from("none"));
+    if known.origin().is_some() && known.origin() == asked.origin() {
+        return Some(known.credentials);
+    }
+    let message = "The kind, or the scheme, host or port of base_url, is another one than the stored key was set for. \
+                   Send the key again.";
+    input.fault("api_key", "API_KEY_REQUIRED", message);
+    None
+}
+
+fn connection(code: &InstitutionCode, input: &InstitutionInput, credentials: SecretString) -> Connection {
+    Connection {
+        institution: code.clone(),
+        kind: input.kind.clone(),
+        settings: Value::Object(input.settings.clone()),
+        credentials,
+    }
 }
 
 fn connection_of(stored: Institution) -> Connection {
@@ -262,7 +264,7 @@ fn faults_of(error: ConnectError) -> Vec<FieldError> {
     path = "/api/v1/institutions/{code}",
     operation_id = "delete_institution",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
@@ -275,7 +277,7 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     let was_there = tx.remove_institution(&institution).await?;
     tx.commit().await?;
     state.engine.institution_changed(&institution).await?;
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("institution", &code)) }
+    removed(was_there, "institution", &code)
 }
 
 /// Makes every read that the institution's part in requests needs, and says what is missing. One check at a time runs for
@@ -285,7 +287,7 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     path = "/api/v1/institutions/{code}/check",
     operation_id = "check_institution",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     responses(
         (status = 200, description = "What was found.", body = CheckView),
         (status = 404, description = "There is none."),

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{error, info_span};
 
-use crate::input::MAX_BYTES;
+use crate::body::MAX_BYTES;
 use crate::problem::Problem;
 
 /// How long a call may take as a whole; longer than any wait that a caller can ask for.

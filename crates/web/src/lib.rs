@@ -10,13 +10,17 @@
 //!
 //! # How to add a route
 //!
-//! 1. A handler in the module of its resource, with `#[utoipa::path]`: the operation id is `<verb>_<resource>`.
-//! 2. Its line in that module's `routes`.
-//! 3. A test in `tests/it`, and the snapshot of the OpenAPI document, which shows what clients will see.
+//! 1. Its input, where it has one: an [`input!`](input) in the file of its resource, with an example.
+//! 2. A handler there, with `#[utoipa::path]`: the operation id is `<verb>_<resource>`.
+//! 3. Its line in that file's `routes`.
+//! 4. A test in `tests/it`, and the snapshot of the OpenAPI document, which shows what clients will see.
 
 mod agencies;
+mod answer;
 mod auth;
+mod body;
 mod exclusive;
+mod field;
 mod health;
 mod input;
 mod institutions;
@@ -26,12 +30,11 @@ mod orphans;
 mod path;
 mod pickup_locations;
 mod problem;
-mod query;
 mod quota;
+mod request_commands;
+mod request_view;
 mod requests;
-mod staff_actions;
 mod state;
-mod views;
 mod webhooks;
 
 pub use auth::ApiKeys;
@@ -42,7 +45,7 @@ pub use state::WebState;
 pub fn router(state: WebState) -> axum::Router {
     let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
     let (guarded, open, _) = openapi::parts();
-    let body_time = input::BodyTime(state.body_time);
+    let body_time = body::BodyTime(state.body_time);
     let routes = guarded.route_layer(guard).merge(open).layer(axum::Extension(body_time));
     layers::around(routes).with_state(state)
 }

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{agencies, health, institutions, orphans, pickup_locations, quota, requests, staff_actions, webhooks};
+use crate::{agencies, health, institutions, orphans, pickup_locations, quota, request_commands, requests, webhooks};
 
 const KEY: &str = "api_key";
 
@@ -46,7 +46,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
-        .merge(staff_actions::routes())
+        .merge(request_commands::routes())
         .merge(institutions::routes())
         .merge(orphans::routes())
         .merge(quota::routes())

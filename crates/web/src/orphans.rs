@@ -1,27 +1,36 @@
-//! OrphanReport of an institution: what carries the hub's marker there and belongs to no request.
+//! Orphans of an institution: objects in its system that carry the hub's marker and belong to no request.
 
 use axum::Json;
 use axum::extract::State;
 use engine::{FoundOrphan, Orphan, OrphanSearch};
 use jiff::{SignedDuration, Timestamp};
-use lending::InstitutionCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::exclusive::Work;
+use crate::field::Number;
+use crate::input::{Query, input};
+use crate::institutions;
 use crate::path::PathCode;
 use crate::problem::Problem;
-use crate::query::Params;
 use crate::state::WebState;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(list_orphans, remove_orphans))
 }
 
-/// How far back requests are searched, in days.
-const DAYS: u32 = 30;
+input! {
+    /// Which requests a search for orphans covers.
+    struct OrphanQuery {
+        /// How far back requests are searched, in days.
+        days: Number<1, 3_650, 30>,
+        /// Search every request, not just those with an outcome that was unclear for a time.
+        all: bool,
+    }
+    example: {"days": 7}
+}
 
 /// What a search for orphans came to.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,12 +80,7 @@ impl From<FoundOrphan> for OrphanView {
     path = "/api/v1/institutions/{code}/orphans",
     operation_id = "list_orphans",
     tag = "institutions",
-    params(
-        ("code" = String, Path, description = "The institution's code."),
-        ("days" = Option<u32>, Query, description = "How far back requests are searched; 30 where it is left out."),
-        ("all" = Option<bool>, Query, description = "Search every request, not just those with an outcome that was \
-            unclear for a time."),
-    ),
+    params(PathCode, OrphanQuery),
     responses(
         (status = 200, description = "What was found.", body = OrphansView),
         (status = 404, description = "There is no such institution."),
@@ -87,9 +91,9 @@ impl From<FoundOrphan> for OrphanView {
 async fn list_orphans(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    params: Params,
+    Query(query): Query<OrphanQuery>,
 ) -> Result<Json<OrphansView>, Problem> {
-    search(&state, &code, params, false).await
+    search(&state, &code, query.checked()?, false).await
 }
 
 /// Looks for orphans, and takes them away: only what is proven to be the hub's and to belong to no request.
@@ -98,12 +102,7 @@ async fn list_orphans(
     path = "/api/v1/institutions/{code}/orphans",
     operation_id = "remove_orphans",
     tag = "institutions",
-    params(
-        ("code" = String, Path, description = "The institution's code."),
-        ("days" = Option<u32>, Query, description = "How far back requests are searched; 30 where it is left out."),
-        ("all" = Option<bool>, Query, description = "Search every request, not just those with an outcome that was \
-            unclear for a time."),
-    ),
+    params(PathCode, OrphanQuery),
     responses(
         (status = 200, description = "What was found, and what became of it.", body = OrphansView),
         (status = 404, description = "There is no such institution."),
@@ -114,21 +113,16 @@ async fn list_orphans(
 async fn remove_orphans(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    params: Params,
+    Query(query): Query<OrphanQuery>,
 ) -> Result<Json<OrphansView>, Problem> {
-    search(&state, &code, params, true).await
+    search(&state, &code, query.checked()?, true).await
 }
 
-async fn search(state: &WebState, code: &str, mut params: Params, remove: bool) -> Result<Json<OrphansView>, Problem> {
-    let days = params.number("days", 1..=3_650, DAYS);
-    let search = if params.flag("all") { OrphanSearch::Everywhere } else { OrphanSearch::UnclearRequests };
-    Problem::check(params.finish())?;
-    let institution = InstitutionCode::from(code);
-    if state.engine.store().institution(&institution).await?.is_none() {
-        return Err(Problem::not_found("institution", code));
-    }
+async fn search(state: &WebState, code: &str, query: OrphanQuery, remove: bool) -> Result<Json<OrphansView>, Problem> {
+    let search = if query.all { OrphanSearch::Everywhere } else { OrphanSearch::UnclearRequests };
+    let institution = institutions::find(state, code).await?.code;
     let _permit = state.exclusive.begin(Work::Search, &institution)?;
-    let back = SignedDuration::from_hours(24 * i64::from(days));
+    let back = SignedDuration::from_hours(24 * i64::from(query.days.0));
     let since = state.engine.clock().now().checked_sub(back).unwrap_or(Timestamp::MIN);
     let found = state.engine.orphans(&institution, since, search, remove).await?;
     let orphans = found.found.into_iter().map(Into::into).collect();

@@ -3,6 +3,10 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use lending::RequestId;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, Required};
 
 use crate::problem::Problem;
 
@@ -13,6 +17,25 @@ pub(crate) struct PathId(pub(crate) RequestId);
 /// A code in a path.
 #[derive(Clone, Debug)]
 pub(crate) struct PathCode(pub(crate) String);
+
+impl IntoParams for PathId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let format = Some(SchemaFormat::KnownFormat(KnownFormat::Uuid));
+        vec![in_path("id", "The request's id.", ObjectBuilder::new().schema_type(Type::String).format(format))]
+    }
+}
+
+impl IntoParams for PathCode {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(CODE_PATTERN));
+        vec![in_path("code", "Its code.", schema)]
+    }
+}
+
+fn in_path(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+    parameter.description(Some(description)).schema(Some(schema)).build()
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
@@ -38,13 +61,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PathCode {
     }
 }
 
-/// What a code is.
+/// The longest code, in characters.
+pub(crate) const LONGEST_CODE: usize = 64;
+
+/// [`is_code`] as a regular expression, for the OpenAPI document; it does not exclude `.` and `..`.
+pub(crate) const CODE_PATTERN: &str = "^[A-Za-z0-9._:-]{1,64}$";
+
+/// What a code is, for whoever sent something else.
 pub(crate) const NO_CODE: &str = "A code has 1 to 64 letters, digits and the signs . _ : -, and isn't \".\" or \"..\".";
 
 /// Codes need no encoding in a path and none in a log. `.` and `..` would address another object.
 pub(crate) fn is_code(text: &str) -> bool {
     !matches!(text, "." | "..")
-        && (1..=64).contains(&text.len())
+        && (1..=LONGEST_CODE).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
 }
 

@@ -3,16 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
-use lending::{AgencyCode, PickupLocation, PickupLocationCode};
+use axum::response::Response;
+use lending::{AgencyCode, DeskCode, LibraryCode, PickupLocation, PickupLocationCode};
 use serde::Serialize;
 use store::StoredPickupLocation;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::Fields;
+use crate::answer::{removed, set_up};
+use crate::input::{Body, input};
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -64,28 +64,19 @@ struct PickupLocationList {
     pickup_locations: Vec<PickupLocationView>,
 }
 
-/// A pickup location as it is set up.
-#[derive(Debug, ToSchema)]
-struct PickupLocationInput {
-    /// Its name, for people.
-    name: String,
-    /// The code of the agency whose it is.
-    agency: String,
-    /// The library in the institution's system.
-    library: String,
-    /// The circulation desk, where the library has several hold shelves.
-    desk: Option<String>,
-}
-
-impl PickupLocationInput {
-    fn read(fields: &mut Fields) -> Self {
-        Self {
-            name: fields.text("name"),
-            agency: fields.code("agency"),
-            library: fields.identifier("library"),
-            desk: fields.optional_identifier("desk"),
-        }
+input! {
+    /// A pickup location as it is set up.
+    struct PickupLocationInput {
+        /// Its name, for people.
+        name: String,
+        /// The code of the agency whose it is.
+        agency: AgencyCode,
+        /// The library in the institution's system.
+        library: LibraryCode,
+        /// The circulation desk, where the library has several hold shelves.
+        desk: Option<DeskCode>,
     }
+    example: {"name": "Main Library, ground floor", "agency": "NORTH", "library": "MAIN", "desk": "DEFAULT_CIRC_DESK"}
 }
 
 /// All pickup locations, by code.
@@ -107,7 +98,7 @@ async fn list_pickup_locations(State(state): State<WebState>) -> Result<Json<Pic
     path = "/api/v1/pickup-locations/{code}",
     operation_id = "get_pickup_location",
     tag = "pickup locations",
-    params(("code" = String, Path, description = "The pickup location's code.")),
+    params(PathCode),
     responses(
         (status = 200, description = "The pickup location.", body = PickupLocationView),
         (status = 404, description = "There is none."),
@@ -127,7 +118,7 @@ async fn get_pickup_location(
     path = "/api/v1/pickup-locations/{code}",
     operation_id = "put_pickup_location",
     tag = "pickup locations",
-    params(("code" = String, Path, description = "The pickup location's code.")),
+    params(PathCode),
     request_body = PickupLocationInput,
     responses(
         (status = 200, description = "It is changed.", body = PickupLocationView),
@@ -138,33 +129,24 @@ async fn get_pickup_location(
 async fn put_pickup_location(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    mut fields: Fields,
+    Body(mut input): Body<PickupLocationInput>,
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
-    let input = PickupLocationInput::read(&mut fields);
-    let agency = AgencyCode::from(input.agency.as_str());
-    let owner = store.agency(&agency).await?;
-    if owner.is_none() && !input.agency.is_empty() {
-        fields.error("agency", "UNKNOWN_AGENCY", format!("There is no agency {agency}."));
+    let owner = store.agency(&input.value.agency).await?;
+    if owner.is_none() && input.is_sound("agency") {
+        let message = format!("There is no agency {}.", input.value.agency);
+        input.fault("agency", "UNKNOWN_AGENCY", message);
     }
-    Problem::check(fields.finish())?;
+    let PickupLocationInput { name, agency, library, desk } = input.checked()?;
     let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;
 
-    let location = PickupLocation {
-        code: code.as_str().into(),
-        name: input.name,
-        institution: owner.institution,
-        library: input.library.into(),
-        desk: input.desk.map(Into::into),
-    };
-    let known = store.pickup_location(&location.code).await?.is_some();
+    let location = PickupLocation { code: code.as_str().into(), name, institution: owner.institution, library, desk };
+    let is_new = store.pickup_location(&location.code).await?.is_none();
     let mut tx = store.begin().await?;
     tx.put_pickup_location(&location, &agency).await?;
     tx.commit().await?;
     let view = PickupLocationView::from(StoredPickupLocation { location, agency });
-    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    let place = format!("/api/v1/pickup-locations/{code}");
-    Ok((status, [(LOCATION, place)], Json(view)).into_response())
+    Ok(set_up(is_new, format!("/api/v1/pickup-locations/{code}"), view))
 }
 
 /// Removes a pickup location. Requests that are placed already keep it.
@@ -173,7 +155,7 @@ async fn put_pickup_location(
     path = "/api/v1/pickup-locations/{code}",
     operation_id = "delete_pickup_location",
     tag = "pickup locations",
-    params(("code" = String, Path, description = "The pickup location's code.")),
+    params(PathCode),
     responses((status = 204, description = "It is gone."), (status = 404, description = "There is none."))
 )]
 async fn delete_pickup_location(
@@ -183,5 +165,5 @@ async fn delete_pickup_location(
     let mut tx = state.engine.store().begin().await?;
     let was_there = tx.remove_pickup_location(&code.as_str().into()).await?;
     tx.commit().await?;
-    if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("pickup location", &code)) }
+    removed(was_there, "pickup location", &code)
 }

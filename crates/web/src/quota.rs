@@ -8,12 +8,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use engine::{Engine, Paused, Quota};
 use jiff::Timestamp;
-use lending::InstitutionCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::institutions;
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -175,7 +175,7 @@ pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
     path = "/api/v1/institutions/{code}/quota",
     operation_id = "get_quota",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     responses(
         (status = 200, description = "Its calls.", body = QuotaView),
         (status = 404, description = "There is no such institution."),
@@ -183,10 +183,7 @@ pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
     )
 )]
 async fn get_quota(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Json<QuotaView>, Problem> {
-    let institution = InstitutionCode::from(code.as_str());
-    if state.engine.store().institution(&institution).await?.is_none() {
-        return Err(Problem::not_found("institution", &code));
-    }
+    let institution = institutions::find(&state, &code).await?.code;
     Ok(Json(QuotaView::new(code, state.engine.systems().quota(&institution).await.map_err(engine::Error::from)?)))
 }
 

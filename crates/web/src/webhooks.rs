@@ -7,20 +7,25 @@ use engine::{WebhookError, WebhookResult};
 use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
 use lms::WebhookRejection;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use serde_json::Value;
 use tracing::{info, warn};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::input::{Fields, RawBody};
+use crate::body::RawBody;
+use crate::field::{Field, LONGEST_TEXT, PreviousSecret, Reader};
+use crate::input::{Body, Query, input};
+use crate::institutions;
 use crate::path::PathCode;
-use crate::problem::{FieldError, Problem};
-use crate::query::Params;
+use crate::problem::Problem;
 use crate::state::WebState;
 
-/// The largest message; Alma's are some kilobytes.
+/// The largest message, in bytes. Those of library systems are some kilobytes.
 const MAX_BYTES: usize = 256 * 1_024;
 /// The longest challenge that is answered.
 const LONGEST_CHALLENGE: usize = 256;
@@ -57,13 +62,82 @@ struct WebhookView {
     untrusted_since: Option<Timestamp>,
 }
 
-/// A webhook as it is set up.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it describes the input in the OpenAPI document")]
-struct WebhookInput {
-    /// The secret that is set in the library's system too; 16 characters at least. Is never answered.
-    #[schema(value_type = String, write_only)]
-    secret: String,
+input! {
+    /// A webhook as it is set up.
+    struct WebhookInput {
+        /// The secret that is set in the library's system too; 16 characters at least. Is never answered.
+        secret: WebhookSecret,
+    }
+    example: {"secret": "a-long-text-made-by-chance"}
+}
+
+/// A secret that webhook messages are signed with.
+#[derive(Debug)]
+struct WebhookSecret(SecretString);
+
+impl Field for WebhookSecret {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let secret = SecretString::read(value, reader)?;
+        if secret.expose_secret().chars().count() < SHORTEST_SECRET {
+            let message = format!("It is too short: {SHORTEST_SECRET} characters at least, by chance.");
+            reader.fault("TOO_SHORT", message);
+            return None;
+        }
+        Some(Self(secret))
+    }
+
+    fn placeholder() -> Self {
+        Self(SecretString::placeholder())
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(SHORTEST_SECRET));
+        schema.max_length(Some(LONGEST_TEXT)).write_only(true).into()
+    }
+}
+
+input! {
+    /// Which secret of a webhook is removed.
+    struct WebhookQuery {
+        /// `previous`, to end a change of secrets.
+        secret: Option<PreviousSecret>,
+    }
+    example: {"secret": "previous"}
+}
+
+input! {
+    /// A challenge of a library's system.
+    struct ChallengeQuery {
+        /// A text of 256 printable characters at most.
+        challenge: Challenge,
+    }
+    example: {"challenge": "49e1a2d0-6a4f-4c5e-9d7b-0a4b8f1f6c3d"}
+}
+
+/// The text of a challenge.
+#[derive(Debug)]
+struct Challenge(String);
+
+impl Field for Challenge {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let text = value.as_str().unwrap_or_default();
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if text.is_empty() || text.len() > LONGEST_CHALLENGE || !plain {
+            let message = format!("It must be one text of {LONGEST_CHALLENGE} printable ASCII characters at most.");
+            reader.fault("INVALID", message);
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+        schema.max_length(Some(LONGEST_CHALLENGE)).into()
+    }
 }
 
 /// What became of a message.
@@ -89,7 +163,7 @@ struct ChallengeView {
     path = "/api/v1/institutions/{code}/webhook",
     operation_id = "get_webhook",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     responses(
         (status = 200, description = "Its webhook.", body = WebhookView),
         (status = 404, description = "There is no such institution, or it has none."),
@@ -122,7 +196,7 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     path = "/api/v1/institutions/{code}/webhook",
     operation_id = "put_webhook",
     tag = "institutions",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     request_body = WebhookInput,
     responses(
         (status = 200, description = "It is set.", body = WebhookView),
@@ -133,20 +207,11 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
 async fn put_webhook(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    mut fields: Fields,
+    Body(input): Body<WebhookInput>,
 ) -> Result<Json<WebhookView>, Problem> {
-    let secret = fields.text("secret");
-    let mut faults = fields.finish();
-    if faults.is_empty() && secret.chars().count() < SHORTEST_SECRET {
-        let message = format!("It is too short: {SHORTEST_SECRET} characters at least, by chance.");
-        faults.push(FieldError::new("secret", "TOO_SHORT", message));
-    }
-    Problem::check(faults)?;
-    let institution = InstitutionCode::from(code.as_str());
-    if state.engine.store().institution(&institution).await?.is_none() {
-        return Err(Problem::not_found("institution", &code));
-    }
-    state.engine.polling().set_webhook_secret(&institution, &SecretString::from(secret)).await?;
+    let secret = input.checked()?.secret.0;
+    let institution = institutions::find(&state, &code).await?.code;
+    state.engine.polling().set_webhook_secret(&institution, &secret).await?;
     info!(institution = code, "its webhook has a new secret");
     view(&state, &code).await.map(Json)
 }
@@ -157,10 +222,7 @@ async fn put_webhook(
     path = "/api/v1/institutions/{code}/webhook",
     operation_id = "delete_webhook",
     tag = "institutions",
-    params(
-        ("code" = String, Path, description = "The institution's code."),
-        ("secret" = Option<String>, Query, description = "`previous`, to end a change of secrets."),
-    ),
+    params(PathCode, WebhookQuery),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
@@ -169,18 +231,14 @@ async fn put_webhook(
 async fn delete_webhook(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    mut params: Params,
+    Query(query): Query<WebhookQuery>,
 ) -> Result<StatusCode, Problem> {
+    let only_previous = query.checked()?.secret.is_some();
     let institution = InstitutionCode::from(code.as_str());
-    let which = params.one("secret");
-    if which.as_deref().is_some_and(|which| which != "previous") {
-        params.error("secret", "INVALID", "It can only be previous.");
-    }
-    Problem::check(params.finish())?;
     if state.engine.store().webhook_secrets(&institution).await?.is_none() {
         return Err(Problem::not_found("webhook", &code));
     }
-    if which.is_some() {
+    if only_previous {
         state.engine.polling().end_rotation(&institution).await?;
     } else {
         state.engine.polling().remove_webhook(&institution).await?;
@@ -194,10 +252,7 @@ async fn delete_webhook(
     path = "/webhooks/{code}",
     operation_id = "answer_challenge",
     tag = "webhooks",
-    params(
-        ("code" = String, Path, description = "The institution's code."),
-        ("challenge" = String, Query, description = "A text of 256 printable characters at most."),
-    ),
+    params(PathCode, ChallengeQuery),
     responses(
         (status = 200, description = "The text, as it came.", body = ChallengeView),
         (status = 404, description = "There is no such institution."),
@@ -207,18 +262,10 @@ async fn delete_webhook(
 async fn answer_challenge(
     State(state): State<WebState>,
     PathCode(code): PathCode,
-    mut params: Params,
+    Query(query): Query<ChallengeQuery>,
 ) -> Result<Json<ChallengeView>, Problem> {
-    let challenge = params.one("challenge").unwrap_or_default();
-    let plain = challenge.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    if challenge.is_empty() || challenge.len() > LONGEST_CHALLENGE || !plain {
-        let message = format!("It must be given, of {LONGEST_CHALLENGE} printable ASCII characters at most.");
-        params.error("challenge", "INVALID", message);
-    }
-    Problem::check(params.finish())?;
-    if state.engine.store().institution(&InstitutionCode::from(code.as_str())).await?.is_none() {
-        return Err(Problem::not_found("institution", &code));
-    }
+    let challenge = query.checked()?.challenge.0;
+    institutions::find(&state, &code).await?;
     Ok(Json(ChallengeView { challenge }))
 }
 
@@ -229,7 +276,7 @@ async fn answer_challenge(
     path = "/webhooks/{code}",
     operation_id = "take_message",
     tag = "webhooks",
-    params(("code" = String, Path, description = "The institution's code.")),
+    params(PathCode),
     request_body(content = String, description = "The message as the library's system writes it.", content_type = "application/json"),
     responses(
         (status = 200, description = "It is taken.", body = WebhookResultView),

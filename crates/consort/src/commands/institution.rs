@@ -78,7 +78,7 @@ pub(crate) struct Check {
 struct Described {
     code: String,
     name: String,
-    #[serde(default = "alma")]
+    #[serde(default = "first_kind")]
     kind: String,
     api_key: SecretString,
     settings: toml::Table,
@@ -88,8 +88,9 @@ struct Described {
     pickup_locations: Vec<PickupLocation>,
 }
 
-fn alma() -> String {
-    "alma".to_owned()
+/// The kind of library system where the file names none.
+fn first_kind() -> String {
+    lms::kinds().next().unwrap_or_default().to_owned()
 }
 
 #[derive(Debug, Deserialize)]

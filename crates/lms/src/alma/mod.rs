@@ -154,6 +154,7 @@ fn to_priority(priority: alma::Priority) -> Priority {
 /// Alma among the library systems that the hub knows.
 pub(crate) const ADAPTER: Adapter = Adapter {
     kind: "alma",
+    example_settings: settings::example,
     origin: alma::origin,
     connect: |institution, table, key, observer| {
         let alma = Alma::new(Settings::read(institution, table)?, key, observer)?;

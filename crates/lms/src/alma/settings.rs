@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use lending::{Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::quota::QuotaSettings;
 use crate::settings::{Reader, SettingError};
@@ -208,20 +208,30 @@ fn desks(from: &mut Reader<'_>) -> BTreeMap<LibraryCode, DeskCode> {
     named.into_iter().map(|(library, desk)| (library.into(), desk.into())).collect()
 }
 
+/// Complete settings, as an example for documentation.
+pub(super) fn example() -> Value {
+    json!({
+        "base_url": "https://api-eu.hosted.exlibrisgroup.com",
+        "sharing_library": "SHARING",
+        "virtual_library": "DCB_LIB",
+        "virtual_location": "dcbvirtual",
+        "virtual_item_policy": "DCB",
+        "circulation_desks": {"MAIN": "DEFAULT_CIRC_DESK", "DCB_LIB": "DEFAULT_CIRC_DESK"},
+        "patron_types": {"UNDRGRD": "undergraduate"},
+        "user_groups": {"undergraduate": "DCB"},
+        "item_types": {"BOOK": "book"},
+        "material_types": {"book": "BOOK"},
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn good() -> Value {
-        json!({
-            "base_url": "http://127.0.0.1:1", "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
-            "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB",
-            "circulation_desks": {"MAIN": "DESK", "DCB_LIB": "DESK"},
-            "patron_types": {"UNDRGRD": "undergraduate"}, "user_groups": {"undergraduate": "DCB"},
-            "item_types": {"BOOK": "book"}, "material_types": {"book": "BOOK"},
-        })
+        let mut settings = example();
+        settings["base_url"] = json!("http://127.0.0.1:1");
+        settings
     }
 
     fn faults(value: &Value) -> Vec<String> {

@@ -18,7 +18,7 @@ async fn broken_json_is_reported_with_its_position() {
     answer.is_problem(400, "INVALID_JSON");
     assert!(answer.body["detail"].as_str().unwrap().contains("line 1, column 12"), "{}", answer.text);
     assert!(!answer.text.contains("secret-reader"));
-    post(&hub, "application/json", "").await.is_problem(400, "INVALID_JSON");
+    post(&hub, "application/json", "").await.is_problem(400, "BODY_MISSING");
 }
 
 #[tokio::test]

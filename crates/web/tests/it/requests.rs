@@ -156,11 +156,10 @@ async fn errors_of_a_list_call_are_reported_at_once() {
         answer.errors(),
         [
             ("status", "UNKNOWN_STATUS"),
-            ("cursor", "INVALID_CURSOR"),
             ("institution", "INVALID_CODE"),
             ("open", "WRONG_TYPE"),
             ("limit", "REPEATED"),
-            ("limit", "OUT_OF_RANGE"),
+            ("cursor", "INVALID_CURSOR"),
             ("colour", "UNKNOWN_PARAMETER"),
         ]
     );

@@ -1,27 +1,27 @@
-//! What staff do about a request that goes another way than planned.
+//! Commands on a patron request: what patrons and staff can do about one that is placed.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::AnotherLender;
-use lending::{Command, Effect, PickupLocationCode, Settlement};
+use lending::{CancelledBy, Command, Effect, PickupLocationCode, RequestId, Settlement};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Actor;
-use crate::input::Fields;
+use crate::input::{Body, Query, input};
 use crate::path::PathId;
 use crate::problem::Problem;
-use crate::requests::{CopyInput, accepted, find};
+use crate::request_view::RequestView;
+use crate::requests::{CopyInput, find};
 use crate::state::WebState;
-use crate::views::RequestView;
-
-type Accepted = Result<(StatusCode, Json<RequestView>), Problem>;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new()
+        .routes(routes!(cancel_request))
+        .routes(routes!(poll_request))
         .routes(routes!(resume_request))
         .routes(routes!(next_supplier))
         .routes(routes!(change_pickup_location))
@@ -31,36 +31,91 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
         .routes(routes!(undo))
 }
 
-async fn execute(state: &WebState, actor: &Actor, id: lending::RequestId, command: &Command) -> Accepted {
-    execute_with_reason(state, actor, id, command, None).await
+/// The answer to a command: the request as it is now. What the command causes is done from here on.
+type Accepted = Result<(StatusCode, Json<RequestView>), Problem>;
+
+async fn accepted(state: &WebState, id: RequestId) -> Accepted {
+    Ok((StatusCode::ACCEPTED, Json(RequestView::new(find(state, id).await?))))
 }
 
-/// With a reason for the timeline, where the command itself has none.
-async fn execute_with_reason(
+/// Gives the command to the engine, with a reason for the timeline where the command itself has none.
+async fn execute(
     state: &WebState,
     actor: &Actor,
-    id: lending::RequestId,
+    id: RequestId,
     command: &Command,
     reason: Option<String>,
 ) -> Accepted {
-    let asked = state.engine.execute_command_with_reason(id, command, actor.name(), reason.as_deref()).await;
-    asked.map_err(|error| Problem::from(error).about(id))?;
+    let done = state.engine.execute_command_with_reason(id, command, actor.name(), reason.as_deref()).await;
+    done.map_err(|error| Problem::from(error).about(id))?;
     accepted(state, id).await
 }
 
-/// Why something is done.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the field is read by itself")]
-struct ReasonInput {
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    reason: Option<String>,
+input! {
+    /// Why something is done.
+    struct ReasonInput {
+        /// Why; shown in the timeline, so no names or numbers of persons.
+        reason: Option<String>,
+    }
+    example: {"reason": "The book has turned up behind the returns desk."}
 }
 
-fn reason(fields: Option<Fields>) -> Result<Option<String>, Problem> {
-    let mut fields = fields.unwrap_or_else(Fields::none);
-    let reason = fields.optional_text("reason");
-    Problem::check(fields.finish())?;
-    Ok(reason)
+input! {
+    /// How a request is cancelled.
+    struct CancelInput {
+        /// `patron` or `staff`; `patron` where it is left out.
+        by: Option<CancelledBy>,
+        /// Why; shown in the timeline, so no names or numbers of persons.
+        reason: Option<String>,
+    }
+    example: {"by": "staff", "reason": "The patron asked at the desk."}
+}
+
+/// Cancels a request as far as its state allows. What exists of it at the libraries is taken away from here on.
+///
+/// `by` and `reason` may be given in the query or in a body; the query wins.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/requests/{id}",
+    operation_id = "cancel_request",
+    tag = "requests",
+    params(PathId, CancelInput),
+    request_body(content = Option<CancelInput>),
+    responses(
+        (status = 202, description = "It is being cancelled.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "Its state doesn't allow it; the detail says why."),
+    )
+)]
+async fn cancel_request(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    Query(in_query): Query<CancelInput>,
+    Body(in_body): Body<CancelInput>,
+) -> Accepted {
+    let (in_query, in_body) = in_query.and(in_body)?;
+    let by = in_query.by.or(in_body.by).unwrap_or(CancelledBy::Patron);
+    let reason = in_query.reason.or(in_body.reason);
+    state.engine.cancel(id, by, reason, actor.name()).await.map_err(|error| Problem::from(error).about(id))?;
+    accepted(&state, id).await
+}
+
+/// Polls the request at its libraries now, without waiting for the time of the next poll.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/poll",
+    operation_id = "poll_request",
+    tag = "requests",
+    params(PathId),
+    responses(
+        (status = 202, description = "The libraries are being polled.", body = RequestView),
+        (status = 404, description = "There is none."),
+    )
+)]
+async fn poll_request(State(state): State<WebState>, PathId(id): PathId) -> Accepted {
+    state.engine.poll_now(id).await?;
+    accepted(&state, id).await
 }
 
 /// Tries again what was refused, its cause having been fixed.
@@ -69,7 +124,7 @@ fn reason(fields: Option<Fields>) -> Result<Option<String>, Problem> {
     path = "/api/v1/requests/{id}/resume",
     operation_id = "resume_request",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It goes on.", body = RequestView),
@@ -81,25 +136,28 @@ async fn resume_request(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
-    fields: Option<Fields>,
+    Body(input): Body<ReasonInput>,
 ) -> Accepted {
-    let reason = reason(fields)?;
+    let reason = input.checked()?.reason;
     find(&state, id).await?;
-    execute_with_reason(&state, &actor, id, &Command::Resume, reason).await
+    execute(&state, &actor, id, &Command::Resume, reason).await
 }
 
-/// Why staff want another lender, and which.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the fields are read one by one")]
-struct NextSupplierInput {
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    reason: Option<String>,
-    /// The copy to ask for; the next of those that the request names, where it is left out.
-    copy: Option<CopyInput>,
-    /// Whether the present lender is given up even where none of the copies that the request names can be supplied, which
-    /// ends the request.
-    #[schema(value_type = Option<bool>)]
-    confirm_no_candidate: bool,
+input! {
+    /// Why staff want another lender, and which.
+    struct NextSupplierInput {
+        /// Why; shown in the timeline, so no names or numbers of persons.
+        reason: Option<String>,
+        /// The copy to ask for; the next of those that the request names, where it is left out.
+        copy: Option<CopyInput>,
+        /// Whether the present lender is given up even where none of the copies that the request names can be supplied, which
+        /// ends the request.
+        confirm_no_candidate: bool,
+    }
+    example: {
+        "reason": "The copy is at the bindery.",
+        "copy": {"institution": "01SOUTH_INST", "barcode": "31400012345678"},
+    }
 }
 
 /// Asks another lender: the next one, or one of staff's choice. The present lender's hold is cancelled; the patron's
@@ -112,7 +170,7 @@ struct NextSupplierInput {
     path = "/api/v1/requests/{id}/next-supplier",
     operation_id = "choose_supplier",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body(content = Option<NextSupplierInput>),
     responses(
         (status = 202, description = "Another lender is being asked.", body = RequestView),
@@ -126,34 +184,31 @@ async fn next_supplier(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
-    fields: Option<Fields>,
+    Body(mut input): Body<NextSupplierInput>,
 ) -> Accepted {
-    let mut fields = fields.unwrap_or_else(Fields::none);
-    let reason = fields.optional_text("reason");
-    let copy: Option<lending::CopyRef> = fields.optional("copy", CopyInput::read).map(Into::into);
-    if let Some(copy) = &copy
-        && !copy.institution.as_str().is_empty()
-        && state.engine.store().institution(&copy.institution).await?.is_none()
+    if let Some(copy) = &input.value.copy
+        && input.is_sound("copy.institution")
+        && state.engine.store().institution(copy.institution()).await?.is_none()
     {
-        let message = format!("There is no institution {}.", copy.institution);
-        fields.error("copy.institution", "UNKNOWN_INSTITUTION", message);
+        let message = format!("There is no institution {}.", copy.institution());
+        input.fault("copy.institution", "UNKNOWN_INSTITUTION", message);
     }
-    let confirm_no_candidate = fields.flag("confirm_no_candidate");
-    Problem::check(fields.finish())?;
-    let wanted = AnotherLender { reason, copy, confirm_no_candidate };
+    let NextSupplierInput { reason, copy, confirm_no_candidate } = input.checked()?;
+    let wanted = AnotherLender { reason, copy: copy.map(Into::into), confirm_no_candidate };
     let asked = state.engine.ask_another_lender(id, wanted, actor.name()).await;
     asked.map_err(|error| Problem::from(error).about(id))?;
     accepted(&state, id).await
 }
 
-/// Where the patron is to collect instead.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the fields are read one by one")]
-struct PickupChangeInput {
-    /// The code of the pickup location.
-    pickup_location: String,
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    reason: Option<String>,
+input! {
+    /// Where the patron is to collect instead.
+    struct PickupChangeInput {
+        /// The code of the pickup location.
+        pickup_location: PickupLocationCode,
+        /// Why; shown in the timeline, so no names or numbers of persons.
+        reason: Option<String>,
+    }
+    example: {"pickup_location": "NORTH-BRANCH", "reason": "The patron has moved."}
 }
 
 /// Lets the patron collect at another pickup location of the same institution.
@@ -162,7 +217,7 @@ struct PickupChangeInput {
     path = "/api/v1/requests/{id}/pickup-location",
     operation_id = "change_pickup_location",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body = PickupChangeInput,
     responses(
         (status = 202, description = "It is being changed.", body = RequestView),
@@ -175,26 +230,25 @@ async fn change_pickup_location(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
-    mut fields: Fields,
+    Body(mut input): Body<PickupChangeInput>,
 ) -> Accepted {
-    let code = PickupLocationCode::from(fields.code("pickup_location"));
-    let reason = fields.optional_text("reason");
     let stored = find(&state, id).await?;
-    let pickup = state.engine.store().pickup_location(&code).await?;
+    let code = &input.value.pickup_location;
+    let pickup = state.engine.store().pickup_location(code).await?.map(|stored| stored.location);
     match &pickup {
-        None if !code.as_str().is_empty() => {
+        None if input.is_sound("pickup_location") => {
             let message = format!("There is no pickup location {code}.");
-            fields.error("pickup_location", "UNKNOWN_PICKUP_LOCATION", message);
+            input.fault("pickup_location", "UNKNOWN_PICKUP_LOCATION", message);
         }
-        Some(pickup) if pickup.location.institution != stored.request.pickup.institution => {
+        Some(pickup) if pickup.institution != stored.request.pickup.institution => {
             let message = "It belongs to another institution than the present one.";
-            fields.error("pickup_location", "PICKUP_ELSEWHERE", message);
+            input.fault("pickup_location", "PICKUP_ELSEWHERE", message);
         }
         _ => {}
     }
-    Problem::check(fields.finish())?;
-    let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", code.as_str()))?.location;
-    execute_with_reason(&state, &actor, id, &Command::ChangePickup { pickup }, reason).await
+    let PickupChangeInput { pickup_location, reason } = input.checked()?;
+    let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", pickup_location.as_str()))?;
+    execute(&state, &actor, id, &Command::ChangePickup { pickup }, reason).await
 }
 
 /// Reports that an item that was missing in transit has been found.
@@ -203,7 +257,7 @@ async fn change_pickup_location(
     path = "/api/v1/requests/{id}/found",
     operation_id = "report_found",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is noted.", body = RequestView),
@@ -215,20 +269,21 @@ async fn report_found(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
-    fields: Option<Fields>,
+    Body(input): Body<ReasonInput>,
 ) -> Accepted {
-    let reason = reason(fields)?;
-    execute_with_reason(&state, &actor, id, &Command::ItemFound, reason).await
+    let reason = input.checked()?.reason;
+    execute(&state, &actor, id, &Command::ItemFound, reason).await
 }
 
-/// How a loss is settled.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "the shape for the document; the fields are read one by one")]
-struct SettleInput {
-    /// `paid` or `written_off`.
-    how: String,
-    /// Why; shown in the timeline, so no names or numbers of persons.
-    reason: Option<String>,
+input! {
+    /// How a loss is settled.
+    struct SettleInput {
+        /// `paid` or `written_off`.
+        how: Settlement,
+        /// Why; shown in the timeline, so no names or numbers of persons.
+        reason: Option<String>,
+    }
+    example: {"how": "paid", "reason": "The patron paid for a new copy."}
 }
 
 /// Settles the loss of an item, which ends the request: the virtual item is taken away, the lender's loan stays for its
@@ -238,7 +293,7 @@ struct SettleInput {
     path = "/api/v1/requests/{id}/settle-loss",
     operation_id = "settle_loss",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body = SettleInput,
     responses(
         (status = 202, description = "It is settled.", body = RequestView),
@@ -247,20 +302,14 @@ struct SettleInput {
         (status = 422, description = "No such settlement."),
     )
 )]
-async fn settle_loss(State(state): State<WebState>, actor: Actor, PathId(id): PathId, mut fields: Fields) -> Accepted {
-    let how = match fields.text("how").as_str() {
-        "paid" => Some(Settlement::Paid),
-        "written_off" => Some(Settlement::WrittenOff),
-        "" => None,
-        _ => {
-            fields.error("how", "UNKNOWN_SETTLEMENT", "It must be paid or written_off.");
-            None
-        }
-    };
-    let reason = fields.optional_text("reason");
-    Problem::check(fields.finish())?;
-    let how = how.ok_or_else(|| Problem::bad_request("MISSING", "It isn't said how the loss is settled."))?;
-    execute_with_reason(&state, &actor, id, &Command::SettleLoss { how }, reason).await
+async fn settle_loss(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    Body(input): Body<SettleInput>,
+) -> Accepted {
+    let SettleInput { how, reason } = input.checked()?;
+    execute(&state, &actor, id, &Command::SettleLoss { how }, reason).await
 }
 
 /// What ending a request by hand would do.
@@ -289,7 +338,7 @@ struct EndStep {
     path = "/api/v1/requests/{id}/end",
     operation_id = "preview_end",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     responses(
         (status = 200, description = "What would be done.", body = EndPreview),
         (status = 404, description = "There is none."),
@@ -346,7 +395,7 @@ fn in_words(effect: Effect) -> &'static str {
     path = "/api/v1/requests/{id}/end",
     operation_id = "end_request",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is being ended.", body = RequestView),
@@ -358,10 +407,10 @@ async fn end_request(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
-    fields: Option<Fields>,
+    Body(input): Body<ReasonInput>,
 ) -> Accepted {
-    let reason = reason(fields)?;
-    execute(&state, &actor, id, &Command::End { reason }).await
+    let reason = input.checked()?.reason;
+    execute(&state, &actor, id, &Command::End { reason }, None).await
 }
 
 /// Takes the last act back, as long as nothing that follows from it was sent to a library.
@@ -370,7 +419,7 @@ async fn end_request(
     path = "/api/v1/requests/{id}/undo",
     operation_id = "undo_last_action",
     tag = "requests",
-    params(("id" = uuid::Uuid, Path, description = "The request's id.")),
+    params(PathId),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is taken back.", body = RequestView),
@@ -378,7 +427,12 @@ async fn end_request(
         (status = 409, description = "It can't be taken back any more."),
     )
 )]
-async fn undo(State(state): State<WebState>, actor: Actor, PathId(id): PathId, fields: Option<Fields>) -> Accepted {
-    let reason = reason(fields)?;
-    execute_with_reason(&state, &actor, id, &Command::Undo, reason).await
+async fn undo(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    Body(input): Body<ReasonInput>,
+) -> Accepted {
+    let reason = input.checked()?.reason;
+    execute(&state, &actor, id, &Command::Undo, reason).await
 }

@@ -1,0 +1,525 @@
+//! What a field of an input may hold. One implementation of [`Field`] says how a kind of value is read and how the
+//! OpenAPI document describes it, so that the two can't differ.
+
+use std::mem;
+
+use jiff::civil::Date;
+use lending::{
+    AgencyCode, Barcode, BibId, CancelledBy, DeskCode, HoldingId, InstitutionCode, ItemId, LONGEST_IDENTIFIER,
+    LibraryCode, PatronId, PickupLocationCode, Settlement, Status,
+};
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use store::Cursor;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
+};
+use utoipa::openapi::{KnownFormat, RefOr};
+
+use crate::path::{CODE_PATTERN, LONGEST_CODE, NO_CODE, is_code};
+use crate::problem::FieldError;
+
+/// The longest text, in characters.
+pub(crate) const LONGEST_TEXT: usize = 500;
+
+/// The schemas that a field refers to, by name.
+pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// A kind of value that a field of a body or a query parameter can hold.
+pub(crate) trait Field: Sized {
+    /// Whether the field must be there.
+    const REQUIRED: bool = true;
+
+    /// Reads a value that is there. Notes what is wrong with it, without quoting it: it may be a key or a patron's
+    /// number.
+    fn read(value: Value, reader: &mut Reader) -> Option<Self>;
+
+    /// Stands in for a value that is wrong or missing, until the faults are answered.
+    fn placeholder() -> Self;
+
+    /// The value of a field that is left out.
+    fn left_out(reader: &mut Reader) -> Self {
+        reader.fault("MISSING", "It is missing.");
+        Self::placeholder()
+    }
+
+    /// How the OpenAPI document describes the value.
+    fn schema() -> RefOr<Schema>;
+
+    /// Adds the schemas that [`schema`](Self::schema) refers to.
+    fn refers_to(_: &mut Schemas) {}
+}
+
+/// Where an input comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    /// A JSON body.
+    Body,
+    /// The query of an address, where every value is a text.
+    Query,
+}
+
+/// Where the reading stands, and all faults so far.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    source: Source,
+    path: String,
+    faults: Vec<FieldError>,
+}
+
+impl Reader {
+    pub(crate) fn new(source: Source) -> Self {
+        Self { source, path: String::new(), faults: Vec::new() }
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Notes a fault of the field that is being read.
+    pub(crate) fn fault(&mut self, code: &'static str, message: impl Into<String>) {
+        self.faults.push(FieldError::new(self.path.clone(), code, message));
+    }
+
+    /// Notes a fault of a field inside the one that is being read.
+    pub(crate) fn fault_of(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
+        self.inside(key, |reader| reader.fault(code, message));
+    }
+
+    /// Reads the field `key` of the present object.
+    pub(crate) fn inside<T>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let step = if self.path.is_empty() { key.to_owned() } else { format!(".{key}") };
+        self.at(&step, read)
+    }
+
+    /// Reads an entry of the present list.
+    fn entry<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.at(&format!("[{index}]"), read)
+    }
+
+    fn at<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        self.path.push_str(step);
+        let done = read(self);
+        self.path.truncate(length);
+        done
+    }
+
+    pub(crate) fn wrong_type(&mut self, wanted: &str, found: &Value) {
+        // Query parameters are texts; a list means that one was given several times.
+        if self.source == Source::Query && found.is_array() {
+            self.fault("REPEATED", "It is given more than once.");
+        } else {
+            self.fault("WRONG_TYPE", wrong_type(wanted, found));
+        }
+    }
+
+    pub(crate) fn into_faults(self) -> Vec<FieldError> {
+        self.faults
+    }
+
+    /// A text without blanks around it that every library system and database can take.
+    fn text(&mut self, value: &Value) -> Option<String> {
+        let Value::String(text) = value else {
+            self.wrong_type("text", value);
+            return None;
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            self.fault("EMPTY", "It is empty.");
+        } else if text.chars().count() > LONGEST_TEXT {
+            self.fault("TOO_LONG", format!("It has more than {LONGEST_TEXT} characters."));
+        } else if text.chars().any(char::is_control) {
+            self.fault("CONTROL_CHARACTER", "It holds a control character, such as a line break.");
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+}
+
+pub(crate) fn wrong_type(wanted: &str, found: &Value) -> String {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    format!("It must be {wanted}, but is {found}.")
+}
+
+fn text_schema(longest: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(longest))
+}
+
+/// A text for people.
+impl Field for String {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        reader.text(&value)
+    }
+
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        text_schema(LONGEST_TEXT).into()
+    }
+}
+
+/// A key or password. No answer contains it.
+impl Field for SecretString {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        reader.text(&value).map(Into::into)
+    }
+
+    fn placeholder() -> Self {
+        String::new().into()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        text_schema(LONGEST_TEXT).write_only(true).into()
+    }
+}
+
+/// Codes that the hub's own staff choose.
+macro_rules! codes {
+    ($($code:ty),+) => {$(
+        impl Field for $code {
+            fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+                let text = reader.text(&value)?;
+                if !is_code(&text) {
+                    reader.fault("INVALID_CODE", NO_CODE);
+                    return None;
+                }
+                Some(text.into())
+            }
+
+            fn placeholder() -> Self {
+                String::new().into()
+            }
+
+            fn schema() -> RefOr<Schema> {
+                text_schema(LONGEST_CODE).pattern(Some(CODE_PATTERN)).into()
+            }
+        }
+    )+};
+}
+
+codes!(AgencyCode, InstitutionCode, PickupLocationCode);
+
+/// Identifiers that a library's system gave.
+macro_rules! identifiers {
+    ($($identifier:ty),+) => {$(
+        impl Field for $identifier {
+            fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+                let text = reader.text(&value)?;
+                if let Err(reason) = lending::check_identifier(&text) {
+                    reader.fault(reason.code(), reason.to_string());
+                    return None;
+                }
+                Some(text.into())
+            }
+
+            fn placeholder() -> Self {
+                String::new().into()
+            }
+
+            fn schema() -> RefOr<Schema> {
+                text_schema(LONGEST_IDENTIFIER).into()
+            }
+        }
+    )+};
+}
+
+identifiers!(Barcode, BibId, DeskCode, HoldingId, ItemId, LibraryCode, PatronId);
+
+/// Choices among a few words.
+macro_rules! words {
+    ($($choice:ty, $code:literal, $first:literal => $value:expr $(, $more:literal => $other:expr)*;)+) => {$(
+        impl Field for $choice {
+            fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+                match reader.text(&value)?.as_str() {
+                    $first => Some($value),
+                    $($more => Some($other),)*
+                    _ => {
+                        reader.fault($code, concat!("It must be ", $first $(, " or ", $more)*, "."));
+                        None
+                    }
+                }
+            }
+
+            fn placeholder() -> Self {
+                $value
+            }
+
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some([$first $(, $more)*])).into()
+            }
+        }
+    )+};
+}
+
+words! {
+    CancelledBy, "UNKNOWN_CANCELLER", "patron" => Self::Patron, "staff" => Self::Staff;
+    Settlement, "UNKNOWN_SETTLEMENT", "paid" => Self::Paid, "written_off" => Self::WrittenOff;
+    PreviousSecret, "INVALID", "previous" => Self;
+}
+
+/// The secret before the newest one of a webhook.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PreviousSecret;
+
+/// Yes or no; no where it is left out.
+impl Field for bool {
+    const REQUIRED: bool = false;
+
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        match &value {
+            Value::Bool(yes) => return Some(*yes),
+            Value::String(text) if reader.source == Source::Query && text == "true" => return Some(true),
+            Value::String(text) if reader.source == Source::Query && text == "false" => return Some(false),
+            Value::String(_) if reader.source == Source::Query => {
+                reader.fault("WRONG_TYPE", "It must be true or false.");
+            }
+            other => reader.wrong_type("true or false", other),
+        }
+        None
+    }
+
+    fn placeholder() -> Self {
+        false
+    }
+
+    fn left_out(_: &mut Reader) -> Self {
+        false
+    }
+
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false))).into()
+    }
+}
+
+/// A whole number from `LEAST` to `MOST`; `USUAL` where it is left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Number<const LEAST: u32, const MOST: u32, const USUAL: u32>(pub(crate) u32);
+
+impl<const LEAST: u32, const MOST: u32, const USUAL: u32> Field for Number<LEAST, MOST, USUAL> {
+    const REQUIRED: bool = false;
+
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let number = match &value {
+            Value::Number(number) => number.as_u64().and_then(|number| number.try_into().ok()),
+            Value::String(text) if reader.source == Source::Query => text.parse().ok(),
+            other => {
+                reader.wrong_type("a number", other);
+                return None;
+            }
+        };
+        let number = number.filter(|number| (LEAST..=MOST).contains(number));
+        if number.is_none() {
+            reader.fault("OUT_OF_RANGE", format!("It must be a whole number from {LEAST} to {MOST}."));
+        }
+        number.map(Self)
+    }
+
+    fn placeholder() -> Self {
+        Self(USUAL)
+    }
+
+    fn left_out(_: &mut Reader) -> Self {
+        Self(USUAL)
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(LEAST)).maximum(Some(MOST));
+        schema.default(Some(json!(USUAL))).into()
+    }
+}
+
+/// A date as `YYYY-MM-DD`.
+impl Field for Date {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let date = reader.text(&value)?.parse().ok();
+        if date.is_none() {
+            reader.fault("INVALID_DATE", "It must be a date such as 2026-12-31.");
+        }
+        date
+    }
+
+    fn placeholder() -> Self {
+        Self::ZERO
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let format = Some(SchemaFormat::KnownFormat(KnownFormat::Date));
+        ObjectBuilder::new().schema_type(Type::String).format(format).into()
+    }
+}
+
+/// A value that may be left out.
+impl<T: Field> Field for Option<T> {
+    const REQUIRED: bool = false;
+
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        T::read(value, reader).map(Some)
+    }
+
+    fn placeholder() -> Self {
+        None
+    }
+
+    fn left_out(_: &mut Reader) -> Self {
+        None
+    }
+
+    fn schema() -> RefOr<Schema> {
+        match T::schema() {
+            RefOr::T(Schema::Object(object)) => RefOr::T(Schema::Object(or_null(object))),
+            other => {
+                let null = ObjectBuilder::new().schema_type(Type::Null);
+                OneOfBuilder::new().item(null).item(other).into()
+            }
+        }
+    }
+
+    fn refers_to(schemas: &mut Schemas) {
+        T::refers_to(schemas);
+    }
+}
+
+fn or_null(mut object: Object) -> Object {
+    if let SchemaType::Type(kind) = mem::replace(&mut object.schema_type, SchemaType::AnyValue) {
+        object.schema_type = SchemaType::from_iter([kind, Type::Null]);
+    }
+    if let Some(values) = &mut object.enum_values {
+        values.push(Value::Null);
+    }
+    object
+}
+
+/// A list of one to `MOST` values.
+#[derive(Clone, Debug)]
+pub(crate) struct List<T, const MOST: usize>(pub(crate) Vec<T>);
+
+impl<T: Field, const MOST: usize> Field for List<T, MOST> {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let values = match value {
+            Value::Array(values) => values,
+            other => {
+                reader.wrong_type("a list", &other);
+                return None;
+            }
+        };
+        if values.len() > MOST {
+            reader.fault("TOO_MANY", format!("It has more than {MOST} entries."));
+            return None;
+        }
+        let entries = values.into_iter().enumerate();
+        Some(Self(entries.filter_map(|(index, value)| reader.entry(index, |at| T::read(value, at))).collect()))
+    }
+
+    fn placeholder() -> Self {
+        Self(Vec::new())
+    }
+
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new().items(T::schema()).min_items(Some(1)).max_items(Some(MOST)).into()
+    }
+
+    fn refers_to(schemas: &mut Schemas) {
+        T::refers_to(schemas);
+    }
+}
+
+/// Statuses of requests, given as several parameters or as one with commas.
+#[derive(Clone, Debug)]
+pub(crate) struct Statuses(pub(crate) Vec<Status>);
+
+impl Field for Statuses {
+    const REQUIRED: bool = false;
+
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let texts = match value {
+            Value::Array(values) => values,
+            one => vec![one],
+        };
+        let names = texts.iter().filter_map(Value::as_str).flat_map(|text| text.split(',')).map(str::trim);
+        let mut statuses = Vec::new();
+        for name in names.filter(|name| !name.is_empty()) {
+            match name.parse() {
+                Ok(status) => statuses.push(status),
+                Err(_) => {
+                    let known = Status::ALL.map(|status| status.name()).join(", ");
+                    reader.fault("UNKNOWN_STATUS", format!("This is no status. Statuses are: {known}."));
+                }
+            }
+        }
+        Some(Self(statuses))
+    }
+
+    fn placeholder() -> Self {
+        Self(Vec::new())
+    }
+
+    fn left_out(_: &mut Reader) -> Self {
+        Self::placeholder()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let names = Status::ALL.map(|status| status.name());
+        ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names))).into()
+    }
+}
+
+/// Where a list goes on; at its beginning where this is left out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct After(pub(crate) Option<Cursor>);
+
+impl Field for After {
+    const REQUIRED: bool = false;
+
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        let cursor = reader.text(&value)?.parse().ok();
+        if cursor.is_none() {
+            reader.fault("INVALID_CURSOR", "No list gave this cursor. Begin again without one.");
+        }
+        Some(Self(cursor))
+    }
+
+    fn placeholder() -> Self {
+        Self(None)
+    }
+
+    fn left_out(_: &mut Reader) -> Self {
+        Self(None)
+    }
+
+    fn schema() -> RefOr<Schema> {
+        text_schema(LONGEST_TEXT).into()
+    }
+}
+
+/// An object whose keys are another part's to judge.
+impl Field for Map<String, Value> {
+    fn read(value: Value, reader: &mut Reader) -> Option<Self> {
+        match value {
+            Value::Object(table) => Some(table),
+            other => {
+                reader.wrong_type("an object", &other);
+                None
+            }
+        }
+    }
+
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let any = Some(AdditionalProperties::FreeForm(true));
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(any).into()
+    }
+}
