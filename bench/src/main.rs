@@ -55,7 +55,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "crash",
-        about: "SIGKILLs of the hub with requests in flight: requests lost, doubled or orphaned, and the time to resume",
+        about: "SIGKILLs of the hub with requests in flight: work lost, doubled or orphaned, and the time to resume",
         run: |args| crash::run(args.scale(), args.database.as_deref()),
     },
     Bench {
@@ -90,7 +90,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "fair",
-        about: "a quota shared with other applications: refused calls, waiting times of patrons, and the pause at the reserve",
+        about: "a quota shared with other applications: refused calls, waiting patrons, and the pause at the reserve",
         run: |args| fair::run(args.scale()),
     },
     Bench {
