@@ -1,8 +1,8 @@
 //! Kills the real hub with SIGKILL again and again while many requests are in flight, and counts the requests that are
 //! lost, doubled or left over.
 //!
-//! The hub runs on the embedded store or on PostgreSQL. One request in ten is cancelled by its patron, one in ten by the
-//! first lender, so that a second one is asked.
+//! The hub runs on the embedded store or on PostgreSQL. One request in ten is cancelled by its patron, one in ten by
+//! the first lender, so that a second one is asked.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 

@@ -437,7 +437,8 @@ fn instead(fault: &FaultKind, call: &ApiCall) -> Option<ApiAnswer> {
     })
 }
 
-/// A status without Alma's envelope: gateways answer with a page, with a line of text or with nothing (alma-api.md 1.4).
+/// A status without Alma's envelope: gateways answer with a page, with a line of text or with nothing (alma-api.md
+/// 1.4).
 fn failure(status: u16, body: Option<&str>) -> ApiAnswer {
     match body {
         None => plain_failure(status),
