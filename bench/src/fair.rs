@@ -33,7 +33,7 @@ const ABOVE: u64 = 150;
 /// The largest number of refused calls, out of 10,000.
 const MOST_REFUSED: f64 = 1.0;
 const MOST_WAIT: Duration = Duration::from_secs(1);
-/// The time between two requests that a patron places.
+/// The time between two placements of patrons.
 const PLACEMENTS: Duration = Duration::from_millis(1_300);
 /// The number of calls that polls in progress may still make when the reserve is reached: eight polls of three calls.
 const UNDER_WAY: u64 = 24;

@@ -52,7 +52,7 @@ pub(crate) struct HubProcess {
     setup: Setup,
     child: Child,
     config: PathBuf,
-    /// The key that seals credentials. All nodes share it.
+    /// The directory with the key that seals credentials. All nodes share it.
     dir: Arc<TempDir>,
 }
 
@@ -148,7 +148,7 @@ impl HubProcess {
         self.signal(Signal::STOP)
     }
 
-    /// Sends SIGCONT: the process goes on where it stopped.
+    /// Sends SIGCONT: the process continues where it stopped.
     pub(crate) fn resume(&self) -> Result<(), String> {
         self.signal(Signal::CONT)
     }
