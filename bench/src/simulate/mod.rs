@@ -445,7 +445,7 @@ impl World {
     async fn play_out(&mut self, id: RequestId, tally: &Tally) -> Result<String, String> {
         let mut resumed = Vec::new();
         for round in 0..ROUNDS {
-            // A person who doesn't act is waited for no longer than the agency's rules allow.
+            // The hub waits for a person who doesn't act no longer than the agency's rules allow.
             if round % 8 == 7 {
                 self.deadline(id)?;
             }

@@ -22,7 +22,7 @@ pub enum HintResult {
     NoChange,
     /// The hints show this observation, and nothing else.
     Observed(Observation),
-    /// Only a poll can show the change. Holds the item's state if a hint has it.
+    /// Only a poll can show the change. Contains the item's state if a hint has it.
     PollNeeded(Option<ItemState>),
 }
 

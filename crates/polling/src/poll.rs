@@ -43,7 +43,7 @@ pub enum PollOutcome {
     NothingToPoll,
     /// The side was observed, by a call or by fresh hints.
     Observed(Observed),
-    /// The hints add no new information, so no call was made. Holds when the next poll is due.
+    /// The hints add no new information, so no call was made. Contains the time of the next poll.
     NoChange(Timestamp),
     /// Polling is paused: the rest of the day's calls is kept for others.
     Paused(lms::Error),

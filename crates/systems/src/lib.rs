@@ -184,7 +184,7 @@ impl Systems {
         paused
     }
 
-    /// Makes every read that an institution's role in requests needs, out of the calls that it has.
+    /// Makes every read that an institution's role in requests needs, within the institution's quota.
     ///
     /// # Errors
     ///

@@ -29,7 +29,7 @@ pub(crate) struct EventLog {
     pub(crate) rows: VecDeque<Event>,
     /// The number of events so far.
     pub(crate) count: u64,
-    /// Whether events are recorded. The initial content of an institution raises none.
+    /// Whether events are dropped: the initial content of an institution raises none.
     #[serde(skip)]
     pub(crate) muted: bool,
 }

@@ -36,7 +36,7 @@ async fn busy_alma() -> TestAlma {
     alma
 }
 
-/// Reads the calls whose answers must not change, by path.
+/// Returns the paths of the calls whose answers must not change.
 fn questions(alma: &TestAlma) -> Vec<String> {
     let mut paths: Vec<String> = [
         "/users?limit=100&order_by=primary_id",
@@ -61,7 +61,7 @@ fn questions(alma: &TestAlma) -> Vec<String> {
     paths
 }
 
-/// Removes from an answer the address of the server, which is not part of the state.
+/// Returns the answers without the address of the server, which is not part of the state.
 async fn answers(alma: &TestAlma, paths: &[String]) -> Vec<String> {
     let mut all = Vec::new();
     for path in paths {
