@@ -24,7 +24,7 @@ pub(super) const LIST: [Scenario; 7] = [
     ),
     Scenario::new(
         "copy-not-on-shelf",
-        "The first copy is not on its shelf when staff search for it, so the next is taken.",
+        "The first copy is missing when the hub reads it, so the next is taken.",
         |stage| Box::pin(copy_not_on_shelf(stage)),
     ),
     Scenario::new("no-copy-on-shelf", "No copy is on its shelf, so nothing is made anywhere.", |stage| {

@@ -65,8 +65,8 @@ impl Stage {
         self.until_that("come to rest", |request| !request.is_busy() || request.needs_staff()).await
     }
 
-    /// Returns the next action of staff. At the hub they fix the cause and retry, and cancel if that has not helped. In the
-    /// libraries they do what the status waits for.
+    /// Returns the next action of staff. At the hub they fix the cause and retry, and cancel if that has not helped. In
+    /// the libraries they do what the status waits for.
     async fn next_act(&self, request: &RequestView, resumed: &mut Vec<String>) -> Result<Next> {
         if request.needs_staff() {
             let may = |action: &str| request.attention.actions.iter().any(|offered| offered == action);
