@@ -1,7 +1,8 @@
-//! SIGKILL of the real hub, again and again, with many requests in flight: what is lost, doubled or left over.
+//! Kills the real hub with SIGKILL again and again while many requests are in flight, and counts the requests that are
+//! lost, doubled or left over.
 //!
-//! The hub runs on the embedded store or on PostgreSQL. One request in ten is cancelled by its patron, one in ten by the
-//! first lender, so that a second one is asked.
+//! The hub runs on the embedded store or on PostgreSQL. One request in ten is cancelled by its patron, one in ten by
+//! the first lender, so that a second one is asked.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -21,11 +22,14 @@ use crate::live::{PATIENCE, Seen, Wrong, calls, counts, keep_busy, outcomes};
 use crate::simulate::sim_setup::{self, BORROWER};
 use crate::verdict::Verdict;
 
-/// From start to the first call of an Alma, at the 99th of a hundred restarts.
+/// The limit on the time from the start of the hub to its first call of an Alma, at the 99th percentile of all
+/// restarts.
 const RESUMED_WITHIN: Duration = Duration::from_secs(2);
-/// How long the hub works before it is killed, in milliseconds: from the middle of its start to well in its stride.
+/// How long the hub works before it is killed, in milliseconds. Some kills hit the hub while it starts, others while it
+/// works at full speed.
 const LIVES: std::ops::Range<u64> = 20..900;
-/// Libraries are polled this often, in milliseconds: what staff do is reported to the hub at once.
+/// The settings by which the hub polls a library every 2 to 10 seconds. The benchmark also asks the hub for a poll at
+/// once after each action of staff.
 const POLLS: &str = "batch_poll_interval_ms = 2000\npoll_interval_initial_ms = 2000\npoll_interval_max_ms = 10000\n";
 
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +74,7 @@ async fn play(plan: Plan, sim: &Sim, hub: HubProcess) -> Result<Verdict, String>
     Ok(verdict(plan, begun.elapsed(), &seen, resumed, &ended, &wrong))
 }
 
-/// Kills the hub and starts it again; answers how long each start took to its first call of an Alma.
+/// Kills the hub and starts it again. Returns the time from each start to the first call of an Alma.
 async fn kill(
     kills: usize,
     mut hub: HubProcess,

@@ -1,8 +1,9 @@
-//! A quota that others use too: who is refused, who waits, and what stops when few calls are left.
+//! Shares a quota with other applications: counts which calls are refused, how long patrons wait, and what stops when
+//! few calls are left.
 //!
-//! Each of three Almas allows 25 calls a second, and three other applications of the library use them: one evenly, one
-//! in bursts, one now and then. The hub has more polls to make than it is allowed calls, all the time; patrons place
-//! requests meanwhile. At the end each day has few calls left.
+//! Each of three Almas allows 25 calls a second. Three other applications of the library use the same quota: one makes
+//! calls evenly, one in bursts, one now and then. The hub always has more polls to make than its quota allows, and
+//! patrons place requests meanwhile. At the end only a few of the day's calls are left at each Alma.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -23,31 +24,32 @@ use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
 const INSTITUTIONS: [&str; 3] = [LENDERS[0], LENDERS[1], BORROWER];
-/// Calls a second that each Alma allows.
+/// The number of calls per second that each Alma allows.
 const LIMIT: u32 = 25;
-/// Calls that are kept for others and for patrons.
+/// The number of calls a day that the hub leaves to other applications and to patrons.
 const RESERVE: u64 = 500;
-/// Calls left above the reserve when the last part begins.
+/// The number of calls that are left above the reserve when the last part of the benchmark begins.
 const ABOVE: u64 = 150;
-/// Of 10,000 calls so many may be refused.
+/// The largest number of refused calls, out of 10,000.
 const MOST_REFUSED: f64 = 1.0;
 const MOST_WAIT: Duration = Duration::from_secs(1);
-/// A patron places a request each time this has passed.
+/// The time between two placements of patrons.
 const PLACEMENTS: Duration = Duration::from_millis(1_300);
-/// What looks under way may still call when the reserve is reached: eight polls of three calls.
+/// The number of calls that polls in progress may still make when the reserve is reached: eight polls of three calls.
 const UNDER_WAY: u64 = 24;
-/// Every open request is polled this often on both sides: more than the limit allows.
+/// The settings by which the hub polls every open request this often on both sides, which is more than the limit
+/// allows.
 const POLLS: &str = "batch_poll_interval_ms = 500\npoll_interval_initial_ms = 500\npoll_interval_max_ms = 500\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy)]
 struct Plan {
-    /// Requests that are polled.
+    /// The number of open requests, all of which the hub polls.
     open: usize,
-    /// How long it goes on beside the others.
+    /// How long the hub competes with the other applications.
     contended: Duration,
-    /// How long it goes on at the reserve.
+    /// How long the benchmark runs once the reserve is reached.
     at_reserve: Duration,
 }
 
@@ -63,7 +65,8 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     runtime.block_on(async {
         let sim = sim_setup::build_for(SimClock::Real, 2_000, 2_000)?;
         for code in LENDERS {
-            // A key without the area Task-lists: every item is read by itself, and polls are more than the limit allows.
+            // The key lacks the area Task-lists, so the hub has to read each item. That makes more polls than the limit
+            // allows.
             let refuse = FaultKind::Refuse { code: "40166414".to_owned(), message: "Not allowed.".to_owned() };
             let fault = Fault::always("GET /task-lists/requested-resources", refuse);
             sim.arm(code, fault).map_err(|error| error.to_string())?;
@@ -81,13 +84,13 @@ struct Fair {
     sim: Sim,
     base: String,
     hub: Hub,
-    /// The next title and patron.
+    /// The number of the next title and patron.
     next: usize,
 }
 
 impl Fair {
     async fn play(&mut self, plan: Plan) -> Result<Verdict, String> {
-        // The open requests are there before anything is limited.
+        // The open requests are placed before the limits are set.
         for _ in 0..plan.open {
             self.place().await?;
         }
@@ -110,7 +113,7 @@ impl Fair {
         let (calls, refused) = (self.hub_calls(&others)? - calls, self.hub_refused(&others)? - refused);
         let spent = self.spent().await?.less(&spent);
 
-        // Few are left: what can wait stops, and patrons go on.
+        // Only a few calls are left now: polling must stop, and patrons' requests must go on.
         let mut at_reserve = Spent::default();
         for code in INSTITUTIONS {
             let quota = self.quota(code).await?;
@@ -135,7 +138,7 @@ impl Fair {
         self.sim.set_limits(code, Some(LIMIT), per_day, 0).map_err(|refusal| format!("{refusal:?}"))
     }
 
-    /// One placement after another for some time; how long each took.
+    /// Places one request after another for some time. Returns how long each took.
     async fn patrons(&mut self, long: Duration) -> Result<Vec<Duration>, String> {
         let (until, mut took, mut running) = (Instant::now() + long, Vec::new(), JoinSet::new());
         let mut pace = tokio::time::interval(PLACEMENTS);
@@ -183,7 +186,7 @@ impl Fair {
         Ok(all)
     }
 
-    /// Waits until the hub says that polls wait; how many calls they had taken by then.
+    /// Waits until the hub has paused polling. Returns the number of calls that polls had made by then.
     async fn until_paused(&self, code: &str) -> Result<u64, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -192,13 +195,13 @@ impl Fair {
                 return Ok(number(&quota["used"]["by_priority"]["poll"]));
             }
             if Instant::now() > deadline {
-                return Err(format!("looks at {code} don't stop: {quota}"));
+                return Err(format!("polling of {code} is not paused: {quota}"));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// What the Almas counted, less what the others did.
+    /// Returns the number of the hub's calls: all calls that the Almas counted, less those of the other applications.
     fn hub_calls(&self, others: &Others) -> Result<u64, String> {
         let mut all = 0;
         for code in INSTITUTIONS {
@@ -250,7 +253,7 @@ impl Spent {
     }
 }
 
-/// Three other applications of each institution. Dropped, they end.
+/// Three other applications of each institution. They stop when this value is dropped.
 struct Others {
     calls: Arc<AtomicU64>,
     refused: Arc<AtomicU64>,
@@ -269,7 +272,8 @@ impl Others {
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
         let ms = Duration::from_millis;
         for code in INSTITUTIONS {
-            // Calls at once, the time between two of them, and the rest after: 2, 2 and 1.5 a second over time.
+            // The number of calls in a burst, the pause between two of them, and the pause after the burst. On average
+            // that is 2, 2 and 1.5 calls a second.
             for (calls, between, rest) in [(1, ms(0), ms(500)), (10, ms(200), ms(3_000)), (30, ms(333), ms(10_000))] {
                 let call = http
                     .get(format!("{base}/almaws/v1/conf/general"))
@@ -296,7 +300,7 @@ impl Others {
     }
 }
 
-/// What came of it.
+/// The results of a run.
 struct Measurements {
     calls: u64,
     refused: u64,

@@ -1,8 +1,8 @@
-//! Whole lifecycles as fast as they go: durable commits, the hub a process of its own, the Almas on loopback, which tell
-//! it what happens. Staff act as soon as an Alma shows that there is something to do.
+//! Runs whole lifecycles at full speed. Commits are durable, the hub is a process of its own, and the Almas are on
+//! loopback and send messages. Staff act as soon as an Alma shows that there is something to do.
 //!
-//! The ceiling is the same number of bare calls: reqwest to an axum handler that answers what it has, over as many
-//! connections.
+//! The ceiling is the same number of bare calls: reqwest calls an axum handler that returns a stored value, over the
+//! same number of connections.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -31,7 +31,7 @@ const PLACING: usize = 8;
 const CONNECTIONS: usize = 16;
 const SECRET: &str = "secret-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(240);
-/// What is seen sooner was reported.
+/// The settings by which the hub polls so rarely that it learns of every change from a message.
 const SETTINGS: &str = "batch_poll_interval_ms = 600000\npoll_interval_initial_ms = 600000\npoll_interval_max_ms = 600000\nworkers_per_institution = 32\n";
 
 struct Measured {
@@ -39,7 +39,7 @@ struct Measured {
     lifecycles: usize,
     took: Duration,
     calls: u64,
-    /// The same, endpoint by endpoint.
+    /// The number of calls by endpoint.
     by_endpoint: BTreeMap<String, u64>,
     hub_cpu: f64,
     others_cpu: f64,
@@ -56,7 +56,7 @@ impl Measured {
         what / self.lifecycles as f64
     }
 
-    /// Lifecycles a second, if calls were all there is to do.
+    /// Returns the number of lifecycles per second if making calls were all the work.
     fn ceiling(&self) -> f64 {
         self.bare / self.each(self.calls as f64)
     }
@@ -122,7 +122,7 @@ async fn measure(
     Ok(Measured { bare, ..measured })
 }
 
-/// What the Almas counted.
+/// Returns the number of calls that the Almas counted, by endpoint.
 fn by_endpoint(sim: &Sim) -> Result<BTreeMap<String, u64>, String> {
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
     for code in [LENDERS[0], BORROWER] {
@@ -133,7 +133,7 @@ fn by_endpoint(sim: &Sim) -> Result<BTreeMap<String, u64>, String> {
     Ok(all)
 }
 
-/// Patrons place as long as there is room; staff do whatever their Alma shows.
+/// Lets patrons place requests while there is room, and staff do everything that their Alma shows.
 async fn play(sim: &Sim, hub: &HubProcess, lifecycles: usize) -> Result<(), String> {
     let deadline = Instant::now() + PATIENCE;
     let mut placing = JoinSet::new();
@@ -166,7 +166,7 @@ async fn play(sim: &Sim, hub: &HubProcess, lifecycles: usize) -> Result<(), Stri
     }
 }
 
-/// Whatever staff of both libraries can do now.
+/// Performs every action that staff of both libraries can do now.
 fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
     let lender = sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
     let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
@@ -174,12 +174,12 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
     let theirs = borrower.loans();
     for hold in borrower.requests() {
         let Some(barcode) = hold.barcode else { continue };
-        // It may have gone since the list was made.
+        // The item may be gone since the list was made.
         let Ok(item) = borrower.item(&barcode) else { continue };
         match item.process_type.as_str() {
             "TRANSIT" => drop(borrower.scan_in(&barcode, "MAIN", DESK)),
             "HOLDSHELF" => drop(borrower.lend(&barcode, &hold.user, "MAIN", DESK)),
-            // The virtual item has its hold: the lender's staff see theirs.
+            // The virtual item has its hold, so the lender's staff see their hold too.
             _ => {
                 if lender.item(&barcode).is_ok_and(|item| item.process_type.is_empty()) && !home.contains(&barcode) {
                     drop(lender.scan_in(&barcode, "MAIN", DESK));
@@ -188,7 +188,7 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
         }
     }
     for loan in &theirs {
-        // The patron reads fast, but not before the lender knows who has the book.
+        // The patron reads fast, but doesn't return the book before the lender's loan is made.
         if lent.contains(&loan.barcode) {
             drop(borrower.scan_in(&loan.barcode, "MAIN", DESK));
         }
@@ -204,7 +204,7 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls a second of a client and a server that do nothing else.
+/// Returns the calls per second of a client and a server that do nothing else.
 async fn bare_calls() -> Result<f64, String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! A load generator for HTTP/1.1: kept connections, calls written beforehand, answers read as far as their length. It
-//! is the same for whatever is measured, and light, so that it is not what is measured.
+//! A load generator for HTTP/1.1. It keeps connections open, writes the calls beforehand, and reads answers only as far
+//! as their length. It is the same for every server that is measured, and light enough not to limit the result.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// What came of it.
+/// The result of a load.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
-    /// Calls a second.
+    /// The number of calls per second.
     pub(crate) rate: f64,
-    /// The time that 99 of 100 calls kept under.
+    /// The 99th percentile of the time of a call.
     pub(crate) p99: Duration,
     /// The body of one answer.
     pub(crate) body: Vec<u8>,
 }
 
-/// Sends each call once over `connections`, and measures. A status that `wanted` doesn't accept is an error: a benchmark
-/// of refusals would be worth nothing.
+/// Sends each call once over `connections`, and measures the time. A status that `wanted` doesn't accept is an error,
+/// since a benchmark of refusals would be worth nothing.
 pub(crate) async fn run(
     address: SocketAddr,
     connections: usize,
@@ -31,8 +31,8 @@ pub(crate) async fn run(
     wanted: fn(u16) -> bool,
 ) -> Result<Measured, String> {
     let next = Arc::new(AtomicUsize::new(0));
-    // A generator that sleeps must be woken for each answer, which costs the server more than the answer does, and
-    // only a server that is slower than the generator: it stays awake.
+    // The generator stays awake. Waking a sleeping one costs the server more than the answer does, and the generator
+    // sleeps only if the server is slower than it is.
     let awake = tokio::spawn(async {
         loop {
             tokio::task::yield_now().await;
@@ -80,7 +80,7 @@ async fn one(
     Ok((times, buffer.split_off(head)))
 }
 
-/// Reads one answer to its end; answers its status and the length of its head.
+/// Reads one answer to its end. Returns its status and the length of its head.
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(u16, usize), String> {
     buffer.clear();
     let head = loop {
@@ -104,7 +104,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
 
-/// Status and length of the body; an answer without a length has none (204, 302).
+/// Returns the status and the length of the body. An answer without a length has no body (204, 302).
 fn head_of(head: &[u8]) -> Result<(u16, usize), String> {
     let text = String::from_utf8_lossy(head);
     let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or("no status")?;
@@ -119,7 +119,7 @@ fn per_second(count: usize, whole: Duration) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / whole.as_secs_f64()
 }
 
-/// The smallest time that `share` of all keep under.
+/// Returns the smallest time that is not exceeded by `share` of all times.
 fn percentile(times: &mut [Duration], share: f64) -> Duration {
     times.sort_unstable();
     let last = times.len().saturating_sub(1);

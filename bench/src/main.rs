@@ -1,12 +1,12 @@
 //! Benchmarks: `cargo run --release -p bench -- NAME`.
 //!
 //! Each prints a table and, last, one line `NAME: figure; target; met|missed`, and exits with 1 when its target is
-//! missed. Figures are ratios of two things done in the same run, so that they mean the same on any machine.
-//! `--quick` does the same work smaller; `list` names all.
+//! Each figure is a ratio of two measurements of the same run, so that it means the same on any machine. `--quick` does
+//! less of the same work; `list` names all benchmarks.
 //!
 //! # How to add one
 //!
-//! A module with a `run` that answers a `Verdict`, and its line in [`BENCHES`].
+//! Write a module with a `run` that returns a `Verdict`, and add a line to [`BENCHES`].
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -31,12 +31,12 @@ use clap::Parser;
 
 use crate::verdict::Verdict;
 
-/// How much work is done.
+/// How much work a benchmark does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scale {
-    /// As the target is stated.
+    /// The amount of work for which the target is stated.
     Full,
-    /// The same work smaller, in under a minute.
+    /// Less of the same work, in under a minute.
     Quick,
 }
 
@@ -50,22 +50,22 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "sim",
-        about: "the simulated Alma's ten most used calls with 1 M items, beside a bare axum handler",
+        about: "the simulated Alma's ten most used calls with 1 M items, compared with a bare axum handler",
         run: |args| sim::run(args.scale()),
     },
     Bench {
         name: "crash",
-        about: "SIGKILLs of the hub with requests in flight: what is lost, doubled or orphan, and how soon it goes on",
+        about: "SIGKILLs of the hub with requests in flight: work lost, doubled or orphaned, and the time to resume",
         run: |args| crash::run(args.scale(), args.database.as_deref()),
     },
     Bench {
         name: "outage",
-        about: "placements while another library's Alma hangs, beside placements while all is well",
+        about: "placements while another library's Alma hangs, compared with placements in normal times",
         run: |args| outage::run(args.scale()),
     },
     Bench {
         name: "react",
-        about: "from what staff do at an Alma that reports it to the hub's status and the other side's call",
+        about: "from an action of staff, which a webhook reports, to the hub's status and the other side's call",
         run: |args| webhooks::react(args.scale()),
     },
     Bench {
@@ -75,12 +75,12 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "engine",
-        about: "whole lifecycles over loopback, on SQLite and PostgreSQL, beside as many bare calls",
+        about: "whole lifecycles over loopback, on SQLite and PostgreSQL, compared with as many bare calls",
         run: |args| lifecycles::run(args.scale(), args.database.as_deref()),
     },
     Bench {
         name: "quota",
-        about: "API calls that a completed request costs, with webhooks and without, beside a poller",
+        about: "API calls that a completed request costs, with webhooks and without, compared with a poller",
         run: |args| quota::run(args.scale(), args.lifecycles),
     },
     Bench {
@@ -90,17 +90,17 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "fair",
-        about: "a quota that others use too: calls refused, patrons who wait, and what stops at the reserve",
+        about: "a quota shared with other applications: refused calls, waiting patrons, and the pause at the reserve",
         run: |args| fair::run(args.scale()),
     },
     Bench {
         name: "nodes",
-        about: "1, 2 and 3 processes on one PostgreSQL: throughput, and what a node stopped past its lease doubles",
+        about: "1, 2 and 3 processes on one PostgreSQL: throughput, and work doubled by a node stopped past its lease",
         run: |args| nodes::run(args.scale(), args.database.as_deref()),
     },
     Bench {
         name: "simulate",
-        about: "lifecycles with lost answers, crashes and staff who do odd things: violations of what must hold",
+        about: "lifecycles with lost answers, crashes and unusual actions of staff: violations of the invariants",
         run: |args| simulate::run(args.plan()),
     },
 ];
@@ -108,22 +108,23 @@ const BENCHES: &[Bench] = &[
 /// Benchmarks of Consort.
 #[derive(Parser, Debug)]
 struct Args {
-    /// Which, or `list`.
+    /// The name of the benchmark, or `list`.
     name: String,
-    /// The same work smaller.
+    /// Does less of the same work.
     #[arg(long)]
     quick: bool,
-    /// `simulate`: the seed, as a run printed it; a fresh one where it is left out.
+    /// `simulate`: the seed that a run printed, to repeat that run; random by default.
     #[arg(long)]
     seed: Option<u64>,
-    /// `simulate`: one world of a run alone, by the number that a violation names
+    /// `simulate`: runs only this world, by the number that a violation names.
     #[arg(long)]
     world: Option<u64>,
-    /// `simulate`: how many lifecycles. `quota`: how many requests are in flight.
+    /// `simulate`: the number of lifecycles. `quota`: the number of requests in flight.
     #[arg(long)]
     lifecycles: Option<u64>,
-    /// `crash`: an empty PostgreSQL database in place of the embedded store. `nodes`, `engine`: any database of a server, in place
-    /// of a cluster of the benchmark's own; it makes databases there, and drops them.
+    /// `crash`: the URL of an empty PostgreSQL database, used in place of the embedded store. `nodes`, `engine`: the
+    /// URL of any database of a server, used in place of a cluster of the benchmark's own; the benchmark makes
+    /// databases there and drops them.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }

@@ -1,7 +1,8 @@
-//! Nodes on one PostgreSQL database: what another process is worth, and what one does that was stopped past its lease.
+//! Runs several nodes on one PostgreSQL database: measures the throughput that another process adds, and checks the
+//! effects of a node that was stopped past its lease.
 //!
-//! Each node has few workers and the Almas answer with a latency, as Alma does, so that a node's throughput is what its
-//! workers can wait for, and not what the machine can compute.
+//! Each node has few workers, and the Almas answer with a latency as the real Alma does. So the latency of the calls
+//! limits a node's throughput, and not the computing power of the machine.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -23,23 +24,24 @@ use crate::live::{Seen, Wrong, counts, keep_busy};
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
-/// What two nodes must do, in times of what one does.
+/// The throughput that two nodes must reach, as a multiple of the throughput of one node.
 const TWO_NODES: f64 = 1.7;
-/// The share of the requests, in tenths, whose end is waited for: the last ones leave workers idle, however many there are.
+/// The share of the requests, in tenths, whose end the benchmark waits for. The last requests leave workers idle,
+/// whatever the number of nodes.
 const TENTHS: usize = 8;
-/// An Alma's answer to each call comes after so many milliseconds.
+/// The delay of an Alma's answer to each call, in milliseconds.
 const LATENCY_MS: u64 = 50;
-/// Calls that one node waits for at the same time.
+/// The number of calls that one node waits for at the same time.
 const WORKERS: usize = 4;
 const LEASE: Duration = Duration::from_millis(1_500);
-/// A stopped node stands still for one to three of its leases and a half.
+/// How long a stopped node stands still, as a multiple of its lease.
 const STILL: std::ops::Range<f64> = 1.5..3.5;
-/// Between its stops it works for so many milliseconds.
+/// How long the node works between two stops, in milliseconds.
 const AT_WORK: std::ops::Range<u64> = 200..2_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    /// Requests of each measurement of throughput, all in flight at once.
+    /// The number of requests of each measurement of throughput, all in flight at once.
     requests: usize,
     /// How often a node is stopped.
     stops: usize,
@@ -47,13 +49,13 @@ struct Plan {
 }
 
 impl Plan {
-    /// Requests whose end is waited for.
+    /// Returns the number of requests whose end the benchmark waits for.
     fn ended(self) -> usize {
         self.requests * TENTHS / 10
     }
 }
 
-/// What so many nodes did.
+/// The result of a number of nodes.
 #[derive(Debug)]
 struct Measured {
     nodes: usize,
@@ -86,13 +88,13 @@ async fn play(plan: Plan, program: &Path, mut databases: Databases) -> Result<Ve
         let (took, wrong) = cluster.throughput(plan).await?;
         measured.push(Measured { nodes, took, wrong });
     }
-    // More titles than can be asked for before the last stop.
+    // There are more titles than patrons can request before the last stop.
     let cluster = Cluster::open(plan.stops * 200 + 1_000, program, &mut databases, 2).await?;
     let (ended, seen, wrong) = cluster.stopped(plan).await?;
     Ok(verdict(plan, measured, &ended, &seen, wrong))
 }
 
-/// Fresh Almas, a fresh database, and nodes on it.
+/// Nodes on a fresh database, with fresh Almas.
 struct Cluster {
     sim: Sim,
     _server: Server,
@@ -129,7 +131,7 @@ impl Cluster {
         Desk::new(self.sim.clone(), self.nodes[0].client.clone(), self.titles)
     }
 
-    /// All requests at once, until most have ended: how long. Then all are let end.
+    /// Places all requests at once. Returns the time until most have ended; then waits for the others.
     async fn throughput(self, plan: Plan) -> Result<(Duration, Wrong), String> {
         let (mut desk, mut seen) = (self.desk(), Seen::default());
         let begun = Instant::now();
@@ -138,7 +140,7 @@ impl Cluster {
             return Err(format!("{} of {} requests were accepted", seen.accepted.len(), plan.requests));
         }
         let few = |open: usize| open <= plan.requests - plan.ended();
-        // At the beginning few are open too.
+        // Few requests are open at the beginning too, so the last such moment counts.
         let many = seen.open.iter().rposition(|(_, open)| !few(*open)).ok_or("the requests were never in flight")?;
         let (at, _) = seen.open.get(many + 1).ok_or("most requests didn't end")?;
         let took = at.duration_since(begun);
@@ -148,7 +150,7 @@ impl Cluster {
         Ok((took, wrong))
     }
 
-    /// The second node is stopped past its lease, again and again, under load.
+    /// Stops the second node past its lease, again and again, under load.
     async fn stopped(mut self, plan: Plan) -> Result<(Vec<Open>, Seen, Wrong), String> {
         let (mut desk, mut seen) = (self.desk(), Seen::default());
         let second = self.nodes.pop().ok_or("there is no second node")?;

@@ -1,8 +1,8 @@
-//! One library's Alma is down: what the patrons of the others notice of it.
+//! Measures how an outage of one library's Alma affects the patrons of the other libraries.
 //!
-//! Normal times and outages alternate in one run. In an outage the first lender's Alma keeps each call for long, which is
-//! harder on a hub than a refusal, or refuses each; many requests wait for it, and are there before it is measured.
-//! Measured are placements for copies of the second lender.
+//! Normal times and outages alternate in one run. In an outage the first lender's Alma delays each call for long, which
+//! is harder on a hub than a refusal, or refuses each call. Many requests wait for that Alma before the measurement
+//! begins. The benchmark measures placements for copies of the second lender.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -20,16 +20,17 @@ use crate::live::hub::{HubProcess, Setup, build_hub};
 use crate::simulate::sim_setup::{self, LENDERS};
 use crate::verdict::{Verdict, table};
 
-/// How much longer a placement may take while another library is down.
+/// The largest ratio between the time of a placement during an outage and in normal times.
 const MOST: f64 = 1.2;
-/// Patrons who place at the same time.
+/// The number of patrons who place requests at the same time.
 const TOGETHER: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The Alma that hangs keeps each call for this long.
+/// How long the Alma that hangs delays each call.
 const HANGS: Duration = Duration::from_secs(20);
-/// Where a request waits whose lender can't be asked.
+/// The status of a request whose lender can't be reached.
 const VERIFIED: &str = "PATRON_VERIFIED";
-/// Polls come an hour later: those at what was placed before would fall into one measurement and not into another.
+/// The settings by which polls come an hour later. Polls of requests placed before would fall into one measurement and
+/// not into another.
 const POLLS: &str =
     "batch_poll_interval_ms = 3600000\npoll_interval_initial_ms = 3600000\npoll_interval_max_ms = 3600000\n";
 const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
@@ -37,9 +38,9 @@ const PLACED: &str = "REQUEST_PLACED_AT_BORROWING_AGENCY";
 #[derive(Clone, Copy)]
 struct Plan {
     rounds: usize,
-    /// Placements measured in each half of a round.
+    /// The number of placements measured in each half of a round.
     measured: usize,
-    /// Requests that wait for the library that is down.
+    /// The number of requests that wait for the library that is down.
     waiting: usize,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let titles = (plan.rounds + 1) * 4 * plan.measured.max(plan.waiting);
-        // Each request has a patron of its own: one with hundreds of requests would be slow for that alone.
+        // Each request has a patron of its own: a patron with hundreds of requests would be slow for that reason alone.
         let sim = sim_setup::build_for(SimClock::Real, titles, 2 * titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
@@ -67,17 +68,17 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
 struct Outage {
     sim: Sim,
     hub: Hub,
-    /// The next title at each lender.
+    /// The number of the next title at each lender.
     next: [usize; 2],
 }
 
-/// How long placements took.
+/// The times that placements took.
 #[derive(Default)]
 struct Took {
     normal: Vec<Duration>,
     hanging: Vec<Duration>,
     refusing: Vec<Duration>,
-    /// From the end of an outage until all that waited was placed.
+    /// The time from the end of an outage until all waiting requests were placed.
     resumed: Vec<Duration>,
 }
 
@@ -85,7 +86,7 @@ impl Outage {
     async fn play(&mut self, plan: Plan) -> Result<Verdict, String> {
         let ms = u64::try_from(HANGS.as_millis()).unwrap_or(u64::MAX);
         let mut took = Took::default();
-        // The first placements make connections and virtual patrons.
+        // The first placements open connections and create virtual patrons, so they are not measured.
         self.measure(plan.measured / 4).await?;
         for _ in 0..plan.rounds {
             took.normal.extend(self.measure(plan.measured).await?);
@@ -101,7 +102,7 @@ impl Outage {
         Ok(verdict(plan, took))
     }
 
-    /// The first lender's Alma fails at every call, and requests want it; answers these.
+    /// Makes the first lender's Alma fail at every call, and places requests for its copies. Returns these requests.
     async fn take_down(&mut self, fault: FaultKind, count: usize) -> Result<Vec<String>, String> {
         self.sim.arm(LENDERS[0], Fault::always("*", fault)).map_err(|error| error.to_string())?;
         let mut waiting = Vec::with_capacity(count);
@@ -109,7 +110,7 @@ impl Outage {
             let body = self.placement(0);
             waiting.push(place(&self.hub, &body).await?);
         }
-        // What they do at the borrower before they come to the lender is an ordinary load, not the outage's.
+        // The calls to the borrower that these requests make first are ordinary load and no part of the outage.
         for id in &waiting {
             until(&self.hub, id, VERIFIED).await?;
         }
@@ -139,7 +140,7 @@ impl Outage {
         Ok(back.elapsed())
     }
 
-    /// Places requests for copies of the second lender; how long each took until both holds were there.
+    /// Places requests for copies of the second lender. Returns how long each took until both holds existed.
     async fn measure(&mut self, count: usize) -> Result<Vec<Duration>, String> {
         let mut took = Vec::with_capacity(count);
         let mut running = JoinSet::new();

@@ -1,7 +1,7 @@
-//! The simulated Alma under load, beside a bare axum handler that answers the same JSON, from memory.
+//! Measures the simulated Alma under load, next to a bare axum handler that answers the same JSON from memory.
 //!
-//! Server and load run on a runtime of one thread each, the same for both, so that on two cores neither takes from the
-//! other. Each call is for another item, and each must succeed.
+//! The server and the load each run on a runtime with one thread, in both measurements, so that on two cores neither
+//! slows the other. Each call is for another item, and each must succeed.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -25,10 +25,10 @@ const INSTITUTION: &str = "01BENCH_INST";
 const KEY: &str = "bench";
 const CONNECTIONS: usize = 16;
 const PER_BIB: usize = 4;
-/// The least share of the bare handler's rate, for reads.
+/// The smallest share of the bare handler's rate that reads must reach.
 const TARGET: f64 = 0.40;
 
-/// A stage of calls of one kind.
+/// Calls of one kind.
 struct Kind {
     name: &'static str,
     read: bool,
@@ -113,7 +113,7 @@ fn fill(sim: &Sim, items: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Readers are many, as in life: a user's own requests are read with each new one.
+/// The number of readers. There are many, as in reality, since Alma reads a user's other requests with each new one.
 const READERS: usize = 1_000;
 
 fn reader(at: usize) -> String {
@@ -126,7 +126,7 @@ fn barcode(number: usize) -> String {
 
 fn kinds(sim: &Sim, items: usize, reads: usize, writes: usize) -> Result<Vec<Kind>, String> {
     let staff = sim.staff(INSTITUTION).map_err(|error| error.to_string())?;
-    // Items far from each other, so that no cache of the machine flatters.
+    // The items lie far from each other, so that the machine's caches don't improve the result.
     let spread = |at: usize| (at * 7_919) % items;
     let mut paths = Vec::with_capacity(reads.max(3 * writes));
     for at in 0..reads.max(3 * writes) {
@@ -204,7 +204,7 @@ fn bare_call() -> Vec<u8> {
     b"GET / HTTP/1.1\r\nHost: bare\r\nAccept: application/json\r\n\r\n".to_vec()
 }
 
-/// Runs a server on a thread and runtime of its own.
+/// Runs a server on a thread and a runtime of its own.
 fn on_its_own<F>(
     name: &str,
     serve: impl FnOnce(std::sync::mpsc::Sender<SocketAddr>) -> F + Send + 'static,
@@ -234,7 +234,7 @@ fn serve_sim(sim: Sim) -> Result<SocketAddr, String> {
 /// The answer of the bare handler.
 type Same = Arc<RwLock<Arc<Value>>>;
 
-/// What axum does at least: it writes a value it has, without key, limits, lookup or anything to decide.
+/// Returns a stored value: the least work that axum can do, without key, limits, look-up or decision.
 fn serve_bare(same: Same) -> Result<SocketAddr, String> {
     on_its_own("bare", |started| async move {
         let answer = |State(same): State<Same>| async move {
@@ -251,7 +251,7 @@ fn serve_bare(same: Same) -> Result<SocketAddr, String> {
     })
 }
 
-/// Resident memory in kB (Linux; 0 elsewhere).
+/// Returns the resident memory in kB (Linux; 0 elsewhere).
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

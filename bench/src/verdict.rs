@@ -1,24 +1,24 @@
-//! What a benchmark comes to.
+//! The verdict of a benchmark.
 
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets};
 
-/// Its table, its figure and its target.
+/// The table, the figure and the target of a benchmark.
 pub(crate) struct Verdict {
     pub(crate) table: Table,
-    /// Further lines under the table: sizes, durations.
+    /// Further lines under the table, such as sizes and durations.
     pub(crate) notes: Vec<String>,
     /// The figure, in words.
     pub(crate) figure: String,
     /// The target, in words.
     pub(crate) target: String,
-    /// Whether it is met.
+    /// Whether the target is met.
     pub(crate) met: bool,
 }
 
 impl Verdict {
-    /// Prints all of it, the line for programs last.
+    /// Prints the verdict; the last line is for programs.
     pub(crate) fn print(&self, name: &str) -> ExitCode {
         println!("{}", self.table);
         for note in &self.notes {
@@ -33,7 +33,7 @@ impl Verdict {
     }
 }
 
-/// A plain table.
+/// Formats a plain table.
 pub(crate) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(headings.iter().copied());

@@ -1,4 +1,4 @@
-//! A hub in this process on a clock of its own, between simulated Almas over real sockets: a month passes in seconds.
+//! Runs a hub in this process on a clock of its own, with simulated Almas over real sockets. A month passes in seconds.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -22,18 +22,18 @@ use tempfile::TempDir;
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 pub(crate) const SECRET: &str = "secret-of-the-benchmark";
-/// When libraries are open.
+/// The opening hours of the libraries.
 const HOURS: (i8, i8) = (9, 17);
 /// An Alma and its agency.
 pub(crate) type Member<'a> = (&'a str, &'a str);
 const SIM: [Member<'static>; 3] = [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")];
-/// Patrons who place requests, each with few of them at the same time.
+/// The number of patrons who place requests, each with few requests at the same time.
 const PATRONS: usize = 400;
-/// A month has far more moments at which something is due than a benchmark has time.
+/// The time within which due work is done together. In a month there are far more due times than a benchmark can visit.
 const TOGETHER: SignedDuration = SignedDuration::from_mins(4);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Time as the benchmark sets it; a microsecond passes each time it is asked for, since the hub shows before from after.
+/// A clock that the benchmark sets. Each read moves it by a microsecond, since the hub distinguishes before from after.
 #[derive(Debug)]
 pub(crate) struct Set(AtomicI64);
 
@@ -49,14 +49,14 @@ impl Clock for Set {
     }
 }
 
-/// What webhook messages say.
+/// The webhook messages that the Almas send.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Messages {
-    /// Loans, holds, and items as they move.
+    /// Messages about loans, holds, and items as they move.
     All,
-    /// Loans and holds: that an item was sent is reported by no Alma that isn't set so.
+    /// Messages about loans and holds only. An Alma doesn't send a message about a dispatch unless it is configured to.
     NoItems,
-    /// All is sent, and nothing arrives.
+    /// All messages are sent, but none arrives.
     Lost,
     Nothing,
 }
@@ -64,7 +64,7 @@ pub(crate) enum Messages {
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) engine: Arc<Engine>,
-    /// What falls due within so much time is done together, as late as that.
+    /// Work that becomes due within this time is done together, at the end of it.
     pub(crate) together: SignedDuration,
     almas: Vec<String>,
     clock: Arc<Set>,
@@ -83,13 +83,13 @@ impl Drop for World {
     }
 }
 
-/// A Monday at midnight.
+/// Returns a Monday at midnight.
 pub(crate) fn start() -> Timestamp {
     Timestamp::from_second(1_799_625_600).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 impl World {
-    /// Two lenders and a borrower.
+    /// Starts a hub with two lenders and a borrower.
     pub(crate) async fn open(titles: usize, messages: Messages, settings: Settings) -> Result<Self, String> {
         let sim = sim_setup::build_for(SimClock::Stepped(start()), titles, PATRONS)?;
         let mut world = Self::between(sim, &SIM, settings).await?;
@@ -97,11 +97,12 @@ impl World {
         Ok(world)
     }
 
-    /// A hub between simulated Almas that say nothing.
+    /// Starts a hub with simulated Almas that send no messages.
     pub(crate) async fn between(sim: Sim, members: &[Member<'_>], settings: Settings) -> Result<Self, String> {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        // Calls are counted, and not the disk: in memory where there is such a place.
+        // The benchmark counts calls and doesn't measure the disk, so the store is in memory where the system has such
+        // a place.
         let dir =
             tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).map_err(|error| error.to_string())?;
         let mut rng = StdRng::seed_from_u64(1);
@@ -118,7 +119,7 @@ impl World {
         Ok(Self { sim, engine, together, almas, clock, work, ears: None, _server: server, dir })
     }
 
-    /// From now on the Almas tell the hub's API what happens, or don't any more.
+    /// Makes the Almas send messages to the hub's API from now on, or stop sending them.
     pub(crate) async fn send_messages(&mut self, messages: Messages) -> Result<(), String> {
         if messages == Messages::Nothing {
             for code in &self.almas {
@@ -139,7 +140,7 @@ impl World {
         Ok(())
     }
 
-    /// The address of the hub's API, which listens from now on.
+    /// Returns the address of the hub's API, which listens from now on.
     async fn listen(&mut self) -> Result<SocketAddr, String> {
         if let Some((address, _)) = &self.ears {
             return Ok(*address);
@@ -160,7 +161,7 @@ impl World {
         Ok(address)
     }
 
-    /// Institutions want to be sure within so many minutes that nothing has happened that wasn't reported.
+    /// Sets the institutions' detection time for lost messages, in minutes.
     pub(crate) async fn be_sure_within(&self, minutes: u32) -> Result<(), String> {
         let store = self.engine.store();
         for code in &self.almas {
@@ -176,7 +177,7 @@ impl World {
         Ok(())
     }
 
-    /// As if webhooks had reported all until now.
+    /// Marks all webhooks as trusted, as if they had reported every change until now.
     pub(crate) async fn trust_webhooks(&self) -> Result<(), String> {
         for code in &self.almas {
             let code = InstitutionCode::from(code.as_str());
@@ -190,7 +191,7 @@ impl World {
         self.clock.now()
     }
 
-    /// Lets time pass until `then`, and the hub do what falls due on the way.
+    /// Lets time pass until `then`; the hub does the work that becomes due on the way.
     pub(crate) async fn until(&self, then: Timestamp) -> Result<(), String> {
         loop {
             let next = self.settled().await?;
@@ -205,7 +206,7 @@ impl World {
         }
     }
 
-    /// Waits until the hub has nothing to do now, and has received all that was reported; answers when something is due next.
+    /// Waits until the hub has no due work and has received all messages. Returns when the next work is due.
     pub(crate) async fn settled(&self) -> Result<Option<Timestamp>, String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -214,7 +215,7 @@ impl World {
             if sent {
                 let due =
                     self.engine.store().next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
-                // What was reported while the store was asked would be missed.
+                // A message sent while the store was read would be missed.
                 let still = self.almas.iter().all(has_reported);
                 if still && due.is_none_or(|due| due > self.now()) {
                     return Ok(due);
@@ -227,7 +228,7 @@ impl World {
         }
     }
 
-    /// A patron asks for the title of that number.
+    /// Places a request of a patron for the title of that number.
     pub(crate) async fn place(&self, number: usize, lenders: &[&str]) -> Result<RequestId, String> {
         self.place_as(number % PATRONS, number, lenders).await
     }
@@ -240,7 +241,7 @@ impl World {
         self.ask("BORROW", &sim_setup::one_of_many(patron), copies).await
     }
 
-    /// A patron of the agency asks for one of these copies.
+    /// Places a request of a patron of the agency for one of these copies.
     pub(crate) async fn ask(&self, agency: &str, patron: &str, copies: Vec<CopyRef>) -> Result<RequestId, String> {
         let placing = NewRequest {
             agency: agency.into(),
@@ -259,7 +260,7 @@ impl World {
         Ok(id)
     }
 
-    /// By its ids, as a catalogue that has harvested it knows it.
+    /// Names the copy by its ids, as a catalogue that has harvested the record knows it.
     pub(crate) fn copy(&self, lender: &str, number: usize) -> Result<CopyRef, String> {
         let staff = self.sim.staff(lender).map_err(|error| error.to_string())?;
         let item = staff.item(&sim_setup::barcode(lender, number)).map_err(|error| error.to_string())?;
@@ -275,7 +276,7 @@ impl World {
         })
     }
 
-    /// Requests that are under way.
+    /// Returns the number of requests in progress.
     pub(crate) async fn in_flight(&self) -> Result<u64, String> {
         let counts = self.engine.store().count_by_status().await.map_err(|error| error.to_string())?;
         Ok(counts.into_iter().filter(|(status, _)| !status.is_final()).map(|(_, count)| count).sum())
@@ -286,17 +287,17 @@ impl World {
         stored.map(|stored| stored.request).ok_or_else(|| format!("{id} is lost"))
     }
 
-    /// Calls of one Alma.
+    /// Returns the number of calls to one Alma.
     pub(crate) fn calls_of(&self, code: &str) -> Result<u64, String> {
         Ok(self.sim.calls(code).map_err(|error| error.to_string())?.values().sum())
     }
 
-    /// Calls of all Almas.
+    /// Returns the number of calls to all Almas.
     pub(crate) fn calls(&self) -> Result<u64, String> {
         Ok(self.counts()?.values().sum())
     }
 
-    /// The same, endpoint by endpoint.
+    /// Returns the number of calls to all Almas, by endpoint.
     pub(crate) fn counts(&self) -> Result<BTreeMap<String, u64>, String> {
         let mut all: BTreeMap<String, u64> = BTreeMap::new();
         for code in &self.almas {
@@ -307,7 +308,7 @@ impl World {
         Ok(all)
     }
 
-    /// The file of the hub's store.
+    /// Returns the path of the hub's store.
     pub(crate) fn file(&self) -> PathBuf {
         self.dir.path().join("consort.db")
     }
@@ -317,12 +318,12 @@ fn pickup_location(agency: &str) -> String {
     format!("{agency}-MAIN")
 }
 
-/// When that day began.
+/// Returns when that day began.
 pub(crate) fn midnight(then: Timestamp) -> Timestamp {
     then - SignedDuration::from_secs(then.as_second().rem_euclid(86_400))
 }
 
-/// The next moment from then on at which libraries are open.
+/// Returns the first moment from then on at which libraries are open.
 pub(crate) fn open_at(then: Timestamp) -> Timestamp {
     let (opens, closes) = (i64::from(HOURS.0), i64::from(HOURS.1));
     let (second, midnight) = (then.as_second().rem_euclid(86_400), midnight(then));

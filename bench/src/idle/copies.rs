@@ -1,5 +1,5 @@
-//! Requests as the hub would have placed them, by the thousand: what is there at the simulated Almas for each, and in the hub's
-//! store a copy of one that the hub has placed.
+//! Creates thousands of requests as if the hub had placed them: their records at the simulated Almas, and copies of one
+//! placed request in the hub's store.
 
 #![allow(clippy::disallowed_methods, reason = "rows are copied as they are, whatever the store thinks of them")]
 
@@ -18,23 +18,23 @@ use super::day::{BY_THE_HUB, ONE_WAITS_OF};
 use crate::simulate::sim_setup::{self, DESK};
 use crate::world::{Member, World};
 
-/// Who lends to whom.
+/// The lender and the borrower of a pair.
 pub(super) struct Pair<'a> {
     pub(super) lender: Member<'a>,
     pub(super) borrower: Member<'a>,
 }
 
-/// What is there of a request at one library: ids of record, holding, item, and hold or loan, and the barcode.
+/// The ids of a request at one library: record, holding, item, and hold or loan; and the barcode.
 type Side = [String; 5];
 
-/// What is there of one request.
+/// The records of one request at the Almas.
 pub(super) struct Made {
     waits: bool,
     real: Side,
     virtual_side: Side,
 }
 
-/// Makes what `count` requests of the pair have at the Almas, beside that one.
+/// Creates the records of `count` more requests of the pair at the Almas, like those of one placed request.
 pub(super) async fn make(world: &World, pair: &Pair<'_>, like: RequestId, count: usize) -> Result<Vec<Made>, String> {
     let request = world.request(like).await?;
     let supply = request.supply.as_ref().ok_or("the request has no supply")?;
@@ -60,7 +60,7 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// The item is held for the user, or lent to them at its library like another one.
+/// Places a hold on the item for the user, or lends it to them at its library if there is a loan to copy.
 fn side(staff: &Staff, library: &str, barcode: &str, user: &str, like: Option<&Loan>) -> Result<Side, String> {
     let item: ItemView = staff.item(barcode).map_err(text)?;
     let bond = match like {
@@ -81,7 +81,8 @@ pub(super) struct Template {
     intents: Vec<Row>,
 }
 
-/// An open intent: its id and kind, the institution, when it is due and when it was queued, and what stands on its list for it.
+/// An open intent: its id and kind, the institution, when it is due and when it was queued, and its entry on the list
+/// of a batch poll.
 type Row = (String, String, String, i64, i64, String);
 
 impl Template {
@@ -128,7 +129,7 @@ fn sides(request: &Request) -> Option<(Side, Side)> {
     Some((real, virtual_side))
 }
 
-/// Puts new ids in the place of the old ones.
+/// Replaces the old ids by new ones.
 fn exchange(value: &mut Value, old: &Side, new: &Side) {
     match value {
         Value::String(text) => {
@@ -147,13 +148,13 @@ pub(super) async fn open(file: &Path) -> Result<SqliteConnection, String> {
     SqliteConnection::connect_with(&options).await.map_err(text)
 }
 
-/// An id that nothing else has.
+/// Returns an id that nothing else has.
 fn fresh() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     Uuid::from_u128((1 << 100) + u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Writes a request for each that was made. Polls are spread over the time within which each is made once.
+/// Writes a request for each set of records. Polls are spread over the interval within which each is made once.
 pub(super) async fn write(
     world: &World,
     file: &mut SqliteConnection,
@@ -186,10 +187,10 @@ pub(super) async fn write(
     tx.commit().await.map_err(text)
 }
 
-/// When the poll of that number is due, of so many that are each made once within the interval.
+/// Returns when a poll is due, so that all polls are spread evenly over the interval.
 fn spread(now: Timestamp, interval: i64, number: usize, of: usize) -> Result<i64, String> {
     let (number, of) = (i64::try_from(number).map_err(text)?, i64::try_from(of).map_err(text)?);
-    // In an order in which those that wait aren't polled together.
+    // The order is scattered, so that waiting requests aren't polled one right after another.
     Ok(now.as_microsecond() + interval / of * (number * 7_919 % of + 1))
 }
 

@@ -1,5 +1,6 @@
-//! What open requests cost in calls in a day in which nothing happens: twenty libraries, each of which lends to the next one;
-//! of four requests one waits at the lender's desk, and three books are with patrons.
+//! Counts the calls that open requests cost in a day on which nothing happens. Twenty libraries each lend to the next
+//! one. One request in four waits at the lender's circulation desk; the books of the other three are with their
+//! patrons.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -17,15 +18,15 @@ use crate::simulate::sim_setup;
 use crate::world::{Member, Messages, World, start};
 
 const LIBRARIES: usize = 20;
-/// Titles of each library that the hub's own requests are for.
+/// The number of titles of each library that are for the requests that the hub itself places.
 pub(super) const BY_THE_HUB: usize = 2;
-/// Of so many requests one waits at the lender's desk.
+/// One request in this many waits at the lender's circulation desk.
 pub(super) const ONE_WAITS_OF: usize = 4;
-/// The day in which calls are counted begins after so many: nothing has happened for longer than a long week-end, and webhooks
-/// were received within the week.
+/// The number of days before the day on which calls are counted. By then nothing has happened for longer than a long
+/// weekend, but each webhook has received a message within the week.
 const DAYS_BEFORE: i64 = 5;
 
-/// What a day came to.
+/// The result of one day.
 pub(super) struct Day {
     pub(super) open: usize,
     with_webhooks: bool,
@@ -38,7 +39,7 @@ impl Day {
         self.calls.values().sum::<u64>() as f64 / self.open.max(1) as f64
     }
 
-    /// In words.
+    /// Returns the figures as text.
     pub(super) fn figures(&self) -> String {
         let way = if self.with_webhooks { "with webhooks" } else { "batch polls alone" };
         let calls = self.calls.iter().filter(|(_, count)| **count > 0);
@@ -85,7 +86,7 @@ pub(super) async fn pass(open: usize, messages: Messages) -> Result<Day, String>
         templates.push((lent, ask(&world, pair, 1).await?));
     }
     world.until(start() + SignedDuration::from_hours(24 * DAYS_BEFORE)).await?;
-    // Nothing happens while it is made that the hub would have to be reported.
+    // The Almas send no messages while the copies are made, since the hub needs none of them.
     world.send_messages(Messages::Nothing).await?;
     let mut file = copies::open(&world.file()).await?;
     for (pair, (lent, waiting)) in pairs.iter().zip(templates) {

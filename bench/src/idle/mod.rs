@@ -1,5 +1,5 @@
-//! What waits and nothing happens to: what a tick of the hub's loop costs with so many open requests, and what they cost in
-//! calls in a day.
+//! Measures the cost of open requests to which nothing happens: the cost of one tick of the hub's loop, and the calls
+//! that they need in a day.
 
 mod copies;
 mod day;
@@ -13,9 +13,9 @@ use crate::Scale;
 use crate::verdict::{Verdict, table};
 use crate::world::Messages;
 
-/// Calls for each request in a day: with so many open requests, at most so many.
+/// The largest number of calls per request in a day, for each number of open requests.
 const TARGETS: [(usize, f64); 2] = [(1_000, 1.0), (100_000, 0.1)];
-/// By how much the cost of a tick may differ between the smallest and the largest store.
+/// The largest ratio between the cost of a tick on the largest store and on the smallest one.
 const FLAT: f64 = 1.1;
 
 pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
@@ -51,7 +51,7 @@ fn verdict(ticks: &[Ticks], days: &[Day]) -> Verdict {
     }
     let worst = ticks.iter().map(ratio).fold(1.0, f64::max);
     let [(few, most_each), (many, least_each)] = TARGETS;
-    // Of those with webhooks and those without.
+    // Each number of requests is measured with webhooks and without.
     let each = |open: usize| days.iter().filter(|day| day.open == open).map(Day::each).fold(0.0, f64::max);
     let at = |target: usize, scaled: Option<&Day>| each(scaled.map_or(target, |day| day.open));
     let (at_few, at_many) = (at(few, days.first()), at(many, days.last()));

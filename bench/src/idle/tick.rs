@@ -1,4 +1,5 @@
-//! What a tick of the hub's loop costs: on stores into which requests and their polls are written directly, none of them due.
+//! Measures the cost of a tick of the hub's loop, on stores into which requests and their polls are written directly.
+//! None of the polls is due.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -23,7 +24,7 @@ pub(super) struct Ticks {
     pub(super) resident_mb: u64,
 }
 
-/// A store with so many open requests.
+/// A store with a given number of open requests.
 struct Filled {
     store: Store,
     resident_mb: u64,
@@ -31,7 +32,7 @@ struct Filled {
     _dir: TempDir,
 }
 
-/// One tick on each store after the other, so that a machine that becomes slower does so for all of them.
+/// Runs one tick on each store in turn, so that a machine that becomes slower slows all of them equally.
 pub(super) async fn measure(sizes: &[usize]) -> Result<Vec<Ticks>, String> {
     let now = Timestamp::from_second(1_800_000_000).map_err(|error| error.to_string())?;
     let mut stores = Vec::new();
@@ -83,7 +84,7 @@ async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
     if claimed.intents.is_empty() && !held_back { Ok(took) } else { Err("something was due".to_owned()) }
 }
 
-/// Requests with a poll of each side, due between one hour and a day later.
+/// Writes requests with a poll of each side. The polls are due between one hour and one day later.
 async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::Error> {
     let mut written = 0;
     while written < open {
@@ -114,7 +115,7 @@ fn request(id: RequestId, number: usize, now: Timestamp) -> Request {
     Request::new(id, now, sim_setup::asking(&sim_setup::one_of_many(number)), sim_setup::pickup(), Vec::new())
 }
 
-/// Resident memory (Linux; 0 elsewhere).
+/// Returns the resident memory (Linux; 0 elsewhere).
 fn resident_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,26 +1,26 @@
-//! PostgreSQL databases for hubs.
+//! Provides PostgreSQL databases for hubs.
 
 use std::sync::Arc;
 
 use pg_cluster::Cluster;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-/// Databases of one server.
+/// The databases of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Databases {
     server: String,
     made: u32,
-    /// One of the benchmark's own, which ends with the last of these.
+    /// The benchmark's own cluster. It is stopped when the last clone of this value is dropped.
     _cluster: Option<Arc<Cluster>>,
 }
 
 impl Databases {
-    /// Those of the server that an address names, or of a cluster of the benchmark's own.
+    /// Returns the databases of the server at an address, or those of a cluster of the benchmark's own.
     pub(crate) fn open(server: Option<&str>) -> Result<Self, String> {
         Self::of(server, Cluster::start)
     }
 
-    /// The same, of a cluster whose commits wait for the disk.
+    /// Returns the databases of a cluster whose commits wait for the disk.
     pub(crate) fn open_durable(server: Option<&str>) -> Result<Self, String> {
         Self::of(server, Cluster::start_durable)
     }
@@ -45,7 +45,7 @@ impl Databases {
     }
 
     async fn run(&self, sql: String) -> Result<(), String> {
-        // The address may hold a password, so only what the server says is reported.
+        // The address may contain a password, so the error quotes only the server's own message.
         let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
         let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failed)

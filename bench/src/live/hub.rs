@@ -1,4 +1,4 @@
-//! The hub as a process of its own.
+//! Runs the hub as a process of its own.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -18,7 +18,7 @@ use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 const KEY: &str = "key-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Builds the program that is shipped; its path.
+/// Builds the program that is shipped. Returns its path.
 pub(crate) fn build_hub() -> Result<PathBuf, String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let built = Command::new(cargo)
@@ -34,17 +34,17 @@ pub(crate) fn build_hub() -> Result<PathBuf, String> {
     Ok(target.join("release/consort"))
 }
 
-/// What a hub is started with.
+/// The parameters with which a hub is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) program: PathBuf,
-    /// An empty PostgreSQL database; the embedded store where it is left out.
+    /// The URL of an empty PostgreSQL database; the embedded store if it is `None`.
     pub(crate) database: Option<String>,
-    /// Settings of the engine, as lines of the configuration.
+    /// The settings of the engine, as lines of the configuration.
     pub(crate) engine: String,
 }
 
-/// A running hub, and all it needs to be started again. Dropped, it ends.
+/// A running hub, with all that is needed to start it again. The process ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct HubProcess {
     pub(crate) client: Hub,
@@ -52,7 +52,7 @@ pub(crate) struct HubProcess {
     setup: Setup,
     child: Child,
     config: PathBuf,
-    /// Nodes have the key that seals credentials in common.
+    /// The directory with the key that seals credentials. All nodes share it.
     dir: Arc<TempDir>,
 }
 
@@ -68,7 +68,7 @@ impl HubProcess {
         Self::start_in(setup, Arc::new(dir), "node-1").await
     }
 
-    /// Another node on the same database.
+    /// Starts another node on the same database.
     pub(crate) async fn another(&self, name: &str) -> Result<Self, String> {
         Self::start_in(self.setup.clone(), Arc::clone(&self.dir), name).await
     }
@@ -103,7 +103,7 @@ impl HubProcess {
         Ok(())
     }
 
-    /// Registers at the hub the libraries.
+    /// Registers the libraries at the hub.
     pub(crate) async fn introduce(&self, almas: &str) -> Result<(), String> {
         let put = async |path: String, body| self.client.put(&path, &body).await.map_err(|failure| failure.to_string());
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
@@ -119,12 +119,12 @@ impl HubProcess {
         put("/api/v1/pickup-locations/BORROW-MAIN".to_owned(), pickup).await
     }
 
-    /// Seconds of processor time that the hub has used so far (Linux; 0 elsewhere).
+    /// Returns the seconds of processor time that the hub has used so far (Linux; 0 elsewhere).
     pub(crate) fn cpu(&self) -> f64 {
         cpu_of(&self.child.id().to_string())
     }
 
-    /// Transactions that it has committed since it was started.
+    /// Returns the number of transactions that the hub has committed since its start.
     pub(crate) async fn commits(&self) -> Result<u64, String> {
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
         let text = http.get(format!("http://{}/metrics", self.address)).bearer_auth(KEY).send().await;
@@ -133,7 +133,7 @@ impl HubProcess {
         line.and_then(|count| count.trim().parse().ok()).ok_or_else(|| "the hub shows no commits".to_owned())
     }
 
-    /// SIGKILL, as a power cut would end it.
+    /// Sends SIGKILL, which ends the hub as abruptly as a power cut.
     pub(crate) fn kill(&mut self) -> Result<(), String> {
         self.child.kill().and_then(|()| self.child.wait()).map(drop).map_err(|error| error.to_string())
     }
@@ -143,12 +143,12 @@ impl HubProcess {
         Ok(())
     }
 
-    /// SIGSTOP: it stands still with all it holds, until [`HubProcess::resume`].
+    /// Sends SIGSTOP: the process keeps everything it holds, and stands still until [`HubProcess::resume`].
     pub(crate) fn pause(&self) -> Result<(), String> {
         self.signal(Signal::STOP)
     }
 
-    /// SIGCONT: it goes on where it stood.
+    /// Sends SIGCONT: the process continues where it stopped.
     pub(crate) fn resume(&self) -> Result<(), String> {
         self.signal(Signal::CONT)
     }
@@ -159,7 +159,8 @@ impl HubProcess {
     }
 }
 
-/// Seconds of processor time of a process, `self` for this one: fields 14 and 15 of `/proc/PID/stat`, in hundredths.
+/// Returns the seconds of processor time of a process, `self` for this one: fields 14 and 15 of `/proc/PID/stat`, in
+/// hundredths.
 pub(crate) fn cpu_of(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Hubs as they are shipped, processes of their own, between simulated Almas that live in this process, with patrons and
-//! staff. They are judged from outside: by their public API, and by the Almas.
+//! Runs hubs as they are shipped, as processes of their own. The simulated Almas, patrons and staff live in this
+//! process. The hubs are judged from outside: by their public API, and by the state of the Almas.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -21,27 +21,27 @@ use crate::simulate::rules;
 use crate::simulate::sim_setup::{BORROWER, LENDERS};
 use crate::verdict::table;
 
-/// How long what is in flight at the end may take, with nothing going wrong any more.
+/// The time within which all requests in flight must end once no more faults happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
-/// Requests whose virtual records are counted, in each round.
+/// The number of requests whose virtual records are counted in each round.
 const SAMPLE: usize = 20;
-/// Violations that are reported.
+/// The largest number of violations that are printed.
 const SHOWN: usize = 20;
 
-/// What was seen while it went on.
+/// The observations made during a run.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Requests that the hub answered 201 for.
+    /// The requests that the hub accepted with 201.
     pub(crate) accepted: BTreeSet<String>,
-    /// Placements that nobody answered: the hub may have taken them or not.
+    /// The number of placements without an answer. The hub may have accepted them or not.
     pub(crate) unanswered: usize,
     pub(crate) doubled: BTreeSet<String>,
-    /// How many were open, each time that was asked.
+    /// The number of open requests, each time the list was read.
     pub(crate) open: Vec<(Instant, usize)>,
 }
 
-/// Patrons keep so many requests in flight for as long as `more` says so, and staff work until all have ended or patience
-/// is over.
+/// Lets patrons keep a number of requests in flight as long as `more` returns true, and lets staff work until all
+/// requests have ended or [`PATIENCE`] is over.
 pub(crate) async fn keep_busy(
     sim: &Sim,
     desk: &mut Desk,
@@ -70,7 +70,7 @@ pub(crate) async fn keep_busy(
     }
 }
 
-/// Calls of all Almas so far.
+/// Returns the number of calls to all Almas so far.
 pub(crate) fn calls(sim: &Sim) -> Result<u64, String> {
     let mut all = 0;
     for code in [LENDERS[0], LENDERS[1], BORROWER] {
@@ -79,7 +79,7 @@ pub(crate) fn calls(sim: &Sim) -> Result<u64, String> {
     Ok(all)
 }
 
-/// At this moment: no two holds of one request at a library, none at two lenders, no two virtual records.
+/// Checks the present state: no request has two holds at a library, holds at two lenders, or two virtual records.
 fn check(sim: &Sim, open: &[Open], seen: &mut Seen) -> Result<(), String> {
     let doubled = rules::doubled_holds(sim)?;
     seen.doubled.extend(doubled);
@@ -98,7 +98,7 @@ pub(crate) fn counts(sim: &Sim, code: &str) -> Result<Value, String> {
     Ok(sim.staff(code).map_err(|error| error.to_string())?.counts())
 }
 
-/// What is wrong at the end.
+/// The violations found at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Wrong {
     pub(crate) lost: Vec<String>,
@@ -107,7 +107,8 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    /// Judges once all should have ended; `before` counts the borrower's records before the first request.
+    /// Judges the Almas once all requests should have ended. `before` counts the borrower's records before the first
+    /// request.
     pub(crate) fn find(sim: &Sim, seen: &Seen, ended: &[Open], before: &Value) -> Result<Self, String> {
         let known: BTreeSet<&str> = ended.iter().map(|request| request.id.as_str()).collect();
         let mut lost: Vec<String> = seen.accepted.iter().filter(|id| !known.contains(id.as_str())).cloned().collect();
@@ -116,7 +117,7 @@ impl Wrong {
         Ok(Self { lost, doubled: seen.doubled.iter().cloned().collect(), orphan: orphans(sim, before)? })
     }
 
-    /// With what went wrong elsewhere in the same run.
+    /// Adds the violations of another part of the same run.
     pub(crate) fn add(&mut self, other: Self) {
         self.lost.extend(other.lost);
         self.doubled.extend(other.doubled);
@@ -127,12 +128,12 @@ impl Wrong {
         self.lost.len() + self.doubled.len() + self.orphan.len()
     }
 
-    /// In words, for the last line.
+    /// Returns a summary for the last line.
     pub(crate) fn figure(&self) -> String {
         format!("{} lost, {} doubled, {} orphan", self.lost.len(), self.doubled.len(), self.orphan.len())
     }
 
-    /// Some of it, a line each.
+    /// Returns the first violations, one per line.
     pub(crate) fn notes(&self) -> Vec<String> {
         let kinds = [("lost", &self.lost), ("doubled", &self.doubled), ("orphan", &self.orphan)];
         let all = kinds.into_iter().flat_map(|(kind, found)| found.iter().take(SHOWN).map(move |what| (kind, what)));
@@ -140,7 +141,7 @@ impl Wrong {
     }
 }
 
-/// What is left at the libraries once all has ended.
+/// Finds the records that are left at the libraries once all requests have ended.
 fn orphans(sim: &Sim, before: &Value) -> Result<Vec<String>, String> {
     let mut left = Vec::new();
     let after = counts(sim, BORROWER)?;
@@ -160,7 +161,7 @@ fn orphans(sim: &Sim, before: &Value) -> Result<Vec<String>, String> {
     Ok(left)
 }
 
-/// How the requests ended.
+/// Counts the requests by outcome.
 pub(crate) fn outcomes(ended: &[Open]) -> Table {
     let mut outcomes = BTreeMap::<&str, usize>::new();
     for request in ended {

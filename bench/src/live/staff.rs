@@ -1,4 +1,5 @@
-//! Patrons who ask, and staff who do what the hub's list shows: through its public API, and at the simulated Almas.
+//! Simulates patrons who place requests, and staff who do what the hub's list shows. They use the hub's public API and
+//! the simulated Almas.
 
 use alma_sim::Sim;
 use reqwest::Method;
@@ -9,24 +10,24 @@ use tokio::task::JoinSet;
 use super::Seen;
 use crate::simulate::sim_setup::{BORROWER, DESK, LENDERS, barcode, patron};
 
-/// Placements sent at the same time.
+/// The number of placements that are sent at the same time.
 const TOGETHER: usize = 16;
 const PAGE: usize = 200;
 
-/// A request as the list shows it.
+/// A request as the hub's list shows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Open {
     pub(crate) id: String,
     pub(crate) status: String,
     pub(crate) outcome: String,
-    /// What it waits for.
+    /// The code of what the request waits for.
     pub(crate) waits: String,
     lender: Option<(String, String)>,
     here: Option<String>,
     may_cancel: bool,
 }
 
-/// How a request goes.
+/// The course that a request takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Supplied,
@@ -52,7 +53,8 @@ impl Open {
         }
     }
 
-    /// The lifecycle, as the barcode shows: the answer to the placement may have been lost.
+    /// Returns the course of the request, derived from the barcode, since the answer to the placement may have been
+    /// lost.
     fn number(&self) -> usize {
         let barcode = self.lender.as_ref().map(|(_, barcode)| barcode.as_str()).unwrap_or_default();
         barcode.rsplit_once('-').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
@@ -79,17 +81,17 @@ impl Desk {
         Self { sim, hub, titles, next: 0 }
     }
 
-    /// Every title has been asked for.
+    /// Returns whether every title has been requested.
     pub(crate) fn is_through(&self) -> bool {
         self.next >= self.titles
     }
 
-    /// Requests that haven't ended; `None` while nobody answers.
+    /// Returns the requests that haven't ended; `None` while the hub doesn't answer.
     pub(crate) async fn open(&self) -> Option<Vec<Open>> {
         self.list("&open=true").await.ok()
     }
 
-    /// All requests.
+    /// Returns all requests.
     pub(crate) async fn all(&self) -> Result<Vec<Open>, String> {
         self.list("").await
     }
@@ -109,7 +111,7 @@ impl Desk {
         }
     }
 
-    /// Places this many requests, as far as the hub answers.
+    /// Places this many requests, as long as the hub answers.
     pub(crate) async fn place(&mut self, wanted: usize, seen: &mut Seen) {
         let mut sent = JoinSet::new();
         for _ in 0..wanted.min(TOGETHER) {
@@ -139,7 +141,7 @@ impl Desk {
         }
     }
 
-    /// Staff and patrons do the next thing for each request, and the hub is informed to look.
+    /// Performs the next action of staff and patrons for each request, and asks the hub to poll it.
     pub(crate) async fn work(&self, open: &[Open]) {
         let mut sent = JoinSet::new();
         for request in open {
@@ -157,11 +159,11 @@ impl Desk {
                 let _ = sent.join_next().await;
             }
         }
-        // Where the hub was killed meanwhile it looks by itself.
+        // A hub that was killed meanwhile polls the request after its restart, so errors don't matter.
         while sent.join_next().await.is_some() {}
     }
 
-    /// Whether something was done; what Alma refuses is not.
+    /// Performs the next action. Returns whether something was done, which is not the case if Alma refuses it.
     fn act(&self, request: &Open) -> Option<bool> {
         let (institution, copy) = request.lender.as_ref()?;
         let lender = self.sim.staff(institution).ok()?;

@@ -1,9 +1,10 @@
-//! What requests cost in API calls, counted by the simulated Almas, beside a poller that asks as often as the system
-//! that libraries use today.
+//! Counts the API calls that requests cost, as the simulated Almas see them, and compares them with a poller that makes
+//! as many calls as the system that libraries use today.
 //!
-//! Requests are placed day after day, so that about as many end as begin; what the Almas counted while requests ended is
-//! divided by these. The book is sent after two days, arrives after two more, is fetched after two more, kept for 21 and
-//! home after three: each a day sooner or later by chance, and in opening hours.
+//! Requests are placed day after day, so that about as many end as begin. The figure is the number of calls in a
+//! period, divided by the number of requests that ended in it. The lender sends the book after two days; it arrives
+//! after two more, and the patron collects it after two more, keeps it for 21 days, and it is home after three more.
+//! Each step varies at random by a day (three days for the loan), and happens in opening hours.
 
 mod poller;
 
@@ -23,15 +24,16 @@ use crate::simulate::sim_setup::{self, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 use crate::world::{Messages, World, open_at, start};
 
-/// Days from placing to home, on average, with the nights in which nothing happens; and for the longest.
+/// The days from placing a request to the return home, with the nights in which nothing happens: on average, and for
+/// the longest request.
 const DAYS: i64 = 31;
 const LONGEST: i64 = 50;
-/// Seconds between two readings of a list, at the least.
+/// The shortest interval between two reads of a list, in seconds.
 const EACH_FIVE_MINUTES: u64 = 300;
 const CANCELLED: f64 = 11.0;
 const ANOTHER_LENDER: f64 = 3.0;
 
-/// What depends on how many requests share the cost of a list.
+/// The targets. They depend on how many requests share the cost of a list.
 #[derive(Clone, Copy)]
 struct Targets {
     with_webhooks: f64,
@@ -45,23 +47,23 @@ const QUICK: Targets = Targets { with_webhooks: 50.0, batch_polls_alone: 100.0, 
 #[derive(Clone, Copy)]
 struct Plan {
     in_flight: usize,
-    /// Days in which calls are counted, once as many requests end as begin.
+    /// The number of days in which calls are counted, once as many requests end as begin.
     days: i64,
-    /// Requests that the poller follows.
+    /// The number of requests that the poller follows.
     polled: usize,
-    /// Requests that are cancelled, and that another lender fills.
+    /// The number of requests that are cancelled, and the number that a second lender fills.
     few: usize,
     targets: Targets,
 }
 
-/// How the hub gets to know what happens.
+/// The ways in which the hub learns of changes.
 #[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
     messages: Messages,
-    /// Seconds between two readings of a list at the soonest.
+    /// The shortest interval between two reads of a list, in seconds.
     lists: u64,
-    /// Minutes between two readings at the latest.
+    /// The institution's detection time for lost messages, in minutes.
     sure: Option<u32>,
 }
 
@@ -69,12 +71,12 @@ const WEBHOOKS: Way = Way { name: "webhooks", messages: Messages::All, lists: EA
 const BATCH_POLLS: Way =
     Way { name: "batch polls alone", messages: Messages::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
 
-/// What a completed request cost.
+/// The cost of a completed request.
 struct Spent {
     name: &'static str,
-    /// In the days in which calls were counted.
+    /// The number of requests placed in the days in which calls were counted.
     begun: u64,
-    /// At their end.
+    /// The number of requests in flight at the end of these days.
     in_flight: u64,
     completed: u64,
     calls: u64,
@@ -126,7 +128,7 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
     })
 }
 
-/// What staff or the patron do next about a request.
+/// The next action of staff or the patron for a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Act {
     Place,
@@ -138,7 +140,7 @@ pub(crate) enum Act {
 }
 
 impl Act {
-    /// Days since the act before, and by how many it may vary.
+    /// Returns the days since the previous action, and by how many days it may vary.
     fn after(self) -> (f64, f64) {
         match self {
             Self::Place => (0.0, 0.0),
@@ -159,7 +161,7 @@ impl Act {
         }
     }
 
-    /// The status in which it is done.
+    /// Returns the status in which the action is possible.
     pub(crate) fn when(self) -> Status {
         match self {
             Self::Place => Status::SubmittedToDcb,
@@ -171,7 +173,8 @@ impl Act {
         }
     }
 
-    /// Does it at `then` if the request's status allows it. Returns whether it did; fails if the status hasn't come for months.
+    /// Performs the action at `then` if the request's status allows it. Returns whether it did; fails if the request
+    /// has not reached the status for months.
     async fn try_on(self, world: &World, id: RequestId, then: Timestamp) -> Result<bool, String> {
         let request = world.request(id).await?;
         if request.status == self.when() {
@@ -204,7 +207,7 @@ fn days(count: f64) -> SignedDuration {
     SignedDuration::from_millis((count * 86_400_000.0) as i64)
 }
 
-/// Some weeks until as many requests end as begin; then calls are counted.
+/// Runs for some weeks until as many requests end as begin, and then counts calls.
 async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, String> {
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 9 / 4, LONGEST) };
     let settings = with_lists(Duration::from_secs(way.lists));
@@ -215,7 +218,7 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     let mut ids: BTreeMap<usize, RequestId> = BTreeMap::new();
     let counted_from = start() + SignedDuration::from_hours(24 * rampup);
     let counted_to = start() + SignedDuration::from_hours(24 * (rampup + days_counted));
-    // Not for the weeks before: that many readings take their time.
+    // The detection time is not set during the first weeks, since so many reads would take too long.
     let mut sure = way.sure.map(|minutes| (minutes, counted_from - SignedDuration::from_hours(24 * 2)));
     let (mut before, mut completed, mut begun) = (None, 0, 0);
     while let Some(Reverse((then, number, act))) = agenda.pop() {
@@ -237,7 +240,7 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
             begun += u64::from(before.is_some());
         } else {
             if !act.try_on(&world, ids[&number], then).await? {
-                // Whoever doesn't see it asked for comes back later.
+                // The staff member sees no reason to act yet, and comes back later.
                 agenda.push(Reverse((open_at(then + SignedDuration::from_hours(1)), number, act)));
                 continue;
             }
@@ -266,7 +269,8 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     })
 }
 
-/// What is read on schedule belongs to no request; the steady state counts it.
+/// Returns settings with which lists are hardly ever read: scheduled reads belong to no request. The steady state
+/// counts them.
 fn without_lists() -> Settings {
     with_lists(Duration::from_secs(7 * 86_400))
 }
@@ -275,13 +279,13 @@ fn with_lists(batch: Duration) -> Settings {
     Settings { polls: PollSettings { batch, ..PollSettings::default() }, ..Settings::default() }
 }
 
-/// What a request costs that the patron cancels at the hub before it was sent.
+/// Returns the cost of a request that the patron cancels at the hub before the item was sent.
 async fn cancelled(count: usize) -> Result<f64, String> {
     let world = World::open(count + 1, Messages::All, without_lists()).await?;
     let mut before = 0;
     for number in 0..=count {
         if number == 1 {
-            // The first one asks for what is asked once.
+            // The first request includes calls that are made only once.
             before = world.calls()?;
         }
         let id = world.place_as(0, number, &LENDERS[..1]).await?;
@@ -296,7 +300,7 @@ async fn cancelled(count: usize) -> Result<f64, String> {
     Ok(per(world.calls()? - before, count as u64))
 }
 
-/// How many calls more a request costs whose first lender's staff cancel the hold.
+/// Returns how many more calls a request costs if the first lender's staff cancel the hold.
 async fn another_lender(count: usize) -> Result<(f64, String), String> {
     let world = World::open(2 * (count + 1), Messages::All, without_lists()).await?;
     let mut more: BTreeMap<String, i64> = BTreeMap::new();
@@ -311,7 +315,7 @@ async fn another_lender(count: usize) -> Result<(f64, String), String> {
         let hold = lender.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(&barcode));
         let hold = hold.ok_or("the lender has no hold")?;
         lender.cancel(&hold.id, "CannotBeFulfilled").map_err(|error| error.to_string())?;
-        // The lender's Alma reports it.
+        // The lender's Alma sends a message about it.
         world.until(world.now() + SignedDuration::from_secs(5)).await?;
         let request = world.request(id).await?;
         let now_from = request.supply.as_ref().map(|supply| supply.institution.as_str().to_owned());

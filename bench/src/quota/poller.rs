@@ -1,8 +1,9 @@
-//! The system in use today, as far as its calls go: every request is polled on schedule, with six calls each time.
+//! Models the API calls of the system in use today: it polls every request on schedule, with six calls each time.
 //!
-//! After OpenRS dcb-service: `dcb.polling.durations` in its application.yml asks an hour after the last time, in LOANED six
-//! hours; at each of the two Almas it reads the request, the item, and the item's requests for their number
-//! (AlmaHostLmsClient). What it calls to place, lend and clean up comes on top and is left out here.
+//! The model follows OpenRS dcb-service. By `dcb.polling.durations` in its application.yml it polls an hour after the
+//! last poll, and six hours after it in LOANED. At each of the two Almas it reads the request, the item, and the item's
+//! requests for their number (AlmaHostLmsClient). The calls to place, lend and clean up come on top and are left out
+//! here.
 
 use alma_sim::ApiCall;
 use engine::Settings;
@@ -11,9 +12,9 @@ use super::per;
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::world::{Messages, World};
 
-/// Hours that a request is polled each hour: six days until the patron has the book, three on its way home.
+/// The number of hours with an hourly poll: six days until the patron has the book, and three days on its way home.
 const HOURLY: usize = 24 * (6 + 3);
-/// Times that it is polled while the patron has it: each six hours of 21 days.
+/// The number of polls while the patron has the book: one every six hours for 21 days.
 const ON_LOAN: usize = 4 * 21;
 
 pub(super) async fn spent(requests: usize) -> Result<f64, String> {
@@ -34,7 +35,7 @@ pub(super) async fn spent(requests: usize) -> Result<f64, String> {
     Ok(per(world.calls()? - before, requests as u64))
 }
 
-/// What is read each time.
+/// The reads of one poll.
 async fn objects(world: &World, id: lending::RequestId) -> Result<Vec<(&'static str, String)>, String> {
     let request = world.request(id).await?;
     let supply = request.supply.as_ref().ok_or("the request has no supply")?;

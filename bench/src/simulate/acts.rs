@@ -1,5 +1,5 @@
-//! What staff and patrons do besides: what nobody plans, and what is done twice between two polls. All of it is something
-//! that the desks of an Alma let them do.
+//! Unusual actions of staff and patrons: actions that nobody plans, and actions that happen twice between two polls.
+//! Alma's circulation desks allow all of them.
 
 use alma_sim::{Bib, Holding, Item, Mark, Sim, Staff};
 use lending::{Barcode, CancelledBy, Command, CopyRef, InstitutionCode, PickupLocation, Request, Settlement};
@@ -8,14 +8,14 @@ use rand::rngs::StdRng;
 
 use super::sim_setup::{self, BORROWER, DESK, LENDERS, done};
 
-/// Somebody who is no patron of any request, at each of the libraries.
+/// A user at each library who is the patron of no request.
 const STRANGER: &str = "jo.reader";
-/// A copy that the patrons' own library has.
+/// A copy that the patrons' own library owns.
 const OWN: &str = "01BORROW-own";
 
-/// The one act after which nothing shows any more that the patron had the item.
+/// The only action after which no Alma shows that the patron had the item.
 pub(super) const RETURNED_AT_ONCE: &str = "the patron gets the item and returns it at once";
-/// How many acts are tried before nothing is done.
+/// The number of actions that are tried before none is done.
 const TRIES: usize = 4;
 
 /// Gives the borrower a copy of its own.
@@ -25,16 +25,16 @@ pub(super) fn prepare(sim: &Sim) -> Result<(), String> {
     staff.add_bib(Bib::new("A title at home").holding(copy)).map(drop).map_err(|error| error.to_string())
 }
 
-/// Who acts, and on what.
+/// The staff who act, and the items they act on.
 struct Scene {
     borrower: Staff,
     lender: Staff,
-    /// The lender's barcode.
+    /// The barcode of the lender's item.
     real: String,
-    /// The virtual item's barcode.
+    /// The barcode of the virtual item.
     virtual_one: String,
     patron: String,
-    /// Where the patron's hold is collected.
+    /// The library at which the patron's hold is collected.
     pickup: String,
 }
 
@@ -88,13 +88,13 @@ impl Scene {
     }
 }
 
-/// One of these acts that can be done now; answers what it was.
+/// Performs one of these actions that is possible now. Returns its description.
 pub(super) fn unusual(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     let scene = Scene::of(sim, request)?;
     (0..TRIES).find_map(|_| try_one(&scene, rng))
 }
 
-/// What an Alma refuses is not done.
+/// An action that Alma refuses is not done.
 fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
     match rng.random_range(0..13_u8) {
         0 => done(scene.lend_to_stranger(), "the desk lends the item to somebody else, in spite of the hold"),
@@ -131,7 +131,7 @@ fn try_one(scene: &Scene, rng: &mut StdRng) -> Option<&'static str> {
     }
 }
 
-/// Something that people may ask the hub for.
+/// Returns a command that people may give the hub.
 pub(super) fn ask(request: &Request, lifecycle: usize, rng: &mut StdRng) -> Command {
     let next = |copy| Command::NextSupplier { reason: None, copy };
     match rng.random_range(0..100_u8) {

@@ -1,4 +1,4 @@
-//! The open holds and loans at each Alma, as its staff would see them after a step.
+//! Reads the open holds and loans at each Alma, as its staff would see them after a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use lending::{Request, RequestId};
 
 use super::sim_setup::{BORROWER, LENDERS};
 
-/// Begins our mark in the comment of a hold.
+/// The beginning of the hub's marker in the comment of a hold.
 pub(super) const MARK: &str = "[DCB-REQUEST:";
-/// Begins the ids of virtual patrons.
+/// The beginning of the ids of virtual patrons.
 const VIRTUAL: &str = "dcb-";
 
 pub(super) fn mark(id: RequestId) -> String {
@@ -35,35 +35,36 @@ impl Books {
         Ok(books)
     }
 
-    /// A request's holds at a library.
+    /// Returns a request's holds at a library.
     pub(super) fn holds_of(&self, id: RequestId, institution: &str) -> impl Iterator<Item = &RequestView> {
         let mark = mark(id);
         let all = self.holds.get(institution).into_iter().flatten();
         all.filter(move |hold| hold.comment.as_deref().is_some_and(|comment| comment.contains(&mark)))
     }
 
-    /// The loan of a barcode at a library.
+    /// Returns the loan of a barcode at a library.
     pub(super) fn loan(&self, institution: &str, barcode: &str) -> Option<&LoanView> {
         self.loans.get(institution)?.iter().find(|loan| loan.barcode == barcode)
     }
 
-    /// The loan of a lender's copy to a virtual patron.
+    /// Returns the loan of a lender's copy to a virtual patron.
     pub(super) fn our_loan(&self, institution: &str, barcode: &str) -> Option<&LoanView> {
         self.loan(institution, barcode).filter(|loan| loan.user.starts_with(VIRTUAL))
     }
 
-    /// The loan of a request's virtual item, whoever has it. A loan keeps the barcode that the item had when it was lent.
+    /// Returns the loan of a request's virtual item, whoever has it. A loan keeps the barcode that the item had when it
+    /// was lent.
     pub(super) fn loan_at_borrower(&self, request: &Request) -> Option<&LoanView> {
         let item = request.borrower.item.any()?.as_str();
         self.loans.get(BORROWER)?.iter().find(|loan| loan.item_pid == item)
     }
 
-    /// Whether the virtual item is on loan to the request's patron.
+    /// Returns whether the virtual item is on loan to the request's patron.
     pub(super) fn patron_has_it(&self, request: &Request) -> bool {
         self.loan_at_borrower(request).is_some_and(|loan| loan.user == request.patron.identifier.as_str())
     }
 
-    /// The holds and loans of everybody who has nothing to do with any request.
+    /// Returns the holds and loans of users who are not part of any request.
     pub(super) fn strangers(&self) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         for (code, holds) in &self.holds {

@@ -1,5 +1,5 @@
-//! The hub without its database and its time: requests and intents in memory, and the engine's own way from an intent to
-//! a decision. What a node does when it crashes, or is paused past its lease, is chance.
+//! Simulates the hub without a database and without time: requests and intents are in memory, and the engine's own code
+//! leads from an intent to a decision. Chance decides whether a node crashes or is paused past its lease.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::line::LineState;
 
-/// An intent of an effect; looks need none of their own here, since any may be made at any time.
+/// An intent of an effect. Polls have no intents here, since any poll may be made at any time.
 #[derive(Clone, Debug)]
 struct Intent {
     effect: Effect,
@@ -30,41 +30,43 @@ impl Intent {
     }
 }
 
-/// A request as stored.
+/// A request as it is stored.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) request: Request,
     intent: Option<Intent>,
-    /// The statuses it went through.
+    /// The statuses that the request went through.
     pub(super) passed: Vec<Status>,
-    /// Everything that happened, for whoever must find out why.
+    /// Every event of the request, for people who look for the cause of a violation.
     pub(super) story: Vec<String>,
-    /// The patron's cancellation was accepted.
+    /// Whether the hub accepted the patron's cancellation.
     pub(super) cancelled: bool,
-    /// The lenders' copies that it was placed with, by institution and barcode.
+    /// The lenders' copies that the request was placed with, by institution and barcode.
     pub(super) copies: Vec<(String, String)>,
-    /// Another lender was asked for, which was accepted without a confirmation that none may be left: one is yet to be chosen.
+    /// The promise of another lender. The hub accepted the command without a confirmation that no lender may be left,
+    /// and has not chosen another lender yet.
     promised: Option<Promise>,
 }
 
-/// What staff were promised who asked for another lender.
+/// What the hub promised to staff who wanted another lender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Promise {
-    /// That the copy they named is asked for.
+    /// The copy that staff named will be requested.
     Named,
-    /// That there is another.
+    /// There is another lender.
     Any,
 }
 
-/// What becomes of a node in the middle of its work.
+/// A mishap of a node in the middle of its work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mishap {
     None,
-    /// It dies before it sends anything.
+    /// The node dies before it sends anything.
     DiesBefore,
-    /// It dies after the work is done and before it is committed.
+    /// The node dies after the work is done and before it is committed.
     DiesAfter,
-    /// It is paused past its lease, another one does the work, and then it goes on and may not write.
+    /// The node is paused past its lease, another node does the work, and then the first one goes on and must not
+    /// write.
     Paused,
 }
 
@@ -108,7 +110,7 @@ impl Hub {
         self.lms.get(institution?.as_str()).cloned()
     }
 
-    /// Decides and keeps what follows, as the engine's commit does.
+    /// Applies an event: decides on it and stores the result, as the engine's commit does.
     pub(super) fn apply(&mut self, id: RequestId, event: &Event) -> Result<(), String> {
         let now = self.now;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
@@ -117,7 +119,7 @@ impl Hub {
         let (name, next) = (event.name(), decision.next.status);
         stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
         takes_effect(stored, event, &decision)?;
-        // What was taken back before it was begun is dropped when it is claimed.
+        // An intent that was withdrawn before it was started is dropped when a worker claims it.
         stored.intent =
             stored.intent.take().filter(|intent| !intent.is_fresh() || stored.request.in_flight == Some(intent.effect));
         for Transition { from, to, .. } in &decision.transitions {
@@ -137,7 +139,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Asks for something as a person does, where the request's state allows it.
+    /// Gives a command as a person does, if the request's state allows it.
     pub(super) fn ask(&mut self, id: RequestId, command: &Command) -> Result<bool, String> {
         let Some(stored) = self.requests.get(&id) else { return Ok(false) };
         if let Some(action) = command.action()
@@ -176,7 +178,7 @@ impl Hub {
         command.action().is_none_or(|action| self.may(id, action))
     }
 
-    /// A copy as its library's system describes it now; nothing where that gives no answer.
+    /// Returns a copy as its library's system describes it now; `None` if the system doesn't answer.
     pub(super) async fn read_copy(&self, copy: &CopyRef) -> Option<Result<Copy, Refusal>> {
         let lms = self.lms(Some(&copy.institution))?;
         self.line().intent = true;
@@ -210,7 +212,7 @@ impl Hub {
             return self.apply(id, &EffectResult::EffectDropped { effect: intent.effect }.into());
         }
         if mishap == Mishap::DiesBefore {
-            // Its lease runs out; nobody knows that nothing was sent.
+            // The lease runs out. No other node knows that nothing was sent.
             self.set_intent(id, Some(Intent { unclear: true, ..intent }));
             return Ok(());
         }
@@ -250,7 +252,7 @@ impl Hub {
         outcome
     }
 
-    /// As the engine's worker does.
+    /// Executes an intent as the engine's worker does.
     fn finish(
         &mut self,
         id: RequestId,
@@ -286,7 +288,7 @@ impl Hub {
         }
     }
 
-    /// The sides of requests to which the hint is news, as far as it can be believed.
+    /// Returns the sides of requests for which the hint is new information, as far as the hint can be relied on.
     pub(super) fn affected_requests(&self, institution: &str, hint: &Hint) -> Vec<(RequestId, Side)> {
         let mut waiting = Vec::new();
         for (id, Stored { request, .. }) in &self.requests {
@@ -304,12 +306,12 @@ impl Hub {
         waiting
     }
 
-    /// Polls one side as the hub's clock would: every other poll is a shallow one. A failed poll proves nothing.
+    /// Polls one side as a scheduled poll would: every other poll is a shallow one. A failed poll proves nothing.
     pub(super) async fn poll_by_clock(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         self.poll_hinted(id, side, None).await
     }
 
-    /// The same, where the item was reported to be in a state.
+    /// Polls one side after a message reported the state of the item.
     pub(super) async fn poll_hinted(
         &mut self,
         id: RequestId,
@@ -331,7 +333,7 @@ impl Hub {
         }
     }
 
-    /// Polls every side that there is something to see at, whatever was seen before.
+    /// Polls every side that is worth polling, whatever was observed before.
     pub(super) async fn poll_fully(&mut self, id: RequestId) -> Result<(), String> {
         for side in Side::ALL {
             self.poll(id, side).await?;
@@ -339,7 +341,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Polls one side fully, if there is something to see at it.
+    /// Polls one side fully, if it is worth polling.
     pub(super) async fn poll(&mut self, id: RequestId, side: Side) -> Result<(), String> {
         let Some(request) = self.requests.get(&id).map(|stored| stored.request.clone()) else { return Ok(()) };
         let (Some(target), Some(lms)) = (lending::poll_target(&request, side), self.lms(request.institution(side)))
@@ -387,7 +389,7 @@ impl Hub {
     }
 }
 
-/// What a command names, for the story.
+/// Returns the objects that a command names, for the story.
 fn named(event: &Event) -> String {
     match event {
         Event::Command(Command::NextSupplier { copy: Some(copy), .. }) => {
@@ -409,8 +411,8 @@ fn named(event: &Event) -> String {
     }
 }
 
-/// What was answered with success takes effect: of what is cancelled or ended only the patron's loan is still mirrored, and
-/// a lender isn't given up where no other can be asked.
+/// Checks that a command that was accepted takes effect. A cancelled or ended request has no effects but clean-up and
+/// the mirroring of the patron's loan. A lender isn't given up if no other lender can be asked.
 fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Result<(), String> {
     let next = &decision.next;
     let over = (next.cancellation.is_some() && next.status != Status::Loaned) || next.ended_manually;

@@ -1,5 +1,5 @@
-//! What really happened, read at the Almas after each step and not from what the hub believes: which items are away for
-//! which request, and which patron has had the item.
+//! Records what really happened. After each step it reads at the Almas, not from the hub, which items are away for
+//! which request and which patron has had the item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use lending::{Request, RequestId};
 
 use super::books::Books;
 
-/// Who has just acted.
+/// The party that has just acted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum By {
     Hub,
@@ -17,14 +17,14 @@ pub(super) enum By {
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// The lenders' items that have left for a hold of ours, by institution and barcode, with the request.
+    /// The lenders' items that have left for one of the hub's holds, by institution and barcode, with their request.
     away: BTreeMap<(String, String), RequestId>,
-    /// Requests whose patron has had the item.
+    /// The requests whose patron has had the item.
     had: BTreeSet<RequestId>,
 }
 
 impl Ledger {
-    /// Takes in what has become of a request's copies and of its virtual item.
+    /// Records the present state of a request's copies and of its virtual item.
     pub(super) fn note(
         &mut self,
         sim: &Sim,
@@ -50,18 +50,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// The patron got the item, and may have brought it back already.
+    /// Records that the patron got the item, and may already have returned it.
     pub(super) fn patron_got_it(&mut self, id: RequestId) {
         self.had.insert(id);
     }
 
-    /// The items that are away for a request.
+    /// Returns the items that are away for a request.
     pub(super) fn away_for(&self, id: RequestId) -> impl Iterator<Item = (&str, &str)> {
         let of_it = self.away.iter().filter(move |(_, request)| **request == id);
         of_it.map(|((institution, barcode), _)| (institution.as_str(), barcode.as_str()))
     }
 
-    /// Whether the request's patron has ever had the item.
+    /// Returns whether the request's patron has ever had the item.
     pub(super) fn had_it(&self, id: RequestId) -> bool {
         self.had.contains(&id)
     }
@@ -76,15 +76,15 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// In transit for a hold with the request's mark.
+    /// Returns whether the item is in transit for a hold with the request's marker.
     fn has_left(&self) -> bool {
         let bound = self.item.request_id.as_deref();
         self.item.process_type == "TRANSIT"
             && self.books.holds_of(self.id, self.institution).any(|hold| Some(hold.id.as_str()) == bound)
     }
 
-    /// Not home yet, nor lent or sent to somebody else. Where the lender's own staff end the hold, what becomes of the item
-    /// is theirs to see to.
+    /// Returns whether the item is not home yet, and not lent or sent to somebody else. If the lender's own staff end
+    /// the hold, they are responsible for the item.
     fn is_still_away(&self, by: By) -> bool {
         let under_way = self.item.process_type == "TRANSIT" && self.item.request_id.is_none();
         let ended_by_staff = by == By::Staff && self.books.holds_of(self.id, self.institution).next().is_none();

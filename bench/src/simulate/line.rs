@@ -1,5 +1,5 @@
-//! The line between hub and simulated Almas: no socket, no time; calls are lost, done without an answer, and answered
-//! badly, by chance from a seed.
+//! The line between the hub and the simulated Almas, without sockets and without time. By chance from a seed, calls are
+//! lost, executed without an answer, or answered badly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,27 +21,27 @@ pub(super) struct Line {
     state: Arc<Mutex<LineState>>,
 }
 
-/// What chance does to calls, and whether a call may be made at all.
+/// The state of the line: which faults calls meet, and whether a call may be made at all.
 #[derive(Debug)]
 pub(super) struct LineState {
     rng: StdRng,
-    /// Share of the calls that go wrong.
+    /// The share of calls that fail.
     pub(super) faults: f64,
-    /// Whether an intent is being done: a call without one is a violation.
+    /// Whether an intent is being executed. A call without an intent is a violation.
     pub(super) intent: bool,
     pub(super) calls: u64,
     pub(super) without_intent: u64,
-    /// What went wrong since this was read last.
+    /// The faults since this list was last read.
     pub(super) fault_log: Vec<&'static str>,
-    /// Nothing goes wrong by chance and no system is down, as long as this is set.
+    /// Whether the line works without random faults and without outages.
     pub(super) calm: bool,
-    /// Systems that answer 503, each for so many calls more.
+    /// The systems that answer 503, and for how many more calls.
     pub(super) down: BTreeMap<&'static str, u32>,
-    /// Marks of requests whose patron's hold the borrower's Alma refuses.
+    /// The markers of requests whose patron's hold the borrower's Alma refuses.
     pub(super) refused: BTreeSet<String>,
 }
 
-/// How a call goes wrong.
+/// A way in which a call fails.
 #[derive(Clone, Copy)]
 enum Fault {
     LostOnItsWay,
@@ -96,7 +96,7 @@ impl LineState {
         Arc::new(Mutex::new(state))
     }
 
-    /// From now on all goes well.
+    /// Ends all faults.
     pub(super) fn end_all_faults(&mut self) {
         self.faults = 0.0;
         self.down.clear();

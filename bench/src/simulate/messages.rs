@@ -1,5 +1,5 @@
-//! What the simulated Almas send messages: lost, double, late and in any order, by chance. Time stands still here, so
-//! even what is late is fresh, which makes it harder to believe rightly than it is in the world.
+//! Delivers the messages of the simulated Almas lost, duplicate, late and in any order, by chance. Time stands still
+//! here, so even late messages are fresh. That makes it harder for the hub to rely on the right ones than in reality.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use secrecy::SecretString;
 use super::hub::Hub;
 use super::sim_setup::{BORROWER, LENDERS};
 
-/// Messages on their way, and how far each Alma's events have been read.
+/// The messages on their way, and the position up to which each Alma's events have been read.
 pub(super) struct Messages {
-    /// A chance of its own, so that what staff do is drawn as it is without messages.
+    /// A random source of its own, so that staff act as they would without messages.
     rng: StdRng,
     secret: SecretString,
     seen: BTreeMap<&'static str, u64>,
@@ -28,7 +28,7 @@ impl Messages {
         Self { rng: StdRng::seed_from_u64(seed), secret: "secret".into(), seen, on_their_way: Vec::new() }
     }
 
-    /// Takes what has happened at the Almas since the last time; some of it gets lost or doubled.
+    /// Reads the events at the Almas since the last call. Some messages are lost, others duplicated.
     pub(super) fn gather(&mut self, sim: &Sim, hub: &Hub) -> Result<(), String> {
         for (code, seen) in &mut self.seen {
             let (bodies, count) = sim.messages_since(code, *seen).map_err(|error| error.to_string())?;
@@ -48,7 +48,8 @@ impl Messages {
         Ok(())
     }
 
-    /// Some of what is on its way arrives, in any order; what comes for one side of a request together is read together.
+    /// Delivers some of the messages on their way, in any order. Messages for one side of a request that arrive
+    /// together are interpreted together.
     pub(super) async fn arrive(&mut self, hub: &mut Hub, all: bool) -> Result<(), String> {
         let mut here: BTreeMap<(RequestId, Side), Vec<Hint>> = BTreeMap::new();
         let mut later = Vec::new();

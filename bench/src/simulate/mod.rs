@@ -1,8 +1,9 @@
-//! Lifecycles with faults in one process, by the thousand: the workflow, the Alma adapter, the Alma client and the
-//! simulated Almas are the real ones; database, time and sockets are left out, so that chance alone decides what happens
-//! when. After each step the invariants are read at the Almas.
+//! Runs thousands of lifecycles with faults in one process. The workflow, the Alma adapter, the Alma client and the
+//! simulated Almas are the real ones. There is no database, no time and no socket, so chance alone decides on the order
+//! of events. After each step the benchmark checks the invariants at the Almas.
 //!
-//! A seed is a run: `simulate --seed N --lifecycles M` does the same again, and `simulate --seed N --world W` one world of it.
+//! A seed determines a run: `simulate --seed N --lifecycles M` repeats it, and `simulate --seed N --world W` repeats
+//! one world of it.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -43,29 +44,29 @@ use self::messages::Messages;
 use self::sim_setup::{BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
-/// Lifecycles that share libraries at the same time.
+/// The number of lifecycles that share libraries at the same time.
 const TOGETHER: usize = 20;
-/// Share of the steps in which something happens that nobody plans.
+/// The share of steps in which something unusual happens.
 const UNUSUAL: f64 = 0.2;
-/// Calls that a system answers with 503 when it is down, at most.
+/// The largest number of calls that a system answers with 503 while it is down.
 const DOWN_FOR: u32 = 60;
-/// Steps of chance for each lifecycle, before what is left is played out without faults.
+/// The number of random steps for each lifecycle. After them the open requests are played out without faults.
 const STEPS: usize = 30;
-/// Rounds in which a request must end once nothing goes wrong any more.
+/// The number of rounds within which a request must end once there are no more faults.
 const ROUNDS: usize = 40;
 
-/// Effects of a request between two acts of staff, at most.
+/// The largest number of effects of a request between two actions of staff.
 const WORKS: usize = 24;
 
-/// Violations of a kind whose story is shown.
+/// The number of violations of each kind whose story is printed.
 const SHOWN: usize = 4;
 
-/// What to run.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) lifecycles: u64,
-    /// One world alone, by its number.
+    /// The number of the only world to run.
     pub(crate) world: Option<u64>,
 }
 
@@ -114,7 +115,7 @@ fn verdict(plan: Plan, tally: &Tally, seconds: f64) -> Verdict {
         tally.steps.load(Ordering::Relaxed),
         tally.calls.load(Ordering::Relaxed),
     )];
-    // The shortest stories of each kind, in the same order each time.
+    // The shortest stories of each kind, in a stable order.
     violations.sort_by_key(|story| (story.len(), story.clone()));
     let mut kinds: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
     for story in &violations {
@@ -142,9 +143,9 @@ fn work(seed: u64, worlds: u64, next: &AtomicU64, tally: &Tally) -> Result<(), S
     }
 }
 
-/// One world.
+/// Runs one world.
 fn play(seed: u64, number: u64, with: With, tally: &Tally) -> Result<(), String> {
-    // Waits of the client pass at once: time stands still but for them.
+    // The client's waits end at once: time moves only for them.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -157,16 +158,16 @@ fn play(seed: u64, number: u64, with: With, tally: &Tally) -> Result<(), String>
     })
 }
 
-/// What there is in a world beside the ordinary course, each by a chance of its own.
+/// Additions to the ordinary course of a world. Each has a random source of its own.
 #[derive(Clone, Copy, Debug)]
 struct With {
-    /// The Almas send messages.
+    /// Whether the Almas send messages.
     messages: bool,
-    /// Staff and patrons do what nobody plans.
+    /// Whether staff and patrons perform unusual actions.
     unusual_acts: bool,
 }
 
-/// Libraries, a hub, and the lifecycles that go on between them at the same time.
+/// Libraries, a hub, and the lifecycles that run between them at the same time.
 struct World {
     name: String,
     sim: Sim,
@@ -174,12 +175,13 @@ struct World {
     line: Arc<Mutex<LineState>>,
     rng: StdRng,
     messages: Option<Messages>,
-    /// Decides on what nobody plans; a chance of its own, so that all else is drawn as it is without.
+    /// Decides on unusual actions. It is a random source of its own, so that everything else happens as it would
+    /// without them.
     unusual: Option<StdRng>,
-    /// Holds and loans as they stand.
+    /// The present holds and loans.
     books: Books,
     ledger: Ledger,
-    /// Which of the world's titles each request is for.
+    /// The title of the world that each request is for.
     numbers: BTreeMap<RequestId, usize>,
 }
 
@@ -286,7 +288,7 @@ impl World {
         )
     }
 
-    /// One thing that happens, whatever it is.
+    /// Runs one random step.
     async fn step(&mut self, id: RequestId) -> Result<(), String> {
         if let Some(mut chance) = self.unusual.take() {
             let now = chance.random_bool(UNUSUAL);
@@ -361,7 +363,8 @@ impl World {
         }
     }
 
-    /// What is to be done is done, all is polled, and what the request says must be so. A hold must be missed twice.
+    /// Executes the open effects, polls all sides, and checks that the request agrees with the Almas. It polls several
+    /// times, since a hold must be missed twice.
     async fn compare_with_a_poll(&mut self, id: RequestId) -> Result<(), String> {
         for _ in 0..3 {
             for _ in 0..WORKS {
@@ -386,11 +389,11 @@ impl World {
         if what == Some(acts::RETURNED_AT_ONCE) {
             self.ledger.patron_got_it(id);
         }
-        // An act of two parts, the second of which Alma refused, has changed something all the same.
+        // An action may have changed something even if Alma refused its second part.
         self.note(id, By::Staff)
     }
 
-    /// Somebody has acted.
+    /// Records the state of the Almas after somebody has acted.
     fn note(&mut self, id: RequestId, by: By) -> Result<(), String> {
         self.books = Books::read(&self.sim)?;
         match self.hub.requests.get(&id) {
@@ -399,7 +402,7 @@ impl World {
         }
     }
 
-    /// The hub works; strangers must not notice.
+    /// Lets the hub work, and checks that it changes nothing of other users.
     async fn work(&mut self, id: RequestId, mishap: Mishap) -> Result<(), String> {
         let before = self.books.strangers();
         self.hub.work(id, mishap).await?;
@@ -437,11 +440,12 @@ impl World {
         }
     }
 
-    /// Without faults, and with staff who do what they are asked: it must end, and leave nothing.
+    /// Plays a request out without faults and with staff who do their part. The request must end and leave nothing
+    /// behind.
     async fn play_out(&mut self, id: RequestId, tally: &Tally) -> Result<String, String> {
         let mut resumed = Vec::new();
         for round in 0..ROUNDS {
-            // Whoever doesn't do their part is waited for no longer than the agency's rules say.
+            // The hub waits for a person who doesn't act no longer than the agency's rules allow.
             if round % 8 == 7 {
                 self.deadline(id)?;
             }
@@ -479,7 +483,7 @@ impl World {
         Err("it doesn't end although nothing goes wrong any more".to_owned())
     }
 
-    /// Staff try again, then cancel, then end it by hand.
+    /// Lets staff retry, then cancel, then end the request by hand.
     fn decide_as_staff(&mut self, id: RequestId, resumed_before: bool) -> Result<(), String> {
         let acts = [
             (Action::Resume, !resumed_before, Command::Resume),
@@ -494,7 +498,7 @@ impl World {
         Ok(())
     }
 
-    /// What has come home meanwhile isn't lost.
+    /// An item that has come home meanwhile isn't lost.
     fn settle_losses(&mut self, id: RequestId) -> Result<(), String> {
         let Some(stored) = self.hub.requests.get(&id) else { return Ok(()) };
         if self.hub.may(id, Action::SettleLoss) && sim_setup::is_home(&self.sim, &stored.request) {
@@ -526,7 +530,7 @@ fn connect(code: &'static str, sim: &Sim, line: &Arc<Mutex<LineState>>, seed: u6
     Ok(Arc::new(lms::alma::Alma::with_client(settings, client)))
 }
 
-/// What happened; the middle of a long story is left out.
+/// Returns the story of a request; the middle of a long story is left out.
 fn tail(story: &[String]) -> String {
     let (first, last) = (60, 12);
     if story.len() <= first + last {
@@ -553,7 +557,7 @@ mod tests {
         assert_eq!(violations(2, 300), Vec::<String>::new());
     }
 
-    /// The worlds in which it was found.
+    /// The worlds in which the fault was found.
     #[test]
     fn nothing_is_violated_where_an_item_is_lent_while_its_hold_is_being_placed() {
         let tally = Tally::default();
@@ -563,8 +567,8 @@ mod tests {
         assert_eq!(tally.violations.into_inner(), Vec::<String>::new());
     }
 
-    /// The worlds in which it was found: the loan was made after the item had come home, the copy that was given up was asked again,
-    /// and the hold was cancelled without a read of the item.
+    /// The worlds in which these faults were found: the loan was made after the item had come home, the lender of the
+    /// given-up copy was asked again, and the hold was cancelled without a read of the item.
     #[test]
     fn nothing_is_violated_where_a_loan_comes_too_late_or_a_copy_was_named_twice() {
         let tally = Tally::default();

@@ -1,12 +1,12 @@
-//! Staff who want another lender, answered as the engine answers them: the present one is kept until it is known that
-//! another can take over, or until staff confirm that it is to be given up all the same.
+//! Handles staff's wish for another lender as the engine does. The hub keeps the present lender until it knows that
+//! another one can take over, or until staff confirm that the present one is to be given up all the same.
 
 use lending::{Command, CopyRef, Request, RequestId, Side};
 
 use super::hub::{Hub, Promise};
 
 impl Hub {
-    /// Answers whether it was accepted.
+    /// Asks for another lender. Returns whether the hub accepted it.
     pub(super) async fn ask_another_lender(
         &mut self,
         id: RequestId,
@@ -40,7 +40,7 @@ impl Hub {
         Ok(true)
     }
 
-    /// A system that doesn't answer keeps the present lender.
+    /// If a system doesn't answer, the hub keeps the present lender.
     async fn can_take_over(&self, request: &Request, copy: &CopyRef) -> bool {
         let is_own = copy.institution == request.patron.institution;
         if is_own || request.may_be_supplied_by(&copy.institution).is_err() {

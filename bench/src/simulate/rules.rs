@@ -1,4 +1,4 @@
-//! What must hold, whatever fails: read at the simulated Almas, not from what the hub believes.
+//! The invariants, which must hold whatever fails. They are read at the simulated Almas, not from the hub's own state.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use super::hub::{Hub, Stored};
 use super::ledger::Ledger;
 use super::sim_setup::{BORROWER, LENDERS, key};
 
-/// After every step: at most one hold at each library, one lender with a hold, one set of virtual records, one loan on
-/// each side; and no call without an intent.
+/// Checks after every step that a request has at most one hold at each library, holds at one lender only, and one set
+/// of virtual records.
 pub(super) fn check(sim: &Sim, books: &Books, request: &Request) -> Result<(), String> {
     let mut lenders = 0;
     for code in LENDERS {
@@ -35,7 +35,7 @@ pub(super) fn check(sim: &Sim, books: &Books, request: &Request) -> Result<(), S
     Ok(())
 }
 
-/// Virtual records of a request.
+/// Returns the number of virtual records of a request.
 pub(crate) fn records_of(sim: &Sim, id: impl std::fmt::Display) -> Result<u64, String> {
     let call = ApiCall {
         method: "GET".to_owned(),
@@ -50,7 +50,7 @@ pub(crate) fn records_of(sim: &Sim, id: impl std::fmt::Display) -> Result<u64, S
     value["total_record_count"].as_u64().ok_or_else(|| answer.body.clone())
 }
 
-/// Requests with two holds at a library, or with holds at two lenders.
+/// Returns the requests with two holds at a library, or with holds at two lenders.
 pub(crate) fn doubled_holds(sim: &Sim) -> Result<Vec<String>, String> {
     let mut lenders: BTreeMap<String, usize> = BTreeMap::new();
     let mut borrower = BTreeMap::new();
@@ -71,7 +71,8 @@ pub(crate) fn doubled_holds(sim: &Sim) -> Result<Vec<String>, String> {
     Ok(doubled.collect())
 }
 
-/// After every step: what has left a lender for a hold of ours is followed by the request, and by no other lender's copy.
+/// Checks after every step that each item that has left a lender for one of the request's holds is the copy that the
+/// request follows.
 pub(super) fn followed(books: &Books, ledger: &Ledger, request: &Request) -> Result<(), String> {
     for (institution, barcode) in ledger.away_for(request.id) {
         let supply = request.supply.as_ref();
@@ -86,7 +87,7 @@ pub(super) fn followed(books: &Books, ledger: &Ledger, request: &Request) -> Res
         }
         let known = supply.is_some_and(|supply| supply.dispatched);
         match request.outcome {
-            // Staff have ended it although the hub said where the item is.
+            // Staff ended the request although the hub had shown where the item is.
             _ if known && request.ended_manually => {}
             Some(Outcome::Lost) if known && is_the_patrons_loss(books, ledger, request) => {
                 return Err("I11: the patron's loss was settled, and the lender has no loan for it".to_owned());
@@ -98,7 +99,8 @@ pub(super) fn followed(books: &Books, ledger: &Ledger, request: &Request) -> Res
     Ok(())
 }
 
-/// Whether the patron lost it, which must be a loss at the lender too: a loan, for its staff to settle.
+/// Returns whether the patron lost the item without a loan at the lender. Such a loss must be a loan there, so that the
+/// lender's staff can settle it.
 fn is_the_patrons_loss(books: &Books, ledger: &Ledger, request: &Request) -> bool {
     let is_lent = request
         .supply
@@ -107,7 +109,8 @@ fn is_the_patrons_loss(books: &Books, ledger: &Ledger, request: &Request) -> boo
     ledger.had_it(request.id) && !is_lent
 }
 
-/// Where both sides have just been polled and nothing is under way: status and attention say nothing that isn't so.
+/// Checks the status and attention of a request whose sides have just been polled and that has no open effect. They
+/// must state nothing that is not so.
 pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), String> {
     let (lent, has_it) = (books.loan_at_borrower(request), books.patron_has_it(request));
     let is_a_case = matches!(request.attention, Attention::NeedsStaff { .. });
@@ -121,7 +124,7 @@ pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), 
                 return contradicts("somebody else has the item, which nobody is reported");
             }
         }
-        // Until it was lent both sides are polled.
+        // Until the item was lent, both sides are polled.
         Status::ReturnTransit if has_it && request.at_pickup().progress < Progress::OnLoan => {
             return contradicts("the patron has the item");
         }
@@ -144,7 +147,7 @@ pub(super) fn agrees(sim: &Sim, books: &Books, request: &Request) -> Result<(), 
     Ok(())
 }
 
-/// Whether the lender's item is in transit for the request's hold.
+/// Returns whether the lender's item is in transit for the request's hold.
 fn has_left(sim: &Sim, request: &Request) -> Result<bool, String> {
     let Some(supply) = request.supply.as_ref() else { return Ok(false) };
     let staff = sim.staff(supply.institution.as_str()).map_err(|error| error.to_string())?;
@@ -153,14 +156,14 @@ fn has_left(sim: &Sim, request: &Request) -> Result<bool, String> {
     Ok(item.process_type == "TRANSIT" && item.request_id.is_some() && item.request_id == ours)
 }
 
-/// At the end: nothing of the request is left, and the patron's word was kept.
+/// Checks at the end that nothing of the request is left, and that a cancellation by the patron was honoured.
 pub(super) fn ended(sim: &Sim, books: &Books, hub: &Hub, ledger: &Ledger, stored: &Stored) -> Result<(), String> {
     let request = &stored.request;
     let mut left = Vec::new();
     for code in [LENDERS[0], LENDERS[1], BORROWER] {
         left.extend(books.holds_of(request.id, code).map(|hold| format!("hold {} at {code}", hold.id)));
     }
-    // A loss that is settled leaves the lender's loan to its own staff, as an end by hand may.
+    // After a settled loss the lender's loan is left to the lender's own staff; so may an end by hand leave it.
     if !matches!(request.outcome, Some(Outcome::Lost | Outcome::Unknown)) {
         let lent = stored.copies.iter().filter(|(code, barcode)| books.our_loan(code, barcode).is_some());
         left.extend(lent.map(|(code, barcode)| format!("loan of {barcode} at {code}")));
@@ -175,7 +178,7 @@ pub(super) fn ended(sim: &Sim, books: &Books, hub: &Hub, ledger: &Ledger, stored
     if hub.is_busy(request.id) {
         return Err("I4: an effect is under way after the end".to_owned());
     }
-    // Unless the desk lent the item to the patron before it received.
+    // An exception: the circulation desk lent the item to the patron before it received it.
     let lent = stored.passed.contains(&Status::Loaned);
     if stored.cancelled && !lent && matches!(request.outcome, Some(Outcome::Supplied)) {
         return Err("I10: the patron had cancelled, and it ended as supplied".to_owned());
@@ -186,7 +189,7 @@ pub(super) fn ended(sim: &Sim, books: &Books, hub: &Hub, ledger: &Ledger, stored
     Ok(())
 }
 
-/// Each of these rules can be broken.
+/// Tests that each of these rules can be broken.
 #[cfg(test)]
 mod tests {
     use alma_sim::{Item, SimClock, Staff};
@@ -225,7 +228,7 @@ mod tests {
         request
     }
 
-    /// A hold with the request's mark on an item.
+    /// Places a hold with the request's marker on an item.
     fn hold(sim: &Sim, request: &Request, institution: &str, barcode: &str, user: &str, library: &str) {
         let item = sim.staff(institution).unwrap().item(barcode).unwrap();
         let call = ApiCall {

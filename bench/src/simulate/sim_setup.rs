@@ -1,4 +1,4 @@
-//! The libraries: two lenders and a borrower, and what their staff and patrons do by chance.
+//! Sets up the libraries, two lenders and a borrower, and lets their staff and patrons act by chance.
 
 use alma_sim::{Bib, Holding, Item, Mark, Sim, SimClock, SimOptions, Staff, User, presets};
 use jiff::SignedDuration;
@@ -24,7 +24,7 @@ pub(crate) fn patron(number: usize) -> String {
     one_of_many(number % PATRONS)
 }
 
-/// A patron of a house that was built for many.
+/// Returns a patron of an institution that was built for many.
 pub(crate) fn one_of_many(number: usize) -> String {
     format!("patron-{number}")
 }
@@ -40,12 +40,12 @@ pub(crate) fn settings() -> Value {
     })
 }
 
-/// Who asks for books.
+/// Returns the patron who requests books.
 pub(crate) fn asking(given: &str) -> Patron {
     Patron { institution: BORROWER.into(), agency: "BORROW".into(), identifier: given.into(), verified: None }
 }
 
-/// Where they collect them.
+/// Returns the place where patrons collect books.
 pub(crate) fn pickup() -> PickupLocation {
     PickupLocation {
         code: "BORROW-MAIN".into(),
@@ -56,12 +56,12 @@ pub(crate) fn pickup() -> PickupLocation {
     }
 }
 
-/// Three Almas with a title for each lifecycle at each lender.
+/// Creates three Almas, with a title for each lifecycle at each lender.
 pub(crate) fn build(clock: SimClock, lifecycles: usize) -> Result<Sim, String> {
     build_for(clock, lifecycles, PATRONS)
 }
 
-/// The same, with so many patrons.
+/// Creates the same Almas with a given number of patrons.
 pub(crate) fn build_for(clock: SimClock, lifecycles: usize, patrons: usize) -> Result<Sim, String> {
     let sim = Sim::new(&SimOptions { clock, ..SimOptions::default() });
     for code in [LENDERS[0], LENDERS[1], BORROWER] {
@@ -80,12 +80,12 @@ pub(crate) fn build_for(clock: SimClock, lifecycles: usize, patrons: usize) -> R
     Ok(sim)
 }
 
-/// What somebody does about a request at a library; answers what it was. What Alma refuses is not done.
+/// Performs an action on a request at a library. Returns its description, or `None` if Alma refuses it.
 pub(crate) fn act(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     if rng.random_bool(0.75) { expected(sim, request) } else { odd(sim, request, rng) }
 }
 
-/// The next thing that staff do in the ordinary course.
+/// Performs the next action of the ordinary course.
 pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
     let borrower = sim.staff(BORROWER).ok()?;
     if let Some(barcode) = &request.borrower.barcode
@@ -95,20 +95,20 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
         let held = borrower.requests().into_iter().find(|hold| hold.barcode.as_deref() == Some(barcode));
         let library = held.as_ref().map_or("MAIN", |hold| hold.pickup_library.as_str());
         let state = match item.process_type.as_str() {
-            // Staff scan what the van brings, whatever their Alma takes it for.
+            // Staff scan each item that the van brings, whatever state Alma shows.
             "TRANSIT" | "" if held.is_some() && under_way(request) => {
                 done(borrower.scan_in(barcode, library, DESK).is_ok(), "the pickup library scans the item in")
             }
             "HOLDSHELF" => {
                 let hold = held.as_ref();
                 let lent = hold.is_some_and(|hold| borrower.lend(barcode, &hold.user, library, DESK).is_ok());
-                // On the shelf of another library than the one at which it is collected now.
+                // The item is on the shelf of a library other than the present pickup library.
                 let brought = || held.is_some() && borrower.scan_in(barcode, library, DESK).is_ok();
                 done(lent, "the patron gets the item")
                     .or_else(|| done(brought(), "the pickup library scans the item in"))
             }
             "LOAN" => done(borrower.scan_in(barcode, library, DESK).is_ok(), "the patron returns the item"),
-            // Nobody settles a loss that another reader has made.
+            // Nobody settles a loss that another reader has caused.
             "CLAIM_RETURNED_LOAN" | "LOST_LOAN" if request.is_lent_to_another(Side::Borrower) => done(
                 borrower.scan_in(barcode, library, DESK).is_ok(),
                 "what another reader had is found and scanned in",
@@ -132,7 +132,7 @@ pub(crate) fn expected(sim: &Sim, request: &Request) -> Option<&'static str> {
     None
 }
 
-/// Whether the lender's copy stands on its shelf.
+/// Returns whether the lender's copy is on its shelf.
 pub(super) fn is_home(sim: &Sim, request: &Request) -> bool {
     request.supply.as_ref().is_some_and(|supply| {
         let item = sim.staff(supply.institution.as_str()).and_then(|lender| lender.item(supply.copy.barcode.as_str()));
@@ -149,7 +149,7 @@ fn returning(request: &Request) -> bool {
     matches!(request.status, lending::Status::ReturnTransit | lending::Status::Finalised)
 }
 
-/// What happens now and then.
+/// Performs an action that happens now and then.
 fn odd(sim: &Sim, request: &Request, rng: &mut StdRng) -> Option<&'static str> {
     let borrower = sim.staff(BORROWER).ok()?;
     let supply = request.supply.as_ref();

@@ -1,4 +1,4 @@
-//! How the hub stands a flood of messages.
+//! Measures how the hub handles a flood of messages.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -53,14 +53,14 @@ pub(crate) fn burst(scale: Scale) -> Result<Verdict, String> {
         let before = reads(&stage.sim)?;
         let bodies = bodies(&objects, messages);
         let sent = flood(&stage, bodies).await?;
-        // What was reported is polled; then there is nothing left to do.
+        // The hub polls the reported requests; after that there is nothing left to do.
         settled(&stage.sim).await?;
         let read = reads(&stage.sim)? - before;
         Ok(stood(&sent, objects.len(), read))
     })
 }
 
-/// Half of the messages come twice, and one in ten is forged.
+/// Sends the messages. Half of them are sent twice, and one in ten is forged.
 fn bodies(objects: &[(&'static str, Value)], messages: usize) -> Vec<(&'static str, String, bool)> {
     let mut rng = StdRng::seed_from_u64(15);
     let forged = messages / 10;
@@ -120,7 +120,7 @@ fn signer(stage: &Stage) -> Result<Arc<dyn HostLms>, String> {
     lms::connect(&connection).map_err(|error| error.to_string())
 }
 
-/// Calls that read, at all Almas.
+/// Returns the number of reading calls at all Almas.
 fn reads(sim: &Sim) -> Result<u64, String> {
     let mut reads = 0;
     for code in [LENDERS[0], LENDERS[1], BORROWER] {

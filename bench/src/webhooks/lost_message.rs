@@ -1,4 +1,5 @@
-//! How late is seen what no message reported: on a clock of its own, in opening hours, by the lists that are read anyway.
+//! Measures how late the hub notices a change that no message reported. It runs on a clock of its own, in opening
+//! hours; the hub notices the change by the lists that it reads anyway.
 
 use std::time::Duration;
 
@@ -10,44 +11,45 @@ use crate::quota::Act;
 use crate::simulate::sim_setup::LENDERS;
 use crate::world::{Messages, World, midnight, open_at, start};
 
-/// Time passes by so much between two questions.
+/// The time that passes between two reads of the request's status.
 const STEP: SignedDuration = SignedDuration::from_mins(5);
-/// The same where it is about few minutes.
+/// The same if delays of a few minutes are measured.
 const SMALL_STEP: SignedDuration = SignedDuration::from_mins(1);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24 * 14);
 const ACTS: [Act; 5] = [Act::Send, Act::Receive, Act::Lend, Act::TakeBack, Act::BringHome];
-/// A list is due each five minutes at the soonest.
+/// The shortest interval between two reads of a list: five minutes.
 pub(crate) const ONE_BATCH_POLL: Duration = Duration::from_secs(300);
 
-/// What is not reported.
+/// The messages that are lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LostMessage {
-    /// Nothing arrives any more.
+    /// All messages.
     All,
-    /// That items are sent; few Almas tell it.
+    /// The messages about items that were sent, which only few Almas send.
     Items,
-    /// The message of one act, all before it was reported, and all after it is.
+    /// The message of one action. The messages before and after it arrive.
     One,
 }
 
-/// What one act of staff came to.
+/// The delays of one kind of action.
 pub(crate) struct Late {
     pub(crate) act: Act,
-    /// The longest time in which libraries were open, until it was seen,
+    /// The longest time, counted in opening hours, until the hub noticed the action.
     pub(crate) longest: Duration,
-    /// and the longest of all but the first request: where all is lost the hub knows by then.
+    /// The longest time without the first request: if all messages are lost, the hub knows it by then.
     pub(crate) longest_then: Duration,
 }
 
-/// The longest delay of each act, of so many requests, a day apart from act to act and at any hour of the day, where
-/// institutions want to be `sure` within so many minutes.
+/// Returns the longest delay of each action over a number of requests. Actions are a day apart and at different hours.
+/// If `sure` is set, it is the institutions' detection time for lost messages, in minutes.
 pub(crate) async fn delays(lost_message: LostMessage, requests: usize, sure: Option<u32>) -> Result<Vec<Late>, String> {
     let messages = match lost_message {
         LostMessage::All => Messages::Lost,
         LostMessage::Items => Messages::NoItems,
         LostMessage::One => Messages::All,
     };
-    // A day in which lists get their usual times again where the webhook is trusted again. Nobody waits for weeks.
+    // The second day lets lists get back their usual interval once the webhook is trusted again. The benchmark doesn't
+    // wait for weeks.
     let (days, requests) = if lost_message == LostMessage::One { (2, requests / 2) } else { (1, requests) };
     let mut world = World::open(requests, messages, Settings::default()).await?;
     let mut step = STEP;
@@ -65,7 +67,7 @@ pub(crate) async fn delays(lost_message: LostMessage, requests: usize, sure: Opt
         let mut all_of_it = Vec::new();
         for (number, id) in ids.iter().enumerate() {
             if lost_message == LostMessage::One {
-                // The hub notes a miss a moment after what it saw.
+                // The hub records a missed message a moment after it noticed the change.
                 world.until(world.now() + step).await?;
                 world.trust_webhooks().await?;
             }

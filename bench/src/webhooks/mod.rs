@@ -1,4 +1,4 @@
-//! What webhook messages say: how soon the hub acts on it, and how it stands a flood.
+//! Measures webhook messages: how soon the hub acts on them, and how it handles a flood of them.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -22,7 +22,7 @@ pub(crate) use burst::burst;
 pub(crate) use react::react;
 
 const SECRET: &str = "secret-of-the-benchmark";
-/// Polls are an hour apart: whatever is seen sooner was reported.
+/// The settings by which polls are an hour apart, so that the hub learns of every earlier change from a message.
 const POLLS: &str = "batch_poll_interval_ms = 3600000\npoll_interval_initial_ms = 3600000\npoll_interval_max_ms = 3600000\n\
     webhook_poll_interval_initial_ms = 3600000\nwebhook_poll_interval_max_ms = 3600000\n";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -71,7 +71,7 @@ async fn place(hub: &Hub, number: usize) -> Result<String, String> {
     Ok(id)
 }
 
-/// Places so many requests, of as many titles; their ids.
+/// Places a number of requests, each of another title. Returns their ids.
 async fn place_all(hub: &Hub, requests: usize) -> Result<Vec<String>, String> {
     let hub = hub.clone();
     futures::stream::iter(0..requests)
@@ -88,7 +88,7 @@ async fn until(hub: &Hub, id: &str, status: &str) -> Result<(), String> {
     reached(hub, id, status, |request| request.status == status).await.map(drop)
 }
 
-/// Asks more rarely the longer it takes: asking is work for the hub too.
+/// Reads more rarely the longer it takes, since each read is work for the hub too.
 async fn reached(hub: &Hub, id: &str, what: &str, holds: impl Fn(&RequestView) -> bool) -> Result<RequestView, String> {
     let begun = Instant::now();
     loop {

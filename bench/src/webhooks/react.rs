@@ -1,4 +1,4 @@
-//! How soon the hub acts on what staff do.
+//! Measures how soon the hub acts on the actions of staff.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -17,16 +17,16 @@ use crate::Scale;
 use crate::simulate::sim_setup::{self, BORROWER, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 
-/// Acts of staff in a second.
+/// The number of staff actions per second.
 const ACTS_PER_SECOND: u64 = 50;
-/// Lifecycles that go on at the same time.
+/// The number of lifecycles that run at the same time.
 const LIFECYCLES: usize = 24;
-/// Minutes within which a library may want to be sure that nothing has happened that wasn't reported.
+/// The detection time for lost messages that a library may set, in minutes.
 const SURE_WITHIN: u32 = 5;
 const REACT_P50: Duration = Duration::from_millis(20);
 const REACT_P99: Duration = Duration::from_millis(250);
 
-/// What staff do, and the status that reports it.
+/// The actions of staff, and the status to which each leads.
 const ACTS: [(&str, &str); 6] = [
     ("dispatch", "PICKUP_TRANSIT"),
     ("on the shelf", "READY_FOR_PICKUP"),
@@ -37,7 +37,7 @@ const ACTS: [(&str, &str); 6] = [
 ];
 const LOAN: usize = 2;
 const CANCELLED: usize = 5;
-/// So many requests go the whole way for one whose hold the borrower's staff cancel.
+/// One request whose hold the borrower's staff cancel, for this many requests that are supplied.
 const SUPPLIED: usize = 5;
 
 pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
@@ -78,7 +78,7 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
     })
 }
 
-/// How long after each act of staff its status was seen, and the other side's call sent.
+/// Returns, for each action, how long it took until its status was visible and the other side's call was sent.
 async fn play(stage: &Stage, placed: Arc<Vec<String>>) -> Result<Vec<Vec<Duration>>, String> {
     let next = Arc::new(AtomicUsize::new(0));
     let turns = Arc::new(Semaphore::new(0));
@@ -128,7 +128,7 @@ async fn one(sim: &Sim, hub: &Hub, id: &str, number: usize, act: usize) -> Resul
     let (lender, borrower) = (staff(LENDERS[0])?, staff(BORROWER)?);
     let refused = |refusal: alma_sim::Refusal| format!("{} is refused: {refusal}", ACTS[act].0);
     let lenders = sim_setup::barcode(LENDERS[0], number);
-    // A book takes longer from one desk to the next than the hub for what it has begun.
+    // A book takes longer from one circulation desk to the next than the hub takes for its open effects.
     let request = idle(hub, id).await?;
     let here = request.borrower.barcode.unwrap_or_default();
     let hold = hold_on(&borrower, &here);
@@ -139,7 +139,7 @@ async fn one(sim: &Sim, hub: &Hub, id: &str, number: usize, act: usize) -> Resul
         CANCELLED => borrower.cancel(&hold.ok_or("no hold to cancel")?, "PatronNotInterested").map_err(refused)?,
         _ => borrower.scan_in(&here, "MAIN", DESK).map(drop).map_err(refused)?,
     }
-    // The other side's call: the loan at the lender, and the end of its hold.
+    // Waits for the other side's call too: the loan at the lender, or the end of its hold.
     match act {
         LOAN => {
             until(hub, id, ACTS[act].1).await?;
@@ -176,7 +176,7 @@ fn longest(acts: &[Late]) -> Duration {
     acts.iter().map(|late| late.longest).max().unwrap_or_default()
 }
 
-/// What lists show that no message reported.
+/// Describes how late lists showed the changes that no message reported.
 fn late(name: &str, acts: &[Late]) -> String {
     let minutes = |late: &Late| {
         format!("{:?} within {} min, then {}", late.act, late.longest.as_secs() / 60, late.longest_then.as_secs() / 60)

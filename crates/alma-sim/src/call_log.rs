@@ -1,4 +1,4 @@
-//! The last REST calls of an institution and what they met, for people who watch.
+//! The last REST calls of an institution and their answers, for people who watch.
 
 use std::collections::VecDeque;
 
@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::api::{ApiAnswer, ApiCall};
 use crate::clock::moment;
 
-/// Calls kept.
+/// The number of calls that are kept.
 const KEPT: usize = 1_000;
 
-/// Query parameters whose values are nobody's business.
+/// Query parameters whose values are secret and never shown.
 const SECRET: [&str; 2] = ["apikey", "password"];
 
 /// A REST call that passed the check of its key.
@@ -25,13 +25,13 @@ pub struct LoggedCall {
     pub method: String,
     /// Path below `/almaws/v1` with the query as it came; keys and passwords are left out.
     pub path: String,
-    /// HTTP status; none when the connection was closed without an answer.
+    /// HTTP status; `None` if the connection was closed without an answer.
     pub status: Option<u16>,
     /// Alma's error code.
     pub code: Option<String>,
 }
 
-/// A call as it is kept: what can wait until somebody looks is not done for every call.
+/// A call as it is stored. Formatting waits until somebody reads the log.
 #[derive(Debug)]
 struct Entry {
     number: u64,

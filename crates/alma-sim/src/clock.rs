@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 pub enum SimClock {
     /// The machine's time. `advance` moves it ahead.
     Real,
-    /// The machine's time, so many times faster, from the given start.
+    /// The machine's time, sped up by a factor from the given start.
     Scaled {
         /// Simulated time at the start.
         start: Timestamp,
@@ -22,7 +22,7 @@ pub enum SimClock {
     Stepped(Timestamp),
 }
 
-/// A text that names no clock.
+/// The text names no clock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a clock is real, scaled:N, stepped or stepped:TIME, and not {0:?}")]
 pub struct NoClock(String);
@@ -77,7 +77,7 @@ impl Clock {
         base + offset
     }
 
-    /// How long it takes until `then`; nothing where the clock stands still until it is moved.
+    /// Returns how long it takes until `then` in real time; `None` if the clock stands still until it is moved.
     pub(crate) fn real_time_until(&self, then: Timestamp) -> Option<Duration> {
         let left = Duration::try_from(then.duration_since(self.now())).unwrap_or_default();
         match self.kind {

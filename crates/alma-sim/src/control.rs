@@ -1,4 +1,5 @@
-//! The control surface under `/sim/`, which is ours and not Alma's: what is there, what staff do, time, faults.
+//! The control surface under `/sim/`, which belongs to the simulator and not to Alma: the state, actions of staff,
+//! time, faults.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use crate::sim::Sim;
 use crate::staff::Staff;
 use crate::webhooks::WebhookProfile;
 
-/// Most rows of a list in `state`; `?limit=` changes it.
+/// The default for the largest number of rows of a list in `state`; `?limit=` changes it.
 const ROWS: usize = 1_000;
 
 fn bad(reason: impl std::fmt::Display) -> Refusal {
@@ -42,7 +43,7 @@ fn parsed<T: DeserializeOwned>(body: &Value) -> Result<T, Refusal> {
     serde_json::from_value(body.clone()).map_err(bad)
 }
 
-/// Lays the given fields over a setting, and answers the setting.
+/// Overwrites the given fields of a setting. Returns the new setting.
 fn overlay<T: Serialize + DeserializeOwned>(setting: &mut T, fields: &Value) -> Result<Value, Refusal> {
     let mut merged = value(&*setting)?;
     merge(&mut merged, fields);
@@ -61,7 +62,7 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-/// Does one act. `path` is what follows `/sim/`, decoded.
+/// Performs one action. `path` is the decoded path after `/sim/`.
 pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Result<Value, Refusal> {
     match (method, path) {
         ("GET", ["institutions"]) => Ok(json!({"institutions": sim.institutions()})),
@@ -87,7 +88,7 @@ pub(crate) fn act(sim: &Sim, method: &str, path: &[&str], body: &Value) -> Resul
     }
 }
 
-/// `{"code", "key", "empty"}`: a university as [`presets::university`] makes it; `empty` leaves the titles out.
+/// `{"code", "key", "empty"}`: adds a university as [`presets::university`] makes it; `empty` leaves the titles out.
 fn add_institution(sim: &Sim, body: &Value) -> Result<Value, Refusal> {
     let (code, key) = (text(body, "code")?, text(body, "key")?);
     let made = match body["empty"] == json!(true) {
@@ -111,7 +112,7 @@ fn clock(sim: &Sim, body: &Value) -> Result<Value, Refusal> {
     Ok(json!({"now": moment(sim.advance(by))}))
 }
 
-/// What stands around the state: counters, limits, faults, webhooks, keys.
+/// Reads and changes the institution's settings outside its state: counters, limits, faults, webhooks, keys.
 fn around(sim: &Sim, institution: &str, method: &str, rest: &[&str], body: &Value) -> Result<Value, Refusal> {
     let site = sim.site(institution)?;
     let nothing = Ok(json!({}));
@@ -173,7 +174,7 @@ fn around(sim: &Sim, institution: &str, method: &str, rest: &[&str], body: &Valu
     }
 }
 
-/// What staff see, and what they do.
+/// Reads the state as staff see it, and performs their actions.
 fn desk(staff: &Staff, method: &str, rest: &[&str], body: &Value) -> Result<Value, Refusal> {
     match (method, rest) {
         ("GET", ["state"]) => Ok(state(staff, body)),
@@ -198,7 +199,7 @@ fn desk(staff: &Staff, method: &str, rest: &[&str], body: &Value) -> Result<Valu
     }
 }
 
-/// Acts that answer nothing.
+/// Performs the actions that return nothing.
 fn change(staff: &Staff, method: &str, rest: &[&str], body: &Value) -> Result<(), Refusal> {
     match (method, rest) {
         ("POST", ["renew"]) => staff.renew(text(body, "barcode")?),
@@ -259,7 +260,7 @@ fn add_bib(staff: &Staff, body: &Value) -> Result<Value, Refusal> {
     Ok(json!({"mms_id": staff.add_bib(bib)?}))
 }
 
-/// All that is there in the API's shapes, in the order of ids; long lists are cut at `limit`.
+/// Returns the whole state in the API's shapes, ordered by id. Long lists are cut at `limit`.
 fn state(staff: &Staff, body: &Value) -> Value {
     let limit = lists::size(body, "limit").unwrap_or(ROWS);
     let counts = staff.counts();

@@ -1,4 +1,4 @@
-//! The gateway in front of an institution: limits of calls, counters, and faults to order.
+//! The gateway in front of an institution: limits of calls, counters, and faults for tests.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use crate::refusal::Refusal;
 
-/// Shown as the day's allowance where the institution has no limit.
+/// The day's allowance that answers report if the institution has no limit.
 const UNLIMITED_DAY: u64 = 1_000_000;
 
-/// What goes wrong.
+/// The kinds of fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FaultKind {
@@ -23,7 +23,7 @@ pub enum FaultKind {
     DropAfter,
     /// The connection is reset; nothing was done.
     Reset,
-    /// The answer comes later by so many milliseconds. With `before`, the work is done only after the wait.
+    /// The answer is delayed by this many milliseconds. With `before`, the work is done after the delay.
     Delay {
         /// Milliseconds.
         ms: u64,
@@ -39,7 +39,7 @@ pub enum FaultKind {
     Status {
         /// 404, 500, 502, 503, ...
         status: u16,
-        /// Plain text; an empty one leaves the body empty. An HTML page where it is left out.
+        /// Plain text; an empty text leaves the body empty. Without it the body is an HTML page.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
     },
@@ -63,13 +63,14 @@ pub enum FaultKind {
     Truncated,
     /// The call is done; the answer is JSON of another shape.
     WrongJson,
-    /// The call is done; in its JSON answer what stands at `at` is `value`. An answer that has no such place, or isn't JSON, is
-    /// left as it is. Not documented: a field with what no field of its kind should hold was seen in answers, such as
-    /// `00-00-0000` in a date of a user whose record came from another system.
+    /// The call is done, and its JSON answer is edited: the value at `at` becomes `value`. An answer without such a
+    /// place, or one that isn't JSON, is not changed. Alma doesn't document such answers, but some were seen with a
+    /// value that no field of the kind should hold, such as `00-00-0000` in a date of a user whose record came from
+    /// another system.
     EditAnswer {
         /// A JSON pointer (RFC 6901); `*` stands for every key or element, so `/item/*/item_data/pid` for each row's.
         at: String,
-        /// What stands there instead.
+        /// The new value.
         value: Value,
     },
     /// An HTML page with status 200.
@@ -94,19 +95,19 @@ impl FaultKind {
     }
 }
 
-/// When a fault happens.
+/// A fault, and the calls that meet it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Fault {
-    /// The call, as `POST /users/{user_id}/loans`; `*` or empty for all.
+    /// The call, as `POST /users/{user_id}/loans`; `*` or empty for all calls.
     pub call: String,
-    /// The first so many matching calls go well.
+    /// The number of matching calls that succeed first.
     pub after: u64,
-    /// Then so many calls fail; no end when absent.
+    /// The number of calls that fail after that; without it all do.
     pub times: Option<u64>,
-    /// Share of those that fail.
+    /// The share of these calls that fail.
     pub probability: f64,
-    /// What goes wrong.
+    /// The kind of fault.
     pub fault: FaultKind,
 }
 
@@ -117,12 +118,12 @@ impl Default for Fault {
 }
 
 impl Fault {
-    /// The next call of this kind goes wrong, once.
+    /// The next call of this kind fails, once.
     pub fn once(call: &str, fault: FaultKind) -> Fault {
         Fault { call: call.to_owned(), times: Some(1), fault, ..Fault::default() }
     }
 
-    /// Every call of this kind goes wrong.
+    /// Every call of this kind fails.
     pub fn always(call: &str, fault: FaultKind) -> Fault {
         Fault { call: call.to_owned(), fault, ..Fault::default() }
     }
@@ -140,7 +141,7 @@ struct Armed {
 pub(crate) struct Gateway {
     pub(crate) per_second: Option<u32>,
     pub(crate) per_day: Option<u64>,
-    /// Calls of other applications in each second, which use the same limits.
+    /// The number of calls that other applications make in each second, within the same limits.
     pub(crate) others_per_second: u32,
     window: VecDeque<Timestamp>,
     day: i64,
@@ -172,7 +173,7 @@ impl Gateway {
     /// Counts a call against the limits.
     ///
     /// # Errors
-    /// 429 of either kind; such a call does not count and is not done.
+    /// 429 of either kind. Such a call is not counted and not executed.
     pub(crate) fn admit(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let today = now.as_second().div_euclid(86_400);
         if self.day != today {
@@ -204,13 +205,13 @@ impl Gateway {
         Ok(())
     }
 
-    /// Calls left today, and the day's total.
+    /// Returns the calls left today, and the day's total.
     pub(crate) fn remaining(&self) -> (u64, u64) {
         let limit = self.per_day.unwrap_or(UNLIMITED_DAY);
         (limit.saturating_sub(self.used), limit)
     }
 
-    /// Counts a call; answers what goes wrong with it.
+    /// Counts a call. Returns the fault that it meets, if any.
     pub(crate) fn take(&mut self, call: &str) -> Option<FaultKind> {
         match self.calls.get_mut(call) {
             Some(count) => *count += 1,
@@ -243,7 +244,7 @@ impl Gateway {
         self.armed.iter().map(|armed| &armed.fault).collect()
     }
 
-    /// What goes wrong with this call: the first armed fault that is due.
+    /// Returns the fault that this call meets: the first armed fault that is due.
     fn strike(&mut self, call: &str) -> Option<FaultKind> {
         for armed in &mut self.armed {
             let fault = &armed.fault;
@@ -261,7 +262,7 @@ impl Gateway {
     }
 }
 
-/// A JSON text in which something else stands at a place.
+/// Replaces the value at a place of a JSON text.
 pub(crate) fn edited(body: &str, at: &str, value: &Value) -> Option<String> {
     let mut json: Value = serde_json::from_str(body).ok()?;
     let segments = at.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));

@@ -1,4 +1,4 @@
-//! How an institution is described: keys, libraries, desks, code tables.
+//! The description of an institution: keys, libraries, desks, code tables.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::options::Behaviour;
 use crate::seed::{Bib, User};
 
-/// An area of the API that a key may use.
+/// An area of the API to which a key gives access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Area {
@@ -21,7 +21,7 @@ pub enum Area {
     TaskLists,
 }
 
-/// What a key may do in an area.
+/// The access of a key to an area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
@@ -199,7 +199,7 @@ pub struct Desk {
     pub reshelve_without_transit: bool,
     /// Codes of the locations it serves: check-in, check-out, reshelving.
     pub locations: Vec<String>,
-    /// Serves whatever locations its library has.
+    /// Whether the desk serves all locations that its library has.
     pub serves_all: bool,
 }
 
@@ -254,7 +254,7 @@ impl Desk {
 pub struct CodeTable {
     /// Name, as in the path.
     pub name: String,
-    /// What staff call it.
+    /// Name, as staff see it.
     pub description: String,
     /// Code, description, enabled; in order.
     pub rows: Vec<(String, String, bool)>,
@@ -287,7 +287,7 @@ pub struct OaiSet {
     pub libraries: Vec<String>,
 }
 
-/// A saved search of staff: a logical set of the items of a library that are in a process.
+/// A saved search of staff: a logical set of a library's items with a given process type.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SavedSearch {
     /// The set's id, of digits.
@@ -414,7 +414,7 @@ impl Institution {
         self
     }
 
-    /// Sets how this Alma behaves; without it the simulator's options hold.
+    /// Sets how this Alma behaves. Without it the simulator's options apply.
     #[must_use]
     pub fn behaviour(mut self, behaviour: Behaviour) -> Institution {
         self.behaviour = Some(behaviour);

@@ -2,8 +2,8 @@
 //!
 //! One [`Sim`] holds any number of institutions, distinguished by API key as the real gateway does. It can be called in
 //! process ([`Sim::call`], [`Sim::staff`]) or over HTTP ([`Server`]): REST under `/almaws/v1`, OAI-PMH under
-//! `/view/oai`, and the control surface under `/sim`, which is ours and not Alma's. It is built from the vendor's
-//! published descriptions and from recorded answers, and shares no type with any client.
+//! `/view/oai`, and the control surface under `/sim`, which belongs to the simulator and not to Alma. It is built from
+//! the vendor's published descriptions and from recorded answers, and shares no type with any client.
 //!
 //! ```
 //! use alma_sim::{Sim, SimOptions, presets};

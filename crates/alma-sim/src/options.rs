@@ -1,5 +1,5 @@
-//! Options of a simulator and the behaviour of an institution: every point where sites differ, or where no public
-//! source settles what Alma does, is a switch here.
+//! Options of a simulator and the behaviour of an institution. Wherever sites differ, or no public source settles the
+//! behaviour of Alma, there is a switch here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::SimClock;
 
-/// The status a fresh hold on an available item shows.
+/// The status of a fresh hold on an available item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FirstRequestStatus {
@@ -18,8 +18,8 @@ pub enum FirstRequestStatus {
     InProcess,
 }
 
-/// How a loan names its user. Alma takes any of a user's identifiers, in any case, for the user (`GET /users/{user_id}`);
-/// that a loan always spells the primary id as the user's record does is nowhere said.
+/// The identifier by which a loan names its user. Alma accepts any of a user's identifiers, in any case, for the user
+/// (`GET /users/{user_id}`). No source states that a loan always spells the primary id as the user's record does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoanUser {
@@ -32,13 +32,13 @@ pub enum LoanUser {
     OtherIdentifier,
 }
 
-/// Calls in a second that a gateway lets through for an institution, as sources report them.
+/// The number of calls per second that a gateway accepts from an institution, as sources report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quota {
     /// No limit.
     None,
-    /// 25: the vendor's word of 2016.
+    /// 25: the number that the vendor stated in 2016.
     Usual,
     /// 50: production, by reports of 2026.
     Production,
@@ -58,7 +58,7 @@ impl Quota {
     }
 }
 
-/// A text that names no quota.
+/// The text names no quota.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a quota is none, usual, production or sandbox, and not {0:?}")]
 pub struct NoQuota(String);
@@ -107,11 +107,11 @@ impl Default for SimOptions {
     }
 }
 
-/// What an institution's Alma does where sites differ. Changed at run time by `POST /sim/{inst}/behaviour`.
+/// The behaviour of an institution's Alma where sites differ. `POST /sim/{inst}/behaviour` changes it at run time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Behaviour {
-    /// The status a fresh hold on an available item shows.
+    /// The status of a fresh hold on an available item.
     pub first_request_status: FirstRequestStatus,
     /// Milliseconds in which a new item, or one just lent or returned, is not requestable (401129).
     pub settle_ms: u64,
@@ -134,11 +134,11 @@ pub struct Behaviour {
     pub request_refuses_renewal: bool,
     /// A hold on a lent item recalls it: the due date is shortened to this many days from now.
     pub recall_days: Option<i64>,
-    /// Days on the hold shelf when the desk names none.
+    /// Days on the hold shelf if the desk names none.
     pub hold_shelf_days: i64,
-    /// Most renewals of a loan.
+    /// The largest number of renewals of a loan.
     pub max_renewals: Option<u32>,
-    /// Most loans of a user (401161).
+    /// The largest number of loans of a user (401161).
     pub max_loans: Option<usize>,
     /// A `suppress_from_publishing` missing in a new bib means suppressed.
     pub suppress_when_unsaid: bool,
@@ -148,9 +148,9 @@ pub struct Behaviour {
     pub relative_redirect: bool,
     /// An identifier with an encoded slash is refused with an HTML page, as the real gateway does.
     pub refuse_encoded_slash: bool,
-    /// The gateway's refusals of a key come as XML whatever was asked for.
+    /// The gateway refuses keys in XML, whatever format the caller wants.
     pub gateway_errors_as_xml: bool,
-    /// Closed requests say how they ended in `request_status`, instead of `HISTORY`.
+    /// Closed requests have their way of ending in `request_status`, instead of `HISTORY`.
     pub history_shows_closure: bool,
     /// Changes made through the API raise LOAN, REQUEST, ITEM and BIB events (USER is never raised by them).
     pub api_raises_events: bool,
@@ -158,13 +158,13 @@ pub struct Behaviour {
     pub circulation_raises_item_events: bool,
     /// The event of an expired request: `REQUEST_CANCELED`, else `REQUEST_CLOSED`.
     pub expiry_is_cancellation: bool,
-    /// What a lost item costs, in cents; no fee when absent.
+    /// The fee for a lost item, in cents; no fee if absent.
     pub lost_fee_cents: Option<i64>,
-    /// Deleting an item takes its holding at most, whatever `bib` says.
+    /// Deleting an item deletes its holding at most, whatever `bib` is.
     pub item_deletion_leaves_bib: bool,
-    /// A scan answers within this many milliseconds; others at once.
+    /// The time that a scan takes to answer, in milliseconds. Other calls answer at once.
     pub scan_delay_ms: u64,
-    /// How a loan names its user.
+    /// The identifier by which a loan names its user.
     pub loans_name_users: LoanUser,
     /// Rules of circulation.
     pub rules: Rules,
@@ -216,7 +216,7 @@ impl Behaviour {
     }
 }
 
-/// Fulfilment rules: who may request or borrow what, and for how long.
+/// Fulfilment rules: who may request or borrow an item, and for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {

@@ -1,4 +1,5 @@
-//! A MARC record as the simulator keeps it: read from a request body, changed where Alma changes it, written back.
+//! A MARC record as the simulator stores it. It is read from a request body, changed where Alma changes it, and written
+//! back.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What the simulated Alma says when it refuses: one error type for REST and for staff actions.
+//! The refusals of the simulated Alma: one error type for REST and for staff actions.
 
 /// A refusal with Alma's code and text. REST answers it in the error envelope; staff actions return it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -6,7 +6,7 @@
 pub struct Refusal {
     /// HTTP status: 400 for nearly everything.
     pub status: u16,
-    /// Alma's error code; a word for what the gateway refuses.
+    /// Alma's error code; a word if the gateway refuses.
     pub code: String,
     /// Alma's text.
     pub message: String,

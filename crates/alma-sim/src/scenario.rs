@@ -1,4 +1,4 @@
-//! Scenarios: a story in a JSON file. Institutions, what staff, callers and time do, and what is to be seen then.
+//! Scenarios: stories in JSON files, with institutions, actions of staff, callers and time, and the expected results.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::presets;
 use crate::refusal::Refusal;
 use crate::sim::{NoAnswer, Sim};
 
-/// A story to play on a simulator.
+/// A story that a simulator plays.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What it is about, in a line.
+    /// The subject of the story, in one line.
     pub title: String,
     /// Simulated time at its start.
     #[serde(default)]
@@ -29,7 +29,7 @@ pub struct Scenario {
     folder: PathBuf,
 }
 
-/// An institution of the story: a preset, or a snapshot beside the file.
+/// An institution of the story: a preset, or a snapshot next to the file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cast {
@@ -54,29 +54,29 @@ enum Preset {
     EmptyUniversity,
 }
 
-/// One thing that happens, and what is expected of it.
+/// One step of the story, and its expected result.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Step {
     #[serde(default)]
     note: String,
-    /// The institution; needed only where the story has several.
+    /// The institution; needed only if the story has several.
     at: Option<String>,
-    /// A control act below `/sim/{institution}/`, by POST unless a method stands before it.
+    /// A control action below `/sim/{institution}/`, by POST unless another method precedes it.
     #[serde(rename = "do")]
     act: Option<String>,
-    /// A look at the same place, by GET.
+    /// A read of the same place, by GET.
     check: Option<String>,
     /// A REST call: method and path below `/almaws/v1`.
     call: Option<String>,
-    /// Time goes on: `3 days`, `2h 30m`.
+    /// How far time moves: `3 days`, `2h 30m`.
     advance: Option<String>,
     /// Body.
     #[serde(default)]
     with: Value,
-    /// The code it is refused with.
+    /// The code with which the step is refused.
     refused: Option<String>,
-    /// What the answer holds, among other things.
+    /// Content that the answer must include; it may hold more.
     #[serde(default)]
     expect: Value,
     /// Names for parts of the answer, by JSON pointer; later steps write `{name}`.
@@ -84,7 +84,7 @@ struct Step {
     save: BTreeMap<String, String>,
 }
 
-/// Why a scenario could not be read or did not go as reported.
+/// The reason why a scenario could not be read or a step went otherwise than expected.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file, or a snapshot it names, cannot be read.
@@ -101,14 +101,14 @@ pub enum ScenarioError {
     /// An institution cannot be made.
     #[error("the institution {0} cannot be made")]
     Institution(String, #[source] Refusal),
-    /// A step did not go as reported.
+    /// A step went otherwise than expected.
     #[error("step {number} ({note}): {reason}")]
     Step {
         /// Place of the step, from 1.
         number: usize,
         /// Its note.
         note: String,
-        /// What was seen, and what should have been.
+        /// The actual and the expected result.
         reason: String,
     },
 }
@@ -132,7 +132,7 @@ impl Scenario {
         Scenario::from_json(&read(path)?, path.parent().unwrap_or(Path::new("")))
     }
 
-    /// Institutions that the scenario makes: code and key. A snapshot's stand in the snapshot.
+    /// Returns the institutions that the scenario makes: code and key. A snapshot's code and key are in the snapshot.
     pub fn institutions(&self) -> Vec<(&str, &str)> {
         self.institutions
             .iter()
@@ -144,7 +144,7 @@ impl Scenario {
     /// Makes the institutions and plays every step.
     ///
     /// # Errors
-    /// [`ScenarioError::Institution`], [`ScenarioError::Step`] for the first step that went otherwise.
+    /// [`ScenarioError::Institution`], [`ScenarioError::Step`] for the first step that went otherwise than expected.
     pub fn play(&self, sim: &Sim) -> Result<(), ScenarioError> {
         let mut codes = Vec::new();
         for cast in &self.institutions {
@@ -194,7 +194,7 @@ struct Stage<'a> {
     names: BTreeMap<String, String>,
 }
 
-/// What a step met: an answer, or a refusal's code and text.
+/// The result of a step: an answer, or a refusal's code and text.
 type Met = Result<Value, (String, String)>;
 
 impl Stage<'_> {
@@ -244,7 +244,7 @@ impl Stage<'_> {
         Ok(control::act(self.sim, method, &parts, &body).map_err(|refusal| (refusal.code, refusal.message)))
     }
 
-    /// The answer of a call that went well has its HTTP status beside its body's fields.
+    /// The answer of a successful call has its HTTP status next to its body's fields.
     fn call(&self, step: &Step, call: &str) -> Result<Met, String> {
         let call = self.text(call);
         let (method, address) = call.split_once(' ').ok_or("a call is a method and a path")?;
@@ -290,7 +290,7 @@ impl Stage<'_> {
         Ok(self.sim.advance(length).to_string())
     }
 
-    /// Puts saved parts in the place of their names.
+    /// Replaces names by the saved parts of answers.
     fn text(&self, text: &str) -> String {
         self.names.iter().fold(text.to_owned(), |text, (name, part)| text.replace(&format!("{{{name}}}"), part))
     }
@@ -309,8 +309,8 @@ impl Stage<'_> {
     }
 }
 
-/// Whether an answer holds what is expected: of an object the fields named, of a list a row for each row named; an
-/// empty list only itself.
+/// Returns whether an answer holds the expected content: of an object the named fields, of a list a row for each
+/// expected row. An empty list matches only an empty list.
 fn holds(answer: &Value, expected: &Value) -> bool {
     match (answer, expected) {
         (Value::Object(answer), Value::Object(expected)) => {

@@ -1,4 +1,4 @@
-//! What an institution starts with: users, and titles with holdings and items.
+//! The initial content of an institution: users, and titles with holdings and items.
 
 use serde_json::{Value, json};
 

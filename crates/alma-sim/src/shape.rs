@@ -1,5 +1,5 @@
-//! A resource in the API's shape, borrowed from the state as far as it can be: read calls write it without copying
-//! what they show.
+//! A resource in the API's shape, borrowed from the state as far as possible, so that read calls write it without
+//! copying the state.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub(crate) enum Shape<'a> {
     Code(&'a str, Option<&'a str>),
     Rows(Vec<Shape<'a>>),
     Fields(Vec<(&'a str, Shape<'a>)>),
-    /// As it was sent.
+    /// A value as it was sent.
     Stored(&'a Value),
     Made(Value),
 }
@@ -46,7 +46,7 @@ impl<'a> Shape<'a> {
         fields.iter_mut().find(|(each, _)| *each == key).map(|(_, value)| value)
     }
 
-    /// Adds a field, or puts its value in the place of what it had.
+    /// Adds a field, or replaces its value.
     pub(crate) fn set(&mut self, key: &'a str, value: impl Into<Shape<'a>>) {
         let value = value.into();
         match self.field(key) {

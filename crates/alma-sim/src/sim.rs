@@ -27,7 +27,7 @@ struct Inner {
     options: SimOptions,
     clock: Clock,
     world: RwLock<World>,
-    /// Woken when something happened that a webhook may tell, or when time moved.
+    /// Woken when an event happened that a webhook may report, or when time moved.
     woken: tokio::sync::Notify,
 }
 
@@ -37,7 +37,7 @@ struct World {
     keys: HashMap<String, (Arc<Site>, Arc<ApiKey>)>,
 }
 
-/// An institution with what stands around its state.
+/// An institution, with its gateway, log and webhooks.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) code: String,
@@ -70,7 +70,7 @@ impl Site {
 #[error("the connection was closed without an answer")]
 pub struct NoAnswer;
 
-/// How a call goes out over a connection.
+/// The result of a call, as it goes out over a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) wait_after: Duration,
@@ -79,7 +79,7 @@ pub(crate) struct Outcome {
     pub(crate) reset: bool,
 }
 
-/// A call that passed the gateway, with what will go wrong.
+/// A call that passed the gateway, with the fault that it will meet.
 #[derive(Debug)]
 pub(crate) struct Planned {
     site: Arc<Site>,
@@ -151,7 +151,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Takes a key away; its calls are refused from now on.
+    /// Removes a key. Its calls are refused from now on.
     pub fn revoke_key(&self, key: &str) {
         self.world_mut().keys.remove(key);
     }
@@ -198,7 +198,7 @@ impl Sim {
         now
     }
 
-    /// How long that takes, where time passes by itself.
+    /// Returns how long it takes until `then` in real time; `None` if the clock stands still until it is moved.
     pub(crate) fn real_time_until(&self, then: Timestamp) -> Option<Duration> {
         self.0.clock.real_time_until(then)
     }
@@ -211,7 +211,7 @@ impl Sim {
         self.0.woken.notified().await;
     }
 
-    /// What staff of an institution do at their desks, and what tests look at.
+    /// Returns the actions of an institution's staff at their desks, and reads for tests.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -260,7 +260,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Takes all faults of an institution away.
+    /// Removes all faults of an institution.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -269,7 +269,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Seeds the chance by which an institution's faults strike.
+    /// Seeds the random source of an institution's faults.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -286,7 +286,7 @@ impl Sim {
         Ok(self.site(institution)?.gateway().calls.clone())
     }
 
-    /// How many calls were refused for a limit. They are in no other count.
+    /// Returns how many calls were refused because of a limit. No other counter includes them.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -294,7 +294,7 @@ impl Sim {
         Ok(self.site(institution)?.gateway().refused)
     }
 
-    /// The last calls and what they met, newest first.
+    /// Returns the last calls and their answers, newest first.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -311,7 +311,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Makes a REST call in process. Delays that were ordered are not waited for.
+    /// Makes a REST call in process. Delays that a fault orders are skipped.
     ///
     /// # Errors
     /// [`NoAnswer`] when a fault closes the connection.
@@ -322,11 +322,11 @@ impl Sim {
         }
     }
 
-    /// Passes a call through the gateway: key, limits, area; and decides what will go wrong.
+    /// Passes a call through the gateway: key, limits, area. Decides which fault the call will meet.
     pub(crate) fn plan(&self, call: &ApiCall) -> Result<Planned, Box<ApiAnswer>> {
         let unauthorized = Refusal::unauthorized();
         let found = call.api_key().and_then(|key| self.world().keys.get(&*key).cloned());
-        // The gateway answers a bad key in XML whatever was asked for.
+        // The gateway answers a bad key in XML, whatever format the caller wants.
         let (site, key) = found.ok_or_else(|| Box::new(api::envelope(&unauthorized, false, None)))?;
         let planned = self.admit(&site, &key, call);
         if let Err(answer) = &planned {
@@ -368,7 +368,7 @@ impl Sim {
         Ok(Planned { site: Arc::clone(site), route, params, fault, wait_before })
     }
 
-    /// Adds what every answer through the gateway carries.
+    /// Adds the headers that every answer through the gateway carries.
     fn stamp(&self, site: &Site, mut answer: ApiAnswer) -> Box<ApiAnswer> {
         let (remaining, quota) = site.gateway().remaining();
         answer.headers.push(("x-exl-api-remaining", remaining.to_string()));
@@ -376,7 +376,7 @@ impl Sim {
         Box::new(answer)
     }
 
-    /// Does the call, and the fault that goes with it.
+    /// Executes the call, and the fault that it meets.
     pub(crate) fn execute(&self, planned: &Planned, call: &ApiCall) -> Outcome {
         let outcome = self.perform(planned, call);
         planned.site.log().record(call, self.now(), outcome.answer.as_ref());
@@ -421,7 +421,7 @@ impl Sim {
     }
 }
 
-/// The answer of a fault that takes the place of the work.
+/// Returns the answer of a fault that replaces the work.
 fn instead(fault: &FaultKind, call: &ApiCall) -> Option<ApiAnswer> {
     let refused = |refusal: &Refusal| api::refuse(refusal, call, Some("E01-FAULT"));
     let page = "<html><body>Please wait</body></html>";
@@ -437,7 +437,8 @@ fn instead(fault: &FaultKind, call: &ApiCall) -> Option<ApiAnswer> {
     })
 }
 
-/// A status without Alma's envelope: gateways answer with a page, with a line of text or with nothing (alma-api.md 1.4).
+/// A status without Alma's envelope: gateways answer with a page, with a line of text or with nothing (alma-api.md
+/// 1.4).
 fn failure(status: u16, body: Option<&str>) -> ApiAnswer {
     match body {
         None => plain_failure(status),
@@ -450,7 +451,7 @@ fn plain_failure(status: u16) -> ApiAnswer {
     ApiAnswer::new(status, "text/html;charset=UTF-8", format!("<html><body>HTTP Status {status}</body></html>"))
 }
 
-/// What the institution's own domain answers to a REST call, whatever the key.
+/// Returns the answer of the institution's own domain to a REST call, whatever the key.
 pub(crate) fn wrong_host() -> ApiAnswer {
     let page = "<!doctype html><html lang=\"en\"><head><title>HTTP Status 401 \u{2013} Unauthorized</title></head>\
                 <body><h1>HTTP Status 401 \u{2013} Unauthorized</h1></body></html>";

@@ -34,7 +34,7 @@ impl Sim {
         self.with(&site, |alma| serde_json::to_string(&Saved { keys, alma })).map_err(broken)
     }
 
-    /// Puts an institution back as it was saved; one of that code is replaced. Its code.
+    /// Restores an institution from a snapshot and replaces one of the same code. Returns its code.
     ///
     /// # Errors
     /// When the text is not a snapshot, or one of its keys belongs to another institution now.

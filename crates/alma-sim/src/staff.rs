@@ -1,4 +1,5 @@
-//! Staff at their desks: what no API does, as methods. They obey the same state model as the REST calls.
+//! Actions of staff at their desks for which Alma has no API, as methods. They obey the same state model as the REST
+//! calls.
 
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ pub struct ItemView {
     pub process_type: String,
     /// The library it travels to.
     pub transit_to: Option<String>,
-    /// The request it was taken for.
+    /// The request for which it is taken.
     pub request_id: Option<String>,
     /// Its loan.
     pub loan_id: Option<String>,
@@ -68,7 +69,7 @@ pub struct RequestView {
     pub user: String,
     /// Title id.
     pub mms_id: String,
-    /// Item asked for or taken.
+    /// The requested or taken item.
     pub item_pid: Option<String>,
     /// Its barcode.
     pub barcode: Option<String>,
@@ -183,7 +184,7 @@ impl Staff {
         })
     }
 
-    /// Scans an item in at a desk: a return, a step of a hold, or nothing much.
+    /// Scans an item in at a desk. The scan is a return, a step of a hold, or has hardly any effect.
     ///
     /// # Errors
     /// 401689 unknown barcode, 402502 unknown desk.
@@ -324,12 +325,12 @@ impl Staff {
         self.with(|alma| alma.expire_hold(id))
     }
 
-    /// Works off the expired hold shelf; how many holds ended. Their items stay until they are scanned.
+    /// Processes the expired hold shelf. Returns how many holds ended. Their items stay until they are scanned.
     pub fn run_hold_shelf_expiry(&self) -> usize {
         self.with(|alma| alma.run_job(&SHELF_EXPIRY).1)
     }
 
-    /// Runs the job that cancels holds past their last day of interest; how many ended.
+    /// Runs the job that cancels holds past their last day of interest. Returns how many ended.
     pub fn run_interest_expiry(&self) -> usize {
         self.with(|alma| alma.run_job(&INTEREST_EXPIRY).1)
     }
@@ -399,7 +400,7 @@ impl Staff {
         })
     }
 
-    /// Takes blocks away: those of a code, or all.
+    /// Removes blocks: those of a code, or all.
     ///
     /// # Errors
     /// 401861 unknown user.

@@ -1,5 +1,5 @@
-//! Webhooks out: profiles, challenge, signed messages, retries after 1, 3 and 6 hours of simulated time; and the ways
-//! in which deliveries go astray.
+//! Outgoing webhooks: profiles, challenge, signed messages, retries after 1, 3 and 6 hours of simulated time; and
+//! deliveries that are lost, duplicated or delayed on purpose.
 
 #![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
 
@@ -24,12 +24,12 @@ use crate::state::events::Event;
 
 /// Hours until a message that was answered 5xx, or not at all, is sent again; then it is given up.
 const RETRY_HOURS: [i64; 3] = [1, 3, 6];
-/// How long an answer is waited for.
+/// How long the simulator waits for an answer.
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Log entries kept.
 const LOG: usize = 1_000;
 
-/// Where an institution sends which messages.
+/// A webhook: where an institution sends which messages.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WebhookProfile {
     /// Listener.
@@ -51,25 +51,25 @@ pub struct WebhookProfile {
     /// Messages that are due together go out newest first.
     #[serde(default)]
     pub newest_first: bool,
-    /// Messages that are due together go out in an order by chance.
+    /// Messages that are due together go out in a random order.
     #[serde(default)]
     pub shuffle: bool,
-    /// Share of messages that are sent twice, by chance.
+    /// The share of messages that are sent twice, at random.
     #[serde(default)]
     pub duplicate_chance: f64,
-    /// Share of messages that are lost, by chance.
+    /// The share of messages that are lost, at random.
     #[serde(default)]
     pub lose_chance: f64,
-    /// Share of messages that are late, by chance, and by how many seconds at most.
+    /// The share of messages that are late, at random.
     #[serde(default)]
     pub late_chance: f64,
-    /// Most seconds that a late message is late.
+    /// The longest delay of a late message, in seconds.
     #[serde(default)]
     pub late_s: u32,
-    /// Seed of all chance: the same events with the same seed go astray in the same way.
+    /// The seed of the random faults: the same events with the same seed meet the same faults.
     #[serde(default)]
     pub seed: u64,
-    /// Messages on their way at the same time; above one, they may overtake each other.
+    /// The number of messages on their way at the same time. Above one, they may overtake each other.
     #[serde(default = "one")]
     pub at_once: usize,
     /// Whether the listener passed the challenge.
@@ -81,7 +81,7 @@ fn one() -> usize {
     1
 }
 
-/// What became of a message.
+/// The result of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
@@ -93,7 +93,7 @@ pub enum DeliveryStatus {
     Failed,
     /// No answer or 5xx, and no more tries.
     GivenUp,
-    /// Lost by order.
+    /// Lost on purpose.
     Lost,
 }
 
@@ -110,12 +110,12 @@ pub struct Delivery {
     pub time: String,
     /// From 1.
     pub attempt: usize,
-    /// What became of it.
+    /// The result.
     pub status: DeliveryStatus,
 }
 
 impl WebhookProfile {
-    /// All messages, in time and in order.
+    /// All messages arrive, in time and in order.
     pub fn new(url: &str, secret: &str) -> WebhookProfile {
         WebhookProfile {
             url: url.to_owned(),
@@ -147,18 +147,18 @@ struct Message {
     due: Timestamp,
 }
 
-/// Profiles, what waits, what was sent.
+/// The profiles, the waiting messages, and the log of deliveries.
 #[derive(Debug)]
 pub(crate) struct Hooks {
     profiles: Vec<WebhookProfile>,
-    /// A source of chance for each profile.
+    /// A random source for each profile.
     chance: Vec<StdRng>,
     unchallenged: VecDeque<usize>,
     waiting: Vec<Message>,
     log: VecDeque<Delivery>,
     /// Messages on their way now.
     under_way: usize,
-    /// Events looked at so far, and messages made so far.
+    /// The number of events turned into messages so far, and the number of messages.
     seen: u64,
     made: u64,
 }
@@ -272,7 +272,7 @@ impl Hooks {
         }
     }
 
-    /// Records an answer; a message without one waits for its next turn.
+    /// Records an answer. A message without one waits for its next attempt.
     fn settle(&mut self, mut message: Message, answer: Option<u16>, now: Timestamp) {
         self.under_way = self.under_way.saturating_sub(1);
         let status = match answer {
@@ -294,7 +294,8 @@ impl Hooks {
     }
 }
 
-/// The message, spaced so that reading and writing it again gives other bytes: the signature is over these.
+/// Builds the message. Its spacing is such that reading and writing it again gives other bytes: the signature covers
+/// these bytes.
 fn body(alma: &Alma, event: &Event) -> String {
     let mut message = Map::new();
     let mut set = |key: &str, value: Value| message.insert(key.to_owned(), value);
@@ -329,7 +330,8 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 impl Sim {
-    /// Adds a webhook profile; its listener is challenged as soon as a server runs, and reported what happens from now on.
+    /// Adds a webhook profile. Its listener is challenged as soon as a server runs, and receives messages about events
+    /// from now on.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -346,7 +348,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Takes all webhook profiles away, with what they had still to tell.
+    /// Removes all webhook profiles, with their unsent messages.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -355,7 +357,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Whether everything that has happened so far was reported, or is not due to be reported yet.
+    /// Returns whether all events so far have been sent, or are not due yet.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -368,8 +370,8 @@ impl Sim {
         Ok(all_seen && !is_due && hooks.under_way == 0 && hooks.unchallenged.is_empty())
     }
 
-    /// The bodies of messages about what happened after the first `seen` events, and how many events there are by now: for
-    /// whoever carries them without a listener.
+    /// Returns the bodies of messages about events after the first `seen` ones, and the number of events so far, for a
+    /// caller that carries messages without a listener.
     ///
     /// # Errors
     /// For an unknown institution.
@@ -388,9 +390,9 @@ impl Sim {
     }
 }
 
-/// Sends what is due, as long as the server runs.
+/// Sends due messages as long as the server runs.
 pub(crate) async fn deliver(sim: Sim) {
-    // A program that uses this crate need not know of TLS; one that has chosen a provider keeps it.
+    // A program that uses this crate need not know of TLS. A program that has chosen a provider keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = match reqwest::Client::builder().timeout(ANSWER_TIME).build() {
         Ok(client) => client,
@@ -418,7 +420,8 @@ pub(crate) async fn deliver(sim: Sim) {
                 site.hooks().settle(message, answer, sim.now());
             }
         }
-        // Whatever happens wakes it, and so does a moved clock; time that passes by itself brings the next message.
+        // Every event wakes the loop, and so does a moved clock. If time passes without being moved, the next due
+        // message does.
         let next = sim.sites().iter().filter_map(|site| site.hooks().next_due()).min();
         match next.and_then(|due| sim.real_time_until(due)) {
             Some(left) => tokio::select! {

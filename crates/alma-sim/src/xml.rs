@@ -27,7 +27,7 @@ impl Element {
         self.child(name).map(|child| child.text.trim())
     }
 
-    /// This element or the first one below it of that name.
+    /// Returns this element, or the first one below it, of that name.
     pub(crate) fn find(&self, name: &str) -> Option<&Element> {
         if self.name == name { Some(self) } else { self.children.iter().find_map(|child| child.find(name)) }
     }
@@ -117,7 +117,7 @@ pub(crate) fn escape(text: &str) -> String {
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>";
 
-/// The element that wraps a list in XML, where JSON has an array named with the singular.
+/// Returns the element that wraps a list in XML. JSON has an array there, named with the singular.
 fn plural(singular: &str) -> String {
     match singular {
         "library" => "libraries".to_owned(),

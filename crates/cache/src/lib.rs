@@ -9,10 +9,10 @@ use std::hash::Hash;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
-/// The number of entries at which a cache is emptied before it takes another. Each of them costs one read to get back.
+/// The number of entries at which a cache is emptied before it takes another. Each lost entry costs one read.
 const MOST_ENTRIES: usize = 100_000;
 
-/// A map whose entries expire. Every call is given the time.
+/// A map whose entries expire. The caller passes the time with every call.
 pub struct Cache<K, V> {
     ttl: SignedDuration,
     inner: Mutex<Inner<K, V>>,
@@ -28,12 +28,12 @@ struct Entry<V> {
     at: Timestamp,
 }
 
-/// How often a cache has been cleared. [`Cache::insert_read`] compares it.
+/// The number of times a cache has been cleared. [`Cache::insert_read`] compares it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Generation(u64);
 
 impl<K: Eq + Hash, V> Cache<K, V> {
-    /// An empty cache whose entries are used for `ttl`.
+    /// Creates an empty cache whose entries live for `ttl`.
     pub fn new(ttl: SignedDuration) -> Self {
         let (entries, generation) = (HashMap::new(), Generation::default());
         Self { ttl, inner: Mutex::new(Inner { entries, generation }) }
@@ -61,7 +61,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         is_fresh(entry.at, age, now).then(|| entry.value.clone())
     }
 
-    /// Whether there is a value under `key` that hasn't expired.
+    /// Returns whether there is a value under `key` that hasn't expired.
     pub fn contains<Q>(&self, key: &Q, now: Timestamp) -> bool
     where
         K: Borrow<Q>,
@@ -70,8 +70,8 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         self.inner.lock().entries.get(key).is_some_and(|entry| is_fresh(entry.at, self.ttl, now))
     }
 
-    /// Renews the entry under `key` for another `ttl` if it hasn't expired and `keep`, which may change the value, agrees.
-    /// Returns whether it did.
+    /// Renews the entry under `key` for another `ttl` if it hasn't expired and `keep`, which may change the value,
+    /// agrees. Returns whether it was renewed.
     pub fn renew_if<Q>(&self, key: &Q, now: Timestamp, keep: impl FnOnce(&mut V) -> bool) -> bool
     where
         K: Borrow<Q>,
@@ -86,12 +86,12 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         renewed
     }
 
-    /// Remembers a value.
+    /// Stores a value.
     pub fn insert(&self, key: K, value: V, now: Timestamp) {
         self.inner.lock().insert(key, Entry { value, at: now });
     }
 
-    /// Remembers a value that was read since `generation`, unless the cache has been cleared meanwhile: the read may have
+    /// Stores a value that was read after `generation`, unless the cache has been cleared meanwhile: the read may have
     /// been too early to see the change.
     pub fn insert_read(&self, generation: Generation, key: K, value: V, now: Timestamp) {
         let mut inner = self.inner.lock();
@@ -100,12 +100,12 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         }
     }
 
-    /// Returns the generation to hand to [`Cache::insert_read`]; to be taken before the read.
+    /// Returns the generation for [`Cache::insert_read`]. Callers must take it before the read.
     pub fn generation(&self) -> Generation {
         self.inner.lock().generation
     }
 
-    /// Forgets the entry under `key`. Returns whether there was one.
+    /// Removes the entry under `key`. Returns whether there was one.
     pub fn remove<Q>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -114,7 +114,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         self.remove_if(key, |_| true)
     }
 
-    /// Forgets the entry under `key` if its value is such. Returns whether it did.
+    /// Removes the entry under `key` if `is_such` accepts its value. Returns whether it did.
     pub fn remove_if<Q>(&self, key: &Q, is_such: impl FnOnce(&V) -> bool) -> bool
     where
         K: Borrow<Q>,
@@ -128,7 +128,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         found
     }
 
-    /// Forgets everything, also what is being read at this moment.
+    /// Removes everything, and rejects values that are being read at this moment.
     pub fn clear(&self) {
         let mut inner = self.inner.lock();
         inner.entries.clear();
@@ -146,13 +146,13 @@ impl<K: Eq + Hash, V> Inner<K, V> {
 }
 
 impl<K, V> fmt::Debug for Cache<K, V> {
-    // Without the entries: they may be secrets.
+    // The output omits the entries, which may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("ttl", &self.ttl).finish_non_exhaustive()
     }
 }
 
-/// Whether something of the time `at` is younger than `age`. A clock that was set back makes it no younger.
+/// Returns whether a value of the time `at` is younger than `age`. A clock that was set back makes it no younger.
 pub fn is_fresh(at: Timestamp, age: SignedDuration, now: Timestamp) -> bool {
     now.duration_since(at).abs() < age
 }

@@ -1,4 +1,4 @@
-//! Answers of Alma, as its client reads them.
+//! Fuzz targets for Alma's answers, as its client reads them.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-/// Answers every call alike; a list has an end.
+/// A transport that answers every call alike. Lists end after a few pages.
 #[derive(Debug, Default)]
 struct Echo {
     answer: Mutex<(Incoming, u32)>,
@@ -75,18 +75,18 @@ fn read(data: &[u8], wrap: impl FnOnce(String) -> String) {
             _ => client.conf().libraries().await.err(),
         };
         if let Some(error) = failed {
-            // What it says may quote no text of the answer but Alma's own message; it must say something.
+            // The message must not be empty. The only text of the answer that it may quote is Alma's own message.
             assert!(!error.to_string().is_empty());
         }
     });
 }
 
-/// JSON, or what is sent in its place.
+/// Reads the data as JSON, or as what a server may send in its place.
 pub fn alma_json(data: &[u8]) {
     read(data, |body| body);
 }
 
-/// XML: Alma's error envelope, and pages of gateways.
+/// Reads the data as XML: Alma's error envelope, and pages of gateways.
 pub fn alma_xml(data: &[u8]) {
     read(data, |body| if body.trim_start().starts_with('<') { body } else { format!("<{body}") });
 }

@@ -1,4 +1,4 @@
-//! Bodies that the hub's API takes.
+//! Fuzz target for bodies that the hub's API takes.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,9 +16,9 @@ use tower::ServiceExt;
 use web::{ApiKeys, WebState};
 
 const KEY: &str = "a-key-of-the-fuzzing";
-/// Stands for the request that is there.
+/// A placeholder for the id of the existing request.
 const THERE: &str = "{id}";
-/// Where bodies are sent; none of these speaks to a library.
+/// The routes that the target calls. None of them calls a library system.
 const ROUTES: [(&str, &str); 16] = [
     ("POST", "/api/v1/requests?wait=0"),
     ("PUT", "/api/v1/institutions/01FUZZ"),
@@ -40,7 +40,7 @@ const ROUTES: [(&str, &str); 16] = [
 
 struct Hub {
     router: Router,
-    /// A request that is there.
+    /// The id of the existing request.
     id: String,
     runtime: Runtime,
     _dir: tempfile::TempDir,
@@ -104,7 +104,8 @@ async fn send(router: &Router, method: &str, path: &str, body: impl Into<Body>) 
     (status, to_bytes(answer.into_body(), 1 << 20).await.unwrap())
 }
 
-/// The first byte chooses the route; the answer is never the hub's own fault, and a refusal says why.
+/// Sends the data to a route, which the first byte chooses. The answer must never be a fault of the hub, and a refusal
+/// must give a reason.
 pub fn api_json(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let (method, path) = ROUTES[usize::from(*choice) % ROUTES.len()];

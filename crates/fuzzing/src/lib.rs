@@ -1,13 +1,13 @@
-//! What is fed with chance: everything that reads what comes from outside. Each target takes any bytes, must end, and panics
-//! where something is wrong with how they are read.
+//! Fuzz targets for every parser of external input. Each target takes any bytes, must end, and panics if the parser
+//! treats them wrongly.
 //!
-//! The same functions are run by libFuzzer (`fuzz/`, with a nightly toolchain) and, on the inputs that are kept in
-//! `fuzz/corpus`, by an ordinary test.
+//! libFuzzer runs these functions (`fuzz/`, with a nightly toolchain). An ordinary test runs them on the inputs in
+//! `fuzz/corpus`.
 //!
 //! # How to add a target
 //!
-//! A function here, its line in [`TARGETS`] and in `fuzz/Cargo.toml` with a file in `fuzz/fuzz_targets`, and some inputs in
-//! `fuzz/corpus/NAME`.
+//! Write a function here, add its line to [`TARGETS`] and to `fuzz/Cargo.toml` with a file in `fuzz/fuzz_targets`, and
+//! put some inputs into `fuzz/corpus/NAME`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a target says by a panic what is wrong")]
 
@@ -35,7 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("api_json", api_json),
 ];
 
-/// A webhook's body: what is signed is the bytes, and what is in them is read or refused.
+/// Reads a webhook's body. The signature covers its bytes, and its content is either read or refused.
 pub fn webhook(data: &[u8]) {
     let secret = SecretString::from("a-secret-of-the-webhook");
     let signature = alma::webhook::signature(&secret, data);

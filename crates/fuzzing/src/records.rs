@@ -1,9 +1,9 @@
-//! MARC in its forms: what was read and is written again reads the same.
+//! Fuzz targets for MARC in its forms: a record that was read and written reads the same again.
 
 use marc::marcxml::Namespace;
 use marc::{Field, Read, Record};
 
-/// Records that stand one after the other are each read or refused, and the reader gets on.
+/// The largest number of records in one input. Each is read or refused, and the reader goes on to the next.
 const MOST_RECORDS: usize = 10_000;
 
 /// ISO 2709 files.
@@ -27,7 +27,8 @@ pub fn marcxml(data: &[u8]) {
     }
 }
 
-/// MARCXML in the envelope of OAI-PMH: whatever surrounds the records, they are found, and no more than there are.
+/// MARCXML in the envelope of OAI-PMH. The reader finds the records whatever surrounds them, and no more than there
+/// are.
 pub fn oai_envelope(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let found = marc::marcxml::read_all(&text).take(MOST_RECORDS).filter(Result::is_ok).count();
@@ -45,7 +46,7 @@ fn holds(read: &Read) {
     }
     if let Ok(written) = marc::iso2709::write(record)
         && written.repairs.is_empty()
-        // Without subfields nothing in ISO 2709 shows a data field from a control field.
+        // Without subfields, ISO 2709 doesn't distinguish a data field from a control field.
         && !record.fields.iter().any(|field| matches!(field, Field::Data { subfields, .. } if subfields.is_empty()))
     {
         let reread = marc::iso2709::read_all(&written.content).next();
@@ -53,7 +54,7 @@ fn holds(read: &Read) {
     }
 }
 
-/// The leader shows lengths and the encoding, which are the form's own.
+/// Compares the fields only. The leader holds lengths and the encoding, which differ by form.
 fn same(first: &Record, second: &Record) {
     assert_eq!(first.fields, second.fields, "it reads otherwise than it was written");
 }

@@ -1,4 +1,4 @@
-//! The inputs that are kept are read again, without a nightly toolchain.
+//! Runs the targets on the stored inputs, without a nightly toolchain.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 

@@ -1,4 +1,4 @@
-//! What staff and patrons may do about a request, and when.
+//! The actions that staff and patrons may take on a request, and when each is possible.
 
 use crate::attention::Action;
 use crate::effect::Effect;
@@ -7,11 +7,11 @@ use crate::status::{Condition, Status};
 use crate::{effects, transitions};
 
 impl Request {
-    /// Whether `action` makes sense now; if not, why, in a sentence for people.
+    /// Checks whether `action` is possible now.
     ///
     /// # Errors
     ///
-    /// The sentence.
+    /// The reason, as a sentence for people.
     pub fn may(&self, action: Action) -> Result<(), &'static str> {
         if self.status.is_final() || (self.status.is_ending() && !matches!(action, Action::Resume | Action::Undo)) {
             return Err("The request has ended already.");
@@ -33,12 +33,12 @@ impl Request {
         }
     }
 
-    /// Everything that may be done now.
+    /// Returns all actions that are possible now.
     pub fn actions(&self) -> Vec<Action> {
         Action::ALL.into_iter().filter(|action| self.may(*action).is_ok()).collect()
     }
 
-    /// Whether the request may still be cancelled.
+    /// Checks whether the request may still be cancelled.
     fn may_cancel(&self) -> Result<(), &'static str> {
         if self.cancellation.is_some() {
             Err("The request is being cancelled already; the item is on its way home.")
@@ -73,14 +73,15 @@ impl Request {
         }
     }
 
-    /// Whether the item may never come back.
+    /// Returns whether the item may never come back.
     pub(crate) fn is_lost(&self) -> bool {
         self.missing_since.is_some()
             || self.conditions.contains(&Condition::Lost)
             || self.conditions.contains(&Condition::ClaimedReturned)
     }
 
-    /// What ending the request by hand, now, would do at the libraries, in order. Nothing is done by asking.
+    /// Returns the effects that ending the request by hand would have at the libraries now, in order. The request
+    /// doesn't change.
     pub fn if_ended(&self) -> Vec<Effect> {
         let mut trial = Request { undo: None, ended_manually: true, in_flight: None, staff_case: None, ..self.clone() };
         transitions::advance(&mut trial, self.status_since);

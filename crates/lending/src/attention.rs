@@ -1,4 +1,4 @@
-//! What a request waits for, shown beside its status in place of an error status.
+//! What a request waits for. It is shown beside the status; there is no error status.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::closure::Closure;
 use crate::effect::{Effect, Side};
 
-/// What is waited for, or what staff must decide.
+/// The party that the request waits for, or the decision that staff must make.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Attention {
@@ -19,23 +19,23 @@ pub enum Attention {
         on: WaitingOn,
         /// Since when.
         since: Timestamp,
-        /// When the hub tries again by itself, where that is what is waited for.
+        /// When the hub tries again, if the request waits for a retry.
         next_try: Option<Timestamp>,
         /// One sentence, for staff.
         reason: String,
     },
-    /// A person must decide or act. The hub goes on following both sides meanwhile.
+    /// A person must decide or act. The hub keeps polling both sides meanwhile.
     NeedsStaff {
         /// A stable code, such as `PLACE_HOLD_AT_BORROWER_REFUSED`.
         code: String,
         /// What happened and what it means, for staff.
         explanation: String,
-        /// What may be done about it.
+        /// The actions that staff may take.
         actions: Vec<Action>,
     },
 }
 
-/// Something that only staff can fix.
+/// A problem that only staff can solve.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StaffCase {
     /// Why staff are asked.
@@ -44,7 +44,7 @@ pub struct StaffCase {
     pub explanation: String,
 }
 
-/// Why staff are asked.
+/// The reason why staff must act.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StaffCaseCause {
@@ -78,7 +78,7 @@ impl StaffCaseCause {
     }
 }
 
-/// A poll of one side that has failed several times in a row.
+/// A series of failed polls of one side.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FailingPoll {
     /// Since when.
@@ -87,7 +87,7 @@ pub struct FailingPoll {
     pub reason: String,
 }
 
-/// Who or what has the next move.
+/// The party that has the next move.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingOn {
@@ -106,7 +106,7 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
-    /// The system on `side`.
+    /// Returns the system on `side`.
     pub fn system(side: Side) -> Self {
         match side {
             Side::Lender => Self::LenderSystem,
@@ -115,7 +115,7 @@ impl WaitingOn {
         }
     }
 
-    /// The word for it, such as `lending_library`.
+    /// Returns its name, such as `lending_library`.
     pub fn name(self) -> &'static str {
         match self {
             Self::LendingLibrary => "lending_library",
@@ -128,17 +128,17 @@ impl WaitingOn {
     }
 }
 
-/// What staff may do about a request.
+/// An action of staff on a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Try the refused step again, the cause having been fixed.
+    /// Retry the refused effect, now that its cause is fixed.
     Resume,
     /// Cancel the request.
     Cancel,
     /// Ask the next lender.
     NextSupplier,
-    /// Ask a lender of staff's choice.
+    /// Ask a lender that staff choose.
     ChooseSupplier,
     /// Let the patron collect elsewhere.
     ChangePickup,
@@ -148,7 +148,7 @@ pub enum Action {
     SettleLoss,
     /// End the request by hand.
     End,
-    /// Take the last act back.
+    /// Take the last action back.
     Undo,
 }
 
@@ -166,7 +166,7 @@ impl Action {
         Self::Undo,
     ];
 
-    /// The word for it, such as `next_supplier`.
+    /// Returns its name, such as `next_supplier`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Resume => "resume",

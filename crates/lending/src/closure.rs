@@ -1,8 +1,8 @@
-//! How a hold can end, and what that means at each side and status.
+//! The ways in which a hold can end, and the consequences at each side and status.
 //!
-//! The closures are those of the requirements page. Alma itself shows none of them: a hold that is over is
-//! merely gone, so which it was is reported by a webhook or inferred ("Closure of a request" in the notes on
-//! Alma's API; the rules are [`infer`]'s).
+//! The closures are those of the requirements page. Alma itself doesn't show them: a hold that is over is merely gone.
+//! A webhook reports the closure, or the hub infers it ("Closure of a request" in the notes on Alma's API; the rules
+//! are [`infer`]'s).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::effect::Side;
 use crate::observation::{HoldState, ItemState};
 use crate::status::{Outcome, Status};
 
-/// How a hold ended.
+/// The way in which a hold ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closure {
@@ -34,7 +34,7 @@ impl Closure {
     pub const ALL: [Self; 6] =
         [Self::Completed, Self::Canceled, Self::Expired, Self::Rejected, Self::Failed, Self::HoldShelfExpired];
 
-    /// As the requirements page writes it, such as `Hold Shelf Expired`.
+    /// Returns its name as the requirements page writes it, such as `Hold Shelf Expired`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Completed => "Completed",
@@ -47,13 +47,13 @@ impl Closure {
     }
 }
 
-/// How a closure is known.
+/// The source from which the hub knows a closure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosureSource {
-    /// The library's system said so.
+    /// The library's system reported it.
     Reported,
-    /// Concluded from hold, item and loan together.
+    /// The hub inferred it from hold, item and loan together.
     Inferred,
 }
 
@@ -62,37 +62,38 @@ pub enum ClosureSource {
 pub struct HoldEnd {
     /// How it ended.
     pub closure: Closure,
-    /// How that is known.
+    /// The source of this closure.
     pub source: ClosureSource,
 }
 
-/// What follows from a closure.
+/// The consequence of a closure.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ClosureResponse {
     /// Nothing: the hold has done its work.
     Nothing,
-    /// The next lender is looked for.
+    /// The hub looks for the next lender.
     NextSupplier,
-    /// The item is on its way, so the request goes on; what happened is marked as out of sequence.
+    /// The item is on its way, so the request goes on, marked as out of sequence.
     Continue,
     /// The request is cancelled.
     Cancel,
-    /// The item goes home without having been lent; the outcome says why.
+    /// The item goes home without a loan to the patron. The outcome states the reason.
     ReturnToLender(Outcome),
-    /// The hold is placed once more; failing again, staff must decide.
+    /// The hub places the hold once more. If that fails too, staff must decide.
     RetryHold,
     /// Staff must decide: place the hold again, or cancel.
     AskStaff,
 }
 
-/// What a closure of our hold at `side` means for a request in `status`: the table of docs/workflow.md.
+/// Returns the consequence of a closure of the hub's hold at `side` for a request in `status`: the table of
+/// docs/workflow.md.
 ///
-/// At the pickup side of a pickup-anywhere request the borrower's answers hold.
+/// The pickup side of a pickup-anywhere request has the same consequences as the borrower.
 pub fn response_to_closure(side: Side, closure: Closure, status: Status) -> ClosureResponse {
     match (stage(status), side) {
         (Stage::NoHold | Stage::Ending, _) => ClosureResponse::Nothing,
         (Stage::BeforeDispatch, Side::Lender) => ClosureResponse::NextSupplier,
-        // The loan to the virtual patron ends the hold too: once the item is lent, a closure says nothing.
+        // The loan to the virtual patron ends the hold too, so a closure after the loan means nothing.
         (Stage::Dispatched, Side::Lender) => match closure {
             Closure::Completed => ClosureResponse::Nothing,
             _ => ClosureResponse::Continue,
@@ -106,7 +107,7 @@ pub fn response_to_closure(side: Side, closure: Closure, status: Status) -> Clos
             Closure::Failed => ClosureResponse::RetryHold,
         },
         (Stage::Dispatched, _) => match closure {
-            // A loan that was seen has moved the request on before this is asked.
+            // An observed loan has already moved the request to a later status.
             Closure::Completed | Closure::HoldShelfExpired => ClosureResponse::ReturnToLender(Outcome::NotCollected),
             Closure::Canceled | Closure::Expired => ClosureResponse::ReturnToLender(Outcome::Cancelled),
             Closure::Rejected => ClosureResponse::AskStaff,
@@ -127,7 +128,7 @@ enum Stage {
 fn stage(status: Status) -> Stage {
     match status {
         Status::SubmittedToDcb => Stage::NoHold,
-        // With a second lender the patron's hold is there from the first one.
+        // If a second lender is asked, the patron's hold from the first attempt still exists.
         Status::PatronVerified
         | Status::Resolved
         | Status::NotSuppliedCurrentSupplier
@@ -146,21 +147,21 @@ fn stage(status: Status) -> Stage {
     }
 }
 
-/// What is known when a hold is found gone.
+/// The facts when a hold is found gone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MissingHold<'a> {
-    /// The hold as it was last seen.
+    /// The hold's last known state.
     pub(crate) last: HoldState,
-    /// When its time on the shelf was to end.
+    /// The end of the item's time on the hold shelf.
     pub(crate) shelf_until: Option<Timestamp>,
-    /// The item, now.
+    /// The present state of the item.
     pub(crate) item: Option<&'a ItemState>,
     /// Whether the item was ever on loan to the holder.
     pub(crate) lent: bool,
 }
 
-/// Which closure it most likely was. A hold and its loan close at nearly the same moment, so this is asked at the
-/// second poll, never at the first.
+/// Infers the most likely closure. A hold and its loan close at nearly the same moment, so the hub infers at the second
+/// poll that misses the hold, never at the first.
 pub(crate) fn infer(seen: MissingHold<'_>, now: Timestamp) -> Closure {
     if seen.lent {
         return Closure::Completed;

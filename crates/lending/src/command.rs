@@ -1,18 +1,19 @@
-//! Commands: what people ask for.
+//! Commands: the instructions of patrons and staff.
 
 use serde::{Deserialize, Serialize};
 
 use crate::attention::Action;
 use crate::request::{CopyRef, PickupLocation, Settlement};
 
-/// Something that a patron or staff want done with a request.
+/// An instruction of a patron or of staff for a request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Command {
-    /// A patron, or staff for them, place the request. It begins every request and does nothing to one that has begun.
+    /// A patron, or staff for them, place the request. The command begins every request and changes nothing in one that
+    /// has begun.
     #[serde(rename = "placed")]
     Place,
-    /// Somebody wants the request ended.
+    /// Somebody cancels the request.
     #[serde(rename = "cancel_requested")]
     Cancel {
         /// Who.
@@ -25,19 +26,19 @@ pub enum Command {
     NextSupplier {
         /// Why, in their words.
         reason: Option<String>,
-        /// The copy they want, where they name one.
+        /// The copy that they want, if they name one.
         copy: Option<CopyRef>,
     },
-    /// Staff let the patron collect elsewhere in the same institution.
+    /// Staff choose another pickup location in the same institution.
     #[serde(rename = "pickup_change_requested")]
     ChangePickup {
-        /// Where.
+        /// The new pickup location.
         pickup: PickupLocation,
     },
-    /// Staff say that what stood in the way is fixed.
+    /// Staff report that the obstacle is removed.
     #[serde(rename = "resume_requested")]
     Resume,
-    /// Staff have found the item that was missing on its way.
+    /// Staff have found an item that was missing on its way.
     ItemFound,
     /// Staff have settled the loss of the item.
     #[serde(rename = "loss_settled")]
@@ -45,13 +46,13 @@ pub enum Command {
         /// How.
         how: Settlement,
     },
-    /// Staff end it by hand: what the hub made is taken away, whatever is still open.
+    /// Staff end the request by hand. The hub removes what it created, whatever is still open.
     #[serde(rename = "end_requested")]
     End {
         /// Why, in their words.
         reason: Option<String>,
     },
-    /// Staff take their last act back; nothing that follows from it was sent.
+    /// Staff take their last action back. This is possible only while no effect of that action was sent.
     #[serde(rename = "undo_requested")]
     Undo,
 }
@@ -72,7 +73,7 @@ impl Command {
         }
     }
 
-    /// Returns the action that the command asks for; none for [`Command::Place`], which begins a request.
+    /// Returns the action that the command performs; `None` for [`Command::Place`], which begins a request.
     pub fn action(&self) -> Option<Action> {
         match self {
             Self::Place => None,
@@ -89,7 +90,7 @@ impl Command {
     }
 }
 
-/// Who ended a request.
+/// The party that ended a request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelledBy {
@@ -97,8 +98,8 @@ pub enum CancelledBy {
     Patron,
     /// Staff, through the hub.
     Staff,
-    /// Patron or staff in the borrower's own system; it doesn't say which.
+    /// Patron or staff in the borrower's own system, which doesn't show which of them.
     AtBorrower,
-    /// The hub, since the item is of no use to the patron any more.
+    /// The hub, since the patron has no more use for the item.
     Deadline,
 }

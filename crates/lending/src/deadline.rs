@@ -1,21 +1,21 @@
-//! Deadlines: how long a request may wait.
+//! Deadlines: the limits on how long a request may wait.
 
 use serde::{Deserialize, Serialize};
 
 use crate::request::Request;
 use crate::status::{Status, Workflow};
 
-/// Something that must not take for ever. How long it may take is the agency's rule, in its open days.
+/// A limit on one wait. The agency's rules set its length in open days.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deadline {
-    /// The lender sends the item; else the next lender is asked.
+    /// The lender sends the item. After the deadline the hub asks the next lender.
     LenderAnswers,
-    /// The item comes to the pickup library; else it is looked for on both sides.
+    /// The item arrives at the pickup library. After the deadline staff search for it on both sides.
     ItemArrives,
-    /// The item comes home; else it is looked for on both sides.
+    /// The item comes home. After the deadline staff search for it on both sides.
     ItemReturns,
-    /// The lender sends it before it is of no use to the patron any more; else the request is cancelled.
+    /// The lender sends the item while the patron still has use for it. After the deadline the hub cancels the request.
     NoLongerNeeded,
 }
 
@@ -23,7 +23,7 @@ impl Deadline {
     /// Every deadline.
     pub const ALL: [Self; 4] = [Self::LenderAnswers, Self::ItemArrives, Self::ItemReturns, Self::NoLongerNeeded];
 
-    /// The word for it, such as `lender_answers`.
+    /// Returns its name, such as `lender_answers`.
     pub fn name(self) -> &'static str {
         match self {
             Self::LenderAnswers => "lender_answers",
@@ -34,8 +34,8 @@ impl Deadline {
     }
 }
 
-/// The deadlines that run while the request stands where it does. They run from
-/// [`Request::status_since`](crate::Request); a lender's, from the moment its hold was placed.
+/// Returns the deadlines that run in the request's present status. They run from
+/// [`Request::status_since`](crate::Request); a lender's deadline runs from the moment its hold was placed.
 pub fn deadlines(request: &Request) -> Vec<Deadline> {
     let mut running = Vec::new();
     if !request.is_dispatched() && !request.status.is_ending() && !request.status.is_final() {

@@ -1,4 +1,4 @@
-//! The decision: facts, then status, then the next effect.
+//! The decision: event to facts, facts to status, status to the next effect.
 
 use jiff::Timestamp;
 
@@ -12,48 +12,49 @@ use crate::request::{Progress, Request};
 use crate::status::Status;
 use crate::{derived, effects, record, transitions};
 
-/// What follows from an event.
+/// The consequences of an event.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Decision {
     /// The request as it is now.
     pub next: Request,
-    /// The way its status went, step by step; empty where it stayed.
+    /// The transitions of the status, in order; empty if the status stayed the same.
     pub transitions: Vec<Transition>,
-    /// What is to be done next, if anything new is.
+    /// The next effect, if there is a new one.
     pub effect: Option<Effect>,
-    /// What staff should read about the event in the timeline, beyond its name.
+    /// A note for staff about the event in the timeline, beyond the event's name.
     pub note: Option<String>,
 }
 
 impl Decision {
-    /// Whether the event changed nothing, as when the same is seen twice.
+    /// Returns whether the event changed nothing, as when the hub observes the same twice.
     pub fn is_unchanged(&self, before: &Request) -> bool {
         self.transitions.is_empty() && self.effect.is_none() && self.next == *before
     }
 }
 
-/// One step of the status, with the fact that allowed it.
+/// One change of status, with the fact that allowed it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Transition {
-    /// Where it stood.
+    /// The earlier status.
     pub from: Status,
-    /// Where it stands.
+    /// The new status.
     pub to: Status,
-    /// Why, for the timeline.
+    /// The reason, for the timeline.
     pub reason: &'static str,
 }
 
-/// Decides what `event` makes of `request`. Total: an event that means nothing here changes nothing.
+/// Decides how `event` changes `request`. The function is total: an event without a meaning in the present state
+/// changes nothing.
 pub fn decide(request: &Request, event: &Event, now: Timestamp) -> Decision {
     let mut next = request.clone();
     if request.status.is_final() {
-        // What a late poll shows belongs to somebody else by now.
+        // The request is final. A late poll shows an item that other people use by now.
         return Decision { next, transitions: Vec::new(), effect: None, note: None };
     }
     let note = record::record_event(&mut next, event, now);
     let note = record::sent_after_all(request, &mut next).or(note);
     if !is_command(event) && next != *request {
-        // Taking the last act back would take this back too.
+        // This event changed the facts, and taking the last action back would undo that change too.
         next.undo = None;
     }
     let transitions = transitions::advance(&mut next, now);
@@ -77,7 +78,8 @@ fn is_command(event: &Event) -> bool {
     }
 }
 
-/// Keeps which sides can't be polled. A poll that was made ends it, as does a status that waits for nothing there.
+/// Records which sides can't be polled. A successful poll ends the failure, and so does a status that waits for nothing
+/// at that side.
 fn note_poll(next: &mut Request, before: &Request, event: &Event) {
     match event {
         Event::Observed(Observed::PollFailed { side, reason, since }) => {
@@ -86,7 +88,7 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
         Event::Observed(Observed::Seen { side, .. }) => {
             next.failing_polls.remove(side);
         }
-        // The act that is taken back had nothing to do with it.
+        // The action that is taken back has nothing to do with failed polls.
         Event::Command(Command::Undo) => next.failing_polls.clone_from(&before.failing_polls),
         Event::Observed(Observed::DeadlinePassed { .. })
         | Event::EffectResult(_)
@@ -105,12 +107,13 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
     next.failing_polls.retain(|side, _| watched.iter().any(|target| target.side == *side));
 }
 
-/// What staff were asked about belongs to a status that lies behind.
+/// Returns whether the case for staff is settled: it belongs to an earlier status.
 fn staff_case_is_resolved(before: &Request, next: &Request) -> bool {
     before.status != next.status && before.staff_case == next.staff_case && !is_still_without_hold(next)
 }
 
-/// The patron has no hold, or no virtual item, on what is on its way to them: nobody would put it on the hold shelf.
+/// Returns whether the patron has no hold, or no virtual item, for an item on its way to them. Nobody would put such an
+/// item on the hold shelf.
 fn is_still_without_hold(request: &Request) -> bool {
     let unheld = |side: &Side| {
         request.virtual_side(*side).is_some_and(|here| here.hold.is_closed() && here.progress < Progress::OnHoldShelf)

@@ -1,4 +1,4 @@
-//! What is shown beside a status: conditions, and what the request waits for. Both follow from the facts.
+//! Derives the conditions of a request, and what it waits for, from the facts. Both are shown beside the status.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::observation::ItemState;
 use crate::request::{Request, Tracked};
 use crate::status::{Condition, Status};
 
-/// The conditions, from the facts and the time.
+/// Returns the conditions, from the facts and the time.
 pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Condition> {
     let mut found = BTreeSet::new();
     if request.out_of_sequence {
@@ -51,7 +51,7 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
     found
 }
 
-/// Who has the next move; a delay is reported by its own event.
+/// Returns who has the next move. A delay comes from its own event.
 pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
     if let Event::EffectResult(EffectResult::EffectDelayed { effect, reason, needs_staff: true, .. }) = event {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
@@ -69,7 +69,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         return Attention::NeedsStaff { code, explanation, actions };
     }
     if let Some(effect) = next.in_flight {
-        // A delay goes on being shown while the effect is tried again.
+        // A delay stays visible while the hub retries the effect.
         let delayed = match &next.attention {
             Attention::Waiting { next_try, .. } => next_try.is_some(),
             Attention::NeedsStaff { code, .. } => *code == unexplained(effect),
@@ -77,7 +77,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         };
         return if delayed && !moved && !ends_delay(event) { next.attention.clone() } else { Attention::None };
     }
-    // Who has the next move can't be seen.
+    // While a side can't be polled, the hub can't know who has the next move.
     if let Some((side, poll)) = next.failing_polls.iter().next() {
         let reason = format!("This library's system can't be polled, and the hub goes on trying: {}", poll.reason);
         return Attention::Waiting { on: WaitingOn::system(*side), since: poll.since, next_try: None, reason };
@@ -85,7 +85,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
     let Some((on, reason)) = waiting(next) else { return Attention::None };
     let since = match &next.attention {
         Attention::Waiting { on: before, since, .. } if *before == on && !moved => *since,
-        // It has been waited for while it could not be seen.
+        // The wait went on while the side could not be polled.
         Attention::Waiting {
             on: WaitingOn::LenderSystem | WaitingOn::BorrowerSystem | WaitingOn::PickupSystem,
             next_try: None,
@@ -96,7 +96,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
     Attention::Waiting { on, since, next_try: None, reason: reason.to_owned() }
 }
 
-/// The code of an effect whose answers prove nothing.
+/// Returns the code for an effect that keeps getting answers which prove nothing.
 fn unexplained(effect: Effect) -> String {
     format!("{}_UNEXPLAINED", effect.name().to_uppercase())
 }
@@ -109,7 +109,7 @@ fn unexplained_why(reason: &str) -> String {
     )
 }
 
-/// Whether the event is the outcome of an effect, so that what was delayed is over.
+/// Returns whether the event is the outcome of an effect, which ends a delay.
 fn ends_delay(event: &Event) -> bool {
     match event {
         Event::EffectResult(_) => true,
@@ -117,7 +117,7 @@ fn ends_delay(event: &Event) -> bool {
     }
 }
 
-/// What staff must decide, with its code.
+/// Returns the decision that staff must make, with its code.
 fn case(request: &Request) -> Option<(String, String)> {
     if request.status.is_final() {
         return None;
@@ -128,7 +128,7 @@ fn case(request: &Request) -> Option<(String, String)> {
     if let Some(lent) = lent_to_another(request) {
         return Some(lent);
     }
-    // Once the loss is settled nobody need look for it.
+    // Once the loss is settled, nobody needs to search for the item.
     if request.status.is_ending() || request.settlement.is_some() {
         return None;
     }
@@ -165,7 +165,7 @@ fn case(request: &Request) -> Option<(String, String)> {
     None
 }
 
-/// Who of the libraries has lent the item to somebody else, and what may be done.
+/// Returns which library has lent the item to somebody else, and the possible actions.
 fn lent_to_another(request: &Request) -> Option<(String, String)> {
     let side = [Side::Borrower, Side::Pickup].into_iter().find(|side| request.is_lent_to_another(*side));
     let side = side.or_else(|| (lender_may_wait(request)).then_some(Side::Lender))?;
@@ -201,7 +201,8 @@ fn lent_to_another(request: &Request) -> Option<(String, String)> {
     Some((format!("LENT_TO_ANOTHER_AT_{}", side.name().to_uppercase()), explanation.to_owned()))
 }
 
-/// Whether the lender's item is out before it was sent, and the lender is still the one asked.
+/// Returns whether the lender's item is on loan to somebody else before its dispatch, and the hub still asks that
+/// lender for it.
 fn lender_may_wait(request: &Request) -> bool {
     let asked = matches!(
         request.status,
@@ -261,7 +262,7 @@ fn is_in_place(item: &ItemState) -> bool {
     matches!(item, ItemState::InPlace | ItemState::Requested)
 }
 
-/// Not lent and not collected: it lies on the hold shelf.
+/// Returns whether the item lies on the hold shelf, neither lent nor collected.
 fn still_at_pickup(request: &Request) -> bool {
     let loan = request.supply.as_ref().is_some_and(|supply| supply.loan != Tracked::NotCreated);
     let shelf =

@@ -1,8 +1,8 @@
-//! What the hub does in the libraries' systems.
+//! Effects: the changes that the hub makes in the libraries' systems.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Which library system is meant.
+/// A library system in its role for a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -18,7 +18,7 @@ impl Side {
     /// Every side.
     pub const ALL: [Self; 3] = [Self::Lender, Self::Borrower, Self::Pickup];
 
-    /// The word for it, such as `lender`.
+    /// Returns its name, such as `lender`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lender => "lender",
@@ -40,13 +40,13 @@ macro_rules! at_side {
 }
 pub(crate) use at_side;
 
-/// One act on one side. What it needs is in the request, which doesn't change while it is under way
-/// but by observation; what it gives is an [`EffectResult`](crate::EffectResult).
+/// One act in the system of one side. Its input is in the request; while an effect is open, only observations change
+/// the request. Its outcome is an [`EffectResult`](crate::EffectResult).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Effect {
-    /// Read the patron at home.
+    /// Read the patron's record at the borrower.
     VerifyPatron,
-    /// Read the next candidate copy and take it, if it can be lent.
+    /// Read the next candidate copy and choose it if it can be lent.
     ChooseSupplier,
     /// Find or create the virtual patron.
     EnsureVirtualPatron(Side),
@@ -58,9 +58,9 @@ pub enum Effect {
     CreateVirtualHolding(Side),
     /// Create its item.
     CreateVirtualItem(Side),
-    /// Make the virtual item stand for another lender's copy.
+    /// Update the virtual item so that it represents another lender's copy.
     UpdateVirtualItem(Side),
-    /// Let the patron collect elsewhere in the same institution.
+    /// Change the pickup location to another one in the same institution.
     ChangePickup(Side),
     /// Send the virtual item towards the pickup library.
     SendIntoTransit(Side),
@@ -70,7 +70,7 @@ pub enum Effect {
     Renew(Side),
     /// Bring the patron's due date down to the lender's, which is the ceiling.
     LimitDueDate(Side),
-    /// See to it that the patron can't renew any more.
+    /// Make sure that the patron can't renew any more.
     DenyRenewal(Side),
     /// Cancel the hold.
     CancelHold(Side),
@@ -85,7 +85,7 @@ pub enum Effect {
 use Side::{Borrower, Lender, Pickup};
 
 impl Effect {
-    /// Every effect at every side where it can be wanted.
+    /// Every effect, at every side where it is possible.
     pub const ALL: [Self; 35] = [
         Self::VerifyPatron,
         Self::ChooseSupplier,
@@ -124,7 +124,7 @@ impl Effect {
         Self::DeleteVirtualBib(Pickup),
     ];
 
-    /// Where it acts.
+    /// Returns the side at which it acts.
     pub fn side(self) -> Side {
         match self {
             Self::VerifyPatron => Borrower,
@@ -148,7 +148,7 @@ impl Effect {
         }
     }
 
-    /// Whether it only takes away what the hub made; such an effect is repeated until it is done.
+    /// Returns whether it only removes what the hub created. Such an effect is retried until it succeeds.
     pub fn is_clean_up(self) -> bool {
         match self {
             Self::CancelHold(_) | Self::CheckIn(_) | Self::DeleteVirtualItem(_) | Self::DeleteVirtualBib(_) => true,
@@ -169,7 +169,7 @@ impl Effect {
         }
     }
 
-    /// The name, such as `place_hold_at_lender`.
+    /// Returns its name, such as `place_hold_at_lender`.
     pub fn name(self) -> &'static str {
         match self {
             Self::VerifyPatron => "verify_patron",

@@ -1,4 +1,4 @@
-//! The results of effects: what was made, changed or taken away, what was refused, and what must wait.
+//! The results of effects: what was created, changed or removed, what was refused, and what was delayed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub enum EffectResult {
         side: Side,
         /// The item.
         item: ItemId,
-        /// Its barcode, which differs from the lender's where that was taken.
+        /// Its barcode. It differs from the lender's if that one was taken.
         barcode: Barcode,
     },
     /// [`Effect::ChangePickup`].
@@ -70,7 +70,7 @@ pub enum EffectResult {
     SentIntoTransit {
         /// Where.
         side: Side,
-        /// Why no scan was made, where none was needed.
+        /// The reason why no scan was needed, if so.
         skipped: Option<String>,
     },
     /// [`Effect::Lend`].
@@ -104,7 +104,7 @@ pub enum EffectResult {
         /// Where.
         side: Side,
     },
-    /// [`Effect::CancelHold`] at the lender: the hold is gone, and the item had left for it before.
+    /// [`Effect::CancelHold`] at the lender: the hold is gone, but the item had left for it before.
     HoldCancelledAfterDispatch {
         /// The item, and the loan to the virtual patron, after the hold was cancelled.
         observation: Observation,
@@ -126,30 +126,30 @@ pub enum EffectResult {
         /// Where.
         side: Side,
     },
-    /// The effect isn't wanted any more, and was never sent.
+    /// The effect isn't wanted any more and was never sent.
     EffectDropped {
-        /// What is dropped.
+        /// The dropped effect.
         effect: Effect,
     },
-    /// The library's system says no, and saying it again won't help.
+    /// The library's system refused the effect, and would refuse it again.
     EffectRefused {
-        /// What was refused.
+        /// The refused effect.
         effect: Effect,
         /// Why.
         refusal: Refusal,
     },
     /// The effect couldn't be done now and will be tried again.
     EffectDelayed {
-        /// What is delayed.
+        /// The delayed effect.
         effect: Effect,
-        /// Whom it waits for.
+        /// The party that it waits for.
         on: WaitingOn,
         /// Why, for staff.
         reason: String,
-        /// When it is tried again.
+        /// When the hub retries it.
         next_try: Timestamp,
-        /// Whether it has failed so often, with an answer that proves nothing, that staff must know. It is retried all the
-        /// same.
+        /// Whether staff must know, since the effect has failed many times with answers that prove nothing. The hub
+        /// retries it nevertheless.
         #[serde(default)]
         needs_staff: bool,
     },

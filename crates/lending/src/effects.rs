@@ -1,12 +1,12 @@
-//! Which effect is wanted, from status and facts alone.
+//! Derives the wanted effect from status and facts alone.
 
 use crate::effect::{Effect, Side};
 use crate::request::{Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
 use crate::transitions::{is_current, owes_lender_a_loan};
 
-/// The one effect that would bring the request on, if the hub has the next move. What staff must fix first isn't
-/// wanted until they have.
+/// Returns the one effect that brings the request on, if the hub has the next move. An effect that staff must unblock
+/// first isn't wanted until they have.
 pub(crate) fn next_effect(request: &Request) -> Option<Effect> {
     let effect = next(request)?;
     let blocked = request.staff_case.as_ref().and_then(|staff_case| staff_case.cause.blocked_effect());
@@ -14,8 +14,8 @@ pub(crate) fn next_effect(request: &Request) -> Option<Effect> {
 }
 
 impl Request {
-    /// Returns whether `effect` is what the request wants done, all else aside. An effect that isn't wanted any more and is
-    /// known not to have been sent need not be sent.
+    /// Returns whether `effect` is what the request wants now, all else aside. The hub need not send an effect that
+    /// isn't wanted any more if it is known not to have been sent.
     pub fn is_next_effect(&self, effect: Effect) -> bool {
         next_effect(self) == Some(effect)
     }
@@ -60,13 +60,13 @@ fn at_lender(request: &Request) -> Option<Effect> {
     }
 }
 
-/// Whether nothing is to be made for the patron before the item is sent.
+/// Returns whether the hub creates nothing for the patron until the item is sent.
 fn waits_for_dispatch(request: &Request) -> bool {
     request.virtual_item_at_dispatch && !request.expedited && !request.is_dispatched()
 }
 
-/// What is still missing where a virtual item stands for the copy. Between the lender's hold and the patron's loan
-/// this is asked again and again, so that what staff took away is made anew.
+/// Returns the effect that creates the next missing part of the virtual sides. It runs repeatedly between the lender's
+/// hold and the patron's loan, so the hub recreates what staff removed.
 fn prepare(request: &Request) -> Option<Effect> {
     request.workflow.virtual_sides().iter().find_map(|side| prepare_at(request, *side))
 }
@@ -105,7 +105,8 @@ fn lend_at_lender(request: &Request) -> Effect {
     if known { Effect::Lend(Side::Lender) } else { Effect::EnsureVirtualPatron(Side::Lender) }
 }
 
-/// Loans are mirrored first; then the lender's due date is held to.
+/// Returns the next effect while the item is with the patron: mirror the loans first, then keep the patron's due date
+/// within the lender's.
 fn while_out(request: &Request) -> Option<Effect> {
     let supply = request.supply.as_ref()?;
     if supply.loan == Tracked::NotCreated {
@@ -120,7 +121,7 @@ fn while_out(request: &Request) -> Option<Effect> {
     let desk = request.pickup_role();
     let here = request.at_pickup();
     if here.hold_outlives_loan && here.hold.is_open() {
-        // It would stop renewals, and keep the returned item on the hold shelf.
+        // This hold would stop renewals, and keep the returned item on the hold shelf.
         return Some(Effect::CancelHold(desk));
     }
     let (loan, owner) = (here.loan.open()?, supply.loan.open()?);
@@ -138,7 +139,8 @@ fn while_out(request: &Request) -> Option<Effect> {
     (supply.wanted_back && !here.due_dates.renewal_blocked).then_some(Effect::DenyRenewal(desk))
 }
 
-/// A hold that still waits at the lender would send the item out again when it is scanned at home.
+/// Returns the next effect while the item goes home. A hold that still waits at the lender would send the item out
+/// again when it is scanned at home.
 fn going_home(request: &Request) -> Option<Effect> {
     if lender_hold_is_open(request) {
         return Some(Effect::CancelHold(Side::Lender));
@@ -147,12 +149,13 @@ fn going_home(request: &Request) -> Option<Effect> {
     if let Some(side) = request.workflow.virtual_sides().iter().find(held) {
         return Some(Effect::CancelHold(*side));
     }
-    // The patron returned it where it was collected; at home nobody will scan it.
+    // The patron returned the item where they collected it, so nobody scans it at the borrower.
     let mirrored = request.pickup_side.is_some() && request.at_pickup().progress >= Progress::Returned;
     (mirrored && request.borrower.loan.is_open()).then_some(Effect::CheckIn(Side::Borrower))
 }
 
-/// Holds first, then loans: an item with either can't be deleted. Another's loan is left alone, and the item with it.
+/// Returns the next clean-up effect: holds first, then loans, since an item with either can't be deleted. Another
+/// user's loan is left alone, and the item with it.
 fn clean_up(request: &Request) -> Option<Effect> {
     if lender_hold_is_open(request) {
         return Some(Effect::CancelHold(Side::Lender));
@@ -162,7 +165,7 @@ fn clean_up(request: &Request) -> Option<Effect> {
         if here.hold.is_open() {
             Some(Effect::CancelHold(side))
         } else if request.is_lent_to_another(side) {
-            // What is in use by somebody else stays until they have returned it.
+            // The virtual item stays until the other user has returned it.
             None
         } else if here.loan.is_open() {
             Some(Effect::CheckIn(side))
@@ -180,7 +183,7 @@ fn lender_hold_is_open(request: &Request) -> bool {
     request.supply.as_ref().is_some_and(|supply| supply.hold.is_open())
 }
 
-/// The facts as they are once a clean-up effect is done: for showing beforehand what an end by hand will do.
+/// Applies a clean-up effect to the facts as if it were done, to preview the effects of an end by hand.
 pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
     let side = effect.side();
     if side == Side::Lender {
@@ -198,7 +201,7 @@ pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
             here.holding.close();
         }
         Effect::DeleteVirtualBib(_) => here.bib.close(),
-        // These make or change something, which an end by hand never does.
+        // These effects create or change something, which an end by hand never does.
         Effect::VerifyPatron
         | Effect::ChooseSupplier
         | Effect::EnsureVirtualPatron(_)

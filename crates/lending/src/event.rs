@@ -1,4 +1,4 @@
-//! What happened to a request: the result of an effect, an observation, or a command.
+//! Events: the result of an effect, an observation, or a command.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,15 +6,15 @@ use crate::command::Command;
 use crate::effect_result::EffectResult;
 use crate::observation::Observed;
 
-/// One thing that happened to a request.
+/// One event of a request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// An effect has ended, or must wait.
+    /// The result of an effect, or its delay.
     EffectResult(EffectResult),
-    /// A poll, a message or the clock showed something.
+    /// A fact that a poll, a message or the clock showed.
     Observed(Observed),
-    /// Somebody asked for something.
+    /// A command of a patron or of staff.
     Command(Command),
 }
 

@@ -1,4 +1,4 @@
-//! A request to write documentation and tests with.
+//! Example requests for documentation and tests.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -6,12 +6,12 @@ use uuid::Uuid;
 use crate::ids::RequestId;
 use crate::request::{Copy, CopyRef, ItemType, Patron, PatronType, PickupLocation, Request, Title, VerifiedPatron};
 
-/// Noon of a day in 2026.
+/// Returns noon of a day in 2026.
 pub fn noon() -> Timestamp {
     Timestamp::constant(1_772_625_600, 0)
 }
 
-/// A request of a patron of `01BORROW` for one copy of `01LEND`.
+/// Returns a request of a patron of `01BORROW` for one copy of `01LEND`.
 pub fn placed() -> Request {
     let patron =
         Patron { institution: "01BORROW".into(), agency: "BORROW".into(), identifier: "reader".into(), verified: None };
@@ -25,7 +25,7 @@ pub fn placed() -> Request {
     Request::new(RequestId(Uuid::from_u128(1)), noon(), patron, pickup, vec![candidate("31999")])
 }
 
-/// A candidate copy of `01LEND`.
+/// Returns a candidate copy of `01LEND`.
 pub fn candidate(barcode: &str) -> CopyRef {
     CopyRef {
         institution: "01LEND".into(),
@@ -39,12 +39,12 @@ pub fn candidate(barcode: &str) -> CopyRef {
     }
 }
 
-/// A candidate copy of another lender, `01OTHER`.
+/// Returns a candidate copy of another lender, `01OTHER`.
 pub fn candidate_elsewhere(barcode: &str) -> CopyRef {
     CopyRef { institution: "01OTHER".into(), ..candidate(barcode) }
 }
 
-/// The copy that [`candidate`] names, as the lender describes it.
+/// Returns the copy that [`candidate`] names, as the lender describes it.
 pub fn copy(barcode: &str) -> Copy {
     Copy {
         bib: "991".into(),
@@ -58,7 +58,7 @@ pub fn copy(barcode: &str) -> Copy {
     }
 }
 
-/// A patron who may borrow.
+/// Returns a patron who may borrow.
 pub fn verified() -> VerifiedPatron {
     VerifiedPatron { id: "reader@example.org".into(), patron_type: PatronType("undergraduate".to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! The change that is expected next at a side of a request, where a list may show it.
+//! The change that the hub expects next at a side of a request, where a list may show it.
 
 use crate::effect::Side;
 use crate::poll::{PollTarget, poll_target};
@@ -6,8 +6,8 @@ use crate::poll_interval::RARE_FACTOR;
 use crate::request::Request;
 use crate::status::Status;
 
-/// What happens next at a side. A list for [`ChangeKind::Dispatch`] or [`ChangeKind::HoldWaiting`] names the hold itself, so that
-/// being on it is as good as a poll.
+/// The next change at a side. A list for [`ChangeKind::Dispatch`] or [`ChangeKind::HoldWaiting`] names the hold itself,
+/// so an entry on it is as good as a poll.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ChangeKind {
     /// The lender sends the item.
@@ -38,8 +38,8 @@ impl ChangeKind {
         Self::OnLoan,
     ];
 
-    /// Returns how many times the shortest interval lies between two reads of a list that shows this change. A patron waits for what
-    /// is sent and for what has arrived, and for nothing else.
+    /// Returns how many shortest intervals lie between two reads of a list that shows this change. Patrons wait only
+    /// for dispatch and arrival, so these lists are read most often.
     pub fn interval_factor(self) -> u32 {
         match self {
             Self::Dispatch | Self::Arrival | Self::Collection => 1,
@@ -62,11 +62,11 @@ impl ChangeKind {
     }
 }
 
-/// Returns the change that is expected next at a side, where a list may show it.
+/// Returns the change that the hub expects next at a side, where a list may show it.
 pub fn expected_change(request: &Request, target: PollTarget) -> Option<ChangeKind> {
     let status = request.status;
     if request.is_lent_to_another(target.side) {
-        // No list shows whose loan has ended.
+        // No list shows the person whose loan has ended.
         return None;
     }
     if target.side == Side::Lender {

@@ -1,6 +1,7 @@
-//! Hints: what a webhook message or a batch poll suggests about one hold, loan or item. A message may be late, duplicate, out
-//! of order or lost, so a hint as a rule only triggers a poll; [`interpret_hints`](crate::interpret_hints) says when fresh
-//! hints can replace it. A hint with no new information costs no poll.
+//! Hints: what a webhook message or a batch poll suggests about one hold, loan or item. A message may be late,
+//! duplicate, out of order or lost, so a hint as a rule only triggers a poll;
+//! [`interpret_hints`](crate::interpret_hints) says when fresh hints can replace it. A hint with no new information
+//! costs no poll.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,48 +12,48 @@ use crate::observation::ItemState;
 use crate::poll::poll_targets;
 use crate::request::{Hold, Loan, Progress, Request, Tracked};
 
-/// What a message or batch poll suggests.
+/// A change that a message or batch poll suggests.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hint {
-    /// Of a hold with the hub's marker.
+    /// About a hold with the hub's marker.
     Hold {
-        /// The request it is for.
+        /// The request that the hold is for.
         request: RequestId,
         /// The hold.
         hold: HoldId,
-        /// What happened to it.
+        /// The change.
         change: HoldChange,
     },
-    /// Of a loan.
+    /// About a loan.
     Loan {
         /// The item.
         item: ItemId,
         /// The loan.
         loan: LoanId,
-        /// Whose it is, where the message says so. It is never stored.
+        /// The person who has the loan, if the message names them. It is never stored.
         #[serde(skip)]
         patron: Option<PatronId>,
-        /// What happened to it.
+        /// The change.
         change: LoanChange,
     },
-    /// Of an item, which was changed in whatever way.
+    /// About an item that changed in some way.
     Item {
         /// The item.
         item: ItemId,
-        /// Its state now, as far as the message carries it.
+        /// The item's present state, as far as the message carries it.
         snapshot: ItemSnapshot,
     },
-    /// Of an item that is on a list in which it shouldn't be, or not on one in which it should.
+    /// About an item whose presence on a list differs from the expectation.
     ListMismatch {
-        /// The state that it is in, by that list.
+        /// The state of all items on that list.
         state: Option<ItemState>,
-        /// Whether it is on it. That it isn't says little of where it is.
+        /// Whether the item is on the list. If it isn't, the list shows little about where it is.
         present: bool,
     },
 }
 
-/// The state of an item, as a message carries it.
+/// The state of an item, as far as a message carries it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ItemSnapshot {
     /// Its state.
@@ -63,7 +64,7 @@ pub struct ItemSnapshot {
     pub holding: Option<HoldingId>,
 }
 
-/// What happened to a hold.
+/// A change of a hold.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldChange {
@@ -71,35 +72,35 @@ pub enum HoldChange {
     Placed,
     /// Its item waits on the hold shelf.
     OnShelf {
-        /// Until when it waits there.
+        /// The end of its time on the hold shelf.
         until: Option<Timestamp>,
     },
     /// It was cancelled.
     Cancelled,
-    /// It was fulfilled, or ended in a way that only a poll shows.
+    /// The hold was fulfilled, or ended in a way that only a poll shows.
     Closed,
 }
 
-/// What happened to a loan.
+/// A change of a loan.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoanChange {
-    /// It was made.
+    /// The loan was made.
     Created {
-        /// When it must be back.
+        /// The due date.
         due: Option<Timestamp>,
     },
-    /// It was renewed, or its due date set.
+    /// The loan was renewed, or its due date set.
     DueDateChanged(Option<Timestamp>),
     /// The item was returned.
     Returned,
-    /// It is lost, claimed returned, or changed in a way that only a poll shows.
+    /// The item is lost, claimed returned, or changed in a way that only a poll shows.
     Changed,
 }
 
 impl Hint {
-    /// Whether a poll of `side` would show something new that the request waits for. Changes that the hub itself makes at
-    /// that side are not relevant.
+    /// Returns whether a poll of `side` would show a change that the request waits for. Changes that the hub itself
+    /// makes at that side are not relevant.
     pub fn is_relevant(&self, request: &Request, side: Side) -> bool {
         if !poll_targets(request).iter().any(|target| target.side == side) {
             return false;
@@ -112,7 +113,7 @@ impl Hint {
                 let there = request.virtual_side(side).is_some_and(|here| here.progress >= Progress::OnHoldShelf);
                 hold.is_some_and(Tracked::is_open) && (!there || request.is_lent_to_another(side))
             }
-            // The end of an earlier hold, which the hub replaced, says nothing of this one.
+            // The end of an earlier hold, which the hub replaced, has no meaning for this one.
             Self::Hold { hold: named, change: HoldChange::Cancelled | HoldChange::Closed, .. } => {
                 is_open_hold(hold, named)
                     && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
@@ -130,7 +131,7 @@ impl Hint {
                     LoanChange::Changed => true,
                 }
             }
-            // Most of what is changed on an item the hub has done itself, or seen by the hold or the loan.
+            // The hub itself makes most changes of an item, or learns of them by the hold or the loan.
             Self::Item { snapshot, .. } => own.is_none() && !is_known(request, side, snapshot),
             Self::ListMismatch { state: Some(ItemState::OnHoldShelf), present: true } => {
                 request.virtual_side(side).is_some_and(|here| here.progress < Progress::OnHoldShelf)
@@ -139,7 +140,8 @@ impl Hint {
         }
     }
 
-    /// Whether it can replace a poll while it is fresh: a loan must be known to be the request's patron's.
+    /// Returns whether the hint can replace a poll while it is fresh. A loan must be known to belong to the request's
+    /// patron.
     pub fn matches_holder(&self, request: &Request, side: Side) -> bool {
         match self {
             Self::Loan { patron: of, change: LoanChange::Created { .. }, .. } => {
@@ -149,8 +151,8 @@ impl Hint {
         }
     }
 
-    /// Whether another message is likely to come at the same moment that says it better: a hold is closed by a loan, and an
-    /// item changes with its hold or loan. That a lender's item is on its way no other message says.
+    /// Returns whether a more precise message is likely to arrive at the same moment: a loan closes a hold, and an item
+    /// changes with its hold or loan. No other message reports that a lender's item is on its way.
     pub fn has_companion(&self, request: &Request, side: Side) -> bool {
         match self {
             Self::Hold { change: HoldChange::Closed, .. } => side != Side::Lender,
@@ -160,7 +162,7 @@ impl Hint {
     }
 }
 
-/// Whether the item was seen so already.
+/// Returns whether the hub already knows this state of the item.
 fn is_known(request: &Request, side: Side, snapshot: &ItemSnapshot) -> bool {
     let same = |state: Option<&ItemState>, barcode: Option<&Barcode>, holding: Option<&HoldingId>| {
         snapshot.state.is_some()
@@ -181,12 +183,12 @@ fn is_known(request: &Request, side: Side, snapshot: &ItemSnapshot) -> bool {
     }
 }
 
-/// An item on its shelf is the same whether somebody waits for it or not: our own hold is known.
+/// Treats an item on its shelf alike whether or not somebody waits for it, since the hub knows its own hold.
 fn on_its_shelf(state: &ItemState) -> &ItemState {
     if *state == ItemState::Requested { &ItemState::InPlace } else { state }
 }
 
-/// Whether the named hold is the open one.
+/// Returns whether the named hold is the open one.
 pub(crate) fn is_open_hold(hold: Option<&Tracked<Hold>>, named: &HoldId) -> bool {
     hold.and_then(Tracked::open).is_some_and(|hold| hold.id == *named)
 }

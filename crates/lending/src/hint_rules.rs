@@ -1,5 +1,5 @@
-//! Interprets fresh hints. A hint replaces a poll if it shows the next change that is expected at a side, of the very hold or
-//! loan that the request has there. Everything else is polled. Batch polls give hints of the same kind.
+//! Interprets fresh hints. A hint replaces a poll if it shows the expected next change at a side, of the very hold or
+//! loan that the request has there. In all other cases the side is polled. Batch polls give hints of the same kind.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,22 +12,22 @@ use crate::observation::{HoldState, ItemState, LoanState, Observation, Observati
 use crate::request::{Progress, Request, Tracked};
 use crate::status::Status;
 
-/// By how much a list may lag behind what is so. Search in Alma lags by minutes.
+/// The longest lag of a list behind the real state. Search in Alma lags by minutes.
 const MAX_LIST_LAG: SignedDuration = SignedDuration::from_hours(24);
 
-/// What messages about one side of a request show, taken together.
+/// The combined result of the hints for one side of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HintResult {
     /// The hints add no new information.
     NoChange,
     /// The hints show this observation, and nothing else.
     Observed(Observation),
-    /// A poll must show what has changed; with the item's state as the hints give it.
+    /// Only a poll can show the change. Contains the item's state if a hint has it.
     PollNeeded(Option<ItemState>),
 }
 
-/// What `hints`, which are all fresh and [about the request's own patron](Hint::matches_holder), show of `side`. They may
-/// have come in any order: one may only make sense after another.
+/// Interprets `hints` for `side`. All of them must be fresh and [about the request's own patron](Hint::matches_holder).
+/// They may have come in any order, so one may make sense only after another.
 pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> HintResult {
     let mut then = request.clone();
     let mut all: Option<Observation> = None;
@@ -48,7 +48,7 @@ pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Times
         return HintResult::PollNeeded(left.iter().find_map(|hint| match hint {
             Hint::Item { snapshot: ItemSnapshot { state, .. }, .. } => state.clone(),
             Hint::ListMismatch { state, .. } => state.clone(),
-            // Whose loan it is must be read.
+            // Only a read shows whose loan it is.
             Hint::Loan { change: LoanChange::Created { .. }, .. } => Some(ItemState::OnLoan),
             Hint::Hold { .. } | Hint::Loan { .. } => None,
         }));
@@ -57,7 +57,7 @@ pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Times
 }
 
 impl Observation {
-    /// What was seen after this, where it shows anything.
+    /// Merges a later observation into this one. Fields that the later one shows win.
     fn and_then(self, later: Self) -> Self {
         Self {
             item: later.item.or(self.item),
@@ -82,13 +82,14 @@ impl Hint {
                 && on_its_way
                 && here.is_some_and(|here| here.progress < Progress::OnHoldShelf))
             .then(|| on_shelf(*until)),
-            // Alma may say so of one that has expired too, which on the hold shelf is another end.
+            // Alma may report a cancellation for a hold that has expired too. On the hold shelf an expiry has other
+            // consequences.
             Self::Hold { hold: named, change: HoldChange::Cancelled, .. } => {
                 let end = Observation { closure: Some(Closure::Canceled), ..gone() };
                 let before_shelf = here.is_none_or(|here| here.progress < Progress::OnHoldShelf);
                 (is_open_hold(hold, named) && before_shelf && !loan.is_some_and(Tracked::is_open)).then_some(end)
             }
-            // The loan that fulfilled it is known.
+            // The hub knows the loan that fulfilled this hold.
             Self::Hold { hold: named, change: HoldChange::Closed, .. } => {
                 (is_open_hold(hold, named) && here.is_some_and(|here| here.progress == Progress::OnLoan)).then(gone)
             }
@@ -104,12 +105,12 @@ impl Hint {
             Self::Loan { loan: named, change: LoanChange::Returned, .. } => (has_ordinary_loan(request, side)
                 && loan.and_then(Tracked::open).is_some_and(|loan| loan.id == *named))
             .then(|| Observation { loan: Some(LoanState::None), ..Observation::default() }),
-            // Only our hold can have brought a virtual item there.
+            // Only the hub's own hold can have brought a virtual item to the hold shelf.
             Self::ListMismatch { state: Some(ItemState::OnHoldShelf), present: true } => {
                 let waits = here.is_some_and(|here| here.hold.is_open() && here.progress < Progress::OnHoldShelf);
                 (waits && on_its_way).then(|| on_shelf(None))
             }
-            // Before its loan it was in transit too: a list that lags may still say so.
+            // The item was in transit before its loan too, and a list that lags may still show that.
             Self::ListMismatch { state: Some(ItemState::InTransit), present: true } => {
                 let returned = here.is_some()
                     && request.status == Status::Loaned
@@ -133,7 +134,8 @@ fn on_shelf(until: Option<Timestamp>) -> Observation {
     }
 }
 
-/// Not lost and not said to be returned: what comes of such an item is read.
+/// Returns whether the item is neither lost nor claimed returned. Only a poll shows what becomes of a lost or claimed
+/// item.
 fn has_ordinary_loan(request: &Request, side: Side) -> bool {
     let state = match side {
         Side::Lender => request.supply.as_ref().map(|supply| &supply.item),
@@ -142,7 +144,7 @@ fn has_ordinary_loan(request: &Request, side: Side) -> bool {
     !matches!(state, Some(ItemState::Lost | ItemState::ClaimedReturned | ItemState::Missing))
 }
 
-/// A hold that is over.
+/// Returns the observation of a hold that is over.
 fn gone() -> Observation {
     Observation { hold: Some(HoldState::Gone), ..Observation::default() }
 }

@@ -24,24 +24,25 @@ impl std::str::FromStr for RequestId {
     }
 }
 
-/// The longest identifier that a library's system is asked about, in characters. Alma's longest have 255.
+/// The longest identifier, in characters, that the hub sends to a library's system. Alma's longest have 255.
 pub const LONGEST_IDENTIFIER: usize = 255;
 
-/// Why a text from outside can't be an identifier.
+/// The reason why a text from outside can't be an identifier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoIdentifier {
-    /// Nothing, or blanks only.
+    /// The text is empty, or has blanks only.
     Empty,
-    /// More than 255 characters.
+    /// The text has more than 255 characters.
     TooLong,
-    /// A control character, such as a line break.
+    /// The text has a control character, such as a line break.
     ControlCharacter,
-    /// `.` or `..`, alone or between slashes: in the path of a URL it would address another object.
+    /// The text is `.` or `..`, or has one of them between slashes: in the path of a URL it would address another
+    /// object.
     Dots,
 }
 
 impl NoIdentifier {
-    /// A stable code for programs.
+    /// Returns a stable code for programs.
     pub fn code(self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
@@ -63,11 +64,11 @@ impl fmt::Display for NoIdentifier {
     }
 }
 
-/// Checks a text that is to identify something in a library's system: a patron, an item, a library, a desk.
+/// Checks a text from outside as an identifier in a library's system: of a patron, an item, a library, a desk.
 ///
 /// # Errors
 ///
-/// The first reason why it can't be one. None of them quotes the text.
+/// The first reason against it. The error never quotes the text.
 pub fn check_identifier(text: &str) -> Result<(), NoIdentifier> {
     let text = text.trim();
     if text.is_empty() {
@@ -91,7 +92,7 @@ macro_rules! identifier {
         pub struct $name(String);
         identifier!(@common $name);
     };
-    // What can name a person shows in no log: Debug shows only that it is there.
+    // No log shows an identifier that can name a person: `Debug` shows only that there is one.
     (personal $(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,7 +108,7 @@ macro_rules! identifier {
     };
     (@common $name:ident) => {
         impl $name {
-            /// The identifier as text.
+            /// Returns the identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

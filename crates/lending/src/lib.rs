@@ -1,19 +1,19 @@
 //! The heart of Consort: domain types and the pure workflow of a patron request.
 //!
-//! Nothing here does IO, reads a clock or draws randomness. [`decide()`] takes a [`Request`] and an
-//! [`Event`] and answers what the request is now and which [`Effect`] follows; the engine does the
-//! effect, and its [`EffectResult`] is the next event. The other events are [`Observed`], for what
-//! polls, messages and the clock show, and [`Command`], for what people ask for.
+//! Nothing here does IO, reads a clock or draws randomness. [`decide()`] takes a [`Request`] and an [`Event`], and
+//! returns the new request and the [`Effect`] that follows. The engine executes the effect, and its [`EffectResult`] is
+//! the next event. The other events are [`Observed`], for the findings of polls, messages and the clock, and
+//! [`Command`], for the commands of people.
 //!
-//! Inside, a decision is three small steps, each a file to read from top to bottom:
+//! Inside, a decision is three small steps. Each is a file to read from top to bottom:
 //!
-//! 1. `record`: what the event shows becomes facts of the request (a hold was placed, the virtual
-//!    item is on loan). Facts only grow, so evidence may come late, twice or out of order.
-//!    It has a file for each kind of event: `effect_results`, `observations` and `commands`.
+//! 1. `record`: the event becomes facts of the request (a hold was placed, the virtual item is on loan). Facts only
+//!    grow, so evidence may come late, twice or out of order. It has a file for each kind of event: `effect_results`,
+//!    `observations` and `commands`.
 //! 2. `transitions`: the status moves along the table of `docs/workflow.md` as far as the facts allow. A
 //!    late observation implies the earlier ones, so one event may cause several transitions.
-//! 3. `effects`: status and facts tell the one effect that is wanted next. A request has at most
-//!    one open effect, so two can never contradict each other.
+//! 3. `effects`: status and facts determine the one effect that is wanted next. A request has at most one open effect,
+//!    so two can never contradict each other.
 //!
 //! ```
 //! use lending::{EffectResult, PatronRefusal, Status, decide, example};
@@ -29,11 +29,12 @@
 //! # How to add an effect
 //!
 //! 1. A variant in [`Effect`], with the side it acts on.
-//! 2. The [`EffectResult`]s its outcome gives, and what `record::effect_results` keeps of them.
-//! 3. The place in `effects::next_effect` where facts and status ask for it.
-//! 4. A method of `lms::HostLms` that does it, and its line in the engine's `perform`.
+//! 2. The [`EffectResult`]s of its outcomes, and the facts that `record::effect_results` keeps of them.
+//! 3. The place in `effects::next_effect` where facts and status call for it.
+//! 4. A method of `lms::HostLms` that executes it, and its line in the engine's `perform`.
 //!
-//! The compiler then names every other place that must decide about it: no `match` over effects or events has a wildcard arm.
+//! The compiler then names every other place that must decide about it: no `match` over effects or events has a
+//! wildcard arm.
 
 mod actions;
 mod attention;

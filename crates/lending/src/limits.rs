@@ -1,12 +1,12 @@
-//! Limits on a patron's open requests: how many there may be, and that none is for the same copy.
+//! Limits on a patron's open requests: their number, and no two for the same copy.
 
 use crate::ids::BibId;
 use crate::refusal::PatronRefusal;
 use crate::request::{CopyRef, Request};
 use crate::status::Status;
 
-/// Returns why the patron of `request` may not borrow, given their other open requests: too many of them, or one for the same copy.
-/// `max` is the limit of the agency's rules; `None` means no limit.
+/// Returns why the patron of `request` may not borrow, given their other open requests: there are too many of them, or
+/// one is for the same copy. `max` is the limit of the agency's rules; `None` means no limit.
 pub fn check_limits<'a>(
     request: &Request,
     open: impl IntoIterator<Item = &'a Request>,
@@ -24,7 +24,7 @@ pub fn check_limits<'a>(
     PatronRefusal::all(causes).map_or(Ok(()), Err)
 }
 
-/// What the patron has brought back doesn't count any more.
+/// Returns whether a request counts towards the limit. It doesn't once the patron has returned the item.
 fn counts(request: &Request) -> bool {
     let status = request.status;
     !(status.is_ending() || status.is_final() || status == Status::ReturnTransit)
@@ -53,7 +53,7 @@ fn is_same_wish(one: &CopyRef, other: &CopyRef) -> bool {
     wish(one) == wish(other)
 }
 
-/// Whether any copy of a record would do, and the other request is for one.
+/// Returns whether `copy` accepts any copy of a record, and the other request is for that record.
 fn is_same_title(bib: Option<&BibId>, copy: &CopyRef) -> bool {
     let any = copy.item.is_none() && copy.barcode.is_none();
     any && copy.volume.is_none() && copy.bib.is_some() && copy.bib.as_ref() == bib

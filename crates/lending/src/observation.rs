@@ -1,4 +1,4 @@
-//! Observations: what polls, messages and the clock show.
+//! Observations: the findings of polls, messages and the clock.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,21 +8,21 @@ use crate::deadline::Deadline;
 use crate::effect::{Side, at_side};
 use crate::ids::{Barcode, HoldingId, LoanId};
 
-/// Something that the hub has noticed.
+/// A finding of the hub.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Observed {
-    /// One side was observed.
+    /// The hub observed one side.
     #[serde(rename = "observed")]
     Seen {
         /// Which.
         side: Side,
-        /// What was seen.
+        /// The observation.
         observation: Observation,
-        /// How that became known.
+        /// The source of the observation.
         source: ObservationSource,
     },
-    /// One side could not be polled, several times in a row.
+    /// The hub could not poll one side, several times in a row.
     PollFailed {
         /// Which.
         side: Side,
@@ -33,7 +33,7 @@ pub enum Observed {
     },
     /// Nothing has happened for as long as the agency's rules allow.
     DeadlinePassed {
-        /// What was waited for.
+        /// The deadline that has passed.
         deadline: Deadline,
     },
 }
@@ -49,7 +49,7 @@ impl Observed {
     }
 }
 
-/// How an observation became known.
+/// The source of an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ObservationSource {
@@ -59,19 +59,19 @@ pub enum ObservationSource {
     Notification,
 }
 
-/// What one look at one side showed. `None` means: not polled.
+/// The state of one side at one moment. `None` means that the part was not read.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Observation {
     /// The item.
     pub item: Option<ItemState>,
-    /// Our hold.
+    /// The hub's hold.
     pub hold: Option<HoldState>,
-    /// The loan to our patron (borrower) or virtual patron (lender).
+    /// The loan to the request's patron (borrower) or virtual patron (lender).
     pub loan: Option<LoanState>,
-    /// How our hold ended, where the library's system shows.
+    /// How the hub's hold ended, if the library's system shows it.
     #[serde(default)]
     pub closure: Option<Closure>,
-    /// Until when the item waits on the hold shelf.
+    /// The end of the item's time on the hold shelf.
     #[serde(default)]
     pub shelf_until: Option<Timestamp>,
     /// Whether somebody else waits for the item, or it is recalled.
@@ -101,7 +101,7 @@ pub enum ItemState {
     OnLoan,
     /// Lost while on loan.
     Lost,
-    /// The patron says it was returned.
+    /// The patron claims to have returned it.
     ClaimedReturned,
     /// Not where it should be.
     Missing,
@@ -111,14 +111,14 @@ pub enum ItemState {
     Absent,
 }
 
-/// A hold's state, in the hub's words. A hold that is gone may have been fulfilled, cancelled or
-/// expired: Alma doesn't tell, so it is decided from hold, item and loan together.
+/// A hold's state, in the hub's words. A hold that is gone may have been fulfilled, cancelled or expired. Alma doesn't
+/// show which, so the hub infers it from hold, item and loan together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {
     /// Waiting for staff.
     NotStarted,
-    /// Being worked on. Doesn't mean that the item has left.
+    /// In process. That doesn't mean that the item has left.
     InProcess,
     /// The item waits for the patron.
     OnHoldShelf,
@@ -126,7 +126,7 @@ pub enum HoldState {
     Gone,
 }
 
-/// The loan to our patron (borrower) or virtual patron (lender), as seen.
+/// The loan to the request's patron (borrower) or virtual patron (lender).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoanState {
@@ -139,6 +139,6 @@ pub enum LoanState {
         /// When it must be back.
         due: Option<Timestamp>,
     },
-    /// The item is out, on the loan of somebody else.
+    /// The item is out on somebody else's loan.
     Another,
 }

@@ -4,7 +4,7 @@ use crate::effect::Side;
 use crate::request::{Progress, Request, Tracked};
 use crate::status::Status;
 
-/// One side to poll, and what of it shows something now. Fewer polls, fewer calls.
+/// One side to poll, and the parts of it that matter now. Reading fewer parts takes fewer calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PollTarget {
     /// Which side.
@@ -21,11 +21,11 @@ impl PollTarget {
     }
 }
 
-/// The sides whose next move the request waits for; the item is always polled.
+/// Returns the sides whose next move the request waits for. A poll always reads the item.
 pub fn poll_targets(request: &Request) -> Vec<PollTarget> {
     let mut found = expected(request);
     if request.status.is_dispatched() || request.status.is_ending() {
-        // Until whoever else has the virtual item has brought it back, whatever the status.
+        // A side with another user's loan is polled until that user has returned the virtual item, whatever the status.
         let lent = [Side::Borrower, Side::Pickup].into_iter().filter(|side| request.is_lent_to_another(*side));
         for side in lent {
             if !found.iter().any(|target| target.side == side) {
@@ -41,7 +41,7 @@ pub fn poll_target(request: &Request, side: Side) -> Option<PollTarget> {
     poll_targets(request).into_iter().find(|target| target.side == side)
 }
 
-/// What the status waits for.
+/// Returns the poll targets of the status.
 fn expected(request: &Request) -> Vec<PollTarget> {
     let desk = request.pickup_role();
     match request.status {
@@ -57,10 +57,10 @@ fn expected(request: &Request) -> Vec<PollTarget> {
         Status::Loaned => {
             vec![PollTarget::new(desk, hold_is_open(request), true), PollTarget::new(Side::Lender, false, true)]
         }
-        // What was never lent may be lent after all, as long as it is at the pickup library.
+        // An item that was never lent may still be lent while it is at the pickup library.
         Status::ReturnTransit if request.at_pickup().progress < Progress::OnLoan => {
             let mut targets = vec![PollTarget::new(Side::Lender, false, true)];
-            // Withdrawn so early that nothing was made there.
+            // A request that was withdrawn early has nothing at that side.
             if request.at_pickup().item != Tracked::NotCreated {
                 targets.push(PollTarget::new(desk, hold_is_open(request), true));
             }
@@ -79,7 +79,7 @@ fn expected(request: &Request) -> Vec<PollTarget> {
     }
 }
 
-/// Nearly always the loan ended the patron's hold; where it was not seen to, it is looked for.
+/// Returns whether the patron's hold is open. The loan nearly always ends it; otherwise a poll checks it.
 fn hold_is_open(request: &Request) -> bool {
     request.at_pickup().hold.is_open()
 }

@@ -1,7 +1,7 @@
 //! How long until a side of a request is polled again, and how long until a list is read again.
 //!
-//! A poll finds what nobody reports. It comes less often where a trusted webhook or a list reports changes, and less and less often
-//! while nothing changes. Each row of the two tables is a value here; `consort docs polling` prints them.
+//! A poll finds changes that nothing reports. Polls are rarer where a trusted webhook or a list reports changes, and
+//! become rarer while nothing changes. Each row of the two tables is a value here; `consort docs polling` prints them.
 
 use std::time::Duration;
 
@@ -73,12 +73,12 @@ impl PollSettings {
     }
 }
 
-/// What reports a change at a side, besides polls of it.
+/// The source that reports changes at a side, besides polls of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Coverage {
     /// Nothing.
     None,
-    /// A webhook that is trusted for what happens next there.
+    /// A webhook that is trusted to report the next change there.
     Webhook,
     /// A list that is read for many requests.
     List {
@@ -89,7 +89,7 @@ pub enum Coverage {
     },
 }
 
-/// What decides how soon a side is polled again.
+/// The inputs that decide when a side is polled next.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PollContext {
     /// The request's status.
@@ -127,12 +127,12 @@ pub enum PollCase {
     ListedWhenDue,
 }
 
-/// Nothing reports a renewal: polls come more often from so long before the loan is due.
+/// How long before the due date polls become more frequent, if nothing reports renewals.
 const BEFORE_DUE: SignedDuration = SignedDuration::from_hours(24);
 
 impl PollContext {
-    /// Returns the context of one side of a request. `listed` says whether a list shows its changes, `webhook` whether a trusted
-    /// webhook reports them.
+    /// Returns the context of one side of a request. `listed` is true if a list shows its changes, `webhook` if a
+    /// trusted webhook reports them.
     pub fn of(request: &Request, side: Side, listed: bool, webhook: bool, unchanged: u32) -> Self {
         let covered_by = match (listed, webhook) {
             (true, _) => Coverage::List { names_hold: list_names_hold(request, side), webhook },
@@ -205,7 +205,7 @@ impl PollCase {
         }
     }
 
-    /// Returns what the row is for, for the printed table.
+    /// Returns the purpose of the row, for the printed table.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Uncovered => "nothing else reports a change",
@@ -245,7 +245,7 @@ fn day_before(due: Option<Timestamp>) -> Option<Timestamp> {
     due?.checked_sub(BEFORE_DUE).ok()
 }
 
-/// Returns how long until the side is polled again. Jitter and opening hours are the caller's.
+/// Returns how long until the side is polled again. The caller adds jitter and applies opening hours.
 pub fn poll_interval(context: &PollContext, settings: &PollSettings, now: Timestamp) -> Duration {
     let case = PollCase::of(context, now);
     let interval = case.interval(settings).after(context.unchanged);
@@ -256,19 +256,21 @@ pub fn poll_interval(context: &PollContext, settings: &PollSettings, now: Timest
     until.map_or(interval, |until| interval.min(until))
 }
 
-/// The factor of a list that shows only unusual changes. Such a list is read no more often for an institution's detection time.
+/// The factor of a list that shows only unusual changes. Such a list is read no more often for an institution's
+/// detection time.
 pub(crate) const RARE_FACTOR: u32 = 36;
 /// The factor where a trusted webhook reports each dispatch.
 const ITEM_WEBHOOK_FACTOR: u32 = 24;
 /// The factor where a trusted webhook reports holds and loans.
 const WEBHOOK_FACTOR: u32 = 36;
-/// The factors where nothing on the list has changed for so long: an hour, or longer than a long weekend.
+/// The factors for a list on which nothing has changed for an hour, or for longer than a long weekend.
 const QUIET_FACTORS: [(SignedDuration, u32); 2] =
     [(SignedDuration::from_secs(4 * 24 * HOUR), 12), (SignedDuration::from_secs(HOUR), 3)];
-/// A list is read once for each so many entries: reading it takes one call for each hundred.
+/// The interval of a list is multiplied by its length in units of this many entries, rounded up. Reading a list takes
+/// one call for each hundred entries.
 const LARGE_LIST: usize = 1_000;
 
-/// What decides how soon a list is read again.
+/// The inputs that decide when a list is read next.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ListContext {
     /// [`ChangeKind::interval_factor`] of what the list shows; the smallest where it shows several changes.
@@ -277,16 +279,16 @@ pub struct ListContext {
     pub needs_item_messages: bool,
     /// Whether a trusted webhook reports it.
     pub webhook: bool,
-    /// For how long nothing on the list has changed.
+    /// The time since the last change on the list.
     pub quiet: SignedDuration,
-    /// How many entries are expected on it.
+    /// The number of entries that the hub expects on it.
     pub length: usize,
     /// The longest time in which the institution wants a lost message to be noticed, if it set one.
     pub detection_target: Option<Duration>,
 }
 
-/// The factors on the shortest interval between two reads of a list, besides [`ChangeKind::interval_factor`](crate::ChangeKind), for the
-/// printed table: when each applies, and the factor.
+/// Returns the factors on the shortest interval between two reads of a list, besides
+/// [`ChangeKind::interval_factor`](crate::ChangeKind), for the printed table: when each applies, and the factor.
 pub fn list_factors() -> Vec<(String, u32)> {
     let mut rows = vec![
         ("a trusted webhook reports each dispatch, and the list shows dispatches".to_owned(), ITEM_WEBHOOK_FACTOR),
@@ -304,17 +306,18 @@ pub fn list_factors() -> Vec<(String, u32)> {
     rows
 }
 
-/// The number of entries from which a list is read less often: once more the interval for each so many.
+/// Returns the number of entries above which a list is read less often. The interval is multiplied by the length in
+/// units of this number, rounded up.
 pub fn large_list() -> usize {
     LARGE_LIST
 }
 
-/// Returns the factor of a list on which nothing has changed for so long.
+/// Returns the factor of a list on which nothing has changed for this long.
 fn quiet_factor(quiet: SignedDuration) -> u32 {
     QUIET_FACTORS.iter().find(|(after, _)| quiet > *after).map_or(1, |(_, factor)| *factor)
 }
 
-/// Returns how long until a list is read again. Opening hours, and the grid that nodes share, are the caller's.
+/// Returns how long until a list is read again. The caller applies opening hours, and the grid that all nodes share.
 pub fn list_interval(context: &ListContext, settings: &PollSettings) -> Duration {
     let factor = match (context.webhook, context.needs_item_messages) {
         (true, true) => ITEM_WEBHOOK_FACTOR,
@@ -324,7 +327,7 @@ pub fn list_interval(context: &ListContext, settings: &PollSettings) -> Duration
     let length = u32::try_from(context.length.div_ceil(LARGE_LIST)).unwrap_or(u32::MAX).max(1);
     let interval = settings.batch.saturating_mul(factor.saturating_mul(context.interval_factor).saturating_mul(length));
     let target = context.detection_target.filter(|_| context.interval_factor < RARE_FACTOR);
-    // Not more often than any list, nor than a long one.
+    // No list is read more often than at the shortest interval, and a long list even less often.
     let target = target.map(|target| target.max(settings.batch.saturating_mul(length)));
     target.map_or(interval, |target| interval.min(target))
 }

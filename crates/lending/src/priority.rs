@@ -1,23 +1,24 @@
-//! The order in which calls to library systems may leave.
+//! The order in which calls leave for library systems.
 
 use crate::effect::Effect;
 
-/// What a call to a library system is for. The first goes before all others.
+/// The purpose of a call to a library system. The first priority goes before all others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub enum Priority {
     /// A person waits for the answer.
     Patron,
-    /// The hub carries on what happens at the libraries' desks. A call that names no priority counts as this.
+    /// The hub continues work that follows from events at the libraries' desks. A call that names no priority has this
+    /// one.
     #[default]
     Circulation,
-    /// The hub finds out whether something has happened.
+    /// The hub polls for changes.
     Poll,
-    /// The hub reads much, and no hour matters.
+    /// The hub reads in bulk, and the hour doesn't matter.
     Bulk,
 }
 
 impl Priority {
-    /// All, the first to go first.
+    /// All priorities, from the first to the last.
     pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Poll, Self::Bulk];
 
     /// Returns its stable name.
@@ -30,14 +31,15 @@ impl Priority {
         }
     }
 
-    /// Returns whether such a call can wait, for hours if need be.
+    /// Returns whether such a call can wait, for hours if necessary.
     pub fn is_deferrable(self) -> bool {
         matches!(self, Self::Poll | Self::Bulk)
     }
 }
 
 impl Effect {
-    /// Returns the priority of an effect's calls. A patron who places a request waits for it, or the staff who do it for them.
+    /// Returns the priority of an effect's calls. Patrons who place a request, or staff who place it for them, wait for
+    /// these calls.
     pub fn priority(self) -> Priority {
         match self {
             Self::VerifyPatron

@@ -1,5 +1,5 @@
-//! What an event shows, kept as facts. Facts grow and don't go back, so that evidence may come
-//! late, twice or in another order.
+//! Records the facts that an event shows. Facts grow and are never withdrawn, so that evidence may come late, twice or
+//! in another order.
 
 mod commands;
 mod effect_results;
@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::status::Status;
 
-/// Takes the event's facts into the request; answers what staff should read about it.
+/// Records the event's facts in the request. Returns a note for staff.
 pub(crate) fn record_event(request: &mut Request, event: &Event, now: Timestamp) -> Option<String> {
     match event {
         Event::EffectResult(result) => effect_results::record_effect_result(request, result, now),
@@ -21,8 +21,9 @@ pub(crate) fn record_event(request: &mut Request, event: &Event, now: Timestamp)
     }
 }
 
-/// A lender that was given up turns out to have sent the item: nobody else is asked, and the item is followed until it is
-/// home. An end by hand is taken back with it: staff did not know that the item was away, and can end the request again.
+/// Handles a given-up lender that turns out to have sent the item: the hub asks no other lender, and follows the item
+/// until it is home. It revokes an end by hand too: staff did not know that the item was away, and can end the request
+/// again.
 pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<String> {
     let given_up = matches!(
         before.status,
@@ -53,7 +54,7 @@ pub(crate) fn sent_after_all(before: &Request, request: &mut Request) -> Option<
     Some(format!("The lender had sent the item already, so the request is followed until the item is home. {reason}"))
 }
 
-/// The lender doesn't supply.
+/// Records that the lender doesn't supply.
 fn reject_supplier(request: &mut Request, refusal: &Refusal) {
     if let Some(supply) = &mut request.supply {
         supply.refusal = Some(refusal.clone());

@@ -1,20 +1,20 @@
-//! Why a patron may not borrow, in a code for programs and a sentence for librarians.
+//! The reasons why a patron may not borrow: a code for programs and a sentence for librarians.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RequestId;
 
-/// Why a request came to nothing: a stable code and a sentence a librarian understands.
+/// The reason why a request failed: a stable code and a sentence that a librarian understands.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable, such as `PATRON_EXPIRED`.
     pub code: String,
-    /// One or two sentences: what is the matter, and what to do about it.
+    /// One or two sentences: the problem, and how to solve it.
     pub explanation: String,
-    /// The sentence for the patron, where the matter is the patron's own.
+    /// The sentence for the patron, if the problem is the patron's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patron_message: Option<String>,
-    /// What else is the matter, each with its own code.
+    /// Further reasons, each with its own code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_refusals: Vec<Self>,
 }
@@ -22,20 +22,20 @@ pub struct Refusal {
 impl Refusal {
     /// No other lender is left to ask.
     pub const NO_CANDIDATE_LEFT: &'static str = "NO_CANDIDATE_LEFT";
-    /// What was to be acted on isn't there any more.
+    /// The object of the effect doesn't exist any more.
     pub const GONE: &'static str = "GONE";
-    /// The patron or virtual patron isn't there any more.
+    /// The patron or virtual patron doesn't exist any more.
     pub const NO_SUCH_PATRON: &'static str = "NO_SUCH_PATRON";
     /// The virtual item is on somebody else's loan, which the hub doesn't end.
     pub const LENT_TO_ANOTHER: &'static str = "LENT_TO_ANOTHER";
 
-    /// One that staff read.
+    /// Creates a refusal that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
         Self { code: code.into(), explanation: explanation.into(), patron_message: None, other_refusals: Vec::new() }
     }
 }
 
-/// Why the patron's own library doesn't let them borrow.
+/// The reason why the patron's own library doesn't let them borrow.
 ///
 /// Source: the requirements page, "Patron verification" (record active, no active block of any of
 /// the three kinds), and the Alma document `rest_user` for the fields behind it.
@@ -50,7 +50,7 @@ pub enum PatronRefusal {
     Deleted,
     /// The patron's card has expired.
     Expired {
-        /// The last day of validity, as the library's system says it.
+        /// The last day of validity, as the library's system gives it.
         on: Option<String>,
     },
     /// The patron has at least one active block.
@@ -63,7 +63,7 @@ pub enum PatronRefusal {
         /// The user group as the library's system calls it.
         group: Option<String>,
     },
-    /// The patron has as many requests under way as the agency allows.
+    /// The patron has as many open requests as the agency allows.
     TooManyRequests {
         /// How many it allows.
         most: u32,
@@ -73,7 +73,7 @@ pub enum PatronRefusal {
         /// Which.
         request: RequestId,
     },
-    /// Several things at once.
+    /// Several reasons at once.
     Several {
         /// Which, the weightiest first.
         causes: Vec<Self>,
@@ -81,12 +81,12 @@ pub enum PatronRefusal {
 }
 
 impl PatronRefusal {
-    /// All of these; none where there are none.
+    /// Combines the reasons; `None` if there are none.
     pub fn all(mut causes: Vec<Self>) -> Option<Self> {
         if causes.len() > 1 { Some(Self::Several { causes }) } else { causes.pop() }
     }
 
-    /// Each by itself.
+    /// Returns each reason separately.
     pub fn each(&self) -> &[Self] {
         match self {
             Self::Several { causes } => causes,
@@ -94,7 +94,7 @@ impl PatronRefusal {
         }
     }
 
-    /// The stable code of the cause.
+    /// Returns the stable code of the reason.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unknown => "PATRON_NOT_FOUND",
@@ -109,7 +109,7 @@ impl PatronRefusal {
         }
     }
 
-    /// The sentence for the patron.
+    /// Returns the sentence for the patron.
     pub fn patron_message(&self) -> &'static str {
         match self {
             Self::Unknown | Self::Deleted => "Your library does not know this card. Please ask its staff.",
@@ -125,7 +125,7 @@ impl PatronRefusal {
         }
     }
 
-    /// The cause with its sentence.
+    /// Returns the refusal with its sentence.
     pub fn refusal(&self) -> Refusal {
         let explanation = match self {
             Self::Unknown => "The patron's library has no patron with this identifier. Check the identifier, and that it \

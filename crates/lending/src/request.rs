@@ -21,25 +21,25 @@ use crate::status::{Condition, Outcome, Status, Workflow};
 /// One patron's wish for one item of another library, from placing to the last clean-up.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Request {
-    /// Its id, which also marks everything the hub makes for it in the libraries' systems.
+    /// Its id, which also marks every record and hold that the hub creates for it in the libraries' systems.
     pub id: RequestId,
     /// When it was placed.
     pub placed_at: Timestamp,
-    /// Which libraries play which part; known from the moment a copy is chosen.
+    /// Which institutions play which side; known once a copy is chosen.
     pub workflow: Workflow,
     /// Whether the patron stands at the lender's desk with the item in hand.
     #[serde(default)]
     pub expedited: bool,
-    /// Whether the virtual item is made when the lender sends the item, and not before.
+    /// Whether the hub creates the virtual item when the lender sends the item, and not before.
     #[serde(default)]
     pub virtual_item_at_dispatch: bool,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// Since when it stands there.
+    /// When it reached this status.
     pub status_since: Timestamp,
-    /// How it ended, from the moment that is known.
+    /// How it ended, once that is known.
     pub outcome: Option<Outcome>,
-    /// What is notable beside the status.
+    /// Notable facts beside the status.
     pub conditions: BTreeSet<Condition>,
     /// What it waits for.
     pub attention: Attention,
@@ -47,7 +47,7 @@ pub struct Request {
     pub patron: Patron,
     /// Where the patron collects.
     pub pickup: PickupLocation,
-    /// What is wanted, as the lender's record says it.
+    /// The title, as the lender's record gives it.
     pub title: Option<Title>,
     /// Copies not tried yet, best first.
     pub candidates: Vec<CopyRef>,
@@ -56,16 +56,16 @@ pub struct Request {
     /// Lenders that were tried before, and why they didn't supply.
     #[serde(default)]
     pub earlier_suppliers: Vec<EarlierSupply>,
-    /// What exists for the request at the borrower.
+    /// The hub's records at the borrower, and their state.
     pub borrower: VirtualSide,
-    /// What exists for it at a third institution, where the patron collects there.
+    /// The hub's records at a third institution, if the patron collects there.
     #[serde(default)]
     pub pickup_side: Option<Box<VirtualSide>>,
     /// Who ended it and why, where somebody did.
     pub cancellation: Option<Cancellation>,
-    /// Why it came to nothing, where it did.
+    /// The reason why it failed, if it did.
     pub refusal: Option<Refusal>,
-    /// What only staff can fix.
+    /// The problem that only staff can solve.
     #[serde(default)]
     pub staff_case: Option<StaffCase>,
     /// How staff settled the loss of the item.
@@ -74,27 +74,27 @@ pub struct Request {
     /// Whether staff ended it by hand.
     #[serde(default)]
     pub ended_manually: bool,
-    /// Whether something was done in another order than the workflow knows.
+    /// Whether something happened in another order than the workflow expects.
     #[serde(default)]
     pub out_of_sequence: bool,
     /// Since when the item has been under way for too long.
     #[serde(default)]
     pub missing_since: Option<Timestamp>,
-    /// The sides that can't be polled now, while the request waits for what a poll would show.
+    /// The sides that can't be polled now although the request waits for a change there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failing_polls: BTreeMap<Side, FailingPoll>,
-    /// The last day on which it is of use to the patron.
+    /// The last day on which the patron has use for it.
     #[serde(default)]
     pub needed_until: Option<Date>,
-    /// The one effect that is under way, if any.
+    /// The one open effect, if any.
     pub in_flight: Option<Effect>,
-    /// The request as it was before the last act of staff, while nothing that follows from it was sent.
+    /// The request as it was before the last staff action, while no effect of that action was sent.
     #[serde(default)]
     pub undo: Option<Box<Request>>,
 }
 
 impl Request {
-    /// A request as it is placed, before anything was asked of any library.
+    /// Creates a request as it is placed, before the hub calls any library.
     pub fn new(
         id: RequestId,
         placed_at: Timestamp,
@@ -135,7 +135,7 @@ impl Request {
         }
     }
 
-    /// The institution on `side`; none at the lending side before a copy is chosen, nor at the pickup side where the
+    /// Returns the institution on `side`; none for the lender before a copy is chosen, nor for the pickup side if the
     /// patron collects at home.
     pub fn institution(&self, side: Side) -> Option<&InstitutionCode> {
         match side {
@@ -145,7 +145,7 @@ impl Request {
         }
     }
 
-    /// The institution that `effect` speaks to.
+    /// Returns the institution whose system `effect` calls.
     pub fn institution_for(&self, effect: Effect) -> Option<&InstitutionCode> {
         match effect {
             Effect::ChooseSupplier => self.candidates.first().map(|copy| &copy.institution),
@@ -153,7 +153,7 @@ impl Request {
         }
     }
 
-    /// The virtual item on `side`; there is none at the lender.
+    /// Returns the virtual side at `side`; the lender has none.
     pub fn virtual_side(&self, side: Side) -> Option<&VirtualSide> {
         match side {
             Side::Lender => None,
@@ -170,18 +170,18 @@ impl Request {
         }
     }
 
-    /// The side at which the patron collects and returns: what happens to the virtual item there moves the request.
+    /// Returns the side at which the patron collects and returns. Changes of the virtual item there move the request.
     pub fn pickup_role(&self) -> Side {
         if self.pickup_side.is_some() { Side::Pickup } else { Side::Borrower }
     }
 
-    /// The virtual item that the patron gets.
+    /// Returns the virtual side whose item the patron gets.
     pub fn at_pickup(&self) -> &VirtualSide {
         self.pickup_side.as_deref().unwrap_or(&self.borrower)
     }
 
-    /// Who holds and borrows the copy at the lender: the virtual patron, or the patron where the copy is their own
-    /// library's.
+    /// Returns who holds and borrows the copy at the lender: the virtual patron, or the patron if the copy belongs to
+    /// their own library.
     pub fn lender_patron(&self) -> Option<&PatronId> {
         if self.workflow.lender_is_patrons_library() {
             self.patron.verified.as_ref().map(|patron| &patron.id)
@@ -190,7 +190,7 @@ impl Request {
         }
     }
 
-    /// Who holds and borrows the virtual item on `side`.
+    /// Returns who holds and borrows the virtual item on `side`.
     pub fn holder(&self, side: Side) -> Option<&PatronId> {
         match side {
             Side::Lender => self.lender_patron(),
@@ -199,7 +199,7 @@ impl Request {
         }
     }
 
-    /// Whether the item is on loan to somebody else at `side`, where something of the request still is.
+    /// Returns whether the item is on loan to somebody else at `side`, while the request still has something there.
     pub fn is_lent_to_another(&self, side: Side) -> bool {
         match side {
             Side::Lender => self.supply.as_ref().is_some_and(|supply| supply.lent_to_another),
@@ -207,13 +207,13 @@ impl Request {
         }
     }
 
-    /// Whether the lender is known to have sent the item.
+    /// Returns whether the lender is known to have sent the item.
     pub fn is_dispatched(&self) -> bool {
         self.supply.as_ref().is_some_and(|supply| supply.dispatched) || self.at_pickup().progress >= Progress::Received
     }
 }
 
-/// The patron, at home.
+/// The patron, at their own institution.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Patron {
     /// The borrowing side.
@@ -222,14 +222,14 @@ pub struct Patron {
     pub agency: AgencyCode,
     /// The identifier as the request named it: primary id, barcode or e-mail.
     pub identifier: PatronId,
-    /// What the patron's library reported, once it was asked.
+    /// The data that the patron's library reported, once the hub has read it.
     pub verified: Option<VerifiedPatron>,
 }
 
 /// A patron who may borrow.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct VerifiedPatron {
-    /// The identifier the library's system itself uses.
+    /// The identifier that the library's system itself uses.
     pub id: PatronId,
     /// The patron type in the hub's words.
     pub patron_type: PatronType,
@@ -252,15 +252,15 @@ pub struct PickupLocation {
     pub code: PickupLocationCode,
     /// Its name, for people.
     pub name: String,
-    /// Whose system the library belongs to.
+    /// The institution that the library belongs to.
     pub institution: InstitutionCode,
-    /// The library in that system.
+    /// The library in that institution.
     pub library: LibraryCode,
     /// The desk, where a library has several hold shelves.
     pub desk: Option<DeskCode>,
 }
 
-/// What is wanted.
+/// The title of the item.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Title {
     /// The title, as catalogued.
@@ -282,13 +282,13 @@ pub struct CopyRef {
     pub item: Option<ItemId>,
     /// Its barcode.
     pub barcode: Option<Barcode>,
-    /// The volume wanted, as the item's description says it, where the record has several.
+    /// The wanted volume, as the item's description names it, if the record has several.
     #[serde(default)]
     pub volume: Option<String>,
     /// Whether staff chose it, even though its lender was tried before.
     #[serde(default)]
     pub chosen_by_staff: bool,
-    /// Items of the record that its lender wouldn't lend, where any copy would do.
+    /// Items of the record that its lender refused to lend, if any copy would do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried_items: Vec<ItemId>,
 }
@@ -337,15 +337,15 @@ pub struct Supply {
     pub loan: Tracked<Loan>,
     /// The item as last seen.
     pub item: ItemState,
-    /// Whether it was ever seen to have left.
+    /// Whether the hub has ever observed that it left.
     pub dispatched: bool,
-    /// Whether that was seen only after the hub had given the lender up: the item is followed until it is home.
+    /// Whether the hub observed that only after it had given the lender up. It follows the item until it is home.
     #[serde(default)]
     pub sent_after_all: bool,
-    /// How the hold ended, where it wasn't the hub that ended it.
+    /// How the hold ended, if the hub didn't end it.
     #[serde(default)]
     pub hold_end: Option<HoldEnd>,
-    /// How often in a row the hold was looked for and not there.
+    /// How many polls in a row missed the hold.
     pub hold_missing_polls: u8,
     /// Whether the lender wants the item back: it is recalled, or somebody else waits for it.
     #[serde(default)]
@@ -353,12 +353,12 @@ pub struct Supply {
     /// Whether the item is on loan to somebody other than the virtual patron.
     #[serde(default)]
     pub lent_to_another: bool,
-    /// Why this lender doesn't supply, where it doesn't.
+    /// Why this lender doesn't supply, if so.
     pub refusal: Option<Refusal>,
 }
 
 impl Supply {
-    /// A copy just chosen.
+    /// Creates the lending side for a copy just chosen.
     pub fn new(institution: InstitutionCode, copy: Copy) -> Self {
         Self {
             institution,
@@ -389,7 +389,7 @@ pub struct EarlierSupply {
     pub refusal: Refusal,
 }
 
-/// A side at which a virtual item stands for the lender's: what was made there, and what happened to it.
+/// A side at which a virtual item represents the lender's: the records that the hub created there, and their history.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct VirtualSide {
     /// The suppressed record.
@@ -398,61 +398,60 @@ pub struct VirtualSide {
     pub holding: Tracked<HoldingId>,
     /// Its item.
     pub item: Tracked<ItemId>,
-    /// The item's barcode: the lender's, or one with the institution's prefix where that was taken.
+    /// The item's barcode: the lender's, or one with the institution's prefix if that was taken.
     pub barcode: Option<Barcode>,
-    /// The lender's barcode that the virtual item stands for.
+    /// The lender's barcode that the virtual item represents.
     pub copied_barcode: Option<Barcode>,
-    /// Who stands for the patron here, where the patron isn't at home.
+    /// The virtual patron who represents the patron here, if the patron isn't at home.
     #[serde(default)]
     pub virtual_patron: Option<PatronId>,
     /// The patron's hold.
     pub hold: Tracked<Hold>,
-    /// How the hold ended, where it wasn't the hub that ended it.
+    /// How the hold ended, if the hub didn't end it.
     #[serde(default)]
     pub hold_end: Option<HoldEnd>,
     /// How often the hold was placed.
     #[serde(default)]
     pub hold_attempts: u8,
-    /// Whether the hold is for another pickup location than the one that is wanted now.
+    /// Whether the hold has another pickup location than the one wanted now.
     #[serde(default)]
     pub pickup_outdated: bool,
     /// The patron's loan.
     pub loan: Tracked<Loan>,
-    /// What became of due dates and renewals.
+    /// The history of due dates and renewals.
     #[serde(default)]
     pub due_dates: DueDates,
     /// Whether the virtual item was sent into transit, or need not be.
     pub in_transit: bool,
     /// The virtual item as last seen.
     pub item_state: Option<ItemState>,
-    /// The furthest point the virtual item was ever seen at.
+    /// The furthest point that the virtual item has ever reached.
     pub progress: Progress,
-    /// How often in a row the hold was looked for and not there.
+    /// How many polls in a row missed the hold.
     pub hold_missing_polls: u8,
-    /// Whether the hold was still there when the item had been lent for a while: it was placed after the loan, so the
-    /// loan did not fulfil it.
+    /// Whether the hold still existed after the item had been lent for a while. Such a hold was placed after the loan,
+    /// so the loan did not fulfil it.
     #[serde(default)]
     pub hold_outlives_loan: bool,
-    /// Whether the virtual item is on loan to somebody other than the one for whom it is held. Nothing of that loan is
-    /// the hub's to change.
+    /// Whether the virtual item is on loan to somebody other than its holder. The hub changes nothing of that loan.
     #[serde(default)]
     pub lent_to_another: bool,
 }
 
-/// What the hub has done about due dates. The lender's due date is the ceiling of the patron's.
+/// The hub's record of due dates. The lender's due date is the ceiling of the patron's.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct DueDates {
-    /// The patron's due date as it was agreed on last: when the item was lent, or as it was brought down. A later one is a
-    /// renewal.
+    /// The patron's last agreed due date: the one at the loan, or the one to which the hub limited it. A later due date
+    /// is a renewal.
     pub agreed: Option<Timestamp>,
-    /// The patron's due date for which the lender was last asked to renew.
+    /// The patron's due date for which the hub last asked the lender to renew.
     pub renewal_requested_for: Option<Timestamp>,
     /// Whether the lender refused the last renewal.
     pub renewal_refused: bool,
-    /// The patron's due date, and the lender's, where the library's system wouldn't bring the former down to the latter.
+    /// The due dates of patron and lender, if the library's system refused to limit the former to the latter.
     #[serde(default)]
     pub uncapped: Option<(Timestamp, Timestamp)>,
-    /// Whether further renewals by the patron were stopped.
+    /// Whether the hub has stopped further renewals by the patron.
     pub renewal_blocked: bool,
 }
 
@@ -473,7 +472,7 @@ pub enum Progress {
     Returned,
 }
 
-/// Something the hub makes in a library's system and must see ended there.
+/// A record that the hub creates in a library's system and must remove again.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "state", content = "value", rename_all = "snake_case")]
 pub enum Tracked<T> {
@@ -487,7 +486,7 @@ pub enum Tracked<T> {
 }
 
 impl<T: Clone> Tracked<T> {
-    /// What exists now.
+    /// Returns the record if it exists now.
     pub fn open(&self) -> Option<&T> {
         match self {
             Self::Open(what) => Some(what),
@@ -495,7 +494,7 @@ impl<T: Clone> Tracked<T> {
         }
     }
 
-    /// What exists or existed.
+    /// Returns the record if it exists or existed.
     pub fn any(&self) -> Option<&T> {
         match self {
             Self::Open(what) | Self::Closed(what) => Some(what),
@@ -503,24 +502,24 @@ impl<T: Clone> Tracked<T> {
         }
     }
 
-    /// Whether it exists now.
+    /// Returns whether it exists now.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
     }
 
-    /// Whether it existed and is gone.
+    /// Returns whether it existed and is gone.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
 
-    /// It is gone, if it ever was.
+    /// Marks it as gone, if it ever existed.
     pub fn close(&mut self) {
         if let Self::Open(what) = self {
             *self = Self::Closed(what.clone());
         }
     }
 
-    /// It was taken for gone and is there after all.
+    /// Marks it as existing again: the hub had believed it gone.
     pub(crate) fn reopen(&mut self) {
         if let Self::Closed(what) = self {
             *self = Self::Open(what.clone());
@@ -549,7 +548,7 @@ pub struct Loan {
     pub due: Option<Timestamp>,
 }
 
-/// How staff settled the loss of an item.
+/// The way in which staff settled the loss of an item.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Settlement {
@@ -559,7 +558,7 @@ pub enum Settlement {
     WrittenOff,
 }
 
-/// Who ended a request, and why.
+/// The party that ended a request, and why.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Cancellation {
     /// Who.

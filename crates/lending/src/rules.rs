@@ -1,4 +1,5 @@
-//! An agency's rules: what it takes part in, how much, and how long things may take, in its own open days.
+//! An agency's rules: which roles it takes, how many requests it allows, and how long each wait may take in its own
+//! open days.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::deadline::Deadline;
 
-/// How an agency takes part.
+/// The way in which an agency takes part.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -19,16 +20,17 @@ pub struct Rules {
     pub borrows: bool,
     /// Whether patrons of other agencies may collect here.
     pub allows_visiting_pickup: bool,
-    /// Whether its patrons may ask the hub for what their own institution has.
+    /// Whether its patrons may request items of their own institution through the hub.
     pub lends_to_own_patrons: bool,
-    /// How many requests a patron may have under way, at most; what they have brought back counts no more.
+    /// The largest number of open requests of a patron. A request doesn't count once the patron has returned the item.
     pub max_requests: Option<u32>,
-    /// In how many of its open days it must send what it is asked for; then the next lender is asked.
+    /// The number of its open days within which it must send a requested item. After that the hub asks the next lender.
     pub days_to_supply: u32,
-    /// In how many of its open days an item that was sent must arrive; then it is looked for.
+    /// The number of its open days within which an item that was sent must arrive. After that staff search for it.
     pub max_days_in_transit: u32,
-    /// Whether virtual items for its patrons are made when the lender sends the item, and not when it is asked: requests
-    /// that nobody fills cost its system nothing then, and the patron's own account shows the request later.
+    /// Whether the hub creates virtual items for its patrons when the lender sends the item, and not when it asks the
+    /// lender. Then requests that nobody fills cost its system nothing, but the patron's own account shows the request
+    /// later.
     pub virtual_item_at_dispatch: bool,
     /// When it is open.
     pub calendar: Calendar,
@@ -51,7 +53,7 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// When `deadline`, running since `since`, has passed. On a closed day no clock runs.
+    /// Returns when a `deadline` that runs since `since` passes. No time passes on a closed day.
     pub fn end_of(&self, deadline: Deadline, since: Timestamp) -> Timestamp {
         let days = match deadline {
             Deadline::LenderAnswers => self.days_to_supply,
@@ -61,8 +63,8 @@ impl Rules {
         self.calendar.after_open_days(since, days)
     }
 
-    /// Returns how long a deadline that has ended waits for a library that can't be polled: one open day more. What the deadline is for
-    /// may have happened there without having been seen.
+    /// Returns how long an expired deadline waits for a library that can't be polled: one open day more. The awaited
+    /// change may have happened there without the hub's knowledge.
     pub fn latest_end(&self, end: Timestamp) -> Timestamp {
         self.calendar.after_open_days(end, 1)
     }
@@ -85,10 +87,10 @@ pub struct Calendar {
     pub closed_weekdays: BTreeSet<Day>,
     /// Dates on which it is closed.
     pub closed_dates: BTreeSet<Date>,
-    /// From when on staff are there on an open day, such as `08:00`. Without it, from midnight.
+    /// The hour from which staff are present on an open day, such as `08:00`; midnight by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opens: Option<Time>,
-    /// Until when, such as `20:00`. Without it, until midnight.
+    /// The hour until which staff are present, such as `20:00`; midnight by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closes: Option<Time>,
 }
@@ -133,21 +135,22 @@ impl From<Weekday> for Day {
     }
 }
 
-/// The longest stretch of closed days that is believed; a calendar that is always closed must not stop the clock.
+/// The longest stretch of closed days that the hub accepts. A calendar that is always closed must not stop all
+/// deadlines.
 const LONGEST_CLOSURE: u32 = 400;
 
 impl Calendar {
-    /// Whether the time zone is one that is known.
+    /// Returns whether the time zone is known.
     pub fn has_known_time_zone(&self) -> bool {
         TimeZone::get(&self.time_zone).is_ok()
     }
 
-    /// Whether it is open on `date`.
+    /// Returns whether it is open on `date`.
     pub fn is_open(&self, date: Date) -> bool {
         !self.closed_weekdays.contains(&Day::from(date.weekday())) && !self.closed_dates.contains(&date)
     }
 
-    /// Whether it closes after it opens.
+    /// Returns whether it closes after it opens.
     pub fn has_hours_in_order(&self) -> bool {
         match (self.opens, self.closes) {
             (Some(opens), Some(closes)) => opens < closes,
@@ -156,7 +159,7 @@ impl Calendar {
         }
     }
 
-    /// `then`, or when it opens next where it is closed at that time.
+    /// Returns `then`, or the next opening if it is closed then.
     pub fn open_from(&self, then: Timestamp) -> Timestamp {
         let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
         let local = zone.to_datetime(then);
@@ -176,11 +179,11 @@ impl Calendar {
             let Ok(next) = date.checked_add(1.day()) else { return then };
             date = next;
         }
-        // A calendar that is always closed must not hide anything.
+        // A calendar that is always closed must not hide a deadline.
         then
     }
 
-    /// The end of the last of `days` open days after the day of `since`.
+    /// Returns the end of the last of `days` open days after the day of `since`.
     pub fn after_open_days(&self, since: Timestamp, days: u32) -> Timestamp {
         let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
         let mut date = zone.to_datetime(since).date();

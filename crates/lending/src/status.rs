@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
 
-/// Where a patron request stands. There is no error status: what waits is reported by
-/// [`Attention`](crate::Attention) beside the status.
+/// The position of a patron request in the workflow. There is no error status: [`Attention`](crate::Attention) beside
+/// the status shows what the request waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -43,9 +43,9 @@ pub enum Status {
     NotSuppliedCurrentSupplier,
     /// No lender is left.
     NoItemsSelectableAtAnyAgency,
-    /// The patron's own library has the item, and its system does the rest; the hub doesn't follow.
+    /// The patron's own library has the item, and its system does the rest. The hub doesn't follow the request.
     HandedOffAsLocal,
-    /// Ended, and nothing of ours is left on either side.
+    /// Ended, and nothing that the hub created is left on either side.
     Finalised,
 }
 
@@ -72,7 +72,7 @@ impl Status {
         Self::Finalised,
     ];
 
-    /// The name as DCB staff and reports know it, such as `PICKUP_TRANSIT`.
+    /// Returns its name as DCB staff and reports know it, such as `PICKUP_TRANSIT`.
     pub fn name(self) -> &'static str {
         match self {
             Self::SubmittedToDcb => "SUBMITTED_TO_DCB",
@@ -96,17 +96,17 @@ impl Status {
         }
     }
 
-    /// Whether only clean-up remains.
+    /// Returns whether only clean-up remains.
     pub fn is_ending(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled | Self::NoItemsSelectableAtAnyAgency)
     }
 
-    /// Whether nothing more will happen.
+    /// Returns whether nothing more will happen.
     pub fn is_final(self) -> bool {
         matches!(self, Self::HandedOffAsLocal | Self::Finalised)
     }
 
-    /// Whether the lender has sent the item: from here on it must come home.
+    /// Returns whether the lender has sent the item. From here on it must come home.
     pub fn is_dispatched(self) -> bool {
         matches!(
             self,
@@ -146,18 +146,18 @@ pub enum Outcome {
     Supplied,
     /// No lender supplied it.
     NotSupplied,
-    /// Cancelled, or refused for the patron's sake.
+    /// Cancelled, or refused for a reason of the patron's.
     Cancelled,
     /// It waited on the hold shelf and was not collected.
     NotCollected,
     /// Lost on the way or by the patron.
     Lost,
-    /// What happened can't be reported from what the libraries' systems show.
+    /// The libraries' systems don't show what happened.
     Unknown,
 }
 
 impl Outcome {
-    /// The name, such as `SUPPLIED`.
+    /// Returns its name, such as `SUPPLIED`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Supplied => "SUPPLIED",
@@ -170,7 +170,7 @@ impl Outcome {
     }
 }
 
-/// What is notable about a request beside its status.
+/// A notable fact about a request beside its status.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -178,15 +178,15 @@ pub enum Condition {
     Overdue,
     /// The lender wants the item back.
     Recalled,
-    /// A renewal was asked and refused.
+    /// The patron tried to renew, and the lender refused.
     RenewalRefused,
     /// Marked lost on either side.
     Lost,
-    /// The patron says it was returned; the library hasn't got it.
+    /// The patron claims to have returned it, but the library hasn't got it.
     ClaimedReturned,
     /// Under way for too long.
     MissingInTransit,
-    /// Something was done in another order than the workflow knows.
+    /// Something happened in another order than the workflow expects.
     OutOfSequence,
 }
 
@@ -202,7 +202,7 @@ impl Condition {
         Self::OutOfSequence,
     ];
 
-    /// The word for it, such as `overdue`.
+    /// Returns its name, such as `overdue`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Overdue => "overdue",
@@ -216,7 +216,7 @@ impl Condition {
     }
 }
 
-/// Which libraries play which part: lender, borrower (the patron's library) and pickup library.
+/// The institutions that play each side: lender, borrower (the patron's institution) and pickup library.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Workflow {
@@ -238,7 +238,7 @@ impl Workflow {
     pub const ALL: [Self; 5] =
         [Self::Standard, Self::Local, Self::PickupAnywhere, Self::OwnItemElsewhere, Self::Expedited];
 
-    /// The word for it, such as `pickup_anywhere`.
+    /// Returns its name, such as `pickup_anywhere`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Standard => "standard",
@@ -249,7 +249,7 @@ impl Workflow {
         }
     }
 
-    /// Where virtual items stand for the lender's, in the order in which they are made.
+    /// Returns the sides with virtual items, in the order in which the hub creates them.
     pub fn virtual_sides(self) -> &'static [Side] {
         match self {
             Self::Standard | Self::Expedited => &[Side::Borrower],
@@ -259,7 +259,7 @@ impl Workflow {
         }
     }
 
-    /// Whether the copy belongs to the patron's own institution, so that the patron is known there.
+    /// Returns whether the copy belongs to the patron's own institution, so that the lender knows the patron.
     pub fn lender_is_patrons_library(self) -> bool {
         matches!(self, Self::Local | Self::OwnItemElsewhere)
     }

@@ -1,4 +1,4 @@
-//! The status table of docs/workflow.md: where a request may go from where it is, and which facts let it.
+//! The status table of docs/workflow.md: the possible transitions, and the fact that allows each.
 
 use jiff::Timestamp;
 
@@ -12,11 +12,11 @@ use crate::status::{Outcome, Status, Workflow};
 
 /// One row of the table.
 pub(crate) struct Rule {
-    /// From any of these.
+    /// The earlier statuses, any of them.
     pub(crate) from: &'static [Status],
-    /// To this.
+    /// The new status.
     pub(crate) to: Status,
-    /// The fact that lets it, in words.
+    /// The fact that allows it, in words.
     pub(crate) reason: &'static str,
     /// The fact itself.
     pub(crate) when: fn(&Request) -> bool,
@@ -48,8 +48,8 @@ const AT_LENDER: &[Status] = &[Resolved, RequestPlacedAtSupplyingAgency, Confirm
 const PLACED: &[Status] = &[RequestPlacedAtBorrowingAgency, RequestPlacedAtPickupAgency];
 const UNDER_WAY: &[Status] = &[PickupTransit, ReceivedAtPickup, ReadyForPickup];
 
-/// The table. The first row that holds is taken, so the order of the rows is their priority: ending by hand before
-/// all else, a loan before a cancellation, dispatch before a withdrawal.
+/// The table. The first row that applies wins, so the order of the rows is their priority: an end by hand before all
+/// else, a loan before a cancellation, dispatch before a withdrawal.
 #[rustfmt::skip]
 pub(crate) const RULES: &[Rule] = &[
     Rule { from: LIVE, to: Completed, reason: "staff ended it by hand", when: |r| r.ended_manually },
@@ -116,24 +116,24 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { from: &[ReturnTransit], to: Loaned, reason: "the item is on loan to the patron after all",
         when: |r| r.at_pickup().progress == Progress::OnLoan && !r.supply.as_ref().is_some_and(|s| s.loan.is_closed()) },
     Rule { from: &[ReturnTransit], to: Completed, reason: "the item is back at the lender",
-        // The hub may be lending it to the virtual patron at this moment: that loan must come to its end too.
+        // The hub may be lending the item to the virtual patron at this moment. That loan must end too.
         when: |r| is_back_at_lender(r) && r.in_flight != Some(Effect::Lend(Side::Lender)) },
 
     Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
         reason: "nothing of the request is left on either side", when: is_clean },
 ];
 
-/// The table as it may be printed: each row once for each status it leads from, in order of priority.
+/// Returns the table for printing: each row once for each earlier status, in order of priority.
 pub fn transitions() -> impl Iterator<Item = Transition> {
     RULES
         .iter()
         .flat_map(|rule| rule.from.iter().map(|from| Transition { from: *from, to: rule.to, reason: rule.reason }))
 }
 
-/// Goes as far along the table as the facts allow.
+/// Moves the request along the table as far as the facts allow.
 pub(crate) fn advance(request: &mut Request, now: Timestamp) -> Vec<Transition> {
     let mut transitions = Vec::new();
-    // The table has no way round in a circle for unchanged facts; the bound is there for a mistake in it.
+    // With unchanged facts the table has no cycle. The bound protects against a mistake in the table.
     while transitions.len() < Status::ALL.len() {
         let Some(rule) = RULES.iter().find(|rule| rule.from.contains(&request.status) && (rule.when)(request)) else {
             break;
@@ -145,9 +145,9 @@ pub(crate) fn advance(request: &mut Request, now: Timestamp) -> Vec<Transition> 
     transitions
 }
 
-/// Sets what belongs to a status on the way in.
+/// Enters a status and sets the facts that belong to it.
 fn enter(request: &mut Request, to: Status) {
-    // Before the status changes, since what a closure means depends on it.
+    // This must run before the status changes, since the meaning of a closure depends on the status.
     let outcome = ended_by_holder(request);
     if matches!(to, Cancelled | ReturnTransit) {
         note_who_cancelled(request);
@@ -200,7 +200,7 @@ fn is_cancelled(request: &Request) -> bool {
     request.cancellation.is_some() || ended_by_holder(request).is_some()
 }
 
-/// The outcome, where a hold on a virtual item ended in a way that ends the request.
+/// Returns the outcome if a hold on a virtual item ended in a way that ends the request.
 fn ended_by_holder(request: &Request) -> Option<Outcome> {
     if request.at_pickup().progress >= Progress::OnLoan {
         return None;
@@ -219,15 +219,15 @@ fn returns_unlent(request: &Request) -> bool {
     is_cancelled(request) && request.at_pickup().progress < Progress::OnLoan
 }
 
-/// The lender had been given up when its item was found to have left; neither staff nor a settlement has ended the
-/// request since.
+/// Returns whether the item of a given-up lender turned out to have left, and neither staff nor a settlement has ended
+/// the request since.
 fn comes_home_after_all(request: &Request) -> bool {
     let sent = request.supply.as_ref().is_some_and(|supply| supply.sent_after_all);
     sent && !request.ended_manually && request.settlement.is_none() && !is_back_at_lender(request)
 }
 
 fn nothing_left(request: &Request) -> bool {
-    // The last lender's hold is cancelled first: two lenders never hold for one request.
+    // The hub cancels the last lender's hold first, so that two lenders never hold for one request.
     let waits = request.supply.as_ref().is_some_and(|supply| supply.refusal.is_none() || supply.hold.is_open());
     !waits && request.candidates.is_empty()
 }
@@ -236,7 +236,8 @@ fn lender_refused(request: &Request) -> bool {
     request.supply.as_ref().is_some_and(|supply| supply.refusal.is_some())
 }
 
-/// The hold ended, the item is gone, or the lender was passed over; and the item has not been sent.
+/// Returns whether the lender withdrew before the dispatch: the hold ended, the item is gone, or staff passed the
+/// lender over.
 fn lender_withdrew(request: &Request) -> bool {
     let Some(supply) = &request.supply else { return false };
     if request.is_dispatched() {
@@ -248,7 +249,7 @@ fn lender_withdrew(request: &Request) -> bool {
     closed || supply.refusal.is_some() || supply.hold.is_closed() || supply.item == ItemState::Absent
 }
 
-/// Whether the virtual item at `side` stands for the copy that is being supplied now, and is held or lent.
+/// Returns whether the virtual item at `side` represents the present copy, and is held or lent.
 fn is_ready(request: &Request, side: Side) -> bool {
     request.virtual_side(side).is_some_and(|here| {
         let placed =
@@ -257,7 +258,7 @@ fn is_ready(request: &Request, side: Side) -> bool {
     })
 }
 
-/// Whether the virtual item stands for the copy that is being supplied now.
+/// Returns whether the virtual item represents the present copy.
 pub(crate) fn is_current(request: &Request, here: &VirtualSide) -> bool {
     match (&request.supply, &here.copied_barcode) {
         (Some(supply), Some(copied_barcode)) => supply.copy.barcode == *copied_barcode,
@@ -265,8 +266,8 @@ pub(crate) fn is_current(request: &Request, here: &VirtualSide) -> bool {
     }
 }
 
-/// The lender that doesn't supply keeps its refusal. One that refused this copy's hold may lend another copy; one that
-/// had the hold and didn't supply isn't asked again.
+/// Moves the lender that doesn't supply, with its refusal, to the earlier ones. A lender that refused the hold on this
+/// copy may lend another copy; one that had the hold and didn't supply isn't asked again.
 fn drop_supplier(request: &mut Request) {
     let Some(supply) = &mut request.supply else { return };
     let refusal = supply.refusal.get_or_insert_with(|| {
@@ -288,7 +289,7 @@ fn drop_supplier(request: &mut Request) {
 }
 
 impl Request {
-    /// The copies that are left to try once the present lender is given up, best first.
+    /// Returns the copies that are left to try once the hub gives up the present lender, best first.
     pub fn candidates_without_supplier(&self) -> Vec<CopyRef> {
         let held = self.supply.as_ref().filter(|supply| supply.hold != Tracked::NotCreated);
         let is_given_up =
@@ -301,8 +302,8 @@ impl Request {
     }
 }
 
-/// Home means that the loan to the virtual patron is closed; or that none was made and the item was handled by the
-/// lender again: it is on its shelf, or already with somebody else who waited for it, or withdrawn.
+/// Returns whether the item is home. Either the loan to the virtual patron is closed; or there was no such loan and the
+/// lender has handled the item again: it is on its shelf, already with somebody else who waited for it, or withdrawn.
 fn is_back_at_lender(request: &Request) -> bool {
     let Some(supply) = &request.supply else { return false };
     match &supply.loan {
@@ -315,8 +316,8 @@ fn is_back_at_lender(request: &Request) -> bool {
     }
 }
 
-/// Whether a loss is settled of which the lender has no loan yet. Without one its item would stay in transit for ever, for
-/// a hold that is gone; on loan to the virtual patron its staff can do what they do about any lost item.
+/// Returns whether the lender still needs a loan for a settled loss. Without a loan the item would stay in transit for
+/// ever, for a hold that is gone. With a loan to the virtual patron, the lender's staff can handle it as any lost item.
 pub(crate) fn owes_lender_a_loan(request: &Request) -> bool {
     request.settlement.is_some()
         && request.status.is_dispatched()
@@ -326,8 +327,8 @@ pub(crate) fn owes_lender_a_loan(request: &Request) -> bool {
             .is_some_and(|supply| supply.loan == Tracked::NotCreated && supply.item != ItemState::Absent)
 }
 
-/// Where the item's leaving was only implied by its arrival, what was seen before no longer holds: that it was on a shelf, or
-/// that somebody else had it.
+/// Marks the item as sent. If only its arrival proved the dispatch, the earlier state no longer applies: the item was
+/// on a shelf, or somebody else had it.
 fn mark_dispatched(request: &mut Request) {
     if let Some(supply) = &mut request.supply {
         supply.dispatched = true;
@@ -342,7 +343,7 @@ fn is_on_shelf(supply: &Supply) -> bool {
     matches!(supply.item, ItemState::InPlace | ItemState::Requested)
 }
 
-/// Whether nothing of ours is left on any side, nor about to be made.
+/// Returns whether the hub has nothing left on any side, and is creating nothing.
 fn is_clean(request: &Request) -> bool {
     let lender = request.supply.as_ref().is_none_or(|supply| !supply.hold.is_open());
     let here = |here: &VirtualSide| {

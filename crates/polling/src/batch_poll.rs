@@ -27,11 +27,12 @@ fn slots(workers: usize) -> usize {
     MAX_CONCURRENT.min(workers.div_ceil(2))
 }
 
-/// A list is read within this, or by another node too: ten thousand loans take a hundred calls.
+/// The lease of a batch poll: a list that isn't read within this time may be read by another node. Ten thousand loans
+/// take a hundred calls.
 const LEASE: Duration = Duration::from_secs(1_800);
 
-/// Returns the first instant after `now` on a fixed grid: multiples of `interval` since the Unix epoch, offset by `shift`.
-/// All nodes compute the same grid.
+/// Returns the first instant after `now` on a fixed grid: multiples of `interval` since the Unix epoch, offset by
+/// `shift`. All nodes compute the same grid.
 fn next_on_grid(now: Timestamp, interval: Duration, shift: Duration) -> Timestamp {
     let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let (interval, shift) = (micros(interval).max(1), micros(shift));
@@ -39,25 +40,25 @@ fn next_on_grid(now: Timestamp, interval: Duration, shift: Duration) -> Timestam
     Timestamp::from_microsecond(whole.saturating_mul(interval).saturating_add(shift)).unwrap_or(Timestamp::MAX)
 }
 
-/// Returns an institution's offset within the shortest interval (FNV-1a of its code), so that not all lists are read at the
-/// same moment.
+/// Returns an institution's offset within the shortest interval (FNV-1a of its code), so that not all lists are read at
+/// the same moment.
 fn offset_of(institution: &InstitutionCode, shortest: Duration) -> Duration {
     let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     shortest.mul_f64(f64::from(institution.as_str().bytes().fold(0x811c_9dc5, hash)) / (f64::from(u32::MAX) + 1.0))
 }
 
-/// What came of reading a list.
+/// The outcome of reading a list.
 enum ListOutcome {
     Read(ListContents),
-    /// There is no such list.
+    /// The system has no such list.
     Refused,
-    /// It can't be read: what the system answers is no list.
+    /// The system's answer is no list.
     Unreadable,
-    /// The key was refused; a poll will show whether for everything or for this area alone.
+    /// The system refused the key. A poll will show whether it refuses the key for everything or for this area alone.
     KeyRefused,
 }
 
-/// A list that this node has claimed to read; counted as long as it lives.
+/// A list that this node has claimed. It counts as an active batch poll until it is dropped.
 #[derive(Debug)]
 pub struct ClaimedList {
     list: BatchPoll,
@@ -150,14 +151,15 @@ impl Polling {
         Ok(rules.calendar.open_from(next_on_grid(now, interval, shift)))
     }
 
-    /// Returns the time within which an institution wants lost messages to be noticed.
+    /// Returns the institution's detection time for lost messages.
     async fn detection_target(&self, institution: &InstitutionCode) -> Option<Duration> {
         let minutes = self.systems.adapter(institution).await.ok()?.quota_settings().lost_message_detection_minutes?;
         Some(Duration::from_secs(60).saturating_mul(minutes))
     }
 
     /// Reschedules the lists of all institutions with a webhook to now, after the hub could not receive messages: Alma
-    /// resends a message an hour later at the earliest. A list that was read within the shortest interval is read at its end.
+    /// resends a message an hour later at the earliest. A list that was read within the shortest interval is read at
+    /// its end.
     async fn catch_up(&self) -> Result<(), store::Error> {
         let (now, lists) = (self.runtime.now(), self.settings.intervals.batch);
         let rescheduled = self
@@ -165,7 +167,7 @@ impl Polling {
             .retry_transaction(async || self.runtime.store().reschedule_webhook_lists(now, lists).await)
             .await?;
         if rescheduled > 0 {
-            // All of it has been read by then, or can't be.
+            // By then the hub has read everything that was missed, or can't read it.
             self.webhook_health.suspend_miss_detection_until(saturating_add(now, lists.saturating_mul(2)));
             info!(
                 lists = rescheduled,
@@ -175,7 +177,7 @@ impl Polling {
         Ok(())
     }
 
-    /// The same after a message could not be stored.
+    /// Catches up after a message could not be stored.
     pub async fn catch_up_after_intake_failure(&self) -> Result<(), store::Error> {
         if self.webhook_health.take_intake_failed() {
             self.catch_up().await.inspect_err(|_| self.webhook_health.mark_intake_failed())?;
@@ -198,7 +200,7 @@ impl Polling {
         }
     }
 
-    /// Claims lists that are due, as far as there is room: patrons wait for other work.
+    /// Claims lists that are due, as far as there is room. Patrons wait for other work.
     pub async fn claim_batch_polls(&self, now: Timestamp, room: usize) -> Result<Vec<ClaimedList>, store::Error> {
         let active = self.active_batch_polls.load(Ordering::Relaxed);
         let most = slots(self.settings.workers).saturating_sub(active).min(room);
@@ -282,7 +284,7 @@ impl Polling {
         let unclear: Vec<Uuid> = unclear.iter().map(|poll| poll.id).collect();
         let moved: Vec<ListedPoll> =
             clear.into_iter().filter(|poll| read.present.contains(&poll.key) != poll.expected_present).collect();
-        // Where a poll has seen it, and found nothing new, it is not polled each time the list is read.
+        // A poll that was made since and found nothing new is not repeated at each read of the list.
         let due = |poll: &ListedPoll| {
             poll.attempts == 0
                 || saturating_add(poll.updated_at, self.settings.intervals.uncovered.after(poll.attempts).min(sure))
@@ -327,7 +329,7 @@ impl Polling {
                 let now = self.runtime.now();
                 let mut tx = self.runtime.store().begin().await?;
                 tx.finish_batch_poll(batch_poll, due).await?;
-                // They needn't all be polled together; one alone finds out whether any can be.
+                // They needn't all be polled together. A single poll finds out whether any can be polled.
                 let within =
                     if one_by_one.len() > 1 { self.settings.intervals.uncovered.initial } else { Duration::ZERO };
                 tx.detach_from_list(one_by_one, saturating_add(now, self.runtime.ids().jitter(within))).await?;

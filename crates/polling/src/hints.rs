@@ -1,4 +1,4 @@
-//! Hints as they are stored with a poll: one line of JSON each.
+//! Encodes hints for storage with a poll: one line of JSON each.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use lending::Hint;
 use store::Intent;
 
-/// The line that asks for a poll, whatever the hints say.
+/// The line that requires a poll, whatever the hints show.
 pub(crate) const FULL_POLL: &str = "null\n";
 
-/// Encodes a hint as a line that is stored with the poll; `None` asks for the poll itself.
+/// Encodes a hint as a line that is stored with the poll; `None` requires the poll itself.
 pub(crate) fn encode_hint(hint: Option<&Hint>) -> String {
     serde_json::to_string(&hint).map_or_else(|_| FULL_POLL.to_owned(), |line| line + "\n")
 }
@@ -24,7 +24,7 @@ pub(crate) fn fresh_hints(intent: &Intent, max_age: Duration) -> Option<Vec<Hint
     hints.filter(|hints| intent.has_hint && !hints.is_empty())
 }
 
-/// Whether a person asked for the poll, or a message led to it; a batch poll needs neither.
+/// Returns whether a person requested the poll, or a message led to it. A hint of a batch poll doesn't count.
 pub fn has_hint(intent: &Intent) -> bool {
     let by_list = |line: &str| matches!(serde_json::from_str(line), Ok(Some(Hint::ListMismatch { .. })));
     intent.has_hint && !intent.hints.lines().all(by_list)

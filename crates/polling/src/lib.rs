@@ -1,7 +1,8 @@
-//! When to poll, batch polls, webhook intake and webhook health, and the poll itself.
+//! Decides when to poll, and does the polling: polls, batch polls, webhook intake and webhook health.
 //!
-//! The engine asks [`Polling::plan`] which polls a request needs, [`Polling::poll`] to make one, and [`Polling::receive_webhook`] to
-//! take a message in. It doesn't know how polling decides; polling knows nothing of commits and effects.
+//! The engine calls [`Polling::plan`] for the polls that a request needs, [`Polling::poll`] to make one, and
+//! [`Polling::receive_webhook`] to take in a message. It doesn't know how polling decides; polling knows nothing of
+//! commits and effects.
 //!
 //! - `schedule`: when a side is polled next.
 //! - `poll`: one poll of one side.

@@ -1,4 +1,4 @@
-//! What is measured of polls and webhooks, in Prometheus' text format.
+//! Metrics of polls and webhooks, in Prometheus' text format.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,4 +1,4 @@
-//! One poll of one side of a request: what is read, and what came of it.
+//! One poll of one side of a request: its reads and its outcome.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use tracing::warn;
 use crate::hints::{fresh_hints, has_hint};
 use crate::polling::Polling;
 
-/// Polls one side. A shallow poll makes one call as long as nothing has happened. `hinted_state` is the state in which the item was
-/// reported to be.
+/// Polls one side. A shallow poll makes one call as long as nothing has changed. `hinted_state` is the item's state as
+/// a message or list reported it.
 ///
 /// # Errors
 ///
-/// The library's system doesn't answer, or what it answers proves nothing.
+/// The library's system doesn't answer, or its answer proves nothing.
 pub async fn poll_side(
     lms: &dyn HostLms,
     request: &Request,
@@ -36,27 +36,28 @@ pub async fn poll_side(
 /// Every fourth scheduled poll of a request is a full poll.
 const POLLS_PER_FULL_POLL: u32 = 4;
 
-/// What came of a poll.
+/// The outcome of a poll.
 #[derive(Debug)]
 pub enum PollOutcome {
     /// The request waits for nothing at that side any more.
     NothingToPoll,
-    /// It was seen, or reported by fresh hints.
+    /// The side was observed, by a call or by fresh hints.
     Observed(Observed),
-    /// The hints say nothing new, so no call was made. The next poll is due then.
+    /// The hints add no new information, so no call was made. Contains the time of the next poll.
     NoChange(Timestamp),
-    /// The day's calls are kept for others.
+    /// Polling is paused: the rest of the day's calls is kept for others.
     Paused(lms::Error),
-    /// It could not be polled.
+    /// The side could not be polled.
     Failed(lms::Error),
 }
 
 impl Polling {
-    /// Polls one side of a request: from the intent's hints where they are fresh and prove the expected change, else by a call.
+    /// Polls one side of a request. It uses the intent's hints if they are fresh and prove the expected change, and
+    /// makes calls otherwise.
     ///
     /// # Errors
     ///
-    /// The store failed, so nothing is known of the side; the poll can be made once more.
+    /// The store failed, so the poll has no result and can be made again.
     pub async fn poll(&self, intent: &Intent, request: &Request, side: Side) -> Result<PollOutcome, store::Error> {
         let Some(target) = poll_target(request, side) else { return Ok(PollOutcome::NothingToPoll) };
         let hints = fresh_hints(intent, self.settings.webhook_max_age);
@@ -99,7 +100,7 @@ impl Polling {
         })
     }
 
-    /// Reads all there is to see at a side, whatever was seen before, for somebody who is about to act on it.
+    /// Reads everything at a side, whatever was observed before, for a caller that is about to act on it.
     ///
     /// # Errors
     ///
@@ -113,8 +114,8 @@ impl Polling {
     }
 }
 
-/// By the clock alone nothing has happened, as a rule; now and then everything is read. Whether a lender has sent its item only the
-/// item shows.
+/// Returns whether the poll is shallow. A scheduled poll finds nothing as a rule, so only some of them read everything.
+/// Only the item shows whether a lender has sent it.
 fn is_shallow(intent: &Intent, target: PollTarget) -> bool {
     let unsent = target.side == Side::Lender && target.hold;
     !intent.has_hint && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1
@@ -128,14 +129,14 @@ pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {
     hold.map(|hold| &hold.id)
 }
 
-/// Whether the hold alone doesn't show enough: while somebody else has the item, and while it should be on the hold shelf,
-/// from where a hold that waits anew shows that it is gone.
+/// Returns whether the hold alone shows too little. That is so while somebody else has the item, and while the item
+/// should be on the hold shelf: a hold that waits again means that the item has left the shelf.
 fn is_in_doubt(request: &Request, target: PollTarget) -> bool {
     let shelved = |here: &lending::VirtualSide| target.hold && here.progress == Progress::OnHoldShelf;
     request.is_lent_to_another(target.side) || request.virtual_side(target.side).is_some_and(shelved)
 }
 
-/// What is asked of the library's system; `None` where the request has nothing there to ask about.
+/// Returns the query for the library's system; `None` if the request has nothing there.
 ///
 /// # Errors
 ///

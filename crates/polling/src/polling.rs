@@ -1,4 +1,4 @@
-//! The service: what polling knows, and what it learns of changes.
+//! The polling service: its state, and its reactions to changes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -16,21 +16,21 @@ use crate::metrics::PollMetrics;
 use crate::refused_lists::RefusedLists;
 use crate::webhook_health::{MessageKind, WebhookHealth};
 
-/// So many times in a row a poll fails before it shows.
+/// The number of failed polls in a row from which the request shows the failure.
 pub const FAILS_OFTEN: u32 = 3;
 
-/// How polling works.
+/// The settings of polling.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What the tables of poll intervals start from.
+    /// The settings that both tables of poll intervals start from.
     pub intervals: PollSettings,
-    /// How old a signed message may be to replace a poll; at zero none does.
+    /// The largest age of a signed message that may replace a poll. At zero none does.
     pub webhook_max_age: Duration,
-    /// How many intents the node works on at once; batch polls take half of them at most.
+    /// The number of intents that the node works on at the same time. Batch polls take at most half of them.
     pub workers: usize,
 }
 
-/// Polls the libraries' systems, and takes in what they report. One per node.
+/// Polls the libraries' systems, and takes in their messages. One per node.
 #[derive(Debug)]
 pub struct Polling {
     pub(crate) runtime: Arc<Runtime>,
@@ -38,13 +38,13 @@ pub struct Polling {
     pub(crate) settings: Settings,
     pub(crate) webhook_health: WebhookHealth,
     pub(crate) refused_lists: RefusedLists,
-    /// How many lists are being read.
+    /// The number of lists being read now.
     pub(crate) active_batch_polls: Arc<AtomicUsize>,
     metrics: PollMetrics,
 }
 
 impl Polling {
-    /// The polling of a node.
+    /// Creates the polling of a node.
     pub fn new(runtime: Arc<Runtime>, systems: Arc<Systems>, settings: Settings, metrics: &mut Registry) -> Self {
         Self {
             runtime,
@@ -72,13 +72,14 @@ impl Polling {
         Ok(())
     }
 
-    /// Reads the state of webhooks if it will have to be read soon, so that no transaction waits for it.
+    /// Reads the state of webhooks if it is about to expire, so that no transaction waits for it.
     pub async fn refresh(&self) -> Result<(), store::Error> {
         self.webhook_health.refresh(self.runtime.store(), self.runtime.now()).await
     }
 
-    /// Takes in that a poll has brought a request on. Where the institution's webhook should have reported that change and did not,
-    /// other messages may be lost too: the webhook is distrusted, and the institution polled as if it had none.
+    /// Takes note of a committed change that a poll found. If the institution's webhook should have reported that
+    /// change and did not, it may have missed other messages too. Then the webhook is distrusted, and the institution
+    /// is polled as if it had none.
     pub async fn change_committed(&self, intent: &Intent, before: &Request, event: &Event, status: Option<Status>) {
         let was_polled = matches!(event, Event::Observed(Observed::Seen { .. })) && !has_hint(intent);
         let (Work::Poll(side), true, Some(status)) = (intent.work, was_polled, status) else { return };
@@ -107,7 +108,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Polls that wait for messages become due in the time of an institution without a webhook.
+    /// Reschedules polls that wait for messages, to the interval of an institution without a webhook.
     pub(crate) async fn poll_as_without_webhook(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
         let (now, initial) = (self.runtime.now(), self.settings.intervals.uncovered.initial);
         let latest = saturating_add(now, initial + self.runtime.ids().jitter(initial));
@@ -118,34 +119,34 @@ impl Polling {
         Ok(())
     }
 
-    /// Messages may have been missed: while no node listened, or while they could not be stored.
+    /// Marks that messages may have been missed: while no node listened, or while they could not be stored.
     pub fn intake_failed(&self) {
         self.webhook_health.mark_intake_failed();
     }
 
-    /// The longest that a poll can be postponed. One that is due later was postponed by a wrong clock.
+    /// Returns the longest time for which a poll can be postponed. If a poll is due later, a wrong clock postponed it.
     pub fn longest_interval(&self) -> Duration {
         self.settings.intervals.longest()
     }
 
-    /// Polls that keep failing, on whichever node, by institution.
+    /// Returns the polls that keep failing, on any node, by institution.
     pub async fn failing(&self) -> Result<Vec<FailingPolls>, store::Error> {
         self.runtime.store().failing_polls(FAILS_OFTEN).await
     }
 
-    /// Sets the gauges to what they are now.
+    /// Sets the gauges to the present values.
     pub async fn collect_metrics(&self) -> Result<(), store::Error> {
         let (oldest, failing) = (self.runtime.store().oldest_polls().await?, self.failing().await?);
         self.metrics.set(&oldest, &failing, self.runtime.now());
         Ok(())
     }
 
-    /// Forgets which lists an institution refused: its settings have changed.
+    /// Forgets which lists an institution refused, since its settings have changed.
     pub fn forget(&self, institution: &InstitutionCode) {
         self.refused_lists.forget(institution);
     }
 
-    /// Forgets what is remembered of all institutions: another node has changed something.
+    /// Forgets the cached state of all institutions, since another node has changed something.
     pub fn forget_all(&self) {
         self.refused_lists.forget_all();
         self.webhook_health.invalidate();

@@ -1,4 +1,4 @@
-//! Lists that a library's system refuses, or answers with something that is no list.
+//! Lists that a library's system refuses, or answers with anything but a list.
 
 use std::collections::HashMap;
 
@@ -6,13 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use lending::InstitutionCode;
 use parking_lot::Mutex;
 
-/// For how long a list that was refused isn't asked for.
+/// How long a refused list stays out of use.
 pub(crate) const REFUSED_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// The same of one of which no answer could be read: something else answers, or Alma answers wrongly, for a time.
+/// How long a list with an unreadable answer stays out of use. For a time something else may answer, or Alma may answer
+/// wrongly.
 pub(crate) const UNREADABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Lists that were refused, or of which no answer could be read. Once may be a whim of the system's; one of which that is so
-/// twice in a row is not counted on for a while.
+/// The lists that were refused, or whose answer could not be read. Once may be an accident. After the second time in a
+/// row the list is out of use for a while.
 #[derive(Debug, Default)]
 pub(crate) struct RefusedLists(Mutex<HashMap<(InstitutionCode, String), RefusalCount>>);
 
@@ -25,14 +26,14 @@ struct RefusalCount {
 }
 
 impl RefusedLists {
-    /// Whether a list is not counted on now.
+    /// Returns whether a list is out of use now.
     pub(crate) fn is(&self, institution: &InstitutionCode, list: &str, now: Timestamp) -> bool {
         let refused = self.0.lock();
         let refusals = refused.get(&(institution.clone(), list.to_owned()));
         refusals.is_some_and(|all| all.times > 1 && now.duration_since(all.last) < all.rest)
     }
 
-    /// Answers whether it is not counted on any more.
+    /// Records a refusal. Returns whether the list is out of use now.
     pub(crate) fn note(&self, institution: &InstitutionCode, list: &str, now: Timestamp, rest: SignedDuration) -> bool {
         let mut refused = self.0.lock();
         let before = refused.get(&(institution.clone(), list.to_owned())).map_or(0, |all| all.times);
@@ -41,18 +42,18 @@ impl RefusedLists {
         times > 1
     }
 
-    /// It was read.
+    /// Records that the list was read.
     pub(crate) fn read(&self, institution: &InstitutionCode, list: &str) {
         let mut refused = self.0.lock();
         refused.remove(&(institution.clone(), list.to_owned()));
     }
 
-    /// Settings have changed, perhaps for that.
+    /// Forgets an institution's refusals: its settings have changed, perhaps because of them.
     pub(crate) fn forget(&self, institution: &InstitutionCode) {
         self.0.lock().retain(|(of, _), _| of != institution);
     }
 
-    /// The same of all institutions.
+    /// Forgets the refusals of all institutions.
     pub(crate) fn forget_all(&self) {
         self.0.lock().clear();
     }

@@ -9,7 +9,8 @@ use runtime::saturating_add;
 use crate::polling::Polling;
 use crate::webhook_health::WebhookCoverage;
 
-/// Polls come up to a fiftieth earlier, so that requests that changed together aren't polled together for ever.
+/// A poll comes up to a fiftieth of its interval earlier, so that requests that changed together aren't polled together
+/// for ever.
 const JITTER: u32 = 50;
 
 /// The polls and lists that a request needs from now on.
@@ -21,7 +22,8 @@ pub struct Plan {
     pub lists: Vec<NewBatchPoll>,
 }
 
-/// Whether the lender has still to send its item. Only webhooks that report every change of an item report the dispatch.
+/// Returns whether the lender still has to send its item. Only a webhook that reports every change of an item reports
+/// the dispatch.
 fn is_unsent(request: &Request, side: Side) -> bool {
     side == Side::Lender && !request.is_dispatched()
 }
@@ -52,8 +54,8 @@ impl Polling {
         Ok(plan)
     }
 
-    /// Returns when `side` of the request is polled next, after `unchanged` polls that showed nothing new. `listed` says whether a
-    /// batch poll covers it.
+    /// Returns when `side` of the request is polled next, after `unchanged` polls that showed nothing new. `listed`
+    /// says whether a batch poll covers it.
     pub async fn next_poll(
         &self,
         request: &Request,
@@ -79,13 +81,13 @@ impl Polling {
         Ok(self.runtime.rules_at(request, side).await?.calendar.open_from(then))
     }
 
-    /// Whether a trusted webhook reports the changes at that side.
+    /// Returns whether a trusted webhook reports the changes at that side.
     async fn webhook_is_trusted(&self, request: &Request, side: Side) -> Result<bool, store::Error> {
         let coverage = self.webhook_coverage(request.institution(side)).await?;
         Ok(coverage.is_trusted_for(is_unsent(request, side)))
     }
 
-    /// Whether a webhook reports the changes at that side, trusted or not.
+    /// Returns whether a webhook reports the changes at that side, trusted or not.
     pub(crate) async fn webhook_covers(&self, request: &Request, side: Side) -> Result<bool, store::Error> {
         Ok(self.webhook_coverage(request.institution(side)).await?.covers(is_unsent(request, side)))
     }

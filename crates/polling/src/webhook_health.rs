@@ -1,5 +1,6 @@
-//! Tracks the health of each institution's webhook. A webhook that has been silent for a week, or has missed a change, is
-//! distrusted: the institution is polled as if it had none. The state is in the store, so that all nodes agree on it.
+//! Tracks the health of each institution's webhook. A webhook that has been silent for a week, or has missed a change,
+//! is distrusted: the institution is polled as if it had none. The state is in the store, so that all nodes agree on
+//! it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ const RECORD_EVERY: SignedDuration = SignedDuration::from_hours(1);
 const MESSAGES_TO_TRUST: u32 = 10;
 const DISTRUST_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a message is about: a library chooses in Alma which kinds it sends.
+/// The kind of a message. Each library chooses in Alma which kinds it sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MessageKind {
     Hold,
@@ -61,7 +62,7 @@ impl MessageKind {
     }
 }
 
-/// A webhook as this node knows it.
+/// The state of a webhook, as this node knows it.
 #[derive(Clone, Debug)]
 struct WebhookState {
     webhook: Webhook,
@@ -88,21 +89,21 @@ impl WebhookState {
 /// The changes that an institution's webhook reports, judged by the messages of the last week.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct WebhookCoverage {
-    /// Of holds and loans.
+    /// Whether messages report holds and loans.
     circulation: bool,
-    /// Of items that are sent: few Almas do.
+    /// Whether messages report items that are sent. Few Almas send these.
     items: bool,
-    /// It has missed a message, so it isn't trusted.
+    /// Whether it has missed a message, so that it isn't trusted.
     distrusted: bool,
 }
 
 impl WebhookCoverage {
-    /// Whether it reports circulation, or items that are sent.
+    /// Returns whether it reports circulation, or items that are sent.
     pub(crate) fn covers(self, needs_item_messages: bool) -> bool {
         if needs_item_messages { self.items } else { self.circulation }
     }
 
-    /// Whether it is trusted for that.
+    /// Returns whether it is trusted for that.
     pub(crate) fn is_trusted_for(self, needs_item_messages: bool) -> bool {
         self.covers(needs_item_messages) && !self.distrusted
     }
@@ -113,13 +114,13 @@ impl WebhookCoverage {
 pub(crate) struct WebhookHealth {
     known: Mutex<HashMap<InstitutionCode, WebhookState>>,
     read_at: Mutex<Option<Timestamp>>,
-    /// One at a time reads.
+    /// Only one task reads at a time.
     reading: tokio::sync::Mutex<()>,
-    /// The secrets with which messages are signed.
+    /// The secrets with which institutions sign their messages.
     secrets: Cache<InstitutionCode, Arc<[SecretString]>>,
-    /// Whether a message could not be stored since this was taken last.
+    /// Whether a message could not be stored since the last check.
     intake_failed: AtomicBool,
-    /// Until when a missed message is the hub's own fault.
+    /// The time until which a missed message is the hub's own fault.
     catching_up: Mutex<Option<Timestamp>>,
 }
 
@@ -174,7 +175,7 @@ impl WebhookHealth {
         Ok(self.known.lock().get(institution).cloned())
     }
 
-    /// Reads what will have to be read soon, so that no transaction waits for it.
+    /// Reads the state if it is about to expire, so that no transaction waits for it.
     pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         self.read(store, now, REFRESH_AFTER).await
     }
@@ -198,7 +199,7 @@ impl WebhookHealth {
             let here = before.remove(&webhook.institution);
             let same_miss = here.as_ref().filter(|here| here.webhook.missed_message == webhook.missed_message);
             let confirmed = same_miss.map_or(0, |here| here.confirmed);
-            // Received by this node, and too recent to be stored.
+            // This node received it, too recently for it to be stored.
             let last_message =
                 here.map(|here| (here.webhook.last_message_at, here.webhook.last_item_message_at)).unwrap_or_default();
             webhook.last_message_at = webhook.last_message_at.max(last_message.0);
@@ -209,7 +210,7 @@ impl WebhookHealth {
         Ok(())
     }
 
-    /// The secrets with which institutions sign their messages, as they were read lately.
+    /// Returns the cached secrets with which institutions sign their messages.
     pub(crate) fn secrets(&self) -> &Cache<InstitutionCode, Arc<[SecretString]>> {
         &self.secrets
     }
@@ -278,7 +279,7 @@ impl WebhookHealth {
         self.change(store, institution, now, update).await
     }
 
-    /// Changes the cached state, and stores what is worth storing.
+    /// Changes the cached state. Stores a change if it is worth a write.
     async fn change(
         &self,
         store: &Store,
@@ -299,29 +300,29 @@ impl WebhookHealth {
         self.intake_failed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a message could not be stored since the last call.
+    /// Returns whether a message could not be stored since the last call.
     pub(crate) fn take_intake_failed(&self) -> bool {
         self.intake_failed.swap(false, Ordering::Relaxed)
     }
 
-    /// Until then a missed message is the hub's own fault, and no webhook is distrusted for it.
+    /// Sets the time until which a missed message is the hub's own fault. Until then no webhook is distrusted for one.
     pub(crate) fn suspend_miss_detection_until(&self, then: Timestamp) {
         *self.catching_up.lock() = Some(then);
     }
 
-    /// Whether a missing message may have been sent while the hub could not receive it.
+    /// Returns whether a missing message may have been sent while the hub could not receive it.
     pub(crate) fn is_catching_up(&self, now: Timestamp) -> bool {
         self.catching_up.lock().is_some_and(|until| now < until)
     }
 
-    /// Webhooks or their secrets have changed, or may have.
+    /// Forgets the cached state: webhooks or their secrets have changed, or may have.
     pub(crate) fn invalidate(&self) {
         self.secrets.clear();
         *self.read_at.lock() = None;
     }
 }
 
-/// Notes the time; answers whether it is worth storing.
+/// Records the time. Returns whether it is worth a write.
 fn note(last: &mut Option<Timestamp>, now: Timestamp) -> bool {
     let is_news = last.is_none_or(|last| now.duration_since(last).abs() > RECORD_EVERY);
     if is_news {

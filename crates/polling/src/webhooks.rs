@@ -1,5 +1,5 @@
-//! Webhook intake. A message is turned into a hint, which reschedules the polls that wait for the change it reports; the
-//! message is acknowledged once that is stored. A fresh hint is kept with them, since it may replace a poll.
+//! Webhook intake. A message is turned into a hint, which reschedules the polls that wait for the change it reports;
+//! the message is acknowledged once that is stored. A fresh hint is kept with them, since it may replace a poll.
 
 use std::sync::Arc;
 
@@ -14,36 +14,36 @@ use crate::hints::encode_hint;
 use crate::polling::Polling;
 use crate::webhook_health::{MessageKind, WebhookHealth};
 
-/// For how long a message is remembered. Alma sends one for ten hours at most.
+/// How long the hub remembers a message. Alma resends one for ten hours at most.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
-/// After so many messages old ones are forgotten.
+/// The number of messages after which old ones are forgotten.
 const PRUNE_EVERY: u64 = 512;
 const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
 
 /// How long a message waits for others of the same moment.
 const COMPANION_WAIT: SignedDuration = SignedDuration::from_secs(2);
-/// What became of a message.
+/// The result of taking in a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WebhookResult {
     /// The number of polls that it rescheduled.
     Accepted(u64),
-    /// It came before.
+    /// The message is a duplicate.
     Duplicate,
-    /// It says nothing that a request waits for.
+    /// No request waits for the message.
     Ignored,
 }
 
-/// A request at a side of which a message is news.
+/// A side of a request for which a message has new information.
 struct AffectedRequest {
     request: RequestId,
     side: Side,
-    /// Another message is likely to say it better.
+    /// Whether a more precise message is likely to follow.
     has_companion: bool,
-    /// While it is fresh it may count as a poll.
+    /// Whether it may replace a poll while it is fresh.
     counts_as_poll: bool,
 }
 
-/// A message that is being stored. Dropped before that, it marks the intake as failed.
+/// A message that is being stored. If it is dropped before that, it marks the intake as failed.
 struct IntakeGuard<'a>(&'a WebhookHealth);
 
 impl IntakeGuard<'_> {
@@ -58,17 +58,17 @@ impl Drop for IntakeGuard<'_> {
     }
 }
 
-/// Why a message wasn't taken.
+/// The reason why a message was rejected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
     /// No such institution, or it has no webhook.
     #[error("the institution has no webhook here")]
     NotConfigured,
-    /// Not signed with its secret, or unreadable.
+    /// The message is not signed with the webhook's secret, or unreadable.
     #[error(transparent)]
     Rejected(#[from] WebhookRejection),
-    /// The library's system can't be connected, so nothing can be said of the signature.
+    /// The hub can't connect the library's system, so it can't check the signature.
     #[error(transparent)]
     Lms(#[from] lms::Error),
     /// The message could not be stored.
@@ -77,11 +77,12 @@ pub enum WebhookError {
 }
 
 impl Polling {
-    /// Takes a message of an institution's system. Answered `Ok`, it is stored and needs no second sending.
+    /// Takes in a message of an institution's system. After `Ok` it is stored and need not be sent again.
     ///
     /// # Errors
     ///
-    /// No webhook, a wrong signature or an unreadable message. After [`WebhookError::Store`] the system should send it once more.
+    /// No webhook, a wrong signature or an unreadable message. After [`WebhookError::Store`] the system should send it
+    /// once more.
     pub async fn receive_webhook(
         &self,
         institution: &InstitutionCode,
@@ -112,7 +113,7 @@ impl Polling {
         let signature = signature(lms.signature_header());
         let open = |secrets: &[SecretString]| lms.parse_webhook(secrets, signature.as_deref(), body);
         let message = match open(&secrets) {
-            // They may have been changed a moment ago.
+            // The secrets may have changed a moment ago.
             Err(_) if !is_fresh => open(&self.read_secrets(institution, now).await?)?,
             opened => opened?,
         };
@@ -143,15 +144,15 @@ impl Polling {
         let Some(hint) = &message.hint else { return Ok(WebhookResult::Ignored) };
         let waiting = self.affected_requests(institution, hint).await?;
         if waiting.is_empty() {
-            // There is nothing to remember of it: it would say nothing a second time either.
+            // The message need not be remembered, since a duplicate would be ignored too.
             return Ok(WebhookResult::Ignored);
         }
         let mut requests: Vec<RequestId> = waiting.iter().map(|waiting| waiting.request).collect();
-        // In one order everywhere, so that nobody waits for who waits for them.
+        // All nodes lock in the same order, so that no two wait for each other.
         requests.sort_unstable();
         requests.dedup();
         let mut tx = self.runtime.store().begin().await?;
-        // A poll that ends now, and doesn't know of this, ends before or after.
+        // The locks order this message and a poll that ends now, so that one sees the other's result.
         for request in requests {
             tx.lock_request(request).await?;
         }
@@ -176,14 +177,14 @@ impl Polling {
         Ok(WebhookResult::Accepted(polls))
     }
 
-    /// Whether a message is fresh. Alma resends a message that wasn't accepted, an hour later at the earliest: it may be
-    /// outdated by then.
+    /// Whether a message is fresh. Alma resends a message that wasn't accepted, an hour later at the earliest: it may
+    /// be outdated by then.
     fn is_fresh(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
         let max_age = SignedDuration::try_from(self.settings.webhook_max_age).unwrap_or(SignedDuration::MAX);
         at.is_some_and(|at| now.duration_since(at).abs() < max_age)
     }
 
-    /// The requests to which the hint is news, and where.
+    /// Returns the sides of requests for which the hint has new information.
     async fn affected_requests(
         &self,
         institution: &InstitutionCode,
@@ -194,7 +195,7 @@ impl Polling {
             Hint::Loan { item, .. } | Hint::Item { item, .. } => {
                 self.runtime.store().open_requests_with_item(institution, item).await?
             }
-            // No message is one.
+            // No message is of this kind.
             Hint::ListMismatch { .. } => Vec::new(),
         };
         let mut waiting = Vec::new();
@@ -211,8 +212,8 @@ impl Polling {
         Ok(waiting)
     }
 
-    /// When a message of an institution's webhook came last, within an hour, and, where it isn't counted on because one was
-    /// missed, when that was.
+    /// Returns when an institution's webhook last received a message, to within an hour; and, if the webhook is
+    /// distrusted for a missed message, since when.
     pub async fn webhook_status(
         &self,
         institution: &InstitutionCode,
@@ -220,7 +221,7 @@ impl Polling {
         self.webhook_health.last_message_and_miss(self.runtime.store(), institution, self.runtime.now()).await
     }
 
-    /// Gives an institution's webhook a secret. The one before counts until [`Engine::end_rotation`].
+    /// Adds a secret to an institution's webhook. The earlier one stays valid until [`Engine::end_rotation`].
     pub async fn set_webhook_secret(
         &self,
         institution: &InstitutionCode,
@@ -234,7 +235,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Finish the rotation: only the newest secret counts from now on.
+    /// Ends the rotation: from now on only the newest secret is valid.
     pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
         let mut tx = self.runtime.store().begin().await?;
         tx.forget_previous_webhook_secret(institution).await?;
@@ -244,7 +245,7 @@ impl Polling {
         Ok(())
     }
 
-    /// Takes an institution's webhook away; answers whether it had one.
+    /// Removes an institution's webhook. Returns whether it had one.
     pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, store::Error> {
         let mut tx = self.runtime.store().begin().await?;
         let had = tx.remove_webhook(institution).await?;
@@ -259,7 +260,7 @@ impl Polling {
     }
 }
 
-/// Whether the hint is about what the request has at that side: one Alma may be at two sides of a request.
+/// Returns whether the hint is about the request's records at that side. One Alma may be at two sides of a request.
 fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
     let (Hint::Loan { item, .. } | Hint::Item { item, .. }) = hint else { return true };
     match side {

@@ -8,16 +8,16 @@ use lending::{InstitutionCode, LibraryCode, Request, Rules, Side};
 use store::{Agency, Error, Store};
 use tokio::sync::Mutex;
 
-/// For how long agencies are remembered; another node may have changed them.
+/// How long agencies are cached. Another node may have changed them.
 const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
-/// They are read again from then on where nothing waits for them in a transaction.
+/// The age from which the cache is refreshed where no transaction waits for it.
 const REFRESH_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
 /// The agencies as last read.
 #[derive(Debug)]
 pub(crate) struct Agencies {
     read: Cache<(), Arc<[Agency]>>,
-    /// One at a time reads.
+    /// Only one task reads at a time.
     reading: Mutex<()>,
 }
 
@@ -32,7 +32,7 @@ impl Agencies {
         self.within(CACHE_TTL, store, now).await
     }
 
-    /// Reads what will have to be read soon, so that no transaction waits for it.
+    /// Reads the agencies if the cache is about to expire, so that no transaction waits for it.
     pub(crate) async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         self.within(REFRESH_AFTER, store, now).await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! Time, ids and jitter: the only places where the hub takes them from the machine.
+//! Time, ids and jitter. The hub takes them from the machine nowhere else.
 
 #![allow(clippy::disallowed_methods, reason = "the one place where the hub reads the machine's clock")]
 
@@ -12,14 +12,14 @@ use rand::{Rng, SeedableRng};
 use tracing::warn;
 use uuid::Uuid;
 
-/// What time it is.
+/// A source of the present time.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// Now, in UTC.
+    /// Returns the present time, in UTC.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock, which goes forward alone: where it is set back, time passes on from where it was, so that
-/// nothing that is due has to wait for it to come round again.
+/// The machine's clock, made monotonic. If the machine's clock is set back, time goes on from its last value, so that
+/// due work doesn't wait for the same hour to come again.
 #[derive(Debug)]
 pub struct SystemClock {
     steady: Mutex<Steady>,
@@ -41,10 +41,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// By how much the machine's clock may lag behind before it is said.
+/// The lag of the machine's clock from which the hub logs a warning.
 const NOTABLE_LAG: SignedDuration = SignedDuration::from_secs(5);
 
-/// The time that was shown last, and how it goes on.
+/// The last time shown, and when it was shown.
 #[derive(Debug)]
 struct Steady {
     shown: Timestamp,
@@ -53,7 +53,7 @@ struct Steady {
 }
 
 impl Steady {
-    /// The time now: the machine's, or what has passed since the last one if that is later.
+    /// Returns the machine's time, or the last time shown plus the time passed since, whichever is later.
     fn show(&mut self, machine: Timestamp, elapsed: Duration) -> Timestamp {
         let passed = saturating_add(self.shown, elapsed);
         self.shown = passed.max(machine);
@@ -73,17 +73,17 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Seeded by the operating system.
+    /// Creates a source seeded by the operating system.
     pub fn from_os() -> Self {
         Self { rng: Mutex::new(StdRng::from_os_rng()) }
     }
 
-    /// Seeded by hand, so that a run can be repeated.
+    /// Creates a source with a given seed, so that a run can be repeated.
     pub fn seeded(seed: u64) -> Self {
         Self { rng: Mutex::new(StdRng::seed_from_u64(seed)) }
     }
 
-    /// A UUID of version 7: ordered by time.
+    /// Returns a UUID of version 7: ordered by time.
     pub fn uuid(&self, now: Timestamp) -> Uuid {
         let mut random = [0_u8; 10];
         self.with(|rng| rng.fill(&mut random));
@@ -91,17 +91,17 @@ impl Ids {
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    /// A request's id.
+    /// Returns an id for a request.
     pub fn request(&self, now: Timestamp) -> RequestId {
         RequestId(self.uuid(now))
     }
 
-    /// True once in so many times.
+    /// Returns true with a chance of one in `times`.
     pub fn one_in(&self, times: u64) -> bool {
         self.with(|rng| rng.random_range(0..times) == 0)
     }
 
-    /// Full jitter: anything from nothing to `most`.
+    /// Returns full jitter: a duration from zero to `most`.
     pub fn jitter(&self, most: Duration) -> Duration {
         most.mul_f64(self.with(|rng| rng.random_range(0.0..=1.0)))
     }
@@ -111,7 +111,7 @@ impl Ids {
     }
 }
 
-/// `now` and then `wait`; the end of time where that would pass it.
+/// Returns `now` plus `wait`, or the end of time if the sum would pass it.
 pub fn saturating_add(now: Timestamp, wait: Duration) -> Timestamp {
     let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
     now.checked_add(wait).unwrap_or(Timestamp::MAX)

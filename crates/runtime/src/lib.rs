@@ -1,7 +1,7 @@
-//! What every part of a running node shares: its store, its clock, its name, the agencies' rules in use, and the wake-up of its work
-//! loop.
+//! The state that all parts of a running node share: its store, its clock, its name, the agencies' rules, and the
+//! wake-up of its work loop.
 //!
-//! Time, ids and jitter come in through [`Clock`] and [`Ids`]; nothing else of the hub reads the machine's.
+//! Time, ids and jitter come in through [`Clock`] and [`Ids`]; no other part of the hub reads them from the machine.
 
 mod agencies;
 mod clock;
@@ -21,10 +21,10 @@ use crate::agencies::Agencies;
 pub use crate::clock::{Clock, Ids, SystemClock, doubled, saturating_add};
 pub use crate::transaction::StoreFailure;
 
-/// The longest that the work loop sleeps: other nodes may have put work into the store.
+/// The longest sleep of the work loop: other nodes may have put work into the store.
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
-/// What every part of a node shares. One per node.
+/// The state that all parts of a node share. One per node.
 #[derive(Debug)]
 pub struct Runtime {
     store: Store,
@@ -37,38 +37,38 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A node of that name on `store`.
+    /// Creates a node of that name on `store`.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Ids, node: String) -> Self {
         let (wake, stopping, agencies) = (Notify::new(), AtomicBool::new(false), Agencies::default());
         Self { store, clock, ids, node, wake, stopping, agencies }
     }
 
-    /// Where everything is kept.
+    /// Returns the store.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The node's clock.
+    /// Returns the node's clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
-    /// Now, by the node's clock.
+    /// Returns the present time, by the node's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Ids and jitter.
+    /// Returns the source of ids and jitter.
     pub fn ids(&self) -> &Ids {
         &self.ids
     }
 
-    /// The node's name. Leases carry it.
+    /// Returns the node's name. Leases carry it.
     pub fn node(&self) -> &str {
         &self.node
     }
 
-    /// Wakes the work loop: something may be due.
+    /// Wakes the work loop, since something may be due.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -80,27 +80,27 @@ impl Runtime {
         }
     }
 
-    /// Ready when the loop is woken; a wake-up before counts.
+    /// Waits until the loop is woken. An earlier wake-up that nobody has waited for counts.
     pub async fn woken(&self) {
         self.wake.notified().await;
     }
 
-    /// From now on the node begins nothing more.
+    /// Makes the node start no more work.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the node is to begin nothing more.
+    /// Returns whether the node must start no more work.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Runs a transaction, and runs it again, up to eight times, if another transaction got in its way: a version conflict, a
-    /// deadlock or a serialisation failure.
+    /// Runs a transaction and retries it, up to eight times, if another transaction got in its way: a version conflict,
+    /// a deadlock or a serialisation failure.
     ///
     /// # Errors
     ///
-    /// Those of `once`; the last one where all tries failed.
+    /// Those of `once`; the last one if all attempts failed.
     pub async fn retry_transaction<T, E, F>(&self, once: impl Fn() -> F) -> Result<T, E>
     where
         E: StoreFailure,
@@ -109,11 +109,11 @@ impl Runtime {
         transaction::retry(&self.ids, once).await
     }
 
-    /// Makes everything due that is postponed at an institution, and announces `event` to the other nodes.
+    /// Makes all postponed work of an institution due, and announces `event` to the other nodes.
     ///
     /// # Errors
     ///
-    /// The transaction failed, so what is postponed waits for its own time.
+    /// The transaction failed, so the postponed work waits for its own time.
     pub async fn reschedule_institution(
         &self,
         institution: &InstitutionCode,
@@ -130,7 +130,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// The rules of the agency that a library of an institution belongs to.
+    /// Returns the rules of the agency that a library of an institution belongs to.
     ///
     /// # Errors
     ///
@@ -143,7 +143,7 @@ impl Runtime {
         Ok(agencies::rules_of(&self.agencies.all(&self.store, self.now()).await?, institution, library))
     }
 
-    /// The rules of the agency that a request's patron belongs to.
+    /// Returns the rules of the agency that a request's patron belongs to.
     ///
     /// # Errors
     ///
@@ -152,7 +152,7 @@ impl Runtime {
         Ok(agencies::rules_of_patron(&self.agencies.all(&self.store, self.now()).await?, request))
     }
 
-    /// The rules of the agency whose staff act at a side of a request.
+    /// Returns the rules of the agency whose staff act at a side of a request.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ impl Runtime {
         Ok(agencies::rules_at(&self.agencies.all(&self.store, self.now()).await?, request, side))
     }
 
-    /// Reads the agencies if they will have to be read soon, so that no transaction waits for it.
+    /// Reads the agencies if the cache is about to expire, so that no transaction waits for it.
     ///
     /// # Errors
     ///
@@ -170,7 +170,7 @@ impl Runtime {
         self.agencies.refresh(&self.store, self.now()).await
     }
 
-    /// Forgets the agencies: their rules have changed.
+    /// Forgets the agencies, since their rules have changed.
     pub fn forget_rules(&self) {
         self.agencies.forget();
     }

@@ -1,4 +1,4 @@
-//! Transactions that another transaction got in the way of: they are run again.
+//! Retries transactions that another transaction got in the way of.
 
 #![allow(clippy::disallowed_methods, reason = "the pause between two tries of a transaction is real time")]
 
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::{Ids, doubled};
 
-/// How often a transaction is tried at most.
+/// The largest number of attempts.
 const MAX_ATTEMPTS: u32 = 8;
-/// The first pause, at most; it doubles from then on, so that transactions that met once don't meet again.
+/// The longest first pause. It doubles with each attempt, so that transactions that met once don't meet again.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(10);
 /// The longest pause.
 const MAX_BACKOFF: Duration = Duration::from_millis(640);
 
 /// An error that may come from the store.
 pub trait StoreFailure {
-    /// The store's error, if it is one.
+    /// Returns the store's error, if it is one.
     fn store_failure(&self) -> Option<&store::Error>;
 }
 
@@ -26,7 +26,8 @@ impl StoreFailure for store::Error {
     }
 }
 
-/// Runs a transaction, and runs it again from its beginning where a version conflict, a deadlock or a serialisation failure undid it.
+/// Runs a transaction, and retries it from its beginning if a version conflict, a deadlock or a serialisation failure
+/// ended it.
 pub(crate) async fn retry<T, E, F>(ids: &Ids, once: impl Fn() -> F) -> Result<T, E>
 where
     E: StoreFailure,

@@ -1,11 +1,11 @@
-//! How a scenario says that something isn't as it should be: one sentence, for whoever watches.
+//! The report of a scenario that fails: one sentence, for people who watch.
 
-/// What was expected and what was found instead, or why it could not be seen.
+/// The expected and the actual state, or the reason why it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Failure(String);
 
-/// What a step of a scenario ends in.
+/// The outcome of a step of a scenario.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {

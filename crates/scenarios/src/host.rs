@@ -1,5 +1,5 @@
-//! A whole consortium in one process: three simulated Almas on one port, a hub on another, and a hub's clock that can be
-//! moved ahead.
+//! A whole consortium in one process: three simulated Almas on one port, a hub on another, and a hub's clock that can
+//! be moved ahead.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::stage::{Observer, Stage};
 const KEY: &str = "key-of-the-scenarios";
 const INSTITUTIONS: [&str; 3] = ["01LEND_INST", "02LEND_INST", "01BORROW_INST"];
 
-/// The machine's clock, and how far it was moved ahead.
+/// The machine's clock, with an offset by which it was moved ahead.
 #[derive(Debug, Default)]
 struct MovedClock {
     machine: SystemClock,
@@ -44,14 +44,14 @@ impl Clock for MovedClock {
     }
 }
 
-/// A stage and all that must live as long as it does.
+/// A stage, with everything that must live as long as it does.
 #[derive(Debug)]
 pub struct Host {
     /// The stage, set up.
     pub stage: Stage,
-    /// Where the hub listens.
+    /// The address of the hub.
     pub hub: String,
-    /// Where the simulated Almas listen.
+    /// The address of the simulated Almas.
     pub almas: String,
     _almas: Server,
 }
@@ -60,7 +60,7 @@ impl Host {
     /// Starts everything on free ports of the loopback, with the hub's store in `dir`.
     ///
     /// # Errors
-    /// What could not be started.
+    /// A part could not be started.
     pub async fn start(dir: &Path, observer: Observer) -> Result<Self> {
         let http = crate::http_client()?;
         let server = almas().await?;
@@ -100,7 +100,7 @@ async fn almas() -> Result<Server> {
     Server::start(sim, SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(|error| cannot(&error))
 }
 
-/// The preset with the few titles that scenarios ask for, since its whole catalogue takes a while to read.
+/// Returns the preset with only the few titles that scenarios use, since its whole catalogue takes a while to read.
 fn institution(code: &str) -> Institution {
     let titles = [
         Bib::new("Cats & dogs : \"a < b\" and other <signs>").author("O'Brien, Zoë"),
@@ -116,7 +116,7 @@ fn institution(code: &str) -> Institution {
     institution
 }
 
-/// A hub that looks often, so that scenarios are quick; its address.
+/// Starts a hub that polls often, so that scenarios are quick. Returns its address.
 async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
     let cannot = cannot("The hub");
     let mut rng = StdRng::seed_from_u64(1);

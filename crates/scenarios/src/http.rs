@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// A client with time-outs, for [`Hub`](crate::Hub) and [`SimAlma`](crate::SimAlma).
 ///
 /// # Errors
-/// When the machine allows none, for instance since no TLS provider is installed.
+/// The machine allows no client, for instance since no TLS provider is installed.
 pub fn http_client() -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
@@ -19,12 +19,12 @@ pub fn http_client() -> Result<reqwest::Client> {
         .map_err(|error| Failure::new(format!("No HTTP client can be made: {error}.")))
 }
 
-/// An address to speak with.
+/// A client for one address.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiClient {
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
-    /// For sentences, such as "The hub".
+    /// The name in sentences, such as "The hub".
     pub(crate) who: String,
 }
 
@@ -37,7 +37,7 @@ impl ApiClient {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
-    /// The answer whatever its status; a body that is no JSON is null.
+    /// Returns the answer, whatever its status. A body that is no JSON becomes null.
     pub(crate) async fn send(
         &self,
         call: reqwest::RequestBuilder,
@@ -55,7 +55,7 @@ impl ApiClient {
     }
 }
 
-/// One segment of a path, encoded.
+/// Returns one segment of a path, encoded.
 pub(crate) fn segment(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {

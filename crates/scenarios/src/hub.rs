@@ -1,4 +1,4 @@
-//! The hub, through its public REST API and nothing else.
+//! A client of the hub, which uses its public REST API only.
 
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -8,8 +8,8 @@ use crate::failure::{Failure, Result};
 use crate::http::ApiClient;
 use crate::view::{RefusalView, RequestView};
 
-/// How often a request is read again whose timeline is ahead of its status: the hub reads them one after the other, and
-/// may commit in between.
+/// How often a request is read again if its timeline is ahead of its status. The hub reads the two one after the other,
+/// and may commit in between.
 const TORN_READS: u32 = 8;
 
 /// A client of a running hub.
@@ -19,25 +19,25 @@ pub struct Hub {
     key: SecretString,
 }
 
-/// A request that the hub didn't take.
+/// A request that the hub rejected.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the hub refused the request: {} [{}]", .reason.explanation, .reason.code)]
 pub struct NotPlaced {
-    /// Why.
+    /// The reason.
     pub reason: RefusalView,
-    /// The request that was recorded as cancelled, where one was.
+    /// The request that the hub recorded as cancelled, if it recorded one.
     pub request: Option<String>,
     /// Faults of single fields: field and code.
     pub faults: Vec<(String, String)>,
 }
 
 impl Hub {
-    /// The hub at an address such as `http://127.0.0.1:8080`, spoken with by one of its API keys.
+    /// Creates a client of the hub at an address such as `http://127.0.0.1:8080`, with one of its API keys.
     pub fn at(base: &str, key: SecretString, http: reqwest::Client) -> Self {
         Self { line: ApiClient::new(base, http, "The hub"), key }
     }
 
-    /// Sends a call; answers the status and the body, whatever they are.
+    /// Sends a call. Returns the status and the body, whatever they are.
     ///
     /// # Errors
     /// The hub can't be reached.
@@ -46,10 +46,10 @@ impl Hub {
         self.line.send(call, body).await
     }
 
-    /// Sends a call that must be granted.
+    /// Sends a call that must succeed.
     ///
     /// # Errors
-    /// The hub's own words where it says no.
+    /// The hub's own message if it refuses.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let (status, answer) = self.try_call(method.clone(), path, body).await?;
         if status.is_success() {
@@ -65,15 +65,15 @@ impl Hub {
     /// Sets up or changes an institution, agency or pickup location.
     ///
     /// # Errors
-    /// The hub's own words where it says no.
+    /// The hub's own message if it refuses.
     pub async fn put(&self, path: &str, body: &Value) -> Result<()> {
         self.call(Method::PUT, path, Some(body)).await.map(drop)
     }
 
-    /// Places a request; its id.
+    /// Places a request. Returns its id.
     ///
     /// # Errors
-    /// The hub can't be reached, or answers what it shouldn't. A refusal is the inner error.
+    /// The hub can't be reached, or its answer has a wrong shape. A refusal is the inner error.
     pub async fn place(&self, body: &Value) -> Result<Result<String, NotPlaced>> {
         let (status, answer) = self.try_call(Method::POST, "/api/v1/requests", Some(body)).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -89,7 +89,7 @@ impl Hub {
         Ok(Err(NotPlaced { reason, request: answer["request_id"].as_str().map(str::to_owned), faults }))
     }
 
-    /// A request with its timeline.
+    /// Returns a request with its timeline.
     ///
     /// # Errors
     /// The hub can't be reached or knows no such request.
@@ -110,7 +110,7 @@ impl Hub {
             .map_err(|error| Failure::new(format!("The hub shows the request in a shape of its own: {error}.")))
     }
 
-    /// Has the hub look at both libraries now.
+    /// Makes the hub poll both libraries now.
     ///
     /// # Errors
     /// The hub can't be reached or knows no such request.
@@ -121,16 +121,16 @@ impl Hub {
     /// Cancels a request; `by` is `patron` or `staff`.
     ///
     /// # Errors
-    /// The hub's own words where its state doesn't allow it.
+    /// The hub's own message if the request's state doesn't allow it.
     pub async fn cancel(&self, id: &str, by: &str, reason: &str) -> Result<()> {
         let body = json!({"by": by, "reason": reason});
         self.call(Method::DELETE, &format!("/api/v1/requests/{id}"), Some(&body)).await.map(drop)
     }
 
-    /// Has the hub try again what was refused.
+    /// Makes the hub retry a refused effect.
     ///
     /// # Errors
-    /// The hub's own words where it doesn't wait for staff.
+    /// The hub's own message if it doesn't wait for staff.
     pub async fn resume(&self, id: &str) -> Result<()> {
         self.call(Method::POST, &format!("/api/v1/requests/{id}/resume"), None).await.map(drop)
     }

@@ -1,11 +1,11 @@
 //! Named scenarios of consortial borrowing, end to end.
 //!
-//! A scenario is played on a [`Stage`]: a running hub, spoken with through its public REST API alone ([`Hub`]), and
-//! simulated Almas, spoken with through their control surface alone ([`SimAlma`]). Who hosts them doesn't matter; [`Host`]
-//! does so in one process over loopback sockets.
+//! A scenario is played on a [`Stage`]: a running hub, called through its public REST API only ([`Hub`]), and simulated
+//! Almas, called through their control surface only ([`SimAlma`]). Any host will do; [`Host`] runs them in one process
+//! over loopback sockets.
 //!
-//! Nothing here panics: what isn't as it should be is a [`Failure`], one sentence, so that it can be shown. Each step
-//! is reported to an [`Observer`] as it happens.
+//! Nothing here panics. A wrong state is a [`Failure`], one sentence, so that it can be shown. An [`Observer`] receives
+//! each step as it happens.
 //!
 //! # How to add a scenario
 //!

@@ -1,4 +1,5 @@
-//! A patron request as the hub's API shows it, read tolerantly: what the hub adds later doesn't disturb.
+//! A patron request as the hub's API shows it. Unknown fields are ignored, so that later additions of the hub do no
+//! harm.
 
 use lending::Status;
 use serde::Deserialize;
@@ -12,55 +13,55 @@ pub struct RequestView {
     pub id: String,
     /// Name of the status.
     pub status: String,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Option<String>,
-    /// What it waits for.
+    /// What it waits for, or what staff must decide.
     pub attention: Attention,
-    /// What is notable beside the status.
+    /// Conditions beside the status.
     pub conditions: Vec<String>,
-    /// How often it was saved.
+    /// The number of times it was saved.
     pub version: i64,
-    /// What the hub is doing about it; null when it waits.
+    /// The hub's open effect; null if the hub waits.
     pub current_effect: Value,
-    /// What is wanted.
+    /// The title.
     pub title: Option<String>,
-    /// Its author.
+    /// The author.
     pub author: Option<String>,
     /// The lending side, once a copy is chosen.
     pub lender: Option<LenderView>,
-    /// What may be done about it.
+    /// The actions that are possible.
     pub actions: Vec<String>,
-    /// Which libraries play which part.
+    /// The workflow.
     pub workflow: String,
     /// The borrowing side.
     pub borrower: BorrowerView,
-    /// The side where the patron collects, where that is a third institution.
+    /// The pickup side, if that is a third institution.
     pub pickup_side: Option<BorrowerView>,
-    /// Who ended it.
+    /// The party that ended it.
     pub cancellation: Option<CancellationView>,
-    /// Why it came to nothing.
+    /// The reason why it failed.
     pub refusal: Option<RefusalView>,
-    /// What happened, oldest first.
+    /// The timeline, oldest row first.
     pub timeline: Vec<Row>,
 }
 
-/// What a request waits for.
+/// The attention of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Attention {
     /// `none`, `waiting` or `needs_staff`.
     pub kind: String,
-    /// Whom it waits for.
+    /// The party that it waits for.
     pub on: Option<String>,
     /// When the hub tries again.
     pub next_try: Option<String>,
-    /// Why it waits.
+    /// The reason for the wait.
     pub reason: Option<String>,
-    /// What staff are asked, as a code.
+    /// The decision that staff must make, as a code.
     pub code: Option<String>,
-    /// What staff are asked, as a sentence.
+    /// The decision that staff must make, as a sentence.
     pub explanation: Option<String>,
-    /// What staff may do.
+    /// The actions that staff may take.
     pub actions: Vec<String>,
 }
 
@@ -80,7 +81,7 @@ pub struct LenderView {
     pub item: String,
     /// The item's barcode.
     pub barcode: String,
-    /// The item as the hub last saw it.
+    /// The item's state, as the hub last observed it.
     pub item_state: String,
     /// The virtual patron's hold.
     pub hold: Option<HoldView>,
@@ -100,7 +101,7 @@ pub struct BorrowerView {
     pub item: Option<String>,
     /// The virtual item's barcode.
     pub barcode: Option<String>,
-    /// The virtual item as the hub last saw it.
+    /// The virtual item's state, as the hub last observed it.
     pub item_state: Option<String>,
     /// The patron's hold.
     pub hold: Option<HoldView>,
@@ -114,9 +115,9 @@ pub struct BorrowerView {
 pub struct HoldView {
     /// Its id in the library's system.
     pub id: String,
-    /// Its state as last seen.
+    /// Its state, as the hub last observed it.
     pub state: String,
-    /// Whether it is there still.
+    /// Whether it still exists.
     pub open: bool,
 }
 
@@ -128,21 +129,21 @@ pub struct LoanView {
     pub id: String,
     /// When the item must be back.
     pub due: Option<String>,
-    /// Whether the item is out still.
+    /// Whether the item is still out.
     pub open: bool,
 }
 
-/// Who ended it.
+/// The party that ended the request, and why.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct CancellationView {
     /// `patron`, `staff` or `at_borrower`.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
 }
 
-/// Why it came to nothing.
+/// The reason why the request failed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RefusalView {
@@ -156,34 +157,34 @@ pub struct RefusalView {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Row {
-    /// Its place, from 1.
+    /// Its position, from 1.
     pub seq: i64,
-    /// What happened.
+    /// The event.
     pub event: String,
-    /// The status before, where it changed.
+    /// The status before, if it changed.
     pub from: Option<String>,
-    /// The status after, where it changed.
+    /// The status after, if it changed.
     pub to: Option<String>,
-    /// Why it changed.
+    /// The reason for the change.
     pub reason: Option<String>,
-    /// What staff should read about it.
+    /// The note for staff.
     pub note: Option<String>,
-    /// By whom.
+    /// The party that caused it.
     pub actor: String,
 }
 
 impl RequestView {
-    /// Whether it stands at `status` now.
+    /// Returns whether it is at `status` now.
     pub fn is(&self, status: Status) -> bool {
         self.status == status.name()
     }
 
-    /// Whether status and timeline were read at one moment.
+    /// Returns whether status and timeline were read at one moment.
     pub(crate) fn is_whole(&self) -> bool {
         self.passed().last().is_none_or(|last| *last == self.status)
     }
 
-    /// Whether the hub is doing something, or will try something again by itself.
+    /// Returns whether the hub has open work, or will retry something.
     pub fn is_busy(&self) -> bool {
         let working = match &self.current_effect {
             Value::Null => false,
@@ -193,23 +194,23 @@ impl RequestView {
         working || self.attention.next_try.is_some()
     }
 
-    /// Whether only a person can go on.
+    /// Returns whether only a person can continue it.
     pub fn needs_staff(&self) -> bool {
         self.attention.kind == "needs_staff"
     }
 
-    /// Every status it went through, in order.
+    /// Returns every status that it went through, in order.
     pub fn passed(&self) -> Vec<&str> {
         self.timeline.iter().filter_map(|row| row.to.as_deref()).collect()
     }
 
-    /// Place in the timeline of the first time after `seq` that it came to `status`.
+    /// Returns the position in the timeline at which it first reached `status` after `seq`.
     pub(crate) fn came_to(&self, status: Status, seq: i64) -> Option<i64> {
         let came = |row: &&Row| row.seq > seq && row.to.as_deref() == Some(status.name());
         self.timeline.iter().find(came).map(|row| row.seq)
     }
 
-    /// Where it stands and why, for the end of a sentence.
+    /// Returns its status and the reason, for the end of a sentence.
     pub fn stand(&self) -> String {
         let mut text = self.status.clone();
         if let Some(outcome) = &self.outcome {

@@ -1,5 +1,5 @@
-//! A breaker for each institution: while its system gives no service, calls aren't sent one after another into the
-//! void; one at a time finds out whether it is back.
+//! Circuit breakers, one for each institution. While its system gives no service, the hub sends no calls one after
+//! another; a single probe at a time finds out whether it is back.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use lms::Outage;
 use parking_lot::Mutex;
 use runtime::{doubled, saturating_add};
 
-/// How a breaker works.
+/// The settings of a circuit breaker.
 #[derive(Clone, Copy, Debug)]
 pub struct BreakerSettings {
-    /// How many calls in a row must fail before a system counts as down. A refused key or a used-up quota counts at once.
+    /// How many calls in a row must fail before a system counts as down. A refused key or a used-up quota counts at
+    /// once.
     pub failures: u32,
     /// The first pause before the next attempt.
     pub initial: Duration,
@@ -27,14 +28,14 @@ impl Default for BreakerSettings {
     }
 }
 
-/// A system that gives no service.
+/// An outage of a system.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Down {
-    /// What kind of outage.
+    /// The kind of outage.
     pub outage: Outage,
-    /// Why, in the words of the last failure.
+    /// The reason, in the words of the last failure.
     pub reason: String,
-    /// Since when.
+    /// The start of the outage.
     pub since: Timestamp,
     /// When the hub tries again.
     pub next_try: Timestamp,
@@ -44,15 +45,15 @@ pub struct Down {
 struct Breaker {
     failures: u32,
     down: Option<Down>,
-    /// How often it was tried without success since it is down.
+    /// The number of failed probes since the outage began.
     attempts: u32,
-    /// Somebody is finding out.
+    /// The time at which the present probe counts as failed, if one is running.
     probing_until: Option<Timestamp>,
-    /// How often the institution's settings have changed: what a call under earlier ones found says nothing.
+    /// The number of changes of the institution's settings. The failure of a call under earlier settings means nothing.
     settings: Generation,
 }
 
-/// Which settings of an institution a call was made under.
+/// Identifies the settings of an institution under which a call was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Generation(u64);
 
@@ -60,21 +61,21 @@ pub(crate) struct Generation(u64);
 #[derive(Debug)]
 pub(crate) struct Breakers {
     settings: BreakerSettings,
-    /// A probe that brings no outcome within this time is given up.
+    /// The time after which a probe without an outcome is given up.
     probe_timeout: Duration,
     known: Mutex<HashMap<InstitutionCode, Breaker>>,
 }
 
-/// What the outcome of a call changed.
+/// The change that the outcome of a call caused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum BreakerChange {
-    /// Nothing new.
+    /// No change.
     None,
-    /// It has just gone down: staff are to know it, once.
+    /// The system has just gone down. Staff must learn of it, once.
     Opened,
-    /// It is back.
+    /// The system is back.
     Closed,
-    /// The call was made under settings that have changed since, so its failure says nothing.
+    /// The settings have changed since the call was made, so its failure means nothing.
     Stale,
 }
 
@@ -83,11 +84,11 @@ impl Breakers {
         Self { settings, probe_timeout, known: Mutex::default() }
     }
 
-    /// Whether a call may be sent now. While the system is down one may, whenever it is time to try.
+    /// Checks whether a call may be sent now. While the system is down, one call may be sent whenever a probe is due.
     ///
     /// # Errors
     ///
-    /// What to answer in place of a call.
+    /// The error to return in place of a call.
     pub(crate) fn admit(&self, institution: &InstitutionCode, now: Timestamp) -> Result<Generation, lms::Error> {
         let mut known = self.known.lock();
         let Some(breaker) = known.get_mut(institution) else { return Ok(Generation::default()) };
@@ -101,7 +102,7 @@ impl Breakers {
         Err(lms::Error::Unavailable { outage: down.outage, reason: down.reason.clone(), after: Some(after) })
     }
 
-    /// Notes what came of a call that was made under `settings`.
+    /// Records the outcome of a call that was made under `settings`.
     pub(crate) fn record(
         &self,
         institution: &InstitutionCode,
@@ -113,7 +114,7 @@ impl Breakers {
         let breaker = known.entry(institution.clone()).or_default();
         let outdated = breaker.settings != settings;
         match failed {
-            // It answered, if only with a refusal.
+            // The system answered, if only with a refusal.
             None | Some(lms::Error::Refused(_) | lms::Error::NotFound { .. }) => {
                 let back = breaker.down.is_some();
                 *breaker = Breaker { settings: breaker.settings, ..Breaker::default() };
@@ -157,14 +158,14 @@ impl Breakers {
         changes
     }
 
-    /// Forgets what is known of an institution: its settings have changed.
+    /// Forgets an institution's breaker, since its settings have changed.
     pub(crate) fn reset(&self, institution: &InstitutionCode) {
         let mut known = self.known.lock();
         let breaker = known.entry(institution.clone()).or_default();
         *breaker = Breaker { settings: Generation(breaker.settings.0 + 1), ..Breaker::default() };
     }
 
-    /// The same of all: another node has changed something.
+    /// Forgets all breakers, since another node has changed something.
     pub(crate) fn reset_all(&self) {
         let known: Vec<InstitutionCode> = self.known.lock().keys().cloned().collect();
         for institution in known {
@@ -172,13 +173,13 @@ impl Breakers {
         }
     }
 
-    /// Whether an institution's system is down as far as is known.
+    /// Returns the outage of an institution's system, as far as this node knows.
     pub(crate) fn is_down(&self, institution: &InstitutionCode) -> bool {
         let known = self.known.lock();
         known.get(institution).is_some_and(|breaker| breaker.down.is_some())
     }
 
-    /// The systems that are down, by institution.
+    /// Returns the systems that are down, by institution.
     pub(crate) fn down(&self) -> Vec<(InstitutionCode, Down)> {
         let known = self.known.lock();
         let mut all: Vec<_> =

@@ -1,9 +1,10 @@
-//! The library systems of the institutions: how they are connected, whether they may be called now, and what calls were spent.
+//! The library systems of the institutions: their connections, the outages that block calls, and the number of calls
+//! spent.
 //!
 //! - `registry`: one connected adapter for each institution.
-//! - `breaker`: circuit breakers. No calls go one after another to a system that gives no service.
-//! - `quota`: calls of the day, and the reserve at which polling pauses.
-//! - `metrics`: what is measured of calls.
+//! - `breaker`: circuit breakers, which stop calls to a system that gives no service.
+//! - `quota`: the day's calls, and the reserve at which polling pauses.
+//! - `metrics`: metrics of calls.
 
 mod breaker;
 mod metrics;
@@ -48,7 +49,7 @@ pub struct Admitted {
 }
 
 impl Systems {
-    /// The systems of a node. A probe of a system that is down is given up after `probe_timeout`.
+    /// Creates the systems of a node. A probe of a system that is down is given up after `probe_timeout`.
     pub fn new(
         runtime: Arc<Runtime>,
         breaker: BreakerSettings,
@@ -62,11 +63,12 @@ impl Systems {
         Self { runtime, registry, breakers, usage, metrics }
     }
 
-    /// Makes calls of one institution's system with this priority. The circuit breaker may refuse them, and learns their outcome.
+    /// Makes calls to one institution's system with this priority. The circuit breaker may refuse them, and records
+    /// their outcome.
     ///
     /// # Errors
     ///
-    /// Those of `work`, and [`lms::Error::Unavailable`] where the system is known to be down.
+    /// Those of `work`, and [`lms::Error::Unavailable`] if the system is known to be down.
     pub async fn call<T, F>(
         &self,
         institution: &InstitutionCode,
@@ -81,7 +83,7 @@ impl Systems {
         self.finish(admitted, outcome).await
     }
 
-    /// Lets calls of an institution's system through, unless it is known to be down. Each needs [`Systems::finish`].
+    /// Admits calls to an institution's system, unless it is known to be down. Each needs [`Systems::finish`].
     ///
     /// # Errors
     ///
@@ -92,18 +94,18 @@ impl Systems {
         Ok(Admitted { lms, institution: institution.clone(), generation })
     }
 
-    /// Records what came of admitted calls. What is postponed for a system that is back becomes due.
+    /// Records the outcome of admitted calls. If the system is back, postponed work becomes due.
     ///
     /// # Errors
     ///
-    /// That of the outcome; one that may pass where the institution's settings were changed meanwhile.
+    /// That of the outcome; a retryable one if the institution's settings were changed meanwhile.
     pub async fn finish<T>(&self, admitted: Admitted, outcome: lms::Result<T>) -> lms::Result<T> {
         let Admitted { institution, generation, .. } = admitted;
         let outcome = outcome.map_err(|error| with_reset(error, self.runtime.now()));
         let failed = outcome.as_ref().err();
         match self.breakers.record(&institution, generation, failed, self.runtime.now()) {
             BreakerChange::None => {}
-            // It need not wait as long as the failure said; whether it was done stays as unclear as it is.
+            // The call need not wait as long as the failure demanded. An unclear outcome stays unclear.
             BreakerChange::Stale if !failed.is_some_and(lms::Error::leaves_unclear) => {
                 return Err(lms::Error::retryable("The institution's settings were changed meanwhile."));
             }
@@ -123,7 +125,7 @@ impl Systems {
         outcome
     }
 
-    /// The institution's adapter, for what needs no circuit breaker.
+    /// Returns the institution's adapter, for uses that need no circuit breaker.
     ///
     /// # Errors
     ///
@@ -132,7 +134,7 @@ impl Systems {
         self.registry.get(institution).await
     }
 
-    /// Checks whether the day's calls allow one of this priority.
+    /// Checks whether the day's quota allows a call of this priority.
     ///
     /// # Errors
     ///
@@ -142,17 +144,17 @@ impl Systems {
         self.usage.check_budget(institution, priority, lms.quota_settings(), self.registry.nodes())
     }
 
-    /// Whether an institution's system is down, as far as this node knows.
+    /// Returns the outage of an institution's system, as far as this node knows.
     pub fn is_down(&self, institution: &InstitutionCode) -> bool {
         self.breakers.is_down(institution)
     }
 
-    /// The systems that are down, as far as this node knows.
+    /// Returns the systems that are down, as far as this node knows.
     pub fn down(&self) -> Vec<(InstitutionCode, Down)> {
         self.breakers.down()
     }
 
-    /// What an institution's quota comes to now.
+    /// Returns the present state of an institution's quota.
     ///
     /// # Errors
     ///
@@ -169,7 +171,7 @@ impl Systems {
         self.usage.quota(lms, self.registry.nodes(), exhausted)
     }
 
-    /// The institutions that are not polled until calls are counted anew.
+    /// Returns the institutions whose polls wait until the system counts calls anew.
     pub fn polling_paused(&self) -> Vec<(InstitutionCode, Paused)> {
         let nodes = self.registry.nodes();
         let paused = self
@@ -182,11 +184,11 @@ impl Systems {
         paused
     }
 
-    /// Makes every read that an institution's part in requests needs, out of the calls that it has.
+    /// Makes every read that an institution's role in requests needs, within the institution's quota.
     ///
     /// # Errors
     ///
-    /// Settings that can't be used at all, all faults at once.
+    /// The faults of settings that can't be used at all, all together.
     pub async fn check(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
         match self.registry.get(&connection.institution).await {
             Ok(lms) => Ok(lms.check_setup().await),
@@ -194,19 +196,19 @@ impl Systems {
         }
     }
 
-    /// Forgets an institution's adapter and breaker: its settings have changed.
+    /// Forgets an institution's adapter and breaker, since its settings have changed.
     pub fn forget(&self, institution: &InstitutionCode) {
         self.registry.forget(institution);
         self.breakers.reset(institution);
     }
 
-    /// The same of all institutions: another node has changed something.
+    /// Forgets all adapters and breakers, since another node has changed something.
     pub fn forget_all(&self) {
         self.registry.forget_all();
         self.breakers.reset_all();
     }
 
-    /// Takes this node's part of the institutions' calls per second, as one of so many nodes.
+    /// Limits this node to its share of the institutions' calls per second, as one of this many nodes.
     pub fn share_with(&self, nodes: u32) {
         let nodes = nodes.max(1);
         if nodes != self.registry.nodes() {
@@ -214,7 +216,7 @@ impl Systems {
         }
     }
 
-    /// Sets the gauges of the quotas to what they are now.
+    /// Sets the gauges of the quotas to the present values.
     pub fn collect_metrics(&self) {
         let quotas =
             self.registry.known().into_iter().map(|lms| (lms.institution().clone(), self.quota_of(lms.as_ref())));

@@ -1,4 +1,4 @@
-//! What is measured of calls, in Prometheus' text format. Labels are codes and fixed words: nothing personal, no secret.
+//! Metrics of calls, in Prometheus' text format. Labels are codes and fixed words: nothing personal, no secret.
 
 use std::sync::atomic::AtomicU64;
 
@@ -46,7 +46,7 @@ fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 17))
 }
 
-/// Calls, and what is left of the quota, by institution.
+/// Metrics of calls and of the remaining quota, by institution.
 #[derive(Debug)]
 pub(crate) struct CallMetrics {
     calls: Family<Call, Counter>,
@@ -111,7 +111,7 @@ impl CallMetrics {
         self.unreadable.get_or_create(&Endpoint { institution, endpoint }).inc();
     }
 
-    /// Sets the gauges to the quotas as they are now.
+    /// Sets the gauges to the present quotas.
     #[expect(clippy::cast_precision_loss, reason = "calls of a day")]
     pub(crate) fn set_quotas(&self, quotas: &[(InstitutionCode, Quota)]) {
         for gauges in [&self.remaining, &self.reserve, &self.per_second] {

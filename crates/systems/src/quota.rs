@@ -1,7 +1,9 @@
-//! Calls that an institution's system counts: how many were spent on what today, and what may wait until there are more.
+//! Keeps count of the calls that an institution's system counts: how many were spent today and for which purpose, and
+//! what must wait until there are more.
 //!
-//! How fast calls leave is the client's business; here is the day. It ends at midnight, UTC, when Alma counts anew.
-//! What was spent is counted by each node for itself; what is left is reported by the system, and so holds for all.
+//! The client limits how fast calls leave; this module keeps the day's count. The day ends at midnight, UTC, when Alma
+//! counts anew. Each node counts the calls that it has spent. The system itself reports how many are left, so that
+//! number holds for all nodes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,66 +18,68 @@ use runtime::{Clock, saturating_add};
 use crate::breaker::Down;
 use crate::metrics::CallMetrics;
 
-/// The hub's clock and Alma's need not agree to the second.
+/// The number of seconds after midnight at which the hub expects the new count. The hub's clock and Alma's need not
+/// agree to the second.
 const AFTER_MIDNIGHT: i64 = 5;
 const DAY: i64 = 86_400;
-/// In the first hour of a day a system that still has no calls left is asked again after this: its day may begin later.
+/// The interval, in the first hour of a day, at which the hub calls a system again that still has no calls left. The
+/// system's day may begin later.
 const RECHECK_AFTER: i64 = 300;
 const FIRST_HOUR: i64 = 3_600;
-/// The share of a day's calls that is left for others where no number was set.
+/// The default reserve, as a share of the day's calls: one in this many is left for others.
 const DEFAULT_RESERVE_SHARE: u64 = 10;
 
-/// What an institution's quota comes to now.
+/// The present state of an institution's quota.
 #[derive(Clone, Debug)]
 pub struct Quota {
-    /// Calls per second, where they are counted.
+    /// The limit of calls per second, if there is one.
     pub call_rate: Option<CallRate>,
-    /// How many nodes share them.
+    /// The number of nodes that share it.
     pub nodes: u32,
-    /// Calls in a day, for all applications of the institution.
+    /// The number of calls in a day, for all applications of the institution.
     pub calls_per_day: Option<u64>,
-    /// How many of them are left.
+    /// The number of calls that are left today.
     pub remaining: Option<u64>,
-    /// At how many what can wait stops.
+    /// The number of remaining calls at which polling pauses.
     pub reserve: Option<u64>,
-    /// When they are counted anew.
+    /// When the system counts anew.
     pub reset: Timestamp,
-    /// What waits for that.
+    /// The calls that wait for that, if any.
     pub paused: Option<Paused>,
-    /// What this node has spent today.
+    /// The calls that this node has spent today.
     pub used: Usage,
 }
 
-/// What waits until calls are counted anew, and why.
+/// The calls that wait until the system counts anew, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Paused {
-    /// Everything, or what can wait alone.
+    /// Whether all calls wait, or only those that can be deferred.
     pub everything: bool,
-    /// Until when.
+    /// When the wait ends.
     pub until: Timestamp,
-    /// Why, for staff.
+    /// The reason, for staff.
     pub reason: String,
 }
 
-/// What was spent in a day.
+/// The calls spent in a day.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Usage {
-    /// Calls by what they were for.
+    /// Calls by priority.
     pub by_priority: BTreeMap<Priority, u64>,
     /// Calls by endpoint.
     pub by_endpoint: BTreeMap<&'static str, u64>,
-    /// Calls that were refused for the limit per second. They don't count.
+    /// Calls refused because of the limit per second. They don't count.
     pub refused: u64,
 }
 
 impl Usage {
-    /// All of it.
+    /// Returns the number of all calls.
     pub fn total(&self) -> u64 {
         self.by_priority.values().sum()
     }
 }
 
-/// The books of all institutions.
+/// The calls spent at all institutions.
 #[derive(Debug)]
 pub(crate) struct UsageLedger {
     clock: Arc<dyn Clock>,
@@ -88,10 +92,10 @@ struct DayUsage {
     day: i64,
     used: Usage,
     remaining: Option<u64>,
-    /// When the system reported that.
+    /// When the system reported that number.
     counted_at: Option<Timestamp>,
     calls_per_day: Option<u64>,
-    /// Whether the pause of polling was logged already.
+    /// Whether the pause of polling was already logged.
     said: bool,
 }
 
@@ -100,7 +104,7 @@ impl UsageLedger {
         Self { clock, metrics, known: Mutex::default() }
     }
 
-    /// Who keeps an institution's book.
+    /// Returns the observer that counts an institution's calls.
     pub(crate) fn observer(self: &Arc<Self>, institution: &InstitutionCode) -> CallObserver {
         let (usage, of) = (Arc::clone(self), institution.clone());
         let (metrics, at) = (Arc::clone(&self.metrics), institution.clone());
@@ -134,11 +138,11 @@ impl UsageLedger {
         act(book)
     }
 
-    /// Whether a call for `purpose` may be made now.
+    /// Checks whether a call of `priority` may be made now.
     ///
     /// # Errors
     ///
-    /// Why it has to wait, and how long.
+    /// The reason why it has to wait, and how long.
     pub(crate) fn check_budget(
         &self,
         institution: &InstitutionCode,
@@ -172,13 +176,14 @@ impl DayUsage {
         self.calls_per_day.or(allowance.calls_per_day)
     }
 
-    /// The calls left as the system reported them today; where it doesn't, the calls left if each node uses as many as this.
+    /// Returns the calls left as the system reported them today; without a report, the calls left if every node uses as
+    /// many as this one.
     fn left(&self, allowance: QuotaSettings, nodes: u32) -> Option<u64> {
         let spent = self.used.total().saturating_mul(u64::from(nodes.max(1)));
         self.remaining.or_else(|| Some(allowance.calls_per_day?.saturating_sub(spent)))
     }
 
-    /// Whether the last count, early in the day, may be of the day before: the next call will show.
+    /// Returns whether the last count may still belong to the day before, early in a day. The next call will show.
     fn may_be_stale(&self, now: Timestamp) -> bool {
         let counted_at = self.counted_at.map_or(i64::MIN, Timestamp::as_second);
         now.as_second().rem_euclid(DAY) < FIRST_HOUR && now.as_second() >= counted_at.saturating_add(RECHECK_AFTER)
@@ -188,7 +193,7 @@ impl DayUsage {
         allowance.reserve.or_else(|| Some(self.day(allowance)? / DEFAULT_RESERVE_SHARE))
     }
 
-    /// Why what can wait must wait.
+    /// Returns why deferrable calls must wait, if so.
     fn at_reserve(&self, allowance: QuotaSettings, nodes: u32) -> Option<String> {
         let (left, reserve) = (self.left(allowance, nodes)?, self.reserve(allowance)?);
         (left <= reserve).then(|| {
@@ -200,18 +205,19 @@ impl DayUsage {
     }
 }
 
-/// When calls are counted anew.
+/// Returns when the system counts calls anew.
 fn reset(now: Timestamp) -> Timestamp {
     let midnight = (now.as_second().div_euclid(DAY) + 1).saturating_mul(DAY);
     Timestamp::from_second(midnight.saturating_add(AFTER_MIDNIGHT)).unwrap_or(Timestamp::MAX)
 }
 
-/// How long that is from now.
+/// Returns the time from now until the system counts calls anew.
 fn until_reset(now: Timestamp) -> Duration {
     Duration::try_from(reset(now).duration_since(now)).unwrap_or_default()
 }
 
-/// How long nothing is sent to a system whose calls are used up, and polls are not made that would take others' calls.
+/// Returns how long the hub sends nothing to a system whose calls are used up, and makes no polls that would take
+/// others' calls.
 fn used_up(now: Timestamp) -> Duration {
     if now.as_second().rem_euclid(DAY) < FIRST_HOUR {
         return Duration::from_secs(RECHECK_AFTER.unsigned_abs());
@@ -219,7 +225,7 @@ fn used_up(now: Timestamp) -> Duration {
     until_reset(now)
 }
 
-/// A used-up day lasts until the next; how long that is, the hub's clock shows.
+/// Adds to a used-up quota the time until the next day, by the hub's clock.
 pub(crate) fn with_reset(not_done: lms::Error, now: Timestamp) -> lms::Error {
     match not_done {
         lms::Error::Unavailable { outage: Outage::QuotaUsedUp, reason, .. } => {
@@ -230,7 +236,8 @@ pub(crate) fn with_reset(not_done: lms::Error, now: Timestamp) -> lms::Error {
 }
 
 impl UsageLedger {
-    /// Returns what an institution's quota comes to now. `exhausted` says that the system itself refuses calls until the next day.
+    /// Returns the present state of an institution's quota. `exhausted` is set if the system itself refuses calls until
+    /// the next day.
     pub(crate) fn quota(&self, lms: &dyn HostLms, nodes: u32, exhausted: Option<Down>) -> Quota {
         let (quota_settings, usage, now) = (lms.quota_settings(), self.read(lms.institution()), self.clock.now());
         let paused = match exhausted {

@@ -1,4 +1,4 @@
-//! The library systems of the institutions, connected once and kept.
+//! The library systems of the institutions. Each is connected once and kept.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Registry {
         Self { store, usage, nodes: AtomicU32::new(1), known: RwLock::default() }
     }
 
-    /// The institution's adapter; what stands in the way is reported as something that staff can fix.
+    /// Returns the institution's adapter. An obstacle is an error that staff can fix.
     pub(crate) async fn get(&self, institution: &InstitutionCode) -> Result<Arc<dyn HostLms>, lms::Error> {
         if let Some(known) = self.known.read().get(institution) {
             return Ok(Arc::clone(known));
@@ -48,22 +48,22 @@ impl Registry {
         let mut known = self.known.write();
         let kept = Arc::clone(known.entry(institution.clone()).or_insert(made));
         drop(known);
-        // Whoever reports another number of nodes finds it there from now on.
+        // A concurrent change of the number of nodes finds this adapter in the map and sets its share.
         kept.set_node_count(self.nodes());
         Ok(kept)
     }
 
-    /// Those that are connected.
+    /// Returns the connected adapters.
     pub(crate) fn known(&self) -> Vec<Arc<dyn HostLms>> {
         self.known.read().values().cloned().collect()
     }
 
-    /// How many nodes share the institutions' calls per second.
+    /// Returns how many nodes share the institutions' calls per second.
     pub(crate) fn nodes(&self) -> u32 {
         self.nodes.load(Ordering::SeqCst)
     }
 
-    /// So many nodes share them from now on.
+    /// Sets how many nodes share the calls per second from now on.
     pub(crate) fn share_with(&self, nodes: u32) {
         self.nodes.store(nodes, Ordering::SeqCst);
         for lms in self.known() {
@@ -76,7 +76,7 @@ impl Registry {
         self.known.write().clear();
     }
 
-    /// Forgets the adapter, so that changed settings count from now on.
+    /// Forgets the adapter, so that changed settings apply from now on.
     pub(crate) fn forget(&self, institution: &InstitutionCode) {
         self.known.write().remove(institution);
     }

@@ -158,7 +158,7 @@ pub(crate) struct PollingPausedView {
     reason: String,
 }
 
-/// The institutions that this node doesn't look at for want of calls.
+/// The institutions that this node doesn't poll, because too few calls are left.
 pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
     let all = engine.systems().polling_paused().into_iter();
     all.map(|(institution, Paused { until, reason, .. })| PollingPausedView {

@@ -8,7 +8,7 @@ use crate::shape::Shape;
 use crate::state::Alma;
 use crate::state::model::Id;
 
-/// The title an MMS id names.
+/// Finds the title that an MMS id names.
 pub(super) fn find(alma: &Alma, text: &str) -> Result<Id, Refusal> {
     let mms: Id = text
         .trim()
@@ -40,10 +40,10 @@ pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, mms, call)
 }
 
-/// What names records of kinds that are not simulated: nothing is found by them.
+/// Parameters that name records of kinds that are not simulated. A search by them finds nothing.
 const ELSEWHERE: &[&str] = &["nz_mms_id", "cz_mms_id", "representation_id", "ie_id", "lod_uri"];
 
-/// Titles by up to 100 MMS ids, by holding, or by another system's id. Unknown ids are left out.
+/// Lists titles by up to 100 MMS ids, by holding, or by another system's id. Unknown ids are left out.
 pub(super) fn batch(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let invalid = || Refusal::new("402203", "Input parameter mmsId list is not valid.");
     let ids: Vec<Id> = if let Some(ids) = call.query("mms_id") {
@@ -69,7 +69,7 @@ pub(super) fn batch(alma: &mut Alma, call: &Call<'_>) -> Answer {
     Ok(call.rows("bibs", "bib", rows, total))
 }
 
-/// A record and the suppression flag of a body.
+/// Reads the record and the suppression flag from a body.
 fn read(call: &Call<'_>) -> Result<(Record, Option<bool>), Refusal> {
     let root = call.xml_body("402209", "Given bib xml is invalid.")?;
     let invalid = |_| Refusal::new("402209", "Given bib xml is invalid.");
@@ -115,7 +115,7 @@ pub(super) fn update(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, mms, call)
 }
 
-/// `op=unlink_from_nz`: there is no network zone here.
+/// `op=unlink_from_nz`: the simulator has no network zone.
 pub(super) fn operate(alma: &mut Alma, call: &Call<'_>) -> Answer {
     find(alma, call.param(0))?;
     match call.query("op") {
@@ -124,7 +124,7 @@ pub(super) fn operate(alma: &mut Alma, call: &Call<'_>) -> Answer {
     }
 }
 
-/// Only `true` and `false` are values of `override`.
+/// Reads `override`, whose only values are `true` and `false`.
 pub(super) fn override_flag(call: &Call<'_>) -> Result<bool, Refusal> {
     match call.query("override").map(str::to_ascii_lowercase).as_deref() {
         None | Some("false") => Ok(false),

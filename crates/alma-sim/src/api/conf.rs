@@ -6,7 +6,7 @@ use super::{Answer, Call, Reply, list};
 use crate::refusal::Refusal;
 use crate::state::Alma;
 
-/// What Alma answers for a code it does not have.
+/// Returns Alma's refusal of a code that it does not have.
 pub(super) fn general_refusal() -> Refusal {
     Refusal::new("402119", "General error.")
 }
@@ -51,7 +51,7 @@ pub(super) fn open_hours(alma: &mut Alma, call: &Call<'_>) -> Answer {
     Ok(Reply::Resource("open_hours", json!({"day": days})))
 }
 
-/// Every table, without its rows.
+/// Lists all tables, without their rows.
 pub(super) fn code_tables(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let rows: Vec<Value> = alma
         .tables
@@ -119,7 +119,7 @@ pub(super) fn printer(alma: &mut Alma, call: &Call<'_>) -> Answer {
     Ok(Reply::Resource("printer", found.ok_or_else(|| Refusal::new("402119", "Printer was not found."))?))
 }
 
-/// What the institution publishes, as the profile that staff set it up by.
+/// Describes the institution's publishing as the profile that staff set up for it.
 fn profile_values(alma: &Alma, base: &str) -> Vec<Value> {
     let all = alma.sets.iter().enumerate().map(|(at, set)| {
         let id = format!("{}{:04}", 400_000_000 + at, alma.suffix);

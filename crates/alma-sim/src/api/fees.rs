@@ -57,7 +57,7 @@ fn value(alma: &Alma, fee: &Fee, base: &str) -> Value {
     })
 }
 
-/// Active fees, or those of the status asked for.
+/// Lists active fees, or those of the requested status.
 pub(super) fn of_user(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let user = find(alma, call)?;
     let status = call.query("status").unwrap_or("ACTIVE");
@@ -137,7 +137,7 @@ pub(super) fn operate(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, id, call)
 }
 
-/// `op=pay` over all of a user's fees, oldest first; all that is owed when no amount or `ALL` is given.
+/// `op=pay` over all of a user's fees, oldest first. Without an amount, or with `ALL`, it pays the whole debt.
 pub(super) fn pay_all(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let user = find_for_circulation(alma, call)?;
     if call.query("op") != Some("pay") {

@@ -9,7 +9,7 @@ use crate::state::Alma;
 use crate::state::inventory::Leftover;
 use crate::state::model::Id;
 
-/// The holding a path names, under its own title.
+/// Finds the holding that a path names, under its own title.
 pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     let mms = super::bibs::find(alma, call.param(0))?;
     let found = call.id(1).and_then(|id| alma.holdings.get(&id)).filter(|holding| holding.mms == mms);
@@ -18,7 +18,7 @@ pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
         .ok_or_else(|| Refusal::new("402208", format!("Search failed for Holdings ID: {}", call.param(1))))
 }
 
-/// What to do with what becomes empty: retain, delete, suppress.
+/// Reads what happens to a record that becomes empty: retain, delete, suppress.
 pub(super) fn leftover(call: &Call<'_>, key: &str) -> Result<Leftover, Refusal> {
     match call.query(key).map(str::to_ascii_lowercase).as_deref() {
         None | Some("retain") => Ok(Leftover::Retain),

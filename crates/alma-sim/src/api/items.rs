@@ -13,7 +13,8 @@ use crate::state::inventory::Leftover;
 use crate::state::model::{Id, Item};
 use crate::state::scan::Scan;
 
-/// The item a path names when every segment is true. Requests, loans and scans need that; a read does not.
+/// Finds the item that a path names, if every segment of the path is correct. Requests, loans and scans need that; a
+/// read does not.
 pub(super) fn true_item(alma: &Alma, call: &Call<'_>, wrong: fn() -> Refusal) -> Result<Id, Refusal> {
     let mms = super::bibs::find(alma, call.param(0))?;
     let item = call.id(2).and_then(|pid| alma.items.get(&pid)).filter(|item| item.mms == mms);
@@ -21,7 +22,7 @@ pub(super) fn true_item(alma: &Alma, call: &Call<'_>, wrong: fn() -> Refusal) ->
     item.map(|item| item.pid).ok_or_else(wrong)
 }
 
-/// The item a path names, whatever its holding segment says.
+/// Finds the item that a path names, whatever its holding segment is.
 fn any_item(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     let mms = super::bibs::find(alma, call.param(0))?;
     let item = call.id(2).and_then(|pid| alma.items.get(&pid)).filter(|item| item.mms == mms);
@@ -59,8 +60,8 @@ pub(super) fn get(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, any_item(alma, call)?, call)
 }
 
-/// 302 to the item's own address on the host that was called. The key is not added; a caller who sent it in the
-/// query keeps its query, since it has no header to send again.
+/// Redirects (302) to the item's own address on the host that the caller used. The key is not added. A caller who sent
+/// the key in the query keeps the query, since it has no header to send again.
 pub(super) fn by_barcode(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let barcode = call.query("item_barcode").ok_or_else(|| Refusal::missing("item_barcode"))?;
     if barcode.trim().is_empty() {
@@ -78,7 +79,8 @@ pub(super) fn by_barcode(alma: &mut Alma, call: &Call<'_>) -> Answer {
 
 type DateOf = fn(&Item) -> Option<jiff::Timestamp>;
 
-/// Date windows of the item list: parameter, and which date it looks at. An item without the date is in no window.
+/// Date windows of the item list: the parameter, and the date that it compares. An item without the date is in no
+/// window.
 const WINDOWS: &[(&str, DateOf)] = &[
     ("create_date", |item| Some(item.created)),
     ("modify_date", |item| Some(item.modified)),
@@ -95,7 +97,7 @@ fn arrived(item: &Item) -> jiff::Timestamp {
     written_date(item, "arrival_date").unwrap_or(item.created)
 }
 
-/// What the item list can be searched by.
+/// The fields by which the item list can be searched.
 const SEARCHED: &[&str] = &["enum_a", "enum_b", "chron_i", "chron_j", "description"];
 
 /// Terms of `q`: `field~text`, several with AND; an underscore stands for a blank.

@@ -72,7 +72,7 @@ pub(super) fn of_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
     Ok(listed(alma, call, &ids, number("limit").unwrap_or(99_999), number("offset").unwrap_or(0)))
 }
 
-/// Active loans come from an index; completed ones are looked for, which only tests ask.
+/// Returns active loans from an index, or completed loans by a search through all loans, which only tests need.
 fn loans_of(alma: &Alma, call: &Call<'_>, belongs: impl Fn(&Loan) -> bool, active: impl Fn() -> Vec<Id>) -> Vec<Id> {
     if !wants_complete(call) {
         return active();
@@ -123,7 +123,7 @@ pub(super) fn create_for_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     lend(alma, call, user, item)
 }
 
-/// The loan a path names, if it belongs there.
+/// Finds the loan that a path names, if it belongs to the user, item or title of the path.
 fn find(alma: &Alma, call: &Call<'_>, at: usize, belongs: impl Fn(&Loan) -> bool) -> Result<Id, Refusal> {
     let found = call.id(at).and_then(|id| alma.loans.get(&id)).filter(|loan| belongs(loan));
     found.map(|loan| loan.id).ok_or_else(|| Refusal::no_loan(call.param(at)))

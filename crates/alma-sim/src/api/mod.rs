@@ -1,5 +1,5 @@
-//! The REST API over the state, without HTTP types: a call comes in as method, path, query and body, an answer goes
-//! out as status, headers and text. The server and an in-process caller use the same entry.
+//! The REST API over the state, without HTTP types. A call has a method, path, query and body; an answer has a status,
+//! headers and text. The server and an in-process caller use the same entry.
 
 mod bibs;
 mod conf;
@@ -77,12 +77,12 @@ impl ApiAnswer {
 const JSON: &str = "application/json;charset=UTF-8";
 const XML: &str = "application/xml;charset=UTF-8";
 
-/// What a handler answers.
+/// The answer of a handler.
 #[derive(Debug)]
 pub(crate) enum Reply {
     /// A resource: its root element in XML, and its value.
     Resource(&'static str, Value),
-    /// A resource as it is written: content type and text.
+    /// A resource as ready text: content type and text.
     Written(&'static str, String),
     NoContent,
     Redirect(String),
@@ -90,7 +90,7 @@ pub(crate) enum Reply {
 
 pub(crate) type Answer = Result<Reply, Refusal>;
 
-/// A call after decoding: what handlers read.
+/// A decoded call, as handlers read it.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) raw: &'a ApiCall,
@@ -119,7 +119,7 @@ impl Call<'_> {
         self.query(key).map_or(default, |value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// Answers a resource, in the format the caller asked for.
+    /// Answers with a resource, in the format that the caller wants.
     pub(crate) fn resource(&self, root: &'static str, shape: &Shape<'_>) -> Reply {
         if self.raw.wants_json() {
             let mut text = Vec::with_capacity(4_096);
@@ -129,7 +129,7 @@ impl Call<'_> {
         Reply::Written(XML, xml::document(root, &shape.to_value()))
     }
 
-    /// Answers a list; the list key is left out when there is nothing to list.
+    /// Answers with a list. An empty list has no list key.
     pub(crate) fn rows<'s>(&self, root: &'static str, key: &'s str, rows: Vec<Shape<'s>>, total: usize) -> Reply {
         let mut fields = Vec::with_capacity(2);
         if !rows.is_empty() {
@@ -143,7 +143,7 @@ impl Call<'_> {
         &self.raw.base
     }
 
-    /// The body in its JSON shape, whichever of the two it came in; empty object when there is none.
+    /// Returns the body in its JSON shape, whether it came as JSON or XML; an empty object if there is none.
     pub(crate) fn body(&self) -> Result<Value, Refusal> {
         let text = String::from_utf8_lossy(&self.raw.body);
         let text = text.trim();
@@ -158,7 +158,7 @@ impl Call<'_> {
         serde_json::from_str(text).map_err(|error| Refusal::new("401652", format!("JSON parse error: {error}")))
     }
 
-    /// The body of a call that takes XML only.
+    /// Returns the body of a call that takes XML only.
     pub(crate) fn xml_body(&self, code: &str, message: &str) -> Result<xml::Element, Refusal> {
         let text = String::from_utf8_lossy(&self.raw.body);
         if text.trim_start().starts_with(['{', '[']) {
@@ -181,12 +181,12 @@ impl Call<'_> {
     }
 }
 
-/// The code of a coded field; XML bodies give it as plain text.
+/// Returns the code of a coded field. XML bodies give it as plain text.
 pub(crate) fn code_in<'a>(body: &'a Value, key: &str) -> &'a str {
     body[key]["value"].as_str().or_else(|| body[key].as_str()).unwrap_or_default()
 }
 
-/// A list answer; the list key is left out when there is nothing to list.
+/// Builds the answer of a list. An empty list has no list key.
 pub(crate) fn list(root: &'static str, key: &str, rows: Vec<Value>, total: usize) -> Reply {
     let mut value = json!({});
     if !rows.is_empty() {
@@ -237,7 +237,7 @@ impl ApiCall {
     }
 }
 
-/// Whether a key may make a call.
+/// Returns whether a key may make a call.
 pub(crate) fn allowed(key: &ApiKey, route: &Route, call: &ApiCall) -> bool {
     let writes = call.method != "GET" && !call.query.contains("op=auth");
     match key.areas.get(&route.area) {
@@ -250,7 +250,7 @@ pub(crate) fn allowed(key: &ApiKey, route: &Route, call: &ApiCall) -> bool {
     }
 }
 
-/// Does a call on an institution's state.
+/// Executes a call on an institution's state.
 pub(crate) fn run(alma: &mut Alma, route: &Route, params: Vec<String>, raw: &ApiCall, now: Timestamp) -> ApiAnswer {
     alma.now = now;
     alma.origin = Origin::Api;
@@ -282,12 +282,12 @@ fn write(reply: Reply, raw: &ApiCall) -> ApiAnswer {
     }
 }
 
-/// The error envelope, in the format the caller asked for.
+/// Builds the error envelope in the format that the caller wants.
 pub(crate) fn refuse(refusal: &Refusal, raw: &ApiCall, tracking: Option<&str>) -> ApiAnswer {
     envelope(refusal, raw.wants_json(), tracking)
 }
 
-/// The error envelope as JSON or XML.
+/// Builds the error envelope as JSON or XML.
 pub(crate) fn envelope(refusal: &Refusal, as_json: bool, tracking: Option<&str>) -> ApiAnswer {
     if as_json {
         let mut error = json!({"errorCode": refusal.code, "errorMessage": refusal.message});

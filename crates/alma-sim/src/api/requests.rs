@@ -17,7 +17,8 @@ fn no_item() -> Refusal {
     Refusal::new("401684", "Search for request physical item failed.")
 }
 
-/// Text of a field that is plain in the API; a coded object there is a shape error, as a live Alma says it.
+/// Returns the text of a field that is plain in the API. A coded object there is a shape error, worded as a live Alma
+/// words it.
 fn plain(body: &Value, key: &str) -> Result<String, Refusal> {
     match body.get(key) {
         None | Some(Value::Null) => Ok(String::new()),
@@ -29,7 +30,7 @@ fn plain(body: &Value, key: &str) -> Result<String, Refusal> {
     }
 }
 
-/// The end of a day that a plain field names; none when it is empty.
+/// Returns the end of the day that a plain field names; `None` if the field is empty.
 fn day(body: &Value, key: &str) -> Result<Option<Timestamp>, Refusal> {
     let text = plain(body, key)?;
     if text.is_empty() {
@@ -74,7 +75,7 @@ fn one(alma: &Alma, id: Id, call: &Call<'_>) -> Answer {
     Ok(call.resource("user_request", &render::request(alma, request)))
 }
 
-/// Active requests, or history where the site keeps it; filtered by type.
+/// Lists active requests, or the history if the site keeps it, filtered by type.
 fn listed(alma: &Alma, call: &Call<'_>, ids: &[Id], page: Option<(usize, usize)>) -> Reply {
     let kind = call.query("request_type").filter(|kind| !kind.eq_ignore_ascii_case("all_types"));
     let wanted = |request: &&Request| kind.is_none_or(|kind| request.kind.eq_ignore_ascii_case(kind));
@@ -89,7 +90,7 @@ fn wants_history(call: &Call<'_>) -> bool {
     call.query("status").is_some_and(|status| status.eq_ignore_ascii_case("history"))
 }
 
-/// Finished requests of a title; few sites keep them, so they are looked for.
+/// Lists finished requests of a title. Few sites keep them, so there is no index and all requests are searched.
 fn history(alma: &Alma, belongs: impl Fn(&Request) -> bool) -> Vec<Id> {
     alma.requests.values().filter(|request| !request.active() && belongs(request)).map(|request| request.id).collect()
 }
@@ -152,7 +153,7 @@ pub(super) fn create_for_bib(alma: &mut Alma, call: &Call<'_>) -> Answer {
     place(alma, call, user, mms, None)
 }
 
-/// The request a path names, if it belongs there and is active (or history is shown).
+/// Finds the request that a path names, if it belongs there and is active (or history is shown).
 fn find(alma: &Alma, call: &Call<'_>, at: usize, belongs: impl Fn(&Request) -> bool) -> Result<Id, Refusal> {
     let shown = |request: &&Request| {
         (request.active() || alma.behaviour.gone_request_answers_history && call.raw.method == "GET")
@@ -196,7 +197,7 @@ pub(super) fn get_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     one(alma, find_of_item(alma, call)?, call)
 }
 
-/// An update may change the comment, the pickup place and the last day of interest.
+/// Updates a request: the comment, the pickup place and the last day of interest can be changed.
 fn change(alma: &mut Alma, call: &Call<'_>, id: Id) -> Answer {
     let body = call.body()?;
     let (comment, library) = (plain(&body, "comment")?, plain(&body, "pickup_location_library")?);
@@ -250,7 +251,7 @@ pub(super) fn cancel_of_item(alma: &mut Alma, call: &Call<'_>) -> Answer {
     cancel(alma, call, id)
 }
 
-/// Moves a digitisation on; holds have no next step.
+/// Moves a digitisation request on. Holds have no next step.
 pub(super) fn next_step(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let at = call.params.len().saturating_sub(1);
     let id = find(alma, call, at, |_| true)
@@ -264,7 +265,7 @@ pub(super) fn next_step(alma: &mut Alma, call: &Call<'_>) -> Answer {
     }
 }
 
-/// What the user, or a guest, could ask for. The pickup place is not weighed.
+/// Lists the request options of the user, or of a guest. The pickup place is not considered.
 fn options(alma: &Alma, call: &Call<'_>, mms: Id, item: Option<Id>) -> Answer {
     let user = call.query("user_id");
     let allowed = match user {

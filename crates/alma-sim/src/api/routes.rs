@@ -1,4 +1,4 @@
-//! Every call the simulator answers: method, path template, area of the key, handler.
+//! All calls that the simulator answers: method, path template, area of the key, handler.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use super::{Answer, Call, bibs, conf, fees, holdings, items, jobs, libraries, lo
 use crate::institution::Area::{self, Bibs, Conf, TaskLists, Users};
 use crate::state::Alma;
 
-/// A call that exists.
+/// One call of the API.
 pub(crate) struct Route {
     pub(crate) method: &'static str,
     /// Path below `/almaws/v1`, with placeholders.

@@ -13,7 +13,7 @@ fn kind(set: &RecordSet) -> &'static str {
     if set.search.is_some() { "LOGICAL" } else { "ITEMIZED" }
 }
 
-/// A logical set shows no number of members: it is searched for anew each time.
+/// Describes a set. A logical set has no number of members, since each read runs its search anew.
 fn value(alma: &Alma, set: &RecordSet, base: &str) -> Value {
     let link = format!("{base}/almaws/v1/conf/sets/{}", set.id);
     let kind = match &set.search {

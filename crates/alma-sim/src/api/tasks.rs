@@ -1,4 +1,4 @@
-//! Task lists: what staff of a desk are to pick from the shelf.
+//! Task lists: the items that staff of a circulation desk pick from the shelf.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::shape::{Shape, fields};
 use crate::state::model::{Id, Item, Request};
 use crate::state::{Alma, Waiting};
 
-/// Holds that wait for a copy in place in a location the desk serves: the copy, and its first hold.
+/// Lists the holds that wait for a copy in place in a location that the desk serves: the copy, and its first hold.
 fn waiting(alma: &mut Alma, library: &str, desk: &str) -> Result<Waiting, Refusal> {
     let found = alma.desk(library, desk).ok_or_else(|| Refusal::new("402119", "General error."))?;
     let place = (library.to_owned(), desk.to_owned());
@@ -78,7 +78,7 @@ fn row<'a>(alma: &'a Alma, item: &'a Item, request: &'a Request, base: &str) -> 
     }
 }
 
-/// By location or call number, where the call asks for it.
+/// Sorts the rows by location or call number, if the call names one of them.
 fn sort(alma: &Alma, call: &Call<'_>, rows: &mut [(&Item, &Request)]) -> Result<(), Refusal> {
     let number = |item: &Item| alma.holdings.get(&item.holding).map(|holding| holding.call_number.clone());
     let wrong = |name: &str| Err(Refusal::new("40166414", format!("Parameter value is invalid: {name}")));
@@ -96,7 +96,7 @@ fn sort(alma: &Alma, call: &Call<'_>, rows: &mut [(&Item, &Request)]) -> Result<
     Ok(())
 }
 
-/// The page that is asked for, and the ids of its requests.
+/// Returns the requested page and the ids of its requests.
 fn page(alma: &mut Alma, call: &Call<'_>) -> Result<(Reply, Vec<Id>), Refusal> {
     let (limit, offset) = call.page(alma)?;
     let library = call.query("library").ok_or_else(|| Refusal::missing("library"))?;
@@ -105,7 +105,7 @@ fn page(alma: &mut Alma, call: &Call<'_>) -> Result<(Reply, Vec<Id>), Refusal> {
     let yes = |text: &str| text.eq_ignore_ascii_case("y") || text.eq_ignore_ascii_case("true");
     let printed = call.query("printed").map(yes);
     let location = call.query("location");
-    // No row is ever reported: that is a mark on a printed slip.
+    // A reported row is one with a mark on a printed slip. The simulator has none.
     let reported = call.query("reported").is_some_and(yes);
     let wanted = |(item, request): &(&Item, &Request)| {
         !reported
@@ -130,7 +130,7 @@ pub(super) fn requested_resources(alma: &mut Alma, call: &Call<'_>) -> Answer {
     page(alma, call).map(|(reply, _)| reply)
 }
 
-/// The same list, and the rows count as printed from now on.
+/// Returns the same list, and marks its rows as printed.
 pub(super) fn print_requested_resources(alma: &mut Alma, call: &Call<'_>) -> Answer {
     let (reply, ids) = page(alma, call)?;
     for id in ids {

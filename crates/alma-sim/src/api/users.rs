@@ -11,7 +11,7 @@ use crate::state::Alma;
 use crate::state::model::{Id, UserEntry};
 use crate::state::users::code_of;
 
-/// The user of an identifier, of the type that `user_id_type` asks for.
+/// Finds the user with an identifier, of the type that `user_id_type` names.
 fn user_by_identifier(alma: &Alma, call: &Call<'_>, id: &str) -> Option<Id> {
     let key = alma.find_user(id)?;
     match id_type(call) {
@@ -24,7 +24,7 @@ fn id_type<'c>(call: &'c Call<'_>) -> Option<&'c str> {
     call.query("user_id_type").filter(|kind| !kind.eq_ignore_ascii_case("all_unique"))
 }
 
-/// The user a path names, with the refusal of the calls that read users.
+/// Finds the user that a path names. The refusal is that of calls that read users.
 pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     let id = call.param(0);
     user_by_identifier(alma, call, id).ok_or_else(|| match id_type(call) {
@@ -33,12 +33,12 @@ pub(super) fn find(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     })
 }
 
-/// The user a path names, with the refusal of the calls on requests, loans and fees, and of changes.
+/// Finds the user that a path names. The refusal is that of changes, and of calls on requests, loans and fees.
 pub(super) fn find_for_circulation(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     find_named(alma, call, call.param(0))
 }
 
-/// The user that `user_id` names.
+/// Finds the user that `user_id` names.
 pub(super) fn find_in_query(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     find_named(alma, call, call.query("user_id").unwrap_or_default())
 }

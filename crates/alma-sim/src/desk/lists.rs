@@ -1,4 +1,4 @@
-//! What the staff desk shows: the house, and its items, requests, loans, users and calls, a page at a time.
+//! The lists of the staff desk: the institution, and its items, requests, loans, users and calls, a page at a time.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,13 +9,13 @@ use crate::sim::{Sim, Site};
 use crate::state::Alma;
 use crate::state::model::{Id, Item, Loan, Request, UserEntry};
 
-/// Rows of a page, and the most that can be asked for.
+/// The default and the largest number of rows of a page.
 const ROWS: usize = 50;
 
-/// What part of a list is asked for.
+/// The requested part of a list.
 struct Page<'a> {
     search: String,
-    /// Only items that are not in place, or that somebody waits for.
+    /// Only items that are not in place, or for which somebody waits.
     moving: bool,
     offset: usize,
     limit: usize,
@@ -38,7 +38,7 @@ impl Page<'_> {
         json!({"now": moment(now), "total": total, "offset": self.offset, "limit": self.limit, "rows": rows})
     }
 
-    /// The ids of the page out of all, in their order; the rest need not be sorted.
+    /// Returns the ids of the page out of all ids, in order. The rest need not be sorted.
     fn cut(&self, mut ids: Vec<Id>, newest_first: bool) -> Vec<Id> {
         let end = (self.offset + self.limit).min(ids.len());
         let order = |a: &Id, b: &Id| if newest_first { b.cmp(a) } else { a.cmp(b) };
@@ -55,7 +55,7 @@ impl Page<'_> {
     }
 }
 
-/// A number among what was asked, given as such or as text of a query.
+/// Reads a number of the request, given as a number or as text of a query.
 pub(crate) fn size(asked: &Value, key: &str) -> Option<usize> {
     match &asked[key] {
         Value::String(text) => text.parse().ok(),
@@ -63,10 +63,10 @@ pub(crate) fn size(asked: &Value, key: &str) -> Option<usize> {
     }
 }
 
-/// One list: `house`, `items`, `requests`, `loans`, `users` or `calls`.
+/// Returns one list: `house`, `items`, `requests`, `loans`, `users` or `calls`.
 ///
 /// # Errors
-/// For a list there is not.
+/// If there is no such list.
 pub(crate) fn list(sim: &Sim, site: &Site, which: &str, asked: &Value) -> Result<Value, Refusal> {
     let page = Page::read(asked);
     if which == "calls" {
@@ -82,7 +82,7 @@ pub(crate) fn list(sim: &Sim, site: &Site, which: &str, asked: &Value) -> Result
     })
 }
 
-/// Libraries with their desks and departments, and the codes that staff choose from.
+/// Returns the libraries with their desks and departments, and the codes from which staff choose.
 fn institution_summary(alma: &Alma) -> Value {
     let libraries: Vec<Value> = alma
         .libraries
@@ -200,7 +200,7 @@ fn users(alma: &Alma, page: &Page<'_>) -> Value {
     page.answer(alma.now, total, rows.iter().filter_map(|key| alma.users.get(key)).map(row))
 }
 
-/// The last calls, newest first; `after` leaves out those of a number seen already.
+/// Returns the last calls, newest first. `after` leaves out the calls up to that number.
 fn calls(site: &Site, page: &Page<'_>, now: Timestamp) -> Value {
     let after = size(page.asked, "after").map_or(0, |number| number as u64);
     let log = site.log();

@@ -1,6 +1,7 @@
 //! The staff desk: a web page for each institution under `/sim/desk/`, and a list of them at `/sim/`.
 //!
-//! The page is three static files; all it shows comes from [`lists`], all it does are acts of the control surface.
+//! The page is three static files. It reads its data from [`lists`], and its buttons use actions of the control
+//! surface.
 
 pub(crate) mod lists;
 
@@ -11,11 +12,11 @@ const PAGE: &str = include_str!("desk.html");
 const SCRIPT: &str = include_str!("desk.js");
 const STYLE: &str = include_str!("desk.css");
 
-/// Nothing is loaded from elsewhere, and no text of a record can become a script.
+/// The page loads nothing from elsewhere, and no text of a record can become a script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A page of the staff desk, or `None` when the path is no page.
+/// Returns a page of the staff desk, or `None` if the path is no page.
 pub(crate) fn page(sim: &Sim, method: &str, path: &str) -> Option<ApiAnswer> {
     if method != "GET" {
         return None;

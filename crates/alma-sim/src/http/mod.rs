@@ -92,7 +92,7 @@ async fn rest(sim: &Sim, call: ApiCall, network_faults: Option<NetworkFaults>) -
     if planned.wait_before.is_zero() {
         return deliver(sim.execute(&planned, &call), network_faults).await;
     }
-    // Work that waits has a task of its own: a caller who gives up waiting does not undo it.
+    // Work that waits has a task of its own, so that a caller who gives up waiting does not undo the work.
     let worker = sim.clone();
     let work = tokio::spawn(async move {
         tokio::time::sleep(planned.wait_before).await;

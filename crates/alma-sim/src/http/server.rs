@@ -14,8 +14,8 @@ use super::network_faults::{Connection, NetworkFaults};
 use crate::sim::Sim;
 use crate::webhooks;
 
-/// A client that keeps connections for later never finds one closed while it sends: that would be a fault that nobody
-/// asked for.
+/// The server keeps idle connections long enough that no client finds one closed while it sends. That would be a fault
+/// that no test ordered.
 fn limits() -> Limits {
     Limits { idle: Duration::from_secs(600), connections: 4_096, stop: Duration::from_secs(1), ..Limits::default() }
 }
@@ -43,7 +43,7 @@ impl Server {
         let stopped = async {
             let _ = stopped.await;
         };
-        // Each connection's wire goes with its requests, so that their handlers can cut it.
+        // Each request carries the handle of its connection, so that its handler can cut it.
         let serving = tokio::spawn(serving::serve_through(listener, router, limits(), stopped, |stream| {
             let network_faults = NetworkFaults::default();
             let mut extensions = Extensions::new();
@@ -59,12 +59,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The simulator behind it.
+    /// Returns the simulator behind the server.
     pub fn sim(&self) -> &Sim {
         &self.sim
     }

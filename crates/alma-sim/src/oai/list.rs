@@ -6,14 +6,14 @@ use super::{Arguments, Fail, check_format, fail, header, read_stamp, record};
 use crate::state::Alma;
 use crate::state::model::Id;
 
-/// What is harvested, and where it goes on.
+/// The parameters of a harvest, and the position at which it continues.
 #[derive(Debug, Clone)]
 struct Window {
     prefix: String,
     set: String,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
-    /// The last record given; the next is the first after it.
+    /// The last record returned. The next one is the first after it.
     after: Option<(Timestamp, Id)>,
 }
 

@@ -64,7 +64,7 @@ impl Arguments {
     }
 }
 
-/// Answers a request. `path` is what follows `/view/oai`.
+/// Answers a request. `path` is the path after `/view/oai`.
 pub(crate) fn answer(sim: &Sim, path: &str, query: &str, base: &str) -> ApiAnswer {
     let mut parts = path.trim_matches('/').split('/');
     let (code, end) = (parts.next().unwrap_or_default(), parts.next());
@@ -108,7 +108,7 @@ fn respond(alma: &Alma, arguments: &Arguments, address: &str) -> ApiAnswer {
          http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd\"><responseDate>{}</responseDate><request",
         second(alma.now)
     );
-    // The standard leaves the arguments out where they are the fault.
+    // The standard leaves the arguments out if they are the fault.
     if !matches!(&result, Err(Fail("badVerb" | "badArgument", _))) {
         for (key, value) in &arguments.0 {
             let _ = write!(out, " {}=\"{}\"", escape(key), escape(value));

@@ -16,7 +16,7 @@ pub const IN_TRANSIT_SET: &str = "9201000000000001";
 /// The saved search for virtual items on the hold shelf: its id as a set.
 pub const ON_SHELF_SET: &str = "9201000000000002";
 
-/// A university with what a consortial loan needs.
+/// Returns a university with all that a consortial loan needs.
 ///
 /// - MAIN and BRANCH, ordinary libraries with a desk and a hold shelf; SHARING, the ordinary library that stands for
 ///   "outside"; DCB_LIB with location `dcbvirtual`, the virtual library; RES_SHARE, Alma's own resource sharing
@@ -79,7 +79,7 @@ fn libraries() -> [Library; 5] {
     [main, branch, sharing, hidden, borrowing]
 }
 
-/// The patrons of [`empty_university`], with and without what keeps one from borrowing, and one of its staff.
+/// Returns the patrons of [`empty_university`], some of whom may not borrow, and one member of its staff.
 fn people(code: &str) -> Vec<User> {
     let inst = code.to_lowercase();
     let card = |number: u32| format!("{}-P{number:03}", barcode_prefix(code));

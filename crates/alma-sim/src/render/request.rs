@@ -72,7 +72,7 @@ fn desk<'a>(alma: &'a Alma, library: &str, code: &'a str) -> Shape<'a> {
     Shape::Code(code, alma.desk(library, code).map(|desk| desk.name.as_str()))
 }
 
-/// The user of a loan, as this Alma names users there.
+/// Returns the user of a loan by the identifier that this Alma uses there.
 fn named(alma: &Alma, loan: &Loan) -> String {
     let other = || {
         let user = alma.users.get(&loan.user)?;
@@ -86,7 +86,7 @@ fn named(alma: &Alma, loan: &Loan) -> String {
     }
 }
 
-/// A loan. `renewable` is known only when it was asked for.
+/// Renders a loan. `renewable` is filled only if the caller requests it.
 pub(crate) fn loan<'a>(alma: &'a Alma, loan: &'a Loan, with_renewable: bool) -> Shape<'a> {
     let bib = alma.bibs.get(&loan.mms);
     let item = alma.items.get(&loan.item);

@@ -7,7 +7,7 @@ use crate::shape::{Shape, fields};
 use crate::state::Alma;
 use crate::state::model::{Bib, Request};
 
-/// What `expand` adds to a bib.
+/// The fields that `expand` adds to a bib.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BibExtras {
     pub(crate) availability: bool,
@@ -18,7 +18,7 @@ fn link(bib: &Bib, base: &str) -> String {
     format!("{base}/almaws/v1/bibs/{}", bib.mms)
 }
 
-/// The record, with the availability fields if they are wanted.
+/// Returns the record, with the availability fields if the caller wants them.
 fn record(alma: &Alma, bib: &Bib, availability: bool) -> String {
     let declared = |xml: &str| format!("<?xml version=\"1.0\" encoding=\"UTF-16\"?>{xml}");
     if availability && let Ok(mut record) = Record::from_xml(&bib.xml.0) {
@@ -53,7 +53,7 @@ pub(crate) fn bib<'a>(alma: &'a Alma, bib: &'a Bib, base: &str, extras: BibExtra
     }
 }
 
-/// What items and holdings show of their bib.
+/// The fields of a bib that its items and holdings show.
 pub(crate) fn bib_data<'a>(bib: &'a Bib, base: &str) -> Shape<'a> {
     fields! {
         "mms_id": bib.mms, "bib_suppress_from_publishing": flag(bib.suppressed), "title": &bib.title,

@@ -13,12 +13,12 @@ pub(crate) fn sort_name(user: &Map<String, Value>) -> String {
     format!("{}, {}", text_of(user, "last_name"), text_of(user, "first_name"))
 }
 
-/// What a field is that a user doesn't have.
+/// The value of a field that a user doesn't have.
 #[derive(Clone, Copy)]
 enum Empty {
     Text,
     Code,
-    /// A code that is described by this table.
+    /// A code that this table describes.
     Table(&'static str),
     Rows,
     Flag,
@@ -109,7 +109,7 @@ fn full_name(data: &Map<String, Value>) -> String {
     format!("{} {}", text_of(data, "first_name"), text_of(data, "last_name")).trim().to_owned()
 }
 
-/// A count of what hangs on the user, if it was asked for.
+/// Returns a count of a user's records, if the caller requests it.
 fn counter<'a>(alma: &Alma, user: &UserEntry, base: &str, expand: &str, key: &str) -> Shape<'a> {
     if !expand.split(',').any(|each| each.trim() == key) {
         return Shape::Null;
@@ -122,7 +122,7 @@ fn counter<'a>(alma: &Alma, user: &UserEntry, base: &str, expand: &str, key: &st
     fields! {"value": count, "link": format!("{base}/almaws/v1/users/{}/{key}", encode(user.primary_id()))}
 }
 
-/// Addresses, e-mails and telephones: each list is there, be it empty.
+/// Adds addresses, e-mails and telephones. Each list is present, even if empty.
 fn contact_info(stored: Option<&Value>) -> Shape<'_> {
     let given = stored.and_then(Value::as_object);
     let mut out: Vec<(&str, Shape<'_>)> = Vec::with_capacity(4);
@@ -150,7 +150,8 @@ fn rows<'a>(alma: &'a Alma, stored: Option<&'a Value>, tables: &[(&'static str, 
     Shape::Rows(all.iter().filter_map(Value::as_object).map(row).collect())
 }
 
-/// Gives coded values that no table of ours explains a text: the code itself, and the name of the patron role.
+/// Adds texts to coded values that none of the simulator's tables explains: the code itself, and the name of the patron
+/// role.
 fn plainly(value: &Value) -> Shape<'_> {
     match value {
         Value::Array(rows) => Shape::Rows(rows.iter().map(plainly).collect()),

@@ -100,7 +100,7 @@ impl Alma {
         self.mark_changed(mms);
     }
 
-    /// Deletes a title without inventory; requests on it are a warning that `override` passes over.
+    /// Deletes a title without inventory. Requests on it cause a warning that `override` passes over.
     ///
     /// # Errors
     /// 4022020.
@@ -128,7 +128,7 @@ impl Alma {
         Ok(())
     }
 
-    /// Whether search and availability know by now of what happened then.
+    /// Returns whether search and availability include a change of that time by now.
     pub(crate) fn indexed(&self, then: jiff::Timestamp) -> bool {
         self.behaviour.index_lag_ms == 0 || then + self.index_lag() <= self.now
     }

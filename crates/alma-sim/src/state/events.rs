@@ -1,4 +1,4 @@
-//! What happened, in the words of Alma's webhooks.
+//! Events, in the words of Alma's webhooks.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use super::model::{Id, Process};
 use super::{Alma, Origin};
 use crate::render;
 
-/// Kept at most; older ones are dropped.
+/// The largest number of events that are kept; older ones are dropped.
 const KEPT: usize = 10_000;
 
 /// An event as a webhook message carries it.
@@ -27,9 +27,9 @@ pub(crate) struct Event {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct EventLog {
     pub(crate) rows: VecDeque<Event>,
-    /// How many there ever were.
+    /// The number of events so far.
     pub(crate) count: u64,
-    /// What an institution starts with is no event.
+    /// Whether events are dropped: the initial content of an institution raises none.
     #[serde(skip)]
     pub(crate) muted: bool,
 }
@@ -107,7 +107,7 @@ impl Alma {
         }
     }
 
-    /// A letter to a user, where staff activated its event.
+    /// Records a letter to a user, if staff activated its event.
     pub(super) fn emit_letter(&mut self, letter: &str, user: Option<Id>, detail: (&str, Box<RawValue>)) {
         if !self.behaviour.letters.contains(letter) {
             return;
@@ -119,7 +119,7 @@ impl Alma {
         self.emit("NOTIFICATION", Some(letter), "notification", written(&payload));
     }
 
-    /// A user changed by staff; changes through the API raise nothing.
+    /// Records that staff changed a user. Changes through the API raise no event.
     pub(crate) fn emit_user(&mut self, method: &str, key: Id) {
         if self.events.muted || self.origin == Origin::Api {
             return;

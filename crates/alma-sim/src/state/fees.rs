@@ -1,4 +1,4 @@
-//! Fees: what a lost item costs, what staff or a program charge, and how it is paid, waived, disputed.
+//! Fees: the fee for a lost item, charges by staff or a program, and how a fee is paid, waived or disputed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub(crate) struct Transaction {
     pub(crate) at: Timestamp,
 }
 
-/// What is done to a fee.
+/// An action on a fee.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FeeAct {
     /// Pays so many cents.
@@ -124,7 +124,7 @@ impl Alma {
         self.fees.values().filter(move |fee| fee.user == user)
     }
 
-    /// What a user owes, in cents.
+    /// Returns the debt of a user, in cents.
     pub(crate) fn owed(&self, user: Id) -> i64 {
         self.fees_of(user).filter(|fee| fee.status != FeeStatus::Closed).map(|fee| fee.balance).sum()
     }
@@ -175,7 +175,7 @@ impl Alma {
         Ok(())
     }
 
-    /// The fee for a lost item, where the site charges one.
+    /// Charges the fee for a lost item, if the site has one.
     pub(super) fn charge_lost(&mut self, pid: Id, loan: Id) {
         let Some(cents) = self.behaviour.lost_fee_cents else { return };
         let Some((user, library)) = self.loans.get(&loan).map(|loan| (loan.user, loan.library.clone())) else { return };
@@ -183,12 +183,12 @@ impl Alma {
         let _ = self.charge(user, LOST_ITEM, cents, &library, "", Some(pid));
     }
 
-    /// Takes the fee for a lost item back: it came home, or was found.
+    /// Cancels the fee for a lost item: the item came home, or was found.
     pub(super) fn refund_lost(&mut self, pid: Id) {
         self.end_lost_fees(pid, |_| FeeAct::Waive { cents: None, reason: "RETURNED".to_owned() });
     }
 
-    /// The fee for a lost item is paid at the desk.
+    /// Records that the fee for a lost item is paid at the desk.
     pub(super) fn pay_lost(&mut self, pid: Id) {
         let paid = |cents| FeeAct::Pay { cents, method: "CASH".to_owned(), external_id: String::new() };
         self.end_lost_fees(pid, paid);

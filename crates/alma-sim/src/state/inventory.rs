@@ -8,7 +8,7 @@ use super::users::{code_of, text_of};
 use crate::record::Record;
 use crate::refusal::Refusal;
 
-/// Fields of `item_data` that Alma itself keeps: a body cannot write them.
+/// Fields of `item_data` that Alma itself sets. A body cannot change them.
 const OUTPUT_ONLY: &[&str] = &[
     "pid",
     "barcode",
@@ -34,7 +34,7 @@ const OUTPUT_ONLY: &[&str] = &[
 const CODED: &[&str] =
     &["policy", "physical_material_type", "library", "location", "provenance", "physical_condition", "process_type"];
 
-/// What to do with the holding or bib that an act left without content.
+/// What happens to a holding or bib without content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leftover {
     Retain,
@@ -186,7 +186,7 @@ impl Alma {
         Ok(pid)
     }
 
-    /// The moment from which something done now is seen by request processing.
+    /// Returns the moment from which request processing takes notice of a change made now.
     pub(super) fn settling(&self) -> jiff::Timestamp {
         let wait = i64::try_from(self.behaviour.settle_ms).unwrap_or(i64::MAX);
         self.now + jiff::SignedDuration::from_millis(wait)
@@ -236,7 +236,7 @@ impl Alma {
         Ok(())
     }
 
-    /// The temporary place that a body names must exist.
+    /// Checks that the temporary place in a body exists.
     fn check_temporary(&self, body: &Value) -> Result<(), Refusal> {
         let Some(place) = body.get("holding_data").and_then(Value::as_object) else { return Ok(()) };
         let (library, location) = (code_of(place, "temp_library"), code_of(place, "temp_location"));
@@ -324,7 +324,7 @@ impl Alma {
         self.index.barcodes.get(&barcode.trim().to_lowercase()).copied()
     }
 
-    /// Library and location where an item belongs now: the temporary ones while it has them.
+    /// Returns the library and location to which an item belongs now: the temporary ones while it has them.
     pub(crate) fn place_of<'a>(&'a self, item: &'a Item) -> (&'a str, &'a str) {
         match (&item.temporary, self.holdings.get(&item.holding)) {
             (Some((library, location)), _) => (library, location),

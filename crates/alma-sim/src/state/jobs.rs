@@ -14,7 +14,7 @@ pub(crate) struct Job {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
     pub(crate) category: (&'static str, &'static str),
-    /// What it counts.
+    /// The counter of the job's report.
     pub(crate) counter: (&'static str, &'static str),
     work: fn(&mut Alma) -> usize,
 }
@@ -51,7 +51,7 @@ pub(crate) const INTEREST_EXPIRY: Job = Job {
 
 pub(crate) const JOBS: [&Job; 3] = [&PUBLISHING, &SHELF_EXPIRY, &INTEREST_EXPIRY];
 
-/// Runs kept of all jobs together.
+/// The number of runs that are kept, over all jobs.
 const KEPT: usize = 500;
 
 /// One run of a job; it ends as it begins.
@@ -64,7 +64,7 @@ pub(crate) struct Run {
 }
 
 impl Alma {
-    /// Runs a job: the run's id, and how much it did.
+    /// Runs a job. Returns the id of the run and its count.
     pub(crate) fn run_job(&mut self, job: &Job) -> (Id, usize) {
         let count = (job.work)(self);
         let run = Run { id: self.next_id(4, 11), job: job.id.to_owned(), at: self.now, count };

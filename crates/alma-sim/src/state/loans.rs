@@ -7,19 +7,19 @@ use super::model::{Id, Loan, Process, RequestStatus};
 use crate::clock::days;
 use crate::refusal::Refusal;
 
-/// Who lends what, and where.
+/// The parameters of a loan: who lends the item, and where.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewLoan {
     pub(crate) user: Id,
     pub(crate) item: Id,
     pub(crate) library: String,
     pub(crate) desk: String,
-    /// Staff lend although the item is held for someone else.
+    /// Whether staff lend the item although it is held for someone else.
     pub(crate) override_hold: bool,
 }
 
 impl Alma {
-    /// Lends an item; the borrower's own hold on it is fulfilled.
+    /// Lends an item. The loan fulfils the borrower's own hold on it.
     ///
     /// # Errors
     /// 401153 the desk does not serve the item, 401651 not loanable or held for another, 400042 lent to this user
@@ -113,7 +113,7 @@ impl Alma {
         id
     }
 
-    /// Why a loan cannot be renewed, if it cannot.
+    /// Returns why a loan cannot be renewed, if so.
     pub(crate) fn renewal_refused(&self, loan: &Loan) -> bool {
         let policy = self.items.get(&loan.item).map_or("", |item| item.policy.as_str());
         loan.returned.is_some()
@@ -181,7 +181,7 @@ impl Alma {
         }
     }
 
-    /// Takes a loan off the active lists; without a return it leaves no trace.
+    /// Removes a loan from the active lists. Without a return it leaves no trace.
     pub(super) fn end_loan(&mut self, pid: Id, id: Id, returned: Option<Timestamp>) {
         if let Some(item) = self.items.get_mut(&pid) {
             item.loan = None;

@@ -1,4 +1,4 @@
-//! The state of one institution, free of HTTP: what staff and REST calls read and change.
+//! The state of one institution, free of HTTP. Staff and REST calls read and change it.
 //!
 //! Ids are numbers inside and text outside. Every map that a call needs is an index, so a catalogue of a million
 //! items answers as fast as one of ten.
@@ -30,7 +30,7 @@ use events::EventLog;
 use model::{Bib, Holding, Id, Item, Loan, Request, UserEntry};
 use publish::Published;
 
-/// Who acts: the API, whose changes raise fewer events, or staff at a desk.
+/// The actor: the API, whose changes raise fewer events, or staff at a desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum Origin {
     Api,
@@ -71,10 +71,10 @@ pub(crate) struct Alma {
     sequence: u64,
     #[serde(skip)]
     pub(crate) index: Index,
-    /// Counts the acts that may have changed something.
+    /// A counter of the actions that may have changed something.
     #[serde(skip)]
     pub(crate) version: u64,
-    /// Time of the act in hand, set by whoever locks the state.
+    /// The time of the present action. The caller that locks the state sets it.
     pub(crate) now: Timestamp,
     pub(crate) origin: Origin,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Alma {
 /// Copies and their first requests.
 pub(crate) type Waiting = Arc<Vec<(Id, Id)>>;
 
-/// What can be rebuilt from the rest.
+/// Indexes, which can be rebuilt from the rest.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     /// Barcodes in lower case.
@@ -91,9 +91,9 @@ pub(crate) struct Index {
     pub(crate) identifiers: HashMap<String, (Id, bool)>,
     /// E-mail addresses in lower case; they need not be unique.
     pub(crate) emails: HashMap<String, Vec<Id>>,
-    /// What waits on the shelf for each library's desk, and the state's version that it is of.
+    /// The task list of each library's desk, and the version of the state that it belongs to.
     pub(crate) waiting: HashMap<(String, String), (u64, Waiting)>,
-    /// What saved searches found, the state's version that it is of, and when.
+    /// The results of saved searches, the version of the state that they belong to, and their time.
     pub(crate) searches: HashMap<Id, (u64, Timestamp, Arc<Vec<String>>)>,
     /// 035 `$a` of bibs.
     pub(crate) system_ids: HashMap<String, Vec<Id>>,

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// An id, whatever of.
+/// The id of a record of any kind.
 pub(crate) type Id = u64;
 
-/// Text that is shared between the catalogue and what was published of it.
+/// Text that the catalogue and its published copy share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shared(pub(crate) Arc<str>);
 
@@ -131,24 +131,24 @@ pub(crate) struct Item {
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
     pub(crate) process: Process,
-    /// What it was before, and since when it is what it is: the index learns of it later.
+    /// The process type before the last change, and the time of that change: the index follows later.
     #[serde(default)]
     pub(crate) process_before: Process,
     #[serde(default)]
     pub(crate) process_since: Timestamp,
     /// Temporary library and location.
     pub(crate) temporary: Option<(String, String)>,
-    /// The request this item was taken for: on its way to, or on, the hold shelf.
+    /// The request for which this item is taken: it is on its way to, or on, the hold shelf.
     pub(crate) bound: Option<Id>,
     /// Alma's own request that brings an item in transit home.
     pub(crate) reshelving_request: Option<Id>,
     pub(crate) loan: Option<Id>,
     pub(crate) transit_to: Option<Stop>,
-    /// Where it was scanned or lent last.
+    /// The place of the last scan or loan.
     pub(crate) seen_at: Option<Stop>,
     pub(crate) awaiting_reshelving: bool,
     pub(crate) in_house_uses: u32,
-    /// From when on it can be requested.
+    /// The moment from which it can be requested.
     pub(crate) settled_at: Timestamp,
     pub(crate) work_order: Option<(String, String)>,
     /// Other writable fields of `item_data`, and `copy_id`, as sent.
@@ -198,9 +198,9 @@ pub(crate) struct Request {
     pub(crate) user: Option<Id>,
     pub(crate) primary_id: String,
     pub(crate) mms: Id,
-    /// The item asked for; none at title level.
+    /// The requested item; none at title level.
     pub(crate) asked: Option<Id>,
-    /// The item taken for it.
+    /// The item that is taken for the request.
     pub(crate) item: Option<Id>,
     pub(crate) kind: String,
     pub(crate) sub_type: String,
@@ -248,7 +248,7 @@ pub(crate) struct Loan {
     pub(crate) request: Option<Id>,
 }
 
-/// A user and what hangs on them.
+/// A user with their loans, requests and other records.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct UserEntry {
     pub(crate) key: Id,

@@ -1,4 +1,4 @@
-//! What the institution has published of its catalogue: OAI-PMH shows this, never the catalogue itself.
+//! The published part of the institution's catalogue. OAI-PMH serves this, never the catalogue itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::Alma;
 use super::model::{Id, Shared};
 
-/// How and when changes are published, and how OAI answers.
+/// Settings of publishing: how and when changes are published, and how OAI answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Publishing {
-    /// Changes wait for `publish` instead of appearing by themselves.
+    /// Changes wait for `publish` instead of appearing after a delay.
     pub manual: bool,
     /// Seconds from a change to its appearance.
     pub delay_s: i64,
@@ -30,7 +30,7 @@ pub struct Publishing {
     pub not_entitled: bool,
     /// The caller's address is not on the profile's list.
     pub access_refused: bool,
-    /// Answers 503 with Retry-After so many more times.
+    /// The number of further requests that are answered with 503 and Retry-After.
     pub busy: u32,
 }
 
@@ -80,7 +80,7 @@ impl Alma {
         self.published.waiting.insert(mms, self.now);
     }
 
-    /// Publishes what is due by the delay of the site; nothing when publishing is manual.
+    /// Publishes the changes whose delay is over. Does nothing if publishing is manual.
     pub(crate) fn publish_due(&mut self) {
         if self.published.settings.manual || self.published.waiting.is_empty() {
             return;
@@ -93,7 +93,7 @@ impl Alma {
         }
     }
 
-    /// Runs the publishing job now; the number of records it published.
+    /// Runs the publishing job now. Returns the number of records that it published.
     pub(crate) fn publish_all(&mut self) -> usize {
         let waiting: Vec<Id> = self.published.waiting.keys().copied().collect();
         let now = self.now;

@@ -10,7 +10,7 @@ use crate::clock::days;
 use crate::options::FirstRequestStatus;
 use crate::refusal::Refusal;
 
-/// What a request asks for.
+/// The parameters of a new request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewRequest {
     pub(crate) user: Id,
@@ -118,7 +118,7 @@ impl Alma {
         if library.resource_sharing || !shelf { Err(Refusal::not_requestable()) } else { Ok(()) }
     }
 
-    /// Whether fulfilment rules let this user place a hold; the pickup place is not weighed.
+    /// Returns whether fulfilment rules let this user place a hold. The pickup place is not considered.
     pub(crate) fn may_request(&self, user: Id, mms: Id, item: Option<Id>) -> bool {
         let Some(user) = self.users.get(&user) else { return false };
         let rules = &self.behaviour.rules;
@@ -163,7 +163,7 @@ impl Alma {
         })
     }
 
-    /// Holds the item could serve, first the one it was taken for.
+    /// Returns the holds that the item could serve; the hold for which it is taken comes first.
     pub(crate) fn queue_of(&self, pid: Id) -> Vec<Id> {
         let Some(item) = self.items.get(&pid) else { return Vec::new() };
         let Some(bib) = self.bibs.get(&item.mms) else { return Vec::new() };
@@ -203,7 +203,8 @@ impl Alma {
         position(&holds)
     }
 
-    /// Where the site starts holds at once, the first of each queue whose copy is in place is `IN_PROCESS`.
+    /// Starts holds if the site does so at once: the first hold of each queue whose copy is in place becomes
+    /// `IN_PROCESS`.
     pub(super) fn activate_first(&mut self, mms: Id) {
         if self.behaviour.first_request_status != FirstRequestStatus::InProcess {
             return;
@@ -217,7 +218,7 @@ impl Alma {
         }
     }
 
-    /// Where the site recalls, a hold on a lent item shortens its loan.
+    /// Recalls the loan of an item if the site does so: a hold on a lent item shortens its loan.
     fn recall(&mut self, request: Id) {
         let Some(limit) = self.behaviour.recall_days else { return };
         let due = self.now + days(limit);
@@ -249,7 +250,7 @@ impl Alma {
         Ok(())
     }
 
-    /// Takes a request off the active lists and its item's binding; messages carry its last active status.
+    /// Removes a request from the active lists and releases its item. Messages carry its last active status.
     pub(crate) fn close_request(&mut self, id: Id, closure: &str, event: Option<&str>) {
         if let Some(event) = event {
             self.emit_request(event, id);
@@ -288,7 +289,7 @@ impl Alma {
         }
     }
 
-    /// Gives an item's request back to the queue.
+    /// Releases an item. Its request goes back to the queue.
     pub(super) fn unbind(&mut self, pid: Id) {
         let Some(bound) = self.items.get_mut(&pid).and_then(|item| item.bound.take()) else { return };
         if let Some(request) = self.requests.get_mut(&bound) {
@@ -306,7 +307,8 @@ impl Alma {
         }
     }
 
-    /// Alma's own request while an item travels home without a hold: WORK_ORDER, visible among the item's requests.
+    /// Adds Alma's own request for an item that travels home without a hold: WORK_ORDER, visible among the item's
+    /// requests.
     pub(super) fn add_reshelving(&mut self, pid: Id, home: &str) {
         let Some(item) = self.items.get(&pid).filter(|item| item.reshelving_request.is_none()) else { return };
         let request = Request {
@@ -335,7 +337,7 @@ impl Alma {
         }
     }
 
-    /// Requests that could no longer be filled by a copy that went missing or was lost: another copy, or cancelled.
+    /// Handles the requests for a copy that went missing or was lost: another copy serves them, or they are cancelled.
     pub(super) fn reassign(&mut self, pid: Id) {
         self.unbind(pid);
         let Some(mms) = self.items.get(&pid).map(|item| item.mms) else { return };
@@ -356,7 +358,7 @@ impl Alma {
     }
 }
 
-/// Whether a request is a hold that this item is taken for, is named by, or may serve.
+/// Returns whether a request is a hold for which this item is taken, which names it, or which it may serve.
 fn queues_for(request: &Request, item: &Item) -> bool {
     let free = request.item.is_none() && request.asked.is_none() && item.process.requestable();
     let named = request.item.is_none() && request.asked == Some(item.pid);

@@ -1,4 +1,4 @@
-//! Scan-in: the rule table of the "Scan In Items" page, first rule that applies.
+//! Scan-in: the rule table of the "Scan In Items" page. The first rule that applies decides.
 
 use super::Alma;
 use super::model::{Id, Pickup, Process, RequestStatus, Stop};
@@ -11,7 +11,7 @@ pub(crate) struct Scan {
     pub(crate) library: String,
     pub(crate) desk: Option<String>,
     pub(crate) department: Option<String>,
-    /// The request to serve, when several fit.
+    /// The request that the scan serves, if several fit.
     pub(crate) request: Option<Id>,
     pub(crate) place_on_hold_shelf: bool,
     pub(crate) register_in_house_use: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Scan {
     pub(crate) done: bool,
 }
 
-/// What a scan did.
+/// The result of a scan.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ScanResult {
     /// Item id.
@@ -34,7 +34,7 @@ pub struct ScanResult {
     pub request_id: Option<String>,
     /// The library it travels to, if any.
     pub destination: Option<String>,
-    /// The page's message; wording varies by site, so nothing may depend on it.
+    /// The page's message. The wording varies by site, so no program may depend on it.
     pub additional_info: String,
 }
 
@@ -91,7 +91,8 @@ impl Alma {
         }
     }
 
-    /// A department takes the item in, or finishes with it. True while it keeps the item.
+    /// Scans the item in at a department, which takes it in or finishes with it. Returns whether the department keeps
+    /// it.
     fn work_order(&mut self, pid: Id, department: &str, scan: &Scan) -> bool {
         if scan.done {
             if let Some(item) = self.items.get_mut(&pid) {

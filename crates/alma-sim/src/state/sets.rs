@@ -1,5 +1,5 @@
-//! Sets of records: itemised ones of titles, items, users; and logical ones, which are searches that staff saved and Alma
-//! makes anew each time a set is read. Of searches only those for items of a library in a process are simulated.
+//! Sets of records. Itemised sets hold titles, items or users. Logical sets are searches that staff saved; Alma runs
+//! them anew each time a set is read. Only searches for items of a library with a given process type are simulated.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ pub(crate) struct RecordSet {
     pub(crate) private: bool,
     pub(crate) created: Timestamp,
     pub(crate) members: Vec<String>,
-    /// What a logical set is a search for.
+    /// The search of a logical set.
     #[serde(default)]
     pub(crate) search: Option<Search>,
 }
 
-/// Items of a library in a process.
+/// A search for the items of a library with a given process type.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Search {
     pub(crate) library: String,
@@ -35,7 +35,7 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// As staff would read it.
+    /// Returns the search in the words that staff would read.
     pub(crate) fn text(&self) -> String {
         format!(
             "ITEM where HOLDING (library EQUAL \"{}\") AND ITEM (processType EQUAL \"{}\")",
@@ -71,7 +71,7 @@ impl Alma {
         self.sets_of_records.insert(set.id, set);
     }
 
-    /// The members of a set; those of a logical one as the index knows them.
+    /// Returns the members of a set. A logical set has the members that the index knows.
     pub(crate) fn members_of(&mut self, id: Id) -> Result<Arc<Vec<String>>, Refusal> {
         let set = self.sets_of_records.get(&id).ok_or_else(unknown_set)?;
         let Some(search) = &set.search else { return Ok(Arc::new(set.members.clone())) };
@@ -98,7 +98,7 @@ impl Alma {
         Ok(found)
     }
 
-    /// What staff see of a member: its title, or its name.
+    /// Returns the text by which staff see a member: its title, or its name.
     pub(crate) fn member_text(&self, content: &str, id: &str) -> String {
         let title = |mms: Id| self.bibs.get(&mms).map(|bib| bib.title.clone());
         let number = id.parse::<Id>().ok();
@@ -112,7 +112,7 @@ impl Alma {
         text.unwrap_or_default()
     }
 
-    /// Adds, removes or replaces members; ids of no record are left out, or refused with `strict`.
+    /// Adds, removes or replaces members. Ids that name no record are left out, or refused with `strict`.
     ///
     /// # Errors
     /// 60120 unknown set, 40166411 an unknown record under `strict`.

@@ -1,4 +1,4 @@
-//! What only staff and Alma's own jobs do: lost, claimed returned, found, missing, paid, expiry, the hold shelf.
+//! Actions of staff and of Alma's own jobs only: lost, claimed returned, found, missing, paid, expiry, the hold shelf.
 
 use jiff::SignedDuration;
 
@@ -111,7 +111,7 @@ impl Alma {
         }
     }
 
-    /// Staff work off the expired shelf: each hold past its time ends, its item stays until it is scanned.
+    /// Processes the expired shelf as staff do: each hold past its time ends, its item stays until it is scanned.
     pub(crate) fn run_shelf_expiry(&mut self) -> usize {
         let over = |request: &&Request| {
             request.status == RequestStatus::OnHoldShelf && request.expiry.is_some_and(|at| at < self.now)
@@ -121,7 +121,7 @@ impl Alma {
         ids.len()
     }
 
-    /// The nightly job: holds nobody is interested in any more are cancelled.
+    /// Runs the nightly job, which cancels holds past their last day of interest.
     pub(crate) fn run_interest_expiry(&mut self) -> usize {
         let over = |request: &&Request| {
             request.is_hold()

@@ -43,7 +43,7 @@ impl UserEntry {
         text_of(&self.data, "primary_id")
     }
 
-    /// Whether an identifier of this type is theirs.
+    /// Returns whether the user has this identifier, of this type.
     pub(crate) fn has_identifier(&self, kind: &str, value: &str) -> bool {
         let value = value.trim();
         kind.eq_ignore_ascii_case("PRIMARYIDENTIFIER") && self.primary_id().eq_ignore_ascii_case(value)
@@ -83,7 +83,7 @@ impl UserEntry {
         }
     }
 
-    /// The first reason why this user may not borrow, as the desk would say it.
+    /// Returns the first reason why this user may not borrow, in the words that the desk shows.
     pub(crate) fn blocked(&self, now: jiff::Timestamp) -> Option<Refusal> {
         if code_of(&self.data, "status") == "INACTIVE" {
             return Some(Refusal::new("401151", "User is not an active patron."));
@@ -107,7 +107,7 @@ impl UserEntry {
 }
 
 impl Alma {
-    /// A user by primary id, another active identifier, or an e-mail address that is theirs alone.
+    /// Finds a user by primary id, another active identifier, or an e-mail address that no other user has.
     pub(crate) fn find_user(&self, id: &str) -> Option<Id> {
         let id = id.trim().to_lowercase();
         match self.index.identifiers.get(&id) {
@@ -158,7 +158,7 @@ impl Alma {
         Ok(key)
     }
 
-    /// Replaces a user: what the body leaves out is gone, but for the exceptions Alma makes.
+    /// Replaces a user. Fields that the body leaves out are removed, but for the exceptions that Alma makes.
     ///
     /// # Errors
     /// The codes of PUT /users: 401858, 401851, and those of creation.

@@ -1,4 +1,4 @@
-//! What the staff desk's page reads: lists in pages, and the log of calls.
+//! Data of the staff desk's page: lists in pages, and the log of calls.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What goes wrong on order.
+//! Faults that a test orders.
 
 #![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
 
@@ -47,7 +47,7 @@ async fn a_caller_who_gives_up_waiting_does_not_undo_a_slow_scan() {
             tokio::task::yield_now().await;
         }
     };
-    // Whoever loses is dropped.
+    // The future that loses is dropped.
     tokio::select! {
         _ = request.send() => panic!("a slow scan was answered at once"),
         () = arrived => {}

@@ -1,4 +1,4 @@
-//! Fees of a user: what a lost item costs, what is charged, and how it ends.
+//! Fees of a user: the fee for a lost item, charges, and how a fee ends.
 
 use alma_sim::Mark;
 use reqwest::Method;

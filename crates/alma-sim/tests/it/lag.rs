@@ -1,4 +1,4 @@
-//! Eventual consistency: what was written is not at once what is found.
+//! Eventual consistency: search finds a change only after a delay.
 
 #![allow(clippy::disallowed_methods, reason = "the simulator's faults and webhooks take real time")]
 

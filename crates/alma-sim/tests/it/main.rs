@@ -1,4 +1,4 @@
-//! The simulator from outside: bare HTTP and JSON, no client of ours.
+//! Tests of the simulator from outside: bare HTTP and JSON, without the project's own client.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 

@@ -1,11 +1,11 @@
-//! Parameters of calls: what each one changes, and what is refused.
+//! Parameters of calls: the effect of each one, and refused values.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{BOOK, DESK, OTHER_BOOK, TestAlma};
 
-/// The list of items of the preset's first title, which has some volumes now.
+/// Adds volumes to the preset's first title, and returns the path of its list of items.
 async fn volumes(alma: &TestAlma) -> String {
     let (items, _) =
         alma.item_path(BOOK).rsplit_once('/').map(|(items, pid)| (items.to_owned(), pid.to_owned())).unwrap();

@@ -1,4 +1,4 @@
-//! Scenarios in files: those that come with the crate, and what is said of one that goes otherwise.
+//! Scenarios in files: those of the crate, and the error for a step that goes otherwise than expected.
 
 use std::path::Path;
 

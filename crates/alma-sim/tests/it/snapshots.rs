@@ -1,4 +1,4 @@
-//! An institution as one JSON text: everything in it comes back, in another simulator too.
+//! An institution as one JSON text: a restore brings everything back, in another simulator too.
 
 use alma_sim::{Mark, Sim, SimClock, SimOptions, presets};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::{BOOK, DESK, INST, KEY, OTHER_BOOK, TestAlma, client, noon};
 const THIRD: &str = "01TST-M003";
 const FOURTH: &str = "01TST-M004";
 
-/// A house in which everything has happened that leaves something behind.
+/// Creates an institution with a trace of every kind of event.
 async fn busy_alma() -> TestAlma {
     let alma = TestAlma::new().await;
     let staff = alma.staff();
@@ -36,7 +36,7 @@ async fn busy_alma() -> TestAlma {
     alma
 }
 
-/// The calls whose answers must not change, by path.
+/// Returns the paths of the calls whose answers must not change.
 fn questions(alma: &TestAlma) -> Vec<String> {
     let mut paths: Vec<String> = [
         "/users?limit=100&order_by=primary_id",
@@ -61,7 +61,7 @@ fn questions(alma: &TestAlma) -> Vec<String> {
     paths
 }
 
-/// Answers without what is not part of the state: the address of the server.
+/// Returns the answers without the address of the server, which is not part of the state.
 async fn answers(alma: &TestAlma, paths: &[String]) -> Vec<String> {
     let mut all = Vec::new();
     for path in paths {

@@ -1,4 +1,4 @@
-//! A simulator on a port, and a caller without opinions.
+//! A simulator on a port, and a caller that checks nothing.
 
 use alma_sim::{Server, Sim, SimClock, SimOptions, Staff, presets};
 use reqwest::{Client, Method, StatusCode};

@@ -1,4 +1,4 @@
-//! Every event in every state of an item: what is allowed, what is refused, and where it leads.
+//! Every event in every state of an item: whether it is allowed or refused, and the state that follows.
 //!
 //! A result is `process type / status of the first reader's hold / loan`; `-` for none, or the refusal's code.
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::support::{BOOK, DESK, INST, TestAlma};
 
-/// What a listener got, and what it answers.
+/// The messages that a listener got, and its answers.
 #[derive(Debug, Default)]
 struct Listener {
     answers: Mutex<Vec<u16>>,
@@ -45,7 +45,7 @@ impl Listener {
     }
 }
 
-/// The event's code; the action, where a message has no event.
+/// Returns the event's code, or the action if a message has no event.
 fn named(message: &Value) -> &str {
     message["event"]["value"].as_str().or(message["action"].as_str()).unwrap()
 }

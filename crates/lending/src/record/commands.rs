@@ -1,4 +1,4 @@
-//! Records commands: what people asked for, as facts.
+//! Records commands of patrons and staff as facts.
 
 use super::reject_supplier;
 use crate::attention::StaffCaseCause;
@@ -7,7 +7,7 @@ use crate::effect::Side;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, CopyRef, Request, Tracked};
 
-/// Takes what was asked into the request, if it makes sense now; answers what staff should read about it.
+/// Records the command in the request, if it is possible now. Returns a note for staff.
 pub(super) fn record_command(request: &mut Request, command: &Command) -> Option<String> {
     if let Some(action) = command.action()
         && let Err(reason) = request.may(action)
@@ -24,7 +24,8 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
         }
         Command::NextSupplier { reason, copy } => {
             if let Some(copy) = copy {
-                // Placed with the request, it would be asked for a second time after it was given up.
+                // A copy that was placed with the request would otherwise be requested a second time after the hub gave
+                // it up.
                 let unmarked = |of: &CopyRef| CopyRef { tried_items: Vec::new(), chosen_by_staff: false, ..of.clone() };
                 request.candidates.retain(|other| unmarked(other) != unmarked(copy));
                 request.candidates.insert(0, CopyRef { chosen_by_staff: true, ..copy.clone() });
@@ -59,7 +60,7 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
     None
 }
 
-/// What staff have fixed is tried again; a hold that had ended is placed again.
+/// Lets the hub retry what staff have fixed, and place a hold again that had ended.
 fn resume(request: &mut Request) {
     let Some(staff_case) = request.staff_case.take() else { return };
     match staff_case.cause {
@@ -76,7 +77,7 @@ fn resume(request: &mut Request) {
     }
 }
 
-/// The request as it was; the effect that the act had queued is dropped when it is claimed.
+/// Restores the earlier request. A worker that claims the effect queued by the action drops it.
 fn undo(request: &mut Request) -> Option<String> {
     let before = request.undo.take()?;
     let in_flight = request.in_flight.filter(|effect| before.in_flight == Some(*effect));

@@ -12,7 +12,7 @@ use crate::refusal::{PatronRefusal, Refusal};
 use crate::request::{Copy, Hold, Loan, Progress, Request, Supply, Tracked, VirtualSide};
 use crate::status::Workflow;
 
-/// Takes the result's facts into the request; answers what staff should read about it.
+/// Records the result's facts in the request. Returns a note for staff.
 pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult, now: Timestamp) -> Option<String> {
     match result {
         EffectResult::EffectDelayed { .. } => None,
@@ -110,8 +110,8 @@ fn at(request: &mut Request, side: Side, keep: impl FnOnce(&mut VirtualSide)) {
     }
 }
 
-/// The effect is over; another that may have been begun since is not. From here on the last act of staff can't be
-/// taken back: something was sent.
+/// Marks the effect as done, unless another one is open by now. From here on staff can't take their last action back,
+/// since something was sent.
 fn record_effect_done(request: &mut Request, effect: Effect) {
     if request.in_flight == Some(effect) {
         request.in_flight = None;
@@ -135,7 +135,7 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
     }
     let workflow = workflow(request, &institution);
     match request.candidates.first_mut() {
-        // Should its lender refuse this copy, another of the record may do.
+        // If the lender refuses this copy, another copy of the record may do.
         Some(any) if any.item.is_none() && any.barcode.is_none() => any.tried_items.push(copy.item.clone()),
         _ => drop(request.candidates.remove(0)),
     }
@@ -150,11 +150,11 @@ fn supplier_chosen(request: &mut Request, copy: &Copy) -> Option<String> {
 }
 
 impl Request {
-    /// Whether a copy of `lender` can be supplied for the request, as far as that doesn't depend on the copy.
+    /// Checks whether `lender` can supply the request, as far as that doesn't depend on the copy.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The reason why it can't.
     pub fn may_be_supplied_by(&self, lender: &crate::InstitutionCode) -> Result<(), Refusal> {
         if is_at_lenders_own_desk(self, lender) {
             let explanation = "The patron would collect the copy at its own library, which lends it there itself. Choose \
@@ -170,12 +170,13 @@ impl Request {
     }
 }
 
-/// Whether a patron of another institution is to collect the copy where it belongs, without standing there already.
+/// Returns whether a patron of another institution would collect the copy at the library that owns it, without being
+/// there already.
 fn is_at_lenders_own_desk(request: &Request, lender: &crate::InstitutionCode) -> bool {
     !request.expedited && request.pickup.institution == *lender && request.patron.institution != *lender
 }
 
-/// Which libraries play which part, once the lender is known.
+/// Returns the workflow, which follows once the lender is known.
 fn workflow(request: &Request, lender: &crate::InstitutionCode) -> Workflow {
     let home = &request.patron.institution;
     let pickup = &request.pickup.institution;
@@ -252,7 +253,7 @@ fn lent(request: &mut Request, side: Side, loan: &Loan) {
             supply.loan = Tracked::Open(loan.clone());
             supply.item = ItemState::OnLoan;
             supply.dispatched = true;
-            // Lending to the holder fulfils the hold.
+            // A loan to the holder fulfils the hold.
             supply.hold.close();
         }
         return;
@@ -310,8 +311,8 @@ fn hold_cancelled_after_dispatch(request: &mut Request, seen: &Observation, now:
     note
 }
 
-/// As long as the hold was open a scan could send an item off again that had been seen at home: only a poll from now on shows
-/// where it is.
+/// Forgets that the item was at home. While the hold was open, a scan could send the item off again, so only a later
+/// poll shows where it is.
 fn forget_that_it_was_home(supply: &mut Supply) {
     let was_home =
         matches!(supply.item, ItemState::InPlace | ItemState::Requested | ItemState::OnHoldShelf | ItemState::OnLoan);
@@ -331,20 +332,21 @@ fn virtual_item_deleted(request: &mut Request, side: Side, with_record: bool) {
     });
 }
 
-/// The patron's due date with the lender's, where it is later: it isn't tried again until one of them changes.
+/// Returns the due dates of patron and lender if the patron's is later. The hub doesn't try to limit it again until one
+/// of them changes.
 fn beyond_ceiling(request: &Request, side: Side, due: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
     let ceiling = request.supply.as_ref()?.loan.open()?.due?;
     request.virtual_side(side)?.loan.open()?;
     due.filter(|due| *due > ceiling).map(|due| (due, ceiling))
 }
 
-/// A refusal at the lender sends the request on to the next; elsewhere a person must look, unless the hub can make
-/// good what is missing.
+/// Records a refusal. A refusal at the lender sends the request on to the next lender. Elsewhere staff must act, unless
+/// the hub can recreate what is missing.
 fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> Option<String> {
     record_effect_done(request, effect);
     let note = format!("{} ({})", refusal.explanation, refusal.code);
     if request.status.is_ending() && !effect.is_clean_up() {
-        // It isn't wanted any more, so nobody need care that it was refused.
+        // The effect isn't wanted any more, so its refusal doesn't matter.
         return Some(note);
     }
     match effect {
@@ -419,7 +421,7 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
     Some(note)
 }
 
-/// Staff deleted the virtual patron: it is made again.
+/// Forgets a virtual patron that staff deleted, so that the hub creates it again.
 fn forget_virtual_patron(request: &mut Request) -> bool {
     request.supply.as_mut().is_some_and(|supply| supply.virtual_patron.take().is_some())
 }

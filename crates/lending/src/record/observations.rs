@@ -1,4 +1,4 @@
-//! Records observations: what polls, messages and the clock showed, as facts.
+//! Records observations of polls, messages and the clock as facts.
 
 use jiff::Timestamp;
 
@@ -13,13 +13,13 @@ use crate::refusal::Refusal;
 use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, VirtualSide};
 use crate::status::Status;
 
-/// How often in a row a hold must be missed before it counts as gone. Alma closes hold and loan at
-/// nearly, not exactly, the same moment, so the first poll may fall between the two.
+/// How many polls in a row must miss a hold before it counts as gone. Alma closes hold and loan at nearly, not exactly,
+/// the same moment, so the first poll may fall between the two.
 const MISSING_POLLS_TO_CLOSE: u8 = 2;
-/// How often the patron's hold is placed by the hub itself; after that staff must decide.
+/// How often the hub places the patron's hold before staff must decide.
 const MAX_HOLD_ATTEMPTS: u8 = 2;
 
-/// Takes what was noticed into the request; answers what staff should read about it.
+/// Records an observation in the request. Returns a note for staff.
 pub(super) fn record_observed(request: &mut Request, observed: &Observed, now: Timestamp) -> Option<String> {
     match observed {
         Observed::Seen { side: Side::Lender, observation, source: _ } => apply_at_lender(request, observation, now),
@@ -27,7 +27,7 @@ pub(super) fn record_observed(request: &mut Request, observed: &Observed, now: T
             let corrected = contradict(request, *side, observation);
             apply_at_virtual_side(request, *side, observation, now).or(corrected)
         }
-        // The decision keeps it beside the facts, which a poll that failed doesn't change.
+        // `decide` records the failure, since a failed poll changes no facts.
         Observed::PollFailed { .. } => None,
         Observed::DeadlinePassed { deadline } => deadline_passed(request, *deadline, now),
     }
@@ -38,7 +38,7 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
     let supply = request.supply.as_mut()?;
     if let Some(item) = &observation.item {
         supply.item = item.clone();
-        // In transit while our hold hasn't started: it travels for somebody else.
+        // An item in transit before the hub's hold has started travels for somebody else.
         let ours = matches!(observation.hold, None | Some(HoldState::InProcess));
         if supply.hold != Tracked::NotCreated && *item == ItemState::InTransit && ours {
             supply.dispatched = true;
@@ -52,7 +52,7 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
         }
         // An item is on one loan at a time.
         Some(LoanState::Another) => supply.loan.close(),
-        // That it was returned was reported, and nothing else.
+        // A message reported the return and nothing else.
         Some(LoanState::None) if observation.item.is_none() && supply.loan.is_open() => {
             supply.loan.close();
             supply.item = ItemState::InPlace;
@@ -117,7 +117,7 @@ fn apply_at_virtual_side(
         }
     }
     if here.progress >= Progress::OnLoan {
-        // The loan fulfilled the hold; that it is gone says nothing more.
+        // The loan fulfilled the hold, so the missing hold has no further meaning.
         if observation.hold == Some(HoldState::Gone) {
             here.hold.close();
         }
@@ -143,12 +143,13 @@ fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<St
     None
 }
 
-/// The patron's hold ended: by the table it ends the request, is placed again, or is for staff to decide.
+/// Handles the end of the patron's hold. By the table, the request ends, the hub places the hold again, or staff
+/// decide.
 fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option<String> {
     let response = response_to_closure(side, end.closure, request.status);
     let here = request.virtual_side_mut(side)?;
     here.hold_end = Some(end);
-    // Nobody would put what is lost on the hold shelf.
+    // Nobody would put a lost item on the hold shelf.
     let is_lost =
         here.item_state.as_ref().is_some_and(|item| matches!(item, ItemState::Lost | ItemState::ClaimedReturned));
     let retry_hold = response == ClosureResponse::RetryHold && here.hold_attempts < MAX_HOLD_ATTEMPTS && !is_lost;
@@ -176,8 +177,8 @@ fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option
     })
 }
 
-/// Ends the case for staff that an earlier read raised and this one contradicts: the virtual item, or the patron's hold, is
-/// there after all.
+/// Closes the case for staff that an earlier read opened and this observation contradicts: the virtual item, or the
+/// patron's hold, exists after all.
 fn contradict(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
     let cause = request.staff_case.as_ref()?.cause;
     let held = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
@@ -193,7 +194,7 @@ fn contradict(request: &mut Request, side: Side, observation: &Observation) -> O
     if item_is_back {
         here.item.reopen();
     }
-    // A hold that had ended by itself stays so, unless it was seen.
+    // A hold that the library had ended stays so, unless the observation shows it.
     if held || here.hold_end.is_none() {
         here.hold.reopen();
         (here.hold_missing_polls, here.hold_end) = (0, None);
@@ -206,7 +207,7 @@ fn contradict(request: &mut Request, side: Side, observation: &Observation) -> O
     })
 }
 
-/// Staff took the virtual item away while it was needed.
+/// Handles a virtual item that staff deleted while it was needed.
 fn virtual_item_gone(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
     let status = request.status;
     let needed = matches!(
@@ -271,18 +272,18 @@ fn record_loan(here: &mut VirtualSide, observation: &Observation) {
         Some(LoanState::Active { id, due }) => {
             let retry_hold = matches!(&here.loan, Tracked::Closed(before) if before.id != *id);
             if retry_hold && here.progress == Progress::Returned {
-                // Returned and lent to the same patron once more before the lender got it.
+                // The item was returned and lent to the same patron again before the lender got it.
                 here.progress = Progress::OnLoan;
             }
             let stale = matches!(&here.loan, Tracked::Closed(before) if before.id == *id);
             if !stale {
                 here.loan = Tracked::Open(Loan { id: id.clone(), due: *due });
                 here.due_dates.agreed = here.due_dates.agreed.or(*due);
-                // Whatever became of the item since: lost, or said to be returned.
+                // The loan counts, whatever became of the item since: lost, or claimed returned.
                 here.progress = here.progress.max(Progress::OnLoan);
             }
         }
-        // The patron has brought it back, if they had it: an item is on one loan at a time.
+        // An item is on one loan at a time, so the patron, if they had it, has returned it.
         Some(LoanState::Another) => {
             here.loan.close();
             if here.progress == Progress::OnLoan {
@@ -294,7 +295,7 @@ fn record_loan(here: &mut VirtualSide, observation: &Observation) {
     }
 }
 
-/// Staff have moved the virtual item to another holding, or given it another barcode.
+/// Records that staff moved the virtual item to another holding, or gave it another barcode.
 fn record_move(here: &mut VirtualSide, observation: &Observation) {
     if let Some(holding) = observation.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
         here.holding = Tracked::Open(holding.clone());
@@ -304,13 +305,13 @@ fn record_move(here: &mut VirtualSide, observation: &Observation) {
     }
 }
 
-/// On loan, or lost while on loan: the loan is still there.
+/// Returns whether the loan still exists: the item is on loan, or was lost while on loan.
 fn is_out(item: &ItemState) -> bool {
     matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
 }
 
-/// A hold that was placed while the item was being lent is not fulfilled by that loan. Alma ends hold and loan at
-/// nearly, not exactly, the same moment, so only a look after the one that showed the loan shows.
+/// Records a hold that was placed while the item was being lent, so that the loan did not fulfil it. Alma ends hold
+/// and loan at nearly, not exactly, the same moment, so only a poll after the one that showed the loan can prove it.
 fn record_hold_after_loan(here: &mut VirtualSide, observation: &Observation, lent_before: bool) {
     let still_there = observation.hold.is_some_and(|hold| hold != HoldState::Gone);
     if lent_before && still_there && here.hold.is_open() {
@@ -318,14 +319,15 @@ fn record_hold_after_loan(here: &mut VirtualSide, observation: &Observation, len
     }
 }
 
-/// Returned, and kept on the hold shelf for a hold that outlived the loan or by one that is gone by now. Where the hold
-/// is there as it was before the loan, the poll may be older than the loan.
+/// Returns whether the item was returned and is back on the hold shelf, for a hold that outlived the loan or one that
+/// is gone by now. If the hold is as it was before the loan, the poll may be older than the loan.
 fn is_back_on_the_hold_shelf(here: &VirtualSide, observation: &Observation) -> bool {
     let since = here.hold_outlives_loan || matches!(observation.hold, None | Some(HoldState::Gone));
     observation.item == Some(ItemState::OnHoldShelf) && observation.loan == Some(LoanState::None) && since
 }
 
-/// Whether somebody else has the item. Where it is out and whose loan it is on is not known, it is as it was.
+/// Records whether somebody else has the item. If the item is out and the loan's holder is unknown, the earlier value
+/// stays.
 fn note_another(lent_to_another: &mut bool, observation: &Observation) {
     match &observation.loan {
         Some(LoanState::Another) => *lent_to_another = true,
@@ -335,8 +337,8 @@ fn note_another(lent_to_another: &mut bool, observation: &Observation) {
     }
 }
 
-/// How far an item in this state has come, given how far it was before. That it is out says nothing of who has it: the
-/// loan does.
+/// Returns the progress of an item in this state, given its progress before. An item that is out doesn't show who has
+/// it; only the loan does.
 fn moved_to(before: Progress, item: &ItemState) -> Progress {
     match item {
         ItemState::OnHoldShelf => Progress::OnHoldShelf,
@@ -347,7 +349,7 @@ fn moved_to(before: Progress, item: &ItemState) -> Progress {
     }
 }
 
-/// Keeps the hold's state; answers whether it has just ended.
+/// Records the hold's state. Returns whether the hold has just ended.
 fn record_hold(hold: &mut Tracked<Hold>, missed: &mut u8, observation: &Observation) -> bool {
     match (observation.hold, &mut *hold) {
         (Some(HoldState::Gone), Tracked::Open(_)) => {

@@ -1,4 +1,4 @@
-//! What staff do.
+//! Actions of staff.
 
 use alma_sim::Mark;
 use jiff::{SignedDuration, Timestamp};
@@ -9,38 +9,38 @@ use super::{DESK, Hold, SimAlma, text};
 use crate::failure::{Failure, Result};
 
 impl SimAlma {
-    /// Scans an item in at the desk of a library: dispatch, receipt or return, whichever it is. The process type
-    /// that the item has afterwards; empty when it is in place.
+    /// Scans an item in at the desk of a library: a dispatch, a receipt or a return, whichever applies. Returns the
+    /// item's process type afterwards, which is empty if the item is in place.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn scan_in(&self, barcode: &str, library: &str) -> Result<String> {
         let body = json!({"barcode": barcode, "library": library, "desk": DESK});
         Ok(text(&self.post(&["scan-in"], body).await?["process_type"]))
     }
 
-    /// Takes an item back at the desk of a library. To Alma it is a scan as any other.
+    /// Takes an item back at the desk of a library. For Alma this is an ordinary scan.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn take_back(&self, barcode: &str, library: &str) -> Result<String> {
         let body = json!({"barcode": barcode, "library": library, "desk": DESK});
         Ok(text(&self.post(&["return"], body).await?["process_type"]))
     }
 
-    /// Lends an item at the desk of a library; the loan's id.
+    /// Lends an item at the desk of a library. Returns the loan's id.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn lend(&self, barcode: &str, user: &str, library: &str) -> Result<String> {
         let body = json!({"barcode": barcode, "user": user, "library": library, "desk": DESK});
         Ok(text(&self.post(&["loan"], body).await?["loan_id"]))
     }
 
-    /// Lends an item although it is held for somebody else; the loan's id.
+    /// Lends an item although it is held for somebody else. Returns the loan's id.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn lend_overriding_hold(&self, barcode: &str, user: &str, library: &str) -> Result<String> {
         let body = json!({"barcode": barcode, "user": user, "library": library, "desk": DESK, "override": true});
         Ok(text(&self.post(&["loan"], body).await?["loan_id"]))
@@ -49,7 +49,7 @@ impl SimAlma {
     /// Renews the loan of an item.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn renew(&self, barcode: &str) -> Result<()> {
         self.post(&["renew"], json!({"barcode": barcode})).await.map(drop)
     }
@@ -57,15 +57,15 @@ impl SimAlma {
     /// Changes the due date of an item's loan.
     ///
     /// # Errors
-    /// Alma's words where it refuses, as for a date in the past.
+    /// Alma's message if it refuses, as for a date in the past.
     pub async fn set_due(&self, barcode: &str, due: Timestamp) -> Result<()> {
         self.post(&["due"], json!({"barcode": barcode, "due": due.to_string()})).await.map(drop)
     }
 
-    /// Places a hold on an item, to be collected at a library; its id.
+    /// Places a hold on an item, to be collected at a library. Returns its id.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn place_hold(&self, user: &str, barcode: &str, pickup_library: &str) -> Result<String> {
         let body = json!({"user": user, "barcode": barcode, "pickup_library": pickup_library});
         Ok(text(&self.post(&["hold"], body).await?["request_id"]))
@@ -74,7 +74,7 @@ impl SimAlma {
     /// Cancels a hold, for a reason of the table RequestCancellationReasons.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn cancel_hold(&self, hold: &str, reason: &str) -> Result<()> {
         self.post(&["requests", hold, "cancel"], json!({"reason": reason})).await.map(drop)
     }
@@ -87,7 +87,7 @@ impl SimAlma {
         self.post(&["requests", hold, "expire"], json!({})).await.map(drop)
     }
 
-    /// Works off the expired hold shelf; how many holds ended. Their items stay until they are scanned.
+    /// Processes the expired hold shelf. Returns how many holds ended. Their items stay until they are scanned.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -98,8 +98,8 @@ impl SimAlma {
 
     /// Lets a hold's last day of interest pass and runs Alma's nightly job, which ends it as expired.
     ///
-    /// The control surface can't set that day, so it is set as staff would with the request's edit form: by Alma's
-    /// `PUT /users/{user_id}/requests/{request_id}`, which also asks for the comment again.
+    /// The control surface can't set that day. So this uses Alma's `PUT /users/{user_id}/requests/{request_id}`, as
+    /// staff would use the request's edit form. The call requires the comment again.
     ///
     /// # Errors
     /// The hold can't be changed, or the job doesn't end it (a hold on the shelf ends by the shelf's own expiry).
@@ -142,7 +142,7 @@ impl SimAlma {
         self.control(Method::DELETE, &["items", barcode], None).await.map(drop)
     }
 
-    /// Adds a title with one copy at MAIN; its MMS id.
+    /// Adds a title with one copy at MAIN. Returns its MMS id.
     ///
     /// # Errors
     /// The barcode is taken.
@@ -178,7 +178,7 @@ impl SimAlma {
     /// Creates a user from Alma's JSON shape.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn add_user(&self, user: &Value) -> Result<()> {
         self.post(&["users"], user.clone()).await.map(drop)
     }
@@ -186,7 +186,7 @@ impl SimAlma {
     /// Changes fields of a user, such as `{"status": {"value": "INACTIVE"}}`.
     ///
     /// # Errors
-    /// Alma's words where it refuses.
+    /// Alma's message if it refuses.
     pub async fn change_user(&self, user: &str, fields: &Value) -> Result<()> {
         self.control(Method::PATCH, &["users", user], Some(fields.clone())).await.map(drop)
     }

@@ -1,4 +1,4 @@
-//! What goes wrong around an Alma, ordered and taken away again.
+//! Faults of an Alma, and their removal.
 
 use alma_sim::{ApiKey, Fault, FaultKind};
 use reqwest::Method;
@@ -8,7 +8,7 @@ use super::SimAlma;
 use crate::failure::{Failure, Result};
 
 impl SimAlma {
-    /// Orders a fault of the API.
+    /// Injects a fault of the API.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -17,7 +17,7 @@ impl SimAlma {
         self.post(&["faults"], body).await.map(drop)
     }
 
-    /// Every call fails with this HTTP status, until [`Self::mend`].
+    /// Makes every call fail with this HTTP status until the fault is removed.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -25,7 +25,7 @@ impl SimAlma {
         self.inject_fault(&Fault::always("*", FaultKind::status(status))).await
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -33,7 +33,7 @@ impl SimAlma {
         self.control(Method::DELETE, &["faults"], None).await.map(drop)
     }
 
-    /// Sets the limits of calls, per second and per day; none for no limit.
+    /// Sets the limits of calls, per second and per day; `None` for no limit.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -41,7 +41,7 @@ impl SimAlma {
         self.post(&["limits"], json!({"per_second": per_second, "per_day": per_day})).await.map(drop)
     }
 
-    /// Takes the hub's API key away.
+    /// Revokes the hub's API key.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -49,7 +49,7 @@ impl SimAlma {
         self.control(Method::DELETE, &["keys"], Some(json!({"key": self.key}))).await.map(drop)
     }
 
-    /// Gives the hub's API key back.
+    /// Restores the hub's API key.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -59,8 +59,7 @@ impl SimAlma {
         self.post(&["keys"], body).await.map(drop)
     }
 
-    /// Changes how this Alma behaves; the fields given are laid over what is set
-    /// ([`alma_sim::Behaviour`]).
+    /// Changes how this Alma behaves. The given fields overwrite the present ones ([`alma_sim::Behaviour`]).
     ///
     /// # Errors
     /// There is no such behaviour.

@@ -1,8 +1,8 @@
 //! A simulated Alma as its staff see it and use it, through the simulator's control surface alone.
 //!
-//! - `acts`: what staff do at desks and in the catalogue.
-//! - `reads`: what is there.
-//! - `trouble`: what goes wrong around it: faults, limits, keys, behaviour.
+//! - `acts`: actions of staff at desks and in the catalogue.
+//! - `reads`: reads of the present state.
+//! - `faults`: faults, limits, keys, behaviour.
 
 mod acts;
 mod faults;
@@ -21,10 +21,10 @@ pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
 /// The ordinary library that stands for "outside".
 pub(crate) const SHARING_LIBRARY: &str = "SHARING";
 
-/// A simulated Alma that runs, made from [`alma_sim::presets::university`].
+/// A running simulated Alma, made from [`alma_sim::presets::university`].
 #[derive(Clone, Debug)]
 pub struct SimAlma {
-    /// Where the simulator listens, as the hub is informed.
+    /// The address of the simulator, as the hub knows it.
     pub base: String,
     /// Code of the institution.
     pub institution: String,
@@ -34,13 +34,13 @@ pub struct SimAlma {
 }
 
 impl SimAlma {
-    /// The institution of a simulator at `base`, such as `http://127.0.0.1:8081`.
+    /// Returns the institution of a simulator at `base`, such as `http://127.0.0.1:8081`.
     pub fn at(base: &str, institution: &str, key: &str, http: reqwest::Client) -> Self {
         let line = ApiClient::new(base, http, format!("The simulated Alma {institution}"));
         Self { base: line.base.clone(), institution: institution.to_owned(), key: key.to_owned(), line }
     }
 
-    /// The settings that the hub needs for this Alma.
+    /// Returns the settings that the hub needs for this Alma.
     pub fn settings(&self, calls_per_second: u32) -> Value {
         json!({
             "base_url": self.base, "sharing_library": SHARING_LIBRARY, "virtual_library": VIRTUAL_LIBRARY,
@@ -52,12 +52,12 @@ impl SimAlma {
         })
     }
 
-    /// Barcode of the preset's copy at MAIN of its `number`-th title, from 1.
+    /// Returns the barcode of the preset's copy at MAIN of its `number`-th title, from 1.
     pub fn barcode(&self, number: usize) -> String {
         alma_sim::presets::barcode(&self.institution, 'M', number)
     }
 
-    /// One call of the control surface, whatever its answer; path segments are encoded here.
+    /// Makes one call of the control surface and accepts any answer. It encodes the path segments.
     async fn try_control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<(StatusCode, Value)> {
         let mut full = format!("/sim/{}", segment(&self.institution));
         for part in path {
@@ -67,7 +67,7 @@ impl SimAlma {
         self.line.send(self.line.call(method, &full), body.as_ref()).await
     }
 
-    /// One call of the control surface that must be granted.
+    /// Makes one call of the control surface that must succeed.
     async fn control(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value> {
         let (status, answer) = self.try_control(method, path, body).await?;
         if status.is_success() {
@@ -91,12 +91,12 @@ impl SimAlma {
     }
 }
 
-/// Text of a field; empty where there is none.
+/// Returns the text of a field; empty if there is none.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Rows of a list; none where there is no list.
+/// Returns the rows of a list; none if there is no list.
 pub(crate) fn rows(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }

@@ -1,4 +1,4 @@
-//! What is there.
+//! Reads of an Alma's present state.
 
 use std::collections::BTreeMap;
 use std::ops::Sub;
@@ -12,16 +12,16 @@ use crate::failure::{Failure, Result};
 
 /// The library of virtual items.
 pub const VIRTUAL_LIBRARY: &str = "DCB_LIB";
-/// What every hold of the hub carries in its comment, and every virtual record in its 035.
+/// The hub's marker in the comment of every hold and in the 035 of every virtual record.
 const HOLD_MARK: &str = "[DCB-REQUEST:";
 const RECORD_MARK: &str = "(DCB)";
-/// What the primary id of every virtual patron begins with.
+/// The beginning of the primary id of every virtual patron.
 const VIRTUAL_PATRON: &str = "dcb-";
 
 /// Alma's code for a barcode that no item has.
 const NO_SUCH_BARCODE: &str = "401689";
 
-/// An item as it stands.
+/// The present state of an item.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Item {
@@ -39,7 +39,7 @@ pub struct Item {
     pub policy: String,
     /// Library it belongs to.
     pub library: String,
-    /// Why it isn't in place, as Alma's code; empty when it is.
+    /// Alma's code for the process that the item is in; empty if it is in place.
     pub process_type: String,
     /// Its loan.
     pub loan_id: Option<String>,
@@ -81,12 +81,12 @@ pub struct Loan {
     pub process_status: String,
 }
 
-/// What of the hub stands at an Alma.
+/// The hub's records at an Alma.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AlmaState {
     /// Primary ids of virtual patrons.
     pub virtual_patrons: Vec<String>,
-    /// MMS ids of virtual records, reported by the hub's marker.
+    /// MMS ids of virtual records, found by the hub's marker.
     pub bibs: Vec<String>,
     /// Ids of the holdings in the library of virtual items.
     pub holdings: Vec<String>,
@@ -94,11 +94,11 @@ pub struct AlmaState {
     pub items: Vec<String>,
 }
 
-/// What was ever made at an Alma, whether or not it is still there. Holdings raise no event in Alma, so they are
-/// counted as long as they stand, see [`AlmaState`].
+/// All records that were ever created at an Alma, whether or not they still exist. Holdings raise no event in Alma, so
+/// only existing ones are counted, see [`AlmaState`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CreatedRecords {
-    /// Virtual patrons; they are never deleted, so those that are there are all.
+    /// Virtual patrons. They are never deleted, so the present ones are all.
     pub virtual_patrons: u64,
     /// Records.
     pub bibs: u64,
@@ -125,19 +125,19 @@ impl Sub for CreatedRecords {
 }
 
 impl Hold {
-    /// Whether the hub placed it, for whatever request.
+    /// Returns whether the hub placed it, for any request.
     pub fn is_marked(&self) -> bool {
         self.comment.as_deref().is_some_and(|comment| comment.contains(HOLD_MARK))
     }
 
-    /// Whether the hub placed it for this request.
+    /// Returns whether the hub placed it for this request.
     pub fn is_of(&self, request: &str) -> bool {
         self.comment.as_deref().is_some_and(|comment| comment.contains(&format!("{HOLD_MARK}{request}]")))
     }
 }
 
 impl Loan {
-    /// Whether it is to a virtual patron.
+    /// Returns whether it is a loan to a virtual patron.
     pub fn is_to_virtual_patron(&self) -> bool {
         self.user.starts_with(VIRTUAL_PATRON)
     }
@@ -149,7 +149,7 @@ fn read<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T> {
 }
 
 impl SimAlma {
-    /// Everything in the API's shapes.
+    /// Returns the whole state in the API's shapes.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -157,15 +157,15 @@ impl SimAlma {
         self.get(&["state"]).await
     }
 
-    /// The item of a barcode.
+    /// Returns the item with a barcode.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such item.
     pub async fn item(&self, barcode: &str) -> Result<Item> {
         read(self.get(&["items", barcode]).await?)
     }
 
-    /// The item of a barcode, if there is one.
+    /// Returns the item with a barcode, if there is one.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -180,7 +180,7 @@ impl SimAlma {
         }
     }
 
-    /// Active holds, in the order they were placed; Alma's own work orders are left out.
+    /// Returns active holds, in the order they were placed, without Alma's own work orders.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -189,7 +189,7 @@ impl SimAlma {
         Ok(all.into_iter().filter(|hold| hold.kind == "HOLD").collect())
     }
 
-    /// The active hold that the hub placed for a request, if there is one.
+    /// Returns the active hold that the hub placed for a request, if there is one.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -197,7 +197,7 @@ impl SimAlma {
         Ok(self.holds().await?.into_iter().find(|hold| hold.is_of(request)))
     }
 
-    /// Active loans, oldest first.
+    /// Returns active loans, oldest first.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -205,7 +205,7 @@ impl SimAlma {
         read(self.get(&["loans"]).await?)
     }
 
-    /// The active loan of an item, if there is one.
+    /// Returns the active loan of an item, if there is one.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -213,7 +213,7 @@ impl SimAlma {
         Ok(self.loans().await?.into_iter().find(|loan| loan.barcode == barcode))
     }
 
-    /// Users in the API's shape.
+    /// Returns users in the API's shape.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -221,7 +221,7 @@ impl SimAlma {
         Ok(rows(&self.state().await?["users"]).cloned().collect())
     }
 
-    /// Title of a record; none where there is no such record.
+    /// Returns the title of a record; `None` if there is no such record.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -230,12 +230,12 @@ impl SimAlma {
         Ok(rows(&state["bibs"]).find(|bib| text(&bib["mms_id"]) == mms).map(|bib| text(&bib["title"])))
     }
 
-    /// What of the hub stands here, by its own marks.
+    /// Returns the hub's records here, found by its markers.
     ///
     /// # Errors
     /// The simulator doesn't answer.
     pub async fn standing(&self) -> Result<AlmaState> {
-        // The simulator's whole state: its API-shaped one has no holdings.
+        // This reads the simulator's whole state, since the API-shaped one has no holdings.
         let snapshot = self.get(&["snapshot"]).await?;
         let alma = &snapshot["alma"];
         let ours = |list: &str, is_ours: &dyn Fn(&Value) -> bool, key: &str| {
@@ -258,8 +258,8 @@ impl SimAlma {
         })
     }
 
-    /// API calls that came in, by method and path such as `POST /users/{user_id}/loans`; those that failed by order
-    /// are counted too.
+    /// Returns the number of API calls received, by method and path such as `POST /users/{user_id}/loans`. Calls that
+    /// failed because of a fault are included.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -267,7 +267,7 @@ impl SimAlma {
         read(self.get(&["calls"]).await?["calls"].clone())
     }
 
-    /// How often one call came in.
+    /// Returns how often one call was received.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -275,7 +275,7 @@ impl SimAlma {
         Ok(self.calls().await?.get(call).copied().unwrap_or_default())
     }
 
-    /// Calls that were refused for a limit.
+    /// Returns how many calls were refused because of a limit.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -283,7 +283,7 @@ impl SimAlma {
         Ok(self.get(&["calls"]).await?["refused_by_limits"].as_u64().unwrap_or_default())
     }
 
-    /// Events, oldest first, as Alma's webhooks would tell them.
+    /// Returns events, oldest first, as Alma's webhooks would report them.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -291,7 +291,7 @@ impl SimAlma {
         Ok(rows(&self.get(&["events"]).await?).map(|event| text(&event["event"])).collect())
     }
 
-    /// What was ever made here.
+    /// Returns the number of records that were ever created here.
     ///
     /// # Errors
     /// The simulator doesn't answer.
@@ -307,7 +307,7 @@ impl SimAlma {
         })
     }
 
-    /// What the hub left here: virtual records, holdings and items, its holds, loans to virtual patrons.
+    /// Returns what the hub left here: virtual records, holdings and items, its holds, loans to virtual patrons.
     ///
     /// # Errors
     /// The simulator doesn't answer.

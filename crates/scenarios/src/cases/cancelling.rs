@@ -63,7 +63,8 @@ pub(super) const LIST: [Scenario; 10] = [
 const PLACE_HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
-/// The lender's staff have sent the book, and the hub hasn't looked since: it looks so often here that it must be kept from it.
+/// Lets the lender's staff send the book while the hub can't notice it. The hub polls so often here that a fault must
+/// prevent its polls.
 async fn placed_and_sent(stage: &mut Stage) -> Result<()> {
     stage.place(&stage.wish_of_both()).await?;
     stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
@@ -73,7 +74,7 @@ async fn placed_and_sent(stage: &mut Stage) -> Result<()> {
     stage.lender_sends().await
 }
 
-/// It goes home, and the second lender was never asked.
+/// Checks that the item goes home and that the second lender was never asked.
 async fn goes_home_alone(stage: &mut Stage) -> Result<()> {
     goes_home(stage).await?;
     let (lenders, _) = stage.made().await?;
@@ -199,7 +200,7 @@ async fn patron_cancels_on_hold_shelf(stage: &mut Stage) -> Result<()> {
     goes_home(stage).await
 }
 
-/// The book comes to the pickup library (or is there), which sends it on home.
+/// Lets the book come to the pickup library, if it isn't there yet, which sends it home.
 async fn goes_home(stage: &mut Stage) -> Result<()> {
     stage.until(Status::ReturnTransit).await?;
     stage.settled().await?;

@@ -1,4 +1,4 @@
-//! Holds that end in Alma otherwise than by a loan, and times that pass.
+//! Holds that end in Alma otherwise than by a loan, and deadlines that pass.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn hold_shelf_expired(stage: &mut Stage) -> Result<()> {
     let hold = stage.patrons_hold().await?;
     stage.narrate(Actor::Patron, "doesn't come for the book in time");
     stage.borrower.expire_on_shelf(&hold).await?;
-    // The hub sees that the hold's last day has passed before Alma's job takes the hold away.
+    // The hub reads that the hold's last day has passed before Alma's job removes the hold.
     stage.polled(&stage.borrower).await?;
     stage.narrate(Actor::PickupLibrary, "works off the expired hold shelf");
     stage.borrower.work_off_shelf().await?;

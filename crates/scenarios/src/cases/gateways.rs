@@ -1,4 +1,4 @@
-//! A gateway in front of an Alma that answers HTTP 404 by itself, without Alma's error code: it proves nothing.
+//! A gateway in front of an Alma answers HTTP 404 without Alma's error code, which proves nothing.
 
 use alma_sim::{Fault, FaultKind};
 use lending::Status;

@@ -1,4 +1,4 @@
-//! A write is done, and its answer is lost: the hub polls, finds what it made, and makes nothing twice.
+//! A write is done, and its answer is lost. The hub polls, finds the record, and creates nothing twice.
 
 use alma_sim::{Fault, FaultKind};
 use lending::Status;
@@ -21,11 +21,11 @@ const CANCELLATION: &str = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{i
 const DELETED_ITEM: &str = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const DELETED_BIB: &str = "DELETE /bibs/{mms_id}";
 
-/// Every write of a request that is supplied, by side.
+/// Every write for a supplied request, by side.
 const AT_LENDER: [&str; 3] = [USER, HOLD, LOAN];
 const AT_BORROWER: [&str; 7] = [BIB, HOLDING, ITEM, HOLD, SCAN, DELETED_ITEM, DELETED_BIB];
 const WRITES: usize = AT_LENDER.len() + AT_BORROWER.len();
-/// Alma answers these without a body, so nothing can break off.
+/// Alma answers these without a body, so the answer can't break off.
 const DELETIONS: usize = 2;
 
 pub(super) const LIST: [Scenario; 18] = [
@@ -91,7 +91,7 @@ pub(super) const LIST: [Scenario; 18] = [
     ),
 ];
 
-/// Where the answer is lost.
+/// The Alma whose answer is lost.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Site {
     Lender,
@@ -112,14 +112,14 @@ async fn lose(stage: &Stage, site: Site, call: &str) -> Result<()> {
     site.alma(stage).inject_fault(&Fault::once(call, FaultKind::DropAfter)).await
 }
 
-/// Holds that the hub met with as many failures as were ordered: else nothing was tried.
+/// Checks that the hub met as many failures as were ordered. Otherwise the fault was never tested.
 async fn was_delayed(stage: &Stage, times: usize) -> Result<()> {
     let timeline = stage.timeline().await?;
     let delays = timeline.iter().filter(|row| row.event == "effect_delayed").count();
     expect(delays >= times, || format!("The timeline should report {times} delays, and reports {delays}."))
 }
 
-/// The record is deleted by a call of its own.
+/// Makes the Alma keep the record when the item is deleted, so that a call of its own has to delete it.
 async fn bib_is_left(stage: &Stage) -> Result<()> {
     stage.borrower.behave(&json!({"item_deletion_leaves_bib": true})).await
 }

@@ -1,4 +1,4 @@
-//! The scenarios, by what they are about.
+//! The scenarios, by subject.
 
 mod cancelling;
 mod closures;
@@ -30,7 +30,7 @@ pub type ScenarioFn = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, Result<()>>;
 pub struct Scenario {
     /// Its name, for `--scenario`.
     pub name: &'static str,
-    /// What happens, in one sentence.
+    /// The course of events, in one sentence.
     pub title: &'static str,
     /// Whether it waits so long that the host must be able to move the hub's clock.
     pub moves_time: bool,

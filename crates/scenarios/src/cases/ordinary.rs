@@ -1,4 +1,4 @@
-//! Requests that go the whole way.
+//! Requests with an ordinary course from placing to the end.
 
 use lending::Status;
 

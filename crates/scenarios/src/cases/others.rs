@@ -1,4 +1,4 @@
-//! Loans that are first seen as lost, and loans to somebody else than the one for whom the book is held.
+//! Loans that the hub first reads as lost, and loans to somebody other than the holder.
 
 use alma_sim::Mark;
 use lending::Status;
@@ -35,7 +35,7 @@ pub(super) const LIST: [Scenario; 4] = [
     ),
 ];
 
-/// The pickup library lends the book to the patron, and something becomes of it before the hub has seen that.
+/// Lets the pickup library lend the book to the patron, and changes the loan before the hub has noticed it.
 async fn lend_and_mark(stage: &mut Stage, mark: Mark, what: &str, condition: &str) -> Result<()> {
     stage.drive_to(Status::ReadyForPickup).await?;
     let barcode = stage.virtual_barcode().await?;
@@ -74,7 +74,7 @@ fn is_lent_to_another(request: &RequestView) -> bool {
     request.attention.code.as_deref() == Some("LENT_TO_ANOTHER_AT_BORROWER")
 }
 
-/// The desk lends the book to another reader, and the hub asks staff about it.
+/// Lets the desk lend the book to another reader. The hub then asks staff for a decision.
 async fn lend_to_another(stage: &mut Stage) -> Result<String> {
     stage.drive_to(Status::ReadyForPickup).await?;
     let barcode = stage.virtual_barcode().await?;

@@ -1,4 +1,5 @@
-//! An Alma that doesn't answer, or not to us: the request waits, says what for, and goes on by itself.
+//! An Alma that doesn't answer, or refuses the hub. The request waits, names the cause, and goes on when the Alma is
+//! back.
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ async fn lender_out_of_order(stage: &mut Stage) -> Result<()> {
     ended_completely(stage).await
 }
 
-/// Nobody listens at port 1 of this machine.
+/// An address at which nobody listens: port 1 of this machine.
 async fn lender_unreachable(stage: &mut Stage) -> Result<()> {
     stage.narrate(Actor::Fault, "cuts the lender's Alma off");
     stage.set_up(&stage.lenders[0], &json!({"base_url": "http://127.0.0.1:1"})).await?;
@@ -127,8 +128,8 @@ async fn borrower_out_at_dispatch(stage: &mut Stage) -> Result<()> {
     ended_completely(stage).await
 }
 
-/// A scan was seen to take 52 seconds without an answer and had been done; here it is one and a half, and the hub waits
-/// one.
+/// Simulates a scan that takes longer than the hub waits. In reality a scan took 52 seconds without an answer and had
+/// been done. Here it takes one and a half, and the hub waits one.
 async fn slow_scan(stage: &mut Stage) -> Result<()> {
     stage.set_up(&stage.borrower, &json!({"timeout_seconds": 1})).await?;
     stage.place(&stage.wish()).await?;

@@ -1,4 +1,4 @@
-//! Patrons who may not borrow: each cause has its code, and nothing is made for them anywhere.
+//! Patrons who may not borrow. Each cause has its code, and the hub creates nothing for them.
 
 use lending::Status;
 

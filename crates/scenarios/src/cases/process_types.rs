@@ -1,4 +1,4 @@
-//! What Alma's process types say of a lender's item, and what they don't.
+//! Process types of a lender's item in Alma: which of them prove a dispatch, and which don't.
 
 use alma_sim::Mark;
 use lending::Status;

@@ -11,7 +11,7 @@ use crate::stage::{Actor, Stage};
 pub(super) const LIST: [Scenario; 7] = [
     Scenario::new(
         "lender-cancels-next-supplies",
-        "The lender cancels its hold and the next one supplies; the patron keeps the same hold and hears nothing of it.",
+        "The lender cancels its hold and the next one supplies; the patron keeps the same hold and notices nothing.",
         |stage| Box::pin(lender_cancels_next_supplies(stage)),
     ),
     Scenario::new("no-lender-left", "The only lender cancels its hold, and there is no other.", |stage| {
@@ -24,7 +24,7 @@ pub(super) const LIST: [Scenario; 7] = [
     ),
     Scenario::new(
         "copy-not-on-shelf",
-        "The first copy is missing when it is looked for, so the next is taken.",
+        "The first copy is missing when the hub reads it, so the next is taken.",
         |stage| Box::pin(copy_not_on_shelf(stage)),
     ),
     Scenario::new("no-copy-on-shelf", "No copy is on its shelf, so nothing is made anywhere.", |stage| {
@@ -42,7 +42,7 @@ pub(super) const LIST: [Scenario; 7] = [
     ),
 ];
 
-/// Asks for another lender, which is refused with a code; the present one and its hold stay.
+/// Asks for another lender. The hub must refuse it with a code, and keep the present lender and its hold.
 async fn keeps_the_lender(stage: &mut Stage, wanted: &serde_json::Value, code: &str) -> Result<()> {
     let before = stage.request().await?;
     let held = stage.lender_of(&before)?.hold_of(&before.id).await?.map(|hold| hold.id);
@@ -124,7 +124,7 @@ async fn no_lender_left(stage: &mut Stage) -> Result<()> {
     stage.ended_as("NOT_SUPPLIED").await.map(drop)
 }
 
-/// The lender's staff cancel the hold they were asked to fulfil.
+/// Lets the lender's staff cancel the hold that they were to fulfil.
 async fn lender_cancels(stage: &mut Stage) -> Result<()> {
     let request = stage.settled().await?;
     let alma = stage.lender_of(&request)?;

@@ -1,4 +1,4 @@
-//! Desks that skip a scan, or are quicker than the hub polls: what is seen later implies what came before.
+//! Desks that skip a scan, or are quicker than the hub's polls. A later observation implies the earlier steps.
 
 use lending::Status;
 
@@ -9,7 +9,7 @@ use crate::stage::{Actor, PATRON, Stage};
 pub(super) const LIST: [Scenario; 4] = [
     Scenario::new(
         "lent-at-once",
-        "The pickup library receives and lends the book before the hub has looked.",
+        "The pickup library receives and lends the book before the hub has polled.",
         |stage| Box::pin(lent_at_once(stage)),
     ),
     Scenario::new("lent-without-receipt", "The pickup library lends the book without having scanned it in.", |stage| {
@@ -68,14 +68,15 @@ async fn on_its_way(stage: &mut Stage) -> Result<()> {
     stage.settled().await.map(drop)
 }
 
-/// A desk may lend what isn't on its own hold shelf only where it serves the item's location.
+/// A desk may lend an item that isn't on its own hold shelf only if it serves the item's location.
 async fn lend_at_desk_of_virtual_items(stage: &Stage) -> Result<()> {
     let barcode = stage.virtual_barcode().await?;
     stage.narrate(Actor::PickupLibrary, "lends the item without scanning it in first");
     stage.borrower.lend(&barcode, PATRON, crate::alma::VIRTUAL_LIBRARY).await.map(drop)
 }
 
-/// Every status was passed all the same, each thing was made once, and it ends as supplied.
+/// Checks that every status was passed nevertheless, that each record was created once, and that the request ended as
+/// supplied.
 async fn caught_up_and_ended(stage: &mut Stage) -> Result<()> {
     stage.until(Status::Loaned).await?;
     let request = stage.settled().await?;

@@ -1,4 +1,4 @@
-//! What staff at the hub do about a request.
+//! Actions of the hub's staff on a request.
 
 use lending::Status;
 use reqwest::Method;

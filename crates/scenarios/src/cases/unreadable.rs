@@ -1,4 +1,5 @@
-//! Answers of which something can't be read: what decides nothing is unknown, and what might be the hold proves no absence.
+//! Answers with a part that can't be read. If the part decides nothing, it is unknown; if it might be the hold, it
+//! proves no absence.
 
 use alma_sim::{Fault, FaultKind};
 use lending::Status;

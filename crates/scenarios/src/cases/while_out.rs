@@ -33,7 +33,7 @@ pub(super) const LIST: [Scenario; 10] = [
         |stage| Box::pin(overdue(stage)),
     ),
     Scenario::new("lost", "The book is declared lost, and found again.", |stage| Box::pin(lost(stage))),
-    Scenario::new("lost-and-paid", "The book is lost and paid for, which staff tell the hub.", |stage| {
+    Scenario::new("lost-and-paid", "The book is lost and paid for, and staff record that at the hub.", |stage| {
         Box::pin(lost_and_paid(stage))
     }),
     Scenario::new(
@@ -61,7 +61,7 @@ async fn due_at(alma: &crate::alma::SimAlma, barcode: &str) -> Result<Timestamp>
     loan.due.parse().map_err(|_| Failure::new(format!("{:?} is no date.", loan.due)))
 }
 
-/// Has the patron renew by ten days; answers the virtual item's and the lender's barcode.
+/// Lets the patron renew by ten days. Returns the barcodes of the virtual item and of the lender's item.
 async fn patron_renews(stage: &mut Stage) -> Result<(String, String)> {
     let request = stage.drive_to(Status::Loaned).await?;
     let lender = request.lender.ok_or_else(|| Failure::new("There is no lender."))?;

@@ -1,4 +1,4 @@
-//! Requests with other parts: one library, three libraries, a patron at the lender's desk.
+//! Requests with other roles: one library, three libraries, a patron at the lender's desk.
 
 use lending::Status;
 use serde_json::json;
@@ -71,7 +71,8 @@ async fn shared_alma(stage: &mut Stage) -> Result<()> {
     same("the virtual records made", borrower.bibs, 0)
 }
 
-/// Has the third library receive the item that was sent, and lend it to the patron; answers the virtual item's barcode.
+/// Lets the third library receive the item that was sent, and lend it to the patron. Returns the virtual item's
+/// barcode.
 async fn lent_at_third(stage: &mut Stage, third: &SimAlma) -> Result<String> {
     let request = stage.settled().await?;
     let barcode = request.pickup_side.and_then(|here| here.barcode);

@@ -1,4 +1,4 @@
-//! What must hold when a request has ended.
+//! Checks of a request that has ended.
 
 use lending::Side;
 
@@ -8,8 +8,9 @@ use crate::failure::{Failure, Result, expect, same};
 use crate::view::RequestView;
 
 impl Stage {
-    /// Holds that nothing of the hub is left on a side: no virtual record, holding or item, no hold with our marker, no
-    /// loan to a virtual patron, no loan of the virtual item; and at the lender, that the items the patron asked for are in place.
+    /// Checks that nothing of the hub is left on a side: no virtual record, holding or item, no hold with the hub's
+    /// marker, no loan to a virtual patron, no loan of the virtual item. At the lender it also checks that the
+    /// requested items are in place.
     ///
     /// # Errors
     /// A sentence that names everything that is left.
@@ -43,7 +44,7 @@ impl Stage {
         expect(left.is_empty(), || format!("At the {} something is left: {}.", side.name(), left.join("; ")))
     }
 
-    /// [`Self::clean`] on both sides.
+    /// Checks with [`Self::clean`] on both sides.
     ///
     /// # Errors
     /// A sentence that names everything that is left.
@@ -52,10 +53,10 @@ impl Stage {
         self.assert_clean(Side::Lender).await
     }
 
-    /// Holds that the request ended this way, finished, with nothing left.
+    /// Checks that the request ended this way, finished, with nothing left.
     ///
     /// # Errors
-    /// A sentence that says what differs.
+    /// A sentence that names the difference.
     pub async fn ended_as(&self, outcome: &str) -> Result<RequestView> {
         let request = self.request().await?;
         same("the status", request.status.as_str(), "FINALISED")?;
@@ -64,11 +65,11 @@ impl Stage {
         Ok(request)
     }
 
-    /// Holds that a request which went the whole way with one lender made each thing once: one virtual patron, hold and
-    /// loan at the lender; one record, item, hold and loan at the borrower.
+    /// Checks that a request which one lender supplied in the ordinary course made each record once: one virtual
+    /// patron, hold and loan at the lender; one record, item, hold and loan at the borrower.
     ///
     /// # Errors
-    /// A sentence with what was made.
+    /// A sentence with the number of records.
     pub async fn made_each_once(&self) -> Result<()> {
         let (lenders, borrower) = self.made().await?;
         let once = CreatedRecords { virtual_patrons: 1, holds: 1, loans: 1, ..CreatedRecords::default() };
@@ -77,10 +78,10 @@ impl Stage {
         same("what was made at the borrower", borrower, once)
     }
 
-    /// Holds that one virtual record with one holding and one item stands at the borrower.
+    /// Checks that the borrower has one virtual record with one holding and one item.
     ///
     /// # Errors
-    /// A sentence with what stands there.
+    /// A sentence with the records at the borrower.
     pub async fn one_virtual_item_stands(&self) -> Result<()> {
         let AlmaState { bibs, holdings, items, .. } = self.borrower.standing().await?;
         expect(bibs.len() == 1 && holdings.len() == 1 && items.len() == 1, || {
@@ -94,10 +95,10 @@ impl Stage {
         })
     }
 
-    /// Holds that the patron's hold stands at the borrower; its id.
+    /// Checks that the borrower has the patron's hold. Returns its id.
     ///
     /// # Errors
-    /// It doesn't.
+    /// The borrower hasn't got it.
     pub async fn patrons_hold(&self) -> Result<String> {
         let hold = self.borrower.hold_of(self.id()?).await?;
         hold.map(|hold| hold.id).ok_or_else(|| Failure::new("The patron's hold isn't there at the borrower."))

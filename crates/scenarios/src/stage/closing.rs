@@ -1,7 +1,7 @@
-//! The ways in which a hold ends at a library, made to look as Alma shows them.
+//! Ends holds at a library in all ways that Alma knows.
 //!
-//! Alma's closure words are none that its API shows (alma-api.md 9): the hold is gone from the active list, and item,
-//! loan and webhook tell the rest. So each is brought about by what causes it.
+//! Alma's API doesn't show its closure words (alma-api.md 9): the hold is gone from the active list, and item, loan and
+//! webhook show the rest. So each closure is brought about by its cause.
 
 use alma_sim::Mark;
 use lending::Side;
@@ -11,27 +11,27 @@ use crate::alma::{Hold, SHARING_LIBRARY, SimAlma};
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
-/// How a hold ends.
+/// A way in which a hold ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closure {
-    /// Fulfilled: the item is lent to whom the hold is for.
+    /// Fulfilled: the item is lent to the holder.
     Completed,
-    /// Fulfilled, and the item is back before anybody looked: in place, no loan.
+    /// Fulfilled, and the item is back before anybody polls: in place, no loan.
     CompletedAndReturned,
     /// Cancelled by the patron or for them.
     Canceled,
-    /// Nobody was interested any more: Alma's nightly job.
+    /// Expired: Alma's nightly job ends a hold past its last day of interest.
     Expired,
-    /// Staff don't fulfil it.
+    /// Rejected: staff don't fulfil it.
     Rejected,
     /// No copy can fulfil it any more: the item is missing.
     Failed,
-    /// It wasn't collected in time: the shelf is worked off, the item stays there until it is scanned.
+    /// Not collected in time: staff process the expired shelf, and the item stays there until it is scanned.
     HoldShelfExpired,
 }
 
 impl Closure {
-    /// Every way; the six closure words of Alma, Completed in two.
+    /// All ways: the six closure words of Alma, with Completed in two forms.
     pub const ALL: [Self; 7] = [
         Self::Completed,
         Self::CompletedAndReturned,
@@ -43,22 +43,22 @@ impl Closure {
     ];
 }
 
-/// What came of ending a hold.
+/// The result of ending a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
     /// It has ended.
     Done,
-    /// It can't end so here, since…
+    /// The hold can't end in this way here; the text gives the reason.
     Impossible(&'static str),
 }
 
 impl Stage {
-    /// Ends the request's hold on one side as `closure`. The hub isn't reported; it has to notice.
+    /// Ends the request's hold on one side as `closure`. The hub receives no message and has to notice it.
     ///
     /// At the lender a shelf can expire only after a scan at the sharing library by mistake, so that is done first.
     ///
     /// # Errors
-    /// Alma refuses what should bring it about.
+    /// Alma refuses the action that should end it.
     pub async fn close(&self, side: Side, closure: Closure) -> Result<Closed> {
         let request = self.request().await?;
         let alma = self.alma_of(side, &request)?;
@@ -102,10 +102,10 @@ impl Closure {
     }
 }
 
-/// The item of a side, and where staff handle it.
+/// The item of a side, and the place where staff handle it.
 struct Copy {
     barcode: String,
-    /// Where a scan puts it in place.
+    /// The place at which a scan puts it in place.
     home: String,
 }
 
@@ -126,7 +126,7 @@ impl Copy {
     }
 }
 
-/// Lends the item where a desk may: the hold's pickup library while it is on the shelf there, else at home.
+/// Lends the item where a desk may do so: at the hold's pickup library while it is on the shelf there, else at home.
 async fn fulfil(alma: &SimAlma, hold: &Hold, copy: &Copy) -> Result<Closed> {
     let library = if hold.status == "ON_HOLD_SHELF" { &hold.pickup_library } else { &copy.home };
     alma.lend(&copy.barcode, &hold.user, library).await.map(|_| Closed::Done)

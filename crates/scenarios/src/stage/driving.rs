@@ -1,4 +1,4 @@
-//! A fresh request, brought to any status in which both libraries may do something.
+//! Brings a fresh request to any status in which both libraries may act.
 
 use alma_sim::{Fault, FaultKind};
 use lending::Status;
@@ -7,7 +7,7 @@ use super::Stage;
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
-/// The live statuses: those in which a hold stands at a library and may end there.
+/// The live statuses: a library has a hold in them, which may end.
 pub const LIVE: [Status; 7] = [
     Status::RequestPlacedAtSupplyingAgency,
     Status::Confirmed,
@@ -19,10 +19,10 @@ pub const LIVE: [Status; 7] = [
 ];
 
 impl Stage {
-    /// Places the usual wish for copies of both lenders and brings it to one of [`LIVE`].
+    /// Places the usual request for copies of both lenders and brings it to one of [`LIVE`].
     ///
-    /// `REQUEST_PLACED_AT_SUPPLYING_AGENCY` and `CONFIRMED` follow each other in one decision of the hub, so both end at
-    /// `CONFIRMED`, where the hub is kept by a borrower's Alma that makes no record until [`Self::release`].
+    /// `REQUEST_PLACED_AT_SUPPLYING_AGENCY` and `CONFIRMED` follow each other in one decision of the hub, so both lead
+    /// to `CONFIRMED`. The borrower's Alma creates no record there and so holds the request until [`Self::release`].
     ///
     /// # Errors
     /// As each step; a status that is none of [`LIVE`].
@@ -56,7 +56,7 @@ impl Stage {
         Ok(request)
     }
 
-    /// Lets a request go on that [`Self::drive_to`] keeps at `CONFIRMED`.
+    /// Releases a request that [`Self::drive_to`] keeps at `CONFIRMED`.
     ///
     /// # Errors
     /// The simulator doesn't answer.

@@ -1,9 +1,9 @@
-//! The stage: a hub, two lenders and a borrower, and one request that goes between them.
+//! The stage: a hub, two lenders and a borrower, and one request between them.
 //!
-//! - `waiting`: until something shows at the hub, with a deadline and a sentence that says where it stands.
-//! - `staff`: what staff do in the course of a request, reported to the observer.
-//! - `clean`: what must hold afterwards.
-//! - `driving`, `closing`, `play_out`: any live status, any end of a hold in it, and whatever follows.
+//! - `waiting`: waits until the hub shows a change, with a deadline and a sentence about the request's status.
+//! - `staff`: actions of staff in the course of a request, reported to the observer.
+//! - `clean`: checks at the end.
+//! - `driving`, `closing`, `play_out`: any live status, any end of a hold in it, and the steps that follow.
 
 mod clean;
 mod closing;
@@ -29,14 +29,14 @@ pub use driving::LIVE;
 
 /// The borrower's agency, as [`Stage::introduce`] sets it up.
 pub const AGENCY: &str = "BORROW";
-/// Where patrons collect: the borrower's library MAIN.
+/// The pickup location: the borrower's library MAIN.
 pub const PICKUP: &str = "BORROW-MAIN";
 /// The library of the pickup location.
 pub const PICKUP_LIBRARY: &str = "MAIN";
 /// The patron of most scenarios, at the borrower's Alma.
 pub const PATRON: &str = "jo.reader";
 
-/// Who does something.
+/// The party that acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The patron, through the discovery system or at a desk.
@@ -47,7 +47,7 @@ pub enum Actor {
     PickupLibrary,
     /// Staff at the hub.
     HubStaff,
-    /// Nobody: something breaks or is fixed.
+    /// Nobody: a fault begins or ends.
     Fault,
 }
 
@@ -63,40 +63,40 @@ impl fmt::Display for Actor {
     }
 }
 
-/// What an observer of a scenario is reported.
+/// A message to the observer of a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StageEvent {
-    /// Somebody did something: "the lending library", "scans the item in".
+    /// Somebody acted: "the lending library", "scans the item in".
     Act {
-        /// Who.
+        /// The party.
         who: Actor,
-        /// What, as the rest of a sentence without its full stop.
+        /// The action, as the rest of a sentence without its full stop.
         what: String,
     },
-    /// The request came to another status.
+    /// The request moved to another status.
     Passed {
         /// The status's name.
         status: String,
-        /// Why, in the hub's words.
+        /// The reason, in the hub's words.
         reason: Option<String>,
     },
 }
 
-/// Called with each step, as it happens.
+/// A function that receives each step, as it happens.
 pub type Observer = Arc<dyn Fn(&StageEvent) + Send + Sync>;
-/// Moves the hub's clock ahead, where its host can.
+/// A function that moves the hub's clock ahead, if its host can.
 pub type MoveTime = Arc<dyn Fn(Duration) + Send + Sync>;
 
-/// What a patron asks for.
+/// A patron's wish.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestInput {
     /// The patron's identifier at home.
     pub patron: String,
-    /// Copies that would do, best first: number of the lender (0 or 1) and barcode.
+    /// Acceptable copies, best first: number of the lender (0 or 1) and barcode.
     pub copies: Vec<(usize, String)>,
-    /// Barcode of a copy of the patron's own institution, first of all.
+    /// Barcode of a copy of the patron's own institution, which comes first.
     pub own: Option<String>,
-    /// Code of the pickup location, where it isn't the usual one.
+    /// Code of the pickup location, if it isn't the usual one.
     pub pickup: Option<String>,
     /// The patron stands at the lender's desk with the book.
     pub expedited: bool,
@@ -110,18 +110,18 @@ pub struct Stage {
     pub lenders: [SimAlma; 2],
     /// The Alma of the patron.
     pub borrower: SimAlma,
-    /// How long to wait for anything, at most.
+    /// The longest time to wait for anything.
     pub patience: Duration,
     calls_per_second: u32,
     observer: Option<Observer>,
     move_time: Option<MoveTime>,
     request: Option<String>,
     wish: Option<RequestInput>,
-    /// What had been made at the lenders and the borrower before the request.
+    /// The number of records at the lenders and the borrower before the request.
     before: [CreatedRecords; 3],
-    /// Place in the timeline up to which [`Stage::until`] has come.
+    /// The position in the timeline up to which [`Stage::until`] has read.
     reached: i64,
-    /// Place in the timeline up to which the observer was informed.
+    /// The position in the timeline up to which the observer was informed.
     narrated: i64,
 }
 
@@ -132,7 +132,7 @@ impl fmt::Debug for Stage {
 }
 
 impl Stage {
-    /// A stage; nothing is sent yet.
+    /// Creates a stage and sends nothing yet.
     pub fn new(hub: Hub, lenders: [SimAlma; 2], borrower: SimAlma) -> Self {
         Self {
             hub,
@@ -150,7 +150,7 @@ impl Stage {
         }
     }
 
-    /// Has each step reported as it happens.
+    /// Makes the stage report each step as it happens.
     #[must_use]
     pub fn observed_by(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
@@ -164,7 +164,7 @@ impl Stage {
         self
     }
 
-    /// The limit of calls per second that the hub is asked to keep to at each Alma; 25 where it isn't set.
+    /// Sets the limit of calls per second that the hub keeps to at each Alma; 25 by default.
     #[must_use]
     pub fn calls_per_second(mut self, calls: u32) -> Self {
         self.calls_per_second = calls;
@@ -174,7 +174,7 @@ impl Stage {
     /// Sets institutions, agency and pickup location up at the hub, as staff would.
     ///
     /// # Errors
-    /// The hub's own words where it says no.
+    /// The hub's own message if it refuses.
     pub async fn introduce(&self) -> Result<()> {
         for alma in [&self.lenders[0], &self.lenders[1], &self.borrower] {
             self.set_up(alma, &json!({})).await?;
@@ -185,10 +185,10 @@ impl Stage {
         self.hub.put(&format!("/api/v1/pickup-locations/{PICKUP}"), &pickup).await
     }
 
-    /// Sets an institution up, or changes it: `settings` are laid over the usual ones.
+    /// Sets up an institution, or changes it. `settings` overwrite the usual ones.
     ///
     /// # Errors
-    /// The hub's own words where it says no.
+    /// The hub's own message if it refuses.
     pub async fn set_up(&self, alma: &SimAlma, settings: &serde_json::Value) -> Result<()> {
         let mut all = alma.settings(self.calls_per_second);
         if let (Some(all), Some(changes)) = (all.as_object_mut(), settings.as_object()) {
@@ -199,12 +199,12 @@ impl Stage {
         self.hub.put(&format!("/api/v1/institutions/{}", alma.institution), &body).await
     }
 
-    /// The usual wish: the first title of the first lender, by a patron in good standing.
+    /// Returns the usual wish: the first title of the first lender, by a patron in good standing.
     pub fn wish(&self) -> RequestInput {
         self.wish_for(1)
     }
 
-    /// The `number`-th title of the first lender alone.
+    /// Returns a wish for the `number`-th title of the first lender alone.
     pub fn wish_for(&self, number: usize) -> RequestInput {
         RequestInput {
             patron: PATRON.to_owned(),
@@ -213,13 +213,13 @@ impl Stage {
         }
     }
 
-    /// The first title, of the first lender or else of the second.
+    /// Returns a wish for the first title, of the first lender or else of the second.
     pub fn wish_of_both(&self) -> RequestInput {
         let copies = vec![(0, self.lenders[0].barcode(1)), (1, self.lenders[1].barcode(1))];
         RequestInput { patron: PATRON.to_owned(), copies, ..RequestInput::default() }
     }
 
-    /// Places a request, which is the scenario's from now on.
+    /// Places a request, which becomes the scenario's request.
     ///
     /// # Errors
     /// The hub refuses it, or can't be reached.
@@ -227,7 +227,7 @@ impl Stage {
         self.try_to_place(wish).await?.map_err(|refused| Failure::new(format!("It should be that {refused}.")))
     }
 
-    /// Places a request, which is the scenario's from now on where it is recorded, refused or not.
+    /// Places a request. If the hub records it, refused or not, it becomes the scenario's request.
     ///
     /// # Errors
     /// The hub can't be reached. A refusal is the inner error.
@@ -260,21 +260,21 @@ impl Stage {
         }
     }
 
-    /// Id of the scenario's request.
+    /// Returns the id of the scenario's request.
     ///
     /// # Errors
-    /// None was placed.
+    /// No request was placed.
     pub fn id(&self) -> Result<&str> {
         self.request.as_deref().ok_or_else(|| Failure::new("No request was placed yet."))
     }
 
-    /// Makes another request the scenario's, one that was placed before.
+    /// Makes another request, placed before, the scenario's request.
     pub fn select_request(&mut self, request: &str) {
         self.request = Some(request.to_owned());
         (self.reached, self.narrated) = (0, 0);
     }
 
-    /// The request as the hub shows it now.
+    /// Returns the request as the hub shows it now.
     ///
     /// # Errors
     /// The hub can't be reached.
@@ -282,16 +282,16 @@ impl Stage {
         self.hub.request(self.id()?).await
     }
 
-    /// Has the hub do something about the request, such as `next-supplier`.
+    /// Makes the hub perform an action on the request, such as `next-supplier`.
     ///
     /// # Errors
-    /// The hub's own words where the request's state doesn't allow it.
+    /// The hub's own message if the request's state doesn't allow it.
     pub async fn act(&self, what: &str, body: Option<&serde_json::Value>) -> Result<()> {
         let path = format!("/api/v1/requests/{}/{what}", self.id()?);
         self.hub.call(reqwest::Method::POST, &path, body).await.map(drop)
     }
 
-    /// What happened to the request, oldest first.
+    /// Returns the request's timeline, oldest row first.
     ///
     /// # Errors
     /// The hub can't be reached.
@@ -299,7 +299,7 @@ impl Stage {
         Ok(self.request().await?.timeline)
     }
 
-    /// The Alma of the lender that is being tried or supplies.
+    /// Returns the Alma of the lender that is being tried or supplies.
     ///
     /// # Errors
     /// No copy is chosen yet.
@@ -310,10 +310,10 @@ impl Stage {
             .ok_or_else(|| Failure::new(format!("The request has no lender on this stage: it is {}.", request.stand())))
     }
 
-    /// The Alma of a side, as the request stands.
+    /// Returns the Alma of a side, in the request's present state.
     ///
     /// # Errors
-    /// No copy is chosen yet, for the lender's.
+    /// No copy is chosen yet, so there is no lender.
     pub fn alma_of(&self, side: Side, request: &RequestView) -> Result<&SimAlma> {
         match side {
             Side::Borrower => Ok(&self.borrower),
@@ -321,7 +321,8 @@ impl Stage {
         }
     }
 
-    /// What was made at the lenders, in order, and at the borrower since the request was placed.
+    /// Returns the number of records created since the request was placed: at the lenders, in order, and at the
+    /// borrower.
     ///
     /// # Errors
     /// A simulator doesn't answer.
@@ -331,10 +332,10 @@ impl Stage {
         Ok((lenders, self.borrower.made().await? - borrower))
     }
 
-    /// Moves the hub's clock ahead, so that what waits for a time is due.
+    /// Moves the hub's clock ahead, so that waiting work becomes due.
     ///
     /// # Errors
-    /// The hub's host can't.
+    /// The hub's host can't move it.
     pub fn advance_time(&self, time: Duration) -> Result<()> {
         let move_time = self.move_time.as_ref();
         let move_time = move_time.ok_or_else(|| Failure::new("The clock of this hub can't be moved."))?;
@@ -343,7 +344,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Notifies the observer that somebody does something.
+    /// Notifies the observer that somebody acts.
     pub fn narrate(&self, who: Actor, what: impl Into<String>) {
         if let Some(observer) = &self.observer {
             observer(&StageEvent::Act { who, what: what.into() });

@@ -1,4 +1,4 @@
-//! Whatever staff must do until the request has ended and nothing is left.
+//! Performs all actions of staff that are needed until the request has ended and nothing is left.
 
 use alma_sim::Mark;
 use lending::{Side, Status};
@@ -7,10 +7,10 @@ use super::{Actor, Stage};
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
-/// No request takes so many acts of staff.
+/// The limit on the number of staff actions. No request takes so many.
 const MOST_ACTS: usize = 24;
 
-/// What staff do next.
+/// The next action of staff.
 enum Next {
     Send,
     Receive,
@@ -19,16 +19,16 @@ enum Next {
     TakeBack,
     CancelAtHub,
     ResumeAtHub,
-    /// Nothing: the hub has yet to notice, or to act.
+    /// None: the hub has yet to notice a change, or to act.
     Wait,
 }
 
 impl Stage {
-    /// Plays the request out: staff do what the status asks of them, decide where they are asked, and put the items back
-    /// on their shelves; then both sides must be clean. The request as it ended.
+    /// Plays the request out. Staff do their part for the status, decide where the hub asks them, and put the items
+    /// back on their shelves. Then both sides must be clean. Returns the ended request.
     ///
     /// # Errors
-    /// Something is left, or nothing comes of what staff do.
+    /// Something is left, or the actions of staff have no effect.
     pub async fn play_out(&mut self) -> Result<RequestView> {
         self.release().await?;
         let mut resumed = Vec::new();
@@ -65,8 +65,8 @@ impl Stage {
         self.until_that("come to rest", |request| !request.is_busy() || request.needs_staff()).await
     }
 
-    /// What is asked of staff: at the hub, to fix the cause and try again, and to cancel where that has not helped; in
-    /// the libraries, what the status waits for.
+    /// Returns the next action of staff. At the hub they fix the cause and retry, and cancel if that has not helped. In
+    /// the libraries they do what the status waits for.
     async fn next_act(&self, request: &RequestView, resumed: &mut Vec<String>) -> Result<Next> {
         if request.needs_staff() {
             let may = |action: &str| request.attention.actions.iter().any(|offered| offered == action);
@@ -111,7 +111,7 @@ impl Stage {
         Ok(Next::Wait)
     }
 
-    /// What was missing at the lender turns up.
+    /// Lets an item that was missing at the lender turn up.
     async fn find_missing(&self, request: &RequestView) -> Result<()> {
         let Some(copy) = &request.lender else { return Ok(()) };
         let alma = self.lender_of(request)?;
@@ -124,7 +124,7 @@ impl Stage {
         }
     }
 
-    /// Whether the lender's item isn't on its shelf.
+    /// Returns whether the lender's item isn't on its shelf.
     async fn is_away(&self, request: &RequestView) -> Result<bool> {
         let alma = self.alma_of(Side::Lender, request)?;
         let Some(copy) = &request.lender else { return Ok(false) };
@@ -132,7 +132,7 @@ impl Stage {
         Ok(item.is_some_and(|item| !item.process_type.is_empty()))
     }
 
-    /// Items that the hub has no part in any more still have to come home: staff scan them in there.
+    /// Brings home items that no longer concern the hub: staff scan them in there.
     async fn put_back(&self, request: &RequestView) -> Result<()> {
         let copies = self.wish.iter().flat_map(|wish| &wish.copies);
         for (lender, barcode) in copies {

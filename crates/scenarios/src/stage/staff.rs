@@ -1,4 +1,4 @@
-//! What staff and patron do in the course of a request, reported to the observer.
+//! Actions of staff and patron in the course of a request, reported to the observer.
 
 use lending::Status;
 
@@ -64,13 +64,13 @@ impl Stage {
     /// The patron cancels through the hub.
     ///
     /// # Errors
-    /// The hub's own words where the state doesn't allow it.
+    /// The hub's own message if the state doesn't allow it.
     pub async fn patron_cancels(&self) -> Result<()> {
         self.narrate(Actor::Patron, "cancels the request");
         self.hub.cancel(self.id()?, "patron", "not needed any more").await
     }
 
-    /// Barcode of the virtual item.
+    /// Returns the barcode of the virtual item.
     ///
     /// # Errors
     /// There is none.
@@ -80,15 +80,15 @@ impl Stage {
         request.borrower.barcode.ok_or_else(|| Failure::new(format!("There is no virtual item yet: it is {stand}.")))
     }
 
-    /// The patron's primary id at the borrower.
+    /// Returns the patron's primary id at the borrower.
     pub(super) fn patron(&self) -> String {
         self.wish.as_ref().map_or_else(String::new, |wish| wish.patron.clone())
     }
 
-    /// From the borrower's hold to the end: sent, received, lent, returned, home, with the hub noticing each.
+    /// Plays from the borrower's hold to the end: sent, received, lent, returned, home. The hub notices each step.
     ///
     /// # Errors
-    /// As each step, and unless it ends as supplied.
+    /// As each step; and an end other than supplied.
     pub async fn lend_and_return(&mut self) -> Result<RequestView> {
         self.until(Status::RequestPlacedAtBorrowingAgency).await?;
         self.lender_sends().await?;
@@ -97,10 +97,10 @@ impl Stage {
         self.receive_lend_and_return().await
     }
 
-    /// From transit to the end: received, lent, returned, home, with the hub noticing each.
+    /// Plays from transit to the end: received, lent, returned, home. The hub notices each step.
     ///
     /// # Errors
-    /// As each step, and unless it ends as supplied.
+    /// As each step; and an end other than supplied.
     pub async fn receive_lend_and_return(&mut self) -> Result<RequestView> {
         self.pickup_receives().await?;
         self.until(Status::ReadyForPickup).await?;
@@ -110,10 +110,10 @@ impl Stage {
         self.return_and_end().await
     }
 
-    /// From the loan to the end: returned, home, with the hub noticing each.
+    /// Plays from the loan to the end: returned, home. The hub notices each step.
     ///
     /// # Errors
-    /// As each step, and unless it ends as supplied.
+    /// As each step; and an end other than supplied.
     pub async fn return_and_end(&mut self) -> Result<RequestView> {
         self.patron_returns().await?;
         self.until(Status::ReturnTransit).await?;

@@ -1,5 +1,5 @@
-//! Waiting until something shows at the hub: the request is read again and again, and the hub is asked to look, since
-//! in production it looks at long intervals.
+//! Waits until the hub shows a change. It reads the request repeatedly, and makes the hub poll, since in production the
+//! hub polls at long intervals.
 
 #![allow(clippy::disallowed_methods, reason = "scenarios wait for other processes, each with a deadline and a message")]
 
@@ -13,9 +13,9 @@ use crate::alma::SimAlma;
 use crate::failure::{Failure, Result};
 use crate::view::RequestView;
 
-/// Between two reads of the request.
+/// The pause between two reads of the request.
 const PAUSE: Duration = Duration::from_millis(15);
-/// After so many reads the hub is asked to look again.
+/// The number of reads after which the hub is made to poll again.
 const READS_PER_POLL: u32 = 6;
 /// The calls by which the hub polls an item: one or both.
 const READS: [&str; 2] = [
@@ -31,22 +31,22 @@ async fn reads_at(alma: &SimAlma) -> Result<u64> {
     Ok(reads)
 }
 
-/// What a read of the request means to whoever waits.
+/// The meaning of a read of the request for the caller that waits.
 enum Seen {
     Enough,
     NotYet,
-    /// It can't come any more, since…
+    /// The change can't come any more; the text gives the reason.
     Never(String),
 }
 
 impl Stage {
-    /// Waits until the request has come to `status` once more, perhaps already beyond it.
+    /// Waits until the request has reached `status` once more. It may already be beyond it.
     ///
-    /// Each time it came to a status counts once: after `until(Resolved)` another `until(Resolved)` waits for the
-    /// next supplier, unless the request still stands there.
+    /// Each time the request reached a status counts once: after `until(Resolved)` another `until(Resolved)` waits for
+    /// the next supplier, unless the request still has that status.
     ///
     /// # Errors
-    /// It ended or needs staff without, or patience is over: where it stands, and why.
+    /// The request ended or needs staff before, or the time is over. The sentence names its status and the reason.
     pub async fn until(&mut self, status: Status) -> Result<RequestView> {
         let reached = self.reached;
         let request = self
@@ -66,18 +66,18 @@ impl Stage {
         Ok(request)
     }
 
-    /// Waits until `holds` holds for the request; `what` completes "The request didn't …".
+    /// Waits until `holds` returns true for the request; `what` completes "The request didn't …".
     ///
     /// # Errors
-    /// Patience is over: where it stands, and why.
+    /// The time is over. The sentence names the request's status and the reason.
     pub async fn until_that(&mut self, what: &str, holds: impl Fn(&RequestView) -> bool) -> Result<RequestView> {
         self.wait(true, what, |request| if holds(request) { Seen::Enough } else { Seen::NotYet }).await
     }
 
-    /// Waits until the hub does nothing about the request and tries nothing again by itself.
+    /// Waits until the hub has no open work for the request and no retry to come.
     ///
     /// # Errors
-    /// Patience is over: where it stands, and why.
+    /// The time is over. The sentence names the request's status and the reason.
     pub async fn settled(&mut self) -> Result<RequestView> {
         self.wait(false, "come to rest", |request| if request.is_busy() { Seen::NotYet } else { Seen::Enough }).await
     }
@@ -85,24 +85,24 @@ impl Stage {
     /// Waits until the request waits for `on`, such as `lender_system`.
     ///
     /// # Errors
-    /// Patience is over: where it stands, and why.
+    /// The time is over. The sentence names the request's status and the reason.
     pub async fn until_waiting_for(&mut self, on: &str) -> Result<RequestView> {
         let waits = |request: &RequestView| request.attention.on.as_deref() == Some(on);
         self.until_that(&format!("wait for {on}"), waits).await
     }
 
-    /// Waits until the hub has polled the items of an Alma twice more, so that it has had the chance to notice what is
-    /// there now. Counted at the simulator, since the hub shows nothing of a poll that finds nothing new.
+    /// Waits until the hub has polled the items of an Alma twice more, so that it could notice the present state. Polls
+    /// are counted at the simulator, since the hub shows nothing of a poll that finds nothing new.
     ///
     /// # Errors
-    /// Patience is over.
+    /// The time is over.
     pub async fn polled(&self, alma: &SimAlma) -> Result<()> {
         let deadline = Instant::now() + self.patience;
         let before = reads_at(alma).await?;
         // Two polls of two calls each.
         while reads_at(alma).await? < before + 4 {
             if Instant::now() > deadline {
-                return Err(Failure::new(format!("The hub doesn't look at {}.", alma.institution)));
+                return Err(Failure::new(format!("The hub doesn't poll {}.", alma.institution)));
             }
             self.hub.poll(self.id()?).await?;
             sleep(PAUSE).await;
@@ -110,12 +110,12 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits until the hub has had the chance to notice what is at the libraries now, and has done what it makes of
-    /// that: it ended, needs staff, was stopped by an Alma that is out of order, or has polled some Alma four times
-    /// without coming to another status (a hold counts as gone when it was missed twice in a row).
+    /// Waits until the hub could notice the present state of the libraries and has acted on it. That is so if the
+    /// request ended, needs staff or was stopped by an Alma that is out of order, or if the hub has polled some Alma
+    /// four times without a change of status (a hold counts as gone once two polls in a row missed it).
     ///
     /// # Errors
-    /// Patience is over.
+    /// The time is over.
     pub async fn noticed(&mut self) -> Result<RequestView> {
         let deadline = Instant::now() + self.patience;
         let begun = self.request().await?.passed().len();
@@ -133,12 +133,12 @@ impl Stage {
                 before = self.reads_of_items().await?;
             }
             let now = self.reads_of_items().await?;
-            // Where one Alma alone is polled, the others' counts stand still.
+            // If only one Alma is polled, the counts of the others don't change.
             if now.iter().zip(&before).any(|(now, before)| *now >= before + 8) {
                 return Ok(request);
             }
             if Instant::now() > deadline {
-                return Err(Failure::new(format!("The hub doesn't look any more: it is {}.", request.stand())));
+                return Err(Failure::new(format!("The hub doesn't poll any more: it is {}.", request.stand())));
             }
             let _ = self.hub.poll(&request.id).await;
             sleep(2 * PAUSE).await;
@@ -156,7 +156,7 @@ impl Stage {
         let mut reads = 0_u32;
         loop {
             if poll && reads.is_multiple_of(READS_PER_POLL) {
-                // A hub that is being started again doesn't answer; the deadline holds all the same.
+                // A hub that is being restarted doesn't answer. The deadline applies all the same.
                 let _ = self.hub.poll(&id).await;
             }
             reads += 1;
@@ -180,7 +180,7 @@ impl Stage {
         }
     }
 
-    /// Notifies the observer of statuses that are new.
+    /// Notifies the observer of new statuses.
     fn note_timeline(&mut self, request: &RequestView) {
         let Some(observer) = &self.observer else { return };
         let narrated = self.narrated;

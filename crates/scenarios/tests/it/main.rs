@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use scenarios::{Host, StageEvent};
 
-/// Plays a scenario; where it fails, shows every step that led there.
+/// Plays a scenario. If it fails, prints every step that led there.
 async fn play(name: &str) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scenario = scenarios::find(name).unwrap();
@@ -30,7 +30,7 @@ fn note(notes: &Mutex<String>, event: &StageEvent) {
     }
 }
 
-/// One test per scenario, named by what it shows.
+/// One test per scenario, named after the behaviour that it checks.
 macro_rules! cases {
     ($($test:ident: $name:literal,)+) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
