@@ -1,10 +1,9 @@
 //! What staff do about requests, on the command line.
 
-#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::patience::eventually;
 use crate::program::{BORROWER, DESK, LENDER, Processes, complaint, placement};
 
 async fn placed(processes: &Processes, barcode: &str) -> String {
@@ -33,7 +32,7 @@ async fn staff_choose_a_lender_move_the_pickup_and_end_a_request_with_their_reas
     processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     let other = format!("{LENDER}:01LEND-M002");
     act(&["next-supplier", &id, "--copy", &other, "--reason", "the first is damaged"]);
-    until(&processes, &id, |request| {
+    until(&processes, &id, "the copy of the next supplier is requested", |request| {
         request["lender"]["barcode"] == "01LEND-M002" && request["status"] == "REQUEST_PLACED_AT_BORROWING_AGENCY"
     })
     .await;
@@ -75,9 +74,9 @@ async fn lost_book_is_settled_and_a_deleted_virtual_item_recreated() {
     let hold = hold["id"].as_str().unwrap();
     processes.staff(BORROWER, &format!("requests/{hold}/cancel"), &json!({"reason": "CannotBeFulfilled"})).await;
     processes.control(Method::DELETE, BORROWER, &format!("items/{here}"), &json!({})).await;
-    until(&processes, &id, |request| request["attention"]["kind"] == "needs_staff").await;
+    until(&processes, &id, "the request needs staff", |request| request["attention"]["kind"] == "needs_staff").await;
     processes.output(&["request", "resume", &id, "--reason", "deleted by mistake"]);
-    until(&processes, &id, |request| request["attention"]["kind"] == "waiting").await;
+    until(&processes, &id, "the request waits", |request| request["attention"]["kind"] == "waiting").await;
 
     let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
     processes.staff(LENDER, "scan-in", &scan("01LEND-M001")).await;
@@ -90,22 +89,25 @@ async fn lost_book_is_settled_and_a_deleted_virtual_item_recreated() {
         .await;
     processes.until(&id, "LOANED").await;
     processes.staff(BORROWER, &format!("items/{here}/mark/lost"), &json!({})).await;
-    until(&processes, &id, |request| request["conditions"].as_array().is_some_and(|all| all.contains(&json!("lost"))))
-        .await;
+    until(&processes, &id, "the item counts as lost", |request| {
+        request["conditions"].as_array().is_some_and(|all| all.contains(&json!("lost")))
+    })
+    .await;
     processes.output(&["request", "settle-loss", &id, "paid", "--reason", "at the desk"]);
     assert_eq!(processes.until(&id, "FINALISED").await["outcome"], "LOST");
 }
 
-async fn until(processes: &Processes, id: &str, holds: impl Fn(&Value) -> bool) {
-    let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
+/// Asks for polls until this holds for the request.
+async fn until(processes: &Processes, id: &str, what: &str, holds: impl Fn(&Value) -> bool) {
+    eventually(what, async || {
         let request = processes.request(id).await;
         if holds(&request) {
-            return;
+            return Ok(());
         }
-        assert!(tokio::time::Instant::now() < patience, "{request}");
         let version = request["version"].as_i64().unwrap_or_default();
         processes.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
         processes.api(Method::GET, &format!("/requests/{id}?after_version={version}&wait=1"), None).await;
-    }
+        Err(request)
+    })
+    .await;
 }

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::patience::eventually;
 use crate::program::{DESK, KEY, LENDER, Processes, placement, postgres};
 
 #[tokio::test]
@@ -37,7 +38,7 @@ async fn probes(processes: &Processes) -> [(u16, String); 3] {
     [ask("/health/live").await, ask("/health/ready").await, ask("/health").await]
 }
 
-/// A write fails by `fail`, and `mend` lets writes be done again.
+/// `fail` makes writes fail, and `repair` makes them possible once more.
 async fn readiness_follows(processes: &Processes, fail: impl AsyncFnOnce(), repair: impl AsyncFnOnce()) {
     assert_eq!(probes(processes).await.map(|(status, _)| status), [200, 200, 200]);
     fail().await;
@@ -85,11 +86,7 @@ async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
     // The hub works meanwhile, and the server may end a transaction of those that wait for each other.
     let change = async |sql: &'static str| {
         let mut server = sqlx::PgConnection::connect(&database).await.unwrap();
-        let mut tries = 0;
-        while let Err(error) = sqlx::raw_sql(sql).execute(&mut server).await {
-            tries += 1;
-            assert!(tries < 20, "{error}");
-        }
+        eventually("the server makes the change", async || sqlx::raw_sql(sql).execute(&mut server).await).await;
     };
     readiness_follows(
         &processes,

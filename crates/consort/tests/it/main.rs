@@ -12,6 +12,7 @@ mod errors;
 mod keeping;
 mod lessons;
 mod nodes;
+mod patience;
 mod pipes;
 #[cfg(feature = "failpoints")]
 mod points;

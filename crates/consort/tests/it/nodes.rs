@@ -1,7 +1,10 @@
 //! Nodes and their PostgreSQL as real processes: one node is stopped past its lease, or the server goes away in mid work.
 //! What came of it is judged from outside: by the public API and the simulated Almas.
 
-#![expect(clippy::disallowed_methods, reason = "the test is another program on the same database")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test queries the database of the hub as another program does, and one checks how long an answer takes"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +14,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
+use crate::patience::eventually;
 use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, complaint, consort, free_port, placement, postgres};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const LOAN: &str = "POST /users/{user_id}/loans";
 const ITEM: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items";
@@ -30,15 +33,16 @@ async fn a_stopped_node_resumed_past_its_lease_doubles_nothing() {
     delay(&processes, LENDER, HOLD, 5_000, 1).await;
     let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
-    until("the lender has the hold", async || processes.sim(LENDER, "counts").await["requests"] == 1).await;
+    until_lender_has_a_hold(&processes).await;
     processes.signal(Signal::STOP);
 
     let (second, _process) = processes.start_node("second").await;
     processes.hub = second;
     processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     processes.signal(Signal::CONT);
-    until("the first node sees that it lost its lease", async || {
-        processes.log().contains("the lease of this was lost")
+    eventually("the first node logs that it has lost its lease", async || {
+        let log = processes.log();
+        if log.contains("the lease of this was lost") { Ok(()) } else { Err(log) }
     })
     .await;
     processes.hub = first;
@@ -62,14 +66,15 @@ async fn hub_continues_after_postgresql_was_stopped_and_restarted() {
     delay(&processes, LENDER, "*", 50, 10_000).await;
     delay(&processes, BORROWER, "*", 50, 10_000).await;
     let accepted = placed(&processes, REQUESTS).await;
-    until("some holds are made", async || processes.sim(LENDER, "counts").await["requests"] != 0).await;
+    until_lender_has_a_hold(&processes).await;
     cluster.stop_at_once().unwrap();
     assert_refuses_clearly(&processes, &accepted[0].0).await;
     cluster.restart().unwrap();
 
     for (id, _) in &accepted {
-        until("the hub answers again", async || {
-            processes.answer(Method::GET, &format!("/requests/{id}"), KEY, None).await.0 == 200
+        eventually("the hub answers after the restart", async || {
+            let (status, said) = processes.answer(Method::GET, &format!("/requests/{id}"), KEY, None).await;
+            if status == 200 { Ok(()) } else { Err(format!("{status} {said}")) }
         })
         .await;
         processes.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
@@ -98,7 +103,7 @@ async fn hub_continues_after_postgresql_stood_still_past_the_leases() {
     let before = processes.sim(BORROWER, "counts").await;
     delay(&processes, LENDER, "*", 50, 10_000).await;
     let accepted = placed(&processes, REQUESTS).await;
-    until("a hold is made", async || processes.sim(LENDER, "counts").await["requests"] != 0).await;
+    until_lender_has_a_hold(&processes).await;
     cluster.stand_still().unwrap();
     // It answers after three seconds, when the leases have run out.
     let (status, said) = processes.answer_at(Method::GET, "/health", KEY, None).await;
@@ -147,6 +152,7 @@ async fn assert_refuses_clearly(processes: &Processes, id: &str) {
         (Method::GET, "/health".to_owned(), None),
     ];
     let all = calls.iter().map(async |(method, path, body)| {
+        // The time is measured because the test checks it: a refusal must come soon.
         let begun = Instant::now();
         let (status, said) = processes.answer_at(method.clone(), path, KEY, *body).await;
         assert_eq!(status, 503, "{method} {path}: {said}");
@@ -167,11 +173,11 @@ async fn assert_refuses_clearly(processes: &Processes, id: &str) {
 async fn assert_name_is_held_once_more(processes: &Processes, database: &str) {
     let mut server = sqlx::PgConnection::connect(database).await.unwrap();
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-    let deadline = Instant::now() + PATIENCE;
-    while sqlx::query_scalar::<_, i64>(held).fetch_one(&mut server).await.unwrap() == 0 {
-        assert!(Instant::now() < deadline, "the node doesn't take its name again");
-        tokio::task::yield_now().await;
-    }
+    eventually("the node takes its name after the restart", async || {
+        let locks = sqlx::query_scalar::<_, i64>(held).fetch_one(&mut server).await.unwrap();
+        if locks > 0 { Ok(()) } else { Err("no advisory lock") }
+    })
+    .await;
     let config = std::fs::read_to_string(&processes.config).unwrap();
     let elsewhere = processes.dir.path().join("same-name.toml");
     std::fs::write(&elsewhere, config.replace(&processes.hub.to_string(), &free_port().to_string())).unwrap();
@@ -210,12 +216,12 @@ async fn delay(processes: &Processes, institution: &str, call: &str, ms: u64, ti
     processes.control(Method::POST, institution, "faults", &fault).await;
 }
 
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < deadline, "it never comes that {what}");
-        tokio::task::yield_now().await;
-    }
+async fn until_lender_has_a_hold(processes: &Processes) {
+    eventually("the lender has a hold", async || {
+        let counts = processes.sim(LENDER, "counts").await;
+        if counts["requests"] != 0 { Ok(()) } else { Err(counts) }
+    })
+    .await;
 }
 
 fn made(calls: &Value, endpoint: &str) -> u64 {

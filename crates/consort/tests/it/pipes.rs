@@ -1,21 +1,20 @@
 //! Programs whose reader or whose parent goes away.
 
-#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
-
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{ExitStatus, Output, Stdio};
 
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::patience::eventually;
 use crate::program::{free_port, hub_config};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_consort");
-const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program, with a directory for temporary files that is its own.
+/// The program, with a directory for temporary files that is its own. It is killed when its test fails.
 fn program(args: &[&str], temporary: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(args).env("TMPDIR", temporary).stdin(Stdio::null());
+    command.args(args).env("TMPDIR", temporary).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
@@ -32,26 +31,21 @@ fn alive(temporary: &Path) -> Vec<u32> {
     ids.filter(with_it).collect()
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "it never comes that {what}");
-        std::thread::yield_now();
-    }
+async fn until_none_is_alive(temporary: &Path) {
+    eventually("all processes have ended", async || {
+        let ids = alive(temporary);
+        if ids.is_empty() { Ok(()) } else { Err(format!("{ids:?} are alive")) }
+    })
+    .await;
 }
 
-fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if Instant::now() > deadline {
-            child.kill().unwrap();
-            panic!("it doesn't end");
-        }
-        std::thread::yield_now();
-    }
+async fn wait(child: &mut Child) -> ExitStatus {
+    eventually("the program ends", async || child.wait().await).await
+}
+
+/// Runs the program to its end.
+async fn output(args: &[&str], temporary: &Path) -> Output {
+    eventually("the program ends", async || program(args, temporary).output().await).await
 }
 
 /// What earlier demos left.
@@ -61,20 +55,20 @@ fn left(temporary: &Path) -> Vec<String> {
 }
 
 /// A demo that has shown all and goes on serving.
-fn serving_demo(temporary: &Path) -> (Child, BufReader<std::process::ChildStdout>) {
+async fn serving_demo(temporary: &Path) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut demo =
         program(&["demo", "--pace", "0"], temporary).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut shown = BufReader::new(demo.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("Ctrl-C stops it") {
-        line.clear();
-        assert_ne!(shown.read_line(&mut line).unwrap(), 0, "the demo ended");
-    }
+    let mut shown = BufReader::new(demo.stdout.take().unwrap()).lines();
+    eventually("the demo has shown all and serves", async || {
+        let line = shown.next_line().await.unwrap().unwrap_or_else(|| panic!("the demo ended"));
+        if line.contains("Ctrl-C stops it") { Ok(()) } else { Err(line) }
+    })
+    .await;
     (demo, shown)
 }
 
-#[test]
-fn demo_in_front_of_head_ends_with_its_children() {
+#[tokio::test]
+async fn demo_in_front_of_head_ends_with_its_children() {
     let temporary = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sh")
         .args(["-c", "\"$0\" demo --pace 0 | head -3", PROGRAM])
@@ -82,47 +76,47 @@ fn demo_in_front_of_head_ends_with_its_children() {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .kill_on_drop(true)
         .spawn()
         .unwrap();
-    wait(&mut shell);
-    let output = shell.wait_with_output().unwrap();
+    wait(&mut shell).await;
+    let output = shell.wait_with_output().await.unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "it ends quietly");
-    until("all processes have ended", || alive(temporary.path()).is_empty());
+    until_none_is_alive(temporary.path()).await;
     assert_eq!(left(temporary.path()), [""; 0]);
 }
 
-#[test]
-fn demo_that_is_only_serving_notices_that_its_reader_is_gone() {
+#[tokio::test]
+async fn demo_that_is_only_serving_notices_that_its_reader_is_gone() {
     let temporary = tempfile::tempdir().unwrap();
-    let (mut demo, shown) = serving_demo(temporary.path());
+    let (mut demo, shown) = serving_demo(temporary.path()).await;
     drop(shown);
-    assert!(wait(&mut demo).success());
-    until("all processes have ended", || alive(temporary.path()).is_empty());
+    assert!(wait(&mut demo).await.success());
+    until_none_is_alive(temporary.path()).await;
     assert_eq!(left(temporary.path()), [""; 0]);
 }
 
-#[test]
-fn children_of_a_killed_demo_end_and_the_next_one_clears_up() {
+#[tokio::test]
+async fn children_of_a_killed_demo_end_and_the_next_one_clears_up() {
     let temporary = tempfile::tempdir().unwrap();
-    let (mut demo, shown) = serving_demo(temporary.path());
+    let (mut demo, shown) = serving_demo(temporary.path()).await;
     assert_eq!(alive(temporary.path()).len(), 4, "the demo, two simulators and the hub");
-    demo.kill().unwrap();
-    demo.wait().unwrap();
-    until("its children have ended", || alive(temporary.path()).is_empty());
+    demo.kill().await.unwrap();
+    until_none_is_alive(temporary.path()).await;
     drop(shown);
     assert_eq!(left(temporary.path()).len(), 1, "nobody could remove its directory");
 
-    let next = program(&["demo", "--list-scenarios"], temporary.path()).output().unwrap();
+    let next = output(&["demo", "--list-scenarios"], temporary.path()).await;
     assert!(next.status.success());
     assert_eq!(left(temporary.path()).len(), 1, "what needs no directory removes none");
-    let next = program(&["demo", "--once", "--pace", "0"], temporary.path()).output().unwrap();
+    let next = output(&["demo", "--once", "--pace", "0"], temporary.path()).await;
     assert!(next.status.success(), "{}", String::from_utf8_lossy(&next.stderr));
     assert_eq!(left(temporary.path()), [""; 0]);
 }
 
-#[test]
-fn commands_end_quietly_when_nobody_reads_what_they_print() {
+#[tokio::test]
+async fn commands_end_quietly_when_nobody_reads_what_they_print() {
     let temporary = tempfile::tempdir().unwrap();
     let at = free_port().to_string();
     let commands: [&[&str]; 7] = [
@@ -138,17 +132,17 @@ fn commands_end_quietly_when_nobody_reads_what_they_print() {
         let (reads, writes) = std::io::pipe().unwrap();
         drop(reads);
         let mut child = program(args, temporary.path()).stdout(writes).stderr(Stdio::piped()).spawn().unwrap();
-        let status = wait(&mut child);
-        let said = child.wait_with_output().unwrap().stderr;
+        let status = wait(&mut child).await;
+        let said = child.wait_with_output().await.unwrap().stderr;
         let said = String::from_utf8_lossy(&said);
         assert!(status.success(), "{args:?}: {status} {said}");
         assert!(!said.contains("panicked") && !said.contains("error"), "{args:?}: {said}");
     }
-    until("all processes have ended", || alive(temporary.path()).is_empty());
+    until_none_is_alive(temporary.path()).await;
 }
 
-#[test]
-fn hub_whose_log_is_read_by_nobody_ends_and_a_failure_that_nobody_reads_is_identified_by_its_code() {
+#[tokio::test]
+async fn hub_whose_log_is_read_by_nobody_ends_and_a_failure_that_nobody_reads_is_identified_by_its_code() {
     let temporary = tempfile::tempdir().unwrap();
     let config = temporary.path().join("hub.toml");
     std::fs::write(&config, hub_config(free_port(), &temporary.path().join("data"))).unwrap();
@@ -157,16 +151,19 @@ fn hub_whose_log_is_read_by_nobody_ends_and_a_failure_that_nobody_reads_is_ident
         drop(reads);
         let mut child = program(args, temporary.path()).stdout(Stdio::null()).stderr(writes).spawn().unwrap();
         // A panic would be 101.
-        assert_eq!(wait(&mut child).code(), Some(1), "{args:?}");
+        assert_eq!(wait(&mut child).await.code(), Some(1), "{args:?}");
     }
 }
 
-#[test]
-fn output_that_finds_no_room_is_a_failure() {
+#[tokio::test]
+async fn output_that_finds_no_room_is_a_failure() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let temporary = tempfile::tempdir().unwrap();
-    let output = program(&["docs", "workflow"], temporary.path()).stdout(full).stderr(Stdio::piped()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let mut child =
+        program(&["docs", "workflow"], temporary.path()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let status = wait(&mut child).await;
+    let said = child.wait_with_output().await.unwrap().stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("can't be written"), "{said}");
 }

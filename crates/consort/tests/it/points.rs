@@ -4,7 +4,7 @@
 //! `./test` takes a few moments of each point; `CONSORT_EVERY_POINT=1` takes every one. The points are there with the
 //! feature `failpoints` only.
 
-#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+#![allow(clippy::disallowed_methods, reason = "the pace of the polls is measured")]
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -13,9 +13,9 @@ use failpoint::Point;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::patience::eventually;
 use crate::program::{BORROWER, DESK, LENDER, Processes, placement};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_READS: Duration = Duration::from_millis(100);
 const BARCODE: &str = "01LEND-M001";
 /// Which times a point is come to; the later ones are in the return and the clean-up.
@@ -58,18 +58,14 @@ struct Lifecycle<'a> {
 impl Lifecycle<'_> {
     /// To its end, however often the hub has to be started.
     async fn run(&mut self, case: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            assert!(Instant::now() < deadline, "{case}: {:?} doesn't end", self.id);
+        eventually(&format!("{case}: the lifecycle ends"), async || {
             if self.processes.hub_is_dead() {
                 self.killed = true;
                 self.processes.restart_hub().await;
             }
-            if let Some(ended) = self.step().await {
-                return ended;
-            }
-            tokio::task::yield_now().await;
-        }
+            self.step().await.ok_or_else(|| format!("request {:?} has not ended", self.id))
+        })
+        .await
     }
 
     /// The next thing; answers the request once it has ended. Where the hub is dead nothing comes of it.
@@ -89,7 +85,8 @@ impl Lifecycle<'_> {
         {
             self.acted.insert(status);
         }
-        // Each poll is a commit of its own: without a pause there would be no end of them to be killed at.
+        // Each poll is a commit of its own: without a pause there would be no end of them to be killed at. The time
+        // since the last poll is measured because the steps between two polls take different times.
         if self.polled.is_none_or(|polled| polled.elapsed() > BETWEEN_READS) {
             self.polled = Some(Instant::now());
             self.processes.ask(Method::POST, &format!("/requests/{id}/poll"), None).await;

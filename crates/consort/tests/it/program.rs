@@ -1,6 +1,6 @@
 //! Running the program, and houses of it: two simulated Almas and a hub.
 
-#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
+#![allow(clippy::disallowed_methods, reason = "tests check how long the hub takes to stop")]
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{SocketAddr, TcpListener};
@@ -12,11 +12,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Child;
 
+use crate::patience::{PATIENCE, eventually, eventually_within};
+
 pub(crate) const KEY: &str = "a-key-of-the-tests-0001";
 pub(crate) const LENDER: &str = "01LEND_INST";
 pub(crate) const BORROWER: &str = "01BORROW_INST";
 pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the program to its end.
 pub(crate) fn consort(args: &[&str]) -> Output {
@@ -169,11 +170,12 @@ impl Processes {
     }
 
     async fn wait_for(&self, url: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-            assert!(Instant::now() < deadline, "{url} doesn't answer");
-            tokio::task::yield_now().await;
-        }
+        eventually(&format!("{url} answers"), async || match self.http.get(url).send().await {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(answer.status().to_string()),
+            Err(error) => Err(error.to_string()),
+        })
+        .await;
     }
 
     async fn wait_for_hub(&self) {
@@ -213,11 +215,12 @@ impl Processes {
         assert!(done.success());
     }
 
-    /// Waits until the hub's process has ended by itself; answers how, and how long that took.
+    /// Waits until the hub's process has ended. Returns how it ended, and how long that took.
     pub(crate) async fn hub_ends(&mut self) -> (std::process::ExitStatus, Duration) {
+        // The time is measured because tests compare it with the longest that a stop may take.
         let begun = Instant::now();
-        let ended = tokio::time::timeout(PATIENCE, self.hub_process.wait()).await;
-        (ended.expect("the hub ends").unwrap(), begun.elapsed())
+        let status = eventually("the hub's process ends", async || self.hub_process.wait().await).await;
+        (status, begun.elapsed())
     }
 
     /// The hub's process has ended by itself.
@@ -276,42 +279,33 @@ impl Processes {
         self.api(Method::GET, &format!("/requests/{id}"), None).await
     }
 
-    /// Looks until the request stands at `status` with nothing under way.
-    pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let request = self.request(id).await;
-            if request["status"] == status && request["current_effect"].is_null() {
-                return request;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{status} is not reached: {} {}",
-                request["status"],
-                request["attention"]
-            );
-            self.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
-            tokio::task::yield_now().await;
+    /// The request, if it has this status and nothing is under way. Otherwise the status and the attention that it has.
+    async fn request_at(&self, id: &str, status: &str) -> Result<Value, String> {
+        let request = self.request(id).await;
+        if request["status"] == status && request["current_effect"].is_null() {
+            Ok(request)
+        } else {
+            Err(format!("{} {}", request["status"], request["attention"]))
         }
     }
 
-    /// Waits until the request stands at `status` with nothing under way, without asking for a poll.
-    pub(crate) async fn until_without_poll(&self, id: &str, status: &str) -> Value {
-        // Well before the hub would look by itself.
-        let deadline = Instant::now() + PATIENCE / 3;
-        loop {
-            let request = self.request(id).await;
-            if request["status"] == status && request["current_effect"].is_null() {
-                return request;
+    /// Asks for polls until the request has this status with nothing under way.
+    pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
+        eventually(&format!("the request reaches {status}"), async || {
+            let request = self.request_at(id, status).await;
+            if request.is_err() {
+                self.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
             }
-            assert!(
-                Instant::now() < deadline,
-                "{status} is not reached: {} {}",
-                request["status"],
-                request["attention"]
-            );
-            tokio::task::yield_now().await;
-        }
+            request
+        })
+        .await
+    }
+
+    /// Waits until the request has this status with nothing under way, without asking for a poll.
+    pub(crate) async fn until_without_poll(&self, id: &str, status: &str) -> Value {
+        // The hub polls after a minute without being asked, see `hub_config`. This limit is well before that.
+        let what = format!("the request reaches {status} without a poll");
+        eventually_within(PATIENCE / 3, &what, async || self.request_at(id, status).await).await
     }
 
     /// Staff at their desk, through the simulator's own surface.

@@ -1,10 +1,9 @@
 //! Setting institutions up, and using the hub from the command line.
 
-#![allow(clippy::disallowed_methods, reason = "the test waits for a real process, with a deadline")]
-
 use reqwest::Method;
 use serde_json::json;
 
+use crate::patience::eventually;
 use crate::program::{BORROWER, LENDER, Processes, complaint, dir_file, institution, key_of, placement};
 
 #[tokio::test]
@@ -34,16 +33,13 @@ async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
     processes.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
     // Alma's next answer reports it.
     let poll = format!("/requests/{}/poll", placed["id"].as_str().unwrap());
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    loop {
+    let one = eventually("the lender's quota shows what waits", async || {
         processes.api(Method::POST, &poll, None).await;
         let one = processes.output(&["institution", "quota", LENDER]);
-        if one.contains("wait until") {
-            assert!(!one.contains(BORROWER), "{one}");
-            break;
-        }
-        assert!(std::time::Instant::now() < deadline, "{one}");
-    }
+        if one.contains("wait until") { Ok(one) } else { Err(one) }
+    })
+    .await;
+    assert!(!one.contains(BORROWER), "{one}");
 }
 
 #[tokio::test]
