@@ -1,6 +1,6 @@
 //! Benchmarks: `cargo run --release -p bench -- NAME`.
 //!
-//! Each prints a table and, last, one line `NAME: figure; target; met|missed`, and exits with 1 when its target is
+//! Each prints a table and, last, one line `NAME: figure; target; met|missed`. It exits with 1 if it misses its target.
 //! Each figure is a ratio of two measurements of the same run, so that it means the same on any machine. `--quick` does
 //! less of the same work; `list` names all benchmarks.
 //!

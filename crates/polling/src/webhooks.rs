@@ -221,7 +221,7 @@ impl Polling {
         self.webhook_health.last_message_and_miss(self.runtime.store(), institution, self.runtime.now()).await
     }
 
-    /// Adds a secret to an institution's webhook. The earlier one stays valid until [`Engine::end_rotation`].
+    /// Adds a secret to an institution's webhook. The earlier one stays valid until [`Self::end_rotation`].
     pub async fn set_webhook_secret(
         &self,
         institution: &InstitutionCode,
