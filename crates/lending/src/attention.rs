@@ -7,7 +7,7 @@ use crate::closure::Closure;
 use crate::effect::{Effect, Side};
 
 /// The party that the request waits for, or the decision that staff must make.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Attention {
     /// Nothing: the hub itself is at work, or the request has ended.
@@ -36,7 +36,7 @@ pub enum Attention {
 }
 
 /// A problem that only staff can solve.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct StaffCase {
     /// Why staff are asked.
     pub cause: StaffCaseCause,
@@ -79,7 +79,7 @@ impl StaffCaseCause {
 }
 
 /// A series of failed polls of one side.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct FailingPoll {
     /// Since when.
     pub since: Timestamp,

@@ -6,7 +6,7 @@ use crate::attention::Action;
 use crate::request::{CopyRef, PickupLocation, Settlement};
 
 /// An instruction of a patron or of staff for a request.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Command {
     /// A patron, or staff for them, place the request. The command begins every request and changes nothing in one that

@@ -9,7 +9,7 @@ use crate::effect::{Side, at_side};
 use crate::ids::{Barcode, HoldingId, LoanId};
 
 /// A finding of the hub.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Observed {
     /// The hub observed one side.
@@ -60,7 +60,7 @@ pub enum ObservationSource {
 }
 
 /// The state of one side at one moment. `None` means that the part was not read.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Observation {
     /// The item.
     pub item: Option<ItemState>,
@@ -86,7 +86,7 @@ pub struct Observation {
 }
 
 /// An item's state, in the hub's words.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemState {
     /// On its shelf.
@@ -127,7 +127,7 @@ pub enum HoldState {
 }
 
 /// The loan to the request's patron (borrower) or virtual patron (lender).
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoanState {
     /// There is none.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::RequestId;
 
 /// The reason why a request failed: a stable code and a sentence that a librarian understands.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Refusal {
     /// Stable, such as `PATRON_EXPIRED`.
     pub code: String,
@@ -39,7 +39,7 @@ impl Refusal {
 ///
 /// Source: the requirements page, "Patron verification" (record active, no active block of any of
 /// the three kinds), and the Alma document `rest_user` for the fields behind it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum PatronRefusal {
     /// No such patron at the institution.

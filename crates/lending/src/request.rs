@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 use crate::status::{Condition, Outcome, Status, Workflow};
 
 /// One patron's wish for one item of another library, from placing to the last clean-up.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Request {
     /// Its id, which also marks every record and hold that the hub creates for it in the libraries' systems.
     pub id: RequestId,
@@ -214,7 +214,7 @@ impl Request {
 }
 
 /// The patron, at their own institution.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Patron {
     /// The borrowing side.
     pub institution: InstitutionCode,
@@ -227,7 +227,7 @@ pub struct Patron {
 }
 
 /// A patron who may borrow.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct VerifiedPatron {
     /// The identifier that the library's system itself uses.
     pub id: PatronId,
@@ -246,7 +246,7 @@ pub struct PatronType(pub String);
 pub struct ItemType(pub String);
 
 /// Where the patron collects.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct PickupLocation {
     /// The hub's code for it.
     pub code: PickupLocationCode,
@@ -261,7 +261,7 @@ pub struct PickupLocation {
 }
 
 /// The title of the item.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Title {
     /// The title, as catalogued.
     pub title: String,
@@ -270,7 +270,7 @@ pub struct Title {
 }
 
 /// A copy as a request names it: by item, or by barcode alone.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct CopyRef {
     /// The institution that owns it.
     pub institution: InstitutionCode,
@@ -302,7 +302,7 @@ impl CopyRef {
 }
 
 /// A copy as the lender's system describes it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Copy {
     /// Its record.
     pub bib: BibId,
@@ -323,7 +323,7 @@ pub struct Copy {
 }
 
 /// The lending side of a request.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Supply {
     /// The lender.
     pub institution: InstitutionCode,
@@ -379,7 +379,7 @@ impl Supply {
 }
 
 /// A lender that didn't supply.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct EarlierSupply {
     /// The lender.
     pub institution: InstitutionCode,
@@ -390,7 +390,7 @@ pub struct EarlierSupply {
 }
 
 /// A side at which a virtual item represents the lender's: the records that the hub created there, and their history.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct VirtualSide {
     /// The suppressed record.
     pub bib: Tracked<BibId>,
@@ -439,7 +439,7 @@ pub struct VirtualSide {
 }
 
 /// The hub's record of due dates. The lender's due date is the ceiling of the patron's.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct DueDates {
     /// The patron's last agreed due date: the one at the loan, or the one to which the hub limited it. A later due date
     /// is a renewal.
@@ -456,7 +456,7 @@ pub struct DueDates {
 }
 
 /// How far the virtual item has come; later points imply the earlier ones.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
     /// Waiting for the lender.
@@ -473,7 +473,7 @@ pub enum Progress {
 }
 
 /// A record that the hub creates in a library's system and must remove again.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "state", content = "value", rename_all = "snake_case")]
 pub enum Tracked<T> {
     /// Never made.
@@ -528,7 +528,7 @@ impl<T: Clone> Tracked<T> {
 }
 
 /// A hold in a library's system.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Hold {
     /// Its id there.
     pub id: HoldId,
@@ -540,7 +540,7 @@ pub struct Hold {
 }
 
 /// A loan in a library's system.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Loan {
     /// Its id there.
     pub id: LoanId,
@@ -559,7 +559,7 @@ pub enum Settlement {
 }
 
 /// The party that ended a request, and why.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Cancellation {
     /// Who.
     pub by: CancelledBy,

@@ -209,7 +209,7 @@ struct Space {
 
 fn search(placed: &Request, always: &[Event]) -> Space {
     let start = essence(&decide(placed, &Command::Place.into(), example::noon()).next);
-    let mut known = HashMap::from([(key(&start), 0)]);
+    let mut known = HashMap::from([(start.clone(), 0)]);
     let mut space = Space { states: vec![start], leads_to: vec![Vec::new()] };
     let mut queue = VecDeque::from([0]);
     while let Some(index) = queue.pop_front() {
@@ -219,20 +219,21 @@ fn search(placed: &Request, always: &[Event]) -> Space {
             let decision = decide(&state, event, example::noon());
             check(&state, event, &decision);
             let next = essence(&decision.next);
-            let at = *known.entry(key(&next)).or_insert_with(|| {
-                space.states.push(next);
-                space.leads_to.push(Vec::new());
-                queue.push_back(space.states.len() - 1);
-                space.states.len() - 1
-            });
+            let at = match known.get(&next) {
+                Some(at) => *at,
+                None => {
+                    let at = space.states.len();
+                    known.insert(next.clone(), at);
+                    space.states.push(next);
+                    space.leads_to.push(Vec::new());
+                    queue.push_back(at);
+                    at
+                }
+            };
             space.leads_to[index].push(at);
         }
     }
     space
-}
-
-fn key(request: &Request) -> String {
-    serde_json::to_string(request).unwrap()
 }
 
 /// What holds after each step.
