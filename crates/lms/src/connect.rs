@@ -1,4 +1,4 @@
-//! From what is stored of an institution to its library system.
+//! Connects to an institution's library system with its stored settings and credentials.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::host::HostLms;
 use crate::quota::CallObserver;
 use crate::settings::SettingError;
 
-/// What it takes to speak with an institution's library system.
+/// The data that a connection to an institution's library system needs.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// Which institution.
+    /// The institution.
     pub institution: InstitutionCode,
     /// The kind of system, one of [`kinds`].
     pub kind: String,
@@ -42,7 +42,7 @@ type Connect = fn(
     Option<CallObserver>,
 ) -> Result<Arc<dyn HostLms>, Vec<SettingError>>;
 
-/// The kinds of library systems. Another system is a module of this crate and a line here.
+/// The kinds of library systems. Another system is a module of this crate and an entry here.
 const ADAPTERS: [Adapter; 1] = [crate::alma::ADAPTER];
 
 /// Returns the names of the kinds of library systems that the hub knows.
@@ -62,7 +62,8 @@ impl Connection {
         ALL.iter().find(|adapter| adapter.kind == self.kind)
     }
 
-    /// Where the key is sent: kind of system, scheme, host and port. Nothing where the settings don't say so.
+    /// Returns the origin to which the key is sent: kind of system, scheme, host and port. `None` if the settings don't
+    /// contain it.
     ///
     /// A stored key is for the origin that it was stored with, and never goes to another one.
     pub fn origin(&self) -> Option<String> {
@@ -71,21 +72,21 @@ impl Connection {
     }
 }
 
-/// Why no connection can be made from what is stored.
+/// The reason why the stored data allow no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// No adapter of this kind.
+    /// There is no adapter of this kind.
     #[error("institution {institution}: its kind is no library system that Consort knows; it knows: {}", known())]
     UnknownKind {
-        /// Which institution.
+        /// The institution.
         institution: InstitutionCode,
     },
     /// The settings have faults.
     #[error("institution {institution} can't be used until its settings are put right:\n{}", list(.faults))]
     Settings {
-        /// Which institution.
+        /// The institution.
         institution: InstitutionCode,
-        /// All of them.
+        /// All faults.
         faults: Vec<SettingError>,
     },
 }
@@ -98,16 +99,16 @@ fn list(faults: &[SettingError]) -> String {
     faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Makes the adapter for an institution. Nothing is sent yet.
+/// Creates the adapter for an institution. Nothing is sent yet.
 ///
 /// # Errors
 ///
-/// Settings with faults, all reported at once.
+/// Fails for settings with faults, and reports all of them at once.
 pub fn connect(connection: &Connection) -> Result<Arc<dyn HostLms>, ConnectError> {
     connect_observed(connection, None)
 }
 
-/// The same, with somebody who is reported about every call.
+/// Creates the adapter for an institution. `observer` receives a report of every call.
 ///
 /// # Errors
 ///

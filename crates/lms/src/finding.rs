@@ -1,23 +1,23 @@
-//! What a check of an institution's set-up found.
+//! Findings of a check of an institution's set-up.
 
-/// One thing that was checked.
+/// The result of one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// What was polled, such as "pickup library for lent items".
+    /// The subject of the check, such as "pickup library for lent items".
     pub subject: String,
-    /// What is wrong and what to do about it; `None` when all is well.
+    /// The problem and its solution; `None` if all is well.
     pub problem: Option<String>,
-    /// What was found, when all is well.
+    /// The result, if all is well.
     pub detail: String,
 }
 
 impl Finding {
-    /// All is well.
+    /// Creates a finding without a problem.
     pub fn ok(subject: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: None, detail: detail.into() }
     }
 
-    /// Something is missing.
+    /// Creates a finding with a problem.
     pub fn problem(subject: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: Some(problem.into()), detail: String::new() }
     }

@@ -1,4 +1,4 @@
-//! What the hub needs of a library system.
+//! The interface that the hub needs of a library system.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -16,14 +16,14 @@ use crate::list::{ExpectedChange, ListContents, ListEntry};
 use crate::quota::{CallRate, QuotaSettings};
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
-/// Whether an earlier attempt may have been done without our hearing of it.
+/// Whether an earlier attempt may have been done although its outcome is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attempt {
-    /// Nothing was sent before, or what was sent is known not to have been done: just do it. The
-    /// reply, or the refusal as a duplicate, shows enough.
+    /// Nothing was sent before, or the earlier attempt certainly had no effect. The adapter makes the call at once; the
+    /// reply, or the refusal as a duplicate, is enough.
     Fresh,
-    /// An earlier attempt was sent and its outcome is unknown: look for what it would have left,
-    /// adopt it if it is there, and do it otherwise.
+    /// An earlier attempt was sent and its outcome is unknown. The adapter searches for its result, adopts it if it
+    /// exists, and makes the call otherwise.
     AfterUnclear,
 }
 
@@ -38,14 +38,14 @@ pub struct ItemRef {
     pub item: ItemId,
 }
 
-/// Who is to stand for the borrower's patron at the lender.
+/// A user record that represents the borrower's patron at the lender.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VirtualPatron {
     /// The patron's institution.
     pub institution: InstitutionCode,
     /// The patron's agency, shown on slips in place of a name.
     pub agency: AgencyCode,
-    /// The patron at home.
+    /// The patron's id at their own institution.
     pub patron: PatronId,
     /// The patron's type, which decides the user group.
     pub patron_type: PatronType,
@@ -54,34 +54,34 @@ pub struct VirtualPatron {
 /// The lender's hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LenderHold {
-    /// The request it is for, which marks it.
+    /// The request, whose marker the hold gets.
     pub request: RequestId,
     /// The copy.
     pub item: ItemRef,
-    /// For whom: the virtual patron, or the patron where the copy is their own institution's.
+    /// The user who gets the copy: the virtual patron, or the patron if the copy belongs to their own institution.
     pub holder: PatronId,
     /// The library that owns the copy.
     pub library: LibraryCode,
-    /// Where the patron collects, where that is in this system; otherwise the copy is sent outside.
+    /// The pickup location, if it is in this system. Otherwise the copy is sent outside.
     pub pickup: Option<PickupLocation>,
 }
 
-/// The patron's own hold, on the virtual item.
+/// The patron's own hold on the virtual item.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PatronHold {
-    /// The request it is for, which marks it.
+    /// The request, whose marker the hold gets.
     pub request: RequestId,
     /// The virtual item.
     pub item: ItemRef,
     /// The patron.
     pub patron: PatronId,
-    /// Where the patron collects, where that is in this system; otherwise the virtual item is sent outside.
+    /// The pickup location, if it is in this system. Otherwise the virtual item is sent outside.
     pub pickup: Option<PickupLocation>,
-    /// How often it was tried already.
+    /// The number of earlier attempts.
     pub attempts: u32,
 }
 
-/// The item to be made at the borrower.
+/// A virtual item to be created, at the borrower or the pickup library.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VirtualItem {
     /// The request it is for.
@@ -90,9 +90,9 @@ pub struct VirtualItem {
     pub bib: BibId,
     /// Its holding.
     pub holding: HoldingId,
-    /// The lender's barcode, used where it is free.
+    /// The lender's barcode, which is used if it is free.
     pub barcode: Barcode,
-    /// What kind of thing it is.
+    /// The type of the item.
     pub item_type: ItemType,
 }
 
@@ -107,13 +107,13 @@ pub struct VirtualItemDeletion<'a> {
     pub holding: &'a HoldingId,
     /// The item, if it was made.
     pub item: Option<&'a ItemId>,
-    /// Whether the hub made the record so lately that the answer to that still says what it is like.
+    /// Whether the hub made the record so recently that the answer to its creation is still valid.
     pub is_new: bool,
-    /// Whose loan of it may be ended; nobody else's is.
+    /// The user whose loan of the item may be ended. The loan of another user is never ended.
     pub holder: Option<&'a PatronId>,
-    /// Other records that are likely to be deleted within the day, and may be polled with this one.
+    /// Other records that are likely to be deleted within the day, and may be read together with this one.
     pub prefetch: &'a [(RequestId, BibId)],
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -126,75 +126,75 @@ pub struct Withdrawn<'a> {
     pub item: &'a ItemRef,
     /// The hold.
     pub hold: &'a HoldId,
-    /// Whose it is, where that is known.
+    /// The holder, if known.
     pub holder: Option<&'a PatronId>,
-    /// Who ended the request, where somebody did.
+    /// The party that ended the request, if there is one.
     pub by: Option<CancelledBy>,
 }
 
-/// What to poll on one side.
+/// The parts of one side to poll.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PollQuery {
     /// The request, whose marker the hold carries.
     pub request: RequestId,
     /// The real or virtual item.
     pub item: ItemRef,
-    /// The patron or virtual patron that a loan must be of.
+    /// The patron or virtual patron to whom a loan must be.
     pub patron: PatronId,
-    /// Whether the hold is looked for.
+    /// Whether to read the hold.
     pub hold: bool,
-    /// Which hold it is.
+    /// The id of the hold.
     pub hold_id: Option<HoldId>,
-    /// Whether the loan is looked for.
+    /// Whether to read the loan.
     pub loan: bool,
-    /// Whether it matters that somebody else waits for the item.
+    /// Whether to find out if somebody else waits for the item.
     pub wanted_back: bool,
-    /// One call will do where hold or loan is as it is expected to be.
+    /// Whether one call is enough if hold or loan is as expected.
     pub shallow: bool,
-    /// The state in which a fresh message says the item to be. With the hold that fits it the item need not be read.
+    /// The item's state according to a fresh message. If the hold fits it, the item need not be read.
     pub hinted_state: Option<ItemState>,
 }
 
 /// A hold with the hub's marker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MarkedHold {
-    /// The request whose marker it has.
+    /// The request whose marker the hold has.
     pub request: RequestId,
     /// The hold.
     pub hold: HoldId,
-    /// Whose it is.
+    /// The holder.
     pub holder: PatronId,
 }
 
-/// A library system, in the hub's words.
+/// A library system, in the terms of the hub.
 ///
-/// Methods do at most what their name says. A write that finds its work done already answers as if
-/// it had done it; what is gone and was to be taken away counts as done.
+/// A method does no more than its name says. A write whose work is already done succeeds as if it had done it. A
+/// removal succeeds if the record is already gone.
 #[async_trait]
 pub trait HostLms: Send + Sync + std::fmt::Debug {
-    /// Which installation this is.
+    /// Returns the institution.
     fn institution(&self) -> &InstitutionCode;
 
-    /// How much of its quota the hub may use.
+    /// Returns how much of its quota the hub may use.
     fn quota_settings(&self) -> QuotaSettings {
         QuotaSettings::default()
     }
 
-    /// How fast it is called now, where calls are counted.
+    /// Returns the current rate of calls, if calls are counted.
     fn call_rate(&self) -> Option<CallRate> {
         None
     }
 
-    /// So many nodes of the hub, this one included, share its calls per second.
+    /// Sets the number of nodes of the hub, this one included, that share its calls per second.
     fn set_node_count(&self, _nodes: u32) {}
 
-    /// Whether the patron may borrow.
+    /// Checks whether the patron may borrow.
     async fn verify_patron(&self, id: &PatronId, now: Timestamp) -> Result<Result<VerifiedPatron, PatronRefusal>>;
 
-    /// The copy that a request names, if it can be lent now.
+    /// Finds the copy that a request names, if it can be lent now.
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>>;
 
-    /// Finds or creates the virtual patron; its id is derived from the patron's, so that it is made once.
+    /// Finds or creates the virtual patron. Its id is derived from the patron's, so that there is only one.
     async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Result<PatronId>;
 
     /// Places the virtual patron's hold, so that scanning the item in sends it out.
@@ -206,17 +206,17 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Creates the virtual item's holding.
     async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Result<HoldingId>;
 
-    /// Creates the virtual item; its barcode is reported, since the wanted one may be taken.
+    /// Creates the virtual item. Returns its barcode too, since the wanted one may be taken.
     async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Result<(ItemId, Barcode)>;
 
-    /// Makes an existing virtual item stand for another copy.
+    /// Makes an existing virtual item represent another copy.
     async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Result<Barcode>;
 
     /// Places the patron's hold on the virtual item.
     async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Result<Hold>;
 
-    /// Sends the virtual item towards the pickup library. Answers why no scan was made, where the scan would have put it
-    /// on a hold shelf or ended a loan, or where it is on its way already.
+    /// Sends the virtual item towards the pickup library. Returns a reason if the adapter made no scan: the scan would
+    /// have put the item on a hold shelf or ended a loan, or the item is on its way already.
     async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Result<Option<String>>;
 
     /// Lends the item to the virtual patron at a desk of the owning library.
@@ -225,59 +225,59 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Lends a virtual item to its holder at the desk of its own library.
     async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan>;
 
-    /// Renews a loan. A renewal that leaves the due date as it was counts as refused.
+    /// Renews a loan. A renewal that doesn't change the due date counts as refused.
     async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan>;
 
     /// Sets a loan's due date.
     async fn set_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Result<Loan>;
 
-    /// Sees to it that the loan of a virtual item can't be renewed.
+    /// Makes sure that the loan of a virtual item can't be renewed.
     async fn deny_renewal(&self, item: &ItemRef) -> Result<()>;
 
-    /// Moves the patron's hold to another pickup location; it may become another hold.
+    /// Moves the patron's hold to another pickup location. The result may be another hold.
     async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Result<Hold>;
 
-    /// Closes the loan of a virtual item to `of` by scanning it in at its own library. Refused as
-    /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan.
+    /// Closes the loan of a virtual item to `of` by scanning the item in at its own library. Refused as
+    /// [`Refusal::LENT_TO_ANOTHER`] if the item is on loan to somebody else.
     async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Result<()>;
 
     /// Cancels a hold, without a notice to anybody.
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Result<()>;
 
-    /// Cancels the lender's hold, without a notice to anybody, and then reads the item: whoever scans it from then on sends
-    /// it nowhere for this hold. Answers what shows that it had left before, if it had.
+    /// Cancels the lender's hold, without a notice to anybody, and then reads the item. A scan after that sends the
+    /// item nowhere for this hold. Returns the observation that proves that the item had left before, if it had.
     async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Result<Option<Observation>>;
 
-    /// Deletes the virtual item, if it was made, and its holding, after a loan to the holder was closed. Refused as
-    /// [`Refusal::LENT_TO_ANOTHER`] where the item is on somebody else's loan. Answers whether the record
-    /// went with them, which it does only where it is still ours alone.
+    /// Deletes the virtual item, if it was made, and its holding, after closing a loan to the holder. Refused as
+    /// [`Refusal::LENT_TO_ANOTHER`] if the item is on loan to somebody else. Returns whether the record was deleted
+    /// with them, which happens only if it is still the hub's alone.
     async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Result<bool>;
 
-    /// Whether the record was seen to be ours within the day. Nothing is sent.
+    /// Returns whether the record was verified as the hub's within the day. Nothing is sent.
     fn is_record_verified(&self, _bib: &BibId, _now: Timestamp) -> bool {
         false
     }
 
-    /// Deletes the suppressed record, if it is still ours alone.
+    /// Deletes the suppressed record if it is still the hub's alone.
     async fn delete_virtual_bib(&self, request: RequestId, bib: &BibId) -> Result<()>;
 
-    /// Looks at an item, and at its hold and loan as far as asked.
+    /// Reads an item, and its hold and loan if `what` asks for them.
     async fn poll(&self, what: &PollQuery) -> Result<Observation>;
 
-    /// The list in which it would show that what is awaited has happened, if the system has one. Nothing is sent.
+    /// Returns the list that would show the expected change, if the system has one. Nothing is sent.
     fn list_entry(&self, _awaited: &ExpectedChange<'_>) -> Option<ListEntry> {
         None
     }
 
-    /// Reads a list, or what `keys` would be on it; `None` where the system refuses to give it.
+    /// Reads a list, or the entries that `keys` would have on it. Returns `None` if the system refuses the list.
     async fn read_list(&self, _list: &str, _keys: &[String]) -> Result<Option<ListContents>> {
         Ok(None)
     }
 
-    /// The header in which the system signs the messages that it sends by itself.
+    /// Returns the name of the header with the signature of the system's messages.
     fn signature_header(&self) -> &'static str;
 
-    /// Reads a message that the system sent by itself, if it is signed with one of `secrets`. Nothing is sent.
+    /// Reads a message of the system if it is signed with one of `secrets`. Nothing is sent.
     fn parse_webhook(
         &self,
         secrets: &[SecretString],
@@ -285,21 +285,22 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
         body: &[u8],
     ) -> Result<WebhookMessage, WebhookRejection>;
 
-    /// Signs a message as the system would, for trying out.
+    /// Signs a message as the system would, for tests.
     fn sign_webhook(&self, secret: &SecretString, body: &[u8]) -> String;
 
-    /// Every record with the marker of a request.
+    /// Finds every record with the marker of a request.
     async fn find_marked_records(&self, request: RequestId) -> Result<Vec<BibId>>;
 
-    /// Every open hold of a virtual patron that has the marker of a request.
+    /// Finds every open hold of a virtual patron with the marker of a request.
     async fn find_marked_holds(&self, patron: &VirtualPatron) -> Result<Vec<MarkedHold>>;
 
     /// Cancels a hold that [`HostLms::find_marked_holds`] found, without a notice to anybody.
     async fn remove_hold(&self, hold: &MarkedHold) -> Result<()>;
 
-    /// Deletes a record that [`HostLms::find_marked_records`] found, with its holding and item; refused when it isn't ours.
+    /// Deletes a record that [`HostLms::find_marked_records`] found, with its holding and item. Refused if it isn't the
+    /// hub's.
     async fn remove_record(&self, request: RequestId, bib: &BibId) -> Result<()>;
 
-    /// Makes every read the hub will need and says what is missing.
+    /// Makes every read that the hub will need and reports what is missing.
     async fn check_setup(&self) -> Vec<Finding>;
 }

@@ -1,15 +1,16 @@
 //! The hub's view of a library system, and its adapters.
 //!
-//! [`HostLms`] says in the hub's words what the hub needs of a library system. Each method does one
-//! act or one poll and answers an [`Outcome`]; none of them knows about statuses, which are decided
-//! in `lending`. Only [`alma`] turns Alma's words into the hub's.
+//! [`HostLms`] defines what the hub needs of a library system, in the hub's terms. Each method makes one change or one
+//! poll and returns a [`Result`]. No method knows about statuses, which `lending` decides. Only [`alma`] translates
+//! between Alma's terms and the hub's.
 //!
 //! # How to add a library system
 //!
-//! 1. A module beside [`alma`] with its settings, read at once and with a message for each fault.
-//! 2. An `impl HostLms` in it. Each write names what makes a repeat safe (its natural key) and what
-//!    is read after an unclear outcome; see [`Attempt`].
-//! 3. Its kind in [`connect`].
+//! 1. Write a module next to [`alma`] with the system's settings, which are read at once and with a message for each
+//!    fault.
+//! 2. Implement [`HostLms`] in it. Each write documents what makes a repeat safe (its natural key) and what the adapter
+//!    reads after an unclear outcome; see [`Attempt`].
+//! 3. Define the module's `ADAPTER` and add it to the list `ADAPTERS` in `connect.rs`.
 //!
 //! Nothing else in the project changes.
 

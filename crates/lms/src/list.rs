@@ -1,4 +1,4 @@
-//! Lists in which a change of many requests shows in one call.
+//! Lists that show changes of many requests in one call.
 
 use std::collections::HashSet;
 
@@ -6,10 +6,10 @@ use lending::{ChangeKind, HoldId, ItemState, LibraryCode};
 
 use crate::host::ItemRef;
 
-/// A request at a side, as far as lists go.
+/// A change that a request waits for at a side, with the data that find it on a list.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpectedChange<'a> {
-    /// What happens next.
+    /// The change that is expected next.
     pub kind: ChangeKind,
     /// The real or virtual item.
     pub item: &'a ItemRef,
@@ -17,30 +17,30 @@ pub struct ExpectedChange<'a> {
     pub hold: Option<&'a HoldId>,
     /// The library that owns the real item.
     pub library: Option<&'a LibraryCode>,
-    /// Where the patron collects it, where that is in this system.
+    /// The pickup library, if it is in this system.
     pub pickup: Option<&'a LibraryCode>,
 }
 
-/// Where on a list a request is found.
+/// The entry of a request on a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListEntry {
-    /// The list; the word is the system's own.
+    /// The list, by the system's own name.
     pub list: String,
-    /// What stands on it for the request.
+    /// The key of the request's entry.
     pub key: String,
-    /// Whether it is on the list as long as nothing happens.
+    /// Whether the entry is on the list as long as nothing changes.
     pub expected_present: bool,
 }
 
-/// A list, as read.
+/// The contents of a list, as read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ListContents {
-    /// What is on it.
+    /// The keys on the list.
     pub present: HashSet<String>,
-    /// Of which it can't tell: these are polled one by one.
+    /// The keys about which the list proves nothing. The hub polls them one by one.
     pub unclear: HashSet<String>,
-    /// In which state an item that is on it is, where that is certain.
+    /// The state of an item whose key is on the list, if that is certain.
     pub state_if_present: Option<ItemState>,
-    /// In which state one that isn't is likely to be.
+    /// The likely state of an item whose key isn't on the list.
     pub state_if_absent: Option<ItemState>,
 }

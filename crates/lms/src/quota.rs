@@ -1,4 +1,4 @@
-//! Calls that a library's system counts: what they are for, and how many there may be.
+//! Calls that a library's system counts: their reports and their limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use lending::Priority;
 
-/// One call as the system counts it. Nothing in it is personal.
+/// A report of one call, as the system counts it. It contains nothing personal.
 #[derive(Clone, Debug)]
 pub struct CallReport {
     /// Method and path with placeholders, such as `GET /users/{user}`.
     pub endpoint: &'static str,
-    /// What it was made for.
+    /// The priority of the call.
     pub priority: Priority,
-    /// How it ended, such as `answered` or `refused`.
+    /// The outcome, such as `answered` or `refused`.
     pub outcome: &'static str,
     /// Whether the system counted it.
     pub counted: bool,
-    /// Whether the system refused it for the limit per second.
+    /// Whether the system refused it because of the limit per second.
     pub rate_limited: bool,
-    /// How long it waited for its turn.
+    /// The time it waited for its turn.
     pub waited: Duration,
-    /// From sending to the end of the answer.
+    /// The time from sending to the end of the answer.
     pub duration: Duration,
-    /// How many calls the institution has left today, where the system shows.
+    /// The calls that the institution has left today, if the system reports it.
     pub remaining: Option<u64>,
-    /// How many it has in a whole day, where the system shows.
+    /// The calls that the institution has in a whole day, if the system reports it.
     pub day: Option<u64>,
 }
 
-/// Whoever is reported about every call.
+/// A receiver of reports about every call.
 #[derive(Clone)]
 pub struct CallObserver {
     on_call: Arc<dyn Fn(&CallReport) + Send + Sync>,
@@ -37,7 +37,7 @@ pub struct CallObserver {
 }
 
 impl CallObserver {
-    /// Calls `told` after every call.
+    /// Creates an observer that runs `on_call` after every call.
     pub fn new(on_call: impl Fn(&CallReport) + Send + Sync + 'static) -> Self {
         Self { on_call: Arc::new(on_call), unreadable: None }
     }
@@ -66,18 +66,18 @@ impl fmt::Debug for CallObserver {
     }
 }
 
-/// How much an institution lets the hub use.
+/// The limits that an institution sets for the hub.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuotaSettings {
-    /// The part of the calls per second that what can wait may use.
+    /// The percentage of the calls per second that deferrable calls may use.
     pub background_percent: u32,
-    /// Calls in a day, for all applications of the institution, where the system doesn't tell.
+    /// Calls in a day, for all applications of the institution, if the system doesn't report it.
     pub calls_per_day: Option<u64>,
-    /// Calls of a day that are left for the institution's other applications, and for patrons. A tenth where it isn't set.
+    /// Daily calls that are left for the institution's other applications and for patrons. Default: a tenth.
     pub reserve: Option<u64>,
-    /// How many minutes of opening hours pass at most between two readings of a list, although the system sends messages
-    /// of what it shows: a message that gets lost is noticed within these. Lists are read far more rarely there where it
-    /// isn't set.
+    /// The longest time between two reads of a list in minutes of opening hours, for a system that also sends messages
+    /// about the list's changes. A lost message is noticed within this time. If it isn't set, lists are read far less
+    /// often there.
     pub lost_message_detection_minutes: Option<u32>,
 }
 
@@ -87,17 +87,17 @@ impl Default for QuotaSettings {
     }
 }
 
-/// How fast a system is called.
+/// The rate of calls to a system.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CallRate {
-    /// Calls per second that were set.
+    /// The configured calls per second.
     pub configured: u32,
     /// Calls per second that may leave now.
     pub allowed: f64,
-    /// How many of these may be for what can wait.
+    /// The part of these that deferrable calls may use.
     pub background: f64,
     /// Calls per second of the institution's other applications, as far as is known.
     pub other_apps: f64,
-    /// How many calls wait for their turn.
+    /// The number of calls that wait for their turn.
     pub waiting: usize,
 }

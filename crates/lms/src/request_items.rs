@@ -1,20 +1,20 @@
-//! The items of a request as library systems name them.
+//! The items of a request, as library systems identify them.
 
 use lending::{Request, Side, Supply, VirtualSide};
 
 use crate::host::{ItemRef, VirtualPatron};
 use crate::{Error, Result};
 
-/// The lender's copy.
+/// Returns the lender's copy.
 pub fn real_item(supply: &Supply) -> ItemRef {
     ItemRef { bib: supply.copy.bib.clone(), holding: supply.copy.holding.clone(), item: supply.copy.item.clone() }
 }
 
-/// The virtual item at a side, whether or not it still exists.
+/// Returns the virtual item at a side, whether or not it still exists.
 ///
 /// # Errors
 ///
-/// None was created there.
+/// Fails if the hub created none there.
 pub fn virtual_item(request: &Request, side: Side) -> Result<ItemRef> {
     let here = virtual_side(request, side)?;
     match (here.bib.any(), here.holding.any(), here.item.any()) {
@@ -25,20 +25,20 @@ pub fn virtual_item(request: &Request, side: Side) -> Result<ItemRef> {
     }
 }
 
-/// What the hub has created at a side.
+/// Returns the records that the hub has created at a side.
 ///
 /// # Errors
 ///
-/// The side has no virtual item.
+/// Fails if the side has no virtual item.
 pub fn virtual_side(request: &Request, side: Side) -> Result<&VirtualSide> {
     request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
 }
 
-/// The user record that represents the request's patron in other systems.
+/// Returns the user record that represents the request's patron in other systems.
 ///
 /// # Errors
 ///
-/// The patron isn't verified yet.
+/// Fails if the patron isn't verified yet.
 pub fn virtual_patron_of(request: &Request) -> Result<VirtualPatron> {
     let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
     Ok(VirtualPatron {
@@ -49,7 +49,8 @@ pub fn virtual_patron_of(request: &Request) -> Result<VirtualPatron> {
     })
 }
 
-/// The error of a request that lacks what its next effect needs. Such a request can only be damaged, so staff must decide.
+/// Returns the error for a request that lacks data its next effect needs. Only a damaged request does, so staff must
+/// decide.
 pub fn missing(what: &str) -> Error {
     Error::refused("REQUEST_DAMAGED", format!("The stored request lacks {what}, so this step can't be done."))
 }

@@ -1,4 +1,4 @@
-//! Reading an institution's settings: all faults at once, each with what to do.
+//! Reads an institution's settings and reports all faults at once, each with its solution.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 pub struct SettingError {
     /// The setting, such as `sharing_library`.
     pub key: String,
-    /// What is wrong and what to do.
+    /// The fault and its solution.
     pub message: String,
 }
 
@@ -20,9 +20,9 @@ impl fmt::Display for SettingError {
     }
 }
 
-/// What serde says about a value that it can't take, without the value, which may be a secret.
+/// Returns serde's message about a value that it can't take, without the value, which may be a secret.
 pub fn without_value(message: &str) -> String {
-    // The names of fields and what is expected are the program's own; what stands before is the input's.
+    // The names of fields and of the expected type come from the program. The part before them comes from the input.
     let names_fields_only = ["missing field `", "duplicate field `", "unknown field `"];
     if names_fields_only.iter().any(|start| message.starts_with(start)) {
         return message.to_owned();
@@ -35,7 +35,7 @@ pub fn without_value(message: &str) -> String {
     }
 }
 
-/// Reads keys of one settings table and collects what is wrong with them.
+/// A reader for the keys of one settings table. It collects their faults.
 pub(crate) struct Reader<'a> {
     table: &'a Map<String, Value>,
     known: BTreeSet<&'static str>,
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         self.faults.push(SettingError { key: key.to_owned(), message: message.into() });
     }
 
-    /// A text that must be there; `what` says what it is for.
+    /// Reads a mandatory text. `what` describes its purpose.
     pub(crate) fn text(&mut self, key: &'static str, what: &str) -> String {
         match self.optional_text(key) {
             Some(text) => text,
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text that may be left out; blanks around it are cut off.
+    /// Reads an optional text and removes the blanks around it.
     pub(crate) fn optional_text(&mut self, key: &'static str) -> Option<String> {
         self.known.insert(key);
         match self.table.get(key) {
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An identifier in the library's system that must be there; `what` says what it is for.
+    /// Reads a mandatory identifier of the library's system. `what` describes its purpose.
     pub(crate) fn identifier(&mut self, key: &'static str, what: &str) -> String {
         let text = self.text(key, what);
         if !text.is_empty() {
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         text
     }
 
-    /// An identifier in the library's system that may be left out.
+    /// Reads an optional identifier of the library's system.
     pub(crate) fn optional_identifier(&mut self, key: &'static str) -> Option<String> {
         let text = self.optional_text(key)?;
         self.check_identifier(key, &text);
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A table of text to text; `what` says what it is for.
+    /// Reads a table of text to text. `what` describes its purpose.
     pub(crate) fn map(&mut self, key: &'static str, what: &str) -> BTreeMap<String, String> {
         self.known.insert(key);
         let Some(value) = self.table.get(key) else {
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         map
     }
 
-    /// A list of texts, empty where it is left out.
+    /// Reads a list of texts; an absent list is empty.
     pub(crate) fn list(&mut self, key: &'static str) -> BTreeSet<String> {
         self.known.insert(key);
         let entries = match self.table.get(key) {
@@ -149,8 +149,7 @@ impl<'a> Reader<'a> {
         texts
     }
 
-    /// A whole number between `least` and `most`.
-    /// A switch; off when absent.
+    /// Reads a switch. An absent one is off.
     pub(crate) fn flag(&mut self, key: &'static str) -> bool {
         self.known.insert(key);
         match self.table.get(key) {
@@ -163,6 +162,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads an optional whole number between `least` and `most`.
     pub(crate) fn number(&mut self, key: &'static str, least: u32, most: u32) -> Option<u32> {
         self.known.insert(key);
         match self.table.get(key) {
@@ -177,7 +177,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Every key that nobody asked for is a mistake, likely of spelling.
+    /// Returns all faults. A key that no call has read is a fault, likely of spelling.
     pub(crate) fn finish(mut self) -> Vec<SettingError> {
         let unknown: Vec<String> =
             self.table.keys().filter(|key| !self.known.contains(key.as_str())).cloned().collect();

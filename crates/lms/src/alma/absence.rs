@@ -1,9 +1,9 @@
-//! What isn't there (any more), and how the hub knows it.
+//! Decides whether a record exists in Alma, and which answers prove that it doesn't.
 //!
-//! Alma says so by an error code that means absence for the call, or by a complete list in which the record would be: the
-//! item's or the user's requests, the record's items or holdings. A 404 without such a code, as a gateway in front of Alma
-//! answers, proves nothing. So after such a 404 the list is read; where that doesn't settle it, the answer counts as
-//! unintelligible and the engine retries.
+//! Two things prove absence: an error code that means absence for the call, and a complete list in which the record
+//! would be (the item's or the user's requests, the record's items or holdings). A 404 without such a code, as a
+//! gateway in front of Alma answers, proves nothing. After such a 404 the hub reads the list. If the list doesn't
+//! settle it, the answer counts as unintelligible and the engine retries.
 
 use alma::{
     Bib, Code, Error, HoldingId, HoldingSelector, Item, ItemPath, LibraryCode, List, LocationCode, MmsId, Request,
@@ -14,7 +14,7 @@ use super::Alma;
 use super::errors::{certain, refusal_code, to_lms_error};
 
 impl Alma {
-    /// Reads an item; `None` where there is none.
+    /// Reads an item. Returns `None` if there is none.
     pub(super) async fn find_item(&self, path: &ItemPath) -> crate::Result<Option<Item>> {
         match self.client.items().get(path).await {
             Ok(item) => Ok(Some(item)),
@@ -24,7 +24,7 @@ impl Alma {
         }
     }
 
-    /// The item as the list of its record's items shows it.
+    /// Reads the item from the list of its record's items.
     async fn listed_item(&self, path: &ItemPath) -> crate::Result<Option<Item>> {
         let items = self.client.items().list(&path.mms, &HoldingSelector::All).whole().await;
         listed(items, |item| item.pid == path.pid, "the list of the record's items")
@@ -40,7 +40,7 @@ impl Alma {
         Ok(found.is_some())
     }
 
-    /// Reads a record; `None` where there is none.
+    /// Reads a record. Returns `None` if there is none.
     pub(super) async fn find_bib(&self, mms: &MmsId) -> crate::Result<Option<Bib>> {
         match self.client.bibs().get(mms).await {
             Ok(bib) => Ok(Some(bib)),
@@ -59,20 +59,20 @@ impl Alma {
         Ok(self.listed_bib(mms).await?.is_some())
     }
 
-    /// Whether an active hold is among the item's.
+    /// Returns whether an active hold is in the item's list of requests.
     pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> crate::Result<bool> {
         let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await;
         Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the item's requests")?.is_some())
     }
 
-    /// Whether an active hold is among the user's.
+    /// Returns whether an active hold is in the user's list of requests.
     pub(super) async fn lists_hold_of(&self, user: &UserId, hold: &RequestId) -> crate::Result<bool> {
         let holds = self.client.user_requests(user).list(&RequestFilter::holds()).whole().await;
         Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the user's requests")?.is_some())
     }
 
-    /// Whether a location is hidden from discovery, as the list of its library's locations shows it. A temporary location
-    /// may be one that the configuration doesn't list.
+    /// Returns whether the list of a library's locations shows a location as hidden from discovery. A temporary
+    /// location may be missing in the configuration's list.
     pub(super) async fn lists_as_hidden(&self, library: &LibraryCode, location: &LocationCode) -> crate::Result<bool> {
         let all = self.client.conf().locations(library).await.map_err(to_lms_error)?;
         let found = certain(all.into_search(|listed| listed.code == *location), "the list of locations")?;
@@ -83,14 +83,14 @@ impl Alma {
 fn listed<T>(rows: alma::Result<List<T>>, is_it: impl Fn(&T) -> bool, list: &'static str) -> crate::Result<Option<T>> {
     match rows {
         Ok(rows) => certain(rows.into_search(is_it), list),
-        // What the list belongs to isn't there, by Alma's own code.
+        // Alma's own code says that the owner of the list doesn't exist.
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(to_lms_error(error)),
     }
 }
 
-/// The outcome of removing something. Answers whether it was there; what isn't there needs no removing. `is_listed` reads
-/// the list in which it would be, and runs only where the answer leaves that open.
+/// Evaluates the outcome of a removal. Returns whether the record was there; an absent record needs no removal.
+/// `is_listed` reads the list in which the record would be, and runs only if the answer leaves that open.
 pub(super) async fn removed(
     answered: alma::Result<()>,
     is_listed: impl Future<Output = crate::Result<bool>>,
@@ -106,7 +106,8 @@ pub(super) async fn removed(
     }
 }
 
-/// Alma says that the holding of the address isn't there, which says nothing of an item that staff have moved.
+/// Returns whether Alma says that the holding of the address doesn't exist. That proves nothing about an item that
+/// staff have moved.
 fn is_of_another_holding(error: &Error) -> bool {
     refusal_code(error) == Some(&Code::HoldingInvalid)
 }

@@ -1,10 +1,12 @@
-//! Lists in which a change of many requests shows in one call. What differs from what is expected is polled, so that a
-//! list that lags costs a call and no more. Of a list with a row that can't be read, whatever isn't seen on it is unclear.
+//! Batch polls: lists that show changes of many requests in one call. The hub polls requests whose entry differs from
+//! the expectation, so a list that lags costs one call and no more. If a row of a list can't be read, every request
+//! that isn't found on the list is unclear.
 //!
-//! - What staff are to pick at a desk (`GET /task-lists/requested-resources`): a hold leaves it when its item is sent.
-//! - Virtual items on the hold shelf, and in transit: two saved searches of staff, which Alma makes anew each time they are
-//!   read as sets (`GET /conf/sets/{id}/members`).
-//! - Which items of a hundred records are away (`GET /bibs?mms_id=…&expand=p_avail,requests`).
+//! - Items that staff must pick at a desk (`GET /task-lists/requested-resources`): a hold leaves the list when its item
+//!   is sent.
+//! - Virtual items on the hold shelf, and in transit: two saved searches of staff, which Alma runs anew each time they
+//!   are read as sets (`GET /conf/sets/{id}/members`).
+//! - The items of a hundred records that are not available (`GET /bibs?mms_id=…&expand=p_avail,requests`).
 
 use std::collections::HashSet;
 
@@ -15,7 +17,7 @@ use super::Alma;
 use super::errors::to_lms_error;
 use crate::list::{ExpectedChange, ListContents, ListEntry};
 
-/// What staff of a library are to pick.
+/// The items that staff of a library must pick.
 const PICK: &str = "pick";
 const ON_SHELF: &str = "on_shelf";
 const IN_TRANSIT: &str = "in_transit";
@@ -34,7 +36,7 @@ impl Alma {
             ChangeKind::HoldWaiting => self.pick_list(expected, &self.settings.virtual_library),
             ChangeKind::Arrival => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), false)),
             ChangeKind::Collection => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), true)),
-            // Where its own library is the pickup library a virtual item that was returned is in no transit.
+            // A virtual item that was returned isn't in transit if its own library is the pickup library.
             ChangeKind::Return if expected.pickup == Some(&self.settings.virtual_library) => None,
             ChangeKind::Return => {
                 self.settings.in_transit_set.as_ref().and_then(|_| listing(IN_TRANSIT, item(), false))
@@ -66,9 +68,10 @@ impl Alma {
         };
         match read {
             Ok(read) => Ok(read.map(|(read, is_complete)| if is_complete { read } else { presence_only(read, keys) })),
-            // The set is gone, or nothing of the kind may be read: no fault, all is polled one by one.
+            // The set is gone, or the key may not read any. That is no fault: the hub polls each request by a call of
+            // its own.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => Ok(None),
-            // A list that a gateway hides must not be waited for either.
+            // The hub must not wait for a list that a gateway hides.
             Err(error) if error.is_unexplained() => Ok(None),
             Err(error) => Err(to_lms_error(error)),
         }
@@ -115,13 +118,13 @@ impl Alma {
     }
 }
 
-/// What is on the list is there; of everything else it can't tell.
+/// Keeps what the list proves: the keys on it are present, and all others are unclear.
 fn presence_only(mut read: ListContents, keys: &[String]) -> ListContents {
     read.unclear.extend(keys.iter().filter(|key| !read.present.contains(*key)).cloned());
     read
 }
 
-/// Whether the only item of a record is away and nobody waits for it; `None` where the record has other items.
+/// Returns whether the only item of a record is away and nobody waits for it; `None` if the record has other items.
 ///
 /// `AVA` `$f` counts a holding's items, `$g` those of them that are not available (Alma REST API, "Retrieve Bibs").
 fn is_away(bib: &Bib) -> Option<bool> {

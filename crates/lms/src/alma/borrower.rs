@@ -1,5 +1,5 @@
-//! The borrowing side: a suppressed record, holding and item that stand for the lender's, the patron's hold
-//! on them, and their removal.
+//! The borrowing side: a suppressed record, holding and item that represent the lender's item, the patron's hold on
+//! them, and their removal.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,11 +19,11 @@ use super::mapping::item_state;
 use super::records::{self, hold_marker, record_marker};
 use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem, VirtualItemDeletion};
 
-/// How often, and at what distance, a hold on an item just made is tried again when Alma can't find the item yet.
+/// The number of attempts to place a hold on a new item, as long as Alma can't find the item yet, and their distance.
 const SETTLING_TRIES: u32 = 5;
 const SETTLING_PAUSE: Duration = Duration::from_secs(2);
 
-/// How many records Alma reads in one call.
+/// The number of records that Alma reads in one call.
 const TOGETHER: usize = 100;
 
 impl Alma {
@@ -43,7 +43,7 @@ impl Alma {
         let mms = MmsId::from(bib.as_str());
         let holdings = self.client.holdings(&mms);
         if attempt == Attempt::AfterUnclear {
-            // The record is ours alone, so whatever holding it has is ours.
+            // The hub made the record, so any holding of it is the hub's too.
             let found = holdings.list().await.map_err(to_lms_error)?;
             if let Some(holding) = certain(found.search(|_| true), "the list of the record's holdings")? {
                 return Ok(HoldingId::from(holding.holding_id.as_str()));
@@ -53,8 +53,8 @@ impl Alma {
         Ok(HoldingId::from(holding.holding_id.as_str()))
     }
 
-    /// Creates the item with the lender's barcode, or with the institution's prefix where that is taken by
-    /// an item that isn't ours. A foreign item is never touched.
+    /// Creates the item with the lender's barcode. If a foreign item has that barcode, the institution's prefix is put
+    /// before it. The hub never changes a foreign item.
     pub(super) async fn create_item(&self, wanted: &VirtualItem, attempt: Attempt) -> crate::Result<(ItemId, Barcode)> {
         if attempt == Attempt::AfterUnclear
             && let Some(item) = self.only_item(&wanted.bib).await?
@@ -102,13 +102,13 @@ impl Alma {
         certain(items.into_search(|_| true), "the list of the record's items")
     }
 
-    /// The item that has a barcode now; a barcode is on one item of an institution.
+    /// Returns the item that has a barcode now. A barcode is on one item of an institution.
     async fn owner_of(&self, barcode: &Barcode) -> crate::Result<Option<Item>> {
         self.client.items().by_barcode(&barcode.as_str().into()).await.map_err(to_lms_error)
     }
 
-    /// Makes the virtual item stand for another copy. It is the hub's own, so what is in it is known and needn't be read;
-    /// where Alma won't have it so, everything else in it is kept as it is there.
+    /// Makes the virtual item represent another copy. The hub made the item, so it knows the fields and needn't read
+    /// them. If Alma refuses that, the hub reads the item and keeps its other fields.
     pub(super) async fn update_item(&self, item: &ItemRef, wanted: &VirtualItem) -> crate::Result<Barcode> {
         let mut refused = None;
         for barcode in [wanted.barcode.clone(), self.settings.prefixed(&wanted.barcode)] {
@@ -153,7 +153,7 @@ impl Alma {
         let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
         let request = NewRequest::hold(pickup).comment(comment);
         match self.place_hold(wanted.request, &wanted.item, &wanted.patron, &request, attempt).await {
-            // Alma may say so of an item it has just made, until its index has caught up (alma-api.md 1.8).
+            // Alma may answer this for an item that it has just made, until its index has caught up (alma-api.md 1.8).
             Err(crate::Error::Refused(refusal))
                 if refusal.code == Code::NoItemCanFulfil.as_str() && wanted.attempts < SETTLING_TRIES =>
             {
@@ -164,9 +164,9 @@ impl Alma {
         }
     }
 
-    /// Scans the virtual item in at its own library, which sends it to the pickup library of the hold. A scan at
-    /// the pickup library would announce a book that is still on the road (alma-api.md 8.1). A scan ends any loan, also
-    /// that of another reader, so the item is read first; this also settles an attempt whose result is unclear.
+    /// Scans the virtual item in at its own library, which sends it to the pickup library of the hold. A scan at the
+    /// pickup library would announce a book that is still on its way (alma-api.md 8.1). A scan ends any loan, also that
+    /// of another reader, so the hub reads the item first. That read also settles an attempt whose result is unclear.
     pub(super) async fn scan_into_transit(
         &self,
         item: &ItemRef,
@@ -196,8 +196,9 @@ impl Alma {
         Ok(None)
     }
 
-    /// Deletes item and holding, and in the same call the record where it is ours: that saves a call for each request
-    /// (alma-api.md, "DELETE item"). Whether this Alma does so is seen at the first one. Answers whether the record is gone.
+    /// Deletes item and holding and, if the record is the hub's, the record in the same call. That saves a call for
+    /// each request (alma-api.md, "DELETE item"). The first deletion shows whether this Alma does so. Returns whether
+    /// the record is gone.
     pub(super) async fn delete_virtual(&self, what: &VirtualItemDeletion<'_>) -> crate::Result<bool> {
         let VirtualItemDeletion { bib, item, .. } = *what;
         let known = self.deletes_records.get().copied();
@@ -206,7 +207,7 @@ impl Alma {
             return Ok(false);
         }
         let is_ours = match self.is_ours(what).await {
-            // Nothing is left of it.
+            // Item, holding and record are gone.
             Ok(false) => return Ok(true),
             Ok(true) => true,
             Err(crate::Error::Refused(_)) => false,
@@ -220,14 +221,15 @@ impl Alma {
         let is_gone = match self.client.bibs().get(&MmsId::from(bib.as_str())).await {
             Ok(_) => false,
             Err(error) if error.is_not_found() => true,
-            // The record is looked for once more when it is deleted itself.
+            // The hub verifies the record once more when it deletes the record alone.
             Err(_) => return Ok(false),
         };
         let _ = self.deletes_records.set(is_gone);
         Ok(is_gone)
     }
 
-    /// As [`Alma::verify_ownership`], by one call for a hundred records that are deleted within the day.
+    /// Verifies ownership as [`Alma::verify_ownership`] does, with one call for a hundred records that will be deleted
+    /// within the day.
     async fn is_ours(&self, what: &VirtualItemDeletion<'_>) -> crate::Result<bool> {
         if what.is_new || self.records.contains(what.bib, what.now) {
             return Ok(true);
@@ -240,7 +242,7 @@ impl Alma {
             .collect();
         let ids: Vec<MmsId> = all.keys().cloned().collect();
         let listed = self.client.bibs().get_many(&ids).await.map_err(to_lms_error)?;
-        // One that isn't among them is gone, unless it may be one that can't be read.
+        // A record that isn't among them is gone, unless it is one that can't be read.
         let ours = listed.search(|found| found.mms_id.as_str() == what.bib.as_str()).map(|_| ());
         let mut is_there = certain(ours, "the list of records").map(|_| false);
         for found in listed {
@@ -256,7 +258,7 @@ impl Alma {
         is_there
     }
 
-    /// Answers whether it was there to be deleted.
+    /// Deletes the item. Returns whether it was there.
     pub(super) async fn delete_item(
         &self,
         what: &VirtualItemDeletion<'_>,
@@ -268,7 +270,8 @@ impl Alma {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
                 let how = DeleteItem { holdings: EmptyHoldingPolicy::Delete, bib: record, ..DeleteItem::default() };
                 let deleted = match self.client.items().delete(&path, how).await {
-                    // A desk may have lent it without the hub's seeing it; a loan of what is over is closed first.
+                    // Staff may have lent the item without the hub's knowledge. The request is over, so its loan is
+                    // closed first.
                     Err(error @ Error::Refused { .. }) => {
                         let (bib, holding) = (what.bib.clone(), what.holding.clone());
                         let item = ItemRef { bib, holding, item: item.clone() };
@@ -292,8 +295,8 @@ impl Alma {
         Ok(self.find_item(path).await?.is_some_and(|item| is_out(&item_state(&item))))
     }
 
-    /// Deletes the record only while it is suppressed and carries our marker: staff processes can merge or
-    /// overlay it. That it has no inventory but ours Alma itself sees to, since `override` isn't sent.
+    /// Deletes the record only while it is suppressed and has the hub's marker: staff processes can merge or overlay
+    /// it. Alma makes sure that the record has no other inventory, since the hub doesn't send `override`.
     pub(super) async fn delete_bib(&self, request: RequestId, bib: &BibId) -> crate::Result<()> {
         if !self.verify_ownership(request, bib).await? {
             return Ok(());
@@ -303,19 +306,19 @@ impl Alma {
         removed(deleted, self.lists_bib(&mms)).await.map(drop)
     }
 
-    /// Refuses a record that isn't ours; answers whether it is there at all.
+    /// Checks that the record is the hub's and returns whether it exists. Fails for a record that isn't the hub's.
     pub(super) async fn verify_ownership(&self, request: RequestId, bib: &BibId) -> crate::Result<bool> {
         let Some(found) = self.find_bib(&MmsId::from(bib.as_str())).await? else { return Ok(false) };
         if is_virtual(&found, request) { Ok(true) } else { Err(not_ours(bib)) }
     }
 }
 
-/// Whether it is on loan, whatever became of it.
+/// Returns whether the item is on loan, also if the loan is lost or claimed as returned.
 fn is_out(item: &ItemState) -> bool {
     matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
 }
 
-/// Whether a record is still the one that the hub made.
+/// Returns whether a record is still the one that the hub made.
 fn is_virtual(found: &alma::Bib, request: RequestId) -> bool {
     let marker = record_marker(request);
     found.suppressed != Some(false) && found.marcxml.as_deref().is_some_and(|xml| xml.contains(&marker))

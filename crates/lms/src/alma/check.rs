@@ -1,4 +1,4 @@
-//! Setting an institution up: every read the hub will need, and what is missing.
+//! Checks an institution's set-up: makes every read that the hub will need, and reports what is missing.
 
 use std::pin::pin;
 
@@ -9,11 +9,11 @@ use super::errors::to_lms_error;
 use super::settings::Settings;
 use crate::finding::Finding;
 
-/// Makes the reads in the order in which a person would fix what they show.
+/// Makes the reads, in the order in which a person would fix the problems.
 pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     let mut findings = key(client).await;
     if findings.iter().any(|finding| finding.problem.is_some()) {
-        // Without the key the rest would only repeat it.
+        // Without a valid key, every other check would report the same problem.
         return findings;
     }
     let libraries = match client.conf().libraries().await {
@@ -40,7 +40,7 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// Without them all works, with more calls.
+/// Returns the finding for a saved search that isn't set. The hub works without it, with more calls.
 fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding {
     let late = match settings.allowance.lost_message_detection_minutes {
         Some(minutes) => {
@@ -77,7 +77,8 @@ async fn saved_search(client: &Client, subject: &str, process: &str, set: &str) 
     }
 }
 
-/// What staff are to pick reports all holds that wait at a desk; without it each is polled by a call of its own.
+/// Checks the task list, which reports all holds that wait at a desk. Without it the hub polls each hold by a call of
+/// its own.
 async fn task_list(client: &Client, settings: &Settings) -> Option<Finding> {
     let (library, desk) = settings.circulation_desks.iter().next()?;
     let listed = client.task_lists().requested_resources(&library.as_str().into(), &desk.as_str().into());
@@ -93,7 +94,7 @@ async fn task_list(client: &Client, settings: &Settings) -> Option<Finding> {
     })
 }
 
-/// The areas of the key, one test call each (alma-field-notes.md, "Hosts, keys, limits").
+/// Checks the areas of the key with one test call each (alma-field-notes.md, "Hosts, keys, limits").
 async fn key(client: &Client) -> Vec<Finding> {
     let mut findings = vec![match client.conf().general().await {
         Ok(general) => {
@@ -102,7 +103,7 @@ async fn key(client: &Client) -> Vec<Finding> {
             Finding::ok("Alma", format!("{name}, environment {kind}"))
         }
         Err(error) => {
-            // Not reached at all, or the first area is missing: both end here.
+            // Alma can't be reached, or the key lacks the first area. Both end the check.
             return vec![Finding::problem("Alma", to_lms_error(error).to_string())];
         }
     }];
@@ -247,7 +248,7 @@ fn no_library(code: &str, libraries: &List<Library>) -> String {
     format!("Alma has no library {code}. It has: {known}.{}", and_unreadable(libraries))
 }
 
-/// A list with a row that can't be read doesn't show that something is missing.
+/// Returns a remark for a list with rows that can't be read: such a list doesn't prove that something is missing.
 fn and_unreadable<T>(list: &List<T>) -> &'static str {
     if list.is_complete() { "" } else { " A row of Alma's answer can't be read, and may be the one that is wanted." }
 }

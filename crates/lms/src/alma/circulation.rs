@@ -1,4 +1,5 @@
-//! While an item is out: renewals and due dates, another pickup location, and closing what nobody else will close.
+//! The hub's calls while an item is out: renewals, due dates, another pickup location, and loans that nobody else will
+//! close.
 
 use alma::{Cancellation, RequestId as AlmaRequestId, ScanIn, UserId};
 use jiff::Timestamp;
@@ -13,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::host::{Attempt, ItemRef, PatronHold};
 
 impl Alma {
-    /// Renews. Alma may say that it renewed and leave the due date as it was, so dates are compared (alma-api.md
-    /// 8.5); after a lost answer, or one whose due date can't be read, the loan is read first, since a second renewal would be
-    /// one too many.
+    /// Renews a loan. Alma may report a renewal and leave the due date as it was, so the hub compares the dates
+    /// (alma-api.md 8.5). After a lost answer, or one whose due date can't be read, the hub reads the loan first, since
+    /// a second renewal would be one too many.
     pub(super) async fn renew_loan(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan> {
         let loans = self.client.user_loans(&UserId::from(of.as_str()));
         let id = loan.id.as_str().into();
@@ -42,15 +43,16 @@ impl Alma {
         }
     }
 
-    /// Setting the same date twice does no harm, so an unclear attempt is simply made again.
+    /// Sets the due date. Setting the same date twice does no harm, so an unclear attempt is repeated.
     pub(super) async fn change_due_date(&self, loan: &Loan, of: &PatronId, due: Timestamp) -> Result<Loan> {
         let loans = self.client.user_loans(&UserId::from(of.as_str()));
         let changed = loans.change_due_date(&loan.id.as_str().into(), due).await.map_err(to_lms_error)?;
         Ok(loan_of(&changed))
     }
 
-    /// A loan has no flag that denies renewal: the virtual item gets a policy whose loans are not renewed. It is read
-    /// back, since Alma has been seen to answer a change with 200 and not make it.
+    /// Stops renewals of a virtual item. A loan has no flag that denies renewal, so the item gets a policy whose loans
+    /// Alma doesn't renew. The hub reads the item back, since Alma has been seen to answer a change with 200 and not
+    /// make it.
     pub(super) async fn stop_renewals(&self, item: &ItemRef) -> Result<()> {
         let Some(policy) = &self.settings.virtual_item_policy_no_renewal else {
             return Err(Error::refused(
@@ -71,8 +73,8 @@ impl Alma {
         }
     }
 
-    /// Alma's API has no way to move a hold that keeps it where it is in every state, so it is placed anew; the old
-    /// one goes first, or the new one would be refused as a duplicate.
+    /// Moves a hold to another pickup location by placing a new one. Alma's API has no call that moves a hold and keeps
+    /// its state. The hub cancels the old hold first, since Alma would refuse the new one as a duplicate.
     pub(super) async fn hold_elsewhere(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Result<Hold> {
         let path = Self::path(&wanted.item);
         if attempt == Attempt::AfterUnclear
@@ -87,7 +89,8 @@ impl Alma {
         self.hold_for_patron(wanted, Attempt::Fresh).await
     }
 
-    /// Ends the item's loan, if it is on one and that is to `of`; nobody else's is touched. Answers whether it was on one.
+    /// Ends the item's loan if it is a loan to `of`. The hub never ends a loan to another user. Returns whether the
+    /// item was on loan.
     pub(super) async fn end_loan(&self, item: &ItemRef, of: Option<&PatronId>) -> Result<bool> {
         let path = Self::path(item);
         let lent = match of {
@@ -106,7 +109,7 @@ impl Alma {
         }
     }
 
-    /// Scanning in twice does no harm, so an unclear attempt is simply made again.
+    /// Scans an item in at its own library. A second scan does no harm, so an unclear attempt is repeated.
     async fn scan_in_at_home_library(&self, item: &ItemRef) -> Result<()> {
         let library = &self.settings.virtual_library;
         let Some(desk) = self.settings.desk(library) else {

@@ -1,4 +1,4 @@
-//! From what Alma's client reports to what the engine does about it.
+//! Translates errors of Alma's client into the errors that the engine acts on.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use lending::Refusal;
 
 use crate::error::Outage;
 
-/// What an error of the client means to the hub.
+/// Returns the hub's error for an error of the client.
 pub(crate) fn to_lms_error(error: Error) -> crate::Error {
     match error {
         Error::Refused { operation, code, message, .. } => {
             crate::Error::refused(code.to_string(), format!("Alma refused to {operation}: {message}"))
         }
         Error::NotFound { .. } => crate::Error::NotFound { what: "the record" },
-        // The key is the institution's, and staff there will fix it; the request can wait.
+        // The key belongs to the institution, whose staff will fix it. The request can wait.
         Error::Unauthorized { operation, code, .. } => crate::Error::Unavailable {
             outage: Outage::KeyRefused,
             reason: format!(
@@ -31,7 +31,7 @@ pub(crate) fn to_lms_error(error: Error) -> crate::Error {
         Error::RateLimited { retry_after, .. } => {
             crate::Error::Retryable { reason: "Alma takes no more calls this second.".to_owned(), after: retry_after }
         }
-        // The system answers, so it isn't down; what it answers proves nothing.
+        // The system answers, so it isn't down; but its answer proves nothing.
         error if error.is_unexplained() && error.is_unclear() => crate::Error::Unexplained { reason: chain(&error) },
         error if error.is_unexplained() => crate::Error::InvalidResponse { what: chain(&error) },
         error @ (Error::Unreachable { .. } | Error::Unavailable { .. }) => {
@@ -47,7 +47,7 @@ pub(crate) fn to_lms_error(error: Error) -> crate::Error {
     }
 }
 
-/// What a list shows for certain. A list with a row that can't be read doesn't show that something is not there.
+/// Returns the result that a list proves. A list with a row that can't be read doesn't prove that something is absent.
 pub(crate) fn certain<T>(found: Search<T>, list: &'static str) -> crate::Result<Option<T>> {
     match found {
         Search::Found(found) => Ok(Some(found)),
@@ -58,7 +58,7 @@ pub(crate) fn certain<T>(found: Search<T>, list: &'static str) -> crate::Result<
     }
 }
 
-/// An error with its causes, in one line.
+/// Returns an error with its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -70,7 +70,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Alma's code of a refusal, if it is one.
+/// Returns Alma's code if the error is a refusal.
 pub(crate) fn refusal_code(error: &Error) -> Option<&Code> {
     match error {
         Error::Refused { code, .. } => Some(code),

@@ -1,4 +1,4 @@
-//! The lending side: a virtual patron, a hold for it, and at last a loan.
+//! The lending side: a virtual patron, its hold, and finally its loan.
 
 use alma::{
     Cancellation, Code, DeskCode, Error, Item, ItemPath, LibraryCode as AlmaLibrary, LoanFilter, NewIdentifier,
@@ -21,13 +21,14 @@ use super::mapping::{hold_state, item_state};
 use super::records::hold_marker;
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
 
-/// How long a virtual patron is valid, and how much must be left of that for another request, in days.
+/// The validity of a virtual patron in days, and the days that must be left for another request.
 const VALID_DAYS: i64 = 730;
 const LEAST_DAYS_LEFT: i64 = 180;
 
 impl Alma {
-    /// Creates the virtual patron blindly, unless it was seen lately. Its id is derived from the patron's, so Alma's refusal as
-    /// existing (401851) says that it was made before; then it is read and must be ours.
+    /// Creates the virtual patron without a read before, unless the hub has verified it recently. Its id is derived
+    /// from the patron's, so Alma's refusal as existing (401851) means that it was made before. Then the hub reads it
+    /// and checks that it is the hub's.
     pub(super) async fn find_or_create_virtual_patron(
         &self,
         wanted: &VirtualPatron,
@@ -73,8 +74,8 @@ impl Alma {
         user
     }
 
-    /// Makes sure that the existing user is ours, valid for long enough and in the right group.
-    /// Answers its id, and its last day.
+    /// Checks that the existing user is the hub's, and corrects its group and validity. Returns its id and its last
+    /// day.
     async fn adopt_virtual_patron(
         &self,
         id: &str,
@@ -123,13 +124,13 @@ impl Alma {
         let request = NewRequest::hold(pickup).comment(comment);
         let placed = self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await;
         match placed {
-            // Whoever was only remembered is to be made again.
+            // The virtual patron was only assumed to exist, so it is created again.
             Err(crate::Error::Refused(refusal))
                 if is_of_no_user(&refusal) && self.patrons.forget(wanted.holder.as_str()) =>
             {
                 Err(crate::Error::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
             }
-            // Staff may have moved or expired it since.
+            // Staff may have moved or expired it since then.
             Err(crate::Error::Refused(refusal))
                 if refusal.code == Code::NoItemCanFulfil.as_str()
                     && self.patrons.invalidate_if_assumed(wanted.holder.as_str()) =>
@@ -140,8 +141,8 @@ impl Alma {
         }
     }
 
-    /// Where items are sent that leave this system. An item scanned in at its hold's pickup library goes onto the hold shelf
-    /// and not into transit, so items of the sharing library itself need its desk.
+    /// Returns the pickup location for items that leave this system. An item that is scanned in at its hold's pickup
+    /// library goes onto the hold shelf and not into transit, so items of the sharing library itself need its desk.
     pub(super) fn outside(&self, owner: &LibraryCode) -> crate::Result<Pickup> {
         let library = AlmaLibrary::from(self.settings.sharing_library.as_str());
         match &self.settings.sharing_desk {
@@ -155,7 +156,7 @@ impl Alma {
         }
     }
 
-    /// Places a hold or finds the one that an earlier attempt placed, by our marker in its comment.
+    /// Places a hold, or finds the one that an earlier attempt placed by the hub's marker in its comment.
     pub(super) async fn place_hold(
         &self,
         request: RequestId,
@@ -175,7 +176,7 @@ impl Alma {
             Err(error) if refusal_code(&error) == Some(&Code::DuplicateRequest) => {
                 match self.find_hold(request, &path).await? {
                     Some(hold) => Ok(hold),
-                    // The patron's own hold on this item isn't ours to use.
+                    // The patron's own hold on this item isn't the hub's to use.
                     None => Err(to_lms_error(error)),
                 }
             }
@@ -183,7 +184,7 @@ impl Alma {
         }
     }
 
-    /// Our hold among the item's active ones.
+    /// Finds the request's hold among the item's active ones.
     pub(super) async fn find_hold(&self, request: RequestId, path: &ItemPath) -> crate::Result<Option<Hold>> {
         let marker = hold_marker(request);
         let all = self.client.item_requests(path).list(&RequestFilter::holds()).await;
@@ -194,7 +195,7 @@ impl Alma {
         }
     }
 
-    /// Lends at a desk of the owning library: only such a desk may (401153). The due date is Alma's.
+    /// Lends at a desk of the owning library: Alma allows it at no other desk (401153). Alma sets the due date.
     pub(super) async fn lend_to_virtual_patron(
         &self,
         item: &ItemRef,
@@ -231,7 +232,7 @@ impl Alma {
         }
         match self.client.user_loans(&user).create(path.pid.clone(), wanted).await {
             Ok(loan) => Ok(loan_of(&loan)),
-            // Whatever the code: an item can be on one loan, and if that is ours, all is done.
+            // An item can be on one loan only. If that is the hub's, the effect is done, whatever the code.
             Err(error @ Error::Refused { .. }) => match self.find_loan(&path, &user).await? {
                 Some(loan) => Ok(loan_of(&loan)),
                 None => Err(to_lms_error(error)),
@@ -247,7 +248,7 @@ impl Alma {
         }
     }
 
-    /// The open loan of the item to this user.
+    /// Finds the open loan of the item to this user.
     pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> crate::Result<Option<alma::Loan>> {
         match self.lent(path, user).await? {
             Lent::To(loan) => Ok(Some(*loan)),
@@ -255,9 +256,9 @@ impl Alma {
         }
     }
 
-    /// Whose loan the item is on. A loan that names this user as Alma itself names them is theirs. Alma takes an identifier
-    /// for a user in any case, and any of a user's identifiers, and may name one so in a loan: whether a loan that names
-    /// another, or nobody, is theirs, the list of their own loans shows.
+    /// Finds out to whom the item is lent. A loan that names the user by the id that Alma uses is theirs. Alma accepts
+    /// a user's identifier in any case, and any of the user's identifiers, and may use it in a loan. If a loan names
+    /// another id, or none, the list of the user's loans decides.
     pub(super) async fn lent(&self, path: &ItemPath, user: &UserId) -> crate::Result<Lent> {
         let loans = self.client.item_loans(path).list(LoanFilter::Active).whole().await.map_err(to_lms_error)?;
         if loans.is_empty() {
@@ -278,7 +279,7 @@ impl Alma {
         Ok(found.map_or(Lent::ToAnother, |loan| Lent::To(Box::new(loan))))
     }
 
-    /// Cancels without a letter to anybody. What isn't there needs no cancelling.
+    /// Cancels a hold without a letter to anybody. An absent hold needs no cancelling.
     pub(super) async fn cancel(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> crate::Result<()> {
         let reason = match by {
             Some(CancelledBy::Patron) => &self.settings.cancel_reason_patron,
@@ -291,9 +292,9 @@ impl Alma {
         removed(answered, self.lists_hold(&path, &hold)).await.map(drop)
     }
 
-    /// Cancels, and reads the item then: Alma leaves an item in transit as it is until its next scan when its hold is
-    /// cancelled (alma-api.md 8.2), so that it still shows whether it had left. Before the hold is gone a scan could
-    /// send it off unseen.
+    /// Cancels the hold and then reads the item. Alma leaves an item in transit as it is until its next scan when its
+    /// hold is cancelled (alma-api.md 8.2), so the item still shows whether it had left. If the hub read the item
+    /// before, a scan between read and cancellation could send it off unnoticed.
     pub(super) async fn withdraw(&self, what: &Withdrawn<'_>) -> crate::Result<Option<Observation>> {
         self.cancel(what.item, what.hold, what.by).await?;
         let path = Self::path(what.item);
@@ -316,8 +317,9 @@ impl Alma {
         Ok(Some(Observation { item: Some(state), loan: Some(loan), ..Observation::default() }))
     }
 
-    /// Whether an item in transit is on its way for another hold, which then is in process and names the item. One that
-    /// only waits for the item hasn't been begun. In doubt it travels for ours: then it is followed for nothing.
+    /// Returns whether an item in transit is on its way for another hold. That hold is then in process and names the
+    /// item; a hold that only waits for the item hasn't been started. In doubt the item travels for the request's hold:
+    /// the cost is some unnecessary polls.
     async fn travels_for_another(&self, request: RequestId, path: &ItemPath, item: &Item) -> crate::Result<bool> {
         let marker = hold_marker(request);
         let holds = match self.client.item_requests(path).list(&RequestFilter::holds()).await {
@@ -333,23 +335,23 @@ impl Alma {
     }
 }
 
-/// Whose loan an item is on.
+/// The user to whom an item is lent.
 #[derive(Debug)]
 pub(super) enum Lent {
-    /// That of the user who was asked about.
+    /// The loan is to the user in question.
     To(Box<alma::Loan>),
-    /// Somebody else's.
+    /// The loan is to somebody else.
     ToAnother,
-    /// It is on none.
+    /// The item isn't on loan.
     ToNobody,
 }
 
-/// The virtual patron's id: the same for the same patron, and telling nobody who that is.
+/// Returns the virtual patron's id. It is the same for the same patron, and doesn't reveal who that is.
 pub(crate) fn virtual_patron_id(patron: &VirtualPatron) -> String {
     let mut digest = Sha256::new();
     digest.update(patron.institution.as_str().as_bytes());
     digest.update([0]);
-    // Alma's primary ids know no case.
+    // Alma ignores the case of primary ids.
     digest.update(patron.patron.as_str().to_lowercase().as_bytes());
     let digest = digest.finalize();
     let hex: String = digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
@@ -365,7 +367,7 @@ fn today(now: Timestamp) -> Date {
 }
 
 pub(super) fn hold_of(request: &Request) -> Hold {
-    // A day without a zone: it is taken to end at midnight, UTC.
+    // The day has no time zone. The hub assumes that it ends at midnight, UTC.
     let shelf_until = request.expiry_date.and_then(|day| {
         let end = day.checked_add(jiff::Span::new().days(1)).ok()?;
         TimeZone::UTC.to_timestamp(end.at(0, 0, 0, 0)).ok()
@@ -373,7 +375,7 @@ pub(super) fn hold_of(request: &Request) -> Hold {
     Hold { id: HoldId::from(request.id.as_str()), state: hold_state(request), shelf_until }
 }
 
-/// A pickup location in Alma's words.
+/// Converts a pickup location into Alma's form.
 pub(super) fn pickup_at(pickup: &PickupLocation) -> Pickup {
     let library = AlmaLibrary::from(pickup.library.as_str());
     match &pickup.desk {

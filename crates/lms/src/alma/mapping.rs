@@ -1,30 +1,31 @@
-//! Alma's words for states, in the hub's words (alma-api.md 2.8, 3.7 and 8).
+//! Translates Alma's states into the hub's (alma-api.md 2.8, 3.7 and 8).
 
 use alma::{BaseStatus, Item, ProcessType, Request, RequestStatus};
 use lending::{Closure, HoldState, ItemState};
 
-/// What a process type of Alma's says about a request's item.
+/// The meaning of an Alma process type for the item of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Meaning {
     /// The item is in this state.
     State(ItemState),
-    /// The item is not on its shelf, for a reason that has nothing to do with a request: unavailable.
+    /// The item is not on its shelf, for a reason that has nothing to do with a request. It is unavailable.
     NoneForUs,
 }
 
-/// Alma's code table PROCESSTYPE (alma-api.md 3.7), with a meaning for each of its rows; `None` for a code that isn't in it.
+/// Returns the meaning of each row of Alma's code table PROCESSTYPE (alma-api.md 3.7); `None` for a code that isn't in
+/// it.
 fn meaning(process: &ProcessType) -> Option<Meaning> {
     Some(match process {
         ProcessType::Requested => Meaning::State(ItemState::Requested),
-        // To the pickup library or back to its own; which of the two, the hold and the request's status tell.
+        // To the pickup library or back to its own. The hold and the request's status decide which of the two it is.
         ProcessType::Transit => Meaning::State(ItemState::InTransit),
         ProcessType::HoldShelf => Meaning::State(ItemState::OnHoldShelf),
         ProcessType::Loan => Meaning::State(ItemState::OnLoan),
         ProcessType::Lost | ProcessType::LostAndPaid => Meaning::State(ItemState::Lost),
         ProcessType::ClaimedReturned => Meaning::State(ItemState::ClaimedReturned),
         ProcessType::Missing => Meaning::State(ItemState::Missing),
-        // No dispatch, although it leaves its library: it goes into the owner's own store, hold or no hold
-        // (alma-field-notes.md, "Added 2026-11-29").
+        // The item leaves its library, but that is no dispatch: it goes into the owner's own store, with or without a
+        // hold (alma-field-notes.md, "Added 2026-11-29").
         ProcessType::TransitToRemoteStorage
         | ProcessType::Acquisition
         | ProcessType::InterlibraryLoan
@@ -35,8 +36,8 @@ fn meaning(process: &ProcessType) -> Option<Meaning> {
     })
 }
 
-/// The state of an item. Base status 1 goes with no process type or with REQUESTED; any other process
-/// type means that it isn't on its shelf, known or not.
+/// Returns the state of an item. Base status 1 occurs with no process type or with REQUESTED. Any other process type,
+/// known or not, means that the item isn't on its shelf.
 pub(crate) fn item_state(item: &Item) -> ItemState {
     let Some(process) = &item.process_type else {
         return match item.base_status {
@@ -50,8 +51,9 @@ pub(crate) fn item_state(item: &Item) -> ItemState {
     }
 }
 
-/// The state of a hold that is among the active ones. Alma knows three; a word it invents later means
-/// that somebody works on it. One that can't be read is no sign that anybody does, so that no dispatch follows from it.
+/// Returns the state of a hold that is among the active ones. Alma has three states. A state that Alma adds later means
+/// that somebody works on the hold. A state that can't be read is no sign of work, so that the hub doesn't infer a
+/// dispatch from it.
 pub(crate) fn hold_state(request: &Request) -> HoldState {
     match request.status {
         RequestStatus::NotStarted | RequestStatus::Unreadable => HoldState::NotStarted,
@@ -60,7 +62,7 @@ pub(crate) fn hold_state(request: &Request) -> HoldState {
         _ => HoldState::InProcess,
     }
 }
-/// How a closed request ended, where Alma says it. `HISTORY` says only that it is over.
+/// Returns how a closed request ended, if Alma's status contains it. `HISTORY` only means that the request is over.
 pub(crate) fn closure(status: &RequestStatus) -> Option<Closure> {
     let said = status.as_str().replace(['_', '-'], " ");
     let said = if said.eq_ignore_ascii_case("CANCELLED") { "Canceled".to_owned() } else { said };
@@ -71,7 +73,7 @@ pub(crate) fn closure(status: &RequestStatus) -> Option<Closure> {
 mod tests {
     use super::*;
 
-    /// Alma's code table PROCESSTYPE, whole (alma-api.md 3.7).
+    /// All rows of Alma's code table PROCESSTYPE (alma-api.md 3.7).
     const PROCESSTYPE: [&str; 14] = [
         "ACQ",
         "CLAIM_RETURNED_LOAN",

@@ -1,16 +1,16 @@
-//! Ex Libris Alma, at both sides of a request.
+//! The adapter for Ex Libris Alma, at both sides of a request.
 //!
-//! - `absence`: what counts as proof that a record isn't there.
+//! - `absence`: which answers prove that a record doesn't exist.
 //! - `lender`: virtual patron, hold, loan (requirements page: "Place request at lending agency").
 //! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
-//! - `lists`: lists in which a change of many requests shows at once.
-//! - `reads`: the reads: patron, copy, item with hold and loan.
-//! - `messages`: what Alma sends messages, as hints.
-//! - `check`: every read the hub will need, for setting an institution up.
+//! - `batch`: lists that show changes of many requests at once.
+//! - `reads`: reads of a patron, a copy, and an item with hold and loan.
+//! - `webhooks`: Alma's messages, as hints.
+//! - `check`: every read that the hub will need, for setting an institution up.
 //!
-//! Alma has no idempotency keys. Each write names its natural key: the virtual patron's id, the marker in
-//! the record or in the hold's comment, the barcode, the one loan an item can be on.
+//! Alma has no idempotency keys. Each write has a natural key instead: the virtual patron's id, the marker in the
+//! record or in the hold's comment, the barcode, the one loan an item can be on.
 
 mod absence;
 mod batch;
@@ -54,28 +54,31 @@ use crate::quota::{CallObserver, CallRate, CallReport, QuotaSettings};
 use crate::settings::SettingError;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
-/// For how long a virtual record counts as verified. Whoever takes one over does so rarely, and most of all while it is new.
+/// The time for which a virtual record counts as verified. Staff rarely take a record over, and mostly while it is new.
 const RECORD_VERIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// One Alma.
+/// One Alma installation.
 #[derive(Debug)]
 pub struct Alma {
     settings: Settings,
     client: Client,
     locations: suppressed::Locations,
     patrons: patrons::Patrons,
-    /// Virtual records that were seen to be still ours, so that those that are deleted on the same day are read in one call.
+    /// Virtual records that the hub has verified as its own, so that one call reads those that are deleted on the same
+    /// day.
     records: Cache<BibId, ()>,
-    /// Whether this Alma deletes a record with its last item when asked to; unknown before the first time.
+    /// Whether this Alma deletes a record with its last item if the call asks for it; unknown before the first
+    /// deletion.
     deletes_records: OnceLock<bool>,
 }
 
 impl Alma {
-    /// The Alma that `settings` describe, with its API key, and who is reported about every call. Nothing is sent.
+    /// Creates an adapter for the Alma that `settings` describe, with its API key. `observer` receives a report of
+    /// every call. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// An address that can't be one.
+    /// Fails if the address can't be one.
     pub fn new(
         settings: Settings,
         api_key: SecretString,
@@ -111,7 +114,7 @@ impl Alma {
         Ok(Self::with_client(settings, client))
     }
 
-    /// The same with a client of the caller's making.
+    /// Creates an adapter that uses the caller's client.
     pub fn with_client(settings: Settings, client: Client) -> Self {
         Self {
             settings,
@@ -132,7 +135,7 @@ impl Alma {
     }
 }
 
-/// The priority that the hub gives its calls now, as the client names it.
+/// Returns the client's priority for the hub's calls at this moment.
 fn priority_of_calls() -> alma::Priority {
     match crate::priority::current_priority() {
         Priority::Patron => alma::Priority::Patron,
@@ -151,7 +154,7 @@ fn to_priority(priority: alma::Priority) -> Priority {
     }
 }
 
-/// Alma among the library systems that the hub knows.
+/// The entry for Alma in the list of library systems.
 pub(crate) const ADAPTER: Adapter = Adapter {
     kind: "alma",
     example_settings: settings::example,
@@ -162,9 +165,9 @@ pub(crate) const ADAPTER: Adapter = Adapter {
     },
 };
 
-/// A call in the hub's words.
+/// Converts the client's report of a call into the hub's.
 fn to_call_report(report: &alma::CallReport) -> CallReport {
-    // Alma doesn't count what it refused for a limit.
+    // Alma doesn't count the calls that it refused because of a limit.
     let counted = !matches!(report.outcome, CallOutcome::Limited(_) | CallOutcome::Unreachable);
     CallReport {
         endpoint: report.endpoint,

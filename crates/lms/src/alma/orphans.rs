@@ -1,4 +1,4 @@
-//! What carries the hub's marker in an Alma: found, so that what belongs to no request any more can be taken away.
+//! Finds records and holds with the hub's marker in an Alma, so that orphans can be removed.
 
 use alma::{Cancellation, EmptyHoldingPolicy, RequestFilter, RequestId as AlmaRequestId, UserId};
 use jiff::Timestamp;
@@ -13,14 +13,14 @@ use crate::error::Result;
 use crate::host::{MarkedHold, VirtualItemDeletion, VirtualPatron};
 
 impl Alma {
-    /// One call: records with the marker of this request.
+    /// Finds the records with the marker of this request, in one call.
     pub(super) async fn find_records_of(&self, request: RequestId) -> Result<Vec<BibId>> {
         let found = self.client.bibs().find_by_other_system_id(&record_marker(request)).await.map_err(to_lms_error)?;
         Ok(found.iter().map(|bib| BibId::from(bib.mms_id.as_str())).collect())
     }
 
-    /// The active holds of a virtual patron, a call for each hundred. One who isn't there has none. What can't be read is not
-    /// among them, so that it stays.
+    /// Finds the active holds of a virtual patron, with a call for each hundred. A virtual patron that doesn't exist
+    /// has none. Holds that can't be read are left out, so they stay in Alma.
     pub(super) async fn find_holds_of(&self, patron: &VirtualPatron) -> Result<Vec<MarkedHold>> {
         let holder = PatronId::from(virtual_patron_id(patron));
         let requests = self.client.user_requests(&UserId::from(holder.as_str()));
@@ -43,7 +43,7 @@ impl Alma {
         removed(answered, self.lists_hold_of(&user, &hold)).await.map(drop)
     }
 
-    /// Deletes a record with its holding and item, if it is suppressed and carries the marker of this request.
+    /// Deletes a record with its holding and item if it is suppressed and has the marker of this request.
     pub(super) async fn delete_record_of(&self, request: RequestId, bib: &BibId) -> Result<()> {
         if let Some(item) = self.only_item(bib).await? {
             let (holding, item) = (item.holding_id.as_str().into(), item.pid.as_str().into());

@@ -1,23 +1,24 @@
-//! Virtual patrons that are known to be there, so that a reader's next request needs no call to find that out again.
+//! Remembers virtual patrons that exist, so that a patron's next request needs no call to verify that.
 
 use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
 
-/// Staff may delete, expire or move them at any time; a hold that is refused for it brings them back at once. One that wasn't
-/// needed for so long is looked for again.
+/// The time for which an unused virtual patron is remembered; after it the hub verifies the patron again. Staff may
+/// delete, expire or move virtual patrons at any time. If Alma refuses a hold for that reason, the hub restores the
+/// patron at once.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A virtual patron as it was seen.
+/// A virtual patron, as the hub last read or made it.
 #[derive(Debug)]
 struct Seen {
     group: String,
-    /// Until when it is valid for long enough.
+    /// Before this time its remaining validity is long enough.
     valid_until: Timestamp,
-    /// It was not looked for again since then, but believed.
+    /// Whether it has been used since then without a new verification.
     assumed: bool,
 }
 
-/// Who was seen, by when they were needed last.
+/// Verified virtual patrons, by the time when they were last needed.
 #[derive(Debug)]
 pub(super) struct Patrons(Cache<String, Seen>);
 
@@ -28,7 +29,8 @@ impl Default for Patrons {
 }
 
 impl Patrons {
-    /// Whether it is known to be there; a hold is placed for it then, which shows if it isn't.
+    /// Returns whether the virtual patron is known to exist. The caller then places a hold for it, and Alma refuses the
+    /// hold if it doesn't exist.
     pub(super) fn has(&self, id: &str, group: &str, now: Timestamp) -> bool {
         self.0.renew_if(id, now, |seen| {
             let is_good = seen.group == group && now < seen.valid_until;
@@ -41,13 +43,13 @@ impl Patrons {
         self.0.insert(id.to_owned(), Seen { group: group.to_owned(), valid_until, assumed: false }, now);
     }
 
-    /// A hold for it was refused in a way that may be its fault. Answers whether it was only believed to be as it should be;
-    /// it is looked for again then.
+    /// Forgets the virtual patron if it was only assumed to be valid, after Alma refused a hold for a reason that may
+    /// lie in it. Returns whether it was forgotten; the caller then verifies it.
     pub(super) fn invalidate_if_assumed(&self, id: &str) -> bool {
         self.0.remove_if(id, |seen| seen.assumed)
     }
 
-    /// Answers whether it was known.
+    /// Forgets the virtual patron. Returns whether it was known.
     pub(super) fn forget(&self, id: &str) -> bool {
         self.0.remove(id)
     }

@@ -1,4 +1,4 @@
-//! The reads: a patron, a copy, and what became of an item, its hold and its loan.
+//! Reads a patron, a copy, or an item with its hold and loan.
 
 use alma::{HoldingSelector, Item, ItemPath, List, LoanProcess, RequestFilter, Search, User, UserId};
 
@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::host::PollQuery;
 
 impl Alma {
-    /// Eligible: active, not expired, no active block, and a mapped user group (requirements page, "Patron
-    /// verification"; field names by Alma's `rest_user`).
+    /// Reads a patron and checks that they may borrow: active, not expired, no active block, and a mapped user group
+    /// (requirements page, "Patron verification"; field names by Alma's `rest_user`).
     pub(super) async fn read_patron(
         &self,
         id: &PatronId,
@@ -38,7 +38,7 @@ impl Alma {
             let deleted = user.status().is_some_and(|status| status.as_str().eq_ignore_ascii_case("DELETED"));
             causes.push(if deleted { PatronRefusal::Deleted } else { PatronRefusal::Inactive });
         }
-        // Alma's dates have no zone; a card is good until the end of its last day.
+        // Alma's dates have no zone. A card is valid until the end of its last day.
         let today = TimeZone::UTC.to_datetime(now).date();
         if let Some(last) = user.expiry_date().filter(|last| *last < today) {
             causes.push(PatronRefusal::Expired { on: Some(last.to_string()) });
@@ -62,12 +62,12 @@ impl Alma {
         }
     }
 
-    /// One call: by its full path where the request names it, else by barcode.
+    /// Reads a copy in one call: by its full path if the request has it, else by barcode.
     pub(super) async fn read_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         let unknown = || unfit("COPY_NOT_FOUND", "The lender has no such item.");
         let item = match (&named.bib, &named.item, &named.barcode) {
             (Some(bib), Some(item), _) => {
-                // Reading accepts any holding and answers the true one.
+                // Alma reads an item under any holding and returns the true one.
                 let holding = named.holding.as_ref().map_or("ALL", |holding| holding.as_str());
                 let path = ItemPath { mms: bib.as_str().into(), holding: holding.into(), pid: item.as_str().into() };
                 match self.find_item(&path).await? {
@@ -87,8 +87,8 @@ impl Alma {
         self.lendable(&item).await
     }
 
-    /// The first copy of a record that can be lent, of the volume wanted: one call for all its holdings. A copy that can't be
-    /// read is passed over.
+    /// Finds the first lendable copy of the wanted volume in a record, with one call for all its holdings. A copy that
+    /// can't be read is skipped.
     async fn best_copy(&self, bib: &BibId, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         let volume = named.volume.as_deref();
         let items = match self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).whole().await {
@@ -114,8 +114,8 @@ impl Alma {
         Ok(Err(refused))
     }
 
-    /// Requestable: on its shelf, hidden nowhere (bib, holding, location), waited for by nobody, lent by policy and
-    /// location, of a mapped type. Where it stands for a time counts, not where it belongs.
+    /// Checks that an item can be requested: on its shelf, not hidden (by bib, holding or location), without a waiting
+    /// request, lent by policy and location, and of a mapped type. A temporary location counts, not the permanent one.
     async fn lendable(&self, item: &Item) -> Result<Result<Copy, Refusal>> {
         match self.fit(item) {
             Err(refusal) => Ok(Err(refusal)),
@@ -181,7 +181,8 @@ impl Alma {
         })
     }
 
-    /// Hold first: where it is on the shelf, or ended and the item is on its patron's loan, the item need not be read.
+    /// Reads a side, the hold first. The item need not be read if the hold is on the shelf, or if it has ended and the
+    /// item is on loan to its patron.
     pub(super) async fn read_side(&self, what: &PollQuery) -> Result<Observation> {
         let path = Self::path(&what.item);
         let mut seen = Observation::default();
@@ -195,7 +196,7 @@ impl Alma {
         }
         if what.hold {
             let hold = match self.find_hold(what.request, &path).await {
-                // So it is refused for an item that isn't there; the item shows.
+                // Alma also refuses the call for an item that doesn't exist. Reading the item decides.
                 Err(refused @ (Error::Refused(_) | Error::NotFound { .. })) => {
                     let seen = self.read_item_state(what, &path, seen).await?;
                     return if seen.item == Some(ItemState::Absent) { Ok(seen) } else { Err(refused) };
@@ -207,14 +208,15 @@ impl Alma {
             if what.shallow && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
                 return Ok(seen);
             }
-            // It left for our hold, and not for another's, which ours would wait for without having been begun.
+            // The item left for this hold. If it had left for another hold, this one would still be waiting and not in
+            // process.
             if what.hinted_state == Some(ItemState::InTransit) && seen.hold == Some(HoldState::InProcess) {
                 seen.item = what.hinted_state.clone();
                 return Ok(seen);
             }
         }
         let known = match seen.hold {
-            // A desk may lend it to another all the same.
+            // Staff may still lend it to somebody else at a desk.
             Some(HoldState::OnHoldShelf) if what.hinted_state == Some(ItemState::OnLoan) => None,
             Some(HoldState::OnHoldShelf) => Some((ItemState::OnHoldShelf, LoanState::None)),
             Some(HoldState::Gone) if what.loan && !what.wanted_back => self.plain_loan(what, &path).await?,
@@ -229,10 +231,10 @@ impl Alma {
         self.read_item_state(what, &path, seen).await
     }
 
-    /// The loan of whom the item was held for, where nothing is to be said of it but that.
+    /// Reads the loan to the item's patron. Returns `None` unless it is an ordinary loan, neither recalled nor lost.
     async fn plain_loan(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<(ItemState, LoanState)>> {
         let loan = match self.find_loan(path, &UserId::from(what.patron.as_str())).await {
-            // What an item's loans can't tell, the item itself does.
+            // If the list of the item's loans can't answer it, the hub reads the item.
             Err(Error::Refused(_) | Error::NotFound { .. } | Error::Unreadable { .. }) => None,
             found => found?,
         };
@@ -243,7 +245,7 @@ impl Alma {
         }))
     }
 
-    /// Reads the item, and loan and closed hold as far as they can still tell something.
+    /// Reads the item, and loan and closed hold if they can still add information.
     async fn read_item_state(&self, what: &PollQuery, path: &ItemPath, mut seen: Observation) -> Result<Observation> {
         let Some(item) = self.find_item(path).await? else {
             return Ok(Observation { item: Some(ItemState::Absent), ..Observation::default() });
@@ -257,17 +259,17 @@ impl Alma {
         if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
             self.read_loan_state(what, path, &item, &mut seen).await?;
         } else if what.loan {
-            // An item that isn't out is on no loan: no call is needed to know it.
+            // An item that isn't out is on no loan. The hub needs no call for that.
             seen.loan = Some(LoanState::None);
         }
         seen.item = Some(state);
         Ok(seen)
     }
 
-    /// How our hold ended, where Alma keeps it: among the closed requests of the bib, else of the item, else of the user
-    /// (requirements page, "Retrieving Request Closure Status via API"). "Completed" is left to the loan, which says it
-    /// better: hold and loan change at nearly, not exactly, the same moment. Where a row can't be read and none of the others
-    /// is ours, Alma doesn't tell, as where it keeps none.
+    /// Finds how the request's hold ended, if Alma keeps it: among the closed requests of the bib, else of the item,
+    /// else of the user (requirements page, "Retrieving Request Closure Status via API"). The loan decides about
+    /// "completed", which it shows better: hold and loan change at nearly, not exactly, the same moment. If a row can't
+    /// be read and no other row is the hold, the result is the same as if Alma kept none.
     async fn find_closure(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<Closure>> {
         let closed = RequestFilter { history: true, ..RequestFilter::holds() };
         let user = UserId::from(what.patron.as_str());
@@ -281,7 +283,7 @@ impl Alma {
         Ok(found.filter(|closure| *closure != Closure::Completed))
     }
 
-    /// The loan's due date; and whether the lender wants the item back, by recall or because others wait.
+    /// Reads the loan's due date, and whether the lender wants the item back, by recall or because others wait.
     async fn read_loan_state(
         &self,
         what: &PollQuery,
@@ -294,7 +296,7 @@ impl Alma {
         if what.wanted_back {
             let recalled =
                 matches!(&lent, Lent::To(loan) if matches!(loan.process_status, Some(LoanProcess::Recalled)));
-            // The flag alone says too much: Alma's own work orders set it too.
+            // The flag alone isn't enough: Alma's own work orders set it too.
             seen.wanted_back = match (recalled, item.requested) {
                 (true, _) => Some(true),
                 (false, Some(true)) => self.others_wait(what, path).await?,
@@ -312,7 +314,7 @@ impl Alma {
         Ok(())
     }
 
-    /// Whether somebody else has a hold on the item; `None` where that can't be reported.
+    /// Returns whether somebody else has a hold on the item; `None` if that is unknown.
     async fn others_wait(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<bool>> {
         let marker = hold_marker(what.request);
         let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(to_lms_error)?;
@@ -325,8 +327,8 @@ impl Alma {
     }
 }
 
-/// How the hold that is polled ended, if it is among these. An earlier one of the same request, which the hub has
-/// replaced, is another.
+/// Returns how the polled hold ended, if it is in this list. An earlier hold of the same request, which the hub has
+/// replaced, doesn't count.
 fn ours(what: &PollQuery, closed: &[alma::Request]) -> Option<Closure> {
     let marker = hold_marker(what.request);
     let is_ours = |hold: &&alma::Request| match (&what.hold_id, hold.id.as_str()) {
@@ -344,7 +346,8 @@ fn or_none(listed: alma::Result<List<alma::Request>>) -> Result<List<alma::Reque
     }
 }
 
-/// A volume is named as the item's description or its enumeration says it, whatever the case and the blanks.
+/// Returns whether the item is the wanted volume. The item's description or its enumeration names the volume; case and
+/// blanks don't matter.
 fn is_volume(item: &Item, wanted: &str) -> bool {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     let enumeration = item.enumeration.join(" ");

@@ -1,4 +1,4 @@
-//! The records the hub makes in a borrower's Alma, and how they are reported from others.
+//! Builds the records that the hub creates in a borrower's Alma, and the marker that distinguishes them from others.
 
 use lending::{RequestId, Title};
 use marc::marcxml::{self, Namespace};
@@ -6,26 +6,26 @@ use marc::{Leader, Record};
 
 use super::settings::Settings;
 
-/// Call number of every virtual holding; real holdings have another.
+/// The call number of every virtual holding. Real holdings have another.
 pub(crate) const CALL_NUMBER: &str = "DCB_VIRTUAL_COLLECTION";
 
-/// What the hub's marker looks like in a record's 035 and 901: `(DCB)` and the request's id.
+/// Returns the hub's marker for a record's 035 and 901: `(DCB)` and the request's id.
 pub(crate) fn record_marker(request: RequestId) -> String {
     format!("(DCB){request}")
 }
 
-/// What the hub's marker looks like in a hold's comment. Bracketed, so that no id is a prefix of another.
+/// Returns the hub's marker for a hold's comment. It is bracketed, so that no id is a prefix of another.
 pub(crate) fn hold_marker(request: RequestId) -> String {
     format!("[DCB-REQUEST:{request}]")
 }
 
-/// The request whose marker a hold's comment has.
+/// Returns the request whose marker is in a hold's comment.
 pub(crate) fn marked_request(comment: &str) -> Option<RequestId> {
     let (_, rest) = comment.split_once("[DCB-REQUEST:")?;
     rest.split_once(']')?.0.parse().ok()
 }
 
-/// The virtual record: enough for a slip and a screen, and the hub's marker.
+/// Builds the virtual record: enough for a slip and a screen, and the hub's marker.
 ///
 /// Alma sets 001 and 005 itself (alma-api.md 3.3).
 pub(crate) fn bib(request: RequestId, title: &Title) -> String {
@@ -48,10 +48,10 @@ pub(crate) fn bib(request: RequestId, title: &Title) -> String {
     marcxml::write(&record, Namespace::None).content
 }
 
-/// The virtual holding, in the institution's library and location for such items.
+/// Builds the virtual holding, in the institution's library and location for such items.
 pub(crate) fn holding(settings: &Settings) -> String {
     let record = Record::builder()
-        // Leader of a single-part holdings record; the text is fixed, so the default never steps in.
+        // The leader of a single-part holdings record. The text is fixed, so the default is never used.
         .leader("00000nx  a22000001n 4500".parse::<Leader>().unwrap_or_default())
         .control("008", "2601010p    8   4001uueng0000000")
         .data(

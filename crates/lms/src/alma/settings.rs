@@ -1,4 +1,4 @@
-//! What an Alma institution must tell the hub, read at once with a message for each fault.
+//! The settings of an Alma institution. They are read at once, with a message for each fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -12,23 +12,22 @@ use crate::settings::{Reader, SettingError};
 /// The settings of one Alma. The requirements page leaves most of these open; here each is explicit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// Which institution this is.
+    /// The institution that the settings are for.
     pub institution: InstitutionCode,
     /// The address of the API gateway.
     pub base_url: String,
-    /// The API may be called over `http://` on another machine, as at a proxy in the same network. The key is sent
-    /// unencrypted then.
+    /// Allows `http://` to another machine, such as a proxy in the same network. The key is then sent unencrypted.
     pub allow_unencrypted_http: bool,
-    /// Pickup library of lent items. It stands for "outside", so that scanning a held item in sends it
-    /// into transit. Must not be the resource sharing library, which Alma refuses (401129).
+    /// Pickup library of lent items. It represents "outside": scanning in a held item sends the item into transit. Must
+    /// not be the resource sharing library, which Alma refuses (401129).
     pub sharing_library: LibraryCode,
     /// A desk of the sharing library as pickup, for items that the sharing library itself owns.
     pub sharing_desk: Option<DeskCode>,
-    /// The library of virtual items; another than every pickup library.
+    /// The library of virtual items. It must be none of the pickup libraries.
     pub virtual_library: LibraryCode,
-    /// Their suppressed location.
+    /// The suppressed location of virtual items.
     pub virtual_location: LocationCode,
-    /// Their item policy.
+    /// The item policy of virtual items.
     pub virtual_item_policy: String,
     /// An item policy whose loans Alma does not renew: virtual items get it when the lender wants the item back.
     pub virtual_item_policy_no_renewal: Option<String>,
@@ -36,15 +35,15 @@ pub struct Settings {
     pub non_lendable_item_policies: BTreeSet<String>,
     /// Locations, as `LIBRARY/location`, whose items are not lent to other libraries.
     pub non_lendable_locations: BTreeSet<String>,
-    /// Alma keeps requests that are closed, and says how each ended (it doesn't where requests are anonymised when they
-    /// close, as by default).
+    /// Alma keeps closed requests and records how each ended. By default Alma anonymises requests when they close, and
+    /// keeps none.
     pub keeps_closed_requests: bool,
-    /// The set of staff's saved search for virtual items on the hold shelf, by its id: what arrives and what is fetched then
-    /// shows in a call for a hundred.
+    /// The id of the set of staff's saved search for virtual items on the hold shelf. One call for a hundred items then
+    /// shows which have arrived and which have been collected.
     pub on_shelf_set: Option<String>,
-    /// The same for virtual items in transit, which shows what is returned.
+    /// The id of the set for virtual items in transit, which shows which have been returned.
     pub in_transit_set: Option<String>,
-    /// Put before a lender's barcode that this Alma has already.
+    /// The prefix for a lender's barcode that this Alma has already.
     pub barcode_prefix: String,
     /// The desk of each library at which the hub scans and lends.
     pub circulation_desks: BTreeMap<LibraryCode, DeskCode>,
@@ -60,19 +59,19 @@ pub struct Settings {
     pub identifier_type: String,
     /// The external system that virtual patrons come from (Alma's `external_id`).
     pub external_system: String,
-    /// Reason code for what a patron cancelled (table RequestCancellationReasons).
+    /// The reason code for cancellations by a patron (table RequestCancellationReasons).
     pub cancel_reason_patron: String,
-    /// Reason code for everything else that the hub cancels.
+    /// The reason code for all other cancellations by the hub.
     pub cancel_reason_other: String,
-    /// Calls per second that the hub allows itself.
+    /// The hub's own limit of calls per second.
     pub calls_per_second: NonZeroU32,
-    /// Calls per second that Alma allows the institution with all its applications, where that is more than 25.
+    /// Calls per second that Alma allows the institution with all its applications, if that is more than 25.
     pub institution_calls_per_second: Option<NonZeroU32>,
-    /// How much of the calls and of the day is for what.
+    /// The parts of the calls per second and per day that each purpose may use.
     pub allowance: QuotaSettings,
-    /// Seconds to wait for an answer.
+    /// The time-out for an answer, in seconds.
     pub timeout_seconds: u32,
-    /// Milliseconds before the client repeats a failed call that is safe to repeat; doubles from one time to the next.
+    /// Milliseconds before the client repeats a failed call that is safe to repeat. Each further wait is twice as long.
     pub retry_wait_ms: u32,
 }
 
@@ -81,7 +80,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// Every fault found, not only the first.
+    /// Returns every fault found, not only the first.
     pub fn read(institution: InstitutionCode, table: &Map<String, Value>) -> Result<Self, Vec<SettingError>> {
         let mut from = Reader::new(table);
         let settings = Self {
@@ -188,12 +187,12 @@ impl Settings {
         }
     }
 
-    /// The desk at which the hub acts in a library.
+    /// Returns the desk at which the hub acts in a library.
     pub fn desk(&self, library: &LibraryCode) -> Option<&DeskCode> {
         self.circulation_desks.get(library)
     }
 
-    /// The barcode to use where the lender's own is taken.
+    /// Returns the barcode to use if the lender's own is taken.
     pub fn prefixed(&self, barcode: &Barcode) -> Barcode {
         Barcode::from(format!("{}{barcode}", self.barcode_prefix))
     }
@@ -208,7 +207,7 @@ fn desks(from: &mut Reader<'_>) -> BTreeMap<LibraryCode, DeskCode> {
     named.into_iter().map(|(library, desk)| (library.into(), desk.into())).collect()
 }
 
-/// Complete settings, as an example for documentation.
+/// Returns complete settings, as an example for documentation.
 pub(super) fn example() -> Value {
     json!({
         "base_url": "https://api-eu.hosted.exlibrisgroup.com",

@@ -1,4 +1,4 @@
-//! Which locations are hidden: a read of the configuration, remembered for a while.
+//! Finds out which locations are hidden from discovery. The configuration's answers are cached.
 
 #![allow(clippy::disallowed_methods, reason = "Tokio's clock is paused in this test")]
 
@@ -12,20 +12,20 @@ use tokio::time::Instant;
 use super::Alma;
 use super::errors::to_lms_error;
 
-/// Locations change rarely; an hour late is soon enough.
+/// The lifetime of an entry. Locations change rarely, so an hour's delay is acceptable.
 const REMEMBERED: Duration = Duration::from_secs(3_600);
 
-/// Locations as they were read, by library and code: a location's code is unique in its library only.
+/// Locations by library and code, as they were read. A location's code is unique in its library only.
 #[derive(Debug, Default)]
 pub(super) struct Locations {
     known: Mutex<HashMap<(LibraryCode, LocationCode), (Instant, bool)>>,
 }
 
 impl Alma {
-    /// Whether a location's items are hidden from discovery. One call for each location and hour.
+    /// Returns whether a location's items are hidden from discovery. Makes one call for each location and hour.
     pub(super) async fn is_suppressed(&self, library: &LibraryCode, location: &LocationCode) -> crate::Result<bool> {
         let place = (library.clone(), location.clone());
-        // Held over the call, so that many requests at once make one call.
+        // The lock is held during the call, so that many requests at once make one call.
         let mut known = self.locations.known.lock().await;
         if let Some((read, hidden)) = known.get(&place)
             && read.elapsed() < REMEMBERED
@@ -34,7 +34,7 @@ impl Alma {
         }
         let hidden = match self.client.conf().location(library, location).await {
             Ok(found) => found.suppressed,
-            // Alma shows an unknown location by codes of general errors only (alma-api.md 5); the list says it.
+            // Alma answers an unknown location with codes of general errors only (alma-api.md 5). The list decides.
             Err(Error::Refused { .. } | Error::NotFound { .. }) => self.lists_as_hidden(library, location).await?,
             Err(error) if error.is_unexplained() => {
                 self.lists_as_hidden(library, location).await.map_err(|_| to_lms_error(error))?

@@ -1,4 +1,5 @@
-//! Webhooks: which of them hint at something a request may wait for (Alma Developer Network, "Webhooks").
+//! Webhooks: translates Alma's messages into hints about what a request may wait for (Alma Developer Network,
+//! "Webhooks").
 
 use alma::webhook::{self, Subject};
 use lending::{Hint, Hold, HoldChange, ItemSnapshot, LoanChange};
