@@ -1,4 +1,4 @@
-//! Looks an item up by its barcode and says where it is and who waits for it.
+//! Finds an item by its barcode and prints where it is and who waits for it.
 //!
 //! ```text
 //! ALMA_URL=https://api-eu.hosted.exlibrisgroup.com ALMA_API_KEY=... cargo run -p alma --example find_item 31999000000011

@@ -1,8 +1,10 @@
-//! How many calls a second are allowed now: what was set, less where other applications of the institution need room.
+//! The number of calls per second that may leave now: the configured rate, less what other applications of the
+//! institution need.
 //!
-//! Two things report the others. Alma's count of the day's calls left falls by their calls too; what falls without us is
-//! theirs, and is left to them before anybody is refused. Where that doesn't help, a refusal does: the rate falls at once,
-//! comes back to somewhat below where it was refused, and goes beyond that only after long.
+//! The client learns about other applications in two ways. The first is Alma's count of the day's calls left, which
+//! other applications' calls reduce too: the client leaves them what they use, before Alma refuses any call. The second
+//! is a refusal: the rate falls at once, returns to a little below the rate that was refused, and exceeds that only
+//! after a long time.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,47 +16,51 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Alma counts when calls arrive, and they don't arrive as evenly as they leave.
+/// The part of the allowed rate at which calls leave. Alma counts calls when they arrive, and they arrive less evenly
+/// than they leave.
 const SAFETY_FACTOR: f64 = 0.95;
-/// Refusals within this time are one: calls that were on their way together.
+/// Refusals within this time count as one: the calls were on their way together.
 const ONE_INCIDENT: Duration = Duration::from_secs(2);
-/// What the rate falls to of what was refused.
+/// The part of the refused rate to which the rate falls.
 const DECREASE_FACTOR: f64 = 0.7;
-/// And what it comes back to.
+/// The part of the refused rate to which the rate then returns.
 const RECOVERY_FACTOR: f64 = 0.85;
-/// Beyond that only after so many calls or this time without refusal.
+/// The rate exceeds that part only after this many calls, or this time, without a refusal.
 const PATIENT_CALLS: u64 = 20_000;
 const PATIENT_TIME: Duration = Duration::from_secs(3_600);
-/// No rate is less.
+/// The lowest rate.
 const MIN_RATE: f64 = 0.5;
-/// Of what was set, so much is never given up for others that merely were seen: they might be seen wrongly.
+/// The part of the configured rate that the client always keeps, however much other applications seem to use. That
+/// estimate may be wrong.
 const OWN_SHARE: f64 = 0.25;
-/// Over which time others' calls are counted, and how many such times are remembered: the busiest one counts.
+/// The length of a window in which other applications' calls are counted, and the number of windows that are kept. The
+/// busiest window counts.
 const WINDOW: Duration = Duration::from_secs(1);
 const WINDOWS: usize = 60;
-/// They may come to one more than was seen.
+/// A margin for other applications: they may make one call more than was counted.
 const ONE_MORE: f64 = 1.0;
-/// For so long after the first call nothing can be known of them, and half is left to them.
+/// The time after the first call in which other applications' use is unknown, and the part of the configured rate that
+/// the client uses until then.
 const UNKNOWN: Duration = Duration::from_secs(3);
 const UNTIL_KNOWN: f64 = 0.5;
 
 /// The rate of one client.
 #[derive(Debug)]
 pub(crate) struct AdaptiveRate {
-    /// What was set.
+    /// The configured rate.
     set: f64,
-    /// What the institution has for all its applications.
+    /// The rate that the institution has for all its applications.
     shared: f64,
-    /// Clients of the same institution elsewhere, this one included.
+    /// The number of clients of the same institution, this one included.
     clients: f64,
     now: f64,
     grown_at: Instant,
-    /// What was too much, since when, and how many calls went well since.
+    /// The rate that was refused, the time of the refusal, and the number of successful calls since.
     refused: Option<(f64, Instant, u64)>,
-    /// When the last calls left.
+    /// The times at which the last calls left.
     left: VecDeque<Instant>,
     others: Others,
-    /// When the first call left.
+    /// The time at which the first call left.
     first: Option<Instant>,
 }
 
@@ -66,12 +72,12 @@ impl AdaptiveRate {
         Self { set, shared, clients: 1.0, now: set, grown_at: now, refused: None, left, others, first: None }
     }
 
-    /// Others of our own kind use the same institution: each takes its part.
+    /// Sets the number of clients that share the rate. Each uses an equal part.
     pub(crate) fn share_with(&mut self, clients: u32) {
         self.clients = f64::from(clients.max(1));
     }
 
-    /// Calls a second that may leave now.
+    /// Returns the calls per second that may leave now.
     pub(crate) fn allowed(&mut self, now: Instant) -> f64 {
         self.grow(now);
         let known = self.first.is_some_and(|first| now.saturating_duration_since(first) >= UNKNOWN);
@@ -83,7 +89,7 @@ impl AdaptiveRate {
         (self.now.min(free) * SAFETY_FACTOR / self.clients).max(MIN_RATE.min(self.set))
     }
 
-    /// Calls a second of other applications, as far as is known.
+    /// Returns the calls per second of other applications, as far as is known.
     pub(crate) fn others(&self) -> f64 {
         self.others.busiest(self.clients)
     }
@@ -108,14 +114,14 @@ impl AdaptiveRate {
         }
     }
 
-    /// A call leaves.
+    /// Records a call that leaves.
     pub(crate) fn leaves(&mut self, now: Instant) {
         self.first.get_or_insert(now);
         self.left.push_back(now);
         self.forget_before(now);
     }
 
-    /// When the next call may leave so that no second has more than are allowed.
+    /// Returns the time at which the next call may leave, so that no second has more calls than allowed.
     pub(crate) fn room_at(&mut self, now: Instant) -> Instant {
         let allowed = self.allowed(now);
         let together = allowed.ceil();
@@ -124,19 +130,19 @@ impl AdaptiveRate {
         nth_last.map_or(now, |left| *left + Duration::from_secs_f64((together / allowed).max(1.0 / SAFETY_FACTOR)))
     }
 
-    /// Calls that left in the last second.
+    /// Counts the calls that left in the last second.
     fn in_the_last_second(&self, now: Instant) -> usize {
         self.left.iter().rev().take_while(|at| now.saturating_duration_since(**at) <= Duration::from_secs(1)).count()
     }
 
     fn forget_before(&mut self, now: Instant) {
-        // The slowest rate is a call in two seconds.
+        // The slowest rate is one call in two seconds.
         while self.left.front().is_some_and(|at| now.saturating_duration_since(*at) > Duration::from_secs(3)) {
             self.left.pop_front();
         }
     }
 
-    /// Alma counted a call, and has so many left for today.
+    /// Records a call that Alma counted, with the number of calls left for today.
     pub(crate) fn answered(&mut self, now: Instant, remaining: Option<u64>) {
         let shared = self.shared;
         if let Some((_, _, calls)) = &mut self.refused {
@@ -145,7 +151,7 @@ impl AdaptiveRate {
         self.others.note(now, remaining, shared);
     }
 
-    /// Alma refused a call for the limit per second.
+    /// Records a call that Alma refused because of the limit per second.
     pub(crate) fn refused(&mut self, now: Instant) {
         self.grow(now);
         if let Some((_, at, calls)) = &mut self.refused
@@ -162,13 +168,13 @@ impl AdaptiveRate {
     }
 }
 
-/// What other applications use, reported by the count of calls left: what it falls by without us.
+/// Estimates the use by other applications: the fall of the count of calls left, less the client's own calls.
 #[derive(Debug)]
 struct Others {
     since: Instant,
     remaining: Option<u64>,
     own: u64,
-    /// Theirs and ours, a second.
+    /// Calls per second of other applications and of this client, in each window.
     seen: VecDeque<(f64, f64)>,
 }
 
@@ -186,7 +192,8 @@ impl Others {
         }
         #[allow(clippy::cast_precision_loss, reason = "some calls in seconds")]
         let per_second = |calls: u64| calls as f64 / passed.as_secs_f64();
-        // More than before: another day has begun. Far less than Alma lets through: the day's number was changed.
+        // A higher count means that another day has begun. A fall far beyond Alma's limit means that the day's number
+        // was changed.
         if let Some(all) = before.checked_sub(remaining)
             && per_second(all) <= shared * 2.0
         {
@@ -198,7 +205,8 @@ impl Others {
         (self.since, self.remaining, self.own) = (now, Some(remaining), 0);
     }
 
-    /// Where clients of our own kind are among them, each is taken to use as much as this one.
+    /// Returns the highest rate of other applications in any window. Each of the other clients of this kind is assumed
+    /// to use as much as this one.
     fn busiest(&self, clients: f64) -> f64 {
         self.seen.iter().map(|(others, own)| (others - own * (clients - 1.0)).max(0.0)).fold(0.0, f64::max)
     }
@@ -208,7 +216,8 @@ impl Others {
 mod tests {
     use super::*;
 
-    /// As many calls as the rate allows, for some seconds; `answer` gets how many left in the last second.
+    /// Makes as many calls as the rate allows, for some seconds. `answer` receives the number of calls that left in the
+    /// last second.
     fn run(
         rate: &mut AdaptiveRate,
         from: Instant,
@@ -225,7 +234,7 @@ mod tests {
             } else {
                 refused += 1;
                 rate.refused(now);
-                // As the client does.
+                // The client waits as long, too.
                 now += Duration::from_secs(1);
             }
         }

@@ -1,4 +1,4 @@
-//! Where an Alma's API is, checked when settings are read.
+//! Checks the address of an Alma's API when settings are read.
 
 use url::{Host, Url};
 
@@ -6,15 +6,15 @@ use crate::error::ConfigError;
 
 const API: &str = "/almaws/v1";
 
-/// The origin of a URL from settings (scheme, host and port), or nothing where no client can be built with it.
+/// Returns the origin of a URL from settings (scheme, host and port), or `None` if no client can be built with it.
 ///
 /// An API key belongs to an origin: a caller that stores both must not combine the key with another origin.
 pub fn origin(base_url: &str) -> Option<String> {
     parse(base_url, true).ok().map(|url| url.origin().ascii_serialization())
 }
 
-/// Puts a URL from settings right, or says what is wrong with it. The result has no slash at its end. `http://` is for this
-/// machine itself, and for others only where `unencrypted` allows it.
+/// Normalises a URL from settings, or returns the reason why it can't be used. The result has no slash at its end.
+/// `http://` is allowed for this machine itself, and for others only if `unencrypted` is set.
 pub(crate) fn parse(text: &str, unencrypted: bool) -> Result<Url, ConfigError> {
     let text = text.trim();
     if text.is_empty() {
@@ -41,7 +41,8 @@ pub(crate) fn parse(text: &str, unencrypted: bool) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// Whether nothing that is sent there leaves this machine. `localhost` and names under it are loopback (RFC 6761).
+/// Returns whether requests to the URL don't leave this machine. `localhost` and names under it are loopback (RFC
+/// 6761).
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -51,7 +52,7 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// The API's path for the path of a URL from settings; what stands before `/almaws` is a proxy's.
+/// Returns the API's path for the path of a URL from settings. The part before `/almaws` belongs to a proxy.
 fn api_path(path: &str) -> Option<String> {
     let path = path.trim_end_matches('/');
     let lower = path.to_ascii_lowercase();

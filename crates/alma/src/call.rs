@@ -1,4 +1,4 @@
-//! One call to Alma, before it is sent.
+//! The description of one call to Alma, before it is sent.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::code::Code;
 use crate::error::{Error, Result, Silence};
 
-/// Everything but the characters that RFC 3986 never reserves. Identifiers hold `/ # ? % & @ +` and blanks.
+/// The characters to encode: all but those that RFC 3986 never reserves. Identifiers may contain `/ # ? % & @ +` and
+/// blanks.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What a call sends along.
+/// The body of a call.
 #[derive(Clone)]
 pub(crate) enum Body {
     None,
@@ -21,7 +22,7 @@ pub(crate) enum Body {
     Xml(String),
 }
 
-/// A call: what for, where to, with what, and what is known about repeating it.
+/// A call: its purpose, address and content, and whether it may be repeated.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) operation: &'static str,
@@ -29,10 +30,10 @@ pub(crate) struct Call {
     pub(crate) endpoint: &'static str,
     pub(crate) body: Body,
     pub(crate) password: Option<SecretString>,
-    /// Sent twice it does no more than once, so it may be repeated after it was sent.
+    /// Whether a second call has no further effect, so that the call may be repeated after it was sent.
     pub(crate) repeatable: bool,
     pub(crate) follows_redirect: bool,
-    /// The codes that say that what the call addresses isn't there.
+    /// The codes that mean that the addressed record doesn't exist.
     pub(crate) absent: &'static [Code],
     segments: Vec<String>,
     query: Vec<(&'static str, String)>,
@@ -40,7 +41,8 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// A call of `endpoint`, whose placeholders stand for `segments` in order. Reading calls may be repeated.
+    /// Creates a call of `endpoint`, with `segments` in place of its placeholders, in order. Reading calls may be
+    /// repeated.
     pub(crate) fn new(operation: &'static str, endpoint: &'static str, segments: &[&str]) -> Self {
         Self {
             operation,
@@ -84,7 +86,7 @@ impl Call {
         self
     }
 
-    /// A value that shows about a person: Alma's messages are shown without it.
+    /// Marks a value as personal. The client removes it from Alma's messages before they are shown.
     pub(crate) fn private(mut self, value: impl AsRef<str>) -> Self {
         self.private.push(value.as_ref().to_owned());
         self
@@ -99,15 +101,16 @@ impl Call {
         }
     }
 
-    /// Path and query, encoded.
+    /// Returns path and query, encoded.
     pub(crate) fn target(&self) -> Result<String> {
         let (_, path) = self.endpoint.split_once(' ').unwrap_or_default();
         let mut segments = self.segments.iter();
         let mut target = String::new();
         for part in path.split('/').skip(1) {
             let part = if part.starts_with('{') { segments.next().map_or("", String::as_str) } else { part };
-            // A URL drops such segments, so that the call would go elsewhere: to a list, or to the record above. A gateway
-            // that decodes the slash of an identifier before it reads the path would do the same within one.
+            // A URL drops such segments, so the call would reach another address: a list, or the record above. A
+            // gateway that decodes the slash of an identifier before it reads the path would do the same within a
+            // segment.
             if part.is_empty() || part.split(['/', '\\']).any(|piece| matches!(piece, "." | "..")) {
                 let what = "an identifier is blank or consists of dots";
                 return Err(Error::InvalidRequest { operation: self.operation, what });
@@ -120,7 +123,7 @@ impl Call {
         Ok(target)
     }
 
-    /// The error for a call that was sent and got no usable answer.
+    /// Creates the error for a call that was sent and got no usable answer.
     pub(crate) fn silent(&self, reason: Silence, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         let operation = self.operation;
         if self.repeatable {
@@ -130,7 +133,7 @@ impl Call {
         }
     }
 
-    /// The error for an answer of success that can't be read.
+    /// Creates the error for an answer of success that can't be read.
     pub(crate) fn unreadable(&self, what: String) -> Error {
         let operation = self.operation;
         if self.repeatable {
@@ -140,19 +143,20 @@ impl Call {
         }
     }
 
-    /// The error for an answer of success that lacks what the record is nothing without.
+    /// Creates the error for an answer of success whose record lacks an indispensable part.
     pub(crate) fn no_record(&self, what: String) -> Error {
         if self.repeatable { Error::Unreadable { operation: self.operation, what } } else { self.unreadable(what) }
     }
 
-    /// Alma's message without the identifiers of users that the call was made with.
+    /// Removes the identifiers of users that the call contains from Alma's message.
     pub(crate) fn without_private_parts(&self, message: String) -> String {
         let values = self.private.iter().filter(|value| !value.is_empty());
         values.fold(message, |message, value| without_word(&message, value))
     }
 }
 
-/// `text` without `word`, in whatever case Alma quotes it. Short identifiers are part of many words, so whole ones only.
+/// Removes `word` from `text`, in whatever case Alma quotes it. Only whole words are removed, since short identifiers
+/// are part of many words.
 fn without_word(text: &str, word: &str) -> String {
     let (lower, word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
     let part_of_word = |next: Option<char>| next.is_some_and(char::is_alphanumeric);
@@ -170,7 +174,7 @@ fn without_word(text: &str, word: &str) -> String {
     kept
 }
 
-/// A password as the header `Exl-User-Pw` takes it.
+/// Encodes a password for the header `Exl-User-Pw`.
 pub(crate) fn header_encoded(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }

@@ -1,4 +1,4 @@
-//! The client: how it is set up, and the one way by which every call goes out.
+//! The client: its set-up, and the single path that all calls take.
 
 #![allow(
     clippy::disallowed_methods,
@@ -37,16 +37,16 @@ use crate::response::{Reply, judge};
 use crate::retry::{RetryPolicy, Tries};
 use crate::transport::{Incoming, NoAnswer, Outgoing, Transport};
 
-/// No answer of Alma's comes near this; a larger one is someone else's.
+/// The largest body that is read. Alma's answers are far smaller, so a larger one isn't Alma's.
 const LARGEST_BODY: usize = 20 * 1024 * 1024;
 
-/// How long to wait for what.
+/// The time-outs of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For a connection. A call that fails of it was never sent. Default 5 s.
+    /// For a connection. A call that exceeds it was never sent. Default 5 s.
     pub connect: Duration,
-    /// From the start of a call, its connection included, to the head of the answer. Default 30 s: the first page of a
-    /// large title's items takes Alma 8 s.
+    /// From the start of a call, its connection included, to the head of the answer. Default 30 s: Alma needs 8 s for
+    /// the first page of a large title's items.
     pub first_byte: Duration,
     /// From the start of a call to the end of the answer. Default 60 s.
     pub whole: Duration,
@@ -60,7 +60,7 @@ impl Default for Timeouts {
 
 /// A client of one institution's Alma.
 ///
-/// Clones are cheap and share connections, the limit of calls per second and the counters: make one for each
+/// Clones are cheap and share connections, the limit of calls per second and the counters. Create one client for each
 /// institution and clone it.
 #[derive(Clone)]
 pub struct Client {
@@ -84,10 +84,10 @@ struct Inner {
     transport: Option<Arc<dyn Transport>>,
 }
 
-/// Calls a second that Alma allows an institution, by the vendor's word.
+/// The calls per second that Alma allows an institution, according to the vendor.
 const USUAL_PER_SECOND: u32 = 25;
 
-/// What a counter of calls holds before Alma reported it.
+/// The value of a counter of calls before Alma has reported one.
 const UNKNOWN: u64 = u64::MAX;
 
 impl fmt::Debug for Client {
@@ -96,7 +96,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Sets a client up.
+/// Builds a client.
 pub struct ClientBuilder {
     base_url: String,
     key: SecretString,
@@ -116,7 +116,7 @@ pub struct ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither the key nor the URL, which isn't checked yet and could hold one.
+        // The output omits the key, and the URL, which isn't checked yet and could contain one.
         f.debug_struct("ClientBuilder")
             .field("calls_per_second", &self.calls_per_second)
             .field("timeouts", &self.timeouts)
@@ -127,55 +127,55 @@ impl fmt::Debug for ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// How many calls leave in a second at most, from this client and its clones. Default 25.
+    /// Sets how many calls may leave per second from this client and its clones. Default 25.
     ///
-    /// Alma's limit holds for the institution with all its integrations (50 in production and 10 on a sandbox by recent
-    /// reports, 25 by older ones), so take a share of it.
+    /// Alma's limit applies to the institution with all its integrations (50 in production and 10 on a sandbox by
+    /// recent reports, 25 by older ones), so use a part of it.
     pub fn calls_per_second(mut self, calls: NonZeroU32) -> Self {
         self.calls_per_second = calls;
         self
     }
 
-    /// What Alma allows the institution with all its applications, in a second. What others are seen to use of it is left
-    /// to them. By default 25, or as many as this client may use if that is more.
+    /// Sets how many calls per second Alma allows the institution with all its applications. The client leaves other
+    /// applications what they are seen to use. Default 25, or the client's own limit if that is higher.
     pub fn shared_per_second(mut self, calls: NonZeroU32) -> Self {
         self.shared_per_second = Some(calls);
         self
     }
 
-    /// The share of its calls per second, over 0 and up to 1, that a client uses for what [can wait](Purpose::can_wait).
-    /// Default a half: others have the rest of it to themselves.
+    /// Sets the share of the calls per second, over 0 and up to 1, that [deferrable](Priority::is_deferrable) calls may
+    /// use. Default a half: the rest is reserved for other calls.
     pub fn share_that_can_wait(mut self, share: f64) -> Self {
         self.share_that_can_wait = share.clamp(0.01, 1.0);
         self
     }
 
-    /// Allows `http://` to another machine, as to a proxy in the same network. The key is sent unencrypted then.
-    /// Without it only this machine itself is reached so.
+    /// Allows `http://` to another machine, such as a proxy in the same network. The key is then sent unencrypted. By
+    /// default `http://` is allowed for this machine itself only.
     pub fn allow_unencrypted(mut self, allow: bool) -> Self {
         self.unencrypted = allow;
         self
     }
 
-    /// How long to wait for what.
+    /// Sets the time-outs.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
     }
 
-    /// How often calls are repeated.
+    /// Sets how often calls are repeated.
     pub fn retries(mut self, retries: RetryPolicy) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How many rows of a list to ask for at once, from 1 to 100, Alma's maximum. Default 100.
+    /// Sets how many rows of a list one call requests, from 1 to 100, Alma's maximum. Default 100.
     pub fn page_size(mut self, rows: u32) -> Self {
         self.page_size = rows;
         self
     }
 
-    /// Where the priority of a call comes from; by default from [`Priority::scope`].
+    /// Sets the source of a call's priority. Default [`Priority::scope`].
     #[must_use]
     pub fn priority_from(mut self, source: fn() -> Priority) -> Self {
         self.priority = source;
@@ -188,19 +188,20 @@ impl ClientBuilder {
         self
     }
 
-    /// Calls `observer` after every HTTP exchange, repetitions included: each counts against Alma's daily limit.
+    /// Sets a function that runs after every HTTP exchange, repetitions included: each counts against Alma's daily
+    /// limit.
     pub fn on_call(mut self, observer: Arc<dyn Fn(&CallReport) + Send + Sync>) -> Self {
         self.on_call = Some(observer);
         self
     }
 
-    /// Calls `observer` for each row of a list that can't be read, with the endpoint of the list.
+    /// Sets a function that runs for each row of a list that can't be read, with the endpoint of the list.
     pub fn on_unreadable_row(mut self, observer: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
         self.on_unreadable_row = Some(observer);
         self
     }
 
-    /// Has calls carried otherwise than by HTTP.
+    /// Sets a transport that carries calls in place of HTTP.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
@@ -210,7 +211,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// When the URL isn't that of an API, the key can't be one, or a page has no or too many rows.
+    /// Fails if the URL isn't that of an API, the key can't be one, or a page has no rows or too many.
     pub fn build(self) -> Result<Client, ConfigError> {
         let base = base_url::parse(&self.base_url, self.unencrypted)?;
         if !(1..=100).contains(&self.page_size) {
@@ -223,11 +224,11 @@ impl ClientBuilder {
         if !key.chars().all(|letter| letter.is_ascii_graphic()) {
             return Err(ConfigError::Key("made of more than letters, digits and signs"));
         }
-        // Fails when the program has installed a provider already, which is as good.
+        // The call fails if the program has installed a provider already. That one is used then.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(self.timeouts.connect)
-            // Shorter than servers keep idle connections, so that a write rarely meets one that is closing.
+            // The time is shorter than servers keep idle connections, so that a write rarely meets one that is closing.
             .pool_idle_timeout(Duration::from_secs(20))
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("alma-rs/", env!("CARGO_PKG_VERSION")))
@@ -258,10 +259,10 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// Begins to set up a client of the API at `base_url`, such as `https://api-eu.hosted.exlibrisgroup.com`, with or
-    /// without `/almaws/v1`.
+    /// Starts the set-up of a client of the API at `base_url`, such as `https://api-eu.hosted.exlibrisgroup.com`, with
+    /// or without `/almaws/v1`.
     ///
-    /// The host is the region's API gateway, not the institution's own Alma host. The key shows the institution.
+    /// The host is the region's API gateway, not the institution's own Alma host. The key identifies the institution.
     pub fn builder(base_url: &str, api_key: SecretString) -> ClientBuilder {
         ClientBuilder {
             base_url: base_url.to_owned(),
@@ -281,22 +282,23 @@ impl Client {
         }
     }
 
-    /// The API's URL, as it was put right.
+    /// Returns the API's URL in its normalised form.
     pub fn base_url(&self) -> &str {
         self.inner.base.as_str()
     }
 
-    /// How many calls the institution has left today, by Alma's last answer (`X-Exl-Api-Remaining`).
+    /// Returns how many calls the institution has left today, according to Alma's last answer (`X-Exl-Api-Remaining`).
     pub fn remaining(&self) -> Option<u64> {
         counter_value(&self.inner.remaining)
     }
 
-    /// How fast it calls now.
+    /// Returns the current rate of calls.
     pub fn call_rate(&self) -> CallRate {
         self.inner.limiter.now()
     }
 
-    /// So many clients, this one included, share what was set: programs on several machines.
+    /// Sets the number of clients, this one included, that share the configured rate, such as programs on several
+    /// machines.
     pub fn share_with(&self, clients: u32) {
         self.inner.limiter.share_with(clients);
     }
@@ -305,19 +307,19 @@ impl Client {
         self.inner.page_size
     }
 
-    /// Makes a call of which only the success counts.
+    /// Makes a call whose answer has no content of interest.
     pub(crate) async fn done(&self, call: Call) -> Result<()> {
         self.send(&call).await.map(drop)
     }
 
-    /// Makes a call that answers one record.
+    /// Makes a call whose answer is one record.
     pub(crate) async fn one<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let reply = self.send(&call).await?;
         let body = decode(&reply.body).map_err(|what| call.unreadable(what))?;
         lenient::record(body).map_err(|what| call.no_record(what))
     }
 
-    /// Reports a row of a list that is left out, or of which something that callers look for can't be read.
+    /// Reports a row of a list that is left out, or that has an unreadable part which callers need.
     pub(crate) fn unreadable_row(&self, call: &Call, what: &str) {
         tracing::warn!(endpoint = call.endpoint, what, "a row of Alma's answer can't be read");
         if let Some(observer) = &self.inner.on_unreadable_row {
@@ -325,7 +327,7 @@ impl Client {
         }
     }
 
-    /// Makes a call that answers one record, which is wanted with every field.
+    /// Makes a call whose answer is one record, and returns the record with every field.
     pub(crate) async fn raw(&self, call: Call) -> Result<Map<String, Value>> {
         let reply = self.send(&call).await?;
         match decode(&reply.body).map_err(|what| call.unreadable(what))? {
@@ -334,7 +336,7 @@ impl Client {
         }
     }
 
-    /// Makes a call, again where that does no harm, and lets only answers pass that can hold what was asked for.
+    /// Makes a call, and repeats it if that does no harm. Returns only answers that can contain the requested data.
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply> {
         self.send_to(call, &self.url(call)?).await
     }
@@ -345,7 +347,7 @@ impl Client {
         Url::parse(&url).map_err(|_| Error::InvalidRequest { operation: call.operation, what })
     }
 
-    /// Follows the redirect that answered `asked`, with the key only when it stays on the same server.
+    /// Follows the redirect that answered `asked`. The key is sent only if the redirect stays on the same server.
     pub(crate) async fn follow(&self, asked: &Call, call: &Call, location: Option<&str>) -> Result<Reply> {
         let unassigned = |what: &str| Error::InvalidResponse { operation: call.operation, what: what.to_owned() };
         let location = location.ok_or_else(|| unassigned("a redirect without a target"))?;
@@ -398,7 +400,7 @@ impl Client {
         }
     }
 
-    /// A call in a trace: the address as documented, never as sent.
+    /// Creates the span of a call for traces. It contains the address as documented, never as sent.
     fn span(&self, call: &Call, priority: Priority, attempt: u32, waited: Duration) -> Span {
         debug_span!(
             "call",
@@ -413,7 +415,7 @@ impl Client {
         )
     }
 
-    /// Sends a call once and reads the answer to its end.
+    /// Sends a call once and reads the whole answer.
     async fn exchange(&self, call: &Call, url: Url) -> Result<Reply> {
         let operation = call.operation;
         let started = Instant::now();
@@ -446,7 +448,7 @@ impl Client {
             Err(_) if (200..300).contains(&status) => return Err(call.unreadable("text that isn't UTF-8".to_owned())),
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         };
-        // Whatever may quote the request in an error must not quote the key.
+        // Errors may quote the request, and must not quote the key.
         let key = self.inner.key.expose_secret();
         let body = if status >= 300 && body.contains(key) { body.replace(key, "[redacted]") } else { body };
         Ok(Reply { status, location, retry_after, body })
@@ -497,7 +499,7 @@ impl Client {
         request = match &call.body {
             Body::Json(body) => request.header(CONTENT_TYPE, "application/json").body(body.to_string()),
             Body::Xml(body) => request.header(CONTENT_TYPE, "application/xml").body(body.clone()),
-            // Some gateways want a length also where there is nothing.
+            // Some gateways require a length even for an empty body.
             Body::None if takes_body => request.header(CONTENT_LENGTH, "0"),
             Body::None => request,
         };
@@ -538,7 +540,7 @@ async fn read_body(call: &Call, mut response: reqwest::Response) -> Result<Vec<u
     Ok(body)
 }
 
-/// The error for a call whose connection failed after it came about.
+/// Creates the error for a call whose connection failed after it was established.
 fn lost(call: &Call, error: reqwest::Error) -> Error {
     let reason = if error.is_timeout() { Silence::TimedOut } else { Silence::ConnectionLost };
     call.silent(reason, Some(Box::new(error.without_url())))
@@ -548,7 +550,7 @@ pub(crate) fn decode(body: &str) -> Result<Value, String> {
     if body.trim_start().starts_with('<') {
         return Err("XML where JSON was asked for".to_owned());
     }
-    // serde_json's message may quote the text, so only the place is reported.
+    // serde_json's message may quote the text, so only the position is reported.
     serde_json::from_str(body).map_err(|error| match body.trim() {
         "" => "an empty body where a record should be".to_owned(),
         _ => format!("JSON that can't be read (line {}, column {})", error.line(), error.column()),

@@ -18,7 +18,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// The code as Alma writes it; empty when Alma gave none.
+            /// Returns the code as Alma writes it; empty if Alma gave none.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$name => $code,)+
@@ -57,7 +57,7 @@ codes! {
     HoldingDeletionFailed = "60212",
     /// `60213`: no such holdings record.
     HoldingInvalid = "60213",
-    /// `60214`: the holdings record is deleted already, or can't be (it has items).
+    /// `60214`: the holdings record is deleted already, or can't be deleted (it has items).
     HoldingNotDeletable = "60214",
     /// `60217`: the offset of a list is too large.
     OffsetTooLarge = "60217",
@@ -65,7 +65,8 @@ codes! {
     RequestedItemNotFound = "60328",
     /// `60331`: the request couldn't be created.
     RequestCreationFailed = "60331",
-    /// `401129`: no item can fulfil the request. Fulfilment rules, a pickup library that can't be one, or an item too new.
+    /// `401129`: no item can fulfil the request: fulfilment rules forbid it, the library can't be a pickup library, or
+    /// the item is too new.
     NoItemCanFulfil = "401129",
     /// `401136`: the user has an active request for this item or title.
     DuplicateRequest = "401136",
@@ -73,7 +74,7 @@ codes! {
     WrongDesk = "401153",
     /// `401651`: creating a loan: the item can't be lent. Elsewhere: an identifier or institution isn't valid.
     NotLoanable = "401651",
-    /// `401652`: a general error; Alma says no more.
+    /// `401652`: a general error without further information.
     General = "401652",
     /// `401664`: a mandatory field is missing; the message ends with its name.
     MandatoryFieldMissing = "401664",
@@ -99,7 +100,7 @@ codes! {
     LoanNotFound = "401823",
     /// `401824`: the body has no due date.
     DueDateMissing = "401824",
-    /// `401849`: the item can't be deleted; the message says why.
+    /// `401849`: the item can't be deleted; the message contains the reason.
     ItemNotDeletable = "401849",
     /// `401850`: the user can't be deleted (loans, requests or fees are open).
     UserNotDeletable = "401850",
@@ -125,7 +126,7 @@ codes! {
     AuthenticationFailed = "401866",
     /// `401873`: deleting a bib: a bad value for `override`. Saving an item: its barcode is taken (seen, not documented).
     ParameterInvalid = "401873",
-    /// `401890`: no such user, of the type asked for.
+    /// `401890`: no such user of the requested type.
     UserOfTypeNotFound = "401890",
     /// `401895`: no such pickup desk in that library.
     PickupDeskNotFound = "401895",
@@ -133,7 +134,7 @@ codes! {
     RequestForStepNotFound = "401907",
     /// `402119`: a general error; unknown libraries and locations give it too.
     GeneralConfiguration = "402119",
-    /// `402203`: no such bibliographic record, or none of those asked for.
+    /// `402203`: no such bibliographic record, or none of the requested ones.
     BibNotFound = "402203",
     /// `402204`: the MMS id isn't a number.
     MmsIdNotNumeric = "402204",
@@ -151,7 +152,7 @@ codes! {
     ScanItemUnreadable = "402504",
     /// `33007`: no record for the MMS id.
     NoRecordForMmsId = "33007",
-    /// `33008`: the holding couldn't be created; the message says why.
+    /// `33008`: the holding couldn't be created; the message contains the reason.
     HoldingCreationErrors = "33008",
     /// `33009`: the holding couldn't be created.
     HoldingCreationFailed = "33009",
@@ -166,12 +167,12 @@ codes! {
 }
 
 impl Code {
-    /// It says only that something failed, or isn't one of those known here.
+    /// Returns whether the code only means that something failed, or isn't one of those known here.
     pub(crate) fn is_general(&self) -> bool {
         matches!(self, Self::General | Self::GeneralConfiguration | Self::Other(_))
     }
 
-    /// Alma doesn't accept the key for this call.
+    /// Returns whether the code means that Alma doesn't accept the key for this call.
     pub(crate) fn is_about_the_key(&self) -> bool {
         matches!(self, Self::Unauthorized | Self::Forbidden | Self::InvalidRequest)
     }

@@ -1,7 +1,7 @@
-//! What can go wrong, reported by what a caller would do about it.
+//! The errors of calls, with a variant for each reaction of a caller.
 //!
-//! The rule: an error describes itself and leaves its cause to `source()`; it never repeats it. No error holds the API
-//! key, a request body or a query, and identifiers of users are taken out of Alma's messages.
+//! An error describes itself and leaves its cause to `source()`; it never repeats it. No error contains the API key, a
+//! request body or a query, and the client removes identifiers of users from Alma's messages.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,16 +13,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a call didn't give what was asked for.
+/// The reason why a call didn't return the requested result.
 ///
 /// `operation` is a fixed phrase such as `create a hold`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Alma understood the call and said no. Nothing was done.
+    /// Alma understood the call and refused it. Nothing was done.
     #[error("Alma refused to {operation} ({code}): {message}")]
     Refused {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
         /// Alma's code; its meaning depends on the operation.
         code: Code,
@@ -34,10 +34,10 @@ pub enum Error {
         http_status: u16,
     },
 
-    /// What the call addresses isn't there (any more): Alma says so by a code that means it for this call.
+    /// The addressed record doesn't exist (any more): Alma answered with a code that means absence for this call.
     #[error("Alma can't {operation}, it isn't there ({code}): {message}")]
     NotFound {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
         /// Alma's code.
         code: Code,
@@ -45,10 +45,11 @@ pub enum Error {
         message: String,
     },
 
-    /// The key isn't accepted for this call: it is wrong, for another environment, or lacks the area or the right.
+    /// Alma doesn't accept the key for this call: it is wrong, belongs to another environment, or lacks the area or the
+    /// right.
     #[error("Alma doesn't let this API key {operation} ({code}): {message}")]
     Unauthorized {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
         /// Alma's code.
         code: Code,
@@ -61,72 +62,73 @@ pub enum Error {
     /// The institution's limit of calls is reached. The call wasn't carried out.
     #[error("Alma's limit of calls {limit} is reached, so it didn't {operation}")]
     RateLimited {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// Which limit.
+        /// The limit.
         limit: Limit,
-        /// How long Alma asks to wait, when it says so.
+        /// The time that Alma asks to wait, if it does.
         retry_after: Option<Duration>,
     },
 
-    /// No connection came about, so the call was never sent.
+    /// No connection could be established, so the call was never sent.
     #[error("can't reach Alma to {operation}")]
     Unreachable {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// What the connection failed of.
+        /// The cause of the failed connection.
         #[source]
         source: Cause,
     },
 
-    /// A reading call got no usable answer (an internal error, a time-out, a lost connection), also when repeated.
+    /// A reading call got no usable answer (an internal error, a time-out, a lost connection), even after repetitions.
     #[error("Alma is unable to {operation} at the moment: {reason}")]
     Unavailable {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// What came instead of an answer.
+        /// The event that took the place of an answer.
         reason: Silence,
-        /// What the connection failed of.
+        /// The cause of the failed connection.
         #[source]
         source: Option<Cause>,
     },
 
-    /// A writing call was sent and got no usable answer: Alma may or may not have carried it out. Look before repeating.
+    /// A writing call was sent and got no usable answer: Alma may or may not have carried it out. Read before repeating
+    /// it.
     #[error("it is unclear whether Alma did {operation}: {reason}")]
     Unclear {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// What came instead of an answer.
+        /// The event that took the place of an answer.
         reason: Silence,
-        /// What the connection failed of.
+        /// The cause of the failed connection.
         #[source]
         source: Option<Cause>,
     },
 
-    /// The answer isn't one that Alma gives: another host, a proxy, or no JSON.
+    /// The answer isn't one that Alma gives: it comes from another host or a proxy, or isn't JSON.
     #[error("the answer to the call to {operation} makes no sense: {what}")]
     InvalidResponse {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// What is wrong with the answer; quotes no data.
+        /// The fault of the answer; quotes no data.
         what: String,
     },
 
-    /// A reading call was answered by a record that lacks what it is nothing without, such as its id.
+    /// The answer to a reading call is a record that lacks an indispensable part, such as its id.
     #[error("the answer to the call to {operation} is no such record: {what}")]
     Unreadable {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// What is wrong with the record; quotes no data.
+        /// The fault of the record; quotes no data.
         what: String,
     },
 
-    /// The call can't be made from what was given. Nothing was sent.
+    /// The input doesn't allow the call. Nothing was sent.
     #[error("can't {operation}: {what}")]
     InvalidRequest {
-        /// What was asked for.
+        /// The operation.
         operation: &'static str,
-        /// What is wrong with the input; quotes no data.
+        /// The fault of the input; quotes no data.
         what: &'static str,
     },
 }
@@ -149,7 +151,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// What came instead of a usable answer.
+/// The event that took the place of a usable answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Silence {
@@ -161,20 +163,20 @@ pub enum Silence {
     InternalError {
         /// The status of the HTTP answer.
         http_status: u16,
-        /// Alma's code, when the answer had one.
+        /// Alma's code, if the answer had one.
         code: Option<Code>,
     },
-    /// HTTP status 404 without an error code of Alma's that means absence. A gateway in front of Alma answers so too: it
-    /// proves neither that the record is there nor that it isn't.
+    /// HTTP status 404 without a code of Alma that means absence. A gateway in front of Alma also answers so. The
+    /// answer proves neither that the record exists nor that it doesn't.
     Unexplained {
         /// The status of the HTTP answer.
         http_status: u16,
-        /// The code, when the answer had one.
+        /// The code, if the answer had one.
         code: Option<Code>,
     },
-    /// Alma said that it was done, in words that can't be read.
+    /// Alma answered with success, and the body can't be read.
     UnreadableAnswer {
-        /// What is wrong with the answer; quotes no data.
+        /// The fault of the answer; quotes no data.
         what: String,
     },
 }
@@ -197,21 +199,21 @@ impl fmt::Display for Silence {
     }
 }
 
-/// What a caller can do about an error.
+/// The reaction that an error allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Repeat it later: nothing was done.
+    /// Repeat the call later: nothing was done.
     RepeatLater,
-    /// Repeat it on another day (UTC): nothing was done, and no call will be until then.
+    /// Repeat the call on another day (UTC): nothing was done, and Alma will carry out no call before.
     RepeatNextDay,
-    /// Look at the records first: it may have been done.
+    /// Read the records first: the call may have been carried out.
     CheckFirst,
-    /// Change something (settings, the key, the input, the records): repeating won't help.
+    /// Change something (settings, the key, the input, the records): repeating the call won't help.
     Change,
 }
 
 impl Error {
-    /// What was asked for, a fixed phrase such as `create a hold`.
+    /// Returns the operation, a fixed phrase such as `create a hold`.
     pub fn operation(&self) -> &'static str {
         match self {
             Self::Refused { operation, .. }
@@ -227,7 +229,7 @@ impl Error {
         }
     }
 
-    /// Alma's error code, when Alma answered with one.
+    /// Returns Alma's error code, if Alma answered with one.
     pub fn code(&self) -> Option<&Code> {
         match self {
             Self::Refused { code, .. } | Self::NotFound { code, .. } | Self::Unauthorized { code, .. } => Some(code),
@@ -242,14 +244,14 @@ impl Error {
         }
     }
 
-    /// True when Alma says by its own code that what the call addresses isn't there. A 404 without it is
+    /// Returns whether Alma's own code means that the addressed record doesn't exist. A 404 without such a code is
     /// [`Error::is_unexplained`].
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
     }
 
-    /// True for a 404 that isn't Alma's own word for an absent record, as a gateway in front of it answers. It proves
-    /// nothing: ask the list in which the record would be.
+    /// Returns whether the error is a 404 without Alma's own code for an absent record, as a gateway in front of Alma
+    /// answers. It proves nothing: read the list in which the record would be.
     pub fn is_unexplained(&self) -> bool {
         matches!(
             self,
@@ -258,17 +260,17 @@ impl Error {
         )
     }
 
-    /// True when Alma may have carried the call out although no usable answer came.
+    /// Returns whether Alma may have carried the call out although no usable answer came.
     pub fn is_unclear(&self) -> bool {
         matches!(self, Self::Unclear { .. })
     }
 
-    /// True when Alma refused with this code.
+    /// Returns whether Alma refused with this code.
     pub fn is_refused_with(&self, code: &Code) -> bool {
         matches!(self, Self::Refused { code: refused, .. } if refused == code)
     }
 
-    /// What can be done about it.
+    /// Returns the reaction that the error allows.
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::RateLimited { limit: Limit::PerSecond, .. } | Self::Unreachable { .. } | Self::Unavailable { .. } => {
@@ -285,7 +287,7 @@ impl Error {
         }
     }
 
-    /// The least time to wait before the call is repeated; `None` when repeating it soon is of no use or not safe.
+    /// Returns the least time to wait before the call is repeated; `None` if a repetition soon is useless or not safe.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { limit: Limit::PerSecond, retry_after, .. } => {
@@ -297,26 +299,26 @@ impl Error {
     }
 }
 
-/// Why a client can't be built from its settings.
+/// The reason why a client can't be built from its settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The URL is blank.
     #[error("the Alma API's URL is blank")]
     BlankUrl,
-    /// The URL isn't one.
+    /// The text isn't a URL.
     #[error("the Alma API's URL can't be read")]
     BadUrl(#[source] url::ParseError),
     /// Only `https` and `http` can be used.
     #[error("the Alma API's URL must begin with https://")]
     Scheme,
-    /// `http` to another machine, which the builder has to allow.
+    /// `http` to another machine, which the builder must allow.
     #[error(
         "the Alma API's URL begins with http://, so the API key would be sent unencrypted; only https:// may be used to \
          reach another machine"
     )]
     Unencrypted,
-    /// Something that has no place in the URL.
+    /// The URL contains a part that isn't allowed.
     #[error("the Alma API's URL must not have {0}")]
     Unexpected(&'static str),
     /// The path isn't the API's.

@@ -1,7 +1,7 @@
-//! Identifiers, each kind a type of its own, so that an item can't be asked for where a holding is meant.
+//! Identifiers. Each kind has a type of its own, so that an item's id can't be used in place of a holding's.
 //!
-//! Alma's identifiers are text, also where they look like numbers: they pass the range of a 64-bit float and keep
-//! leading zeros. Blanks around an identifier are dropped when it is made, since lists and settings carry them.
+//! Alma's identifiers are text, even if they look like numbers: they exceed the range of a 64-bit float and have
+//! leading zeros. Blanks around an identifier are removed when it is created, since lists and settings contain them.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,7 +26,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The identifier as text, without blanks around it.
+            /// Returns the identifier as text, without blanks around it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -142,19 +142,20 @@ impl From<&Barcode> for UserId {
 pub struct ItemPath {
     /// The bibliographic record.
     pub mms: MmsId,
-    /// The holdings record. Reading an item works with any value here; its requests, loans and scans need the true one.
+    /// The holdings record. Any value works for reading an item; its requests, loans and scans need the true one.
     pub holding: HoldingId,
     /// The item.
     pub pid: ItemPid,
 }
 
 impl ItemPath {
-    /// The address of the item `pid`.
+    /// Creates the address of the item `pid`.
     pub fn new(mms: impl Into<MmsId>, holding: impl Into<HoldingId>, pid: impl Into<ItemPid>) -> Self {
         Self { mms: mms.into(), holding: holding.into(), pid: pid.into() }
     }
 
-    /// The address of an item whose holding isn't known: good for reading it, which answers the true holding.
+    /// Creates the address of an item whose holding isn't known. Reading the item works with it and returns the true
+    /// holding.
     pub fn in_any_holding(mms: impl Into<MmsId>, pid: impl Into<ItemPid>) -> Self {
         Self::new(mms, "ALL", pid)
     }

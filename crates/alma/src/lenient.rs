@@ -1,12 +1,13 @@
-//! Reading Alma's JSON in all the shapes it is seen in.
+//! Reads Alma's JSON in all the shapes in which it has been seen.
 //!
-//! The same field comes as `null`, `""`, `{}`, `{"value":null}` or not at all; numbers and booleans come as text and
-//! text as numbers; a list of one comes as an object and an empty list is left out. Messages here never quote a value:
-//! it could be personal data.
+//! A field may come as `null`, `""`, `{}`, `{"value":null}` or not at all. Numbers and booleans come as text, and text
+//! comes as numbers. A list of one comes as an object, and an empty list is left out. Messages here never quote a
+//! value, since it could be personal data.
 //!
-//! One field that can't be read never makes a record unreadable, unless the record is nothing without it ([`must`]). A field
-//! that decides something says what it means then: a flag that keeps an item from being lent counts as set ([`or_true`]), a
-//! code is `Unreadable`, an unknown base status is "not in place". Any other is unknown, as if it were blank.
+//! A field that can't be read never makes a record unreadable, unless the record is useless without it ([`required`]).
+//! Each field that decides something has a meaning for that case: a flag that keeps an item from being lent counts as
+//! set ([`or_true`]), a code is `Unreadable`, an unknown base status is "not in place". Any other field is then
+//! unknown, as if it were blank.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,13 +16,13 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// A type that can be read from any of the shapes in which Alma writes it; `None` when it is blank, an error when something
-/// is there that can't be one.
+/// A type that can be read from any of the shapes in which Alma writes it. The result is `None` for a blank value, and
+/// an error for a value that can't be one.
 pub(crate) trait Lenient: Sized {
     fn read(value: &Value) -> Result<Option<Self>, &'static str>;
 }
 
-/// The text of a plain or coded value, trimmed; `None` when there is none.
+/// Returns the text of a plain or coded value, trimmed; `None` if there is none.
 pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
@@ -33,7 +34,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether there is something that is neither a plain nor a coded value.
+/// Returns whether the value is neither blank nor a plain or coded value.
 pub(crate) fn is_unreadable(value: &Value) -> bool {
     scalar(value).is_none() && !is_blank_throughout(value)
 }
@@ -69,7 +70,7 @@ impl Lenient for u64 {
     }
 }
 
-/// A calendar date: `2025-01-31`, `2025-01-31Z` (the `Z` says nothing), the date part of a longer text, or epoch
+/// A calendar date: `2025-01-31`, `2025-01-31Z` (the `Z` has no meaning), the date part of a longer text, or epoch
 /// milliseconds (UTC). It is never moved by a time zone.
 impl Lenient for Date {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
@@ -108,13 +109,13 @@ pub(crate) fn opt<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<Opti
     Ok(T::read(&Value::deserialize(from)?).unwrap_or_default())
 }
 
-/// For `deserialize_with`: a field without which the record makes no sense.
+/// For `deserialize_with`: a field without which the record is useless.
 pub(crate) fn required<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<T, D::Error> {
     let read = T::read(&Value::deserialize(from)?).map_err(D::Error::custom)?;
     read.ok_or_else(|| D::Error::custom(format!("a blank {}", kind::<T>())))
 }
 
-/// For `deserialize_with`: a field whose type has a value for "blank", which stands for "unreadable" too.
+/// For `deserialize_with`: a field whose type has a value for "blank". The same value means "unreadable".
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Lenient + Default>(from: D) -> Result<T, D::Error> {
     Ok(opt(from)?.unwrap_or_default())
 }
@@ -124,13 +125,13 @@ pub(crate) fn or_true<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Err
     Ok(opt_or_true(from)?.unwrap_or_default())
 }
 
-/// The same, where blank is unknown.
+/// For `deserialize_with`: a flag that counts as set if it can't be read, and is unknown if it is blank.
 pub(crate) fn opt_or_true<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     let value = Value::deserialize(from)?;
     Ok(if is_unreadable(&value) { Some(true) } else { bool::read(&value).unwrap_or(Some(true)) })
 }
 
-/// Records in a record, and how many more there were that can't be read.
+/// The records in a record, and the number of those that can't be read.
 #[derive(Debug)]
 pub(crate) struct Counted<T> {
     pub(crate) rows: Vec<T>,
@@ -143,7 +144,7 @@ impl<T> Default for Counted<T> {
     }
 }
 
-/// For `deserialize_with`: a list of records, of which it matters whether all could be read.
+/// For `deserialize_with`: a list of records, with the number of those that can't be read.
 pub(crate) fn counted<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Counted<T>, D::Error> {
     let mut counted = Counted::default();
     for row in every_row(Value::deserialize(from)?) {
@@ -155,12 +156,12 @@ pub(crate) fn counted<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -
     Ok(counted)
 }
 
-/// For `deserialize_with`: a list of records. What can't be read is left out.
+/// For `deserialize_with`: a list of records. Those that can't be read are left out.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Vec<T>, D::Error> {
     Ok(counted(from)?.rows)
 }
 
-/// For `deserialize_with`: a list of plain values; what is blank or can't be read is left out.
+/// For `deserialize_with`: a list of plain values. Blank and unreadable values are left out.
 pub(crate) fn values<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<Vec<T>, D::Error> {
     let read = |value: &Value| T::read(value).unwrap_or_default();
     Ok(match Value::deserialize(from)? {
@@ -169,12 +170,12 @@ pub(crate) fn values<'de, D: Deserializer<'de>, T: Lenient>(from: D) -> Result<V
     })
 }
 
-/// For `deserialize_with`: a nested record, which is as if empty when it is blank or can't be read.
+/// For `deserialize_with`: a nested record. A blank or unreadable one is read as empty.
 pub(crate) fn nested<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
     Ok(rows(Value::deserialize(from)?).into_iter().next().and_then(|value| record(value).ok()).unwrap_or_default())
 }
 
-/// The records of a value that should be a list.
+/// Returns the records of a value that should be a list.
 pub(crate) fn rows(value: Value) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
@@ -184,7 +185,7 @@ pub(crate) fn rows(value: Value) -> Vec<Value> {
     }
 }
 
-/// The same, where each element of an array counts as a record, also one that is blank.
+/// Returns the records of a value that should be a list. Each element of an array counts as a record, even a blank one.
 pub(crate) fn every_row(value: Value) -> Vec<Value> {
     match value {
         Value::Array(rows) => rows,
@@ -201,7 +202,7 @@ fn is_blank(value: &Value) -> bool {
     }
 }
 
-/// Decodes one record, with a message that quotes no value.
+/// Decodes one record. The error message quotes no value.
 pub(crate) fn record<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     if !value.is_object() {
         return Err("no JSON object where a record should be".to_owned());

@@ -21,26 +21,27 @@
 //!
 //! # What it takes care of
 //!
-//! - **Limits.** A client and its clones make no more calls per second than they are set to, and stand back together
-//!   when Alma refuses a call for its limit; what other applications use is left to them. Calls go in the order of what
-//!   they are for ([`Priority`]). [`Client::remaining`] says what is left of the day's calls.
-//! - **Repeating.** A call is repeated only where that can't do harm: when Alma refused it for its limit per second, when
-//!   it was never sent, and reading calls that got no answer. A writing call that was sent is never repeated; when no
-//!   usable answer comes, the error is [`Error::Unclear`] and the caller has to look.
-//! - **Lists** are read to their end, page by page, as a [`Listing`].
-//! - **What can't be read.** A field that can't be read is unknown, or means what its own page says; a record fails only without
-//!   its id. A row of a list that can't be read is left out, and the [`List`] knows: it proves presence, not absence.
-//! - **Shapes.** Blank fields come in five forms, numbers as text, lists of one as objects, empty lists not at all, error
-//!   bodies in JSON or XML whatever was asked for. All are read. Unknown fields are passed over when reading, and kept when
-//!   a record is changed.
-//! - **Addresses.** Every identifier is encoded as one segment of the path, whatever characters it has.
-//! - **Secrets and people.** The key goes into the `Authorization` header and nowhere else. `Debug` shows neither keys nor
-//!   personal data, and errors hold neither, nor a body or query.
+//! - **Limits.** A client and its clones make no more calls per second than configured, and all of them slow down when
+//!   Alma refuses a call because of its limit. The client leaves other applications what they use. Calls leave in the
+//!   order of their [`Priority`]. [`Client::remaining`] returns how many of the day's calls are left.
+//! - **Repeating.** The client repeats a call only if that can't do harm: when Alma refused it because of its limit per
+//!   second, when it was never sent, and when a reading call got no answer. It never repeats a writing call that was
+//!   sent. If no usable answer comes, the error is [`Error::Unclear`] and the caller must read the records.
+//! - **Lists** are read to their end, page by page, as a [`PageStream`].
+//! - **Unreadable data.** A field that can't be read is unknown, or has the meaning that its documentation gives. A
+//!   record fails only without its id. A row of a list that can't be read is left out and counted in the [`List`],
+//!   which then proves presence, not absence.
+//! - **Shapes.** Blank fields come in five forms, numbers come as text, lists of one come as objects, and empty lists
+//!   are missing. Error bodies are JSON or XML, whatever the call asked for. The client reads all of these. It ignores
+//!   unknown fields when it reads a record, and keeps them when it changes one.
+//! - **Addresses.** Every identifier is encoded as one segment of the path, whatever characters it contains.
+//! - **Secrets and people.** The key goes into the `Authorization` header and nowhere else. `Debug` prints neither keys
+//!   nor personal data. Errors contain neither, nor a body or query.
 //!
 //! # Errors
 //!
-//! [`Error`] has a variant for each thing a caller would do differently, and [`Error::remedy`] says which. Alma's codes are
-//! a [`Code`], to be read with the operation that failed:
+//! [`Error`] has a variant for each reaction of a caller, and [`Error::remedy`] returns that reaction. Alma's codes are
+//! a [`Code`], to be read together with the operation that failed:
 //!
 //! ```no_run
 //! # use alma::{Client, Code, NewUser, User};
@@ -54,9 +55,9 @@
 //!
 //! # How it is built
 //!
-//! `api` has a handler for each area, `model` what goes in and out, `call` describes one call, `client` sends it, `answer`
-//! judges what came back, `retry` decides on repeating, `page` reads lists. To add a call, write a method in `api` that
-//! builds a `Call` and hands it to the client; everything above then holds for it.
+//! `api` has a handler for each area, `model` the data that go in and out, `call` describes one call, `client` sends
+//! it, `response` evaluates the answer, `retry` decides about repetitions, `page` reads lists. To add a call, write a
+//! method in `api` that builds a `Call` and passes it to the client. Everything above then applies to it.
 
 #![warn(missing_docs)]
 

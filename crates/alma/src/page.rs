@@ -1,6 +1,7 @@
-//! Lists, read to their end.
+//! Reads lists to their end.
 //!
-//! Alma cuts lists at 10 rows unless asked otherwise and at 100 in any case, and says so only by `total_record_count`.
+//! Alma limits a page to 10 rows unless the call asks for more, and to 100 in any case. Only `total_record_count` shows
+//! that rows are missing.
 
 use std::fmt;
 use std::ops::Deref;
@@ -20,19 +21,20 @@ use crate::lenient::{self, Lenient};
 
 /// A row of a list.
 pub(crate) trait Row: DeserializeOwned {
-    /// Fields by which callers tell rows apart. A row in which one is there and can't be read may be any.
+    /// The fields by which callers identify rows. If such a field is present and can't be read, the row may be any.
     const REPORTING: &'static [&'static str] = &[];
 
-    /// How many parts of it that callers look for can't be read.
+    /// Returns the number of parts of the row that callers need and that can't be read.
     fn unreadable_parts(&self) -> u32 {
         0
     }
 }
 
-/// The rows of a list, fetched page by page as they are asked for. It ends at the first error.
+/// The rows of a list, fetched page by page as they are needed. The stream ends at the first error.
 ///
-/// A row that can't be read is left out, reported in the log and to [`on_unreadable_row`](crate::ClientBuilder::on_unreadable_row).
-/// So a row that comes is there; whether one that doesn't come isn't, [`PageStream::whole`] shows.
+/// A row that can't be read is left out, and reported in the log and to
+/// [`on_unreadable_row`](crate::ClientBuilder::on_unreadable_row). So the stream proves that its rows exist.
+/// [`PageStream::whole`] shows whether a missing row is absent.
 pub struct PageStream<T> {
     rows: BoxStream<'static, Result<T>>,
     unreadable: Arc<AtomicU32>,
@@ -43,7 +45,7 @@ impl<T: 'static> PageStream<T> {
     ///
     /// # Errors
     ///
-    /// Those of the calls.
+    /// Returns the errors of the calls.
     pub async fn whole(self) -> Result<List<T>> {
         let rows = self.rows.try_collect().await?;
         Ok(List { rows, unreadable: self.unreadable.load(Ordering::Relaxed) })
@@ -76,18 +78,18 @@ impl<T> List<T> {
         Self { rows, unreadable }
     }
 
-    /// Whether every row could be read. One that couldn't may be any: such a list proves that something is there, never that
-    /// it isn't.
+    /// Returns whether every row could be read. An unreadable row may be any row, so an incomplete list proves
+    /// presence, never absence.
     pub fn is_complete(&self) -> bool {
         self.unreadable == 0
     }
 
-    /// Looks for a row.
+    /// Searches for a row.
     pub fn search(&self, is_it: impl Fn(&T) -> bool) -> Search<&T> {
         self.rows.iter().find(|row| is_it(row)).map_or_else(|| self.otherwise(), Search::Found)
     }
 
-    /// The same, giving the row away.
+    /// Searches for a row and returns it by value.
     pub fn into_search(self, is_it: impl Fn(&T) -> bool) -> Search<T> {
         let otherwise = self.otherwise();
         self.rows.into_iter().find(|row| is_it(row)).map_or(otherwise, Search::Found)
@@ -126,19 +128,19 @@ impl<T> IntoIterator for List<T> {
     }
 }
 
-/// What a list shows of something.
+/// The result of a search in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Search<T> {
-    /// It is there.
+    /// The list has the row.
     Found(T),
-    /// It isn't.
+    /// The list doesn't have the row.
     Absent,
-    /// None of the rows that could be read is it, and there are others.
+    /// No readable row matches, and other rows can't be read.
     Unknown,
 }
 
 impl<T> Search<T> {
-    /// The same of something else.
+    /// Converts the row that was found.
     pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Search<U> {
         match self {
             Self::Found(found) => Search::Found(to(found)),
@@ -148,12 +150,12 @@ impl<T> Search<T> {
     }
 }
 
-/// How a list is asked for.
+/// The way in which a list is read.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Paging {
-    /// By `limit` and `offset`.
+    /// With `limit` and `offset`.
     ByPages,
-    /// At once; further pages only when the count says that rows are missing.
+    /// In one call. Further pages are read only if the count shows that rows are missing.
     AtOnce,
 }
 
@@ -162,7 +164,7 @@ struct Cursor {
     last_page: Vec<Value>,
 }
 
-/// The list that `call` answers under `key`.
+/// Creates the stream of the list that `call` returns under `key`.
 pub(crate) fn listing<T>(client: &Client, call: Call, key: &'static str, paging: Paging) -> PageStream<T>
 where
     T: Row + Send + 'static,
@@ -186,7 +188,7 @@ where
     PageStream { rows, unreadable }
 }
 
-/// The whole of a list that Alma answers at once.
+/// Reads a whole list that Alma returns in one call.
 pub(crate) async fn all<T>(client: &Client, call: Call, key: &'static str) -> Result<List<T>>
 where
     T: Row + Send + 'static,
@@ -215,7 +217,8 @@ async fn next_page<T: Row>(
     let mut missing: Vec<String> = Vec::new();
     let total = page.get("total_record_count").map_or(Ok(None), u64::read);
     let is_counted = total.is_ok() && !page.get("total_record_count").is_some_and(lenient::is_unreadable);
-    // A list that is read by pages ends with the first that isn't full; of another only the count says that it goes on.
+    // A list that is read by pages ends with the first page that isn't full. For any other list only the count shows
+    // that more rows follow.
     if !is_counted && !paged {
         missing.push("a count of rows that is none".to_owned());
     }
@@ -239,7 +242,7 @@ async fn next_page<T: Row>(
     Ok((records, more.then_some(Cursor { offset, last_page: rows })))
 }
 
-/// The rows that can be read, and what is wrong with each of the others.
+/// Returns the readable rows. Adds a message to `missing` for each of the others.
 pub(crate) fn readable<T: Row>(rows: &[Value], missing: &mut Vec<String>) -> Vec<T> {
     let mut records = Vec::new();
     for row in rows {

@@ -1,18 +1,18 @@
-//! What calls are made for, and so which of them go first.
+//! The priority of calls, which decides the order in which they leave.
 
 use std::future::Future;
 
-/// What a call is made for. The first goes before all others.
+/// The purpose of a call. Calls of the first purpose leave before all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Priority {
-    /// Somebody waits for it.
+    /// A patron waits for the call.
     Patron,
-    /// What happens at the libraries' desks is carried on. What isn't said to be for anything else counts as this.
+    /// The call continues work at the libraries' desks. This is the default.
     #[default]
     Circulation,
-    /// Looks whether something has happened.
+    /// The call checks whether something has changed.
     Poll,
-    /// Much is read, and no hour matters.
+    /// The call is one of many, and a delay of hours doesn't matter.
     Bulk,
 }
 
@@ -21,10 +21,10 @@ tokio::task_local! {
 }
 
 impl Priority {
-    /// All, the first to go first.
+    /// All priorities, the first to leave first.
     pub const ALL: [Self; 4] = [Self::Patron, Self::Circulation, Self::Poll, Self::Bulk];
 
-    /// Its stable name.
+    /// Returns its stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Patron => "patron",
@@ -34,17 +34,17 @@ impl Priority {
         }
     }
 
-    /// Whether it can wait, for hours if need be.
+    /// Returns whether the call can wait, for hours if necessary.
     pub fn is_deferrable(self) -> bool {
         matches!(self, Self::Poll | Self::Bulk)
     }
 
-    /// Makes the calls of `work` for this. What `work` spawns is not part of it.
+    /// Runs `work` and gives its calls this priority. Tasks that `work` spawns are not included.
     pub async fn scope<F: Future>(self, work: F) -> F::Output {
         PRIORITY.scope(self, work).await
     }
 
-    /// What the calls of the running task are for.
+    /// Returns the priority of the running task's calls.
     pub fn current() -> Self {
         PRIORITY.try_with(|priority| *priority).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! When a call may leave: so many in a second, in the order of what they are for.
+//! Decides when a call may leave: so many per second, in the order of their priority.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,30 +15,30 @@ use tokio::time::{Instant, sleep_until};
 use crate::adaptive_rate::AdaptiveRate;
 use crate::priority::Priority;
 
-/// Somebody waits for a call of a patron's: it leaves this much sooner than calls that are evenly spread, as long as no
-/// second has too many. Those that come after make up for it.
+/// The factor by which a patron's call leaves sooner than evenly spread calls, as long as no second has too many. A
+/// patron waits for it. Later calls compensate for it.
 const SOONER: f64 = 4.0;
-/// A timer is late by so much, which is not lost.
+/// The lateness of a timer that is made up for.
 const LATENESS: Duration = Duration::from_millis(2);
 
-/// How fast a client calls.
+/// The current rate of a client's calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct CallRate {
-    /// Calls a second that may leave now.
+    /// Calls per second that may leave now.
     pub allowed: f64,
-    /// How many of these may be for what can wait.
+    /// The part of these that deferrable calls may use.
     pub background: f64,
-    /// Calls a second of other applications, as far as Alma's counter shows.
+    /// Calls per second of other applications, according to Alma's counter.
     pub other_apps: f64,
-    /// How many calls wait for their turn.
+    /// The number of calls that wait for their turn.
     pub waiting: usize,
 }
 
-/// One turn after another, for a client and its clones.
+/// Gives a client and its clones one turn after another.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    /// The share of the rate that is for what can wait.
+    /// The share of the rate that deferrable calls may use.
     background_share: f64,
     state: Mutex<State>,
     changed: Notify,
@@ -49,22 +49,22 @@ struct State {
     rate: AdaptiveRate,
     /// When the next call may leave, evenly spread.
     free_at: Instant,
-    /// When a patron's may.
+    /// When the next call of a patron may leave.
     soonest: Instant,
-    /// The same for what can wait.
+    /// When the next deferrable call may leave.
     next_deferrable: Instant,
     held_until: Instant,
     waiting: BTreeSet<Place>,
     tickets: u64,
 }
 
-/// By purpose, then by arrival.
+/// The order of calls: by priority, then by arrival.
 type Place = (Priority, u64);
 
 enum Turn {
     Now,
     At(Instant),
-    /// Others go first.
+    /// Other calls leave first.
     Behind,
 }
 
@@ -77,7 +77,7 @@ impl RateLimiter {
         Self { background_share, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Waits for a turn; answers how long that took.
+    /// Waits for a turn. Returns the time it took.
     pub(crate) async fn turn(&self, priority: Priority) -> Duration {
         let arrived = Instant::now();
         let ticket = self.ticket(priority);
@@ -128,7 +128,7 @@ impl RateLimiter {
         Turn::Now
     }
 
-    /// Keeps all from calling for a while: the limit that one of them met is everyone's.
+    /// Stops all calls for a while: a limit that one call has reached applies to all.
     pub(crate) fn refused(&self, wait: Duration) {
         let mut state = self.state.lock();
         let now = Instant::now();
@@ -152,7 +152,7 @@ impl RateLimiter {
     }
 }
 
-/// A place among those who wait, given up when the call is.
+/// A place in the queue. Dropping it gives the place up.
 struct Ticket<'a> {
     limiter: &'a RateLimiter,
     place: Place,
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// One that knows already that there are no others.
+    /// Creates a limiter that knows already that there are no other applications.
     async fn limiter(background_share: f64) -> Arc<RateLimiter> {
         let limiter = Arc::new(RateLimiter::new(100, 100, background_share));
         limiter.turn(Priority::Circulation).await;
@@ -194,7 +194,7 @@ mod tests {
             let waited = limiter.turn(Priority::Patron).await;
             assert!(waited <= Duration::from_millis(12), "{waited:?}");
         }
-        assert!(polls.try_join_next().is_some(), "looks go on between");
+        assert!(polls.try_join_next().is_some(), "polls leave in between");
     }
 
     #[tokio::test(start_paused = true)]

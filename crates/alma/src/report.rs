@@ -1,4 +1,4 @@
-//! What an observer is reported about each call, to count and to time them. Nothing in it is personal.
+//! Reports of calls for an observer, which counts and times them. A report contains nothing personal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,48 +7,48 @@ use crate::error::{Error, Limit, Result};
 use crate::priority::Priority;
 
 pub(crate) type Observer = Arc<dyn Fn(&CallReport) + Send + Sync>;
-/// Who is reported about each row that can't be read, by the endpoint of its list.
+/// A function that receives the endpoint of a list for each of its rows that can't be read.
 pub(crate) type RowObserver = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 /// One HTTP exchange with Alma.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CallReport {
-    /// What was asked for, a fixed phrase such as `create a hold`.
+    /// The operation, a fixed phrase such as `create a hold`.
     pub operation: &'static str,
     /// Method and path with placeholders, such as `GET /users/{user}`.
     pub endpoint: &'static str,
-    /// What it was made for.
+    /// The priority of the call.
     pub priority: Priority,
     /// 1 for the first attempt.
     pub attempt: u32,
-    /// How it ended.
+    /// The outcome.
     pub outcome: CallOutcome,
-    /// How long it waited for its turn.
+    /// The time it waited for its turn.
     pub waited: Duration,
-    /// From sending to the end of the answer, without waiting for a turn.
+    /// The time from sending to the end of the answer, without the wait for a turn.
     pub duration: Duration,
-    /// How many calls the institution has left today, by Alma's last answer.
+    /// The calls that the institution has left today, according to Alma's last answer.
     pub remaining: Option<u64>,
-    /// How many it has in a whole day, by Alma's last answer.
+    /// The calls that the institution has in a whole day, according to Alma's last answer.
     pub day: Option<u64>,
 }
 
-/// How an HTTP exchange ended.
+/// The outcome of an HTTP exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CallOutcome {
-    /// With an answer of success.
+    /// Alma answered with success.
     Answered,
-    /// Alma said no.
+    /// Alma refused the call.
     Refused,
-    /// What was addressed isn't there.
+    /// The addressed record doesn't exist.
     NotFound,
-    /// The key isn't accepted.
+    /// Alma doesn't accept the key.
     Unauthorized,
     /// A limit is reached.
     Limited(Limit),
-    /// No connection came about.
+    /// No connection could be established.
     Unreachable,
     /// No usable answer: a time-out, a lost connection or an internal error.
     Silent,
@@ -57,7 +57,7 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
-    /// Its stable name, such as `answered` or `per_second_threshold`.
+    /// Returns its stable name, such as `answered` or `per_second_threshold`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",

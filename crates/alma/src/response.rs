@@ -1,7 +1,7 @@
-//! Telling Alma's answers apart: what was asked for, a refusal, or something that isn't Alma's.
+//! Classifies answers: the requested data, a refusal, or an answer that isn't Alma's.
 //!
-//! Status and `Content-Type` tell too little: refusals are mostly 400, and the gateway refuses a key in XML also to
-//! those who asked for JSON. So a body is judged by its first character that isn't blank.
+//! Status and `Content-Type` aren't enough: refusals are mostly 400, and the gateway refuses a key in XML even if the
+//! call asked for JSON. So the first character of a body that isn't blank decides.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ struct Envelope {
     tracking_id: Option<String>,
 }
 
-/// Lets an answer pass that can hold what was asked for, and makes an error of any other.
+/// Returns an answer that can contain the requested data, and an error for any other.
 pub(crate) fn judge(call: &Call, reply: Reply) -> Result<Reply> {
     let operation = call.operation;
     let envelope = envelope(&reply.body);
@@ -73,8 +73,8 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
             Error::Unauthorized { operation, code, message, http_status }
         }
         code if call.absent.contains(&code) => Error::NotFound { operation, code, message },
-        // Alma's refusals are 400. A 404 with a general code, or with a gateway's own word such as ROUTING_ERROR, shows
-        // nothing of the record.
+        // Alma's refusals are 400. A 404 with a general code, or with a gateway's own word such as ROUTING_ERROR,
+        // proves nothing about the record.
         code if http_status == 404 && code.is_general() => {
             call.silent(Silence::Unexplained { http_status, code: Some(code) }, None)
         }
@@ -82,11 +82,11 @@ fn refusal(call: &Call, http_status: u16, envelope: Envelope, retry_after: Optio
     }
 }
 
-/// An error for a status 4xx whose body isn't Alma's.
+/// Creates the error for a status 4xx whose body isn't Alma's.
 fn unexplained(call: &Call, http_status: u16, body: &str) -> Error {
     let operation = call.operation;
     let code = Code::Other(String::new());
-    // A write that a gateway answers with a page for 404 may have been done all the same.
+    // A write that a gateway answers with a page for 404 may have been carried out.
     if is_html(body) && (call.repeatable || http_status != 404) {
         return Error::InvalidResponse { operation, what: wrong_host(http_status) };
     }
@@ -112,7 +112,7 @@ fn is_html(body: &str) -> bool {
     head.starts_with("<html") || head.starts_with("<!doctype html")
 }
 
-/// The first error of an error body, in JSON or XML.
+/// Reads the first error of an error body, in JSON or XML.
 fn envelope(body: &str) -> Option<Envelope> {
     let body = body.trim_start_matches('\u{feff}').trim_start();
     match body.chars().next()? {

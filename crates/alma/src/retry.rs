@@ -1,4 +1,4 @@
-//! When a call is made again, and how long to wait before.
+//! Decides whether a call is repeated, and how long to wait before.
 
 use std::time::Duration;
 
@@ -6,17 +6,18 @@ use rand::Rng;
 
 use crate::error::{Error, Limit};
 
-/// How often and after what time a call is repeated.
+/// The number of attempts for a call, and the waits between them.
 ///
-/// Only what can't do harm is repeated: calls that Alma refused for its limit per second, calls that never were sent,
-/// and reading calls that got no answer, or a 404 that isn't Alma's. A writing call that was sent is never sent again.
+/// The client repeats a call only if that can't do harm: calls that Alma refused because of its limit per second, calls
+/// that were never sent, and reading calls that got no answer, or a 404 that isn't Alma's. It never repeats a writing
+/// call that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often a call is tried in all, when Alma can't be reached or fails to answer. Default 3.
+    /// The number of attempts in all, if Alma can't be reached or fails to answer. Default 3.
     pub attempts: u32,
-    /// How often a call is tried in all, when it is refused for the limit per second. Default 8.
+    /// The number of attempts in all, if Alma refuses the call because of the limit per second. Default 8.
     pub throttled_attempts: u32,
-    /// The wait before the first repetition; it doubles from one to the next. Default 1 s.
+    /// The wait before the first repetition. Each further wait is twice as long. Default 1 s.
     pub base: Duration,
     /// The longest wait. Default 20 s.
     pub cap: Duration,
@@ -29,13 +30,13 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Every call is tried once.
+    /// Creates a policy with one attempt for every call.
     pub fn never() -> Self {
         Self { attempts: 1, throttled_attempts: 1, ..Self::default() }
     }
 }
 
-/// How often one call was tried, by why it failed.
+/// The number of attempts for one call, by the kind of failure.
 #[derive(Default)]
 pub(crate) struct Tries {
     failed: u32,
@@ -43,7 +44,7 @@ pub(crate) struct Tries {
 }
 
 impl Tries {
-    /// How long to wait before the call is made again, or `None` when it isn't.
+    /// Returns how long to wait before the call is repeated, or `None` if it isn't repeated.
     pub(crate) fn next(&mut self, policy: &RetryPolicy, error: &Error, rng: &mut impl Rng) -> Option<Duration> {
         match error {
             Error::RateLimited { limit: Limit::PerSecond, retry_after, .. } => {
@@ -61,7 +62,8 @@ impl Tries {
     }
 }
 
-/// Full jitter: any time up to the doubled wait, so that callers refused together don't come back together.
+/// Returns a wait with full jitter: any time up to the doubled wait, so that callers refused together don't return
+/// together.
 fn jitter(policy: &RetryPolicy, nth: u32, rng: &mut impl Rng) -> Duration {
     let longest = policy.base.saturating_mul(2_u32.saturating_pow(nth - 1)).min(policy.cap);
     longest.mul_f64(rng.random_range(0.0..=1.0))

@@ -1,15 +1,15 @@
-//! Carrying calls otherwise than by HTTP: to a simulated Alma in the same process.
+//! Carries calls by other means than HTTP: to a simulated Alma in the same process.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Carries calls in place of HTTP. It answers at once; what takes time is the caller's.
+/// Carries calls in place of HTTP. It answers at once; the caller simulates any delay.
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Takes a call there and brings its answer.
+    /// Delivers a call and returns its answer.
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// Fails if there is no answer.
     fn carry(&self, call: &Outgoing<'_>) -> Result<Incoming, NoAnswer>;
 }
 
@@ -24,7 +24,7 @@ pub struct Outgoing<'a> {
     pub query: &'a str,
     /// The API key.
     pub key: &'a str,
-    /// The type of the body, where there is one.
+    /// The type of the body, if there is one.
     pub content_type: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
@@ -58,13 +58,13 @@ impl fmt::Debug for Incoming {
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NoAnswer {
     /// The call was never sent.
     #[error("the call was never sent")]
     NeverSent,
-    /// The call was sent, and may be done.
+    /// The call was sent, and may have been carried out.
     #[error("no answer came")]
     Lost,
 }

@@ -1,7 +1,7 @@
-//! Webhooks: what Alma sends messages (Alma Developer Network, "Webhooks").
+//! Webhooks: the messages that Alma sends (Alma Developer Network, "Webhooks").
 //!
-//! A message is signed over its raw bytes, may come twice, late, in any order, or never. It says what to read, and is
-//! no state itself.
+//! The signature of a message covers its raw bytes. A message may come twice, late, in any order, or never. It shows
+//! which record to read, and is no state itself.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,18 +18,18 @@ use crate::model::{Item, Loan, Request};
 /// The header with the signature.
 pub const SIGNATURE_HEADER: &str = "X-Exl-Signature";
 
-/// Base64 of HMAC-SHA256 over the raw body.
+/// Returns the signature: Base64 of HMAC-SHA256 over the raw body.
 pub fn signature(secret: &SecretString, body: &[u8]) -> String {
     digest(secret, body).map(|mac| STANDARD.encode(mac.finalize().into_bytes())).unwrap_or_default()
 }
 
-/// Whether the signature is the secret's; compared in constant time.
+/// Returns whether the signature was made with the secret. The comparison takes constant time.
 pub fn is_signed_with(secret: &SecretString, body: &[u8], signature: &str) -> bool {
     let Ok(given) = STANDARD.decode(signature.trim()) else { return false };
     digest(secret, body).is_some_and(|mac| mac.verify_slice(&given).is_ok())
 }
 
-/// HMAC takes a key of any length (RFC 2104), so there always is one.
+/// Returns the HMAC of the body. HMAC takes a key of any length (RFC 2104), so there always is one.
 fn digest(secret: &SecretString, body: &[u8]) -> Option<Hmac<Sha256>> {
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
     mac.update(body);
@@ -40,13 +40,13 @@ fn digest(secret: &SecretString, body: &[u8]) -> Option<Hmac<Sha256>> {
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
-    /// The same for every sending of it.
+    /// The message's id, the same for every delivery.
     #[serde(deserialize_with = "lenient::required")]
     pub id: String,
-    /// What it is about, such as `LOAN`.
+    /// The subject, such as `LOAN`.
     #[serde(deserialize_with = "lenient::required")]
     action: String,
-    /// What happened, such as `LOAN_CREATED`; not every kind has it.
+    /// The event, such as `LOAN_CREATED`; not every kind of message has it.
     #[serde(default, deserialize_with = "lenient::opt")]
     event: Option<String>,
     /// The institution's code.
@@ -59,7 +59,7 @@ pub struct Message {
     payload: Map<String, Value>,
 }
 
-/// What a message is about.
+/// The subject of a message.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Subject {
@@ -69,7 +69,7 @@ pub enum Subject {
     Request(Box<Request>),
     /// An item.
     Item(Box<Item>),
-    /// Something else, or something that can't be read.
+    /// Another subject, or one that can't be read.
     Other,
 }
 
@@ -78,7 +78,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, quoting nothing of it.
+    /// Returns the fault of the message without quoting it.
     pub fn read(body: &[u8]) -> Result<Self, String> {
         if body.trim_ascii_start().starts_with(b"<") {
             return Err("it is XML; set the profile's message type to JSON in Alma".to_owned());
@@ -87,17 +87,17 @@ impl Message {
         lenient::record(value)
     }
 
-    /// What it is about, in upper case.
+    /// Returns the subject in upper case.
     pub fn action(&self) -> String {
         self.action.to_uppercase()
     }
 
-    /// What happened, in upper case; empty where it isn't reported.
+    /// Returns the event in upper case; empty if the message has none.
     pub fn event(&self) -> String {
         self.event.as_deref().unwrap_or_default().to_uppercase()
     }
 
-    /// What it is about.
+    /// Returns the record that the message contains.
     pub fn subject(&self) -> Subject {
         let part = |key: &str| self.payload.get(key).cloned().unwrap_or_default();
         let subject = match self.action().as_str() {

@@ -1,4 +1,4 @@
-//! The little XML this crate reads: error bodies, and bibliographic records where Alma answers in XML.
+//! A reader for the XML that this crate needs: error bodies, and bibliographic records if Alma answers in XML.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
@@ -8,13 +8,13 @@ use quick_xml::events::Event;
 pub(crate) struct Child<'x> {
     /// Its name without a prefix.
     pub(crate) name: String,
-    /// Its text, and that of the elements in it.
+    /// Its text, including that of the elements in it.
     pub(crate) text: String,
-    /// The element as it stands in the document.
+    /// The element as it is in the document.
     pub(crate) outer: &'x str,
 }
 
-/// A document's root element, opened.
+/// The root element of a document.
 pub(crate) struct Root<'x> {
     /// Its name without a prefix.
     pub(crate) name: String,
@@ -23,19 +23,19 @@ pub(crate) struct Root<'x> {
 }
 
 impl<'x> Root<'x> {
-    /// The first child of this name, opened.
+    /// Returns the first child of this name as a root element.
     pub(crate) fn open(&self, name: &str) -> Option<Root<'x>> {
         read(self.children.iter().find(|child| child.name == name)?.outer).ok()
     }
 
-    /// The text of the first child of this name, if it has any.
+    /// Returns the text of the first child of this name, if it has any.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let text = self.children.iter().find(|child| child.name == name)?.text.trim();
         (!text.is_empty()).then(|| text.to_owned())
     }
 }
 
-/// Reads a document down to the children of its root; fails unless it is well-formed to its end.
+/// Reads a document down to the children of its root. Fails unless the document is well-formed to its end.
 pub(crate) fn read(xml: &str) -> Result<Root<'_>, &'static str> {
     const BROKEN: &str = "XML that isn't well-formed";
     let mut reader = Reader::from_str(xml);
@@ -92,7 +92,7 @@ fn position(reader: &Reader<&[u8]>) -> usize {
     usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
 }
 
-/// The document without its declaration.
+/// Returns the document without its declaration.
 pub(crate) fn without_declaration(xml: &str) -> &str {
     let xml = xml.trim_start_matches('\u{feff}').trim();
     match xml.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")) {

@@ -10,7 +10,7 @@ use crate::page::List;
 
 const NO_BIB: &[Code] = &[Code::BibNotFound];
 
-/// How many titles Alma takes in one call.
+/// The number of titles that Alma accepts in one call.
 const BATCH: usize = 100;
 
 /// Calls for bibliographic records. A key needs the area Bibs.
@@ -29,15 +29,16 @@ impl Bibs {
         self.one(Call::new("read a bib", "GET /bibs/{mms}", &[mms.as_str()]).absent(NO_BIB)).await
     }
 
-    /// Reads many records, a call for each 100. Those that aren't there are left out.
+    /// Reads many records, with one call for each 100. Records that don't exist are left out.
     pub async fn get_many(&self, ids: &[MmsId]) -> Result<List<Bib>> {
         self.batches(ids, None).await
     }
 
-    /// As [`Bibs::get_many`], with the availability of each holding in the MARC record as fields `AVA`, and the number of
-    /// holds.
+    /// Reads many records as [`Bibs::get_many`] does, with the availability of each holding in the MARC record as
+    /// fields `AVA`, and the number of holds.
     ///
-    /// Availability comes from an index that lags behind the items by minutes or hours: good for choosing, not for deciding.
+    /// Availability comes from an index that lags behind the items by minutes or hours. It is good enough to choose a
+    /// copy, not to decide about one.
     pub async fn get_many_with_availability(&self, ids: &[MmsId]) -> Result<List<Bib>> {
         self.batches(ids, Some("p_avail,requests")).await
     }
@@ -52,13 +53,13 @@ impl Bibs {
         Ok(bibs)
     }
 
-    /// The records with this number of another system in MARC 035, such as `(DCB)0001`.
+    /// Finds the records with this number of another system in MARC 035, such as `(DCB)0001`.
     pub async fn find_by_other_system_id(&self, number: &str) -> Result<List<Bib>> {
         self.many(Call::new("find bibs by another system's id", "GET /bibs", &[]).query("other_system_id", number))
             .await
     }
 
-    /// Creates a record from a MARCXML `<record>` and answers it with the MMS id that Alma gave it.
+    /// Creates a record from a MARCXML `<record>`. Returns it with the MMS id that Alma gave it.
     pub async fn create(&self, marcxml_record: &str, suppress: bool) -> Result<Bib> {
         let call = Call::new("create a bib", "POST /bibs", &[]);
         let body = body(&call, marcxml_record, suppress)?;
@@ -72,8 +73,8 @@ impl Bibs {
         self.one(call.xml(body)).await
     }
 
-    /// Deletes a record. Refused with [`Code::BibNotDeletable`] while it has inventory, and for warnings unless they are
-    /// overridden.
+    /// Deletes a record. Alma refuses with [`Code::BibNotDeletable`] while the record has inventory, and because of
+    /// warnings unless they are overridden.
     pub async fn delete(&self, mms: &MmsId, override_warnings: bool) -> Result<()> {
         let call = Call::new("delete a bib", "DELETE /bibs/{mms}", &[mms.as_str()]).absent(NO_BIB);
         self.client.done(call.query("override", override_warnings)).await
@@ -94,7 +95,7 @@ impl Bibs {
                 }
                 Ok(List::new(bibs, u32::try_from(missing.len()).unwrap_or(u32::MAX)))
             }
-            // Said when none of those asked for is there.
+            // Alma answers this if none of the requested records exists.
             Err(Error::NotFound { code: Code::BibNotFound, .. }) => Ok(List::default()),
             Err(error) => Err(error),
         }

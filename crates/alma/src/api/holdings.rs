@@ -23,7 +23,7 @@ impl Holdings {
         Self { client, mms }
     }
 
-    /// The title's holdings.
+    /// Reads the list of the title's holdings.
     pub async fn list(&self) -> Result<List<HoldingSummary>> {
         const NO_BIB: &[Code] = &[Code::BibNotFound];
         let call = Call::new("list a title's holdings", "GET /bibs/{mms}/holdings", &[self.mms.as_str()]);
@@ -36,7 +36,8 @@ impl Holdings {
         self.one(Call::new("read a holding", "GET /bibs/{mms}/holdings/{holding}", &ids).absent(NO_HOLDING)).await
     }
 
-    /// Creates a holding from a MARCXML `<record>`, whose field 852 shows library (`$b`), location (`$c`) and call number.
+    /// Creates a holding from a MARCXML `<record>`. Its field 852 contains library (`$b`), location (`$c`) and call
+    /// number.
     pub async fn create(&self, marcxml_record: &str, suppress: bool) -> Result<Holding> {
         let call = Call::new("create a holding", "POST /bibs/{mms}/holdings", &[self.mms.as_str()]);
         let operation = call.operation;
@@ -46,7 +47,7 @@ impl Holdings {
         self.one(call.xml(body)).await
     }
 
-    /// Deletes a holding that has no items. `bib` is what happens to the title when this was its last holding.
+    /// Deletes a holding that has no items. `bib` says what to do with the title if this was its last holding.
     pub async fn delete(&self, holding: &HoldingId, bib: EmptyHoldingPolicy) -> Result<()> {
         let ids = [self.mms.as_str(), holding.as_str()];
         let call = Call::new("delete a holding", "DELETE /bibs/{mms}/holdings/{holding}", &ids);

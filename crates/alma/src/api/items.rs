@@ -16,7 +16,7 @@ const NO_ITEM: &[Code] = &[Code::ItemNotFound];
 const NO_BARCODE: &[Code] = &[Code::BarcodeUnknown];
 const NO_BIB: &[Code] = &[Code::BibNotFound];
 
-/// What an update must send along, so that Alma doesn't fail: with less, some changes gave an internal error.
+/// The fields that every update contains. Alma answered some updates with fewer fields with an internal error.
 const ALWAYS_SENT: [&str; 6] = ["pid", "barcode", "physical_material_type", "policy", "library", "location"];
 
 /// Calls for physical items. A key needs the area Bibs.
@@ -28,15 +28,15 @@ pub struct Items {
 /// How an item is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeleteItem {
-    /// Whether warnings are passed over. A loan isn't.
+    /// Whether to override warnings. A loan can't be overridden.
     pub override_warnings: bool,
-    /// What happens to the holding when this was its last item.
+    /// What to do with the holding if this was its last item.
     pub holdings: EmptyHoldingPolicy,
-    /// What happens to the title when its last holding goes with the item.
+    /// What to do with the title if its last holding is deleted with the item.
     pub bib: EmptyHoldingPolicy,
 }
 
-/// Where an item is scanned in.
+/// The place where an item is scanned in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScanAt {
     /// At a circulation desk.
@@ -52,7 +52,7 @@ pub struct ScanIn {
     pub library: LibraryCode,
     /// The desk or department.
     pub at: ScanAt,
-    /// The request to serve, when several could be.
+    /// The request to serve, if several could be.
     pub request_id: Option<RequestId>,
     /// The type of a work order.
     pub work_order_type: Option<String>,
@@ -60,20 +60,20 @@ pub struct ScanIn {
     pub status: Option<String>,
     /// Whether the work order is finished; at departments only.
     pub done: bool,
-    /// Whether the item's id is another system's.
+    /// Whether the item's id belongs to another system.
     pub external_id: bool,
     /// Whether a slip is printed.
     pub auto_print_slip: bool,
-    /// Whether the item goes onto the hold shelf at once, where the desk has hold shelf processing.
+    /// Whether the item goes onto the hold shelf at once, if the desk has hold shelf processing.
     pub place_on_hold_shelf: bool,
-    /// Whether what the page would ask is confirmed.
+    /// Whether to confirm the questions that the page would ask.
     pub confirm: bool,
     /// Whether an in-house use is counted. Alma's own default is yes, which would falsify statistics.
     pub register_in_house_use: bool,
 }
 
 impl ScanIn {
-    /// A scan at a desk that counts no in-house use.
+    /// Creates a scan at a desk that counts no in-house use.
     pub fn at_desk(library: impl Into<LibraryCode>, desk: impl Into<DeskCode>) -> Self {
         Self {
             library: library.into(),
@@ -114,22 +114,22 @@ impl Items {
         Self { client }
     }
 
-    /// A title's items, with their due dates. The first page of a large title takes Alma seconds.
+    /// Reads the list of a title's items, with their due dates. Alma needs seconds for the first page of a large title.
     pub fn list(&self, mms: &MmsId, holding: &HoldingSelector) -> PageStream<Item> {
         let ids = [mms.as_str(), holding.segment()];
         let call = Call::new("list items", "GET /bibs/{mms}/holdings/{holding}/items", &ids);
         listing(&self.client, call.absent(NO_BIB).query("expand", "due_date"), "item", Paging::ByPages)
     }
 
-    /// Reads an item. Any holding does in the address; the answer has the true one.
+    /// Reads an item. The address may contain any holding; the answer contains the true one.
     ///
-    /// Alma may tell a missing item by [`Code::General`] too, which says nothing: look by barcode before taking the item
-    /// for gone.
+    /// Alma may also answer a missing item with [`Code::General`], which proves nothing. Search by barcode before
+    /// treating the item as gone.
     pub async fn get(&self, item: &ItemPath) -> Result<Item> {
         self.client.one(read(item)).await
     }
 
-    /// The item with this barcode, if any has it. This costs two calls.
+    /// Finds the item with this barcode. This costs two calls.
     pub async fn by_barcode(&self, barcode: &Barcode) -> Result<Option<Item>> {
         let mut call = Call::new("look up a barcode", "GET /items", &[]).absent(NO_BARCODE);
         if barcode.as_str().is_empty() {
@@ -142,7 +142,8 @@ impl Items {
             Err(Error::NotFound { code: Code::BarcodeUnknown, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        // Alma redirects to the item. HTTP libraries drop the key on the way, so the second call is made here.
+        // Alma redirects to the item. HTTP libraries drop the key when they follow a redirect, so the second call is
+        // made here.
         let (call, reply) = if first.status == 302 {
             let second = Call::new("read the item of a barcode", "GET /items (redirect)", &[]).absent(NO_ITEM);
             match self.client.follow(&call, &second, first.location.as_deref()).await {
@@ -157,25 +158,27 @@ impl Items {
         lenient::record(body).map(Some).map_err(|what| call.no_record(what))
     }
 
-    /// Creates an item in a holding, which decides its library and location.
+    /// Creates an item in a holding. The holding decides its library and location.
     pub async fn create(&self, mms: &MmsId, holding: &HoldingId, item: &NewItem) -> Result<Item> {
         let ids = [mms.as_str(), holding.as_str()];
         let call = Call::new("create an item", "POST /bibs/{mms}/holdings/{holding}/items", &ids);
         self.client.one(call.json(item.to_json())).await
     }
 
-    /// Changes an item: reads the whole record, lets `change` alter it, and writes it back as it was read but for that.
+    /// Changes an item: reads the whole record, lets `change` alter it, and writes it back with all other fields as
+    /// they were.
     ///
-    /// The record is Alma's, with `item_data` and `holding_data`. Alma answers an internal error to some combinations of
-    /// fields, so that the outcome is unclear; [`Items::update_fields`] avoids that and gives up the other fields.
+    /// The record is Alma's, with `item_data` and `holding_data`. Alma answers some combinations of fields with an
+    /// internal error, so that the outcome is unclear. [`Items::update_fields`] avoids that, but doesn't keep the other
+    /// fields.
     pub async fn update(&self, item: &ItemPath, change: impl FnOnce(&mut Map<String, Value>) + Send) -> Result<Item> {
         let mut record = self.client.raw(read(item)).await?;
         change(&mut record);
         self.client.one(write(item, &record).json(Value::Object(record))).await
     }
 
-    /// Changes fields of an item's `item_data` by sending them with only what Alma needs beside them: id, barcode,
-    /// material type, policy, library and location. Fields that aren't sent may be emptied.
+    /// Changes fields of an item's `item_data`. Sends only these and the fields that Alma requires: id, barcode,
+    /// material type, policy, library and location. Alma may empty fields that aren't sent.
     pub async fn update_fields(&self, item: &ItemPath, fields: Map<String, Value>) -> Result<Item> {
         let record = self.client.raw(read(item)).await?;
         let mut sent = Map::new();
@@ -188,14 +191,14 @@ impl Items {
         self.client.one(write(item, &record).json(serde_json::json!({"item_data": sent}))).await
     }
 
-    /// Writes an item that isn't read before: what isn't reported may be emptied, and the address needs the true holding. Alma
-    /// wants id, barcode, material type, policy, library and location.
+    /// Replaces an item without reading it first. Alma may empty fields that aren't sent, and the address must contain
+    /// the true holding. Alma requires id, barcode, material type, policy, library and location.
     pub async fn replace(&self, item: &ItemPath, with: &NewItem) -> Result<Item> {
         let call = about(item, "update an item", "PUT /bibs/{mms}/holdings/{holding}/items/{pid}");
         self.client.one(call.json(with.to_json())).await
     }
 
-    /// Deletes an item. Refused with [`Code::ItemNotDeletable`] when it has a loan, a request or warnings.
+    /// Deletes an item. Alma refuses with [`Code::ItemNotDeletable`] if it has a loan, a request or warnings.
     pub async fn delete(&self, item: &ItemPath, how: DeleteItem) -> Result<()> {
         let call = about(item, "delete an item", "DELETE /bibs/{mms}/holdings/{holding}/items/{pid}")
             .query("override", how.override_warnings)
@@ -204,17 +207,18 @@ impl Items {
         self.client.done(call).await
     }
 
-    /// Scans an item in and answers what became of it; [`Item::process_type`] is the truth. The address needs the true
-    /// holding.
+    /// Scans an item in and returns the item as it is afterwards. [`Item::process_type`] is decisive. The address must
+    /// contain the true holding.
     ///
-    /// A scan was seen to be done although no answer came for a minute: after an unclear one, read the item.
+    /// Alma has been seen to carry out a scan although no answer came for a minute. After an unclear scan, read the
+    /// item.
     pub async fn scan_in(&self, item: &ItemPath, scan: &ScanIn) -> Result<Item> {
         let call = about(item, "scan an item in", "POST /bibs/{mms}/holdings/{holding}/items/{pid}");
         self.client.one(scan.apply(call)).await
     }
 
-    /// Which kinds of request a user may place on an item. The pickup library isn't weighed: use it to explain a refusal,
-    /// not to foretell one.
+    /// Reads the kinds of request that a user may place on an item. Alma doesn't consider the pickup library, so this
+    /// can explain a refusal but not predict one.
     pub async fn request_options(&self, item: &ItemPath, user: &UserId) -> Result<List<RequestOption>> {
         let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/request-options";
         let call = about(item, "read the request options of an item", endpoint).query("user_id", user).private(user);
@@ -230,7 +234,8 @@ fn read(item: &ItemPath) -> Call {
     about(item, "read an item", "GET /bibs/{mms}/holdings/{holding}/items/{pid}")
 }
 
-/// The call that writes an item which was read as `record`: at its true holding, which the address may lack.
+/// Returns the call that writes an item whose current record is `record`. It goes to the true holding, which the
+/// address may lack.
 fn write(item: &ItemPath, record: &Map<String, Value>) -> Call {
     let holding = record.get("holding_data").and_then(|holding| holding.get("holding_id")).and_then(lenient::scalar);
     let holding = holding.map_or_else(|| item.holding.clone(), HoldingId::from);

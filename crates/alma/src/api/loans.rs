@@ -1,6 +1,6 @@
 //! Calls for loans: a user's and an item's.
 //!
-//! Alma has no call that returns a loan: scan the item in.
+//! Alma has no call that returns a loan. Scan the item in instead.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -16,13 +16,13 @@ use crate::page::{PageStream, Paging, listing};
 
 const NO_LOAN: &[Code] = &[Code::LoanNotFound];
 
-/// Which loans a list is to have.
+/// The loans that a list contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LoanFilter {
-    /// Those that are open.
+    /// Open loans.
     #[default]
     Active,
-    /// Those that are closed; there are none where the history of loans is anonymised.
+    /// Closed loans. There are none if the history of loans is anonymised.
     Complete,
 }
 
@@ -77,7 +77,7 @@ impl UserLoans {
         call.private(&self.user).absent(NO_LOAN)
     }
 
-    /// The user's loans, each with whether it could be renewed.
+    /// Reads the list of the user's loans, each with whether it could be renewed.
     pub fn list(&self, filter: LoanFilter) -> PageStream<Loan> {
         let call = self.call("list a user's loans", "GET /users/{user}/loans").absent(NO_USER);
         let call = call.query("loan_status", filter.as_str()).query("expand", "renewable");
@@ -93,8 +93,8 @@ impl UserLoans {
     ///
     /// # Errors
     ///
-    /// Refused with [`Code::WrongDesk`] when the desk doesn't serve the item, with [`Code::NotLoanable`] when the item
-    /// can't be lent. Not found means the user. After an unclear answer look through the user's loans.
+    /// Alma refuses with [`Code::WrongDesk`] if the desk doesn't serve the item, and with [`Code::NotLoanable`] if the
+    /// item can't be lent. "Not found" refers to the user. After an unclear answer, search the user's loans.
     pub async fn create(&self, item: impl Into<ItemRef>, loan: &NewLoan) -> Result<Loan> {
         let call = self.call("lend an item", "POST /users/{user}/loans").absent(NO_USER).json(loan.to_json());
         let call = match item.into() {
@@ -104,21 +104,21 @@ impl UserLoans {
         self.client.one(call).await
     }
 
-    /// Renews a loan. It may succeed and leave the due date as it was, so compare. Refused with
+    /// Renews a loan. Alma may report success and leave the due date as it was, so compare the dates. Alma refuses with
     /// [`Code::NotRenewable`].
     pub async fn renew(&self, loan: &LoanId) -> Result<Loan> {
         let call = self.call_for(loan, "renew a loan", "POST /users/{user}/loans/{loan}");
         self.client.one(call.query("op", "renew")).await
     }
 
-    /// Changes when a loan is due; nothing else of a loan can be written. The user gets no letter.
+    /// Changes the due date of a loan. Nothing else of a loan can be written. The user gets no letter.
     pub async fn change_due_date(&self, loan: &LoanId, due_date: Timestamp) -> Result<Loan> {
         let call = self.call_for(loan, "change a due date", "PUT /users/{user}/loans/{loan}");
         self.client.one(call.query("notify_user", false).json(json!({"due_date": due_date.to_string()}))).await
     }
 }
 
-/// The loans of one item. The address needs the item's true holding.
+/// The loans of one item. The address must contain the item's true holding.
 #[derive(Debug, Clone)]
 pub struct ItemLoans {
     client: Client,
@@ -141,7 +141,7 @@ impl ItemLoans {
         Call::new(operation, endpoint, &ids).absent(NO_LOAN)
     }
 
-    /// The item's loans: at most one that is active.
+    /// Reads the list of the item's loans. At most one is active.
     pub fn list(&self, filter: LoanFilter) -> PageStream<Loan> {
         let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/loans";
         let call = self.call("list an item's loans", endpoint).query("loan_status", filter.as_str());
@@ -154,7 +154,7 @@ impl ItemLoans {
         self.client.one(self.call_for(loan, "read a loan", endpoint)).await
     }
 
-    /// Lends the item to `user`. Errors are those of [`UserLoans::create`].
+    /// Lends the item to `user`. The errors are those of [`UserLoans::create`].
     pub async fn create(&self, user: &UserId, loan: &NewLoan) -> Result<Loan> {
         let endpoint = "POST /bibs/{mms}/holdings/{holding}/items/{pid}/loans";
         let call = self.call("lend an item", endpoint).query("user_id", user).private(user);

@@ -1,4 +1,4 @@
-//! The calls, a handler for each area of the API.
+//! The calls of the API, with a handler for each area.
 
 mod bibs;
 mod conf;
@@ -26,10 +26,10 @@ use crate::client::Client;
 use crate::code::Code;
 use crate::ids::{ItemPath, MmsId, UserId};
 
-/// The codes by which Alma says that there is no such user.
+/// The codes with which Alma answers that a user doesn't exist.
 const NO_USER: &[Code] = &[Code::UserNotFound, Code::UserOfTypeNotFound];
 
-/// What happens to a record when what was in it is deleted.
+/// What to do with a record whose content is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EmptyHoldingPolicy {
     /// It stays.
@@ -52,62 +52,62 @@ impl fmt::Display for EmptyHoldingPolicy {
 }
 
 impl Client {
-    /// Users.
+    /// Returns the calls for users.
     pub fn users(&self) -> Users {
         Users::new(self.clone())
     }
 
-    /// The requests of a user.
+    /// Returns the calls for the requests of a user.
     pub fn user_requests(&self, user: &UserId) -> UserRequests {
         UserRequests::new(self.clone(), user.clone())
     }
 
-    /// The loans of a user.
+    /// Returns the calls for the loans of a user.
     pub fn user_loans(&self, user: &UserId) -> UserLoans {
         UserLoans::new(self.clone(), user.clone())
     }
 
-    /// The requests for an item, of whichever user.
+    /// Returns the calls for the requests for an item, by any user.
     pub fn item_requests(&self, item: &ItemPath) -> ItemRequests {
         ItemRequests::new(self.clone(), item.clone())
     }
 
-    /// The loans of an item, to whichever user.
+    /// Returns the calls for the loans of an item, to any user.
     pub fn item_loans(&self, item: &ItemPath) -> ItemLoans {
         ItemLoans::new(self.clone(), item.clone())
     }
 
-    /// The requests for a title, of whichever user.
+    /// Returns the calls for the requests for a title, by any user.
     pub fn bib_requests(&self, mms: &MmsId) -> BibRequests {
         BibRequests::new(self.clone(), mms.clone())
     }
 
-    /// Bibliographic records.
+    /// Returns the calls for bibliographic records.
     pub fn bibs(&self) -> Bibs {
         Bibs::new(self.clone())
     }
 
-    /// The holdings of a title.
+    /// Returns the calls for the holdings of a title.
     pub fn holdings(&self, mms: &MmsId) -> Holdings {
         Holdings::new(self.clone(), mms.clone())
     }
 
-    /// Physical items.
+    /// Returns the calls for physical items.
     pub fn items(&self) -> Items {
         Items::new(self.clone())
     }
 
-    /// The institution's set-up.
+    /// Returns the calls for the institution's set-up.
     pub fn conf(&self) -> Conf {
         Conf::new(self.clone())
     }
 
-    /// Sets of records.
+    /// Returns the calls for sets of records.
     pub fn sets(&self) -> Sets {
         Sets::new(self.clone())
     }
 
-    /// What staff are to do.
+    /// Returns the calls for task lists of staff.
     pub fn task_lists(&self) -> TaskLists {
         TaskLists::new(self.clone())
     }

@@ -11,17 +11,18 @@ use crate::page::{List, PageStream, Paging, all, listing};
 
 const NO_REQUEST: &[Code] = &[Code::RequestNotFound];
 
-/// Which requests a list is to have. The default is all that are active.
+/// The requests that a list contains. The default is all active ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestFilter {
-    /// Only those of this type. Items have internal work orders among their requests; holds are the patrons'.
+    /// Only requests of this type. The requests of an item include internal work orders; holds are the patrons'
+    /// requests.
     pub request_type: Option<RequestType>,
-    /// Those that are closed instead; there are none where requests are anonymised when they close.
+    /// Closed requests instead. There are none if requests are anonymised when they close.
     pub history: bool,
 }
 
 impl RequestFilter {
-    /// Active holds.
+    /// Creates a filter for active holds.
     pub fn holds() -> Self {
         Self { request_type: Some(RequestType::Hold), history: false }
     }
@@ -63,13 +64,13 @@ impl UserRequests {
         Call::new(operation, endpoint, &[self.user.as_str(), request.as_str()]).private(&self.user)
     }
 
-    /// The user's requests. Rows may lack the item's id.
+    /// Reads the list of the user's requests. Rows may lack the item's id.
     pub fn list(&self, filter: &RequestFilter) -> PageStream<Request> {
         let call = self.call("list a user's requests", "GET /users/{user}/requests").absent(NO_USER);
         listing(&self.client, filter.apply(call), "user_request", Paging::ByPages)
     }
 
-    /// Reads a request. A cancelled, fulfilled or expired one isn't found, and nothing says which of them it is.
+    /// Reads a request. A cancelled, fulfilled or expired one isn't found, and Alma doesn't say which of them it is.
     pub async fn get(&self, request: &RequestId) -> Result<Request> {
         let call = self.call_for(request, "read a request", "GET /users/{user}/requests/{request}");
         self.client.one(call.absent(NO_REQUEST)).await
@@ -79,27 +80,28 @@ impl UserRequests {
     ///
     /// # Errors
     ///
-    /// Refused with [`Code::NoItemCanFulfil`] when rules or the pickup library forbid it, or for some seconds after the
-    /// item was created; with [`Code::DuplicateRequest`] when the user has an active request for it.
+    /// Alma refuses with [`Code::NoItemCanFulfil`] if rules or the pickup library forbid the request, or for some
+    /// seconds after the item was created, and with [`Code::DuplicateRequest`] if the user has an active request for
+    /// the item.
     pub async fn create(&self, item: &ItemPid, request: &NewRequest) -> Result<Request> {
         let call = self.call("create a request", "POST /users/{user}/requests").query("item_pid", item);
         self.client.one(create(call, request)).await
     }
 
-    /// Creates a request for any item of a title. Errors are those of [`UserRequests::create`].
+    /// Creates a request for any item of a title. The errors are those of [`UserRequests::create`].
     pub async fn create_title_level(&self, title: &MmsId, request: &NewRequest) -> Result<Request> {
         let call = self.call("create a title request", "POST /users/{user}/requests").query("mms_id", title);
         self.client.one(create(call, request)).await
     }
 
-    /// Cancels a request. One that isn't found is closed already.
+    /// Cancels a request. A request that isn't found is closed already.
     pub async fn cancel(&self, request: &RequestId, how: &Cancellation) -> Result<()> {
         let call = self.call_for(request, "cancel a request", "DELETE /users/{user}/requests/{request}");
         self.client.done(cancel(call, how)).await
     }
 }
 
-/// The requests for one item. The address needs the item's true holding.
+/// The requests for one item. The address must contain the item's true holding.
 #[derive(Debug, Clone)]
 pub struct ItemRequests {
     client: Client,
@@ -121,14 +123,14 @@ impl ItemRequests {
         Call::new(operation, endpoint, &[mms.as_str(), holding.as_str(), pid.as_str(), request.as_str()])
     }
 
-    /// The item's requests in the order of the queue.
+    /// Reads the list of the item's requests, in the order of the queue.
     pub async fn list(&self, filter: &RequestFilter) -> Result<List<Request>> {
         let endpoint = "GET /bibs/{mms}/holdings/{holding}/items/{pid}/requests";
         let call = filter.apply(self.call("list an item's requests", endpoint));
         all(&self.client, call, "user_request").await
     }
 
-    /// Creates a request of `user`. Errors are those of [`UserRequests::create`].
+    /// Creates a request of `user`. The errors are those of [`UserRequests::create`].
     pub async fn create(&self, user: &UserId, request: &NewRequest) -> Result<Request> {
         let endpoint = "POST /bibs/{mms}/holdings/{holding}/items/{pid}/requests";
         let call = self.call("create a request", endpoint).query("user_id", user).private(user);
@@ -141,7 +143,7 @@ impl ItemRequests {
         self.client.one(self.call_for(request, "read a request", endpoint).absent(NO_REQUEST)).await
     }
 
-    /// Cancels a request. One that isn't found is closed already.
+    /// Cancels a request. A request that isn't found is closed already.
     pub async fn cancel(&self, request: &RequestId, how: &Cancellation) -> Result<()> {
         let endpoint = "DELETE /bibs/{mms}/holdings/{holding}/items/{pid}/requests/{request}";
         self.client.done(cancel(self.call_for(request, "cancel a request", endpoint), how)).await
@@ -160,7 +162,7 @@ impl BibRequests {
         Self { client, mms }
     }
 
-    /// The title's requests.
+    /// Reads the list of the title's requests.
     pub async fn list(&self, filter: &RequestFilter) -> Result<List<Request>> {
         let call = Call::new("list a title's requests", "GET /bibs/{mms}/requests", &[self.mms.as_str()]);
         all(&self.client, filter.apply(call), "user_request").await
@@ -173,7 +175,7 @@ impl BibRequests {
         self.client.one(call.absent(NO_REQUEST)).await
     }
 
-    /// Cancels a request. One that isn't found is closed already.
+    /// Cancels a request. A request that isn't found is closed already.
     pub async fn cancel(&self, request: &RequestId, how: &Cancellation) -> Result<()> {
         let ids = [self.mms.as_str(), request.as_str()];
         let call = Call::new("cancel a request", "DELETE /bibs/{mms}/requests/{request}", &ids);

@@ -18,15 +18,15 @@ impl Sets {
         Self { client }
     }
 
-    /// Reads what a set is.
+    /// Reads the description of a set.
     pub async fn get(&self, set: &SetId) -> Result<Set> {
         self.client.one(Call::new("read a set", "GET /conf/sets/{set}", &[set.as_str()])).await
     }
 
-    /// The members of a set, a call for each 100.
+    /// Reads the members of a set, with one call for each 100.
     ///
-    /// A logical set is a saved search that Alma makes anew each time the set is read (Ex Libris developers' blog, "Using
-    /// Alma APIs for creating Sets", 2017). It searches an index, which lags behind the records.
+    /// A logical set is a saved search that Alma runs anew each time the set is read (Ex Libris developers' blog,
+    /// "Using Alma APIs for creating Sets", 2017). It searches an index, which lags behind the records.
     pub fn members(&self, set: &SetId) -> PageStream<SetMember> {
         let call = Call::new("list a set's members", "GET /conf/sets/{set}/members", &[set.as_str()]);
         listing(&self.client, call, "member", Paging::ByPages)

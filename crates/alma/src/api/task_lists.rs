@@ -17,10 +17,10 @@ impl TaskLists {
         Self { client }
     }
 
-    /// What staff are to pick from the shelf for a desk.
+    /// Reads the list of items that staff must pick from the shelf for a desk.
     ///
-    /// Nothing says that a lender sent an item off; but a hold that was on this list and no longer is was picked, cancelled
-    /// or moved. One call reads 100 of them.
+    /// No call reports that a lender sent an item off. But a hold that was on this list and is on it no longer was
+    /// picked, cancelled or moved. One call reads 100 rows.
     pub fn requested_resources(&self, library: &LibraryCode, desk: &DeskCode) -> PageStream<RequestedResource> {
         // GET only: POST on the same path marks the rows as printed.
         let call = Call::new("list what is to be picked", "GET /task-lists/requested-resources", &[])

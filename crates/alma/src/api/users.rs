@@ -26,8 +26,8 @@ impl Users {
 
     /// Reads a user by any unique identifier: primary id, barcode, e-mail address ...
     ///
-    /// An inactive barcode finds its user too. A barcode of one user can be the primary id of another; compare
-    /// [`User::primary_id`] (without regard to case) where the primary id was meant.
+    /// An inactive barcode finds its user too. A barcode of one user can be the primary id of another. If the primary
+    /// id was meant, compare [`User::primary_id`] (without regard to case).
     pub async fn get(&self, user: &UserId) -> Result<User> {
         self.client.one(read(user)).await
     }
@@ -40,11 +40,12 @@ impl Users {
         listing(&self.client, call, "user", Paging::ByPages)
     }
 
-    /// Creates a user and answers the record that Alma made.
+    /// Creates a user and returns the record that Alma made.
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`](crate::Error::Refused) with [`Code::IdentifierTaken`] when a user has one of the identifiers already.
+    /// Fails with [`Error::Refused`](crate::Error::Refused) and [`Code::IdentifierTaken`] if a user has one of the
+    /// identifiers already.
     pub async fn create(&self, user: &NewUser) -> Result<User> {
         let ids = user.identifiers.iter().map(|id| id.value.as_str()).chain([user.primary_id.as_str()]);
         let call = Call::new("create a user", "POST /users", &[]).json(user.to_json());
@@ -53,13 +54,15 @@ impl Users {
 
     /// Changes a user: reads the whole record, lets `change` alter it, and writes it back.
     ///
-    /// Alma replaces everything by what it is sent, so fields this crate doesn't know are sent as they were read, dates
-    /// letter by letter. Some fields of external users are kept whatever is sent; see [`Users::update_overriding`].
+    /// Alma replaces the whole record by the one it receives. So fields that this crate doesn't know are sent as they
+    /// were read, dates letter by letter. For external users Alma keeps some fields unchanged; see
+    /// [`Users::update_overriding`].
     pub async fn update(&self, user: &UserId, change: impl FnOnce(&mut Map<String, Value>) + Send) -> Result<User> {
         self.update_overriding(user, &[], change).await
     }
 
-    /// As [`Users::update`], also for fields that Alma otherwise keeps for external users, such as `user_group`.
+    /// Changes a user as [`Users::update`] does, including the fields that Alma otherwise keeps for external users,
+    /// such as `user_group`.
     pub async fn update_overriding(
         &self,
         user: &UserId,
@@ -79,7 +82,7 @@ impl Users {
         self.client.one(call).await
     }
 
-    /// Deletes a user. Refused with [`Code::UserNotDeletable`] while loans, requests or fees are open.
+    /// Deletes a user. Alma refuses with [`Code::UserNotDeletable`] while loans, requests or fees are open.
     pub async fn delete(&self, user: &UserId) -> Result<()> {
         self.client.done(about(user, "delete a user", "DELETE /users/{user}")).await
     }
@@ -96,12 +99,12 @@ impl Users {
         }
     }
 
-    /// The blocks stored on a user.
+    /// Reads the blocks stored on a user.
     pub async fn blocks(&self, user: &UserId) -> Result<Vec<Block>> {
         Ok(self.get(user).await?.blocks().to_vec())
     }
 
-    /// Puts a block on a user, unless the same block is there already.
+    /// Puts a block on a user, unless the user has the same block already.
     pub async fn add_block(&self, user: &UserId, block: &NewBlock) -> Result<User> {
         let current = self.get(user).await?;
         if current.blocks().iter().any(|there| block.is(there)) {
@@ -114,7 +117,7 @@ impl Users {
         self.put(user, &[], record).await
     }
 
-    /// Takes the blocks that `which` chooses off a user. Writes nothing when there are none.
+    /// Removes the blocks that `which` chooses from a user. Writes nothing if there are none.
     pub async fn remove_block(&self, user: &UserId, which: impl Fn(&Block) -> bool + Send) -> Result<User> {
         let current = self.get(user).await?;
         if !current.blocks().iter().any(&which) {

@@ -1,7 +1,7 @@
 //! Bibliographic and holdings records.
 //!
-//! Alma takes these records as XML only and answers them as JSON or XML. In JSON the MARC record is one XML text that
-//! declares itself UTF-16, which it isn't: the declaration is dropped here.
+//! Alma accepts these records as XML only and returns them as JSON or XML. In JSON the MARC record is one XML text that
+//! wrongly declares itself as UTF-16. The declaration is removed here.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -36,13 +36,13 @@ pub struct Bib {
     /// Numbers of other systems (MARC 035).
     #[serde(rename = "network_number", default, deserialize_with = "lenient::values")]
     pub network_numbers: Vec<String>,
-    /// Whether it is hidden from discovery; unknown when Alma doesn't say.
+    /// Whether it is hidden from discovery; unknown if Alma doesn't report it.
     #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed: Option<bool>,
     /// The day of the last change.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub last_modified_date: Option<Date>,
-    /// How many holds there are on its items, where that was asked for.
+    /// How many holds there are on its items, if the call asked for it.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub requests: Option<u64>,
     /// The MARC record: a `<record>` element without an XML declaration.
@@ -57,10 +57,10 @@ pub struct Holding {
     /// Its id.
     #[serde(deserialize_with = "lenient::required")]
     pub holding_id: HoldingId,
-    /// Whether it is hidden from discovery by itself.
+    /// Whether the holding itself is hidden from discovery.
     #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed: Option<bool>,
-    /// Whether it is hidden from discovery by itself or by its location.
+    /// Whether the holding or its location is hidden from discovery.
     #[serde(rename = "calculated_suppress_from_publishing", default, deserialize_with = "lenient::opt")]
     pub suppressed_in_effect: Option<bool>,
     /// The MARC record: a `<record>` element without an XML declaration. Library, location and call number are in 852.
@@ -94,17 +94,17 @@ fn marc<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::
     Ok(record.map(|record| xml::without_declaration(&record).to_owned()))
 }
 
-/// A bib from an answer in JSON or XML.
+/// Reads a bib from an answer in JSON or XML.
 pub(crate) fn bib_from_reply(body: &str) -> Result<Bib, String> {
     lenient::record(record_from_reply(body, "bib")?)
 }
 
-/// A holding from an answer in JSON or XML.
+/// Reads a holding from an answer in JSON or XML.
 pub(crate) fn holding_from_reply(body: &str) -> Result<Holding, String> {
     lenient::record(record_from_reply(body, "holding")?)
 }
 
-/// Several bibs from an answer in JSON or XML, and what is wrong with those that can't be read.
+/// Reads several bibs from an answer in JSON or XML. Returns them with a message for each one that can't be read.
 pub(crate) fn bibs_from_reply(body: &str) -> Result<(Vec<Bib>, Vec<String>), String> {
     let mut missing = Vec::new();
     let rows: Vec<Value> = if body.trim_start().starts_with('<') {
@@ -151,7 +151,7 @@ fn json<T: DeserializeOwned>(body: &str) -> Result<T, String> {
     serde_json::from_str(body).map_err(|error| format!("JSON that can't be read (line {})", error.line()))
 }
 
-/// A MARC record as it can stand inside a body: a single well-formed `<record>` without a declaration.
+/// Checks that a MARC record can be part of a body: a single well-formed `<record>` without a declaration.
 pub(crate) fn marc_record(xml: &str) -> Result<&str, &'static str> {
     let record = xml::without_declaration(xml);
     match xml::read(record)?.name.as_str() {

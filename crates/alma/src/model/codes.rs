@@ -1,4 +1,4 @@
-//! Coded values and the closed lists of codes that this crate knows by name.
+//! Coded values, and the closed lists of codes that this crate knows by name.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use serde_json::Value;
 
 use crate::lenient::{Lenient, is_unreadable, scalar};
 
-/// A code with the text that Alma shows for it.
+/// A code with the text that Alma displays for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Coded {
     /// The code.
     pub value: String,
-    /// What staff see for it, in the institution's language.
+    /// The text that staff see, in the institution's language.
     pub desc: Option<String>,
 }
 
 impl Coded {
-    /// The code as text.
+    /// Returns the code as text.
     pub fn as_str(&self) -> &str {
         &self.value
     }
 
-    /// The code as an identifier, such as a `LibraryCode`.
+    /// Returns the code as an identifier, such as a `LibraryCode`.
     pub fn id<T: for<'a> From<&'a str>>(&self) -> T {
         T::from(&self.value)
     }
@@ -35,18 +35,18 @@ impl fmt::Display for Coded {
 
 impl Lenient for Coded {
     fn read(value: &Value) -> Result<Option<Self>, &'static str> {
-        // Loans call the text `name` (location) or `description` (policy).
+        // In loans the text is called `name` (location) or `description` (policy).
         let desc = ["desc", "description", "name"].into_iter().find_map(|key| value.get(key).and_then(scalar));
         Ok(scalar(value).map(|value| Self { value, desc }))
     }
 }
 
-/// Text that shows about a person; `Debug` doesn't show it.
+/// Text about a person. `Debug` doesn't print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redacted(String);
 
 impl Redacted {
-    /// The text itself.
+    /// Returns the text itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -64,7 +64,7 @@ impl Lenient for Redacted {
     }
 }
 
-/// Whether an item is where it belongs.
+/// Whether an item is in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BaseStatus {
     /// `1`: in its place. It may still have a request waiting.
@@ -83,7 +83,8 @@ impl Lenient for BaseStatus {
     }
 }
 
-/// Codes come as such or as the text that staff see: `In Process` is `IN_PROCESS`.
+/// Returns the canonical form of a code. Alma writes codes as such or as the text that staff see: `In Process` is
+/// `IN_PROCESS`.
 fn canonical(text: &str) -> String {
     text.trim().to_uppercase().replace([' ', '-'], "_")
 }
@@ -97,12 +98,12 @@ macro_rules! codes {
             $($(#[$note])* $variant,)+
             /// A code without a name here, as Alma wrote it.
             Other(String),
-            /// Something is there that is no code.
+            /// A value that isn't a code.
             Unreadable,
         }
 
         impl $name {
-            /// The code as Alma writes it.
+            /// Returns the code as Alma writes it.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $code,)+
@@ -146,11 +147,11 @@ macro_rules! codes {
 }
 
 codes! {
-    /// What keeps an item from being in its place (code table PROCESSTYPE). An item in place has none, or `Requested`.
+    /// The reason why an item isn't in its place (code table PROCESSTYPE). An item in place has none, or `Requested`.
     ProcessType {
         /// Being acquired.
         Acquisition = "ACQ",
-        /// A patron says it was returned; the library doesn't have it.
+        /// A patron claims to have returned it; the library doesn't have it.
         ClaimedReturned = "CLAIM_RETURNED_LOAN",
         /// On the hold shelf, for a patron to collect.
         HoldShelf = "HOLDSHELF" | "HOLD_SHELF",
@@ -170,7 +171,7 @@ codes! {
         Requested = "REQUESTED",
         /// In technical services.
         Technical = "TECHNICAL",
-        /// On its way: to a pickup library or back to its own. Which of them, its request shows.
+        /// On its way to a pickup library or back to its own. Its request shows which of the two.
         Transit = "TRANSIT",
         /// On its way to remote storage.
         TransitToRemoteStorage = "TRANSIT_TO_REMOTE_STORAGE",
@@ -180,7 +181,7 @@ codes! {
 }
 
 codes! {
-    /// What kind of request it is.
+    /// The kind of a request.
     RequestType {
         /// A patron is to get the item.
         Hold = "HOLD",
@@ -196,11 +197,13 @@ codes! {
 }
 
 codes! {
-    /// Where a request stands. A cancelled, fulfilled or expired request isn't in the active list, and no status says so.
+    /// The status of a request. A cancelled, fulfilled or expired request isn't in the active list, and no status says
+    /// so.
     RequestStatus {
         /// Waiting.
         NotStarted = "NOT_STARTED",
-        /// Being picked, or on the way. It doesn't mean that the item was dispatched: only the item shows.
+        /// Being picked, or on the way. It doesn't mean that the item was dispatched: only the item's own state shows
+        /// that.
         InProcess = "IN_PROCESS",
         /// Waiting for the patron on the hold shelf.
         OnHoldShelf = "ON_HOLD_SHELF",
@@ -230,7 +233,7 @@ codes! {
         Recalled = "RECALL",
         /// Lost.
         Lost = "LOST",
-        /// The borrower says it was returned.
+        /// The borrower claims to have returned it.
         ClaimedReturned = "CLAIMED_RETURN",
         /// Returned.
         Returned = "RETURNED",

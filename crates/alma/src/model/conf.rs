@@ -41,8 +41,8 @@ pub struct Location {
     /// OPEN, CLOSED, REMOTE or UNAVAILABLE.
     #[serde(rename = "type", default, deserialize_with = "lenient::opt")]
     pub kind: Option<Coded>,
-    /// Whether it is hidden from discovery, or Alma's word on it can't be read. Its records may be published by OAI-PMH all
-    /// the same.
+    /// Whether it is hidden from discovery, or Alma's value can't be read. Its records may be published by OAI-PMH even
+    /// if it is hidden.
     #[serde(rename = "suppress_from_publishing", default, deserialize_with = "lenient::or_true")]
     pub suppressed: bool,
     /// The fulfilment unit, on which loan and request rules depend.
@@ -63,7 +63,7 @@ pub struct LocationDesk {
     /// Its name.
     #[serde(rename = "circ_desk_name", default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
-    /// Whether it takes items of the location back.
+    /// Whether items of the location can be returned at it.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub check_in: Option<bool>,
     /// Whether it lends items of the location.
@@ -74,7 +74,7 @@ pub struct LocationDesk {
     pub reshelve: Option<bool>,
 }
 
-/// A circulation desk of a library. Lists tell only its code and name.
+/// A circulation desk of a library. In lists it has only code and name.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct CircDesk {
@@ -102,7 +102,7 @@ pub struct DeskLocation {
     /// The location.
     #[serde(rename = "location_code", deserialize_with = "lenient::required")]
     pub code: LocationCode,
-    /// Whether the desk takes its items back.
+    /// Whether items of the location can be returned at the desk.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub check_in: Option<bool>,
     /// Whether the desk lends its items.
@@ -126,7 +126,7 @@ pub struct CodeTable {
 }
 
 impl CodeTable {
-    /// True when the table has this code and it may be used.
+    /// Returns whether the table has this code and it is enabled.
     pub fn has(&self, code: &str) -> bool {
         self.rows.iter().any(|row| row.enabled && row.code == code)
     }
@@ -150,11 +150,11 @@ pub struct CodeTableRow {
     pub default: bool,
 }
 
-/// What Alma shows about the institution a key belongs to.
+/// Alma's description of the institution to which a key belongs.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct General {
-    /// The institution. Hosts don't tell, since all institutions of a region share one.
+    /// The institution. A host doesn't identify it, since all institutions of a region share one.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub institution: Option<Coded>,
     /// Sandbox or production.
@@ -163,7 +163,7 @@ pub struct General {
 }
 
 impl General {
-    /// True when Alma says that it is a sandbox.
+    /// Returns whether Alma reports a sandbox.
     pub fn is_sandbox(&self) -> bool {
         self.environment_type.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("sandbox"))
     }

@@ -10,14 +10,14 @@ use crate::lenient;
 use crate::model::{BaseStatus, Coded, ProcessType, Redacted};
 use crate::page::Row;
 
-/// A physical item with what Alma reports its title and holding.
+/// A physical item, with Alma's data about its title and holding.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Parts")]
 #[non_exhaustive]
 pub struct Item {
     /// The title's MMS id.
     pub mms_id: MmsId,
-    /// The true holding, also when the item was asked for in any.
+    /// The true holding, even if the address contained another.
     pub holding_id: HoldingId,
     /// The item's id.
     pub pid: ItemPid,
@@ -31,15 +31,15 @@ pub struct Item {
     pub isbn: Option<String>,
     /// The ISSN.
     pub issn: Option<String>,
-    /// Whether the title is hidden from discovery. So is one of which Alma's word on it can't be read.
+    /// Whether the title is hidden from discovery, or Alma's value can't be read.
     pub bib_suppressed: bool,
-    /// Whether the holding is hidden from discovery, by itself or by its location, or Alma's word on it can't be read.
+    /// Whether the holding or its location is hidden from discovery, or Alma's value can't be read.
     pub holding_suppressed: bool,
     /// The call number in force.
     pub call_number: Option<String>,
     /// Whether the item is in its place.
     pub base_status: BaseStatus,
-    /// Why it isn't; blank or `Requested` when it is.
+    /// Why it isn't in its place; blank or `Requested` if it is.
     pub process_type: Option<ProcessType>,
     /// The kind of work order it is away for.
     pub work_order_type: Option<Coded>,
@@ -47,20 +47,20 @@ pub struct Item {
     pub work_order_at: Option<Coded>,
     /// Returned and not yet on its shelf.
     pub awaiting_reshelving: bool,
-    /// Whether a request waits on it. Unknown right after a scan; set for items in transit without a patron's request, and
-    /// where it can't be read.
+    /// Whether a request waits for it. Unknown right after a scan; set for items in transit without a patron's request,
+    /// and if Alma's value can't be read.
     pub requested: Option<bool>,
-    /// Whether it stands elsewhere for a time.
+    /// Whether it is in a temporary location.
     pub in_temp_location: bool,
     /// The library where it is: the temporary one while it is in a temporary location.
     pub library: Option<Coded>,
     /// The location where it is: the temporary one while it is in a temporary location.
     pub location: Option<Coded>,
-    /// The library in the item's own data. Its code says to whom the item belongs.
+    /// The library in the item's own data. Its code identifies the owner of the item.
     pub item_library: Option<Coded>,
     /// The location in the item's own data.
     pub item_location: Option<Coded>,
-    /// The policy in force: the temporary one while it is in a temporary location and that has one.
+    /// The policy in force: that of the temporary location while the item is there, if it has one.
     pub policy: Option<Coded>,
     /// The policy in the item's own data.
     pub item_policy: Option<Coded>,
@@ -68,9 +68,9 @@ pub struct Item {
     pub material_type: Option<Coded>,
     /// The volume, issue or the like.
     pub description: Option<String>,
-    /// The levels of its enumeration and chronology, such as volume, number and year, as far as it has them.
+    /// The levels of its enumeration and chronology that it has, such as volume, number and year.
     pub enumeration: Vec<String>,
-    /// Where the item comes from.
+    /// The origin of the item.
     pub provenance: Option<Coded>,
     /// A note for the public.
     pub public_note: Option<String>,
@@ -82,36 +82,36 @@ pub struct Item {
     pub internal_note_2: Option<String>,
     /// The third of three notes for staff.
     pub internal_note_3: Option<String>,
-    /// When it is due back; only when asked for, and on loan.
+    /// When it is due back; only if the call asked for it and the item is on loan.
     pub due_date: Option<Timestamp>,
-    /// How long it could be lent, in words; only when asked for.
+    /// How long it could be lent, in words; only if the call asked for it.
     pub due_date_policy: Option<String>,
     /// The day the record was made.
     pub creation_date: Option<Date>,
     /// The day the record was changed.
     pub modification_date: Option<Date>,
-    /// What the scan page would have said, in the institution's language, with the requester's name: for staff only, and
-    /// nothing to decide by. Only after a scan.
+    /// The message of the scan page, in the institution's language, with the requester's name. It is for staff only and
+    /// no basis for decisions. Only after a scan.
     pub additional_info: Option<Redacted>,
 }
 
 impl Item {
-    /// The three ids that address the item.
+    /// Returns the three ids that address the item.
     pub fn path(&self) -> ItemPath {
         ItemPath { mms: self.mms_id.clone(), holding: self.holding_id.clone(), pid: self.pid.clone() }
     }
 
-    /// True when the item is in its place and not away for anything; a request may still wait on it.
+    /// Returns whether the item is in its place and no process keeps it away. A request may still wait for it.
     pub fn is_in_place(&self) -> bool {
         self.base_status == BaseStatus::InPlace && matches!(self.process_type, None | Some(ProcessType::Requested))
     }
 
-    /// The code of the library where the item is.
+    /// Returns the code of the library where the item is.
     pub fn library_code(&self) -> Option<LibraryCode> {
         self.library.as_ref().map(Coded::id)
     }
 
-    /// The code of the location where the item is.
+    /// Returns the code of the location where the item is.
     pub fn location_code(&self) -> Option<LocationCode> {
         self.location.as_ref().map(Coded::id)
     }
@@ -233,7 +233,7 @@ impl TryFrom<Parts> for Item {
 
     fn try_from(parts: Parts) -> Result<Self, &'static str> {
         let Parts { bib_data: bib, holding_data: holding, item_data: item, additional_info } = parts;
-        // Some records show the permanent place in the item's data while a temporary one is in force.
+        // Some records contain the permanent place in the item's data while a temporary one is in force.
         let temporary = |there: Option<Coded>, own: &Option<Coded>| {
             if holding.in_temp_location { there.or_else(|| own.clone()) } else { own.clone() }
         };
@@ -286,7 +286,7 @@ impl TryFrom<Parts> for Item {
 /// An item to be created. Its library and location come from the holding.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewItem {
-    /// The barcode; Alma refuses one that an item of the institution has.
+    /// The barcode. Alma refuses a barcode that another item of the institution has.
     pub barcode: Option<Barcode>,
     /// The kind of material (code table PhysicalMaterialType).
     pub material_type: Option<String>,
@@ -300,12 +300,12 @@ pub struct NewItem {
     pub fulfillment_note: Option<String>,
     /// A note for the public.
     pub public_note: Option<String>,
-    /// Any other fields of `item_data`, in Alma's own form. They win over the fields above.
+    /// Any other fields of `item_data`, in Alma's own form. They take precedence over the fields above.
     pub more: Map<String, Value>,
 }
 
 impl NewItem {
-    /// The body of the call that creates the item.
+    /// Returns the body of the call that creates the item.
     pub(crate) fn to_json(&self) -> Value {
         let mut item = Map::new();
         let texts = [

@@ -46,7 +46,7 @@ pub struct Loan {
     /// The desk that took it back.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub return_circ_desk: Option<Coded>,
-    /// When it is due back; unknown where that can't be read.
+    /// When it is due back; unknown if that can't be read.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub due_date: Option<Timestamp>,
     /// When it was lent.
@@ -61,7 +61,7 @@ pub struct Loan {
     /// How the last renewal went.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub last_renew_status: Option<Coded>,
-    /// Whether it could be renewed; only when asked for.
+    /// Whether it could be renewed; only if the call asked for it.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub renewable: Option<bool>,
     /// The title's name.
@@ -81,7 +81,7 @@ pub struct Loan {
     pub call_number: Option<String>,
 }
 
-/// A loan to be made. When it is due follows from Alma's policies and can be changed afterwards.
+/// A loan to be created. Its due date follows from Alma's policies and can be changed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLoan {
     /// The library of the desk.
@@ -93,12 +93,12 @@ pub struct NewLoan {
 }
 
 impl NewLoan {
-    /// A loan at this desk.
+    /// Creates a loan at this desk.
     pub fn at(library: impl Into<LibraryCode>, circ_desk: impl Into<DeskCode>) -> Self {
         Self { library: library.into(), circ_desk: circ_desk.into(), request_id: None }
     }
 
-    /// The body of the call that makes the loan.
+    /// Returns the body of the call that creates the loan.
     pub(crate) fn to_json(&self) -> Value {
         let mut loan = json!({"circ_desk": {"value": self.circ_desk}, "library": {"value": self.library}});
         if let Some(request) = &self.request_id {
@@ -108,7 +108,7 @@ impl NewLoan {
     }
 }
 
-/// Whose loan it is decides.
+/// A row whose borrower can't be read may be anybody's loan.
 impl Row for Loan {
     const REPORTING: &'static [&'static str] = &["user_id"];
 }

@@ -1,6 +1,6 @@
-//! What Alma answers and what it is sent, apart from the calls that do it.
+//! The data that Alma returns and receives, apart from the calls.
 //!
-//! Reading is tolerant: see the crate's page. Field names are Alma's, save where they lead astray.
+//! Reading is tolerant; see the crate's page. Field names are Alma's, except where those are misleading.
 
 mod bib;
 mod codes;

@@ -17,16 +17,16 @@ pub struct Request {
     /// The request's id.
     #[serde(rename = "request_id", deserialize_with = "lenient::required")]
     pub id: RequestId,
-    /// What kind of request it is. Only holds are patrons' holds; items also have internal work orders.
+    /// The kind of request. Only holds are patrons' holds; items also have internal work orders.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub request_type: RequestType,
     /// The kind in more detail, such as `PATRON_PHYSICAL`.
     #[serde(rename = "request_sub_type", default, deserialize_with = "lenient::opt")]
     pub sub_type: Option<Coded>,
-    /// Where it stands.
+    /// The status.
     #[serde(rename = "request_status", default, deserialize_with = "lenient::or_default")]
     pub status: RequestStatus,
-    /// The primary id of the user who asked.
+    /// The primary id of the user who placed it.
     #[serde(rename = "user_primary_id", default, deserialize_with = "lenient::opt")]
     pub user: Option<UserId>,
     /// The title.
@@ -47,13 +47,13 @@ pub struct Request {
     /// The title's author.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub author: Option<String>,
-    /// The comment given at creation: the place for a marker by which to know one's own request.
+    /// The comment given at creation. A caller can put a marker here to recognise its own requests.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub comment: Option<String>,
     /// The volume, issue or the like.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub description: Option<String>,
-    /// The name of the pickup place.
+    /// The name of the pickup location.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub pickup_location: Option<String>,
     /// LIBRARY, CIRCULATION_DESK ...
@@ -71,16 +71,16 @@ pub struct Request {
     /// The code of the desk that works on it.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub managed_by_circulation_desk_code: Option<DeskCode>,
-    /// Its place among the requests for the item, from 1.
+    /// Its position among the requests for the item, from 1.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub place_in_queue: Option<u64>,
-    /// The day it was made. Deprecated by Alma in favour of the time.
+    /// The day it was created. Alma has deprecated it in favour of the time.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub request_date: Option<Date>,
     /// When it was made.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub request_time: Option<Timestamp>,
-    /// What is to be done next, such as `Pickup From Shelf`; in the institution's language.
+    /// The next step, such as `Pickup From Shelf`, in the institution's language.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub task_name: Option<String>,
     /// The last day on the hold shelf.
@@ -91,7 +91,7 @@ pub struct Request {
     pub last_interest_date: Option<Date>,
 }
 
-/// Where a user wants to get an item. The Resource Sharing Library can't be it.
+/// The place where a user wants to collect an item. The Resource Sharing Library can't be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pickup {
@@ -109,22 +109,22 @@ pub enum Pickup {
 /// A request to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRequest {
-    /// What kind of request.
+    /// The kind of request.
     pub request_type: RequestType,
-    /// Where the user wants to get it.
+    /// The place where the user wants to collect it.
     pub pickup: Pickup,
-    /// A comment, which is kept and is in lists.
+    /// A comment. Alma keeps it and shows it in lists.
     pub comment: Option<String>,
     /// The volume, issue or the like; for title-level requests only.
     pub description: Option<String>,
     /// The day after which the user doesn't want it any more.
     pub last_interest_date: Option<Date>,
-    /// Whether a second request of the user for the same thing is to be accepted.
+    /// Whether to accept a second request of the user for the same thing.
     pub allow_same_request: bool,
 }
 
 impl NewRequest {
-    /// A hold, to be collected at `pickup`.
+    /// Creates a hold that the user will collect at `pickup`.
     pub fn hold(pickup: Pickup) -> Self {
         Self {
             request_type: RequestType::Hold,
@@ -136,13 +136,13 @@ impl NewRequest {
         }
     }
 
-    /// The same with a comment.
+    /// Sets the comment.
     pub fn comment(mut self, comment: impl Into<String>) -> Self {
         self.comment = Some(comment.into());
         self
     }
 
-    /// The body of the call that creates the request.
+    /// Returns the body of the call that creates the request.
     pub(crate) fn to_json(&self) -> Value {
         let mut request = json!({"request_type": self.request_type.as_str()});
         match &self.pickup {
@@ -169,10 +169,10 @@ impl NewRequest {
     }
 }
 
-/// How a request is cancelled.
+/// The parameters of a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancellation {
-    /// Why: a code, not a text (code table RequestCancellationReasons), such as `CancelledAtPatronRequest`.
+    /// The reason: a code, not a text (code table RequestCancellationReasons), such as `CancelledAtPatronRequest`.
     pub reason: String,
     /// A note.
     pub note: Option<String>,
@@ -181,13 +181,13 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
-    /// A cancellation of which the user gets no letter.
+    /// Creates a cancellation of which the user gets no letter.
     pub fn silent(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), note: None, notify_user: false }
     }
 }
 
-/// The marker in the comment says whose request it is.
+/// A row whose comment can't be read may have anybody's marker.
 impl Row for Request {
     const REPORTING: &'static [&'static str] = &["comment"];
 }

@@ -10,13 +10,13 @@ use crate::page::Row;
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct Set {
-    /// What staff call it.
+    /// The name that staff gave it.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub name: Option<String>,
     /// `ITEMIZED`, or `LOGICAL` for a saved search.
     #[serde(rename = "type", default, deserialize_with = "lenient::opt")]
     pub kind: Option<Coded>,
-    /// What its members are, such as `ITEM` or `BIB_MMS`.
+    /// The type of its members, such as `ITEM` or `BIB_MMS`.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub content: Option<Coded>,
 }
@@ -25,7 +25,7 @@ pub struct Set {
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct SetMember {
-    /// Its id: of an item, the item's; of a title, the MMS id.
+    /// Its id: the item's id, or the title's MMS id.
     #[serde(deserialize_with = "lenient::required")]
     pub id: String,
 }

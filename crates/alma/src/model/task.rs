@@ -1,4 +1,4 @@
-//! Task lists: what staff are to pick from the shelf.
+//! Task lists: items that staff must pick from the shelf.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use crate::lenient;
 use crate::model::{BaseStatus, Coded, Redacted, RequestType};
 use crate::page::Row;
 
-/// A title that staff are to pick at a desk.
+/// A title that staff must pick at a desk.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "Parts")]
 #[non_exhaustive]
@@ -29,9 +29,9 @@ pub struct RequestedResource {
     pub holding_id: Option<HoldingId>,
     /// The copies that could be picked.
     pub copies: Vec<RequestedCopy>,
-    /// The requests that wait.
+    /// The waiting requests.
     pub requests: Vec<WaitingRequest>,
-    /// How many more there are that can't be read.
+    /// The number of further requests that can't be read.
     pub unreadable_requests: u32,
 }
 
@@ -57,13 +57,13 @@ pub struct WaitingRequest {
     /// The request's id.
     #[serde(deserialize_with = "lenient::required")]
     pub id: RequestId,
-    /// What kind of request it is.
+    /// The kind of request.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub request_type: RequestType,
-    /// Where it is to go.
+    /// The destination of the item.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub destination: Option<Coded>,
-    /// Who asked, as staff see it.
+    /// The requester, as staff see the name.
     #[serde(default, deserialize_with = "requester")]
     pub requester: Option<Redacted>,
     /// The day it was made.

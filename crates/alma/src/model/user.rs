@@ -1,6 +1,6 @@
-//! Users: the people who borrow, and the virtual patrons that stand for people elsewhere.
+//! Users: people who borrow, and virtual patrons that represent people of other institutions.
 //!
-//! Nothing personal is shown by `Debug` of any type here.
+//! `Debug` of the types here prints nothing personal.
 
 use std::fmt;
 
@@ -70,99 +70,100 @@ struct ContactInfo {
 }
 
 impl User {
-    /// The primary id: often an identity provider's id, not a barcode.
+    /// Returns the primary id, often an identity provider's id, not a barcode.
     pub fn primary_id(&self) -> &UserId {
         &self.fields.primary_id
     }
 
-    /// The first name.
+    /// Returns the first name.
     pub fn first_name(&self) -> Option<&str> {
         self.fields.first_name.as_deref()
     }
 
-    /// The middle name.
+    /// Returns the middle name.
     pub fn middle_name(&self) -> Option<&str> {
         self.fields.middle_name.as_deref()
     }
 
-    /// The last name.
+    /// Returns the last name.
     pub fn last_name(&self) -> Option<&str> {
         self.fields.last_name.as_deref()
     }
 
-    /// The whole name, as Alma puts it together.
+    /// Returns the whole name, as Alma puts it together.
     pub fn full_name(&self) -> Option<&str> {
         self.fields.full_name.as_deref()
     }
 
-    /// The PIN. Alma has no call that checks one.
+    /// Returns the PIN. Alma has no call that checks one.
     pub fn pin_number(&self) -> Option<&str> {
         self.fields.pin_number.as_deref()
     }
 
-    /// The group, on which loan and request rules depend.
+    /// Returns the group, on which loan and request rules depend.
     pub fn user_group(&self) -> Option<&Coded> {
         self.fields.user_group.as_ref()
     }
 
-    /// The campus, which can tell a user's library where several libraries share one Alma.
+    /// Returns the campus. It can identify a user's library if several libraries share one Alma.
     pub fn campus_code(&self) -> Option<&Coded> {
         self.fields.campus_code.as_ref()
     }
 
-    /// The language of letters to the user.
+    /// Returns the language of letters to the user.
     pub fn preferred_language(&self) -> Option<&Coded> {
         self.fields.preferred_language.as_ref()
     }
 
-    /// PUBLIC, STAFF or CONTACT.
+    /// Returns PUBLIC, STAFF or CONTACT.
     pub fn record_type(&self) -> Option<&Coded> {
         self.fields.record_type.as_ref()
     }
 
-    /// INTERNAL or EXTERNAL.
+    /// Returns INTERNAL or EXTERNAL.
     pub fn account_type(&self) -> Option<&Coded> {
         self.fields.account_type.as_ref()
     }
 
-    /// The system an external user comes from.
+    /// Returns the system an external user comes from.
     pub fn external_id(&self) -> Option<&str> {
         self.fields.external_id.as_deref()
     }
 
-    /// ACTIVE, INACTIVE or DELETED; none, also one that can't be read, means active: Alma itself refuses the others' holds.
+    /// Returns ACTIVE, INACTIVE or DELETED. A missing or unreadable status means active: Alma itself refuses the holds
+    /// of inactive users.
     pub fn status(&self) -> Option<&Coded> {
         self.fields.status.as_ref()
     }
 
-    /// False only when the status says INACTIVE or DELETED.
+    /// Returns false only if the status is INACTIVE or DELETED.
     pub fn is_active(&self) -> bool {
         !self.fields.status.as_ref().is_some_and(|status| {
             ["INACTIVE", "DELETED"].iter().any(|stopped| status.value.eq_ignore_ascii_case(stopped))
         })
     }
 
-    /// The day the account ends, as far as it is reported and can be read.
+    /// Returns the day the account ends, if Alma reports one that can be read.
     pub fn expiry_date(&self) -> Option<Date> {
         self.fields.expiry_date
     }
 
-    /// The day the record may be removed.
+    /// Returns the day the record may be removed.
     pub fn purge_date(&self) -> Option<Date> {
         self.fields.purge_date
     }
 
-    /// The day of birth.
+    /// Returns the day of birth.
     pub fn birth_date(&self) -> Option<Date> {
         self.fields.birth_date
     }
 
-    /// Every identifier but the primary id, inactive ones too.
+    /// Returns every identifier but the primary id, including inactive ones.
     pub fn identifiers(&self) -> &[Identifier] {
         &self.fields.user_identifier
     }
 
-    /// The barcodes that may be used: those with status ACTIVE. A user may have none.
+    /// Returns the barcodes that may be used: those with status ACTIVE. A user may have none.
     pub fn active_barcodes(&self) -> impl Iterator<Item = Barcode> {
         let of_type =
             |id: &&Identifier| id.id_type.as_ref().is_some_and(|kind| kind.value.eq_ignore_ascii_case("BARCODE"));
@@ -174,23 +175,23 @@ impl User {
             .map(|id| Barcode::from(id.value.as_str()))
     }
 
-    /// The blocks stored on the user. Limits that a desk computes (overdue items, fines) are not among them.
+    /// Returns the blocks stored on the user. Limits that a desk computes (overdue items, fines) are not among them.
     pub fn blocks(&self) -> &[Block] {
         &self.fields.user_block
     }
 
-    /// The e-mail addresses.
+    /// Returns the e-mail addresses.
     pub fn emails(&self) -> &[Email] {
         &self.fields.contact_info.email
     }
 
-    /// The preferred e-mail address, or else the first.
+    /// Returns the preferred e-mail address, or else the first.
     pub fn email(&self) -> Option<&str> {
         let emails = &self.fields.contact_info.email;
         emails.iter().find(|email| email.preferred).or(emails.first()).and_then(|email| email.address.as_deref())
     }
 
-    /// The record as Alma sent it, with every field.
+    /// Returns the record as Alma sent it, with every field.
     pub fn raw(&self) -> &Map<String, Value> {
         &self.raw
     }
@@ -248,7 +249,7 @@ pub struct Identifier {
     /// Its type (code table UserIdentifierTypes); `BARCODE` is a card's number.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub id_type: Option<Coded>,
-    /// False for one that was replaced: it still finds the user, and must not be used to act.
+    /// False for a replaced identifier. It still finds the user, and must not be used to act.
     #[serde(rename = "status", default = "active", deserialize_with = "is_active")]
     pub active: bool,
 }
@@ -270,23 +271,23 @@ fn is_active<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     Ok(lenient::opt::<D, String>(from)?.is_none_or(|status| status.eq_ignore_ascii_case("ACTIVE")))
 }
 
-/// A block of which nothing can be read is a block.
+/// Reads the blocks. A block of which nothing can be read counts as a block.
 fn blocks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Block>, D::Error> {
     let rows = lenient::rows(Value::deserialize(from)?).into_iter();
     Ok(rows.map(|row| lenient::record(row).unwrap_or_else(|_| Block::unreadable())).collect())
 }
 
-/// Something that keeps a user from borrowing.
+/// A block that keeps a user from borrowing.
 #[derive(Clone, Deserialize)]
 #[non_exhaustive]
 pub struct Block {
     /// The kind of block, such as GENERAL or CASH.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub block_type: Option<Coded>,
-    /// What it blocks.
+    /// The blocked activity.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub block_description: Option<Coded>,
-    /// False when the block is stored but doesn't count.
+    /// False if the block is stored but not in force.
     #[serde(rename = "block_status", default = "active", deserialize_with = "is_active")]
     pub active: bool,
     /// A note by staff.
@@ -295,7 +296,7 @@ pub struct Block {
     /// When the block was made.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub created_date: Option<Timestamp>,
-    /// When the block ends by itself.
+    /// When the block expires.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub expiry_date: Option<Timestamp>,
 }
@@ -312,7 +313,7 @@ impl Block {
         }
     }
 
-    /// True when the block stops the user at this moment.
+    /// Returns whether the block is in force at this moment.
     pub fn stops_at(&self, now: Timestamp) -> bool {
         self.active && self.expiry_date.is_none_or(|end| end > now)
     }
@@ -336,7 +337,7 @@ pub struct Email {
     /// The address.
     #[serde(rename = "email_address", default, deserialize_with = "lenient::opt")]
     pub address: Option<String>,
-    /// True for the one to write to.
+    /// True for the preferred address.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub preferred: bool,
 }
@@ -347,7 +348,7 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Who manages an account.
+/// The party that manages an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountType {
     /// The library itself.
@@ -385,7 +386,7 @@ pub struct NewUser {
     pub last_name: String,
     /// The group (code table UserGroups).
     pub user_group: String,
-    /// Who manages the account.
+    /// The party that manages the account.
     pub account_type: AccountType,
     /// Further identifiers.
     pub identifiers: Vec<NewIdentifier>,
@@ -393,12 +394,12 @@ pub struct NewUser {
     pub expiry_date: Option<Date>,
     /// The day the record may be removed.
     pub purge_date: Option<Date>,
-    /// Any other fields of Alma's user object, in Alma's own form. They win over the fields above.
+    /// Any other fields of Alma's user object, in Alma's own form. They take precedence over the fields above.
     pub more: Map<String, Value>,
 }
 
 impl NewUser {
-    /// A public, external user with the fields that Alma requires.
+    /// Creates a public, external user with the fields that Alma requires.
     pub fn external(
         primary_id: impl Into<UserId>,
         last_name: impl Into<String>,
@@ -418,7 +419,7 @@ impl NewUser {
         }
     }
 
-    /// The body of the call that creates the user.
+    /// Returns the body of the call that creates the user.
     pub(crate) fn to_json(&self) -> Value {
         let identifiers: Vec<Value> = self
             .identifiers
@@ -468,11 +469,11 @@ impl fmt::Debug for NewUser {
 pub struct NewBlock {
     /// The kind of block, such as `GENERAL`.
     pub block_type: String,
-    /// What it blocks, such as `02-GLOBAL` (code table UserBlockDescriptions).
+    /// The blocked activity, such as `02-GLOBAL` (code table UserBlockDescriptions).
     pub block_description: String,
     /// A note for staff.
     pub note: Option<String>,
-    /// When the block is to end by itself.
+    /// When the block is to expire.
     pub expiry_date: Option<Timestamp>,
 }
 
@@ -493,7 +494,7 @@ impl NewBlock {
         block
     }
 
-    /// True when `block` is this one.
+    /// Returns whether `block` is this one.
     pub(crate) fn is(&self, block: &Block) -> bool {
         let code = |coded: &Option<Coded>| coded.as_ref().map(|coded| coded.value.clone());
         block.active

@@ -1,4 +1,4 @@
-//! Where calls go, and with what.
+//! Addresses and bodies of calls.
 
 use alma::{Barcode, Error, ItemPath, UserId};
 

@@ -1,5 +1,5 @@
-//! Every field of every recorded answer, damaged in turn: which may make an answer unreadable at all, and which a list
-//! incomplete. Whatever isn't named here may hold anything.
+//! Damages every field of every recorded answer in turn. The tables here name the fields that may make an answer
+//! unreadable, and those that may make a list incomplete. Any other field may contain anything.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::fake::{builder, fixture};
 
-/// What stands in place of a field. `None`: the field is missing.
+/// The values that replace a field. `None`: the field is missing.
 fn damages() -> Vec<Option<Value>> {
     let values = [
         json!(null),
@@ -34,7 +34,7 @@ fn damages() -> Vec<Option<Value>> {
     std::iter::once(None).chain(values.map(Some)).collect()
 }
 
-/// Answers the first page with what it was given, and any other with none of its rows.
+/// A transport that answers the first page with the given body, and any other page without rows.
 #[derive(Debug, Default)]
 struct Page(Mutex<String>);
 
@@ -47,7 +47,7 @@ impl Transport for Page {
     }
 }
 
-/// Reads an answer; says whether it is complete, where it is a list.
+/// Reads an answer. Returns whether it is complete, if it is a list.
 type Read = fn(Client) -> BoxFuture<'static, Result<bool>>;
 
 macro_rules! read {
@@ -70,7 +70,7 @@ fn reader() -> UserId {
     UserId::from("reader")
 }
 
-/// Each recorded answer with the call that it answers, and what may make it unreadable and incomplete.
+/// Each recorded answer, with the call that it answers and the fields that may make it unreadable or incomplete.
 #[rustfmt::skip]
 fn answers() -> Vec<(&'static str, Read, &'static str, &'static str)> {
     let of_item = "/bib_data /bib_data/mms_id /holding_data /holding_data/holding_id /item_data /item_data/pid";
@@ -111,7 +111,7 @@ fn answers() -> Vec<(&'static str, Read, &'static str, &'static str)> {
     ]
 }
 
-/// Every place in a value, as a JSON pointer.
+/// Returns every place in a value, as a JSON pointer.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     let within: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(key, field)| (format!("{at}/{key}"), field)).collect(),
@@ -124,7 +124,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The answer with something else at a place; `None` where nothing is to stand there and that is a row.
+/// Returns the answer with another value at a place; `None` if the place is a row and would be missing.
 fn damaged(answer: &Value, place: &str, damage: Option<&Value>) -> Option<String> {
     let mut answer = answer.clone();
     match damage {
@@ -141,7 +141,7 @@ fn is_in_a_later_row(place: &str) -> bool {
     place.split('/').any(|segment| segment.parse::<usize>().is_ok_and(|nth| nth > 0))
 }
 
-/// A place in any row.
+/// Returns a place with the index of any row.
 fn in_any_row(place: &str) -> String {
     let any = |segment: &str| if segment.parse::<usize>().is_ok() { "*".to_owned() } else { segment.to_owned() };
     place.split('/').map(any).collect::<Vec<_>>().join("/")
@@ -156,11 +156,11 @@ async fn only_what_a_record_is_nothing_without_makes_an_answer_unreadable_or_a_l
     for (name, read, may_fail, may_be_incomplete) in answers() {
         let answer: Value = serde_json::from_str(&fixture(name)).unwrap();
         *page.0.lock() = answer.to_string();
-        assert!(read(client.clone()).await.unwrap(), "{name} is read as it is");
+        assert!(read(client.clone()).await.unwrap(), "{name} can be read undamaged");
         let (mut failed, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
         let mut all = Vec::new();
         places(&answer, "", &mut all);
-        // One row of each list shows what any would.
+        // One row of each list is enough: the others have the same fields.
         for place in all.iter().filter(|place| !is_in_a_later_row(place)) {
             for damage in damages() {
                 let Some(body) = damaged(&answer, place, damage.as_ref()) else { continue };
@@ -174,8 +174,8 @@ async fn only_what_a_record_is_nothing_without_makes_an_answer_unreadable_or_a_l
             }
         }
         let declared = |places: &'static str| places.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
-        assert_eq!(failed, declared(may_fail), "what makes {name} unreadable");
-        assert_eq!(incomplete, declared(may_be_incomplete), "what makes {name} incomplete");
+        assert_eq!(failed, declared(may_fail), "fields that make {name} unreadable");
+        assert_eq!(incomplete, declared(may_be_incomplete), "fields that make {name} incomplete");
     }
     assert!(tried > 5_000, "{tried}");
 }

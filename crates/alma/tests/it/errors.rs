@@ -1,4 +1,4 @@
-//! What becomes of answers that aren't what was asked for.
+//! The errors that unexpected answers lead to.
 
 use std::error::Error as _;
 
@@ -48,10 +48,10 @@ async fn missing_record_is_distinguished_from_a_refusal_by_operation_and_code() 
     assert!(read_from(&fake).await.is_not_found());
     let other = Fake::start(|_, _| refusal("401890")).await;
     assert!(read_from(&other).await.is_not_found());
-    // The same code on a call that addresses something else is a refusal.
+    // The same code is a refusal if the call addresses another kind of record.
     let error = write_to(&other).await;
     assert!(error.is_refused_with(&Code::UserOfTypeNotFound), "{error:?}");
-    // A general error never means that something isn't there.
+    // A general error never means that a record doesn't exist.
     let general = Fake::start(|_, _| refusal("401652")).await;
     assert!(read_from(&general).await.is_refused_with(&Code::General));
 }
@@ -75,11 +75,11 @@ async fn a_404_is_absence_only_with_almas_code_for_it() {
         let read = read_from(&fake).await;
         assert!(read.is_unexplained() && matches!(read, Error::Unavailable { .. }), "{shown}: {read:?}");
         assert_eq!(read.remedy(), Remedy::RepeatLater, "{shown}");
-        assert_eq!(fake.seen().len(), 3, "a read is made again: {shown}");
+        assert_eq!(fake.seen().len(), 3, "the client repeats a read: {shown}");
         let write = write_to(&fake).await;
         assert!(write.is_unexplained() && write.is_unclear(), "{shown}: {write:?}");
         assert_eq!(write.remedy(), Remedy::CheckFirst, "{shown}");
-        assert_eq!(fake.seen().len(), 4, "a write is sent once: {shown}");
+        assert_eq!(fake.seen().len(), 4, "the client sends a write once: {shown}");
     }
 }
 

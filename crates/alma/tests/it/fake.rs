@@ -1,4 +1,4 @@
-//! A server that answers what a test says it to, and remembers what it was asked.
+//! A server that gives the answers of a test and records the requests.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// Starts a server that answers by `answer`, which gets the request and how many came before it.
+    /// Starts a server. `answer` receives the request and the number of earlier ones, and returns the answer.
     pub(crate) async fn start(answer: impl Fn(&Seen, usize) -> Response + Send + Sync + 'static) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, answer) = (Arc::clone(&seen), Arc::new(answer));
@@ -76,7 +76,7 @@ impl Fake {
         Self { base, seen }
     }
 
-    /// A server that answers everything with this fixture.
+    /// Starts a server that answers every request with this fixture.
     pub(crate) async fn answering(name: &'static str) -> Self {
         Self::start(move |_, _| ok(&fixture(name))).await
     }
@@ -93,7 +93,7 @@ impl Fake {
         self.seen.lock().clone()
     }
 
-    /// The only request that came.
+    /// Returns the only request that came.
     pub(crate) fn only(&self) -> Seen {
         let seen = self.seen();
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -105,7 +105,7 @@ impl Fake {
     }
 }
 
-/// A client in a hurry.
+/// Creates a client with short waits.
 pub(crate) fn builder(base: &str) -> ClientBuilder {
     let millisecond = Duration::from_millis(1);
     Client::builder(base, KEY.to_owned().into())
@@ -122,7 +122,7 @@ pub(crate) fn ok(body: &str) -> Response {
     answer(200, body)
 }
 
-/// An answer whose type is reported from its body, as Alma's would be.
+/// Creates an answer whose type follows from its body, as Alma's would.
 pub(crate) fn answer(status: u16, body: &str) -> Response {
     let kind = match body.trim_start().chars().next() {
         Some('<') if body.contains("<html") => "text/html",
@@ -150,18 +150,18 @@ pub(crate) fn refusal(code: &str) -> Response {
     answer(400, &body.to_string())
 }
 
-/// What a server does to a connection after it read the whole request.
+/// The treatment of a connection after the server has read the whole request.
 #[derive(Clone, Copy)]
 pub(crate) enum Breakage {
     /// Closes it.
     Close,
-    /// Sends the head of an answer and a part of its body, and closes it.
+    /// Sends the head and a part of the body of an answer, and closes it.
     CloseInBody,
-    /// Keeps it open and says nothing.
+    /// Keeps it open and sends nothing.
     SayNothing,
 }
 
-/// A server whose answers get lost. Counts what it was sent.
+/// Starts a server whose answers get lost. Counts the requests.
 pub(crate) struct Broken {
     pub(crate) base: String,
     requests: Arc<Mutex<u32>>,
@@ -210,7 +210,7 @@ impl Broken {
     }
 }
 
-/// The address of a port on which nobody listens.
+/// Returns the address of a port on which nobody listens.
 pub(crate) async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())

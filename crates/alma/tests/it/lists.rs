@@ -16,7 +16,7 @@ fn number(seen: &Seen, key: &str) -> Option<usize> {
     Some(value.parse().unwrap())
 }
 
-/// A page of `count` requests, cut as Alma cuts it.
+/// Creates a page of `count` requests, cut as Alma cuts it.
 fn page(count: usize, seen: &Seen) -> Response {
     let limit = number(seen, "limit").unwrap_or(10).min(100);
     let offset = number(seen, "offset").unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The client against a server on the loopback that plays Alma.
+//! Tests of the client against a local server that plays Alma.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 

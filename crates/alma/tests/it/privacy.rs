@@ -1,4 +1,4 @@
-//! Neither the key nor anything personal shows in what could get into a log.
+//! Neither the key nor personal data appear in anything that could get into a log.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 
 use crate::fake::{Breakage, Broken, Fake, KEY, answer, builder, fixture, nobody};
 
-/// What the fixtures know of people, and what tests send.
+/// The personal data in the fixtures and in the tests' calls.
 const CANARIES: [&str; 14] = [
     KEY,
     "sample.reader",

@@ -1,4 +1,4 @@
-//! What is repeated, and what never is.
+//! Calls that are repeated, and calls that never are.
 
 #![allow(
     clippy::disallowed_methods,
@@ -188,5 +188,5 @@ async fn patrons_call_is_answered_while_polls_saturate_the_limit() {
         Priority::Patron.scope(client.users().get(&UserId::from("x"))).await.unwrap();
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
-    assert!(client.call_rate().waiting > 50, "the looks were done first: {:?}", client.call_rate());
+    assert!(client.call_rate().waiting > 50, "the polls left first: {:?}", client.call_rate());
 }

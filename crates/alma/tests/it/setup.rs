@@ -1,4 +1,4 @@
-//! Setting a client up, and reading an institution's set-up.
+//! The set-up of a client, and reads of an institution's set-up.
 
 use alma::{Access, Area, Client, ConfigError, DeskCode, LibraryCode};
 use futures::TryStreamExt;
