@@ -1,11 +1,12 @@
-//! What the audit log says of a decision.
+//! Builds the entries of the audit log for a decision.
 
 use jiff::Timestamp;
 use lending::{Command, Decision, EffectResult, Event, Observation, ObservationSource, Observed, Request};
 use serde_json::{Value, json};
 use store::AuditEntry;
 
-/// One row per transition, or one for an event that changed facts alone; a delay is recorded once, not with each retry.
+/// Returns one row per transition, or one for an event that changed only facts. A delay is recorded once, not with each
+/// retry.
 pub(crate) fn audit(
     before: &Request,
     decision: &Decision,
@@ -85,7 +86,7 @@ fn note(decision: &Decision, event: &Event) -> Option<String> {
     }
 }
 
-/// What the event rests on, without anything personal.
+/// Returns the facts on which the event is based, without anything personal.
 fn evidence(event: &Event) -> Option<Value> {
     match event {
         Event::EffectResult(result) => evidence_of_result(result),
@@ -143,7 +144,7 @@ fn evidence_of_command(command: &Command) -> Option<Value> {
     }
 }
 
-/// An observation, and how it became known.
+/// Returns an observation and its source.
 fn seen(observation: &Observation, source: ObservationSource) -> Option<Value> {
     let mut shown = serde_json::to_value(observation).ok()?;
     shown.as_object_mut()?.insert("source".to_owned(), json!(source));

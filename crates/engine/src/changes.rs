@@ -1,11 +1,11 @@
-//! Telling who waits that a request has changed.
+//! Notifies waiting callers that a request has changed.
 
 use lending::{RequestId, Status};
 
-/// A request as it was just committed.
+/// A change of a request that has just been committed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// Which.
+    /// The request.
     pub request: RequestId,
     /// Its version.
     pub version: i64,

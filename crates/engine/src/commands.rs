@@ -1,4 +1,4 @@
-//! Commands: what people order.
+//! Executes commands of patrons and staff.
 
 use lending::{Command, Request, RequestId};
 
@@ -8,16 +8,17 @@ use crate::error::Error;
 use crate::replacing::AnotherLender;
 
 impl Engine {
-    /// Does what a person asks for, as far as the request's state allows.
+    /// Executes a command, if the request's state allows it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] where it doesn't, with the reason; no such request; the store's failures.
+    /// [`Error::NotAllowed`] with the reason if the state doesn't allow it; [`Error::UnknownRequest`]; failures of the
+    /// store.
     pub async fn execute_command(&self, id: RequestId, command: &Command, actor: &str) -> Result<Request, Error> {
         self.execute_command_with_reason(id, command, actor, None).await
     }
 
-    /// The same, with the reason in that person's words, for the timeline.
+    /// Executes a command, and records the person's own reason in the timeline.
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! An event becomes a stored decision: request, audit, the intent's result and the next intent in one
-//! transaction.
+//! Turns an event into a stored decision: request, audit, the intent's result and the next intent in one transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +16,16 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::rules::{deadline_end, within_limits};
 
-/// What becomes of the intent that brought the event.
+/// The treatment of the intent that led to the event.
 #[derive(Debug)]
 pub(crate) enum IntentDisposition<'a> {
-    /// No intent brought it: somebody asked, for this reason.
+    /// No intent led to it: a person gave a command, for this reason.
     NoIntent(Option<&'a str>),
-    /// It is done.
+    /// The intent is done.
     Finished(&'a Intent),
-    /// It is tried again.
+    /// The intent is retried.
     Postponed { intent: &'a Intent, due: Timestamp, unclear: bool, reason: &'a str },
-    /// A poll has failed, and is tried again.
+    /// A poll has failed and is retried.
     PollFailed { intent: &'a Intent, due: Timestamp, reason: &'a str },
 }
 
@@ -38,7 +37,7 @@ impl IntentDisposition<'_> {
         }
     }
 
-    /// Whether an effect has just been done there.
+    /// Returns whether an effect has just been done at the institution.
     fn continues_at(&self, institution: &InstitutionCode) -> bool {
         match self {
             Self::Finished(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
@@ -47,7 +46,7 @@ impl IntentDisposition<'_> {
     }
 }
 
-/// What becomes of an intent without an event.
+/// The change of an intent without an event.
 #[derive(Clone, Copy)]
 enum IntentChange {
     Finished,
@@ -55,16 +54,17 @@ enum IntentChange {
     FailedPoll(Timestamp),
 }
 
-/// What was decided and committed.
+/// The committed result of a decision.
 #[derive(Debug)]
 pub(crate) struct Applied {
     /// The request as it is now.
     pub(crate) request: Request,
-    /// The next effect, where whoever did the last one is to do it too.
+    /// The next effect, if the worker of the last one is to do it too.
     pub(crate) next: Option<Intent>,
 }
 
-/// Turns events into stored decisions. It knows the store, the plan of polls and the clock, not the whole engine.
+/// Turns events into stored decisions. It depends on the store, the poll schedule and the clock, not on the whole
+/// engine.
 #[derive(Debug)]
 pub(crate) struct Commits {
     runtime: Arc<Runtime>,
@@ -75,7 +75,8 @@ pub(crate) struct Commits {
 }
 
 impl Commits {
-    /// Commits on a node's store. `lease` is the time for which the next effect is leased to whoever did the last one.
+    /// Creates it for a node's store. `lease` is the time for which the next effect is leased to the worker of the last
+    /// one.
     pub(crate) fn new(
         runtime: Arc<Runtime>,
         polling: Arc<Polling>,
@@ -86,7 +87,7 @@ impl Commits {
         Self { runtime, polling, metrics, changes, lease }
     }
 
-    /// Decides on `event` and commits what follows.
+    /// Decides on `event` and commits the decision.
     pub(crate) async fn apply(
         &self,
         id: RequestId,
@@ -94,7 +95,7 @@ impl Commits {
         actor: &str,
         disposition: &IntentDisposition<'_>,
     ) -> Result<Applied, Error> {
-        // A transaction that waits for another connection holds up those that wait for it.
+        // These reads come first: a transaction that waits for another connection would delay other transactions.
         self.polling.refresh().await?;
         self.runtime.refresh_rules().await?;
         self.runtime.retry_transaction(|| self.try_to_apply(id, event, actor, disposition)).await
@@ -145,7 +146,7 @@ impl Commits {
         }
         if unchanged {
             tx.commit().await?;
-            // Something may have been reported about it meanwhile.
+            // A message about the request may have arrived in the meantime.
             self.runtime.wake();
             return Ok(Applied { request: decision.next, next: None });
         }
@@ -193,9 +194,9 @@ impl Commits {
         Ok(version)
     }
 
-    /// Queues the next effect, and the polls that the status asks for. An effect at the institution at which one has just
-    /// been done is leased to whoever did that: its place there is taken already. Answers when something of it that is not
-    /// leased is due first.
+    /// Queues the next effect, and the polls for the status. If the next effect is at the institution of the effect
+    /// that was just done, it is leased to the same worker, which already has a place there. Returns the leased intent
+    /// and the time at which the first of the others is due.
     pub(crate) async fn queue(
         &self,
         tx: &mut Tx,
@@ -243,7 +244,7 @@ impl Commits {
         Ok((leased, dues.fold(first, Timestamp::min)))
     }
 
-    /// Ends an intent that has nothing to do any more.
+    /// Ends an intent that has nothing left to do.
     pub(crate) async fn drop_intent(&self, intent: &Intent, reason: &str) -> Result<(), Error> {
         self.change_intent(intent, IntentChange::Finished, reason).await
     }
@@ -253,7 +254,7 @@ impl Commits {
         self.change_intent(intent, IntentChange::Postponed(due), reason).await
     }
 
-    /// Makes a poll due later that failed.
+    /// Makes a failed poll due later.
     pub(crate) async fn postpone_failed_poll(
         &self,
         intent: &Intent,
@@ -276,15 +277,15 @@ impl Commits {
                 tx.commit().await
             })
             .await?;
-        // A message about it may have come meanwhile.
+        // A message about the request may have arrived in the meantime.
         self.runtime.wake();
         Ok(())
     }
 
-    /// Publishes the change to those who wait for the request.
+    /// Publishes the change to callers that wait for the request.
     pub(crate) fn publish_change(&self, decision: &Decision, version: i64) {
         let next = &decision.next;
-        // Nobody listening is no fault.
+        // Sending fails if nobody listens, which is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });
     }
 }

@@ -1,5 +1,5 @@
-//! Deadlines. Before the hub acts on an item's not having been sent, it polls the lender: the book may have been put into the van since
-//! the last poll. Cancelling the lender's hold finds that out too, but a poll before it saves the hold.
+//! Deadlines. Before the hub acts because the lender hasn't sent the item, it polls the lender: staff may have sent it
+//! since the last poll. Cancelling the lender's hold finds that out too, but a poll before it saves the hold.
 
 use lending::{Deadline, Observed, Request, Side, deadlines};
 use runtime::saturating_add;
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::rules::{deadline_end, latest_deadline_end};
 
-/// Which side says whether what a deadline is for has happened.
+/// Returns the side whose poll shows whether the awaited event has happened.
 fn side_of(deadline: Deadline, request: &Request) -> Side {
     match deadline {
         Deadline::LenderAnswers | Deadline::NoLongerNeeded | Deadline::ItemReturns => Side::Lender,
@@ -20,8 +20,8 @@ fn side_of(deadline: Deadline, request: &Request) -> Side {
 }
 
 impl Engine {
-    /// A deadline has come. What it is for may have happened without having been seen yet, and the days on which it doesn't
-    /// run may have changed since it began.
+    /// Handles a deadline that is due. The awaited event may have happened without the hub's knowledge, and the open
+    /// days may have changed since the deadline began.
     pub(crate) async fn do_deadline(&self, intent: &Intent, deadline: Deadline) -> Result<(), Error> {
         let request = self.load(intent).await?;
         let end = deadline_end(&self.runtime, &request, deadline, intent.created_at).await?;
@@ -37,7 +37,7 @@ impl Engine {
                     .await?
                     .request;
                 if !deadlines(&seen).contains(&deadline) {
-                    // It was taken away with what it was for, unless it is leased, as it is now.
+                    // The commit above removes the deadline, except while it is leased, as it is now.
                     return self.commits.drop_intent(intent, "it has happened").await;
                 }
             }

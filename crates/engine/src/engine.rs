@@ -1,4 +1,4 @@
-//! The engine as the API and the commands see it.
+//! The engine's interface for the API and the commands.
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::metrics::{Metrics, render};
 use crate::settings::Settings;
 
-/// Runs requests. One per node; shared by workers and API.
+/// Runs requests. There is one engine per node; its workers and the API share it.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) runtime: Arc<Runtime>,
@@ -35,25 +35,25 @@ pub struct Engine {
     pub(crate) changes: broadcast::Sender<Change>,
     /// Polls under way on this node.
     pub(crate) active_polls: Arc<AtomicUsize>,
-    /// This node's membership among the nodes of the database, until it receives their notifications.
+    /// The node's membership among the nodes of the database, until the node receives their notifications.
     pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
     metrics: Arc<Metrics>,
     registry: Registry,
 }
 
-/// Whether the hub can do its work.
+/// The hub's ability to work.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// Whether the store answers, and the last write to it was done; the reason where it doesn't.
+    /// Whether the store answers and the last write to it succeeded; the reason if not.
     pub store: Result<(), String>,
-    /// Intents that are due or leased.
+    /// Intents that are not done yet, due or not.
     pub open_intents: u64,
     /// Polls that keep failing, by institution.
     pub polls_failing: Vec<FailingPolls>,
 }
 
 impl Engine {
-    /// An engine on `store`.
+    /// Creates an engine on `store`.
     pub fn new(store: Store, settings: Settings, clock: Arc<dyn Clock>, ids: Ids) -> Self {
         let (changes, _) = broadcast::channel(1_024);
         let mut registry = Registry::with_prefix("consort");
@@ -87,41 +87,41 @@ impl Engine {
         }
     }
 
-    /// Where everything is kept.
+    /// Returns the store.
     pub fn store(&self) -> &Store {
         self.runtime.store()
     }
 
-    /// The engine's clock.
+    /// Returns the engine's clock.
     pub fn clock(&self) -> &dyn Clock {
         self.runtime.clock().as_ref()
     }
 
-    /// The library systems: whether they can be called, and what calls were spent.
+    /// Returns the library systems: their availability and the calls spent on them.
     pub fn systems(&self) -> &Systems {
         &self.systems
     }
 
-    /// Polling and webhooks.
+    /// Returns polling and webhooks.
     pub fn polling(&self) -> &Polling {
         &self.polling
     }
 
-    /// Returns every request as it changes. A slow listener misses some, and learns that it did.
+    /// Returns a receiver of every change of a request. A slow receiver misses some changes, and learns that it did.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
 
-    /// Looks for due work at once: for whoever has set the clock that the engine goes by.
+    /// Starts due work at once. For callers that have set the engine's clock.
     pub fn wake_up(&self) {
         self.runtime.wake();
     }
 
-    /// Ends a request, as far as its state allows.
+    /// Ends a request, if its state allows it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] once the patron has the item or the request has ended.
+    /// [`Error::NotAllowed`] if the patron has the item or the request has ended.
     pub async fn cancel(
         &self,
         id: RequestId,
@@ -132,7 +132,7 @@ impl Engine {
         self.execute_command(id, &Command::Cancel { by, reason }, actor).await
     }
 
-    /// Polls all sides of a request at once, in place of waiting for the next polls.
+    /// Polls all sides of a request at once, without waiting for the next scheduled polls.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Engine {
         Ok(self.polling.poll_now(id).await?)
     }
 
-    /// The request, once `until` holds for it or `patience` is over, whichever is first.
+    /// Returns the request once `until` holds for it or `patience` has passed.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl Engine {
         self.wait_until(id, patience, |stored| until(&stored.request)).await
     }
 
-    /// The request once it has changed after `version`, or as it is when `patience` is at its end.
+    /// Returns the request once it has changed after `version`. After `patience`, returns it as it is.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Engine {
                 return Ok(stored);
             }
             let changed = async {
-                // A listener that lagged has missed something, perhaps this: it looks again too.
+                // A receiver that lagged has missed a change, perhaps this one, so it reads the request too.
                 while let Ok(change) = changes.recv().await {
                     if change.request == id {
                         return;
@@ -187,25 +187,25 @@ impl Engine {
                 }
             };
             if tokio::time::timeout_at(deadline, changed).await.is_err() {
-                // A node that has died may not have reported.
+                // A node that has died may not have sent a notification.
                 return self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id));
             }
         }
     }
 
-    /// Takes changed settings of an institution into use. What waits for its system is tried at once.
+    /// Starts to use an institution's changed settings. Work that waits for its system is retried at once.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`]: this node uses the settings, but what waits for the system isn't tried before its time, and other nodes
-    /// learn of the change later.
+    /// [`Error::Store`]: this node uses the settings, but work that waits for the system isn't retried early, and other
+    /// nodes learn of the change later.
     pub async fn institution_changed(&self, institution: &InstitutionCode) -> Result<(), Error> {
         self.systems.forget(institution);
         self.polling.forget(institution);
         Ok(self.runtime.reschedule_institution(institution, &NodeEvent::SettingsChanged).await?)
     }
 
-    /// Takes changed rules of an agency into use.
+    /// Starts to use an agency's changed rules.
     ///
     /// # Errors
     ///
@@ -217,16 +217,16 @@ impl Engine {
         Ok(tx.commit().await?)
     }
 
-    /// Makes every read that the institution's part in requests needs.
+    /// Makes every read that requests need at the institution.
     ///
     /// # Errors
     ///
-    /// Settings that can't be used at all, all faults at once.
+    /// Fails if the settings can't be used, and reports all faults at once.
     pub async fn check_institution(connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
         Ok(lms::connect(connection)?.check_setup().await)
     }
 
-    /// What is measured on this node, in OpenMetrics' text format.
+    /// Returns the node's metrics in OpenMetrics' text format.
     pub async fn metrics(&self) -> Result<String, Error> {
         self.metrics.set(self.store().queue_counts().await?.open, self.store().commits());
         self.systems.collect_metrics();
@@ -234,7 +234,7 @@ impl Engine {
         Ok(render(&self.registry))
     }
 
-    /// Whether the hub can do its work.
+    /// Returns the hub's ability to work.
     pub async fn health(&self) -> Health {
         let asked =
             async { Ok::<_, Error>((self.runtime.store().queue_counts().await?, self.polling.failing().await?)) };

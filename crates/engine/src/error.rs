@@ -1,30 +1,31 @@
-//! What can go wrong when the engine is called, by what the caller does about it.
+//! The errors of the engine, with a variant for each reaction of the caller.
 
 use lending::{Refusal, RequestId};
 use runtime::StoreFailure;
 
 use crate::validation::ValidationError;
 
-/// Why a call of the engine wasn't done.
+/// The reason why a call of the engine failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was asked for has faults; nothing was stored.
+    /// The new request has faults; nothing was stored.
     #[error("the request can't be placed: {}", .0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join(" "))]
     Invalid(Vec<ValidationError>),
-    /// No such request.
+    /// There is no such request.
     #[error("there is no request {0}")]
     UnknownRequest(RequestId),
-    /// The request's state doesn't allow it; the text says why, for people.
+    /// The request's state doesn't allow it. The text is the reason, for people.
     #[error("{0}")]
     NotAllowed(&'static str),
     /// No other copy can be supplied in place of the present one.
     #[error("{}", .0.explanation)]
     Unfit(Refusal),
-    /// The library's system doesn't do it, or gives no answer.
+    /// The library's system refuses the call or doesn't answer.
     #[error("the library's system does not do it now: {0}")]
     Lms(#[from] lms::Error),
-    /// The store failed. Unless the method says otherwise, nothing was changed, and the caller can call it once more.
+    /// The store failed. Unless the method's documentation differs, nothing was changed, and the caller can repeat the
+    /// call.
     #[error(transparent)]
     Store(#[from] store::Error),
 }

@@ -1,4 +1,4 @@
-//! The lease under which an intent is worked on: kept alive while the work goes on, and the work's end where it ran out.
+//! The lease of an intent. It is renewed while the work continues, and the work ends if the lease runs out.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,10 +18,11 @@ use crate::error::Error;
 use runtime::saturating_add;
 
 impl Engine {
-    /// Does `work` on an intent whose lease holds until `until`, and longer as it is renewed.
+    /// Runs `work` on an intent whose lease lasts until `until`, or longer once it is renewed.
     ///
-    /// A process that was stopped past its lease goes on where it stood, perhaps just before a call that another node
-    /// has made meanwhile. So the clock is asked before each step of the work, and nothing more is done once it ran out.
+    /// A process that was stopped past its lease continues where it stood, perhaps just before a call that another node
+    /// has made in the meantime. So the clock is checked before each step of the work, and the work ends once the lease
+    /// has run out.
     pub(crate) async fn while_leased<T>(
         &self,
         intent: &Intent,
@@ -43,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// Ready only when the lease is lost.
+    /// Completes only when the lease is lost.
     async fn keep_lease(&self, intent: &Intent, until: &AtomicI64) {
         let beat = self.settings.lease / 3;
         loop {
@@ -52,7 +53,7 @@ impl Engine {
             match self.runtime.store().renew_lease(intent, next).await {
                 Ok(()) => until.store(next.as_microsecond(), Ordering::Relaxed),
                 Err(store::Error::LeaseLost) => return,
-                // The lease may still hold when the database answers again.
+                // The lease may still be valid when the database answers again.
                 Err(_) => {}
             }
         }

@@ -1,21 +1,21 @@
 //! Runs requests: claim, effect, event, decide, commit.
 //!
-//! The intent table of the store *is* the queue. A worker claims an intent that is due, does it through
-//! [`lms::HostLms`], gives the outcome to [`lending::decide()`] as an event, and commits request, audit, the
-//! intent's result and the next intent in one transaction. Nothing is sent before its intent is committed; so
-//! after a crash an intent comes back marked as unclear, and its effect reads before it writes.
+//! The intent table of the store *is* the queue. A worker claims an intent that is due, executes it through
+//! [`lms::HostLms`], passes the outcome to [`lending::decide()`] as an event, and commits request, audit, the intent's
+//! result and the next intent in one transaction. Nothing is sent before its intent is committed. So after a crash an
+//! intent returns marked as unclear, and its effect reads before it writes.
 //!
-//! - [`Engine`]: what the API and the commands call: place, execute a command, poll.
-//! - `worker`: the loop, with its bulkhead per institution; `lease`: the lease of what it works on.
+//! - [`Engine`]: the interface for the API and the commands: place, execute a command, poll.
+//! - `worker`: the loop, with its bulkhead per institution; `lease`: the lease of an intent at work.
 //! - `work`: one intent, an effect or a poll; `perform`: one effect through one library system; `deadlines`.
-//! - `commit`: an event becomes a stored decision; `audit`: what the audit log says of it.
-//! - `commands`, `replacing`: what people order; another lender in place of the present one.
-//! - `place`, `validation`: a new request, and everything that is wrong with it.
-//! - `rules`: agencies' rules where they decide.
-//! - `orphans`: what carries the hub's marker and belongs to no request.
-//! - `nodes`: what other nodes on the same database commit.
+//! - `commit`: turns an event into a stored decision; `audit`: the entries of the audit log for it.
+//! - `commands`, `replacing`: commands of people; another lender in place of the present one.
+//! - `place`, `validation`: a new request and its faults.
+//! - `rules`: agencies' rules at the points where they matter.
+//! - `orphans`: records and holds with the hub's marker that belong to no request.
+//! - `nodes`: notifications of other nodes on the same database.
 //!
-//! When to poll is decided in `polling`; whether a library system may be called, in `systems`.
+//! `polling` decides when to poll; `systems` decides whether a library system may be called.
 
 mod audit;
 mod changes;

@@ -1,4 +1,4 @@
-//! What is measured of the engine's own work, in Prometheus' text format.
+//! Metrics of the engine's own work, in Prometheus' text format.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ struct Cause {
     cause: &'static str,
 }
 
-/// Reactions, open intents and commits of this node.
+/// The node's reactions, open intents and commits.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     reaction: Family<Cause, Histogram, fn() -> Histogram>,
@@ -27,7 +27,7 @@ pub(crate) struct Metrics {
     commits: Counter,
 }
 
-/// From a millisecond to a minute and a half.
+/// Creates a histogram with buckets from a millisecond to a minute and a half.
 fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 17))
 }
@@ -64,7 +64,7 @@ impl Metrics {
         self.reaction.get_or_create(&Cause { cause }).observe(took.as_secs_f64());
     }
 
-    /// Sets the gauges to what they are now.
+    /// Sets the gauges to their current values.
     pub(crate) fn set(&self, open_intents: u64, commits: u64) {
         self.open_intents.set(i64::try_from(open_intents).unwrap_or(i64::MAX));
         self.commits.inner().store(commits, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Other nodes on the same database: what they commit is received at once.
+//! Other nodes on the same database: this node receives a notification of each of their commits.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,19 +15,19 @@ use crate::changes::Change;
 use crate::engine::Engine;
 use crate::error::Error;
 
-/// How long it takes to listen again after the database failed.
+/// The pause before the node listens again after the database failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often the nodes are counted.
+/// The interval at which the nodes are counted.
 const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Takes this node's name among the nodes of the database. Done by itself when the node begins to work; done
-    /// before, it shows at once whether the name is free.
+    /// Takes this node's name among the nodes of the database. The node does so when it starts to work. An earlier call
+    /// shows at once whether the name is free.
     ///
     /// # Errors
     ///
-    /// [`store::Error::NameTaken`] while another process has the name.
+    /// [`store::Error::NameTaken`] if another process has the name.
     pub async fn join(&self) -> Result<(), Error> {
         let mut place = self.membership.lock().await;
         if place.is_none() {
@@ -36,13 +36,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Hears what other nodes commit, as long as this one works.
+    /// Receives the notifications of other nodes' commits as long as this node works.
     pub(crate) async fn receive_notifications(self: Arc<Self>) {
         let mut node = self.claim_node_name().await;
         loop {
             match node.next_event().await {
                 Ok(NodeEvent::RequestChanged { request, version, status }) => {
-                    // Nobody listening is no fault.
+                    // Sending fails if nobody listens, which is no fault.
                     let _ = self.changes.send(Change { request, version, status });
                 }
                 Ok(NodeEvent::WorkAvailable) => {}
@@ -64,12 +64,12 @@ impl Engine {
         }
     }
 
-    /// Takes this node's part of the institutions' calls per second, as other nodes come and go.
+    /// Adjusts this node's share of the institutions' calls per second as other nodes start and stop.
     pub(crate) async fn track_node_count(self: Arc<Self>) {
         loop {
             match self.runtime.store().live_nodes().await {
                 Ok(nodes) => self.systems.share_with(nodes),
-                // As many as before, as far as is known.
+                // The node assumes that their number is as before.
                 Err(failure) => warn!(error = %failure, "can't count the nodes of the database"),
             }
             tokio::time::sleep(COUNTED_EVERY).await;

@@ -1,5 +1,5 @@
-//! Orphans: records and holds with the hub's marker that no request knows of. An answer that was lost can leave one
-//! behind, when the library's own index did not find yet what had been made.
+//! Finds and removes orphans: records and holds with the hub's marker that belong to no request. A lost answer can
+//! leave one behind if the library's index did not find the new record yet.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,21 @@ use store::{RequestFilter, Stored};
 use crate::engine::Engine;
 use crate::error::Error;
 
-/// Where orphans are looked for.
+/// The scope of a search for orphans.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OrphanSearch {
-    /// Requests with an effect whose outcome was unclear for a time: nothing else leaves orphans, as far as is known.
+    /// Requests with an effect whose outcome was unclear for a time. As far as is known, nothing else leaves orphans.
     UnclearRequests,
     /// Every request.
     Everywhere,
 }
 
-/// What was found.
+/// An orphan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Orphan {
     /// A record, with its holding and item.
     Record {
-        /// Whose marker it has.
+        /// The request whose marker it has.
         request: RequestId,
         /// The record.
         bib: BibId,
@@ -34,33 +34,33 @@ pub enum Orphan {
     Hold(MarkedHold),
 }
 
-/// An orphan, and what became of it.
+/// An orphan that was found, and the result of its removal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FoundOrphan {
-    /// What it is.
+    /// The orphan.
     pub orphan: Orphan,
-    /// Whether it was removed; the reason where that failed.
+    /// Whether it was removed; the reason if that failed. `None` if no removal was wanted.
     pub removed: Option<Result<(), String>>,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OrphanReport {
-    /// How many requests were polled.
+    /// The number of requests that were checked.
     pub requests: usize,
-    /// How many virtual patrons were polled.
+    /// The number of virtual patrons that were checked.
     pub patrons: usize,
-    /// What was found.
+    /// The orphans that were found.
     pub found: Vec<FoundOrphan>,
 }
 
 impl Engine {
-    /// Looks for orphans of requests since `since` in an institution's system, and takes them away if `remove` says so.
+    /// Searches an institution's system for orphans of requests since `since`, and removes them if `remove` is set.
     /// Costs a call for each request that borrowed there, and one for each virtual patron.
     ///
     /// # Errors
     ///
-    /// [`Error::Lms`] when the library's system doesn't answer.
+    /// [`Error::Lms`] if the library's system doesn't answer.
     pub async fn orphans(
         &self,
         institution: &InstitutionCode,
@@ -146,12 +146,13 @@ impl Engine {
     }
 }
 
-/// Whether virtual records are made in this institution for the request.
+/// Returns whether virtual records for the request are created in this institution.
 fn made_here(request: &Request, institution: &InstitutionCode) -> bool {
     [Side::Borrower, Side::Pickup].into_iter().any(|side| request.institution(side) == Some(institution))
 }
 
-/// Those that the request doesn't know as its own. While one is being made, which it will be is not known.
+/// Returns the records that the request doesn't know as its own. While the hub creates a record, its id isn't known
+/// yet, so none counts as an orphan.
 fn orphan_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
     if matches!(request.in_flight, Some(Effect::CreateVirtualBib(_))) {
         return Vec::new();
@@ -162,7 +163,7 @@ fn orphan_records(request: &Request, found: Vec<BibId>) -> Vec<BibId> {
 }
 
 fn is_orphan_hold(stored: Option<&Stored>, institution: &InstitutionCode, hold: &MarkedHold) -> bool {
-    // A marker with an id that this hub doesn't know may be another hub's.
+    // A marker with an id that this hub doesn't know may belong to another hub.
     let Some(Stored { request, .. }) = stored else { return false };
     if matches!(request.in_flight, Some(Effect::PlaceHold(_) | Effect::ChangePickup(_))) {
         return false;

@@ -1,4 +1,4 @@
-//! Does one effect through one library system, and returns its result.
+//! Executes one effect through one library system and returns its result.
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
@@ -15,12 +15,12 @@ use store::RequestFilter;
 use crate::engine::Engine;
 use crate::error::Error;
 
-/// How many records are read together.
+/// The number of further records that are read in the same call.
 const MAX_PREFETCH: u32 = 99;
-/// For so long a virtual record is taken to be as it was made: nobody merges or overlays it at once.
+/// The time for which a virtual record counts as unchanged: nobody merges or overlays a record so soon.
 const JUST_MADE: SignedDuration = SignedDuration::from_hours(1);
 
-/// What an effect is done with.
+/// The context in which an effect is executed.
 #[derive(Debug)]
 pub struct EffectExecution<'a> {
     /// The library system.
@@ -29,17 +29,17 @@ pub struct EffectExecution<'a> {
     pub request: &'a Request,
     /// Whether an earlier attempt may have been done.
     pub attempt: Attempt,
-    /// How often it was tried before.
+    /// The number of earlier attempts.
     pub attempts: u32,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
     /// Records that are likely to be deleted within the day, for an effect that deletes one.
     pub prefetch: &'a [(RequestId, BibId)],
 }
 
 impl Engine {
-    /// Other records at the same institution that are likely to be deleted within the day, if `effect` deletes one that has
-    /// to be read first: they are read together.
+    /// Returns other records at the same institution that are likely to be deleted within the day, if `effect` deletes
+    /// a record that must be read first. One call reads them together.
     pub(crate) async fn records_to_prefetch(
         &self,
         lms: &dyn HostLms,
@@ -66,7 +66,7 @@ impl Engine {
 }
 
 impl EffectExecution<'_> {
-    /// Does `effect`.
+    /// Executes `effect`.
     pub async fn run(&self, effect: Effect) -> lms::Result<EffectResult> {
         let (lms, request) = (self.lms, self.request);
         if matches!(effect, Effect::Lend(_)) && self.attempt == Attempt::AfterUnclear && !request.is_next_effect(effect)
@@ -163,7 +163,8 @@ impl EffectExecution<'_> {
         }
     }
 
-    /// Finds out whether a loan was made that isn't wanted any more: the item has come back meanwhile. None is made now.
+    /// Finds out whether an earlier attempt made a loan that isn't wanted any more, because the item has come back in
+    /// the meantime. It makes no loan.
     async fn find_loan(&self, effect: Effect) -> lms::Result<EffectResult> {
         let (request, side) = (self.request, effect.side());
         let (hold, loan) = (false, true);
@@ -197,7 +198,8 @@ impl EffectExecution<'_> {
         let (request, side) = (self.request, Side::Lender);
         let supply = supply(request)?;
         let Some(hold) = supply.hold.open() else { return Ok(EffectResult::HoldCancelled { side }) };
-        // What was scanned at the pickup library after the end doesn't show yet whether the lender has sent its item.
+        // A scan at the pickup library after the end of the request doesn't prove yet that the lender has sent its
+        // item.
         if supply.dispatched {
             self.cancel(&real_item(supply), hold).await?;
             return Ok(EffectResult::HoldCancelled { side });
@@ -233,8 +235,8 @@ impl EffectExecution<'_> {
         Ok(EffectResult::VirtualItemDeleted { side, with_record })
     }
 
-    /// Whether what was made for the request was made within the last hour, and is still there as far as the hub knows: an
-    /// attempt whose answer was lost may have deleted it.
+    /// Returns whether the request's records were created within the last hour and still exist as far as the hub knows.
+    /// An attempt whose answer was lost may have deleted them.
     fn is_new(&self) -> bool {
         self.attempt == Attempt::Fresh && self.now.duration_since(self.request.placed_at).abs() < JUST_MADE
     }
@@ -260,7 +262,8 @@ impl EffectExecution<'_> {
         })
     }
 
-    /// Where the patron collects elsewhere, the virtual item at home is held for sending outside.
+    /// Returns the patron's hold. If the patron collects elsewhere, the hold on the virtual item at home sends the item
+    /// outside.
     fn patron_hold(&self, side: Side) -> lms::Result<PatronHold> {
         Ok(PatronHold {
             request: self.request.id,

@@ -1,4 +1,4 @@
-//! Placing a request: everything that is wrong with it is reported at once, and what is right is stored.
+//! Places a request: reports all its faults at once, or stores it.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,18 +21,18 @@ pub struct NewRequest {
     pub agency: AgencyCode,
     /// The patron: primary id, barcode or e-mail.
     pub patron: PatronId,
-    /// Where the patron collects.
+    /// The pickup location.
     pub pickup_location: PickupLocationCode,
-    /// Copies that would do, best first.
+    /// The acceptable copies, best first.
     pub copies: Vec<CopyRef>,
-    /// The last day on which the item is of use to the patron.
+    /// The last day on which the patron can use the item.
     pub needed_until: Option<Date>,
-    /// Whether the patron stands at the lender's desk with the item in hand.
+    /// Whether the patron is at the lender's desk with the item in hand.
     pub expedited: bool,
 }
 
 impl Engine {
-    /// Stores a request with its first intent, or shows everything that is wrong with it.
+    /// Stores a request with its first intent, or returns all its faults.
     ///
     /// # Errors
     ///
@@ -189,20 +189,21 @@ impl Engine {
         Ok(Some(ValidationError::new(field, "NOT_LENDING", message)))
     }
 
-    /// Whether any agency of an institution lends; whether the copy's own does shows when the copy is known.
+    /// Returns whether any agency of an institution lends. Whether the copy's own agency lends is known only once the
+    /// copy is.
     async fn lends(&self, institution: &InstitutionCode) -> Result<bool, Error> {
         let agencies = self.runtime.store().agencies().await?;
         let mut here = agencies.iter().filter(|agency| agency.institution == *institution).peekable();
         Ok(here.peek().is_none() || here.any(|agency| agency.rules.lends))
     }
 
-    /// Whether several agencies use one library system, so that a copy there may be another agency's.
+    /// Returns whether several agencies use one library system, so that a copy there may be another agency's.
     async fn shares_its_system(&self, institution: &InstitutionCode) -> Result<bool, Error> {
         let agencies = self.runtime.store().agencies().await?;
         Ok(agencies.iter().filter(|agency| agency.institution == *institution).count() > 1)
     }
 
-    /// The same patron asking for the same copy again, most likely by a second click.
+    /// Detects a second request of the same patron for the same copy, most likely caused by a second click.
     async fn duplicate(&self, agency: &Agency, placing: &NewRequest) -> Result<Option<ValidationError>, Error> {
         let open = self.runtime.store().open_requests_of_patron(&agency.institution, &placing.patron).await?;
         let same = open.iter().find(|stored| is_duplicate(&stored.request, &placing.copies));

@@ -1,5 +1,5 @@
-//! Another lender in place of the present one. The present one is kept until it is known that another can take over, or
-//! staff say that they want it given up all the same.
+//! Replaces the present lender by another one. The hub keeps the present lender until it knows that another can take
+//! over, or until staff confirm that they want to give it up anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,28 +14,28 @@ use crate::error::Error;
 use crate::rules::not_lending;
 use crate::validation::ValidationError;
 
-/// For how long somebody who asks for another lender waits for a library's system.
+/// How long a caller who asks for another lender waits for a library's system.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What staff ask for who want another lender.
+/// The parameters of staff's request for another lender.
 #[derive(Clone, Debug, Default)]
 pub struct AnotherLender {
-    /// Why, in their words.
+    /// The reason, in their words.
     pub reason: Option<String>,
-    /// The copy they want, where they name one.
+    /// The copy they want, if they name one.
     pub copy: Option<CopyRef>,
-    /// Whether the present lender is given up even where no other is left, which ends the request.
+    /// Whether to give the present lender up even if no other is left, which ends the request.
     pub confirm_no_candidate: bool,
 }
 
 impl Engine {
-    /// Gives the present lender up for another, if there is one.
+    /// Replaces the present lender by another, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAllowed`] where the request's state doesn't allow it, as when the lender has sent the item;
-    /// [`Error::Invalid`] and [`Error::Unfit`] where no other lender can take over; [`Error::Lms`] where a system that
-    /// must be asked gives no answer. The present lender is kept then.
+    /// [`Error::NotAllowed`] if the request's state doesn't allow it, for example because the lender has sent the item;
+    /// [`Error::Invalid`] and [`Error::Unfit`] if no other lender can take over; [`Error::Lms`] if a system that must
+    /// be asked doesn't answer. In each case the present lender is kept.
     pub async fn ask_another_lender(
         &self,
         id: RequestId,
@@ -58,9 +58,9 @@ impl Engine {
         Ok(self.commits.apply(id, &command.into(), actor, &IntentDisposition::NoIntent(None)).await?.request)
     }
 
-    /// The request once its lender was polled: the item may have been sent since the last poll. Cancelling the hold finds
-    /// that out too, but then the hold is gone and the patron gets nothing. A lender that can't be asked is given up all
-    /// the same.
+    /// Polls the lender and returns the request: the item may have been sent since the last poll. Cancelling the hold
+    /// finds that out too, but then the hold is gone and the patron gets nothing. A lender whose system doesn't answer
+    /// is given up anyway.
     async fn after_polling_the_lender(&self, request: Request) -> Result<Request, Error> {
         match tokio::time::timeout(PATIENCE, self.polling.poll_fully(&request, Side::Lender)).await {
             Ok(Ok(Some(event))) => Ok(self
@@ -84,7 +84,7 @@ impl Engine {
         self.fitness(request, copy).await?.map_err(Error::Unfit)
     }
 
-    /// Holds that one of the copies which the request names can take over.
+    /// Checks that one of the copies which the request names can take over.
     async fn check_any_is_left(&self, request: &Request) -> Result<(), Error> {
         let mut reason = "It names no other copy.".to_owned();
         for copy in request.candidates_without_supplier() {
@@ -103,7 +103,7 @@ impl Engine {
         )))
     }
 
-    /// Whether a copy could be supplied for the request now: one call to its institution's system.
+    /// Checks whether a copy could be supplied for the request now, with one call to its institution's system.
     async fn fitness(&self, request: &Request, copy: &CopyRef) -> Result<Result<(), Refusal>, Error> {
         if let Err(refusal) = request.may_be_supplied_by(&copy.institution) {
             return Ok(Err(refusal));

@@ -1,4 +1,4 @@
-//! Agencies' rules where they decide: deadlines, limits of a patron's requests, copies of agencies that don't lend.
+//! Applies agencies' rules: deadlines, limits of a patron's requests, copies of agencies that don't lend.
 
 use jiff::Timestamp;
 use lending::{Deadline, EffectResult, Event, Refusal, Request, Rules, Side, check_limits};
@@ -7,7 +7,7 @@ use store::{Intent, Tx};
 
 use crate::error::Error;
 
-/// Returns when a deadline that has run for `request` since `since` has passed.
+/// Returns the time at which a deadline that has run for `request` since `since` ends.
 pub(crate) async fn deadline_end(
     runtime: &Runtime,
     request: &Request,
@@ -21,7 +21,7 @@ pub(crate) async fn deadline_end(
     })
 }
 
-/// Returns until when a deadline that has ended at `end` waits for a library that can't be polled.
+/// Returns the time until which a deadline that ended at `end` waits for a library that can't be polled.
 pub(crate) async fn latest_deadline_end(
     runtime: &Runtime,
     request: &Request,
@@ -38,8 +38,8 @@ async fn rules_of_deadline(runtime: &Runtime, request: &Request, deadline: Deadl
     })
 }
 
-/// Returns the event, or that the patron is refused: one who may borrow by their library's word may have too many requests under way,
-/// or one for the same copy. What is counted stays true until the transaction ends.
+/// Returns the event, or a refusal of the patron. A patron whose library lets them borrow may have too many open
+/// requests, or one for the same copy. The count stays true until the transaction ends.
 pub(crate) async fn within_limits(
     runtime: &Runtime,
     tx: &mut Tx,
@@ -53,7 +53,8 @@ pub(crate) async fn within_limits(
     Ok(checked.map_or_else(|refusal| EffectResult::PatronRefused(refusal).into(), |()| event.clone()))
 }
 
-/// Returns the result, or that the copy is unfit: in a system that several agencies share, it may be one's that doesn't lend.
+/// Returns the result, or that the copy is unfit: in a system that several agencies share, the copy may belong to an
+/// agency that doesn't lend.
 pub(crate) async fn check_participation(
     runtime: &Runtime,
     intent: &Intent,
@@ -66,7 +67,7 @@ pub(crate) async fn check_participation(
     Ok(EffectResult::CandidateUnfit(not_lending(copy)))
 }
 
-/// The refusal of a copy whose library's agency doesn't lend.
+/// Returns the refusal of a copy whose library's agency doesn't lend.
 pub(crate) fn not_lending(copy: &lending::Copy) -> Refusal {
     let explanation = format!("The library {} does not lend to others; its agency's rules say so.", copy.library);
     Refusal::new("NOT_LENDING", explanation)

@@ -8,23 +8,23 @@ use systems::BreakerSettings;
 /// The engine's settings; the defaults suit a consortium in production.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// This node's name. Leases carry it; a node that starts again takes its own leases back.
+    /// This node's name. Leases contain it, and a node that restarts takes its own leases back.
     pub node: String,
-    /// How many intents are worked on at once.
+    /// How many intents are worked on at the same time.
     pub workers: usize,
-    /// How many of them for one institution, so that a dead one can't take all.
+    /// How many of them may be for one institution, so that one that is down can't occupy all workers.
     pub workers_per_institution: usize,
-    /// How many of these may be polls, so that what somebody waits for never finds all places taken.
+    /// How many of these may be polls, so that work for which somebody waits always finds a place.
     pub polls_per_institution: usize,
-    /// How long a lease holds without being renewed.
+    /// How long a lease lasts without a renewal.
     pub lease: Duration,
-    /// What the tables of poll intervals start from.
+    /// The base values of the tables of poll intervals.
     pub polls: PollSettings,
-    /// How old a signed message may be to replace a poll; at zero none does.
+    /// The age up to which a signed message can replace a poll; at zero no message does.
     pub webhook_max_age: Duration,
-    /// How a failed effect is tried again.
+    /// The delays before a failed effect is retried.
     pub backoff: Backoff,
-    /// When a system counts as down, and how often it is tried then.
+    /// When a system counts as down, and how often it is probed then.
     pub breaker: BreakerSettings,
 }
 
@@ -44,12 +44,12 @@ impl Default for Settings {
     }
 }
 
-/// Capped exponential back-off; jitter is drawn over the whole of it.
+/// Capped exponential backoff. The jitter covers its whole range.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    /// The first pause, at most.
+    /// The longest first delay.
     pub initial: Duration,
-    /// The longest pause.
+    /// The longest delay.
     pub max: Duration,
 }
 
@@ -60,7 +60,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The longest pause after `attempts` failures.
+    /// Returns the longest delay after `attempts` failures.
     pub(crate) fn delay(&self, attempts: u32) -> Duration {
         runtime::doubled(self.initial, attempts, self.max)
     }

@@ -1,20 +1,20 @@
-//! What can be wrong with a new request, in words for staff and for the patron.
+//! The faults of a new request, with texts for staff and for the patron.
 
-/// One thing that is wrong with a request.
+/// A fault of a new request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ValidationError {
-    /// Which part of the request, such as `pickup_location`.
+    /// The faulty part of the request, such as `pickup_location`.
     pub field: String,
     /// A stable code, such as `UNKNOWN_PICKUP_LOCATION`.
     pub code: &'static str,
-    /// A sentence for staff: what is wrong, and what to do.
+    /// A sentence for staff: the fault and its solution.
     pub message: String,
     /// A sentence for the patron, who can't fix the hub's set-up.
     pub patron_message: &'static str,
 }
 
 impl ValidationError {
-    /// A problem of one part of the request.
+    /// Creates a fault of one part of the request.
     pub(crate) fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self { field: field.into(), code, message: message.into(), patron_message: patron_message(code) }
     }

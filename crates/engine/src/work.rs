@@ -1,4 +1,4 @@
-//! One intent: an effect or a poll, and what is committed of its result.
+//! Executes one intent, an effect or a poll, and commits its result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl Engine {
         if request.in_flight != Some(effect) {
             return self.commits.drop_intent(intent, "obsolete").await.map(|()| None);
         }
-        // Staff may have named a copy of another library meanwhile; reading one changes nothing.
+        // Staff may have named a copy of another library in the meantime. Reading a copy changes nothing.
         let is_elsewhere =
             effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
         if is_elsewhere || (!intent.unclear && !request.is_next_effect(effect)) {
@@ -65,7 +65,7 @@ impl Engine {
                 );
                 EffectResult::EffectRefused { effect, refusal }
             }
-            // Another copy may do.
+            // Another copy may be readable.
             Err(lms::Error::Unreadable { what })
                 if effect == Effect::ChooseSupplier && intent.attempts.saturating_add(1) >= FAILS_OFTEN =>
             {
@@ -78,7 +78,7 @@ impl Engine {
         self.commit_outcome(intent, &result.into()).await.map(Some)
     }
 
-    /// Polls one side, and commits what was seen.
+    /// Polls one side and commits the observation.
     pub(crate) async fn run_poll(&self, intent: &Intent, side: Side) -> Result<(), Error> {
         let request = self.load(intent).await?;
         match self.polling.poll(intent, &request, side).await? {
@@ -93,7 +93,8 @@ impl Engine {
         }
     }
 
-    /// Postpones a poll that could not be made: into the library's opening hours, unless a hint says that somebody acted.
+    /// Returns when to retry a failed poll: in the library's opening hours, or earlier if a hint means that somebody
+    /// acted.
     async fn next_try(
         &self,
         intent: &Intent,
@@ -105,7 +106,8 @@ impl Engine {
         if has_hint(intent) { Ok(due) } else { Ok(self.polling.next_open_time(request, side, due).await?) }
     }
 
-    /// A poll that keeps failing shows at its request. That a day's calls are used up shows at the institution.
+    /// Commits a failed poll. A poll that fails repeatedly is reported at its request. A used-up daily quota is
+    /// reported at the institution.
     async fn poll_failed(
         &self,
         intent: &Intent,
@@ -138,7 +140,7 @@ impl Engine {
 
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &lms::Error) -> Result<(), Error> {
         let next_try = saturating_add(self.runtime.now(), self.delay_after(intent, not_done));
-        // Once an attempt was unclear, only a poll or an answer makes it clear again.
+        // After an unclear attempt, only a poll or an answer clarifies the outcome.
         let unclear = intent.unclear || not_done.leaves_unclear();
         let needs_staff = not_done.is_case_for_staff(intent.attempts.saturating_add(1));
         let reason = not_done.to_string();
@@ -147,7 +149,8 @@ impl Engine {
         let delayed = EffectResult::EffectDelayed { effect, on, reason: reason.clone(), next_try, needs_staff };
         let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, reason: &reason };
         self.commits.apply(intent.request, &delayed.into(), "hub", &disposition).await?;
-        // The system may have come back between the failure and its commit, and what waited been rescheduled without this.
+        // The system may have come back between the failure and its commit. Then the waiting work was rescheduled
+        // without this intent.
         if matches!(not_done, lms::Error::Unavailable { after: Some(_), .. })
             && !self.systems.is_down(&intent.institution)
         {
@@ -156,7 +159,8 @@ impl Engine {
         Ok(())
     }
 
-    /// At least what the library's system asks for; else anything up to the capped back-off.
+    /// Returns the delay before a retry: at least the time for which the library's system asks, or else any time up to
+    /// the capped backoff.
     pub(crate) fn delay_after(&self, intent: &Intent, not_done: &lms::Error) -> Duration {
         let jitter = self.runtime.ids().jitter(self.settings.backoff.delay(intent.attempts));
         match not_done {

@@ -1,4 +1,4 @@
-//! The loop: claim what is due, do it, commit what came of it.
+//! The loop: claims due intents, executes them, and commits the results.
 
 #![allow(
     clippy::disallowed_methods,
@@ -22,14 +22,14 @@ use crate::commit::Applied;
 use crate::engine::Engine;
 use crate::error::Error;
 
-/// How long the loop waits after the store failed.
+/// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// When the loop claims next.
+/// The time of the next claim.
 struct NextClaim {
-    /// So long nothing will be due,
+    /// The time for which nothing will be due,
     delay: Duration,
-    /// unless something that is has to wait until other work of its request or institution ends.
+    /// unless a due intent must wait until other work of its request or institution ends.
     blocked_work: bool,
 }
 
@@ -38,7 +38,7 @@ impl NextClaim {
 }
 
 impl Engine {
-    /// Works until `stop` is ready, then ends what is under way.
+    /// Works until `stop` completes, then finishes the work in progress.
     pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         self.start().await;
         let listening = tokio::spawn(Arc::clone(&self).receive_notifications());
@@ -48,10 +48,10 @@ impl Engine {
         counting.abort();
     }
 
-    /// Takes the node's name, releases the leases of an earlier run, and makes due what a wrong clock postponed.
-    /// [`Engine::run`] begins with it; [`Engine::step`] needs it once.
+    /// Takes the node's name, releases the leases of an earlier run, and makes intents due that a wrong clock
+    /// postponed. [`Engine::run`] calls it; callers of [`Engine::step`] must call it once.
     pub async fn start(&self) {
-        // Only under a name of its own may a node take leases of that name back.
+        // A node may take the leases of a name back only if the name is its own.
         let mine = match self.join().await {
             Ok(()) => self
                 .runtime
@@ -70,14 +70,16 @@ impl Engine {
             Ok(misdated) => warn!(misdated, "the clock was set back since the last run; waiting work is due now"),
             Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
         }
-        // Messages may have been missed while no node listened; that nodes run now proves nothing.
+        // Messages may have been missed while no node listened. Other nodes may run now, but that proves nothing about
+        // the past.
         self.polling.intake_failed();
     }
 
-    /// Does everything that is due, and all that follows from it at once; returns when nothing is due or under way.
+    /// Executes everything that is due and all work that follows from it at once. Returns when nothing is due or in
+    /// progress.
     ///
-    /// Whoever owns the engine's clock, such as a test, sets the time and steps, in place of running the loop of
-    /// [`Engine::run`] and waiting. Work that is postponed stays postponed until the clock reaches it.
+    /// It is for the owner of the engine's clock, such as a test, who sets the time and steps instead of running the
+    /// loop of [`Engine::run`] and waiting. Postponed work stays postponed until the clock reaches its time.
     pub async fn step(self: &Arc<Self>) {
         let mut running = JoinSet::new();
         loop {
@@ -95,11 +97,11 @@ impl Engine {
         let mut running = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         'claims: loop {
-            // All that has ended makes room, or each claim would find one place.
+            // All ended work frees its place before the claim. Otherwise each claim would find one free place.
             while let Some(ended) = running.try_join_next() {
                 report(&ended);
             }
-            // A claim can find nothing when work comes in between: the permit is kept for the next wait.
+            // A claim may find nothing because other work came first. The permit then remains for the next wait.
             let NextClaim { delay: after, blocked_work: held_back } = self.claim(&mut running).await;
             let until = Instant::now() + after;
             loop {
@@ -109,7 +111,7 @@ impl Engine {
                     () = tokio::time::sleep_until(until) => break,
                     Some(ended) = running.join_next(), if !running.is_empty() => {
                         report(&ended);
-                        // Whoever has written something that is due soon has woken the loop.
+                        // Work that wrote an intent which is due soon has woken the loop.
                         if held_back {
                             break;
                         }
@@ -124,7 +126,7 @@ impl Engine {
         }
     }
 
-    /// Claims as much as there is room for; answers when to claim next.
+    /// Claims as many intents as there is room for. Returns when to claim next.
     async fn claim(self: &Arc<Self>, running: &mut JoinSet<()>) -> NextClaim {
         let room = self.settings.workers.saturating_sub(running.len());
         if room == 0 {
@@ -155,7 +157,7 @@ impl Engine {
             lease: self.settings.lease,
             limit: room,
             max_per_institution: self.settings.workers_per_institution,
-            // A quarter of the places is kept for what somebody waits for.
+            // A quarter of the places is reserved for work for which somebody waits.
             max_polls: (self.settings.workers - self.settings.workers / 4)
                 .saturating_sub(self.active_polls.load(Ordering::Relaxed)),
             max_polls_per_institution: self.settings.polls_per_institution.min(self.settings.workers_per_institution),
@@ -181,7 +183,8 @@ impl Engine {
         }
     }
 
-    /// What fell due since the claim at `claimed` counts too, and means no sleep at all.
+    /// Returns when the next intent is due. An intent that became due since the claim at `claimed` counts too, and
+    /// means no sleep.
     async fn until_due(&self, claimed: Timestamp) -> NextClaim {
         let asked = async {
             Ok::<_, store::Error>((
@@ -194,7 +197,7 @@ impl Engine {
         NextClaim { delay: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), blocked_work: held_back }
     }
 
-    /// Does an intent, and what follows from it at the same institution.
+    /// Executes an intent, and then the intents that follow from it at the same institution.
     async fn work_on(&self, intent: Intent, until: Timestamp) {
         let (mut intent, mut until, mut known) = (intent, until, None);
         while let Some(Applied { request, next: Some(next) }) = self.work_once(&intent, until, known).await {
@@ -203,7 +206,7 @@ impl Engine {
         }
     }
 
-    /// Does one intent while its lease, which holds until `until`, is kept alive.
+    /// Executes one intent and renews its lease, which lasts until `until`.
     async fn work_once(&self, intent: &Intent, until: Timestamp, known: Option<Request>) -> Option<Applied> {
         let work = async {
             match intent.work {
@@ -219,7 +222,7 @@ impl Engine {
                 None
             }
             Err(failure) => {
-                // The lease runs out and the intent comes back marked as unclear.
+                // The lease runs out, and the intent returns marked as unclear.
                 error!(request = %intent.request, error = %failure, "could not store what came of an intent");
                 None
             }
@@ -227,7 +230,7 @@ impl Engine {
     }
 }
 
-/// A step in a trace, around the calls that it makes.
+/// Creates the span of an intent for traces. The spans of its calls are inside it.
 fn span(intent: &Intent) -> Span {
     let (kind, what) = match intent.work {
         Work::Effect(effect) => ("effect", effect.name()),
@@ -239,7 +242,7 @@ fn span(intent: &Intent) -> Span {
     debug_span!("intent", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, has_hint, unclear)
 }
 
-/// Work of a kind under way, counted as long as it lives.
+/// Counts a piece of work of one kind as active until it is dropped.
 struct ActiveGuard(Arc<AtomicUsize>);
 
 impl ActiveGuard {

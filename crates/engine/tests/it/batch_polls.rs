@@ -1,4 +1,4 @@
-//! Lists that report many requests in one call.
+//! Batch polls: lists that report many requests in one call.
 
 use alma_sim::presets;
 use lending::{Request, RequestId, Rules, Status};
@@ -13,7 +13,7 @@ const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const LOANS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/loans";
 
-/// Requests for copies of the lender, placed and waiting at its desk.
+/// Places requests for copies of the lender, which then wait at its desk.
 pub(crate) async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
     let mut ids = Vec::new();
     for number in 1..=count {
@@ -25,13 +25,13 @@ pub(crate) async fn waiting(world: &mut World, count: usize) -> Vec<RequestId> {
     ids
 }
 
-/// Lets the hub's time pass, and the hub do what fell due.
+/// Advances the hub's clock, and lets the hub do the work that is due then.
 pub(crate) async fn pass(world: &World, hours: i64) {
     world.clock.by_hours(hours);
     world.settle().await;
 }
 
-/// What has come of the request of the story after so many hours.
+/// Advances the clock and returns the request, which must have this status.
 async fn by_lists(world: &World, hours: i64, status: Status) -> Request {
     pass(world, hours).await;
     let request = world.request().await;
@@ -39,7 +39,7 @@ async fn by_lists(world: &World, hours: i64, status: Status) -> Request {
     request
 }
 
-/// Staff have saved the two searches for virtual items.
+/// Sets the two saved searches for virtual items.
 pub(crate) async fn with_saved_searches(world: &World) {
     world.change_settings(BORROWER, "on_shelf_set", json!(presets::ON_SHELF_SET)).await;
     world.change_more(BORROWER, "in_transit_set", json!(presets::IN_TRANSIT_SET)).await;
@@ -49,7 +49,7 @@ fn reads(world: &World, institution: &str) -> u64 {
     [ITEM, HOLDS, LOANS].iter().map(|endpoint| world.calls(institution, endpoint)).sum()
 }
 
-// What is read each hour is read each third hour at most where nothing happens, and the rest four times as rarely.
+// If nothing happens, hourly reads become reads every third hour at most, and the others are four times as rare.
 const SOON: i64 = 4;
 const LATER: i64 = 13;
 
@@ -74,13 +74,13 @@ both! {
         waiting(&mut world, 2).await;
         let (items, lists) = (world.calls(LENDER, ITEM), world.calls(LENDER, LIST));
         pass(&world, SOON).await;
-        assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 1, items), "it may have been a whim");
+        assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 1, items), "one refusal may pass");
         pass(&world, SOON).await;
         pass(&world, SOON).await;
         assert_eq!((world.calls(LENDER, LIST), world.calls(LENDER, ITEM)), (lists + 2, items + 2));
         pass(&world, SOON).await;
         assert_eq!(world.calls(LENDER, ITEM), items + 4);
-        assert_eq!(world.calls(LENDER, LIST), lists + 2, "what was refused twice is not asked for again");
+        assert_eq!(world.calls(LENDER, LIST), lists + 2, "the hub doesn't read a list that was refused twice");
     }
 
     async fn key_that_is_refused_makes_no_list_disappear(world) {
@@ -91,7 +91,7 @@ both! {
             pass(&world, SOON).await;
         }
         let tried = world.calls(LENDER, ITEM) - items;
-        assert!(tried <= 1, "one poll says whether the key is refused for all: {tried}");
+        assert!(tried <= 1, "one poll shows whether the key is refused for all: {tried}");
         assert!(!world.engine.systems().down().is_empty());
 
         world.sim.add_key(LENDER, alma_sim::ApiKey::new(&key(LENDER))).unwrap();
@@ -132,7 +132,7 @@ both! {
         assert_eq!(reads(&world, LENDER), there, "it is away, as its record shows");
         staff.scan_in(&barcode, &library, DESK).unwrap();
         by_lists(&world, LATER, Status::Finalised).await;
-        assert_eq!(reads(&world, LENDER), there + 1, "that it is home is read");
+        assert_eq!(reads(&world, LENDER), there + 1, "the hub reads that the item is home");
         world.assert_clean();
     }
 
@@ -177,7 +177,7 @@ both! {
         assert!(world.calls(LENDER, LIST) > lists + 8);
         assert_eq!(both_sides(&world).await, polls);
         pass(&world, 30 * 24).await;
-        assert!(both_sides(&world).await > polls, "they are all the same, after six weeks");
+        assert!(both_sides(&world).await > polls, "after six weeks the hub polls them all the same");
     }
 
     async fn loan_without_webhook_is_polled_the_day_before_it_is_due(world) {
@@ -206,7 +206,8 @@ both! {
         let reading = async |world: &World| world.engine.store().next_poll(world.id).await.unwrap().unwrap();
         let hours = reading(&world).await.duration_since(world.now()).as_hours();
         assert!((0..36).contains(&hours), "{hours}");
-        // Half a day is a multiple of it, and an hour and three are not; at the library's own moment of the hour.
+        // The reads are on a grid of half a day, neither of an hour nor of three, at the library's own offset within
+        // the hour.
         let rest = reading(&world).await.as_second() % (12 * 3_600);
         assert!(rest < 3_600, "{rest}");
     }
@@ -215,7 +216,8 @@ both! {
         with_webhook(&world, BORROWER).await;
         world.place().await;
         world.dispatch().await;
-        // The hub's own scan has begun the hold's work order, which Alma shows nobody; a poll shows it.
+        // The hub's own scan has started the hold's work order. Alma sends no message about it, so only a poll shows
+        // it.
         let (holds, before) = (world.calls(BORROWER, HOLDS), world.calls(BORROWER, ITEM));
         pass(&world, 25).await;
         assert!(world.calls(BORROWER, HOLDS) + world.calls(BORROWER, ITEM) > holds + before, "it was polled");
@@ -230,11 +232,11 @@ both! {
         world.dispatch().await;
         pass(&world, 0).await;
         world.at(BORROWER).scan_in(&world.virtual_barcode().await, "MAIN", DESK).unwrap();
-        // Before noon, when such lists are read.
+        // Such lists are read at noon, so this is before that.
         by_lists(&world, 1, Status::PickupTransit).await;
         by_lists(&world, 36, Status::ReadyForPickup).await;
         let next = world.engine.store().next_poll(world.id).await.unwrap().unwrap();
-        assert!(next.duration_since(world.now()).as_hours() < 12, "it is still counted on: {next}");
+        assert!(next.duration_since(world.now()).as_hours() < 12, "the webhook is still trusted: {next}");
 
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
         by_lists(&world, SOON, Status::Loaned).await;
@@ -252,7 +254,7 @@ both! {
             world.end_batch_poll().await;
             ids.push(world.id);
         }
-        // A record that was made within the hour is deleted without being read.
+        // A record that was created within the hour is deleted without a read.
         pass(&world, 2).await;
         let before = world.calls(BORROWER, RECORDS);
         for id in ids {

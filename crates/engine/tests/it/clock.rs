@@ -11,7 +11,7 @@ const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/r
 
 both! {
     async fn clock_that_jumps_ahead_while_a_call_is_under_way_doubles_nothing(world) {
-        // Every lease has run out by the new time, also that of the call under way.
+        // At the new time every lease has run out, including that of the call in progress.
         world.sim.arm(LENDER, Fault::once(HOLD, FaultKind::Delay { ms: 800, before: false })).unwrap();
         world.id = world.engine.place(world.placing(), "test").await.unwrap();
         let step = tokio::spawn({

@@ -1,4 +1,4 @@
-//! Transactions that PostgreSQL undoes because others wanted the same: they are done again, and nothing is lost.
+//! Transactions that PostgreSQL rolls back because of a conflict: the hub retries them, and nothing is lost.
 
 #![expect(clippy::disallowed_methods, reason = "the test is another program on the same database")]
 
@@ -9,14 +9,14 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::world::{BORROWER, LENDER, World};
 
-/// A lock of the tests alone.
+/// An advisory lock that only these tests use.
 const LOCK: i64 = 42;
 
 async fn run(connection: &mut PgConnection, sql: String) {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.unwrap();
 }
 
-/// A hub that has placed a request, and another user of its database.
+/// Starts a hub that has placed a request, and another client of its database.
 async fn placed() -> Option<(World, PgConnection)> {
     let mut world = World::on_postgres().await?;
     world.place().await;
@@ -28,8 +28,9 @@ async fn placed() -> Option<(World, PgConnection)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decision_that_ends_in_a_deadlock_is_retried_and_nothing_is_lost() {
     let Some((world, mut rival)) = placed().await else { return };
-    // The rival holds a lock and waits for the request's row. The hub holds that row, and comes to want the lock once
-    // the rival waits: a circle. The server looks for one only on the hub's behalf, so the hub is the one undone.
+    // The rival holds a lock and waits for the request's row. The hub holds that row, and requests the lock once the
+    // rival waits: a deadlock. The server searches for one only on the hub's behalf, so it rolls back the hub's
+    // transaction.
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut rival).await.unwrap();
     let circle = format!(
         "CREATE FUNCTION circle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
@@ -47,11 +48,11 @@ async fn decision_that_ends_in_a_deadlock_is_retried_and_nothing_is_lost() {
     let id = world.id;
     let cancelled = tokio::spawn(async move { engine.cancel(id, CancelledBy::Patron, None, "test").await });
     until_somebody_else_writes_intents(&mut rival, pid).await;
-    // It gets the row only because the hub's transaction is undone.
+    // The rival gets the row only because the server rolls back the hub's transaction.
     run(&mut rival, format!("SELECT 1 FROM patron_request WHERE id = '{id}' FOR UPDATE")).await;
     let undone = world.request().await;
     assert_eq!((undone.status, undone.in_flight), (before.status, before.in_flight));
-    assert!(!cancelled.is_finished(), "it is done again, or would be reported to the caller");
+    assert!(!cancelled.is_finished(), "the hub retries it; otherwise the caller would have an error");
     run(&mut rival, "ROLLBACK".to_owned()).await;
 
     cancelled.await.unwrap().unwrap();
@@ -73,7 +74,7 @@ async fn until_somebody_else_writes_intents(rival: &mut PgConnection, pid: i32) 
 async fn serialisation_failures_at_every_third_write_keep_nothing_from_being_done_once() {
     let Some(mut world) = World::on_postgres().await else { return };
     let mut rival = PgConnection::connect(world.postgres.as_deref().unwrap()).await.unwrap();
-    // A sequence counts on through transactions that are undone.
+    // A sequence keeps its value even if a transaction is rolled back.
     let failing = "CREATE SEQUENCE writes; \
          CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
            IF nextval('writes') % 3 = 0 THEN RAISE EXCEPTION 'could not serialize' USING ERRCODE = '40001'; END IF; \

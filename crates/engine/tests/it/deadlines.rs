@@ -1,4 +1,4 @@
-//! Deadlines in the open days of the libraries, on a clock that the tests turn.
+//! Deadlines in the open days of the libraries. The tests set the clock.
 
 use lending::{Calendar, Condition, Day, Outcome, Rules, Side, Status};
 
@@ -91,7 +91,7 @@ both! {
         world.clock.by_hours(24 * 4);
         world.settle().await;
         assert!(world.calls(LENDER, HOLDS) >= asked + 2, "the lender isn't asked");
-        assert!(world.request().await.earlier_suppliers.is_empty(), "it is passed over");
+        assert!(world.request().await.earlier_suppliers.is_empty(), "the lender is passed over");
         world.sim.disarm(LENDER).unwrap();
         world.reaches(world.id, |request| request.status == Status::PickupTransit).await;
     }

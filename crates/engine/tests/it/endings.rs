@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::{BORROWER, LENDER, PICKUP, World, both};
 
-/// What Alma lets happen at one side so that the hub, by polling alone, finds the hold ended that way.
+/// Ends the hold in Alma in such a way that the hub finds this closure by polling alone.
 async fn end_in_alma(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;
     let (staff, barcode, hold) = if side == Side::Lender {
@@ -18,7 +18,7 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
     match closure {
         Closure::HoldShelfExpired => {
             staff.expire_hold(hold.as_str()).unwrap();
-            // The hub has seen the hold on its shelf with its last day before the job takes it away.
+            // The hub must see the hold on its shelf, with its last day, before the job removes it.
             world
                 .until_it("the last day on the shelf", |r| {
                     r.borrower.hold.open().is_none_or(|hold| hold.shelf_until.is_some_and(|day| day < world.now()))
@@ -26,7 +26,7 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
                 .await;
             staff.run_hold_shelf_expiry();
         }
-        // An item that is missing can't fill its hold any more, which Alma then cancels.
+        // A missing item can't fill its hold any more, so Alma cancels the hold.
         Closure::Failed => {
             staff.mark(&barcode, alma_sim::Mark::Missing).unwrap();
             let _ = staff.cancel(hold.as_str(), "CannotBeFulfilled");
@@ -35,7 +35,7 @@ async fn end_in_alma(world: &World, side: Side, closure: Closure) {
     }
 }
 
-/// What libraries do from wherever a request stands until it has ended.
+/// Acts as the libraries do until the request has ended, whatever its status.
 async fn play_out(world: &World) {
     for _ in 0..8 {
         match world.settled().await.status {
@@ -50,8 +50,8 @@ async fn play_out(world: &World) {
     assert_eq!(world.until_ended().await.status, Status::Finalised);
 }
 
-/// Ends a hold in an Alma that keeps closed requests and shows how they ended. [`Closure::Completed`] is never read there,
-/// since the loan shows it: `lending`'s tests of the table cover it.
+/// Ends a hold in an Alma that keeps closed requests and reports how they ended. The hub never reads
+/// [`Closure::Completed`] there, since the loan shows it: `lending`'s tests of the table cover it.
 async fn close_hold(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;
     let (code, hold) = match side {
@@ -64,12 +64,12 @@ async fn close_hold(world: &World, side: Side, closure: Closure) {
     };
     world.at(&code).set_behaviour(|alma| (alma.keep_history, alma.history_shows_closure) = (true, true));
     world.change_settings(&code, "keeps_closed_requests", json!(true)).await;
-    // While the item is lent there is no hold any more.
+    // While the item is on loan, the hold doesn't exist any more.
     let _ = world.at(&code).close(hold.as_str(), closure.name());
     world.engine.poll_now(world.id).await.unwrap();
 }
 
-/// One cell: closure, side, status, and what must follow.
+/// Tests one cell of the table: closure, side, status, and the expected result.
 async fn cell(world: &mut World, side: Side, closure: Closure, status: Status, follows: Status, outcome: Outcome) {
     world.bring_to(status).await;
     let seen_in_alma = match closure {
@@ -187,7 +187,8 @@ both! {
     }
 }
 
-/// What must follow from a closure in a status, by the table that docs/workflow.md prints, and how such a request ends.
+/// Returns the expected result of a closure in a status, by the table that docs/workflow.md prints, and how such a
+/// request ends.
 fn declared(side: Side, closure: Closure, status: Status) -> (Status, Outcome, bool) {
     match response_to_closure(side, closure, status) {
         ClosureResponse::Nothing | ClosureResponse::Continue => (status, Outcome::Supplied, false),
@@ -199,7 +200,7 @@ fn declared(side: Side, closure: Closure, status: Status) -> (Status, Outcome, b
     }
 }
 
-/// Brings a request to its status in a workflow in which the side has a part.
+/// Brings a request to its status, in a workflow that involves the side.
 async fn bring(world: &mut World, side: Side, status: Status) {
     if status == Status::Confirmed {
         let rules = Rules { virtual_item_at_dispatch: true, ..Rules::default() };
@@ -213,7 +214,7 @@ async fn bring(world: &mut World, side: Side, status: Status) {
     }
 }
 
-/// One cell of the table, whatever its way, to a clean end at both libraries.
+/// Tests one cell of the table, in any workflow, up to a clean end at both libraries.
 async fn any_cell(side: Side, closure: Closure, status: Status) {
     let mut world = World::on_sqlite().await;
     let cell = format!("{closure:?} at {side:?} in {status}");
@@ -230,7 +231,7 @@ async fn any_cell(side: Side, closure: Closure, status: Status) {
     if asks || response_to_closure(side, closure, status) == ClosureResponse::RetryHold {
         world.until_it(&cell, |request| placed(request) > before).await;
         if status == Status::ReadyForPickup {
-            // Alma has taken it off the hold shelf; staff put it there for the new hold.
+            // Alma has removed the item from the hold shelf. Staff put it there for the new hold.
             let pickup = if side == Side::Pickup { PICKUP } else { BORROWER };
             world.at(pickup).scan_in(&world.virtual_barcode().await, "MAIN", crate::world::DESK).unwrap();
         }
@@ -276,7 +277,7 @@ macro_rules! tables {
     };
 }
 
-// The whole table but for `Completed`, each cell with its own libraries.
+// The whole table except `Completed`. Each cell has libraries of its own.
 tables! {
     every_closure_at_the_lender_while_nothing_is_made_for_the_patron: Lender in Confirmed;
     every_closure_at_the_lender_before_dispatch: Lender in RequestPlacedAtBorrowingAgency;

@@ -1,11 +1,12 @@
-//! Answers that are lost, refused for now or nonsense: what was asked for is done once, and the request goes on.
+//! Answers that are lost, that refuse for now, or that make no sense: the hub makes each change once, and the request
+//! continues.
 
 use alma_sim::{Fault, FaultKind};
 use lending::{Attention, Outcome, Status};
 
 use crate::world::{BORROWER, LENDER, World, both};
 
-/// Every write of a request's life, with where it is sent.
+/// Every write in a request's life, with the institution that receives it.
 const WRITES: [(&str, &str); 10] = [
     (LENDER, "POST /users"),
     (LENDER, "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests"),
@@ -34,7 +35,8 @@ both! {
         world.assert_clean();
         for (institution, call) in WRITES {
             let made = world.calls(institution, call);
-            // A scan, a deletion and a creation under a natural key are safe to repeat; others are looked for first.
+            // A scan, a deletion and a creation under a natural key are safe to repeat. For the others the hub first
+            // searches for the result.
             let repeated = call.starts_with("DELETE") || call == "POST /users";
             assert!(made == 1 || repeated, "{call} at {institution}: {made} times");
         }

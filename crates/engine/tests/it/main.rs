@@ -1,4 +1,4 @@
-//! The engine between simulated Almas over real sockets, on both databases.
+//! Tests of the engine between simulated Almas over real sockets, on both databases.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 

@@ -10,7 +10,7 @@ use crate::world::{BORROWER, LENDER, World};
 
 const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
-/// Another node on the world's database, not at work yet.
+/// Creates another node on the world's database, which doesn't work yet.
 fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
     let mut settings = settings;
     name.clone_into(&mut settings.node);
@@ -21,7 +21,7 @@ fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commit_of_one_node_reaches_another_at_once() {
     let Some(mut world) = World::on_postgres().await else { return };
-    // It does no work of its own, so all it learns it hears.
+    // The node does no work of its own, so it learns of changes by notifications only.
     let idle = node(&world, "idle", Settings { workers: 0, ..Settings::default() });
     tokio::spawn(Arc::clone(&idle).run(std::future::pending()));
     let id = world.place().await.id;
@@ -30,7 +30,8 @@ async fn commit_of_one_node_reaches_another_at_once() {
         async move { idle.wait(id, Duration::from_secs(60), |request| request.status == Status::PickupTransit).await }
     });
     world.dispatch().await;
-    let received = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it is not received").unwrap();
+    let received =
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the notification doesn't arrive").unwrap();
     assert_eq!(received.unwrap().request.status, Status::PickupTransit);
 }
 
@@ -60,7 +61,8 @@ async fn two_nodes_share_the_work_and_do_nothing_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_placed_once() {
     let Some(mut world) = World::on_postgres().await else { return };
-    // The first node's call takes so long that its lease runs out; it can't renew it, since its clock stands still.
+    // The first node's call takes so long that its lease runs out. The node can't renew the lease, since its clock
+    // stands still.
     let stopped = node(&world, "stopped", Settings { lease: Duration::from_secs(3_600), ..Settings::default() });
     world
         .sim
@@ -68,7 +70,7 @@ async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_pl
         .unwrap();
     tokio::spawn(Arc::clone(&stopped).run(std::future::pending()));
     world.id = world.engine.place(world.placing(), "test").await.unwrap();
-    // The hold is placed at the lender; its answer is on its way to a node that stands still meanwhile.
+    // The hold is placed at the lender. Its answer is on the way to a node whose clock stands still.
     world.within_patience("the hold is placed", || !world.at(LENDER).requests().is_empty()).await;
     world.clock.by_hours(2);
     let other = node(&world, "other", Settings::default());

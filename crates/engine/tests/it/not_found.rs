@@ -1,4 +1,5 @@
-//! A bare HTTP 404, as a gateway in front of Alma answers it, proves nothing: nothing is taken for absent because of it.
+//! A bare HTTP 404, as a gateway in front of Alma answers, proves nothing: the hub treats no record as absent because
+//! of it.
 
 use alma_sim::{Fault, FaultKind, Staff};
 use lending::{Attention, CancelledBy, Command, ItemState, Outcome, Request, Status};
@@ -14,7 +15,7 @@ const ITEMS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items";
 const BARCODE: &str = "GET /items";
 const USER: &str = "GET /users/{user_id}";
 
-/// Answers `call` by a gateway's 404: `times` times, or until it is taken away.
+/// Makes `call` answer with a gateway's 404, `times` times or until the fault is removed.
 fn arm(world: &World, institution: &str, call: &str, times: Option<u64>, body: &str) {
     world.sim.arm(institution, Fault { times, ..Fault::always(call, FaultKind::bare(404, body)) }).unwrap();
 }
@@ -28,7 +29,7 @@ fn asks_staff(request: &Request, code: &str) -> bool {
     matches!(&request.attention, Attention::NeedsStaff { code: shown, .. } if shown == code)
 }
 
-/// Lets the hub work until `holds`, without asking it for polls.
+/// Lets the hub work until `holds`, without requesting polls.
 async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
     let request = world.reaches(world.id, &holds).await;
     assert!(holds(&request), "{what}: {} {:?}", request.status, request.attention);

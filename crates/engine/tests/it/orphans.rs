@@ -1,4 +1,4 @@
-//! What a lost answer left behind is found, and only that is taken away.
+//! The hub finds the orphans that lost answers left behind, and removes nothing else.
 
 use alma_sim::{ApiCall, Fault, FaultKind};
 use engine::{Orphan, OrphanSearch};
@@ -11,7 +11,7 @@ const BIBS: &str = "POST /bibs";
 
 both! {
     async fn a_record_made_twice_is_found_and_taken_away_and_the_one_in_use_is_left(world) {
-        // The search of the library does not find the first record yet, so a second one is made.
+        // The library's search does not find the first record yet, so the hub creates a second one.
         world.at(BORROWER).set_behaviour(|alma| alma.index_lag_ms = 600_000);
         world.sim.arm(BORROWER, Fault::once(BIBS, FaultKind::DropAfter)).unwrap();
         world.place().await;

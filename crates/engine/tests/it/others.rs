@@ -1,4 +1,5 @@
-//! Loans that are first seen as lost or claimed returned, and loans to somebody else than the one for whom the item is held.
+//! Loans that are lost or claimed returned when the hub first reads them, and loans to somebody else than the patron
+//! for whom the item is held.
 
 use alma_sim::{Fault, FaultKind, LoanUser, Mark};
 use lending::{
@@ -32,7 +33,7 @@ async fn at_lender(world: &World) -> String {
     staff.item(&barcode).unwrap().process_type
 }
 
-/// The desk lends the virtual item to its patron, and something becomes of it before anybody looks.
+/// Lends the virtual item to its patron at the desk and marks the loan before the hub polls.
 async fn lend_and_mark(world: &World, mark: Mark) -> alma_sim::LoanView {
     let barcode = world.virtual_barcode().await;
     world.at(BORROWER).lend(&barcode, PATRON, "MAIN", DESK).unwrap();
@@ -40,7 +41,7 @@ async fn lend_and_mark(world: &World, mark: Mark) -> alma_sim::LoanView {
     world.at(BORROWER).loans().into_iter().find(|loan| loan.barcode == barcode).unwrap()
 }
 
-/// What follows from a loan that was first seen so.
+/// Checks the request after the hub has first read such a loan.
 async fn assert_loaned(world: &World, loan: &alma_sim::LoanView, condition: Condition) {
     let request = world.settled().await;
     assert_eq!(request.status, Status::Loaned, "{:?}", request.attention);
@@ -57,13 +58,13 @@ async fn assert_loaned(world: &World, loan: &alma_sim::LoanView, condition: Cond
     assert_eq!(Some(lent[0].id.as_str()), request.supply.unwrap().loan.open().map(|loan| loan.id.as_str()));
 }
 
-/// The desk lends the virtual item to somebody else in spite of the patron's hold.
+/// Lends the virtual item to somebody else at the desk, despite the patron's hold.
 async fn lend_to_another(world: &World) {
     let barcode = world.virtual_barcode().await;
     world.at(BORROWER).lend_overriding_hold(&barcode, STRANGER, "MAIN", DESK).unwrap();
 }
 
-/// The loan of the stranger at the borrower is as it was.
+/// Checks that the stranger's loan at the borrower is unchanged.
 fn assert_stranger_keeps_it(world: &World) {
     let theirs = world.at(BORROWER).loans().into_iter().filter(|loan| loan.user == STRANGER).count();
     assert_eq!(theirs, 1, "the other reader's loan was ended");

@@ -1,4 +1,4 @@
-//! A library's system that gives no service, and what that means for the others.
+//! Outages of a library's system, and their effect on other institutions.
 
 use alma_sim::{ApiKey, Fault, FaultKind, presets};
 use lending::{Attention, Outcome, Status, WaitingOn};
@@ -6,7 +6,7 @@ use lms::Outage;
 
 use crate::world::{LENDER, OTHER, PATRON, World, both, copy, key};
 
-/// Requests for copies of the lender, one each, as many as there are barcodes.
+/// Places requests for copies of the lender, one for each barcode.
 async fn place_some(world: &mut World, count: usize) -> Vec<lending::RequestId> {
     let mut ids = Vec::new();
     for number in 1..=count {
@@ -72,7 +72,7 @@ both! {
         for id in &ids {
             world.engine.poll_now(*id).await.unwrap();
         }
-        // As many probes as the pauses leave time for: the longest is 100 ms, and the client repeats a failed read.
+        // The pauses limit the number of probes: the longest is 100 ms, and the client repeats a failed read.
         world.settle().await;
         let probes = all_calls(&world, LENDER) - before;
         assert!(probes <= 300, "{probes} calls in three seconds to a system that is down");
@@ -97,7 +97,7 @@ both! {
         let down = until_down(&world).await;
         assert_eq!(down.outage, Outage::KeyRefused);
         assert!(down.reason.contains("API key"), "{}", down.reason);
-        // The hub would try again after minutes.
+        // Without help the hub would retry only after minutes.
         assert!(down.next_try.duration_since(world.now()).as_secs() > 200);
         world.sim.add_key(LENDER, ApiKey::new(&key(LENDER))).unwrap();
         world.change_settings(LENDER, "calls_per_second", serde_json::json!(1000)).await;

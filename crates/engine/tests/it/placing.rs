@@ -1,4 +1,4 @@
-//! Who may borrow, and how much.
+//! Limits on who may borrow, and how much.
 
 use lending::{Attention, CopyRef, Outcome, Rules, Side, Status};
 
@@ -40,7 +40,7 @@ both! {
         for number in 1..=8 {
             let engine = world.engine.clone();
             let mut placing = world.placing();
-            // The same patron, by different identifiers.
+            // The same patron with different identifiers.
             placing.patron = if number % 2 == 0 { "jo.reader" } else { "01BORROW-P001" }.into();
             placing.copies = vec![copy(OTHER, &presets::barcode(OTHER, 'M', number))];
             tasks.spawn(async move {
@@ -98,7 +98,7 @@ both! {
         let first = world.place_as(placing.clone()).await;
         placing.copies = of_title(2);
         assert_eq!(world.place_as(placing.clone()).await.status, Status::RequestPlacedAtBorrowingAgency);
-        assert_eq!(calls(&world), (1, 0), "the second request asks for no patron");
+        assert_eq!(calls(&world), (1, 0), "the second request needs no virtual patron");
 
         let holder = first.holder(Side::Lender).unwrap().as_str().to_owned();
         for _ in 0..2 {
@@ -111,7 +111,7 @@ both! {
         let third = world.place_as(placing).await;
         assert_eq!(third.status, Status::RequestPlacedAtBorrowingAgency);
         assert_eq!(third.institution(Side::Lender).unwrap().as_str(), LENDER);
-        assert_eq!(calls(&world).0, 2, "it is made again");
+        assert_eq!(calls(&world).0, 2, "the virtual patron is created again");
     }
 
     async fn second_request_for_any_copy_of_the_same_record_is_a_duplicate(world) {
@@ -156,7 +156,7 @@ both! {
         assert_eq!(world.place().await.status, Status::RequestPlacedAtBorrowingAgency, "the other agency lends");
     }
 
-    /// As a program took it that checked no identifier, or as a library's system answered it.
+    /// A program that checked no identifier may send such a copy, and a library's system may answer with one.
     async fn copy_that_cannot_be_asked_for_is_passed_over_and_not_retried(world) {
         let mut placing = world.placing();
         placing.copies[0] = CopyRef {

@@ -1,4 +1,4 @@
-//! An institution's calls: who goes first, what waits when few are left, and what is reported about it.
+//! The quota of an institution: call priorities, work that waits when few calls are left, and the reports about it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,8 @@ fn midnight_after(now: Timestamp) -> i64 {
     (now.as_second() / 86_400 + 1) * 86_400
 }
 
-/// Away from the first hour of a day, in which yesterday's end is asked after again.
+/// Moves the clock out of the first hour of a day, in which the hub checks once more whether yesterday's limit has
+/// ended.
 fn later_in_the_day(world: &World) {
     if world.now().as_second() % 86_400 < 3_600 {
         world.clock.by_hours(2);
@@ -44,13 +45,13 @@ async fn until(world: &World, id: lending::RequestId, what: impl Fn(&Request) ->
     world.reaches(id, what).await
 }
 
-/// Lets the time pass after which libraries are polled.
+/// Advances the clock so far that libraries are polled.
 async fn let_polls_come(world: &World) {
     world.clock.by_hours(2);
     world.settle().await;
 }
 
-/// At eight, UTC: some hours are left of the day.
+/// Sets the clock to eight, UTC, so that some hours of the day are left.
 fn in_the_morning(world: &World) {
     let hour = world.now().as_second().rem_euclid(86_400) / 3_600;
     world.clock.by_hours((24 + 8 - hour) % 24);
@@ -85,7 +86,7 @@ both! {
         assert!(spent.by_priority[&Priority::Patron] >= 3, "{spent:?}");
         assert!(spent.by_endpoint.keys().all(|endpoint| !endpoint.contains(LENDER)), "{spent:?}");
 
-        // Another day, on which the first answer says what is left.
+        // On another day the first answer reports the calls left.
         world.sim.set_limits(LENDER, None, None, 0).unwrap();
         world.clock.by_hours(24);
         world.until(Status::PickupTransit).await;
@@ -122,7 +123,7 @@ both! {
         let paused = quota(&world, LENDER).await.paused.unwrap();
         assert!(paused.everything && paused.until == down.next_try, "{paused:?}");
 
-        // Others aren't even tried, and nothing is lost.
+        // The hub doesn't even try other calls, and nothing is lost.
         let refused = world.sim.calls(LENDER).unwrap();
         let second = place_at_lender(&world, 2).await;
         until(&world, second, waits).await;
@@ -177,7 +178,7 @@ both! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_share_an_institutions_calls_per_second() {
     let Some(world) = World::on_postgres().await else { return };
-    // It is not called: what is not known yet of others' calls would come to be known meanwhile.
+    // The test makes no call to this institution: a call would give the node new knowledge about other applications' calls.
     world.change_settings(OTHER, "calls_per_second", json!(100)).await;
     let alone = quota(&world, OTHER).await;
     assert_eq!(alone.nodes, 1);

@@ -29,7 +29,7 @@ both! {
 
     async fn steps_that_staff_skipped_are_caught_up_with(world) {
         world.place().await;
-        // Nobody scanned it at the lender or onto the shelf; it was handed over at once.
+        // Staff skipped both the scan at the lender and the one onto the hold shelf, and handed the item over at once.
         world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "DCB_LIB", DESK).unwrap();
         world.until(Status::Loaned).await;
         world.end_batch_poll().await;
@@ -110,7 +110,7 @@ both! {
             })
             .await;
         assert_eq!(second.institution(Side::Lender).unwrap().as_str(), OTHER);
-        assert_eq!(second.borrower.hold.open().unwrap().id, hold, "the patron hears of nothing");
+        assert_eq!(second.borrower.hold.open().unwrap().id, hold, "the patron's hold is unchanged");
         assert_eq!(second.borrower.barcode, Some(second.supply.as_ref().unwrap().copy.barcode.clone()));
         world.dispatch().await;
         world.receive().await;
@@ -197,7 +197,7 @@ both! {
     }
 
     async fn other_copy_of_a_record_is_asked_for_where_the_first_is_refused(world) {
-        // Each third title has a copy at the branch too.
+        // Every third title has a copy at the branch too.
         let item = world.at(LENDER).item(&presets::barcode(LENDER, 'M', 3)).unwrap();
         let refuse = FaultKind::Refuse { code: "401129".to_owned(), message: "No items can fulfill.".to_owned() };
         world.sim.arm(LENDER, Fault::once("POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests", refuse)).unwrap();

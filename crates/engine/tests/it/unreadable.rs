@@ -1,4 +1,4 @@
-//! Answers of which something can't be read.
+//! Answers with parts that can't be read.
 
 use alma_sim::{Fault, FaultKind, presets};
 use lending::{Attention, CopyRef, Outcome, Request, Status, WaitingOn};
@@ -20,7 +20,7 @@ fn edited(call: &str, at: &str, value: Value) -> Fault {
     Fault::always(call, FaultKind::EditAnswer { at: at.to_owned(), value })
 }
 
-/// Any copy of a title of which the lender has two, and else one of the other lender.
+/// Returns any copy of a title of which the lender has two, and as second choice one of the other lender.
 fn any_copy_of_a_title(world: &World) -> Vec<CopyRef> {
     let staff = world.at(LENDER);
     let title_of = |place, number| Some(staff.item(&presets::barcode(LENDER, place, number)).ok()?.mms_id);
@@ -36,7 +36,7 @@ async fn until(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> R
     request
 }
 
-/// Polls until the request shows that polling fails.
+/// Polls until the request reports failing polls.
 async fn until_polls_fail(world: &World, system: WaitingOn) -> Request {
     let shows = |request: &Request| matches!(&request.attention, Attention::Waiting { on, next_try: None, .. } if *on == system);
     world.engine.poll_now(world.id).await.unwrap();
@@ -124,7 +124,7 @@ both! {
         world.sim.arm(LENDER, edited(HOLDS, "/user_request/0/request_status", json!({"x": 1}))).unwrap();
         let (staff, barcode, library) = world.supplier().await;
         staff.scan_in(&barcode, &library, DESK).unwrap();
-        world.until_it("the look", |request| {
+        world.until_it("the poll", |request| {
             request.supply.as_ref().is_some_and(|supply| supply.item == lending::ItemState::InTransit)
         }).await;
         assert!(!world.request().await.is_dispatched());
@@ -206,7 +206,7 @@ both! {
 
     async fn loan_is_not_gone_because_its_borrower_cannot_be_read(world) {
         world.bring_to(Status::Loaned).await;
-        // Whose loan it is shows in the list of the patron's loans.
+        // The list of the patron's loans shows whose loan it is.
         world.sim.arm(BORROWER, edited(LOANS, "/item_loan/0/user_id", json!({"x": 1}))).unwrap();
         world.engine.poll_now(world.id).await.unwrap();
         let request = world.settled().await;
@@ -237,7 +237,7 @@ both! {
         let items = world.calls(LENDER, ITEM);
         world.sim.arm(LENDER, Fault::always(LIST, FaultKind::Html)).unwrap();
         pass(&world, 4).await;
-        assert_eq!(world.calls(LENDER, ITEM), items, "it may have been for once");
+        assert_eq!(world.calls(LENDER, ITEM), items, "the list may be unreadable only once");
         pass(&world, 4).await;
         pass(&world, 4).await;
         assert!(world.calls(LENDER, ITEM) >= items + 2);

@@ -1,4 +1,4 @@
-//! What webhook messages say.
+//! Webhook messages and their effect on requests and polls.
 
 use alma_sim::{Fault, FaultKind};
 use engine::{WebhookError, WebhookResult};
@@ -13,26 +13,26 @@ const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const LIST: &str = "GET /task-lists/requested-resources";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 
-/// Minutes until a poll of an institution with a webhook: a day, or longer where one has shown nothing new already.
+/// Minutes until a poll of an institution with a webhook: a day, or longer if earlier polls found nothing new.
 const A_DAY_OR_MORE: std::ops::RangeInclusive<i64> = 23 * 60..=8 * 24 * 60;
 
-/// Set up, and received once.
+/// Sets up a webhook that has received one message.
 pub(crate) async fn with_webhook(world: &World, institution: &str) {
     world.engine.polling().set_webhook_secret(&institution.into(), &SECRET.into()).await.unwrap();
     assert_eq!(send(world, institution, &item_updated("the first", "none")).await.unwrap(), WebhookResult::Ignored);
 }
 
-/// What no message reported is seen in the next hour.
+/// Checks that the hub finds a change without a message within the next hour.
 async fn within_an_hour(world: &World, status: Status) {
     pass(world, 1).await;
     assert_eq!(world.request().await.status, status);
-    // Had the webhooks reported all before.
+    // The webhooks count as if they had reported everything before.
     for institution in [LENDER, BORROWER] {
         world.engine.store().update_webhook(&institution.into(), &store::WebhookUpdate::Trusted).await.unwrap();
     }
 }
 
-/// As the Alma of `institution` would send it.
+/// Sends a message as the Alma of `institution` would.
 pub(crate) async fn send(
     world: &World,
     institution: &str,
@@ -68,13 +68,13 @@ fn item_updated(id: &str, pid: &str) -> serde_json::Value {
         "bib_data": {"mms_id": "99"}, "holding_data": {"holding_id": "22"}, "item_data": {"pid": pid}}})
 }
 
-/// A message about a loan.
+/// Creates a message about a loan.
 pub(crate) fn of_loan(id: &str, event: &str, loan: &alma_sim::LoanView, at: jiff::Timestamp) -> serde_json::Value {
     json!({"id": id, "action": "LOAN", "event": {"value": event}, "time": at.to_string(), "item_loan": {
         "loan_id": loan.id, "item_id": loan.item_pid, "user_id": loan.user, "due_date": loan.due}})
 }
 
-/// A message about the request's hold at the borrower.
+/// Creates a message about the request's hold at the borrower.
 pub(crate) async fn of_hold(world: &World, id: &str, event: &str, at: jiff::Timestamp) -> serde_json::Value {
     let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
     json!({"id": id, "action": "REQUEST", "event": {"value": event}, "time": at.to_string(), "user_request": {
@@ -85,7 +85,7 @@ fn all_calls(world: &World, institution: &str) -> u64 {
     world.sim.calls(institution).unwrap().values().sum()
 }
 
-/// The loan of an item, by what its library shows.
+/// Returns the loan of an item at its library.
 fn loan_of(world: &World, institution: &str, item: &str) -> alma_sim::LoanView {
     world.at(institution).loans().into_iter().find(|loan| loan.item_pid == item).unwrap()
 }
@@ -95,13 +95,14 @@ async fn until(world: &World, status: Status) {
     assert_eq!(request.status, status, "{:?}", request.attention);
 }
 
-/// Polls are an hour apart in these tests, and a quarter of one where the library has a webhook.
+/// Returns the minutes to the next poll. In these tests polls are an hour apart, and a quarter of an hour if the
+/// library has a webhook.
 async fn minutes_to_next(world: &World) -> i64 {
     let due = world.engine.store().next_poll(world.id).await.unwrap().unwrap();
     due.duration_since(world.now()).as_mins()
 }
 
-/// The next poll comes in so many minutes.
+/// Checks that the next poll is due within this range of minutes.
 async fn assert_next_in(world: &World, minutes: std::ops::RangeInclusive<i64>) {
     world.settle().await;
     let next = minutes_to_next(world).await;
@@ -125,7 +126,7 @@ both! {
 
         world.at(BORROWER).lend(&barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
         let (loan, closed) = (loan_of(&world, BORROWER, &here), of_hold(&world, "2", "REQUEST_CLOSED", world.now()).await);
-        // The hold's end comes before the loan that ended it.
+        // The message about the hold's end arrives before the one about the loan that ended it.
         assert_eq!(send(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
         let made = of_loan("3", "LOAN_CREATED", &loan, world.now());
         assert_eq!(send(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
@@ -136,7 +137,7 @@ both! {
         let back = of_loan("4", "LOAN_RETURNED", &loan, world.now());
         assert_eq!(send(&world, BORROWER, &back).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::ReturnTransit).await;
-        assert_eq!(all_calls(&world, BORROWER), before, "what was reported was not read");
+        assert_eq!(all_calls(&world, BORROWER), before, "the hub doesn't read what a message reported");
 
         let lent = loan_of(&world, LENDER, &there);
         let (staff, real, library) = world.supplier().await;
@@ -145,7 +146,7 @@ both! {
         let home = of_loan("5", "LOAN_RETURNED", &lent, world.now());
         assert_eq!(send(&world, LENDER, &home).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::Finalised).await;
-        assert_eq!(all_calls(&world, LENDER), at_lender, "what was reported was not read");
+        assert_eq!(all_calls(&world, LENDER), at_lender, "the hub doesn't read what a message reported");
         world.assert_clean();
     }
 
@@ -154,7 +155,7 @@ both! {
         world.bring_to(Status::PickupTransit).await;
         assert_next_in(&world, A_DAY_OR_MORE).await;
         let before = world.calls(BORROWER, HOLDS);
-        // It reports what isn't so any more.
+        // The message reports a state that is out of date.
         let then = world.now() - jiff::SignedDuration::from_mins(61);
         let placed = of_hold(&world, "1", "REQUEST_PLACED_ON_SHELF", then).await;
         assert_eq!(send(&world, BORROWER, &placed).await.unwrap(), WebhookResult::Accepted(1));
@@ -185,7 +186,7 @@ both! {
         sent["item"]["item_data"]["base_status"] = json!({"value": "0"});
         assert_eq!(send(&world, LENDER, &sent).await.unwrap(), WebhookResult::Accepted(1));
         until(&world, Status::PickupTransit).await;
-        assert_eq!(world.calls(LENDER, ITEM), before, "its hold was read, and itself reported");
+        assert_eq!(world.calls(LENDER, ITEM), before, "the hub reads the hold; a message reported the item");
 
         let mut placing = world.placing();
         placing.copies = vec![crate::world::copy(LENDER, &alma_sim::presets::barcode(LENDER, 'M', 2))];
@@ -193,7 +194,7 @@ both! {
         let lists = world.calls(LENDER, LIST);
         pass(&world, 1).await;
         assert!(world.calls(LENDER, LIST) > lists, "the list is read");
-        // Once a day from now on, and not each hour or third hour.
+        // From now on once a day, and not each hour or third hour.
         let lists = world.calls(LENDER, LIST);
         for _ in 0..4 {
             pass(&world, 4).await;
@@ -217,7 +218,7 @@ both! {
         let message = item_updated("1", "23");
         let received = async |secret| send_with(&world, LENDER, &message, secret).await;
         assert!(received(SECRET).await.is_ok(), "it is remembered now");
-        // Another node has set a new one, and this one has not learned of it.
+        // Another node has set a new secret, and this node has not learned of it.
         let mut tx = world.engine.store().begin().await.unwrap();
         tx.put_webhook_secret(&LENDER.into(), &"the-new-one".into(), world.now()).await.unwrap();
         tx.commit().await.unwrap();
@@ -264,7 +265,7 @@ both! {
     async fn change_reported_during_a_poll_is_polled_once_more(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::ReadyForPickup).await;
-        // The poll reads the hold before the item is lent, and its answer is late.
+        // The poll reads the hold before the item is lent, and its answer is delayed.
         world.sim.arm(BORROWER, Fault::once(HOLDS, FaultKind::Delay { ms: 600, before: false })).unwrap();
         let before = world.calls(BORROWER, HOLDS);
         world.engine.poll_now(world.id).await.unwrap();
@@ -299,7 +300,7 @@ both! {
     async fn lender_is_polled_as_without_webhook_until_it_has_sent_the_item(world) {
         with_webhook(&world, LENDER).await;
         world.place().await;
-        assert!(minutes_to_next(&world).await <= 60, "that the item was sent is reported by no message");
+        assert!(minutes_to_next(&world).await <= 60, "no message reports that the item was sent");
     }
 
     async fn institution_with_webhook_has_its_own_poll_interval(world) {
@@ -350,7 +351,7 @@ both! {
         world.sim.disarm(BORROWER).unwrap();
         let before = world.calls(BORROWER, LIST);
         pass(&world, 1).await;
-        assert_eq!(world.calls(BORROWER, LIST), before + 1, "and not after days, as where webhooks tell");
+        assert_eq!(world.calls(BORROWER, LIST), before + 1, "and not after days, as with a trusted webhook");
     }
 
     async fn messages_lost_while_the_store_failed_are_polled_for_when_it_recovers(world) {
@@ -397,7 +398,7 @@ both! {
         within_an_hour(&world, Status::ReadyForPickup).await;
         here.lend(&virtual_barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
         within_an_hour(&world, Status::Loaned).await;
-        // What was loaned a day ago or longer is in transit because it was returned.
+        // An item that was loaned a day ago or longer is in transit because it was returned.
         pass(&world, 30).await;
         here.scan_in(&virtual_barcode, "MAIN", crate::world::DESK).unwrap();
         within_an_hour(&world, Status::ReturnTransit).await;
@@ -413,7 +414,7 @@ both! {
         let result = send(&world, BORROWER, &item_updated("1", "none")).await.unwrap();
         assert_eq!(result, WebhookResult::Ignored);
         world.engine.poll_now(world.id).await.unwrap();
-        // It is received again, and counted on.
+        // The webhook receives messages again, and is trusted.
         assert_next_in(&world, A_DAY_OR_MORE).await;
     }
 
@@ -423,7 +424,7 @@ both! {
         let calendar = lending::Calendar { opens, closes, ..lending::Calendar::default() };
         world.set_rules(BORROWER, "BORROW", lending::Rules { calendar, ..lending::Rules::default() }).await;
         world.bring_to(Status::PickupTransit).await;
-        // They come an hour later where nobody is closed.
+        // Polls come an hour later if no library is closed.
         assert_next_in(&world, 110..=240).await;
     }
 }

@@ -1,4 +1,4 @@
-//! While the item is out, and what staff do about it.
+//! Events while the item is out, and the actions of staff about it.
 
 use alma_sim::Mark;
 use jiff::{SignedDuration, Timestamp};
@@ -45,7 +45,7 @@ both! {
             request.borrower.due_dates.renewal_requested_for.is_some()
         }).await;
         assert!(due_at_lender(&request) > before || has(&request, Condition::RenewalRefused));
-        assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans/{loan_id}"), 1, "it is asked once");
+        assert_eq!(world.calls(LENDER, "POST /users/{user_id}/loans/{loan_id}"), 1, "the hub asks for the renewal once");
         end(&world, Outcome::Supplied).await;
     }
 
@@ -69,7 +69,7 @@ both! {
         let item = world.at(BORROWER).item(&world.virtual_barcode().await).unwrap();
         assert_eq!(item.policy, "DCB_NR", "its loan can't be renewed under this policy");
         world.end_batch_poll().await;
-        // At home it goes to the one who waits.
+        // At home the item goes to the reader who waits for it.
         world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));
     }
@@ -115,7 +115,7 @@ both! {
         world.bring_to(Status::Loaned).await;
         world.at(BORROWER).mark(&world.virtual_barcode().await, Mark::ClaimedReturned).unwrap();
         world.until_it("the claim", |request| has(request, Condition::ClaimedReturned)).await;
-        // It had been put into the lender's own box.
+        // The patron had put it into the lender's own return box.
         world.at(LENDER).scan_in(&world.barcode, "MAIN", DESK).unwrap();
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Supplied));
         world.assert_clean();

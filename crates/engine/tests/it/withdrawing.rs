@@ -1,4 +1,4 @@
-//! A lender that is given up at the moment at which it sends the item, and one that is kept since no other can take over.
+//! A lender that is given up at the moment when it sends the item, and one that is kept because no other can take over.
 
 use alma_sim::{Fault, FaultKind, presets};
 use engine::{AnotherLender, Error};
@@ -16,14 +16,14 @@ fn cancel() -> Command {
     Command::Cancel { by: CancelledBy::Patron, reason: None }
 }
 
-/// The lender's staff send the item; nobody has looked since.
+/// Scans the item in at the lender, which sends it. The hub hasn't polled since.
 async fn sent(world: &World) {
     let (staff, barcode, library) = world.supplier().await;
     assert_eq!(staff.scan_in(&barcode, &library, DESK).unwrap().process_type, "TRANSIT");
     assert!(!world.request().await.is_dispatched(), "the hub doesn't know it yet");
 }
 
-/// Nobody looks: what follows, follows by itself.
+/// Waits for a state of the request without requesting polls: the hub finds the change by its own schedule.
 async fn reaches(world: &World, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
     let there = |request: &Request| holds(request) && request.in_flight.is_none();
     let request = world.reaches(world.id, there).await;
@@ -31,13 +31,13 @@ async fn reaches(world: &World, what: &str, holds: impl Fn(&Request) -> bool) ->
     request
 }
 
-/// The item is away without a hold: it is followed home, and nobody else was asked for it.
+/// Checks a request whose item is away without a hold: the hub follows the item home, and has asked no other lender.
 async fn goes_home(world: &World) {
     let request = reaches(world, "the way home", |request| request.status == Status::ReturnTransit).await;
     assert!(request.earlier_suppliers.is_empty(), "{:?}", request.earlier_suppliers);
     assert_eq!(request.institution(Side::Lender).unwrap().as_str(), LENDER);
     let asked = |code: &str| world.at(code).requests().into_iter().any(|hold| hold.comment.is_some());
-    assert!(!asked(OTHER) && !asked(LENDER), "no hold of ours is left, nor another made");
+    assert!(!asked(OTHER) && !asked(LENDER), "the hub left no hold and placed no other");
     assert_eq!(world.at(LENDER).item(&world.barcode).unwrap().process_type, "TRANSIT");
     world.engine.poll_now(world.id).await.unwrap();
     assert_eq!(world.settled().await.status, Status::ReturnTransit, "it stays open as long as the item is away");
@@ -81,7 +81,7 @@ both! {
         sent(&world).await;
         let down = FaultKind::Refuse { code: "INTERNAL_SERVER_ERROR".to_owned(), message: "Later.".to_owned() };
         world.sim.arm(LENDER, Fault::always(HOLDS, down)).unwrap();
-        // More than a day beyond the last one: the deadline passes without a poll.
+        // This is more than a day after the last day of use, so the deadline passes without a poll.
         world.clock.by_hours(24 * 4);
         world.reaches(world.id, |request| request.status == Status::Cancelled).await;
         world.sim.disarm(LENDER).unwrap();
@@ -125,7 +125,7 @@ both! {
         staff.lend_overriding_hold(&barcode, "jo.reader", &library, DESK).unwrap();
         world.ask(cancel()).await;
         assert_eq!(world.until_ended().await.outcome, Some(Outcome::Cancelled));
-        assert_eq!(staff.item(&barcode).unwrap().process_type, "LOAN", "it is the reader's affair");
+        assert_eq!(staff.item(&barcode).unwrap().process_type, "LOAN", "the loan is left to the lender's staff");
     }
 }
 
@@ -138,7 +138,7 @@ fn named(institution: &str, barcode: &str) -> AnotherLender {
     AnotherLender { copy: Some(copy(institution, barcode)), ..AnotherLender::default() }
 }
 
-/// The lender that supplies is kept, with its hold.
+/// Checks that the present lender is kept, with its hold.
 async fn is_kept(world: &World) {
     let request = world.settled().await;
     assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency);
@@ -148,7 +148,7 @@ async fn is_kept(world: &World) {
     assert_eq!(world.calls(LENDER, CANCEL), 0);
 }
 
-/// The code of a refusal, or of the one fault of what was asked.
+/// Returns the code of a refusal, or of the only fault of the command.
 fn code(refused: Result<Request, Error>) -> String {
     match refused.unwrap_err() {
         Error::Unfit(refusal) => refusal.code,
@@ -254,11 +254,11 @@ both! {
         let mut placing = world.placing();
         placing.copies.swap(0, 1);
         world.place_as(placing).await;
-        // The other lender's hold ends, and the next one's system is down.
+        // The other lender's hold ends, and the system of the next one is down.
         world.sim.arm(LENDER, Fault::always("*", FaultKind::status(503))).unwrap();
         let hold = world.request().await.supply.unwrap().hold.open().unwrap().id.clone();
         world.at(OTHER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
-        // A hold counts as gone once two polls have missed it.
+        // A hold counts as gone after two polls without it.
         for _ in 0..2 {
             world.engine.poll_now(world.id).await.unwrap();
             world.settle().await;
@@ -275,7 +275,7 @@ both! {
             request.status == Status::RequestPlacedAtBorrowingAgency
         }).await;
         assert_eq!(next.supply.unwrap().copy.barcode.as_str(), wanted);
-        assert!(next.candidates.iter().any(|left| left.institution.as_str() == LENDER), "it is left to try");
+        assert!(next.candidates.iter().any(|left| left.institution.as_str() == LENDER), "the lender is still a candidate");
         world.sim.disarm(LENDER).unwrap();
     }
 }
@@ -317,7 +317,7 @@ both! {
         world.engine.cancel(world.id, CancelledBy::Patron, None, "test").await.unwrap();
         world.sim.disarm(BORROWER).unwrap();
         let request = reaches(&world, "the way home", |request| request.status == Status::ReturnTransit).await;
-        // Whether the record was made isn't known after a 503, so that it may be there until the end; nothing else is.
+        // After a 503 it is unknown whether the record was created, so it may be open until the end. Nothing else is.
         assert!(request.borrower.item.open().is_none());
         assert_eq!(world.calls(BORROWER, PLACE_HOLD), 0);
         assert_eq!(world.bring_home().await.outcome, Some(Outcome::Cancelled));

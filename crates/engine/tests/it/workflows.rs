@@ -1,4 +1,4 @@
-//! Workflows with other parts: local, pickup anywhere, own item elsewhere, expedited.
+//! Workflows with other sides: local, pickup anywhere, own item elsewhere, expedited.
 
 use alma_sim::presets;
 use lending::{Outcome, Rules, Status, Workflow};
@@ -9,7 +9,7 @@ pub(crate) async fn allows_visiting_pickup(world: &World) {
     world.set_rules(PICKUP, "PICK", Rules { allows_visiting_pickup: true, ..Rules::default() }).await;
 }
 
-/// The loan to whoever stands for the patron at the third library.
+/// Lends the item at the third library to the user who represents the patron there.
 async fn lend_at_pickup(world: &World) {
     let request = world.request().await;
     let holder = request.holder(lending::Side::Pickup).unwrap().as_str().to_owned();
@@ -17,7 +17,7 @@ async fn lend_at_pickup(world: &World) {
     world.until(Status::Loaned).await;
 }
 
-/// Places a request that is collected at the third library, and brings it to a status.
+/// Places a request with pickup at the third library, and brings it to a status.
 pub(crate) async fn bring_to(world: &mut World, status: Status) {
     let mut placing = world.placing();
     placing.pickup_location = "PICK-MAIN".into();
@@ -27,7 +27,7 @@ pub(crate) async fn bring_to(world: &mut World, status: Status) {
     }
 }
 
-/// What libraries do next about a request that is collected at the third library.
+/// Makes the next step of the libraries for a request with pickup at the third library.
 async fn step(world: &World) {
     match world.settled().await.status {
         Status::RequestPlacedAtPickupAgency => {
@@ -48,7 +48,7 @@ async fn step(world: &World) {
     }
 }
 
-/// The same, from wherever it stands until it has ended.
+/// Makes the libraries' steps until the request has ended, whatever its status.
 pub(crate) async fn play_out(world: &World) {
     for _ in 0..8 {
         let status = world.settled().await.status;

@@ -1,4 +1,4 @@
-//! A hub between simulated Almas over real sockets: two lenders, a borrower, and a third library to collect at.
+//! A hub between simulated Almas over real sockets: two lenders, a borrower, and a third library as pickup library.
 
 #![allow(clippy::disallowed_methods, reason = "the helper waits for another task, with a deadline and a message")]
 
@@ -26,15 +26,16 @@ pub(crate) const BORROWER: &str = "01BORROW_INST";
 pub(crate) const PICKUP: &str = "01PICK_INST";
 pub(crate) const DESK: &str = "DEFAULT_CIRC_DESK";
 pub(crate) const PATRON: &str = "jo.reader";
-/// When every test begins: a Tuesday morning, so that no test depends on the hour or the weekday at which it runs.
 const HOURLY: PollInterval =
     PollInterval { initial: Duration::from_secs(3_600), max: Duration::from_secs(3_600), growth: 1.0 };
+/// The time at which every test begins: a Tuesday morning, so that no test depends on the hour or the weekday at which
+/// it runs.
 const BEGIN: &str = "2026-03-03T10:00:00Z";
-/// How much time passes while the hub settles: enough for retries and for a message to wait for its companion.
+/// The time that passes while the hub settles: enough for retries and for a message to wait for its companion.
 const SETTLING: SignedDuration = SignedDuration::from_secs(3);
-/// How long a test waits, in real time, for what happens in another task.
+/// How long a test waits, in real time, for an event in another task.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a test lets the hub settle before it gives up on what it waits for.
+/// How often a test lets the hub settle before it gives up.
 const ROUNDS: u32 = 40;
 
 /// A clock that stands still until a test moves it.
@@ -96,9 +97,9 @@ pub(crate) struct World {
     pub(crate) engine: Arc<Engine>,
     /// The hub's clock.
     pub(crate) clock: Arc<ManualClock>,
-    /// The request of the story.
+    /// The request of the test.
     pub(crate) id: RequestId,
-    /// The copy asked for first.
+    /// The copy that the request names first.
     pub(crate) barcode: String,
     /// The address of its PostgreSQL database.
     pub(crate) postgres: Option<String>,
@@ -122,7 +123,7 @@ impl World {
         };
         let name = format!("engine_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut admin = PgConnection::connect(&server).await.unwrap();
-        // A process that had this number before may have left one behind.
+        // An earlier process with this number may have left a database behind.
         for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
             sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
         }
@@ -145,7 +146,7 @@ impl World {
         let store = Store::open(database, master, rng).await.unwrap();
         set_up(&store, &server.base_url()).await;
         let settings = Settings {
-            // Polls are made when a test asks for them.
+            // Polls are made when a test requests them.
             polls: PollSettings { uncovered: HOURLY, batch: HOURLY.initial, ..PollSettings::default() },
             backoff: Backoff { initial: Duration::from_millis(200), max: Duration::from_secs(1) },
             breaker: BreakerSettings { failures: 5, initial: Duration::from_millis(500), max: Duration::from_secs(1) },
@@ -158,7 +159,7 @@ impl World {
         Self { sim, engine, clock, id: RequestId(uuid::Uuid::nil()), barcode, postgres: None, server, dir }
     }
 
-    /// Lets the hub do what is due now, and what falls due within the next few seconds.
+    /// Lets the hub do the work that is due now, and the work that becomes due within the next few seconds.
     pub(crate) async fn settle(&self) {
         let until = self.now() + SETTLING;
         self.engine.step().await;
@@ -172,13 +173,13 @@ impl World {
         }
     }
 
-    /// The hub was down, and starts again.
+    /// Restarts the hub.
     pub(crate) async fn restart(&self) {
         self.engine.start().await;
         self.settle().await;
     }
 
-    /// Waits for what the simulated Almas show while the hub works in another task.
+    /// Waits for a state of the simulated Almas while the hub works in another task.
     pub(crate) async fn within_patience(&self, what: &str, holds: impl Fn() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !holds() {
@@ -187,7 +188,7 @@ impl World {
         }
     }
 
-    /// The same for what the hub itself shows.
+    /// Waits for a state of the hub itself.
     pub(crate) async fn eventually(&self, what: &str, holds: impl AsyncFn() -> bool) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while !holds().await {
@@ -206,10 +207,13 @@ impl World {
             }
         }
         let request = self.engine.store().request(id).await.unwrap().unwrap().request;
-        panic!("it doesn't come to that: {} {:?} {:?}", request.status, request.attention, request.staff_case);
+        panic!(
+            "the request doesn't reach the state: {} {:?} {:?}",
+            request.status, request.attention, request.staff_case
+        );
     }
 
-    /// Changes the hub's database behind its back.
+    /// Changes the hub's database without the hub.
     pub(crate) async fn change_database(&self, sql: &'static str) {
         match &self.postgres {
             Some(url) => {
@@ -224,7 +228,7 @@ impl World {
         }
     }
 
-    /// Somebody deletes a user by Alma's API.
+    /// Deletes a user by Alma's API, as a third party would.
     pub(crate) fn delete_user(&self, code: &str, user: &str) {
         let call = ApiCall {
             method: "DELETE".to_owned(),
@@ -249,7 +253,8 @@ impl World {
         self.sim.staff(institution).unwrap()
     }
 
-    /// What a patron of the borrower asks for: the first copy of the lender, and one of the other as a second choice.
+    /// Returns a request by a patron of the borrower: the first copy of the lender, and one of the other lender as a
+    /// second choice.
     pub(crate) fn placing(&self) -> NewRequest {
         NewRequest {
             agency: "BORROW".into(),
@@ -270,7 +275,7 @@ impl World {
         self.settled().await
     }
 
-    /// The request, once the hub has done what it has to do for now.
+    /// Returns the request, once the hub has finished its present work.
     pub(crate) async fn settled(&self) -> Request {
         self.settle().await;
         let request = self.request().await;
@@ -282,12 +287,12 @@ impl World {
         self.engine.store().request(self.id).await.unwrap().unwrap().request
     }
 
-    /// Looks until the request stands at `status` and the hub has done what follows.
+    /// Polls until the request has `status` and the hub has done the work that follows.
     pub(crate) async fn until(&self, status: Status) -> Request {
         self.until_it(status.name(), |request| request.status == status).await
     }
 
-    /// Polls until `holds`, and the hub has done what follows.
+    /// Polls until `holds` and the hub has done the work that follows.
     pub(crate) async fn until_it(&self, what: &str, holds: impl Fn(&Request) -> bool) -> Request {
         for _ in 0..ROUNDS {
             let now = self.request().await;
@@ -308,12 +313,12 @@ impl World {
         self.settled().await
     }
 
-    /// The barcode of the virtual item.
+    /// Returns the barcode of the virtual item.
     pub(crate) async fn virtual_barcode(&self) -> String {
         self.request().await.at_pickup().barcode.clone().unwrap().as_str().to_owned()
     }
 
-    /// The lender that supplies now, and its copy.
+    /// Returns the present lender's staff, and the barcode and library of its copy.
     pub(crate) async fn supplier(&self) -> (Staff, String, String) {
         let supply = self.request().await.supply.unwrap();
         let barcode = supply.copy.barcode.as_str().to_owned();
@@ -347,7 +352,7 @@ impl World {
         self.until_ended().await
     }
 
-    /// From the lender's shelf to the patron and home.
+    /// Takes the item from the lender's shelf to the patron and home.
     pub(crate) async fn supply(&self) -> Request {
         self.dispatch().await;
         self.receive().await;
@@ -356,7 +361,7 @@ impl World {
         self.bring_home().await
     }
 
-    /// Polls until the request has passed `status`, or for as long as a test has patience.
+    /// Polls until the request has passed `status`. Gives up after a number of rounds.
     pub(crate) async fn poll_until_passed(&self, status: Status) {
         for _ in 0..ROUNDS {
             if self.path().await.contains(&status) {
@@ -377,7 +382,7 @@ impl World {
             self.settle().await;
         }
         let now = self.request().await;
-        panic!("it doesn't end: {} {:?}", now.status, now.attention);
+        panic!("the request doesn't end: {} {:?}", now.status, now.attention);
     }
 
     /// Brings a placed request to a status, as libraries do.
@@ -400,7 +405,8 @@ impl World {
         assert_eq!(self.request().await.status, status);
     }
 
-    /// Nothing of ours is left anywhere: no virtual record, no hold with our marker, no loan of a virtual patron.
+    /// Checks that the hub left nothing anywhere: no virtual record, no hold with its marker, no loan of a virtual
+    /// patron.
     pub(crate) fn assert_clean(&self) {
         for code in [LENDER, OTHER, BORROWER, PICKUP] {
             let staff = self.at(code);
@@ -419,12 +425,12 @@ impl World {
         fresh.staff(code).unwrap().counts()["bibs"].clone()
     }
 
-    /// How often an endpoint of an institution was called.
+    /// Returns how often an endpoint of an institution was called.
     pub(crate) fn calls(&self, institution: &str, endpoint: &str) -> u64 {
         self.sim.calls(institution).unwrap().get(endpoint).copied().unwrap_or_default()
     }
 
-    /// The statuses of the timeline, in order.
+    /// Returns the statuses of the timeline, in order.
     pub(crate) async fn path(&self) -> Vec<Status> {
         let rows = self.engine.store().timeline(self.id).await.unwrap();
         rows.into_iter().filter_map(|row| row.entry.to).collect()
@@ -504,7 +510,7 @@ pub(crate) fn agency_of(institution: &str, code: &str, rules: Rules) -> Agency {
 }
 
 impl World {
-    /// The adapter of an institution.
+    /// Returns the adapter of an institution.
     pub(crate) fn lms(&self, code: &str) -> Arc<dyn lms::HostLms> {
         let settings = settings(&self.server.base_url());
         let credentials = key(code).into();
@@ -522,7 +528,7 @@ impl World {
         self.engine.institution_changed(&code.into()).await.unwrap();
     }
 
-    /// Changes one more, and leaves the others as they are.
+    /// Changes one more setting and keeps the others.
     pub(crate) async fn change_more(&self, code: &str, key: &str, value: Value) {
         let mut stored = self.engine.store().institution(&code.into()).await.unwrap().unwrap();
         stored.settings[key] = value;
