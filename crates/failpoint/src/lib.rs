@@ -1,20 +1,20 @@
-//! Points at which a test ends the process as a loss of power would: by SIGKILL, in the middle of things.
+//! Points at which a test kills the process with SIGKILL in the middle of its work, like a power failure.
 //!
-//! Without the feature `armed` a point is nothing. With it, `CONSORT_DIES_AT=before_commit:3` kills the process the
-//! third time it comes to that point, and no other time.
+//! Without the feature `armed` a point does nothing. With it, `CONSORT_DIES_AT=before_commit:3` kills the process the
+//! third time it reaches that point.
 
 /// A moment around a call of a library's system, or around a commit of the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Point {
-    /// The call is written down as an intent, and not sent yet.
+    /// The call is recorded as an intent, and not sent yet.
     BeforeSend,
-    /// The call was answered, so it is done; of the answer only the head has come.
+    /// The call was answered, so it is done. Only the head of the answer has arrived.
     AfterSend,
-    /// The answer has come, and nothing was made of it.
+    /// The answer has arrived, and nothing has been done with it.
     AfterAnswer,
-    /// All is decided and nothing is stored.
+    /// The decision is complete, and nothing is stored.
     BeforeCommit,
-    /// It is stored, and nobody was reported.
+    /// The decision is stored, and nobody has been notified.
     AfterCommit,
 }
 
@@ -23,7 +23,7 @@ impl Point {
     pub const ALL: [Self; 5] =
         [Self::BeforeSend, Self::AfterSend, Self::AfterAnswer, Self::BeforeCommit, Self::AfterCommit];
 
-    /// The word for it, such as `before_send`.
+    /// Returns its name, such as `before_send`.
     pub fn name(self) -> &'static str {
         match self {
             Self::BeforeSend => "before_send",
@@ -35,7 +35,7 @@ impl Point {
     }
 }
 
-/// The process has come to a point; it may be its end.
+/// Marks that the process has reached a point, and may kill it.
 #[cfg(not(feature = "armed"))]
 pub fn hit(_point: Point) {}
 
@@ -53,14 +53,14 @@ mod armed {
 
     const VARIABLE: &str = "CONSORT_DIES_AT";
 
-    /// Where this process dies, and how many times it still passes there.
+    /// The point at which this process dies, and the number of visits until then.
     static END: OnceLock<Option<(Point, AtomicU64)>> = OnceLock::new();
 
-    /// The process has come to a point; it may be its end.
+    /// Marks that the process has reached a point, and may kill it.
     ///
     /// # Panics
     ///
-    /// The variable names no point: a test that kills nothing must not pass.
+    /// If the variable names no point: a test that kills nothing must not pass.
     pub fn hit(point: Point) {
         let end = END.get_or_init(|| {
             let reported = std::env::var(VARIABLE).ok()?;

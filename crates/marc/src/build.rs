@@ -1,8 +1,8 @@
-//! Records made in code.
+//! Builds records in code.
 
 use crate::{Field, Leader, Record, Subfield, Tag};
 
-/// Makes a record field by field; see [`Record::builder`].
+/// A builder that makes a record field by field; see [`Record::builder`].
 ///
 /// Tags, indicators and codes are written in the program, so a wrong one is a mistake of the programmer and panics.
 /// For tags that come from outside, parse a [`Tag`] and use [`field`](Self::field).
@@ -44,13 +44,13 @@ impl RecordBuilder {
         self.field(Field::Data { tag: literal_tag(tag), ind1, ind2, subfields })
     }
 
-    /// Adds a field made elsewhere.
+    /// Adds an existing field.
     pub fn field(mut self, field: Field) -> Self {
         self.record.fields.push(field);
         self
     }
 
-    /// The finished record.
+    /// Returns the finished record.
     #[must_use]
     pub fn build(self) -> Record {
         self.record

@@ -1,25 +1,25 @@
-//! What people call a record by: title, author, numbers.
+//! Extracts the data by which people identify a record: title, author, numbers.
 
 use std::collections::BTreeSet;
 
 use crate::{Field, Isbn, Record};
 
 impl Record {
-    /// The content of field 001 without surrounding blanks.
+    /// Returns the content of field 001 without surrounding blanks.
     #[must_use]
     pub fn control_number(&self) -> Option<&str> {
         self.control("001").map(str::trim).filter(|number| !number.is_empty())
     }
 
-    /// The title proper with its other title information and parts (245 `a`, `b`, `n`, `p`), without the punctuation
-    /// that ISBD puts before the next area.
+    /// Returns the title proper with its other title information and parts (245 `a`, `b`, `n`, `p`), without the
+    /// punctuation that ISBD puts before the next area.
     #[must_use]
     pub fn title(&self) -> Option<String> {
         let field = self.fields_tagged("245").find(|field| !field.subfields().is_empty())?;
         let mut title = String::new();
         for subfield in field.subfields().iter().filter(|subfield| matches!(subfield.code, 'a' | 'b' | 'n' | 'p')) {
             if !title.is_empty() {
-                // The colon stands in a medium designator ($h) that isn't part of the title.
+                // The colon is in a medium designator ($h) that isn't part of the title.
                 title.push_str(match subfield.code {
                     'b' if !title.ends_with([':', ';', '=', ',', '.', '/']) => " : ",
                     _ => " ",
@@ -30,7 +30,7 @@ impl Record {
         non_empty(without_isbd(&title))
     }
 
-    /// The name in the main entry (100, 110, 111), or else in the first added entry (700, 710, 711).
+    /// Returns the name in the main entry (100, 110, 111), or else in the first added entry (700, 710, 711).
     #[must_use]
     pub fn author(&self) -> Option<String> {
         let entry = |tags: [&str; 3]| self.fields.iter().find(|field| tags.iter().any(|tag| field.tag() == *tag));
@@ -38,7 +38,7 @@ impl Record {
         non_empty(without_isbd(&name(field)))
     }
 
-    /// The valid ISBNs of the record (020 `a`), each once in the form that stands first.
+    /// Returns the valid ISBNs of the record (020 `a`), each once in the form that comes first.
     #[must_use]
     pub fn isbns(&self) -> Vec<Isbn> {
         let mut seen = BTreeSet::new();
@@ -51,7 +51,7 @@ fn name(field: &Field) -> String {
     parts.map(|subfield| subfield.value.trim()).collect::<Vec<_>>().join(" ")
 }
 
-/// Leaves out the marks around an article that isn't sorted by (U+0098, U+009C).
+/// Removes the marks around an article that is ignored in sorting (U+0098, U+009C).
 fn sortable(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, '\u{98}' | '\u{9C}')).collect()
 }
@@ -64,7 +64,7 @@ fn without_isbd(text: &str) -> &str {
     }
 }
 
-/// Whether the full stop after this text belongs to it: an ellipsis, an initial, `etc.`, `Jr.`
+/// Returns whether the full stop after this text belongs to it: an ellipsis, an initial, `etc.`, `Jr.`
 fn ends_with_abbreviation(text: &str) -> bool {
     let word = text.rsplit([' ', '.', '-']).next().unwrap_or_default();
     text.ends_with('.')

@@ -1,4 +1,4 @@
-//! Why a record could not be read or written. Every error here describes itself.
+//! The reasons why a record could not be read or written. Every error here describes itself.
 
 use crate::Tag;
 
@@ -6,15 +6,15 @@ use crate::Tag;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("record {record}, byte {offset}: {kind}")]
 pub struct Error {
-    /// Which record of the input, counted from 1.
+    /// The number of the record in the input, counted from 1.
     pub record: usize,
-    /// Where in the input, in bytes from its start.
+    /// The position in the input, in bytes from its start.
     pub offset: usize,
-    /// What is wrong.
+    /// The fault.
     pub kind: ErrorKind,
 }
 
-/// What is wrong with a record.
+/// The fault of a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -24,19 +24,19 @@ pub enum ErrorKind {
         /// Bytes up to the end of the record.
         length: usize,
     },
-    /// ISO 2709: nothing ends the directory.
+    /// ISO 2709: the directory has no end.
     #[error("the directory has no end")]
     NoDirectory,
     /// The record has a leader but no field.
     #[error("the record has no fields")]
     NoFields,
-    /// ISO 2709: no directory entry leads to a field.
+    /// ISO 2709: no directory entry points to a field.
     #[error("no entry of the directory ({entries} entries) leads to a field with a usable tag")]
     DirectoryUnusable {
         /// Number of entries in the directory.
         entries: usize,
     },
-    /// MARCXML: not well-formed XML; the text says where the parser stopped.
+    /// MARCXML: not well-formed XML. The text contains the place where the parser stopped.
     #[error("not well-formed XML: {0}")]
     Syntax(String),
     /// MARCXML: the document ends inside a record.

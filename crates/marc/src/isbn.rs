@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An ISBN of 10 or 13 characters with a right check digit, without hyphens.
+/// An ISBN of 10 or 13 characters with a correct check digit, without hyphens.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Isbn(String);
 
@@ -20,13 +20,13 @@ impl Isbn {
         (is_isbn10(&number) || is_isbn13(&number)).then_some(Self(number))
     }
 
-    /// The number as it was given, without hyphens.
+    /// Returns the number as it was given, without hyphens.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number in its form of 13 digits, by which two ISBNs are compared.
+    /// Returns the number in its form of 13 digits, by which two ISBNs are compared.
     #[must_use]
     pub fn to_13(&self) -> Self {
         if self.0.len() == 13 {

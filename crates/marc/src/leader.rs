@@ -9,48 +9,48 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Leader(String);
 
-/// The text is not 24 printable ASCII characters.
+/// The error for a text that is not 24 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a leader is 24 printable ASCII characters, not {0:?}")]
 pub struct InvalidLeader(pub String);
 
 impl Leader {
-    /// Number of characters in a leader.
+    /// The number of characters in a leader.
     pub const LENGTH: usize = 24;
     const CODING: usize = 9;
 
-    /// The leader as text of 24 characters.
+    /// Returns the leader as text of 24 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Position 05: `n` new, `c` corrected, `d` deleted, …
+    /// Returns position 05: `n` new, `c` corrected, `d` deleted, …
     #[must_use]
     pub fn status(&self) -> char {
         self.at(5)
     }
 
-    /// Position 06: `a` text, `g` projected medium, `j` music recording, …
+    /// Returns position 06: `a` text, `g` projected medium, `j` music recording, …
     #[must_use]
     pub fn record_type(&self) -> char {
         self.at(6)
     }
 
-    /// Position 07: `m` monograph, `s` serial, …
+    /// Returns position 07: `m` monograph, `s` serial, …
     #[must_use]
     pub fn bibliographic_level(&self) -> char {
         self.at(7)
     }
 
-    /// The character at a position, blank outside the leader.
+    /// Returns the character at a position, blank outside the leader.
     #[must_use]
     pub fn at(&self, position: usize) -> char {
         self.0.as_bytes().get(position).map_or(' ', |byte| char::from(*byte))
     }
 
-    /// A leader from whatever stands in its place: unprintable characters become blanks, the length is made right, and
-    /// position 09 says Unicode.
+    /// Makes a leader from any text in its place: unprintable characters become blanks, the length is corrected, and
+    /// position 09 declares Unicode.
     pub(crate) fn repaired(text: &str) -> Self {
         let printable = |c: char| if matches!(c, ' '..='~') { c } else { ' ' };
         let mut leader: String = text.chars().map(printable).chain(std::iter::repeat(' ')).take(Self::LENGTH).collect();
@@ -58,14 +58,14 @@ impl Leader {
         Self(leader)
     }
 
-    /// The leader for ISO 2709 with its computed numbers; the fixed positions get their only legal values.
+    /// Returns the leader for ISO 2709 with its computed numbers. The fixed positions get their only legal values.
     pub(crate) fn for_exchange(&self, length: usize, base_address: usize) -> String {
         format!("{length:05}{}22{base_address:05}{}4500", &self.0[5..10], &self.0[17..20])
     }
 }
 
 impl Default for Leader {
-    /// A new printed monograph with ISBD punctuation.
+    /// Returns the leader of a new printed monograph with ISBD punctuation.
     fn default() -> Self {
         Self("00000nam a2200000 i 4500".to_owned())
     }
@@ -74,7 +74,7 @@ impl Default for Leader {
 impl FromStr for Leader {
     type Err = InvalidLeader;
 
-    /// Takes 24 printable ASCII characters; position 09 becomes `a`, since the text of a record is Unicode.
+    /// Reads 24 printable ASCII characters. Position 09 becomes `a`, since the text of a record is Unicode.
     fn from_str(text: &str) -> Result<Self, InvalidLeader> {
         if text.len() == Self::LENGTH && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             Ok(Self::repaired(text))

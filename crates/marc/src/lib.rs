@@ -1,16 +1,16 @@
 //! MARC 21 bibliographic records as this project uses them: read, repaired, written.
 //!
 //! Records arrive as MARCXML (Alma's REST and OAI-PMH answers) or as ISO 2709 files (exports, test data), and leave as
-//! MARCXML. Catalogues hold damaged records, so reading never fails as a whole: each record gives either a [`Read`],
-//! whose [`repairs`](Read::repairs) say what was fixed, or an [`Error`] that names the record and the byte, and the
-//! next record is read all the same.
+//! MARCXML. Catalogues contain damaged records, so reading never fails as a whole. Each record gives either a [`Read`],
+//! whose [`repairs`](Read::repairs) list the corrections, or an [`Error`] with the record and the byte. In both cases
+//! the next record is read.
 //!
 //! - [`iso2709::read_all`], [`iso2709::write`]: the exchange format, in UTF-8 or MARC-8;
 //! - [`marcxml::read_all`], [`marcxml::read_one`], [`marcxml::write`]: MARCXML with or without its namespace;
 //! - [`Record::builder`]: records made in code;
 //! - [`Record::title`], [`Record::author`], [`Record::isbns`], …: what a lending system needs from a record.
 //!
-//! The text of a [`Record`] is always Unicode; leader position 09 says so whatever the source was.
+//! The text of a [`Record`] is always Unicode; leader position 09 declares that whatever the source was.
 //!
 //! ```
 //! use marc::marcxml::{self, Namespace};

@@ -1,4 +1,4 @@
-//! A record, its fields and how to find things in them.
+//! A record, its fields, and methods that find data in them.
 
 use crate::{Leader, RecordBuilder, Tag};
 
@@ -7,7 +7,7 @@ use crate::{Leader, RecordBuilder, Tag};
 pub struct Record {
     /// The leader.
     pub leader: Leader,
-    /// The fields in the order in which they stand in the record.
+    /// The fields in the order of the record.
     pub fields: Vec<Field>,
 }
 
@@ -44,14 +44,14 @@ pub struct Subfield {
 }
 
 impl Subfield {
-    /// A subfield with this code and text.
+    /// Creates a subfield with this code and text.
     pub fn new(code: char, value: impl Into<String>) -> Self {
         Self { code, value: value.into() }
     }
 }
 
 impl Field {
-    /// The field's tag.
+    /// Returns the field's tag.
     #[must_use]
     pub fn tag(&self) -> Tag {
         match self {
@@ -59,7 +59,7 @@ impl Field {
         }
     }
 
-    /// The subfields; a control field has none.
+    /// Returns the subfields; a control field has none.
     #[must_use]
     pub fn subfields(&self) -> &[Subfield] {
         match self {
@@ -68,7 +68,7 @@ impl Field {
         }
     }
 
-    /// The text of the first subfield with this code.
+    /// Returns the text of the first subfield with this code.
     #[must_use]
     pub fn subfield(&self, code: char) -> Option<&str> {
         self.subfields().iter().find(|subfield| subfield.code == code).map(|subfield| subfield.value.as_str())
@@ -76,17 +76,17 @@ impl Field {
 }
 
 impl Record {
-    /// Starts a record made in code.
+    /// Starts to build a record in code.
     pub fn builder() -> RecordBuilder {
         RecordBuilder::default()
     }
 
-    /// All fields with this tag.
+    /// Returns all fields with this tag.
     pub fn fields_tagged<'a>(&'a self, tag: &'a str) -> impl Iterator<Item = &'a Field> {
         self.fields.iter().filter(move |field| field.tag() == *tag)
     }
 
-    /// The content of the first control field with this tag.
+    /// Returns the content of the first control field with this tag.
     #[must_use]
     pub fn control(&self, tag: &str) -> Option<&str> {
         self.fields.iter().find_map(|field| match field {
@@ -95,13 +95,13 @@ impl Record {
         })
     }
 
-    /// The text of the first subfield with this code in any field with this tag.
+    /// Returns the text of the first subfield with this code in any field with this tag.
     #[must_use]
     pub fn subfield(&self, tag: &str, code: char) -> Option<&str> {
         self.fields.iter().filter(|field| field.tag() == *tag).find_map(|field| field.subfield(code))
     }
 
-    /// The texts of all subfields with this code in all fields with this tag.
+    /// Returns the texts of all subfields with this code in all fields with this tag.
     pub fn subfields<'a>(&'a self, tag: &'a str, code: char) -> impl Iterator<Item = &'a str> {
         self.fields_tagged(tag)
             .flat_map(Field::subfields)

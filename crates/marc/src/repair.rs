@@ -1,35 +1,35 @@
-//! What was fixed while a record was read or written.
+//! The corrections that were made while a record was read or written.
 
 use std::fmt;
 
 use crate::{Record, Tag};
 
-/// A record that was read, with what had to be fixed.
+/// A record that was read, with its corrections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
-    /// Which record of the input, counted from 1.
+    /// The number of the record in the input, counted from 1.
     pub number: usize,
     /// The record.
     pub record: Record,
-    /// What was fixed, in the order of finding; empty for a sound record.
+    /// The corrections, in the order in which they were made; empty for a sound record.
     pub repairs: Vec<Repair>,
 }
 
-/// A record that was written, with what its format could not hold.
+/// A record that was written, with the parts that its format could not contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written<T> {
     /// The text or bytes.
     pub content: T,
-    /// What was left out or replaced.
+    /// The parts that were left out or replaced.
     pub repairs: Vec<Repair>,
 }
 
-/// One thing that was fixed.
+/// A correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// Where in the record.
+    /// The corrected part of the record.
     pub place: Place,
-    /// What was wrong and what was done.
+    /// The fault and its correction.
     pub kind: RepairKind,
 }
 
@@ -46,29 +46,29 @@ pub enum Place {
     Field(Tag),
 }
 
-/// What was wrong and what was done about it.
+/// A fault and its correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RepairKind {
-    /// The leader's record length was wrong; the record terminator was followed.
+    /// The leader's record length was wrong; the record terminator was used instead.
     RecordLength {
-        /// What the leader said.
+        /// The length in the leader.
         declared: String,
-        /// Bytes found.
+        /// The number of bytes found.
         actual: usize,
     },
     /// No record terminator.
     MissingRecordTerminator,
-    /// The leader's base address was wrong; the directory's end was followed.
+    /// The leader's base address was wrong; the directory's end was used instead.
     BaseAddress {
-        /// What the leader said.
+        /// The address in the leader.
         declared: String,
-        /// Where the data starts.
+        /// The position where the data start.
         actual: usize,
     },
     /// The leader was missing, too short, too long or unprintable; it was made 24 characters long.
     Leader {
-        /// What stood there.
+        /// The text in its place.
         found: String,
     },
     /// The directory's length is not a multiple of 12; the rest was ignored.
@@ -80,15 +80,15 @@ pub enum RepairKind {
     DirectoryPositions,
     /// Fields that the directory doesn't list were ignored.
     UnlistedFields {
-        /// How many.
+        /// The number of fields.
         fields: usize,
     },
-    /// Position 09 of the leader announced another encoding than the text has.
+    /// Position 09 of the leader declared another encoding than the text has.
     Encoding {
-        /// What position 09 said.
+        /// The character in position 09.
         declared: char,
     },
-    /// Bytes that are no text in the record's encoding became U+FFFD.
+    /// Bytes that are not valid text in the record's encoding became U+FFFD.
     InvalidText,
     /// Characters of a MARC-8 set that isn't supported became U+FFFD.
     UnsupportedCharacterSet {
@@ -97,27 +97,27 @@ pub enum RepairKind {
     },
     /// A field without a usable tag was left out.
     FieldDropped {
-        /// What stood in the tag's place.
+        /// The text in the tag's place.
         tag: String,
     },
     /// A tag was completed.
     Tag {
-        /// What stood there.
+        /// The text in its place.
         found: String,
     },
     /// An indicator was missing or not allowed and became blank.
     Indicator {
-        /// What stood there.
+        /// The text in its place.
         found: String,
     },
     /// A subfield code was missing or not allowed.
     SubfieldCode {
-        /// What stood there.
+        /// The text in its place.
         found: String,
         /// The code used instead.
         used: char,
     },
-    /// A subfield delimiter with nothing behind it was left out.
+    /// A subfield delimiter without any text after it was left out.
     EmptySubfield,
     /// Text outside any subfield became subfield `a`.
     UnexpectedText,
@@ -130,7 +130,7 @@ pub enum RepairKind {
     },
     /// Characters that the format cannot hold were left out.
     ForbiddenCharacters {
-        /// How many.
+        /// The number of characters.
         count: usize,
     },
 }

@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag([u8; 3]);
 
-/// The text is not three ASCII letters or digits.
+/// The error for a text that is not three ASCII letters or digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a tag is three ASCII letters or digits, not {0:?}")]
 pub struct InvalidTag(pub String);
@@ -17,13 +17,13 @@ impl Tag {
         tag.iter().all(u8::is_ascii_alphanumeric).then_some(Self(tag))
     }
 
-    /// The tag as text.
+    /// Returns the tag as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Whether MARC 21 defines the field as a control field (`00X`).
+    /// Returns whether MARC 21 defines the field as a control field (`00X`).
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.0.starts_with(b"00")

@@ -1,4 +1,4 @@
-//! Damaged records of real catalogues: each gives a repaired record with notes or an error that says where.
+//! Damaged records of real catalogues. Each gives a repaired record with notes, or an error that contains the place.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "test helpers stop at the first surprise")]
 
 mod common;
@@ -15,7 +15,7 @@ fn kinds(read: &Read) -> Vec<&RepairKind> {
     read.repairs.iter().map(|repair| &repair.kind).collect()
 }
 
-/// What became of a record, for people to read.
+/// Returns the result of reading a record as text for people.
 fn story(result: &Result<Read, Error>) -> String {
     match result {
         Ok(read) => {
@@ -26,7 +26,7 @@ fn story(result: &Result<Read, Error>) -> String {
     }
 }
 
-/// One sound record as ISO 2709.
+/// Returns one sound record as ISO 2709.
 fn sound() -> (Vec<u8>, Record) {
     let record = reads("marc.dat").swap_remove(0).record;
     (iso2709::write(&record).unwrap().content, record)

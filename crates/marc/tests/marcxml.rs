@@ -1,4 +1,4 @@
-//! MARCXML as other systems write it, and as they must never make us fail.
+//! MARCXML as other systems write it, and in forms that must never make the reader fail.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "test helpers stop at the first surprise")]
 
 use marc::marcxml::{self, Namespace};

@@ -1,4 +1,4 @@
-//! Nothing that comes in makes reading panic, and nothing that is read can't be written.
+//! No input makes reading panic, and every record that was read can be written.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "test helpers stop at the first surprise")]
 
 mod common;
@@ -8,7 +8,7 @@ use marc::marcxml::{self, Namespace};
 use marc::{Field, Record, Subfield, iso2709};
 use proptest::prelude::*;
 
-/// Reads as ISO 2709, and whatever comes out survives MARCXML.
+/// Reads the bytes as ISO 2709, and checks that every record survives MARCXML.
 fn read_and_rewrite(bytes: &[u8]) -> Result<(), TestCaseError> {
     for read in iso2709::read_all(bytes).flatten() {
         let written = marcxml::write(&read.record, Namespace::None);

@@ -12,7 +12,7 @@ fn xml_reads(name: &str) -> Vec<Read> {
     marcxml::read_all(&xml).collect::<Result<_, _>>().unwrap()
 }
 
-/// All records that hold nothing strange once they are read, from both formats.
+/// Returns all records without anything unusual in them once they are read, from both formats.
 fn all() -> Vec<Record> {
     let mut records = sound_records();
     records.extend(reads("regression45.dat").into_iter().map(|read| read.record));

@@ -1,7 +1,8 @@
-//! A PostgreSQL cluster of one's own, for tests and benchmarks that stop it or must not share it.
+//! A private PostgreSQL cluster, for tests and benchmarks that stop it or can't share one.
 //!
-//! It listens on this machine alone, trusts everybody, and as a rule doesn't wait for the disk: a kill of its processes loses
-//! nothing, a power cut would. Dropped, it is gone; also when the program is killed.
+//! It listens on this machine only, trusts every client, and by default doesn't wait for the disk: killing its
+//! processes loses nothing, a power failure would. It is removed when it is dropped, and also when the program is
+//! killed.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -11,9 +12,9 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
-/// Who owns the data; PostgreSQL refuses to run as root.
+/// The user that owns the data. PostgreSQL refuses to run as root.
 const USER: &str = "postgres";
-/// Another process may take the port between the look and the start.
+/// The number of attempts to start: another process may take the port between the check and the start.
 const TRIES: usize = 5;
 
 /// A running cluster.
@@ -23,21 +24,21 @@ pub struct Cluster {
     port: u16,
     dir: TempDir,
     durable: bool,
-    /// Ends the cluster when this program ends without having done so itself, since its standard input ends then.
+    /// A process that ends the cluster if this program ends without having done so: its standard input ends then.
     guard: Option<Child>,
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     ///
     /// # Errors
     ///
-    /// What is missing or failed, in a sentence.
+    /// Returns the missing or failed part, in a sentence.
     pub fn start() -> Result<Self, String> {
         Self::make(false)
     }
 
-    /// One whose commits wait for the disk, as in production.
+    /// Creates a cluster whose commits wait for the disk, as in production.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl Cluster {
         let mut guard = Command::new("sh");
         guard.args(["-c", "cat >/dev/null; dir=$1; shift; \"$@\"; rm -rf \"$dir\"", "sh"]).arg(self.dir.path());
         guard.arg(stop.get_program()).args(stop.get_args());
-        // A signal to the program's group must not end it too.
+        // A signal to the program's group must not end the guard too.
         guard
             .process_group(0)
             .current_dir("/")
@@ -86,16 +87,16 @@ impl Cluster {
             .spawn()
     }
 
-    /// The address of one of its databases; `postgres` is there from the beginning.
+    /// Returns the address of a database of the cluster. `postgres` exists from the beginning.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Starts what was stopped, at the same port.
+    /// Starts a stopped cluster again, at the same port.
     ///
     /// # Errors
     ///
-    /// It doesn't start.
+    /// Fails if it doesn't start.
     pub fn restart(&self) -> Result<(), String> {
         let writes = if self.durable { "" } else { "-c fsync=off -c full_page_writes=off" };
         let settings = format!(
@@ -112,41 +113,41 @@ impl Cluster {
         )
     }
 
-    /// Lets every process of it stand still (SIGSTOP), connections open and nothing answered; Linux only.
+    /// Pauses every process of the cluster (SIGSTOP): connections stay open and nothing answers. Linux only.
     ///
     /// # Errors
     ///
-    /// Its processes aren't found.
+    /// Fails if its processes aren't found.
     pub fn stand_still(&self) -> Result<(), String> {
         let server = self.server()?;
-        // Nothing new is begun once the server itself stands still.
+        // Once the server itself is paused, it starts no new process.
         send(server, Signal::STOP)?;
         children(server).into_iter().try_for_each(|child| send(child, Signal::STOP))
     }
 
-    /// Lets them go on.
+    /// Lets the processes continue.
     ///
     /// # Errors
     ///
-    /// Its processes aren't found.
+    /// Fails if its processes aren't found.
     pub fn go_on(&self) -> Result<(), String> {
         let server = self.server()?;
         children(server).into_iter().try_for_each(|child| send(child, Signal::CONT))?;
         send(server, Signal::CONT)
     }
 
-    /// The process that all others of it come from.
+    /// Returns the server process, the parent of all others.
     fn server(&self) -> Result<Pid, String> {
         let file = std::fs::read_to_string(self.data().join("postmaster.pid")).map_err(|error| error.to_string())?;
         let pid = file.lines().next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?));
         pid.ok_or_else(|| "the server's process isn't known".to_owned())
     }
 
-    /// Ends every process of it at once, in the middle of things.
+    /// Kills every process of the cluster at once, in the middle of its work.
     ///
     /// # Errors
     ///
-    /// It doesn't stop.
+    /// Fails if it doesn't stop.
     pub fn stop_at_once(&self) -> Result<(), String> {
         done(&mut self.stop_command())
     }
@@ -170,7 +171,7 @@ impl Cluster {
         } else {
             Command::new(path)
         };
-        // A signal of the terminal is for the benchmark or test, which stops the cluster itself.
+        // A signal of the terminal goes to the benchmark or test, which stops the cluster itself.
         command.current_dir("/").process_group(0);
         command
     }
@@ -178,7 +179,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // One that stands still could not be stopped.
+        // A paused cluster could not be stopped.
         let _ = self.go_on();
         let _ = self.stop_at_once();
         if let Some(guard) = &mut self.guard {
@@ -192,7 +193,7 @@ fn send(process: Pid, signal: Signal) -> Result<(), String> {
     rustix::process::kill_process(process, signal).map_err(|error| format!("{process:?} gets no signal: {error}"))
 }
 
-/// The processes that come from `parent` (Linux, proc(5): the parent is the second word after the name in brackets).
+/// Returns the child processes of `parent` (Linux, proc(5): the parent is the second word after the name in brackets).
 fn children(parent: Pid) -> Vec<Pid> {
     let of = |process: &std::fs::DirEntry| -> Option<Pid> {
         let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
@@ -203,7 +204,7 @@ fn children(parent: Pid) -> Vec<Pid> {
     std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|process| of(&process)).collect()
 }
 
-/// Where the newest PostgreSQL's programs are; Debian and Ubuntu keep them out of PATH.
+/// Returns the directory of the newest PostgreSQL's programs. Debian and Ubuntu keep them out of PATH.
 fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
@@ -226,7 +227,7 @@ fn free_port() -> Result<u16, String> {
     found.map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-/// Runs a command to its end. What it leaves running must not hold our output open.
+/// Runs a command to its end. Processes that it leaves running must not keep this program's output open.
 fn done(command: &mut Command) -> Result<(), String> {
     let name = Path::new(command.get_program()).display().to_string();
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();

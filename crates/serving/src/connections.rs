@@ -1,4 +1,4 @@
-//! Who has a place, and who has to make room.
+//! Decides which connections have a place, and which are closed to make room.
 
 #![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
 
@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 use crate::Limits;
 
-/// A connection isn't closed for another one before it has had so long to send its request.
+/// The time that a connection has to send its request before it may be closed for another one.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
     limits: Arc<Limits>,
@@ -33,16 +33,16 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    /// Whom it counts for, unless it is exempt.
+    /// The address that it counts for, unless it is exempt.
     address: Option<IpAddr>,
     activity: Arc<Activity>,
 }
 
-/// What a connection is doing.
+/// The state of a connection.
 #[derive(Debug)]
 pub(crate) struct Activity {
     now: Mutex<Doing>,
-    /// Whether some of an answer waits for the client to read what was sent before.
+    /// Whether a part of an answer waits until the client has read the earlier part.
     unread: AtomicBool,
     close: Notify,
 }
@@ -50,13 +50,13 @@ pub(crate) struct Activity {
 #[derive(Clone, Copy, Debug)]
 struct Doing {
     answering: bool,
-    /// Since when it has waited for a request, unless it is answering one.
+    /// The time since which it has waited for a request. It has no meaning while the connection answers one.
     since: Instant,
-    /// How many requests have arrived on it.
+    /// The number of requests that have arrived on it.
     calls: u64,
 }
 
-/// A connection's place among the others, as long as it lives.
+/// A connection's place among the others, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     id: u64,
@@ -64,15 +64,15 @@ pub(crate) struct Place {
     connections: Arc<Connections>,
 }
 
-/// A request that is being answered, as long as it lives.
+/// A request that is being answered, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Call(Arc<Activity>);
 
 enum Found {
     Place(Place),
-    /// None of those in the way may be closed.
+    /// None of the connections in the way may be closed.
     None,
-    /// One of those in the way may be closed then.
+    /// One of the connections in the way may be closed at this time.
     Later(Instant),
 }
 
@@ -81,7 +81,7 @@ impl Connections {
         Self { limits, open: Mutex::default(), freed: Notify::new() }
     }
 
-    /// Finds a place for a connection from `address`, if need be by closing the one that has waited longest.
+    /// Finds a place for a connection from `address`, if necessary by closing the one that has waited longest.
     pub(crate) async fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         loop {
             match self.find(address) {
@@ -123,7 +123,7 @@ impl Connections {
         Found::Place(Place { id, activity, connections: Arc::clone(self) })
     }
 
-    /// The address that a connection counts for; an IPv6 client has a network of 64 bits to itself.
+    /// Returns the address that a connection counts for. An IPv6 client has a network of 64 bits to itself.
     fn counted(&self, address: IpAddr) -> Option<IpAddr> {
         let address = address.to_canonical();
         if (self.limits.loopback_is_exempt && address.is_loopback())
@@ -156,7 +156,7 @@ impl Open {
         waiting.min_by_key(|(_, since)| *since)
     }
 
-    /// Its place is free from now on; the connection ends within a moment.
+    /// Frees a connection's place at once. The connection itself ends within a moment.
     fn close(&mut self, id: u64) {
         if let Some(entry) = self.places.remove(&id) {
             entry.activity.close.notify_one();
@@ -165,7 +165,7 @@ impl Open {
 }
 
 impl Activity {
-    /// Notes that a request's header has arrived.
+    /// Records that a request's header has arrived.
     pub(crate) fn begin(self: &Arc<Self>) -> Call {
         let mut now = self.now.lock();
         now.answering = true;
@@ -183,7 +183,7 @@ impl Activity {
         (!now.answering).then_some(now.since)
     }
 
-    /// The number of the request that is waited for; `None` while one is being answered.
+    /// Returns the number of the awaited request; `None` while one is being answered.
     pub(crate) fn waits_for(&self) -> Option<u64> {
         let now = *self.now.lock();
         (!now.answering).then_some(now.calls)
@@ -203,12 +203,13 @@ impl Place {
         Arc::clone(&self.activity)
     }
 
-    /// Ready when the place was given to another connection.
+    /// Completes when the place has been given to another connection.
     pub(crate) async fn closed(&self) {
         self.activity.close.notified().await;
     }
 
-    /// Ready after `time`, unless a request has been or is being answered meanwhile, or an answer is still being read.
+    /// Completes after `time`, unless a request has been answered in the meantime or is being answered, or a client is
+    /// still reading an answer.
     pub(crate) async fn quiet(&self, time: Duration) {
         let before = self.activity.waits_for();
         tokio::time::sleep(time).await;
@@ -263,7 +264,7 @@ mod tests {
         let young = all.place(ip("192.0.2.3")).await.unwrap();
         let newest = all.place(ip("192.0.2.4")).await.unwrap();
         old.closed().await;
-        // The young one had its time to send a request before it is closed.
+        // The new connection has its time to send a request before it is closed.
         let begun = Instant::now();
         let another = all.place(ip("192.0.2.5")).await.unwrap();
         young.closed().await;

@@ -1,14 +1,14 @@
 //! Serves an HTTP/1 router to clients that may be slow, silent or many.
 //!
-//! `axum::serve` waits as long as a client likes: for the rest of a header, for the next request, for a client that
-//! doesn't read its answer, and for all of these again when the program is to stop. [`serve`] limits each of these
+//! `axum::serve` waits as long as a client likes: for the rest of a header, for the next request, and for a client that
+//! doesn't read its answer. It waits for all of these even when the program is to stop. [`serve`] limits each of these
 //! waits and the number of connections ([`Limits`]).
 //!
-//! When all places are taken, a new connection takes the place of the one that has waited longest for a request. A flood
-//! of silent connections therefore doesn't keep out a client that sends its request. A connection whose request is being
+//! When all places are taken, a new connection takes the place of the one that has waited longest for a request. So a
+//! flood of silent connections doesn't keep out a client that sends its request. A connection whose request is being
 //! answered is never closed for another one.
 //!
-//! The time for a request's body and for the whole call is the router's matter: it can answer what is wrong.
+//! The router limits the time for a request's body and for the whole call, since it can answer with the reason.
 
 #![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
 
@@ -41,18 +41,18 @@ use crate::timed::Timed;
 
 /// The largest header of a request, in bytes.
 const MOST_HEADER_BYTES: usize = 64 * 1_024;
-/// The pause after the system refused to give a connection, for want of file descriptors for instance.
+/// The pause after the system refused a connection, for example because file descriptors are used up.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a connection without a request stays open after the stop, for a request that is on its way.
+/// How long a connection without a request stays open after the stop, for a request that is on the way.
 const LAST_CALL: Duration = Duration::from_millis(300);
 
-/// What a client is answered for whom there is no place.
+/// The answer to a client for whom there is no place.
 const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
                         content-length: 154\r\nretry-after: 5\r\nconnection: close\r\n\r\n\
                         {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
                         \"code\":\"TOO_MANY_CONNECTIONS\",\"detail\":\"Too many connections are open. Try again later.\"}";
 
-/// How long clients are waited for, and how many there may be.
+/// The limits of waits and connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// From the first byte of a request to the end of its header.
@@ -69,7 +69,7 @@ pub struct Limits {
     pub exempt: Vec<IpAddr>,
     /// Whether `per_address` doesn't apply to this machine's loopback addresses either.
     pub loopback_is_exempt: bool,
-    /// How long requests that are being answered have after the stop.
+    /// The time for finishing requests that are being answered after the stop.
     pub stop: Duration,
 }
 
@@ -88,13 +88,13 @@ impl Default for Limits {
     }
 }
 
-/// Serves `router` on `listener` until `stop` is ready, then answers the requests that have arrived and returns, at the
-/// latest after [`Limits::stop`]. Dropped, it closes all connections.
+/// Serves `router` on `listener` until `stop` completes. Then answers the requests that have arrived and returns, at
+/// the latest after [`Limits::stop`]. If the future is dropped, all connections are closed.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
     serve_through(listener, router, limits, stop, |stream| (stream, Extensions::new())).await;
 }
 
-/// The same, with connections that `connect` has wrapped. Each request on a connection carries its extensions.
+/// Serves `router` on connections that `connect` has wrapped. Each request carries the extensions of its connection.
 pub async fn serve_through<I>(
     listener: TcpListener,
     router: Router,
@@ -149,13 +149,13 @@ pub async fn serve_through<I>(
     }
 }
 
-/// A connection that its client has given up before it was taken.
+/// Returns whether the client gave the connection up before it was accepted.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Answers without waiting. A client that isn't ready for it gets no answer.
+/// Answers without waiting. A client that isn't ready to read gets no answer.
 fn refuse(stream: TcpStream) {
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write(NO_PLACE.as_bytes());
@@ -201,7 +201,7 @@ async fn connection<I>(
             () = place.closed() => return,
             () = reported(&mut stopped), if !stopping => {
                 stopping = true;
-                // No request is taken after the one under way.
+                // The connection takes no further request.
                 served.as_mut().graceful_shutdown();
             }
             () = place.quiet(LAST_CALL), if stopping => return,

@@ -1,4 +1,4 @@
-//! A connection whose client is waited for only so long.
+//! A connection with limits on how long it waits for its client.
 
 #![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
 
@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::connections::Activity;
 
-/// A connection that fails when the header of a request takes too long after its first byte, or when its client doesn't
+/// A connection that fails if the header of a request takes too long after its first byte, or if its client doesn't
 /// read its answer.
 #[derive(Debug)]
 pub(crate) struct Timed<I> {
@@ -22,9 +22,9 @@ pub(crate) struct Timed<I> {
     activity: Arc<Activity>,
     header: Duration,
     write: Duration,
-    /// The number of the request whose header is arriving, and when it must have arrived.
+    /// The number of the request whose header is arriving, and the time by which it must have arrived.
     arriving: Option<(u64, Pin<Box<Sleep>>)>,
-    /// When what is written must have been taken.
+    /// The time by which the client must have read the written data.
     unread: Option<Pin<Box<Sleep>>>,
 }
 

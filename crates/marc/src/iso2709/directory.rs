@@ -1,4 +1,4 @@
-//! The directory: which bytes are which field.
+//! Reads the directory, which assigns the bytes of a record to its fields.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::{Leader, Repair, RepairKind};
 
 const ENTRY: usize = 12;
 
-/// A record's directory and the data that it points into.
+/// The directory of a record and the data that it points into.
 pub(super) struct Directory<'a> {
     pub(super) entries: Vec<Entry<'a>>,
     /// All fields, each with its terminator.
@@ -20,10 +20,10 @@ pub(super) struct Entry<'a> {
     position: Option<(usize, usize)>,
 }
 
-/// A field whose bytes are known and not yet decoded.
+/// A field whose bytes are known and not decoded yet.
 pub(super) struct RawField<'a> {
     pub(super) tag: &'a [u8],
-    /// Without the field terminator.
+    /// The field's bytes without the field terminator.
     pub(super) data: &'a [u8],
 }
 
@@ -49,7 +49,7 @@ impl<'a> Directory<'a> {
         Some(Self { entries: chunks.map(Entry::parse).collect(), data: &body[base..] })
     }
 
-    /// The fields that the directory leads to, in its order.
+    /// Returns the fields that the directory points to, in its order.
     pub(super) fn into_fields(self, repairs: &mut Vec<Repair>) -> Vec<RawField<'a>> {
         let Self { entries, data } = self;
         let pieces: Vec<&[u8]> = split_fields(data, &entries);
@@ -86,7 +86,7 @@ impl<'a> Entry<'a> {
         Self { tag, position: digits(start).zip(digits(length)) }
     }
 
-    /// The field's bytes, if the entry points at exactly one field. The last field may lack its terminator.
+    /// Returns the field's bytes if the entry points at exactly one field. The last field may lack its terminator.
     fn exact(&self, data: &'a [u8]) -> Option<&'a [u8]> {
         let (start, length) = self.position?;
         let end = start + length.checked_sub(1)?;
@@ -109,7 +109,7 @@ fn in_order<'a>(mut entries: Vec<Entry<'a>>, pieces: Vec<&'a [u8]>) -> Vec<RawFi
     entries.into_iter().zip(pieces).map(|(entry, data)| RawField { tag: entry.tag, data }).collect()
 }
 
-/// The fields that have their terminator, and a last one that the directory vouches for.
+/// Returns the fields that have their terminator, and a last one without if the directory lists it.
 fn split_fields<'a>(data: &'a [u8], entries: &[Entry<'_>]) -> Vec<&'a [u8]> {
     let mut pieces: Vec<_> = data.split(|byte| *byte == FIELD_TERMINATOR).collect();
     let vouched =
@@ -120,7 +120,7 @@ fn split_fields<'a>(data: &'a [u8], entries: &[Entry<'_>]) -> Vec<&'a [u8]> {
     pieces
 }
 
-/// Whether the data can start here: behind a terminator and a directory of whole, numeric entries.
+/// Returns whether the data can start here: after a terminator and a directory of whole, numeric entries.
 fn is_base(body: &[u8], base: usize) -> bool {
     let Some(directory) = base.checked_sub(1).and_then(|end| body.get(Leader::LENGTH..end)) else { return false };
     body.get(base - 1) == Some(&FIELD_TERMINATOR)

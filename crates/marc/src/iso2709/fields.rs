@@ -1,11 +1,11 @@
-//! The content of a field: indicators, subfields, text.
+//! Reads the content of a field: indicators, subfields, text.
 
 use std::borrow::Cow;
 
 use super::{SUBFIELD_DELIMITER, directory};
 use crate::{Field, Repair, RepairKind, Subfield, Tag, marc8};
 
-/// How a record's text is encoded.
+/// The encoding of a record's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Utf8,
@@ -13,8 +13,8 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// What leader position 09 says, unless the data proves otherwise: MARC-8 puts diacritics before ASCII letters,
-    /// which UTF-8 never does.
+    /// Returns the encoding that leader position 09 declares, unless the data prove otherwise: MARC-8 puts diacritics
+    /// before ASCII letters, which UTF-8 never does.
     pub(super) fn of(declared: u8, data: &[u8], repairs: &mut Vec<Repair>) -> Self {
         let plain = data.is_ascii() && !data.contains(&marc8::ESCAPE);
         let wrong = || Repair::leader(RepairKind::Encoding { declared: char::from(declared) });
@@ -54,7 +54,7 @@ impl Coding {
     }
 }
 
-/// Reads one field; `None`, with a note, if its tag is unusable.
+/// Reads one field. Returns `None` and notes a repair if its tag is unusable.
 pub(super) fn read(raw: &directory::RawField<'_>, coding: Coding, repairs: &mut Vec<Repair>) -> Option<Field> {
     let Some(tag) = Tag::from_bytes(raw.tag) else {
         repairs.push(Repair::directory(directory::dropped(raw.tag)));
@@ -108,12 +108,12 @@ fn data_field(data: &[u8], tag: Tag, coding: Coding, repairs: &mut Vec<Repair>) 
     Field::Data { tag, ind1, ind2, subfields }
 }
 
-/// Blank, a digit, a lower-case letter, or the fill character.
+/// Returns whether the character is a valid indicator: blank, a digit, a lower-case letter, or the fill character.
 pub(crate) fn is_indicator(c: char) -> bool {
     matches!(c, ' ' | '|') || c.is_ascii_digit() || c.is_ascii_lowercase()
 }
 
-/// The indicator, or a blank with a note.
+/// Returns the indicator, or a blank with a note.
 pub(crate) fn indicator(found: Option<char>, tag: Tag, repairs: &mut Vec<Repair>) -> char {
     match found {
         Some(c) if is_indicator(c) => c,
@@ -125,7 +125,8 @@ pub(crate) fn indicator(found: Option<char>, tag: Tag, repairs: &mut Vec<Repair>
     }
 }
 
-/// The code, or with a note the letter it was made from, or `9`, which MARC 21 leaves to local use.
+/// Returns the code if it is valid. Otherwise notes a repair and returns the letter it was made from, or `9`, which
+/// MARC 21 leaves to local use.
 pub(crate) fn subfield_code(found: char, tag: Tag, repairs: &mut Vec<Repair>) -> char {
     if found.is_ascii_graphic() {
         return found;

@@ -1,20 +1,20 @@
-//! Where one record ends and the next begins.
+//! Finds where one record ends and the next begins.
 
 use super::{FIELD_TERMINATOR, RECORD_TERMINATOR};
 use crate::{Leader, Repair, RepairKind};
 
 /// The bytes of one record.
 pub(super) struct Frame<'a> {
-    /// From the leader up to, not including, the record terminator.
+    /// The bytes from the leader up to, not including, the record terminator.
     pub(super) body: &'a [u8],
-    /// How far to go on for the next record.
+    /// The distance to the next record.
     pub(super) consumed: usize,
     pub(super) repairs: Vec<Repair>,
 }
 
 impl<'a> Frame<'a> {
-    /// Finds the end of the record that starts here. The terminator counts more than the declared length, which many
-    /// exports compute in characters.
+    /// Finds the end of the record that starts here. The terminator takes precedence over the declared length, which
+    /// many exports compute in characters.
     pub(super) fn at(rest: &'a [u8]) -> Self {
         let declared = rest.get(..5).unwrap_or(rest);
         let length = digits(declared);
@@ -40,14 +40,14 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Whether a record of this length ends here with its last field but lacks its own terminator.
+/// Returns whether a record of this length ends here with its last field but lacks its own terminator.
 fn ends_unterminated(rest: &[u8], length: usize) -> bool {
     let Some(end) = length.checked_sub(1).filter(|end| *end > Leader::LENGTH) else { return false };
     rest.get(end - 1) == Some(&FIELD_TERMINATOR)
         && rest.get(end..).is_some_and(|next| next.len() > Leader::LENGTH && digits(&next[..5]).is_some())
 }
 
-/// The start of the next record: blanks, line ends and fill bytes between records don't count.
+/// Returns the start of the next record: blanks, line ends and fill bytes between records are skipped.
 pub(super) fn skip_padding(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
     let fill = |byte: &u8| matches!(byte, b' ' | b'\r' | b'\n' | b'\t' | 0 | 0x1A);
@@ -55,7 +55,7 @@ pub(super) fn skip_padding(bytes: &[u8], from: usize) -> usize {
     let blanks = rest[..padding].iter().rev().take_while(|byte| **byte == b' ').count();
     let leader = rest.get(padding..padding + 6);
     let has_length = leader.is_some_and(|head| digits(&head[..5]).is_some() && !head[5].is_ascii_digit());
-    // A leader that is blank, or whose length is, begins with blanks that aren't padding.
+    // A leader that is blank, or whose length is blank, begins with blanks that aren't padding.
     let blank_part = match blanks {
         _ if has_length => 0,
         Leader::LENGTH.. => Leader::LENGTH,
@@ -64,7 +64,7 @@ pub(super) fn skip_padding(bytes: &[u8], from: usize) -> usize {
     from + padding - blank_part
 }
 
-/// A number of fixed width, which has nothing but ASCII digits.
+/// Reads a number of fixed width that consists of ASCII digits only.
 pub(super) fn digits(bytes: &[u8]) -> Option<usize> {
     bytes.iter().try_fold(0_usize, |number, byte| {
         byte.is_ascii_digit().then(|| number.saturating_mul(10).saturating_add(usize::from(byte - b'0')))

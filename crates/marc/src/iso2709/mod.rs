@@ -19,9 +19,9 @@ const SUBFIELD_DELIMITER: u8 = 0x1F;
 const FIELD_TERMINATOR: u8 = 0x1E;
 const RECORD_TERMINATOR: u8 = 0x1D;
 
-/// Reads all records of a file, one at a time; a damaged one gives an error and the next one is read all the same.
+/// Reads all records of a file, one at a time. A damaged record gives an error, and the next one is still read.
 ///
-/// Text is decoded as UTF-8 or MARC-8, as leader position 09 says; where the bytes prove it wrong, as they are.
+/// Text is decoded as UTF-8 or MARC-8, as leader position 09 declares. If the bytes prove that wrong, they decide.
 #[must_use]
 pub fn read_all(bytes: &[u8]) -> Records<'_> {
     Records { bytes, offset: 0, number: 0 }
@@ -47,7 +47,7 @@ impl Iterator for Records<'_> {
     }
 }
 
-/// Reads one record; an error comes with its position in the record.
+/// Reads one record. An error contains its position in the record.
 fn read(frame: &Frame<'_>, number: usize) -> Result<Read, (usize, ErrorKind)> {
     let body = frame.body;
     if body.len() <= Leader::LENGTH {

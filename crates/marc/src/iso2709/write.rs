@@ -1,4 +1,4 @@
-//! Records as ISO 2709 in UTF-8.
+//! Writes records as ISO 2709 in UTF-8.
 
 use super::{FIELD_TERMINATOR, RECORD_TERMINATOR, SUBFIELD_DELIMITER, indicator, subfield_code};
 use crate::{Field, Leader, Record, Repair, RepairKind, Tag, WriteError, Written};
@@ -6,10 +6,10 @@ use crate::{Field, Leader, Record, Repair, RepairKind, Tag, WriteError, Written}
 const FIELD_LIMIT: usize = 9_999;
 const RECORD_LIMIT: usize = 99_999;
 
-/// Writes a record; delimiters within text are left out with a note.
+/// Writes a record. Delimiters within text are left out with a note.
 ///
 /// # Errors
-/// If a field or the record is longer than the format can say.
+/// If a field or the record is longer than the format allows.
 pub fn write(record: &Record) -> Result<Written<Vec<u8>>, WriteError> {
     let mut repairs = Vec::new();
     let mut directory = String::new();

@@ -1,8 +1,8 @@
-//! Letters with diacritics in Unicode's composed form (NFC), for the marks that MARC-8 has.
+//! Composes letters with diacritics in Unicode's composed form (NFC), for the marks that MARC-8 has.
 //!
 //! Source: Unicode Character Database, canonical decompositions and combining classes.
 
-/// A mark and pairs of a character and what mark and character make together.
+/// A mark, and pairs of a base character and its composition with the mark.
 type Mark = (char, &'static str);
 
 const MARKS: [Mark; 23] = [
@@ -40,14 +40,15 @@ const MARKS: [Mark; 23] = [
     ),
 ];
 
-/// Whether MARC-8 writes the character before the one that it joins; the superscript alef (U+0670) stands behind it.
+/// Returns whether MARC-8 writes the character before the one that it joins. The superscript alef (U+0670) comes after
+/// it.
 pub(super) fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{345}' | '\u{5B0}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{64B}'..='\u{652}'
         | '\u{FB1E}' | '\u{FE20}'..='\u{FE23}')
 }
 
-/// The canonical combining class of a mark of MARC-8. Marks of Hebrew and Arabic have classes of their own, in the order
-/// of their codes.
+/// Returns the canonical combining class of a mark of MARC-8. Marks of Hebrew and Arabic have classes of their own, in
+/// the order of their codes.
 fn class(mark: char) -> u32 {
     let code = u32::from(mark);
     match mark {
@@ -65,13 +66,13 @@ fn class(mark: char) -> u32 {
     }
 }
 
-/// Appends a character and the marks upon it, composed as far as Unicode has characters for them.
+/// Appends a character and its marks, composed as far as Unicode has characters for them.
 pub(super) fn push_composed(text: &mut String, base: char, marks: &mut Vec<char>) {
     marks.sort_by_key(|mark| class(*mark));
     let mut composed = base;
     let mut left: Vec<char> = Vec::new();
     for mark in marks.drain(..) {
-        // A mark left over hides the base from later marks of its own class.
+        // A mark that is left over separates the base from later marks of its own class.
         let hidden = left.last().is_some_and(|last| class(*last) == class(mark));
         match compose(composed, mark).filter(|_| !hidden) {
             Some(both) => composed = both,
@@ -87,7 +88,7 @@ fn compose(base: char, mark: char) -> Option<char> {
     pairs_of(pairs).find(|(from, _)| *from == base).map(|(_, both)| both)
 }
 
-/// The letter under a letter's diacritic.
+/// Returns the letter under a letter's diacritic.
 pub(super) fn decompose(letter: char) -> Option<char> {
     MARKS.iter().flat_map(|(_, pairs)| pairs_of(pairs)).find(|(_, both)| *both == letter).map(|(base, _)| base)
 }

@@ -1,7 +1,7 @@
 //! MARC-8, the encoding of MARC 21 before Unicode.
 //!
 //! Two sets of 94 characters are in use at a time: G0 in codes 21 to 7E, G1 in codes A1 to FE, at first ASCII and
-//! extended Latin (ANSEL). Escape sequences bring in other sets. A diacritic stands before its letter. Chinese, Japanese
+//! extended Latin (ANSEL). Escape sequences select other sets. A diacritic comes before its letter. Chinese, Japanese
 //! and Korean text (final `1`, three bytes a character) isn't supported: each character becomes U+FFFD.
 //!
 //! Source: "MARC 21 Specifications for Record Structure, Character Sets, and Exchange Media: MARC-8 Encoding
@@ -18,13 +18,13 @@ pub(crate) const ESCAPE: u8 = 0x1B;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
     pub(crate) text: String,
-    /// Whether a byte stood for no character and became U+FFFD.
+    /// Whether a byte represented no character and became U+FFFD.
     pub(crate) undefined: bool,
-    /// Final characters of the sets that aren't supported, each once.
+    /// The final characters of the sets that aren't supported, each once.
     pub(crate) unsupported: Vec<char>,
 }
 
-/// Decodes one subfield or control field; each starts with the default sets.
+/// Decodes one subfield or control field. Each starts with the default sets.
 pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     Decoder {
         rest: bytes,
@@ -36,7 +36,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded {
     .run()
 }
 
-/// The letter under an accented letter.
+/// Returns the letter under an accented letter.
 pub(crate) fn base_letter(letter: char) -> Option<char> {
     compose::decompose(letter)
 }
@@ -74,12 +74,12 @@ impl<'a> Decoder<'a> {
                 _ => self.take(1, Some(char::from(byte)).filter(char::is_ascii)),
             }
         }
-        // Marks without a letter stay at the end of the text.
+        // Marks without a letter remain at the end of the text.
         self.out.text.extend(self.marks.drain(..));
         self.out
     }
 
-    /// Follows an escape sequence; false if it isn't one.
+    /// Follows an escape sequence. Returns false if it isn't one.
     fn designate(&mut self, after: &'a [u8]) -> bool {
         let (upper, multibyte, intermediates) = match after {
             [b'$', b')' | b'-', ..] => (true, true, 2),
@@ -118,7 +118,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Takes bytes from the input for one character.
+    /// Consumes the bytes of one character from the input.
     fn take(&mut self, bytes: usize, character: Option<char>) {
         self.rest = self.rest.get(bytes..).unwrap_or_default();
         self.out.undefined |= character.is_none();
@@ -179,7 +179,7 @@ mod tests {
     fn diacritic_without_a_composed_letter_follows_its_letter() {
         assert_eq!(text(b"\xEBi\xECa"), "i\u{FE20}a\u{FE21}");
         assert_eq!(text(b"\xF2x\xE5x"), "x\u{323}x\u{304}");
-        // A left-over mark above keeps a later mark above from reaching the letter.
+        // A left-over mark above the letter prevents a later mark above from joining the letter.
         assert_eq!(text(b"\xEF\xE2e"), "e\u{310}\u{301}");
     }
 

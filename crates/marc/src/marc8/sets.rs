@@ -1,8 +1,8 @@
 //! The character sets of MARC-8, by code from hexadecimal 21 to 7E.
 //!
 //! Source: "MARC 21 Specifications for Record Structure, Character Sets, and Exchange Media: Code Tables", Library of
-//! Congress. U+FFFD stands for a code without a character; characters are in
-//! composed form (NFC). A set in the upper half of the code has bit 8 set.
+//! Congress. U+FFFD marks a code without a character; characters are in composed form (NFC). A set in the upper half of
+//! the code has bit 8 set.
 
 /// Six rows of 16 codes; the first and the last row lack one.
 pub(super) type Set = [&'static str; 6];
@@ -100,7 +100,7 @@ pub(super) const SUPERSCRIPTS: Set = [
 /// Greek symbols (final `g`).
 pub(super) const GREEK_SYMBOLS: Set = ["", "", "", "", "\u{FFFD}αβγ", ""];
 
-/// The character at a code, if there is one.
+/// Returns the character at a code, if there is one.
 pub(super) fn character(set: &Set, code: u8) -> Option<char> {
     let cell = usize::from(code & 0x7F).checked_sub(0x20)?;
     // The first row starts at 21.

@@ -1,4 +1,4 @@
-//! MARCXML elements turned into fields.
+//! Turns MARCXML elements into fields.
 
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
@@ -7,12 +7,12 @@ use super::is_xml;
 use crate::iso2709::{indicator, subfield_code};
 use crate::{Field, Leader, Record, Repair, RepairKind, Subfield, Tag};
 
-/// A record while its elements come in.
+/// A record whose elements are still arriving.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     leader: Option<String>,
     fields: Vec<Field>,
-    /// The data field whose subfields come in; without a tag if the field is to be left out.
+    /// The data field whose subfields are still arriving; without a tag if the field is to be left out.
     open: Option<Option<Field>>,
     pub(super) repairs: Vec<Repair>,
 }
@@ -30,7 +30,8 @@ impl Draft {
         let Some(tag) = self.tag(tag) else { return };
         let data = self.clean(text, tag);
         if tag.is_numeric() && !tag.is_control() {
-            // A data field by its tag, which ISO 2709 goes by: there it would lose its first characters as indicators.
+            // By its tag it is a data field, and ISO 2709 decides by the tag: there it would lose its first characters
+            // as indicators.
             self.repairs.push(Repair::field(tag, RepairKind::UnexpectedText));
             let subfields = vec![Subfield::new('a', data)];
             self.fields.push(Field::Data { tag, ind1: ' ', ind2: ' ', subfields });
@@ -74,7 +75,7 @@ impl Draft {
         }
     }
 
-    /// The finished record; `None` if it has no fields.
+    /// Returns the finished record; `None` if it has no fields.
     pub(super) fn finish(mut self) -> Option<(Record, Vec<Repair>)> {
         let found = self.leader.unwrap_or_default();
         let leader = found.parse().unwrap_or_else(|_| {
@@ -85,7 +86,7 @@ impl Draft {
         (!self.fields.is_empty()).then_some((Record { leader, fields: self.fields }, self.repairs))
     }
 
-    /// The tag; a number that lost its zeros gets them back, anything else leaves the field out.
+    /// Returns the tag. A number that lost its zeros gets them back; any other fault leaves the field out.
     fn tag(&mut self, found: &str) -> Option<Tag> {
         if let Ok(tag) = found.parse() {
             return Some(tag);
@@ -100,7 +101,7 @@ impl Draft {
         tag
     }
 
-    /// Leaves out what XML cannot hold; character references can bring it in.
+    /// Removes characters that XML cannot contain. Character references can introduce them.
     fn clean(&mut self, text: String, tag: Tag) -> String {
         let count = text.chars().filter(|c| !is_xml(*c)).count();
         if count == 0 {
@@ -111,7 +112,7 @@ impl Draft {
     }
 }
 
-/// An attribute's value, empty if it is missing or damaged.
+/// Returns an attribute's value, empty if it is missing or damaged.
 pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> String {
     let attribute = element.try_get_attribute(name).ok().flatten();
     attribute

@@ -1,6 +1,6 @@
 //! MARCXML, the XML form of MARC 21.
 //!
-//! Source: the MARC21slim schema, Library of Congress. Alma takes and gives the same elements without a namespace
+//! Source: the MARC21slim schema, Library of Congress. Alma accepts and returns the same elements without a namespace
 //! (Bibliographic records API, `record` in `bib`).
 
 mod element;
@@ -12,7 +12,7 @@ pub use write::{Namespace, write, write_collection};
 
 const NAMESPACE: &str = "http://www.loc.gov/MARC21/slim";
 
-/// Whether XML 1.0 can hold the character.
+/// Returns whether XML 1.0 can contain the character.
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }

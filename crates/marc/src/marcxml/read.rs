@@ -1,4 +1,4 @@
-//! Records from MARCXML.
+//! Reads records from MARCXML.
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -10,8 +10,8 @@ use crate::{Error, ErrorKind, Read, Repair, RepairKind};
 
 /// Reads all records of a document, one at a time.
 ///
-/// A record is any element `record` in the MARC21slim namespace or in none, wherever it stands: in a `collection`, in
-/// Alma's `bib`, in an answer of OAI-PMH or SRU. After XML that isn't well-formed nothing more is read.
+/// A record is any element `record` in the MARC21slim namespace or in none, at any depth: in a `collection`, in Alma's
+/// `bib`, in an answer of OAI-PMH or SRU. Reading stops at XML that isn't well-formed.
 #[must_use]
 pub fn read_all(xml: &str) -> Records<'_> {
     let mut reader = NsReader::from_str(xml);
@@ -33,12 +33,12 @@ pub fn read_one(xml: &str) -> Result<Read, Error> {
 pub struct Records<'a> {
     reader: NsReader<&'a [u8]>,
     number: usize,
-    /// Elements that are open.
+    /// The number of open elements.
     depth: usize,
     ended: bool,
 }
 
-/// What an XML event means for MARC.
+/// The meaning of an XML event for MARC.
 enum Step<'a> {
     Open(Name, BytesStart<'a>),
     Close(Name),
@@ -65,7 +65,7 @@ impl Iterator for Records<'_> {
             return None;
         }
         let read = self.next_record().transpose()?;
-        // A record without fields harms nothing behind it; broken XML does.
+        // A record without fields doesn't affect the following ones; broken XML does.
         self.ended = read.as_ref().is_err_and(|kind| *kind != ErrorKind::NoFields);
         Some(read.map_err(|kind| Error { record: self.number.max(1), offset: self.byte(), kind }))
     }
@@ -96,7 +96,7 @@ impl<'a> Records<'a> {
     /// Reads the elements of an open record up to its end.
     fn record(&mut self) -> Result<Draft, ErrorKind> {
         let mut draft = Draft::default();
-        // A `record` of another format without a namespace, such as OAI-PMH's, can hold the one we want.
+        // A `record` of another format without a namespace, such as OAI-PMH's, can contain the wanted one.
         let mut wrapped = 0;
         loop {
             match self.step()? {
@@ -130,7 +130,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The text up to the end of the element that was just opened, with that of elements inside.
+    /// Returns the text up to the end of the element that was just opened, including that of elements inside.
     fn text(&mut self) -> Result<String, ErrorKind> {
         let outside = self.depth - 1;
         let mut text = String::new();
@@ -185,7 +185,7 @@ impl Name {
     }
 }
 
-/// The text of a character reference or of one of XML's five entities.
+/// Returns the text of a character reference or of one of XML's five entities.
 fn resolve(reference: &BytesRef<'_>) -> Result<String, ErrorKind> {
     let name = reference.xml10_content();
     if reference.is_char_ref() {

@@ -1,4 +1,4 @@
-//! Records as MARCXML.
+//! Writes records as MARCXML.
 
 use super::{NAMESPACE, is_xml};
 use crate::{Field, Place, Record, Repair, RepairKind, Written};
@@ -6,13 +6,13 @@ use crate::{Field, Place, Record, Repair, RepairKind, Written};
 /// Whether written elements are in the MARC21slim namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Namespace {
-    /// As the schema says, declared as the default namespace.
+    /// The namespace of the schema, declared as the default namespace.
     Slim,
-    /// As Alma's REST API wants it.
+    /// No namespace, as Alma's REST API requires.
     None,
 }
 
-/// Writes one `record` element, without an XML declaration so that it can stand inside another document.
+/// Writes one `record` element, without an XML declaration so that it can be part of another document.
 #[must_use]
 pub fn write(record: &Record, namespace: Namespace) -> Written<String> {
     let mut writer = Writer::default();

@@ -1,4 +1,4 @@
-//! A server on a loopback port, and clients that do what clients shouldn't.
+//! Tests of a server on a loopback port, with clients that misbehave.
 
 #![allow(clippy::disallowed_methods, reason = "time-outs of connections run by the machine's clock")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
@@ -15,13 +15,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
-/// Longer than anything takes here, on a busy machine too.
+/// Longer than any step here takes, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A limit that a test waits for.
+/// A limit that a test reaches.
 const SHORT: Duration = Duration::from_millis(300);
-/// A limit that no test comes to.
+/// A limit that no test reaches.
 const LARGE_LIST: Duration = Duration::from_secs(600);
-/// More than is on its way between a server and its client.
+/// More bytes than can be on the way between a server and its client.
 const LARGE: usize = 100_000_000;
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nhost: hub\r\n\r\n";
 const HALF: &[u8] = b"GET /hello HTTP/1.1\r\nho";
@@ -62,7 +62,7 @@ impl Server {
         stream
     }
 
-    /// Stops, and answers how long that took.
+    /// Stops the server. Returns how long that took.
     async fn stop(mut self) -> Duration {
         let begun = Instant::now();
         self.stop.take().unwrap().send(()).unwrap();
@@ -71,15 +71,15 @@ impl Server {
     }
 }
 
-/// What comes until the server closes the connection.
+/// Reads until the server closes the connection.
 async fn to_the_end(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
-    // A connection that is reset is closed too.
+    // A reset connection counts as closed, too.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut all)).await.expect("the server closes the connection");
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// One answer with a body of some bytes.
+/// Reads one answer with the body `hello`.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     let read = async {
@@ -97,7 +97,7 @@ async fn header_that_does_not_end_is_not_waited_for() {
     let mut half = server.send(HALF).await;
     assert_eq!(to_the_end(&mut half).await, "");
 
-    // Byte by byte is no better.
+    // Sending byte by byte doesn't help the client.
     let (mut reads, mut writes) = server.send(HALF).await.into_split();
     let trickle = tokio::spawn(async move {
         while writes.write_all(b"o").await.is_ok() {
@@ -128,7 +128,7 @@ async fn time_for_a_header_begins_with_its_first_byte() {
     let mut used = server.send(HELLO).await;
     for _ in 0..3 {
         answer(&mut used).await;
-        // The limit of the request before must not end this pause.
+        // The limit of the previous request must not end this pause.
         tokio::time::sleep(SHORT * 2).await;
         used.write_all(HELLO).await.unwrap();
     }
@@ -140,7 +140,7 @@ async fn answer_that_nobody_reads_is_given_up() {
     let server = start(Limits { write: SHORT, ..long() }).await;
     let mut unread = server.send(b"GET /large HTTP/1.1\r\nhost: hub\r\n\r\n").await;
     unread.read_exact(&mut [0; 1]).await.unwrap();
-    // The stop waits for answers that clients read.
+    // The stop waits for answers that clients are reading.
     server.stop().await;
     assert!(to_the_end(&mut unread).await.len() < LARGE);
 }
@@ -159,7 +159,7 @@ async fn address_with_all_its_connections_is_refused_with_a_reason_and_others_ar
     let busy = b"GET /never HTTP/1.1\r\nhost: hub\r\n\r\n";
     let first = (server.send(busy).await, server.send(busy).await);
     let refused = loop {
-        // The two are new connections until their requests have arrived.
+        // The two connections count as new until their requests have arrived.
         let said = to_the_end_or_hello(&mut server.send(HELLO).await).await;
         if !said.is_empty() {
             break said;
@@ -193,7 +193,7 @@ async fn stop_waits_for_answers_and_for_nothing_else() {
     let mut used = server.send(HELLO).await;
     answer(&mut used).await;
     let mut slow = server.send(b"GET /slow HTTP/1.1\r\nhost: hub\r\n\r\n").await;
-    // Its request has arrived when one that was sent after it is answered.
+    // Its request has arrived once a later request has been answered.
     answer(&mut server.send(HELLO).await).await;
     let at = server.at;
     server.stop().await;
