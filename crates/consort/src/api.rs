@@ -1,4 +1,4 @@
-//! The hub's API as the commands use it.
+//! A client of the hub's API for the commands.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Result};
 
-/// Which hub to speak with.
+/// The hub to call.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct HubArgs {
     /// The hub's address.
@@ -29,7 +29,7 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// The hub that the arguments name.
+    /// Creates a client of the hub that the arguments name.
     pub(crate) fn new(args: &HubArgs) -> Result<Self> {
         let key = args.key.clone().ok_or_else(|| {
             Failure::new("No API key is given.")
@@ -38,19 +38,19 @@ impl Hub {
         Self::at(&args.hub, key)
     }
 
-    /// The hub at an address.
+    /// Creates a client of the hub at an address.
     pub(crate) fn at(base: &str, key: SecretString) -> Result<Self> {
         let http = http_client()?;
         Ok(Self { base: base.trim().trim_end_matches('/').to_owned(), key, http })
     }
 
-    /// Sends a call; the hub's own words become the failure where it says no.
+    /// Sends a call. If the hub refuses it, the hub's own message becomes the failure.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let (status, answer) = self.try_call(method, path, body).await?;
         if status.is_success() { Ok(answer) } else { Err(refusal(status, &answer)) }
     }
 
-    /// Sends a call and answers the status with the body, whatever they are.
+    /// Sends a call. Returns status and body, whatever they are.
     pub(crate) async fn try_call(
         &self,
         method: Method,
@@ -74,13 +74,13 @@ impl Hub {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
-    /// `GET`.
+    /// Sends a `GET`.
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {
         self.call(Method::GET, path, None).await
     }
 }
 
-/// An address without the user, password and query that may stand in it.
+/// Returns an address without the user, password and query that it may contain.
 pub(crate) fn shown(address: &str) -> String {
     match reqwest::Url::parse(address) {
         Ok(mut url) => {
@@ -94,7 +94,8 @@ pub(crate) fn shown(address: &str) -> String {
     }
 }
 
-/// A client with time-outs. It follows no redirect, which would take keys, in headers and bodies, to another server.
+/// Creates an HTTP client with time-outs. It follows no redirect, which would send keys, in headers and bodies, to
+/// another server.
 pub(crate) fn http_client() -> Result<reqwest::Client> {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

@@ -19,11 +19,11 @@ use crate::toml_fault;
 /// The compiled-in defaults; also what `consort serve --print-config` shows.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
 
-/// `CONSORT_…` variables that are no settings of the hub: those of its clients, and of its tests.
+/// `CONSORT_…` variables that aren't settings of the hub: those of its clients, and of its tests.
 const NOT_SETTINGS: &[&str] =
     &["log", "log_format", "hub", "api_key", "test_postgres", "cargo_profile", "browser", "dies_at", "every_point"];
 
-/// Keys that are shown where the file is no TOML.
+/// Keys that a message may show if the file isn't valid TOML.
 const KEYS: &[&str] = &[
     "listen",
     "data_dir",
@@ -45,32 +45,32 @@ const KEYS: &[&str] = &[
     "breaker_max_ms",
 ];
 
-/// A shorter lease would run out while the database is merely slow to renew it.
+/// The shortest allowed lease. A shorter one would run out while the database is merely slow to renew it.
 const LEAST_LEASE_MS: u64 = 500;
 
 /// The hub's settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The file it was read from.
+    /// The file from which it was read.
     #[serde(skip)]
     pub(crate) file: Option<PathBuf>,
-    /// Where the API listens.
+    /// The address of the API.
     pub(crate) listen: SocketAddr,
-    /// Where the embedded store and the key for credentials are kept.
+    /// The directory of the embedded store and of the key for credentials.
     pub(crate) data_dir: PathBuf,
-    /// A PostgreSQL database in place of the embedded store.
+    /// A PostgreSQL database to use instead of the embedded store.
     pub(crate) database: Option<SecretString>,
-    /// Who may use the API: a name for the audit, and a key of at least 16 characters.
+    /// The keys of the API: for each a name for the audit, and a key of at least 16 characters.
     #[serde(default)]
     pub(crate) api_keys: BTreeMap<String, SecretString>,
-    /// How long clients of the API are waited for, and how many there may be.
+    /// Limits on waits for clients of the API and on their number.
     pub(crate) http: HttpConfig,
-    /// How the engine works.
+    /// The engine's settings.
     pub(crate) engine: EngineConfig,
 }
 
-/// How long clients of the API are waited for, and how many there may be.
+/// Limits on waits for clients of the API and on their number.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HttpConfig {
@@ -84,19 +84,19 @@ pub(crate) struct HttpConfig {
     pub(crate) connections: usize,
     /// Connections open at the same time from one address.
     pub(crate) connections_per_address: usize,
-    /// Addresses without that second limit.
+    /// Addresses without the limit per address.
     pub(crate) proxies: Vec<IpAddr>,
 }
 
-/// How the engine works.
+/// The engine's settings.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EngineConfig {
-    /// This node's name, carried by its leases.
+    /// This node's name, which its leases contain.
     pub(crate) node: String,
-    /// How many steps are worked on at once.
+    /// How many intents are worked on at the same time.
     pub(crate) workers: usize,
-    /// How many of them at one institution.
+    /// How many of them may be at one institution.
     pub(crate) workers_per_institution: usize,
     /// Lease duration in milliseconds.
     pub(crate) lease_ms: u64,
@@ -106,7 +106,7 @@ pub(crate) struct EngineConfig {
     pub(crate) poll_interval_initial_ms: u64,
     /// and at most.
     pub(crate) poll_interval_max_ms: u64,
-    /// The same where a trusted webhook reports the changes: after a change,
+    /// Interval between two polls of one side with a trusted webhook, in milliseconds: after a change,
     pub(crate) webhook_poll_interval_initial_ms: u64,
     /// and at most.
     pub(crate) webhook_poll_interval_max_ms: u64,
@@ -129,7 +129,7 @@ fn faulty(faults: &[String]) -> Failure {
         .advice("The settings and their defaults are shown by `consort serve --print-config`.")
 }
 
-/// A fault by its place and key, without the value: it may be a key or a password.
+/// Describes a fault by its place and key, without the value, which may be a key or a password.
 fn in_words(fault: &figment::Error, read: Option<(&Path, &str)>) -> String {
     let mut path = fault.path.clone();
     let what = match &fault.kind {
@@ -165,7 +165,7 @@ fn in_words(fault: &figment::Error, read: Option<(&Path, &str)>) -> String {
 }
 
 impl Config {
-    /// Reads the configuration and says what is wrong with it.
+    /// Reads the configuration. Fails with a message about its faults.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
         let mut read = None;
@@ -245,7 +245,7 @@ impl Config {
         Err(faulty(&faults))
     }
 
-    /// The limits of the API's server, where it may have `descriptors` file descriptors.
+    /// Returns the limits of the API's server, for a process that may have `descriptors` file descriptors open.
     pub(crate) fn limits(&self, descriptors: Option<usize>) -> Limits {
         Limits {
             header: Duration::from_secs(self.http.header_seconds),
@@ -257,10 +257,10 @@ impl Config {
         }
     }
 
-    /// The engine's settings.
+    /// Returns the engine's settings.
     pub(crate) fn engine_settings(&self) -> Settings {
         Settings {
-            // Other nodes read it as a word.
+            // Other nodes read the name as one word.
             node: self.engine.node.split_whitespace().collect::<Vec<_>>().join("-"),
             workers: self.engine.workers,
             workers_per_institution: self.engine.workers_per_institution,

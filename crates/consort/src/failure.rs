@@ -1,10 +1,10 @@
-//! How the program says that it can't do something: one paragraph, with what to do; exit code not 0.
+//! Failures of commands: one paragraph with the reason and the solution; an exit code that isn't 0.
 
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Why a command failed, in one paragraph for the person at the terminal.
+/// The reason why a command failed, in one paragraph for the person at the terminal.
 #[derive(Debug)]
 pub(crate) struct Failure {
     what: String,
@@ -12,16 +12,16 @@ pub(crate) struct Failure {
     code: u8,
 }
 
-/// What a command ends in.
+/// The result of a command.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// What happened.
+    /// Creates a failure with a description of the event.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), advice: None, code: 1 }
     }
 
-    /// What the person can do about it.
+    /// Adds advice on what the person can do about it.
     pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
@@ -40,9 +40,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Prints the failure and gives the exit code for it.
+/// Prints the failure and returns its exit code.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    // Where nobody reads it, the exit code shows.
+    // If nobody reads the message, the exit code still shows the failure.
     let _ = writeln!(std::io::stderr().lock(), "error: {failure}");
     ExitCode::from(failure.code)
 }

@@ -1,5 +1,5 @@
-//! Logs to standard error: text for people at a terminal, JSON for collectors (CONSORT_LOG_FORMAT=json). Traces to a
-//! collector by OTLP over HTTP, where OpenTelemetry's own variables name one.
+//! Logs to standard error: text for people at a terminal, JSON for collectors (CONSORT_LOG_FORMAT=json). Sends traces
+//! to a collector by OTLP over HTTP if OpenTelemetry's own variables name one.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -19,20 +19,20 @@ use tracing_subscriber::{EnvFilter, fmt};
 use crate::failure::{Failure, Result};
 use crate::output;
 
-/// Either names the collector (OpenTelemetry, "OTLP Exporter Configuration").
+/// Each of these variables can name the collector (OpenTelemetry, "OTLP Exporter Configuration").
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// What is traced: calls of the hub's API, its steps, and its calls of Alma.
+/// The targets that are traced: calls of the hub's API, its intents, and its calls of Alma.
 const TRACED: [&str; 5] = ["alma", "engine", "polling", "systems", "web"];
 
-/// How long the last traces have to be sent.
+/// The time for sending the last traces.
 const LONGEST_END: Duration = Duration::from_secs(1);
 
-/// The traces that are under way to the collector.
+/// The traces that have not been sent to the collector yet.
 #[derive(Debug)]
 pub(crate) struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    /// Sends what is left. A collector that is away is no fault of the program.
+    /// Sends the remaining traces. An unreachable collector is no fault of the program.
     pub(crate) fn end(self) {
         if let Some(Err(failure)) = self.0.map(|provider| provider.shutdown_with_timeout(LONGEST_END)) {
             tracing::warn!(error = %failure, "the last traces could not be sent");
@@ -40,11 +40,11 @@ impl Traces {
     }
 }
 
-/// Starts logging with what was asked for, or else `default`; and tracing, where a collector is named.
+/// Starts logging with the filter `asked`, or else `default`. Starts tracing if a collector is named.
 ///
 /// # Errors
 ///
-/// A collector's address that is none.
+/// Fails if the collector's address can't be one.
 pub(crate) fn start(asked: Option<&str>, default: &str) -> Result<Traces> {
     let filter =
         asked.and_then(|directives| EnvFilter::try_new(directives).ok()).unwrap_or_else(|| EnvFilter::new(default));

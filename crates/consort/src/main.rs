@@ -1,4 +1,4 @@
-//! Consort: a hub for Direct Consortial Borrowing. This is the program; see ARCHITECTURE.md for the house.
+//! The program `consort`: a hub for Direct Consortial Borrowing. ARCHITECTURE.md describes the project's structure.
 
 mod api;
 mod commands;
@@ -16,14 +16,14 @@ use clap::Parser;
 
 use crate::commands::Command;
 
-/// How long work that can't be broken off has at the end.
+/// The time that work which can't be cancelled has at the end.
 const LONGEST_END: Duration = Duration::from_millis(500);
 
 /// A hub for Direct Consortial Borrowing between libraries.
 #[derive(Parser, Debug)]
 #[command(name = "consort", version, about, max_term_width = 100)]
 struct Cli {
-    /// What is logged, as for RUST_LOG: `info`, `debug`, or `engine=debug,alma=trace`.
+    /// Log filter, as for RUST_LOG: `info`, `debug`, or `engine=debug,alma=trace`.
     #[arg(long, global = true, env = "CONSORT_LOG")]
     log: Option<String>,
     #[command(subcommand)]
@@ -32,7 +32,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // The TLS provider is chosen once for the process; a second choice would be refused, which is no fault.
+    // The TLS provider is set once for the process. A second attempt fails, which is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Err(failure) => return failure::report(&failure),
     };
     let done = runtime.block_on(cli.command.run());
-    // A name that is being looked up, for instance, is not waited for.
+    // The program doesn't wait longer, for example for a lookup of a host name.
     runtime.shutdown_timeout(LONGEST_END);
     traces.end();
     match done.and_then(|()| output::check()) {

@@ -1,7 +1,7 @@
 //! Standard output and standard error, whose reader may go away (`consort demo | head -3`) or whose disk may be full.
 //!
-//! Rust's `print` macros panic then. Here a closed pipe is noted: commands that would go on running end quietly
-//! ([`closed`]), and those that end anyway just end.
+//! Rust's `print` macros panic in these cases. This module records a closed pipe instead: commands that would continue
+//! to run end quietly ([`closed`]), and other commands finish as usual.
 
 use std::io::{self, Write};
 use std::sync::{LazyLock, OnceLock};
@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use crate::failure::{Failure, Result};
 
 static CLOSED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
-/// Why something could not be written, for another reason than a closed pipe.
+/// The reason why a write failed, other than a closed pipe.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
 
-/// Writes a paragraph to standard output, and a line break after it.
+/// Writes a paragraph and a line break to standard output.
 pub(crate) fn print_out(text: &str) {
     write_text(&format!("{}\n", text.trim_end()));
 }
@@ -35,12 +35,12 @@ fn note(error: &io::Error) {
     }
 }
 
-/// Whether nobody reads standard output or standard error any more, as far as is known.
+/// Returns whether nobody reads standard output or standard error any more, as far as is known.
 pub(crate) fn is_closed() -> bool {
     *CLOSED.borrow()
 }
 
-/// Passes unless something could not be written to standard output, a closed pipe excepted.
+/// Fails if a write to standard output failed. A closed pipe doesn't count.
 pub(crate) fn check() -> Result<()> {
     match UNWRITTEN.get() {
         None => Ok(()),
@@ -50,14 +50,14 @@ pub(crate) fn check() -> Result<()> {
     }
 }
 
-/// Ready when nobody reads standard output or standard error any more, even when nothing is written.
+/// Completes when nobody reads standard output or standard error any more, even if nothing is written.
 pub(crate) async fn closed() {
     watch_pipes();
     let mut closed = CLOSED.subscribe();
     let _ = closed.wait_for(|closed| *closed).await;
 }
 
-/// Waits on a thread of its own for the other end of a pipe to be closed. Files and `/dev/null` are never closed.
+/// Waits on a thread of its own until the other end of a pipe is closed. Files and `/dev/null` are never closed.
 #[cfg(unix)]
 fn watch_pipes() {
     use std::os::fd::AsFd as _;
@@ -73,7 +73,7 @@ fn watch_pipes() {
         return;
     }
     std::thread::spawn(move || {
-        // Nothing is asked for: an error or the end of the other side is answered nevertheless.
+        // No event is requested: the system reports errors and the closing of the other end in any case.
         let mut pipes: Vec<_> = pipes.iter().map(|pipe| PollFd::new(pipe, PollFlags::empty())).collect();
         loop {
             match poll(&mut pipes, None) {
@@ -86,7 +86,7 @@ fn watch_pipes() {
     });
 }
 
-/// The same pipe, where it is one.
+/// Returns a copy of the descriptor if it is a pipe.
 #[cfg(unix)]
 fn pipe(output: std::os::fd::BorrowedFd<'_>) -> Option<std::fs::File> {
     use std::os::unix::fs::FileTypeExt as _;
@@ -97,7 +97,7 @@ fn pipe(output: std::os::fd::BorrowedFd<'_>) -> Option<std::fs::File> {
 #[cfg(not(unix))]
 fn watch_pipes() {}
 
-/// Standard error for the log, which never fails: nobody could be reported.
+/// Standard error for the log. A write never fails, since nobody could be notified.
 #[derive(Debug)]
 pub(crate) struct Log;
 

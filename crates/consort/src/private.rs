@@ -1,4 +1,4 @@
-//! Files and directories that hold secrets: made for this user alone, and found where others may read them.
+//! Files and directories with secrets: creates them for this user alone, and finds those that others may read.
 
 use std::fmt;
 use std::io;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 
-/// What the mode of a file, and of a directory, may be at most.
+/// The widest allowed mode of a file, and of a directory.
 const FILE: u32 = 0o600;
 const DIRECTORY: u32 = 0o700;
 
-/// Makes a directory and those above it, as far as they aren't there, for this user alone.
+/// Creates a directory and its missing parents for this user alone.
 pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -19,7 +19,7 @@ pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Opens a file for writing from its beginning; if it is made, this user alone may read it.
+/// Opens a file for writing from its beginning. A new file is readable for this user alone.
 pub(crate) fn create(path: &Path) -> io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -44,7 +44,7 @@ impl fmt::Display for TooOpen {
     }
 }
 
-/// What of the configuration file, the data directory, the key and the embedded store others may read or change.
+/// Finds which of the configuration file, the data directory, the key and the embedded store others may read or change.
 pub(crate) fn too_open(config: &Config) -> Vec<TooOpen> {
     let mut found: Vec<TooOpen> = config.file.iter().filter_map(|file| exceeding(file, FILE)).collect();
     found.extend(exceeding(&config.data_dir, DIRECTORY));
@@ -55,7 +55,8 @@ pub(crate) fn too_open(config: &Config) -> Vec<TooOpen> {
     found
 }
 
-/// The key, the store with what SQLite keeps beside it, and what `restore` has set aside. A lock holds nothing.
+/// Returns whether a file contains secrets: the key, the store with SQLite's further files, and the files that
+/// `restore` has set aside. A lock contains none.
 fn holds_secrets(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     (name.contains("master.key") || name.starts_with("consort.db")) && !name.ends_with(".lock")

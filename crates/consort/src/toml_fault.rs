@@ -1,10 +1,11 @@
-//! Faults of TOML files, reported by file, line, column and key. The value is never shown: it may be a key or a password.
+//! Reports faults of TOML files by file, line, column and key. The value is never shown: it may be a key or a password.
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-/// Reads a file's text, or shows its first fault. `known` names keys that may be shown where the text is no TOML at all.
+/// Reads a file's text, or returns a message about its first fault. `known` names the keys that the message may show if
+/// the text isn't valid TOML at all.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path, text: &str, known: &[&str]) -> Result<T, String> {
     check_syntax(file, text, known)?;
     toml::from_str(text).map_err(|error| {
@@ -13,16 +14,16 @@ pub(crate) fn read<T: DeserializeOwned>(file: &Path, text: &str, known: &[&str])
     })
 }
 
-/// Says where a text stops being TOML.
+/// Checks that a text is TOML. Otherwise returns a message about the place of the fault.
 pub(crate) fn check_syntax(file: &Path, text: &str, known: &[&str]) -> Result<(), String> {
     toml::de::DeTable::parse(text).map(drop).map_err(|error| {
-        // What stands before a `=` may be a part of a value here, so that only a known key is shown.
+        // The text before a `=` may be a part of a value here, so only a known key is shown.
         let key = error.span().and_then(|span| key_before(text, span.start)).filter(|key| known.contains(key));
         at(file, text, error.span(), key, "this is no valid TOML; is a quotation mark or bracket missing?")
     })
 }
 
-/// Where the value of a key stands, as `line 3, column 11`.
+/// Returns the place of a key's value, as `line 3, column 11`.
 pub(crate) fn place_of(text: &str, path: &[String]) -> Option<String> {
     let document = toml::de::DeTable::parse(text).ok()?;
     let (last, tables) = path.split_last()?;
@@ -49,7 +50,7 @@ fn position(text: &str, offset: usize) -> String {
     format!("line {line}, column {column}")
 }
 
-/// The bare key that a line begins with.
+/// Returns the bare key at the beginning of a line.
 fn key_before(text: &str, offset: usize) -> Option<&str> {
     let begin = text.get(..offset)?.rfind('\n').map_or(0, |at| at + 1);
     let (key, _) = text.get(begin..)?.lines().next()?.split_once('=')?;

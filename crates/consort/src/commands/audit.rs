@@ -1,4 +1,4 @@
-//! `consort audit`: whether the audit is as the hub wrote it.
+//! `consort audit`: checks that the audit is as the hub wrote it.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::output::print_out;
 /// Check the audit.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Audit {
-    /// Read every entry and say whether any was changed, taken out, put in or put elsewhere. Works beside a running hub.
+    /// Read every entry and report any that was changed, removed, inserted or moved. Works while the hub runs.
     Verify(Verify),
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Verify {
     /// The configuration file that `serve` uses.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Only this request's.
+    /// Only the entries of this request.
     #[arg(long, value_name = "ID")]
     request: Option<RequestId>,
 }

@@ -1,4 +1,4 @@
-//! `consort doctor`: what keeps this machine from running the hub.
+//! `consort doctor`: finds problems of this machine that prevent the hub from running.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::output::print_out;
 use crate::private;
 
-/// Look for what keeps this machine from running the hub.
+/// Find problems of this machine that prevent the hub from running.
 #[derive(Args, Debug)]
 pub(crate) struct Doctor {
     /// The configuration file that `serve` would use.
@@ -23,9 +23,9 @@ pub(crate) struct Doctor {
     hub: HubArgs,
 }
 
-/// The hub doesn't run, or not as it should.
+/// The hub doesn't run, or not correctly.
 const FAULT: &str = "FAULT";
-/// The hub runs; somebody should change this.
+/// The hub runs, but somebody should change this.
 const WARNING: &str = "WARNING";
 
 struct Row {
@@ -47,7 +47,7 @@ impl Doctor {
                     good("API keys", config.api_keys.keys().cloned().collect::<Vec<_>>().join(", "))
                 });
                 self.examine(&config, &mut rows).await;
-                // Last, since a store may just have been made.
+                // This check comes last, since a store may just have been created.
                 let found = private::too_open(&config);
                 rows.extend(found.iter().map(|found| Row { mark: WARNING, what: "modes", found: found.to_string() }));
                 if found.is_empty() {
@@ -68,7 +68,7 @@ impl Doctor {
         }
     }
 
-    /// A hub that runs holds port and store itself: then it is asked instead.
+    /// Examines port and store. A running hub holds both, so the command asks the hub instead.
     async fn examine(&self, config: &Config, rows: &mut Vec<Row>) {
         match tokio::net::TcpListener::bind(config.listen).await {
             Ok(listener) => {

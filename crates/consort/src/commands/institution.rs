@@ -1,4 +1,4 @@
-//! `consort institution …`: setting institutions up, and checking that all the hub needs is there.
+//! `consort institution …`: sets institutions up, and checks that everything the hub needs exists.
 
 use std::path::{Path, PathBuf};
 
@@ -23,13 +23,13 @@ use crate::toml_fault;
 pub(crate) enum Institution {
     /// Register an institution, its agencies and pickup locations at a running hub, from a file.
     Add(Add),
-    /// Make every read the hub will need and say what is missing. Takes a file, or the code of an
-    /// institution that a running hub knows.
+    /// Make every read that the hub will need and report what is missing. Takes a file, or the code of an institution
+    /// that a running hub knows.
     Check(Check),
-    /// Look for records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
+    /// Find records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
     /// nothing without --remove.
     Orphans(Orphans),
-    /// Show how many calls of its system's API are left, and what they are spent on.
+    /// Show how many calls of its system's API are left, and what they were spent on.
     Quota(Quota),
     /// Manage its webhook, through which its system sends messages to the hub.
     #[command(subcommand)]
@@ -49,7 +49,7 @@ pub(crate) struct Orphans {
     /// Search every request, not just those with an outcome that was unclear for a time.
     #[arg(long)]
     all: bool,
-    /// Take away what is found.
+    /// Remove the orphans that are found.
     #[arg(long)]
     remove: bool,
 }
@@ -88,7 +88,7 @@ struct Described {
     pickup_locations: Vec<PickupLocation>,
 }
 
-/// The kind of library system where the file names none.
+/// Returns the kind of library system if the file names none.
 fn first_kind() -> String {
     lms::kinds().next().unwrap_or_default().to_owned()
 }
@@ -258,10 +258,10 @@ fn read(file: &Path) -> Result<Described> {
     Ok(described)
 }
 
-/// Keys that are shown where the file is no TOML.
+/// Keys that a message may show if the file isn't valid TOML.
 const KEYS: &[&str] = &["code", "name", "kind", "api_key", "base_url", "agency", "library", "desk"];
 
-/// Before anything is sent, so that no part of the file is set up alone.
+/// Checks all codes before anything is sent, so that no part of the file is set up alone.
 fn check_codes(file: &Path, described: &Described) -> Result<()> {
     let agencies = described.agencies.iter().enumerate();
     let agencies = agencies.map(|(index, agency)| (format!("agencies[{index}].code"), &agency.code));
@@ -277,7 +277,7 @@ fn check_codes(file: &Path, described: &Described) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// The file that docs/set-up.md shows.
+    /// Returns the file in docs/set-up.md.
     fn documented() -> Described {
         let page = include_str!("../../../../docs/set-up.md");
         let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();

@@ -1,4 +1,4 @@
-//! The commands, a module each.
+//! The commands, with one module for each.
 
 mod audit;
 mod demo;
@@ -17,10 +17,10 @@ use clap::Subcommand;
 
 use crate::failure::Result;
 
-/// What the program is asked to do.
+/// The commands of the program.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show a request going the whole way between two simulated Almas.
+    /// Show a request from start to end between two simulated Almas.
     Demo(demo::Demo),
     /// Run simulated Almas.
     Sim(sim::Sim),
@@ -32,24 +32,24 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
-    /// Print documentation that is made from the code.
+    /// Print documentation that is generated from the code.
     #[command(subcommand)]
     Docs(docs::Docs),
-    /// Save the embedded store into a file, beside a running hub too.
+    /// Save the embedded store into a file, also while the hub runs.
     Backup(store::Backup),
-    /// Put a saved store in place.
+    /// Restore a saved store.
     Restore(store::Restore),
     /// Copy the store into another, empty database.
     Migrate(store::Migrate),
     /// Check that the audit is as the hub wrote it.
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Look for what keeps this machine from running the hub.
+    /// Find problems of this machine that prevent the hub from running.
     Doctor(doctor::Doctor),
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the command.
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::Demo(demo) => demo.run().await,
@@ -66,7 +66,7 @@ impl Command {
         }
     }
 
-    /// What is logged unless something else is asked for: servers log, commands for people don't.
+    /// Returns the default log filter: servers log, commands for people don't.
     pub(crate) fn default_log(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Sim(_) => "info",

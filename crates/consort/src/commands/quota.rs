@@ -1,4 +1,4 @@
-//! `consort institution quota`: what an institution's calls are spent on.
+//! `consort institution quota`: shows what an institution's calls are spent on.
 
 use clap::Args;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::output::print_out;
 pub(crate) struct Quota {
     #[command(flatten)]
     hub: HubArgs,
-    /// The code of an institution; all of them where it is left out.
+    /// The code of an institution; all institutions if it is left out.
     code: Option<String>,
     /// Print the hub's answers as JSON.
     #[arg(long)]
@@ -80,7 +80,7 @@ impl Quota {
     }
 }
 
-/// A number, or that it isn't known.
+/// Returns a number as text, or that it isn't known.
 fn number(value: &Value) -> String {
     if value.is_null() { "?".to_owned() } else { value.to_string() }
 }

@@ -1,4 +1,4 @@
-//! `consort request …`: requests at a running hub.
+//! `consort request …`: commands for requests at a running hub.
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -36,17 +36,17 @@ pub(crate) struct Place {
     /// The patron: primary id, barcode or e-mail.
     #[arg(long)]
     patron: String,
-    /// Where the patron collects.
+    /// The code of the pickup location.
     #[arg(long, value_name = "CODE")]
     pickup: String,
     /// A copy, as INSTITUTION:BARCODE; or any copy of a record, as INSTITUTION:record:MMS_ID, with :VOLUME after it for one
     /// volume. May be given several times, best first.
     #[arg(long = "copy", value_name = "COPY", required = true)]
     copies: Vec<String>,
-    /// The last day on which the item is of use to the patron, such as 2026-12-31.
+    /// The last day on which the patron can use the item, such as 2026-12-31.
     #[arg(long, value_name = "DATE")]
     needed_until: Option<String>,
-    /// The patron stands at the lender's desk with the item in hand (walk-up).
+    /// The patron is at the lender's desk with the item in hand (walk-up).
     #[arg(long)]
     expedited: bool,
     /// Print the hub's answer as JSON.
@@ -224,7 +224,7 @@ impl Cancel {
     }
 }
 
-/// Ids hold letters, digits and dashes; anything else is a slip of the hand and isn't sent.
+/// Checks an id for use in a path. Ids contain letters, digits and dashes. Anything else is a mistake and isn't sent.
 pub(crate) fn path_part(id: &str) -> Result<&str> {
     let id = id.trim();
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
@@ -234,7 +234,7 @@ pub(crate) fn path_part(id: &str) -> Result<&str> {
     }
 }
 
-/// A code as a segment of a path. `.` and `..` can't be encoded, and would address another object.
+/// Encodes a code as a segment of a path. `.` and `..` can't be encoded, and would address another object.
 pub(crate) fn segment(code: &str) -> Result<String> {
     match code.trim() {
         "" | "." | ".." => Err(Failure::new("The code is empty or consists of dots.")
@@ -255,7 +255,7 @@ pub(crate) fn encode(value: &str) -> String {
     })
 }
 
-/// A plain table that fits the terminal.
+/// Creates a plain table that fits the terminal.
 pub(crate) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
@@ -263,7 +263,7 @@ pub(crate) fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// A JSON value as a person reads it.
+/// Returns a JSON value as text for people.
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,4 +1,4 @@
-//! `consort serve`: the hub itself.
+//! `consort serve`: runs the hub.
 
 #![allow(clippy::disallowed_methods, reason = "the process stops within a time of the machine's clock")]
 
@@ -23,9 +23,10 @@ use crate::failure::{Failure, Result};
 use crate::output::{self, print_out};
 use crate::private;
 
-/// How long the answers and steps under way have at a stop. With what follows, the hub ends within 10 seconds.
+/// The time that answers and intents in progress have at a stop. Together with the rest, the hub stops within 10
+/// seconds.
 const LONGEST_STOP: Duration = Duration::from_secs(7);
-/// How long the store has to close.
+/// The time that the store has to close.
 const LONGEST_CLOSE: Duration = Duration::from_secs(1);
 
 /// Run the hub.
@@ -37,7 +38,7 @@ pub(crate) struct Serve {
     /// Show every setting with its default, and exit.
     #[arg(long)]
     print_config: bool,
-    /// Stop when standard input ends, as when the program that started this one has ended.
+    /// Stop when standard input ends, for example because the program that started this one has ended.
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
 }
@@ -54,7 +55,7 @@ impl Serve {
                 "Add a table [api_keys] with a name and a key of at least 16 characters, such as discovery = \"…\".",
             ));
         }
-        // The port first: a second hub fails before it touches the store.
+        // The port comes first: a second hub then fails before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
         for found in private::too_open(&config) {
@@ -64,7 +65,7 @@ impl Serve {
         self.serve(&config, listener, store, engine).await
     }
 
-    /// Serves the API and works, until the hub is to stop; then ends what is under way and closes the store.
+    /// Serves the API and works until the hub is to stop. Then finishes the work in progress and closes the store.
     async fn serve(self, config: &Config, listener: TcpListener, store: Store, engine: Arc<Engine>) -> Result<()> {
         let keys = ApiKeys::new(config.api_keys.iter().map(|(name, key)| (name.clone(), key.clone())));
         let limits = config.limits(descriptors());
@@ -100,14 +101,14 @@ impl Serve {
         }
         match served {
             Ok(Err(error)) => Err(Failure::new(format!("The API stopped by a fault of the program: {error}."))),
-            // Whoever supervises the hub starts it again.
+            // A supervisor of the hub restarts it after a failure.
             _ if output::is_closed() => Err(Failure::new("The hub stopped: nobody reads its output any more.")),
             _ => Ok(()),
         }
     }
 }
 
-/// Makes the engine and takes the node's name.
+/// Creates the engine and takes the node's name.
 async fn join(config: &Config, store: &Store) -> Result<Arc<Engine>> {
     let clock = Arc::new(SystemClock::default());
     let engine = Engine::new(store.clone(), config.engine_settings(), clock, Ids::from_os());
@@ -118,8 +119,8 @@ async fn join(config: &Config, store: &Store) -> Result<Arc<Engine>> {
     Ok(Arc::new(engine))
 }
 
-/// Waits for the steps under way, until `deadline`. A step that is broken off then is *unclear*: its effect is looked up
-/// before it is repeated, by this node at its next start or by another one.
+/// Waits for the intents in progress, until `deadline`. An effect that is aborted then is *unclear*: before it is
+/// repeated, this node at its next start, or another node, searches for its result.
 async fn end_worker(mut worker: tokio::task::JoinHandle<()>, deadline: tokio::time::Instant) {
     if tokio::time::timeout_at(deadline, &mut worker).await.is_err() {
         warn!("steps under way don't end in time and are broken off; the next start takes them up");
@@ -127,7 +128,7 @@ async fn end_worker(mut worker: tokio::task::JoinHandle<()>, deadline: tokio::ti
     }
 }
 
-/// How many files, connections included, this process may have open.
+/// Returns how many files, connections included, this process may have open.
 #[cfg(unix)]
 fn descriptors() -> Option<usize> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
@@ -139,7 +140,7 @@ fn descriptors() -> Option<usize> {
     None
 }
 
-/// Ready once `stopped` turns true or nobody can turn it any more.
+/// Completes once `stopped` is true or nobody can set it any more.
 async fn on(mut stopped: tokio::sync::watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
@@ -158,7 +159,7 @@ async fn listen(config: &Config) -> Result<TcpListener> {
     })
 }
 
-/// Where everything is kept.
+/// Returns the address of the store.
 pub(crate) fn database(config: &Config) -> Database {
     match &config.database {
         Some(url) => Database::Postgres(url.expose_secret().into()),
@@ -166,12 +167,13 @@ pub(crate) fn database(config: &Config) -> Database {
     }
 }
 
-/// Where the key is kept that seals what is in the store.
+/// Returns the path of the key that seals secrets in the store.
 pub(crate) fn key_file(config: &Config) -> PathBuf {
     config.data_dir.join("master.key")
 }
 
-/// Opens the store with its key. A new store gets a new key; a store that is there never does, since nothing in it would open.
+/// Opens the store with its key. A new store gets a new key. An existing store never does, since the new key could open
+/// nothing in it.
 pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     let dir = &config.data_dir;
     private::make_dir(dir).map_err(|error| unusable(dir, &error))?;
@@ -191,13 +193,13 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     };
     let opened = Store::open(&database, key, rng).await;
     if made && matches!(opened, Err(store::Error::WrongKey)) {
-        // Another node began the store at this moment, with its own key: this one opens nothing.
+        // Another node created the store at this moment, with its own key. This key opens nothing.
         let _ = std::fs::remove_file(&path);
     }
     opened.map_err(|error| unopened(&error))
 }
 
-/// The key of the store that is there, for a command that makes none.
+/// Loads the key of an existing store, for a command that never creates one.
 pub(crate) async fn load_key(config: &Config) -> Result<MasterKey> {
     match MasterKey::load(&key_file(config)) {
         Ok(key) => Ok(key),
@@ -210,7 +212,8 @@ fn unopened(error: &store::Error) -> Failure {
         .advice("Nothing was changed. `consort doctor` looks further.")
 }
 
-/// The store can't be opened for want of its key; or there is none yet, and a file is in the key's place.
+/// Returns the failure for a store that can't be opened because its key is missing, or for a file in the key's place
+/// before there is a store.
 async fn no_key(error: &KeyError, database: &Database) -> Failure {
     let failure = Failure::new(format!("The store can't be opened: {error}. Nothing was changed."));
     match (error, Store::is_there(database).await) {
@@ -232,12 +235,13 @@ fn unusable(dir: &Path, error: &std::io::Error) -> Failure {
         .advice("Give this user the right to write there, or choose another with `data_dir` in the configuration or CONSORT_DATA_DIR.")
 }
 
-/// Ready at Ctrl-C, at SIGTERM, when nobody reads the program's output any more, and where asked when standard input ends.
+/// Completes at Ctrl-C, at SIGTERM, when nobody reads the program's output any more, and, with `until_stdin_ends`, when
+/// standard input ends.
 pub(crate) async fn wait_for_shutdown(until_stdin_ends: bool) {
     tokio::select! {
         () = signalled() => {}
         () = output::closed() => {}
-        // Not even begun unless it is asked for: a shell stops a program in the background that reads its input.
+        // The read starts only if it is wanted: a shell stops a background program that reads its input.
         () = async { stdin_ended().await }, if until_stdin_ends => {}
     }
 }
@@ -261,7 +265,7 @@ async fn signalled() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// Reads standard input on a thread of its own: such a read can't be cancelled.
+/// Waits for the end of standard input on a thread of its own: such a read can't be cancelled.
 fn stdin_ended() -> impl Future<Output = ()> {
     let (ended, wait) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {

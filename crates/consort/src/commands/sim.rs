@@ -1,4 +1,4 @@
-//! `consort sim`: simulated Almas on one port.
+//! `consort sim`: runs simulated Almas on one port.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -101,7 +101,7 @@ impl Sim {
         Ok(())
     }
 
-    /// Adds the institutions named on the command line, or the usual one where nothing else is asked for.
+    /// Adds the institutions from the command line, or the usual one if the command line names nothing to run.
     fn add_presets(&self, sim: &Simulator, or_usual: bool) -> Result<Vec<(String, String)>> {
         let mut codes = self.institutions.clone();
         if codes.is_empty() && self.snapshots.is_empty() && or_usual {
@@ -123,7 +123,7 @@ impl Sim {
     }
 }
 
-/// Where everything is, for the person at the terminal; the address ends the first line.
+/// Returns the text with all addresses for the person at the terminal. The address ends the first line.
 fn welcome(server: &Server, keys: &[(String, String)]) -> String {
     let base = server.base_url();
     let mut text = format!("Simulated Alma at {base}\n");
@@ -152,7 +152,7 @@ fn restore(sim: &Simulator, path: &Path) -> Result<()> {
         .map_err(|refusal| Failure::new(format!("The snapshot {} can't be used: {refusal}.", path.display())))
 }
 
-/// An error with all its causes.
+/// Returns an error with all its causes.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

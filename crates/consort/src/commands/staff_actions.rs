@@ -1,4 +1,4 @@
-//! `consort request …`: what staff do about a request that goes another way than planned.
+//! `consort request …`: actions of staff for a request with a problem.
 
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
@@ -9,12 +9,12 @@ use crate::commands::request::{copy, path_part, table, text};
 use crate::failure::Result;
 use crate::output::print_out;
 
-/// What staff do about a request.
+/// The actions of staff for a request.
 #[derive(Subcommand, Debug)]
 pub(crate) enum StaffAction {
     /// Poll both libraries now.
     Poll(Named),
-    /// Retry what was refused, after its cause was fixed.
+    /// Retry the refused effect, after its cause was fixed.
     Resume(One),
     /// Ask another lender.
     NextSupplier(NextSupplier),
@@ -24,9 +24,9 @@ pub(crate) enum StaffAction {
     ItemFound(One),
     /// Settle the loss of an item, which ends the request.
     SettleLoss(SettleLoss),
-    /// End a request by hand; with --dry-run only show what that would do.
+    /// End a request by hand; with --dry-run only show the effects.
     End(End),
-    /// Take the last act back, as long as nothing was sent.
+    /// Undo the last action, as long as no effect of it was sent.
     Undo(One),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Named {
     id: String,
 }
 
-/// One request, and why something is done about it.
+/// One request, and the reason of the action.
 #[derive(Args, Debug)]
 pub(crate) struct One {
     #[command(flatten)]
@@ -54,11 +54,10 @@ pub(crate) struct One {
 pub(crate) struct NextSupplier {
     #[command(flatten)]
     one: One,
-    /// The copy to ask for, as INSTITUTION:BARCODE or INSTITUTION:record:MMS_ID; the next of those the request names, where it
-    /// is left out.
+    /// The copy to request, as INSTITUTION:BARCODE or INSTITUTION:record:MMS_ID; by default the request's next copy.
     #[arg(long, value_name = "COPY")]
     copy: Option<String>,
-    /// Give the present lender up even where no other copy is left to ask for, which ends the request.
+    /// Give the present lender up even if no other copy is left, which ends the request.
     #[arg(long)]
     yes: bool,
 }
@@ -95,7 +94,7 @@ enum How {
 pub(crate) struct End {
     #[command(flatten)]
     one: One,
-    /// Show what would be done on each side, and do nothing.
+    /// Show what would be done on each side, and change nothing.
     #[arg(long)]
     dry_run: bool,
 }

@@ -1,4 +1,4 @@
-//! `consort backup`, `restore` and `migrate`: the store saved, put back, and moved to another database.
+//! `consort backup`, `restore` and `migrate`: save the store, restore it, and move it to another database.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::output::print_out;
 use crate::private;
 
-/// Save the embedded store into a file, beside a running hub too.
+/// Save the embedded store into a file, also while the hub runs.
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
     /// The configuration file that `serve` uses.
@@ -24,7 +24,7 @@ pub(crate) struct Backup {
     to: PathBuf,
 }
 
-/// Put a saved store in place; the hub must not run.
+/// Restore a saved store; the hub must not run.
 #[derive(Args, Debug)]
 pub(crate) struct Restore {
     /// The configuration file that `serve` uses.
@@ -33,7 +33,7 @@ pub(crate) struct Restore {
     /// The file that `consort backup` wrote.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
-    /// Put it in the place of a store that is there; that one is kept beside it.
+    /// Replace an existing store, which is kept under another name.
     #[arg(long)]
     replace: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Migrate {
     /// The configuration file that `serve` uses.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where to: `postgres://…`, or the path of a file.
+    /// The target: `postgres://…`, or the path of a file.
     #[arg(long, value_name = "DATABASE")]
     to: String,
 }
@@ -57,7 +57,7 @@ fn describe(contents: &StoreDigest) -> String {
     format!("{} rows, digest {}", contents.rows, contents.digest)
 }
 
-/// Copies a file whole or not at all, for this user alone, whoever may read the other one.
+/// Copies a file as a whole or not at all. Only this user may read the copy, whatever the mode of the original.
 fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
     let temporary = to.with_extension("db.being-restored");
     let copied = private::create(&temporary).and_then(|mut file| {
@@ -102,7 +102,7 @@ impl Restore {
         let failed = failed("The store can't be restored");
         let saved =
             Store::open_to_read(&Database::Sqlite(self.from.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
-        // Before anything is moved: without its key the saved store is of no use.
+        // The check comes before any change: without its key the saved store is useless.
         saved.check_key(&load_key(&config).await?).await.map_err(&failed)?;
         let before = saved.digest().await.map_err(&failed)?;
         saved.close().await;
@@ -121,7 +121,7 @@ impl Restore {
         Ok(())
     }
 
-    /// A store that is there is moved aside, never lost; and only while no hub runs on it.
+    /// Moves an existing store aside, so that it is never lost. Fails if a hub runs on it.
     async fn set_aside(&self, config: &Config, place: &Path) -> Result<()> {
         if !self.replace {
             return Err(Failure::new(format!("There is a store already: {}.", place.display()))
@@ -133,7 +133,7 @@ impl Restore {
             return Err(Failure::new(format!("There is {} already, from an earlier restore.", aside.display()))
                 .advice("Move it away first."));
         }
-        // What SQLite has yet to work into the file belongs to that file alone.
+        // Data that SQLite has not written into the main file yet belong to that file alone.
         for suffix in ["", "-wal", "-shm"] {
             let with = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
             let (from, to) = (with(place), with(&aside));
@@ -150,13 +150,13 @@ impl Migrate {
     pub(crate) async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let failed = failed("The store can't be copied");
-        // A misspelt address is not taken for the name of a file, which would be shown with its password.
+        // A misspelt address must not count as the name of a file: the name would be shown with the address's password.
         let Ok(target) = self.to.parse::<Database>();
         if matches!(target, Database::Sqlite(_)) && self.to.contains("://") {
             return Err(Failure::new("The address of the database to copy into can't be used.")
                 .advice("Write postgres://USER:PASSWORD@HOST/DATABASE, or the path of a file."));
         }
-        // Opened as the hub opens it, so that none runs on it meanwhile.
+        // The store is opened as the hub opens it, so that no hub can run on it in the meantime.
         let from = open_store(&config).await?;
         let key = load_key(&config).await?;
         let to = Store::open(&target, key, StdRng::from_os_rng()).await.map_err(&failed)?;

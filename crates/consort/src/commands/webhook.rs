@@ -1,4 +1,4 @@
-//! `consort institution webhook …`: set up an institution's webhook, and test it.
+//! `consort institution webhook …`: sets up an institution's webhook, and tests it.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -17,21 +17,22 @@ use crate::commands::request::segment;
 use crate::failure::{Failure, Result};
 use crate::output::print_out;
 
-/// Characters of a secret that the hub makes up.
+/// The number of characters of a secret that this program generates.
 const SECRET_LENGTH: usize = 40;
 
 /// An institution's webhook.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Webhook {
-    /// Show where messages go and how many came.
+    /// Show the address for messages and how many have arrived.
     Show(Named),
-    /// Give it a secret. One that it had counts on until `finish-rotation`.
+    /// Set a secret. An earlier secret stays valid until `finish-rotation`.
     Set(WithSecret),
-    /// Finish the rotation: only the newest secret counts from now on.
+    /// Finish the rotation: only the newest secret is valid from now on.
     FinishRotation(Named),
     /// Remove it; the hub then only polls.
     Remove(Named),
-    /// Send a challenge, a forged message and a true one to the webhook's public address, as the library's system would.
+    /// Send a challenge, a forged message and a signed one to the webhook's public address, as the library's system
+    /// would.
     Test(Test),
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct Named {
 pub(crate) struct WithSecret {
     #[command(flatten)]
     named: Named,
-    /// A file with the secret, `-` for standard input. Without it a secret is made up and shown once.
+    /// A file with the secret, `-` for standard input. Without it a secret is generated and shown once.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
@@ -59,7 +60,7 @@ pub(crate) struct Test {
     /// A file with the secret that is set in the library's system, `-` for standard input.
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
-    /// The hub's public address, as the library's system knows it; the hub's own where it is left out.
+    /// The hub's public address, as the library's system knows it; by default the hub's own.
     #[arg(long, value_name = "URL")]
     public: Option<String>,
 }
@@ -169,7 +170,7 @@ impl Test {
             institution: code.as_str().into(),
             kind: known["kind"].as_str().unwrap_or_default().to_owned(),
             settings: known["settings"].clone(),
-            // Nothing is sent to its system.
+            // The command sends nothing to the institution's system.
             credentials: "none".into(),
         };
         let lms = lms::connect(&connection).map_err(|error| Failure::new(error.to_string()))?;
@@ -183,7 +184,7 @@ impl Test {
     }
 }
 
-/// The library's system, as far as the hub can tell.
+/// Plays the library's system towards the hub.
 struct Caller<'a> {
     http: reqwest::Client,
     url: String,
@@ -208,7 +209,7 @@ impl Caller<'_> {
         }
     }
 
-    /// A message that no request can wait for.
+    /// Sends a message that no request can wait for.
     async fn message(&self, subject: &str, secret: &SecretString, wanted: StatusCode) -> Finding {
         let id = make_secret();
         let body = json!({"id": format!("test-{}", id.expose_secret()), "action": "TEST"}).to_string();

@@ -1,4 +1,4 @@
-//! What staff do about requests, on the command line.
+//! Actions of staff about requests, on the command line.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ async fn lost_book_is_settled_and_a_deleted_virtual_item_recreated() {
     assert_eq!(processes.until(&id, "FINALISED").await["outcome"], "LOST");
 }
 
-/// Asks for polls until this holds for the request.
+/// Requests polls until this holds for the request.
 async fn until(processes: &Processes, id: &str, what: &str, holds: impl Fn(&Value) -> bool) {
     eventually(what, async || {
         let request = processes.request(id).await;

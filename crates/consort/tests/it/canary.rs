@@ -1,5 +1,5 @@
-//! Secrets and persons that are planted, and looked for where they must not be: in the log at its loudest, in the audit,
-//! in the API's errors, in the metrics and traces, in the database's files.
+//! Plants secrets and personal data, and searches for them where they must not be: in the log at its most verbose
+//! level, in the audit, in the API's errors, in the metrics and traces, in the database's files.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ const EMAIL: &str = "jo.reader@01borrow_inst.example.org";
 const PRIMARY_ID: &str = "jo.reader";
 const SECRET: &str = "canary-secret-of-the-webhook";
 
-/// Everything that was planted, by what it is.
+/// Returns all planted texts, each with its kind.
 fn canaries() -> Vec<(&'static str, String)> {
     vec![
         ("the lender's API key", key_of(LENDER)),
@@ -39,7 +39,7 @@ fn assert_none(place: &str, text: &str) {
     }
 }
 
-/// Takes traces (OTLP over HTTP) and keeps what it was sent.
+/// A collector that receives traces (OTLP over HTTP) and keeps them.
 struct Collector {
     address: String,
     received: Arc<Mutex<Vec<u8>>>,
@@ -65,21 +65,21 @@ impl Collector {
         Self { address, received, serving }
     }
 
-    /// Protobuf, in which text stands as it is.
+    /// Returns the received data. They are Protobuf, which contains text unencoded.
     fn received(&self) -> String {
         String::from_utf8_lossy(&self.received.lock().unwrap()).into_owned()
     }
 }
 
-/// Takes a request from a card's number to the return, with answers that are lost and one that is no answer.
+/// Takes a request from a card's number to the return. Some answers get lost, and one is unintelligible.
 async fn lend_by_card(processes: &Processes) -> String {
-    // The borrower's Alma reports its holds and loans, with the patron's id.
+    // The borrower's Alma sends messages about its holds and loans, with the patron's id.
     let secret = json!({"secret": SECRET});
     processes.api(Method::PUT, &format!("/institutions/{BORROWER}/webhook"), Some(&secret)).await;
     let hook = json!({"url": format!("http://{}/webhooks/{BORROWER}", processes.hub), "secret": SECRET});
     processes.control(Method::POST, BORROWER, "webhooks", &hook).await;
 
-    // By the card, with an answer that is lost and one that is no answer, to the loan at both sides.
+    // Up to the loan at both sides, with the card's number. Some answers get lost, and one is unintelligible.
     for call in ["POST /users", "POST /bibs"] {
         let fault = json!({"call": call, "times": 1, "fault": {"kind": "drop_after"}});
         processes.control(Method::POST, LENDER, "faults", &fault).await;
@@ -105,9 +105,9 @@ async fn lend_by_card(processes: &Processes) -> String {
     id
 }
 
-/// Asks for what the hub refuses; returns everything that it says.
+/// Makes calls that the hub refuses. Returns all its answers.
 async fn make_mistakes(processes: &Processes) -> String {
-    // A second time, by e-mail: refused; and other things that are wrong.
+    // A second request for the same patron, by e-mail, which the hub refuses; and other faulty calls.
     let mut second = placement("01LEND-M001");
     second["patron"] = json!(EMAIL);
     let (status, said) = processes.answer(Method::POST, "/requests", KEY, Some(&second)).await;

@@ -1,4 +1,4 @@
-//! Clients that are slow, silent or many, and a hub that answers the others and stops all the same.
+//! A hub with slow, silent or many clients: it answers the others, and it stops in time.
 
 #![allow(
     clippy::disallowed_methods,
@@ -16,11 +16,11 @@ use serde_json::json;
 use crate::patience::{PATIENCE, eventually};
 use crate::program::{BORROWER, KEY, LENDER, Processes, free_port, placement};
 
-/// Within which a hub stops, whatever clients and libraries do.
+/// The time within which a hub stops, whatever clients and libraries do.
 const LONGEST_STOP: Duration = Duration::from_secs(10);
 const HALF: &[u8] = b"GET /health HTTP/1.1\r\nHo";
 
-/// A connection on which this was sent.
+/// Opens a connection and sends these bytes.
 fn send(at: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -28,12 +28,12 @@ fn send(at: SocketAddr, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// What comes until the hub closes the connection.
+/// Reads until the hub closes the connection.
 fn to_the_end(mut stream: TcpStream) -> String {
     let mut all = Vec::new();
     match stream.read_to_end(&mut all) {
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => panic!("the hub never closes the connection"),
-        // A connection that is reset is closed too.
+        // A reset connection counts as closed, too.
         _ => String::from_utf8_lossy(&all).into_owned(),
     }
 }
@@ -74,7 +74,7 @@ async fn calls_that_wait_for_a_change_are_answered_when_the_hub_stops() {
     let mut processes = Processes::start().await;
     let id = processes.api(Method::POST, "/requests?wait=0", Some(&placement("01LEND-M001"))).await["id"].clone();
     let known = processes.until(id.as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await["version"].clone();
-    // The library of the second patron doesn't answer for longer than a stop may take.
+    // The second patron's library delays its answers for longer than a stop may take.
     let slow = json!({"call": "*", "times": 1000, "fault": {"kind": "delay", "ms": 40_000, "before": false}});
     processes.control(Method::POST, BORROWER, "faults", &slow).await;
     let waiting =
@@ -103,7 +103,7 @@ async fn calls_that_wait_for_a_change_are_answered_when_the_hub_stops() {
     assert!(waited.starts_with("HTTP/1.1 200") && waited.contains("\"timeline\""), "{waited}");
     assert!(placed.starts_with("HTTP/1.1 201") && placed.contains("SUBMITTED_TO_DCB"), "{placed}");
     assert!(begun.elapsed() < LONGEST_STOP, "{:?}", begun.elapsed());
-    // The call at the library that is slow is broken off too.
+    // The stop aborts the call to the slow library too.
     let (status, took) = processes.hub_ends().await;
     assert!(status.success(), "{status}");
     assert!(took < LONGEST_STOP, "{took:?}");
@@ -119,7 +119,7 @@ async fn half_open_connections_keep_no_call_from_its_answer() {
         processes.start_hub_by(script).await;
         let half_open: Vec<TcpStream> = (0..400).map(|_| send(processes.hub, HALF)).collect();
         for _ in 0..3 {
-            // On a connection of its own, as a monitoring program asks.
+            // The call uses a connection of its own, as a monitoring program does.
             let hub = processes.hub;
             let call = b"GET /health HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n\r\n";
             let said = tokio::task::spawn_blocking(move || to_the_end(send(hub, call))).await.unwrap();
@@ -148,7 +148,7 @@ async fn header_and_body_that_do_not_arrive_are_not_waited_for() {
             let mut writes = stream.try_clone().unwrap();
             let trickle = std::thread::spawn(move || {
                 while writes.write_all(b" ").is_ok() {
-                    // The pace of the slow client, which is what is tested; nothing waits for this pause.
+                    // This is the pace of the slow client that is under test. Nothing waits for this pause.
                     std::thread::sleep(Duration::from_millis(50));
                 }
             });
@@ -169,10 +169,10 @@ async fn header_and_body_that_do_not_arrive_are_not_waited_for() {
     assert_eq!(health(&processes).await, 200);
 }
 
-/// An address of this machine that other machines know it by.
+/// Returns an address of this machine that other machines can use.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Nothing is sent: the system only chooses the way.
+    // Nothing is sent. The system only chooses the route.
     socket.connect("192.0.2.1:9").ok()?;
     let address = socket.local_addr().ok()?.ip();
     TcpStream::connect_timeout(&SocketAddr::new(address, 9), Duration::from_secs(1))
@@ -201,12 +201,12 @@ async fn one_address_has_so_many_connections_and_proxies_and_this_machine_have_m
         let _local: Vec<TcpStream> = (0..5).map(|_| send(processes.hub, &wait)).collect();
         let other = SocketAddr::new(address, port);
         let _waiting = [send(other, &wait), send(other, &wait)];
-        // By then those have arrived.
+        // The earlier connections have been accepted by then.
         assert_eq!(health(&processes).await, 200);
         let said = tokio::task::spawn_blocking(move || {
             let mut stream = send(other, b"GET /health HTTP/1.1\r\nhost: hub\r\nconnection: close\r\n\r\n");
             let mut all = Vec::new();
-            // A refusal may be followed by a reset.
+            // A reset may follow a refusal.
             let _ = stream.read_to_end(&mut all);
             String::from_utf8_lossy(&all).into_owned()
         });

@@ -1,4 +1,4 @@
-//! SIGKILL of the real hub, judged from outside: by its public API and the simulated Almas alone.
+//! Kills the real hub with SIGKILL and judges the result from outside: by its public API and the simulated Almas alone.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -17,12 +17,12 @@ async fn hub_killed_at_three_points_continues_and_doubles_nothing() {
     let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
 
-    // While it is being placed.
+    // While the hub places the request.
     processes.kill_hub().await;
     processes.until(&id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     processes.staff(LENDER, "scan-in", &json!({"barcode": barcode, "library": "MAIN", "desk": DESK})).await;
 
-    // After the item was sent, before the hub has seen it.
+    // After the lender has sent the item, before the hub has learned of it.
     processes.kill_hub().await;
     processes.until(&id, "PICKUP_TRANSIT").await;
     let here = processes.request(&id).await["borrower"]["barcode"].as_str().unwrap().to_owned();
@@ -32,7 +32,7 @@ async fn hub_killed_at_three_points_continues_and_doubles_nothing() {
         .staff(BORROWER, "loan", &json!({"barcode": here, "user": "jo.reader", "library": "MAIN", "desk": DESK}))
         .await;
 
-    // While the loan is being mirrored.
+    // While the hub mirrors the loan.
     processes.api(Method::POST, &format!("/requests/{id}/poll"), None).await;
     processes.kill_hub().await;
     processes.until(&id, "LOANED").await;

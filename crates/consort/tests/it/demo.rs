@@ -34,7 +34,7 @@ fn demo_shows_a_complete_lifecycle_and_ends_well() {
     assert!(said.contains("nothing on either side") && said.contains("All as it should be."), "{said}");
 }
 
-/// Whoever watches is slower than the hub: it has looked several times before anything happens.
+/// The viewer is slower than the hub, which has polled several times before anything happens.
 #[test]
 fn demo_ends_well_at_the_given_speed() {
     let said = shown(&["demo", "--once", "--pace", "700"]);

@@ -1,4 +1,5 @@
-//! A disk that is full while the hub runs: nothing it answered is lost, and it goes on by itself when there is room.
+//! A disk that is full while the hub runs: the hub loses nothing that it has confirmed, and continues without help when
+//! there is space again.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,13 +33,13 @@ async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_continues_when_the
     assert_eq!(holds.as_array().map(Vec::len), Some(2), "one hold for each request: {holds}");
 }
 
-/// Who asks whether the hub lives, whether it can take calls, and how it is.
+/// Calls the three probes: whether the hub lives, whether it can take calls, and its health.
 async fn probes(processes: &Processes) -> [(u16, String); 3] {
     let ask = async |path| processes.answer_at(Method::GET, path, KEY, None).await;
     [ask("/health/live").await, ask("/health/ready").await, ask("/health").await]
 }
 
-/// `fail` makes writes fail, and `repair` makes them possible once more.
+/// Checks that readiness follows the database. `fail` makes writes fail, and `repair` makes them possible again.
 async fn readiness_follows(processes: &Processes, fail: impl AsyncFnOnce(), repair: impl AsyncFnOnce()) {
     assert_eq!(probes(processes).await.map(|(status, _)| status), [200, 200, 200]);
     fail().await;
@@ -75,7 +76,7 @@ async fn hub_is_live_but_not_ready_while_its_disk_is_full() {
 #[tokio::test]
 async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
     use sqlx::Connection as _;
-    /// What PostgreSQL says then, from each table.
+    /// Makes PostgreSQL answer each write to a table as it does on a full disk.
     const FULL: &str = "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN \
          RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $f$; \
          DO $d$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP \
@@ -83,7 +84,7 @@ async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
          EXECUTE FUNCTION disk_is_full()', name); END LOOP; END $d$";
     let Some(database) = postgres().await else { return };
     let processes = Processes::start_with("error", Some(&database), "").await;
-    // The hub works meanwhile, and the server may end a transaction of those that wait for each other.
+    // The hub works at the same time, and the server may roll back a transaction in a deadlock.
     let change = async |sql: &'static str| {
         let mut server = sqlx::PgConnection::connect(&database).await.unwrap();
         eventually("the server makes the change", async || sqlx::raw_sql(sql).execute(&mut server).await).await;

@@ -1,4 +1,5 @@
-//! What goes wrong is reported in one paragraph with what to do; the exit code is not 0; nothing is lost.
+//! Failures of commands: each is reported in one paragraph with its solution, the exit code is not 0, and nothing is
+//! lost.
 
 use crate::program::{
     BORROWER, KEY, LENDER, Processes, complaint, consort, dir_file, free_port, hub_config, institution, key_of,
@@ -50,7 +51,7 @@ fn port_in_use_is_reported_before_the_store_is_touched() {
 #[test]
 fn data_directory_that_cannot_be_used_is_reported() {
     let dir = tempfile::tempdir().unwrap();
-    // A file where the directory should be: that holds for root too, whom no permission stops.
+    // There is a file in the directory's place. That stops root too, whom no permission stops.
     let file = dir_file(&dir, "data");
     std::fs::write(&file, "not a directory").unwrap();
     let said = serve(&hub_config(free_port(), &file));
@@ -72,24 +73,24 @@ fn store_that_is_no_database_is_left_as_it_is() {
 #[tokio::test]
 async fn wrong_keys_and_outages_are_distinguished_and_lose_nothing() {
     let processes = Processes::start().await;
-    // The hub's own key.
+    // A wrong key of the hub.
     let wrong =
         consort(&["request", "list", "--hub", &format!("http://{}", processes.hub), "--key", "not-the-key-0000001"]);
     let said = complaint(&wrong);
     assert!(said.contains("API key") && said.contains("[api_keys]"), "{said}");
     assert!(!said.contains("not-the-key-0000001"), "no key is quoted: {said}");
-    // A hub that is not there.
+    // The address of a hub that doesn't run.
     let nobody = consort(&["request", "list", "--hub", &format!("http://{}", free_port()), "--key", KEY]);
     let said = complaint(&nobody);
     assert!(said.contains("can't be reached") && said.contains("consort serve"), "{said}");
-    // A key that Alma doesn't know.
+    // A key that Alma doesn't accept.
     let file = dir_file(&processes.dir, "wrong.toml");
     std::fs::write(&file, institution(LENDER, &format!("http://{}", processes.lender), "l8xx-canary-wrong")).unwrap();
     let output = processes.consort(&["institution", "check", file.to_str().unwrap()]);
     let (said, table) = (complaint(&output), String::from_utf8_lossy(&output.stdout).into_owned());
     assert!(table.contains("MISSING") && table.contains("API key"), "{table}");
     assert!(!table.contains("canary") && !said.contains("canary"), "no key is quoted: {table}");
-    // An Alma that is down: the request is kept, and says what it waits for.
+    // An Alma that is down: the hub keeps the request and reports what it waits for.
     std::fs::write(&file, institution(LENDER, &format!("http://{}", free_port()), &key_of(LENDER))).unwrap();
     processes.output(&["institution", "add", file.to_str().unwrap()]);
     let placed = processes.api(reqwest::Method::POST, "/requests", Some(&placement("01LEND-M001"))).await;
@@ -98,7 +99,7 @@ async fn wrong_keys_and_outages_are_distinguished_and_lose_nothing() {
     assert!(shown.contains("PATRON_VERIFIED"), "{shown}");
     let output = processes.consort(&["institution", "check", LENDER]);
     complaint(&output);
-    // It is up again: the request goes on by itself.
+    // Alma is up again, and the request continues without help.
     std::fs::write(&file, institution(LENDER, &format!("http://{}", processes.lender), &key_of(LENDER))).unwrap();
     processes.output(&["institution", "add", file.to_str().unwrap()]);
     processes.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;

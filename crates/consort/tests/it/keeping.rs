@@ -1,4 +1,4 @@
-//! Saving, restoring and moving the store of a hub that has worked.
+//! Backup, restore and migration of the store of a hub that has worked.
 
 use reqwest::Method;
 use serde_json::Value;

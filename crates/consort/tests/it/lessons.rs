@@ -1,4 +1,4 @@
-//! docs/lessons.md and docs/reliability.md name tests; they must be there.
+//! Checks that the tests which docs/lessons.md and docs/reliability.md name exist.
 
 use std::collections::BTreeSet;
 use std::path::Path;

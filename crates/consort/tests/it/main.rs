@@ -1,4 +1,4 @@
-//! The program as its users run it: child processes, their output and their exit codes.
+//! Tests of the program as its users run it: child processes, their output and their exit codes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 

@@ -1,5 +1,5 @@
-//! Nodes and their PostgreSQL as real processes: one node is stopped past its lease, or the server goes away in mid work.
-//! What came of it is judged from outside: by the public API and the simulated Almas.
+//! Nodes and their PostgreSQL as real processes: one node is paused past its lease, or the server stops while the nodes
+//! work. The result is judged from outside: by the public API and the simulated Almas.
 
 #![expect(
     clippy::disallowed_methods,
@@ -20,7 +20,7 @@ use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, complaint, consort,
 const HOLD: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
 const LOAN: &str = "POST /users/{user_id}/loans";
 const ITEM: &str = "POST /bibs/{mms_id}/holdings/{holding_id}/items";
-/// What could be left behind, or be doubled.
+/// The objects that could be left behind, or be created twice.
 const COUNTED: [&str; 5] = ["bibs", "holdings", "items", "requests", "loans"];
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_stopped_node_resumed_past_its_lease_doubles_nothing() {
     let mut processes = Processes::start_with("warn", Some(&database), "lease_ms = 1000\n").await;
     let (first, barcode) = (processes.hub, "01LEND-M001");
     let before = processes.sim(BORROWER, "counts").await;
-    // The hold is made at once and its answer comes late: the node is stopped with a call under way.
+    // The hold is made at once and its answer is delayed, so the node is paused during a call.
     delay(&processes, LENDER, HOLD, 5_000, 1).await;
     let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;
     let id = placed["id"].as_str().unwrap().to_owned();
@@ -62,7 +62,7 @@ async fn hub_continues_after_postgresql_was_stopped_and_restarted() {
     let Some(cluster) = cluster() else { return };
     let processes = Processes::start_with("error", Some(&cluster.url("postgres")), "lease_ms = 1000\n").await;
     let before = processes.sim(BORROWER, "counts").await;
-    // So that what is under way takes a while.
+    // The delay makes work in progress last for a while.
     delay(&processes, LENDER, "*", 50, 10_000).await;
     delay(&processes, BORROWER, "*", 50, 10_000).await;
     let accepted = placed(&processes, REQUESTS).await;
@@ -105,7 +105,7 @@ async fn hub_continues_after_postgresql_stood_still_past_the_leases() {
     let accepted = placed(&processes, REQUESTS).await;
     until_lender_has_a_hold(&processes).await;
     cluster.stand_still().unwrap();
-    // It answers after three seconds, when the leases have run out.
+    // The hub answers after three seconds, when the leases have run out.
     let (status, said) = processes.answer_at(Method::GET, "/health", KEY, None).await;
     assert_eq!(status, 503, "{said}");
     assert!(said.contains("STORE_UNAVAILABLE") && said.contains("database"), "{said}");
@@ -122,12 +122,12 @@ async fn hub_continues_after_postgresql_stood_still_past_the_leases() {
     assert_as_before(&processes, &before).await;
 }
 
-/// A PostgreSQL that a test may stop.
+/// Starts a PostgreSQL cluster that a test may stop.
 fn cluster() -> Option<Cluster> {
     Cluster::start().inspect_err(|reason| println!("left out: {reason}")).ok()
 }
 
-/// So many requests, each with the barcode that it asks for.
+/// Places this many requests. Returns the id and the barcode of each.
 async fn placed(processes: &Processes, count: usize) -> Vec<(String, String)> {
     let mut accepted = Vec::new();
     for number in 1..=count {
@@ -138,9 +138,9 @@ async fn placed(processes: &Processes, count: usize) -> Vec<(String, String)> {
     accepted
 }
 
-/// Every kind of call is refused with words and soon, none hangs and none is a fault of the hub.
+/// Checks that the hub refuses every kind of call soon and with an explanation. None may hang or be a fault of the hub.
 async fn assert_refuses_clearly(processes: &Processes, id: &str) {
-    /// Well within the patience of those who call.
+    /// A time well within the patience of callers.
     const SOON: Duration = Duration::from_secs(8);
     let body = placement("01LEND-M020");
     let calls = [
@@ -161,7 +161,7 @@ async fn assert_refuses_clearly(processes: &Processes, id: &str) {
         assert_eq!(said["code"], "STORE_UNAVAILABLE", "{said}");
         let detail = said["detail"].as_str().unwrap();
         assert!(detail.starts_with("The hub"), "{detail}");
-        // A server that is down refuses at once, or its answer is waited for as long as a caller may wait.
+        // A server that is down refuses at once. An answer of a paused one is awaited as long as a caller may wait.
         let says = ["database can't be used", "database doesn't answer"];
         assert!(says.iter().any(|words| detail.contains(words)), "{detail}");
         assert!(!detail.contains("pool"), "{detail}");
@@ -169,7 +169,7 @@ async fn assert_refuses_clearly(processes: &Processes, id: &str) {
     futures::future::join_all(all).await;
 }
 
-/// The connection that hears other nodes, and holds this one's name, is there again.
+/// Waits until the connection that receives other nodes' notifications, and holds this node's name, exists again.
 async fn assert_name_is_held_once_more(processes: &Processes, database: &str) {
     let mut server = sqlx::PgConnection::connect(database).await.unwrap();
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
@@ -185,7 +185,7 @@ async fn assert_name_is_held_once_more(processes: &Processes, database: &str) {
     assert!(said.contains("runs as the node \"hub\""), "{said}");
 }
 
-/// From the shelf of the lender to the patron and back, with no fault any more.
+/// Takes a request from the lender's shelf to the patron and back, without any fault.
 async fn to_the_end(processes: &Processes, id: &str, barcode: &str) -> Value {
     let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
     processes.staff(LENDER, "scan-in", &scan(barcode)).await;

@@ -1,4 +1,4 @@
-//! Programs whose reader or whose parent goes away.
+//! Programs whose reader or whose parent ends.
 
 use std::path::Path;
 use std::process::{ExitStatus, Output, Stdio};
@@ -11,14 +11,14 @@ use crate::program::{free_port, hub_config};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_consort");
 
-/// The program, with a directory for temporary files that is its own. It is killed when its test fails.
+/// Creates the command, with a directory of its own for temporary files. The process is killed when its test fails.
 fn program(args: &[&str], temporary: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(args).env("TMPDIR", temporary).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
 
-/// Processes that this program started with that directory, or that those have started.
+/// Returns the processes that were started with that directory in their environment, directly or by another of them.
 fn alive(temporary: &Path) -> Vec<u32> {
     let wanted = format!("TMPDIR={}", temporary.display()).into_bytes();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -48,13 +48,13 @@ async fn output(args: &[&str], temporary: &Path) -> Output {
     eventually("the program ends", async || program(args, temporary).output().await).await
 }
 
-/// What earlier demos left.
+/// Returns the directories that demos have left behind.
 fn left(temporary: &Path) -> Vec<String> {
     let names = std::fs::read_dir(temporary).unwrap().flatten();
     names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// A demo that has shown all and goes on serving.
+/// Starts a demo and waits until it has shown everything and keeps running.
 async fn serving_demo(temporary: &Path) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut demo =
         program(&["demo", "--pace", "0"], temporary).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -150,7 +150,7 @@ async fn hub_whose_log_is_read_by_nobody_ends_and_a_failure_that_nobody_reads_is
         let (reads, writes) = std::io::pipe().unwrap();
         drop(reads);
         let mut child = program(args, temporary.path()).stdout(Stdio::null()).stderr(writes).spawn().unwrap();
-        // A panic would be 101.
+        // After a panic the code would be 101.
         assert_eq!(wait(&mut child).await.code(), Some(1), "{args:?}");
     }
 }

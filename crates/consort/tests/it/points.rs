@@ -1,8 +1,8 @@
-//! SIGKILL of the real hub at each named point around calls and commits, on three ways through a lifecycle and on both
-//! databases. What came of it is judged from outside: by the public API and the simulated Almas.
+//! Kills the real hub with SIGKILL at each named point around calls and commits, in three kinds of lifecycle and on
+//! both databases. The result is judged from outside: by the public API and the simulated Almas.
 //!
-//! `./test` takes a few moments of each point; `CONSORT_EVERY_POINT=1` takes every one. The points are there with the
-//! feature `failpoints` only.
+//! `./test` tries a few visits of each point; `CONSORT_EVERY_POINT=1` tries every one. The points exist only with the
+//! feature `failpoints`.
 
 #![allow(clippy::disallowed_methods, reason = "the pace of the polls is measured")]
 
@@ -18,24 +18,25 @@ use crate::program::{BORROWER, DESK, LENDER, Processes, placement};
 
 const BETWEEN_READS: Duration = Duration::from_millis(100);
 const BARCODE: &str = "01LEND-M001";
-/// Which times a point is come to; the later ones are in the return and the clean-up.
+/// The visits of a point at which the hub is killed. The later ones are in the return and the clean-up.
 const SOME: [u32; 4] = [2, 7, 15, 28];
-/// No lifecycle comes to a point as often as that.
+/// More than the visits of any point in one lifecycle.
 const MOST: u32 = 200;
 
-/// How the lifecycle goes when nothing fails.
+/// The course of the lifecycle if nothing fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     /// The patron gets the item and returns it.
     Supplied,
-    /// The patron cancels before it was sent.
+    /// The patron cancels before the lender sends the item.
     Cancelled,
-    /// The patron never comes for it.
+    /// The patron never collects the item.
     Expired,
 }
 
 impl Way {
-    /// How it may end. Alma doesn't tell an expired hold from a cancelled one; the hub can, if it looked in between.
+    /// Returns the possible outcomes. Alma doesn't distinguish an expired hold from a cancelled one. The hub can, if it
+    /// polled in between.
     fn outcomes(self) -> &'static [&'static str] {
         match self {
             Self::Supplied => &["SUPPLIED"],
@@ -45,7 +46,7 @@ impl Way {
     }
 }
 
-/// One lifecycle with one death at most.
+/// One lifecycle, in which the hub dies once at most.
 struct Lifecycle<'a> {
     processes: &'a mut Processes,
     way: Way,
@@ -56,7 +57,7 @@ struct Lifecycle<'a> {
 }
 
 impl Lifecycle<'_> {
-    /// To its end, however often the hub has to be started.
+    /// Runs the lifecycle to its end and restarts the hub whenever it is dead.
     async fn run(&mut self, case: &str) -> Value {
         eventually(&format!("{case}: the lifecycle ends"), async || {
             if self.processes.hub_is_dead() {
@@ -68,7 +69,7 @@ impl Lifecycle<'_> {
         .await
     }
 
-    /// The next thing; answers the request once it has ended. Where the hub is dead nothing comes of it.
+    /// Makes the next step. Returns the request once it has ended. If the hub is dead, the step has no effect.
     async fn step(&mut self) -> Option<Value> {
         let Some(id) = self.id.clone() else {
             self.id = self.place().await;
@@ -85,8 +86,8 @@ impl Lifecycle<'_> {
         {
             self.acted.insert(status);
         }
-        // Each poll is a commit of its own: without a pause there would be no end of them to be killed at. The time
-        // since the last poll is measured because the steps between two polls take different times.
+        // Each poll is a commit of its own: without a pause there would be no end of visits at which to kill the hub.
+        // The time since the last poll is measured because the steps between two polls take different times.
         if self.polled.is_none_or(|polled| polled.elapsed() > BETWEEN_READS) {
             self.polled = Some(Instant::now());
             self.processes.ask(Method::POST, &format!("/requests/{id}/poll"), None).await;
@@ -94,7 +95,7 @@ impl Lifecycle<'_> {
         None
     }
 
-    /// Where the answer was lost the request may be there nevertheless.
+    /// Places the request, or finds it if an earlier answer was lost.
     async fn place(&self) -> Option<String> {
         let open = self.processes.ask(Method::GET, "/requests?open=true", None).await?;
         let found = match open["requests"].get(0) {
@@ -104,7 +105,7 @@ impl Lifecycle<'_> {
         Some(found["id"].as_str()?.to_owned())
     }
 
-    /// What staff and patron do at this status; whether it is done.
+    /// Acts as staff and patron do at this status. Returns whether it is done.
     async fn act(&self, id: &str, status: &str, request: &Value) -> Option<bool> {
         let here = request["borrower"]["barcode"].as_str().unwrap_or_default();
         let scan = |barcode: &str| json!({"barcode": barcode, "library": "MAIN", "desk": DESK});
@@ -133,13 +134,13 @@ impl Lifecycle<'_> {
     }
 }
 
-/// Kills the hub at one time after the other that it comes to the point, a lifecycle each.
+/// Kills the hub at one visit of the point after the other, with a lifecycle for each.
 async fn kill_at(point: Point, way: Way, database: Option<String>) {
     let every = std::env::var_os("CONSORT_EVERY_POINT").is_some();
     let times: Vec<u32> = if every { (1..MOST).collect() } else { SOME.to_vec() };
     let mut processes = Processes::start_on(database.as_deref()).await;
     let mut killed = 0;
-    // One lifecycle first: the virtual patron stays.
+    // One complete lifecycle comes first, since the virtual patron stays.
     let full_run =
         Lifecycle { processes: &mut processes, way, id: None, acted: HashSet::new(), killed: false, polled: None }
             .run("first")
@@ -172,13 +173,13 @@ async fn kill_at(point: Point, way: Way, database: Option<String>) {
     println!("{killed} deaths at {}", point.name());
 }
 
-/// What could be left behind, or be doubled.
+/// Counts the objects that could be left behind, or be created twice.
 async fn counts(processes: &Processes, institution: &str) -> Vec<Value> {
     let counts = processes.sim(institution, "counts").await;
     ["users", "bibs", "holdings", "items", "requests", "loans"].iter().map(|what| counts[what].clone()).collect()
 }
 
-/// How many holds Alma has made: calls that it answered with success.
+/// Counts the holds that Alma has made: the calls that it answered with success.
 async fn holds_made(processes: &Processes, institution: &str) -> u64 {
     let events = processes.sim(institution, "events").await;
     let made =

@@ -1,4 +1,4 @@
-//! Running the program, and houses of it: two simulated Almas and a hub.
+//! Runs the program, and sets of processes: two simulated Almas and a hub.
 
 #![allow(clippy::disallowed_methods, reason = "tests check how long the hub takes to stop")]
 
@@ -30,7 +30,8 @@ pub(crate) fn consort(args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What a failed run said: one paragraph with what to do, an exit code that isn't 0, and no innards.
+/// Checks the output of a failed run and returns it: one paragraph with the solution, an exit code that isn't 0, and no
+/// internals.
 pub(crate) fn complaint(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     assert_ne!(output.status.code(), Some(0), "{said}");
@@ -43,8 +44,8 @@ pub(crate) fn complaint(output: &Output) -> String {
     said
 }
 
-/// An address that nobody listens at, and that no other test is given as long as this one runs. It is below the ports that
-/// systems hand out themselves: those are taken by connections before a program that was reported about one listens at it.
+/// Returns an address at which nobody listens, and which no other test gets while this one runs. The port is below
+/// those that systems assign themselves: connections may take these before the program under test listens there.
 pub(crate) fn free_port() -> SocketAddr {
     loop {
         let any = RandomState::new().build_hasher().finish();
@@ -53,7 +54,7 @@ pub(crate) fn free_port() -> SocketAddr {
         let mine = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("port-{port}"));
         let mine = std::fs::File::create(mine).unwrap();
         if mine.try_lock().is_ok() && TcpListener::bind(address).is_ok() {
-            // The lock ends with this process.
+            // The lock lasts until this process ends.
             std::mem::forget(mine);
             return address;
         }
@@ -77,19 +78,19 @@ impl Processes {
         Self::start_with("error", None, "").await
     }
 
-    /// With the hub's log, of this level, in [`DemoProcesses::log`], and its traces sent to this collector.
+    /// Starts the processes with the hub's log at this level, and sends its traces to this collector.
     pub(crate) async fn start_watched(level: &str, collector: &str) -> Self {
         let env = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
         Self::open(level, None, "", &env).await
     }
 
-    /// On this PostgreSQL database.
+    /// Starts the processes with the hub on this PostgreSQL database.
     #[cfg(feature = "failpoints")]
     pub(crate) async fn start_on(database: Option<&str>) -> Self {
         Self::start_with("error", database, "").await
     }
 
-    /// With a log of this level, on this PostgreSQL database, with further settings of the engine.
+    /// Starts the processes with a log of this level, on this PostgreSQL database, with further settings of the engine.
     pub(crate) async fn start_with(level: &str, database: Option<&str>, engine: &str) -> Self {
         Self::open(level, database, engine, &[]).await
     }
@@ -119,12 +120,12 @@ impl Processes {
         processes
     }
 
-    /// What the hub has logged and said.
+    /// Returns the hub's log and output.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(dir_file(&self.dir, "hub.log")).unwrap()
     }
 
-    /// Starts another node on the same database; its address, for [`DemoProcesses::hub`].
+    /// Starts another node on the same database. Returns its address.
     pub(crate) async fn start_node(&self, name: &str) -> (SocketAddr, Child) {
         let at = free_port();
         let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
@@ -150,7 +151,7 @@ impl Processes {
         self.hub_process.kill().await.unwrap();
     }
 
-    /// The program as a client of this hub.
+    /// Runs the program as a client of this hub.
     pub(crate) fn consort(&self, args: &[&str]) -> Output {
         let hub = format!("http://{}", self.hub);
         Command::new(env!("CARGO_BIN_EXE_consort"))
@@ -162,7 +163,7 @@ impl Processes {
             .unwrap()
     }
 
-    /// What the program prints as a client of this hub.
+    /// Runs the program as a client of this hub. Returns its output.
     pub(crate) fn output(&self, args: &[&str]) -> String {
         let output = self.consort(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -182,7 +183,7 @@ impl Processes {
         self.wait_for(&format!("http://{}/health", self.hub)).await;
     }
 
-    /// Ends the hub as a power cut would (SIGKILL) and starts it again on the same data.
+    /// Kills the hub as a power failure would (SIGKILL) and starts it again on the same data.
     pub(crate) async fn kill_hub(&mut self) {
         self.hub_process.kill().await.unwrap();
         self.hub_process = start_hub(&self.config);
@@ -194,7 +195,7 @@ impl Processes {
         self.start_hub_by("trap '' XFSZ; exec \"$0\" \"$@\"").await;
     }
 
-    /// Starts the hub by a line of shell that executes what it is given.
+    /// Starts the hub with a line of shell that executes its arguments.
     pub(crate) async fn start_hub_by(&mut self, script: &str) {
         self.hub_process = tokio::process::Command::new("sh")
             .args(["-c", script, env!("CARGO_BIN_EXE_consort")])
@@ -223,7 +224,7 @@ impl Processes {
         (status, begun.elapsed())
     }
 
-    /// The hub's process has ended by itself.
+    /// Returns whether the hub's process has ended.
     #[cfg(feature = "failpoints")]
     pub(crate) fn hub_is_dead(&mut self) -> bool {
         self.hub_process.try_wait().unwrap().is_some()
@@ -235,8 +236,8 @@ impl Processes {
         self.wait_for_hub().await;
     }
 
-    /// Starts a hub that kills itself when it has come to this point so many times, such as `before_send:3`; that may be
-    /// before it answers anybody.
+    /// Starts a hub that kills itself at a visit of a point, such as `before_send:3`. That may be before it answers
+    /// anybody.
     #[cfg(feature = "failpoints")]
     pub(crate) fn start_hub_that_dies_at(&mut self, point: &str) {
         self.hub_process = tokio::process::Command::new(env!("CARGO_BIN_EXE_consort"))
@@ -249,7 +250,7 @@ impl Processes {
             .unwrap();
     }
 
-    /// A call that may find nobody; `None` unless it succeeds.
+    /// Makes a call to a hub that may be dead. Returns `None` unless it succeeds.
     #[cfg(feature = "failpoints")]
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Value> {
         let mut call = self.http.request(method, format!("http://{}/api/v1{path}", self.hub)).bearer_auth(KEY);
@@ -279,7 +280,8 @@ impl Processes {
         self.api(Method::GET, &format!("/requests/{id}"), None).await
     }
 
-    /// The request, if it has this status and nothing is under way. Otherwise the status and the attention that it has.
+    /// Returns the request if it has this status and no effect is in progress. Otherwise returns its status and
+    /// attention.
     async fn request_at(&self, id: &str, status: &str) -> Result<Value, String> {
         let request = self.request(id).await;
         if request["status"] == status && request["current_effect"].is_null() {
@@ -289,7 +291,7 @@ impl Processes {
         }
     }
 
-    /// Asks for polls until the request has this status with nothing under way.
+    /// Requests polls until the request has this status without an effect in progress.
     pub(crate) async fn until(&self, id: &str, status: &str) -> Value {
         eventually(&format!("the request reaches {status}"), async || {
             let request = self.request_at(id, status).await;
@@ -301,14 +303,14 @@ impl Processes {
         .await
     }
 
-    /// Waits until the request has this status with nothing under way, without asking for a poll.
+    /// Waits until the request has this status without an effect in progress, and requests no poll.
     pub(crate) async fn until_without_poll(&self, id: &str, status: &str) -> Value {
-        // The hub polls after a minute without being asked, see `hub_config`. This limit is well before that.
+        // The hub's own schedule polls after a minute, see `hub_config`. This limit is well before that.
         let what = format!("the request reaches {status} without a poll");
         eventually_within(PATIENCE / 3, &what, async || self.request_at(id, status).await).await
     }
 
-    /// Staff at their desk, through the simulator's own surface.
+    /// Acts as staff at their desk, through the simulator's own interface.
     pub(crate) async fn staff(&self, institution: &str, act: &str, body: &Value) {
         let at = if institution == LENDER { self.lender } else { self.borrower };
         let answer = self.http.post(format!("http://{at}/sim/{institution}/{act}")).json(body).send().await.unwrap();
@@ -323,12 +325,12 @@ impl Processes {
 }
 
 impl Processes {
-    /// An answer of the hub's API, whatever it is.
+    /// Calls the hub's API. Returns its answer, whatever it is.
     pub(crate) async fn answer(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> (u16, String) {
         self.answer_at(method, &format!("/api/v1{path}"), key, body).await
     }
 
-    /// An answer of the hub at any of its addresses, whatever it is.
+    /// Calls any address of the hub. Returns its answer, whatever it is.
     pub(crate) async fn answer_at(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> (u16, String) {
         let mut call = self.http.request(method, format!("http://{}{path}", self.hub)).bearer_auth(key);
         if let Some(body) = body {
@@ -338,7 +340,7 @@ impl Processes {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// Changes something around a simulated Alma.
+    /// Changes a setting of a simulated Alma.
     pub(crate) async fn control(&self, method: Method, institution: &str, what: &str, body: &Value) {
         let at = if institution == LENDER { self.lender } else { self.borrower };
         let answer =
@@ -406,7 +408,7 @@ pub(crate) fn hub_config(at: SocketAddr, data: &Path) -> String {
     )
 }
 
-/// An institution file, as docs/set-up.md describes it.
+/// Returns an institution file, as docs/set-up.md describes it.
 pub(crate) fn institution(code: &str, base_url: &str, key: &str) -> String {
     let short = code.trim_start_matches("01").trim_end_matches("_INST");
     format!(
@@ -422,7 +424,7 @@ pub(crate) fn institution(code: &str, base_url: &str, key: &str) -> String {
     )
 }
 
-/// A placement of a patron of the borrower for a copy of the lender.
+/// Returns a placement by a patron of the borrower for a copy of the lender.
 pub(crate) fn placement(barcode: &str) -> Value {
     json!({
         "agency": "BORROW", "patron": "jo.reader", "pickup_location": "BORROW-MAIN",
@@ -430,8 +432,8 @@ pub(crate) fn placement(barcode: &str) -> Value {
     })
 }
 
-/// A PostgreSQL database of its own, on the server that `CONSORT_TEST_POSTGRES` names; without one, that half of a test
-/// says that it is left out.
+/// Creates a PostgreSQL database on the server that `CONSORT_TEST_POSTGRES` names. Without the variable, prints that
+/// this half of a test is left out.
 pub(crate) async fn postgres() -> Option<String> {
     use sqlx::Connection;
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
@@ -442,7 +444,7 @@ pub(crate) async fn postgres() -> Option<String> {
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let name = format!("consort_{}_{number}", std::process::id());
     let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
-    // A process that had this number before may have left one behind.
+    // An earlier process with this number may have left a database behind.
     for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! The key that seals the store, who may read what the hub keeps, and secrets that are never printed.
+//! The key that seals the store, permissions of the hub's files, and secrets that are never printed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -34,7 +34,7 @@ impl Site {
         consort(&[args, &["--config", self.config.to_str().unwrap()]].concat())
     }
 
-    /// Starts the hub and stops it as soon as it is ready; what it logged.
+    /// Starts the hub and stops it as soon as it is ready. Returns its log.
     fn start_and_stop(&self) -> String {
         let output = self.run(&["serve", "--until-stdin-ends"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -62,7 +62,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// No byte can be written to a file, as on a full disk; directories and empty files can be made.
+/// No byte can be written to a file, as on a full disk. Directories and empty files can be created.
 #[test]
 fn first_start_without_room_for_the_key_leaves_none_and_the_next_start_succeeds() {
     let site = Site::new(None);
@@ -79,7 +79,7 @@ fn first_start_without_room_for_the_key_leaves_none_and_the_next_start_succeeds(
     assert_eq!(std::fs::read_to_string(site.key()).unwrap().len(), 44, "32 bytes in base64");
 }
 
-/// The same on a file system that is full, where the machine lets a test mount one.
+/// The same test on a full file system, if the machine lets a test mount one.
 #[test]
 fn first_start_on_a_full_file_system_leaves_no_key_and_the_next_start_succeeds() {
     let site = Site::new(None);
@@ -107,7 +107,7 @@ fn first_start_on_a_full_file_system_leaves_no_key_and_the_next_start_succeeds()
     assert!(log.contains("No space left on device") && log.contains("Make room"), "{log}");
 }
 
-/// Every command that opens the store, with its key lost.
+/// Runs every command that opens the store, after its key was lost.
 fn lost_key_is_not_replaced(site: &Site) {
     site.start_and_stop();
     let kept = std::fs::read(site.key()).unwrap();
@@ -191,7 +191,8 @@ async fn what_the_hub_keeps_is_readable_by_its_user_alone() {
     let (config, saved) = (processes.config.to_str().unwrap(), dir_file(&processes.dir, "saved.db"));
     processes.output(&["backup", "--config", config, "--to", saved.to_str().unwrap()]);
     assert_eq!(mode(&saved), 0o600);
-    // A backup that somebody made readable doesn't make the restored store so; nor does a move to another file.
+    // A backup that somebody made readable doesn't make the restored store readable. Neither does a move to another
+    // file.
     set_mode(&saved, 0o644);
     let site = Site::new(None);
     std::fs::create_dir(site.data()).unwrap();
@@ -228,7 +229,7 @@ fn wider_modes_are_reported_by_serve_and_doctor() {
     assert!(table.contains("WARNING") && table.contains("chmod"), "{table}");
 }
 
-/// Lines that can't be read, or hold what they shouldn't, each with a secret in it.
+/// Returns configurations with lines that can't be read or have wrong values, each with a secret in it.
 fn broken_configurations() -> Vec<String> {
     let keys = format!("[api_keys]\ntests = \"{KEY}\"\n");
     let mut broken: Vec<String> = [
@@ -321,7 +322,7 @@ fn broken_line_of_an_institution_file_is_identified_by_its_place_and_never_shown
         (good.replace("code = \"01X\"", &format!("code = [\"{CANARY}\"]")), "code: expected "),
         (good.replace("code = \"01X\"", "code = \"..\""), "code: The code is empty or consists of dots."),
         (good.replace("code = \"X-MAIN\"", "code = \"..\""), "pickup_locations[0].code"),
-        // Well, but for the hub, whose address holds a password.
+        // The file is good, except that the hub's address contains a password.
         (good.clone(), "can't be reached"),
     ] {
         std::fs::write(&file, &broken).unwrap();
@@ -335,7 +336,7 @@ fn broken_line_of_an_institution_file_is_identified_by_its_place_and_never_shown
     assert!(said.contains("postgres://") && !said.contains("canary"), "{said}");
 }
 
-/// A code of dots would be taken out of the path, so that the call went elsewhere.
+/// A client would remove a code of dots from the path, so the call would go elsewhere.
 #[test]
 fn code_that_would_change_the_address_is_not_sent() {
     let nobody = format!("http://{}", free_port());
@@ -347,7 +348,7 @@ fn code_that_would_change_the_address_is_not_sent() {
         &["institution", "webhook", "show", "."],
     ] {
         let said = complaint(&consort(&[command, &["--hub", &nobody, "--key", KEY]].concat()));
-        // `check` takes the name of a file too, and this one is a directory.
+        // `check` accepts the name of a file too, and this one is a directory.
         assert!(said.contains("consists of dots") || said.contains("can't be read"), "{command:?}: {said}");
     }
 }

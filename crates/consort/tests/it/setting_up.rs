@@ -1,4 +1,4 @@
-//! Setting institutions up, and using the hub from the command line.
+//! Sets institutions up, and uses the hub from the command line.
 
 use reqwest::Method;
 use serde_json::json;
@@ -31,7 +31,7 @@ async fn quota_shows_what_was_spent_on_what_and_what_waits_for_more() {
     let all = processes.output(&["institution", "quota"]);
     assert!(all.contains(LENDER) && all.contains(BORROWER) && all.contains("of 40"), "{all}");
     processes.control(Method::POST, LENDER, "limits", &json!({"per_day": 1})).await;
-    // Alma's next answer reports it.
+    // Alma's next answer reports the limit.
     let poll = format!("/requests/{}/poll", placed["id"].as_str().unwrap());
     let one = eventually("the lender's quota shows what waits", async || {
         processes.api(Method::POST, &poll, None).await;

@@ -1,4 +1,4 @@
-//! Real webhooks: simulated Almas tell a real hub, over sockets, what their staff do.
+//! Real webhooks: simulated Almas send a real hub messages, over sockets, about the actions of their staff.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::program::{BORROWER, DESK, LENDER, Processes, placement};
 
 const SECRET: &str = "a-secret-of-the-webhook";
 
-/// Both Almas send the hub what happens; none of it is lost where `profile` says nothing else.
+/// Starts a hub to which both Almas send messages. `profile` decides which of them get lost.
 async fn listening(profile: &Value) -> Processes {
     let processes = Processes::start().await;
     for code in [LENDER, BORROWER] {
@@ -22,7 +22,7 @@ async fn listening(profile: &Value) -> Processes {
     processes
 }
 
-/// The whole way; nobody asks the hub to look, and by itself it would look after a minute.
+/// Runs a lifecycle without requesting any poll. The hub's own schedule would poll only after a minute.
 async fn full_lifecycle(processes: &Processes) -> Value {
     let barcode = "01LEND-M001";
     let placed = processes.api(Method::POST, "/requests?wait=0", Some(&placement(barcode))).await;

@@ -1,9 +1,9 @@
-//! What both Almas should show at each station: the lifecycle table of the requirements page.
+//! The expected state of both Almas at each station: the lifecycle table of the requirements page.
 
-/// A side as it is shown or should be: item, request, loan.
+/// The shown or expected state of a side: item, request, loan.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct SideState {
-    /// Process type of the item, or "in place"; "-" where there is none.
+    /// Process type of the item, or "in place"; "-" if there is none.
     pub(crate) item: String,
     /// Status of the request, or "-".
     pub(crate) request: String,
@@ -17,9 +17,9 @@ impl SideState {
     }
 }
 
-/// One station: the statuses a request passes, and what both sides show when it is reached.
+/// One station: the statuses that a request passes, and the state of both sides when it has reached the last one.
 pub(crate) struct Step {
-    /// Who acts, and what they do.
+    /// The actor and the action.
     pub(crate) act: &'static str,
     /// The statuses that follow, in order.
     pub(crate) passes: &'static [&'static str],
@@ -29,7 +29,7 @@ pub(crate) struct Step {
     pub(crate) borrower: SideState,
 }
 
-/// The way of a request, station by station.
+/// Returns the stations of a request, in order.
 pub(crate) fn steps() -> Vec<Step> {
     vec![
         Step {

@@ -1,7 +1,7 @@
-//! `consort demo`: the main job, shown. Two simulated Almas and a hub run as processes of their own; one
-//! request goes past every desk; what the libraries' systems show is held against what it should be.
+//! `consort demo`: shows the hub's main job. Two simulated Almas and a hub run as processes of their own. One request
+//! passes every desk, and the demo compares the state of the libraries' systems with the expected one.
 //!
-//! All is done and checked from outside, over HTTP: staff act at the simulators, and the hub finds out.
+//! The demo acts and checks from outside, over HTTP: staff act at the simulators, and the hub finds out.
 
 mod expected;
 mod processes;
@@ -24,19 +24,19 @@ use self::processes::DemoProcesses;
 use self::view::View;
 use self::walkthrough::Walkthrough;
 
-/// Show a request going the whole way between two simulated Almas.
+/// Show a request from start to end between two simulated Almas.
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
-    /// Exit with a summary at the end, in place of serving on until Ctrl-C.
+    /// Exit with a summary at the end, instead of running until Ctrl-C.
     #[arg(long)]
     once: bool,
-    /// Where the hub keeps its store; by default a temporary directory.
+    /// The directory for the hub's store; by default a temporary one.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Milliseconds that each desk takes, to watch; with --once none.
+    /// Milliseconds that each desk takes, for watching; none with --once.
     #[arg(long, value_name = "MS")]
     pace: Option<u64>,
-    /// The barcode of the lender's book to ask for; see --books.
+    /// The barcode of the lender's book to request; see --books.
     #[arg(long, conflicts_with = "scenario")]
     barcode: Option<String>,
     /// List the lender's books, and exit.
@@ -48,7 +48,7 @@ pub(crate) struct Demo {
     /// List the scenarios, and exit.
     #[arg(long)]
     list_scenarios: bool,
-    /// Kill the hub without warning before dispatch, before the loan and before the return, and start it again.
+    /// Kill the hub without warning before dispatch, before the loan and before the return, and restart it.
     #[arg(long, conflicts_with = "scenario")]
     kill_hub: bool,
 }

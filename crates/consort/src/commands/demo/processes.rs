@@ -23,15 +23,15 @@ pub(crate) const LENDER: &str = "01LEND_INST";
 pub(crate) const BORROWER: &str = "01BORROW_INST";
 /// The borrower's agency.
 pub(crate) const AGENCY: &str = "BORROW";
-/// Where the demo's patron collects.
+/// The pickup location of the demo's patron.
 pub(crate) const PICKUP: &str = "BORROW-MAIN";
 
 const KEY: &str = "consort-demo-key-0001";
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a process has to stop before it is killed.
+/// The time that a process has to stop before it is killed.
 const LONGEST_STOP: Duration = Duration::from_secs(5);
 
-/// Everything that runs.
+/// All processes of the demo.
 pub(crate) struct DemoProcesses {
     pub(crate) lender: SimAlma,
     pub(crate) borrower: SimAlma,
@@ -45,7 +45,7 @@ pub(crate) struct DemoProcesses {
     _temporary: Option<Temporary>,
 }
 
-/// The directory that was named, or a temporary one, which goes when it is dropped.
+/// Returns the named directory, or a temporary one, which is removed when it is dropped.
 pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<Temporary>)> {
     let (data, temporary) = match named {
         Some(dir) => (dir, None),
@@ -59,7 +59,7 @@ pub(crate) fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<Tempor
 }
 
 impl DemoProcesses {
-    /// Starts all of them on free ports and registers at the hub both institutions.
+    /// Starts all processes on free ports and registers both institutions at the hub.
     pub(crate) async fn start(data_dir: Option<PathBuf>) -> Result<Self> {
         let (data, temporary) = self::data_dir(data_dir)?;
         let (lender_process, lender) = start_sim(LENDER).await?;
@@ -88,24 +88,24 @@ impl DemoProcesses {
         Ok(processes)
     }
 
-    /// The hub's process id, for those who want to kill it themselves.
+    /// Returns the hub's process id, for users who want to kill it themselves.
     pub(crate) fn hub_pid(&self) -> u32 {
         self.hub_process.id().unwrap_or_default()
     }
 
-    /// Where the hub keeps its store.
+    /// Returns the directory of the hub's store.
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
 
-    /// Ends the hub as a power cut would (SIGKILL), and starts it again on the same store.
+    /// Kills the hub as a power failure would (SIGKILL), and starts it again on the same store.
     pub(crate) async fn kill_hub(&mut self) -> Result<()> {
         self.hub_process.kill().await.map_err(|error| Failure::new(format!("The hub can't be killed: {error}.")))?;
         self.hub_process = start_hub(&self.config)?;
         self.wait_for_hub().await
     }
 
-    /// Somebody may have killed the hub: then it is started again. Answers whether it was.
+    /// Restarts the hub if somebody has killed it. Returns whether that was so.
     pub(crate) async fn restart_hub_if_dead(&mut self) -> Result<bool> {
         match self.hub_process.try_wait() {
             Ok(Some(_)) => {
@@ -153,7 +153,7 @@ impl DemoProcesses {
 
     /// Ends all processes.
     pub(crate) async fn stop(mut self) -> Result<()> {
-        // The hub first, which may be in the midst of a call. Their standard input ends, which informs them to stop.
+        // The hub stops first, since it may be making a call. The end of their standard input makes the processes stop.
         for processes in [std::slice::from_mut(&mut self.hub_process), self.sims.as_mut_slice()] {
             for process in &mut *processes {
                 drop(process.stdin.take());
@@ -192,7 +192,7 @@ fn start_hub(config: &Path) -> Result<Child> {
     start(&["serve", "--config", &config.display().to_string()])
 }
 
-/// Starts this same program with other arguments; it ends when its standard input does.
+/// Starts this same program with other arguments. The new process ends when its standard input does.
 fn start(args: &[&str]) -> Result<Child> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(format!("The program can't find its own file: {error}.")))?;
@@ -213,7 +213,7 @@ fn free_port() -> Result<SocketAddr> {
         .map_err(|error| Failure::new(format!("There is no free port: {error}.")))
 }
 
-/// Libraries are polled often, so that the demo is quick to watch.
+/// Returns the hub's configuration. Libraries are polled often, so that the demo is quick.
 fn hub_config(address: SocketAddr, data: &Path) -> String {
     let mut config = toml::Table::new();
     config.insert("listen".to_owned(), address.to_string().into());

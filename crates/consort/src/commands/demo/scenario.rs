@@ -1,4 +1,5 @@
-//! `consort demo --scenario NAME`: one of the named scenarios, with a hub and three simulated Almas in this process.
+//! `consort demo --scenario NAME`: plays one of the named scenarios, with a hub and three simulated Almas in this
+//! process.
 
 #![allow(clippy::disallowed_methods, reason = "the demo waits for its processes, with a deadline")]
 
@@ -18,7 +19,7 @@ use crate::commands::serve::wait_for_shutdown;
 use crate::failure::{Failure, Result};
 use crate::output::{self, print_out};
 
-/// The scenarios by name.
+/// Lists the scenarios by name.
 pub(super) fn list() -> Table {
     let mut rows = table(&["scenario", "what happens"]);
     for scenario in scenarios::all() {
@@ -27,14 +28,14 @@ pub(super) fn list() -> Table {
     rows
 }
 
-/// Plays one.
+/// Plays one scenario.
 pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Duration, once: bool) -> Result<()> {
     let scenario = scenarios::find(name).ok_or_else(|| unknown(name))?;
     let (dir, _temporary) = data_dir(dir)?;
     let (sender, event) = mpsc::unbounded_channel();
     let end = sender.clone();
     let observer = Arc::new(move |event: &StageEvent| {
-        // Nobody listens any more only when the demo is being stopped.
+        // Sending fails only while the demo is being stopped.
         let _ = sender.send(Some(event.clone()));
         if !pace.is_zero() {
             tokio::task::block_in_place(|| std::thread::sleep(pace));
@@ -63,7 +64,7 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     Ok(())
 }
 
-/// What is reported, as it is reported, with what the Almas show then.
+/// Shows each reported event, with the state of the Almas at that moment.
 async fn show(mut event: mpsc::UnboundedReceiver<Option<StageEvent>>, view: View, almas: [SimAlma; 3]) {
     let mut before = [const { String::new() }; 3];
     while let Some(Some(event)) = event.recv().await {
@@ -78,7 +79,7 @@ async fn show(mut event: mpsc::UnboundedReceiver<Option<StageEvent>>, view: View
     }
 }
 
-/// What is not at rest at an institution: items that aren't in place, holds, loans.
+/// Returns what is in use at an institution: items that aren't in place, holds, loans.
 fn side(state: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = |key: &str| state[key].as_array().cloned().unwrap_or_default();
@@ -103,7 +104,7 @@ async fn summary(scenario: &Scenario, host: &Host, took: Duration) -> Result<()>
         let count: u64 = alma.calls().await.map_err(failed)?.values().sum();
         calls.push(format!("{} {count}", alma.institution));
     }
-    // A request that was refused at once isn't recorded.
+    // A request that was refused at once isn't stored.
     let ended = match stage.id() {
         Ok(_) => stage.request().await.map_err(failed)?.stand(),
         Err(_) => "refused when it was placed".to_owned(),
@@ -117,7 +118,7 @@ async fn summary(scenario: &Scenario, host: &Host, took: Duration) -> Result<()>
     Ok(())
 }
 
-/// The names that share a word, or at least some letters, with the one that isn't there.
+/// Returns the failure for an unknown name. It suggests names that share a word, or at least some letters, with it.
 fn unknown(name: &str) -> Failure {
     let words: Vec<&str> = name.split('-').filter(|word| word.len() > 2).collect();
     let near: Vec<&str> = scenarios::all()

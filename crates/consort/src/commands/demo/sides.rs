@@ -1,4 +1,4 @@
-//! A simulated Alma as its staff see it: its state, and what they do at its desks.
+//! A simulated Alma from the viewpoint of its staff: its state, and their actions at its desks.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 /// The desk of every library of the demo.
 const DESK: &str = "DEFAULT_CIRC_DESK";
 
-/// A simulated Alma that runs.
+/// A running simulated Alma.
 pub(crate) struct SimAlma {
     pub(crate) base: String,
     pub(crate) institution: String,
@@ -32,7 +32,7 @@ impl SimAlma {
         Self { base, institution, key, http }
     }
 
-    /// This Alma's settings at the hub.
+    /// Returns this Alma's settings for the hub.
     pub(crate) fn settings(&self) -> Value {
         json!({
             "base_url": self.base, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
@@ -86,12 +86,12 @@ impl SimAlma {
         self.ask(Method::POST, "/loan", Some(body)).await.map(drop)
     }
 
-    /// Item, request and loan of `request` on this side.
+    /// Returns item, request and loan of `request` on this side.
     pub(crate) async fn shown(&self, request: &Value, side: &str) -> Result<SideState> {
         let state = self.state().await?;
         let barcode = text(&request[side]["barcode"]);
         let find = |list: &str, key: &str| {
-            // An item going home has a work order among its requests, which is no hold.
+            // An item on its way home has a work order among its requests, which is no hold.
             let hold = |row: &Value| list != "requests" || row["request_type"] == "HOLD";
             state[list].as_array().into_iter().flatten().rfind(|row| text(&row[key]) == barcode && hold(row)).cloned()
         };
@@ -118,7 +118,7 @@ impl SimAlma {
         Ok(bib.map(|bib| text(&bib["title"])).unwrap_or_default())
     }
 
-    /// Records and holds that carry the hub's marker.
+    /// Returns the records and holds with the hub's marker.
     pub(crate) async fn left_behind(&self) -> Result<Vec<String>> {
         let state = self.state().await?;
         let bibs = state["bibs"]
@@ -138,7 +138,7 @@ impl SimAlma {
             .collect())
     }
 
-    /// API calls by endpoint.
+    /// Returns the numbers of API calls by endpoint.
     pub(crate) async fn calls(&self) -> Result<Vec<(String, u64)>> {
         let calls = self.ask(Method::GET, "/calls", None).await?;
         let by_endpoint = calls["calls"].as_object().into_iter().flatten();

@@ -1,8 +1,8 @@
-//! The demo's temporary directory, and those of earlier demos that were killed.
+//! The demo's temporary directory, and the removal of directories of earlier demos that were killed.
 //!
-//! A demo locks a file in its directory as long as it runs; the system frees the lock of a process that dies in any way.
-//! A directory is removed only if its name and that file say that a demo made it, it belongs to the same user, and
-//! nobody holds a lock in it: neither the demo nor a hub of it that is still ending.
+//! A demo locks a file in its directory as long as it runs. The system frees the lock of a process however it dies. A
+//! directory is removed only if its name and that file prove that a demo made it, if it belongs to the same user, and
+//! if nobody holds a lock in it: neither the demo nor a hub of it that is still ending.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -15,12 +15,13 @@ use crate::failure::{Failure, Result};
 
 const PREFIX: &str = "consort-demo-";
 const OWNER: &str = "consort-demo.lock";
-/// The content of the lock file, written once the lock is held: a file without it has an owner that is just starting.
+/// The content of the lock file. It is written once the lock is held: a file without it has an owner that is just
+/// starting.
 const MARK: &str = "This directory belongs to a running `consort demo`; it is removed when the demo has ended.\n";
 /// The lock of the hub's embedded store.
 const STORE_LOCK: &str = "consort.db.lock";
 
-/// A directory that goes when it is dropped.
+/// A directory that is removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Temporary {
     dir: TempDir,
@@ -28,7 +29,7 @@ pub(crate) struct Temporary {
 }
 
 impl Temporary {
-    /// Makes one, after those that earlier demos left behind are removed.
+    /// Creates a directory, after removing those that earlier demos left behind.
     pub(crate) fn new() -> Result<Self> {
         Self::within(&std::env::temp_dir()).map_err(|error| {
             Failure::new(format!("No temporary directory can be made: {error}."))
@@ -50,7 +51,7 @@ impl Temporary {
     }
 }
 
-/// Removes what earlier demos left in `parent`. What can't be removed is left alone.
+/// Removes the directories that earlier demos left in `parent`. If a removal fails, the directory stays.
 fn batch_poll(parent: &Path, mine: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -65,7 +66,7 @@ fn is_left_behind(dir: &Path, mine: &Path) -> bool {
     is_own_directory(dir, mine) && is_marked_and_free(&dir.join(OWNER)) && is_free(&dir.join(STORE_LOCK))
 }
 
-/// A directory, not a link to one, of the same user.
+/// Returns whether the path is a directory of the same user, and not a link to one.
 fn is_own_directory(dir: &Path, mine: &Path) -> bool {
     let (Ok(found), Ok(own)) = (dir.symlink_metadata(), mine.symlink_metadata()) else { return false };
     found.is_dir() && same_user(&found, &own)
@@ -95,7 +96,7 @@ fn is_free(path: &Path) -> bool {
     }
 }
 
-/// Opens a plain file; nothing that a link leads to.
+/// Opens a plain file. Fails for a link.
 fn open(path: &Path) -> std::io::Result<File> {
     if !path.symlink_metadata()?.is_file() {
         return Err(std::io::ErrorKind::InvalidInput.into());

@@ -1,4 +1,4 @@
-//! What the demo shows in the terminal.
+//! The demo's output in the terminal.
 
 use std::io::IsTerminal;
 
@@ -169,7 +169,7 @@ fn line(side: &SideState) -> String {
     format!("{} / {} / {}", side.item, side.request, side.loan)
 }
 
-/// The lender's books, to choose from.
+/// Returns a list of the lender's books, for choosing one.
 pub(crate) fn books(books: &[Book]) -> String {
     let mut table = table(&["barcode", "library", "title", "author"]);
     for book in books {

@@ -14,12 +14,12 @@ use super::view::View;
 use crate::commands::request::text;
 use crate::failure::{Failure, Result};
 
-/// How long a station may take before something is wrong.
+/// How long a station may take before the demo fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The patron of the story, at the borrower's Alma.
 const PATRON: &str = "jo.reader";
 
-/// Shows the story.
+/// Plays and shows the story.
 pub(crate) struct Walkthrough<'a> {
     processes: &'a mut DemoProcesses,
     view: &'a View,
@@ -30,34 +30,34 @@ pub(crate) struct Walkthrough<'a> {
     kills: usize,
 }
 
-/// How it ended.
+/// The result of the story.
 pub(crate) struct Summary {
     /// The request's id.
     pub(crate) id: String,
-    /// What it was about.
+    /// The book that was requested.
     pub(crate) book: Book,
-    /// The title as the borrower's Alma kept it.
+    /// The title in the borrower's Alma.
     pub(crate) title_at_borrower: String,
-    /// Every status it went through.
+    /// Every status that the request passed.
     pub(crate) passed: Vec<String>,
-    /// How it ended.
+    /// The outcome of the request.
     pub(crate) outcome: String,
     /// API calls at the lender, by endpoint.
     pub(crate) lender_calls: Vec<(String, u64)>,
     /// API calls at the borrower, by endpoint.
     pub(crate) borrower_calls: Vec<(String, u64)>,
-    /// What the hub left behind: nothing, if all is well.
+    /// The objects that the hub left behind: none, if all is well.
     pub(crate) left_behind: Vec<String>,
-    /// How often the hub was killed.
+    /// How many times the hub was killed.
     pub(crate) kills: usize,
-    /// What was not as it should be.
+    /// Differences from the expected state.
     pub(crate) faults: Vec<String>,
     /// How long the story took.
     pub(crate) took: Duration,
 }
 
 impl Summary {
-    /// A failure that names the expectations that weren't met, if any.
+    /// Returns a failure that names the unmet expectations, if there are any.
     pub(crate) fn verdict(&self) -> Result<()> {
         if self.faults.is_empty() {
             return Ok(());
@@ -71,8 +71,8 @@ impl<'a> Walkthrough<'a> {
         Self { processes, view, pace, kill, faults: Vec::new(), passed: Vec::new(), kills: 0 }
     }
 
-    /// Says it to the end. A failure here means that it could not be reported; what merely differs from what it
-    /// should be is in the summary.
+    /// Plays the story to its end. An error means that the story could not be played. Differences from the expected
+    /// state are in the summary.
     pub(crate) async fn run(mut self, barcode: Option<&str>) -> Result<Summary> {
         let started = Instant::now();
         let book = self.choose(barcode).await?;
@@ -127,7 +127,7 @@ impl<'a> Walkthrough<'a> {
         let books = self.processes.lender.books().await?;
         let chosen = match barcode {
             Some(barcode) => books.into_iter().find(|book| book.barcode == barcode),
-            // A title that shows that characters survive.
+            // This title proves that special characters survive.
             None => {
                 let special = books.iter().position(|book| book.title.contains('&'));
                 books.into_iter().nth(special.unwrap_or_default())
@@ -148,7 +148,7 @@ impl<'a> Walkthrough<'a> {
         Ok(text(&placed["id"]))
     }
 
-    /// What staff do at their desks.
+    /// Acts as staff do at their desks.
     async fn act(&self, number: usize, book: &Book, id: &str) -> Result<()> {
         let (lender, borrower) = (&self.processes.lender, &self.processes.borrower);
         match number {
@@ -174,7 +174,7 @@ impl<'a> Walkthrough<'a> {
                 self.kills += 1;
                 self.view.revived(self.processes.hub_pid());
             }
-            // A hub that dies breaks the call off.
+            // If the hub dies, the call fails.
             if let Ok(request) = self.processes.hub.get(&later(id, known)).await {
                 known = request["version"].as_u64().unwrap_or_default();
                 let passed = passed(&request);
@@ -204,7 +204,7 @@ impl<'a> Walkthrough<'a> {
     }
 
     async fn hold_against(&mut self, number: usize, step: &Step, request: &Value) -> Result<()> {
-        // The hub acts at one side after it has learned of the other, so a side may be a moment behind.
+        // The hub acts at one side after it has learned of the other, so one side may be a moment late.
         let deadline = Instant::now() + Duration::from_secs(5);
         let (id, mut known) = (text(&request["id"]), request["version"].as_u64().unwrap_or_default());
         loop {
@@ -253,7 +253,7 @@ impl<'a> Walkthrough<'a> {
         Ok(title)
     }
 
-    /// Virtual records and open holds that are still there, on either side.
+    /// Returns the virtual records and open holds that still exist on either side.
     async fn leftovers(&self, book: &Book) -> Result<Vec<String>> {
         let mut left = self.processes.borrower.left_behind().await?;
         left.extend(self.processes.lender.left_behind().await?);
@@ -272,27 +272,27 @@ impl<'a> Walkthrough<'a> {
     }
 }
 
-/// The statuses of the timeline, in order.
+/// Returns the statuses of the timeline, in order.
 fn passed(request: &Value) -> Vec<String> {
     let rows = request["timeline"].as_array().into_iter().flatten();
     rows.filter_map(|row| row["to"].as_str().map(str::to_owned)).collect()
 }
 
-/// Whether the hub has done what it has to do for now.
-/// Where the request is read once it has changed after a version, or after a second as it is.
+/// Returns the path of a call that reads the request once it has changed after a version, or after a second as it is.
 fn later(id: &str, version: u64) -> String {
     format!("/api/v1/requests/{id}?after_version={version}&wait=1")
 }
 
+/// Returns whether no effect of the request is in progress.
 fn is_quiet(request: &Value) -> bool {
     request["current_effect"].is_null()
 }
 
-/// Alma may show a fresh hold as not started or, with a pick slip, as in process at once.
+/// Compares two states. Alma may show a new hold as not started or, with a pick slip, as in process at once.
 fn agrees(found: &SideState, wanted: &SideState) -> bool {
     let item = found.item == wanted.item || (wanted.item == "in place" && found.item == "REQUESTED");
     let request = found.request == wanted.request || (wanted.request == "NOT_STARTED" && found.request == "IN_PROCESS");
-    // An Alma that anonymises forgets a loan when it is closed.
+    // An Alma that anonymises removes a loan when it is closed.
     let loan = found.loan == wanted.loan || (wanted.loan == "COMPLETE" && found.loan == "-");
     item && request && loan
 }

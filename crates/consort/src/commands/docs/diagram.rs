@@ -1,11 +1,11 @@
-//! The diagram of the statuses: the ordinary way from top to bottom, endings beside it.
+//! The diagram of the statuses: the usual statuses from top to bottom, endings next to them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use lending::{Status, transitions};
 
-/// The ordinary way, in order.
+/// The usual statuses, in order.
 const WAY: [Status; 14] = [
     Status::SubmittedToDcb,
     Status::PatronVerified,
@@ -22,7 +22,7 @@ const WAY: [Status; 14] = [
     Status::Completed,
     Status::Finalised,
 ];
-/// What stands beside it, with the row it stands at.
+/// The statuses next to them, each with its row.
 const NEXT_TO: [(Status, usize); 4] = [
     (Status::NotSuppliedCurrentSupplier, 2),
     (Status::HandedOffAsLocal, 4),
@@ -37,15 +37,15 @@ const LEFT: i32 = 150;
 const RIGHT: i32 = 690;
 const TOP: i32 = 24;
 
-/// Pairs of statuses with a transition between them, each once. Ending by hand leads from everywhere to COMPLETED and
-/// would hide all else, so it is reported in the tables alone.
+/// Returns the pairs of statuses with a transition between them, each once. Ending by hand leads from every status to
+/// COMPLETED and would hide everything else, so only the tables contain it.
 fn arrows() -> Vec<(Status, Status)> {
     let by_hand = |reason: &str| reason == "staff ended it by hand";
     let pairs: BTreeSet<_> = transitions().filter(|row| !by_hand(row.reason)).map(|row| (row.from, row.to)).collect();
     pairs.into_iter().collect()
 }
 
-/// As Mermaid.
+/// Returns the diagram as Mermaid.
 pub(super) fn mermaid() -> String {
     let mut text = "stateDiagram-v2\n    [*] --> SUBMITTED_TO_DCB\n".to_owned();
     for (from, to) in arrows() {
@@ -55,7 +55,7 @@ pub(super) fn mermaid() -> String {
     text
 }
 
-/// As SVG, on a grid: arrows down the ordinary way are straight, all others curve.
+/// Returns the diagram as SVG, on a grid. Arrows between successive usual statuses are straight, all others are curved.
 pub(super) fn svg() -> String {
     let rows = i32::try_from(WAY.len()).unwrap_or_default();
     let (width, height) = (RIGHT + BOX_WIDTH + 56, TOP + rows * ROW);
@@ -104,7 +104,7 @@ fn curve((x1, y1): (i32, i32), (x2, y2): (i32, i32)) -> String {
         if y2 - y1 == ROW {
             return format!("M{} {}L{} {y2}", x1 + middle, y1 + BOX_HEIGHT, x2 + middle);
         }
-        // Past the boxes between, on the left; the further, the wider.
+        // The arrow passes the boxes between on the left; the longer, the wider.
         let (start, end) = (y1 + BOX_HEIGHT / 2, y2 + BOX_HEIGHT / 2);
         let out = x1 - 30 - (y2 - y1).abs() / 8;
         return format!("M{x1} {start}C{out} {start} {out} {end} {x2} {end}");

@@ -1,4 +1,4 @@
-//! `consort docs`: what is documented from the code, so that it can't differ from it.
+//! `consort docs`: prints documentation that is generated from the code, so that it can't differ from it.
 
 mod diagram;
 mod polling;
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::failure::Result;
 use crate::output::write_text;
 
-/// Print documentation that is made from the code.
+/// Print documentation that is generated from the code.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Docs {
     /// The workflow of a patron request: tables and diagram.
@@ -18,10 +18,10 @@ pub(crate) enum Docs {
     Polling,
 }
 
-/// What of it to print.
+/// The part to print.
 #[derive(Args, Debug)]
 pub(crate) struct Workflow {
-    /// In which form.
+    /// The format.
     #[arg(long, value_enum, default_value_t = Form::Markdown)]
     form: Form,
 }
@@ -37,7 +37,7 @@ enum Form {
 }
 
 impl Docs {
-    /// Prints it.
+    /// Prints the documentation.
     pub(crate) fn run(self) -> Result<()> {
         let text = match self {
             Self::Workflow(Workflow { form: Form::Markdown }) => workflow::markdown(),

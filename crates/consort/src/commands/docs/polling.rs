@@ -1,4 +1,4 @@
-//! docs/polling.md, from the tables of `lending`.
+//! Generates docs/polling.md from the tables of `lending`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,7 +16,7 @@ reported. The intervals below are those of the default settings. A setting with 
 
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn markdown() -> String {
     let (mut page, settings) = (HEAD.to_owned(), PollSettings::default());
     page.push_str(
@@ -55,7 +55,7 @@ pub(super) fn markdown() -> String {
     page
 }
 
-/// A time in its largest whole unit.
+/// Returns a time in its largest whole unit.
 fn words(time: Duration) -> String {
     let seconds = time.as_secs();
     let (number, unit) = match seconds {

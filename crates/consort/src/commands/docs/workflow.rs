@@ -1,4 +1,4 @@
-//! docs/workflow.md, from the tables of `lending`.
+//! Generates docs/workflow.md from the tables of `lending`.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ status as `attention`.
 
 ";
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn markdown() -> String {
     let mut page = HEAD.to_owned();
     section(&mut page, "Transitions", "The first row that holds for a status is taken.");
