@@ -35,9 +35,9 @@ struct AgencyView {
     name: String,
     /// The institution whose system it uses.
     institution: String,
-    /// Its library there, where several agencies share a system.
+    /// Its library there, if several agencies share a system.
     library: Option<String>,
-    /// What it takes part in, how much, and how long things may take.
+    /// Its rules: what it takes part in, limits, and deadlines.
     #[schema(value_type = Object)]
     rules: Rules,
 }
@@ -54,26 +54,27 @@ impl From<Agency> for AgencyView {
     }
 }
 
-/// All agencies.
+/// A list of all agencies.
 #[derive(Debug, Serialize, ToSchema)]
 struct AgencyList {
-    /// By code.
+    /// Ordered by code.
     agencies: Vec<AgencyView>,
 }
 
 input! {
-    /// An agency as it is set up.
+    /// The data of an agency.
     struct AgencyInput {
         /// Its name, for people.
         name: String,
         /// The code of the institution whose system it uses.
         institution: InstitutionCode,
-        /// Its library there, where several agencies share a system.
+        /// Its library there, if several agencies share a system.
         library: Option<LibraryCode>,
-        /// What it takes part in (`lends`, `borrows`, `allows_visiting_pickup`, `lends_to_own_patrons`), how much (`max_requests` of
-        /// a patron) and how long things may take (`days_to_supply`, `max_days_in_transit`, in the open days of `calendar`:
-        /// `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`); and whether virtual items are made when the
-        /// lender sends the item, and not when it is asked (`virtual_item_at_dispatch`). What is left out has its default.
+        /// What it takes part in (`lends`, `borrows`, `allows_visiting_pickup`, `lends_to_own_patrons`), its limit of a
+        /// patron's requests (`max_requests`) and its deadlines (`days_to_supply`, `max_days_in_transit`, in the open
+        /// days of `calendar`: `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`).
+        /// `virtual_item_at_dispatch` says that virtual items are made when the lender sends the item, and not when it
+        /// is asked. A field that is left out has its default.
         rules: Rules,
     }
     example: {
@@ -124,7 +125,7 @@ impl Field for Rules {
     }
 }
 
-/// All agencies, by code.
+/// Lists all agencies, by code.
 #[utoipa::path(
     get,
     path = "/api/v1/agencies",
@@ -137,7 +138,7 @@ async fn list_agencies(State(state): State<WebState>) -> Result<Json<AgencyList>
     Ok(Json(AgencyList { agencies: agencies.into_iter().map(Into::into).collect() }))
 }
 
-/// One agency.
+/// Returns one agency.
 #[utoipa::path(
     get,
     path = "/api/v1/agencies/{code}",
@@ -154,7 +155,7 @@ async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> 
     agency.map(|agency| Json(agency.into())).ok_or_else(|| Problem::not_found("agency", &code))
 }
 
-/// Sets an agency up, new or changed.
+/// Creates or changes an agency.
 #[utoipa::path(
     put,
     path = "/api/v1/agencies/{code}",

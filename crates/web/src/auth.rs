@@ -1,4 +1,4 @@
-//! Who calls: API keys, known by their digests alone.
+//! Authentication: API keys, of which the hub knows only digests.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 use crate::problem::Problem;
 use crate::state::WebState;
 
-/// The keys that open the API, each with a name. Only digests are kept.
+/// The keys of the API, each with a name. Only digests are kept.
 #[derive(Default)]
 pub struct ApiKeys {
     keys: Vec<(Arc<str>, [u8; 32])>,
@@ -27,13 +27,13 @@ impl std::fmt::Debug for ApiKeys {
 }
 
 impl ApiKeys {
-    /// Keys by name. The name is shown as the actor in timelines.
+    /// Creates the set from keys by name. Timelines show the name as the actor.
     pub fn new(keys: impl IntoIterator<Item = (String, SecretString)>) -> Self {
         let keys = keys.into_iter().map(|(name, key)| (Arc::from(name), digest(key.expose_secret())));
         Self { keys: keys.collect() }
     }
 
-    /// Whose key this is. Takes the same time whichever key it is, or none.
+    /// Returns the name of a key. Takes the same time for every known or unknown key.
     fn holder(&self, key: &str) -> Option<Arc<str>> {
         let presented = digest(key);
         let mut holder = None;
@@ -50,7 +50,7 @@ fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// The name of the key that a call was made with.
+/// The name of the key with which a call was made.
 #[derive(Clone, Debug)]
 pub(crate) struct Actor(Arc<str>);
 
@@ -68,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     }
 }
 
-/// Lets a call pass that shows a key.
+/// Lets a call pass if it has a valid key.
 pub(crate) async fn guard(State(state): State<WebState>, mut call: Request, next: Next) -> Result<Response, Problem> {
     let holder = bearer(&call).map(|key| state.keys.holder(key));
     match holder {
@@ -76,7 +76,7 @@ pub(crate) async fn guard(State(state): State<WebState>, mut call: Request, next
         Some(None) => Err(Problem::unknown_key()),
         Some(Some(name)) => {
             call.extensions_mut().insert(Actor(name));
-            // A key has no business further in.
+            // The handlers don't need the key.
             call.headers_mut().remove(AUTHORIZATION);
             Ok(next.run(call).await)
         }

@@ -1,4 +1,4 @@
-//! The bytes of a body: how many there may be, how long they may take, and whether they are JSON.
+//! Reads bodies: limits their size and the time they take, and checks that they are JSON.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) const MAX_BYTES: usize = 64 * 1_024;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyTime(pub(crate) Duration);
 
-/// A body as it came, of `MOST` bytes at most.
+/// A body as it was received, of `MOST` bytes at most.
 #[derive(Debug)]
 pub(crate) struct RawBody<const MOST: usize>(pub(crate) Bytes);
 
@@ -31,7 +31,7 @@ impl<const MOST: usize, S: Send + Sync> FromRequest<S> for RawBody<MOST> {
     }
 }
 
-/// The JSON object in the body; nothing if there is no body.
+/// Returns the JSON object in the body; an empty one if there is no body.
 pub(crate) async fn json_object<S: Send + Sync>(
     call: Request,
     state: &S,
@@ -56,7 +56,7 @@ fn not_json() -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "NOT_JSON", detail)
 }
 
-/// The whole body, which the router limits to `most` bytes, within the time for it.
+/// Reads the whole body, which the router limits to `most` bytes, within the time for it.
 async fn limited_bytes<S: Send + Sync>(
     call: Request,
     state: &S,

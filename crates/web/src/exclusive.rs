@@ -1,4 +1,4 @@
-//! Costly work at an institution, which one caller does at a time.
+//! Limits costly work at an institution to one caller at a time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ pub(crate) enum Work {
 
 type Running = Arc<Mutex<HashSet<(Work, InstitutionCode)>>>;
 
-/// The work that runs on this node.
+/// The work in progress on this node.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exclusive(Running);
 
-/// Permission to do the work, until it is dropped: also when the caller closes the connection.
+/// Permission to do the work, until it is dropped. It is also dropped when the caller closes the connection.
 #[derive(Debug)]
 pub(crate) struct Permit {
     running: Running,
@@ -32,7 +32,7 @@ pub(crate) struct Permit {
 }
 
 impl Exclusive {
-    /// Begins the work, or answers 409 where it is under way for somebody else.
+    /// Starts the work, or returns a 409 if another caller's is in progress.
     pub(crate) fn begin(&self, work: Work, institution: &InstitutionCode) -> Result<Permit, Problem> {
         let what = (work, institution.clone());
         if !self.0.lock().insert(what.clone()) {

@@ -1,5 +1,5 @@
-//! What a field of an input may hold. One implementation of [`Field`] says how a kind of value is read and how the
-//! OpenAPI document describes it, so that the two can't differ.
+//! The kinds of values that a field of an input can have. One implementation of [`Field`] defines how a kind of value
+//! is read and how the OpenAPI document describes it, so that the two can't differ.
 
 use std::mem;
 
@@ -25,32 +25,31 @@ pub(crate) const LONGEST_TEXT: usize = 500;
 /// The schemas that a field refers to, by name.
 pub(crate) type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// A kind of value that a field of a body or a query parameter can hold.
+/// A kind of value that a field of a body or a query parameter can have.
 pub(crate) trait Field: Sized {
-    /// Whether the field must be there.
+    /// Whether the field is mandatory.
     const REQUIRED: bool = true;
 
-    /// Reads a value that is there. Notes what is wrong with it, without quoting it: it may be a key or a patron's
-    /// number.
+    /// Reads an existing value. Records its fault without quoting it: it may be a key or a patron's number.
     fn read(value: Value, reader: &mut Reader) -> Option<Self>;
 
-    /// Stands in for a value that is wrong or missing, until the faults are answered.
+    /// Returns a value that takes the place of a wrong or missing one until the faults are answered.
     fn placeholder() -> Self;
 
-    /// The value of a field that is left out.
+    /// Returns the value of a field that is left out.
     fn left_out(reader: &mut Reader) -> Self {
         reader.fault("MISSING", "It is missing.");
         Self::placeholder()
     }
 
-    /// How the OpenAPI document describes the value.
+    /// Returns the description of the value in the OpenAPI document.
     fn schema() -> RefOr<Schema>;
 
     /// Adds the schemas that [`schema`](Self::schema) refers to.
     fn refers_to(_: &mut Schemas) {}
 }
 
-/// Where an input comes from.
+/// The source of an input.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
     /// A JSON body.
@@ -59,7 +58,7 @@ pub(crate) enum Source {
     Query,
 }
 
-/// Where the reading stands, and all faults so far.
+/// The position in the input, and all faults so far.
 #[derive(Debug)]
 pub(crate) struct Reader {
     source: Source,
@@ -76,12 +75,12 @@ impl Reader {
         self.source
     }
 
-    /// Notes a fault of the field that is being read.
+    /// Records a fault of the field that is being read.
     pub(crate) fn fault(&mut self, code: &'static str, message: impl Into<String>) {
         self.faults.push(FieldError::new(self.path.clone(), code, message));
     }
 
-    /// Notes a fault of a field inside the one that is being read.
+    /// Records a fault of a field inside the one that is being read.
     pub(crate) fn fault_of(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         self.inside(key, |reader| reader.fault(code, message));
     }
@@ -106,7 +105,7 @@ impl Reader {
     }
 
     pub(crate) fn wrong_type(&mut self, wanted: &str, found: &Value) {
-        // Query parameters are texts; a list means that one was given several times.
+        // Query parameters are texts. A list means that a parameter was given several times.
         if self.source == Source::Query && found.is_array() {
             self.fault("REPEATED", "It is given more than once.");
         } else {
@@ -118,7 +117,7 @@ impl Reader {
         self.faults
     }
 
-    /// A text without blanks around it that every library system and database can take.
+    /// Reads a text that every library system and database accepts, without blanks around it.
     fn text(&mut self, value: &Value) -> Option<String> {
         let Value::String(text) = value else {
             self.wrong_type("text", value);
@@ -210,7 +209,7 @@ macro_rules! codes {
 
 codes!(AgencyCode, InstitutionCode, PickupLocationCode);
 
-/// Identifiers that a library's system gave.
+/// Identifiers that a library's system assigned.
 macro_rules! identifiers {
     ($($identifier:ty),+) => {$(
         impl Field for $identifier {
@@ -236,7 +235,7 @@ macro_rules! identifiers {
 
 identifiers!(Barcode, BibId, DeskCode, HoldingId, ItemId, LibraryCode, PatronId);
 
-/// Choices among a few words.
+/// Choices between a few words.
 macro_rules! words {
     ($($choice:ty, $code:literal, $first:literal => $value:expr $(, $more:literal => $other:expr)*;)+) => {$(
         impl Field for $choice {
@@ -272,7 +271,7 @@ words! {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PreviousSecret;
 
-/// Yes or no; no where it is left out.
+/// A Boolean; false if it is left out.
 impl Field for bool {
     const REQUIRED: bool = false;
 
@@ -302,7 +301,7 @@ impl Field for bool {
     }
 }
 
-/// A whole number from `LEAST` to `MOST`; `USUAL` where it is left out.
+/// A whole number from `LEAST` to `MOST`; `USUAL` if it is left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Number<const LEAST: u32, const MOST: u32, const USUAL: u32>(pub(crate) u32);
 
@@ -359,7 +358,7 @@ impl Field for Date {
     }
 }
 
-/// A value that may be left out.
+/// An optional value.
 impl<T: Field> Field for Option<T> {
     const REQUIRED: bool = false;
 
@@ -474,7 +473,7 @@ impl Field for Statuses {
     }
 }
 
-/// Where a list goes on; at its beginning where this is left out.
+/// The position at which a list continues; its beginning if this is left out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct After(pub(crate) Option<Cursor>);
 
@@ -502,7 +501,7 @@ impl Field for After {
     }
 }
 
-/// An object whose keys are another part's to judge.
+/// An object whose keys another part checks.
 impl Field for Map<String, Value> {
     fn read(value: Value, reader: &mut Reader) -> Option<Self> {
         match value {

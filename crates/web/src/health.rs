@@ -1,4 +1,4 @@
-//! Whether the hub can do its work.
+//! The health of the hub.
 
 use std::time::Duration;
 
@@ -16,32 +16,32 @@ use crate::problem::Problem;
 use crate::quota::{PollingPausedView, polling_paused};
 use crate::state::WebState;
 
-/// A database that stands still is reported within this.
+/// The time within which a database that doesn't answer is reported.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_liveness)).routes(routes!(get_readiness))
 }
 
-/// The hub is well.
+/// The health of a hub that can do its work.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Health)]
 struct HealthView {
     /// `ok`.
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
-    /// How many steps wait to be done or are under way.
+    /// Intents that are not done yet, due or not.
     open_intents: u64,
-    /// Library systems that give no service now. The hub itself is well; requests that need them wait.
+    /// Library systems that are out of service now. The hub itself is well; requests that need these systems wait.
     systems_down: Vec<SystemDownView>,
-    /// Institutions that the hub can't poll for some requests, three times in a row or more. Each of these requests shows in
-    /// its `attention` why.
+    /// Institutions that the hub couldn't poll for some requests, three times in a row or more. Each of these requests
+    /// has the reason in its `attention`.
     polls_failing: Vec<PollsFailingView>,
-    /// Institutions that are not polled until their calls are counted anew; what patrons ask for goes on.
+    /// Institutions that the hub doesn't poll until their calls are counted anew. Work for patrons continues.
     polling_paused: Vec<PollingPausedView>,
 }
 
-/// A library system that gives no service.
+/// A library system that is out of service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SystemDown)]
 pub(crate) struct SystemDownView {
@@ -50,30 +50,30 @@ pub(crate) struct SystemDownView {
     /// `unreachable`, `key_refused` or `quota_used_up`.
     #[schema(value_type = String, example = "unreachable")]
     outage: &'static str,
-    /// Why, as the last call found it.
+    /// The reason, as the last call found it.
     reason: String,
-    /// Since when.
+    /// When it began.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
-    /// When the hub tries again by itself.
+    /// The time of the hub's next try.
     #[schema(value_type = String, format = DateTime)]
     next_try: Timestamp,
 }
 
-/// An institution of which polls keep failing.
+/// An institution whose polls fail repeatedly.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PollsFailing)]
 pub(crate) struct PollsFailingView {
     /// The institution.
     institution: String,
-    /// How many polls keep failing: one for each request and side.
+    /// The number of failing polls: one for each request and side.
     polls: u64,
-    /// Since when the first of them does.
+    /// The time since which the first of them fails.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
 }
 
-/// The systems that this node knows to be down.
+/// Returns the systems that this node knows to be down.
 pub(crate) fn systems_down(engine: &Engine) -> Vec<SystemDownView> {
     let all = engine.systems().down().into_iter();
     all.map(|(institution, down)| SystemDownView {
@@ -95,7 +95,7 @@ struct ProbeView {
     status: &'static str,
 }
 
-/// Whether the process runs. It answers without the database: start the hub again only if this fails. Needs no key.
+/// Returns whether the process runs. It answers without the database: restart the hub only if this fails. Needs no key.
 #[utoipa::path(
     get,
     path = "/health/live",
@@ -107,8 +107,8 @@ async fn get_liveness() -> Json<ProbeView> {
     Json(ProbeView { status: "ok" })
 }
 
-/// Whether the hub can read and write its database, so that it may be sent calls. When the last write failed, the hub
-/// tries a small one. Needs no key.
+/// Returns whether the hub can read and write its database, so that it can take calls. If the last write failed, the
+/// hub tries a small one. Needs no key.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -124,7 +124,7 @@ async fn get_readiness(State(state): State<WebState>) -> Result<Json<ProbeView>,
     Ok(Json(ProbeView { status: "ok" }))
 }
 
-/// The store's part, or why it keeps the hub from its work.
+/// Returns the hub's health, or the reason why the store prevents its work.
 async fn health(state: &WebState) -> Result<Health, Problem> {
     let Ok(health) = tokio::time::timeout(MAX_WAIT, state.engine.health()).await else {
         return Err(cannot("the database doesn't answer"));
@@ -135,7 +135,7 @@ async fn health(state: &WebState) -> Result<Health, Problem> {
     }
 }
 
-/// Whether the hub can do its work, as `/health/ready`, with what keeps requests waiting. Needs no key.
+/// Returns whether the hub can do its work, as `/health/ready`, and what makes requests wait. Needs no key.
 #[utoipa::path(
     get,
     path = "/health",

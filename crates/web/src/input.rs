@@ -1,4 +1,4 @@
-//! The input of an operation: one declaration gives the type, its reader, its description in the OpenAPI document and
+//! The input of an operation: one declaration defines the type, its reader, its description in the OpenAPI document and
 //! a worked example.
 //!
 //! [`input!`] declares it. [`Body`] reads it from a JSON body, [`Query`] from the query of the address. Both find all
@@ -17,26 +17,26 @@ use crate::problem::{FieldError, Problem};
 
 /// The input of an operation, or an object inside one. Declared with [`input!`].
 pub(crate) trait Input: Sized {
-    /// Its name in the OpenAPI document.
+    /// The type's name in the OpenAPI document.
     const NAME: &'static str;
 
     /// Reads every field.
     fn read(fields: &mut Fields<'_>) -> Self;
 
-    /// The lines of its documentation.
+    /// Returns the lines of its documentation.
     fn about() -> Vec<&'static str>;
 
-    /// Its fields, in order.
+    /// Returns its fields, in order.
     fn fields() -> Vec<FieldDescription>;
 
     /// Adds the schemas that its fields refer to.
     fn refers_to(schemas: &mut Schemas);
 
-    /// An example that the hub accepts.
+    /// Returns an example that the hub accepts.
     fn example() -> Value;
 }
 
-/// One field, for the OpenAPI document.
+/// The description of one field, for the OpenAPI document.
 pub(crate) struct FieldDescription {
     name: &'static str,
     about: String,
@@ -52,8 +52,8 @@ impl FieldDescription {
 
 /// Declares the input of an operation.
 ///
-/// The documentation of the type and of its fields is what the OpenAPI document shows. The type of a field decides how
-/// it is read and what its schema is ([`Field`]). The example must be one that the hub accepts; a test sends it.
+/// The OpenAPI document contains the documentation of the type and of its fields. The type of a field decides how it is
+/// read and what its schema is ([`Field`]). The hub must accept the example; a test sends it.
 macro_rules! input {
     (
         $(#[doc = $about:literal])+
@@ -119,7 +119,7 @@ macro_rules! input {
 }
 pub(crate) use input;
 
-/// The schema of an input.
+/// Returns the schema of an input.
 pub(crate) fn schema<T: Input>() -> RefOr<Schema> {
     let schema = ObjectBuilder::new().description(Some(paragraphs(&T::about()))).examples([T::example()]);
     let fields = T::fields().into_iter();
@@ -148,7 +148,7 @@ fn described(schema: RefOr<Schema>, about: String) -> RefOr<Schema> {
     }
 }
 
-/// The query parameters of an input.
+/// Returns the query parameters of an input.
 pub(crate) fn query_parameters<T: Input>() -> Vec<Parameter> {
     let parameter = |field: FieldDescription| {
         let required = if field.required { Required::True } else { Required::False };
@@ -158,7 +158,7 @@ pub(crate) fn query_parameters<T: Input>() -> Vec<Parameter> {
     T::fields().into_iter().map(parameter).collect()
 }
 
-/// The lines of a doc comment as paragraphs.
+/// Joins the lines of a doc comment into paragraphs.
 fn paragraphs(lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines.iter().map(|line| line.trim()) {
@@ -200,7 +200,7 @@ impl<T: Input> Field for T {
     }
 }
 
-/// The fields of an object that are not read yet.
+/// The fields of an object that have not been read yet.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     table: Map<String, Value>,
@@ -208,7 +208,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Reads a field. A faulty or missing one is noted, and a placeholder stands for it.
+    /// Reads a field. The fault of a faulty or missing one is recorded, and a placeholder takes its place.
     pub(crate) fn take<F: Field>(&mut self, key: &'static str) -> F {
         let value = self.table.remove(key).filter(|value| !value.is_null());
         self.reader.inside(key, |reader| match value {
@@ -218,7 +218,7 @@ impl Fields<'_> {
     }
 }
 
-/// Reads an input. A field that it does not have is a fault, most likely of spelling.
+/// Reads an input. An unknown field is a fault, most likely of spelling.
 fn read<T: Input>(table: Map<String, Value>, reader: &mut Reader) -> T {
     let mut fields = Fields { table, reader };
     let input = T::read(&mut fields);
@@ -239,8 +239,8 @@ fn read<T: Input>(table: Map<String, Value>, reader: &mut Reader) -> T {
     input
 }
 
-/// An input as it was read, with all its faults. Placeholders stand for what is faulty, so a handler gets at the values
-/// of [`checked`](Self::checked) only, or asks first whether a field [is sound](Self::is_sound).
+/// An input as it was read, with all its faults. Placeholders take the place of faulty values. So a handler uses only
+/// the values of [`checked`](Self::checked), or first checks that a field [is sound](Self::is_sound).
 #[derive(Debug)]
 pub(crate) struct Read<T> {
     pub(crate) value: T,
@@ -261,33 +261,33 @@ impl<T> Read<T> {
         self.faults.push(FieldError::new(field, code, message));
     }
 
-    /// Adds faults that another part has found.
+    /// Adds faults that another part found.
     pub(crate) fn faults(&mut self, faults: impl IntoIterator<Item = FieldError>) {
         self.faults.extend(faults);
     }
 
-    /// Whether a field, and everything inside it, has no fault so far.
+    /// Returns whether a field, and everything inside it, has no fault so far.
     pub(crate) fn is_sound(&self, field: &str) -> bool {
         !self.faults.iter().any(|fault| {
             fault.field.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
     }
 
-    /// The input.
+    /// Returns the input.
     ///
     /// # Errors
     ///
-    /// All its faults.
+    /// Fails with all faults.
     pub(crate) fn checked(self) -> Result<T, Problem> {
         Problem::check(self.faults)?;
         Ok(self.value)
     }
 
-    /// Both inputs.
+    /// Returns both inputs.
     ///
     /// # Errors
     ///
-    /// All faults of both.
+    /// Fails with all faults of both.
     pub(crate) fn and<U>(mut self, other: Read<U>) -> Result<(T, U), Problem> {
         self.faults.extend(other.faults);
         Problem::check(self.faults)?;
@@ -295,7 +295,7 @@ impl<T> Read<T> {
     }
 }
 
-/// An input from a JSON body. If all its fields may be left out, so may the body.
+/// An input from a JSON body. If all its fields are optional, so is the body.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) Read<T>);
 
@@ -330,8 +330,8 @@ impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Parameters by name: a text each, or a list of texts where one is given several times. An empty one counts as left
-/// out.
+/// Returns the parameters by name: a text for each, or a list of texts if one is given several times. An empty
+/// parameter counts as left out.
 fn table(pairs: Vec<(String, String)>) -> Map<String, Value> {
     let mut table = Map::new();
     for (key, text) in pairs {

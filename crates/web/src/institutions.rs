@@ -1,4 +1,4 @@
-//! Institutions: installations of a library system, with their settings. A key goes in and never comes out.
+//! Institutions: installations of a library system, with their settings. An API key can be set and is never returned.
 
 use axum::Json;
 use axum::extract::State;
@@ -36,7 +36,7 @@ struct InstitutionView {
     code: String,
     /// Its name, for people.
     name: String,
-    /// The kind of library system. An unknown kind is answered with those that the hub knows.
+    /// The kind of library system. If the kind is unknown, the answer lists the known ones.
     kind: String,
     /// Its settings; the keys depend on the kind.
     #[schema(value_type = Object)]
@@ -54,24 +54,24 @@ impl From<Institution> for InstitutionView {
     }
 }
 
-/// All institutions.
+/// A list of all institutions.
 #[derive(Debug, Serialize, ToSchema)]
 struct InstitutionList {
-    /// By code.
+    /// Ordered by code.
     institutions: Vec<InstitutionView>,
 }
 
 input! {
-    /// An institution as it is set up.
+    /// The data of an institution.
     struct InstitutionInput {
         /// Its name, for people.
         name: String,
-        /// The kind of library system. An unknown kind is answered with those that the hub knows.
+        /// The kind of library system. If the kind is unknown, the answer lists the known ones.
         kind: String,
         /// Its settings; the keys depend on the kind.
         settings: Map<String, Value>,
-        /// The key for its system's API. May be left out where the institution has one already and its kind and the scheme,
-        /// host and port of its system's address stay as they are; is never answered.
+        /// The key for its system's API; never returned. It may be left out if the institution has one already, and its
+        /// kind and the scheme, host and port of its system's address stay the same.
         api_key: Option<SecretString>,
     }
     example: {
@@ -82,25 +82,25 @@ input! {
     }
 }
 
-/// What a check of an institution found.
+/// The result of a check of an institution.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Check)]
 struct CheckView {
-    /// Whether all that the hub needs is there.
+    /// Whether everything that the hub needs exists.
     ok: bool,
-    /// Everything that was polled.
+    /// The results of all checks.
     findings: Vec<FindingView>,
 }
 
-/// One thing that was polled.
+/// The result of one check.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Finding)]
 struct FindingView {
-    /// What was polled.
+    /// The subject of the check.
     subject: String,
-    /// What is wrong and what to do about it; null when all is well.
+    /// The problem and its solution; null if all is well.
     problem: Option<String>,
-    /// What was found when all is well.
+    /// The result, if all is well.
     detail: String,
 }
 
@@ -110,7 +110,7 @@ impl From<Finding> for FindingView {
     }
 }
 
-/// All institutions, by code.
+/// Lists all institutions, by code.
 #[utoipa::path(
     get,
     path = "/api/v1/institutions",
@@ -123,7 +123,7 @@ async fn list_institutions(State(state): State<WebState>) -> Result<Json<Institu
     Ok(Json(InstitutionList { institutions: institutions.into_iter().map(Into::into).collect() }))
 }
 
-/// One institution.
+/// Returns one institution.
 #[utoipa::path(
     get,
     path = "/api/v1/institutions/{code}",
@@ -142,16 +142,17 @@ async fn get_institution(
     Ok(Json(find(&state, &code).await?.into()))
 }
 
-/// The institution with this code, or the answer that there is none.
+/// Returns the institution with this code, or a 404 if there is none.
 pub(crate) async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
     let found = state.engine.store().institution(&InstitutionCode::from(code)).await?;
     found.ok_or_else(|| Problem::not_found("institution", code))
 }
 
-/// Sets an institution up, new or changed. All faults of its settings are reported at once; nothing is sent to it yet.
+/// Creates or changes an institution. All faults of its settings are reported at once; nothing is sent to its system
+/// yet.
 ///
-/// The stored key is only ever sent to the origin that it was set with: a change of kind, scheme, host or port needs the key
-/// again. The address must begin with `https://`, except on the hub's own machine or where the settings say
+/// The stored key is only sent to the origin for which it was set: a change of kind, scheme, host or port requires the
+/// key. The address must begin with `https://`, except on the hub's own machine or if the settings contain
 /// `allow_unencrypted_http`.
 #[utoipa::path(
     put,
@@ -177,7 +178,7 @@ async fn put_institution(
     let is_new = known.is_none();
     let credentials = credentials(&code, &mut input, known.map(connection_of));
     let settings_are_sound = input.is_sound("kind") && input.is_sound("settings");
-    // What stands in for a key that is wanting is never stored, since that it is wanting is a fault.
+    // The placeholder for a missing key is never stored, since a missing key is a fault.
     let connection = connection(&code, &input.value, credentials.unwrap_or_else(|| SecretString::from("none")));
     if settings_are_sound {
         input.faults(settings_faults(&connection));
@@ -193,8 +194,8 @@ async fn put_institution(
     Ok(set_up(is_new, format!("/api/v1/institutions/{code}"), InstitutionView::from(institution)))
 }
 
-/// The key that was sent, or the stored one if it may go where the new settings point. Nothing if neither is there,
-/// which is then a fault of the input.
+/// Returns the key of the input, or the stored one if it may go to the origin of the new settings. Returns `None` if
+/// neither exists, which is then a fault of the input.
 fn credentials(
     code: &InstitutionCode,
     input: &mut Read<InstitutionInput>,
@@ -211,7 +212,7 @@ fn credentials(
         input.fault("api_key", "MISSING", message);
         return None;
     };
-    // Key and origin are of one reading, so that no change at the same moment can combine them otherwise.
+    // Key and origin come from one read, so that a change at the same moment can't combine them differently.
     let asked = connection(code, &input.value, SecretString::from("none"));
     if known.origin().is_some() && known.origin() == asked.origin() {
         return Some(known.credentials);
@@ -280,8 +281,8 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     removed(was_there, "institution", &code)
 }
 
-/// Makes every read that the institution's part in requests needs, and says what is missing. One check at a time runs for
-/// an institution on a node of the hub.
+/// Makes every read that requests need at the institution, and reports what is missing. One check at a time runs for an
+/// institution on a node of the hub.
 #[utoipa::path(
     post,
     path = "/api/v1/institutions/{code}/check",

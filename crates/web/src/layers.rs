@@ -1,4 +1,4 @@
-//! What surrounds every handler: limits, panics to answers, traces without personal data.
+//! The layers around every handler: limits, answers for panics, traces without personal data.
 
 use std::any::Any;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tracing::{error, info_span};
 use crate::body::MAX_BYTES;
 use crate::problem::Problem;
 
-/// How long a call may take as a whole; longer than any wait that a caller can ask for.
+/// The longest duration of a call; longer than any wait that a caller can ask for.
 const LONGEST_CALL: Duration = Duration::from_secs(50);
 
-/// Everything that is unknown or fails is answered in the envelope too.
+/// Adds the layers. Unknown addresses and failures are answered in the envelope, too.
 pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     within(LONGEST_CALL, routes)
 }
@@ -31,7 +31,7 @@ fn within<S: Clone + Send + Sync + 'static>(longest: Duration, routes: Router<S>
         .layer(from_fn(move |call, next| limit_time(longest, call, next)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(TraceLayer::new_for_http().make_span_with(|call: &Request| {
-            // The address as routed, never as sent: a query may hold words about a patron.
+            // The span contains the address as routed, never as sent: a query may contain data about a patron.
             let route = call.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str);
             info_span!("http", method = %call.method(), route)
         }))
@@ -58,7 +58,7 @@ async fn limit_time(longest: Duration, call: Request, next: Next) -> Response {
     }
 }
 
-/// The panic's own text stays in the hub: it may hold anything.
+/// Returns the answer to a panic. The panic's own text stays in the hub, since it may contain anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     error!("a handler panicked");
     Problem::internal().into_response()

@@ -1,19 +1,19 @@
-//! HTTP in: the hub's REST API under `/api/v1`, described by an OpenAPI document.
+//! The HTTP interface: the hub's REST API under `/api/v1`, described by an OpenAPI document.
 //!
-//! [`router`] gives the whole of it, to be served by axum. A handler reads its input, calls the engine or the
-//! store, and answers a view; it decides nothing about requests. What leaves is listed field by field in `views`
-//! and beside each resource, so that a new fact of the domain is not shown before somebody has thought of it.
+//! [`router`] returns the whole API, to be served by axum. A handler reads its input, calls the engine or the store,
+//! and returns a view; it decides nothing about requests. The views list every field of an answer, in the file of each
+//! resource, so that a new fact of the domain isn't shown by accident.
 //!
-//! Whatever goes wrong is answered in one envelope (RFC 9457, `application/problem+json`), with a stable code for
-//! programs, a sentence for people, and all faults of the input at once. Every route under `/api/v1` asks for an
-//! API key, whose name is the actor in a request's timeline.
+//! Every failure is answered in one envelope (RFC 9457, `application/problem+json`), with a stable code for programs, a
+//! sentence for people, and all faults of the input at once. Every route under `/api/v1` requires an API key. The key's
+//! name is the actor in a request's timeline.
 //!
 //! # How to add a route
 //!
-//! 1. Its input, where it has one: an [`input!`](input) in the file of its resource, with an example.
-//! 2. A handler there, with `#[utoipa::path]`: the operation id is `<verb>_<resource>`.
-//! 3. Its line in that file's `routes`.
-//! 4. A test in `tests/it`, and the snapshot of the OpenAPI document, which shows what clients will see.
+//! 1. Declare its input, if it has one: an [`input!`](input) in the file of its resource, with an example.
+//! 2. Write a handler there, with `#[utoipa::path]`: the operation id is `<verb>_<resource>`.
+//! 3. Add its line to that file's `routes`.
+//! 4. Write a test in `tests/it`, and update the snapshot of the OpenAPI document, which shows what clients will see.
 
 mod agencies;
 mod answer;
@@ -41,7 +41,7 @@ pub use auth::ApiKeys;
 pub use openapi::openapi;
 pub use state::WebState;
 
-/// Everything the hub answers over HTTP.
+/// Returns the router for everything that the hub answers over HTTP.
 pub fn router(state: WebState) -> axum::Router {
     let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
     let (guarded, open, _) = openapi::parts();

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the handlers.
+//! Generates the OpenAPI document from the handlers.
 
 use std::sync::OnceLock;
 
@@ -37,12 +37,12 @@ const KEY: &str = "api_key";
 )]
 struct Document;
 
-/// The OpenAPI document of everything that [`router`](crate::router) answers.
+/// Returns the OpenAPI document of everything that [`router`](crate::router) answers.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     parts().2
 }
 
-/// The routes that need a key, those that don't, and the document of both.
+/// Returns the routes that need a key, those that don't, and the document of both.
 pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::OpenApi) {
     let (guarded, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(requests::routes())
@@ -89,7 +89,7 @@ fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &
     })
 }
 
-/// This document.
+/// Returns this document.
 #[utoipa::path(
     get,
     path = "/api/openapi.json",

@@ -32,19 +32,19 @@ input! {
     example: {"days": 7}
 }
 
-/// What a search for orphans came to.
+/// The result of a search for orphans.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrphanReport)]
 struct OrphansView {
-    /// How many requests were polled.
+    /// The number of requests that were checked.
     requests: usize,
-    /// How many virtual patrons were polled.
+    /// The number of virtual patrons that were checked.
     patrons: usize,
-    /// What was found.
+    /// The orphans that were found.
     orphans: Vec<OrphanView>,
 }
 
-/// Something that carries the hub's marker and belongs to no request.
+/// An object with the hub's marker that belongs to no request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Orphan)]
 struct OrphanView {
@@ -55,9 +55,9 @@ struct OrphanView {
     id: String,
     /// The request whose marker it has.
     request: String,
-    /// Whether it was taken away; null where that was not asked for.
+    /// Whether it was removed; null if no removal was asked for.
     removed: Option<bool>,
-    /// Why it could not be taken away.
+    /// Why it could not be removed.
     problem: Option<String>,
 }
 
@@ -72,8 +72,8 @@ impl From<FoundOrphan> for OrphanView {
     }
 }
 
-/// Looks for records and holds in the institution's system that carry the hub's marker and belong to no request. Changes
-/// nothing. Costs a call of the system's API for each request searched that borrowed there, and one for each virtual
+/// Finds records and holds in the institution's system that carry the hub's marker and belong to no request. Changes
+/// nothing. Costs a call of the system's API for each searched request that borrowed there, and one for each virtual
 /// patron.
 #[utoipa::path(
     get,
@@ -96,7 +96,7 @@ async fn list_orphans(
     search(&state, &code, query.checked()?, false).await
 }
 
-/// Looks for orphans, and takes them away: only what is proven to be the hub's and to belong to no request.
+/// Finds orphans and removes them: only objects that are proven to be the hub's and to belong to no request.
 #[utoipa::path(
     delete,
     path = "/api/v1/institutions/{code}/orphans",

@@ -1,4 +1,4 @@
-//! What a path names: a request by its id, anything else by its code.
+//! The parts of a path that name an object: a request's id, or the code of any other object.
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -67,10 +67,11 @@ pub(crate) const LONGEST_CODE: usize = 64;
 /// [`is_code`] as a regular expression, for the OpenAPI document; it does not exclude `.` and `..`.
 pub(crate) const CODE_PATTERN: &str = "^[A-Za-z0-9._:-]{1,64}$";
 
-/// What a code is, for whoever sent something else.
+/// The message about the form of a code, for callers that sent something else.
 pub(crate) const NO_CODE: &str = "A code has 1 to 64 letters, digits and the signs . _ : -, and isn't \".\" or \"..\".";
 
-/// Codes need no encoding in a path and none in a log. `.` and `..` would address another object.
+/// Returns whether a text is a code. A code needs no encoding in a path or a log. `.` and `..` would address another
+/// object.
 pub(crate) fn is_code(text: &str) -> bool {
     !matches!(text, "." | "..")
         && (1..=LONGEST_CODE).contains(&text.len())

@@ -33,13 +33,13 @@ struct PickupLocationView {
     code: String,
     /// Its name, for people.
     name: String,
-    /// Whose it is.
+    /// The code of the agency that it belongs to.
     agency: String,
     /// The institution of that agency.
     institution: String,
     /// The library in the institution's system.
     library: String,
-    /// The circulation desk, where the library has several hold shelves.
+    /// The circulation desk, if the library has several hold shelves.
     desk: Option<String>,
 }
 
@@ -57,29 +57,29 @@ impl From<StoredPickupLocation> for PickupLocationView {
     }
 }
 
-/// All pickup locations.
+/// A list of all pickup locations.
 #[derive(Debug, Serialize, ToSchema)]
 struct PickupLocationList {
-    /// By code.
+    /// Ordered by code.
     pickup_locations: Vec<PickupLocationView>,
 }
 
 input! {
-    /// A pickup location as it is set up.
+    /// The data of a pickup location.
     struct PickupLocationInput {
         /// Its name, for people.
         name: String,
-        /// The code of the agency whose it is.
+        /// The code of the agency that it belongs to.
         agency: AgencyCode,
         /// The library in the institution's system.
         library: LibraryCode,
-        /// The circulation desk, where the library has several hold shelves.
+        /// The circulation desk, if the library has several hold shelves.
         desk: Option<DeskCode>,
     }
     example: {"name": "Main Library, ground floor", "agency": "NORTH", "library": "MAIN", "desk": "DEFAULT_CIRC_DESK"}
 }
 
-/// All pickup locations, by code.
+/// Lists all pickup locations, by code.
 #[utoipa::path(
     get,
     path = "/api/v1/pickup-locations",
@@ -92,7 +92,7 @@ async fn list_pickup_locations(State(state): State<WebState>) -> Result<Json<Pic
     Ok(Json(PickupLocationList { pickup_locations: stored.into_iter().map(Into::into).collect() }))
 }
 
-/// One pickup location.
+/// Returns one pickup location.
 #[utoipa::path(
     get,
     path = "/api/v1/pickup-locations/{code}",
@@ -112,7 +112,7 @@ async fn get_pickup_location(
     stored.map(|stored| Json(stored.into())).ok_or_else(|| Problem::not_found("pickup location", &code))
 }
 
-/// Sets a pickup location up, new or changed. Requests that are placed already keep what they were placed with.
+/// Creates or changes a pickup location. Existing requests keep the data with which they were placed.
 #[utoipa::path(
     put,
     path = "/api/v1/pickup-locations/{code}",
@@ -149,7 +149,7 @@ async fn put_pickup_location(
     Ok(set_up(is_new, format!("/api/v1/pickup-locations/{code}"), view))
 }
 
-/// Removes a pickup location. Requests that are placed already keep it.
+/// Removes a pickup location. Existing requests keep it.
 #[utoipa::path(
     delete,
     path = "/api/v1/pickup-locations/{code}",

@@ -1,4 +1,4 @@
-//! What goes wrong, in one envelope: RFC 9457, `application/problem+json`.
+//! Failures, in one envelope: RFC 9457, `application/problem+json`.
 
 use std::borrow::Cow;
 
@@ -17,15 +17,15 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 /// One fault of the input.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub(crate) struct FieldError {
-    /// Which part of the input, such as `copies[0].barcode`.
+    /// The faulty part of the input, such as `copies[0].barcode`.
     #[schema(example = "pickup_location")]
     pub(crate) field: String,
     /// A stable code, such as `MISSING`.
     #[schema(value_type = String, example = "UNKNOWN_PICKUP_LOCATION")]
     pub(crate) code: Cow<'static, str>,
-    /// What is wrong and what to do, for staff.
+    /// The fault and its solution, for staff.
     pub(crate) message: String,
-    /// The sentence for the patron, where the fault is in a request of theirs.
+    /// The sentence for the patron, if the fault is in a request of theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub(crate) patron_message: Option<Cow<'static, str>>,
@@ -41,7 +41,7 @@ impl FieldError {
     }
 }
 
-/// Why a call was not done.
+/// The reason why a call failed.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -52,11 +52,11 @@ pub(crate) struct Problem {
     patron_message: Option<String>,
 }
 
-/// Why a call was not done (RFC 9457).
+/// The reason why a call failed (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct Envelope {
-    /// Always `about:blank`: `code` says what kind of problem it is.
+    /// Always `about:blank`: `code` identifies the kind of problem.
     #[serde(rename = "type")]
     #[schema(value_type = String, example = "about:blank")]
     kind: &'static str,
@@ -66,18 +66,18 @@ pub(crate) struct Envelope {
     /// The HTTP status.
     #[schema(example = 422)]
     status: u16,
-    /// What happened and what to do, for people.
+    /// The event and its solution, for people.
     detail: String,
     /// A stable code for programs, such as `PATRON_BLOCKED`.
     #[schema(value_type = String, example = "INVALID_REQUEST")]
     code: Cow<'static, str>,
-    /// Every fault of the input, where there are several or one can be reported by its field.
+    /// Every fault of the input, if there are several or one can be assigned to its field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
-    /// The sentence for the patron, where the matter is the patron's own.
+    /// The sentence for the patron, if the problem is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     patron_message: Option<String>,
-    /// The patron request that is meant, where there is one.
+    /// The patron request that the problem is about, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>)]
     request_id: Option<RequestId>,
@@ -95,7 +95,7 @@ impl Problem {
         }
     }
 
-    /// That the patron may not borrow, with every cause.
+    /// Creates the problem that the patron may not borrow, with every cause.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         let all = std::iter::once(refusal).chain(&refusal.other_refusals);
         let errors = all.map(|cause| FieldError {
@@ -110,13 +110,13 @@ impl Problem {
         }
     }
 
-    /// About this patron request.
+    /// Adds the patron request that the problem is about.
     pub(crate) fn about(mut self, request: RequestId) -> Self {
         self.request = Some(request);
         self
     }
 
-    /// Faults of the input; nothing was done.
+    /// Creates the problem of a faulty input. Nothing was done.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
             [one] => format!("{}: {}", one.field, one.message),
@@ -125,7 +125,7 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_REQUEST", detail) }
     }
 
-    /// Passes when there are no faults.
+    /// Fails if there are faults.
     pub(crate) fn check(errors: Vec<FieldError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self::invalid(errors)) }
     }

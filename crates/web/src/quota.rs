@@ -1,4 +1,4 @@
-//! What an institution's calls are spent on, and what is measured of the hub.
+//! The quota of an institution and its use, and the hub's metrics.
 
 use std::collections::BTreeMap;
 
@@ -22,80 +22,80 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(get_quota)).routes(routes!(get_metrics))
 }
 
-/// An institution's calls: how many there are, and what they were spent on.
+/// The calls of an institution: limits and use.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Quota)]
 struct QuotaView {
     /// The institution.
     institution: String,
-    /// Calls in a second; null where they aren't counted.
+    /// Calls per second; null if the system doesn't count them.
     per_second: Option<PerSecondView>,
-    /// Calls in a day.
+    /// Calls per day.
     per_day: PerDayView,
-    /// What waits until calls are counted anew; null when nothing does.
+    /// The work that waits until calls are counted anew; null if none does.
     paused: Option<PausedView>,
-    /// What this node has spent today.
+    /// The calls that this node has spent today.
     used: UsedView,
 }
 
-/// Calls in a second.
+/// Calls per second.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CallsPerSecond)]
 struct PerSecondView {
-    /// As they were set.
+    /// The configured limit.
     configured: u32,
-    /// As many as this node may make now.
+    /// The number that this node may make now.
     allowed: f64,
-    /// As many of these as may be polls and other reading that can wait.
+    /// The part of these that polls and other deferrable calls may use.
     background: f64,
-    /// What other applications of the institution are seen to use.
+    /// The observed use by other applications of the institution.
     other_applications: f64,
-    /// How many calls wait for their turn on this node.
+    /// The number of calls that wait for their turn on this node.
     queued_calls: usize,
-    /// How many nodes share what was set.
+    /// The number of nodes that share the configured limit.
     nodes: u32,
 }
 
-/// Calls in a day.
+/// Calls per day.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CallsPerDay)]
 struct PerDayView {
-    /// For all applications of the institution; null while it isn't known.
+    /// The number for all applications of the institution; null while it is unknown.
     total: Option<u64>,
-    /// How many are left; null until the system reported.
+    /// The number of calls left; null until the system has reported it.
     remaining: Option<u64>,
-    /// At how many polls stop; null while it isn't known.
+    /// The number of calls left at which polls stop; null while it is unknown.
     reserve: Option<u64>,
-    /// When they are counted anew.
+    /// The time at which they are counted anew.
     #[schema(value_type = String, format = DateTime)]
     reset: Timestamp,
 }
 
-/// What waits until calls are counted anew.
+/// The work that waits until calls are counted anew.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Paused)]
 struct PausedView {
-    /// `polling` and what else can wait, or `everything`.
+    /// `polling`, with other deferrable work, or `everything`.
     #[schema(value_type = String, example = "polling")]
     what: &'static str,
-    /// Until when.
+    /// The end of the pause.
     #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
-/// What was spent today.
+/// The calls that were spent today.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SpentCalls)]
 struct UsedView {
-    /// Calls in all.
+    /// The number of all calls.
     total: u64,
-    /// Calls by what they were for: `patron`, `circulation`, `poll`, `bulk`.
+    /// Calls by priority: `patron`, `circulation`, `poll`, `bulk`.
     by_priority: BTreeMap<&'static str, u64>,
     /// Calls by endpoint, such as `GET /users/{user}`.
     by_endpoint: BTreeMap<&'static str, u64>,
-    /// Calls that were refused for the limit per second; they don't count.
+    /// Calls that were refused because of the limit per second; they aren't counted.
     refused: u64,
 }
 
@@ -145,20 +145,20 @@ fn rounded(rate: f64) -> f64 {
     (rate * 10.0).round() / 10.0
 }
 
-/// An institution that isn't polled for want of calls.
+/// An institution that isn't polled because too few calls are left.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PollingPaused)]
 pub(crate) struct PollingPausedView {
     /// The institution.
     institution: String,
-    /// Until when.
+    /// The end of the pause.
     #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
-/// The institutions that this node doesn't poll, because too few calls are left.
+/// Returns the institutions that this node doesn't poll because too few calls are left.
 pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
     let all = engine.systems().polling_paused().into_iter();
     all.map(|(institution, Paused { until, reason, .. })| PollingPausedView {
@@ -169,7 +169,7 @@ pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
     .collect()
 }
 
-/// What the institution's calls are spent on, how many are left, and what waits for more. Costs no call.
+/// Returns the limits of the institution's calls, their use, and the work that waits for more. Costs no call.
 #[utoipa::path(
     get,
     path = "/api/v1/institutions/{code}/quota",
@@ -187,7 +187,7 @@ async fn get_quota(State(state): State<WebState>, PathCode(code): PathCode) -> R
     Ok(Json(QuotaView::new(code, state.engine.systems().quota(&institution).await.map_err(engine::Error::from)?)))
 }
 
-/// What is measured on this node, for Prometheus.
+/// Returns the metrics of this node, for Prometheus.
 #[utoipa::path(
     get,
     path = "/metrics",

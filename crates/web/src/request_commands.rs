@@ -1,4 +1,4 @@
-//! Commands on a patron request: what patrons and staff can do about one that is placed.
+//! Commands of patrons and staff for a patron request.
 
 use axum::Json;
 use axum::extract::State;
@@ -31,14 +31,14 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
         .routes(routes!(undo))
 }
 
-/// The answer to a command: the request as it is now. What the command causes is done from here on.
+/// The answer to a command: the request as it is now. The effects of the command follow later.
 type Accepted = Result<(StatusCode, Json<RequestView>), Problem>;
 
 async fn accepted(state: &WebState, id: RequestId) -> Accepted {
     Ok((StatusCode::ACCEPTED, Json(RequestView::new(find(state, id).await?))))
 }
 
-/// Gives the command to the engine, with a reason for the timeline where the command itself has none.
+/// Passes the command to the engine, with a reason for the timeline if the command itself has none.
 async fn execute(
     state: &WebState,
     actor: &Actor,
@@ -52,26 +52,26 @@ async fn execute(
 }
 
 input! {
-    /// Why something is done.
+    /// The reason for a command.
     struct ReasonInput {
-        /// Why; shown in the timeline, so no names or numbers of persons.
+        /// The reason; shown in the timeline, so no names or numbers of persons.
         reason: Option<String>,
     }
     example: {"reason": "The book has turned up behind the returns desk."}
 }
 
 input! {
-    /// How a request is cancelled.
+    /// The parameters of a cancellation.
     struct CancelInput {
-        /// `patron` or `staff`; `patron` where it is left out.
+        /// `patron` or `staff`; `patron` if it is left out.
         by: Option<CancelledBy>,
-        /// Why; shown in the timeline, so no names or numbers of persons.
+        /// The reason; shown in the timeline, so no names or numbers of persons.
         reason: Option<String>,
     }
     example: {"by": "staff", "reason": "The patron asked at the desk."}
 }
 
-/// Cancels a request as far as its state allows. What exists of it at the libraries is taken away from here on.
+/// Cancels a request, if its state allows it. The hub then removes what exists of it at the libraries.
 ///
 /// `by` and `reason` may be given in the query or in a body; the query wins.
 #[utoipa::path(
@@ -101,7 +101,7 @@ async fn cancel_request(
     accepted(&state, id).await
 }
 
-/// Polls the request at its libraries now, without waiting for the time of the next poll.
+/// Polls the request at its libraries now, without waiting for the next scheduled poll.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/poll",
@@ -118,7 +118,7 @@ async fn poll_request(State(state): State<WebState>, PathId(id): PathId) -> Acce
     accepted(&state, id).await
 }
 
-/// Tries again what was refused, its cause having been fixed.
+/// Retries the refused effect, after its cause was fixed.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/resume",
@@ -144,14 +144,14 @@ async fn resume_request(
 }
 
 input! {
-    /// Why staff want another lender, and which.
+    /// The reason why staff want another lender, and their choice.
     struct NextSupplierInput {
-        /// Why; shown in the timeline, so no names or numbers of persons.
+        /// The reason; shown in the timeline, so no names or numbers of persons.
         reason: Option<String>,
-        /// The copy to ask for; the next of those that the request names, where it is left out.
+        /// The copy to ask for; if it is left out, the next of those that the request names.
         copy: Option<CopyInput>,
-        /// Whether the present lender is given up even where none of the copies that the request names can be supplied, which
-        /// ends the request.
+        /// Whether to give the present lender up even if none of the copies that the request names can be supplied,
+        /// which ends the request.
         confirm_no_candidate: bool,
     }
     example: {
@@ -163,8 +163,8 @@ input! {
 /// Asks another lender: the next one, or one of staff's choice. The present lender's hold is cancelled; the patron's
 /// hold stays as it is.
 ///
-/// The present lender is kept, and the call refused, where it has just sent the item, where the copy that is named can't be
-/// supplied, and where no other copy is left, unless `confirm_no_candidate` says that this is known.
+/// The present lender is kept and the call refused in three cases: the lender has just sent the item, the named copy
+/// can't be supplied, or no other copy is left. `confirm_no_candidate` confirms the last case.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/next-supplier",
@@ -201,11 +201,11 @@ async fn next_supplier(
 }
 
 input! {
-    /// Where the patron is to collect instead.
+    /// The new pickup location of a request.
     struct PickupChangeInput {
         /// The code of the pickup location.
         pickup_location: PickupLocationCode,
-        /// Why; shown in the timeline, so no names or numbers of persons.
+        /// The reason; shown in the timeline, so no names or numbers of persons.
         reason: Option<String>,
     }
     example: {"pickup_location": "NORTH-BRANCH", "reason": "The patron has moved."}
@@ -276,18 +276,18 @@ async fn report_found(
 }
 
 input! {
-    /// How a loss is settled.
+    /// The settlement of a loss.
     struct SettleInput {
         /// `paid` or `written_off`.
         how: Settlement,
-        /// Why; shown in the timeline, so no names or numbers of persons.
+        /// The reason; shown in the timeline, so no names or numbers of persons.
         reason: Option<String>,
     }
     example: {"how": "paid", "reason": "The patron paid for a new copy."}
 }
 
-/// Settles the loss of an item, which ends the request: the virtual item is taken away, the lender's loan stays for its
-/// own staff to close.
+/// Settles the loss of an item, which ends the request. The hub removes the virtual item; the lender's staff must close
+/// the lender's loan.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/settle-loss",
@@ -312,27 +312,27 @@ async fn settle_loss(
     execute(&state, &actor, id, &Command::SettleLoss { how }, reason).await
 }
 
-/// What ending a request by hand would do.
+/// The effects of ending a request by hand.
 #[derive(Debug, Serialize, ToSchema)]
 struct EndPreview {
-    /// In order; nothing is done by asking.
+    /// The steps, in order. This call makes none of them.
     steps: Vec<EndStep>,
 }
 
-/// One step.
+/// A step of the end.
 #[derive(Debug, Serialize, ToSchema)]
 struct EndStep {
-    /// What, such as `delete_virtual_bib_at_borrower`.
+    /// The effect, such as `delete_virtual_bib_at_borrower`.
     #[schema(value_type = String)]
     act: &'static str,
-    /// At which institution.
+    /// The institution.
     institution: Option<String>,
-    /// In words, for staff.
+    /// A description, for staff.
     #[schema(value_type = String)]
     explanation: &'static str,
 }
 
-/// Shows what ending the request by hand would do, on each side. Nothing is done.
+/// Shows the effects of ending the request by hand, on each side. Changes nothing.
 #[utoipa::path(
     get,
     path = "/api/v1/requests/{id}/end",
@@ -385,11 +385,11 @@ fn in_words(effect: Effect) -> &'static str {
     }
 }
 
-/// Ends a request by hand, whatever its state: what the hub made is taken away, and nothing is followed any more. A loan
-/// to the virtual patron stays for the lender's staff to close.
+/// Ends a request by hand, whatever its state: the hub removes what it made, and follows nothing any more. The lender's
+/// staff must close a loan to the virtual patron.
 ///
-/// Where the lender turns out to have sent the item without the hub's knowing, the request stays open (`RETURN_TRANSIT`)
-/// until the item is home, or until it is ended again.
+/// If it turns out that the lender has sent the item without the hub's knowledge, the request stays open
+/// (`RETURN_TRANSIT`) until the item is home, or until it is ended again.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/end",
@@ -413,7 +413,7 @@ async fn end_request(
     execute(&state, &actor, id, &Command::End { reason }, None).await
 }
 
-/// Takes the last act back, as long as nothing that follows from it was sent to a library.
+/// Undoes the last action, as long as no effect of it was sent to a library.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/undo",

@@ -1,4 +1,4 @@
-//! A request as the API shows it: a list of what may be seen, not the domain's own record.
+//! The API's view of a request: a list of the fields that may be shown, not the domain's own record.
 
 use jiff::Timestamp;
 use lending::{
@@ -25,24 +25,24 @@ pub(crate) struct RequestView {
     /// Its id.
     #[schema(value_type = uuid::Uuid)]
     id: RequestId,
-    /// Where it stands.
+    /// Its status.
     #[schema(schema_with = status_schema)]
     status: &'static str,
-    /// How it ended, such as `SUPPLIED`, from the moment that is known.
+    /// How it ended, such as `SUPPLIED`; null until that is known.
     #[schema(value_type = Option<String>)]
     outcome: Option<&'static str>,
     /// What it waits for.
     attention: AttentionView,
-    /// What is notable beside the status, such as `overdue`.
+    /// Notable facts besides the status, such as `overdue`.
     #[schema(value_type = Vec<String>)]
     conditions: Vec<&'static str>,
-    /// What may be done about it now, such as `cancel` or `next_supplier`.
+    /// The actions that are possible now, such as `cancel` or `next_supplier`.
     #[schema(value_type = Vec<String>)]
     actions: Vec<&'static str>,
-    /// Which libraries play which part: `standard`, `local`, `pickup_anywhere`, `own_item_elsewhere` or `expedited`.
+    /// Which institutions play which side: `standard`, `local`, `pickup_anywhere`, `own_item_elsewhere` or `expedited`.
     #[schema(value_type = String)]
     workflow: &'static str,
-    /// The last day on which the item is of use to the patron.
+    /// The last day on which the patron can use the item.
     #[schema(value_type = Option<String>, format = Date)]
     needed_until: Option<String>,
     /// When it was placed.
@@ -51,46 +51,46 @@ pub(crate) struct RequestView {
     /// When it changed last.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// How often it was saved.
+    /// The number of times it was saved.
     version: i64,
-    /// What the hub is doing about it at this moment, such as `place_hold_at_lender`; null when it waits.
+    /// The effect that the hub executes at this moment, such as `place_hold_at_lender`; null while it waits.
     #[schema(value_type = Option<String>)]
     current_effect: Option<&'static str>,
-    /// What is wanted, as the lender's record says it; null before a copy is chosen.
+    /// The title in the lender's record; null before a copy is chosen.
     title: Option<String>,
     /// Its author.
     author: Option<String>,
-    /// Who wants it.
+    /// The patron who placed the request.
     patron: PatronView,
-    /// Where the patron collects.
+    /// The pickup location.
     pickup_location: PickupView,
     /// The lending side; null before a copy is chosen.
     lender: Option<LenderView>,
-    /// Lenders that were tried before and did not supply.
+    /// Earlier lenders that did not supply.
     earlier_lenders: Vec<EarlierLenderView>,
     /// The borrowing side.
     borrower: BorrowerView,
-    /// The side where the patron collects, where that is a third institution; null elsewhere.
+    /// The pickup side, if it is a third institution; otherwise null.
     pickup_side: Option<BorrowerView>,
-    /// Who ended it, where somebody did.
+    /// The party that ended it, if there is one.
     cancellation: Option<CancellationView>,
-    /// Why it came to nothing, where it did.
+    /// The reason why it failed, if it did.
     refusal: Option<RefusalView>,
 }
 
-/// A patron request with the patron's identifier and everything that happened to it.
+/// A patron request with the patron's identifier and its whole history.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestDetails {
     #[serde(flatten)]
     request: RequestView,
-    /// What happened, oldest first.
+    /// The history, oldest first.
     timeline: Vec<TimelineRow>,
 }
 
-/// Some requests.
+/// A page of requests.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RequestList {
-    /// Newest first.
+    /// The requests, newest first.
     pub(crate) requests: Vec<RequestView>,
     /// The `cursor` of the next page; null at the end.
     pub(crate) next: Option<String>,
@@ -105,31 +105,32 @@ enum AttentionView {
     None,
     /// Somebody or something else has the next move.
     Waiting {
-        /// Who: `lending_library`, `pickup_library`, `patron`, `lender_system`, `borrower_system` or `pickup_system`.
+        /// The party: `lending_library`, `pickup_library`, `patron`, `lender_system`, `borrower_system` or
+        /// `pickup_system`.
         #[schema(value_type = String)]
         on: &'static str,
-        /// Since when.
+        /// When it began.
         #[schema(value_type = String, format = DateTime)]
         since: Timestamp,
-        /// When the hub tries again by itself, where that is what is waited for.
+        /// The time of the hub's next try, if the request waits for that.
         #[schema(value_type = Option<String>, format = DateTime)]
         next_try: Option<Timestamp>,
         /// One sentence, for staff.
         reason: String,
     },
-    /// Only a person can go on.
+    /// Only a person can decide how to continue.
     NeedsStaff {
         /// A stable code.
         code: String,
-        /// What happened and what it means, for staff.
+        /// The event and its meaning, for staff.
         explanation: String,
-        /// What may be done about it, such as `resume` or `cancel`.
+        /// The possible actions, such as `resume` or `cancel`.
         #[schema(value_type = Vec<String>)]
         actions: Vec<&'static str>,
     },
 }
 
-/// Who wants it.
+/// The patron who placed the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Patron)]
 struct PatronView {
@@ -137,12 +138,12 @@ struct PatronView {
     institution: String,
     /// The patron's agency.
     agency: String,
-    /// The patron's identifier as the request named it. Shown with one request, never in lists.
+    /// The patron's identifier as the request named it. Shown with a single request, never in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     identifier: Option<String>,
 }
 
-/// Where the patron collects.
+/// The pickup location.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Pickup)]
 struct PickupView {
@@ -150,9 +151,9 @@ struct PickupView {
     code: String,
     /// Its name.
     name: String,
-    /// The library in the borrower's system.
+    /// The library in the system of the institution where the patron collects.
     library: String,
-    /// The circulation desk, where the library has several hold shelves.
+    /// The circulation desk, if the library has several hold shelves.
     desk: Option<String>,
 }
 
@@ -174,10 +175,10 @@ struct LenderView {
     item: String,
     /// The item's barcode.
     barcode: String,
-    /// The item as last seen, such as `in_transit`.
+    /// The item's state in the last observation, such as `in_transit`.
     #[schema(value_type = String)]
     item_state: &'static str,
-    /// The library system's own word, where the hub has none.
+    /// The library system's own word, if the hub has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     item_state_detail: Option<String>,
     /// The virtual patron's hold.
@@ -194,11 +195,11 @@ struct EarlierLenderView {
     institution: String,
     /// Its copy.
     barcode: String,
-    /// Why it did not supply.
+    /// The reason why it did not supply.
     refusal: RefusalView,
 }
 
-/// The borrowing side: the virtual item and what happens to it.
+/// The borrowing side: the virtual item and its state.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Borrower)]
 struct BorrowerView {
@@ -208,12 +209,12 @@ struct BorrowerView {
     holding: Option<String>,
     /// The virtual item.
     item: Option<String>,
-    /// The virtual item's barcode: the lender's, or one with a prefix where that was taken.
+    /// The virtual item's barcode: the lender's, or one with a prefix if that was taken.
     barcode: Option<String>,
-    /// The virtual item as last seen, or as it was made; null before that.
+    /// The virtual item's state in the last observation, or when it was made; null before that.
     #[schema(value_type = Option<String>)]
     item_state: Option<&'static str>,
-    /// The library system's own word, where the hub has none.
+    /// The library system's own word, if the hub has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     item_state_detail: Option<String>,
     /// The patron's hold.
@@ -228,15 +229,15 @@ struct BorrowerView {
 struct HoldView {
     /// Its id there.
     id: String,
-    /// Its state as last seen, such as `not_started`.
+    /// Its state in the last observation, such as `not_started`.
     #[schema(value_type = String)]
     state: &'static str,
-    /// Whether it is there still.
+    /// Whether it still exists.
     open: bool,
-    /// How it ended, such as `Canceled` or `Hold Shelf Expired`, where it wasn't the hub that ended it.
+    /// How it ended, such as `Canceled` or `Hold Shelf Expired`, unless the hub ended it.
     #[schema(value_type = Option<String>)]
     closure: Option<&'static str>,
-    /// How that is known: `reported` by the library's system, or `inferred` from hold, item and loan.
+    /// How the hub knows that: `reported` by the library's system, or `inferred` from hold, item and loan.
     #[schema(value_type = Option<String>)]
     closure_source: Option<&'static str>,
 }
@@ -250,59 +251,59 @@ struct LoanView {
     /// When the item must be back.
     #[schema(value_type = Option<String>, format = DateTime)]
     due: Option<Timestamp>,
-    /// Whether the item is out still.
+    /// Whether the item is still out.
     open: bool,
 }
 
-/// Who ended a request.
+/// The party that ended a request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Cancellation)]
 struct CancellationView {
     /// `patron`, `staff`, `at_borrower` or `deadline`.
     #[schema(value_type = String)]
     by: &'static str,
-    /// Why, in their words.
+    /// The reason, in their words.
     reason: Option<String>,
 }
 
-/// Why a request came to nothing.
+/// The reason why a request failed.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Refusal)]
 struct RefusalView {
     /// A stable code, such as `PATRON_EXPIRED`.
     code: String,
-    /// What is the matter and what to do about it.
+    /// The problem and its solution.
     explanation: String,
-    /// The sentence for the patron, where the matter is the patron's own.
+    /// The sentence for the patron, if the problem is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     patron_message: Option<String>,
-    /// What else is the matter.
+    /// Further causes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
     other_refusals: Vec<RefusalView>,
 }
 
-/// One thing that happened.
+/// One entry of the history.
 #[derive(Debug, Serialize, ToSchema)]
 struct TimelineRow {
-    /// Its place, from 1.
+    /// Its position, from 1.
     seq: i64,
-    /// When.
+    /// The time.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// What, such as `hold_placed_at_lender`.
+    /// The event, such as `hold_placed_at_lender`.
     event: String,
-    /// The status before, where it changed.
+    /// The status before, if it changed.
     #[schema(value_type = Option<String>)]
     from: Option<&'static str>,
-    /// The status after, where it changed.
+    /// The status after, if it changed.
     #[schema(value_type = Option<String>)]
     to: Option<&'static str>,
-    /// Why it changed.
+    /// The reason for the change.
     reason: Option<String>,
-    /// What staff should read about it.
+    /// A note for staff.
     note: Option<String>,
-    /// By whom: `hub`, or the name of an API key.
+    /// The actor: `hub`, or the name of an API key.
     actor: String,
 }
 

@@ -1,4 +1,4 @@
-//! Patron requests: placing and reading.
+//! Placing, listing and reading patron requests.
 
 use std::time::Duration;
 
@@ -29,23 +29,23 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(list_requests, place_request)).routes(routes!(get_request))
 }
 
-/// How many copies a request may name. Each that isn't there costs a call before the next one is tried.
+/// How many copies a request may name. Each copy that doesn't exist costs a call before the next one is tried.
 const MOST_COPIES: usize = 20;
 
 input! {
-    /// A request as it is placed.
+    /// The data of a new request.
     struct NewRequestInput {
         /// The code of the patron's agency.
         agency: AgencyCode,
         /// The patron: primary id, barcode or e-mail.
         patron: PatronId,
-        /// The code of the place where the patron collects.
+        /// The code of the pickup location.
         pickup_location: PickupLocationCode,
-        /// Copies that would do, best first; 20 at most, since each may cost a call of its library's API.
+        /// The acceptable copies, best first; 20 at most, since each may cost a call of its library's API.
         copies: List<CopyInput, MOST_COPIES>,
-        /// The last day on which the item is of use to the patron.
+        /// The last day on which the patron can use the item.
         needed_until: Option<Date>,
-        /// Whether the patron stands at the lender's desk with the item in hand.
+        /// Whether the patron is at the lender's desk with the item in hand.
         expedited: bool,
     }
     example: {
@@ -60,8 +60,8 @@ input! {
 }
 
 input! {
-    /// A copy, named by its barcode, or by its record with or without an item of it: without, the first copy that can be
-    /// lent is taken.
+    /// A copy, named by its barcode, or by its record with or without an item of it. Without an item, the hub takes the
+    /// first copy that can be lent.
     pub(crate) struct CopyInput {
         /// The code of the institution that owns it.
         institution: InstitutionCode,
@@ -73,14 +73,14 @@ input! {
         holding: Option<HoldingId>,
         /// Its item.
         item: Option<ItemId>,
-        /// The volume wanted, as items' descriptions give it, where only the record is named.
+        /// The wanted volume, as in items' descriptions, if only the record is named.
         volume: Option<String>,
     }
     example: {"institution": "01SOUTH_INST", "barcode": "31400012345678"}
 }
 
 impl CopyInput {
-    /// The institution that owns it.
+    /// Returns the institution that owns it.
     pub(crate) fn institution(&self) -> &InstitutionCode {
         &self.institution
     }
@@ -102,18 +102,18 @@ impl From<NewRequestInput> for NewRequest {
 }
 
 input! {
-    /// How long the placing of a request waits.
+    /// How long the call waits.
     struct PlaceQuery {
-        /// Seconds to wait for the patron's library; 10 where it is left out.
+        /// Seconds to wait for the patron's library; 10 if it is left out.
         wait: Number<0, 30, 10>,
     }
     example: {"wait": 0}
 }
 
-/// Places a request, and waits until the patron's library has said whether the patron may borrow.
+/// Places a request, and waits until the patron's library has decided whether the patron may borrow.
 ///
-/// Where that library doesn't answer in time, the request is placed all the same: it stays `SUBMITTED_TO_DCB`, its
-/// attention says what it waits for, and the hub tries again by itself.
+/// If that library doesn't answer in time, the request is placed nevertheless: it stays `SUBMITTED_TO_DCB`, its
+/// attention contains what it waits for, and the hub retries.
 #[utoipa::path(
     post,
     path = "/api/v1/requests",
@@ -157,7 +157,7 @@ fn refused_patron(request: &Request) -> Option<&Refusal> {
 }
 
 input! {
-    /// Which requests are listed.
+    /// The filter of a list of requests.
     struct ListQuery {
         /// Only those in one of these statuses: given several times, or with commas.
         status: Statuses,
@@ -167,9 +167,9 @@ input! {
         open: bool,
         /// Only those that staff must decide on.
         needs_staff: bool,
-        /// How many at most; 50 where it is left out.
+        /// The maximum number of requests; 50 if it is left out.
         limit: Number<1, 200, 50>,
-        /// Where to go on: the `next` of the page before.
+        /// Where to continue: the `next` of the previous page.
         cursor: After,
     }
     example: {"status": "LOANED", "institution": "01NORTH_INST", "open": true}
@@ -209,18 +209,18 @@ async fn list_requests(
 }
 
 input! {
-    /// Whether reading a request waits for a change.
+    /// Whether the call waits for a change.
     struct ReadQuery {
-        /// The `version` that is known: with `wait`, a later one is waited for.
+        /// The known `version`: with `wait`, the call waits for a later one.
         after_version: Number<0, { u32::MAX }, 0>,
-        /// Seconds to wait for a later version; then, or when the hub stops, the request is answered as it is. 0 where it is left
-        /// out.
+        /// Seconds to wait for a later version; after that, or when the hub stops, the request is returned as it is. 0
+        /// if it is left out.
         wait: Number<0, 30, 0>,
     }
     example: {"after_version": 7, "wait": 30}
 }
 
-/// One request, with both sides' state and everything that happened to it; where asked, as soon as it has changed.
+/// Returns one request, with both sides' state and its whole history; on demand, as soon as it has changed.
 #[utoipa::path(
     get,
     path = "/api/v1/requests/{id}",
@@ -238,7 +238,7 @@ async fn get_request(
     Query(query): Query<ReadQuery>,
 ) -> Result<Json<RequestDetails>, Problem> {
     let ReadQuery { after_version, wait } = query.checked()?;
-    // Distinguished from a request that is lost while it is waited for.
+    // This read distinguishes an unknown request from one that is lost during the wait.
     find(&state, id).await?;
     let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
     let stored = match state.unless_stopped(changed).await {

@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The state that all handlers share.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::auth::ApiKeys;
 use crate::exclusive::Exclusive;
 
-/// The engine behind the API, and who may use it.
+/// The engine behind the API, and the keys of its callers.
 #[derive(Clone, Debug)]
 pub struct WebState {
     pub(crate) engine: Arc<Engine>,
@@ -20,30 +20,30 @@ pub struct WebState {
     stop: Option<watch::Receiver<bool>>,
 }
 
-/// How long a body may take to arrive where nothing else is set.
+/// How long a body may take to arrive by default.
 pub(crate) const USUAL_BODY_TIME: Duration = Duration::from_secs(10);
 
 impl WebState {
-    /// An API to `engine` for the holders of `keys`.
+    /// Creates the state of an API to `engine` for the holders of `keys`.
     pub fn new(engine: Arc<Engine>, keys: ApiKeys) -> Self {
         Self { engine, keys: Arc::new(keys), exclusive: Exclusive::default(), body_time: USUAL_BODY_TIME, stop: None }
     }
 
-    /// Sets how long the body of a call may take to arrive; 10 seconds otherwise.
+    /// Sets how long the body of a call may take to arrive. Default 10 seconds.
     #[must_use]
     pub fn with_body_time(mut self, body_time: Duration) -> Self {
         self.body_time = body_time;
         self
     }
 
-    /// Ends all waiting for changes when `stop` turns true: such calls are answered at once.
+    /// Ends all waits for changes when `stop` turns true: such calls are answered at once.
     #[must_use]
     pub fn stopped_by(mut self, stop: watch::Receiver<bool>) -> Self {
         self.stop = Some(stop);
         self
     }
 
-    /// The output of `waiting`, or `None` if the hub is to stop before.
+    /// Returns the output of `waiting`, or `None` if the hub stops before.
     pub(crate) async fn unless_stopped<T>(&self, waiting: impl Future<Output = T>) -> Option<T> {
         let stopped = async {
             if let Some(mut stop) = self.stop.clone() {

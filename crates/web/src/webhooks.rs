@@ -1,4 +1,4 @@
-//! Webhooks: what libraries' systems send by themselves, and the secrets they sign with.
+//! Webhooks: messages of libraries' systems, and the secrets with which they are signed.
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, State};
@@ -27,17 +27,17 @@ use crate::state::WebState;
 
 /// The largest message, in bytes. Those of library systems are some kilobytes.
 const MAX_BYTES: usize = 256 * 1_024;
-/// The longest challenge that is answered.
+/// The longest challenge that the hub answers.
 const LONGEST_CHALLENGE: usize = 256;
-/// Secrets of fewer characters can be guessed.
+/// The shortest secret. A shorter one can be guessed.
 const SHORTEST_SECRET: usize = 16;
 
-/// What needs a key.
+/// Returns the routes that need a key.
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(get_webhook, put_webhook, delete_webhook))
 }
 
-/// What libraries' systems call: no key, but a signature.
+/// Returns the routes for libraries' systems, which need a signature and no key.
 pub(crate) fn open_routes() -> OpenApiRouter<WebState> {
     OpenApiRouter::new().routes(routes!(answer_challenge, receive_webhook)).layer(DefaultBodyLimit::max(MAX_BYTES))
 }
@@ -46,32 +46,32 @@ pub(crate) fn open_routes() -> OpenApiRouter<WebState> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Webhook)]
 struct WebhookView {
-    /// Where its system is to send messages, under the hub's public address.
+    /// The path to which its system sends messages, under the hub's public address.
     path: String,
-    /// Whether the secret before this one still counts.
+    /// Whether the secret before this one is still valid.
     secret_rotation_active: bool,
     /// Messages in the last 24 hours that reported something new, each counted once.
     useful_messages_24h: u64,
-    /// When a message came last, within an hour; null as long as none has, and then the library is polled as if it had no
-    /// webhook.
+    /// When the last message arrived, accurate to one hour; null if none has ever arrived. The library is then polled
+    /// as if it had no webhook.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_message_at: Option<Timestamp>,
-    /// Since when, for lack of a message that should have come, the library is polled as if it had no webhook; null where
-    /// it is counted on.
+    /// Since when the library is polled as if it had no webhook, because an expected message didn't arrive; null if the
+    /// webhook is trusted.
     #[schema(value_type = Option<String>, format = DateTime)]
     untrusted_since: Option<Timestamp>,
 }
 
 input! {
-    /// A webhook as it is set up.
+    /// The data of a webhook.
     struct WebhookInput {
-        /// The secret that is set in the library's system too; 16 characters at least. Is never answered.
+        /// The secret that is set in the library's system too; 16 characters at least; never returned.
         secret: WebhookSecret,
     }
     example: {"secret": "a-long-text-made-by-chance"}
 }
 
-/// A secret that webhook messages are signed with.
+/// A secret with which webhook messages are signed.
 #[derive(Debug)]
 struct WebhookSecret(SecretString);
 
@@ -97,9 +97,9 @@ impl Field for WebhookSecret {
 }
 
 input! {
-    /// Which secret of a webhook is removed.
+    /// The secret to remove.
     struct WebhookQuery {
-        /// `previous`, to end a change of secrets.
+        /// `previous`, to end a rotation of secrets.
         secret: Option<PreviousSecret>,
     }
     example: {"secret": "previous"}
@@ -140,16 +140,17 @@ impl Field for Challenge {
     }
 }
 
-/// What became of a message.
+/// The hub's reaction to a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Received)]
 struct WebhookResultView {
-    /// `accepted`: the requests it concerns are polled or updated now. `duplicate`: it was received before. `ignored`: no request waits for it.
+    /// `accepted`: the hub polls or updates the requests it concerns. `duplicate`: it was received before. `ignored`:
+    /// no request waits for it.
     #[schema(value_type = String, example = "accepted")]
     result: &'static str,
 }
 
-/// The text of a challenge, as it came.
+/// The text of a challenge, as it was received.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Challenge)]
 struct ChallengeView {
@@ -157,7 +158,7 @@ struct ChallengeView {
     challenge: String,
 }
 
-/// An institution's webhook, without its secret.
+/// Returns an institution's webhook, without its secret.
 #[utoipa::path(
     get,
     path = "/api/v1/institutions/{code}/webhook",
@@ -189,8 +190,8 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
     })
 }
 
-/// Gives an institution's webhook a secret. One that it had counts on, so that nothing is lost while the secret is changed
-/// in the library's system: end the change by deleting with `secret=previous`.
+/// Sets the secret of an institution's webhook. An earlier secret stays valid, so that no message is lost while the
+/// secret is changed in the library's system. Finish the rotation by deleting with `secret=previous`.
 #[utoipa::path(
     put,
     path = "/api/v1/institutions/{code}/webhook",
@@ -216,7 +217,7 @@ async fn put_webhook(
     view(&state, &code).await.map(Json)
 }
 
-/// Takes an institution's webhook away; or, with `secret=previous`, only the secret before the newest one.
+/// Removes an institution's webhook; or, with `secret=previous`, only the secret before the newest one.
 #[utoipa::path(
     delete,
     path = "/api/v1/institutions/{code}/webhook",
@@ -246,7 +247,7 @@ async fn delete_webhook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Answers the challenge by which a library's system finds out whether it talks to a listener.
+/// Answers the challenge with which a library's system checks that the hub listens.
 #[utoipa::path(
     get,
     path = "/webhooks/{code}",
@@ -269,8 +270,8 @@ async fn answer_challenge(
     Ok(Json(ChallengeView { challenge }))
 }
 
-/// Takes a signed message of a library's system. Answered 200, it is stored; it is a hint at what to poll, so it may
-/// come late, twice and in any order.
+/// Accepts a signed message of a library's system. Once the hub has answered 200, the message is stored. It is a hint
+/// at what to poll, so it may come late, twice and in any order.
 #[utoipa::path(
     post,
     path = "/webhooks/{code}",

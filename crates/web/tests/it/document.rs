@@ -40,7 +40,7 @@ fn operation_ids_are_a_verb_and_a_resource_and_every_reference_leads_somewhere()
     }
 }
 
-/// The names under which the document describes a body that is read field by field.
+/// Returns the names under which the document describes a body that is read field by field.
 fn inputs(document: &Value) -> Vec<(String, String, bool, Value)> {
     let mut inputs = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
@@ -74,7 +74,7 @@ async fn example_of_every_body_is_accepted_as_it_stands() {
         let call = hub.call(method.parse().unwrap(), &path).json(&schema["examples"][0]);
         let answer = hub.send(call).await;
         assert!(![400, 415].contains(&answer.status), "{method} {path}: {}", answer.text);
-        // What the examples refer to is not set up here.
+        // The objects that the examples refer to are not set up here.
         let not_set_up = ["UNKNOWN_INSTITUTION", "UNKNOWN_AGENCY", "UNKNOWN_PICKUP_LOCATION"];
         let faults = answer.body["errors"].as_array().cloned().unwrap_or_default();
         let faults = faults.iter().map(|fault| fault["code"].as_str().unwrap());

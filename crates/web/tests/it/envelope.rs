@@ -1,4 +1,4 @@
-//! Whatever goes wrong is reported in one envelope.
+//! Every failure is reported in one envelope.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -97,5 +97,5 @@ async fn missing_store_is_reported_as_temporary() {
     hub.post("/api/v1/requests", &placement("reader", "1")).await.is_problem(503, "STORE_UNAVAILABLE");
     hub.get("/health").await.is_problem(503, "STORE_UNAVAILABLE");
     hub.get("/health/ready").await.is_problem(503, "STORE_UNAVAILABLE");
-    assert_eq!(hub.get("/health/live").await.status, 200, "it runs all the same");
+    assert_eq!(hub.get("/health/live").await.status, 200, "the hub still runs");
 }

@@ -1,4 +1,4 @@
-//! A hub that serves its API on a loopback port, and Almas that know a few users and nothing else.
+//! A hub that serves its API on a loopback port, and fake Almas that have a few users and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl Hub {
         Self { base, http, store, _dir: dir }
     }
 
-    /// A hub with a borrower whose Alma is at `borrower`, and a lender whose Alma is down.
+    /// Starts a hub with a borrower whose Alma is at `borrower`, and a lender whose Alma is down.
     pub(crate) async fn with_institutions(borrower: &str) -> Self {
         let hub = Self::start().await;
         for (path, body) in [
@@ -81,7 +81,7 @@ impl Hub {
         Answer { status, headers, text, body }
     }
 
-    /// A call with the key, not sent yet.
+    /// Creates a call with the key, without sending it.
     pub(crate) fn call(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(KEY)
     }
@@ -102,7 +102,7 @@ impl Hub {
         self.send(self.call(Method::PUT, path).json(body)).await
     }
 
-    /// A `PUT` whose path is sent as it stands, which clients would change; the answer as it comes.
+    /// Sends a `PUT` whose path clients would change. Returns the raw answer.
     pub(crate) async fn put_raw(&self, path: &str, body: &Value) -> String {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let (host, body) = (self.base.trim_start_matches("http://"), body.to_string());
@@ -118,7 +118,7 @@ impl Hub {
         answer
     }
 
-    /// Reads a request, each time it has changed, until `holds` holds.
+    /// Reads a request after each of its changes, until `holds` holds.
     pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let read = async {
             let mut known = 0;
@@ -133,7 +133,7 @@ impl Hub {
         tokio::time::timeout(Duration::from_secs(30), read).await.unwrap()
     }
 
-    /// Places a request without waiting for the patron's library; answers its id.
+    /// Places a request without waiting for the patron's library. Returns its id.
     pub(crate) async fn placed(&self, patron: &str, barcode: &str) -> String {
         let answer = self.post("/api/v1/requests?wait=0", &placement(patron, barcode)).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
@@ -142,7 +142,7 @@ impl Hub {
 }
 
 impl Answer {
-    /// Holds the answer to be a problem in the envelope, with this status and code.
+    /// Checks that the answer is a problem in the envelope, with this status and code.
     #[track_caller]
     pub(crate) fn is_problem(&self, status: u16, code: &str) -> &Self {
         assert_eq!(self.status, status, "{}", self.text);
@@ -155,7 +155,7 @@ impl Answer {
         self
     }
 
-    /// The fields and codes of `errors`, in order.
+    /// Returns the fields and codes of `errors`, in order.
     #[track_caller]
     pub(crate) fn errors(&self) -> Vec<(&str, &str)> {
         let errors = self.body["errors"].as_array().unwrap();
@@ -170,7 +170,7 @@ pub(crate) async fn serve(router: axum::Router) -> String {
     base
 }
 
-/// An Alma that knows the users `reader` (who may borrow) and `blocked`.
+/// Starts an Alma that has the users `reader` (who may borrow) and `blocked`.
 pub(crate) async fn alma_with_users() -> String {
     serve(axum::Router::new().route("/almaws/v1/users/{id}", get(user))).await
 }
@@ -197,7 +197,7 @@ async fn user(Path(id): Path<String>) -> Response {
     .into_response()
 }
 
-/// An institution whose Alma is at `base_url`.
+/// Returns an institution whose Alma is at `base_url`.
 pub(crate) fn institution(base_url: &str) -> Value {
     json!({"name": "A College", "kind": "alma", "api_key": ALMA_KEY, "settings": {
         "base_url": base_url, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
@@ -208,7 +208,7 @@ pub(crate) fn institution(base_url: &str) -> Value {
     }})
 }
 
-/// A request of `patron` for a copy of the lender.
+/// Returns a request of `patron` for a copy of the lender.
 pub(crate) fn placement(patron: &str, barcode: &str) -> Value {
     json!({
         "agency": "BORROW", "patron": patron, "pickup_location": "DESK",
@@ -216,7 +216,7 @@ pub(crate) fn placement(patron: &str, barcode: &str) -> Value {
     })
 }
 
-/// An Alma that answers every call with 401, when it is let to, and keeps the key of each.
+/// An Alma that answers every call with 401 once it is open, and records the key of each.
 pub(crate) struct Recording {
     pub(crate) base: String,
     seen: Arc<parking_lot::Mutex<Vec<(String, String)>>>,
@@ -225,14 +225,14 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Answers at once.
+    /// Starts an Alma that answers at once.
     pub(crate) async fn start() -> Self {
         let alma = Self::start_closed().await;
         alma.open();
         alma
     }
 
-    /// Keeps every call waiting until [`Recording::open`].
+    /// Starts an Alma that keeps every call waiting until [`Recording::open`].
     pub(crate) async fn start_closed() -> Self {
         let seen = Arc::new(parking_lot::Mutex::new(Vec::new()));
         let (arrived, gate) = (Arc::new(tokio::sync::Semaphore::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
@@ -259,12 +259,12 @@ impl Recording {
         arrived.unwrap().unwrap().forget();
     }
 
-    /// How many calls came.
+    /// Returns the number of calls.
     pub(crate) fn calls(&self) -> usize {
         self.seen.lock().len()
     }
 
-    /// Whether any call carried this key.
+    /// Returns whether any call carried this key.
     pub(crate) fn got_key(&self, key: &str) -> bool {
         self.seen.lock().iter().any(|(_, sent)| sent.contains(key))
     }

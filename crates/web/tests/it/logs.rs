@@ -1,4 +1,4 @@
-//! What the log may hold.
+//! Limits on the content of the log.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The API over real sockets, on a store of its own for each test.
+//! Tests of the API over real sockets. Each test has a store of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 

@@ -63,7 +63,7 @@ async fn request_is_answered_once_it_has_changed() {
     let begun = std::time::Instant::now();
     let changed = hub.get(&format!("{path}?after_version=1&wait=30")).await;
     assert!(changed.body["version"].as_u64() > Some(1), "{}", changed.text);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "it was waited for to the end");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "the call waited until its time was over");
 
     let as_it_is = hub.get(&format!("{path}?after_version=4000000000&wait=1")).await;
     assert!(as_it_is.body["version"].as_u64() > Some(1), "{}", as_it_is.text);

@@ -74,7 +74,7 @@ async fn key_goes_in_and_never_comes_out_and_is_kept_when_left_out() {
 async fn orphans_are_searched_as_far_back_as_asked() {
     let hub = Hub::with_institutions(DEAD).await;
     let path = "/api/v1/institutions/01LEND/orphans";
-    // There are no requests, so nothing is called.
+    // There are no requests, so the hub calls no system.
     for method in [Method::GET, Method::DELETE] {
         let answer = hub.send(hub.call(method, path)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -187,7 +187,7 @@ async fn stored_key_is_not_sent_to_another_origin() {
     assert_eq!(hub.post(&check, &json!({})).await.status, 200);
     assert!(own.got_key(ALMA_KEY), "the check calls the institution's own system");
 
-    // Another port, host, scheme; and an address that can't be read beside it.
+    // Another port, another host, another scheme; and an address that can't be read.
     let port = other.base.rsplit(':').next().unwrap();
     for base in [other.base.clone(), format!("http://localhost:{port}"), "https://api-eu.example.org".to_owned()] {
         let mut change = institution(&base);
@@ -196,7 +196,7 @@ async fn stored_key_is_not_sent_to_another_origin() {
         assert_eq!(refused.is_problem(422, "INVALID_REQUEST").errors(), [("api_key", "API_KEY_REQUIRED")], "{base}");
         assert!(refused.text.contains("Send the key again"), "{}", refused.text);
         assert!(!refused.text.contains(ALMA_KEY), "{}", refused.text);
-        // An empty key is not a way round it.
+        // An empty key doesn't avoid the check.
         change["api_key"] = json!("");
         assert_eq!(hub.put(path, &change).await.errors(), [("api_key", "EMPTY")]);
         change["api_key"] = json!(null);
@@ -207,7 +207,7 @@ async fn stored_key_is_not_sent_to_another_origin() {
     hub.post(&check, &json!({})).await;
     assert_eq!(other.calls(), 0);
 
-    // With its own key the other system is used, and gets that one only.
+    // With its own key the hub uses the other system, and sends it only that key.
     let mut change = institution(&other.base);
     change["api_key"] = json!("key-of-the-other-system");
     assert_eq!(hub.put(path, &change).await.status, 200);
@@ -262,7 +262,7 @@ async fn address_without_encryption_needs_a_setting_that_allows_it() {
     body["settings"]["allow_unencrypted_http"] = json!(true);
     assert_eq!(hub.put(path, &body).await.status, 201);
     assert_eq!(hub.get(path).await.body["settings"]["allow_unencrypted_http"], true);
-    // To turn https into http is a change of origin, setting or not.
+    // A change from https to http is a change of origin, whatever the setting.
     assert_eq!(hub.put("/api/v1/institutions/01TLS", &institution("https://alma.example.org")).await.status, 201);
     let mut weaker = institution("http://alma.example.org");
     weaker["settings"]["allow_unencrypted_http"] = json!(true);
@@ -288,7 +288,7 @@ async fn one_check_of_an_institution_runs_at_a_time() {
     slow.open();
     assert_eq!(first.await.unwrap().unwrap().status(), 200);
     assert_eq!(slow.calls(), other.calls(), "the refused checks cost no call");
-    assert_eq!(hub.post(check, &json!({})).await.status, 200, "the next one after it");
+    assert_eq!(hub.post(check, &json!({})).await.status, 200, "the next check runs after it");
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn check_whose_caller_has_gone_away_keeps_nobody_waiting() {
     slow.open();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     while hub.post(check, &json!({})).await.status == 409 {
-        assert!(tokio::time::Instant::now() < deadline, "the check of a caller that has gone away still holds");
+        assert!(tokio::time::Instant::now() < deadline, "the check of a departed caller still counts");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The webhook endpoint, as a library's system and as staff see it.
+//! The webhook endpoint, from the viewpoint of a library's system and of staff.
 
 use reqwest::Method;
 use serde_json::json;
@@ -29,7 +29,7 @@ fn signed(secret: &str, body: &str) -> String {
     lms::connect(&connection).unwrap().sign_webhook(&secret.into(), body.as_bytes())
 }
 
-/// As Alma sends it: without any key of the hub's.
+/// Sends a message as Alma does: without any key of the hub.
 async fn send(hub: &Hub, signature: Option<&str>, body: &str) -> crate::harness::Answer {
     let mut call = hub.http.post(format!("{}/webhooks/01BORROW", hub.base)).body(body.to_owned());
     if let Some(signature) = signature {
@@ -57,7 +57,7 @@ async fn message_is_taken_with_its_signature_only() {
     send(&hub, None, MESSAGE).await.is_problem(401, "WRONG_SIGNATURE");
     send(&hub, Some(&signed("another-secret-of-nobody", MESSAGE)), MESSAGE).await.is_problem(401, "WRONG_SIGNATURE");
     let signature = signed(SECRET, MESSAGE);
-    // The signature is over the bytes, not over what they mean.
+    // The signature covers the bytes, not their meaning.
     send(&hub, Some(&signature), &MESSAGE.replace('\n', "")).await.is_problem(401, "WRONG_SIGNATURE");
     let first = send(&hub, Some(&signature), MESSAGE).await;
     assert_eq!((first.status, &first.body), (200, &json!({"result": "ignored"})), "no request waits for that loan");
