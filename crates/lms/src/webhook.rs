@@ -1,26 +1,26 @@
-//! Messages that a library's system sends by itself.
+//! Messages that a library's system sends through its webhook.
 
 use jiff::Timestamp;
 use lending::Hint;
 
-/// A message, as far as the hub cares.
+/// The content of a message that the hub needs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WebhookMessage {
-    /// The same for every sending of it.
+    /// The message's id, the same for every delivery.
     pub id: String,
-    /// When what it reports happened, by the system's clock; `None` where it doesn't say.
+    /// The time of the reported event, by the system's clock; `None` if the message has none.
     pub at: Option<Timestamp>,
-    /// What it hints at; `None` for what no request can be waiting for.
+    /// The hint that the message gives; `None` if no request can wait for its event.
     pub hint: Option<Hint>,
 }
 
-/// Why a message isn't taken.
+/// The reason why a message is rejected.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum WebhookRejection {
-    /// It has no signature, or one of another secret.
+    /// The message has no signature, or one made with another secret.
     #[error("the signature is missing or wrong")]
     InvalidSignature,
-    /// It is signed and makes no sense.
+    /// The message is signed and can't be read.
     #[error("{0}")]
     Malformed(String),
 }

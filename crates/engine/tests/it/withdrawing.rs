@@ -275,7 +275,7 @@ both! {
             request.status == Status::RequestPlacedAtBorrowingAgency
         }).await;
         assert_eq!(next.supply.unwrap().copy.barcode.as_str(), wanted);
-        assert!(next.candidates.iter().any(|left| left.institution.as_str() == LENDER), "the lender is still a candidate");
+        assert!(next.candidates.iter().any(|left| left.institution.as_str() == LENDER), "it is still a candidate");
         world.sim.disarm(LENDER).unwrap();
     }
 }
