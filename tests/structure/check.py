@@ -4,8 +4,6 @@
 Two top-level modules of a crate that need each other can still be read together; four or more have become one room. An edge is each
 `crate::` or `super::` path outside tests, in a `use` or in the code. Circles between crates can't exist: Cargo refuses them.
 
-`lending`'s aggregate is exempt: the request and its parts describe each other.
-
   tests/structure/check.py [--edges CRATE]
 """
 import pathlib
@@ -14,8 +12,6 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LARGEST = 3
-# Modules of `lending` that are one aggregate: the request, what it consists of, and what is known of it.
-EXEMPT = {"lending": {"attention", "closure", "command", "deadline", "observation", "request"}}
 
 
 def without_tests(text):
@@ -129,7 +125,7 @@ def main():
     for crate in crates:
         edges = edges_of(crate)
         for component in circles(edges):
-            if len(component) > LARGEST and not component <= EXEMPT.get(crate.name, set()):
+            if len(component) > LARGEST:
                 failed = True
                 print(f"{crate.name}: {len(component)} modules are one circle: {', '.join(sorted(component))}")
                 for module in sorted(component):

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Action, Decision, Effect, Event, InstitutionCode, Request, RequestId, deadlines, decide};
+use lending::{Action, Command, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide};
 use polling::{Plan, Polling};
 use runtime::{Runtime, saturating_add};
 use store::{Intent, NOTHING_NEW, NewIntent, NodeEvent, Stored, Tx, Work};
@@ -34,6 +34,14 @@ impl IntentDisposition<'_> {
         match self {
             Self::NoIntent(reason) => *reason,
             Self::Finished(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
+        }
+    }
+
+    /// Returns when the intent is retried, if it is.
+    fn retry_due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Postponed { due, .. } | Self::PollFailed { due, .. } => Some(*due),
+            Self::NoIntent(_) | Self::Finished(_) => None,
         }
     }
 
@@ -112,38 +120,13 @@ impl Commits {
         let mut tx = self.runtime.store().begin().await?;
         let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
         if let Event::Command(command) = event {
-            let action = command.action().ok_or(Error::NotAllowed("The request is placed already."))?;
-            stored.request.may(action).map_err(Error::NotAllowed)?;
-            if action == Action::Undo && !tx.effect_never_claimed(id).await? {
-                return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
-            }
+            check_command(&mut tx, &stored.request, command).await?;
         }
         let event = &within_limits(&self.runtime, &mut tx, &stored.request, event).await?;
         let decision = decide(&stored.request, event, now);
         let unchanged = decision.is_unchanged(&stored.request);
-        let new_hints = match disposition {
-            IntentDisposition::Finished(intent) => match intent.work {
-                Work::Poll(side) => tx.hints_since_claim(intent).await?.map(|hints| (side, hints)),
-                Work::Effect(_) | Work::Deadline(_) => None,
-            },
-            IntentDisposition::NoIntent(_)
-            | IntentDisposition::Postponed { .. }
-            | IntentDisposition::PollFailed { .. } => None,
-        };
-        match disposition {
-            IntentDisposition::NoIntent(_) => {}
-            IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
-                let due = self.polling.next_poll(&stored.request, *side, intent.attempts, intent.on_list).await?;
-                tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
-            }
-            IntentDisposition::Finished(intent) => tx.finish_intent(intent, event.name(), now).await?,
-            IntentDisposition::Postponed { intent, due, unclear, reason } => {
-                tx.postpone_intent(intent, *due, *unclear, reason, now).await?;
-            }
-            IntentDisposition::PollFailed { intent, due, reason } => {
-                tx.postpone_failed_poll(intent, *due, reason, now).await?;
-            }
-        }
+        let new_hints = hints_since_claim(&mut tx, disposition).await?;
+        self.settle_intent(&mut tx, &stored.request, disposition, event, unchanged, now).await?;
         if unchanged {
             tx.commit().await?;
             // A message about the request may have arrived in the meantime.
@@ -156,22 +139,42 @@ impl Commits {
             tx.add_hint(id, side, &hints, now, now).await?;
             due = now;
         }
-        if let IntentDisposition::Postponed { due: later, .. } | IntentDisposition::PollFailed { due: later, .. } =
-            disposition
-        {
-            due = due.min(*later);
-        }
         tx.commit().await?;
+        self.publish_change(&decision, version);
+        self.runtime.wake_for(disposition.retry_due().map_or(due, |retry| due.min(retry)));
         if let IntentDisposition::Finished(intent) = disposition {
             self.metrics.committed(intent, self.runtime.now());
-        }
-        self.publish_change(&decision, version);
-        self.runtime.wake_for(due);
-        if let IntentDisposition::Finished(intent) = disposition {
             let reached = decision.transitions.first().map(|step| step.to);
             self.polling.change_committed(intent, &stored.request, event, reached).await;
         }
         Ok(Applied { request: decision.next, next })
+    }
+
+    /// Finishes or reschedules the intent that brought the event.
+    async fn settle_intent(
+        &self,
+        tx: &mut Tx,
+        request: &Request,
+        disposition: &IntentDisposition<'_>,
+        event: &Event,
+        unchanged: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        match disposition {
+            IntentDisposition::NoIntent(_) => {}
+            IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
+                let due = self.polling.next_poll(request, *side, intent.attempts, intent.on_list).await?;
+                tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
+            }
+            IntentDisposition::Finished(intent) => tx.finish_intent(intent, event.name(), now).await?,
+            IntentDisposition::Postponed { intent, due, unclear, reason } => {
+                tx.postpone_intent(intent, *due, *unclear, reason, now).await?;
+            }
+            IntentDisposition::PollFailed { intent, due, reason } => {
+                tx.postpone_failed_poll(intent, *due, reason, now).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn write(
@@ -287,5 +290,28 @@ impl Commits {
         let next = &decision.next;
         // Sending fails if nobody listens, which is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });
+    }
+}
+
+/// Checks that the command is possible now.
+async fn check_command(tx: &mut Tx, request: &Request, command: &Command) -> Result<(), Error> {
+    let action = command.action().ok_or(Error::NotAllowed("The request is placed already."))?;
+    request.may(action).map_err(Error::NotAllowed)?;
+    if action == Action::Undo && !tx.effect_never_claimed(request.id).await? {
+        return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
+    }
+    Ok(())
+}
+
+/// Returns the hints that arrived during the poll that has just finished, and the side that it polled.
+async fn hints_since_claim(tx: &mut Tx, disposition: &IntentDisposition<'_>) -> Result<Option<(Side, String)>, Error> {
+    match disposition {
+        IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) => {
+            Ok(tx.hints_since_claim(intent).await?.map(|hints| (*side, hints)))
+        }
+        IntentDisposition::Finished(_)
+        | IntentDisposition::NoIntent(_)
+        | IntentDisposition::Postponed { .. }
+        | IntentDisposition::PollFailed { .. } => Ok(None),
     }
 }

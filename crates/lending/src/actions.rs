@@ -2,7 +2,8 @@
 
 use crate::attention::Action;
 use crate::effect::Effect;
-use crate::request::{Progress, Request};
+use crate::request::Request;
+use crate::sides::Progress;
 use crate::status::{Condition, Status};
 use crate::{effects, transitions};
 

@@ -32,6 +32,9 @@ pub enum Attention {
         explanation: String,
         /// The actions that staff may take.
         actions: Vec<Action>,
+        /// The open effect whose answers prove nothing, if that is the problem. The hub keeps retrying it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unexplained: Option<Effect>,
     },
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attention::Action;
-use crate::request::{CopyRef, PickupLocation, Settlement};
+use crate::copy::CopyRef;
+use crate::request::{PickupLocation, Settlement};
 
 /// An instruction of a patron or of staff for a request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

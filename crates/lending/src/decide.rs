@@ -6,9 +6,10 @@ use crate::attention::FailingPoll;
 use crate::command::Command;
 use crate::effect::{Effect, Side};
 use crate::event::Event;
-use crate::observation::Observed;
+use crate::observed::Observed;
 use crate::poll::poll_targets;
-use crate::request::{Progress, Request};
+use crate::request::Request;
+use crate::sides::Progress;
 use crate::status::Status;
 use crate::{derived, effects, record, transitions};
 

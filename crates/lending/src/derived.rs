@@ -9,7 +9,8 @@ use crate::effect::{Effect, Side};
 use crate::effect_result::EffectResult;
 use crate::event::Event;
 use crate::observation::ItemState;
-use crate::request::{Request, Tracked};
+use crate::request::Request;
+use crate::sides::Tracked;
 use crate::status::{Condition, Status};
 
 /// Returns the conditions, from the facts and the time.
@@ -55,7 +56,12 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
 pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timestamp) -> Attention {
     if let Event::EffectResult(EffectResult::EffectDelayed { effect, reason, needs_staff: true, .. }) = event {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
-        return Attention::NeedsStaff { code: unexplained(*effect), explanation: unexplained_why(reason), actions };
+        return Attention::NeedsStaff {
+            code: format!("{}_UNEXPLAINED", effect.name().to_uppercase()),
+            explanation: unexplained_why(reason),
+            actions,
+            unexplained: Some(*effect),
+        };
     }
     if let Event::EffectResult(EffectResult::EffectDelayed { on, reason, next_try, .. }) = event {
         let since = match &next.attention {
@@ -66,13 +72,13 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
     }
     if let Some((code, explanation)) = case(next) {
         let actions = next.actions().into_iter().filter(|action| *action != Action::Undo).collect();
-        return Attention::NeedsStaff { code, explanation, actions };
+        return Attention::NeedsStaff { code, explanation, actions, unexplained: None };
     }
     if let Some(effect) = next.in_flight {
         // A delay stays visible while the hub retries the effect.
         let delayed = match &next.attention {
             Attention::Waiting { next_try, .. } => next_try.is_some(),
-            Attention::NeedsStaff { code, .. } => *code == unexplained(effect),
+            Attention::NeedsStaff { unexplained, .. } => *unexplained == Some(effect),
             Attention::None => false,
         };
         return if delayed && !moved && !ends_delay(event) { next.attention.clone() } else { Attention::None };
@@ -94,11 +100,6 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         _ => now,
     };
     Attention::Waiting { on, since, next_try: None, reason: reason.to_owned() }
-}
-
-/// Returns the code for an effect that keeps getting answers which prove nothing.
-fn unexplained(effect: Effect) -> String {
-    format!("{}_UNEXPLAINED", effect.name().to_uppercase())
 }
 
 fn unexplained_why(reason: &str) -> String {

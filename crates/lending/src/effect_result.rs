@@ -4,11 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attention::WaitingOn;
+use crate::copy::Copy;
 use crate::effect::{Effect, Side, at_side};
 use crate::ids::{Barcode, BibId, HoldingId, ItemId, PatronId};
 use crate::observation::Observation;
 use crate::refusal::{PatronRefusal, Refusal};
-use crate::request::{Copy, Hold, Loan, VerifiedPatron};
+use crate::request::VerifiedPatron;
+use crate::sides::{Hold, Loan};
 
 /// The result of an effect.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Derives the wanted effect from status and facts alone.
 
 use crate::effect::{Effect, Side};
-use crate::request::{Progress, Request, Tracked, VirtualSide};
+use crate::request::Request;
+use crate::sides::{Progress, Tracked, VirtualSide};
 use crate::status::Status;
 use crate::transitions::{is_current, owes_lender_a_loan};
 

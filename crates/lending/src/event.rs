@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::effect_result::EffectResult;
-use crate::observation::Observed;
+use crate::observed::Observed;
 
 /// One event of a request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::copy::{Copy, CopyRef, ItemType, Title};
 use crate::ids::RequestId;
-use crate::request::{Copy, CopyRef, ItemType, Patron, PatronType, PickupLocation, Request, Title, VerifiedPatron};
+use crate::request::{Patron, PatronType, PickupLocation, Request, VerifiedPatron};
 
 /// Returns noon of a day in 2026.
 pub fn noon() -> Timestamp {

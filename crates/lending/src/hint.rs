@@ -10,7 +10,8 @@ use crate::effect::{Effect, Side};
 use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
 use crate::observation::ItemState;
 use crate::poll::poll_targets;
-use crate::request::{Hold, Loan, Progress, Request, Tracked};
+use crate::request::Request;
+use crate::sides::{Hold, Loan, Progress, Tracked};
 
 /// A change that a message or batch poll suggests.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -8,8 +8,10 @@ use crate::decide::decide;
 use crate::effect::Side;
 
 use crate::hint::{Hint, HoldChange, ItemSnapshot, LoanChange, hold_and_loan, is_open_hold};
-use crate::observation::{HoldState, ItemState, LoanState, Observation, ObservationSource, Observed};
-use crate::request::{Progress, Request, Tracked};
+use crate::observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
+use crate::observed::Observed;
+use crate::request::Request;
+use crate::sides::{Progress, Tracked};
 use crate::status::Status;
 
 /// The longest lag of a list behind the real state. Search in Alma lags by minutes.

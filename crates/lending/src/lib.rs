@@ -40,6 +40,7 @@ mod actions;
 mod attention;
 mod closure;
 mod command;
+mod copy;
 mod deadline;
 mod decide;
 mod derived;
@@ -54,6 +55,7 @@ mod hint_rules;
 mod ids;
 mod limits;
 mod observation;
+mod observed;
 mod poll;
 mod poll_interval;
 mod priority;
@@ -61,12 +63,14 @@ mod record;
 mod refusal;
 mod request;
 mod rules;
+mod sides;
 mod status;
 mod transitions;
 
 pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
 pub use closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
 pub use command::{CancelledBy, Command};
+pub use copy::{Copy, CopyRef, ItemType, Title};
 pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};
@@ -80,7 +84,8 @@ pub use ids::{
     LoanId, LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
 };
 pub use limits::{check_limits, is_duplicate};
-pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource, Observed};
+pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
+pub use observed::Observed;
 pub use poll::{PollTarget, poll_target, poll_targets};
 pub use poll_interval::{
     Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, large_list, list_factors, list_interval,
@@ -88,10 +93,8 @@ pub use poll_interval::{
 };
 pub use priority::Priority;
 pub use refusal::{PatronRefusal, Refusal};
-pub use request::{
-    Cancellation, Copy, CopyRef, DueDates, EarlierSupply, Hold, ItemType, Loan, Patron, PatronType, PickupLocation,
-    Progress, Request, Settlement, Supply, Title, Tracked, VerifiedPatron, VirtualSide,
-};
+pub use request::{Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, VerifiedPatron};
 pub use rules::{Calendar, Day, Rules};
+pub use sides::{DueDates, EarlierSupply, Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 pub use status::{Condition, Outcome, Status, Workflow};
 pub use transitions::transitions;

@@ -1,8 +1,9 @@
 //! Limits on a patron's open requests: their number, and no two for the same copy.
 
+use crate::copy::CopyRef;
 use crate::ids::BibId;
 use crate::refusal::PatronRefusal;
-use crate::request::{CopyRef, Request};
+use crate::request::Request;
 use crate::status::Status;
 
 /// Returns why the patron of `request` may not borrow, given their other open requests: there are too many of them, or

@@ -1,7 +1,8 @@
 //! Poll targets: the sides worth polling while a request waits.
 
 use crate::effect::Side;
-use crate::request::{Progress, Request, Tracked};
+use crate::request::Request;
+use crate::sides::{Progress, Tracked};
 use crate::status::Status;
 
 /// One side to poll, and the parts of it that matter now. Reading fewer parts takes fewer calls.

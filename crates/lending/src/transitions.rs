@@ -4,10 +4,12 @@ use jiff::Timestamp;
 
 use crate::closure::{Closure, ClosureResponse, response_to_closure};
 use crate::command::CancelledBy;
+use crate::copy::CopyRef;
 use crate::decide::Transition;
 use crate::effect::{Effect, Side};
 use crate::observation::ItemState;
-use crate::request::{Cancellation, CopyRef, EarlierSupply, Progress, Request, Supply, Tracked, VirtualSide};
+use crate::request::{Cancellation, Request};
+use crate::sides::{EarlierSupply, Progress, Supply, Tracked, VirtualSide};
 use crate::status::{Outcome, Status, Workflow};
 
 /// One row of the table.

@@ -363,7 +363,7 @@ fn attention(attention: Attention) -> AttentionView {
         Attention::Waiting { on, since, next_try, reason } => {
             AttentionView::Waiting { on: on.name(), since, next_try, reason }
         }
-        Attention::NeedsStaff { code, explanation, actions } => AttentionView::NeedsStaff {
+        Attention::NeedsStaff { code, explanation, actions, unexplained: _ } => AttentionView::NeedsStaff {
             code,
             explanation,
             actions: actions.into_iter().map(lending::Action::name).collect(),

@@ -3,9 +3,11 @@
 use super::reject_supplier;
 use crate::attention::StaffCaseCause;
 use crate::command::Command;
+use crate::copy::CopyRef;
 use crate::effect::Side;
 use crate::refusal::Refusal;
-use crate::request::{Cancellation, CopyRef, Request, Tracked};
+use crate::request::{Cancellation, Request};
+use crate::sides::Tracked;
 
 /// Records the command in the request, if it is possible now. Returns a note for staff.
 pub(super) fn record_command(request: &mut Request, command: &Command) -> Option<String> {

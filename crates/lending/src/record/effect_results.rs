@@ -4,12 +4,14 @@ use jiff::Timestamp;
 
 use super::{observations, reject_supplier};
 use crate::attention::{StaffCase, StaffCaseCause};
+use crate::copy::Copy;
 use crate::effect::{Effect, Side};
 use crate::effect_result::EffectResult;
 use crate::ids::{Barcode, ItemId, PatronId};
 use crate::observation::{ItemState, Observation};
 use crate::refusal::{PatronRefusal, Refusal};
-use crate::request::{Copy, Hold, Loan, Progress, Request, Supply, Tracked, VirtualSide};
+use crate::request::Request;
+use crate::sides::{Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 use crate::status::Workflow;
 
 /// Records the result's facts in the request. Returns a note for staff.

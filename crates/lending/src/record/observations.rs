@@ -8,9 +8,11 @@ use crate::closure::{ClosureResponse, ClosureSource, HoldEnd, MissingHold, infer
 use crate::command::CancelledBy;
 use crate::deadline::{Deadline, deadlines};
 use crate::effect::Side;
-use crate::observation::{HoldState, ItemState, LoanState, Observation, Observed};
+use crate::observation::{HoldState, ItemState, LoanState, Observation};
+use crate::observed::Observed;
 use crate::refusal::Refusal;
-use crate::request::{Cancellation, Hold, Loan, Progress, Request, Tracked, VirtualSide};
+use crate::request::{Cancellation, Request};
+use crate::sides::{Hold, Loan, Progress, Tracked, VirtualSide};
 use crate::status::Status;
 
 /// How many polls in a row must miss a hold before it counts as gone. Alma closes hold and loan at nearly, not exactly,
