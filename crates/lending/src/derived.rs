@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::attention::{Action, Attention, WaitingOn};
-use crate::effect::{Effect, Side};
+use crate::effect::Side;
 use crate::effect_result::EffectResult;
 use crate::event::Event;
 use crate::observation::ItemState;
