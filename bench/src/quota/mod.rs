@@ -375,12 +375,12 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, (another, more): (f64, S
         table: rows,
         notes,
         figure: format!(
-            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {batch_polls:.1} with batch polls alone; \
+            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {batch_polls:.1} with batch polls alone, \
              {cancelled:.1} where cancelled, {another:.1} more for another lender",
             polled / with
         ),
         target: format!(
-            "at most {with_webhooks}, at least {times_fewer}, at most {batch_polls_alone}; at most {CANCELLED}, {ANOTHER_LENDER}"
+            "at most {with_webhooks}, at least {times_fewer}, at most {batch_polls_alone}, at most {CANCELLED}, at most {ANOTHER_LENDER}"
         ),
         met: with <= with_webhooks
             && batch_polls <= batch_polls_alone
