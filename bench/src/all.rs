@@ -11,6 +11,8 @@ use crate::Scale;
 use crate::report::{self, Conditions, Outcome, Row};
 use crate::verdict::{LastLine, peers};
 
+/// The exit code of a Rust program whose main thread panicked.
+const PANICKED: i32 = 101;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/benchmarks.md");
 
 /// Runs the benchmarks of these names, and writes their results into docs/benchmarks.md. One that misses its target or can't run
@@ -23,7 +25,7 @@ pub(crate) fn run(names: &[&str], scale: Scale) -> Result<ExitCode, String> {
     let mut rows = Vec::new();
     for (number, name) in names.iter().enumerate() {
         eprintln!("{} of {}: {name}", number + 1, names.len());
-        rows.push(run_one(name, scale)?);
+        rows.push(run_one(name, scale));
     }
     let section = report::section(&rows, &conditions, begun.elapsed());
     println!("\n{section}");
@@ -49,28 +51,43 @@ fn read_page() -> Result<String, String> {
 }
 
 /// Runs one benchmark and prints its last line, or everything that it printed if it didn't meet its target.
-fn run_one(name: &str, scale: Scale) -> Result<Row, String> {
-    let failed = |error: std::io::Error| format!("{name} can't be started: {error}");
-    // Files, and not pipes: a hub that outlived its benchmark would keep a pipe open for ever.
-    let (mut out, mut errors) = (tempfile::tempfile().map_err(failed)?, tempfile::tempfile().map_err(failed)?);
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
-    command.arg(name).stdin(Stdio::null());
-    command.stdout(out.try_clone().map_err(failed)?).stderr(errors.try_clone().map_err(failed)?);
-    if scale == Scale::Quick {
-        command.arg("--quick");
-    }
+fn run_one(name: &str, scale: Scale) -> Row {
     let begun = Instant::now();
-    let status = command.status().map_err(failed)?;
-    let took = begun.elapsed();
-    let (out, errors) = (content(&mut out).map_err(failed)?, content(&mut errors).map_err(failed)?);
-    let outcome = outcome(name, status.code(), &out, &errors);
-    eprint!("{errors}");
+    let printed = execute(name, scale);
+    let took = Duration::from_secs(begun.elapsed().as_secs());
+    let (outcome, out) = match printed {
+        Ok(Printed { code, out, errors }) => {
+            eprint!("{errors}");
+            (outcome(name, code, &out, &errors), out)
+        }
+        Err(error) => (Outcome::NotRun(format!("it can't be started: {error}")), String::new()),
+    };
     match &outcome {
         Outcome::Measured(line) if line.met => println!("{}", last_line(&out)),
         Outcome::Measured(_) => print!("{out}"),
         Outcome::NotRun(reason) => println!("{out}{name}: not run: {reason}"),
     }
-    Ok(Row { name: name.to_owned(), outcome, peers: peers(&out), took: Duration::from_secs(took.as_secs()) })
+    Row { name: name.to_owned(), outcome, peers: peers(&out), took }
+}
+
+/// Everything that a benchmark printed, and its exit code if no signal ended it.
+struct Printed {
+    code: Option<i32>,
+    out: String,
+    errors: String,
+}
+
+/// Runs one benchmark in a process of its own.
+fn execute(name: &str, scale: Scale) -> std::io::Result<Printed> {
+    // Files, and not pipes: a hub that outlived its benchmark would keep a pipe open for ever.
+    let (mut out, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(name).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(errors.try_clone()?);
+    if scale == Scale::Quick {
+        command.arg("--quick");
+    }
+    let code = command.status()?.code();
+    Ok(Printed { code, out: content(&mut out)?, errors: content(&mut errors)? })
 }
 
 fn content(file: &mut File) -> std::io::Result<String> {
@@ -92,6 +109,7 @@ fn outcome(name: &str, code: Option<i32>, out: &str, errors: &str) -> Outcome {
         (Some(1), Some(read)) if !read.met => Outcome::Measured(read),
         (Some(0 | 1), _) => Outcome::NotRun(format!("exit code and last line don't agree: {line:?}")),
         (None, _) => Outcome::NotRun("a signal ended it".to_owned()),
+        (Some(PANICKED), _) => Outcome::NotRun("it panicked".to_owned()),
         (Some(code), _) => {
             let error = last_line(errors);
             let reason = error.strip_prefix("error: ").unwrap_or(error);
