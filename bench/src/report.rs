@@ -59,7 +59,12 @@ fn machine(processors: usize, cpuinfo: &str, meminfo: &str) -> String {
     let kib = value(meminfo, "MemTotal").and_then(|text| text.split(' ').next()?.parse::<u32>().ok());
     let memory = kib.map(|kib| format!(", {:.1} GiB of memory", f64::from(kib) / 1_048_576.0)).unwrap_or_default();
     let cores = if processors == 1 { "core" } else { "cores" };
-    format!("{processors} {cores} of {model}{memory}, {}", std::env::consts::OS)
+    let system = match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        other => other,
+    };
+    format!("{processors} {cores} of {model}{memory}, {system}")
 }
 
 /// The text between the markers: conditions, table and counts.
@@ -129,7 +134,7 @@ mod tests {
         <!-- begin: bench all --quick -->\nold quick\n<!-- end: bench all --quick -->\n\nafter\n";
 
     fn conditions() -> Conditions {
-        let (date, machine) = ("2026-11-30".to_owned(), "2 cores of a processor, linux".to_owned());
+        let (date, machine) = ("2026-11-30".to_owned(), "2 cores of a processor, Linux".to_owned());
         Conditions { date, machine, load: Some("0.42".to_owned()) }
     }
 
@@ -152,7 +157,7 @@ mod tests {
         let section = section(&rows, &conditions(), Duration::from_secs(130));
         assert_eq!(
             section,
-            "2026-11-30, 2 cores of a processor, linux. The run took 2 min 10 s. Load average before: 0.42.\n\n\
+            "2026-11-30, 2 cores of a processor, Linux. The run took 2 min 10 s. Load average before: 0.42.\n\n\
              | benchmark | figure | target | result | took | peers |\n\
              |---|---|---|---|---|---|\n\
              | sim | 0.52 | at least 0.40 | met | 1 min 1 s | axum 0.8.9 |\n\
