@@ -16,7 +16,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::Scale;
-use crate::live::hub::{HubProcess, Setup, build_hub};
+use crate::live::databases::peer_at;
+use crate::live::hub::{HubProcess, Setup};
 use crate::live::staff::{Desk, Open};
 use crate::live::{PATIENCE, Seen, Wrong, calls, counts, keep_busy, outcomes};
 use crate::simulate::sim_setup::{self, BORROWER};
@@ -44,7 +45,6 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
         Scale::Full => Plan { kills: 200, in_flight: 1_000, titles: 60_000 },
         Scale::Quick => Plan { kills: 15, in_flight: 60, titles: 5_000 },
     };
-    let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
@@ -52,10 +52,14 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
         let server = Server::start(sim.clone(), SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .map_err(|error| format!("the simulated Almas can't listen: {error}"))?;
-        let setup = Setup { program, database: database.map(str::to_owned), engine: POLLS.to_owned() };
+        let setup = Setup { database: database.map(str::to_owned), engine: POLLS.to_owned() };
         let hub = HubProcess::start(setup).await?;
         hub.introduce(&server.base_url()).await?;
-        play(plan, &sim, hub).await
+        let mut verdict = play(plan, &sim, hub).await?;
+        if let Some(database) = database {
+            verdict.notes.push(peer_at(database).await?);
+        }
+        Ok(verdict)
     })
 }
 

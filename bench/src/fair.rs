@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Scale;
-use crate::live::hub::{HubProcess, Setup, build_hub};
+use crate::live::hub::{HubProcess, Setup};
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 use crate::verdict::{Verdict, table};
 
@@ -59,7 +59,6 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         Scale::Quick => (Duration::from_secs(25), Duration::from_secs(6)),
     };
     let plan = Plan { open: 60, contended, at_reserve };
-    let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
@@ -73,7 +72,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         }
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
+        let hub = HubProcess::start(Setup { database: None, engine: POLLS.to_owned() }).await?;
         hub.introduce(&server.base_url()).await?;
         let mut bench = Fair { sim, base: server.base_url(), hub: hub.client.clone(), next: 0 };
         bench.play(plan).await

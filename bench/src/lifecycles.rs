@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::Scale;
 use crate::live::calls;
 use crate::live::databases::Databases;
-use crate::live::hub::{HubProcess, Setup, build_hub, cpu_of};
+use crate::live::hub::{HubProcess, Setup, cpu_of};
 use crate::simulate::sim_setup::{self, BORROWER, DESK, LENDERS};
 use crate::verdict::{Verdict, table};
 
@@ -67,30 +66,30 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
         Scale::Full => 1_000,
         Scale::Quick => 150,
     };
-    let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let mut databases = Databases::open_durable(database)?;
     runtime.block_on(async {
-        let embedded = measure("SQLite", lifecycles, &program, None).await?;
+        let embedded = measure("SQLite", lifecycles, None).await?;
         let name = databases.make().await?;
-        let postgres = measure("PostgreSQL", lifecycles, &program, Some((&databases, &name))).await?;
+        let postgres = measure("PostgreSQL", lifecycles, Some((&databases, &name))).await?;
         databases.drop(&name).await?;
-        Ok(verdict(&[embedded, postgres]))
+        let mut verdict = verdict(&[embedded, postgres]);
+        verdict.notes.push(databases.peer().await?);
+        Ok(verdict)
     })
 }
 
 async fn measure(
     store: &'static str,
     lifecycles: usize,
-    program: &Path,
     database: Option<(&Databases, &str)>,
 ) -> Result<Measured, String> {
     let sim = sim_setup::build_for(SimClock::Real, lifecycles, lifecycles)?;
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
     let url = database.map(|(databases, name)| databases.url(name));
-    let setup = Setup { program: program.to_owned(), database: url, engine: SETTINGS.to_owned() };
+    let setup = Setup { database: url, engine: SETTINGS.to_owned() };
     let hub = HubProcess::start(setup).await?;
     hub.introduce(&server.base_url()).await?;
     for code in [LENDERS[0], BORROWER] {

@@ -2,7 +2,14 @@
 //!
 //! Each prints a table and, last, one line `NAME: figure; target; met|missed`. It exits with 1 if it misses its target.
 //! Each figure is a ratio of two measurements of the same run, so that it means the same on any machine. `--quick` does
-//! less of the same work; `list` names all benchmarks.
+//! less of the same work; `list` names all benchmarks; `all` runs all and writes the table of docs/benchmarks.md.
+//!
+//! # The hub
+//!
+//! This program contains the hub. A benchmark that needs a hub as a process of its own starts this program once more,
+//! with [`AS_HUB`] as the first argument. So a benchmark builds nothing.
+//!
+//! The hub has no failpoints: `crash` sends SIGKILL from outside. `--features consort/failpoints` would compile them in.
 //!
 //! # How to add one
 //!
@@ -10,6 +17,7 @@
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod all;
 mod crash;
 mod fair;
 mod idle;
@@ -19,6 +27,7 @@ mod load;
 mod nodes;
 mod outage;
 mod quota;
+mod report;
 mod sim;
 mod simulate;
 mod verdict;
@@ -29,6 +38,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::live::hub::AS_HUB;
 use crate::verdict::Verdict;
 
 /// How much work a benchmark does.
@@ -36,7 +46,7 @@ use crate::verdict::Verdict;
 pub(crate) enum Scale {
     /// The amount of work for which the target is stated.
     Full,
-    /// Less of the same work, in under a minute.
+    /// Less of the same work, in a minute or two.
     Quick,
 }
 
@@ -108,7 +118,7 @@ const BENCHES: &[Bench] = &[
 /// Benchmarks of Consort.
 #[derive(Parser, Debug)]
 struct Args {
-    /// The name of the benchmark, or `list`.
+    /// The name of the benchmark, `all`, or `list`.
     name: String,
     /// Does less of the same work.
     #[arg(long)]
@@ -145,13 +155,37 @@ impl Args {
     }
 }
 
+/// Runs every benchmark.
+fn all(args: &Args) -> ExitCode {
+    if args.seed.is_some() || args.world.is_some() || args.lifecycles.is_some() || args.database.is_some() {
+        eprintln!("error: `all` takes no option but --quick; the others are for single benchmarks.");
+        return ExitCode::from(2);
+    }
+    let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+    all::run(&names, args.scale()).unwrap_or_else(|reason| {
+        eprintln!("error: {reason}");
+        ExitCode::from(2)
+    })
+}
+
+fn list() -> ExitCode {
+    for bench in BENCHES {
+        println!("{:<10} {}", bench.name, bench.about);
+    }
+    println!("{:<10} every one of these; writes their results into docs/benchmarks.md", "all");
+    ExitCode::SUCCESS
+}
+
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.peek().is_some_and(|first| first == AS_HUB) {
+        return consort::run(arguments);
+    }
     let args = Args::parse();
-    if args.name == "list" {
-        for bench in BENCHES {
-            println!("{:<10} {}", bench.name, bench.about);
-        }
-        return ExitCode::SUCCESS;
+    match args.name.as_str() {
+        "all" => return all(&args),
+        "list" => return list(),
+        _ => {}
     }
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == args.name) else {
         eprintln!("error: there is no benchmark {:?}; `list` names all.", args.name);

@@ -7,7 +7,6 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use alma_sim::{Fault, FaultKind, Server, Sim, SimClock};
@@ -18,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::Scale;
 use crate::live::databases::Databases;
-use crate::live::hub::{HubProcess, Setup, build_hub};
+use crate::live::hub::{HubProcess, Setup};
 use crate::live::staff::{Desk, Open};
 use crate::live::{Seen, Wrong, counts, keep_busy};
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
@@ -74,24 +73,25 @@ pub(crate) fn run(scale: Scale, database: Option<&str>) -> Result<Verdict, Strin
         Scale::Full => Plan { requests: 160, stops: 15, in_flight: 40 },
         Scale::Quick => Plan { requests: 30, stops: 2, in_flight: 16 },
     };
-    let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let databases = Databases::open(database)?;
-    runtime.block_on(play(plan, &program, databases))
+    runtime.block_on(play(plan, databases))
 }
 
-async fn play(plan: Plan, program: &Path, mut databases: Databases) -> Result<Verdict, String> {
+async fn play(plan: Plan, mut databases: Databases) -> Result<Verdict, String> {
     let mut measured = Vec::new();
     for nodes in 1..=3 {
-        let cluster = Cluster::open(plan.requests, program, &mut databases, nodes).await?;
+        let cluster = Cluster::open(plan.requests, &mut databases, nodes).await?;
         let (took, wrong) = cluster.throughput(plan).await?;
         measured.push(Measured { nodes, took, wrong });
     }
     // There are more titles than patrons can request before the last stop.
-    let cluster = Cluster::open(plan.stops * 200 + 1_000, program, &mut databases, 2).await?;
+    let cluster = Cluster::open(plan.stops * 200 + 1_000, &mut databases, 2).await?;
     let (ended, seen, wrong) = cluster.stopped(plan).await?;
-    Ok(verdict(plan, measured, &ended, &seen, wrong))
+    let mut verdict = verdict(plan, measured, &ended, &seen, wrong);
+    verdict.notes.push(databases.peer().await?);
+    Ok(verdict)
 }
 
 /// Nodes on a fresh database, with fresh Almas.
@@ -106,7 +106,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn open(titles: usize, program: &Path, databases: &mut Databases, nodes: usize) -> Result<Self, String> {
+    async fn open(titles: usize, databases: &mut Databases, nodes: usize) -> Result<Self, String> {
         let sim = sim_setup::build(SimClock::Real, titles)?;
         let delay = Fault::always("*", FaultKind::Delay { ms: LATENCY_MS, before: true });
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
@@ -116,7 +116,7 @@ impl Cluster {
             .await
             .map_err(|error| format!("the simulated Almas can't listen: {error}"))?;
         let database = databases.make().await?;
-        let first = HubProcess::start(setup(program, databases.url(&database))).await?;
+        let first = HubProcess::start(setup(databases.url(&database))).await?;
         first.introduce(&server.base_url()).await?;
         let mut all = vec![first];
         for number in 2..=nodes {
@@ -174,12 +174,12 @@ impl Cluster {
     }
 }
 
-fn setup(program: &Path, database: String) -> Setup {
+fn setup(database: String) -> Setup {
     let engine = format!(
         "workers = {WORKERS}\nworkers_per_institution = 64\nlease_ms = {}\nbatch_poll_interval_ms = 5000\npoll_interval_initial_ms = 5000\npoll_interval_max_ms = 10000\n",
         LEASE.as_millis()
     );
-    Setup { program: PathBuf::from(program), database: Some(database), engine }
+    Setup { database: Some(database), engine }
 }
 
 async fn stop_and_go(stops: usize, node: HubProcess) -> Result<HubProcess, String> {
@@ -227,7 +227,7 @@ fn verdict(plan: Plan, measured: Vec<Measured>, ended: &[Open], seen: &Seen, mut
         table: rows,
         notes,
         figure: format!(
-            "{:.2} times at 2 nodes, {:.2} at 3; {} with a node stopped {} times",
+            "{:.2} times at 2 nodes, {:.2} at 3, {} with a node stopped {} times",
             ratio(2),
             ratio(3),
             wrong.figure(),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::Scale;
-use crate::live::hub::{HubProcess, Setup, build_hub};
+use crate::live::hub::{HubProcess, Setup};
 use crate::simulate::sim_setup::{self, LENDERS};
 use crate::verdict::{Verdict, table};
 
@@ -49,7 +49,6 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         Scale::Full => Plan { rounds: 2, measured: 300, waiting: 60 },
         Scale::Quick => Plan { rounds: 1, measured: 100, waiting: 30 },
     };
-    let program = build_hub()?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     runtime.block_on(async {
@@ -58,7 +57,7 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let sim = sim_setup::build_for(SimClock::Real, titles, 2 * titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
+        let hub = HubProcess::start(Setup { database: None, engine: POLLS.to_owned() }).await?;
         hub.introduce(&server.base_url()).await?;
         let mut bench = Outage { sim, hub: hub.client.clone(), next: [0, 0] };
         bench.play(plan).await

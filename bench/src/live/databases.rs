@@ -5,6 +5,8 @@ use std::sync::Arc;
 use pg_cluster::Cluster;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
+use crate::verdict;
+
 /// The databases of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Databases {
@@ -33,6 +35,11 @@ impl Databases {
         Ok(Self { server: server.to_owned(), made: 0, _cluster: None })
     }
 
+    /// A note that names the server's version.
+    pub(crate) async fn peer(&self) -> Result<String, String> {
+        peer_at(&self.server).await
+    }
+
     pub(crate) async fn make(&mut self) -> Result<String, String> {
         self.made += 1;
         let name = format!("consort_bench_{}_{}", std::process::id(), self.made);
@@ -45,14 +52,28 @@ impl Databases {
     }
 
     async fn run(&self, sql: String) -> Result<(), String> {
-        // The address may contain a password, so the error quotes only the server's own message.
-        let failed = |error: sqlx::Error| format!("the PostgreSQL server: {error}");
-        let mut server = PgConnection::connect(&self.server).await.map_err(failed)?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failed)
+        let mut server = connect(&self.server).await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failure)
     }
 
     pub(crate) fn url(&self, name: &str) -> String {
         let base = self.server.rsplit_once('/').map_or(self.server.as_str(), |(base, _)| base);
         format!("{base}/{name}")
     }
+}
+
+/// A note that names the version of the server at an address.
+pub(crate) async fn peer_at(server: &str) -> Result<String, String> {
+    let version = connect(server).await?.server_version_num().ok_or("the PostgreSQL server names no version")?;
+    Ok(verdict::peer("PostgreSQL", &format!("{}.{}", version / 10_000, version % 10_000)))
+}
+
+async fn connect(server: &str) -> Result<PgConnection, String> {
+    PgConnection::connect(server).await.map_err(failure)
+}
+
+/// The address may hold a password, so only what the server says is reported.
+#[allow(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
+fn failure(error: sqlx::Error) -> String {
+    format!("the PostgreSQL server: {error}")
 }

@@ -1,4 +1,4 @@
-//! Runs the hub as a process of its own.
+//! Runs the hub as a process of its own: the code of the program `consort`, which the benchmark contains.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
@@ -18,26 +18,12 @@ use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 const KEY: &str = "key-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Builds the program that is shipped. Returns its path.
-pub(crate) fn build_hub() -> Result<PathBuf, String> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "-p", "consort"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .status()
-        .map_err(|error| format!("cargo can't be run: {error}"))?;
-    if !built.success() {
-        return Err("the hub can't be built; cargo's words are above".to_owned());
-    }
-    let here = std::env::current_exe().map_err(|error| error.to_string())?;
-    let target = here.parent().and_then(Path::parent).ok_or("the benchmark runs from nowhere")?;
-    Ok(target.join("release/consort"))
-}
+/// The first argument that makes the benchmark's program a hub.
+pub(crate) const AS_HUB: &str = "hub-process";
 
 /// The parameters with which a hub is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    pub(crate) program: PathBuf,
     /// The URL of an empty PostgreSQL database; the embedded store if it is `None`.
     pub(crate) database: Option<String>,
     /// The settings of the engine, as lines of the configuration.
@@ -86,7 +72,7 @@ impl HubProcess {
         std::fs::write(&path, config).map_err(|error| error.to_string())?;
         let http = scenarios::http_client().map_err(|failure| failure.to_string())?;
         let client = Hub::at(&format!("http://{address}"), KEY.into(), http);
-        let child = spawn(&setup.program, &path)?;
+        let child = spawn(&path)?;
         let hub = Self { client, address, setup, child, config: path, dir };
         hub.until_ready().await?;
         Ok(hub)
@@ -139,7 +125,7 @@ impl HubProcess {
     }
 
     pub(crate) fn restart(&mut self) -> Result<(), String> {
-        self.child = spawn(&self.setup.program, &self.config)?;
+        self.child = spawn(&self.config)?;
         Ok(())
     }
 
@@ -168,9 +154,12 @@ pub(crate) fn cpu_of(process: &str) -> f64 {
     ticks.sum::<f64>() / 100.0
 }
 
-fn spawn(program: &Path, config: &Path) -> Result<Child, String> {
+/// Starts this program once more, as a hub: nothing has to be built, and the hub is as new as the benchmark.
+fn spawn(config: &Path) -> Result<Child, String> {
+    let program =
+        std::env::current_exe().map_err(|error| format!("the benchmark doesn't find its program: {error}"))?;
     Command::new(program)
-        .args(["--log", "error", "serve", "--config"])
+        .args([AS_HUB, "--log", "error", "serve", "--config"])
         .arg(config)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

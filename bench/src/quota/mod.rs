@@ -42,6 +42,8 @@ struct Targets {
 }
 
 const FULL: Targets = Targets { with_webhooks: 13.0, batch_polls_alone: 20.0, times_fewer: 100.0 };
+/// Twelve requests in flight share the lists that a thousand share at the full size, so most calls are for lists. Calls are counted
+/// and not timed, so runs differ little: 44.5 and 91.5 calls, and 40 times fewer, on 2026-11-30. The targets leave about a tenth.
 const QUICK: Targets = Targets { with_webhooks: 50.0, batch_polls_alone: 100.0, times_fewer: 35.0 };
 
 #[derive(Clone, Copy)]
@@ -379,12 +381,12 @@ fn verdict(plan: Plan, spent: &[Spent], cancelled: f64, (another, more): (f64, S
         table: rows,
         notes,
         figure: format!(
-            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {batch_polls:.1} with batch polls alone; \
+            "{with:.1} calls each with webhooks, {:.0} times fewer than the poller, {batch_polls:.1} with batch polls alone, \
              {cancelled:.1} where cancelled, {another:.1} more for another lender",
             polled / with
         ),
         target: format!(
-            "at most {with_webhooks}, at least {times_fewer}, at most {batch_polls_alone}; at most {CANCELLED}, {ANOTHER_LENDER}"
+            "at most {with_webhooks}, at least {times_fewer}, at most {batch_polls_alone}, at most {CANCELLED}, at most {ANOTHER_LENDER}"
         ),
         met: with <= with_webhooks
             && batch_polls <= batch_polls_alone

@@ -11,7 +11,7 @@ use reqwest::Method;
 use scenarios::{Hub, RequestView};
 use serde_json::json;
 
-use crate::live::hub::{HubProcess, Setup, build_hub};
+use crate::live::hub::{HubProcess, Setup};
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 mod burst;
@@ -36,11 +36,10 @@ struct Stage {
 
 impl Stage {
     async fn set(titles: usize) -> Result<Self, String> {
-        let program = build_hub()?;
         let sim = sim_setup::build_for(SimClock::Real, titles, titles)?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(sim.clone(), listen).await.map_err(|error| error.to_string())?;
-        let hub = HubProcess::start(Setup { program, database: None, engine: POLLS.to_owned() }).await?;
+        let hub = HubProcess::start(Setup { database: None, engine: POLLS.to_owned() }).await?;
         hub.introduce(&server.base_url()).await?;
         for code in [LENDERS[0], LENDERS[1], BORROWER] {
             let path = format!("/api/v1/institutions/{code}/webhook");

@@ -206,13 +206,13 @@ fn reacted(lifecycles: usize, took: Duration, acts: Vec<Vec<Duration>>, lost_mes
                 .to_owned(),
         ],
         figure: format!(
-            "p50 {}, p99 {}; {} min where it wasn't reported",
+            "p50 {}, p99 {}, {} min where it wasn't reported",
             ms(p50),
             ms(p99),
             lost_message.as_secs() / 60
         ),
         target: format!(
-            "at most {} and {}; at most {} min with lost_message_detection_minutes = {SURE_WITHIN}",
+            "at most {} and {}, at most {} min with lost_message_detection_minutes = {SURE_WITHIN}",
             ms(REACT_P50),
             ms(REACT_P99),
             ONE_BATCH_POLL.as_secs() / 60
