@@ -163,7 +163,7 @@ impl Calendar {
     pub fn open_from(&self, then: Timestamp) -> Timestamp {
         let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
         let local = zone.to_datetime(then);
-        let opens = self.opens.unwrap_or(Time::midnight());
+        let opens = self.opens.unwrap_or_default();
         let is_over = self.closes.is_some_and(|closes| local.time() >= closes);
         let mut date = local.date();
         if self.is_open(date) && !is_over && local.time() >= opens {
