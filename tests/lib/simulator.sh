@@ -1,7 +1,7 @@
 # Shared by the suites that drive a running simulator from outside; sourced, not run.
 #
 #   venv NAME FILE...     a Python environment with the packages that the FILEs list, kept under the target directory
-#   build                 builds the program, unless CONSORT_PROGRAM names one
+#   build                 builds the program, unless TESTED_PROGRAM names one
 #   start_sim ARG...      starts `consort sim` on a free port; sets sim_url
 #   stop_sim              stops it
 
@@ -47,14 +47,14 @@ venv() {
 }
 
 build() {
-    [[ -z ${CONSORT_PROGRAM:-} ]] || return 0
+    [[ -z ${TESTED_PROGRAM:-} ]] || return 0
     cargo build --quiet --profile "$profile" -p consort --locked --manifest-path "$root/Cargo.toml" </dev/null
 }
 
 program() {
     local folder=$profile
-    if [[ -n ${CONSORT_PROGRAM:-} ]]; then
-        printf '%s\n' "$CONSORT_PROGRAM"
+    if [[ -n ${TESTED_PROGRAM:-} ]]; then
+        printf '%s\n' "$TESTED_PROGRAM"
         return
     fi
     [[ $profile != dev ]] || folder=debug
