@@ -30,6 +30,7 @@ mod quota;
 mod report;
 mod sim;
 mod simulate;
+mod store;
 mod verdict;
 mod webhooks;
 mod world;
@@ -82,6 +83,11 @@ const BENCHES: &[Bench] = &[
         name: "burst",
         about: "10,000 webhooks a minute, half of them twice, a tenth forged",
         run: |args| webhooks::burst(args.scale()),
+    },
+    Bench {
+        name: "store",
+        about: "units of a lifecycle from 1, 16 and 64 callers, compared with a bare loop on SQLite and with pgbench",
+        run: |args| store::run(args.scale()),
     },
     Bench {
         name: "engine",

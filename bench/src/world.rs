@@ -169,9 +169,9 @@ impl World {
             let stored = store.institution(&code).await.map_err(|error| error.to_string())?;
             let mut institution = stored.ok_or_else(|| format!("{code} is lost"))?;
             institution.settings["lost_message_detection_minutes"] = json!(minutes);
-            let mut tx = store.begin().await.map_err(|error| error.to_string())?;
-            tx.put_institution(&institution, self.now()).await.map_err(|error| error.to_string())?;
-            tx.commit().await.map_err(|error| error.to_string())?;
+            let mut unit = store.unit();
+            unit.put_institution(&institution, self.now()).map_err(|error| error.to_string())?;
+            store.commit(unit).await.map_err(|error| error.to_string())?;
             self.engine.institution_changed(&code).await.map_err(|error| error.to_string())?;
         }
         Ok(())
@@ -337,7 +337,7 @@ pub(crate) fn open_at(then: Timestamp) -> Timestamp {
 
 async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result<(), store::Error> {
     let now = start();
-    let mut tx = store.begin().await?;
+    let mut unit = store.unit();
     for &(code, agency) in members {
         let mut settings = sim_setup::settings();
         settings["base_url"] = json!(almas);
@@ -349,16 +349,16 @@ async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result
             settings,
             credentials: sim_setup::key(code).into(),
         };
-        tx.put_institution(&institution, now).await?;
+        unit.put_institution(&institution, now)?;
         let hour = |hour| jiff::civil::Time::new(hour, 0, 0, 0).ok();
         let calendar = Calendar { opens: hour(HOURS.0), closes: hour(HOURS.1), ..Calendar::default() };
         let rules = Rules { days_to_supply: 30, max_days_in_transit: 30, calendar, ..Rules::default() };
         let agency =
             Agency { code: agency.into(), name: agency.to_owned(), institution: code.into(), library: None, rules };
-        tx.put_agency(&agency).await?;
+        unit.put_agency(&agency)?;
         let code = pickup_location(agency.code.as_str()).as_str().into();
         let pickup = PickupLocation { code, institution: agency.institution.clone(), ..sim_setup::pickup() };
-        tx.put_pickup_location(&pickup, &agency.code).await?;
+        unit.put_pickup_location(&pickup, &agency.code);
     }
-    tx.commit().await
+    store.commit(unit).await.map(drop)
 }

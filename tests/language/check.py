@@ -126,6 +126,8 @@ def markdown(text):
 def pieces(path, text):
     if path.endswith(".rs"):
         return rust(text)
+    if path.endswith(".sql"):
+        return rust(text.replace("--", "//"))
     if path.endswith(".toml"):
         return settings(text)
     return markdown(text)
@@ -137,7 +139,7 @@ def glossary():
     if not file.is_file():
         return
     sources = {}
-    for path in subprocess.run(["git", "ls-files", "*/src/*.rs"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split():
+    for path in subprocess.run(["git", "ls-files", "*/src/*.rs", "*/src/*.sql"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split():
         crate = path.split("/")[1].replace("-", "_")
         sources[crate] = sources.get(crate, "") + (ROOT / path).read_text(encoding="utf-8") + f"\n// mod {pathlib.Path(path).stem};\n"
     everything = "".join(sources.values())
@@ -161,7 +163,7 @@ def glossary():
 
 
 def main():
-    listed = subprocess.run(["git", "ls-files", "*.rs", "*.toml", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(["git", "ls-files", "*.rs", "*/src/*.sql", "*.toml", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
     places = []
     for path in listed.stdout.split("\n"):
         file = ROOT / path

@@ -1,17 +1,14 @@
 //! Creates thousands of requests as if the hub had placed them: their records at the simulated Almas, and copies of one
 //! placed request in the hub's store.
 
-#![allow(clippy::disallowed_methods, reason = "rows are copied as they are, whatever the store thinks of them")]
-
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use alma_sim::{Bib, Holding, Item, ItemView, Staff};
 use jiff::Timestamp;
 use lending::{Loan, Request, RequestId};
+use rusqlite::{Connection, params};
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::day::{BY_THE_HUB, ONE_WAITS_OF};
@@ -81,17 +78,38 @@ pub(super) struct Template {
     intents: Vec<Row>,
 }
 
-/// An open intent: its id and kind, the institution, when it is due and when it was queued, and its entry on the list
-/// of a batch poll.
-type Row = (String, String, String, i64, i64, String);
+/// A poll or a deadline.
+struct Row {
+    id: String,
+    is_poll: bool,
+    institution: String,
+    due_at: i64,
+    queued_at: i64,
+    /// A poll's entry on the list of a batch poll.
+    list_key: String,
+}
 
 impl Template {
-    pub(super) async fn read(world: &World, file: &mut SqliteConnection, id: RequestId) -> Result<Self, String> {
+    pub(super) async fn read(world: &World, file: &Connection, id: RequestId) -> Result<Self, String> {
         let request = world.request(id).await?;
-        let intents = sqlx::query_as(
-            "SELECT id, kind, institution, due_at, updated_at, list_key FROM intent WHERE request = ? AND state = 'open'",
-        );
-        let intents = intents.bind(id.to_string()).fetch_all(file).await.map_err(text)?;
+        let mut statement = file
+            .prepare(
+                "SELECT id, 1 AS is_poll, institution, due_at, updated_at, list_key FROM poll WHERE request = ?1 \
+                 UNION ALL \
+                 SELECT id, 0, institution, due_at, updated_at, '' FROM work WHERE request = ?1 AND state = 'open'",
+            )
+            .map_err(text)?;
+        let rows = statement.query_map([id.to_string()], |row| {
+            Ok(Row {
+                id: row.get(0)?,
+                is_poll: row.get(1)?,
+                institution: row.get(2)?,
+                due_at: row.get(3)?,
+                queued_at: row.get(4)?,
+                list_key: row.get(5)?,
+            })
+        });
+        let intents = rows.and_then(Iterator::collect).map_err(text)?;
         let (real, virtual_side) = sides(&request).ok_or("the request lacks something")?;
         Ok(Self { document: serde_json::to_value(&request).map_err(text)?, real, virtual_side, intents })
     }
@@ -143,9 +161,10 @@ fn exchange(value: &mut Value, old: &Side, new: &Side) {
     }
 }
 
-pub(super) async fn open(file: &Path) -> Result<SqliteConnection, String> {
-    let options = SqliteConnectOptions::new().filename(file).busy_timeout(std::time::Duration::from_secs(30));
-    SqliteConnection::connect_with(&options).await.map_err(text)
+pub(super) fn open(file: &Path) -> Result<Connection, String> {
+    let connection = Connection::open(file).map_err(text)?;
+    connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(text)?;
+    Ok(connection)
 }
 
 /// Returns an id that nothing else has.
@@ -157,34 +176,35 @@ fn fresh() -> Uuid {
 /// Writes a request for each set of records. Polls are spread over the interval within which each is made once.
 pub(super) async fn write(
     world: &World,
-    file: &mut SqliteConnection,
+    file: &mut Connection,
     made: &[Made],
     lent: &Template,
     waiting: &Template,
 ) -> Result<(), String> {
     let now = world.now();
     let ids: Vec<RequestId> = made.iter().map(|_| RequestId(fresh())).collect();
-    let mut tx = world.engine.store().begin().await.map_err(text)?;
+    let mut unit = world.engine.store().unit();
     for (one, id) in made.iter().zip(&ids) {
         let template = if one.waits { waiting } else { lent };
-        tx.insert_request(&template.copy(*id, one)?, now).await.map_err(text)?;
+        unit.insert_request(&template.copy(*id, one)?, &[], now).map_err(text)?;
     }
-    tx.commit().await.map_err(text)?;
-    let mut tx = file.begin().await.map_err(text)?;
+    world.engine.store().commit(unit).await.map_err(text)?;
+    let transaction = file.transaction().map_err(text)?;
     for (number, (one, id)) in made.iter().zip(&ids).enumerate() {
         let template = if one.waits { waiting } else { lent };
-        for (intent, kind, institution, due, queued, key) in &template.intents {
-            let due = if kind == "poll" { spread(now, due - queued, number, made.len())? } else { *due };
-            let mut key = Value::String(key.clone());
-            let at_lender = template.document["supply"]["institution"] == Value::String(institution.clone());
+        for row in &template.intents {
+            let interval = row.due_at - row.queued_at;
+            let due = if row.is_poll { spread(now, interval, number, made.len())? } else { row.due_at };
+            let mut key = Value::String(row.list_key.clone());
+            let at_lender = template.document["supply"]["institution"] == Value::String(row.institution.clone());
             match at_lender {
                 true => exchange(&mut key, &template.real, &one.real),
                 false => exchange(&mut key, &template.virtual_side, &one.virtual_side),
             }
-            copy_intent(&mut tx, intent, *id, due, key.as_str().unwrap_or_default()).await.map_err(text)?;
+            copy_row(&transaction, row, *id, due, key.as_str().unwrap_or_default()).map_err(text)?;
         }
     }
-    tx.commit().await.map_err(text)
+    transaction.commit().map_err(text)
 }
 
 /// Returns when a poll is due, so that all polls are spread evenly over the interval.
@@ -194,18 +214,18 @@ fn spread(now: Timestamp, interval: i64, number: usize, of: usize) -> Result<i64
     Ok(now.as_microsecond() + interval / of * (number * 7_919 % of + 1))
 }
 
-async fn copy_intent(
-    tx: &mut SqliteConnection,
-    intent: &str,
-    request: RequestId,
-    due: i64,
-    key: &str,
-) -> Result<(), sqlx::Error> {
-    let copy = "INSERT INTO intent (id, request, due_at, list_key, kind, target, institution, state, attempts, unclear, \
-                lease_owner, lease_until, fencing_token, outcome, created_at, updated_at, hinted_at, hints, list, list_expected, last_polled_at) \
-                SELECT ?, ?, ?, ?, kind, target, institution, state, attempts, unclear, \
-                lease_owner, lease_until, fencing_token, outcome, created_at, updated_at, hinted_at, hints, list, list_expected, last_polled_at \
-                FROM intent WHERE id = ?";
-    let copy = sqlx::query(copy).bind(fresh().to_string()).bind(request.to_string()).bind(due).bind(key);
-    copy.bind(intent).execute(tx).await.map(drop)
+fn copy_row(file: &Connection, row: &Row, request: RequestId, due: i64, key: &str) -> rusqlite::Result<()> {
+    let (new, request) = (fresh().to_string(), request.to_string());
+    if row.is_poll {
+        let copy = "INSERT INTO poll (id, request, due_at, list_key, side, institution, attempts, list, list_expected, \
+                        last_polled_at, created_at, updated_at) \
+                    SELECT ?1, ?2, ?3, ?4, side, institution, attempts, list, list_expected, last_polled_at, created_at, \
+                        updated_at \
+                    FROM poll WHERE id = ?5";
+        file.execute(copy, params![new, request, due, key, row.id]).map(drop)
+    } else {
+        let copy = "INSERT INTO work (id, request, due_at, kind, target, institution, state, created_at, updated_at) \
+                    SELECT ?1, ?2, ?3, kind, target, institution, state, created_at, updated_at FROM work WHERE id = ?4";
+        file.execute(copy, params![new, request, due, row.id]).map(drop)
+    }
 }

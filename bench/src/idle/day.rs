@@ -88,11 +88,11 @@ pub(super) async fn pass(open: usize, messages: Messages) -> Result<Day, String>
     world.until(start() + SignedDuration::from_hours(24 * DAYS_BEFORE)).await?;
     // The Almas send no messages while the copies are made, since the hub needs none of them.
     world.send_messages(Messages::Nothing).await?;
-    let mut file = copies::open(&world.file()).await?;
+    let mut file = copies::open(&world.file())?;
     for (pair, (lent, waiting)) in pairs.iter().zip(templates) {
         let made = copies::make(&world, pair, lent, each).await?;
-        let lent = Template::read(&world, &mut file, lent).await?;
-        let waiting = Template::read(&world, &mut file, waiting).await?;
+        let lent = Template::read(&world, &file, lent).await?;
+        let waiting = Template::read(&world, &file, waiting).await?;
         copies::write(&world, &mut file, &made, &lent, &waiting).await?;
     }
     drop(file);

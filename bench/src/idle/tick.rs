@@ -72,7 +72,6 @@ async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
         max_per_institution: 16,
         max_polls: 48,
         max_polls_per_institution: 8,
-        except: &[],
     };
     let begun = Instant::now();
     let lists = store.claim_batch_polls("bench", now, Duration::from_secs(30), 8).await;
@@ -88,10 +87,10 @@ async fn tick(store: &Store, now: Timestamp) -> Result<Duration, String> {
 async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::Error> {
     let mut written = 0;
     while written < open {
-        let mut tx = store.begin().await?;
+        let mut unit = store.unit();
         for number in written..open.min(written + BATCH) {
             let id = RequestId(Uuid::from_u128(number as u128 + 1));
-            tx.insert_request(&request(id, number, now), now).await?;
+            unit.insert_request(&request(id, number, now), &[], now)?;
             for (side, institution) in [(Side::Lender, LENDERS[number % 2]), (Side::Borrower, BORROWER)] {
                 let seconds = 3_600 + (number * 7_919) % 82_800;
                 let poll = NewIntent {
@@ -102,10 +101,10 @@ async fn fill(store: &Store, open: usize, now: Timestamp) -> Result<(), store::E
                     due_at: now + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or_default()),
                     on_list: None,
                 };
-                tx.add_intent(&poll, now).await?;
+                unit.add_intent(&poll, now);
             }
         }
-        tx.commit().await?;
+        store.commit(unit).await?;
         written += BATCH;
     }
     Ok(())

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use pg_cluster::Cluster;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::verdict;
 
@@ -52,8 +51,7 @@ impl Databases {
     }
 
     async fn run(&self, sql: String) -> Result<(), String> {
-        let mut server = connect(&self.server).await?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut server).await.map(drop).map_err(failure)
+        connect(&self.server).await?.batch_execute(&sql).await.map_err(failure)
     }
 
     pub(crate) fn url(&self, name: &str) -> String {
@@ -64,16 +62,17 @@ impl Databases {
 
 /// A note that names the version of the server at an address.
 pub(crate) async fn peer_at(server: &str) -> Result<String, String> {
-    let version = connect(server).await?.server_version_num().ok_or("the PostgreSQL server names no version")?;
-    Ok(verdict::peer("PostgreSQL", &format!("{}.{}", version / 10_000, version % 10_000)))
+    let row = connect(server).await?.query_one("SHOW server_version", &[]).await.map_err(failure)?;
+    let version: String = row.try_get(0).map_err(failure)?;
+    Ok(verdict::peer("PostgreSQL", version.split_whitespace().next().unwrap_or(&version)))
 }
 
-async fn connect(server: &str) -> Result<PgConnection, String> {
-    PgConnection::connect(server).await.map_err(failure)
+async fn connect(server: &str) -> Result<tokio_postgres::Client, String> {
+    pg_cluster::connect(server).await.map_err(|error| format!("the PostgreSQL server: {error}"))
 }
 
 /// The address may hold a password, so only what the server says is reported.
 #[allow(clippy::needless_pass_by_value, reason = "as `map_err` wants it")]
-fn failure(error: sqlx::Error) -> String {
-    format!("the PostgreSQL server: {error}")
+fn failure(error: tokio_postgres::Error) -> String {
+    format!("the PostgreSQL server: {}", pg_cluster::describe(&error))
 }

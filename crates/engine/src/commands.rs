@@ -2,7 +2,7 @@
 
 use lending::{Command, Request, RequestId};
 
-use crate::commit::IntentDisposition;
+use crate::commit::Cause;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::replacing::AnotherLender;
@@ -34,6 +34,6 @@ impl Engine {
             let wanted = AnotherLender { reason: reason.clone(), copy: copy.clone(), confirm_no_candidate: false };
             return self.ask_another_lender(id, wanted, actor).await;
         }
-        Ok(self.commits.apply(id, &command.clone().into(), actor, &IntentDisposition::NoIntent(reason)).await?.request)
+        Ok(self.commits.apply(id, &command.clone().into(), actor, &Cause::Person(reason), None).await?.stored.request)
     }
 }

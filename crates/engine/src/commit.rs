@@ -1,26 +1,37 @@
 //! Turns an event into a stored decision: request, audit, the intent's result and the next intent in one transaction.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::{Action, Command, Decision, Effect, Event, InstitutionCode, Request, RequestId, Side, deadlines, decide};
-use polling::{Plan, Polling};
+use lending::{
+    Action, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Request, RequestId, Side,
+    deadlines, decide, poll_targets,
+};
+use parking_lot::Mutex;
+use polling::{Plan, Polling, ProvenMessage};
 use runtime::{Runtime, saturating_add};
-use store::{Intent, NOTHING_NEW, NewIntent, NodeEvent, Stored, Tx, Work};
-use tokio::sync::broadcast;
+use store::{AuditEntry, Intent, NOTHING_NEW, NewIntent, NodeEvent, Stored, Unit, Work};
+use tokio::sync::{broadcast, mpsc};
 
 use crate::audit::audit;
 use crate::changes::Change;
 use crate::error::Error;
+use crate::load::{Load, Place};
 use crate::metrics::Metrics;
 use crate::rules::{deadline_end, within_limits};
 
-/// The treatment of the intent that led to the event.
+/// The number of locks that patrons share.
+const PATRON_LOCKS: usize = 64;
+
+/// What led to the event, and what becomes of it.
 #[derive(Debug)]
-pub(crate) enum IntentDisposition<'a> {
-    /// No intent led to it: a person gave a command, for this reason.
-    NoIntent(Option<&'a str>),
+pub(crate) enum Cause<'a> {
+    /// A person gave a command, for this reason.
+    Person(Option<&'a str>),
+    /// A webhook message proves it. The message is stored with the decision.
+    Message(&'a ProvenMessage),
     /// The intent is done.
     Finished(&'a Intent),
     /// The intent is retried.
@@ -29,11 +40,11 @@ pub(crate) enum IntentDisposition<'a> {
     PollFailed { intent: &'a Intent, due: Timestamp, reason: &'a str },
 }
 
-impl IntentDisposition<'_> {
+impl Cause<'_> {
     fn reason(&self) -> Option<&str> {
         match self {
-            Self::NoIntent(reason) => *reason,
-            Self::Finished(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
+            Self::Person(reason) => *reason,
+            Self::Message(_) | Self::Finished(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
         }
     }
 
@@ -41,15 +52,40 @@ impl IntentDisposition<'_> {
     fn retry_due(&self) -> Option<Timestamp> {
         match self {
             Self::Postponed { due, .. } | Self::PollFailed { due, .. } => Some(*due),
-            Self::NoIntent(_) | Self::Finished(_) => None,
+            Self::Person(_) | Self::Message(_) | Self::Finished(_) => None,
         }
     }
 
-    /// Returns whether an effect has just been done at the institution.
-    fn continues_at(&self, institution: &InstitutionCode) -> bool {
+    /// Returns the institution of the effect that was just done, which has a place for another.
+    fn place_at(&self) -> Option<&InstitutionCode> {
         match self {
-            Self::Finished(intent) => matches!(intent.work, Work::Effect(_)) && intent.institution == *institution,
-            Self::NoIntent(_) | Self::Postponed { .. } | Self::PollFailed { .. } => false,
+            Self::Finished(intent) if matches!(intent.work, Work::Effect(_)) => Some(&intent.institution),
+            Self::Finished(_)
+            | Self::Person(_)
+            | Self::Message(_)
+            | Self::Postponed { .. }
+            | Self::PollFailed { .. } => None,
+        }
+    }
+
+    /// Returns the side whose poll ends with this.
+    fn polled_side(&self) -> Option<Side> {
+        match self {
+            Self::Finished(Intent { work: Work::Poll(side), .. }) => Some(*side),
+            Self::Message(proven) => Some(proven.side),
+            Self::Finished(_) | Self::Person(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
+        }
+    }
+
+    /// Returns the deadline that ends with this.
+    fn passed_deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Finished(Intent { work: Work::Deadline(deadline), .. }) => Some(*deadline),
+            Self::Finished(_)
+            | Self::Message(_)
+            | Self::Person(_)
+            | Self::Postponed { .. }
+            | Self::PollFailed { .. } => None,
         }
     }
 }
@@ -62,13 +98,29 @@ enum IntentChange {
     FailedPoll(Timestamp),
 }
 
+/// The next effect, under lease by this node.
+#[derive(Debug)]
+pub(crate) struct NextEffect {
+    pub(crate) intent: Intent,
+    /// A place at its institution; none if the last effect's place is there too.
+    pub(crate) place: Option<Place>,
+}
+
 /// The committed result of a decision.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    /// The request as it is now.
-    pub(crate) request: Request,
-    /// The next effect, if the worker of the last one is to do it too.
-    pub(crate) next: Option<Intent>,
+    /// The request as it is stored now.
+    pub(crate) stored: Stored,
+    /// The next effect, if this node is to do it at once.
+    pub(crate) next: Option<NextEffect>,
+}
+
+/// An effect that this node has under lease, with the request as it was stored with it.
+#[derive(Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) intent: Intent,
+    pub(crate) stored: Stored,
+    pub(crate) place: Place,
 }
 
 /// Turns events into stored decisions. It depends on the store, the poll schedule and the clock, not on the whole
@@ -80,157 +132,282 @@ pub(crate) struct Commits {
     metrics: Arc<Metrics>,
     changes: broadcast::Sender<Change>,
     lease: Duration,
+    load: Arc<Load>,
+    handed_over: mpsc::UnboundedSender<HandedOver>,
+    /// Locks for patrons, by a hash of the patron.
+    patrons: [tokio::sync::Mutex<()>; PATRON_LOCKS],
 }
 
 impl Commits {
-    /// Creates it for a node's store. `lease` is the time for which the next effect is leased to the worker of the last
-    /// one.
+    /// Creates it for a node's store. `lease` is the time for which the next effect is leased to this node. Effects that
+    /// follow from no other effect are handed over to the node's workers.
     pub(crate) fn new(
         runtime: Arc<Runtime>,
         polling: Arc<Polling>,
         metrics: Arc<Metrics>,
         changes: broadcast::Sender<Change>,
         lease: Duration,
+        load: Arc<Load>,
+        handed_over: mpsc::UnboundedSender<HandedOver>,
     ) -> Self {
-        Self { runtime, polling, metrics, changes, lease }
+        let patrons = [const { tokio::sync::Mutex::const_new(()) }; PATRON_LOCKS];
+        Self { runtime, polling, metrics, changes, lease, load, handed_over, patrons }
     }
 
-    /// Decides on `event` and commits the decision.
+    /// Decides on `event` and commits the decision. `known` is the request as the caller has read it: if it has changed
+    /// since, it is read again.
     pub(crate) async fn apply(
         &self,
         id: RequestId,
         event: &Event,
         actor: &str,
-        disposition: &IntentDisposition<'_>,
+        cause: &Cause<'_>,
+        known: Option<Stored>,
     ) -> Result<Applied, Error> {
-        // These reads come first: a transaction that waits for another connection would delay other transactions.
-        self.polling.refresh().await?;
-        self.runtime.refresh_rules().await?;
-        self.runtime.retry_transaction(|| self.try_to_apply(id, event, actor, disposition)).await
+        let _alone = self.alone_with_patron(event).await;
+        let known = Mutex::new(known);
+        let applied = self
+            .runtime
+            .retry_transaction(async || {
+                let known = known.lock().take();
+                let stored = match known {
+                    Some(stored) => stored,
+                    None => self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?,
+                };
+                self.try_to_apply(stored, event, actor, cause).await
+            })
+            .await;
+        match applied {
+            Err(Error::Store(store::Error::EffectClaimed)) => {
+                Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."))
+            }
+            other => other,
+        }
+    }
+
+    /// Waits until this node decides on no other verification of the same patron. Each rests on the patron's open requests:
+    /// of many at the same time all but one would fail, and be decided on again.
+    async fn alone_with_patron(&self, event: &Event) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let Event::EffectResult(EffectResult::PatronVerified(verified)) = event else { return None };
+        let mut hasher = DefaultHasher::new();
+        verified.id.as_str().hash(&mut hasher);
+        let slot = usize::try_from(hasher.finish() % PATRON_LOCKS as u64).unwrap_or_default();
+        Some(self.patrons[slot].lock().await)
     }
 
     async fn try_to_apply(
         &self,
-        id: RequestId,
+        before: Stored,
         event: &Event,
         actor: &str,
-        disposition: &IntentDisposition<'_>,
+        cause: &Cause<'_>,
     ) -> Result<Applied, Error> {
         let now = self.runtime.now();
-        let mut tx = self.runtime.store().begin().await?;
-        let stored = tx.request(id).await?.ok_or(Error::UnknownRequest(id))?;
+        let mut unit = self.runtime.store().unit();
         if let Event::Command(command) = event {
-            check_command(&mut tx, &stored.request, command).await?;
+            check_command(&mut unit, &before.request, command)?;
         }
-        let event = &within_limits(&self.runtime, &mut tx, &stored.request, event).await?;
-        let decision = decide(&stored.request, event, now);
-        let unchanged = decision.is_unchanged(&stored.request);
-        let new_hints = hints_since_claim(&mut tx, disposition).await?;
-        self.settle_intent(&mut tx, &stored.request, disposition, event, unchanged, now).await?;
-        if unchanged {
-            tx.commit().await?;
-            // A message about the request may have arrived in the meantime.
-            self.runtime.wake();
-            return Ok(Applied { request: decision.next, next: None });
+        let event = &within_limits(&self.runtime, &mut unit, &before.request, event).await?;
+        let decision = decide(&before.request, event, now);
+        if decision.is_unchanged(&before.request) {
+            return self.commit_unchanged(unit, before, event, cause, now).await;
         }
-        let version = self.write(&mut tx, &stored, &decision, event, (actor, disposition.reason()), now).await?;
-        let (next, mut due) = self.queue(&mut tx, &decision.next, decision.effect, disposition, now).await?;
-        if let Some((side, hints)) = new_hints {
-            tx.add_hint(id, side, &hints, now, now).await?;
-            due = now;
-        }
-        tx.commit().await?;
-        self.publish_change(&decision, version);
-        self.runtime.wake_for(disposition.retry_due().map_or(due, |retry| due.min(retry)));
-        if let IntentDisposition::Finished(intent) = disposition {
-            self.metrics.committed(intent, self.runtime.now());
-            let reached = decision.transitions.first().map(|step| step.to);
-            self.polling.change_committed(intent, &stored.request, event, reached).await;
-        }
-        Ok(Applied { request: decision.next, next })
+        let stored = self.save(&mut unit, &before, &decision, event, (actor, cause.reason()), now)?;
+        settle(&mut unit, cause, event, now);
+        let (next, due) = self.queue(&mut unit, Some(&before.request), &decision, cause, now).await?;
+        self.runtime.store().commit(unit).await?;
+        self.publish_change(&decision, stored.version);
+        self.after_commit(&before.request, &decision, event, cause, due).await;
+        Ok(Applied { stored, next })
     }
 
-    /// Finishes or reschedules the intent that brought the event.
-    async fn settle_intent(
+    /// Commits that the event changes nothing: a poll is made again later, and anything else is done.
+    async fn commit_unchanged(
         &self,
-        tx: &mut Tx,
-        request: &Request,
-        disposition: &IntentDisposition<'_>,
+        mut unit: Unit,
+        stored: Stored,
         event: &Event,
-        unchanged: bool,
+        cause: &Cause<'_>,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        match disposition {
-            IntentDisposition::NoIntent(_) => {}
-            IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) if unchanged => {
-                let due = self.polling.next_poll(request, *side, intent.attempts, intent.on_list).await?;
-                tx.postpone_intent(intent, due, false, NOTHING_NEW, now).await?;
+    ) -> Result<Applied, Error> {
+        match cause {
+            Cause::Finished(intent @ Intent { work: Work::Poll(side), .. }) => {
+                let due = self.polling.next_poll(&stored.request, *side, intent.attempts, intent.on_list).await?;
+                unit.postpone_intent(intent, due, false, NOTHING_NEW, now);
             }
-            IntentDisposition::Finished(intent) => tx.finish_intent(intent, event.name(), now).await?,
-            IntentDisposition::Postponed { intent, due, unclear, reason } => {
-                tx.postpone_intent(intent, *due, *unclear, reason, now).await?;
+            Cause::Finished(intent) => {
+                unit.expect_unchanged(&stored);
+                unit.finish_intent(intent, event.name(), now);
             }
-            IntentDisposition::PollFailed { intent, due, reason } => {
-                tx.postpone_failed_poll(intent, *due, reason, now).await?;
+            Cause::Message(_) | Cause::Person(_) | Cause::Postponed { .. } | Cause::PollFailed { .. } => {
+                settle(&mut unit, cause, event, now);
             }
         }
-        Ok(())
+        self.runtime.store().commit(unit).await?;
+        // A message about the request may have arrived in the meantime.
+        self.runtime.wake();
+        Ok(Applied { stored, next: None })
     }
 
-    async fn write(
+    fn save(
         &self,
-        tx: &mut Tx,
-        stored: &Stored,
+        unit: &mut Unit,
+        before: &Stored,
         decision: &Decision,
         event: &Event,
         (actor, reason): (&str, Option<&str>),
         now: Timestamp,
-    ) -> Result<i64, Error> {
-        let version = tx.save_request(&decision.next, stored.version, now).await?;
-        let mut rows = audit(&stored.request, decision, event, actor, now);
+    ) -> Result<Stored, Error> {
+        let mut rows = audit(&before.request, decision, event, actor, now);
         if let (Some(first), Some(reason)) = (rows.first_mut(), reason) {
             first.note = Some(first.note.take().map_or_else(|| reason.to_owned(), |note| format!("{note} {reason}")));
         }
-        tx.append_audit(decision.next.id, &rows).await?;
-        let (request, status) = (decision.next.id, decision.next.status);
-        tx.notify(self.runtime.node(), &NodeEvent::RequestChanged { request, version, status });
-        Ok(version)
+        let stored = unit.save_request(before, &decision.next, &rows, now)?;
+        let (request, status, version) = (decision.next.id, decision.next.status, stored.version);
+        unit.notify(self.runtime.node(), &NodeEvent::RequestChanged { request, version, status });
+        Ok(stored)
     }
 
-    /// Queues the next effect, and the polls for the status. If the next effect is at the institution of the effect
-    /// that was just done, it is leased to the same worker, which already has a place there. Returns the leased intent
-    /// and the time at which the first of the others is due.
-    pub(crate) async fn queue(
+    /// Stores a new request with its first effect and the first entry of its audit.
+    pub(crate) async fn place(&self, decision: &Decision, accepted: AuditEntry, now: Timestamp) -> Result<(), Error> {
+        let applied = self
+            .runtime
+            .retry_transaction(async || {
+                let mut unit = self.runtime.store().unit();
+                let entries = std::slice::from_ref(&accepted);
+                let stored = unit.insert_request(&decision.next, entries, now)?;
+                let (next, _) = self.queue(&mut unit, None, decision, &Cause::Person(None), now).await?;
+                self.runtime.store().commit(unit).await?;
+                Ok::<_, Error>(Applied { stored, next })
+            })
+            .await?;
+        self.publish_change(decision, 1);
+        self.hand_over(applied);
+        self.runtime.wake();
+        Ok(())
+    }
+
+    /// Gives the next effect to the node's workers, where no worker is doing one already.
+    pub(crate) fn hand_over(&self, applied: Applied) {
+        let Applied { stored, next } = applied;
+        if let Some(NextEffect { intent, place }) = next {
+            let place = place.unwrap_or_else(|| self.load.occupy(&intent.institution));
+            // If the node has no workers any more, the lease runs out and another node does it.
+            let _ = self.handed_over.send(HandedOver { intent, stored, place });
+            self.runtime.wake();
+        }
+    }
+
+    /// Queues the next effect, and the polls and deadlines that are new. The next effect is leased to this node, if it
+    /// has room for it at the effect's institution. Returns the leased effect and the time at which the first of the
+    /// others is due. `before` is the request as it was; none for a new one.
+    async fn queue(
         &self,
-        tx: &mut Tx,
-        next: &Request,
-        effect: Option<Effect>,
-        disposition: &IntentDisposition<'_>,
+        unit: &mut Unit,
+        before: Option<&Request>,
+        decision: &Decision,
+        cause: &Cause<'_>,
         now: Timestamp,
-    ) -> Result<(Option<Intent>, Timestamp), Error> {
-        let (mut leased, mut first) = (None, Timestamp::MAX);
-        if let Some(effect) = effect
-            && let Some(institution) = next.institution_for(effect)
-        {
-            let intent = NewIntent {
-                id: self.runtime.ids().uuid(now),
-                request: next.id,
-                work: Work::Effect(effect),
-                institution: institution.clone(),
-                due_at: now,
-                on_list: None,
-            };
-            if disposition.continues_at(institution) && !self.runtime.is_stopping() {
-                let until = saturating_add(now, self.lease);
-                leased = Some(tx.add_leased_intent(&intent, self.runtime.node(), until, now).await?);
-            } else {
-                tx.add_intent(&intent, now).await?;
-                first = now;
+    ) -> Result<(Option<NextEffect>, Timestamp), Error> {
+        let next = &decision.next;
+        let (leased, mut first) = self.queue_effect(unit, next, decision.effect, cause, before.is_none(), now);
+        let Plan { polls, lists } = self.polling.plan(next).await?;
+        for poll in &polls {
+            first = first.min(poll.due_at);
+            match (poll.work, cause) {
+                (Work::Poll(side), Cause::Finished(made)) if made.work == poll.work && is_still(made, poll, side) => {
+                    unit.restart_poll(made, poll, now);
+                }
+                (Work::Poll(side), Cause::Message(proven)) if proven.side == side => {
+                    unit.replace_poll(next.id, side, Some(poll), now);
+                }
+                _ => unit.ensure_poll(poll, now),
             }
         }
-        let Plan { mut polls, lists } = self.polling.plan(next).await?;
-        for deadline in deadlines(next) {
-            polls.push(NewIntent {
+        self.end_polls(unit, before, next, cause, &polls, now);
+        for list in &lists {
+            first = first.min(list.due_at);
+            unit.add_batch_poll(list, now);
+        }
+        first = first.min(self.queue_deadlines(unit, before, next, cause, now).await?);
+        Ok((leased, first))
+    }
+
+    fn queue_effect(
+        &self,
+        unit: &mut Unit,
+        next: &Request,
+        effect: Option<Effect>,
+        cause: &Cause<'_>,
+        is_new: bool,
+        now: Timestamp,
+    ) -> (Option<NextEffect>, Timestamp) {
+        let Some((effect, institution)) = effect.and_then(|effect| Some((effect, next.institution_for(effect)?)))
+        else {
+            return (None, Timestamp::MAX);
+        };
+        let intent = NewIntent {
+            id: self.runtime.ids().uuid(now),
+            request: next.id,
+            work: Work::Effect(effect),
+            institution: institution.clone(),
+            due_at: now,
+            on_list: None,
+        };
+        // The worker of the last effect has a place at its institution. What a person began waits for a claim, so that
+        // they can take it back until then.
+        let has_place = cause.place_at() == Some(institution);
+        let may_begin = !has_place && !matches!(cause, Cause::Person(_)) || is_new;
+        let place = if may_begin { self.load.reserve(institution) } else { None };
+        if (has_place || place.is_some()) && !self.runtime.is_stopping() {
+            let until = saturating_add(now, self.lease);
+            let intent = unit.add_leased_intent(&intent, self.runtime.node(), until, now);
+            return (Some(NextEffect { intent, place }), Timestamp::MAX);
+        }
+        unit.add_intent(&intent, now);
+        unit.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
+        (None, now)
+    }
+
+    /// Takes away the polls of sides that are not polled any more.
+    fn end_polls(
+        &self,
+        unit: &mut Unit,
+        before: Option<&Request>,
+        next: &Request,
+        cause: &Cause<'_>,
+        polls: &[NewIntent],
+        now: Timestamp,
+    ) {
+        let is_wanted = |side: Side| polls.iter().any(|poll| poll.work == Work::Poll(side));
+        if let Some(side) = cause.polled_side().filter(|side| !is_wanted(*side)) {
+            match cause {
+                Cause::Message(_) => unit.replace_poll(next.id, side, None, now),
+                Cause::Finished(made) => unit.finish_intent(made, "seen", now),
+                Cause::Person(_) | Cause::Postponed { .. } | Cause::PollFailed { .. } => {}
+            }
+        }
+        for target in before.map(poll_targets).unwrap_or_default() {
+            if !is_wanted(target.side) && cause.polled_side() != Some(target.side) {
+                unit.remove_poll(next.id, target.side, now);
+            }
+        }
+    }
+
+    /// Queues deadlines that are new, and takes away those that are over. Returns when the first of the new ones ends.
+    async fn queue_deadlines(
+        &self,
+        unit: &mut Unit,
+        before: Option<&Request>,
+        next: &Request,
+        cause: &Cause<'_>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        let (was, is) = (before.map(deadlines).unwrap_or_default(), deadlines(next));
+        let passed = cause.passed_deadline();
+        let mut new = Vec::new();
+        for deadline in is.iter().copied().filter(|deadline| !was.contains(deadline) || passed == Some(*deadline)) {
+            new.push(NewIntent {
                 id: self.runtime.ids().uuid(now),
                 request: next.id,
                 work: Work::Deadline(deadline),
@@ -239,12 +416,36 @@ impl Commits {
                 on_list: None,
             });
         }
-        tx.set_scheduled(next.id, &polls, now).await?;
-        for list in &lists {
-            tx.add_batch_poll(list, now).await?;
+        let over: Vec<Deadline> = was.into_iter().filter(|deadline| !is.contains(deadline)).collect();
+        unit.change_deadlines(next.id, &new, &over, now);
+        Ok(new.iter().map(|intent| intent.due_at).fold(Timestamp::MAX, Timestamp::min))
+    }
+
+    async fn after_commit(
+        &self,
+        before: &Request,
+        decision: &Decision,
+        event: &Event,
+        cause: &Cause<'_>,
+        due: Timestamp,
+    ) {
+        self.runtime.wake_for(cause.retry_due().map_or(due, |retry| due.min(retry)));
+        match cause {
+            Cause::Finished(intent) => {
+                self.metrics.committed(intent, self.runtime.now());
+                if matches!(intent.work, Work::Poll(_)) {
+                    // A message about the request may have arrived in the meantime.
+                    self.runtime.wake();
+                }
+                let reached = decision.transitions.first().map(|step| step.to);
+                self.polling.change_committed(intent, before, event, reached).await;
+            }
+            Cause::Message(proven) => {
+                let took = self.runtime.now().duration_since(proven.received_at);
+                self.metrics.message_committed(Duration::try_from(took).unwrap_or_default());
+            }
+            Cause::Person(_) | Cause::Postponed { .. } | Cause::PollFailed { .. } => {}
         }
-        let dues = polls.iter().map(|intent| intent.due_at).chain(lists.iter().map(|list| list.due_at));
-        Ok((leased, dues.fold(first, Timestamp::min)))
     }
 
     /// Ends an intent that has nothing left to do.
@@ -270,14 +471,14 @@ impl Commits {
     async fn change_intent(&self, intent: &Intent, change: IntentChange, reason: &str) -> Result<(), Error> {
         self.runtime
             .retry_transaction(async || {
-                let mut tx = self.runtime.store().begin().await?;
+                let mut unit = self.runtime.store().unit();
                 let now = self.runtime.now();
                 match change {
-                    IntentChange::Finished => tx.finish_intent(intent, reason, now).await?,
-                    IntentChange::Postponed(due) => tx.postpone_intent(intent, due, false, reason, now).await?,
-                    IntentChange::FailedPoll(due) => tx.postpone_failed_poll(intent, due, reason, now).await?,
+                    IntentChange::Finished => unit.finish_intent(intent, reason, now),
+                    IntentChange::Postponed(due) => unit.postpone_intent(intent, due, false, reason, now),
+                    IntentChange::FailedPoll(due) => unit.postpone_failed_poll(intent, due, reason, now),
                 }
-                tx.commit().await
+                self.runtime.store().commit(unit).await
             })
             .await?;
         // A message about the request may have arrived in the meantime.
@@ -286,32 +487,37 @@ impl Commits {
     }
 
     /// Publishes the change to callers that wait for the request.
-    pub(crate) fn publish_change(&self, decision: &Decision, version: i64) {
+    fn publish_change(&self, decision: &Decision, version: i64) {
         let next = &decision.next;
         // Sending fails if nobody listens, which is no fault.
         let _ = self.changes.send(Change { request: next.id, version, status: next.status });
     }
 }
 
-/// Checks that the command is possible now.
-async fn check_command(tx: &mut Tx, request: &Request, command: &Command) -> Result<(), Error> {
-    let action = command.action().ok_or(Error::NotAllowed("The request is placed already."))?;
-    request.may(action).map_err(Error::NotAllowed)?;
-    if action == Action::Undo && !tx.effect_never_claimed(request.id).await? {
-        return Err(Error::NotAllowed("It can't be taken back any more: what followed from it was sent."));
+/// Finishes or reschedules what brought the event. A poll that is made again is settled where the next polls are queued.
+fn settle(unit: &mut Unit, cause: &Cause<'_>, event: &Event, now: Timestamp) {
+    match cause {
+        Cause::Person(_) | Cause::Finished(Intent { work: Work::Poll(_), .. }) => {}
+        Cause::Message(proven) => unit.insert_message(&proven.institution, &proven.message, now),
+        Cause::Finished(intent) => unit.finish_intent(intent, event.name(), now),
+        Cause::Postponed { intent, due, unclear, reason } => {
+            unit.postpone_intent(intent, *due, *unclear, reason, now);
+        }
+        Cause::PollFailed { intent, due, reason } => unit.postpone_failed_poll(intent, *due, reason, now),
     }
-    Ok(())
 }
 
-/// Returns the hints that arrived during the poll that has just finished, and the side that it polled.
-async fn hints_since_claim(tx: &mut Tx, disposition: &IntentDisposition<'_>) -> Result<Option<(Side, String)>, Error> {
-    match disposition {
-        IntentDisposition::Finished(intent @ Intent { work: Work::Poll(side), .. }) => {
-            Ok(tx.hints_since_claim(intent).await?.map(|hints| (*side, hints)))
-        }
-        IntentDisposition::Finished(_)
-        | IntentDisposition::NoIntent(_)
-        | IntentDisposition::Postponed { .. }
-        | IntentDisposition::PollFailed { .. } => Ok(None),
+/// Returns whether the next poll of a side is at the institution of the one that was made.
+fn is_still(made: &Intent, next: &NewIntent, side: Side) -> bool {
+    made.work == Work::Poll(side) && made.institution == next.institution
+}
+
+/// Checks that the command is possible now.
+fn check_command(unit: &mut Unit, request: &Request, command: &Command) -> Result<(), Error> {
+    let action = command.action().ok_or(Error::NotAllowed("The request is placed already."))?;
+    request.may(action).map_err(Error::NotAllowed)?;
+    if action == Action::Undo {
+        unit.expect_effect_never_claimed(request.id);
     }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use runtime::saturating_add;
 use store::Intent;
 use tracing::debug;
 
-use crate::commit::IntentDisposition;
+use crate::commit::Cause;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::rules::{deadline_end, latest_deadline_end};
@@ -23,18 +23,20 @@ impl Engine {
     /// Handles a deadline that is due. The awaited event may have happened without the hub's knowledge, and the open
     /// days may have changed since the deadline began.
     pub(crate) async fn do_deadline(&self, intent: &Intent, deadline: Deadline) -> Result<(), Error> {
-        let request = self.load(intent).await?;
-        let end = deadline_end(&self.runtime, &request, deadline, intent.created_at).await?;
+        let stored = self.load(intent).await?;
+        let request = &stored.request;
+        let end = deadline_end(&self.runtime, request, deadline, intent.created_at).await?;
         if end > self.runtime.now() {
             return self.commits.postpone(intent, end, "the days on which it runs have changed").await;
         }
-        match self.polling.poll_fully(&request, side_of(deadline, &request)).await {
+        match self.polling.poll_fully(request, side_of(deadline, request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
                 let seen = self
                     .commits
-                    .apply(request.id, &event.into(), "hub", &IntentDisposition::NoIntent(None))
+                    .apply(stored.request.id, &event.into(), "hub", &Cause::Person(None), None)
                     .await?
+                    .stored
                     .request;
                 if !deadlines(&seen).contains(&deadline) {
                     // The commit above removes the deadline, except while it is leased, as it is now.
@@ -42,13 +44,15 @@ impl Engine {
                 }
             }
             Err(not_done)
-                if self.runtime.now() < latest_deadline_end(&self.runtime, &request, deadline, end).await? =>
+                if self.runtime.now() < latest_deadline_end(&self.runtime, request, deadline, end).await? =>
             {
                 let due = saturating_add(self.runtime.now(), self.delay_after(intent, &not_done));
                 return self.commits.postpone(intent, due, &not_done.to_string()).await;
             }
             Err(not_done) => debug!(request = %request.id, reason = %not_done, "a deadline passes without a poll"),
         }
-        self.commit_outcome(intent, &Observed::DeadlinePassed { deadline }.into()).await.map(drop)
+        let applied = self.commit_outcome(intent, &Observed::DeadlinePassed { deadline }.into(), None).await?;
+        self.commits.hand_over(applied);
+        Ok(())
     }
 }

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use lending::{CancelledBy, Command, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
+use parking_lot::Mutex;
 use polling::Polling;
 use prometheus_client::registry::Registry;
 use runtime::{Clock, Ids, Runtime};
 use store::{FailingPolls, Node, NodeEvent, Store, Stored};
 use systems::Systems;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::changes::Change;
-use crate::commit::Commits;
+use crate::commit::{Commits, HandedOver};
 use crate::error::Error;
+use crate::load::Load;
 use crate::metrics::{Metrics, render};
 use crate::settings::Settings;
 
@@ -35,6 +37,10 @@ pub struct Engine {
     pub(crate) changes: broadcast::Sender<Change>,
     /// Polls under way on this node.
     pub(crate) active_polls: Arc<AtomicUsize>,
+    /// Effects under way on this node.
+    pub(crate) load: Arc<Load>,
+    /// Effects that this node has under lease, and no worker has begun.
+    pub(crate) handed_over: Mutex<mpsc::UnboundedReceiver<HandedOver>>,
     /// The node's membership among the nodes of the database, until the node receives their notifications.
     pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
     metrics: Arc<Metrics>,
@@ -66,12 +72,16 @@ impl Engine {
         };
         let polling = Arc::new(Polling::new(Arc::clone(&runtime), Arc::clone(&systems), polls, &mut registry));
         let metrics = Arc::new(Metrics::register(&mut registry));
+        let load = Arc::new(Load::new(settings.workers, settings.workers_per_institution));
+        let (hand_over, handed_over) = mpsc::unbounded_channel();
         let commits = Commits::new(
             Arc::clone(&runtime),
             Arc::clone(&polling),
             Arc::clone(&metrics),
             changes.clone(),
             settings.lease,
+            Arc::clone(&load),
+            hand_over,
         );
         Self {
             runtime,
@@ -81,6 +91,8 @@ impl Engine {
             settings,
             changes,
             active_polls: Arc::default(),
+            load,
+            handed_over: Mutex::new(handed_over),
             membership: tokio::sync::Mutex::new(None),
             metrics,
             registry,
@@ -212,9 +224,10 @@ impl Engine {
     /// [`Error::Store`]: this node uses the rules, and other nodes learn of the change later.
     pub async fn agency_changed(&self) -> Result<(), Error> {
         self.runtime.forget_rules();
-        let mut tx = self.store().begin().await?;
-        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
-        Ok(tx.commit().await?)
+        let mut unit = self.store().unit();
+        unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
+        self.store().commit(unit).await?;
+        Ok(())
     }
 
     /// Makes every read that requests need at the institution.

@@ -1,9 +1,10 @@
 //! Runs requests: claim, effect, event, decide, commit.
 //!
-//! The intent table of the store *is* the queue. A worker claims an intent that is due, executes it through
+//! The tables `work` and `poll` of the store *are* the queue. A worker claims an intent that is due, executes it through
 //! [`lms::HostLms`], passes the outcome to [`lending::decide()`] as an event, and commits request, audit, the intent's
-//! result and the next intent in one transaction. Nothing is sent before its intent is committed. So after a crash an
-//! intent returns marked as unclear, and its effect reads before it writes.
+//! result and the next intent in one unit of work. The next effect is leased with it, so that it needs no claim of its
+//! own. Nothing is sent before its intent is committed. So after a crash an intent returns marked as unclear, and its
+//! effect reads before it writes.
 //!
 //! - [`Engine`]: the interface for the API and the commands: place, execute a command, poll.
 //! - `worker`: the loop, with its bulkhead per institution; `lease`: the lease of an intent at work.
@@ -11,6 +12,7 @@
 //! - `commit`: turns an event into a stored decision; `audit`: the entries of the audit log for it.
 //! - `commands`, `replacing`: commands of people; another lender in place of the present one.
 //! - `place`, `validation`: a new request and its faults.
+//! - `messages`: webhook messages; `load`: effects under way on this node.
 //! - `rules`: agencies' rules at the points where they matter.
 //! - `orphans`: records and holds with the hub's marker that belong to no request.
 //! - `nodes`: notifications of other nodes on the same database.
@@ -25,6 +27,8 @@ mod deadlines;
 mod engine;
 mod error;
 mod lease;
+mod load;
+mod messages;
 mod metrics;
 mod nodes;
 mod orphans;

@@ -64,6 +64,11 @@ impl Metrics {
         self.reaction.get_or_create(&Cause { cause }).observe(took.as_secs_f64());
     }
 
+    /// Records that a message was decided on and committed in one unit; the message waited for nothing.
+    pub(crate) fn message_committed(&self, took: Duration) {
+        self.reaction.get_or_create(&Cause { cause: "webhook" }).observe(took.as_secs_f64());
+    }
+
     /// Sets the gauges to their current values.
     pub(crate) fn set(&self, open_intents: u64, commits: u64) {
         self.open_intents.set(i64::try_from(open_intents).unwrap_or(i64::MAX));

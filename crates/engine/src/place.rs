@@ -1,15 +1,13 @@
 //! Places a request: reports all its faults at once, or stores it.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
-    AgencyCode, Command, CopyRef, Decision, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode,
-    Request, RequestId, decide, is_duplicate,
+    AgencyCode, Command, CopyRef, InstitutionCode, Patron, PatronId, PickupLocation, PickupLocationCode, Request,
+    RequestId, decide, is_duplicate,
 };
 use store::{Agency, AuditEntry, StoredPickupLocation};
 
-use crate::commit::IntentDisposition;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::validation::ValidationError;
@@ -45,21 +43,6 @@ impl Engine {
         request.expedited = placing.expedited;
         request.virtual_item_at_dispatch = self.runtime.rules_of_patron(&request).await?.virtual_item_at_dispatch;
         let decision = decide(&request, &Command::Place.into(), now);
-        self.runtime.retry_transaction(|| self.store_new(&request, &decision, actor, now)).await?;
-        self.commits.publish_change(&decision, 1);
-        self.runtime.wake();
-        Ok(request.id)
-    }
-
-    async fn store_new(
-        &self,
-        request: &Request,
-        decision: &Decision,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut tx = self.runtime.store().begin().await?;
-        tx.insert_request(&decision.next, now).await?;
         let accepted = AuditEntry {
             request: request.id,
             at: now,
@@ -71,9 +54,8 @@ impl Engine {
             note: None,
             evidence: None,
         };
-        tx.append_audit(request.id, &[accepted]).await?;
-        self.commits.queue(&mut tx, &decision.next, decision.effect, &IntentDisposition::NoIntent(None), now).await?;
-        Ok(tx.commit().await?)
+        self.commits.place(&decision, accepted, now).await?;
+        Ok(request.id)
     }
 
     async fn validate(&self, placing: &NewRequest) -> Result<(Patron, PickupLocation), Error> {

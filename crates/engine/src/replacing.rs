@@ -8,7 +8,7 @@ use lending::{Action, Command, CopyRef, Effect, Refusal, Request, RequestId, Sid
 use lms::HostLms;
 use tracing::debug;
 
-use crate::commit::IntentDisposition;
+use crate::commit::Cause;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::rules::not_lending;
@@ -55,7 +55,7 @@ impl Engine {
             None => self.check_any_is_left(&request).await?,
         }
         let command = Command::NextSupplier { reason, copy };
-        Ok(self.commits.apply(id, &command.into(), actor, &IntentDisposition::NoIntent(None)).await?.request)
+        Ok(self.commits.apply(id, &command.into(), actor, &Cause::Person(None), None).await?.stored.request)
     }
 
     /// Polls the lender and returns the request: the item may have been sent since the last poll. Cancelling the hold
@@ -65,8 +65,9 @@ impl Engine {
         match tokio::time::timeout(PATIENCE, self.polling.poll_fully(&request, Side::Lender)).await {
             Ok(Ok(Some(event))) => Ok(self
                 .commits
-                .apply(request.id, &event.into(), "hub", &IntentDisposition::NoIntent(None))
+                .apply(request.id, &event.into(), "hub", &Cause::Person(None), None)
                 .await?
+                .stored
                 .request),
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {

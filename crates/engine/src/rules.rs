@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lending::{Deadline, EffectResult, Event, Refusal, Request, Rules, Side, check_limits};
 use runtime::Runtime;
-use store::{Intent, Tx};
+use store::{Intent, Unit};
 
 use crate::error::Error;
 
@@ -39,16 +39,18 @@ async fn rules_of_deadline(runtime: &Runtime, request: &Request, deadline: Deadl
 }
 
 /// Returns the event, or a refusal of the patron. A patron whose library lets them borrow may have too many open
-/// requests, or one for the same copy. The count stays true until the transaction ends.
+/// requests, or one for the same copy. The unit rests on the count.
 pub(crate) async fn within_limits(
     runtime: &Runtime,
-    tx: &mut Tx,
+    unit: &mut Unit,
     request: &Request,
     event: &Event,
 ) -> Result<Event, Error> {
     let Event::EffectResult(EffectResult::PatronVerified(verified)) = event else { return Ok(event.clone()) };
     let max = runtime.rules_of_patron(request).await?.max_requests;
-    let open = tx.open_requests_of_patron(&request.patron.institution, &verified.id).await?;
+    let institution = &request.patron.institution;
+    let open = runtime.store().open_requests_of_verified_patron(institution, &verified.id).await?;
+    unit.expect_open_requests(institution, &verified.id, &open)?;
     let checked = check_limits(request, open.iter().map(|stored| &stored.request), max);
     Ok(checked.map_or_else(|refusal| EffectResult::PatronRefused(refusal).into(), |()| event.clone()))
 }

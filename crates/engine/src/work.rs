@@ -8,10 +8,10 @@ use lending::{Effect, EffectResult, Event, Observed, Request, Side};
 use lms::{Attempt, Outage};
 use polling::{FAILS_OFTEN, PollOutcome, has_hint};
 use runtime::saturating_add;
-use store::{Intent, NOTHING_NEW, NodeEvent};
+use store::{Intent, NOTHING_NEW, NodeEvent, Stored};
 use tracing::{debug, warn};
 
-use crate::commit::{Applied, IntentDisposition};
+use crate::commit::{Applied, Cause};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::EffectExecution;
@@ -22,12 +22,13 @@ impl Engine {
         &self,
         intent: &Intent,
         effect: Effect,
-        known: Option<Request>,
+        known: Option<Stored>,
     ) -> Result<Option<Applied>, Error> {
-        let request = match known {
-            Some(request) => request,
+        let stored = match known {
+            Some(stored) => stored,
             None => self.load(intent).await?,
         };
+        let request = &stored.request;
         if request.in_flight != Some(effect) {
             return self.commits.drop_intent(intent, "obsolete").await.map(|()| None);
         }
@@ -35,16 +36,17 @@ impl Engine {
         let is_elsewhere =
             effect == Effect::ChooseSupplier && request.institution_for(effect) != Some(&intent.institution);
         if is_elsewhere || (!intent.unclear && !request.is_next_effect(effect)) {
-            return self.commit_outcome(intent, &EffectResult::EffectDropped { effect }.into()).await.map(Some);
+            let dropped = EffectResult::EffectDropped { effect }.into();
+            return self.commit_outcome(intent, &dropped, Some(stored)).await.map(Some);
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let (now, attempts) = (self.runtime.now(), intent.attempts);
         let outcome = match self.systems.admit(&intent.institution).await {
             Ok(admitted) => {
                 let lms = Arc::clone(&admitted.lms);
-                let prefetch = self.records_to_prefetch(lms.as_ref(), &request, effect).await?;
+                let prefetch = self.records_to_prefetch(lms.as_ref(), request, effect).await?;
                 let (lms, prefetch) = (lms.as_ref(), prefetch.as_slice());
-                let execution = EffectExecution { lms, request: &request, attempt, attempts, now, prefetch };
+                let execution = EffectExecution { lms, request, attempt, attempts, now, prefetch };
                 let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
                 self.systems.finish(admitted, outcome).await
             }
@@ -75,21 +77,26 @@ impl Engine {
             }
             Err(not_done) => return self.delay(intent, effect, &not_done).await.map(|()| None),
         };
-        self.commit_outcome(intent, &result.into()).await.map(Some)
+        self.commit_outcome(intent, &result.into(), Some(stored)).await.map(Some)
     }
 
     /// Polls one side and commits the observation.
     pub(crate) async fn run_poll(&self, intent: &Intent, side: Side) -> Result<(), Error> {
-        let request = self.load(intent).await?;
-        match self.polling.poll(intent, &request, side).await? {
+        let stored = self.load(intent).await?;
+        let request = &stored.request;
+        match self.polling.poll(intent, request, side).await? {
             PollOutcome::NothingToPoll => self.commits.drop_intent(intent, "nothing to poll").await,
-            PollOutcome::Observed(observed) => self.commit_outcome(intent, &observed.into()).await.map(drop),
+            PollOutcome::Observed(observed) => {
+                let applied = self.commit_outcome(intent, &observed.into(), Some(stored)).await?;
+                self.commits.hand_over(applied);
+                Ok(())
+            }
             PollOutcome::NoChange(due) => self.commits.postpone(intent, due, NOTHING_NEW).await,
             PollOutcome::Paused(reason) => {
-                let due = self.next_try(intent, &request, side, &reason).await?;
+                let due = self.next_try(intent, request, side, &reason).await?;
                 self.commits.postpone(intent, due, &reason.to_string()).await
             }
-            PollOutcome::Failed(error) => self.poll_failed(intent, &request, side, &error).await,
+            PollOutcome::Failed(error) => self.poll_failed(intent, request, side, &error).await,
         }
     }
 
@@ -125,17 +132,23 @@ impl Engine {
         }
         let since = if intent.failures == 0 { self.runtime.now() } else { intent.failing_since };
         let failed = Observed::PollFailed { side, reason: reason.clone(), since };
-        let disposition = IntentDisposition::PollFailed { intent, due, reason: &reason };
-        self.commits.apply(intent.request, &failed.into(), "hub", &disposition).await.map(drop)
+        let cause = Cause::PollFailed { intent, due, reason: &reason };
+        self.commits.apply(intent.request, &failed.into(), "hub", &cause, None).await.map(drop)
     }
 
-    pub(crate) async fn load(&self, intent: &Intent) -> Result<Request, Error> {
+    pub(crate) async fn load(&self, intent: &Intent) -> Result<Stored, Error> {
         let stored = self.runtime.store().request(intent.request).await?;
-        Ok(stored.ok_or(Error::UnknownRequest(intent.request))?.request)
+        stored.ok_or(Error::UnknownRequest(intent.request))
     }
 
-    pub(crate) async fn commit_outcome(&self, intent: &Intent, event: &Event) -> Result<Applied, Error> {
-        self.commits.apply(intent.request, event, "hub", &IntentDisposition::Finished(intent)).await
+    /// Commits what came of an intent. `known` is the request as it was read before.
+    pub(crate) async fn commit_outcome(
+        &self,
+        intent: &Intent,
+        event: &Event,
+        known: Option<Stored>,
+    ) -> Result<Applied, Error> {
+        self.commits.apply(intent.request, event, "hub", &Cause::Finished(intent), known).await
     }
 
     async fn delay(&self, intent: &Intent, effect: Effect, not_done: &lms::Error) -> Result<(), Error> {
@@ -147,8 +160,8 @@ impl Engine {
         warn!(request = %intent.request, effect = effect.name(), unclear, needs_staff, %reason, "effect is delayed");
         let on = lending::WaitingOn::system(effect.side());
         let delayed = EffectResult::EffectDelayed { effect, on, reason: reason.clone(), next_try, needs_staff };
-        let disposition = IntentDisposition::Postponed { intent, due: next_try, unclear, reason: &reason };
-        self.commits.apply(intent.request, &delayed.into(), "hub", &disposition).await?;
+        let cause = Cause::Postponed { intent, due: next_try, unclear, reason: &reason };
+        self.commits.apply(intent.request, &delayed.into(), "hub", &cause, None).await?;
         // The system may have come back between the failure and its commit. Then the waiting work was rescheduled
         // without this intent.
         if matches!(not_done, lms::Error::Unavailable { after: Some(_), .. })

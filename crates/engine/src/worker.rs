@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lending::Request;
 use runtime::{LONGEST_SLEEP, saturating_add};
-use store::{Claim, Claimed, Intent, Work};
+use store::{Claim, Claimed, Intent, Stored, Work};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug_span, error, info, warn};
 
-use crate::commit::Applied;
+use crate::commit::{Applied, HandedOver};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::load::Place;
 
 /// The pause after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -65,7 +65,10 @@ impl Engine {
             warn!(error = %failure, "could not release the leases of an earlier run; they run out in time");
         }
         let (effects, polls) = (self.settings.backoff.max * 2, self.polling.longest_interval());
-        match self.runtime.store().reschedule_after_clock_change(self.runtime.now(), effects, polls).await {
+        // Another node's clock may be ahead of this one's.
+        let leases = self.settings.lease.max(polling::LIST_LEASE) * 2;
+        let now = self.runtime.now();
+        match self.runtime.store().reschedule_after_clock_change(now, effects, polls, leases).await {
             Ok(0) => {}
             Ok(misdated) => warn!(misdated, "the clock was set back since the last run; waiting work is due now"),
             Err(failure) => warn!(error = %failure, "could not search for work that a wrong clock has postponed"),
@@ -83,6 +86,7 @@ impl Engine {
     pub async fn step(self: &Arc<Self>) {
         let mut running = JoinSet::new();
         loop {
+            self.take_over(&mut running);
             self.claim(&mut running).await;
             if running.is_empty() {
                 return;
@@ -101,6 +105,7 @@ impl Engine {
             while let Some(ended) = running.try_join_next() {
                 report(&ended);
             }
+            self.take_over(&mut running);
             // A claim may find nothing because other work came first. The permit then remains for the next wait.
             let NextClaim { delay: after, blocked_work: held_back } = self.claim(&mut running).await;
             let until = Instant::now() + after;
@@ -121,6 +126,8 @@ impl Engine {
         }
         self.runtime.stop();
         info!(under_way = running.len(), "stopping; what is under way is finished first");
+        // Nothing more is handed over from here on.
+        self.take_over(&mut running);
         while let Some(ended) = running.join_next().await {
             report(&ended);
         }
@@ -161,7 +168,6 @@ impl Engine {
             max_polls: (self.settings.workers - self.settings.workers / 4)
                 .saturating_sub(self.active_polls.load(Ordering::Relaxed)),
             max_polls_per_institution: self.settings.polls_per_institution.min(self.settings.workers_per_institution),
-            except: &[],
         };
         match self.runtime.retry_transaction(async || self.runtime.store().claim(&claim).await).await {
             Ok(Claimed { intents, more }) => {
@@ -169,8 +175,9 @@ impl Engine {
                 for intent in intents {
                     let engine = Arc::clone(self);
                     let poll = matches!(intent.work, Work::Poll(_)).then(|| ActiveGuard::one(&self.active_polls));
+                    let place = poll.is_none().then(|| self.load.occupy(&intent.institution));
                     running.spawn(async move {
-                        engine.work_on(intent, until).await;
+                        engine.work_on(intent, until, None, place).await;
                         drop(poll);
                     });
                 }
@@ -197,17 +204,28 @@ impl Engine {
         NextClaim { delay: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), blocked_work: held_back }
     }
 
-    /// Executes an intent, and then the intents that follow from it at the same institution.
-    async fn work_on(&self, intent: Intent, until: Timestamp) {
-        let (mut intent, mut until, mut known) = (intent, until, None);
-        while let Some(Applied { request, next: Some(next) }) = self.work_once(&intent, until, known).await {
-            until = saturating_add(next.claimed_at, self.settings.lease);
-            (intent, known) = (next, Some(request));
+    /// Executes an intent, and then the effects that follow from it.
+    async fn work_on(&self, intent: Intent, until: Timestamp, known: Option<Stored>, place: Option<Place>) {
+        let (mut intent, mut until, mut known, mut place) = (intent, until, known, place);
+        while let Some(Applied { stored, next: Some(next) }) = self.work_once(&intent, until, known).await {
+            until = saturating_add(next.intent.claimed_at, self.settings.lease);
+            place = next.place.or(place);
+            (intent, known) = (next.intent, Some(stored));
+        }
+        drop(place);
+    }
+
+    /// Begins the effects that this node has under lease already.
+    fn take_over(self: &Arc<Self>, running: &mut JoinSet<()>) {
+        let mut handed_over = self.handed_over.lock();
+        while let Ok(HandedOver { intent, stored, place }) = handed_over.try_recv() {
+            let (engine, until) = (Arc::clone(self), saturating_add(intent.claimed_at, self.settings.lease));
+            running.spawn(async move { engine.work_on(intent, until, Some(stored), Some(place)).await });
         }
     }
 
     /// Executes one intent and renews its lease, which lasts until `until`.
-    async fn work_once(&self, intent: &Intent, until: Timestamp, known: Option<Request>) -> Option<Applied> {
+    async fn work_once(&self, intent: &Intent, until: Timestamp, known: Option<Stored>) -> Option<Applied> {
         let work = async {
             match intent.work {
                 Work::Effect(effect) => self.do_effect(intent, effect, known).await,
@@ -238,7 +256,7 @@ fn span(intent: &Intent) -> Span {
         Work::Deadline(deadline) => ("deadline", deadline.name()),
     };
     let (request, institution) = (intent.request, &intent.institution);
-    let (has_hint, unclear) = (intent.has_hint, intent.unclear);
+    let (has_hint, unclear) = (!intent.hints.is_empty(), intent.unclear);
     debug_span!("intent", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, has_hint, unclear)
 }
 

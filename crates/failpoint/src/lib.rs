@@ -12,6 +12,8 @@ pub enum Point {
     AfterSend,
     /// The answer has arrived, and nothing has been done with it.
     AfterAnswer,
+    /// The decision is written, and the transaction, which may hold others too, is not committed (embedded database only).
+    InSharedCommit,
     /// The decision is complete, and nothing is stored.
     BeforeCommit,
     /// The decision is stored, and nobody has been notified.
@@ -20,8 +22,14 @@ pub enum Point {
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 5] =
-        [Self::BeforeSend, Self::AfterSend, Self::AfterAnswer, Self::BeforeCommit, Self::AfterCommit];
+    pub const ALL: [Self; 6] = [
+        Self::BeforeSend,
+        Self::AfterSend,
+        Self::AfterAnswer,
+        Self::InSharedCommit,
+        Self::BeforeCommit,
+        Self::AfterCommit,
+    ];
 
     /// Returns its name, such as `before_send`.
     pub fn name(self) -> &'static str {
@@ -29,6 +37,7 @@ impl Point {
             Self::BeforeSend => "before_send",
             Self::AfterSend => "after_send",
             Self::AfterAnswer => "after_answer",
+            Self::InSharedCommit => "in_shared_commit",
             Self::BeforeCommit => "before_commit",
             Self::AfterCommit => "after_commit",
         }

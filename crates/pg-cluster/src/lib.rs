@@ -189,6 +189,25 @@ impl Drop for Cluster {
     }
 }
 
+/// Connects to a server, beside the hub. The connection lasts as long as the client.
+///
+/// # Errors
+///
+/// What the server says, or the connection.
+pub async fn connect(url: &str) -> Result<tokio_postgres::Client, String> {
+    let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+    let (client, connection) = connected.map_err(|error| describe(&error))?;
+    // An error of the connection reaches whoever uses the client.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+/// What the server says, or the connection: the error itself says "db error" alone.
+pub fn describe(error: &tokio_postgres::Error) -> String {
+    use std::error::Error as _;
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
 fn send(process: Pid, signal: Signal) -> Result<(), String> {
     rustix::process::kill_process(process, signal).map_err(|error| format!("{process:?} gets no signal: {error}"))
 }

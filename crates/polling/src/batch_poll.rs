@@ -29,7 +29,7 @@ fn slots(workers: usize) -> usize {
 
 /// The lease of a batch poll: a list that isn't read within this time may be read by another node. Ten thousand loans
 /// take a hundred calls.
-const LEASE: Duration = Duration::from_secs(1_800);
+pub const LIST_LEASE: Duration = Duration::from_secs(1_800);
 
 /// Returns the first instant after `now` on a fixed grid: multiples of `interval` since the Unix epoch, offset by
 /// `shift`. All nodes compute the same grid.
@@ -207,7 +207,7 @@ impl Polling {
         if most == 0 {
             return Ok(Vec::new());
         }
-        let claimed = self.runtime.store().claim_batch_polls(self.runtime.node(), now, LEASE, most).await?;
+        let claimed = self.runtime.store().claim_batch_polls(self.runtime.node(), now, LIST_LEASE, most).await?;
         Ok(claimed.into_iter().map(|list| ClaimedList::new(list, &self.active_batch_polls)).collect())
     }
 
@@ -296,8 +296,8 @@ impl Polling {
             .map(|poll| {
                 let state =
                     if poll.expected_present { read.state_if_absent.clone() } else { read.state_if_present.clone() };
-                let line = encode_hint(Some(&Hint::ListMismatch { state, present: !poll.expected_present }));
-                (poll, line)
+                let hint = encode_hint(Some(&Hint::ListMismatch { state, present: !poll.expected_present }));
+                (poll, hint)
             })
             .collect();
         let last_change_at = if mismatches.is_empty() { batch_poll.last_change_at } else { now };
@@ -327,16 +327,16 @@ impl Polling {
         self.runtime
             .retry_transaction(async || {
                 let now = self.runtime.now();
-                let mut tx = self.runtime.store().begin().await?;
-                tx.finish_batch_poll(batch_poll, due).await?;
+                let mut unit = self.runtime.store().unit();
+                unit.finish_batch_poll(batch_poll, due);
                 // They needn't all be polled together. A single poll finds out whether any can be polled.
                 let within =
                     if one_by_one.len() > 1 { self.settings.intervals.uncovered.initial } else { Duration::ZERO };
-                tx.detach_from_list(one_by_one, saturating_add(now, self.runtime.ids().jitter(within))).await?;
-                for (poll, line) in mismatches {
-                    tx.add_hint(poll.request, poll.side, line, now, now).await?;
+                unit.detach_from_list(one_by_one, saturating_add(now, self.runtime.ids().jitter(within)));
+                for (poll, hint) in mismatches {
+                    unit.add_hint(poll.request, poll.side, hint, now, now);
                 }
-                tx.commit().await
+                self.runtime.store().commit(unit).await.map(drop)
             })
             .await?;
         self.runtime.wake();

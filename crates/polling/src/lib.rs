@@ -1,7 +1,7 @@
 //! Decides when to poll, and does the polling: polls, batch polls, webhook intake and webhook health.
 //!
 //! The engine calls [`Polling::plan`] for the polls that a request needs, [`Polling::poll`] to make one, and
-//! [`Polling::receive_webhook`] to take in a message. It doesn't know how polling decides; polling knows nothing of
+//! [`Polling::read_message`] to take in a message. It doesn't know how polling decides; polling knows nothing of
 //! commits and effects.
 //!
 //! - `schedule`: when a side is polled next.
@@ -20,9 +20,9 @@ mod schedule;
 mod webhook_health;
 mod webhooks;
 
-pub use batch_poll::ClaimedList;
+pub use batch_poll::{ClaimedList, LIST_LEASE};
 pub use hints::has_hint;
 pub use poll::{PollOutcome, poll_query, poll_side};
 pub use polling::{FAILS_OFTEN, Polling, Settings};
 pub use schedule::Plan;
-pub use webhooks::{WebhookError, WebhookResult};
+pub use webhooks::{HintedPolls, Intake, IntakeGuard, ProvenMessage, WebhookError, WebhookResult};

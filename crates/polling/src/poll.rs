@@ -118,7 +118,7 @@ impl Polling {
 /// Only the item shows whether a lender has sent it.
 fn is_shallow(intent: &Intent, target: PollTarget) -> bool {
     let unsent = target.side == Side::Lender && target.hold;
-    !intent.has_hint && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1
+    intent.hints.is_empty() && !unsent && intent.attempts % POLLS_PER_FULL_POLL != POLLS_PER_FULL_POLL - 1
 }
 
 pub(crate) fn open_hold(request: &Request, side: Side) -> Option<&HoldId> {

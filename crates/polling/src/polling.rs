@@ -62,10 +62,10 @@ impl Polling {
         let now = self.runtime.now();
         self.runtime
             .retry_transaction(async || {
-                let mut tx = self.runtime.store().begin().await?;
-                tx.reschedule_polls(id, FULL_POLL, now).await?;
-                tx.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
-                tx.commit().await
+                let mut unit = self.runtime.store().unit();
+                unit.add_hint_to_all(id, FULL_POLL, now);
+                unit.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
+                self.runtime.store().commit(unit).await.map(drop)
             })
             .await?;
         self.runtime.wake();

@@ -1,14 +1,17 @@
-//! Webhook intake. A message is turned into a hint, which reschedules the polls that wait for the change it reports;
-//! the message is acknowledged once that is stored. A fresh hint is kept with them, since it may replace a poll.
+//! Webhook intake. A message that proves the expected change is an observation, which the engine decides on and stores
+//! with the message. Any other message is turned into a hint, which reschedules the polls that wait for the change it
+//! reports. A fresh hint is kept with them, since it may replace a poll. The message is acknowledged once it is stored.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use lending::{Hint, InstitutionCode, Request, RequestId, Side};
+use lending::{
+    Hint, HintResult, InstitutionCode, ObservationSource, Observed, Request, Side, interpret_hints, poll_target,
+};
 use lms::{WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
-use store::NodeEvent;
-use tracing::{debug, warn};
+use store::{NodeEvent, Stored, Unit};
+use tracing::warn;
 
 use crate::hints::encode_hint;
 use crate::polling::Polling;
@@ -34,8 +37,9 @@ pub enum WebhookResult {
 }
 
 /// A side of a request for which a message has new information.
+#[derive(Debug)]
 struct AffectedRequest {
-    request: RequestId,
+    stored: Stored,
     side: Side,
     /// Whether a more precise message is likely to follow.
     has_companion: bool,
@@ -44,10 +48,12 @@ struct AffectedRequest {
 }
 
 /// A message that is being stored. If it is dropped before that, it marks the intake as failed.
-struct IntakeGuard<'a>(&'a WebhookHealth);
+#[derive(Debug)]
+pub struct IntakeGuard<'a>(&'a WebhookHealth);
 
 impl IntakeGuard<'_> {
-    fn was_stored(self) {
+    /// The message is stored, or rejected for a reason of its own.
+    pub fn was_stored(self) {
         std::mem::forget(self);
     }
 }
@@ -56,6 +62,44 @@ impl Drop for IntakeGuard<'_> {
     fn drop(&mut self) {
         self.0.mark_intake_failed();
     }
+}
+
+/// What a message that was read means.
+#[derive(Debug)]
+pub enum Intake {
+    /// No request waits for it.
+    Ignored,
+    /// It has new information for sides of requests, for [`Polling::store_hints`].
+    Hints(HintedPolls),
+    /// It proves the change that one side of one request waits for.
+    Proven(Box<ProvenMessage>),
+}
+
+/// A message with new information, and the sides that it is for.
+#[derive(Debug)]
+pub struct HintedPolls {
+    institution: InstitutionCode,
+    message: WebhookMessage,
+    waiting: Vec<AffectedRequest>,
+}
+
+/// A message that proves the expected change.
+#[derive(Debug)]
+pub struct ProvenMessage {
+    /// The request as it was read.
+    pub stored: Stored,
+    /// The side at which it happened.
+    pub side: Side,
+    /// What the message shows.
+    pub observed: Observed,
+    /// The institution that sent the message.
+    pub institution: InstitutionCode,
+    /// The message's id, by which one that is sent again is known.
+    pub message: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The same message as a hint, for a poll that is under way.
+    pub hints: HintedPolls,
 }
 
 /// The reason why a message was rejected.
@@ -77,32 +121,23 @@ pub enum WebhookError {
 }
 
 impl Polling {
-    /// Takes in a message of an institution's system. After `Ok` it is stored and need not be sent again.
+    /// Begins to take in a message. Until the guard learns that it was stored, messages may have been lost.
+    pub fn begin_intake(&self) -> IntakeGuard<'_> {
+        IntakeGuard(&self.webhook_health)
+    }
+
+    /// Reads a message of an institution's system, and finds out what it means. It is stored later, by
+    /// [`Polling::store_hints`] or with the decision that follows from it.
     ///
     /// # Errors
     ///
-    /// No webhook, a wrong signature or an unreadable message. After [`WebhookError::Store`] the system should send it
-    /// once more.
-    pub async fn receive_webhook(
+    /// No webhook, a wrong signature or an unreadable message.
+    pub async fn read_message(
         &self,
         institution: &InstitutionCode,
         signature: impl FnOnce(&'static str) -> Option<String>,
         body: &[u8],
-    ) -> Result<WebhookResult, WebhookError> {
-        let ended = IntakeGuard(&self.webhook_health);
-        let received = self.try_to_receive(institution, signature, body).await;
-        if !matches!(received, Err(WebhookError::Store(_))) {
-            ended.was_stored();
-        }
-        received
-    }
-
-    async fn try_to_receive(
-        &self,
-        institution: &InstitutionCode,
-        signature: impl FnOnce(&'static str) -> Option<String>,
-        body: &[u8],
-    ) -> Result<WebhookResult, WebhookError> {
+    ) -> Result<Intake, WebhookError> {
         let now = self.runtime.now();
         let known = self.webhook_health.secrets().get(institution, now);
         let (secrets, is_fresh) = match known {
@@ -118,9 +153,7 @@ impl Polling {
             opened => opened?,
         };
         self.webhook_health.record_message(self.runtime.store(), institution, now).await?;
-        let received = self.runtime.retry_transaction(|| self.store_message(institution, &message)).await?;
-        debug!(%institution, message = message.id, ?received, "webhook message");
-        Ok(received)
+        Ok(self.meaning(institution, message).await?)
     }
 
     async fn read_secrets(
@@ -136,45 +169,110 @@ impl Polling {
         Ok(secrets)
     }
 
-    async fn store_message(
-        &self,
-        institution: &InstitutionCode,
-        message: &WebhookMessage,
-    ) -> Result<WebhookResult, store::Error> {
-        let Some(hint) = &message.hint else { return Ok(WebhookResult::Ignored) };
-        let waiting = self.affected_requests(institution, hint).await?;
+    async fn meaning(&self, institution: &InstitutionCode, message: WebhookMessage) -> Result<Intake, store::Error> {
+        let Some(hint) = message.hint.clone() else { return Ok(Intake::Ignored) };
+        let mut waiting = self.affected_requests(institution, &hint).await?;
         if waiting.is_empty() {
             // The message need not be remembered, since a duplicate would be ignored too.
-            return Ok(WebhookResult::Ignored);
-        }
-        let mut requests: Vec<RequestId> = waiting.iter().map(|waiting| waiting.request).collect();
-        // All nodes lock in the same order, so that no two wait for each other.
-        requests.sort_unstable();
-        requests.dedup();
-        let mut tx = self.runtime.store().begin().await?;
-        // The locks order this message and a poll that ends now, so that one sees the other's result.
-        for request in requests {
-            tx.lock_request(request).await?;
+            return Ok(Intake::Ignored);
         }
         let now = self.runtime.now();
-        let fresh = self.is_fresh(message.at, now);
-        if !tx.insert_message(institution, &message.id, now).await? {
+        let is_fresh = self.is_fresh(message.at, now);
+        let proof = match waiting.as_mut_slice() {
+            [only] if is_fresh && only.counts_as_poll && !only.has_companion => {
+                self.proof(&only.stored.request, only.side, &hint, now).map(|observed| (only.stored.clone(), observed))
+            }
+            _ => None,
+        };
+        let (institution, id) = (institution.clone(), message.id.clone());
+        let hints = HintedPolls { institution: institution.clone(), message, waiting };
+        Ok(match proof {
+            None => Intake::Hints(hints),
+            Some((stored, observed)) => {
+                let side = hints.waiting[0].side;
+                Intake::Proven(Box::new(ProvenMessage {
+                    stored,
+                    side,
+                    observed,
+                    institution,
+                    message: id,
+                    received_at: now,
+                    hints,
+                }))
+            }
+        })
+    }
+
+    /// Returns what a fresh hint proves at a side that waits for it.
+    fn proof(&self, request: &Request, side: Side, hint: &Hint, now: Timestamp) -> Option<Observed> {
+        poll_target(request, side)?;
+        match interpret_hints(request, side, std::slice::from_ref(hint), now) {
+            HintResult::Observed(observation) => {
+                Some(Observed::Seen { side, observation, source: ObservationSource::Notification })
+            }
+            HintResult::NoChange | HintResult::PollNeeded(_) => None,
+        }
+    }
+
+    /// Stores a message with the polls that it makes due.
+    ///
+    /// # Errors
+    ///
+    /// It is not stored, so the system should send it once more.
+    pub async fn store_hints(&self, hinted: &HintedPolls) -> Result<WebhookResult, store::Error> {
+        let stored = self.runtime.retry_transaction(|| self.try_to_store_hints(hinted)).await;
+        if let Err(store::Error::Duplicate) = stored {
             return Ok(WebhookResult::Duplicate);
         }
-        if self.runtime.ids().one_in(PRUNE_EVERY) {
-            tx.prune_messages(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
-        }
-        let mut polls = 0;
-        for AffectedRequest { request, side, has_companion, counts_as_poll } in waiting {
-            let due = if has_companion { now.saturating_add(COMPANION_WAIT).unwrap_or(now) } else { now };
-            let hints = encode_hint((fresh && counts_as_poll).then_some(hint));
-            polls += tx.add_hint(request, side, &hints, due, now).await?;
-        }
-        tx.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
-        tx.commit().await?;
+        let polls = stored?;
         self.runtime.wake();
-        self.webhook_health.record_confirmed(self.runtime.store(), institution, MessageKind::of(hint), now).await?;
+        if let Some(hint) = &hinted.message.hint {
+            self.message_stored(&hinted.institution, hint).await?;
+        }
         Ok(WebhookResult::Accepted(polls))
+    }
+
+    async fn try_to_store_hints(&self, hinted: &HintedPolls) -> Result<u64, store::Error> {
+        let HintedPolls { institution, message, waiting } = hinted;
+        let now = self.runtime.now();
+        let is_fresh = self.is_fresh(message.at, now);
+        let mut unit = self.runtime.store().unit();
+        unit.insert_message(institution, &message.id, now);
+        self.prune_messages(&mut unit, now);
+        let mut steps = Vec::new();
+        for AffectedRequest { stored, side, has_companion, counts_as_poll } in waiting {
+            let due = if *has_companion { now.saturating_add(COMPANION_WAIT).unwrap_or(now) } else { now };
+            let hint = encode_hint(message.hint.as_ref().filter(|_| is_fresh && *counts_as_poll));
+            steps.push(unit.add_hint(stored.request.id, *side, &hint, due, now));
+        }
+        unit.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
+        let done = self.runtime.store().commit(unit).await?;
+        Ok(steps.into_iter().map(|step| done.touched(step)).sum())
+    }
+
+    /// Lets a unit forget old messages, now and then.
+    pub fn prune_messages(&self, unit: &mut Unit, now: Timestamp) {
+        if self.runtime.ids().one_in(PRUNE_EVERY) {
+            unit.prune_messages(now.checked_sub(REMEMBERED).unwrap_or(now));
+        }
+    }
+
+    /// Takes note that a message is stored: the webhook reports what the hint is about.
+    async fn message_stored(&self, institution: &InstitutionCode, hint: &Hint) -> Result<(), store::Error> {
+        let now = self.runtime.now();
+        self.webhook_health.record_confirmed(self.runtime.store(), institution, MessageKind::of(hint), now).await
+    }
+
+    /// Takes note that a message which proves a change is stored with the decision.
+    ///
+    /// # Errors
+    ///
+    /// The webhook's state could not be stored; the message is.
+    pub async fn proven_message_stored(&self, proven: &ProvenMessage) -> Result<(), store::Error> {
+        match &proven.hints.message.hint {
+            Some(hint) => self.message_stored(&proven.institution, hint).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether a message is fresh. Alma resends a message that wasn't accepted, an hour later at the earliest: it may
@@ -199,14 +297,15 @@ impl Polling {
             Hint::ListMismatch { .. } => Vec::new(),
         };
         let mut waiting = Vec::new();
-        for store::Stored { request, .. } in about {
-            let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(&request, *side, hint);
-            let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_relevant(&request, *side));
+        for stored in about {
+            let request = &stored.request;
+            let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(request, *side, hint);
+            let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_relevant(request, *side));
             waiting.extend(sides.map(|side| AffectedRequest {
-                request: request.id,
+                stored: stored.clone(),
                 side,
-                has_companion: hint.has_companion(&request, side),
-                counts_as_poll: hint.matches_holder(&request, side),
+                has_companion: hint.has_companion(request, side),
+                counts_as_poll: hint.matches_holder(request, side),
             }));
         }
         Ok(waiting)
@@ -227,30 +326,30 @@ impl Polling {
         institution: &InstitutionCode,
         secret: &SecretString,
     ) -> Result<(), store::Error> {
-        let mut tx = self.runtime.store().begin().await?;
-        tx.put_webhook_secret(institution, secret, self.runtime.now()).await?;
-        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
-        tx.commit().await?;
+        let (store, node) = (self.runtime.store(), self.runtime.node());
+        self.runtime
+            .retry_transaction(async || store.put_webhook_secret(institution, secret, node, self.runtime.now()).await)
+            .await?;
         self.webhook_health.invalidate();
         Ok(())
     }
 
     /// Ends the rotation: from now on only the newest secret is valid.
     pub async fn end_rotation(&self, institution: &InstitutionCode) -> Result<(), store::Error> {
-        let mut tx = self.runtime.store().begin().await?;
-        tx.forget_previous_webhook_secret(institution).await?;
-        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
-        tx.commit().await?;
+        let mut unit = self.runtime.store().unit();
+        unit.forget_previous_webhook_secret(institution);
+        unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
+        self.runtime.store().commit(unit).await?;
         self.webhook_health.invalidate();
         Ok(())
     }
 
     /// Removes an institution's webhook. Returns whether it had one.
     pub async fn remove_webhook(&self, institution: &InstitutionCode) -> Result<bool, store::Error> {
-        let mut tx = self.runtime.store().begin().await?;
-        let had = tx.remove_webhook(institution).await?;
-        tx.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
-        tx.commit().await?;
+        let mut unit = self.runtime.store().unit();
+        let removal = unit.remove_webhook(institution);
+        unit.notify(self.runtime.node(), &NodeEvent::SettingsChanged);
+        let had = self.runtime.store().commit(unit).await?.touched(removal) > 0;
         self.webhook_health.invalidate();
         if had {
             warn!(%institution, "webhook removed; this institution is only polled from now on");

@@ -120,10 +120,10 @@ impl Runtime {
         event: &NodeEvent,
     ) -> Result<(), store::Error> {
         self.retry_transaction(async || {
-            let mut tx = self.store.begin().await?;
-            tx.reschedule_postponed(institution, self.now()).await?;
-            tx.notify(&self.node, event);
-            tx.commit().await
+            let mut unit = self.store.unit();
+            unit.reschedule_postponed(institution, self.now());
+            unit.notify(&self.node, event);
+            self.store.commit(unit).await.map(drop)
         })
         .await?;
         self.wake();

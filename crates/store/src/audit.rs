@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use lending::{RequestId, Status};
-use sea_query::{Expr, ExprTrait, Iden, Order, Query};
 use serde_json::Value;
 
-use crate::audit_chain;
-use crate::db::{Store, Tx};
+use crate::audit_chain::Link;
+use crate::database::Store;
 use crate::error::Error;
-use crate::time::{at, micros};
+use crate::requests::AuditEnd;
+use crate::sql::values;
+use crate::unit::Unit;
 
 /// One thing that happened. Holds nothing secret or personal.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,135 +43,54 @@ pub struct AuditRow {
     pub entry: AuditEntry,
 }
 
-#[derive(Iden)]
-#[iden = "audit"]
-struct Table;
-
-#[derive(Iden, Clone, Copy)]
-enum Col {
-    Request,
-    Seq,
-    At,
-    Event,
-    Actor,
-    FromStatus,
-    ToStatus,
-    Reason,
-    Note,
-    Evidence,
-    Hash,
-}
-
-type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
-
 impl Store {
     /// Everything that happened to a request, oldest first.
     pub async fn timeline(&self, request: RequestId) -> Result<Vec<AuditRow>, Error> {
-        let columns = [
-            Col::Seq,
-            Col::At,
-            Col::Event,
-            Col::Actor,
-            Col::FromStatus,
-            Col::ToStatus,
-            Col::Reason,
-            Col::Note,
-            Col::Evidence,
-        ];
-        let statement = Query::select()
-            .columns(columns)
-            .from(Table)
-            .and_where(Expr::col(Col::Request).eq(request.to_string()))
-            .order_by(Col::Seq, Order::Asc)
-            .to_owned();
-        let rows: Vec<Row> = self.fetch(&statement).await?;
-        rows.into_iter().map(|row| read(request, row)).collect()
+        self.links(&request.to_string()).await?.into_iter().map(|link| link.read(request)).collect()
+    }
+
+    /// The entries of a request as they are stored.
+    pub(crate) async fn links(&self, request: &str) -> Result<Vec<Link>, Error> {
+        let sql = "SELECT seq, at, event, actor, from_status, to_status, reason, note, evidence, hash \
+                   FROM audit WHERE request = $1 ORDER BY seq";
+        self.read(sql, values![request]).await?.iter().map(Link::of).collect()
     }
 }
 
-impl Tx {
-    /// Adds entries at the end of a request's timeline.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Conflict`] when another transaction has added some meanwhile.
-    pub async fn append_audit(&mut self, request: RequestId, entries: &[AuditEntry]) -> Result<(), Error> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let request = request.to_string();
-        let (mut head, count) = self.chain_of(&request).await?;
-        let name = |status: Option<Status>| status.map(|status| status.name().to_owned());
-        for (seq, entry) in (count + 1..).zip(entries) {
-            let evidence = entry.evidence.as_ref().map(ToString::to_string);
-            let link = (
-                seq,
-                micros(entry.at),
-                entry.event.clone(),
-                entry.actor.clone(),
-                name(entry.from),
-                name(entry.to),
-                entry.reason.clone(),
-                entry.note.clone(),
-                evidence,
-                String::new(),
+impl Unit {
+    /// Adds entries of a request's audit.
+    pub(crate) fn insert_audit(&mut self, request: RequestId, links: Vec<Link>) {
+        for link in links {
+            self.run(
+                "INSERT INTO audit (request, seq, at, event, actor, from_status, to_status, reason, note, evidence, hash) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                values![
+                    request,
+                    link.seq,
+                    link.at,
+                    link.event,
+                    link.actor,
+                    link.from,
+                    link.to,
+                    link.reason,
+                    link.note,
+                    link.evidence,
+                    link.hash
+                ],
             );
-            head = audit_chain::hash(&head, &request, &link);
-            let (seq, at, event, actor, from, to, reason, note, evidence, _) = link;
-            let statement = Query::insert()
-                .into_table(Table)
-                .columns([
-                    Col::Request,
-                    Col::Seq,
-                    Col::At,
-                    Col::Event,
-                    Col::Actor,
-                    Col::FromStatus,
-                    Col::ToStatus,
-                    Col::Reason,
-                    Col::Note,
-                    Col::Evidence,
-                    Col::Hash,
-                ])
-                .values_panic([
-                    request.as_str().into(),
-                    seq.into(),
-                    at.into(),
-                    event.into(),
-                    actor.into(),
-                    from.into(),
-                    to.into(),
-                    reason.into(),
-                    note.into(),
-                    evidence.into(),
-                    head.as_str().into(),
-                ])
-                .to_owned();
-            self.defer(&statement).await?;
         }
-        self.advance_head(&request, &head, count, i64::try_from(entries.len()).unwrap_or(i64::MAX)).await
     }
 }
 
-fn read(request: RequestId, row: Row) -> Result<AuditRow, Error> {
-    let (seq, when, event, actor, from, to, reason, note, evidence) = row;
-    let corrupt = |what: &str| Error::Corrupt { table: "audit", what: what.to_owned() };
-    let status = |name: Option<String>| {
-        name.map(|name| name.parse::<Status>().map_err(|_| corrupt("an unknown status"))).transpose()
-    };
-    let evidence = evidence
-        .map(|text| serde_json::from_str(&text).map_err(|_| corrupt("evidence that is no JSON")))
-        .transpose()?;
-    let entry = AuditEntry {
-        request,
-        at: at("audit", when)?,
-        event,
-        actor,
-        from: status(from)?,
-        to: status(to)?,
-        reason,
-        note,
-        evidence,
-    };
-    Ok(AuditRow { seq, entry })
+/// Chains entries to the end of a request's audit; answers them as they are stored, and where it ends then.
+pub(crate) fn chain(request: RequestId, end: &AuditEnd, entries: &[AuditEntry]) -> (Vec<Link>, AuditEnd) {
+    let request = request.to_string();
+    let (mut links, mut end) = (Vec::with_capacity(entries.len()), end.clone());
+    for entry in entries {
+        let mut link = Link::new(end.count + 1, entry);
+        link.hash = link.hash_after(&end.hash, &request);
+        end = AuditEnd { hash: link.hash.clone(), count: link.seq };
+        links.push(link);
+    }
+    (links, end)
 }

@@ -4,16 +4,19 @@
 //! One chain per request: a chain over all of them would have every commit wait for every other. See
 //! docs/decisions/0007-audit-chain.md.
 
-use lending::RequestId;
-use sea_query::{Alias, Expr, ExprTrait, Order, Query};
+use jiff::Timestamp;
+use lending::{RequestId, Status};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::db::{Store, Tx};
+use crate::audit::{AuditEntry, AuditRow};
+use crate::database::Store;
 use crate::error::Error;
+use crate::sql::{Row, values};
+use crate::time::micros;
 
 /// How many requests are read at once.
-const AT_ONCE: u64 = 200;
+const AT_ONCE: i64 = 200;
 
 /// What a check of the audit came to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,30 +40,80 @@ pub struct AuditFault {
     pub what: &'static str,
 }
 
-/// An entry as stored: sequence, time, event, actor, from, to, because, note, evidence, hash.
-type Link =
-    (i64, i64, String, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, String);
-
-/// The hash of an entry that follows the one with `before`.
-pub(crate) fn hash(before: &str, request: &str, link: &Link) -> String {
-    let (seq, at, event, actor, from, to, reason, note, evidence, _) = link;
-    let text = json!([before, request, seq, at, event, actor, from, to, reason, note, evidence]).to_string();
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+/// An entry as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) seq: i64,
+    pub(crate) at: i64,
+    pub(crate) event: String,
+    pub(crate) actor: String,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) note: Option<String>,
+    pub(crate) evidence: Option<String>,
+    pub(crate) hash: String,
 }
 
-fn col(name: &str) -> Expr {
-    Expr::col(Alias::new(name.to_owned()))
-}
+impl Link {
+    /// The entry with a place and no hash yet.
+    pub(crate) fn new(seq: i64, entry: &AuditEntry) -> Self {
+        let name = |status: Option<Status>| status.map(|status| status.name().to_owned());
+        Self {
+            seq,
+            at: micros(entry.at),
+            event: entry.event.clone(),
+            actor: entry.actor.clone(),
+            from: name(entry.from),
+            to: name(entry.to),
+            reason: entry.reason.clone(),
+            note: entry.note.clone(),
+            evidence: entry.evidence.as_ref().map(ToString::to_string),
+            hash: String::new(),
+        }
+    }
 
-fn links(request: &str) -> sea_query::SelectStatement {
-    let columns = ["seq", "at", "event", "actor", "from_status", "to_status", "reason", "note", "evidence", "hash"]
-        .map(Alias::new);
-    Query::select()
-        .columns(columns)
-        .from(Alias::new("audit"))
-        .and_where(col("request").eq(request))
-        .order_by(Alias::new("seq"), Order::Asc)
-        .to_owned()
+    pub(crate) fn of(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            seq: row.int("seq")?,
+            at: row.int("at")?,
+            event: row.text("event")?,
+            actor: row.text("actor")?,
+            from: row.optional_text("from_status")?,
+            to: row.optional_text("to_status")?,
+            reason: row.optional_text("reason")?,
+            note: row.optional_text("note")?,
+            evidence: row.optional_text("evidence")?,
+            hash: row.text("hash")?,
+        })
+    }
+
+    pub(crate) fn read(self, request: RequestId) -> Result<AuditRow, Error> {
+        let corrupt = |what: &str| Error::Corrupt { table: "audit", what: what.to_owned() };
+        let status = |name: Option<String>| {
+            name.map(|name| name.parse::<Status>().map_err(|_| corrupt("an unknown status"))).transpose()
+        };
+        let evidence = self.evidence.map(|text| serde_json::from_str(&text)).transpose();
+        let entry = AuditEntry {
+            request,
+            at: Timestamp::from_microsecond(self.at).map_err(|_| corrupt("a time out of range"))?,
+            event: self.event,
+            actor: self.actor,
+            from: status(self.from)?,
+            to: status(self.to)?,
+            reason: self.reason,
+            note: self.note,
+            evidence: evidence.map_err(|_| corrupt("evidence that is no JSON"))?,
+        };
+        Ok(AuditRow { seq: self.seq, entry })
+    }
+
+    /// The hash of the entry where it follows the one with `before`.
+    pub(crate) fn hash_after(&self, before: &str, request: &str) -> String {
+        let Self { seq, at, event, actor, from, to, reason, note, evidence, .. } = self;
+        let text = json!([before, request, seq, at, event, actor, from, to, reason, note, evidence]).to_string();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// The first thing that is wrong with a request's entries.
@@ -68,13 +121,13 @@ fn fault(request: &str, links: &[Link], head: &str, count: i64) -> Option<AuditF
     let fault = |entry, what| Some(AuditFault { request: request.to_owned(), entry, what });
     let mut before = String::new();
     for (place, link) in (1_i64..).zip(links) {
-        if link.0 != place {
+        if link.seq != place {
             return fault(Some(place), "an entry is missing here");
         }
-        if hash(&before, request, link) != link.9 {
+        if link.hash_after(&before, request) != link.hash {
             return fault(Some(place), "the entry is not as it was written, or not in its place");
         }
-        before.clone_from(&link.9);
+        before.clone_from(&link.hash);
     }
     if i64::try_from(links.len()) != Ok(count) {
         return fault(None, "there are more or fewer entries than the request says");
@@ -89,94 +142,58 @@ impl Store {
     /// Checks the audit of one request, or of all.
     pub async fn verify_audit(&self, only: Option<RequestId>) -> Result<Verified, Error> {
         let mut verified = Verified::default();
+        let only = only.map(|id| id.to_string());
         let mut after = String::new();
         loop {
-            let mut statement = Query::select()
-                .columns(["id", "audit_head", "audit_count"].map(Alias::new))
-                .from(Alias::new("patron_request"))
-                .and_where(col("id").gt(after.as_str()))
-                .order_by(Alias::new("id"), Order::Asc)
-                .limit(AT_ONCE)
-                .to_owned();
-            if let Some(id) = only {
-                statement.and_where(col("id").eq(id.to_string()));
-            }
-            let rows: Vec<(String, String, i64)> = self.fetch(&statement).await?;
-            let Some((last, ..)) = rows.last() else { break };
-            after.clone_from(last);
-            for (id, head, count) in &rows {
-                let links: Vec<Link> = self.fetch(&links(id)).await?;
+            let rows = match &only {
+                Some(_) if !after.is_empty() => break,
+                Some(id) => self.read(END, values![id]).await?,
+                None => self.read(ENDS, values![&after, AT_ONCE]).await?,
+            };
+            let Some(last) = rows.last() else { break };
+            after = last.text("id")?;
+            for row in &rows {
+                let (id, head, count) = (row.text("id")?, row.text("audit_head")?, row.int("audit_count")?);
+                let links = self.links(&id).await?;
                 verified.requests += 1;
                 verified.entries += links.len() as u64;
-                if let Some(fault) = fault(id, &links, head, *count) {
-                    verified.faults.push(self.or_written_meanwhile(fault, id).await?);
+                if let Some(fault) = fault(&id, &links, &head, count)
+                    && !self.was_written_meanwhile(&id).await?
+                {
+                    verified.faults.push(fault);
                 }
             }
         }
-        verified.faults.retain(|fault| !fault.what.is_empty());
         if only.is_none() {
             verified.faults.extend(self.entries_without_request().await?);
         }
         Ok(verified)
     }
 
-    /// The hub may have committed between the two reads; then a second poll finds nothing wrong.
-    async fn or_written_meanwhile(&self, found: AuditFault, id: &str) -> Result<AuditFault, Error> {
+    /// The hub may have committed between the two reads; then another look finds nothing wrong.
+    async fn was_written_meanwhile(&self, id: &str) -> Result<bool, Error> {
         for _ in 0..3 {
-            let once_more = Query::select()
-                .columns(["audit_head", "audit_count"].map(Alias::new))
-                .from(Alias::new("patron_request"))
-                .and_where(col("id").eq(id))
-                .to_owned();
-            let rows: Vec<(String, i64)> = self.fetch(&once_more).await?;
-            let links: Vec<Link> = self.fetch(&links(id)).await?;
-            if rows.first().is_some_and(|(head, count)| fault(id, &links, head, *count).is_none()) {
-                return Ok(AuditFault { what: "", ..found });
+            let rows = self.read(END, values![id]).await?;
+            let links = self.links(id).await?;
+            if let Some(row) = rows.first()
+                && fault(id, &links, &row.text("audit_head")?, row.int("audit_count")?).is_none()
+            {
+                return Ok(true);
             }
         }
-        Ok(found)
+        Ok(false)
     }
 
     /// Entries of requests that aren't there.
     async fn entries_without_request(&self) -> Result<Vec<AuditFault>, Error> {
-        let known = Query::select().column(Alias::new("id")).from(Alias::new("patron_request")).to_owned();
-        let statement = Query::select()
-            .distinct()
-            .column(Alias::new("request"))
-            .from(Alias::new("audit"))
-            .and_where(col("request").not_in_subquery(known))
-            .to_owned();
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        let orphan = |(request,): (String,)| AuditFault { request, entry: None, what: "the request itself is gone" };
-        Ok(rows.into_iter().map(orphan).collect())
+        let sql = "SELECT DISTINCT request FROM audit WHERE request NOT IN (SELECT id FROM patron_request)";
+        let rows = self.read(sql, values![]).await?;
+        let orphan = |row: &Row| {
+            Ok(AuditFault { request: row.text("request")?, entry: None, what: "the request itself is gone" })
+        };
+        rows.iter().map(orphan).collect()
     }
 }
 
-impl Tx {
-    /// The head of a request's chain, and how many entries it has.
-    pub(crate) async fn chain_of(&mut self, request: &str) -> Result<(String, i64), Error> {
-        if let Some(known) = self.chains.get(request) {
-            return Ok(known.clone());
-        }
-        let statement = Query::select()
-            .columns(["audit_head", "audit_count"].map(Alias::new))
-            .from(Alias::new("patron_request"))
-            .and_where(col("id").eq(request))
-            .to_owned();
-        let rows: Vec<(String, i64)> = self.fetch(&statement).await?;
-        rows.into_iter().next().ok_or_else(|| Error::Referred("The audit is of no request that is stored.".to_owned()))
-    }
-
-    /// Moves the head of a request's chain on by `more` entries.
-    pub(crate) async fn advance_head(&mut self, request: &str, head: &str, count: i64, more: i64) -> Result<(), Error> {
-        let statement = Query::update()
-            .table(Alias::new("patron_request"))
-            .value(Alias::new("audit_head"), head)
-            .value(Alias::new("audit_count"), count + more)
-            .and_where(col("id").eq(request))
-            .and_where(col("audit_count").eq(count))
-            .to_owned();
-        self.chains.insert(request.to_owned(), (head.to_owned(), count + more));
-        self.defer_expecting_one(&statement, || Error::Conflict).await
-    }
-}
+const END: &str = "SELECT id, audit_head, audit_count FROM patron_request WHERE id = $1";
+const ENDS: &str = "SELECT id, audit_head, audit_count FROM patron_request WHERE id > $1 ORDER BY id LIMIT $2";

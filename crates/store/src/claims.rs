@@ -1,16 +1,16 @@
 //! Claims: what is due is taken under lease, effects before polls, and no more at an institution than it is to bear.
+//!
+//! What is due is read first, and each lease is taken only if nobody was quicker.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lending::InstitutionCode;
-use sea_query::{Alias, CaseStatement, Expr, ExprTrait, Func, LockBehavior, LockType, Order, Query, SelectStatement};
 
-use crate::db::{Store, Tx};
+use crate::database::Store;
 use crate::error::Error;
-use crate::intents::{Col, EFFECT, Intent, OPEN, POLL, Table, Work, is_leased, owned_by_claim, work};
-use crate::time::{at, micros};
+use crate::sql::{Row, values, word_set};
+use crate::work::{Intent, Work, work_of};
 
 /// What to claim.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,6 @@ pub struct Claim<'a> {
     pub max_polls: usize,
     /// How many of those under lease for one institution may be polls, so that effects always find room.
     pub max_polls_per_institution: usize,
-    /// Institutions to leave alone.
-    pub except: &'a [InstitutionCode],
 }
 
 /// What was claimed.
@@ -38,30 +36,67 @@ pub struct Claim<'a> {
 pub struct Claimed {
     /// The intents, now under lease.
     pub intents: Vec<Intent>,
-    /// Whether there may be more to claim at once, which was not polled for what was passed over.
+    /// Whether there may be more to claim at once, which was not looked at for what was passed over.
     pub more: bool,
 }
 
-type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String, String, i64, i64, i64, i64);
+/// How many of each institution are under lease. The first condition is the one of the index of the few that are.
+const LEASED: &str = "SELECT institution, 0 AS is_poll, COUNT(*) AS leases FROM work \
+     WHERE lease_until > 0 AND lease_until > $1 AND state = 'open' GROUP BY institution \
+     UNION ALL \
+     SELECT institution, 1, COUNT(*) FROM poll WHERE lease_until > 0 AND lease_until > $1 GROUP BY institution";
+
+/// Whether something of the same request is under way.
+macro_rules! busy {
+    ($table:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM work AS other WHERE other.request = ",
+            $table,
+            ".request AND other.state = 'open' AND other.lease_until > $1) \
+              OR EXISTS (SELECT 1 FROM poll AS other WHERE other.request = ",
+            $table,
+            ".request AND other.lease_until > $1))"
+        )
+    };
+}
+
+/// Effects or deadlines that are due, without a lease, at institutions that are not full; those that are due longest
+/// come first. `LIKE` would take the `_` of a code for any letter, and knows no case on SQLite.
+macro_rules! due_work {
+    ($kind:literal) => {
+        concat!(
+            "SELECT id, request, kind, target, institution, attempts, unclear, fencing_token, due_at, lease_until, created_at \
+             FROM work WHERE state = 'open' AND kind = '",
+            $kind,
+            "' AND due_at <= $1 AND lease_until <= $1 AND REPLACE($2, ',' || institution || ',', '') = $2 AND NOT ",
+            busy!("work"),
+            " ORDER BY due_at LIMIT $3"
+        )
+    };
+}
+
+const DUE_POLLS: &str = concat!(
+    "SELECT id, request, side, institution, attempts, fencing_token, due_at, lease_until, created_at, hints, hinted_at, \
+         list, failures, failing_since \
+     FROM poll WHERE due_at <= $1 AND lease_until <= $1 AND REPLACE($2, ',' || institution || ',', '') = $2 AND NOT ",
+    busy!("poll"),
+    " ORDER BY due_at LIMIT $3"
+);
 
 impl Store {
-    /// Takes intents that are due, effects before polls, and at most one of a request. An effect whose
-    /// lease ran out comes back as unclear: whoever had it may have sent it.
+    /// Takes what is due, effects before polls, and at most one of a request. An effect whose lease ran out comes back as
+    /// unclear: whoever had it may have sent it.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
-        let mut tx = self.begin().await?;
-        let mut leased = tx.leases(claim.now).await?;
-        let rows = tx.due(claim, &leased, self.is_postgres()).await?;
-        let until = micros(claim.now.saturating_add(lease(claim.lease)).unwrap_or(Timestamp::MAX));
-        let mut requests = std::collections::HashSet::new();
+        let mut leased = self.leases(claim.now).await?;
+        let due = self.due(claim, &leased).await?;
+        let mut more = due.len() >= window(claim);
+        let (mut requests, mut chosen) = (HashSet::new(), Vec::new());
         let mut polls = 0;
-        let mut claimed = Vec::new();
-        let mut more = rows.len() >= window(claim);
-        for row in rows {
-            if claimed.len() >= claim.limit {
+        for intent in due {
+            if chosen.len() >= claim.limit {
                 more = true;
                 break;
             }
-            let intent = read(row, claim.now)?;
             let is_poll = matches!(intent.work, Work::Poll(_));
             let count = leased.entry(intent.institution.as_str().to_owned()).or_default();
             if count.is_full(claim) || requests.contains(&intent.request) {
@@ -70,89 +105,88 @@ impl Store {
             if is_poll && (polls >= claim.max_polls || count.is_full_of_polls(claim)) {
                 continue;
             }
-            if let Some(intent) = tx.lease(intent, claim, until).await? {
-                count.all += 1;
-                count.polls += usize::from(is_poll);
-                polls += usize::from(is_poll);
-                requests.insert(intent.request);
-                claimed.push(intent);
-            }
+            count.all += 1;
+            count.polls += usize::from(is_poll);
+            polls += usize::from(is_poll);
+            requests.insert(intent.request);
+            chosen.push(intent);
         }
-        tx.commit().await?;
+        let mut intents = self.lease(chosen, claim).await?;
+        self.read_hints(&mut intents).await?;
         // What nothing came of this time nothing would come of the next.
-        Ok(Claimed { more: more && !claimed.is_empty(), intents: claimed })
+        Ok(Claimed { more: more && !intents.is_empty(), intents })
     }
-}
 
-impl Tx {
-    /// How many intents each institution has under lease.
-    async fn leases(&mut self, now: Timestamp) -> Result<HashMap<String, Leased>, Error> {
-        let statement = Query::select()
-            .columns([Col::Institution, Col::Kind])
-            .expr(Func::count(Expr::col(Col::Id)))
-            .from(Table)
-            .and_where(Expr::col(Col::State).eq(OPEN))
-            .and_where(is_leased())
-            .and_where(Expr::col(Col::LeaseUntil).gt(micros(now)))
-            .group_by_columns([Col::Institution, Col::Kind])
-            .to_owned();
-        let rows: Vec<(String, String, i64)> = self.fetch(&statement).await?;
+    async fn leases(&self, now: Timestamp) -> Result<HashMap<String, Leased>, Error> {
         let mut leased: HashMap<String, Leased> = HashMap::new();
-        for (code, kind, count) in rows {
-            let count = usize::try_from(count).unwrap_or_default();
-            let of = leased.entry(code).or_default();
+        for row in self.read(LEASED, values![now]).await? {
+            let count = usize::try_from(row.count("leases")?).unwrap_or_default();
+            let of = leased.entry(row.text("institution")?).or_default();
             of.all += count;
-            of.polls += if kind == POLL { count } else { 0 };
+            of.polls += if row.yes("is_poll")? { count } else { 0 };
         }
         Ok(leased)
     }
 
-    async fn due(
-        &mut self,
-        claim: &Claim<'_>,
-        leased: &HashMap<String, Leased>,
-        skip_locked: bool,
-    ) -> Result<Vec<Row>, Error> {
-        let those = |full: fn(&Leased, &Claim<'_>) -> bool| -> Vec<String> {
-            leased.iter().filter(|(_, count)| full(count, claim)).map(|(code, _)| code.clone()).collect()
+    /// Deadlines first, then effects, then polls. More than can be claimed: some are passed over, of a request, or of an
+    /// institution that becomes full.
+    async fn due(&self, claim: &Claim<'_>, leased: &HashMap<String, Leased>) -> Result<Vec<Intent>, Error> {
+        let those = |full: fn(&Leased, &Claim<'_>) -> bool| {
+            word_set(leased.iter().filter(|(_, count)| full(count, claim)).map(|(code, _)| code.as_str()))
         };
-        let mut full = those(Leased::is_full);
-        full.extend(claim.except.iter().map(|code| code.as_str().to_owned()));
-        let full_of_polls = those(Leased::is_full_of_polls);
-        let mut statement = claimable(micros(claim.now));
-        // Some rows are passed over: of a request, or of an institution that becomes full.
-        statement.limit(u64::try_from(window(claim)).unwrap_or(u64::MAX));
-        if !full.is_empty() {
-            statement.and_where(Expr::col((Table, Col::Institution)).is_not_in(full));
+        let (full, full_of_polls) =
+            (those(Leased::is_full), those(|of, claim| of.is_full(claim) || of.is_full_of_polls(claim)));
+        let window = i64::try_from(window(claim)).unwrap_or(i64::MAX);
+        let parameters = |full: &String| values![claim.now, full, window];
+        let mut queries = vec![(due_work!("deadline"), parameters(&full)), (due_work!("effect"), parameters(&full))];
+        if claim.max_polls > 0 {
+            queries.push((DUE_POLLS, parameters(&full_of_polls)));
         }
-        if claim.max_polls == 0 {
-            statement.and_where(Expr::col((Table, Col::Kind)).ne(POLL));
-        } else if !full_of_polls.is_empty() {
-            let has_room = Expr::col((Table, Col::Institution)).is_not_in(full_of_polls);
-            statement.and_where(Expr::col((Table, Col::Kind)).ne(POLL).or(has_room));
+        let mut found = self.read_all(queries).await?.into_iter();
+        let mut due = Vec::new();
+        for rows in found.by_ref().take(2) {
+            due.extend(rows.iter().map(|row| work(row, claim.now)).collect::<Result<Vec<_>, _>>()?);
         }
-        if skip_locked {
-            statement.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        for rows in found {
+            due.extend(rows.iter().map(|row| poll(row, claim.now)).collect::<Result<Vec<_>, _>>()?);
         }
-        self.fetch(&statement).await
+        Ok(due)
     }
 
-    /// Takes the lease, if nobody was quicker.
-    async fn lease(&mut self, intent: Intent, claim: &Claim<'_>, until: i64) -> Result<Option<Intent>, Error> {
-        let unclear = CaseStatement::new()
-            .case(Expr::col(Col::LeaseUntil).gt(0_i64).and(Expr::col(Col::Kind).eq(EFFECT)), 1_i64)
-            .finally(Expr::col(Col::Unclear));
-        let statement = Query::update()
-            .table(Table)
-            .value(Col::Unclear, Expr::expr(unclear))
-            .value(Col::LeaseOwner, claim.owner)
-            .value(Col::LeaseUntil, until)
-            .value(Col::FencingToken, intent.fencing_token + 1)
-            .value(Col::UpdatedAt, micros(claim.now))
-            .cond_where(owned_by_claim(&intent))
-            .to_owned();
-        let touched = self.execute(&statement).await?;
-        Ok((touched == 1).then(|| Intent { fencing_token: intent.fencing_token + 1, ..intent }))
+    /// Takes leases, each if nobody was quicker; answers those that were taken.
+    async fn lease(&self, chosen: Vec<Intent>, claim: &Claim<'_>) -> Result<Vec<Intent>, Error> {
+        let lease = SignedDuration::try_from(claim.lease).unwrap_or(SignedDuration::MAX);
+        let until = claim.now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        let mut unit = self.unit();
+        let mut steps = Vec::with_capacity(chosen.len());
+        for intent in &chosen {
+            let sql = match intent.work {
+                Work::Effect(_) | Work::Deadline(_) => {
+                    "UPDATE work SET lease_owner = $1, lease_until = $2, fencing_token = fencing_token + 1, updated_at = $3, \
+                         unclear = CASE WHEN lease_until > 0 AND kind = 'effect' THEN 1 ELSE unclear END \
+                     WHERE id = $4 AND fencing_token = $5 AND state = 'open' AND lease_until <= $3"
+                }
+                Work::Poll(_) => {
+                    "UPDATE poll SET lease_owner = $1, lease_until = $2, fencing_token = fencing_token + 1, updated_at = $3 \
+                     WHERE id = $4 AND fencing_token = $5 AND lease_until <= $3"
+                }
+            };
+            steps.push(unit.run(sql, values![claim.owner, until, claim.now, intent.id, intent.fencing_token]));
+        }
+        let done = self.commit(unit).await?;
+        let taken = chosen.into_iter().zip(steps).filter(|(_, step)| done.touched(*step) == 1);
+        Ok(taken.map(|(intent, _)| Intent { fencing_token: intent.fencing_token + 1, ..intent }).collect())
+    }
+
+    /// Reads the hints of polls that have some.
+    async fn read_hints(&self, intents: &mut [Intent]) -> Result<(), Error> {
+        for intent in intents.iter_mut().filter(|intent| intent.hinted_at > Timestamp::UNIX_EPOCH) {
+            let Work::Poll(side) = intent.work else { continue };
+            let sql = "SELECT body FROM hint WHERE request = $1 AND side = $2 AND seq <= $3 ORDER BY seq";
+            let rows = self.read(sql, values![intent.request, side, intent.hints_seen]).await?;
+            intent.hints = rows.iter().map(|row| row.text("body")).collect::<Result<_, _>>()?;
+        }
+        Ok(())
     }
 }
 
@@ -173,95 +207,52 @@ impl Leased {
     }
 }
 
-/// How many due intents are polled for a claim.
+/// How many of each kind are looked at for a claim.
 fn window(claim: &Claim<'_>) -> usize {
     claim.limit.saturating_mul(4)
 }
 
-fn read(row: Row, claimed_at: Timestamp) -> Result<Intent, Error> {
-    let (.., failures, failing_since) = row;
-    let (
-        id,
-        request,
-        kind,
-        what,
-        institution,
-        attempts,
-        unclear,
-        fencing_token,
-        due_at,
-        until,
-        hints,
-        list,
-        created,
-        has_hint,
-        ..,
-    ) = row;
-    let corrupt = |what: &str| Error::Corrupt { table: "intent", what: what.to_owned() };
-    let work = work(&kind, &what)?;
+fn work(row: &Row, claimed_at: Timestamp) -> Result<Intent, Error> {
+    let work = work_of(row)?;
     // A lease that ran out, and not one given back: what was begun may have been done.
-    let ran_out = until > 0 && matches!(work, Work::Effect(_));
+    let ran_out = row.int("lease_until")? > 0 && matches!(work, Work::Effect(_));
     Ok(Intent {
-        id: id.parse().map_err(|_| corrupt("an id that is none"))?,
-        request: request.parse().map_err(|_| corrupt("a request's id that is none"))?,
+        id: row.parse("id")?,
+        request: row.parse("request")?,
         work,
-        institution: institution.into(),
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        unclear: unclear != 0 || ran_out,
-        fencing_token,
-        due_at: at("intent", due_at)?,
-        has_hint: !hints.is_empty(),
-        hints,
-        on_list: !list.is_empty(),
-        hinted_at: at("intent", has_hint)?,
-        created_at: at("intent", created)?,
+        institution: row.text("institution")?.into(),
+        attempts: row.small("attempts")?,
+        unclear: row.yes("unclear")? || ran_out,
+        fencing_token: row.int("fencing_token")?,
+        due_at: row.time("due_at")?,
+        hints: Vec::new(),
+        hints_seen: 0,
+        hinted_at: Timestamp::UNIX_EPOCH,
+        on_list: false,
+        created_at: row.time("created_at")?,
         claimed_at,
-        failures: u32::try_from(failures).unwrap_or(u32::MAX),
-        failing_since: at("intent", failing_since)?,
+        failures: 0,
+        failing_since: Timestamp::UNIX_EPOCH,
     })
 }
 
-/// Selects the open intents that are due and without a lease, of requests for which nothing else is under way: effects
-/// first, then what is due longest.
-fn claimable(now: i64) -> SelectStatement {
-    let other = Alias::new("other");
-    let busy = Query::select()
-        .expr(Expr::val(1_i64))
-        .from_as(Table, other.clone())
-        .and_where(Expr::col((other.clone(), Col::Request)).equals((Table, Col::Request)))
-        .and_where(Expr::col((other.clone(), Col::State)).eq(OPEN))
-        .and_where(Expr::col((other, Col::LeaseUntil)).gt(now))
-        .to_owned();
-    let columns = [
-        Col::Id,
-        Col::Request,
-        Col::Kind,
-        Col::Target,
-        Col::Institution,
-        Col::Attempts,
-        Col::Unclear,
-        Col::FencingToken,
-        Col::DueAt,
-        Col::LeaseUntil,
-        Col::Hints,
-        Col::List,
-        Col::CreatedAt,
-        Col::HintedAt,
-        Col::Failures,
-        Col::FailingSince,
-    ];
-    Query::select()
-        .columns(columns.map(|col| (Table, col)))
-        .from(Table)
-        .and_where(Expr::col((Table, Col::State)).eq(OPEN))
-        .and_where(Expr::col((Table, Col::DueAt)).lte(now))
-        .and_where(Expr::col((Table, Col::LeaseUntil)).lte(now))
-        .and_where(Expr::exists(busy).not())
-        .order_by((Table, Col::Kind), Order::Asc)
-        .order_by((Table, Col::DueAt), Order::Asc)
-        .to_owned()
-}
-
-fn lease(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+fn poll(row: &Row, claimed_at: Timestamp) -> Result<Intent, Error> {
+    Ok(Intent {
+        id: row.parse("id")?,
+        request: row.parse("request")?,
+        work: Work::Poll(row.side("side")?),
+        institution: row.text("institution")?.into(),
+        attempts: row.small("attempts")?,
+        unclear: false,
+        fencing_token: row.int("fencing_token")?,
+        due_at: row.time("due_at")?,
+        hints: Vec::new(),
+        hints_seen: row.int("hints")?,
+        hinted_at: row.time("hinted_at")?,
+        on_list: !row.text("list")?.is_empty(),
+        created_at: row.time("created_at")?,
+        claimed_at,
+        failures: row.small("failures")?,
+        failing_since: row.time("failing_since")?,
+    })
 }

@@ -1,162 +1,192 @@
 //! The whole store, table by table: its digest, and its copy into another database.
 
-use sea_query::{Alias, Expr, ExprTrait, Func, Order, Query, SelectStatement};
+use std::sync::LazyLock;
+
 use sha2::{Digest, Sha256};
 
-use crate::db::{Store, Tx};
+use crate::database::Store;
 use crate::error::Error;
 use crate::private;
+use crate::sql::{Value, values};
 
 /// How many rows are held at once.
-const AT_ONCE: u64 = 500;
+const AT_ONCE: i64 = 500;
 
-/// A table: its columns with their types, its key first.
+/// A table of the schema.
 struct Table {
     name: &'static str,
     key: &'static [&'static str],
-    columns: &'static [(&'static str, Kind)],
+    columns: &'static [&'static str],
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Text,
-    Number,
-}
-
-use Kind::{Number, Text};
-
-/// All of them; those that others refer to come first. A test holds this to the schema.
+/// The tables; those that others refer to come first. A test holds this to the schema.
 const TABLES: &[Table] = &[
-    Table { name: "setting", key: &["name"], columns: &[("name", Text), ("value", Text)] },
+    Table { name: "setting", key: &["name"], columns: &["name", "value"] },
     Table {
         name: "institution",
         key: &["code"],
-        columns: &[
-            ("code", Text),
-            ("name", Text),
-            ("kind", Text),
-            ("settings", Text),
-            ("credentials", Text),
-            ("created_at", Number),
-            ("updated_at", Number),
-        ],
+        columns: &["code", "name", "kind", "settings", "credentials", "created_at", "updated_at"],
     },
-    Table {
-        name: "agency",
-        key: &["code"],
-        columns: &[("code", Text), ("name", Text), ("institution", Text), ("library", Text), ("rules", Text)],
-    },
-    Table {
-        name: "pickup_location",
-        key: &["code"],
-        columns: &[("code", Text), ("name", Text), ("agency", Text), ("library", Text), ("desk", Text)],
-    },
+    Table { name: "agency", key: &["code"], columns: &["code", "name", "institution", "library", "rules"] },
+    Table { name: "pickup_location", key: &["code"], columns: &["code", "name", "agency", "library", "desk"] },
     Table {
         name: "patron_request",
         key: &["id"],
         columns: &[
-            ("id", Text),
-            ("version", Number),
-            ("status", Text),
-            ("outcome", Text),
-            ("open", Number),
-            ("attention", Text),
-            ("borrower", Text),
-            ("lender", Text),
-            ("patron_identifier_digest", Text),
-            ("patron_verified", Text),
-            ("placed_at", Number),
-            ("updated_at", Number),
-            ("document", Text),
-            ("audit_head", Text),
-            ("audit_count", Number),
-            ("lender_item", Text),
-            ("borrower_item", Text),
-            ("pickup_item", Text),
+            "id",
+            "version",
+            "status",
+            "outcome",
+            "open",
+            "attention",
+            "borrower",
+            "lender",
+            "patron_identifier_digest",
+            "patron_verified",
+            "placed_at",
+            "updated_at",
+            "document",
+            "audit_head",
+            "audit_count",
+            "lender_item",
+            "borrower_item",
+            "pickup_item",
         ],
     },
     Table {
         name: "audit",
         key: &["request", "seq"],
         columns: &[
-            ("request", Text),
-            ("seq", Number),
-            ("at", Number),
-            ("event", Text),
-            ("actor", Text),
-            ("from_status", Text),
-            ("to_status", Text),
-            ("reason", Text),
-            ("note", Text),
-            ("evidence", Text),
-            ("hash", Text),
+            "request",
+            "seq",
+            "at",
+            "event",
+            "actor",
+            "from_status",
+            "to_status",
+            "reason",
+            "note",
+            "evidence",
+            "hash",
         ],
     },
     Table {
-        name: "intent",
+        name: "work",
         key: &["id"],
         columns: &[
-            ("id", Text),
-            ("request", Text),
-            ("kind", Text),
-            ("target", Text),
-            ("institution", Text),
-            ("state", Text),
-            ("attempts", Number),
-            ("unclear", Number),
-            ("due_at", Number),
-            ("lease_owner", Text),
-            ("lease_until", Number),
-            ("fencing_token", Number),
-            ("outcome", Text),
-            ("created_at", Number),
-            ("updated_at", Number),
-            ("hinted_at", Number),
-            ("hints", Text),
-            ("list", Text),
-            ("list_key", Text),
-            ("list_expected", Number),
-            ("last_polled_at", Number),
-            ("failures", Number),
-            ("failing_since", Number),
+            "id",
+            "request",
+            "kind",
+            "target",
+            "institution",
+            "state",
+            "attempts",
+            "unclear",
+            "due_at",
+            "lease_owner",
+            "lease_until",
+            "fencing_token",
+            "outcome",
+            "created_at",
+            "updated_at",
         ],
     },
+    Table {
+        name: "poll",
+        key: &["id"],
+        columns: &[
+            "id",
+            "request",
+            "side",
+            "institution",
+            "attempts",
+            "due_at",
+            "hints",
+            "hinted_at",
+            "list",
+            "list_key",
+            "list_expected",
+            "last_polled_at",
+            "failures",
+            "failing_since",
+            "outcome",
+            "lease_owner",
+            "lease_until",
+            "fencing_token",
+            "created_at",
+            "updated_at",
+        ],
+    },
+    Table { name: "hint", key: &["request", "side", "seq"], columns: &["request", "side", "seq", "body"] },
     Table {
         name: "batch_poll",
         key: &["institution", "list"],
         columns: &[
-            ("institution", Text),
-            ("list", Text),
-            ("library", Text),
-            ("interval_factor", Number),
-            ("needs_item_messages", Number),
-            ("last_change_at", Number),
-            ("last_read_at", Number),
-            ("due_at", Number),
-            ("lease_owner", Text),
-            ("lease_until", Number),
+            "institution",
+            "list",
+            "library",
+            "interval_factor",
+            "needs_item_messages",
+            "last_change_at",
+            "last_read_at",
+            "due_at",
+            "lease_owner",
+            "lease_until",
+            "fencing_token",
         ],
     },
     Table {
         name: "webhook",
         key: &["institution"],
         columns: &[
-            ("institution", Text),
-            ("secret", Text),
-            ("previous", Text),
-            ("changed_at", Number),
-            ("last_message_at", Number),
-            ("last_item_message_at", Number),
-            ("missed_message_at", Number),
-            ("missed_message_kind", Text),
+            "institution",
+            "secret",
+            "previous",
+            "changed_at",
+            "last_message_at",
+            "last_item_message_at",
+            "missed_message_at",
+            "missed_message_kind",
         ],
     },
     Table {
         name: "webhook_message",
         key: &["institution", "message"],
-        columns: &[("institution", Text), ("message", Text), ("received_at", Number)],
+        columns: &["institution", "message", "received_at"],
     },
 ];
+
+/// The statements of a table, written once from its columns.
+struct Statements {
+    table: &'static Table,
+    count: String,
+    insert: String,
+    select_on_sqlite: String,
+    select_on_postgres: String,
+}
+
+static STATEMENTS: LazyLock<Vec<Statements>> = LazyLock::new(|| TABLES.iter().map(Statements::of).collect());
+
+impl Statements {
+    fn of(table: &'static Table) -> Self {
+        let (name, columns) = (table.name, table.columns.join(", "));
+        let places: Vec<String> = (1..=table.columns.len()).map(|place| format!("${place}")).collect();
+        let select = |order: String| format!("SELECT {columns} FROM {name} ORDER BY {order} LIMIT $1 OFFSET $2");
+        // By bytes on both databases, whatever the server's language.
+        let by_bytes = |key: &&str| if *key == "seq" { (*key).to_owned() } else { format!("{key} COLLATE \"C\"") };
+        Self {
+            table,
+            count: format!("SELECT COUNT(*) AS rows FROM {name}"),
+            insert: format!("INSERT INTO {name} ({columns}) VALUES ({})", places.join(", ")),
+            select_on_sqlite: select(table.key.join(", ")),
+            select_on_postgres: select(table.key.iter().map(by_bytes).collect::<Vec<_>>().join(", ")),
+        }
+    }
+
+    fn select(&self, store: &Store) -> &str {
+        if store.is_postgres() { &self.select_on_postgres } else { &self.select_on_sqlite }
+    }
+}
 
 /// What a store holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -167,80 +197,22 @@ pub struct StoreDigest {
     pub rows: u64,
 }
 
-/// A cell: none for NULL.
-type Cell = Option<String>;
-
-impl Table {
-    /// The rows in the order of the key, each as one text: a cell is its length, a colon and its characters; `-` for
-    /// NULL.
-    fn select(&self, skip: u64, postgres: bool) -> SelectStatement {
-        let mut whole: Option<Expr> = None;
-        for (name, _) in self.columns {
-            let text = Expr::col(Alias::new(*name)).cast_as(Alias::new("TEXT"));
-            let length = Expr::expr(Func::char_length(text.clone())).cast_as(Alias::new("TEXT"));
-            let cell = Func::coalesce([concat(concat(length, Expr::val(":")), text), Expr::val("-")]);
-            whole = Some(match whole {
-                None => Expr::expr(cell),
-                Some(before) => concat(before, Expr::expr(cell)),
-            });
-        }
-        let mut statement = Query::select();
-        statement.from(Alias::new(self.name)).limit(AT_ONCE).offset(skip);
-        if let Some(whole) = whole {
-            statement.expr_as(whole, Alias::new("row_text"));
-        }
-        for key in self.key {
-            let is_text = self.columns.iter().any(|(name, kind)| name == key && *kind == Kind::Text);
-            // By bytes on both databases, whatever the server's language.
-            match is_text && postgres {
-                true => statement.order_by_expr(Expr::cust(format!("\"{key}\" COLLATE \"C\"")), Order::Asc),
-                false => statement.order_by(Alias::new(*key), Order::Asc),
-            };
-        }
-        statement
-    }
-
-    fn read(&self, row: &str) -> Result<Vec<Cell>, Error> {
-        let corrupt = || Error::Corrupt { table: self.name, what: "a row that can't be read back".to_owned() };
-        let mut cells = Vec::with_capacity(self.columns.len());
-        let mut rest = row;
-        for _ in self.columns {
-            if let Some(after) = rest.strip_prefix('-') {
-                cells.push(None);
-                rest = after;
-                continue;
-            }
-            let (length, after) = rest.split_once(':').ok_or_else(corrupt)?;
-            let length: usize = length.parse().map_err(|_| corrupt())?;
-            let end = after.char_indices().nth(length).map_or(after.len(), |(at, _)| at);
-            cells.push(Some(after[..end].to_owned()));
-            rest = &after[end..];
-        }
-        if rest.is_empty() { Ok(cells) } else { Err(corrupt()) }
-    }
-}
-
-fn concat(left: Expr, right: Expr) -> Expr {
-    left.binary(sea_query::BinOper::Custom("||"), right)
-}
-
 impl Store {
     /// What the store holds. Beside a hub that runs, it is what it held at one moment or another.
     pub async fn digest(&self) -> Result<StoreDigest, Error> {
         let (mut digest, mut count) = (Sha256::new(), 0);
-        for table in TABLES {
-            digest.update(table.name.as_bytes());
+        for statements in STATEMENTS.iter() {
+            digest.update(statements.table.name.as_bytes());
             let mut skip = 0;
             loop {
-                let rows: Vec<(String,)> = self.fetch(&table.select(skip, self.is_postgres())).await?;
-                for (row,) in &rows {
-                    digest.update(row.as_bytes());
+                let rows = self.read(statements.select(self), values![AT_ONCE, skip]).await?;
+                for row in &rows {
+                    digest.update(row.cells.iter().map(written).collect::<String>().as_bytes());
                     digest.update([0]);
                 }
-                let found = rows.len() as u64;
-                count += found;
-                skip += found;
-                if found < AT_ONCE {
+                count += rows.len() as u64;
+                skip += AT_ONCE;
+                if rows.len() < AT_ONCE as usize {
                     break;
                 }
             }
@@ -249,53 +221,44 @@ impl Store {
         Ok(StoreDigest { digest, rows: count })
     }
 
-    /// Copies everything into `to`, which must be empty, in one transaction.
+    /// Copies everything into `to`, which must be empty. A copy that ends early leaves a database that can't be opened:
+    /// empty it and copy again.
     ///
     /// # Errors
     ///
-    /// [`Error::NotEmpty`] if it isn't. Nothing is copied then, nor if either database fails.
+    /// [`Error::NotEmpty`] if it isn't. Nothing is copied then.
     pub async fn copy_into(&self, to: &Store) -> Result<StoreDigest, Error> {
-        let mut tx = to.begin().await?;
-        for table in TABLES.iter().filter(|table| table.name != "setting") {
-            let count = Query::select().expr(Func::count(Expr::val(1))).from(Alias::new(table.name)).to_owned();
-            let rows: Vec<(i64,)> = tx.fetch(&count).await?;
-            if rows.first().is_some_and(|row| row.0 > 0) {
+        for statements in STATEMENTS.iter().filter(|statements| statements.table.name != "setting") {
+            if to.read(&statements.count, values![]).await?.first().map_or(Ok(0), |row| row.count("rows"))? > 0 {
                 return Err(Error::NotEmpty);
             }
         }
-        for table in TABLES {
-            self.copy_table(table, &mut tx).await?;
+        let mut begin = to.unit();
+        // A new store has noted its key already, which is the same.
+        begin.run("DELETE FROM setting", values![]);
+        begin.run("INSERT INTO setting (name, value) VALUES ('unfinished_copy', '')", values![]);
+        to.commit(begin).await?;
+        for statements in STATEMENTS.iter() {
+            self.copy_table(statements, to).await?;
         }
-        tx.commit().await?;
+        let mut end = to.unit();
+        end.run("DELETE FROM setting WHERE name = 'unfinished_copy'", values![]);
+        to.commit(end).await?;
         to.digest().await
     }
 
-    async fn copy_table(&self, table: &Table, to: &mut Tx) -> Result<(), Error> {
-        if table.name == "setting" {
-            // A new store has noted its key already, which is the same.
-            to.execute(&Query::delete().from_table(Alias::new("setting")).to_owned()).await?;
-        }
+    async fn copy_table(&self, statements: &'static Statements, to: &Store) -> Result<(), Error> {
         let mut skip = 0;
         loop {
-            let rows: Vec<(String,)> = self.fetch(&table.select(skip, self.is_postgres())).await?;
-            for (row,) in &rows {
-                let cells = table.read(row)?;
-                let values = cells.into_iter().zip(table.columns).map(|(cell, (_, kind))| match (cell, kind) {
-                    (None, Kind::Number) => Expr::val(None::<i64>),
-                    (None, Kind::Text) => Expr::val(None::<String>),
-                    (Some(text), Kind::Number) => Expr::val(text.parse::<i64>().unwrap_or_default()),
-                    (Some(text), Kind::Text) => Expr::val(text),
-                });
-                let statement = Query::insert()
-                    .into_table(Alias::new(table.name))
-                    .columns(table.columns.iter().map(|(name, _)| Alias::new(*name)))
-                    .values_panic(values)
-                    .to_owned();
-                to.execute(&statement).await?;
+            let rows = self.read(statements.select(self), values![AT_ONCE, skip]).await?;
+            let found = rows.len();
+            let mut unit = to.unit();
+            for row in rows {
+                unit.run(&statements.insert, row.cells);
             }
-            let found = rows.len() as u64;
-            skip += found;
-            if found < AT_ONCE {
+            to.commit(unit).await?;
+            skip += AT_ONCE;
+            if found < AT_ONCE as usize {
                 return Ok(());
             }
         }
@@ -312,13 +275,14 @@ impl Store {
         if self.is_postgres() {
             return Err(cannot("the store is on a PostgreSQL server; save it with pg_dump".to_owned()));
         }
-        let name = file.to_str().ok_or_else(|| cannot("the name is not UTF-8".to_owned()))?.replace('\'', "''");
+        let name = file.to_str().ok_or_else(|| cannot("the name is not UTF-8".to_owned()))?;
         // SQLite takes an empty file that is there, and leaves its rights as they are.
         let made = private::create_new(file).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => cannot("there is such a file already".to_owned()),
             _ => cannot(error.to_string()),
         })?;
-        let saved = self.run_alone(&format!("VACUUM INTO '{name}'")).await.map_err(|error| cannot(error.to_string()));
+        let saved = self.read("VACUUM INTO $1", values![name]).await.map_err(|error| cannot(error.to_string()));
+        let saved = saved.map(drop);
         let saved = saved.and_then(|()| {
             made.sync_all().and_then(|()| private::sync_directory(file)).map_err(|error| cannot(error.to_string()))
         });
@@ -330,18 +294,20 @@ impl Store {
     }
 }
 
+/// A cell as the digest takes it: its length, a colon and its characters; `-` for NULL.
+fn written(cell: &Value) -> String {
+    let text = match cell {
+        Value::Null => return "-".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+    };
+    format!("{}:{text}", text.chars().count())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rows_are_read_back_whatever_is_in_them() {
-        let table = Table { name: "x", key: &["a"], columns: &[("a", Text), ("b", Text), ("c", Number), ("d", Text)] };
-        let cells = table.read("5:a:b-\u{1F600}-2:420:").unwrap();
-        assert_eq!(cells, [Some("a:b-\u{1F600}".to_owned()), None, Some("42".to_owned()), Some(String::new())]);
-        assert!(table.read("5:ab").is_err() && table.read("1:a-2:42-x").is_err());
-    }
 
     /// A table or column that a migration adds and this list forgets would be lost on the way.
     #[tokio::test]
@@ -351,29 +317,22 @@ mod tests {
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
         let key = crate::MasterKey::generate(&mut rng);
         let store = Store::open(&crate::Database::Sqlite(dir.path().join("x.db")), key, rng).await.unwrap();
-        let names = Query::select()
-            .column(Alias::new("name"))
-            .from(Alias::new("sqlite_master"))
-            .and_where(Expr::col(Alias::new("type")).eq("table"))
-            .to_owned();
-        let found: Vec<(String,)> = store.fetch(&names).await.unwrap();
-        let mut found: Vec<String> =
-            found.into_iter().map(|row| row.0).filter(|name| name != "schema_version").collect();
-        let mut known: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
-        found.sort_unstable();
-        known.sort_unstable();
-        assert_eq!(found, known);
+        let names = async |sql: &'static str, values| {
+            let rows = store.read(sql, values).await.unwrap();
+            let mut names: Vec<String> = rows.iter().map(|row| row.text("name").unwrap()).collect();
+            names.sort_unstable();
+            names
+        };
+        let sorted = |mut names: Vec<&'static str>| {
+            names.sort_unstable();
+            names
+        };
+        let tables =
+            names("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'schema_version'", values![]).await;
+        assert_eq!(tables, sorted(TABLES.iter().map(|table| table.name).collect()));
         for table in TABLES {
-            let columns = Query::select()
-                .column(Alias::new("name"))
-                .from_function(Func::cust("pragma_table_info").arg(table.name), Alias::new("info"))
-                .to_owned();
-            let found: Vec<(String,)> = store.fetch(&columns).await.unwrap();
-            let mut found: Vec<String> = found.into_iter().map(|row| row.0).collect();
-            let mut known: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-            found.sort_unstable();
-            known.sort_unstable();
-            assert_eq!(found, known, "{}", table.name);
+            let columns = names("SELECT name FROM pragma_table_info($1)", values![table.name]).await;
+            assert_eq!(columns, sorted(table.columns.to_vec()), "{}", table.name);
         }
     }
 }

@@ -38,6 +38,9 @@ pub enum Error {
     /// A store that is to take another's place holds something already.
     #[error("the database to copy into is not empty")]
     NotEmpty,
+    /// A store was being copied into this database, and the copy came to no end.
+    #[error("the copy into this database was not finished; empty it and copy again")]
+    UnfinishedCopy,
     /// A newer Consort has been here.
     #[error(
         "the store has schema version {found}, and this program knows versions up to {known}; use the newer program"
@@ -71,43 +74,37 @@ pub enum Error {
         /// What is wrong; quotes no data.
         what: String,
     },
+    /// The message is stored already.
+    #[error("the message is stored already")]
+    Duplicate,
+    /// The poll is under way, or something else was reported about it.
+    #[error("the poll is under way, or something else was reported about it")]
+    PollBusy,
+    /// A worker was given the effect already, so that it may have been sent.
+    #[error("the effect may have been sent already")]
+    EffectClaimed,
     /// Something still refers to what was to be removed or isn't there to be referred to.
     #[error("{0}")]
     Referred(String),
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(reported) if is_contention(reported.code().as_deref()) => Self::Contended,
-            sqlx::Error::PoolTimedOut => Self::Unavailable { what: "it gives no connection".to_owned() },
+impl Error {
+    /// The reason for all units of a transaction that failed as a whole.
+    pub(crate) fn of_all(&self) -> Self {
+        match self {
+            Self::Contended => Self::Contended,
+            Self::Unavailable { what } => Self::Unavailable { what: what.clone() },
+            other => Self::Unavailable { what: other.to_string() },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            // Another process writes.
+            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Contended,
             _ => Self::Unavailable { what: error.to_string() },
-        }
-    }
-}
-
-/// PostgreSQL's serialisation failure and deadlock; SQLite's BUSY, whose further kinds are in the higher bytes.
-fn is_contention(code: Option<&str>) -> bool {
-    const SQLITE_BUSY: i64 = 5;
-    match code {
-        Some("40001" | "40P01") => true,
-        // PostgreSQL's codes have five characters, and none of its numbers alone is that small.
-        Some(code) if code.len() < 5 => code.parse::<i64>().is_ok_and(|code| code & 0xff == SQLITE_BUSY),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_the_database_rolled_back_for_others_is_retried() {
-        for once_more in ["40001", "40P01", "5", "261", "517"] {
-            assert!(is_contention(Some(once_more)), "{once_more}");
-        }
-        for not in [Some("23505"), Some("57P01"), Some("00005"), Some("6"), Some("1555"), None] {
-            assert!(!is_contention(not), "{not:?}");
         }
     }
 }

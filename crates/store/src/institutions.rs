@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use lending::{AgencyCode, InstitutionCode, PickupLocation, PickupLocationCode, Rules};
-use sea_query::{ExprTrait, Iden, OnConflict, Query, SelectStatement};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::db::{Store, Tx};
+use crate::database::Store;
 use crate::error::Error;
 use crate::seal::Sealer;
-use crate::time::micros;
+use crate::sql::{Row, values};
+use crate::unit::{StepId, Unit};
 
 /// An installation of a library system.
 #[derive(Clone, Debug)]
@@ -50,32 +50,28 @@ pub struct StoredPickupLocation {
     pub agency: AgencyCode,
 }
 
-#[derive(Iden)]
-#[iden = "institution"]
-struct InstitutionTable;
+macro_rules! institutions {
+    ($($condition:literal)?) => {
+        concat!("SELECT code, name, kind, settings, credentials FROM institution ", $($condition,)? " ORDER BY code")
+    };
+}
 
-#[derive(Iden)]
-#[iden = "agency"]
-struct AgencyTable;
+macro_rules! agencies {
+    ($($condition:literal)?) => {
+        concat!("SELECT code, name, institution, library, rules FROM agency ", $($condition,)? " ORDER BY code")
+    };
+}
 
-#[derive(Iden)]
-#[iden = "pickup_location"]
-struct PickupTable;
-
-#[derive(Iden, Clone, Copy)]
-enum Col {
-    Code,
-    Name,
-    Kind,
-    Settings,
-    Credentials,
-    CreatedAt,
-    UpdatedAt,
-    Institution,
-    Agency,
-    Library,
-    Desk,
-    Rules,
+macro_rules! pickup_locations {
+    ($($condition:literal)?) => {
+        concat!(
+            "SELECT pickup_location.code, pickup_location.name, pickup_location.agency, pickup_location.library, \
+                 pickup_location.desk, agency.institution \
+             FROM pickup_location JOIN agency ON pickup_location.agency = agency.code ",
+            $($condition,)?
+            " ORDER BY pickup_location.code"
+        )
+    };
 }
 
 impl Store {
@@ -85,9 +81,8 @@ impl Store {
     ///
     /// [`Error::WrongKey`] where the credentials were sealed with another master key.
     pub async fn institution(&self, code: &InstitutionCode) -> Result<Option<Institution>, Error> {
-        let statement = select_institutions().and_where(sea_query::Expr::col(Col::Code).eq(code.as_str())).to_owned();
-        let rows: Vec<InstitutionRow> = self.fetch(&statement).await?;
-        rows.into_iter().next().map(|row| institution(&self.sealer, row)).transpose()
+        let rows = self.read(institutions!("WHERE code = $1"), values![code]).await?;
+        rows.first().map(|row| institution(&self.sealer, row)).transpose()
     }
 
     /// All institutions, by code.
@@ -96,259 +91,161 @@ impl Store {
     ///
     /// [`Error::WrongKey`] where the credentials were sealed with another master key.
     pub async fn institutions(&self) -> Result<Vec<Institution>, Error> {
-        let rows: Vec<InstitutionRow> = self.fetch(&select_institutions()).await?;
-        rows.into_iter().map(|row| institution(&self.sealer, row)).collect()
+        let rows = self.read(institutions!(), values![]).await?;
+        rows.iter().map(|row| institution(&self.sealer, row)).collect()
     }
 
     /// One agency.
     pub async fn agency(&self, code: &AgencyCode) -> Result<Option<Agency>, Error> {
-        let statement = select_agencies().and_where(sea_query::Expr::col(Col::Code).eq(code.as_str())).to_owned();
-        let rows: Vec<AgencyRow> = self.fetch(&statement).await?;
-        rows.into_iter().next().map(agency).transpose()
+        self.read(agencies!("WHERE code = $1"), values![code]).await?.first().map(agency).transpose()
     }
 
     /// All agencies, by code.
     pub async fn agencies(&self) -> Result<Vec<Agency>, Error> {
-        let rows: Vec<AgencyRow> = self.fetch(&select_agencies()).await?;
-        rows.into_iter().map(agency).collect()
+        self.read(agencies!(), values![]).await?.iter().map(agency).collect()
     }
 
     /// One pickup location.
     pub async fn pickup_location(&self, code: &PickupLocationCode) -> Result<Option<StoredPickupLocation>, Error> {
-        let wanted = sea_query::Expr::col((PickupTable, Col::Code)).eq(code.as_str());
-        let rows: Vec<PickupRow> = self.fetch(&select_pickups().and_where(wanted).to_owned()).await?;
-        Ok(rows.into_iter().next().map(pickup))
+        let rows = self.read(pickup_locations!("WHERE pickup_location.code = $1"), values![code]).await?;
+        rows.first().map(pickup).transpose()
     }
 
     /// All pickup locations, by code.
     pub async fn pickup_locations(&self) -> Result<Vec<StoredPickupLocation>, Error> {
-        let rows: Vec<PickupRow> = self.fetch(&select_pickups()).await?;
-        Ok(rows.into_iter().map(pickup).collect())
+        self.read(pickup_locations!(), values![]).await?.iter().map(pickup).collect()
     }
 }
 
-impl Tx {
+impl Unit {
     /// Keeps an institution, new or changed.
-    pub async fn put_institution(&mut self, institution: &Institution, now: Timestamp) -> Result<(), Error> {
-        let code = institution.code.as_str();
-        let sealed = self.sealer.seal(&credentials_place(code), institution.credentials.expose_secret())?;
-        let statement = Query::insert()
-            .into_table(InstitutionTable)
-            .columns([Col::Code, Col::Name, Col::Kind, Col::Settings, Col::Credentials, Col::CreatedAt, Col::UpdatedAt])
-            .values_panic([
-                code.into(),
-                institution.name.as_str().into(),
-                institution.kind.as_str().into(),
-                institution.settings.to_string().into(),
-                sealed.into(),
-                micros(now).into(),
-                micros(now).into(),
-            ])
-            .on_conflict(
-                OnConflict::column(Col::Code)
-                    .update_columns([Col::Name, Col::Kind, Col::Settings, Col::Credentials, Col::UpdatedAt])
-                    .to_owned(),
-            )
-            .to_owned();
-        self.execute(&statement).await.map(drop)
-    }
-
-    /// Keeps an agency, new or changed; its institution must be there.
     ///
     /// # Errors
     ///
-    /// [`Error::Referred`] if the institution isn't there.
-    pub async fn put_agency(&mut self, agency: &Agency) -> Result<(), Error> {
-        self.must_exist(Table::Institution, agency.institution.as_str()).await?;
+    /// [`Error::Corrupt`] if its credentials can't be sealed.
+    pub fn put_institution(&mut self, institution: &Institution, now: Timestamp) -> Result<(), Error> {
+        let place = credentials_place(institution.code.as_str());
+        let sealed = self.sealer.seal(&place, institution.credentials.expose_secret())?;
+        self.run(
+            "INSERT INTO institution (code, name, kind, settings, credentials, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $6) \
+             ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, settings = excluded.settings, \
+                 credentials = excluded.credentials, updated_at = excluded.updated_at",
+            values![
+                &institution.code,
+                &institution.name,
+                &institution.kind,
+                institution.settings.to_string(),
+                sealed,
+                now
+            ],
+        );
+        Ok(())
+    }
+
+    /// Keeps an agency, new or changed. At the commit, [`Error::Referred`] if its institution isn't there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if its rules can't be written.
+    pub fn put_agency(&mut self, agency: &Agency) -> Result<(), Error> {
         let rules = serde_json::to_string(&agency.rules)
             .map_err(|error| Error::Corrupt { table: "agency", what: error.to_string() })?;
-        let statement = Query::insert()
-            .into_table(AgencyTable)
-            .columns([Col::Code, Col::Name, Col::Institution, Col::Library, Col::Rules])
-            .values_panic([
-                agency.code.as_str().into(),
-                agency.name.as_str().into(),
-                agency.institution.as_str().into(),
-                agency.library.as_ref().map(|library| library.as_str().to_owned()).into(),
-                rules.into(),
-            ])
-            .on_conflict(
-                OnConflict::column(Col::Code)
-                    .update_columns([Col::Name, Col::Institution, Col::Library, Col::Rules])
-                    .to_owned(),
-            )
-            .to_owned();
-        self.execute(&statement).await.map(drop)
+        self.run_on_one(
+            "SELECT code FROM institution WHERE code = $1",
+            values![&agency.institution],
+            Error::Referred(format!("There is no institution {}.", agency.institution)),
+        );
+        self.run(
+            "INSERT INTO agency (code, name, institution, library, rules) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (code) DO UPDATE SET name = excluded.name, institution = excluded.institution, \
+                 library = excluded.library, rules = excluded.rules",
+            values![&agency.code, &agency.name, &agency.institution, agency.library.as_ref(), rules],
+        );
+        Ok(())
     }
 
-    /// Keeps a pickup location, new or changed; its agency must be there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Referred`] if the agency isn't there.
-    pub async fn put_pickup_location(&mut self, location: &PickupLocation, agency: &AgencyCode) -> Result<(), Error> {
-        self.must_exist(Table::Agency, agency.as_str()).await?;
-        let statement = Query::insert()
-            .into_table(PickupTable)
-            .columns([Col::Code, Col::Name, Col::Agency, Col::Library, Col::Desk])
-            .values_panic([
-                location.code.as_str().into(),
-                location.name.as_str().into(),
-                agency.as_str().into(),
-                location.library.as_str().into(),
-                location.desk.as_ref().map(|desk| desk.as_str().to_owned()).into(),
-            ])
-            .on_conflict(
-                OnConflict::column(Col::Code)
-                    .update_columns([Col::Name, Col::Agency, Col::Library, Col::Desk])
-                    .to_owned(),
-            )
-            .to_owned();
-        self.execute(&statement).await.map(drop)
+    /// Keeps a pickup location, new or changed. At the commit, [`Error::Referred`] if its agency isn't there.
+    pub fn put_pickup_location(&mut self, location: &PickupLocation, agency: &AgencyCode) {
+        self.run_on_one(
+            "SELECT code FROM agency WHERE code = $1",
+            values![agency],
+            Error::Referred(format!("There is no agency {agency}.")),
+        );
+        self.run(
+            "INSERT INTO pickup_location (code, name, agency, library, desk) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (code) DO UPDATE SET name = excluded.name, agency = excluded.agency, \
+                 library = excluded.library, desk = excluded.desk",
+            values![
+                &location.code,
+                &location.name,
+                agency,
+                &location.library,
+                location.desk.as_ref().map(|desk| desk.as_str())
+            ],
+        );
     }
 
-    /// Removes an institution that no agency and no open request refers to. Answers whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Referred`] while something refers to it.
-    pub async fn remove_institution(&mut self, code: &InstitutionCode) -> Result<bool, Error> {
-        let used = Query::select()
-            .column(Col::Code)
-            .from(AgencyTable)
-            .and_where(sea_query::Expr::col(Col::Institution).eq(code.as_str()))
-            .to_owned();
-        self.refuse_if_any(&used, || format!("The institution {code} still has agencies; remove those first.")).await?;
-        if self.has_open_requests(code).await? {
-            return Err(Error::Referred(format!("The institution {code} still has open requests.")));
-        }
-        self.remove_webhook(code).await?;
-        self.remove(Table::Institution, code.as_str()).await
+    /// Removes an institution; it touches one row where it was there. At the commit, [`Error::Referred`] while an agency
+    /// or an open request refers to it.
+    pub fn remove_institution(&mut self, code: &InstitutionCode) -> StepId {
+        self.refuse_any(
+            "SELECT code FROM agency WHERE institution = $1 LIMIT 1",
+            values![code],
+            Error::Referred(format!("The institution {code} still has agencies; remove those first.")),
+        );
+        self.refuse_open_requests(code);
+        self.remove_webhook(code);
+        self.run("DELETE FROM institution WHERE code = $1", values![code])
     }
 
-    /// Removes an agency without pickup locations. Answers whether it was there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Referred`] while a pickup location refers to it.
-    pub async fn remove_agency(&mut self, code: &AgencyCode) -> Result<bool, Error> {
-        let used = Query::select()
-            .column(Col::Code)
-            .from(PickupTable)
-            .and_where(sea_query::Expr::col(Col::Agency).eq(code.as_str()))
-            .to_owned();
-        self.refuse_if_any(&used, || format!("The agency {code} still has pickup locations; remove those first."))
-            .await?;
-        self.remove(Table::Agency, code.as_str()).await
+    /// Removes an agency; it touches one row where it was there. At the commit, [`Error::Referred`] while a pickup
+    /// location refers to it.
+    pub fn remove_agency(&mut self, code: &AgencyCode) -> StepId {
+        self.refuse_any(
+            "SELECT code FROM pickup_location WHERE agency = $1 LIMIT 1",
+            values![code],
+            Error::Referred(format!("The agency {code} still has pickup locations; remove those first.")),
+        );
+        self.run("DELETE FROM agency WHERE code = $1", values![code])
     }
 
-    /// Removes a pickup location; requests carry what they need of it. Answers whether it was there.
-    pub async fn remove_pickup_location(&mut self, code: &PickupLocationCode) -> Result<bool, Error> {
-        self.remove(Table::Pickup, code.as_str()).await
+    /// Removes a pickup location; requests carry what they need of it. It touches one row where it was there.
+    pub fn remove_pickup_location(&mut self, code: &PickupLocationCode) -> StepId {
+        self.run("DELETE FROM pickup_location WHERE code = $1", values![code])
     }
-
-    async fn refuse_if_any(&mut self, used: &SelectStatement, reason: impl FnOnce() -> String) -> Result<(), Error> {
-        let rows: Vec<(String,)> = self.fetch(used).await?;
-        if rows.is_empty() { Ok(()) } else { Err(Error::Referred(reason())) }
-    }
-
-    async fn must_exist(&mut self, table: Table, code: &str) -> Result<(), Error> {
-        let mut statement = Query::select();
-        statement.column(Col::Code).and_where(sea_query::Expr::col(Col::Code).eq(code));
-        let what = match table {
-            Table::Institution => {
-                statement.from(InstitutionTable);
-                "institution"
-            }
-            Table::Agency => {
-                statement.from(AgencyTable);
-                "agency"
-            }
-            Table::Pickup => {
-                statement.from(PickupTable);
-                "pickup location"
-            }
-        };
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        if rows.is_empty() { Err(Error::Referred(format!("There is no {what} {code}."))) } else { Ok(()) }
-    }
-
-    async fn remove(&mut self, table: Table, code: &str) -> Result<bool, Error> {
-        let mut statement = Query::delete();
-        match table {
-            Table::Institution => statement.from_table(InstitutionTable),
-            Table::Agency => statement.from_table(AgencyTable),
-            Table::Pickup => statement.from_table(PickupTable),
-        };
-        statement.and_where(sea_query::Expr::col(Col::Code).eq(code));
-        Ok(self.execute(&statement).await? > 0)
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Table {
-    Institution,
-    Agency,
-    Pickup,
-}
-
-type InstitutionRow = (String, String, String, String, String);
-type AgencyRow = (String, String, String, Option<String>, String);
-type PickupRow = (String, String, String, String, Option<String>, String);
-
-fn select_institutions() -> SelectStatement {
-    Query::select()
-        .columns([Col::Code, Col::Name, Col::Kind, Col::Settings, Col::Credentials])
-        .from(InstitutionTable)
-        .order_by(Col::Code, sea_query::Order::Asc)
-        .to_owned()
-}
-
-fn select_agencies() -> SelectStatement {
-    Query::select()
-        .columns([Col::Code, Col::Name, Col::Institution, Col::Library, Col::Rules])
-        .from(AgencyTable)
-        .order_by(Col::Code, sea_query::Order::Asc)
-        .to_owned()
-}
-
-fn select_pickups() -> SelectStatement {
-    Query::select()
-        .columns([Col::Code, Col::Name, Col::Agency, Col::Library, Col::Desk].map(|col| (PickupTable, col)))
-        .column((AgencyTable, Col::Institution))
-        .from(PickupTable)
-        .inner_join(AgencyTable, sea_query::Expr::col((PickupTable, Col::Agency)).equals((AgencyTable, Col::Code)))
-        .order_by((PickupTable, Col::Code), sea_query::Order::Asc)
-        .to_owned()
 }
 
 fn credentials_place(code: &str) -> String {
     format!("institution:{code}:credentials")
 }
 
-fn institution(sealer: &Sealer, row: InstitutionRow) -> Result<Institution, Error> {
-    let (code, name, kind, settings, sealed) = row;
-    let credentials = sealer.open(&credentials_place(&code), &sealed)?.into();
-    let settings = serde_json::from_str(&settings)
-        .map_err(|error| Error::Corrupt { table: "institution", what: error.to_string() })?;
-    Ok(Institution { code: code.into(), name, kind, settings, credentials })
+fn institution(sealer: &Sealer, row: &Row) -> Result<Institution, Error> {
+    let code = row.text("code")?;
+    let credentials = sealer.open(&credentials_place(&code), &row.text("credentials")?)?.into();
+    let settings = row.json("settings")?;
+    Ok(Institution { code: code.into(), name: row.text("name")?, kind: row.text("kind")?, settings, credentials })
 }
 
-fn agency((code, name, institution, library, rules): AgencyRow) -> Result<Agency, Error> {
-    let rules =
-        serde_json::from_str(&rules).map_err(|error| Error::Corrupt { table: "agency", what: error.to_string() })?;
-    Ok(Agency { code: code.into(), name, institution: institution.into(), library: library.map(Into::into), rules })
+fn agency(row: &Row) -> Result<Agency, Error> {
+    let rules = serde_json::from_value(row.json("rules")?)
+        .map_err(|error| Error::Corrupt { table: "agency", what: error.to_string() })?;
+    Ok(Agency {
+        code: row.text("code")?.into(),
+        name: row.text("name")?,
+        institution: row.text("institution")?.into(),
+        library: row.optional_text("library")?.map(Into::into),
+        rules,
+    })
 }
 
-fn pickup((code, name, agency, library, desk, institution): PickupRow) -> StoredPickupLocation {
-    StoredPickupLocation {
-        location: PickupLocation {
-            code: code.into(),
-            name,
-            institution: institution.into(),
-            library: library.into(),
-            desk: desk.map(Into::into),
-        },
-        agency: agency.into(),
-    }
+fn pickup(row: &Row) -> Result<StoredPickupLocation, Error> {
+    let location = PickupLocation {
+        code: row.text("code")?.into(),
+        name: row.text("name")?,
+        institution: row.text("institution")?.into(),
+        library: row.text("library")?.into(),
+        desk: row.optional_text("desk")?.map(Into::into),
+    };
+    Ok(StoredPickupLocation { location, agency: row.text("agency")?.into() })
 }

@@ -1,22 +1,24 @@
 //! Durable state on SQLite and PostgreSQL behind one set of queries. Nothing else in the project knows SQL.
 //!
-//! A [`Store`] reads; a [`Tx`] writes, and reads what it has written. Lookups answer `Option`, since callers
-//! treat "not there" apart. Writes take the time from their caller; there is no clock in here.
+//! A [`Store`] reads, and does a [`Unit`] of work: statements that are done as a whole or not at all. Lookups answer
+//! `Option`, since callers treat "not there" apart. Writes take the time from their caller; there is no clock in here.
 //!
-//! Every statement is built once with sea-query and rendered for the database at hand, so columns are text or
-//! 64-bit integers on both: times are microseconds since 1970 in UTC, documents are JSON text.
+//! A unit never reads to decide: whoever decides reads first, and the unit says what must still hold, such as the
+//! request's version. So it is handed over once, holds no lock while anybody thinks, and shares its commit with others.
 //!
 //! # Errors
 //!
-//! Any call that reaches the database may fail with [`Error::Unavailable`], and in a transaction with [`Error::Contended`]. The
-//! transaction is undone then, so the caller can run it once more; for the commit itself see [`Tx::commit`]. A method names
-//! only the errors that it has besides these.
+//! Any call that reaches the database may fail with [`Error::Unavailable`], and a commit with [`Error::Contended`]. Nothing is
+//! done then, so the caller can do it once more; for exceptions see [`Store::commit`]. A method names only the errors that
+//! it has besides these.
 //!
 //! # How to add a query
 //!
-//! 1. Its table and columns, if new, as the next entry of `migrations::ALL`; earlier entries never change.
-//! 2. The statement, in the module of its aggregate, built with the `Iden`s of that module.
-//! 3. `fetch`, `execute` or, where nobody waits for what comes of it, `later` on [`Tx`]; or `fetch` on [`Store`] for a read of its own.
+//! 1. Its table and columns, if new, as the next entry of `schema::ALL`; earlier entries never change.
+//! 2. The statement, in the module of its aggregate, as it is: one text for both databases, with `$1`, `$2` in the order of
+//!    their first use, which is how SQLite counts. `CAST($1 AS BIGINT)` where PostgreSQL can't see the type.
+//! 3. A method of [`Store`] that reads it and maps rows by the names of their columns; or one of [`Unit`] that adds it, and
+//!    says how many rows it must touch.
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
 mod audit;
@@ -24,21 +26,23 @@ mod audit_chain;
 mod batch_polls;
 mod claims;
 mod copy;
-mod db;
-mod embedded;
+mod database;
 mod error;
 mod institutions;
-mod intents;
-mod migrations;
 mod nodes;
+mod polls;
+mod postgres;
 mod private;
 mod requests;
 mod reschedule;
-mod scheduled;
+mod schema;
 mod seal;
+mod sql;
+mod sqlite;
 mod time;
+mod unit;
 mod webhooks;
-mod write_probe;
+mod work;
 mod writes;
 
 pub use audit::{AuditEntry, AuditRow};
@@ -46,11 +50,13 @@ pub use audit_chain::{AuditFault, Verified};
 pub use batch_polls::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
 pub use claims::{Claim, Claimed};
 pub use copy::StoreDigest;
-pub use db::{Database, Store, Tx};
+pub use database::{Database, Store};
 pub use error::Error;
 pub use institutions::{Agency, Institution, StoredPickupLocation};
-pub use intents::{FailingPolls, Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};
 pub use nodes::{Node, NodeEvent};
+pub use polls::FailingPolls;
 pub use requests::{Cursor, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};
+pub use unit::{Done, StepId, Unit};
 pub use webhooks::{Webhook, WebhookSecrets, WebhookUpdate};
+pub use work::{Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};

@@ -2,19 +2,19 @@
 //!
 //! The embedded store has one process, so there is nobody to notify.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use lending::{RequestId, Status};
-use sea_query::{Asterisk, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement};
-use sea_query_sqlx::SqlxBinder as _;
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio_postgres::{AsyncMessage, NoTls};
 
-use crate::db::{Store, Tx, lock_number};
+use crate::database::Store;
 use crate::error::Error;
+use crate::postgres::Postgres;
+use crate::sql::values;
+use crate::unit::{Unit, lock_number};
 
-const CHANNEL: &str = "consort";
 /// The maximum size of one notification.
 const AT_ONCE: usize = 256;
 /// How often it is tried.
@@ -81,9 +81,9 @@ pub struct Node {
 
 #[derive(Debug)]
 struct Line {
-    pool: PgPool,
-    /// The connection that hears, and that holds the name. None once it is lost.
-    listener: Option<PgListener>,
+    server: Postgres,
+    /// None once it is lost.
+    listener: Option<Listener>,
 }
 
 impl Store {
@@ -95,60 +95,73 @@ impl Store {
     /// [`Error::NameTaken`] while another process has it.
     pub async fn join(&self, name: &str) -> Result<Node, Error> {
         let name: String = name.split_whitespace().collect::<Vec<_>>().join("-");
-        let Some(pool) = self.postgres().cloned() else { return Ok(Node { name, line: None }) };
-        let listener = Some(listen(&pool, &name).await?);
-        Ok(Node { name, line: Some(Line { pool, listener }) })
+        let Some(server) = self.postgres().cloned() else { return Ok(Node { name, line: None }) };
+        let listener = Some(listen(&server, &name).await?);
+        Ok(Node { name, line: Some(Line { server, listener }) })
     }
 }
 
 impl Store {
     /// How many nodes have a name on this database now; one on the embedded store.
     pub async fn live_nodes(&self) -> Result<u32, Error> {
-        let Some(pool) = self.postgres() else { return Ok(1) };
+        if !self.is_postgres() {
+            return Ok(1);
+        }
         // A lock's number is shown as two halves.
         let number = lock_number(ALL).cast_unsigned();
         let [high, low] = [number >> 32, number & 0xffff_ffff].map(u64::cast_signed);
-        let here = Query::select()
-            .column("oid")
-            .from("pg_database")
-            .and_where(Expr::col("datname").eq(Func::cust("current_database")))
-            .take();
-        let statement = Query::select()
-            .expr(Expr::col(Asterisk).count())
-            .from("pg_locks")
-            .and_where(Expr::col("locktype").eq("advisory"))
-            .and_where(Expr::col("granted").eq(true))
-            .and_where(Expr::col("objsubid").eq(1))
-            .and_where(Expr::col("classid").cast_as("bigint").eq(high))
-            .and_where(Expr::col("objid").cast_as("bigint").eq(low))
-            .and_where(Expr::col("database").in_subquery(here))
-            .take();
-        let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
-        let (count,): (i64,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(pool).await?;
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+        let sql = "SELECT COUNT(*) AS nodes FROM pg_locks \
+                   WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+                       AND CAST(classid AS BIGINT) = $1 AND CAST(objid AS BIGINT) = $2 \
+                       AND database IN (SELECT oid FROM pg_database WHERE datname = current_database())";
+        self.read(sql, values![high, low]).await?.first().map_or(Ok(1), |row| row.small("nodes"))
     }
 }
 
-/// A connection that hears, under the node's name.
-async fn listen(pool: &PgPool, name: &str) -> Result<PgListener, Error> {
-    // Out of a pool of its own, which ends with it: a connection that went back would keep its locks.
-    let options = pool.connect_options().as_ref().clone();
-    let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let mut listener = PgListener::connect_with(&own).await?;
-    // A new connection doesn't hold the name, so it isn't to come by itself.
-    listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
-    let lock = Func::cust("pg_try_advisory_lock").arg(lock_number(&format!("node {name}")));
-    let (sql, values) = Query::select().expr(lock).build_sqlx(PostgresQueryBuilder);
-    let (taken,): (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(&mut listener).await?;
-    if !taken {
+/// A connection that listens, under the node's name.
+async fn listen(server: &Postgres, name: &str) -> Result<Listener, Error> {
+    // A connection of its own, which ends with it: one that went back to a pool would keep its locks.
+    let (client, mut connection) = server.config().connect(NoTls).await?;
+    let (sender, notifications) = mpsc::unbounded_channel();
+    let task = tokio::spawn(async move {
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notification(notification)) => {
+                    // Whoever listens may be gone.
+                    let _ = sender.send(Ok(notification.payload().to_owned()));
+                }
+                Ok(_) => {}
+                Err(failure) => {
+                    let _ = sender.send(Err(failure.into()));
+                    return;
+                }
+            }
+        }
+    });
+    let listener = Listener { _client: client, notifications, task };
+    let client = &listener._client;
+    client.batch_execute("LISTEN consort").await?;
+    let lock = client.query_one("SELECT pg_try_advisory_lock($1)", &[&lock_number(&format!("node {name}"))]).await?;
+    if !lock.try_get::<_, bool>(0)? {
         return Err(Error::NameTaken(name.to_owned()));
     }
     // Beside its own lock each node has a part in one that all share, so that they can be counted.
-    let lock = Func::cust("pg_try_advisory_lock_shared").arg(lock_number(ALL));
-    let (sql, values) = Query::select().expr(lock).build_sqlx(PostgresQueryBuilder);
-    let _: (bool,) = sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_one(&mut listener).await?;
+    client.query_one("SELECT pg_try_advisory_lock_shared($1)", &[&lock_number(ALL)]).await?;
     Ok(listener)
+}
+
+/// A connection that listens, and that holds the node's name.
+#[derive(Debug)]
+struct Listener {
+    _client: tokio_postgres::Client,
+    notifications: mpsc::UnboundedReceiver<Result<String, Error>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Node {
@@ -167,32 +180,31 @@ impl Node {
         let Some(line) = &mut self.line else { return std::future::pending().await };
         loop {
             let Some(listener) = &mut line.listener else {
-                line.listener = Some(listen(&line.pool, &self.name).await?);
+                line.listener = Some(listen(&line.server, &self.name).await?);
                 // Events that were sent meanwhile are lost, and may have been any.
                 return Ok(NodeEvent::SettingsChanged);
             };
-            match listener.try_recv().await {
-                Ok(Some(pending)) => {
-                    if let Some(event) = NodeEvent::read(pending.payload(), &self.name) {
+            match listener.notifications.recv().await {
+                Some(Ok(payload)) => {
+                    if let Some(event) = NodeEvent::read(&payload, &self.name) {
                         return Ok(event);
                     }
                 }
-                Ok(None) => line.listener = None,
-                Err(failure) => {
+                None => line.listener = None,
+                Some(Err(failure)) => {
                     line.listener = None;
-                    return Err(failure.into());
+                    return Err(failure);
                 }
             }
         }
     }
 }
 
-/// Notifies the other nodes what was committed. In the transaction itself it would make each commit wait for the one before:
-/// PostgreSQL writes them down one at a time where they notify somebody.
+/// Notifies the other nodes of what was committed. In the transaction itself it would make each commit wait for the one
+/// before: PostgreSQL writes them down one at a time where they notify somebody.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notifier(Option<UnboundedSender<NotifierCommand>>);
 
-/// What the teller is given.
 #[derive(Debug)]
 enum NotifierCommand {
     Event(String),
@@ -202,19 +214,19 @@ enum NotifierCommand {
 
 impl Notifier {
     /// Works as long as somebody has it.
-    pub(crate) fn over(pool: PgPool) -> Self {
-        let (sender, mut words) = tokio::sync::mpsc::unbounded_channel::<NotifierCommand>();
+    pub(crate) fn over(server: Postgres) -> Self {
+        let (sender, mut commands) = mpsc::unbounded_channel::<NotifierCommand>();
         tokio::spawn(async move {
             let mut taken = Vec::new();
-            while words.recv_many(&mut taken, AT_ONCE).await > 0 {
-                let (mut event, mut last) = (Vec::new(), None);
-                for word in taken.drain(..) {
-                    match word {
-                        NotifierCommand::Event(text) => event.push(text),
+            while commands.recv_many(&mut taken, AT_ONCE).await > 0 {
+                let (mut events, mut last) = (Vec::new(), None);
+                for command in taken.drain(..) {
+                    match command {
+                        NotifierCommand::Event(text) => events.push(text),
                         NotifierCommand::Last(received) => last = Some(received),
                     }
                 }
-                notify(&pool, &event.join("\n")).await;
+                notify(&server, &events.join("\n")).await;
                 if let Some(received) = last {
                     // Whoever closes the store may have lost patience.
                     let _ = received.send(());
@@ -223,6 +235,16 @@ impl Notifier {
             }
         });
         Self(Some(sender))
+    }
+
+    /// Sends what is to follow a commit.
+    pub(crate) fn send(&self, events: Vec<String>) {
+        if let Some(notifier) = &self.0 {
+            for text in events {
+                // There is nobody to notify once the store is closed.
+                let _ = notifier.send(NotifierCommand::Event(text));
+            }
+        }
     }
 
     /// Waits, for a moment, until everything is sent.
@@ -234,66 +256,39 @@ impl Notifier {
             let _ = tokio::time::timeout(PATIENCE, ended).await;
         }
     }
-
-    pub(crate) fn pending(&self) -> PendingNotifications {
-        PendingNotifications { notifier: self.clone(), with: Vec::new(), after: Vec::new() }
-    }
 }
 
-/// Says it, by another connection where one has broken. A server that can't be reported has lost the others too, as a rule: they
+/// Sends it, by another connection where one has broken. A server that can't be reached has lost the others too, as a rule: they
 /// listen again, and take it then that anything may have happened.
-async fn notify(pool: &PgPool, lines: &str) {
+async fn notify(server: &Postgres, lines: &str) {
     for _ in 0..TRIES {
-        let (sql, values) = notification(lines).build_sqlx(PostgresQueryBuilder);
-        if lines.is_empty() || sqlx::query_with(AssertSqlSafe(sql), values).execute(pool).await.is_ok() {
+        if lines.is_empty() || server.read(vec![(NOTIFY, values![lines])]).await.is_ok() {
             return;
         }
     }
 }
 
-/// One notification for each line.
-fn notification(lines: &str) -> SelectStatement {
-    let each = Func::cust("unnest").arg(Func::cust("string_to_array").arg(lines).arg("\n"));
-    Query::select().expr(Func::cust("pg_notify").arg(CHANNEL).arg(Expr::col("line"))).from_function(each, "line").take()
-}
+/// One notification for each line, on the channel that nodes listen to.
+const NOTIFY: &str =
+    "SELECT CAST(pg_notify('consort', line) AS TEXT) FROM unnest(string_to_array($1, CHR(10))) AS line";
 
-/// The notifications of a transaction to the other nodes.
-#[derive(Debug)]
-pub(crate) struct PendingNotifications {
-    notifier: Notifier,
-    with: Vec<String>,
-    after: Vec<String>,
-}
-
-impl PendingNotifications {
-    /// The transaction is committed: sends its notifications.
-    pub(crate) fn committed(&mut self) {
-        if let Some(notifier) = &self.notifier.0 {
-            for text in self.after.drain(..) {
-                // There is nobody to notify once the store is closed.
-                let _ = notifier.send(NotifierCommand::Event(text));
-            }
-        }
-    }
-}
-
-impl Tx {
+impl Unit {
     /// Notifies the other nodes once this is committed. A node that dies at that moment may not have sent that a request
     /// changed or that there is work: the others find both by themselves. Changed settings are sent within the commit.
     pub fn notify(&mut self, node: &str, event: &NodeEvent) {
         let text = event.write(node);
         match event {
-            NodeEvent::SettingsChanged => self.pending.with.push(text),
-            NodeEvent::RequestChanged { .. } | NodeEvent::WorkAvailable => self.pending.after.push(text),
+            NodeEvent::SettingsChanged => self.notify_within.push(text),
+            NodeEvent::RequestChanged { .. } | NodeEvent::WorkAvailable => self.notify_after.push(text),
         }
     }
+}
 
-    pub(crate) async fn notify_with_commit(&mut self) -> Result<(), Error> {
-        let event = std::mem::take(&mut self.pending.with);
-        if self.is_postgres() && !event.is_empty() {
-            self.execute(&notification(&event.join("\n"))).await?;
-        }
-        Ok(())
+/// Makes what is to be sent within a unit's commit a part of it.
+pub(crate) fn notify_within(unit: &mut Unit) {
+    let events = std::mem::take(&mut unit.notify_within);
+    if !events.is_empty() {
+        unit.run(NOTIFY, values![events.join("\n")]);
     }
 }
 

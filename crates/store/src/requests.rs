@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use lending::{Attention, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
-use sea_query::{Cond, Expr, ExprTrait, Func, Iden, LockType, Order, Query, SelectStatement};
 use serde_json::Value;
 
-use crate::db::{Store, Tx};
+use crate::audit::{AuditEntry, chain};
+use crate::database::Store;
 use crate::error::Error;
 use crate::seal::Sealer;
-use crate::time::{at, micros};
+use crate::sql::{Row, values, word_set};
+use crate::time::micros;
+use crate::unit::Unit;
 
 /// A request as stored.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +25,8 @@ pub struct Stored {
     pub version: i64,
     /// When it was saved last.
     pub updated_at: Timestamp,
+    /// Where its audit ends.
+    pub(crate) audit: AuditEnd,
 }
 
 /// Which requests to list.
@@ -83,33 +88,49 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-#[derive(Iden)]
-#[iden = "patron_request"]
-struct Table;
-
-#[derive(Iden, Clone, Copy)]
-enum Col {
-    Id,
-    Version,
-    Status,
-    Outcome,
-    Open,
-    Attention,
-    Borrower,
-    Lender,
-    PatronIdentifierDigest,
-    PatronVerified,
-    PlacedAt,
-    UpdatedAt,
-    Document,
-    LenderItem,
-    BorrowerItem,
-    PickupItem,
-    AuditHead,
-    AuditCount,
+/// The end of a request's audit, which the next entry follows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct AuditEnd {
+    pub(crate) hash: String,
+    pub(crate) count: i64,
 }
 
-type Row = (String, i64, i64, String);
+/// The start of every statement that reads requests.
+macro_rules! select {
+    ($($rest:literal),+) => {
+        concat!(
+            "SELECT id, version, updated_at, document, placed_at, audit_head, audit_count FROM patron_request WHERE ",
+            $($rest),+
+        )
+    };
+}
+
+/// A page of the list. The last condition is the one that has an index: which one it is depends on the filter. A pair
+/// compared with a pair is the place in the order of the list.
+macro_rules! select_page {
+    ($indexed:literal) => {
+        select!(
+            "($1 = '' OR $1 LIKE '%,' || status || ',%') AND ($2 = '' OR borrower = $2 OR lender = $2) \
+              AND open >= $3 AND ($4 = 0 OR attention = 'needs_staff') AND (placed_at, id) < ($5, $6) AND ",
+            $indexed,
+            " ORDER BY placed_at DESC, id DESC LIMIT $7"
+        )
+    };
+}
+
+impl RequestFilter {
+    fn sql(&self) -> &'static str {
+        if self.needs_staff {
+            return select_page!("attention = 'needs_staff'");
+        }
+        match (self.statuses.len(), &self.institution, self.open_only) {
+            (1, ..) => select_page!("status = REPLACE($1, ',', '')"),
+            (_, Some(_), _) => select_page!("(borrower = $2 OR lender = $2)"),
+            (_, None, true) => select_page!("open = 1"),
+            (_, None, false) => select_page!("1 = 1"),
+        }
+    }
+}
 
 impl Store {
     /// One request.
@@ -118,8 +139,8 @@ impl Store {
     ///
     /// [`Error::WrongKey`] with another master key; [`Error::Corrupt`] if the document is of another program.
     pub async fn request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
-        let rows: Vec<Row> = self.fetch(&select().and_where(Expr::col(Col::Id).eq(id.to_string())).to_owned()).await?;
-        rows.into_iter().next().map(|row| stored(&self.sealer, row)).transpose()
+        let rows = self.read(select!("id = $1"), values![id]).await?;
+        rows.first().map(|row| stored(&self.sealer, row)).transpose()
     }
 
     /// Requests by what `filter` says, newest first.
@@ -128,39 +149,26 @@ impl Store {
     ///
     /// As [`Store::request`].
     pub async fn requests(&self, filter: &RequestFilter) -> Result<Page, Error> {
-        let mut statement = select();
-        if !filter.statuses.is_empty() {
-            statement.and_where(Expr::col(Col::Status).is_in(filter.statuses.iter().map(|status| status.name())));
-        }
-        if let Some(institution) = &filter.institution {
-            let code = institution.as_str();
-            let either = Cond::any().add(Expr::col(Col::Borrower).eq(code)).add(Expr::col(Col::Lender).eq(code));
-            statement.cond_where(either);
-        }
-        if filter.open_only {
-            statement.and_where(Expr::col(Col::Open).eq(1_i64));
-        }
-        if filter.needs_staff {
-            statement.and_where(Expr::col(Col::Attention).eq("needs_staff"));
-        }
-        if let Some(after) = filter.after {
-            let same_moment = Cond::all()
-                .add(Expr::col(Col::PlacedAt).eq(after.placed_at))
-                .add(Expr::col(Col::Id).lt(after.id.to_string()));
-            statement.cond_where(Cond::any().add(Expr::col(Col::PlacedAt).lt(after.placed_at)).add(same_moment));
-        }
-        let limit = u64::from(filter.limit);
-        statement.order_by(Col::PlacedAt, Order::Desc).order_by(Col::Id, Order::Desc).limit(limit + 1);
-        let rows: Vec<Row> = self.fetch(&statement).await?;
-        let more = rows.len() as u64 > limit;
-        let requests: Vec<Stored> = rows
-            .into_iter()
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .map(|row| stored(&self.sealer, row))
-            .collect::<Result<_, _>>()?;
+        let statuses = filter.statuses.iter().map(|status| status.name());
+        let statuses = if filter.statuses.is_empty() { String::new() } else { word_set(statuses) };
+        let institution = filter.institution.as_ref().map_or("", |code| code.as_str());
+        let (placed_at, id) =
+            filter.after.map_or((i64::MAX, String::new()), |after| (after.placed_at, after.id.to_string()));
+        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        let parameters = values![
+            statuses,
+            institution,
+            filter.open_only,
+            filter.needs_staff,
+            placed_at,
+            id,
+            i64::from(filter.limit) + 1
+        ];
+        let rows = self.read(filter.sql(), parameters).await?;
+        let requests: Vec<Stored> = self.stored(&rows[..rows.len().min(limit)])?;
         let next = requests
             .last()
-            .filter(|_| more)
+            .filter(|_| rows.len() > limit)
             .map(|last| Cursor { placed_at: micros(last.request.placed_at), id: last.request.id });
         Ok(Page { requests, next })
     }
@@ -176,12 +184,22 @@ impl Store {
         patron: &PatronId,
     ) -> Result<Vec<Stored>, Error> {
         let digest = digest(&self.sealer, institution, patron)?;
-        let either = Cond::any()
-            .add(Expr::col(Col::PatronIdentifierDigest).eq(digest.as_str()))
-            .add(Expr::col(Col::PatronVerified).eq(digest.as_str()));
-        let statement = select().and_where(Expr::col(Col::Open).eq(1_i64)).cond_where(either).to_owned();
-        let rows: Vec<Row> = self.fetch(&statement).await?;
-        rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
+        let sql = select!("open = 1 AND (patron_identifier_digest = $1 OR patron_verified = $1)");
+        self.stored(&self.read(sql, values![digest]).await?)
+    }
+
+    /// The open requests of a patron as the library knows them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::request`].
+    pub async fn open_requests_of_verified_patron(
+        &self,
+        institution: &InstitutionCode,
+        patron: &PatronId,
+    ) -> Result<Vec<Stored>, Error> {
+        let digest = digest(&self.sealer, institution, patron)?;
+        self.stored(&self.read(select!("open = 1 AND patron_verified = $1"), values![digest]).await?)
     }
 
     /// Open requests whose copy or virtual item at `institution` is this one. The pickup library's institution is no
@@ -195,166 +213,196 @@ impl Store {
         institution: &InstitutionCode,
         item: &ItemId,
     ) -> Result<Vec<Stored>, Error> {
-        let at = |place: Col, column: Col| {
-            Cond::all().add(Expr::col(place).eq(institution.as_str())).add(Expr::col(column).eq(item.as_str()))
-        };
-        let any = Cond::any()
-            .add(at(Col::Lender, Col::LenderItem))
-            .add(at(Col::Borrower, Col::BorrowerItem))
-            .add(Expr::col(Col::PickupItem).eq(item.as_str()));
-        let statement = select().and_where(Expr::col(Col::Open).eq(1_i64)).cond_where(any).to_owned();
-        let rows: Vec<Row> = self.fetch(&statement).await?;
-        rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
+        let sql = select!(
+            "open = 1 AND ((lender_item = $1 AND lender = $2) OR (borrower_item = $1 AND borrower = $2) OR pickup_item = $1)"
+        );
+        self.stored(&self.read(sql, values![item, institution]).await?)
     }
 
     /// How many requests there are in each status; statuses without any are left out.
     pub async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, Error> {
-        let statement = Query::select()
-            .column(Col::Status)
-            .expr(Func::count(Expr::col(Col::Id)))
-            .from(Table)
-            .group_by_col(Col::Status)
-            .to_owned();
-        let rows: Vec<(String, i64)> = self.fetch(&statement).await?;
-        rows.into_iter()
-            .map(|(name, count)| {
-                let status = name.parse().map_err(|_| corrupt("an unknown status"))?;
-                Ok((status, u64::try_from(count).unwrap_or_default()))
-            })
-            .collect()
+        let sql = "SELECT status, COUNT(*) AS requests FROM patron_request GROUP BY status";
+        let rows = self.read(sql, values![]).await?;
+        rows.iter().map(|row| Ok((row.parse("status")?, row.count("requests")?))).collect()
+    }
+
+    fn stored(&self, rows: &[Row]) -> Result<Vec<Stored>, Error> {
+        rows.iter().map(|row| stored(&self.sealer, row)).collect()
     }
 }
 
-impl Tx {
-    /// The open requests of a patron as the library knows them, as this transaction sees them. Until it ends, no other
-    /// transaction gets past this for the same patron, so that what is counted stays true.
+impl Unit {
+    /// Keeps a new request, with version 1, and the first entries of its audit; answers what is stored then.
     ///
     /// # Errors
     ///
-    /// As [`Store::request`].
-    pub async fn open_requests_of_patron(
+    /// [`Error::Corrupt`] if it can't be written.
+    pub fn insert_request(
+        &mut self,
+        request: &Request,
+        entries: &[AuditEntry],
+        now: Timestamp,
+    ) -> Result<Stored, Error> {
+        let (links, end) = chain(request.id, &AuditEnd::default(), entries);
+        let sealer = Arc::clone(&self.sealer);
+        let found_by = FoundBy::of(&sealer, request)?;
+        let patron = &request.patron;
+        self.run(
+            "INSERT INTO patron_request (id, version, placed_at, updated_at, status, outcome, open, attention, borrower, \
+                 patron_identifier_digest, document, audit_head, audit_count, \
+                 lender, patron_verified, lender_item, borrower_item, pickup_item) \
+             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+            values![
+                request.id,
+                request.placed_at,
+                now,
+                request.status.name(),
+                request.outcome.map(|outcome| outcome.name()),
+                !request.status.is_final(),
+                attention(request),
+                &patron.institution,
+                digest(&sealer, &patron.institution, &patron.identifier)?,
+                document(&sealer, request)?,
+                &end.hash,
+                end.count,
+                found_by.lender,
+                found_by.patron_verified,
+                found_by.lender_item,
+                found_by.borrower_item,
+                found_by.pickup_item,
+            ],
+        );
+        self.insert_audit(request.id, links);
+        Ok(Stored { request: request.clone(), version: 1, updated_at: now, audit: end })
+    }
+
+    /// Keeps a changed request, and adds entries at the end of its audit; answers what is stored then. At the commit,
+    /// [`Error::Conflict`] where somebody else has changed it since `before` was read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it can't be written.
+    pub fn save_request(
+        &mut self,
+        before: &Stored,
+        next: &Request,
+        entries: &[AuditEntry],
+        now: Timestamp,
+    ) -> Result<Stored, Error> {
+        let sealer = Arc::clone(&self.sealer);
+        let document = document(&sealer, next)?;
+        let (links, end) = chain(next.id, &before.audit, entries);
+        // First, since it locks the row: whoever decides about the same request at the same time waits here.
+        self.run_on_one(
+            "UPDATE patron_request SET version = version + 1, updated_at = $1, status = $2, outcome = $3, open = $4, \
+                 attention = $5, document = $6, audit_head = $7, audit_count = $8 \
+             WHERE id = $9 AND version = $10",
+            values![
+                now,
+                next.status.name(),
+                next.outcome.map(|outcome| outcome.name()),
+                !next.status.is_final(),
+                attention(next),
+                document,
+                &end.hash,
+                end.count,
+                next.id,
+                before.version,
+            ],
+            Error::Conflict,
+        );
+        self.insert_audit(next.id, links);
+        self.save_found_by(&before.request, next)?;
+        Ok(Stored { request: next.clone(), version: before.version + 1, updated_at: now, audit: end })
+    }
+
+    /// Rests the unit on a request being as it was read. At the commit, [`Error::Conflict`] where somebody else has changed
+    /// it since.
+    pub fn expect_unchanged(&mut self, stored: &Stored) {
+        self.run_on_one(
+            "UPDATE patron_request SET version = version WHERE id = $1 AND version = $2",
+            values![stored.request.id, stored.version],
+            Error::Conflict,
+        );
+    }
+
+    /// What a request is found by changes a few times in its life, and each column of it has an index.
+    fn save_found_by(&mut self, before: &Request, next: &Request) -> Result<(), Error> {
+        let sealer = Arc::clone(&self.sealer);
+        let (was, is) = (FoundBy::of(&sealer, before)?, FoundBy::of(&sealer, next)?);
+        if was != is {
+            self.run(
+                "UPDATE patron_request SET lender = $1, patron_verified = $2, lender_item = $3, borrower_item = $4, \
+                     pickup_item = $5 WHERE id = $6",
+                values![is.lender, is.patron_verified, is.lender_item, is.borrower_item, is.pickup_item, next.id],
+            );
+        }
+        Ok(())
+    }
+
+    /// Rests the unit on the open requests of a patron, as the library knows them, being among `known`: at the commit,
+    /// [`Error::Conflict`] where there is another. Until then no other unit that rests on the same patron's is done, so
+    /// that what was counted stays true.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the patron's digest can't be made.
+    pub fn expect_open_requests(
         &mut self,
         institution: &InstitutionCode,
         patron: &PatronId,
-    ) -> Result<Vec<Stored>, Error> {
+        known: &[Stored],
+    ) -> Result<(), Error> {
         let digest = digest(&self.sealer, institution, patron)?;
-        self.lock(&digest).await?;
-        let statement = select()
-            .and_where(Expr::col(Col::Open).eq(1_i64))
-            .and_where(Expr::col(Col::PatronVerified).eq(digest.as_str()))
-            .to_owned();
-        let rows: Vec<Row> = self.fetch(&statement).await?;
-        rows.into_iter().map(|row| stored(&self.sealer, row)).collect()
+        self.lock(&digest);
+        let ids: Vec<String> = known.iter().map(|stored| stored.request.id.to_string()).collect();
+        self.refuse_any(
+            "SELECT id FROM patron_request WHERE open = 1 AND patron_verified = $1 AND $2 NOT LIKE '%,' || id || ',%'",
+            values![digest, word_set(ids.iter().map(String::as_str))],
+            Error::Conflict,
+        );
+        Ok(())
     }
 
-    /// One request, as this transaction sees it; no other changes it until this one ends.
-    ///
-    /// # Errors
-    ///
-    /// As [`Store::request`].
-    pub async fn request(&mut self, id: RequestId) -> Result<Option<Stored>, Error> {
-        let mut statement = select();
-        statement.columns([Col::AuditHead, Col::AuditCount]).and_where(Expr::col(Col::Id).eq(id.to_string()));
-        if self.is_postgres() {
-            statement.lock(LockType::Update);
-        }
-        let rows: Vec<(String, i64, i64, String, String, i64)> = self.fetch(&statement).await?;
-        let Some((id, version, updated_at, document, head, count)) = rows.into_iter().next() else { return Ok(None) };
-        self.chains.insert(id.clone(), (head, count));
-        stored(&self.sealer, (id, version, updated_at, document)).map(Some)
-    }
-
-    /// Waits until no other transaction decides about a request, and keeps it from changing until this one ends. SQLite's
-    /// writer is alone already.
-    pub async fn lock_request(&mut self, id: RequestId) -> Result<(), Error> {
-        if !self.is_postgres() {
-            return Ok(());
-        }
-        let statement = Query::select()
-            .column(Col::Id)
-            .from(Table)
-            .and_where(Expr::col(Col::Id).eq(id.to_string()))
-            .lock(LockType::Update)
-            .to_owned();
-        self.fetch::<_, (String,)>(&statement).await.map(drop)
-    }
-
-    /// Keeps a new request, with version 1.
-    pub async fn insert_request(&mut self, request: &Request, now: Timestamp) -> Result<(), Error> {
-        let cells = cells(&self.sealer, request)?;
-        let mut columns = vec![Col::Id, Col::Version, Col::PlacedAt, Col::UpdatedAt];
-        let mut values: Vec<Expr> =
-            vec![request.id.to_string().into(), 1_i64.into(), micros(request.placed_at).into(), micros(now).into()];
-        for (column, value) in cells {
-            columns.push(column);
-            values.push(value);
-        }
-        let statement = Query::insert().into_table(Table).columns(columns).values_panic(values).to_owned();
-        self.execute(&statement).await.map(drop)
-    }
-
-    /// Keeps a changed request; answers its new version.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Conflict`] when `version` isn't the stored one any more.
-    pub async fn save_request(&mut self, request: &Request, version: i64, now: Timestamp) -> Result<i64, Error> {
-        let cells = cells(&self.sealer, request)?;
-        let statement = Query::update()
-            .table(Table)
-            .value(Col::Version, version + 1)
-            .value(Col::UpdatedAt, micros(now))
-            .values(cells)
-            .and_where(Expr::col(Col::Id).eq(request.id.to_string()))
-            .and_where(Expr::col(Col::Version).eq(version))
-            .to_owned();
-        self.defer_expecting_one(&statement, || Error::Conflict).await?;
-        Ok(version + 1)
-    }
-
-    pub(crate) async fn has_open_requests(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {
-        let code = institution.as_str();
-        let either = Cond::any().add(Expr::col(Col::Borrower).eq(code)).add(Expr::col(Col::Lender).eq(code));
-        let statement = Query::select()
-            .column(Col::Id)
-            .from(Table)
-            .and_where(Expr::col(Col::Open).eq(1_i64))
-            .cond_where(either)
-            .limit(1)
-            .to_owned();
-        let rows: Vec<(String,)> = self.fetch(&statement).await?;
-        Ok(!rows.is_empty())
+    pub(crate) fn refuse_open_requests(&mut self, institution: &InstitutionCode) {
+        self.refuse_any(
+            "SELECT id FROM patron_request WHERE open = 1 AND (borrower = $1 OR lender = $1) LIMIT 1",
+            values![institution],
+            Error::Referred(format!("The institution {institution} still has open requests.")),
+        );
     }
 }
 
-fn select() -> SelectStatement {
-    Query::select().columns([Col::Id, Col::Version, Col::UpdatedAt, Col::Document]).from(Table).to_owned()
+/// What a request is found by, beside its patron's identifier as given.
+#[derive(PartialEq)]
+struct FoundBy {
+    lender: Option<String>,
+    patron_verified: Option<String>,
+    lender_item: Option<String>,
+    borrower_item: Option<String>,
+    pickup_item: Option<String>,
 }
 
-fn cells(sealer: &Sealer, request: &Request) -> Result<Vec<(Col, Expr)>, Error> {
-    let attention = match request.attention {
+impl FoundBy {
+    fn of(sealer: &Sealer, request: &Request) -> Result<Self, Error> {
+        let patron = &request.patron;
+        let verified = patron.verified.as_ref();
+        Ok(Self {
+            lender: request.institution(Side::Lender).map(|code| code.as_str().to_owned()),
+            patron_verified: verified.map(|known| digest(sealer, &patron.institution, &known.id)).transpose()?,
+            lender_item: request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()),
+            borrower_item: item_at(request, Side::Borrower),
+            pickup_item: item_at(request, Side::Pickup),
+        })
+    }
+}
+
+fn attention(request: &Request) -> &'static str {
+    match request.attention {
         Attention::None => "none",
         Attention::Waiting { .. } => "waiting",
         Attention::NeedsStaff { .. } => "needs_staff",
-    };
-    let patron = &request.patron;
-    let verified =
-        patron.verified.as_ref().map(|verified| digest(sealer, &patron.institution, &verified.id)).transpose()?;
-    let lender = request.institution(Side::Lender).map(|code| code.as_str().to_owned());
-    Ok(vec![
-        (Col::Status, request.status.name().into()),
-        (Col::Outcome, request.outcome.map(|outcome| outcome.name().to_owned()).into()),
-        (Col::Open, i64::from(!request.status.is_final()).into()),
-        (Col::Attention, attention.into()),
-        (Col::Borrower, patron.institution.as_str().into()),
-        (Col::Lender, lender.into()),
-        (Col::PatronIdentifierDigest, digest(sealer, &patron.institution, &patron.identifier)?.into()),
-        (Col::PatronVerified, verified.into()),
-        (Col::LenderItem, request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()).into()),
-        (Col::BorrowerItem, item_at(request, Side::Borrower).into()),
-        (Col::PickupItem, item_at(request, Side::Pickup).into()),
-        (Col::Document, document(sealer, request)?.into()),
-    ])
+    }
 }
 
 fn item_at(request: &Request, side: Side) -> Option<String> {
@@ -387,11 +435,13 @@ fn replace_personal(document: &mut Value, change: impl Fn(&str, &str) -> Result<
     Ok(())
 }
 
-fn stored(sealer: &Sealer, (id, version, updated_at, document): Row) -> Result<Stored, Error> {
-    let mut document: Value = serde_json::from_str(&document).map_err(|error| corrupt(&error.to_string()))?;
+fn stored(sealer: &Sealer, row: &Row) -> Result<Stored, Error> {
+    let id = row.text("id")?;
+    let mut document = row.json("document")?;
     replace_personal(&mut document, |place, sealed| sealer.open(&format!("request:{id}:{place}"), sealed))?;
     let request = serde_json::from_value(document).map_err(|error| corrupt(&error.to_string()))?;
-    Ok(Stored { request, version, updated_at: at("patron_request", updated_at)? })
+    let audit = AuditEnd { hash: row.text("audit_head")?, count: row.int("audit_count")? };
+    Ok(Stored { request, version: row.int("version")?, updated_at: row.time("updated_at")?, audit })
 }
 
 fn corrupt(what: &str) -> Error {

@@ -1,14 +1,14 @@
-//! What libraries' systems send by themselves: the secrets they sign with, which messages came, and what these hint at.
+//! What libraries' systems send by themselves: the secrets they sign with, and which messages came.
 
 use jiff::Timestamp;
-use lending::{InstitutionCode, RequestId, Side};
-use sea_query::{BinOper, CaseStatement, Expr, ExprTrait, Func, Iden, OnConflict, Query};
+use lending::InstitutionCode;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::db::{Store, Tx};
+use crate::database::Store;
 use crate::error::Error;
-use crate::intents::{self, Col as IntentCol};
-use crate::time::{at, micros};
+use crate::nodes::NodeEvent;
+use crate::sql::values;
+use crate::unit::{StepId, Unit};
 
 /// The secrets of an institution's webhook.
 #[derive(Clone, Debug)]
@@ -55,28 +55,6 @@ pub enum WebhookUpdate {
 /// Changes while the one before still counts: so many secrets are remembered.
 const SECRETS: usize = 5;
 
-#[derive(Iden)]
-#[iden = "webhook"]
-pub(crate) struct WebhookTable;
-
-#[derive(Iden)]
-#[iden = "webhook_message"]
-struct MessageTable;
-
-#[derive(Iden, Clone, Copy)]
-pub(crate) enum Col {
-    Institution,
-    Secret,
-    Previous,
-    ChangedAt,
-    Message,
-    ReceivedAt,
-    LastMessageAt,
-    LastItemMessageAt,
-    MissedMessageAt,
-    MissedMessageKind,
-}
-
 impl Store {
     /// The secrets of an institution's webhook; `None` where it has none.
     ///
@@ -85,39 +63,26 @@ impl Store {
     /// [`Error::WrongKey`] where the secrets were sealed with another master key.
     pub async fn webhook_secrets(&self, institution: &InstitutionCode) -> Result<Option<WebhookSecrets>, Error> {
         let code = institution.as_str();
-        let statement = Query::select()
-            .columns([Col::Secret, Col::Previous])
-            .from(WebhookTable)
-            .and_where(Expr::col(Col::Institution).eq(code))
-            .to_owned();
-        let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
-        let Some((current, previous)) = rows.into_iter().next() else { return Ok(None) };
+        let rows = self.read("SELECT secret, previous FROM webhook WHERE institution = $1", values![code]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
         let open = |sealed: &str| self.sealer.open(&place(code), sealed).map(SecretString::from);
+        let previous = row.optional_text("previous")?;
         let previous = previous.iter().flat_map(|all| all.lines()).map(open).collect::<Result<_, _>>()?;
-        Ok(Some(WebhookSecrets { current: open(&current)?, previous }))
+        Ok(Some(WebhookSecrets { current: open(&row.text("secret")?)?, previous }))
     }
 
     /// The institutions that have a webhook, and what is known of it.
     pub async fn webhooks(&self) -> Result<Vec<Webhook>, Error> {
-        let statement = Query::select()
-            .columns([
-                Col::Institution,
-                Col::LastMessageAt,
-                Col::LastItemMessageAt,
-                Col::MissedMessageAt,
-                Col::MissedMessageKind,
-            ])
-            .from(WebhookTable)
-            .to_owned();
-        let rows: Vec<(String, i64, i64, i64, String)> = self.fetch(&statement).await?;
-        let time = |micros: i64| (micros > 0).then(|| at("webhook", micros)).transpose();
-        rows.into_iter()
-            .map(|(code, received, items, missed_at, missed)| {
+        let sql = "SELECT institution, last_message_at, last_item_message_at, missed_message_at, missed_message_kind FROM webhook";
+        let rows = self.read(sql, values![]).await?;
+        rows.iter()
+            .map(|row| {
+                let kind = row.text("missed_message_kind")?;
                 Ok(Webhook {
-                    institution: code.into(),
-                    last_message_at: time(received)?,
-                    last_item_message_at: time(items)?,
-                    missed_message: time(missed_at)?.map(|at| (at, missed)),
+                    institution: row.text("institution")?.into(),
+                    last_message_at: row.time_unless_zero("last_message_at")?,
+                    last_item_message_at: row.time_unless_zero("last_item_message_at")?,
+                    missed_message: row.time_unless_zero("missed_message_at")?.map(|at| (at, kind)),
                 })
             })
             .collect()
@@ -125,145 +90,99 @@ impl Store {
 
     /// Notes what is news of an institution's webhook, where it has one.
     pub async fn update_webhook(&self, institution: &InstitutionCode, update: &WebhookUpdate) -> Result<(), Error> {
-        let mut statement = Query::update();
-        statement.table(WebhookTable).and_where(Expr::col(Col::Institution).eq(institution.as_str()));
+        let mut unit = self.unit();
         match update {
-            WebhookUpdate::Message(at) => statement.value(Col::LastMessageAt, micros(*at)),
-            WebhookUpdate::ItemMessage(at) => statement.value(Col::LastItemMessageAt, micros(*at)),
-            WebhookUpdate::Missed(at, what) => {
-                statement.value(Col::MissedMessageAt, micros(*at)).value(Col::MissedMessageKind, what.as_str())
+            WebhookUpdate::Message(at) => {
+                unit.run("UPDATE webhook SET last_message_at = $1 WHERE institution = $2", values![*at, institution])
             }
-            WebhookUpdate::Trusted => statement.value(Col::MissedMessageAt, 0_i64).value(Col::MissedMessageKind, ""),
+            WebhookUpdate::ItemMessage(at) => unit
+                .run("UPDATE webhook SET last_item_message_at = $1 WHERE institution = $2", values![*at, institution]),
+            WebhookUpdate::Missed(at, kind) => unit.run(
+                "UPDATE webhook SET missed_message_at = $1, missed_message_kind = $2 WHERE institution = $3",
+                values![*at, kind, institution],
+            ),
+            WebhookUpdate::Trusted => unit.run(
+                "UPDATE webhook SET missed_message_at = 0, missed_message_kind = '' WHERE institution = $1",
+                values![institution],
+            ),
         };
-        let mut tx = self.begin().await?;
-        tx.execute(&statement).await?;
-        tx.commit().await
+        self.commit(unit).await.map(drop)
     }
 
     /// Counts an institution's useful messages since `since`.
     pub async fn messages_since(&self, institution: &InstitutionCode, since: Timestamp) -> Result<u64, Error> {
-        let statement = Query::select()
-            .expr(Func::count(Expr::col(Col::Message)))
-            .from(MessageTable)
-            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
-            .and_where(Expr::col(Col::ReceivedAt).gte(micros(since)))
-            .to_owned();
-        let rows: Vec<(i64,)> = self.fetch(&statement).await?;
-        Ok(rows.first().map(|row| u64::try_from(row.0).unwrap_or_default()).unwrap_or_default())
+        let sql = "SELECT COUNT(*) AS messages FROM webhook_message WHERE institution = $1 AND received_at >= $2";
+        self.read(sql, values![institution, since]).await?.first().map_or(Ok(0), |row| row.count("messages"))
     }
-}
 
-impl Tx {
-    /// Gives an institution's webhook a secret; those it had count on until [`Tx::forget_previous_webhook_secret`]. The one
-    /// that it has already changes nothing.
+    /// Gives an institution's webhook a secret; those it had count on until
+    /// [`Unit::forget_previous_webhook_secret`]. The one that it has already changes nothing. Other nodes learn of it from
+    /// `node`.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongKey`] where the secrets were sealed with another master key.
+    /// [`Error::WrongKey`] where the secrets were sealed with another master key; [`Error::Conflict`] where somebody else
+    /// has set one at the same moment.
     pub async fn put_webhook_secret(
-        &mut self,
+        &self,
         institution: &InstitutionCode,
         secret: &SecretString,
+        node: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
         let code = institution.as_str();
-        let statement = Query::select()
-            .columns([Col::Secret, Col::Previous])
-            .from(WebhookTable)
-            .and_where(Expr::col(Col::Institution).eq(code))
-            .to_owned();
-        let rows: Vec<(String, Option<String>)> = self.fetch(&statement).await?;
-        let mut before: Vec<String> = Vec::new();
-        for (current, previous) in &rows {
-            if self.sealer.open(&place(code), current)? == secret.expose_secret() {
-                return Ok(());
-            }
-            before.push(current.clone());
-            before.extend(previous.iter().flat_map(|all| all.lines()).map(str::to_owned));
-        }
-        before.truncate(SECRETS - 1);
-        let previous = (!before.is_empty()).then(|| before.join("\n"));
+        let rows = self.read("SELECT secret, previous FROM webhook WHERE institution = $1", values![code]).await?;
         let sealed = self.sealer.seal(&place(code), secret.expose_secret())?;
-        let statement = Query::insert()
-            .into_table(WebhookTable)
-            .columns([Col::Institution, Col::Secret, Col::Previous, Col::ChangedAt])
-            .values_panic([code.into(), sealed.into(), previous.into(), micros(now).into()])
-            .on_conflict(
-                OnConflict::column(Col::Institution)
-                    .update_columns([Col::Secret, Col::Previous, Col::ChangedAt])
-                    .to_owned(),
-            )
-            .to_owned();
-        self.execute(&statement).await.map(drop)
+        let mut unit = self.unit();
+        match rows.first() {
+            None => unit.run_on_one(
+                "INSERT INTO webhook (institution, secret, changed_at) VALUES ($1, $2, $3) ON CONFLICT (institution) DO NOTHING",
+                values![code, sealed, now],
+                Error::Conflict,
+            ),
+            Some(row) => {
+                let current = row.text("secret")?;
+                if self.sealer.open(&place(code), &current)? == secret.expose_secret() {
+                    return Ok(());
+                }
+                let earlier = row.optional_text("previous")?.unwrap_or_default();
+                let before: Vec<&str> = std::iter::once(current.as_str()).chain(earlier.lines()).take(SECRETS - 1).collect();
+                unit.run_on_one(
+                    "UPDATE webhook SET secret = $1, previous = $2, changed_at = $3 WHERE institution = $4 AND secret = $5",
+                    values![sealed, before.join("\n"), now, code, &current],
+                    Error::Conflict,
+                )
+            }
+        };
+        unit.notify(node, &NodeEvent::SettingsChanged);
+        self.commit(unit).await.map(drop)
     }
+}
 
+impl Unit {
     /// Finish the rotation: only the newest secret counts from now on.
-    pub async fn forget_previous_webhook_secret(&mut self, institution: &InstitutionCode) -> Result<(), Error> {
-        let statement = Query::update()
-            .table(WebhookTable)
-            .value(Col::Previous, Option::<String>::None)
-            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
-            .to_owned();
-        self.execute(&statement).await.map(drop)
+    pub fn forget_previous_webhook_secret(&mut self, institution: &InstitutionCode) {
+        self.run("UPDATE webhook SET previous = NULL WHERE institution = $1", values![institution]);
     }
 
-    /// Takes an institution's webhook away. Answers whether it had one.
-    pub async fn remove_webhook(&mut self, institution: &InstitutionCode) -> Result<bool, Error> {
-        let statement = Query::delete()
-            .from_table(WebhookTable)
-            .and_where(Expr::col(Col::Institution).eq(institution.as_str()))
-            .to_owned();
-        Ok(self.execute(&statement).await? > 0)
+    /// Takes an institution's webhook away. It touches one row where there was one.
+    pub fn remove_webhook(&mut self, institution: &InstitutionCode) -> StepId {
+        self.run("DELETE FROM webhook WHERE institution = $1", values![institution])
     }
 
-    /// Notes a message; answers whether it is new.
-    pub async fn insert_message(
-        &mut self,
-        institution: &InstitutionCode,
-        message: &str,
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let statement = Query::insert()
-            .into_table(MessageTable)
-            .columns([Col::Institution, Col::Message, Col::ReceivedAt])
-            .values_panic([institution.as_str().into(), message.into(), micros(now).into()])
-            .on_conflict(OnConflict::columns([Col::Institution, Col::Message]).do_nothing().to_owned())
-            .to_owned();
-        Ok(self.execute(&statement).await? > 0)
+    /// Notes a message. At the commit, [`Error::Duplicate`] if it is noted already.
+    pub fn insert_message(&mut self, institution: &InstitutionCode, message: &str, now: Timestamp) {
+        self.run_on_one(
+            "INSERT INTO webhook_message (institution, message, received_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (institution, message) DO NOTHING",
+            values![institution, message, now],
+            Error::Duplicate,
+        );
     }
 
     /// Forgets messages that can't come again.
-    pub async fn prune_messages(&mut self, before: Timestamp) -> Result<u64, Error> {
-        let statement = Query::delete()
-            .from_table(MessageTable)
-            .and_where(Expr::col(Col::ReceivedAt).lt(micros(before)))
-            .to_owned();
-        self.execute(&statement).await
-    }
-
-    /// Lets the polls of a request at a side be made at `due_at`, with what was reported about them (whole lines of
-    /// [`Intent::hints`](crate::Intent::hints)); where one is under way, once more after it. Answers how many there are.
-    pub async fn add_hint(
-        &mut self,
-        request: RequestId,
-        side: Side,
-        hints: &str,
-        due_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<u64, Error> {
-        // What is due before need not wait for others.
-        let due = CaseStatement::new()
-            .case(Expr::col(IntentCol::DueAt).lt(micros(due_at)), Expr::col(IntentCol::DueAt))
-            .finally(micros(due_at));
-        let statement = Query::update()
-            .table(intents::Table)
-            .value(IntentCol::HintedAt, micros(now))
-            .value(IntentCol::DueAt, Expr::expr(due))
-            .value(IntentCol::Hints, Expr::col(IntentCol::Hints).binary(BinOper::Custom("||"), Expr::val(hints)))
-            .cond_where(intents::polls_of(request))
-            .and_where(Expr::col(IntentCol::Target).eq(side.name()))
-            .to_owned();
-        self.execute(&statement).await
+    pub fn prune_messages(&mut self, before: Timestamp) {
+        self.run("DELETE FROM webhook_message WHERE received_at < $1", values![before]);
     }
 }
 

@@ -184,9 +184,9 @@ async fn put_agency(
 
     let agency = Agency { code: code.as_str().into(), name, institution, library, rules };
     let is_new = store.agency(&agency.code).await?.is_none();
-    let mut tx = store.begin().await?;
-    tx.put_agency(&agency).await?;
-    tx.commit().await?;
+    let mut unit = store.unit();
+    unit.put_agency(&agency)?;
+    store.commit(unit).await?;
     state.engine.agency_changed().await?;
     Ok(set_up(is_new, format!("/api/v1/agencies/{code}"), AgencyView::from(agency)))
 }
@@ -205,9 +205,9 @@ async fn put_agency(
     )
 )]
 async fn delete_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<StatusCode, Problem> {
-    let mut tx = state.engine.store().begin().await?;
-    let was_there = tx.remove_agency(&code.as_str().into()).await?;
-    tx.commit().await?;
+    let mut unit = state.engine.store().unit();
+    let removal = unit.remove_agency(&code.as_str().into());
+    let done = state.engine.store().commit(unit).await?;
     state.engine.agency_changed().await?;
-    removed(was_there, "agency", &code)
+    removed(done.touched(removal) > 0, "agency", &code)
 }

@@ -187,9 +187,9 @@ async fn put_institution(
 
     let Connection { kind, settings, credentials, .. } = connection;
     let institution = Institution { code: code.clone(), name, kind, settings, credentials };
-    let mut tx = store.begin().await?;
-    tx.put_institution(&institution, state.engine.clock().now()).await?;
-    tx.commit().await?;
+    let mut unit = store.unit();
+    unit.put_institution(&institution, state.engine.clock().now())?;
+    store.commit(unit).await?;
     state.engine.institution_changed(&code).await?;
     Ok(set_up(is_new, format!("/api/v1/institutions/{code}"), InstitutionView::from(institution)))
 }
@@ -274,11 +274,11 @@ fn faults_of(error: ConnectError) -> Vec<FieldError> {
 )]
 async fn delete_institution(State(state): State<WebState>, PathCode(code): PathCode) -> Result<StatusCode, Problem> {
     let institution = InstitutionCode::from(code.as_str());
-    let mut tx = state.engine.store().begin().await?;
-    let was_there = tx.remove_institution(&institution).await?;
-    tx.commit().await?;
+    let mut unit = state.engine.store().unit();
+    let removal = unit.remove_institution(&institution);
+    let done = state.engine.store().commit(unit).await?;
     state.engine.institution_changed(&institution).await?;
-    removed(was_there, "institution", &code)
+    removed(done.touched(removal) > 0, "institution", &code)
 }
 
 /// Makes every read that requests need at the institution, and reports what is missing. One check at a time runs for an

@@ -142,9 +142,9 @@ async fn put_pickup_location(
 
     let location = PickupLocation { code: code.as_str().into(), name, institution: owner.institution, library, desk };
     let is_new = store.pickup_location(&location.code).await?.is_none();
-    let mut tx = store.begin().await?;
-    tx.put_pickup_location(&location, &agency).await?;
-    tx.commit().await?;
+    let mut unit = store.unit();
+    unit.put_pickup_location(&location, &agency);
+    store.commit(unit).await?;
     let view = PickupLocationView::from(StoredPickupLocation { location, agency });
     Ok(set_up(is_new, format!("/api/v1/pickup-locations/{code}"), view))
 }
@@ -162,8 +162,8 @@ async fn delete_pickup_location(
     State(state): State<WebState>,
     PathCode(code): PathCode,
 ) -> Result<StatusCode, Problem> {
-    let mut tx = state.engine.store().begin().await?;
-    let was_there = tx.remove_pickup_location(&code.as_str().into()).await?;
-    tx.commit().await?;
-    removed(was_there, "pickup location", &code)
+    let mut unit = state.engine.store().unit();
+    let removal = unit.remove_pickup_location(&code.as_str().into());
+    let done = state.engine.store().commit(unit).await?;
+    removed(done.touched(removal) > 0, "pickup location", &code)
 }

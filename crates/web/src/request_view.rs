@@ -309,7 +309,7 @@ struct TimelineRow {
 
 impl RequestView {
     pub(crate) fn new(stored: Stored) -> Self {
-        let Stored { request, version, updated_at } = stored;
+        let Stored { request, version, updated_at, .. } = stored;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
         Self {

@@ -295,7 +295,7 @@ async fn receive_webhook(
     RawBody(body): RawBody<MAX_BYTES>,
 ) -> Result<Json<WebhookResultView>, Problem> {
     let signature = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let result = state.engine.polling().receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
+    let result = state.engine.receive_webhook(&InstitutionCode::from(code.as_str()), signature, &body).await;
     let result = match result.map_err(|error| problem(&code, error))? {
         WebhookResult::Accepted(_) => "accepted",
         WebhookResult::Duplicate => "duplicate",

@@ -75,7 +75,6 @@ async fn hub_is_live_but_not_ready_while_its_disk_is_full() {
 
 #[tokio::test]
 async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
-    use sqlx::Connection as _;
     /// Makes PostgreSQL answer each write to a table as it does on a full disk.
     const FULL: &str = "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN \
          RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $f$; \
@@ -86,8 +85,9 @@ async fn hub_is_live_but_not_ready_while_the_disk_of_its_postgresql_is_full() {
     let processes = Processes::start_with("error", Some(&database), "").await;
     // The hub works at the same time, and the server may roll back a transaction in a deadlock.
     let change = async |sql: &'static str| {
-        let mut server = sqlx::PgConnection::connect(&database).await.unwrap();
-        eventually("the server makes the change", async || sqlx::raw_sql(sql).execute(&mut server).await).await;
+        let server = pg_cluster::connect(&database).await.unwrap();
+        let attempt = async || server.batch_execute(sql).await.map_err(|error| pg_cluster::describe(&error));
+        eventually("the server makes the change", attempt).await;
     };
     readiness_follows(
         &processes,

@@ -12,7 +12,6 @@ use pg_cluster::Cluster;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 use crate::patience::eventually;
 use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, complaint, consort, free_port, placement, postgres};
@@ -171,10 +170,10 @@ async fn assert_refuses_clearly(processes: &Processes, id: &str) {
 
 /// Waits until the connection that receives other nodes' notifications, and holds this node's name, exists again.
 async fn assert_name_is_held_once_more(processes: &Processes, database: &str) {
-    let mut server = sqlx::PgConnection::connect(database).await.unwrap();
+    let server = pg_cluster::connect(database).await.unwrap();
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
     eventually("the node takes its name after the restart", async || {
-        let locks = sqlx::query_scalar::<_, i64>(held).fetch_one(&mut server).await.unwrap();
+        let locks: i64 = server.query_one(held, &[]).await.unwrap().get(0);
         if locks > 0 { Ok(()) } else { Err("no advisory lock") }
     })
     .await;

@@ -197,40 +197,42 @@ async fn holds_made(processes: &Processes, institution: &str) -> u64 {
 }
 
 macro_rules! points {
-    ($($name:ident: $point:ident;)+) => {
-        mod sqlite {
+    ($database:ident, $kill:ident: $($name:ident: $point:ident;)+) => {
+        mod $database {
             use super::*;
             $(mod $name {
                 use super::*;
                 #[tokio::test]
-                async fn supplied() { kill_at(Point::$point, Way::Supplied, None).await; }
+                async fn supplied() { $kill(Point::$point, Way::Supplied).await; }
                 #[tokio::test]
-                async fn cancelled() { kill_at(Point::$point, Way::Cancelled, None).await; }
+                async fn cancelled() { $kill(Point::$point, Way::Cancelled).await; }
                 #[tokio::test]
-                async fn expired() { kill_at(Point::$point, Way::Expired, None).await; }
-            })+
-        }
-        mod postgres {
-            use super::*;
-            $(mod $name {
-                use super::*;
-                #[tokio::test]
-                async fn supplied() { on_postgres(Point::$point, Way::Supplied).await; }
-                #[tokio::test]
-                async fn cancelled() { on_postgres(Point::$point, Way::Cancelled).await; }
-                #[tokio::test]
-                async fn expired() { on_postgres(Point::$point, Way::Expired).await; }
+                async fn expired() { $kill(Point::$point, Way::Expired).await; }
             })+
         }
     };
 }
 
-points! {
+points! { sqlite, on_sqlite:
+    killed_before_send: BeforeSend;
+    killed_after_send: AfterSend;
+    killed_after_answer: AfterAnswer;
+    killed_in_a_shared_commit: InSharedCommit;
+    killed_before_commit: BeforeCommit;
+    killed_after_commit: AfterCommit;
+}
+
+// Units share a commit on the embedded database only.
+points! { postgres, on_postgres:
     killed_before_send: BeforeSend;
     killed_after_send: AfterSend;
     killed_after_answer: AfterAnswer;
     killed_before_commit: BeforeCommit;
     killed_after_commit: AfterCommit;
+}
+
+async fn on_sqlite(point: Point, way: Way) {
+    kill_at(point, way, None).await;
 }
 
 async fn on_postgres(point: Point, way: Way) {

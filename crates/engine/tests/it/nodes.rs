@@ -69,7 +69,7 @@ async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_pl
         .arm(LENDER, alma_sim::Fault::once(HOLD, alma_sim::FaultKind::Delay { ms: 1_500, before: false }))
         .unwrap();
     tokio::spawn(Arc::clone(&stopped).run(std::future::pending()));
-    world.id = world.engine.place(world.placing(), "test").await.unwrap();
+    world.id = stopped.place(world.placing(), "test").await.unwrap();
     // The hold is placed at the lender. Its answer is on the way to a node whose clock stands still.
     world.within_patience("the hold is placed", || !world.at(LENDER).requests().is_empty()).await;
     world.clock.by_hours(2);

@@ -141,13 +141,13 @@ both! {
     }
 
     async fn in_a_shared_alma_the_agency_that_owns_the_copy_decides_whether_it_lends(world) {
-        let mut tx = world.engine.store().begin().await.unwrap();
+        let mut unit = world.engine.store().unit();
         let branch = store::Agency {
             library: Some("BRANCH".into()),
             ..crate::world::agency_of(LENDER, "LEND-BRANCH", Rules { lends: false, ..Rules::default() })
         };
-        tx.put_agency(&branch).await.unwrap();
-        tx.commit().await.unwrap();
+        unit.put_agency(&branch).unwrap();
+        world.engine.store().commit(unit).await.unwrap();
         world.engine.agency_changed().await.unwrap();
         let mut placing = world.placing();
         placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'B', 3))];

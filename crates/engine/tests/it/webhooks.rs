@@ -50,7 +50,7 @@ async fn send_with(
     let body = body.to_string();
     let lms = world.lms(institution);
     let signature = lms.sign_webhook(&secret.into(), body.as_bytes());
-    world.engine.polling().receive_webhook(&institution.into(), |_| Some(signature), body.as_bytes()).await
+    world.engine.receive_webhook(&institution.into(), |_| Some(signature), body.as_bytes()).await
 }
 
 async fn item_of(world: &World, institution: &str) -> String {
@@ -219,9 +219,8 @@ both! {
         let received = async |secret| send_with(&world, LENDER, &message, secret).await;
         assert!(received(SECRET).await.is_ok(), "it is remembered now");
         // Another node has set a new secret, and this node has not learned of it.
-        let mut tx = world.engine.store().begin().await.unwrap();
-        tx.put_webhook_secret(&LENDER.into(), &"the-new-one".into(), world.now()).await.unwrap();
-        tx.commit().await.unwrap();
+        let (lender, secret) = (LENDER.into(), "the-new-one".into());
+        world.engine.store().put_webhook_secret(&lender, &secret, "other", world.now()).await.unwrap();
         assert!(received("the-new-one").await.is_ok());
         assert!(received(SECRET).await.is_ok(), "both count");
         world.engine.polling().end_rotation(&LENDER.into()).await.unwrap();
@@ -229,7 +228,7 @@ both! {
         assert!(received("the-new-one").await.is_ok());
         world.engine.polling().remove_webhook(&LENDER.into()).await.unwrap();
         assert!(matches!(received("the-new-one").await, Err(WebhookError::NotConfigured)));
-        let unknown = world.engine.polling().receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
+        let unknown = world.engine.receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
         assert!(matches!(unknown, Err(WebhookError::NotConfigured)));
     }
 
@@ -289,10 +288,10 @@ both! {
         let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
         let before = world.calls(LENDER, ITEM);
         for signature in [None, Some("AAAA".to_owned())] {
-            let received = world.engine.polling().receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
+            let received = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
             assert!(matches!(received, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{received:?}");
         }
-        let elsewhere = world.engine.polling().receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
+        let elsewhere = world.engine.receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
         assert!(matches!(elsewhere, Err(WebhookError::NotConfigured)), "{elsewhere:?}");
         assert_eq!(world.calls(LENDER, ITEM), before);
     }

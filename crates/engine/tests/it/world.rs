@@ -16,8 +16,6 @@ use lending::{
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use store::{Agency, Database, Institution, MasterKey, Store};
 
 pub(crate) const LENDER: &str = "01LEND_INST";
@@ -122,10 +120,10 @@ impl World {
             return None;
         };
         let name = format!("engine_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut admin = PgConnection::connect(&server).await.unwrap();
+        let admin = pg_cluster::connect(&server).await.unwrap();
         // An earlier process with this number may have left a database behind.
         for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+            admin.batch_execute(&sql).await.unwrap();
         }
         let (base, _) = server.rsplit_once('/').unwrap();
         let url = format!("{base}/{name}");
@@ -217,13 +215,13 @@ impl World {
     pub(crate) async fn change_database(&self, sql: &'static str) {
         match &self.postgres {
             Some(url) => {
-                let mut database = PgConnection::connect(url).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+                let database = pg_cluster::connect(url).await.unwrap();
+                database.batch_execute(sql).await.unwrap();
             }
             None => {
-                let file = SqliteConnectOptions::new().filename(self.dir.path().join("consort.db"));
-                let mut database = SqliteConnection::connect_with(&file).await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut database).await.unwrap();
+                let database = rusqlite::Connection::open(self.dir.path().join("consort.db")).unwrap();
+                database.busy_timeout(PATIENCE).unwrap();
+                database.execute_batch(sql).unwrap();
             }
         }
     }
@@ -482,10 +480,10 @@ fn institution(code: &str, name: &str, settings: Value) -> Institution {
 
 async fn set_up(store: &Store, base_url: &str) {
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let mut tx = store.begin().await.unwrap();
+    let mut unit = store.unit();
     for (code, agency) in [(LENDER, "LEND"), (OTHER, "OTHER"), (BORROWER, "BORROW"), (PICKUP, "PICK")] {
-        tx.put_institution(&institution(code, agency, settings(base_url)), now).await.unwrap();
-        tx.put_agency(&agency_of(code, agency, Rules::default())).await.unwrap();
+        unit.put_institution(&institution(code, agency, settings(base_url)), now).unwrap();
+        unit.put_agency(&agency_of(code, agency, Rules::default())).unwrap();
     }
     for (institution, agency, library) in [
         (BORROWER, "BORROW", "MAIN"),
@@ -500,9 +498,9 @@ async fn set_up(store: &Store, base_url: &str) {
             library: LibraryCode::from(library),
             desk: None,
         };
-        tx.put_pickup_location(&place, &AgencyCode::from(agency)).await.unwrap();
+        unit.put_pickup_location(&place, &AgencyCode::from(agency));
     }
-    tx.commit().await.unwrap();
+    store.commit(unit).await.unwrap();
 }
 
 pub(crate) fn agency_of(institution: &str, code: &str, rules: Rules) -> Agency {
@@ -522,9 +520,9 @@ impl World {
     pub(crate) async fn change_settings(&self, code: &str, key: &str, value: Value) {
         let mut settings = settings(&self.server.base_url());
         settings[key] = value;
-        let mut tx = self.engine.store().begin().await.unwrap();
-        tx.put_institution(&institution(code, code, settings), self.now()).await.unwrap();
-        tx.commit().await.unwrap();
+        let mut unit = self.engine.store().unit();
+        unit.put_institution(&institution(code, code, settings), self.now()).unwrap();
+        self.engine.store().commit(unit).await.unwrap();
         self.engine.institution_changed(&code.into()).await.unwrap();
     }
 
@@ -532,16 +530,16 @@ impl World {
     pub(crate) async fn change_more(&self, code: &str, key: &str, value: Value) {
         let mut stored = self.engine.store().institution(&code.into()).await.unwrap().unwrap();
         stored.settings[key] = value;
-        let mut tx = self.engine.store().begin().await.unwrap();
-        tx.put_institution(&stored, self.now()).await.unwrap();
-        tx.commit().await.unwrap();
+        let mut unit = self.engine.store().unit();
+        unit.put_institution(&stored, self.now()).unwrap();
+        self.engine.store().commit(unit).await.unwrap();
         self.engine.institution_changed(&code.into()).await.unwrap();
     }
 
     pub(crate) async fn set_rules(&self, institution: &str, code: &str, rules: Rules) {
-        let mut tx = self.engine.store().begin().await.unwrap();
-        tx.put_agency(&agency_of(institution, code, rules)).await.unwrap();
-        tx.commit().await.unwrap();
+        let mut unit = self.engine.store().unit();
+        unit.put_agency(&agency_of(institution, code, rules)).unwrap();
+        self.engine.store().commit(unit).await.unwrap();
         self.engine.agency_changed().await.unwrap();
     }
 }

@@ -6,7 +6,7 @@ use lending::{RequestId, Side};
 use store::{BatchPoll, Error, ListEntry, NOTHING_NEW, NewBatchPoll, NewIntent, Store, Work};
 use uuid::Uuid;
 
-use crate::harness::{both, noon};
+use crate::harness::{both, commit, noon};
 use crate::queue::at;
 
 fn list(name: &str, due: i64) -> NewBatchPoll {
@@ -36,14 +36,14 @@ fn poll(number: u128, on: Option<(&str, &str, bool)>, due: i64) -> NewIntent {
 }
 
 async fn fill(store: &Store, lists: &[NewBatchPoll], polls: &[NewIntent]) {
-    let mut tx = store.begin().await.unwrap();
+    let mut unit = store.unit();
     for list in lists {
-        tx.add_batch_poll(list, noon(0)).await.unwrap();
+        unit.add_batch_poll(list, noon(0));
     }
     for poll in polls {
-        tx.add_intent(poll, noon(0)).await.unwrap();
+        unit.add_intent(poll, noon(0));
     }
-    tx.commit().await.unwrap();
+    store.commit(unit).await.unwrap();
 }
 
 async fn taken(store: &Store, seconds: i64) -> Vec<BatchPoll> {
@@ -51,15 +51,11 @@ async fn taken(store: &Store, seconds: i64) -> Vec<BatchPoll> {
 }
 
 async fn finish(store: &Store, batch_poll: &BatchPoll, due: i64) -> Result<(), Error> {
-    let mut tx = store.begin().await?;
-    tx.finish_batch_poll(batch_poll, noon(due)).await?;
-    tx.commit().await
+    commit(store, |unit| unit.finish_batch_poll(batch_poll, noon(due))).await.map(drop)
 }
 
 async fn reschedule(store: &Store, poll: &NewIntent) {
-    let mut tx = store.begin().await.unwrap();
-    tx.set_scheduled(poll.request, std::slice::from_ref(poll), noon(1)).await.unwrap();
-    tx.commit().await.unwrap();
+    commit(store, |unit| unit.ensure_poll(poll, noon(1))).await.unwrap();
 }
 
 async fn keys(store: &Store, name: &str) -> Vec<(String, bool)> {
@@ -91,14 +87,11 @@ both! {
         let on = |key| Some(("shelf", key, true));
         let polls = [poll(1, on("p1"), 500), poll(2, on("p2"), 0), poll(3, on("p3"), 500), poll(4, None, 500)];
         fill(store, &[], &polls).await;
-        let mut tx = store.begin().await.unwrap();
-        tx.add_hint(polls[2].request, Side::Borrower, "told\n", noon(500), noon(0)).await.unwrap();
-        tx.commit().await.unwrap();
+        let added = commit(store, |unit| _ = unit.add_hint(polls[2].request, Side::Borrower, "added", noon(500), noon(0)));
+        added.await.unwrap();
         let claimed = store.claim(&at(0)).await.unwrap().intents.remove(0);
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true)]);
-        let mut tx = store.begin().await.unwrap();
-        tx.postpone_intent(&claimed, noon(500), false, NOTHING_NEW, noon(1)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(store, |unit| unit.postpone_intent(&claimed, noon(500), false, NOTHING_NEW, noon(1))).await.unwrap();
         assert_eq!(keys(store, "shelf").await, [("p1".to_owned(), true), ("p2".to_owned(), true)]);
     }
 
@@ -119,9 +112,7 @@ both! {
         let store = &fixture.store;
         let polls = [poll(1, Some(("shelf", "p1", true)), 500), poll(2, Some(("shelf", "p2", true)), 500)];
         fill(store, &[], &polls).await;
-        let mut tx = store.begin().await.unwrap();
-        tx.detach_from_list(&[polls[0].id], noon(60)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(store, |unit| unit.detach_from_list(&[polls[0].id], noon(60))).await.unwrap();
         assert_eq!(store.next_due(noon(1)).await.unwrap(), Some(noon(60)));
         assert_eq!(keys(store, "shelf").await, [("p2".to_owned(), true)]);
     }
@@ -142,13 +133,9 @@ both! {
         let take = async |now: i64| fixture.store.claim_batch_polls("node", noon(now), Duration::from_secs(60), 8).await.unwrap();
         let being_read = take(1).await.remove(0);
         fixture.store.reschedule_unlisted_polls(&"01X".into(), noon(2), noon(300)).await.unwrap();
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.finish_batch_poll(&being_read, noon(900)).await.unwrap();
-        tx.commit().await.unwrap();
+        finish(&fixture.store, &being_read, 900).await.unwrap();
         let second = take(3).await.remove(0);
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.finish_batch_poll(&second, noon(900)).await.unwrap();
-        tx.commit().await.unwrap();
+        finish(&fixture.store, &second, 900).await.unwrap();
         assert_eq!(take(899).await.len(), 0);
     }
 
@@ -168,9 +155,7 @@ both! {
         let store = &fixture.store;
         let of = |institution: &str, name| NewBatchPoll { institution: institution.into(), ..list(name, 9_000) };
         fill(store, &[of("01X", "a"), of("01X", "due"), of("01SILENT", "b")], &[]).await;
-        let mut tx = store.begin().await.unwrap();
-        tx.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), noon(0)).await.unwrap();
-        tx.commit().await.unwrap();
+        store.put_webhook_secret(&"01X".into(), &"a-secret-of-the-webhook".into(), "hub", noon(0)).await.unwrap();
         let reschedule = async |now, apart| store.reschedule_webhook_lists(noon(now), Duration::from_secs(apart)).await.unwrap();
         assert_eq!(reschedule(600, 900).await, 2, "they were wanted at noon");
         assert_eq!(taken(store, 899).await.len(), 0);
@@ -199,7 +184,7 @@ both! {
         let store = &fixture.store;
         fill(store, &[list("a", 10_000)], &[]).await;
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
-        assert_eq!(store.reschedule_after_clock_change(noon(0), minute, hour).await.unwrap(), 1);
+        assert_eq!(store.reschedule_after_clock_change(noon(0), minute, hour, hour).await.unwrap(), 1);
         assert_eq!(taken(store, 0).await.len(), 1);
     }
 }

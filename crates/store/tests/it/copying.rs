@@ -5,12 +5,12 @@ use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
 use store::{AuditEntry, Database, Error, Institution, NewIntent, Store, Work};
 
-use crate::harness::{Fixture, both, noon};
-use crate::requests::{insert, request};
+use crate::harness::{Fixture, both, commit, empty_postgres, noon};
+use crate::requests::request;
 
 /// One of everything.
 async fn fill(fixture: &Fixture) {
-    let mut tx = fixture.store.begin().await.unwrap();
+    let mut unit = fixture.store.unit();
     let institution = Institution {
         code: "01BORROW".into(),
         name: "Bücherei – \u{1F4DA}".to_owned(),
@@ -18,12 +18,9 @@ async fn fill(fixture: &Fixture) {
         settings: serde_json::json!({"a": "b:c-d"}),
         credentials: "a-key".into(),
     };
-    tx.put_institution(&institution, noon(0)).await.unwrap();
-    tx.commit().await.unwrap();
+    unit.put_institution(&institution, noon(0)).unwrap();
     for number in 1..=3 {
         let request = request(number);
-        insert(fixture, &request).await;
-        let mut tx = fixture.store.begin().await.unwrap();
         let entry = AuditEntry {
             request: request.id,
             at: noon(1),
@@ -35,7 +32,7 @@ async fn fill(fixture: &Fixture) {
             note: Some("-1:x".to_owned()),
             evidence: None,
         };
-        tx.append_audit(request.id, &[entry]).await.unwrap();
+        unit.insert_request(&request, &[entry], noon(0)).unwrap();
         let intent = NewIntent {
             id: uuid::Uuid::from_u128(number),
             request: request.id,
@@ -44,7 +41,11 @@ async fn fill(fixture: &Fixture) {
             due_at: noon(2),
             on_list: None,
         };
-        tx.add_intent(&intent, noon(0)).await.unwrap();
+        unit.add_intent(&intent, noon(0));
+        let poll =
+            NewIntent { id: uuid::Uuid::from_u128(100 + number), work: Work::Poll(lending::Side::Borrower), ..intent };
+        unit.add_intent(&poll, noon(0));
+        unit.add_hint(request.id, lending::Side::Borrower, "told", noon(1), noon(0));
         let list = store::NewBatchPoll {
             institution: "01BORROW".into(),
             list: "on_shelf".to_owned(),
@@ -53,9 +54,11 @@ async fn fill(fixture: &Fixture) {
             needs_item_messages: true,
             due_at: noon(9),
         };
-        tx.add_batch_poll(&list, noon(0)).await.unwrap();
-        tx.commit().await.unwrap();
+        unit.add_batch_poll(&list, noon(0));
     }
+    unit.insert_message(&"01BORROW".into(), "a message", noon(0));
+    fixture.store.commit(unit).await.unwrap();
+    fixture.store.put_webhook_secret(&"01BORROW".into(), &"a-secret".into(), "hub", noon(0)).await.unwrap();
 }
 
 async fn open(database: &Database, fixture: &Fixture) -> Store {
@@ -71,7 +74,9 @@ async fn assert_same(from: &Fixture, to: &Store) {
     assert_eq!(copied, from.store.request(request(2).id).await.unwrap().unwrap());
     let verified = to.verify_audit(None).await.unwrap();
     assert_eq!((verified.requests, verified.entries, verified.faults.len()), (3, 3, 0));
-    assert_eq!(to.queue_counts().await.unwrap().open, 3);
+    assert_eq!(to.queue_counts().await.unwrap().open, 6);
+    let secrets = to.webhook_secrets(&"01BORROW".into()).await.unwrap().unwrap();
+    assert_eq!(secrets.current.expose_secret(), "a-secret");
 }
 
 both! {
@@ -79,9 +84,7 @@ both! {
         fill(&fixture).await;
         let before = fixture.store.digest().await.unwrap();
         assert_eq!(before, fixture.store.digest().await.unwrap());
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.reschedule_postponed(&"01BORROW".into(), noon(1)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.reschedule_postponed(&"01BORROW".into(), noon(1))).await.unwrap();
         let after = fixture.store.digest().await.unwrap();
         assert_eq!(after.rows, before.rows);
         assert_ne!(after.digest, before.digest);
@@ -98,14 +101,9 @@ both! {
 
     async fn store_is_copied_onto_a_server(fixture) {
         fill(&fixture).await;
-        let Some(server) = Fixture::postgres().await else { return };
+        let Some(server) = empty_postgres().await else { return };
         // With the same master key, as one hub has.
-        let Database::Postgres(url) = &server.database else { return };
-        let (base, _) = url.expose_secret().rsplit_once('/').unwrap();
-        let name = format!("copy_{}_{}", std::process::id(), fixture.store.digest().await.unwrap().digest[..12].to_owned());
-        let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(url.expose_secret()).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
-        let other = open(&Database::Postgres(format!("{base}/{name}").into()), &fixture).await;
+        let other = open(&server, &fixture).await;
         fixture.store.copy_into(&other).await.unwrap();
         assert_same(&fixture, &other).await;
     }

@@ -1,14 +1,15 @@
 //! Stores to test with: a SQLite file of their own, and a PostgreSQL database of their own on the server that
 //! `CONSORT_TEST_POSTGRES` names. `./test` starts one; without it the PostgreSQL half says that it is left out.
 
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use store::{Database, MasterKey, Store};
+use secrecy::ExposeSecret;
+use store::{Database, Done, Error, MasterKey, Store, Unit};
 
 /// Runs each test body on both databases.
 macro_rules! both {
@@ -74,6 +75,13 @@ impl Fixture {
     }
 }
 
+/// Commits a unit that `build` has filled.
+pub(crate) async fn commit(store: &Store, build: impl FnOnce(&mut Unit)) -> Result<Done, Error> {
+    let mut unit = store.unit();
+    build(&mut unit);
+    store.commit(unit).await
+}
+
 /// A database on the server with nothing in it.
 pub(crate) async fn empty_postgres() -> Option<Database> {
     let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
@@ -81,13 +89,36 @@ pub(crate) async fn empty_postgres() -> Option<Database> {
         return None;
     };
     let name = format!("store_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut admin = PgConnection::connect(&server).await.unwrap();
-    // A process that had this number before may have left one behind.
+    let admin = Database::Postgres(server.clone().into());
+    // A process that had this number before may have left one behind. A database is made outside a transaction, so each
+    // is sent alone.
     for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+        behind_its_back(&admin, &sql).await.unwrap();
     }
     let (base, _) = server.rsplit_once('/').unwrap();
     Some(Database::Postgres(format!("{base}/{name}").into()))
+}
+
+/// Runs statements by a connection of their own, past the store; answers what the database says against them.
+pub(crate) async fn behind_its_back(database: &Database, sql: &str) -> Result<(), String> {
+    match database {
+        Database::Sqlite(path) => {
+            let file = rusqlite::Connection::open(path).map_err(|error| error.to_string())?;
+            file.execute_batch(sql).map_err(|error| error.to_string())
+        }
+        Database::Postgres(url) => {
+            // The error itself says "db error" alone.
+            let describe = |error: tokio_postgres::Error| error.source().map_or_else(String::new, ToString::to_string);
+            let (client, connection) =
+                tokio_postgres::connect(url.expose_secret(), tokio_postgres::NoTls).await.map_err(describe)?;
+            // It ends when the client is dropped.
+            let connected = tokio::spawn(connection);
+            let ran = client.batch_execute(sql).await.map_err(describe);
+            drop(client);
+            connected.await.unwrap().map_err(describe)?;
+            ran
+        }
+    }
 }
 
 /// Noon, and a number of seconds.

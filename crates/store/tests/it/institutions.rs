@@ -3,10 +3,10 @@
 use lending::{PickupLocation, RequestId, Rules};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use store::{Agency, Error, Institution};
+use store::{Agency, Institution, Unit};
 use uuid::Uuid;
 
-use crate::harness::{Fixture, both, noon};
+use crate::harness::{Fixture, both, commit, noon};
 
 fn institution(code: &str) -> Institution {
     Institution {
@@ -19,8 +19,8 @@ fn institution(code: &str) -> Institution {
 }
 
 async fn set_up(fixture: &Fixture) {
-    let mut tx = fixture.store.begin().await.unwrap();
-    tx.put_institution(&institution("01BORROW"), noon(0)).await.unwrap();
+    let mut unit = fixture.store.unit();
+    unit.put_institution(&institution("01BORROW"), noon(0)).unwrap();
     let agency = Agency {
         code: "BORROW".into(),
         name: "Borrower".to_owned(),
@@ -28,7 +28,7 @@ async fn set_up(fixture: &Fixture) {
         library: None,
         rules: Rules { days_to_supply: 3, ..Rules::default() },
     };
-    tx.put_agency(&agency).await.unwrap();
+    unit.put_agency(&agency).unwrap();
     let pickup = PickupLocation {
         code: "MAIN".into(),
         name: "Main".to_owned(),
@@ -36,8 +36,8 @@ async fn set_up(fixture: &Fixture) {
         library: "MAIN".into(),
         desk: Some("D".into()),
     };
-    tx.put_pickup_location(&pickup, &"BORROW".into()).await.unwrap();
-    tx.commit().await.unwrap();
+    unit.put_pickup_location(&pickup, &"BORROW".into());
+    fixture.store.commit(unit).await.unwrap();
 }
 
 both! {
@@ -52,10 +52,8 @@ both! {
 
     async fn second_put_updates(fixture) {
         set_up(&fixture).await;
-        let mut tx = fixture.store.begin().await.unwrap();
         let renamed = Institution { name: "Renamed".to_owned(), ..institution("01BORROW") };
-        tx.put_institution(&renamed, noon(1)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.put_institution(&renamed, noon(1)).unwrap()).await.unwrap();
         assert_eq!(fixture.store.institution(&"01BORROW".into()).await.unwrap().unwrap().name, "Renamed");
     }
 
@@ -70,22 +68,51 @@ both! {
 
     async fn referenced_rows_are_not_removed(fixture) {
         set_up(&fixture).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        let refused = |result: Result<bool, Error>| result.unwrap_err().to_string();
-        assert!(refused(tx.remove_institution(&"01BORROW".into()).await).contains("still has agencies"));
-        assert!(refused(tx.remove_agency(&"BORROW".into()).await).contains("still has pickup locations"));
-        assert!(tx.remove_pickup_location(&"MAIN".into()).await.unwrap());
-        assert!(tx.remove_agency(&"BORROW".into()).await.unwrap());
+        let refused = async |build: fn(&mut Unit)| commit(&fixture.store, build).await.unwrap_err().to_string();
+        let remove_institution = |unit: &mut Unit| _ = unit.remove_institution(&"01BORROW".into());
+        assert!(refused(remove_institution).await.contains("still has agencies"));
+        assert!(refused(|unit| _ = unit.remove_agency(&"BORROW".into())).await.contains("still has pickup locations"));
+        // What goes before in the same unit refers to nothing any more.
+        let mut unit = fixture.store.unit();
+        let gone = [unit.remove_pickup_location(&"MAIN".into()), unit.remove_agency(&"BORROW".into())];
+        let done = fixture.store.commit(unit).await.unwrap();
+        assert_eq!(gone.map(|step| done.touched(step)), [1, 1]);
         let open = lending::Request { id: RequestId(Uuid::from_u128(1)), ..lending::example::placed() };
-        tx.insert_request(&open, noon(0)).await.unwrap();
-        assert!(refused(tx.remove_institution(&"01BORROW".into()).await).contains("open requests"));
-        assert!(!tx.remove_agency(&"NONE".into()).await.unwrap());
+        commit(&fixture.store, |unit| _ = unit.insert_request(&open, &[], noon(0)).unwrap()).await.unwrap();
+        assert!(refused(remove_institution).await.contains("open requests"));
+        assert!(fixture.store.institution(&"01BORROW".into()).await.unwrap().is_some());
+        let mut unit = fixture.store.unit();
+        let none = unit.remove_agency(&"NONE".into());
+        assert_eq!(fixture.store.commit(unit).await.unwrap().touched(none), 0);
+    }
+
+    async fn removed_institution_takes_its_webhook_with_it(fixture) {
+        commit(&fixture.store, |unit| unit.put_institution(&institution("01GONE"), noon(0)).unwrap()).await.unwrap();
+        fixture.store.put_webhook_secret(&"01GONE".into(), &"a-secret".into(), "hub", noon(0)).await.unwrap();
+        let mut unit = fixture.store.unit();
+        let removed = unit.remove_institution(&"01GONE".into());
+        assert_eq!(fixture.store.commit(unit).await.unwrap().touched(removed), 1);
+        assert!(fixture.store.institution(&"01GONE".into()).await.unwrap().is_none());
+        assert!(fixture.store.webhooks().await.unwrap().is_empty());
     }
 
     async fn agency_of_an_unknown_institution_is_refused(fixture) {
-        let mut tx = fixture.store.begin().await.unwrap();
         let agency = Agency { code: "A".into(), name: "A".to_owned(), institution: "01NONE".into(), library: None, rules: Rules::default() };
-        assert_eq!(tx.put_agency(&agency).await.unwrap_err().to_string(), "There is no institution 01NONE.");
+        let refused = commit(&fixture.store, |unit| unit.put_agency(&agency).unwrap()).await;
+        assert_eq!(refused.unwrap_err().to_string(), "There is no institution 01NONE.");
+        assert!(fixture.store.agencies().await.unwrap().is_empty());
+    }
+
+    async fn pickup_location_of_an_unknown_agency_is_refused(fixture) {
+        let pickup = PickupLocation {
+            code: "MAIN".into(),
+            name: "Main".to_owned(),
+            institution: "01NONE".into(),
+            library: "MAIN".into(),
+            desk: None,
+        };
+        let refused = commit(&fixture.store, |unit| unit.put_pickup_location(&pickup, &"NONE".into())).await;
+        assert_eq!(refused.unwrap_err().to_string(), "There is no agency NONE.");
     }
 }
 

@@ -11,4 +11,5 @@ mod nodes;
 mod opening;
 mod queue;
 mod requests;
+mod units;
 mod webhooks;

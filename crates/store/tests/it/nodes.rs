@@ -3,7 +3,7 @@
 use lending::Status;
 use store::{Error, NodeEvent};
 
-use crate::harness::{Fixture, both};
+use crate::harness::{Fixture, both, commit, noon};
 
 #[tokio::test]
 async fn a_nodes_name_is_its_own_while_it_runs() {
@@ -22,20 +22,20 @@ async fn a_nodes_name_is_its_own_while_it_runs() {
 }
 
 #[tokio::test]
-async fn commit_notifies_the_other_nodes_and_a_roll_back_does_not() {
+async fn commit_notifies_the_other_nodes_and_a_unit_that_is_undone_does_not() {
     let Some(fixture) = Fixture::postgres().await else { return };
     let mut other = fixture.store.join("hub-b").await.unwrap();
     let request = lending::RequestId(uuid::Uuid::from_u128(7));
     let event = |version| NodeEvent::RequestChanged { request, version, status: Status::Loaned };
-    let mut undone = fixture.store.begin().await.unwrap();
-    undone.notify("hub-a", &event(1));
-    drop(undone);
-    let mut own = fixture.store.begin().await.unwrap();
-    own.notify("hub-b", &event(2));
-    own.commit().await.unwrap();
-    let mut notified = fixture.store.begin().await.unwrap();
-    notified.notify("hub-a", &event(3));
-    notified.commit().await.unwrap();
+    let undone = commit(&fixture.store, |unit| {
+        unit.notify("hub-a", &event(1));
+        unit.notify("hub-a", &NodeEvent::SettingsChanged);
+        unit.insert_message(&"01X".into(), "one", noon(0));
+        unit.insert_message(&"01X".into(), "one", noon(0));
+    });
+    assert!(matches!(undone.await, Err(Error::Duplicate)));
+    commit(&fixture.store, |unit| unit.notify("hub-b", &event(2))).await.unwrap();
+    commit(&fixture.store, |unit| unit.notify("hub-a", &event(3))).await.unwrap();
     assert_eq!(other.next_event().await.unwrap(), event(3));
 }
 
@@ -61,8 +61,6 @@ both! {
     async fn notifying_others_needs_no_others(fixture) {
         let node = fixture.store.join("hub a").await.unwrap();
         assert_eq!(node.name(), "hub-a");
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.notify("hub-a", &NodeEvent::SettingsChanged);
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.notify("hub-a", &NodeEvent::SettingsChanged)).await.unwrap();
     }
 }

@@ -5,16 +5,14 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
-use sqlx::{ConnectOptions, Connection};
 use store::{Claim, Database, Error, MasterKey, RequestFilter, Store};
 
-use crate::harness::{Fixture, both, noon};
+use crate::harness::{Fixture, behind_its_back, both, commit, noon};
 
 both! {
     async fn store_reopens_with_its_key(fixture) {
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.insert_request(&lending::example::placed(), noon(0)).await.unwrap();
-        tx.commit().await.unwrap();
+        let placed = lending::example::placed();
+        commit(&fixture.store, |unit| _ = unit.insert_request(&placed, &[], noon(0)).unwrap()).await.unwrap();
         let (database, key) = (fixture.database.clone(), fixture.key.clone());
         fixture.store.close().await;
         drop(fixture.store);
@@ -80,17 +78,16 @@ fn database_is_a_server_or_a_file() {
 #[tokio::test]
 async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("consort.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true).foreign_keys(false);
-    let mut before = options.connect().await.unwrap();
-    sqlx::raw_sql(include_str!("data/schema-1.sql")).execute(&mut before).await.unwrap();
-    before.close().await.unwrap();
+    let database = Database::Sqlite(dir.path().join("consort.db"));
+    // The dump has what refers to others before those.
+    let dump = format!("PRAGMA foreign_keys = OFF; {}", include_str!("data/schema-1.sql"));
+    behind_its_back(&database, &dump).await.unwrap();
     let key = dir.path().join("master.key");
     std::fs::write(&key, include_str!("data/schema-1.key")).unwrap();
     let rng = StdRng::seed_from_u64(1);
     let key = MasterKey::load(&key).unwrap();
 
-    let store = Store::open(&Database::Sqlite(file), key, rng).await.unwrap();
+    let store = Store::open(&database, key, rng).await.unwrap();
     let requests = store.requests(&RequestFilter::default()).await.unwrap().requests;
     let mut statuses: Vec<&str> = requests.iter().map(|stored| stored.request.status.name()).collect();
     statuses.sort_unstable();
@@ -112,7 +109,7 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
     let verified = store.verify_audit(None).await.unwrap();
     assert!(verified.faults.is_empty(), "{:?}", verified.faults);
 
-    // What was scheduled is still there; and what a library reports finds the request once it was saved again.
+    // What was scheduled is still there; and what a library reports finds the request, before and after it is saved.
     let late = lending::example::noon() + jiff::SignedDuration::from_hours(24 * 365);
     let claim = Claim {
         owner: "hub",
@@ -122,30 +119,27 @@ async fn store_of_an_earlier_program_is_brought_up_to_date_and_its_requests_go_o
         max_per_institution: 50,
         max_polls: 50,
         max_polls_per_institution: 50,
-        except: &[],
     };
     let claimed: std::collections::BTreeSet<_> =
         store.claim(&claim).await.unwrap().intents.into_iter().map(|intent| intent.request).collect();
     assert_eq!(claimed.len(), stages.len() - 1, "each open request has a poll or a deadline");
     let out = requests.iter().find(|stored| stored.request.status.name() == "LOANED").unwrap();
     let item = out.request.borrower.item.open().unwrap().clone();
-    let mut tx = store.begin().await.unwrap();
-    tx.save_request(&out.request, out.version, late).await.unwrap();
-    tx.commit().await.unwrap();
-    let found = store.open_requests_with_item(&"01BORROW_INST".into(), &item).await.unwrap();
-    let found: Vec<_> = found.into_iter().map(|stored| stored.request.id).collect();
-    assert_eq!(found, [out.request.id]);
+    let found = async || -> Vec<_> {
+        let found = store.open_requests_with_item(&"01BORROW_INST".into(), &item).await.unwrap();
+        found.into_iter().map(|stored| stored.request.id).collect()
+    };
+    assert_eq!(found().await, [out.request.id]);
+    commit(&store, |unit| _ = unit.save_request(out, &out.request, &[], late).unwrap()).await.unwrap();
+    assert_eq!(found().await, [out.request.id]);
 }
 
 #[tokio::test]
 async fn store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let fixture = Fixture::sqlite().await;
-    let file = fixture.file().unwrap();
     fixture.store.close().await;
     let (database, key) = (fixture.database.clone(), fixture.key.clone());
-    let mut newer = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
-    sqlx::raw_sql("UPDATE schema_version SET version = 99").execute(&mut newer).await.unwrap();
-    newer.close().await.unwrap();
+    behind_its_back(&database, "UPDATE schema_version SET version = 99").await.unwrap();
     drop(fixture.store);
     let refused = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap_err();
     assert!(matches!(refused, Error::NewerSchema { found: 99, .. }), "{refused}");
@@ -171,6 +165,21 @@ async fn database_on_a_server_without_a_store_is_seen_as_such() {
     let key = MasterKey::generate(&mut rng);
     Store::open(&empty, key, rng).await.unwrap().close().await;
     assert!(Store::is_there(&empty).await.unwrap());
+}
+
+#[tokio::test]
+async fn nodes_that_open_an_empty_database_at_the_same_time_all_open_it() {
+    let Some(empty) = crate::harness::empty_postgres().await else { return };
+    let key = MasterKey::generate(&mut StdRng::seed_from_u64(1));
+    let nodes = (0..6).map(|node| Store::open(&empty, key.clone(), StdRng::seed_from_u64(node)));
+    for opened in futures::future::join_all(nodes).await {
+        let store = opened.unwrap();
+        // Each connection is of use afterwards.
+        for _ in 0..3 {
+            assert!(store.requests(&RequestFilter::default()).await.unwrap().requests.is_empty());
+        }
+        store.close().await;
+    }
 }
 
 #[cfg(unix)]

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use lending::{Deadline, Effect, RequestId, Side};
-use store::{Claim, Error, FailingPolls, Intent, NOTHING_NEW, NewIntent, Store, Work};
+use store::{Claim, Error, FailingPolls, Intent, NOTHING_NEW, NewIntent, Store, Unit, Work};
 use uuid::Uuid;
 
-use crate::harness::{Fixture, both, noon};
+use crate::harness::{both, commit, noon};
 
 fn effect(number: u128, request: u128, institution: &str, due: i64) -> NewIntent {
     NewIntent {
@@ -24,12 +24,22 @@ pub(crate) fn poll(number: u128, request: u128, side: Side, due: i64) -> NewInte
     NewIntent { work: Work::Poll(side), ..effect(number, request, "01X", due) }
 }
 
-async fn queue(store: &Store, intents: &[NewIntent]) {
-    let mut tx = store.begin().await.unwrap();
-    for intent in intents {
-        tx.add_intent(intent, noon(0)).await.unwrap();
-    }
-    tx.commit().await.unwrap();
+pub(crate) async fn queue(store: &Store, intents: &[NewIntent]) {
+    commit(store, |unit| intents.iter().for_each(|intent| unit.add_intent(intent, noon(0)))).await.unwrap();
+}
+
+/// How a poll ends.
+type End = fn(&mut Unit, &Intent);
+
+/// The request that most tests have.
+fn first() -> RequestId {
+    RequestId(Uuid::from_u128(1))
+}
+
+async fn hint(store: &Store, side: Side, hint: &str, due: i64, now: i64) {
+    let mut unit = store.unit();
+    let hinted = unit.add_hint(first(), side, hint, noon(due), noon(now));
+    assert_eq!(store.commit(unit).await.unwrap().touched(hinted), 1);
 }
 
 /// A claim at a moment, of as much as there is.
@@ -42,14 +52,11 @@ pub(crate) fn at(seconds: i64) -> Claim<'static> {
         max_per_institution: 10,
         max_polls: 10,
         max_polls_per_institution: 10,
-        except: &[],
     }
 }
 
 async fn finish(store: &Store, intent: &Intent) -> Result<(), Error> {
-    let mut tx = store.begin().await?;
-    tx.finish_intent(intent, "done", noon(100)).await?;
-    tx.commit().await
+    commit(store, |unit| unit.finish_intent(intent, "done", noon(100))).await.map(drop)
 }
 
 fn numbers(intents: &[Intent]) -> Vec<u128> {
@@ -91,15 +98,12 @@ both! {
         let oldest = async || fixture.store.oldest_polls().await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(0))]);
         for (intent, what) in fixture.store.claim(&at(0)).await.unwrap().intents.iter().zip([NOTHING_NEW, NOTHING_NEW]) {
-            let mut tx = fixture.store.begin().await.unwrap();
-            tx.postpone_intent(intent, noon(60), false, what, noon(i64::from(intent.id.as_u128() == 2) + 5)).await.unwrap();
-            tx.commit().await.unwrap();
+            let now = noon(i64::from(intent.id.as_u128() == 2) + 5);
+            commit(&fixture.store, |unit| unit.postpone_intent(intent, noon(60), false, what, now)).await.unwrap();
         }
         assert_eq!(oldest().await, [("01X".into(), noon(5))]);
         let failed = fixture.store.claim(&at(60)).await.unwrap().intents.remove(0);
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.postpone_intent(&failed, noon(90), false, "no answer", noon(61)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.postpone_intent(&failed, noon(90), false, "no answer", noon(61))).await.unwrap();
         assert_eq!(oldest().await, [("01X".into(), noon(5))], "what was seen before is still known");
     }
 
@@ -109,13 +113,14 @@ both! {
         let failing = async |times| fixture.store.failing_polls(times).await.unwrap();
         let fail = async |second: i64, but: u128| {
             for poll in fixture.store.claim(&at(second)).await.unwrap().intents {
-                let mut tx = fixture.store.begin().await.unwrap();
-                if poll.id.as_u128() == but {
-                    tx.postpone_intent(&poll, noon(second + 10), false, "not now", noon(second)).await.unwrap();
-                } else {
-                    tx.postpone_failed_poll(&poll, noon(second + 10), "no answer", noon(second)).await.unwrap();
-                }
-                tx.commit().await.unwrap();
+                let postponed = commit(&fixture.store, |unit| {
+                    if poll.id.as_u128() == but {
+                        unit.postpone_intent(&poll, noon(second + 10), false, "not now", noon(second));
+                    } else {
+                        unit.postpone_failed_poll(&poll, noon(second + 10), "no answer", noon(second));
+                    }
+                });
+                postponed.await.unwrap();
             }
         };
         fail(0, 0).await;
@@ -127,28 +132,23 @@ both! {
         let at_y = FailingPolls { institution: "01Y".into(), polls: 1, since: noon(0) };
         assert_eq!(failing(2).await, [at_x.clone(), at_y.clone()]);
         let made = fixture.store.claim(&at(30)).await.unwrap().intents;
-        let mut tx = fixture.store.begin().await.unwrap();
+        let mut unit = fixture.store.unit();
         for poll in &made {
             assert!(poll.failures >= 2 && poll.failing_since == noon(0), "{poll:?}");
             if poll.id.as_u128() == 1 {
-                tx.postpone_intent(poll, noon(90), false, NOTHING_NEW, noon(31)).await.unwrap();
+                unit.postpone_intent(poll, noon(90), false, NOTHING_NEW, noon(31));
             }
             if poll.id.as_u128() == 2 {
-                tx.finish_intent(poll, "seen", noon(31)).await.unwrap();
+                unit.finish_intent(poll, "seen", noon(31));
             }
         }
-        tx.commit().await.unwrap();
+        fixture.store.commit(unit).await.unwrap();
         assert_eq!(failing(2).await, [FailingPolls { polls: 1, ..at_x }]);
     }
 
     async fn request_has_one_open_effect_at_most(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        let second = async {
-            tx.add_intent(&effect(2, 1, "01X", 0), noon(0)).await?;
-            tx.commit().await
-        };
-        assert!(second.await.is_err());
+        assert!(commit(&fixture.store, |unit| unit.add_intent(&effect(2, 1, "01X", 0), noon(0))).await.is_err());
         assert_eq!(numbers(&fixture.store.claim(&at(1)).await.unwrap().intents), [1]);
     }
 
@@ -164,10 +164,14 @@ both! {
         assert!(claimed.iter().any(|intent| intent.institution == "01LIVE".into()));
     }
 
-    async fn named_institutions_are_left_alone(fixture) {
-        queue(&fixture.store, &[effect(1, 1, "01DEAD", 0), effect(2, 2, "01LIVE", 0)]).await;
-        let except = ["01DEAD".into()];
-        assert_eq!(numbers(&fixture.store.claim(&Claim { except: &except, ..at(0) }).await.unwrap().intents), [2]);
+    async fn full_institution_does_not_hold_back_one_with_a_similar_code(fixture) {
+        queue(&fixture.store, &[effect(1, 1, "01A-X", 0)]).await;
+        let claim = Claim { max_per_institution: 1, ..at(0) };
+        assert_eq!(numbers(&fixture.store.claim(&claim).await.unwrap().intents), [1]);
+        queue(&fixture.store, &[effect(2, 2, "01A_X", 0), effect(3, 3, "01a-x", 0), effect(4, 4, "01A-X", 0)]).await;
+        let mut claimed = numbers(&fixture.store.claim(&claim).await.unwrap().intents);
+        claimed.sort_unstable();
+        assert_eq!(claimed, [2, 3]);
     }
 
     async fn expired_lease_makes_an_effect_unclear_but_not_a_poll(fixture) {
@@ -185,23 +189,18 @@ both! {
         let other = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().intents.remove(0);
         assert!(matches!(finish(&fixture.store, &paused).await, Err(Error::LeaseLost)));
         assert!(matches!(fixture.store.renew_lease(&paused, noon(90)).await, Err(Error::LeaseLost)));
-        let mut tx = fixture.store.begin().await.unwrap();
-        let postponed = async {
-            tx.postpone_intent(&paused, noon(40), false, "late", noon(32)).await?;
-            tx.commit().await
-        };
+        let postponed = commit(&fixture.store, |unit| unit.postpone_intent(&paused, noon(40), false, "late", noon(32)));
         assert!(matches!(postponed.await, Err(Error::LeaseLost)));
         finish(&fixture.store, &other).await.unwrap();
     }
 
     async fn intent_that_is_queued_under_lease_is_nobody_elses_until_that_runs_out(fixture) {
-        let mut tx = fixture.store.begin().await.unwrap();
-        let mine = tx.add_leased_intent(&effect(1, 1, "01X", 0), "one", noon(30), noon(0)).await.unwrap();
-        tx.commit().await.unwrap();
+        let mut unit = fixture.store.unit();
+        let mine = unit.add_leased_intent(&effect(1, 1, "01X", 0), "one", noon(30), noon(0));
+        fixture.store.commit(unit).await.unwrap();
         assert!(fixture.store.claim(&at(1)).await.unwrap().intents.is_empty());
-        let mut tx = fixture.store.begin().await.unwrap();
-        assert!(!tx.effect_never_claimed(mine.request).await.unwrap(), "somebody may be sending it");
-        drop(tx);
+        let untouched = commit(&fixture.store, |unit| unit.expect_effect_never_claimed(mine.request)).await;
+        assert!(matches!(untouched, Err(Error::EffectClaimed)), "somebody may be sending it");
         let taken = fixture.store.claim(&Claim { owner: "two", ..at(31) }).await.unwrap().intents.remove(0);
         assert!(taken.unclear, "it may have been sent");
         assert!(matches!(finish(&fixture.store, &mine).await, Err(Error::LeaseLost)));
@@ -241,98 +240,220 @@ both! {
     async fn postponed_intent_counts_and_remembers(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
         let intent = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.postpone_intent(&intent, noon(10), true, "no answer", noon(1)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.postpone_intent(&intent, noon(10), true, "no answer", noon(1))).await.unwrap();
         assert_eq!(fixture.store.claim(&at(5)).await.unwrap().intents.len(), 0);
         let second = fixture.store.claim(&at(10)).await.unwrap().intents.remove(0);
         assert_eq!((second.attempts, second.unclear), (1, true));
     }
 
     async fn polls_and_deadlines_become_those_that_are_wanted(fixture) {
-        let want = async |fixture: &Fixture, wanted: &[NewIntent]| {
-            let mut tx = fixture.store.begin().await.unwrap();
-            tx.set_scheduled(RequestId(Uuid::from_u128(1)), wanted, noon(0)).await.unwrap();
-            tx.commit().await.unwrap();
-        };
+        let store = &fixture.store;
         let deadline = NewIntent { work: Work::Deadline(Deadline::ItemArrives), ..poll(4, 1, Side::Borrower, 20) };
-        want(&fixture, &[poll(1, 1, Side::Lender, 10), poll(2, 1, Side::Borrower, 10), deadline.clone()]).await;
-        want(&fixture, &[poll(3, 1, Side::Borrower, 99), deadline]).await;
-        assert_eq!(fixture.store.queue_counts().await.unwrap().open, 2);
-        assert_eq!(numbers(&fixture.store.claim(&at(10)).await.unwrap().intents), [2], "it keeps its time");
-        want(&fixture, &[]).await;
-        assert_eq!(fixture.store.queue_counts().await.unwrap().open, 1, "one under way ends by itself");
+        let want = async |polls: &[NewIntent], needless: &[Side], deadlines: &[NewIntent], over: &[Deadline]| {
+            commit(store, |unit| {
+                polls.iter().for_each(|poll| unit.ensure_poll(poll, noon(0)));
+                needless.iter().for_each(|side| unit.remove_poll(first(), *side, noon(0)));
+                unit.change_deadlines(first(), deadlines, over, noon(0));
+            })
+            .await
+            .unwrap();
+        };
+        want(&[poll(1, 1, Side::Lender, 10), poll(2, 1, Side::Borrower, 10)], &[], std::slice::from_ref(&deadline), &[]).await;
+        assert_eq!(store.queue_counts().await.unwrap().open, 3);
+        let later = NewIntent { id: Uuid::from_u128(5), due_at: noon(99), ..deadline };
+        want(&[poll(3, 1, Side::Borrower, 99)], &[Side::Lender, Side::Pickup], &[later], &[]).await;
+        assert_eq!(store.queue_counts().await.unwrap().open, 2);
+        assert_eq!(numbers(&store.claim(&at(10)).await.unwrap().intents), [2], "it keeps its time");
+        want(&[], &[Side::Borrower], &[], &[Deadline::LenderAnswers]).await;
+        assert_eq!(store.queue_counts().await.unwrap().open, 2, "one under way ends by itself");
+        assert_eq!(store.next_due(noon(10)).await.unwrap(), Some(noon(20)), "it keeps its time");
+        want(&[], &[], &[], &[Deadline::ItemArrives]).await;
+        assert_eq!(store.queue_counts().await.unwrap().open, 1);
+    }
+
+    async fn deadline_under_way_stays_and_leaves_nothing_once_it_is_done(fixture) {
+        let store = &fixture.store;
+        let deadline = NewIntent { work: Work::Deadline(Deadline::ItemArrives), ..poll(1, 1, Side::Borrower, 0) };
+        let change = async |new: &[NewIntent], over: &[Deadline], now: i64| {
+            commit(store, |unit| unit.change_deadlines(first(), new, over, noon(now))).await.unwrap();
+        };
+        change(std::slice::from_ref(&deadline), &[], 0).await;
+        let under_way = store.claim(&at(0)).await.unwrap().intents.remove(0);
+        assert_eq!(under_way.work, Work::Deadline(Deadline::ItemArrives));
+        change(&[], &[Deadline::ItemArrives], 1).await;
+        finish(store, &under_way).await.unwrap();
+        assert_eq!(store.queue_counts().await.unwrap().open, 0);
+        change(&[deadline], &[], 2).await;
+        assert_eq!(numbers(&store.claim(&at(2)).await.unwrap().intents), [1]);
+    }
+
+    async fn poll_of_another_lender_starts_without_the_hints_of_the_one_before(fixture) {
+        let store = &fixture.store;
+        queue(store, &[poll(1, 1, Side::Lender, 600)]).await;
+        hint(store, Side::Lender, "of the first", 1, 0).await;
+        let other = NewIntent { institution: "01Y".into(), ..poll(2, 1, Side::Lender, 600) };
+        commit(store, |unit| unit.ensure_poll(&other, noon(1))).await.unwrap();
+        assert!(store.claim(&at(1)).await.unwrap().intents.is_empty());
+        hint(store, Side::Lender, "of the second", 2, 2).await;
+        let polls = store.claim(&at(2)).await.unwrap().intents;
+        assert_eq!(numbers(&polls), [2]);
+        assert_eq!((polls[0].institution.as_str(), polls[0].hints.as_slice()), ("01Y", ["of the second".to_owned()].as_slice()));
+    }
+
+    async fn poll_that_comes_back_starts_without_the_hints_of_the_one_that_was_removed(fixture) {
+        let store = &fixture.store;
+        queue(store, &[poll(1, 1, Side::Lender, 600)]).await;
+        hint(store, Side::Lender, "before", 1, 0).await;
+        commit(store, |unit| unit.remove_poll(first(), Side::Lender, noon(0))).await.unwrap();
+        commit(store, |unit| unit.ensure_poll(&poll(2, 1, Side::Lender, 600), noon(0))).await.unwrap();
+        hint(store, Side::Lender, "after", 1, 0).await;
+        assert_eq!(store.claim(&at(1)).await.unwrap().intents[0].hints, ["after"]);
+    }
+
+    async fn poll_is_replaced_unless_it_is_under_way_or_something_was_reported_about_it(fixture) {
+        let store = &fixture.store;
+        queue(store, &[poll(1, 1, Side::Lender, 0)]).await;
+        let replace = async |next: Option<&NewIntent>, now| {
+            commit(store, |unit| unit.replace_poll(first(), Side::Lender, next, noon(now))).await.map(drop)
+        };
+        let next = poll(2, 1, Side::Lender, 50);
+        let under_way = store.claim(&at(0)).await.unwrap().intents.remove(0);
+        assert!(matches!(replace(Some(&next), 1).await, Err(Error::PollBusy)));
+        assert!(matches!(replace(None, 1).await, Err(Error::PollBusy)));
+        commit(store, |unit| unit.postpone_intent(&under_way, noon(600), false, NOTHING_NEW, noon(1))).await.unwrap();
+        replace(Some(&next), 2).await.unwrap();
+        assert_eq!(store.next_due(noon(2)).await.unwrap(), Some(noon(50)));
+        hint(store, Side::Lender, "added", 30, 3).await;
+        assert!(matches!(replace(Some(&next), 4).await, Err(Error::PollBusy)));
+        assert!(matches!(replace(None, 4).await, Err(Error::PollBusy)));
+        let added = store.claim(&at(30)).await.unwrap().intents.remove(0);
+        assert_eq!((added.attempts, added.hints.as_slice()), (0, ["added".to_owned()].as_slice()));
+        commit(store, |unit| unit.postpone_intent(&added, noon(600), false, NOTHING_NEW, noon(31))).await.unwrap();
+        replace(None, 32).await.unwrap();
+        assert_eq!(store.queue_counts().await.unwrap().open, 0);
     }
 
     async fn effect_is_untouched_until_a_worker_has_it(fixture) {
         queue(&fixture.store, &[effect(1, 1, "01X", 0)]).await;
-        let untouched = async |fixture: &Fixture| {
-            let mut tx = fixture.store.begin().await.unwrap();
-            tx.effect_never_claimed(RequestId(Uuid::from_u128(1))).await.unwrap()
-        };
-        assert!(untouched(&fixture).await);
+        let untouched = async || commit(&fixture.store, |unit| unit.expect_effect_never_claimed(first())).await;
+        untouched().await.unwrap();
         fixture.store.claim(&at(0)).await.unwrap();
-        assert!(!untouched(&fixture).await);
+        assert!(matches!(untouched().await, Err(Error::EffectClaimed)));
     }
 
     async fn rescheduled_poll_is_due_at_once(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.reschedule_polls(RequestId(Uuid::from_u128(1)), "now\n", noon(1)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.add_hint_to_all(first(), "now", noon(1))).await.unwrap();
         assert_eq!(fixture.store.claim(&at(1)).await.unwrap().intents.len(), 1);
     }
 
     async fn poll_that_is_requested_while_it_runs_is_repeated(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 0)]).await;
         let under_way = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.reschedule_polls(under_way.request, "now\n", noon(1)).await.unwrap();
-        tx.postpone_intent(&under_way, noon(600), false, NOTHING_NEW, noon(2)).await.unwrap();
-        tx.commit().await.unwrap();
+        let both = commit(&fixture.store, |unit| {
+            unit.add_hint_to_all(under_way.request, "now", noon(1));
+            unit.postpone_intent(&under_way, noon(600), false, NOTHING_NEW, noon(2));
+        });
+        both.await.unwrap();
         assert_eq!(fixture.store.claim(&at(2)).await.unwrap().intents.len(), 1);
     }
 
     async fn failed_poll_keeps_its_hints(fixture) {
         queue(&fixture.store, &[poll(1, 1, Side::Lender, 600)]).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.add_hint(RequestId(Uuid::from_u128(1)), Side::Lender, "told\n", noon(0), noon(0)).await.unwrap();
-        tx.commit().await.unwrap();
+        hint(&fixture.store, Side::Lender, "added", 0, 0).await;
         let failed = fixture.store.claim(&at(0)).await.unwrap().intents.remove(0);
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.postpone_intent(&failed, noon(5), false, "no answer", noon(1)).await.unwrap();
-        tx.commit().await.unwrap();
+        commit(&fixture.store, |unit| unit.postpone_intent(&failed, noon(5), false, "no answer", noon(1))).await.unwrap();
         assert_eq!(fixture.store.claim(&at(4)).await.unwrap().intents.len(), 0);
         let second = fixture.store.claim(&at(5)).await.unwrap().intents.remove(0);
-        assert_eq!((second.has_hint, second.hints.as_str(), second.hinted_at), (true, "told\n", noon(0)));
+        assert_eq!((second.hints.as_slice(), second.hinted_at), (["added".to_owned()].as_slice(), noon(0)));
     }
 
     async fn hint_waits_with_its_poll_and_postpones_nothing(fixture) {
-        queue(&fixture.store, &[poll(1, 1, Side::Borrower, 600), poll(2, 1, Side::Lender, 9_999)]).await;
-        let hint = async |hints: &str, due: i64, now: i64| {
-            let mut tx = fixture.store.begin().await.unwrap();
-            let request = RequestId(Uuid::from_u128(1));
-            assert_eq!(tx.add_hint(request, Side::Borrower, hints, noon(due), noon(now)).await.unwrap(), 1);
-            tx.commit().await.unwrap();
-        };
-        hint("one\n", 1, 0).await;
-        hint("two\n", 3, 0).await;
-        let poll = fixture.store.claim(&at(1)).await.unwrap().intents.remove(0);
-        assert_eq!((poll.id.as_u128(), poll.has_hint, poll.hints.as_str()), (1, true, "one\ntwo\n"));
+        let store = &fixture.store;
+        queue(store, &[poll(1, 1, Side::Borrower, 600), poll(2, 1, Side::Lender, 9_999)]).await;
+        hint(store, Side::Borrower, "one", 1, 0).await;
+        hint(store, Side::Borrower, "two", 3, 0).await;
+        let poll = store.claim(&at(1)).await.unwrap().intents.remove(0);
+        assert_eq!((poll.id.as_u128(), poll.hints.join(" ")), (1, "one two".to_owned()));
 
         // What is reported during the poll is left for the next one, and what was read is not.
-        hint("three\n", 2, 2).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        assert_eq!(tx.hints_since_claim(&poll).await.unwrap().as_deref(), Some("three\n"));
-        tx.postpone_intent(&poll, noon(900), false, NOTHING_NEW, noon(2)).await.unwrap();
-        tx.commit().await.unwrap();
-        let second = fixture.store.claim(&at(3)).await.unwrap().intents.remove(0);
-        assert!(second.has_hint && second.hints.ends_with("three\n"), "{second:?}");
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.postpone_intent(&second, noon(900), false, NOTHING_NEW, noon(4)).await.unwrap();
-        tx.commit().await.unwrap();
-        let by_the_clock = fixture.store.claim(&at(900)).await.unwrap().intents.into_iter().find(|poll| poll.id == second.id);
-        assert_eq!(by_the_clock.map(|poll| (poll.has_hint, poll.hints)), Some((false, String::new())));
+        hint(store, Side::Borrower, "three", 2, 2).await;
+        commit(store, |unit| unit.postpone_intent(&poll, noon(900), false, NOTHING_NEW, noon(2))).await.unwrap();
+        let second = store.claim(&at(3)).await.unwrap().intents.remove(0);
+        assert_eq!((second.id, second.hints.join(" ")), (poll.id, "three".to_owned()));
+        commit(store, |unit| unit.postpone_intent(&second, noon(900), false, NOTHING_NEW, noon(4))).await.unwrap();
+        assert!(store.claim(&at(899)).await.unwrap().intents.is_empty());
+        let by_the_clock = store.claim(&at(900)).await.unwrap().intents.into_iter().find(|poll| poll.id == second.id);
+        assert_eq!(by_the_clock.map(|poll| poll.hints), Some(Vec::new()));
+    }
+
+    async fn hint_that_comes_during_a_poll_is_kept_for_the_next_one(fixture) {
+        let store = &fixture.store;
+        queue(store, &[poll(1, 1, Side::Lender, 0)]).await;
+        hint(store, Side::Lender, "before", 0, 0).await;
+        // A poll that found something, one that found nothing, and one that could not be made.
+        let ends: [(End, &str); 4] = [
+            (|unit, made| unit.restart_poll(made, &poll(9, 1, Side::Lender, 600), noon(2)), "hint 0"),
+            (|unit, made| unit.postpone_intent(made, noon(600), false, NOTHING_NEW, noon(2)), "hint 1"),
+            (|unit, made| unit.postpone_intent(made, noon(600), false, "not now", noon(2)), "hint 1,hint 2"),
+            (|unit, made| unit.postpone_failed_poll(made, noon(600), "no answer", noon(2)), "hint 1,hint 2,hint 3"),
+        ];
+        let mut under_way = store.claim(&at(0)).await.unwrap().intents.remove(0);
+        assert_eq!(under_way.hints, ["before"]);
+        for (number, (end, then)) in ends.into_iter().enumerate() {
+            hint(store, Side::Lender, &format!("hint {number}"), 1, 1).await;
+            commit(store, |unit| end(unit, &under_way)).await.unwrap();
+            let mut next = store.claim(&at(2)).await.unwrap().intents;
+            assert_eq!(next.len(), 1, "the poll is due at once after {number}");
+            under_way = next.remove(0);
+            assert_eq!(under_way.hints.join(","), then, "after {number}");
+        }
+        let next = poll(9, 1, Side::Lender, 600);
+        commit(store, |unit| unit.restart_poll(&under_way, &next, noon(3))).await.unwrap();
+        assert!(store.claim(&at(599)).await.unwrap().intents.is_empty(), "nothing is new");
+        assert_eq!(store.claim(&at(600)).await.unwrap().intents[0].hints, [""; 0]);
+    }
+
+    async fn hint_of_a_side_that_is_not_polled_touches_nothing(fixture) {
+        let store = &fixture.store;
+        queue(store, &[poll(1, 1, Side::Lender, 600)]).await;
+        let mut unit = store.unit();
+        let hinted = unit.add_hint(first(), Side::Borrower, "added", noon(1), noon(1));
+        assert_eq!(store.commit(unit).await.unwrap().touched(hinted), 0);
+        queue(store, &[poll(2, 1, Side::Borrower, 0)]).await;
+        assert_eq!(store.claim(&at(1)).await.unwrap().intents[0].hints, [""; 0]);
+    }
+
+    async fn claim_by_two_owners_at_once_gives_each_intent_to_one_of_them(fixture) {
+        let store = &fixture.store;
+        let polls: Vec<NewIntent> = (1..=10).map(|n| poll(n, n, Side::Lender, 0)).collect();
+        let effects: Vec<NewIntent> = (11..=20).map(|n| effect(n, n, "01Y", 0)).collect();
+        queue(store, &polls).await;
+        queue(store, &effects).await;
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        loop {
+            let claim = |owner| Claim { owner, limit: 7, max_per_institution: 100, max_polls_per_institution: 100, ..at(0) };
+            let (by_one, by_two) = (claim("one"), claim("two"));
+            let (first, second) = futures::join!(store.claim(&by_one), store.claim(&by_two));
+            let (first, second) = (first.unwrap().intents, second.unwrap().intents);
+            if first.is_empty() && second.is_empty() {
+                break;
+            }
+            one.extend(first);
+            two.extend(second);
+        }
+        let mut all = numbers(&one);
+        all.extend(numbers(&two));
+        all.sort_unstable();
+        assert_eq!(all, (1..=20).collect::<Vec<_>>());
+        // Each can write what it has, and nobody else can.
+        for intent in one.iter().chain(&two) {
+            let mut stale = intent.clone();
+            stale.fencing_token -= 1;
+            assert!(matches!(finish(store, &stale).await, Err(Error::LeaseLost)));
+            finish(store, intent).await.unwrap();
+        }
+        assert_eq!(store.queue_counts().await.unwrap().open, 0);
     }
 
     async fn claimers_at_the_same_time_get_different_intents(fixture) {

@@ -1,10 +1,10 @@
 //! Requests and their audit.
 
 use lending::{Request, RequestId, Status, example};
-use store::{AuditEntry, Error, RequestFilter};
+use store::{AuditEntry, Error, RequestFilter, Stored};
 use uuid::Uuid;
 
-use crate::harness::{Fixture, both, noon};
+use crate::harness::{Fixture, both, commit, noon};
 
 pub(crate) fn request(number: u128) -> Request {
     Request {
@@ -14,10 +14,21 @@ pub(crate) fn request(number: u128) -> Request {
     }
 }
 
-pub(crate) async fn insert(fixture: &Fixture, request: &Request) {
-    let mut tx = fixture.store.begin().await.unwrap();
-    tx.insert_request(request, noon(0)).await.unwrap();
-    tx.commit().await.unwrap();
+pub(crate) async fn insert(fixture: &Fixture, request: &Request) -> Stored {
+    commit(&fixture.store, |unit| _ = unit.insert_request(request, &[], noon(0)).unwrap()).await.unwrap();
+    read(fixture, request.id).await
+}
+
+async fn read(fixture: &Fixture, id: RequestId) -> Stored {
+    fixture.store.request(id).await.unwrap().unwrap()
+}
+
+/// Saves a request as it is, with entries of its audit.
+pub(crate) async fn append(fixture: &Fixture, id: RequestId, entries: &[AuditEntry]) {
+    let stored = read(fixture, id).await;
+    commit(&fixture.store, |unit| _ = unit.save_request(&stored, &stored.request, entries, noon(1)).unwrap())
+        .await
+        .unwrap();
 }
 
 fn entry(request: RequestId, event: &str, seconds: i64) -> AuditEntry {
@@ -45,47 +56,77 @@ both! {
         assert!(fixture.store.request(RequestId(Uuid::from_u128(9))).await.unwrap().is_none());
     }
 
-    async fn save_on_an_old_version_is_a_conflict_and_changes_nothing(fixture) {
+    async fn unit_returns_the_request_as_it_is_read_afterwards(fixture) {
         let mut request = request(1);
-        insert(&fixture, &request).await;
+        let mut unit = fixture.store.unit();
+        let inserted = unit.insert_request(&request, &[entry(request.id, "placed", 0)], noon(0)).unwrap();
+        fixture.store.commit(unit).await.unwrap();
+        assert_eq!(read(&fixture, request.id).await, inserted);
         request.status = Status::PatronVerified;
-        let mut tx = fixture.store.begin().await.unwrap();
-        assert_eq!(tx.save_request(&request, 1, noon(1)).await.unwrap(), 2);
-        tx.commit().await.unwrap();
-        request.status = Status::Cancelled;
-        let mut tx = fixture.store.begin().await.unwrap();
-        let saved = async {
-            tx.save_request(&request, 1, noon(2)).await?;
-            tx.commit().await
-        };
-        assert!(matches!(saved.await, Err(Error::Conflict)));
-        assert_eq!(fixture.store.request(request.id).await.unwrap().unwrap().request.status, Status::PatronVerified);
+        let mut unit = fixture.store.unit();
+        let once = unit.save_request(&inserted, &request, &[entry(request.id, "verified", 1)], noon(1)).unwrap();
+        let twice = unit.save_request(&once, &request, &[entry(request.id, "seen", 1)], noon(2)).unwrap();
+        fixture.store.commit(unit).await.unwrap();
+        assert_eq!(read(&fixture, request.id).await, twice);
+        assert_eq!(twice.version, 3);
+        assert!(fixture.store.verify_audit(None).await.unwrap().faults.is_empty());
     }
 
-    async fn transaction_of_which_a_statement_has_failed_commits_nothing(fixture) {
-        insert(&fixture, &request(1)).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.insert_request(&request(2), noon(1)).await.unwrap();
-        assert!(tx.insert_request(&request(1), noon(1)).await.is_err(), "it is there already");
-        let continues = async {
-            tx.insert_request(&request(3), noon(1)).await?;
-            tx.commit().await
+    async fn save_on_an_old_version_is_a_conflict_and_changes_nothing(fixture) {
+        let mut request = request(1);
+        let old = insert(&fixture, &request).await;
+        request.status = Status::PatronVerified;
+        let save = async |request: &Request, event: &str, seconds| {
+            let mut unit = fixture.store.unit();
+            let saved = unit.save_request(&old, request, &[entry(request.id, event, seconds)], noon(seconds)).unwrap();
+            fixture.store.commit(unit).await.map(|_| saved.version)
         };
-        assert!(continues.await.is_err());
+        assert_eq!(save(&request, "verified", 1).await.unwrap(), 2);
+        request.status = Status::Cancelled;
+        // Its entry would have the same place in the audit as the one that was quicker.
+        assert!(matches!(save(&request, "cancelled", 2).await, Err(Error::Conflict)));
+        assert_eq!(read(&fixture, request.id).await.request.status, Status::PatronVerified);
+        let timeline = fixture.store.timeline(request.id).await.unwrap();
+        assert_eq!(timeline.iter().map(|row| row.entry.event.as_str()).collect::<Vec<_>>(), ["verified"]);
+    }
+
+    async fn saves_at_the_same_time_on_the_same_version_are_done_once(fixture) {
+        let old = insert(&fixture, &request(1)).await;
+        let saves = (0..10).map(async |number| {
+            let mut unit = fixture.store.unit();
+            unit.save_request(&old, &old.request, &[entry(old.request.id, &format!("save {number}"), 1)], noon(1)).unwrap();
+            fixture.store.commit(unit).await
+        });
+        let saved = futures::future::join_all(saves).await;
+        assert_eq!(saved.iter().filter(|saved| saved.is_ok()).count(), 1);
+        assert_eq!(saved.iter().filter(|saved| matches!(saved, Err(Error::Conflict))).count(), 9, "{saved:?}");
+        assert_eq!(read(&fixture, old.request.id).await.version, 2);
+        assert_eq!(fixture.store.timeline(old.request.id).await.unwrap().len(), 1);
+    }
+
+    async fn unit_of_which_a_statement_fails_leaves_nothing(fixture) {
+        insert(&fixture, &request(1)).await;
+        let failed = commit(&fixture.store, |unit| {
+            for number in [2, 1, 3] {
+                unit.insert_request(&request(number), &[entry(request(number).id, "placed", 1)], noon(1)).unwrap();
+            }
+        });
+        assert!(failed.await.is_err(), "the second is there already");
         for number in [2, 3] {
             assert!(fixture.store.request(request(number).id).await.unwrap().is_none(), "{number}");
+            assert!(fixture.store.timeline(request(number).id).await.unwrap().is_empty(), "{number}");
         }
+        // The next one writes as if nothing had been.
+        insert(&fixture, &request(2)).await;
     }
 
     async fn nothing_that_was_written_before_a_conflict_is_committed(fixture) {
-        insert(&fixture, &request(1)).await;
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.insert_request(&request(2), noon(1)).await.unwrap();
-        let all = async {
-            tx.append_audit(request(2).id, &[entry(request(2).id, "placed", 1)]).await?;
-            tx.save_request(&request(1), 7, noon(1)).await?;
-            tx.commit().await
-        };
+        let mut stored = insert(&fixture, &request(1)).await;
+        stored.version = 7;
+        let all = commit(&fixture.store, |unit| {
+            unit.insert_request(&request(2), &[entry(request(2).id, "placed", 1)], noon(1)).unwrap();
+            unit.save_request(&stored, &request(1), &[], noon(1)).unwrap();
+        });
         assert!(matches!(all.await, Err(Error::Conflict)));
         assert!(fixture.store.request(request(2).id).await.unwrap().is_none());
         // The next one writes as if nothing had been.
@@ -93,10 +134,25 @@ both! {
         assert!(fixture.store.timeline(request(2).id).await.unwrap().is_empty());
     }
 
-    async fn transaction_without_commit_leaves_nothing(fixture) {
-        let mut tx = fixture.store.begin().await.unwrap();
-        tx.insert_request(&request(1), noon(0)).await.unwrap();
-        drop(tx);
+    async fn unit_that_rests_on_a_request_being_unchanged_is_undone_once_that_is_saved(fixture) {
+        let stored = insert(&fixture, &request(1)).await;
+        let note = async |message: &str| {
+            commit(&fixture.store, |unit| {
+                unit.insert_message(&"01X".into(), message, noon(1));
+                unit.expect_unchanged(&stored);
+            })
+            .await
+        };
+        note("one").await.unwrap();
+        append(&fixture, stored.request.id, &[]).await;
+        assert!(matches!(note("two").await, Err(Error::Conflict)));
+        assert_eq!(fixture.store.messages_since(&"01X".into(), noon(0)).await.unwrap(), 1);
+    }
+
+    async fn unit_that_is_not_committed_leaves_nothing(fixture) {
+        let mut unit = fixture.store.unit();
+        unit.insert_request(&request(1), &[], noon(0)).unwrap();
+        drop(unit);
         assert!(fixture.store.request(request(1).id).await.unwrap().is_none());
     }
 
@@ -142,13 +198,36 @@ both! {
         assert_eq!(open("somebody").await, 0);
     }
 
+    async fn patron_has_no_more_open_requests_than_were_counted(fixture) {
+        let of_patron = |number| {
+            let mut request = request(number);
+            request.patron.verified = Some(example::verified());
+            request
+        };
+        let (institution, patron) = (of_patron(1).patron.institution, example::verified().id);
+        let known = async || fixture.store.open_requests_of_verified_patron(&institution, &patron).await.unwrap();
+        let place = async |number, known: &[Stored]| {
+            let mut unit = fixture.store.unit();
+            unit.expect_open_requests(&institution, &patron, known).unwrap();
+            unit.insert_request(&of_patron(number), &[], noon(0)).unwrap();
+            fixture.store.commit(unit).await
+        };
+        place(1, &known().await).await.unwrap();
+        // All have counted one, and each wants to be the second.
+        let counted = known().await;
+        assert_eq!(counted.len(), 1);
+        let placed = futures::future::join_all((2..8).map(|number| place(number, &counted))).await;
+        assert_eq!(placed.iter().filter(|placed| placed.is_ok()).count(), 1, "{placed:?}");
+        assert_eq!(placed.iter().filter(|placed| matches!(placed, Err(Error::Conflict))).count(), 5, "{placed:?}");
+        assert_eq!(known().await.len(), 2);
+        place(9, &known().await).await.unwrap();
+    }
+
     async fn timeline_keeps_its_order(fixture) {
         let request = request(1);
         insert(&fixture, &request).await;
         for (seconds, event) in [(2, "one"), (1, "two"), (3, "three")] {
-            let mut tx = fixture.store.begin().await.unwrap();
-            tx.append_audit(request.id, &[entry(request.id, event, seconds)]).await.unwrap();
-            tx.commit().await.unwrap();
+            append(&fixture, request.id, &[entry(request.id, event, seconds)]).await;
         }
         let rows = fixture.store.timeline(request.id).await.unwrap();
         let events: Vec<(i64, &str)> = rows.iter().map(|row| (row.seq, row.entry.event.as_str())).collect();

@@ -1,0 +1,218 @@
+//! The database server. The statements of a unit are sent together, so that it takes two round trips: the statements,
+//! and, once they have found what they must, the commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use failpoint::Point;
+use futures::future::{join_all, try_join_all};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Config, NoTls, Statement};
+
+use crate::error::Error;
+use crate::sql::{Query, Row, Value};
+use crate::unit::{Done, Step};
+
+/// How long a server that is down keeps a caller waiting for a connection.
+const PATIENCE: Duration = Duration::from_secs(3);
+const CONNECTIONS: usize = 16;
+/// Settings of every connection. A node that stands still in a transaction holds its locks, and with them every other
+/// node. A statement that was prepared while its table was empty would keep a plan that reads the whole table, until the
+/// server next analyses it; every frequent statement has an index.
+const SETTINGS: &str = "-c idle_in_transaction_session_timeout=10s -c enable_seqscan=off -c jit=off \
+     -c max_parallel_workers_per_gather=0";
+
+/// Connections to a server.
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: Pool,
+    config: Arc<Config>,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &SecretString) -> Result<Self, Error> {
+        // The URL holds a password, so only what the server says is reported.
+        let cannot = |what: String| Error::CannotOpen { place: "on the PostgreSQL server".to_owned(), what };
+        let mut config: Config = url
+            .expose_secret()
+            .parse()
+            .map_err(|error: tokio_postgres::Error| cannot(format!("its URL can't be read ({})", describe(&error))))?;
+        let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
+        config.options(format!("{given}{SETTINGS}"));
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(PATIENCE);
+        }
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(config.clone(), NoTls, manager))
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| cannot(error.to_string()))?;
+        let opened = Self { pool, config: Arc::new(config) };
+        drop(opened.connection().await.map_err(|error| cannot(error.to_string()))?);
+        Ok(opened)
+    }
+
+    /// A connection of the caller's own, outside the pool.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    async fn connection(&self) -> Result<Object, Error> {
+        self.pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Backend(error) => error.into(),
+            deadpool_postgres::PoolError::Timeout(_) => {
+                Error::Unavailable { what: "it gives no connection".to_owned() }
+            }
+            other => Error::Unavailable { what: other.to_string() },
+        })
+    }
+
+    /// Does a unit. It goes on where the caller gives up waiting: a connection must not go back in the middle.
+    pub(crate) async fn commit(&self, steps: Vec<Step>) -> Result<Done, Error> {
+        let connection = self.connection().await?;
+        let unit = tokio::spawn(async move { commit(&connection, steps).await });
+        unit.await.map_err(|error| Error::Unavailable { what: error.to_string() })?
+    }
+
+    /// Runs statements without parameters, as they are, in a transaction.
+    pub(crate) async fn run_script(&self, sql: &str) -> Result<(), Error> {
+        let connection = self.connection().await?;
+        let ran = connection.batch_execute(&format!("BEGIN; {sql}; COMMIT")).await;
+        if ran.is_err() {
+            // Or else whoever gets the connection next finds it in this transaction.
+            let _ = connection.batch_execute("ROLLBACK").await;
+        }
+        Ok(ran?)
+    }
+
+    /// Runs statements that read; they are sent together.
+    pub(crate) async fn read(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+        let connection = self.connection().await?;
+        let statements = prepare(&connection, queries.iter().map(|(sql, _)| *sql)).await?;
+        let sent = statements.iter().zip(&queries).map(async |(statement, (_, values))| {
+            let found = connection.query(statement, &parameters(values)).await?;
+            let names: Arc<[String]> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+            found.iter().map(|row| read(&names, row)).collect::<Result<Vec<_>, Error>>()
+        });
+        try_join_all(sent).await
+    }
+
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+}
+
+async fn commit(connection: &Object, steps: Vec<Step>) -> Result<Done, Error> {
+    let statements = prepare(connection, steps.iter().map(|step| step.sql)).await?;
+    // Futures are polled in their order, so the statements are sent in theirs.
+    let begun = async { connection.batch_execute("BEGIN").await.map(|()| 0) };
+    let sent = statements
+        .iter()
+        .zip(&steps)
+        .map(|(statement, step)| async { connection.execute(statement, &parameters(&step.values)).await });
+    let (begun, answers) = futures::join!(begun, join_all(sent));
+    let found = begun.map_err(Error::from).and_then(|_| {
+        // In their order: where a statement has not found what it must, a later one may fail for that reason.
+        steps.into_iter().zip(answers).map(|(step, rows)| step.check(rows?)).collect::<Result<Vec<u64>, Error>>()
+    });
+    match found {
+        Ok(touched) => {
+            failpoint::hit(Point::BeforeCommit);
+            connection.batch_execute("COMMIT").await?;
+            failpoint::hit(Point::AfterCommit);
+            Ok(Done(touched))
+        }
+        Err(failed) => {
+            // Where the connection is lost the server has rolled back.
+            let _ = connection.batch_execute("ROLLBACK").await;
+            Err(failed)
+        }
+    }
+}
+
+async fn prepare(connection: &Object, all: impl Iterator<Item = &'static str>) -> Result<Vec<Statement>, Error> {
+    let mut statements = Vec::new();
+    for sql in all {
+        statements.push(connection.prepare_cached(sql).await?);
+    }
+    Ok(statements)
+}
+
+fn parameters(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+fn read(names: &Arc<[String]>, row: &tokio_postgres::Row) -> Result<Row, Error> {
+    let cell = |place: usize, column: &tokio_postgres::Column| match *column.type_() {
+        Type::INT8 => Ok(row.try_get::<_, Option<i64>>(place)?.map_or(Value::Null, Value::Int)),
+        Type::INT4 => Ok(row.try_get::<_, Option<i32>>(place)?.map_or(Value::Null, |number| Value::Int(number.into()))),
+        Type::BOOL => Ok(row.try_get::<_, Option<bool>>(place)?.map_or(Value::Null, |yes| Value::Int(yes.into()))),
+        _ => Ok(row.try_get::<_, Option<String>>(place)?.map_or(Value::Null, Value::Text)),
+    };
+    let cells =
+        row.columns().iter().enumerate().map(|(place, column)| cell(place, column)).collect::<Result<_, Error>>()?;
+    Ok(Row { names: Arc::clone(names), cells })
+}
+
+impl ToSql for Value {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            // The server takes a parameter that is compared with a small number for a small one.
+            Self::Int(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
+            Self::Int(number) => number.to_sql(ty, out),
+            Self::Text(text) => text.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if is_contention(code.code()) => Self::Contended,
+            _ => Self::Unavailable { what: describe(&error) },
+        }
+    }
+}
+
+/// Whether the server undid the transaction for others: a serialisation failure or a deadlock.
+fn is_contention(code: &str) -> bool {
+    matches!(code, "40001" | "40P01")
+}
+
+/// What the server says, or the connection: the error itself says "db error" alone.
+fn describe(error: &tokio_postgres::Error) -> String {
+    use std::error::Error as _;
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_database_rolled_back_for_others_is_retried() {
+        assert!(is_contention("40001") && is_contention("40P01"));
+        for not in ["23505", "57P01", "00005"] {
+            assert!(!is_contention(not), "{not}");
+        }
+    }
+}

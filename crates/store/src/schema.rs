@@ -1,0 +1,60 @@
+//! The schema, version by version.
+//!
+//! A library for migrations would have to hold PostgreSQL's advisory lock around its run, to know the two databases'
+//! dialects, and to say which program is older; see docs/decisions/0026-units-of-work.md.
+
+use crate::database::Store;
+use crate::error::Error;
+use crate::sql::values;
+
+/// What makes version n+1 of version n. Entries are only ever added, and never change.
+const ALL: &[Version] = &[Version {
+    both: include_str!("schema/1.sql"),
+    sqlite: include_str!("schema/1.sqlite.sql"),
+    postgres: include_str!("schema/1.postgres.sql"),
+}];
+
+struct Version {
+    both: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// Nodes that start at the same time wait for each other.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(1129270867);";
+
+/// Brings the schema to the version this program knows.
+pub(crate) async fn run(store: &Store) -> Result<(), Error> {
+    store.run_script("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)", LOCK).await?;
+    loop {
+        let (found, known) = (version(store).await?, i64::try_from(ALL.len()).unwrap_or(i64::MAX));
+        if found > known {
+            return Err(Error::NewerSchema { found, known });
+        }
+        let Some(next) = usize::try_from(found).ok().and_then(|found| ALL.get(found)) else { break };
+        let dialect = if store.is_postgres() { next.postgres } else { next.sqlite };
+        // Where another node was quicker the first statement fails: it has noted this version.
+        let script = format!("INSERT INTO schema_version (version) VALUES ({});\n{}\n{dialect}", found + 1, next.both);
+        if let Err(failure) = store.run_script(&script, LOCK).await
+            && version(store).await? == found
+        {
+            return Err(failure);
+        }
+    }
+    store.check_key_or_note_it().await
+}
+
+/// Says whether the schema is the one that this program knows.
+pub(crate) async fn check(store: &Store) -> Result<(), Error> {
+    let (found, known) = (version(store).await?, i64::try_from(ALL.len()).unwrap_or(i64::MAX));
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(Error::NewerSchema { found, known }),
+        std::cmp::Ordering::Less => Err(Error::OlderSchema { found, known }),
+    }
+}
+
+async fn version(store: &Store) -> Result<i64, Error> {
+    let rows = store.read("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version", values![]).await?;
+    rows.first().map_or(Ok(0), |row| row.int("version"))
+}

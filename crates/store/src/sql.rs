@@ -1,0 +1,190 @@
+//! Values and rows as both databases have them: text, 64-bit integers, and nothing else.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use lending::{AgencyCode, InstitutionCode, ItemId, LibraryCode, PickupLocationCode, RequestId, Side};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::time::micros;
+
+/// A value of a column or of a statement's parameter.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+}
+
+/// A statement that reads, and its parameters.
+pub(crate) type Query = (&'static str, Vec<Value>);
+
+/// The parameters of a statement, in the order `$1`, `$2` and so on.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::sql::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Int(yes.into())
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(text.clone())
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(at: Timestamp) -> Self {
+        Self::Int(micros(at))
+    }
+}
+
+impl From<Uuid> for Value {
+    fn from(id: Uuid) -> Self {
+        Self::Text(id.to_string())
+    }
+}
+
+impl From<RequestId> for Value {
+    fn from(id: RequestId) -> Self {
+        Self::Text(id.to_string())
+    }
+}
+
+impl From<Side> for Value {
+    fn from(side: Side) -> Self {
+        Self::Text(side.name().to_owned())
+    }
+}
+
+macro_rules! from_code {
+    ($($code:ty),*) => {
+        $(impl From<&$code> for Value {
+            fn from(code: &$code) -> Self {
+                Self::Text(code.as_str().to_owned())
+            }
+        })*
+    };
+}
+from_code!(InstitutionCode, AgencyCode, PickupLocationCode, LibraryCode, ItemId);
+
+impl<T> From<Option<T>> for Value
+where
+    Self: From<T>,
+{
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Self::from)
+    }
+}
+
+/// A row, read by the names of its columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) names: Arc<[String]>,
+    pub(crate) cells: Vec<Value>,
+}
+
+impl Row {
+    fn cell(&self, column: &'static str) -> Result<&Value, Error> {
+        let place = self.names.iter().position(|name| name == column);
+        place.and_then(|place| self.cells.get(place)).ok_or_else(|| corrupt(column, "there is no such column"))
+    }
+
+    pub(crate) fn text(&self, column: &'static str) -> Result<String, Error> {
+        self.optional_text(column)?.ok_or_else(|| corrupt(column, "it is empty"))
+    }
+
+    pub(crate) fn optional_text(&self, column: &'static str) -> Result<Option<String>, Error> {
+        match self.cell(column)? {
+            Value::Null => Ok(None),
+            Value::Text(text) => Ok(Some(text.clone())),
+            Value::Int(_) => Err(corrupt(column, "a number, and should be text")),
+        }
+    }
+
+    pub(crate) fn int(&self, column: &'static str) -> Result<i64, Error> {
+        self.optional_int(column)?.ok_or_else(|| corrupt(column, "it is empty"))
+    }
+
+    pub(crate) fn optional_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
+        match self.cell(column)? {
+            Value::Null => Ok(None),
+            Value::Int(number) => Ok(Some(*number)),
+            Value::Text(_) => Err(corrupt(column, "text, and should be a number")),
+        }
+    }
+
+    pub(crate) fn yes(&self, column: &'static str) -> Result<bool, Error> {
+        Ok(self.int(column)? != 0)
+    }
+
+    pub(crate) fn count(&self, column: &'static str) -> Result<u64, Error> {
+        Ok(u64::try_from(self.int(column)?).unwrap_or_default())
+    }
+
+    pub(crate) fn small(&self, column: &'static str) -> Result<u32, Error> {
+        Ok(u32::try_from(self.int(column)?).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, Error> {
+        Timestamp::from_microsecond(self.int(column)?).map_err(|_| corrupt(column, "a time out of range"))
+    }
+
+    /// A time; none where it is 0.
+    pub(crate) fn time_unless_zero(&self, column: &'static str) -> Result<Option<Timestamp>, Error> {
+        if self.int(column)? == 0 { Ok(None) } else { self.time(column).map(Some) }
+    }
+
+    /// Text that stands for something else, such as an id or a status.
+    pub(crate) fn parse<T: FromStr>(&self, column: &'static str) -> Result<T, Error> {
+        self.text(column)?.parse().map_err(|_| corrupt(column, "an unknown value"))
+    }
+
+    pub(crate) fn side(&self, column: &'static str) -> Result<Side, Error> {
+        let name = serde_json::Value::String(self.text(column)?);
+        serde_json::from_value(name).map_err(|_| corrupt(column, "an unknown side"))
+    }
+
+    pub(crate) fn json(&self, column: &'static str) -> Result<serde_json::Value, Error> {
+        serde_json::from_str(&self.text(column)?).map_err(|error| corrupt(column, &error.to_string()))
+    }
+}
+
+fn corrupt(column: &'static str, what: &str) -> Error {
+    Error::Corrupt { table: column, what: what.to_owned() }
+}
+
+/// A set of words for `$n LIKE '%,' || column || ',%'`: both databases lack a parameter that holds a list.
+pub(crate) fn word_set<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.fold(",".to_owned(), |set, word| set + word + ",")
+}

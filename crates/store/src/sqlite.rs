@@ -1,0 +1,290 @@
+//! The embedded database: one thread that writes, and a few that read. Each owns its connection.
+//!
+//! Units that wait while the writer is busy are done together: one transaction, a savepoint each, one wait for the disk.
+//! Each is answered only after that commit.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use failpoint::Point;
+use parking_lot::Mutex;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::sql::{Query, Row, Value};
+use crate::unit::{Done, Step};
+
+/// How long SQLite waits for another process, such as a backup.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Units that share a commit at most.
+const TOGETHER: usize = 64;
+/// Statements that a connection keeps prepared; there are about a hundred.
+const STATEMENTS: usize = 256;
+
+type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+enum Writing {
+    Unit(Vec<Step>, Answer<Done>),
+    Script(String, Answer<()>),
+}
+
+enum Reading {
+    Queries(Vec<Query>, Answer<Vec<Vec<Row>>>),
+}
+
+/// The connections to one file.
+#[derive(Clone, Debug)]
+pub(crate) struct Sqlite {
+    writer: Arc<Mutex<Option<Sender<Writing>>>>,
+    readers: Arc<Mutex<Option<Sender<Reading>>>>,
+    threads: Arc<Mutex<Vec<std::thread::JoinHandle<()>>>>,
+    /// Held as long as anybody has the store.
+    _lock: Option<Arc<std::fs::File>>,
+}
+
+impl Sqlite {
+    /// Opens the file for one thread that writes and `readers` that read.
+    pub(crate) fn open(path: &Path, readers: usize, lock: Option<std::fs::File>) -> Result<Self, Error> {
+        let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        // What is acknowledged survives a loss of power too.
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        writer.pragma_update(None, "foreign_keys", true)?;
+        let mut opened = Self::to_read(path, OpenFlags::SQLITE_OPEN_READ_WRITE, readers)?;
+        let (sender, units) = channel();
+        opened.threads.lock().push(thread("store-writer", move || write(&writer, &units))?);
+        opened.writer = Arc::new(Mutex::new(Some(sender)));
+        opened._lock = lock.map(Arc::new);
+        Ok(opened)
+    }
+
+    /// Opens the file for threads that read.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, Error> {
+        Self::to_read(path, OpenFlags::SQLITE_OPEN_READ_ONLY, 1)
+    }
+
+    fn to_read(path: &Path, flags: OpenFlags, readers: usize) -> Result<Self, Error> {
+        let (sender, queries) = channel();
+        let queries = Arc::new(Mutex::new(queries));
+        let mut threads = Vec::new();
+        for _ in 0..readers.max(1) {
+            let (connection, queries) = (connect(path, flags)?, Arc::clone(&queries));
+            threads.push(thread("store-reader", move || read(&connection, &queries))?);
+        }
+        let (readers, threads) = (Arc::new(Mutex::new(Some(sender))), Arc::new(Mutex::new(threads)));
+        Ok(Self { writer: Arc::default(), readers, threads, _lock: None })
+    }
+
+    /// Does a unit, with those that wait at the same time.
+    pub(crate) async fn commit(&self, steps: Vec<Step>) -> Result<Done, Error> {
+        self.write(|answer| Writing::Unit(steps, answer)).await
+    }
+
+    /// Runs statements without parameters, as they are, in a transaction.
+    pub(crate) async fn run_script(&self, sql: String) -> Result<(), Error> {
+        self.write(|answer| Writing::Script(sql, answer)).await
+    }
+
+    async fn write<T>(&self, job: impl FnOnce(Answer<T>) -> Writing) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.writer.lock().as_ref().is_some_and(|writer| writer.send(job(answer)).is_ok());
+        if sent { answered.await.map_err(|_| closed())? } else { Err(closed()) }
+    }
+
+    /// Runs statements that read, one after the other.
+    pub(crate) async fn read(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let job = Reading::Queries(queries, answer);
+        let sent = self.readers.lock().as_ref().is_some_and(|readers| readers.send(job).is_ok());
+        if sent { answered.await.map_err(|_| closed())? } else { Err(closed()) }
+    }
+
+    /// Waits until what was handed over is done, and closes the connections.
+    pub(crate) async fn close(&self) {
+        drop((self.writer.lock().take(), self.readers.lock().take()));
+        let threads = std::mem::take(&mut *self.threads.lock());
+        // A thread that panicked has closed its connection too.
+        let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join()))).await;
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable { what: "the store is closed".to_owned() }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A file that is no database is found out here, before anything waits for an answer.
+    connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Error> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map_err(|error| Error::Unavailable { what: error.to_string() })
+}
+
+/// The reader's loop. Whoever asked may be gone by the time of the answer.
+fn read(connection: &Connection, jobs: &Mutex<Receiver<Reading>>) {
+    loop {
+        let job = jobs.lock().recv();
+        let Ok(Reading::Queries(queries, answer)) = job else { return };
+        let rows = queries.into_iter().map(|(sql, values)| rows(connection, sql, &values)).collect();
+        let _ = answer.send(rows);
+    }
+}
+
+/// The writer's loop: what waits is done together.
+fn write(connection: &Connection, jobs: &Receiver<Writing>) {
+    let mut next = jobs.recv().ok();
+    while let Some(job) = next.take() {
+        match job {
+            Writing::Script(sql, answer) => {
+                let ran = connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql}; COMMIT"));
+                if ran.is_err() {
+                    roll_back(connection);
+                }
+                let _ = answer.send(ran.map_err(Error::from));
+            }
+            Writing::Unit(steps, answer) => {
+                let mut units = vec![(steps, answer)];
+                while units.len() < TOGETHER {
+                    match jobs.try_recv() {
+                        Ok(Writing::Unit(steps, answer)) => units.push((steps, answer)),
+                        Ok(script) => {
+                            next = Some(script);
+                            break;
+                        }
+                        Err(_) => break,
+                    }
+                }
+                commit_together(connection, units);
+            }
+        }
+        next = next.or_else(|| jobs.recv().ok());
+    }
+}
+
+/// Does units in one transaction. Each is undone by itself where it fails; all are where the database gives up the
+/// transaction or can't commit it, as with a full disk.
+fn commit_together(connection: &Connection, units: Vec<(Vec<Step>, Answer<Done>)>) {
+    let (mut done, mut answers) = (Vec::new(), Vec::new());
+    let alone = units.len() == 1;
+    let mut whole = run(connection, "BEGIN IMMEDIATE");
+    for (steps, answer) in units {
+        let result = if whole.is_ok() { in_savepoint(connection, steps, alone) } else { Err(undone()) };
+        if whole.is_ok() && connection.is_autocommit() {
+            whole = Err(result.as_ref().err().map_or_else(undone, Error::of_all));
+        }
+        failpoint::hit(Point::InSharedCommit);
+        done.push(result);
+        answers.push(answer);
+    }
+    if whole.is_ok() {
+        failpoint::hit(Point::BeforeCommit);
+        whole = run(connection, "COMMIT");
+        failpoint::hit(Point::AfterCommit);
+    }
+    if !connection.is_autocommit() {
+        roll_back(connection);
+    }
+    for (result, answer) in done.into_iter().zip(answers) {
+        // A unit that failed by itself keeps its own reason; whoever handed it over may be gone.
+        let result = match &whole {
+            Err(failed) if result.is_ok() || matches!(result, Err(Error::Unavailable { .. })) => Err(failed.of_all()),
+            _ => result,
+        };
+        let _ = answer.send(result);
+    }
+}
+
+/// Does a unit so that it can be undone alone. The only unit of a transaction needs no savepoint: with it everything is
+/// undone.
+fn in_savepoint(connection: &Connection, steps: Vec<Step>, alone: bool) -> Result<Done, Error> {
+    if !alone {
+        run(connection, "SAVEPOINT unit")?;
+    }
+    let result = steps_of(connection, steps);
+    if result.is_err() && !connection.is_autocommit() {
+        run(connection, if alone { "ROLLBACK" } else { "ROLLBACK TO unit" })?;
+    }
+    if !alone && !connection.is_autocommit() {
+        run(connection, "RELEASE unit")?;
+    }
+    result
+}
+
+fn steps_of(connection: &Connection, steps: Vec<Step>) -> Result<Done, Error> {
+    let mut touched = Vec::with_capacity(steps.len());
+    for step in steps {
+        if step.postgres_only {
+            touched.push(0);
+            continue;
+        }
+        let mut statement = connection.prepare_cached(step.sql)?;
+        let values = rusqlite::params_from_iter(&step.values);
+        let rows = if statement.column_count() > 0 {
+            let (mut rows, mut count) = (statement.query(values)?, 0);
+            while rows.next()?.is_some() {
+                count += 1;
+            }
+            count
+        } else {
+            statement.execute(values)? as u64
+        };
+        touched.push(step.check(rows)?);
+    }
+    Ok(Done(touched))
+}
+
+fn rows(connection: &Connection, sql: &'static str, values: &[Value]) -> Result<Vec<Row>, Error> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
+    let mut found = statement.query(rusqlite::params_from_iter(values))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let cells = (0..names.len()).map(|column| row.get_ref(column).map(value)).collect::<Result<_, _>>()?;
+        rows.push(Row { names: Arc::clone(&names), cells });
+    }
+    Ok(rows)
+}
+
+fn value(cell: ValueRef<'_>) -> Value {
+    match cell {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        // No column holds such a number.
+        ValueRef::Real(number) => Value::Text(number.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+fn run(connection: &Connection, sql: &'static str) -> Result<(), Error> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+/// Where SQLite has undone the transaction by itself there is nothing to roll back.
+fn roll_back(connection: &Connection) {
+    let _ = run(connection, "ROLLBACK");
+}
+
+fn undone() -> Error {
+    Error::Unavailable { what: "the database undid the transaction".to_owned() }
+}

@@ -1,0 +1,127 @@
+//! A unit of work: statements that are done as a whole or not at all.
+//!
+//! A unit is built without touching the database and handed over once. What it rests on goes with it: a statement may
+//! have to touch exactly one row, such as the request in the version that was read, or none. Where the database finds
+//! otherwise, nothing of the unit is done, and the caller reads and decides again.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::seal::Sealer;
+use crate::sql::Value;
+
+/// What a statement must find.
+#[derive(Debug)]
+pub(crate) enum Expect {
+    Anything,
+    /// Exactly one row, or else the unit fails with this.
+    One(Error),
+    /// No row, or else the unit fails with this.
+    None(Error),
+}
+
+/// One statement of a unit.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) sql: &'static str,
+    pub(crate) values: Vec<Value>,
+    pub(crate) expect: Expect,
+    /// Whether it is a lock that SQLite's one writer does without.
+    pub(crate) postgres_only: bool,
+}
+
+impl Step {
+    /// Checks the number of rows that it touched or found.
+    pub(crate) fn check(self, rows: u64) -> Result<u64, Error> {
+        match self.expect {
+            Expect::One(otherwise) if rows != 1 => Err(otherwise),
+            Expect::None(otherwise) if rows != 0 => Err(otherwise),
+            _ => Ok(rows),
+        }
+    }
+}
+
+/// Statements that are done as a whole or not at all, with one commit. [`Store::unit`](crate::Store::unit) begins one,
+/// and [`Store::commit`](crate::Store::commit) does it.
+#[derive(Debug)]
+#[must_use = "a unit does nothing until it is committed"]
+pub struct Unit {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) sealer: Arc<Sealer>,
+    /// Messages to other nodes that are part of the commit.
+    pub(crate) notify_within: Vec<String>,
+    /// Messages to other nodes that follow the commit.
+    pub(crate) notify_after: Vec<String>,
+}
+
+/// A statement of a unit, to ask [`Done`] about.
+#[derive(Clone, Copy, Debug)]
+pub struct StepId(usize);
+
+/// A unit that is committed.
+#[derive(Debug)]
+pub struct Done(pub(crate) Vec<u64>);
+
+impl Done {
+    /// How many rows a statement has touched.
+    pub fn touched(&self, step: StepId) -> u64 {
+        self.0.get(step.0).copied().unwrap_or_default()
+    }
+}
+
+impl Unit {
+    pub(crate) fn new(sealer: Arc<Sealer>) -> Self {
+        Self { steps: Vec::new(), sealer, notify_within: Vec::new(), notify_after: Vec::new() }
+    }
+
+    /// Whether it has nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.notify_within.is_empty() && self.notify_after.is_empty()
+    }
+
+    /// The statements with their parameters, for a benchmark that does the same without the store. Locks that SQLite's
+    /// one writer does without are left out.
+    pub fn statements(&self) -> Vec<(&'static str, Vec<serde_json::Value>)> {
+        let json = |value: &Value| match value {
+            Value::Null => serde_json::Value::Null,
+            Value::Int(number) => (*number).into(),
+            Value::Text(text) => text.as_str().into(),
+        };
+        let steps = self.steps.iter().filter(|step| !step.postgres_only);
+        steps.map(|step| (step.sql, step.values.iter().map(json).collect())).collect()
+    }
+
+    /// Adds a statement, whatever it finds.
+    pub(crate) fn run(&mut self, sql: &'static str, values: Vec<Value>) -> StepId {
+        self.step(sql, values, Expect::Anything)
+    }
+
+    /// Adds a statement that must touch or find one row.
+    pub(crate) fn run_on_one(&mut self, sql: &'static str, values: Vec<Value>, otherwise: Error) -> StepId {
+        self.step(sql, values, Expect::One(otherwise))
+    }
+
+    /// Adds a statement that must find no row.
+    pub(crate) fn refuse_any(&mut self, sql: &'static str, values: Vec<Value>, otherwise: Error) -> StepId {
+        self.step(sql, values, Expect::None(otherwise))
+    }
+
+    /// Waits until no other unit holds the lock of this name, and holds it until this one ends. SQLite's writer is alone
+    /// already.
+    pub(crate) fn lock(&mut self, name: &str) {
+        let values = vec![Value::Int(lock_number(name))];
+        let (sql, expect) = ("SELECT pg_advisory_xact_lock($1)", Expect::Anything);
+        self.steps.push(Step { sql, values, expect, postgres_only: true });
+    }
+
+    fn step(&mut self, sql: &'static str, values: Vec<Value>, expect: Expect) -> StepId {
+        self.steps.push(Step { sql, values, expect, postgres_only: false });
+        StepId(self.steps.len() - 1)
+    }
+}
+
+/// PostgreSQL's advisory locks are numbered; this is the number of a name (FNV-1a).
+pub(crate) fn lock_number(name: &str) -> i64 {
+    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, hash).cast_signed()
+}
