@@ -1,6 +1,6 @@
 //! Claims: what is due is taken under lease, effects before polls, and no more at an institution than it is to bear.
 //!
-//! What is due is read first, and each lease is taken only if nobody was quicker.
+//! A claim first reads the due work. Then it takes each lease, unless another node was quicker.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -84,7 +84,7 @@ const DUE_POLLS: &str = concat!(
 );
 
 impl Store {
-    /// Takes what is due, effects before polls, and at most one of a request. An effect whose lease ran out comes back as
+    /// Takes due work, effects before polls, and at most one of a request. An effect whose lease ran out comes back as
     /// unclear: whoever had it may have sent it.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut leased = self.leases(claim.now).await?;

@@ -237,7 +237,7 @@ impl Notifier {
         Self(Some(sender))
     }
 
-    /// Sends what is to follow a commit.
+    /// Sends the notifications that follow a commit.
     pub(crate) fn send(&self, events: Vec<String>) {
         if let Some(notifier) = &self.0 {
             for text in events {
@@ -284,7 +284,7 @@ impl Unit {
     }
 }
 
-/// Makes what is to be sent within a unit's commit a part of it.
+/// Adds the notifications that belong to a unit's commit to its statements.
 pub(crate) fn notify_within(unit: &mut Unit) {
     let events = std::mem::take(&mut unit.notify_within);
     if !events.is_empty() {

@@ -108,7 +108,7 @@ impl Unit {
         );
     }
 
-    /// Takes away the poll of a side. One that is under way stays until it ends by itself.
+    /// Takes away the poll of a side. A poll that is under way stays until it has ended.
     pub fn remove_poll(&mut self, request: RequestId, side: Side, now: Timestamp) {
         self.run(
             "DELETE FROM poll WHERE request = $1 AND side = $2 AND lease_until <= $3",

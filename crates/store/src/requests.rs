@@ -99,7 +99,7 @@ pub(crate) struct AuditEnd {
 macro_rules! select {
     ($($rest:literal),+) => {
         concat!(
-            "SELECT id, version, updated_at, document, placed_at, audit_head, audit_count FROM patron_request WHERE ",
+            "SELECT id, version, updated_at, document, audit_head, audit_count FROM patron_request WHERE ",
             $($rest),+
         )
     };
@@ -232,7 +232,7 @@ impl Store {
 }
 
 impl Unit {
-    /// Keeps a new request, with version 1, and the first entries of its audit; answers what is stored then.
+    /// Keeps a new request, with version 1, and the first entries of its audit; returns the stored request.
     ///
     /// # Errors
     ///
@@ -276,7 +276,7 @@ impl Unit {
         Ok(Stored { request: request.clone(), version: 1, updated_at: now, audit: end })
     }
 
-    /// Keeps a changed request, and adds entries at the end of its audit; answers what is stored then. At the commit,
+    /// Keeps a changed request, and adds entries at the end of its audit; returns the stored request. At the commit,
     /// [`Error::Conflict`] where somebody else has changed it since `before` was read.
     ///
     /// # Errors

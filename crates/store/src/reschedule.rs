@@ -69,7 +69,7 @@ impl Store {
     pub async fn reschedule_webhook_lists(&self, now: Timestamp, apart: Duration) -> Result<u64, Error> {
         let apart = i64::try_from(apart.as_micros()).unwrap_or(i64::MAX);
         let mut unit = self.unit();
-        // What is being read may have been read too early.
+        // A list that is being read may have been read too early.
         let lists = unit.run(
             "UPDATE batch_poll SET \
                  due_at = CASE WHEN last_read_at + $1 > $2 THEN last_read_at + $1 ELSE CAST($2 AS BIGINT) END \
@@ -99,7 +99,7 @@ impl Unit {
     }
 
     fn reschedule_lists(&mut self, institution: &InstitutionCode, now: Timestamp) {
-        // What is being read may have been read too early.
+        // A list that is being read may have been read too early.
         self.run(
             "UPDATE batch_poll SET due_at = $1 WHERE institution = $2 AND (due_at > $1 OR lease_until > $1)",
             values![now, institution],

@@ -32,9 +32,8 @@ enum Writing {
     Script(String, Answer<()>),
 }
 
-enum Reading {
-    Queries(Vec<Query>, Answer<Vec<Vec<Row>>>),
-}
+/// Statements that read, and where their rows go.
+type Reading = (Vec<Query>, Answer<Vec<Vec<Row>>>);
 
 /// The connections to one file.
 #[derive(Clone, Debug)]
@@ -50,7 +49,7 @@ impl Sqlite {
     /// Opens the file for one thread that writes and `readers` that read.
     pub(crate) fn open(path: &Path, readers: usize, lock: Option<std::fs::File>) -> Result<Self, Error> {
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        // What is acknowledged survives a loss of power too.
+        // An acknowledged commit survives a loss of power too.
         writer.pragma_update(None, "journal_mode", "WAL")?;
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
@@ -98,7 +97,7 @@ impl Sqlite {
     /// Runs statements that read, one after the other.
     pub(crate) async fn read(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
         let (answer, answered) = oneshot::channel();
-        let job = Reading::Queries(queries, answer);
+        let job = (queries, answer);
         let sent = self.readers.lock().as_ref().is_some_and(|readers| readers.send(job).is_ok());
         if sent { answered.await.map_err(|_| closed())? } else { Err(closed()) }
     }
@@ -134,7 +133,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::threa
 fn read(connection: &Connection, jobs: &Mutex<Receiver<Reading>>) {
     loop {
         let job = jobs.lock().recv();
-        let Ok(Reading::Queries(queries, answer)) = job else { return };
+        let Ok((queries, answer)) = job else { return };
         let rows = queries.into_iter().map(|(sql, values)| rows(connection, sql, &values)).collect();
         let _ = answer.send(rows);
     }
@@ -171,7 +170,7 @@ fn write(connection: &Connection, jobs: &Receiver<Writing>) {
     }
 }
 
-/// Does units in one transaction. Each is undone by itself where it fails; all are where the database gives up the
+/// Does units in one transaction. A unit that fails is undone alone; all are undone where the database gives up the
 /// transaction or can't commit it, as with a full disk.
 fn commit_together(connection: &Connection, units: Vec<(Vec<Step>, Answer<Done>)>) {
     let (mut done, mut answers) = (Vec::new(), Vec::new());
@@ -195,7 +194,7 @@ fn commit_together(connection: &Connection, units: Vec<(Vec<Step>, Answer<Done>)
         roll_back(connection);
     }
     for (result, answer) in done.into_iter().zip(answers) {
-        // A unit that failed by itself keeps its own reason; whoever handed it over may be gone.
+        // A unit that failed alone keeps its own reason; whoever handed it over may be gone.
         let result = match &whole {
             Err(failed) if result.is_ok() || matches!(result, Err(Error::Unavailable { .. })) => Err(failed.of_all()),
             _ => result,
@@ -280,7 +279,7 @@ fn run(connection: &Connection, sql: &'static str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where SQLite has undone the transaction by itself there is nothing to roll back.
+/// If SQLite has undone the transaction already, there is nothing to roll back.
 fn roll_back(connection: &Connection) {
     let _ = run(connection, "ROLLBACK");
 }

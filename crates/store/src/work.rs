@@ -1,4 +1,4 @@
-//! Effects and deadlines with their due times, and what is common to them and to polls: claims and leases.
+//! Effects and deadlines with their due times, and the leases that these and polls have in common.
 //!
 //! A claim gives a lease and raises the fencing token. Whoever writes a result names the token, so that a node that was
 //! paused past its lease, and whose work another node has taken, can't write.
@@ -281,7 +281,7 @@ impl Unit {
     }
 
     /// Queues deadlines that are new, and takes away those of a request that are over. One that is under way stays
-    /// until it ends by itself; one that is queued already keeps its time.
+    /// until it has ended; one that is queued already keeps its time.
     pub fn change_deadlines(&mut self, request: RequestId, new: &[NewIntent], over: &[Deadline], now: Timestamp) {
         for deadline in over {
             self.run(

@@ -34,7 +34,7 @@ CREATE TABLE pickup_location (
     desk TEXT
 );
 
--- Requests: a document each, and columns for what is searched by.
+-- Requests: a document each, and columns for the searches.
 CREATE TABLE patron_request (
     id TEXT PRIMARY KEY,
     version BIGINT NOT NULL,

@@ -45,7 +45,7 @@ async fn fill(fixture: &Fixture) {
         let poll =
             NewIntent { id: uuid::Uuid::from_u128(100 + number), work: Work::Poll(lending::Side::Borrower), ..intent };
         unit.add_intent(&poll, noon(0));
-        unit.add_hint(request.id, lending::Side::Borrower, "told", noon(1), noon(0));
+        unit.add_hint(request.id, lending::Side::Borrower, "added", noon(1), noon(0));
         let list = store::NewBatchPoll {
             institution: "01BORROW".into(),
             list: "on_shelf".to_owned(),
