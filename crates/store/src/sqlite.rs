@@ -40,6 +40,7 @@ type Reading = (Vec<Query>, Answer<Vec<Vec<Row>>>);
 pub(crate) struct Sqlite {
     writer: Arc<Mutex<Option<Sender<Writing>>>>,
     readers: Arc<Mutex<Option<Sender<Reading>>>>,
+    /// The threads that read, then the one that writes.
     threads: Arc<Mutex<Vec<std::thread::JoinHandle<()>>>>,
     /// Held as long as anybody has the store.
     _lock: Option<Arc<std::fs::File>>,
@@ -103,11 +104,21 @@ impl Sqlite {
     }
 
     /// Waits until what was handed over is done, and closes the connections.
+    ///
+    /// The writer's is the last. Only the last connection moves the write-ahead log into the file, and each of two that
+    /// close at the same moment takes the other for still open.
     pub(crate) async fn close(&self) {
-        drop((self.writer.lock().take(), self.readers.lock().take()));
-        let threads = std::mem::take(&mut *self.threads.lock());
-        // A thread that panicked has closed its connection too.
-        let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join()))).await;
+        drop(self.readers.lock().take());
+        let mut readers = std::mem::take(&mut *self.threads.lock());
+        let writer = self.writer.lock().take();
+        let last = if writer.is_some() { readers.pop() } else { None };
+        let wait = move || {
+            // A thread that panicked has closed its connection too.
+            readers.into_iter().for_each(|thread| drop(thread.join()));
+            drop(writer);
+            last.map(std::thread::JoinHandle::join)
+        };
+        let _ = tokio::task::spawn_blocking(wait).await;
     }
 }
 

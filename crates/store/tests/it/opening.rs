@@ -47,6 +47,20 @@ async fn embedded_store_is_open_in_one_process_only() {
 }
 
 #[tokio::test]
+async fn closed_store_is_one_whole_file() {
+    // More often than once: connections that close at the same moment leave the log to each other.
+    for _ in 0..20 {
+        let fixture = Fixture::sqlite().await;
+        let placed = lending::example::placed();
+        commit(&fixture.store, |unit| _ = unit.insert_request(&placed, &[], noon(0)).unwrap()).await.unwrap();
+        fixture.store.request(placed.id).await.unwrap().unwrap();
+        fixture.store.close().await;
+        let file = fixture.file().unwrap();
+        assert!(!file.with_extension("db-wal").exists(), "the write-ahead log of {} is left", file.display());
+    }
+}
+
+#[tokio::test]
 async fn file_that_is_no_database_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("consort.db");
