@@ -35,7 +35,10 @@ const CALLS: f64 = 13.0;
 /// Staff look at their screens so often. Each look goes through everything that is under way: at every 4 ms it cost twice
 /// as much as the simulated Almas' answers.
 const BETWEEN_ROUNDS: Duration = Duration::from_millis(25);
-const IN_FLIGHT: usize = 200;
+/// How long a book waits on the hold shelf, is with its patron, and travels home. Without these the next act follows
+/// within milliseconds. Its message then overtakes the one before, which costs calls that no library has seen.
+const EACH_STAY: Duration = Duration::from_secs(1);
+const IN_FLIGHT: usize = 500;
 const PLACING: usize = 8;
 const CONNECTIONS: usize = 16;
 const SECRET: &str = "secret-of-the-benchmark";
@@ -162,9 +165,9 @@ fn by_endpoint(sim: &Sim) -> Result<BTreeMap<String, u64>, String> {
 async fn play(sim: &Sim, hub: &HubProcess, lifecycles: usize) -> Result<(), String> {
     let deadline = Instant::now() + PATIENCE;
     let mut placing = JoinSet::new();
-    let (mut placed, mut home) = (0, BTreeSet::new());
+    let (mut placed, mut books) = (0, Books::default());
     loop {
-        while placed < lifecycles && placed - home.len() < IN_FLIGHT && placing.len() < PLACING {
+        while placed < lifecycles && placed - books.home.len() < IN_FLIGHT && placing.len() < PLACING {
             let (client, number) = (hub.client.clone(), placed);
             placing.spawn(async move {
                 let copy = json!({"institution": LENDERS[0], "barcode": sim_setup::barcode(LENDERS[0], number)});
@@ -179,20 +182,41 @@ async fn play(sim: &Sim, hub: &HubProcess, lifecycles: usize) -> Result<(), Stri
         while let Some(ended) = placing.try_join_next() {
             ended.map_err(|error| error.to_string())?.map_err(|failure| failure.to_string())?;
         }
-        act(sim, &mut home)?;
+        act(sim, &mut books)?;
         let left = sim.staff(BORROWER).map_err(|error| error.to_string())?.counts()["items"].clone();
-        if home.len() == lifecycles && left == 0 {
+        if books.home.len() == lifecycles && left == 0 {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return Err(format!("{} of {lifecycles} came home, {left} virtual items are left", home.len()));
+            let home = books.home.len();
+            return Err(format!("{home} of {lifecycles} came home, {left} virtual items are left"));
         }
         tokio::time::sleep(BETWEEN_ROUNDS).await;
     }
 }
 
+/// Where books are: on the hold shelf, with a patron, on the way home, at home. By barcode, with the time since when.
+#[derive(Default)]
+struct Books {
+    shelved: BTreeMap<String, Instant>,
+    kept: BTreeMap<String, Instant>,
+    returned: BTreeMap<String, Instant>,
+    home: BTreeSet<String>,
+}
+
+/// Returns whether a stay is over that began when the book was first seen there.
+fn is_over(since: &mut BTreeMap<String, Instant>, barcode: &str) -> bool {
+    match since.get(barcode) {
+        Some(since) => since.elapsed() >= EACH_STAY,
+        None => {
+            since.insert(barcode.to_owned(), Instant::now());
+            false
+        }
+    }
+}
+
 /// Performs every action that staff of both libraries can do now.
-fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
+fn act(sim: &Sim, books: &mut Books) -> Result<(), String> {
     let lender = sim.staff(LENDERS[0]).map_err(|error| error.to_string())?;
     let borrower = sim.staff(BORROWER).map_err(|error| error.to_string())?;
     let lent: BTreeSet<String> = lender.loans().into_iter().map(|loan| loan.barcode).collect();
@@ -203,10 +227,13 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
         let Ok(item) = borrower.item(&barcode) else { continue };
         match item.process_type.as_str() {
             "TRANSIT" => drop(borrower.scan_in(&barcode, "MAIN", DESK)),
+            "HOLDSHELF" if !is_over(&mut books.shelved, &barcode) => {}
             "HOLDSHELF" => drop(borrower.lend(&barcode, &hold.user, "MAIN", DESK)),
             // The virtual item has its hold, so the lender's staff see their hold too.
             _ => {
-                if lender.item(&barcode).is_ok_and(|item| item.process_type.is_empty()) && !home.contains(&barcode) {
+                if lender.item(&barcode).is_ok_and(|item| item.process_type.is_empty())
+                    && !books.home.contains(&barcode)
+                {
                     drop(lender.scan_in(&barcode, "MAIN", DESK));
                 }
             }
@@ -214,7 +241,7 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
     }
     for loan in &theirs {
         // The patron reads fast, but doesn't return the book before the lender's loan is made.
-        if lent.contains(&loan.barcode) {
+        if lent.contains(&loan.barcode) && is_over(&mut books.kept, &loan.barcode) {
             drop(borrower.scan_in(&loan.barcode, "MAIN", DESK));
         }
     }
@@ -222,8 +249,9 @@ fn act(sim: &Sim, home: &mut BTreeSet<String>) -> Result<(), String> {
     for barcode in &lent {
         let returned = !out.contains(barcode)
             && borrower.item(barcode).is_ok_and(|item| !matches!(item.process_type.as_str(), "LOAN" | "HOLDSHELF"));
-        if returned && lender.scan_in(barcode, "MAIN", DESK).is_ok() {
-            home.insert(barcode.clone());
+        let arrived = returned && is_over(&mut books.returned, barcode);
+        if arrived && lender.scan_in(barcode, "MAIN", DESK).is_ok() {
+            books.home.insert(barcode.clone());
         }
     }
     Ok(())

@@ -213,8 +213,7 @@ impl World {
             let has_reported = |code: &String| self.sim.has_sent_all(code).unwrap_or(true);
             let sent = self.almas.iter().all(has_reported);
             if sent {
-                let due =
-                    self.engine.store().next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
+                let due = self.engine.next_due(Timestamp::UNIX_EPOCH).await.map_err(|error| error.to_string())?;
                 // A message sent while the store was read would be missed.
                 let still = self.almas.iter().all(has_reported);
                 if still && due.is_none_or(|due| due > self.now()) {

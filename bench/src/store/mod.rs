@@ -15,7 +15,7 @@ mod units;
 use std::time::{Duration, Instant};
 
 use pg_cluster::Cluster;
-use store::Database;
+use store::{BulkStore, Database};
 
 use self::bare::Bare;
 use self::bulk::Bulk;
@@ -97,7 +97,9 @@ pub(crate) async fn bare_units(database: &Database) -> Result<f64, String> {
 async fn sqlite(plan: Plan) -> Result<(Vec<Line>, Vec<String>), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = |name: &str| dir.path().join(name);
-    let store = units::open(&Database::Sqlite(file("store.db"))).await?;
+    let database = Database::Sqlite(file("store.db"));
+    let store = units::open(&database).await?;
+    let bulk = BulkStore::open(&store, &database).await.map_err(units::text)?;
     let mut callers = Callers::new(store.clone());
     let mut bare = Bare::prepare(&file("bare.db"), plan.rounds.into()).await?;
     let (mut rates, mut of_bare) = (Rates::default(), Vec::new());
@@ -106,8 +108,9 @@ async fn sqlite(plan: Plan) -> Result<(Vec<Line>, Vec<String>), String> {
         for (rates, count) in rates.callers.iter_mut().zip(CALLERS) {
             rates.push(callers.measure(count, plan.length).await?);
         }
-        with_bulk(&mut callers, || Bulk::into_file(file("bulk.db")), plan.length, &mut rates).await?;
+        with_bulk(&mut callers, &bulk, plan.length, &mut rates).await?;
     }
+    bulk.close().await;
     store.close().await;
     let its_rate = median(of_bare);
     let compared = CALLERS.map(|_| ("the bare loop".to_owned(), its_rate));
@@ -115,7 +118,9 @@ async fn sqlite(plan: Plan) -> Result<(Vec<Line>, Vec<String>), String> {
 }
 
 async fn postgres(plan: Plan, url: &str) -> Result<(Vec<Line>, Vec<String>), String> {
-    let store = units::open(&Database::Postgres(url.to_owned().into())).await?;
+    let database = Database::Postgres(url.to_owned().into());
+    let store = units::open(&database).await?;
+    let bulk = BulkStore::open(&store, &database).await.map_err(units::text)?;
     let mut callers = Callers::new(store.clone());
     let pgbench = Pgbench::prepare(url, &store).await?;
     let (mut rates, mut of_pgbench) = (Rates::default(), [const { Vec::new() }; 3]);
@@ -124,8 +129,9 @@ async fn postgres(plan: Plan, url: &str) -> Result<(Vec<Line>, Vec<String>), Str
             of_pgbench[at].push(pgbench.measure(&mut callers, count, plan.length).await?);
             rates.callers[at].push(callers.measure(count, plan.length).await?);
         }
-        with_bulk(&mut callers, || Bulk::into_server(url.to_owned()), plan.length, &mut rates).await?;
+        with_bulk(&mut callers, &bulk, plan.length, &mut rates).await?;
     }
+    bulk.close().await;
     store.close().await;
     let mut of_pgbench = of_pgbench.map(median).into_iter();
     let compared = CALLERS.map(|count| (format!("pgbench, {count}"), of_pgbench.next().unwrap_or(f64::NAN)));
@@ -133,16 +139,11 @@ async fn postgres(plan: Plan, url: &str) -> Result<(Vec<Line>, Vec<String>), Str
 }
 
 /// Measures callers while a bulk writer is at work.
-async fn with_bulk(
-    callers: &mut Callers,
-    start: impl FnOnce() -> Result<Bulk, String>,
-    length: Duration,
-    rates: &mut Rates,
-) -> Result<(), String> {
+async fn with_bulk(callers: &mut Callers, bulk: &BulkStore, length: Duration, rates: &mut Rates) -> Result<(), String> {
     let begun = Instant::now();
-    let writer = start()?;
+    let writer = Bulk::start(bulk.clone());
     let rate = callers.measure(WITH_BULK, length).await;
-    let rows = writer.end()?;
+    let rows = writer.end().await?;
     rates.bulk.push(rows as f64 / begun.elapsed().as_secs_f64());
     rates.with_bulk.push(rate?);
     Ok(())

@@ -43,9 +43,9 @@ pub struct Message {
     /// The message's id, the same for every delivery.
     #[serde(deserialize_with = "lenient::required")]
     pub id: String,
-    /// The subject, such as `LOAN`.
+    /// The name of the subject, such as `LOAN`.
     #[serde(deserialize_with = "lenient::required")]
-    action: String,
+    pub action: String,
     /// The event, such as `LOAN_CREATED`; not every kind of message has it.
     #[serde(default, deserialize_with = "lenient::opt")]
     event: Option<String>,
@@ -55,12 +55,12 @@ pub struct Message {
     /// When it happened.
     #[serde(default, deserialize_with = "lenient::opt")]
     pub time: Option<Timestamp>,
-    #[serde(flatten)]
-    payload: Map<String, Value>,
+    #[serde(skip)]
+    subject: Subject,
 }
 
 /// The subject of a message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Subject {
     /// A loan.
@@ -70,6 +70,7 @@ pub enum Subject {
     /// An item.
     Item(Box<Item>),
     /// Another subject, or one that can't be read.
+    #[default]
     Other,
 }
 
@@ -83,13 +84,9 @@ impl Message {
         if body.trim_ascii_start().starts_with(b"<") {
             return Err("it is XML; set the profile's message type to JSON in Alma".to_owned());
         }
-        let value: Value = serde_json::from_slice(body).map_err(|_| "it is no JSON".to_owned())?;
-        lenient::record(value)
-    }
-
-    /// Returns the subject in upper case.
-    pub fn action(&self) -> String {
-        self.action.to_uppercase()
+        let mut value: Value = serde_json::from_slice(body).map_err(|_| "it is no JSON".to_owned())?;
+        let subject = value.as_object_mut().map(subject).unwrap_or_default();
+        Ok(Self { subject, ..lenient::record(value)? })
     }
 
     /// Returns the event in upper case; empty if the message has none.
@@ -98,16 +95,22 @@ impl Message {
     }
 
     /// Returns the record that the message contains.
-    pub fn subject(&self) -> Subject {
-        let part = |key: &str| self.payload.get(key).cloned().unwrap_or_default();
-        let subject = match self.action().as_str() {
-            "LOAN" => lenient::record(part("item_loan")).map(|loan| Subject::Loan(Box::new(loan))),
-            "REQUEST" => lenient::record(part("user_request")).map(|request| Subject::Request(Box::new(request))),
-            "ITEM" => lenient::record(part("item")).map(|item| Subject::Item(Box::new(item))),
-            _ => return Subject::Other,
-        };
-        subject.unwrap_or(Subject::Other)
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
+}
+
+/// Takes the record out of a message.
+fn subject(fields: &mut Map<String, Value>) -> Subject {
+    let action = fields.get("action").and_then(lenient::scalar).unwrap_or_default().to_uppercase();
+    let mut part = |key: &str| fields.remove(key).unwrap_or_default();
+    let subject = match action.as_str() {
+        "LOAN" => lenient::record(part("item_loan")).map(|loan| Subject::Loan(Box::new(loan))),
+        "REQUEST" => lenient::record(part("user_request")).map(|request| Subject::Request(Box::new(request))),
+        "ITEM" => lenient::record(part("item")).map(|item| Subject::Item(Box::new(item))),
+        _ => return Subject::Other,
+    };
+    subject.unwrap_or_default()
 }
 
 #[cfg(test)]

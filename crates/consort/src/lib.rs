@@ -19,6 +19,9 @@ use clap::Parser;
 
 use crate::commands::Command;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The time that work which can't be cancelled has at the end.
 const LONGEST_END: Duration = Duration::from_millis(500);
 

@@ -132,7 +132,7 @@ pub(crate) struct Commits {
     metrics: Arc<Metrics>,
     changes: broadcast::Sender<Change>,
     lease: Duration,
-    load: Arc<Load>,
+    active_effects: Arc<Load>,
     handed_over: mpsc::UnboundedSender<HandedOver>,
     /// Locks for patrons, by a hash of the patron.
     patrons: [tokio::sync::Mutex<()>; PATRON_LOCKS],
@@ -147,11 +147,11 @@ impl Commits {
         metrics: Arc<Metrics>,
         changes: broadcast::Sender<Change>,
         lease: Duration,
-        load: Arc<Load>,
+        active_effects: Arc<Load>,
         handed_over: mpsc::UnboundedSender<HandedOver>,
     ) -> Self {
         let patrons = [const { tokio::sync::Mutex::const_new(()) }; PATRON_LOCKS];
-        Self { runtime, polling, metrics, changes, lease, load, handed_over, patrons }
+        Self { runtime, polling, metrics, changes, lease, active_effects, handed_over, patrons }
     }
 
     /// Decides on `event` and commits the decision. `known` is the request as the caller has read it: if it has changed
@@ -291,10 +291,9 @@ impl Commits {
     pub(crate) fn hand_over(&self, applied: Applied) {
         let Applied { stored, next } = applied;
         if let Some(NextEffect { intent, place }) = next {
-            let place = place.unwrap_or_else(|| self.load.occupy(&intent.institution));
+            let place = place.unwrap_or_else(|| self.active_effects.occupy(&intent.institution));
             // If the node has no workers any more, the lease runs out and another node does it.
             let _ = self.handed_over.send(HandedOver { intent, stored, place });
-            self.runtime.wake();
         }
     }
 
@@ -313,15 +312,17 @@ impl Commits {
         let (leased, mut first) = self.queue_effect(unit, next, decision.effect, cause, before.is_none(), now);
         let Plan { polls, lists } = self.polling.plan(next).await?;
         for poll in &polls {
+            let Work::Poll(side) = poll.work else { continue };
             first = first.min(poll.due_at);
-            match (poll.work, cause) {
-                (Work::Poll(side), Cause::Finished(made)) if made.work == poll.work && is_still(made, poll, side) => {
-                    unit.restart_poll(made, poll, now);
+            match cause {
+                Cause::Finished(made) if is_still(made, poll, side) => unit.restart_poll(made, poll, now),
+                Cause::Message(proven) if proven.side == side => unit.replace_poll(next.id, side, Some(poll), now),
+                _ => {
+                    if before.is_some_and(|before| before.institution(side) != Some(&poll.institution)) {
+                        unit.remove_poll_elsewhere(next.id, side, &poll.institution);
+                    }
+                    unit.ensure_poll(poll, now);
                 }
-                (Work::Poll(side), Cause::Message(proven)) if proven.side == side => {
-                    unit.replace_poll(next.id, side, Some(poll), now);
-                }
-                _ => unit.ensure_poll(poll, now),
             }
         }
         self.end_polls(unit, before, next, cause, &polls, now);
@@ -358,7 +359,7 @@ impl Commits {
         // they can take it back until then.
         let has_place = cause.place_at() == Some(institution);
         let may_begin = !has_place && !matches!(cause, Cause::Person(_)) || is_new;
-        let place = if may_begin { self.load.reserve(institution) } else { None };
+        let place = if may_begin { self.active_effects.reserve(institution) } else { None };
         if (has_place || place.is_some()) && !self.runtime.is_stopping() {
             let until = saturating_add(now, self.lease);
             let intent = unit.add_leased_intent(&intent, self.runtime.node(), until, now);

@@ -6,12 +6,11 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use lending::{CancelledBy, Command, InstitutionCode, Request, RequestId};
 use lms::{Connection, Finding};
-use parking_lot::Mutex;
 use polling::Polling;
 use prometheus_client::registry::Registry;
 use runtime::{Clock, Ids, Runtime};
@@ -36,11 +35,11 @@ pub struct Engine {
     pub(crate) settings: Settings,
     pub(crate) changes: broadcast::Sender<Change>,
     /// Polls under way on this node.
-    pub(crate) active_polls: Arc<AtomicUsize>,
+    pub(crate) active_polls: Arc<Load>,
     /// Effects under way on this node.
-    pub(crate) load: Arc<Load>,
+    pub(crate) active_effects: Arc<Load>,
     /// Effects that this node has under lease, and no worker has begun.
-    pub(crate) handed_over: Mutex<mpsc::UnboundedReceiver<HandedOver>>,
+    pub(crate) handed_over: tokio::sync::Mutex<mpsc::UnboundedReceiver<HandedOver>>,
     /// The node's membership among the nodes of the database, until the node receives their notifications.
     pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
     metrics: Arc<Metrics>,
@@ -72,7 +71,12 @@ impl Engine {
         };
         let polling = Arc::new(Polling::new(Arc::clone(&runtime), Arc::clone(&systems), polls, &mut registry));
         let metrics = Arc::new(Metrics::register(&mut registry));
-        let load = Arc::new(Load::new(settings.workers, settings.workers_per_institution));
+        let active_effects = Arc::new(Load::new(settings.workers, settings.workers_per_institution));
+        // A quarter of the places is reserved for work for which somebody waits.
+        let active_polls = Arc::new(Load::new(
+            settings.workers - settings.workers / 4,
+            settings.polls_per_institution.min(settings.workers_per_institution),
+        ));
         let (hand_over, handed_over) = mpsc::unbounded_channel();
         let commits = Commits::new(
             Arc::clone(&runtime),
@@ -80,7 +84,7 @@ impl Engine {
             Arc::clone(&metrics),
             changes.clone(),
             settings.lease,
-            Arc::clone(&load),
+            Arc::clone(&active_effects),
             hand_over,
         );
         Self {
@@ -90,9 +94,9 @@ impl Engine {
             commits,
             settings,
             changes,
-            active_polls: Arc::default(),
-            load,
-            handed_over: Mutex::new(handed_over),
+            active_polls,
+            active_effects,
+            handed_over: tokio::sync::Mutex::new(handed_over),
             membership: tokio::sync::Mutex::new(None),
             metrics,
             registry,
@@ -122,6 +126,16 @@ impl Engine {
     /// Returns a receiver of every change of a request. A slow receiver misses some changes, and learns that it did.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    /// Returns when, after `now`, something falls due. For callers that set the engine's clock.
+    ///
+    /// # Errors
+    ///
+    /// The store doesn't answer.
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let waiting = self.polling.next_waiting().filter(|due| *due > now);
+        Ok(self.store().next_due(now).await?.into_iter().chain(waiting).min())
     }
 
     /// Starts due work at once. For callers that have set the engine's clock.

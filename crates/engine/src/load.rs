@@ -1,4 +1,4 @@
-//! The effects under way on this node, so that none is begun beyond what a node and an institution are to bear.
+//! The effects or polls under way on this node, so that none is begun beyond what a node and an institution are to bear.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lending::InstitutionCode;
 use parking_lot::Mutex;
 
-/// Counts effects under way.
+/// Counts effects or polls under way.
 #[derive(Debug)]
 pub(crate) struct Load {
     places: usize,
@@ -20,7 +20,7 @@ struct Taken {
     by_institution: HashMap<InstitutionCode, usize>,
 }
 
-/// A place for an effect at an institution, until it is dropped.
+/// A place for an effect or a poll at an institution, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     load: Arc<Load>,
@@ -45,6 +45,11 @@ impl Load {
     /// Takes a place for work that the store has given to this node, which has counted it already.
     pub(crate) fn occupy(self: &Arc<Self>, institution: &InstitutionCode) -> Place {
         self.count(&mut self.taken.lock(), institution)
+    }
+
+    /// Returns how many places are free.
+    pub(crate) fn free(&self) -> usize {
+        self.places.saturating_sub(self.taken.lock().all)
     }
 
     fn count(self: &Arc<Self>, taken: &mut Taken, institution: &InstitutionCode) -> Place {

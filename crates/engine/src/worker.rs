@@ -7,12 +7,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use runtime::{LONGEST_SLEEP, saturating_add};
 use store::{Claim, Claimed, Intent, Stored, Work};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug_span, error, info, warn};
@@ -86,7 +86,8 @@ impl Engine {
     pub async fn step(self: &Arc<Self>) {
         let mut running = JoinSet::new();
         loop {
-            self.take_over(&mut running);
+            self.take_in_waiting(self.runtime.now()).await;
+            self.take_over(&mut *self.handed_over.lock().await, &mut running);
             self.claim(&mut running).await;
             if running.is_empty() {
                 return;
@@ -99,13 +100,15 @@ impl Engine {
 
     async fn work(self: &Arc<Self>, stop: impl Future<Output = ()>) {
         let mut running = JoinSet::new();
+        let mut handed_over = self.handed_over.lock().await;
         let mut stop = std::pin::pin!(stop);
         'claims: loop {
             // All ended work frees its place before the claim. Otherwise each claim would find one free place.
             while let Some(ended) = running.try_join_next() {
                 report(&ended);
             }
-            self.take_over(&mut running);
+            self.take_in_waiting(self.runtime.now()).await;
+            self.take_over(&mut handed_over, &mut running);
             // A claim may find nothing because other work came first. The permit then remains for the next wait.
             let NextClaim { delay: after, blocked_work: held_back } = self.claim(&mut running).await;
             let until = Instant::now() + after;
@@ -113,6 +116,7 @@ impl Engine {
                 tokio::select! {
                     () = &mut stop => break 'claims,
                     () = self.runtime.woken() => break,
+                    Some(leased) = handed_over.recv() => self.begin(leased, &mut running),
                     () = tokio::time::sleep_until(until) => break,
                     Some(ended) = running.join_next(), if !running.is_empty() => {
                         report(&ended);
@@ -126,8 +130,9 @@ impl Engine {
         }
         self.runtime.stop();
         info!(under_way = running.len(), "stopping; what is under way is finished first");
+        self.take_in_waiting(Timestamp::MAX).await;
         // Nothing more is handed over from here on.
-        self.take_over(&mut running);
+        self.take_over(&mut handed_over, &mut running);
         while let Some(ended) = running.join_next().await {
             report(&ended);
         }
@@ -144,6 +149,10 @@ impl Engine {
             return NextClaim::AFTER_FAILURE;
         }
         let now = self.runtime.now();
+        let waiting = self.until_due(now).await;
+        if !waiting.blocked_work {
+            return waiting;
+        }
         let room = match self.polling.claim_batch_polls(now, room).await {
             Ok(batch_polls) => {
                 let room = room.saturating_sub(batch_polls.len());
@@ -164,9 +173,7 @@ impl Engine {
             lease: self.settings.lease,
             limit: room,
             max_per_institution: self.settings.workers_per_institution,
-            // A quarter of the places is reserved for work for which somebody waits.
-            max_polls: (self.settings.workers - self.settings.workers / 4)
-                .saturating_sub(self.active_polls.load(Ordering::Relaxed)),
+            max_polls: self.active_polls.free(),
             max_polls_per_institution: self.settings.polls_per_institution.min(self.settings.workers_per_institution),
         };
         match self.runtime.retry_transaction(async || self.runtime.store().claim(&claim).await).await {
@@ -174,12 +181,12 @@ impl Engine {
                 let until = saturating_add(now, self.settings.lease);
                 for intent in intents {
                     let engine = Arc::clone(self);
-                    let poll = matches!(intent.work, Work::Poll(_)).then(|| ActiveGuard::one(&self.active_polls));
-                    let place = poll.is_none().then(|| self.load.occupy(&intent.institution));
-                    running.spawn(async move {
-                        engine.work_on(intent, until, None, place).await;
-                        drop(poll);
-                    });
+                    let active = match intent.work {
+                        Work::Poll(_) => &self.active_polls,
+                        Work::Effect(_) | Work::Deadline(_) => &self.active_effects,
+                    };
+                    let place = active.occupy(&intent.institution);
+                    running.spawn(async move { engine.work_on(intent, until, None, place).await });
                 }
                 if more { NextClaim { delay: Duration::ZERO, blocked_work: true } } else { self.until_due(now).await }
             }
@@ -193,35 +200,34 @@ impl Engine {
     /// Returns when the next intent is due. An intent that became due since the claim at `claimed` counts too, and
     /// means no sleep.
     async fn until_due(&self, claimed: Timestamp) -> NextClaim {
-        let asked = async {
-            Ok::<_, store::Error>((
-                self.runtime.store().is_due(claimed).await?,
-                self.runtime.store().next_due(claimed).await?,
-            ))
-        };
-        let Ok((held_back, due)) = asked.await else { return NextClaim::AFTER_FAILURE };
+        let Ok((held_back, due)) = self.runtime.store().due(claimed).await else { return NextClaim::AFTER_FAILURE };
+        let due = due.into_iter().chain(self.polling.next_waiting()).min();
         let after = due.map(|due| Duration::try_from(due.duration_since(self.runtime.now())).unwrap_or_default());
         NextClaim { delay: after.map_or(LONGEST_SLEEP, |after| after.min(LONGEST_SLEEP)), blocked_work: held_back }
     }
 
     /// Executes an intent, and then the effects that follow from it.
-    async fn work_on(&self, intent: Intent, until: Timestamp, known: Option<Stored>, place: Option<Place>) {
+    async fn work_on(&self, intent: Intent, until: Timestamp, known: Option<Stored>, place: Place) {
         let (mut intent, mut until, mut known, mut place) = (intent, until, known, place);
         while let Some(Applied { stored, next: Some(next) }) = self.work_once(&intent, until, known).await {
             until = saturating_add(next.intent.claimed_at, self.settings.lease);
-            place = next.place.or(place);
+            place = next.place.unwrap_or(place);
             (intent, known) = (next.intent, Some(stored));
         }
         drop(place);
     }
 
-    /// Begins the effects that this node has under lease already.
-    fn take_over(self: &Arc<Self>, running: &mut JoinSet<()>) {
-        let mut handed_over = self.handed_over.lock();
-        while let Ok(HandedOver { intent, stored, place }) = handed_over.try_recv() {
-            let (engine, until) = (Arc::clone(self), saturating_add(intent.claimed_at, self.settings.lease));
-            running.spawn(async move { engine.work_on(intent, until, Some(stored), Some(place)).await });
+    /// Begins what this node has under lease already.
+    fn take_over(self: &Arc<Self>, handed_over: &mut UnboundedReceiver<HandedOver>, running: &mut JoinSet<()>) {
+        while let Ok(leased) = handed_over.try_recv() {
+            self.begin(leased, running);
         }
+    }
+
+    fn begin(self: &Arc<Self>, leased: HandedOver, running: &mut JoinSet<()>) {
+        let HandedOver { intent, stored, place } = leased;
+        let (engine, until) = (Arc::clone(self), saturating_add(intent.claimed_at, self.settings.lease));
+        running.spawn(async move { engine.work_on(intent, until, Some(stored), place).await });
     }
 
     /// Executes one intent and renews its lease, which lasts until `until`.
@@ -258,22 +264,6 @@ fn span(intent: &Intent) -> Span {
     let (request, institution) = (intent.request, &intent.institution);
     let (has_hint, unclear) = (!intent.hints.is_empty(), intent.unclear);
     debug_span!("intent", otel.name = format!("{kind} {what}"), %request, %institution, kind, what, has_hint, unclear)
-}
-
-/// Counts a piece of work of one kind as active until it is dropped.
-struct ActiveGuard(Arc<AtomicUsize>);
-
-impl ActiveGuard {
-    fn one(of: &Arc<AtomicUsize>) -> Self {
-        of.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(of))
-    }
-}
-
-impl Drop for ActiveGuard {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 fn report(ended: &Result<(), tokio::task::JoinError>) {

@@ -7,10 +7,12 @@
 //! - `schedule`: when a side is polled next.
 //! - `poll`: one poll of one side.
 //! - `batch_poll`: one read of a list shows many requests; `refused_lists`: lists that can't be read.
-//! - `webhooks`: intake of messages; `hints`: what of them is stored with a poll.
+//! - `webhooks`: intake of messages; `companions`: messages that wait for a more precise one; `hints`: what of them is
+//!   stored with a poll.
 //! - `webhook_health`: whether an institution's messages can be relied on.
 
 mod batch_poll;
+mod companions;
 mod hints;
 mod metrics;
 mod poll;
@@ -21,6 +23,7 @@ mod webhook_health;
 mod webhooks;
 
 pub use batch_poll::{ClaimedList, LIST_LEASE};
+pub use companions::WaitingMessage;
 pub use hints::has_hint;
 pub use poll::{PollOutcome, poll_query, poll_side};
 pub use polling::{FAILS_OFTEN, Polling, Settings};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lending::{
-    HintResult, HoldId, ItemState, ObservationSource, Observed, PollTarget, Priority, Progress, Request, Side,
-    interpret_hints, poll_target,
+    Hint, HintResult, HoldId, InstitutionCode, ItemState, ObservationSource, Observed, PollTarget, Priority, Progress,
+    Request, Side, interpret_hints, poll_target,
 };
 use lms::{HostLms, PollQuery, real_item, virtual_item};
 use store::Intent;
@@ -70,9 +70,8 @@ impl Polling {
                 return Ok(PollOutcome::NoChange(self.next_poll(request, side, 0, intent.on_list).await?));
             }
             Some(HintResult::PollNeeded(hinted_state)) => {
-                if side == Side::Lender && hinted_state == Some(ItemState::InTransit) && has_hint(intent) {
-                    let (store, now) = (self.runtime.store(), self.runtime.now());
-                    self.webhook_health.record_item_message(store, &intent.institution, now).await?;
+                if has_hint(intent) {
+                    self.note_item_message(&intent.institution, side, hinted_state.as_ref()).await?;
                 }
                 hinted_state
             }
@@ -98,6 +97,40 @@ impl Polling {
                 PollOutcome::Failed(error)
             }
         })
+    }
+
+    /// Polls a side for a message that shows too little. `hint` is what it shows, if that can be used. Returns none if
+    /// there is nothing to poll or no answer; whoever polls next reports the failure.
+    pub(crate) async fn poll_for_message(
+        &self,
+        institution: &InstitutionCode,
+        request: &Request,
+        side: Side,
+        hint: Option<Hint>,
+    ) -> Option<Observed> {
+        let target = poll_target(request, side)?;
+        let hinted_state = match hint.map(|hint| interpret_hints(request, side, &[hint], self.runtime.now())) {
+            Some(HintResult::PollNeeded(state)) => state,
+            Some(HintResult::Observed(_) | HintResult::NoChange) | None => None,
+        };
+        self.note_item_message(institution, side, hinted_state.as_ref()).await.ok()?;
+        let poll =
+            |lms: Arc<dyn HostLms>| async move { poll_side(lms.as_ref(), request, target, false, hinted_state).await };
+        self.systems.call(institution, Priority::Circulation, poll).await.ok()?
+    }
+
+    /// Takes note of a message that reports a lender's item as sent: few Almas send these.
+    async fn note_item_message(
+        &self,
+        institution: &InstitutionCode,
+        side: Side,
+        hinted_state: Option<&ItemState>,
+    ) -> Result<(), store::Error> {
+        if side == Side::Lender && hinted_state == Some(&ItemState::InTransit) {
+            let (store, now) = (self.runtime.store(), self.runtime.now());
+            self.webhook_health.record_item_message(store, institution, now).await?;
+        }
+        Ok(())
     }
 
     /// Reads everything at a side, whatever was observed before, for a caller that is about to act on it.

@@ -11,6 +11,7 @@ use store::{FailingPolls, Intent, NodeEvent, Work};
 use systems::Systems;
 use tracing::warn;
 
+use crate::companions::Companions;
 use crate::hints::{FULL_POLL, has_hint};
 use crate::metrics::PollMetrics;
 use crate::refused_lists::RefusedLists;
@@ -38,6 +39,7 @@ pub struct Polling {
     pub(crate) settings: Settings,
     pub(crate) webhook_health: WebhookHealth,
     pub(crate) refused_lists: RefusedLists,
+    pub(crate) companions: Companions,
     /// The number of lists being read now.
     pub(crate) active_batch_polls: Arc<AtomicUsize>,
     metrics: PollMetrics,
@@ -52,6 +54,7 @@ impl Polling {
             settings,
             webhook_health: WebhookHealth::default(),
             refused_lists: RefusedLists::default(),
+            companions: Companions::default(),
             active_batch_polls: Arc::default(),
             metrics: PollMetrics::register(metrics),
         }

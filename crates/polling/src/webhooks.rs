@@ -1,8 +1,10 @@
 //! Webhook intake. A message that proves the expected change is an observation, which the engine decides on and stores
 //! with the message. Any other message is turned into a hint, which reschedules the polls that wait for the change it
-//! reports. A fresh hint is kept with them, since it may replace a poll. The message is acknowledged once it is stored.
+//! reports. A fresh hint is kept with them, since it may replace a poll. The message is acknowledged once it is stored,
+//! or waits for its companion. If there is room, its poll is made before that, so that one unit stores all of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
@@ -13,18 +15,19 @@ use secrecy::SecretString;
 use store::{NodeEvent, Stored, Unit};
 use tracing::warn;
 
+use crate::companions::{Added, WaitingMessage};
 use crate::hints::encode_hint;
 use crate::polling::Polling;
 use crate::webhook_health::{MessageKind, WebhookHealth};
 
 /// How long the hub remembers a message. Alma resends one for ten hours at most.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// How long a library's system waits for the answer to a message at most because of the poll that the message needs.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// The number of messages after which old ones are forgotten.
 const PRUNE_EVERY: u64 = 512;
 const SIDES: [Side; 3] = [Side::Lender, Side::Borrower, Side::Pickup];
 
-/// How long a message waits for others of the same moment.
-const COMPANION_WAIT: SignedDuration = SignedDuration::from_secs(2);
 /// The result of taking in a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WebhookResult {
@@ -69,6 +72,8 @@ impl Drop for IntakeGuard<'_> {
 pub enum Intake {
     /// No request waits for it.
     Ignored,
+    /// It waits in memory for a more precise message, for [`Polling::take_waiting`].
+    Waits,
     /// It has new information for sides of requests, for [`Polling::store_hints`].
     Hints(HintedPolls),
     /// It proves the change that one side of one request waits for.
@@ -83,14 +88,14 @@ pub struct HintedPolls {
     waiting: Vec<AffectedRequest>,
 }
 
-/// A message that proves the expected change.
+/// A message that proves the expected change, or whose poll was made at once.
 #[derive(Debug)]
 pub struct ProvenMessage {
     /// The request as it was read.
     pub stored: Stored,
     /// The side at which it happened.
     pub side: Side,
-    /// What the message shows.
+    /// What the message or its poll shows.
     pub observed: Observed,
     /// The institution that sent the message.
     pub institution: InstitutionCode,
@@ -118,6 +123,13 @@ pub enum WebhookError {
     /// The message could not be stored.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl HintedPolls {
+    /// The institution that sent the message.
+    pub fn institution(&self) -> &InstitutionCode {
+        &self.institution
+    }
 }
 
 impl Polling {
@@ -153,7 +165,80 @@ impl Polling {
             opened => opened?,
         };
         self.webhook_health.record_message(self.runtime.store(), institution, now).await?;
-        Ok(self.meaning(institution, message).await?)
+        Ok(self.meaning_or_wait(institution, message).await?)
+    }
+
+    /// Takes out the messages that have waited for a more precise one long enough.
+    pub fn take_waiting(&self, now: Timestamp) -> Vec<WaitingMessage> {
+        self.companions.take_due(now)
+    }
+
+    /// Returns when the first message has waited long enough.
+    pub fn next_waiting(&self) -> Option<Timestamp> {
+        self.companions.next_due()
+    }
+
+    /// Finds out what a message proves that has waited for one which was decided on. `stored` is the request as it is
+    /// now. A message that proves nothing yet goes on waiting.
+    pub fn read_companion(&self, waiting: WaitingMessage, stored: &Stored) -> Intake {
+        match self.meaning_for(&waiting.institution, waiting.message.clone(), vec![stored.clone()]) {
+            Intake::Hints(_) => {
+                self.companions.put_back(waiting);
+                Intake::Waits
+            }
+            other => other,
+        }
+    }
+
+    /// Finds out what a message that has waited means now.
+    ///
+    /// # Errors
+    ///
+    /// The message can't be looked at now, and is lost if nobody keeps it.
+    pub async fn read_waiting(&self, waiting: WaitingMessage) -> Result<Intake, store::Error> {
+        self.meaning(&waiting.institution, waiting.message).await
+    }
+
+    /// Takes out the messages that have waited for the one that was decided on. `version` is the request's after that.
+    pub fn take_companions(&self, decided: &ProvenMessage, version: i64) -> Vec<WaitingMessage> {
+        let at = decided.hints.message.at;
+        self.companions.decided((decided.stored.request.id, decided.side), (version, at), self.runtime.now())
+    }
+
+    /// Finds out what a message means. It waits if a more precise one is likely to come at the same moment.
+    async fn meaning_or_wait(
+        &self,
+        institution: &InstitutionCode,
+        message: WebhookMessage,
+    ) -> Result<Intake, store::Error> {
+        let mut message = message;
+        loop {
+            let hinted = match self.meaning(institution, message).await? {
+                Intake::Hints(hinted) => hinted,
+                other => return Ok(other),
+            };
+            let now = self.runtime.now();
+            let seen = match hinted.waiting.as_slice() {
+                [only] if only.has_companion && self.is_fresh(hinted.message.at, now) => {
+                    ((only.stored.request.id, only.side), only.stored.version)
+                }
+                _ => return Ok(Intake::Hints(hinted)),
+            };
+            if let Some(hint) = &hinted.message.hint {
+                self.message_stored(institution, hint).await?;
+            }
+            match self.companions.add(institution, hinted.message, seen, now) {
+                Added::Waits(due) => {
+                    // The work loop knows when the first is due, and looks again then.
+                    if let Some(due) = due {
+                        self.runtime.wake_for(due);
+                    }
+                    return Ok(Intake::Waits);
+                }
+                Added::Outdated(returned) => message = returned,
+                Added::Covered => return Ok(Intake::Ignored),
+            }
+        }
     }
 
     async fn read_secrets(
@@ -170,23 +255,36 @@ impl Polling {
     }
 
     async fn meaning(&self, institution: &InstitutionCode, message: WebhookMessage) -> Result<Intake, store::Error> {
-        let Some(hint) = message.hint.clone() else { return Ok(Intake::Ignored) };
-        let mut waiting = self.affected_requests(institution, &hint).await?;
+        let about = match &message.hint {
+            Some(Hint::Hold { request, .. }) => self.runtime.store().request(*request).await?.into_iter().collect(),
+            Some(Hint::Loan { item, .. } | Hint::Item { item, .. }) => {
+                self.runtime.store().open_requests_with_item(institution, item).await?
+            }
+            // No message is about a list.
+            Some(Hint::ListMismatch { .. }) | None => Vec::new(),
+        };
+        Ok(self.meaning_for(institution, message, about))
+    }
+
+    /// Finds out what a message means for the requests that it is about.
+    fn meaning_for(&self, institution: &InstitutionCode, message: WebhookMessage, about: Vec<Stored>) -> Intake {
+        let Some(hint) = message.hint.clone() else { return Intake::Ignored };
+        let mut waiting = affected_requests(institution, &hint, about);
         if waiting.is_empty() {
             // The message need not be remembered, since a duplicate would be ignored too.
-            return Ok(Intake::Ignored);
+            return Intake::Ignored;
         }
         let now = self.runtime.now();
         let is_fresh = self.is_fresh(message.at, now);
         let proof = match waiting.as_mut_slice() {
-            [only] if is_fresh && only.counts_as_poll && !only.has_companion => {
-                self.proof(&only.stored.request, only.side, &hint, now).map(|observed| (only.stored.clone(), observed))
-            }
+            [only] if is_fresh && only.counts_as_poll => self
+                .proof(&only.stored.request, only.side, (hint, message.at), now)
+                .map(|observed| (only.stored.clone(), observed)),
             _ => None,
         };
         let (institution, id) = (institution.clone(), message.id.clone());
         let hints = HintedPolls { institution: institution.clone(), message, waiting };
-        Ok(match proof {
+        match proof {
             None => Intake::Hints(hints),
             Some((stored, observed)) => {
                 let side = hints.waiting[0].side;
@@ -200,18 +298,46 @@ impl Polling {
                     hints,
                 }))
             }
-        })
+        }
     }
 
-    /// Returns what a fresh hint proves at a side that waits for it.
-    fn proof(&self, request: &Request, side: Side, hint: &Hint, now: Timestamp) -> Option<Observed> {
+    /// Returns what a fresh hint proves at a side that waits for it, with the messages that have waited for it.
+    fn proof(
+        &self,
+        request: &Request,
+        side: Side,
+        (hint, at): (Hint, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Option<Observed> {
         poll_target(request, side)?;
-        match interpret_hints(request, side, std::slice::from_ref(hint), now) {
+        let mut hints = self.companions.hints((request.id, side), at);
+        hints.push(hint);
+        match interpret_hints(request, side, &hints, now) {
             HintResult::Observed(observation) => {
                 Some(Observed::Seen { side, observation, source: ObservationSource::Notification })
             }
             HintResult::NoChange | HintResult::PollNeeded(_) => None,
         }
+    }
+
+    /// Makes the poll that a message needs, at once, if it is about one side. Returns the message with what the poll
+    /// observed; or as a hint, if the system doesn't answer soon or the message is known.
+    ///
+    /// # Errors
+    ///
+    /// It is not stored, so the system should send it once more.
+    pub async fn poll_at_once(&self, hinted: HintedPolls) -> Result<Result<ProvenMessage, HintedPolls>, store::Error> {
+        let [only] = hinted.waiting.as_slice() else { return Ok(Err(hinted)) };
+        if self.runtime.store().has_message(&hinted.institution, &hinted.message.id).await? {
+            return Ok(Err(hinted));
+        }
+        let (stored, side, now) = (only.stored.clone(), only.side, self.runtime.now());
+        let is_proof = only.counts_as_poll && self.is_fresh(hinted.message.at, now);
+        let hint = hinted.message.hint.clone().filter(|_| is_proof);
+        let poll = self.poll_for_message(&hinted.institution, &stored.request, side, hint);
+        let Ok(Some(observed)) = tokio::time::timeout(AT_ONCE, poll).await else { return Ok(Err(hinted)) };
+        let (institution, message) = (hinted.institution.clone(), hinted.message.id.clone());
+        Ok(Ok(ProvenMessage { stored, side, observed, institution, message, received_at: now, hints: hinted }))
     }
 
     /// Stores a message with the polls that it makes due.
@@ -240,10 +366,9 @@ impl Polling {
         unit.insert_message(institution, &message.id, now);
         self.prune_messages(&mut unit, now);
         let mut steps = Vec::new();
-        for AffectedRequest { stored, side, has_companion, counts_as_poll } in waiting {
-            let due = if *has_companion { now.saturating_add(COMPANION_WAIT).unwrap_or(now) } else { now };
+        for AffectedRequest { stored, side, counts_as_poll, .. } in waiting {
             let hint = encode_hint(message.hint.as_ref().filter(|_| is_fresh && *counts_as_poll));
-            steps.push(unit.add_hint(stored.request.id, *side, &hint, due, now));
+            steps.push(unit.add_hint(stored.request.id, *side, &hint, now, now));
         }
         unit.notify(self.runtime.node(), &NodeEvent::WorkAvailable);
         let done = self.runtime.store().commit(unit).await?;
@@ -280,35 +405,6 @@ impl Polling {
     fn is_fresh(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
         let max_age = SignedDuration::try_from(self.settings.webhook_max_age).unwrap_or(SignedDuration::MAX);
         at.is_some_and(|at| now.duration_since(at).abs() < max_age)
-    }
-
-    /// Returns the sides of requests for which the hint has new information.
-    async fn affected_requests(
-        &self,
-        institution: &InstitutionCode,
-        hint: &Hint,
-    ) -> Result<Vec<AffectedRequest>, store::Error> {
-        let about = match hint {
-            Hint::Hold { request, .. } => self.runtime.store().request(*request).await?.into_iter().collect(),
-            Hint::Loan { item, .. } | Hint::Item { item, .. } => {
-                self.runtime.store().open_requests_with_item(institution, item).await?
-            }
-            // No message is of this kind.
-            Hint::ListMismatch { .. } => Vec::new(),
-        };
-        let mut waiting = Vec::new();
-        for stored in about {
-            let request = &stored.request;
-            let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(request, *side, hint);
-            let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_relevant(request, *side));
-            waiting.extend(sides.map(|side| AffectedRequest {
-                stored: stored.clone(),
-                side,
-                has_companion: hint.has_companion(request, side),
-                counts_as_poll: hint.matches_holder(request, side),
-            }));
-        }
-        Ok(waiting)
     }
 
     /// Returns when an institution's webhook last received a message, to within an hour; and, if the webhook is
@@ -357,6 +453,23 @@ impl Polling {
         }
         Ok(had)
     }
+}
+
+/// Returns the sides of requests for which the hint has new information.
+fn affected_requests(institution: &InstitutionCode, hint: &Hint, about: Vec<Stored>) -> Vec<AffectedRequest> {
+    let mut affected = Vec::new();
+    for stored in about {
+        let request = &stored.request;
+        let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(request, *side, hint);
+        let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_relevant(request, *side));
+        affected.extend(sides.map(|side| AffectedRequest {
+            stored: stored.clone(),
+            side,
+            has_companion: hint.has_companion(request, side),
+            counts_as_poll: hint.matches_holder(request, side),
+        }));
+    }
+    affected
 }
 
 /// Returns whether the hint is about the request's records at that side. One Alma may be at two sides of a request.

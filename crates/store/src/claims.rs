@@ -88,7 +88,7 @@ impl Store {
     /// unclear: whoever had it may have sent it.
     pub async fn claim(&self, claim: &Claim<'_>) -> Result<Claimed, Error> {
         let mut leased = self.leases(claim.now).await?;
-        let due = self.due(claim, &leased).await?;
+        let due = self.candidates(claim, &leased).await?;
         let mut more = due.len() >= window(claim);
         let (mut requests, mut chosen) = (HashSet::new(), Vec::new());
         let mut polls = 0;
@@ -130,7 +130,7 @@ impl Store {
 
     /// Deadlines first, then effects, then polls. More than can be claimed: some are passed over, of a request, or of an
     /// institution that becomes full.
-    async fn due(&self, claim: &Claim<'_>, leased: &HashMap<String, Leased>) -> Result<Vec<Intent>, Error> {
+    async fn candidates(&self, claim: &Claim<'_>, leased: &HashMap<String, Leased>) -> Result<Vec<Intent>, Error> {
         let those = |full: fn(&Leased, &Claim<'_>) -> bool| {
             word_set(leased.iter().filter(|(_, count)| full(count, claim)).map(|(code, _)| code.as_str()))
         };
@@ -255,4 +255,18 @@ fn poll(row: &Row, claimed_at: Timestamp) -> Result<Intent, Error> {
         failures: row.small("failures")?,
         failing_since: row.time("failing_since")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::plan;
+
+    #[test]
+    fn due_and_leased_work_is_found_by_indexes() {
+        for sql in [LEASED, due_work!("effect"), due_work!("deadline"), DUE_POLLS] {
+            let plan = plan(sql).join("; ");
+            assert!(!plan.contains("SCAN"), "{plan}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::private;
 use crate::schema;
 use crate::seal::{MasterKey, Sealer, key_id};
 use crate::sql::{Query, Row, Value, values};
-use crate::sqlite::Sqlite;
+use crate::sqlite::{Durability, Sqlite};
 use crate::unit::{Done, Unit};
 use crate::writes::Writes;
 
@@ -265,12 +265,17 @@ const KEY_ID: &str = "SELECT value FROM setting WHERE name = 'master_key_id'";
 
 fn open_sqlite(path: &Path) -> Result<Sqlite, Error> {
     let lock = lock_file(path)?;
-    // SQLite gives the files beside it (-wal, -shm) the same rights.
+    create_private(path)?;
+    Sqlite::open(path, READERS, Some(lock), Durability::Full).map_err(|error| cannot(path, &error))
+}
+
+/// Creates a file that only its owner may read, unless it is there. SQLite gives the files beside it (-wal, -shm) the same
+/// rights.
+pub(crate) fn create_private(path: &Path) -> Result<(), Error> {
     match private::create_new(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(cannot(path, &error)),
-        _ => {}
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(cannot(path, &error)),
+        _ => Ok(()),
     }
-    Sqlite::open(path, READERS, Some(lock)).map_err(|error| cannot(path, &error))
 }
 
 fn read_sqlite(path: &Path) -> Result<Sqlite, Error> {
@@ -294,6 +299,6 @@ fn lock_file(path: &Path) -> Result<std::fs::File, Error> {
     }
 }
 
-fn cannot(path: &Path, what: &dyn std::fmt::Display) -> Error {
+pub(crate) fn cannot(path: &Path, what: &dyn std::fmt::Display) -> Error {
     Error::CannotOpen { place: path.display().to_string(), what: what.to_string() }
 }

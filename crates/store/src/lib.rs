@@ -24,6 +24,7 @@
 mod audit;
 mod audit_chain;
 mod batch_polls;
+mod bulk;
 mod claims;
 mod copy;
 mod database;
@@ -48,6 +49,7 @@ mod writes;
 pub use audit::{AuditEntry, AuditRow};
 pub use audit_chain::{AuditFault, Verified};
 pub use batch_polls::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
+pub use bulk::{BulkRecord, BulkStore};
 pub use claims::{Claim, Claimed};
 pub use copy::StoreDigest;
 pub use database::{Database, Store};

@@ -84,17 +84,20 @@ impl Unit {
         );
     }
 
-    /// Makes sure that a side is polled, at this institution: a poll that is queued keeps its time. Where what happens
-    /// next shows in another list its time is another too, unless it is under way or something was reported about it.
+    /// Takes away the poll of a side at any other institution than this one, such as the lender before, under way or not.
+    pub fn remove_poll_elsewhere(&mut self, request: RequestId, side: Side, institution: &InstitutionCode) {
+        self.run(
+            "DELETE FROM poll WHERE request = $1 AND side = $2 AND institution <> $3",
+            values![request, side, institution],
+        );
+        self.remove_hints_without_poll(request, side);
+    }
+
+    /// Makes sure that a side is polled. A poll that is queued keeps its institution and its time. Where what happens next
+    /// shows in another list its time is another too, unless it is under way or something was reported about it.
     pub fn ensure_poll(&mut self, poll: &NewIntent, now: Timestamp) {
         let Work::Poll(side) = poll.work else { return };
         let (list, key, expected) = entry(poll.on_list.as_ref());
-        // The poll of another lender.
-        self.run(
-            "DELETE FROM poll WHERE request = $1 AND side = $2 AND institution <> $3",
-            values![poll.request, side, &poll.institution],
-        );
-        self.remove_hints_without_poll(poll.request, side);
         self.run(
             "INSERT INTO poll (id, request, side, institution, due_at, list, list_key, list_expected, last_polled_at, \
                  created_at, updated_at) \

@@ -40,6 +40,11 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     pub(crate) async fn open(url: &SecretString) -> Result<Self, Error> {
+        Self::open_with(url, "").await
+    }
+
+    /// Opens it with further settings of its connections.
+    pub(crate) async fn open_with(url: &SecretString, further: &str) -> Result<Self, Error> {
         // The URL holds a password, so only what the server says is reported.
         let cannot = |what: String| Error::CannotOpen { place: "on the PostgreSQL server".to_owned(), what };
         let mut config: Config = url
@@ -47,7 +52,7 @@ impl Postgres {
             .parse()
             .map_err(|error: tokio_postgres::Error| cannot(format!("its URL can't be read ({})", describe(&error))))?;
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
-        config.options(format!("{given}{SETTINGS}"));
+        config.options(format!("{given}{SETTINGS} {further}"));
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
         }

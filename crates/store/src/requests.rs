@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use lending::{Attention, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
-use serde_json::Value;
 
 use crate::audit::{AuditEntry, chain};
 use crate::database::Store;
@@ -104,6 +103,12 @@ macro_rules! select {
         )
     };
 }
+
+/// Open requests with an item at an institution. SQLite uses the indexes of open requests only if each condition says so.
+const WITH_ITEM: &str = select!(
+    "(open = 1 AND lender_item = $1 AND lender = $2) OR (open = 1 AND borrower_item = $1 AND borrower = $2) \
+     OR (open = 1 AND pickup_item = $1)"
+);
 
 /// A page of the list. The last condition is the one that has an index: which one it is depends on the filter. A pair
 /// compared with a pair is the place in the order of the list.
@@ -213,10 +218,7 @@ impl Store {
         institution: &InstitutionCode,
         item: &ItemId,
     ) -> Result<Vec<Stored>, Error> {
-        let sql = select!(
-            "open = 1 AND ((lender_item = $1 AND lender = $2) OR (borrower_item = $1 AND borrower = $2) OR pickup_item = $1)"
-        );
-        self.stored(&self.read(sql, values![item, institution]).await?)
+        self.stored(&self.read(WITH_ITEM, values![item, institution]).await?)
     }
 
     /// How many requests there are in each status; statuses without any are left out.
@@ -414,36 +416,51 @@ fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> 
     sealer.digest(&["patron", institution.as_str(), &patron.as_str().to_lowercase()])
 }
 
-/// Where the document holds a patron's identifier; there it is sealed.
-const PERSONAL: [&str; 4] =
-    ["/patron/identifier", "/patron/verified/id", "/undo/patron/identifier", "/undo/patron/verified/id"];
-
-fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
-    let mut document = serde_json::to_value(request).map_err(|error| corrupt(&error.to_string()))?;
-    replace_personal(&mut document, |place, plain| sealer.seal(&format!("request:{}:{place}", request.id), plain))?;
-    Ok(document.to_string())
-}
-
-fn replace_personal(document: &mut Value, change: impl Fn(&str, &str) -> Result<String, Error>) -> Result<(), Error> {
-    for place in PERSONAL {
-        if let Some(value) = document.pointer_mut(place)
-            && let Some(text) = value.as_str()
-        {
-            *value = Value::String(change(place, text)?);
+/// Changes the patron's identifiers, which are sealed in the document, each with its place there.
+fn change_personal(request: &mut Request, change: impl Fn(&str, &str) -> Result<String, Error>) -> Result<(), Error> {
+    let places =
+        [("/patron/identifier", "/patron/verified/id"), ("/undo/patron/identifier", "/undo/patron/verified/id")];
+    let patrons = [Some(&mut request.patron), request.undo.as_mut().map(|undo| &mut undo.patron)];
+    for ((identifier, verified), patron) in places.into_iter().zip(patrons) {
+        let Some(patron) = patron else { continue };
+        patron.identifier = change(identifier, patron.identifier.as_str())?.into();
+        if let Some(known) = &mut patron.verified {
+            known.id = change(verified, known.id.as_str())?.into();
         }
     }
     Ok(())
 }
 
+fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
+    let mut sealed = request.clone();
+    change_personal(&mut sealed, |place, plain| sealer.seal(&format!("request:{}:{place}", request.id), plain))?;
+    serde_json::to_string(&sealed).map_err(|error| corrupt(&error.to_string()))
+}
+
 fn stored(sealer: &Sealer, row: &Row) -> Result<Stored, Error> {
     let id = row.text("id")?;
-    let mut document = row.json("document")?;
-    replace_personal(&mut document, |place, sealed| sealer.open(&format!("request:{id}:{place}"), sealed))?;
-    let request = serde_json::from_value(document).map_err(|error| corrupt(&error.to_string()))?;
+    let mut request: Request =
+        serde_json::from_str(&row.text("document")?).map_err(|error| corrupt(&error.to_string()))?;
+    change_personal(&mut request, |place, sealed| sealer.open(&format!("request:{id}:{place}"), sealed))?;
     let audit = AuditEnd { hash: row.text("audit_head")?, count: row.int("audit_count")? };
     Ok(Stored { request, version: row.int("version")?, updated_at: row.time("updated_at")?, audit })
 }
 
 fn corrupt(what: &str) -> Error {
     Error::Corrupt { table: "patron_request", what: what.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::plan;
+
+    #[test]
+    fn requests_with_an_item_are_found_by_the_indexes_of_its_columns() {
+        let plan = plan(WITH_ITEM).join("; ");
+        for column in ["lender_item", "borrower_item", "pickup_item"] {
+            assert!(plan.contains(&format!("SEARCH patron_request USING INDEX patron_request_{column}")), "{plan}");
+        }
+        assert!(!plan.contains("SCAN"), "{plan}");
+    }
 }

@@ -35,6 +35,15 @@ enum Writing {
 /// Statements that read, and where their rows go.
 type Reading = (Vec<Query>, Answer<Vec<Vec<Row>>>);
 
+/// What survives a loss of power.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Durability {
+    /// Every commit that was answered.
+    Full,
+    /// The commits up to some moment, in their order.
+    Ordered,
+}
+
 /// The connections to one file.
 #[derive(Clone, Debug)]
 pub(crate) struct Sqlite {
@@ -48,11 +57,19 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     /// Opens the file for one thread that writes and `readers` that read.
-    pub(crate) fn open(path: &Path, readers: usize, lock: Option<std::fs::File>) -> Result<Self, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        readers: usize,
+        lock: Option<std::fs::File>,
+        durability: Durability,
+    ) -> Result<Self, Error> {
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        // An acknowledged commit survives a loss of power too.
         writer.pragma_update(None, "journal_mode", "WAL")?;
-        writer.pragma_update(None, "synchronous", "FULL")?;
+        let synchronous = match durability {
+            Durability::Full => "FULL",
+            Durability::Ordered => "NORMAL",
+        };
+        writer.pragma_update(None, "synchronous", synchronous)?;
         writer.pragma_update(None, "foreign_keys", true)?;
         let mut opened = Self::to_read(path, OpenFlags::SQLITE_OPEN_READ_WRITE, readers)?;
         let (sender, units) = channel();
@@ -297,4 +314,16 @@ fn roll_back(connection: &Connection) {
 
 fn undone() -> Error {
     Error::Unavailable { what: "the database undid the transaction".to_owned() }
+}
+
+/// How SQLite finds the rows of a statement, for tests.
+#[cfg(test)]
+pub(crate) fn plan(sql: &str) -> Vec<String> {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(include_str!("schema/1.sql")).unwrap();
+    connection.execute_batch(include_str!("schema/1.sqlite.sql")).unwrap();
+    let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nothing = vec![Value::Int(0); explained.parameter_count()];
+    let steps = explained.query_map(rusqlite::params_from_iter(&nothing), |row| row.get("detail")).unwrap();
+    steps.map(Result::unwrap).collect()
 }

@@ -31,6 +31,11 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// A statement that may touch any number of rows.
+    pub(crate) fn plain(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { sql, values, expect: Expect::Anything, postgres_only: false }
+    }
+
     /// Checks the number of rows that it touched or found.
     pub(crate) fn check(self, rows: u64) -> Result<u64, Error> {
         match self.expect {

@@ -109,6 +109,12 @@ impl Store {
         self.commit(unit).await.map(drop)
     }
 
+    /// Whether a message is noted already.
+    pub async fn has_message(&self, institution: &InstitutionCode, message: &str) -> Result<bool, Error> {
+        let sql = "SELECT 1 AS known FROM webhook_message WHERE institution = $1 AND message = $2";
+        Ok(!self.read(sql, values![institution, message]).await?.is_empty())
+    }
+
     /// Counts an institution's useful messages since `since`.
     pub async fn messages_since(&self, institution: &InstitutionCode, since: Timestamp) -> Result<u64, Error> {
         let sql = "SELECT COUNT(*) AS messages FROM webhook_message WHERE institution = $1 AND received_at >= $2";

@@ -142,32 +142,36 @@ impl Store {
         rows.iter().map(|row| row.parse("request")).collect()
     }
 
-    /// Whether work, a poll or a list is due that nobody has under lease.
-    pub async fn is_due(&self, now: Timestamp) -> Result<bool, Error> {
-        let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM work WHERE state = 'open' AND kind = 'effect' AND due_at <= $1 AND lease_until <= $1) \
-                   OR EXISTS (SELECT 1 FROM work WHERE state = 'open' AND kind = 'deadline' AND due_at <= $1 AND lease_until <= $1) \
-                   OR EXISTS (SELECT 1 FROM poll WHERE due_at <= $1 AND lease_until <= $1) \
-                   OR EXISTS (SELECT 1 FROM batch_poll WHERE due_at <= $1 AND lease_until <= $1)";
-        Ok(!self.read(sql, values![now]).await?.is_empty())
-    }
-
-    /// When, after `now`, work, a poll or a list falls due or a lease runs out.
-    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        let sql = "SELECT MIN(due_at) AS at FROM work WHERE state = 'open' AND kind = 'effect' AND due_at > $1 \
-                   UNION ALL SELECT MIN(due_at) FROM work WHERE state = 'open' AND kind = 'deadline' AND due_at > $1 \
-                   UNION ALL SELECT MIN(lease_until) FROM work WHERE lease_until > 0 AND lease_until > $1 \
-                   UNION ALL SELECT MIN(due_at) FROM poll WHERE due_at > $1 \
-                   UNION ALL SELECT MIN(lease_until) FROM poll WHERE lease_until > 0 AND lease_until > $1 \
-                   UNION ALL SELECT MIN(due_at) FROM batch_poll WHERE due_at > $1 \
-                   UNION ALL SELECT MIN(lease_until) FROM batch_poll WHERE lease_until > $1";
+    /// Whether work, a poll or a list is due at `now` that nobody has under lease; and when, after `now`, one falls due or
+    /// a lease runs out.
+    pub async fn due(&self, now: Timestamp) -> Result<(bool, Option<Timestamp>), Error> {
+        let is_due = "SELECT 1 AS due \
+                      WHERE EXISTS (SELECT 1 FROM work WHERE state = 'open' AND kind = 'effect' AND due_at <= $1 AND lease_until <= $1) \
+                          OR EXISTS (SELECT 1 FROM work WHERE state = 'open' AND kind = 'deadline' AND due_at <= $1 AND lease_until <= $1) \
+                          OR EXISTS (SELECT 1 FROM poll WHERE due_at <= $1 AND lease_until <= $1) \
+                          OR EXISTS (SELECT 1 FROM batch_poll WHERE due_at <= $1 AND lease_until <= $1)";
+        let next = "SELECT MIN(due_at) AS at FROM work WHERE state = 'open' AND kind = 'effect' AND due_at > $1 \
+                    UNION ALL SELECT MIN(due_at) FROM work WHERE state = 'open' AND kind = 'deadline' AND due_at > $1 \
+                    UNION ALL SELECT MIN(lease_until) FROM work WHERE lease_until > 0 AND lease_until > $1 \
+                    UNION ALL SELECT MIN(due_at) FROM poll WHERE due_at > $1 \
+                    UNION ALL SELECT MIN(lease_until) FROM poll WHERE lease_until > 0 AND lease_until > $1 \
+                    UNION ALL SELECT MIN(due_at) FROM batch_poll WHERE due_at > $1 \
+                    UNION ALL SELECT MIN(lease_until) FROM batch_poll WHERE lease_until > $1";
+        let mut found = self.read_all(vec![(is_due, values![now]), (next, values![now])]).await?.into_iter();
+        let is_due = found.next().is_some_and(|rows| !rows.is_empty());
         let mut first: Option<Timestamp> = None;
-        for row in self.read(sql, values![now]).await? {
+        for row in found.flatten() {
             if row.optional_int("at")?.is_some() {
                 let at = row.time("at")?;
                 first = Some(first.map_or(at, |first| first.min(at)));
             }
         }
-        Ok(first)
+        Ok((is_due, first))
+    }
+
+    /// When, after `now`, work, a poll or a list falls due or a lease runs out.
+    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        Ok(self.due(now).await?.1)
     }
 
     /// How full the queue is.

@@ -49,7 +49,8 @@ async fn request_completes_its_lifecycle_on_webhook_messages() {
     let ended = full_lifecycle(&processes).await;
     assert_eq!(ended["outcome"], "SUPPLIED");
     let webhook = processes.api(Method::GET, &format!("/institutions/{BORROWER}/webhook"), None).await;
-    assert!(webhook["useful_messages_24h"].as_u64().is_some_and(|messages| messages > 3), "{webhook}");
+    // One for each act there: on the hold shelf, lent, returned. The others of the same act have nothing new.
+    assert!(webhook["useful_messages_24h"].as_u64().is_some_and(|messages| messages >= 3), "{webhook}");
 }
 
 #[tokio::test]

@@ -150,6 +150,73 @@ both! {
         world.assert_clean();
     }
 
+    async fn messages_of_one_act_are_decided_on_in_one_unit(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        world.settle().await;
+        let pid = item_of(&world, BORROWER).await;
+        let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
+        let mut changed = item_updated("2", &pid);
+        changed["time"] = json!(world.now().to_string());
+        changed["item"]["holding_data"]["holding_id"] =
+            json!(world.request().await.borrower.holding.open().unwrap().as_str());
+        changed["item"]["item_data"]["process_type"] = json!({"value": "LOAN"});
+        changed["item"]["item_data"]["base_status"] = json!({"value": "0"});
+        let made = of_loan("3", "LOAN_CREATED", &loan_of(&world, BORROWER, &pid), world.now());
+        let (units, calls) = (world.engine.store().commits(), all_calls(&world, BORROWER));
+        for message in [&changed, &closed] {
+            assert_eq!(send(&world, BORROWER, message).await.unwrap(), WebhookResult::Accepted(1));
+        }
+        assert_eq!(world.engine.store().commits(), units, "they wait for the loan");
+        assert_eq!(send(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(world.engine.store().commits(), units + 1);
+        let request = world.request().await;
+        assert_eq!(request.status, Status::Loaned);
+        assert!(!request.borrower.hold.is_open());
+        // The loan at the lender follows; what has waited adds nothing to it.
+        until(&world, Status::Loaned).await;
+        assert_eq!(all_calls(&world, BORROWER), calls);
+    }
+
+    async fn message_that_waits_for_its_companion_is_kept_when_the_hub_stops(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        world.settle().await;
+        let closed = of_hold(&world, "1", "REQUEST_CLOSED", world.now()).await;
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", crate::world::DESK).unwrap();
+        assert_eq!(send(&world, BORROWER, &closed).await.unwrap(), WebhookResult::Accepted(1));
+        let before = world.engine.store().next_due(world.now()).await.unwrap();
+        std::sync::Arc::clone(&world.engine).run(std::future::ready(())).await;
+        let after = world.engine.store().due(world.now()).await.unwrap();
+        assert!(after.0, "its poll is due, and was not before: {before:?}");
+    }
+
+    async fn message_that_shows_too_little_is_polled_and_decided_on_in_one_unit(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        let pid = item_of(&world, LENDER).await;
+        let units = world.engine.store().commits();
+        assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
+        assert_eq!(world.engine.store().commits(), units + 1);
+        assert_eq!(world.request().await.status, Status::PickupTransit);
+    }
+
+    async fn message_is_kept_when_the_poll_that_it_needs_fails(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let (staff, barcode, library) = world.supplier().await;
+        staff.scan_in(&barcode, &library, crate::world::DESK).unwrap();
+        let pid = item_of(&world, LENDER).await;
+        world.sim.arm(LENDER, Fault::always("*", FaultKind::Refuse { code: "401873".to_owned(), message: String::new() })).unwrap();
+        assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
+        assert!(world.engine.store().due(world.now()).await.unwrap().0, "its poll is due");
+        world.sim.disarm(LENDER).unwrap();
+        until(&world, Status::PickupTransit).await;
+    }
+
     async fn message_that_comes_late_is_only_a_hint(world) {
         with_webhook(&world, BORROWER).await;
         world.bring_to(Status::PickupTransit).await;

@@ -161,7 +161,7 @@ impl World {
     pub(crate) async fn settle(&self) {
         let until = self.now() + SETTLING;
         self.engine.step().await;
-        while let Some(due) = self.engine.store().next_due(self.now()).await.unwrap()
+        while let Some(due) = self.engine.next_due(self.now()).await.unwrap()
             && due <= until
         {
             let wait = due.duration_since(self.now());

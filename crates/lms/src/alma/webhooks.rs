@@ -26,7 +26,7 @@ pub(super) fn open(
 fn hint(message: &webhook::Message) -> Option<Hint> {
     match message.subject() {
         Subject::Request(request) => {
-            let Hold { id, shelf_until, .. } = hold_of(&request);
+            let Hold { id, shelf_until, .. } = hold_of(request);
             let what = match message.event().as_str() {
                 "REQUEST_CREATED" => HoldChange::Placed,
                 "REQUEST_PLACED_ON_SHELF" => HoldChange::OnShelf { until: shelf_until },
@@ -44,7 +44,7 @@ fn hint(message: &webhook::Message) -> Option<Hint> {
             };
             let of = loan.user.as_ref().map(|user| user.as_str().into());
             Some(Hint::Loan {
-                item: loan.item_id?.as_str().into(),
+                item: loan.item_id.as_ref()?.as_str().into(),
                 loan: loan.id.as_str().into(),
                 patron: of,
                 change: what,
@@ -52,7 +52,7 @@ fn hint(message: &webhook::Message) -> Option<Hint> {
         }
         Subject::Item(item) => {
             let snapshot = ItemSnapshot {
-                state: Some(item_state(&item)),
+                state: Some(item_state(item)),
                 barcode: item.barcode.as_ref().map(|barcode| barcode.as_str().into()),
                 holding: Some(item.holding_id.as_str().into()),
             };

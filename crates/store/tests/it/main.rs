@@ -4,6 +4,7 @@
 
 mod audit;
 mod batch_polls;
+mod bulk;
 mod copying;
 mod harness;
 mod institutions;

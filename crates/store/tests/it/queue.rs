@@ -292,7 +292,12 @@ both! {
         queue(store, &[poll(1, 1, Side::Lender, 600)]).await;
         hint(store, Side::Lender, "of the first", 1, 0).await;
         let other = NewIntent { institution: "01Y".into(), ..poll(2, 1, Side::Lender, 600) };
-        commit(store, |unit| unit.ensure_poll(&other, noon(1))).await.unwrap();
+        commit(store, |unit| {
+            unit.remove_poll_elsewhere(other.request, Side::Lender, &other.institution);
+            unit.ensure_poll(&other, noon(1));
+        })
+        .await
+        .unwrap();
         assert!(store.claim(&at(1)).await.unwrap().intents.is_empty());
         hint(store, Side::Lender, "of the second", 2, 2).await;
         let polls = store.claim(&at(2)).await.unwrap().intents;
