@@ -98,8 +98,11 @@ impl Hint {
             Self::Loan { loan: named, change: LoanChange::Created { due }, .. } => {
                 let expected = on_its_way || request.status == Status::ReadyForPickup;
                 let first = loan.is_some_and(|loan| *loan == Tracked::NotCreated);
+                // The patron's loan fulfils the hold, as in a poll.
+                let fulfilled = hold.is_some_and(Tracked::is_open).then_some(HoldState::Gone);
                 (expected && first && here.is_some()).then(|| Observation {
                     item: Some(ItemState::OnLoan),
+                    hold: fulfilled,
                     loan: Some(LoanState::Active { id: named.clone(), due: *due }),
                     ..Observation::default()
                 })

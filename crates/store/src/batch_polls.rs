@@ -94,7 +94,7 @@ impl Store {
                        due_at, fencing_token \
                    FROM batch_poll WHERE due_at <= $1 AND lease_until <= $1 ORDER BY due_at LIMIT $2";
         // As a rule there is none.
-        let rows = self.read(sql, values![now, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
+        let rows = self.lookup(sql, values![now, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
         let until = now.saturating_add(SignedDuration::try_from(lease).unwrap_or(SignedDuration::MAX));
         let until = until.unwrap_or(Timestamp::MAX);
         let (mut unit, mut steps) = (self.unit(), Vec::new());

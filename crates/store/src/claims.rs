@@ -119,7 +119,7 @@ impl Store {
 
     async fn leases(&self, now: Timestamp) -> Result<HashMap<String, Leased>, Error> {
         let mut leased: HashMap<String, Leased> = HashMap::new();
-        for row in self.read(LEASED, values![now]).await? {
+        for row in self.lookup(LEASED, values![now]).await? {
             let count = usize::try_from(row.count("leases")?).unwrap_or_default();
             let of = leased.entry(row.text("institution")?).or_default();
             of.all += count;
@@ -142,7 +142,7 @@ impl Store {
         if claim.max_polls > 0 {
             queries.push((DUE_POLLS, parameters(&full_of_polls)));
         }
-        let mut found = self.read_all(queries).await?.into_iter();
+        let mut found = self.lookup_all(queries).await?.into_iter();
         let mut due = Vec::new();
         for rows in found.by_ref().take(2) {
             due.extend(rows.iter().map(|row| work(row, claim.now)).collect::<Result<Vec<_>, _>>()?);
@@ -183,7 +183,7 @@ impl Store {
         for intent in intents.iter_mut().filter(|intent| intent.hinted_at > Timestamp::UNIX_EPOCH) {
             let Work::Poll(side) = intent.work else { continue };
             let sql = "SELECT body FROM hint WHERE request = $1 AND side = $2 AND seq <= $3 ORDER BY seq";
-            let rows = self.read(sql, values![intent.request, side, intent.hints_seen]).await?;
+            let rows = self.lookup(sql, values![intent.request, side, intent.hints_seen]).await?;
             intent.hints = rows.iter().map(|row| row.text("body")).collect::<Result<_, _>>()?;
         }
         Ok(())

@@ -211,7 +211,21 @@ impl Store {
         }
     }
 
-    /// Runs a statement that reads.
+    /// Looks up a few rows that have an index. On SQLite the connection that writes does it, between two commits: its cache
+    /// holds what was written last, while every commit empties the caches of the other connections.
+    pub(crate) async fn lookup(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        Ok(self.lookup_all(vec![(sql, values)]).await?.pop().unwrap_or_default())
+    }
+
+    /// Makes lookups that are handed over together; answers the rows of each.
+    pub(crate) async fn lookup_all(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.look_up(queries).await,
+            Backend::Postgres(server) => server.read(queries).await,
+        }
+    }
+
+    /// Runs a statement that reads, and may take long.
     pub(crate) async fn read(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         Ok(self.read_all(vec![(sql, values)]).await?.pop().unwrap_or_default())
     }

@@ -81,7 +81,7 @@ impl Store {
     ///
     /// [`Error::WrongKey`] where the credentials were sealed with another master key.
     pub async fn institution(&self, code: &InstitutionCode) -> Result<Option<Institution>, Error> {
-        let rows = self.read(institutions!("WHERE code = $1"), values![code]).await?;
+        let rows = self.lookup(institutions!("WHERE code = $1"), values![code]).await?;
         rows.first().map(|row| institution(&self.sealer, row)).transpose()
     }
 
@@ -97,17 +97,17 @@ impl Store {
 
     /// One agency.
     pub async fn agency(&self, code: &AgencyCode) -> Result<Option<Agency>, Error> {
-        self.read(agencies!("WHERE code = $1"), values![code]).await?.first().map(agency).transpose()
+        self.lookup(agencies!("WHERE code = $1"), values![code]).await?.first().map(agency).transpose()
     }
 
     /// All agencies, by code.
     pub async fn agencies(&self) -> Result<Vec<Agency>, Error> {
-        self.read(agencies!(), values![]).await?.iter().map(agency).collect()
+        self.lookup(agencies!(), values![]).await?.iter().map(agency).collect()
     }
 
     /// One pickup location.
     pub async fn pickup_location(&self, code: &PickupLocationCode) -> Result<Option<StoredPickupLocation>, Error> {
-        let rows = self.read(pickup_locations!("WHERE pickup_location.code = $1"), values![code]).await?;
+        let rows = self.lookup(pickup_locations!("WHERE pickup_location.code = $1"), values![code]).await?;
         rows.first().map(pickup).transpose()
     }
 

@@ -35,7 +35,7 @@ impl Store {
                    SELECT batch_poll.due_at FROM poll JOIN batch_poll \
                        ON batch_poll.institution = poll.institution AND batch_poll.list = poll.list \
                    WHERE poll.request = $1";
-        let rows = self.read(sql, values![request]).await?;
+        let rows = self.lookup(sql, values![request]).await?;
         let dues = rows.iter().map(|row| row.time("due_at")).collect::<Result<Vec<_>, _>>()?;
         Ok(dues.into_iter().min())
     }

@@ -144,7 +144,7 @@ impl Store {
     ///
     /// [`Error::WrongKey`] with another master key; [`Error::Corrupt`] if the document is of another program.
     pub async fn request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
-        let rows = self.read(select!("id = $1"), values![id]).await?;
+        let rows = self.lookup(select!("id = $1"), values![id]).await?;
         rows.first().map(|row| stored(&self.sealer, row)).transpose()
     }
 
@@ -190,7 +190,7 @@ impl Store {
     ) -> Result<Vec<Stored>, Error> {
         let digest = digest(&self.sealer, institution, patron)?;
         let sql = select!("open = 1 AND (patron_identifier_digest = $1 OR patron_verified = $1)");
-        self.stored(&self.read(sql, values![digest]).await?)
+        self.stored(&self.lookup(sql, values![digest]).await?)
     }
 
     /// The open requests of a patron as the library knows them.
@@ -204,7 +204,7 @@ impl Store {
         patron: &PatronId,
     ) -> Result<Vec<Stored>, Error> {
         let digest = digest(&self.sealer, institution, patron)?;
-        self.stored(&self.read(select!("open = 1 AND patron_verified = $1"), values![digest]).await?)
+        self.stored(&self.lookup(select!("open = 1 AND patron_verified = $1"), values![digest]).await?)
     }
 
     /// Open requests whose copy or virtual item at `institution` is this one. The pickup library's institution is no
@@ -218,7 +218,7 @@ impl Store {
         institution: &InstitutionCode,
         item: &ItemId,
     ) -> Result<Vec<Stored>, Error> {
-        self.stored(&self.read(WITH_ITEM, values![item, institution]).await?)
+        self.stored(&self.lookup(WITH_ITEM, values![item, institution]).await?)
     }
 
     /// How many requests there are in each status; statuses without any are left out.

@@ -1,4 +1,5 @@
-//! The embedded database: one thread that writes, and a few that read. Each owns its connection.
+//! The embedded database: one thread that writes, and a few that read. Each owns its connection. Lookups of a few rows go
+//! to the thread that writes, whose connection has them in its cache.
 //!
 //! Units that wait while the writer is busy are done together: one transaction, a savepoint each, one wait for the disk.
 //! Each is answered only after that commit.
@@ -25,11 +26,15 @@ const TOGETHER: usize = 64;
 /// Statements that a connection keeps prepared; there are about a hundred.
 const STATEMENTS: usize = 256;
 
+/// The memory for pages that the writer's connection may use.
+const CACHE_KIB: i64 = 64 * 1_024;
+
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
 enum Writing {
     Unit(Vec<Step>, Answer<Done>),
     Script(String, Answer<()>),
+    Lookup(Reading),
 }
 
 /// Statements that read, and where their rows go.
@@ -70,6 +75,9 @@ impl Sqlite {
             Durability::Ordered => "NORMAL",
         };
         writer.pragma_update(None, "synchronous", synchronous)?;
+        // What undoes a savepoint would go through a file.
+        writer.pragma_update(None, "temp_store", "MEMORY")?;
+        writer.pragma_update(None, "cache_size", -CACHE_KIB)?;
         writer.pragma_update(None, "foreign_keys", true)?;
         let mut opened = Self::to_read(path, OpenFlags::SQLITE_OPEN_READ_WRITE, readers)?;
         let (sender, units) = channel();
@@ -110,6 +118,14 @@ impl Sqlite {
         let (answer, answered) = oneshot::channel();
         let sent = self.writer.lock().as_ref().is_some_and(|writer| writer.send(job(answer)).is_ok());
         if sent { answered.await.map_err(|_| closed())? } else { Err(closed()) }
+    }
+
+    /// Runs short statements that read, between two commits. A file that is only read has no writer.
+    pub(crate) async fn look_up(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+        if self.writer.lock().is_none() {
+            return self.read(queries).await;
+        }
+        self.write(|answer| Writing::Lookup((queries, answer))).await
     }
 
     /// Runs statements that read, one after the other.
@@ -161,13 +177,17 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::threa
 fn read(connection: &Connection, jobs: &Mutex<Receiver<Reading>>) {
     loop {
         let job = jobs.lock().recv();
-        let Ok((queries, answer)) = job else { return };
-        let rows = queries.into_iter().map(|(sql, values)| rows(connection, sql, &values)).collect();
-        let _ = answer.send(rows);
+        let Ok(reading) = job else { return };
+        answer(connection, reading);
     }
 }
 
-/// The writer's loop: what waits is done together.
+fn answer(connection: &Connection, (queries, answer): Reading) {
+    let rows = queries.into_iter().map(|(sql, values)| rows(connection, sql, &values)).collect();
+    let _ = answer.send(rows);
+}
+
+/// The writer's loop: units that wait are done together, and lookups before them.
 fn write(connection: &Connection, jobs: &Receiver<Writing>) {
     let mut next = jobs.recv().ok();
     while let Some(job) = next.take() {
@@ -179,11 +199,13 @@ fn write(connection: &Connection, jobs: &Receiver<Writing>) {
                 }
                 let _ = answer.send(ran.map_err(Error::from));
             }
+            Writing::Lookup(reading) => answer(connection, reading),
             Writing::Unit(steps, answer) => {
                 let mut units = vec![(steps, answer)];
                 while units.len() < TOGETHER {
                     match jobs.try_recv() {
                         Ok(Writing::Unit(steps, answer)) => units.push((steps, answer)),
+                        Ok(Writing::Lookup(reading)) => self::answer(connection, reading),
                         Ok(script) => {
                             next = Some(script);
                             break;

@@ -112,7 +112,7 @@ impl Store {
     /// Whether a message is noted already.
     pub async fn has_message(&self, institution: &InstitutionCode, message: &str) -> Result<bool, Error> {
         let sql = "SELECT 1 AS known FROM webhook_message WHERE institution = $1 AND message = $2";
-        Ok(!self.read(sql, values![institution, message]).await?.is_empty())
+        Ok(!self.lookup(sql, values![institution, message]).await?.is_empty())
     }
 
     /// Counts an institution's useful messages since `since`.

@@ -157,7 +157,7 @@ impl Store {
                     UNION ALL SELECT MIN(lease_until) FROM poll WHERE lease_until > 0 AND lease_until > $1 \
                     UNION ALL SELECT MIN(due_at) FROM batch_poll WHERE due_at > $1 \
                     UNION ALL SELECT MIN(lease_until) FROM batch_poll WHERE lease_until > $1";
-        let mut found = self.read_all(vec![(is_due, values![now]), (next, values![now])]).await?.into_iter();
+        let mut found = self.lookup_all(vec![(is_due, values![now]), (next, values![now])]).await?.into_iter();
         let is_due = found.next().is_some_and(|rows| !rows.is_empty());
         let mut first: Option<Timestamp> = None;
         for row in found.flatten() {
