@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn message_that_comes_after_the_decision_is_looked_at_again_or_has_nothing_new() {
+    fn message_after_the_decision_is_read_once_more_or_has_nothing_new() {
         let companions = Companions::default();
         companions.decided(target(1), (5, Some(at(0))), at(0));
         assert!(matches!(add(&companions, "saw the one before", 1, 4, 0), Added::Outdated(_)));

@@ -220,7 +220,7 @@ impl Store {
     /// Makes lookups that are handed over together; answers the rows of each.
     pub(crate) async fn lookup_all(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
         match &self.backend {
-            Backend::Sqlite(file) => file.look_up(queries).await,
+            Backend::Sqlite(file) => file.lookup(queries).await,
             Backend::Postgres(server) => server.read(queries).await,
         }
     }

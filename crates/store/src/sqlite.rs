@@ -121,7 +121,7 @@ impl Sqlite {
     }
 
     /// Runs short statements that read, between two commits. A file that is only read has no writer.
-    pub(crate) async fn look_up(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+    pub(crate) async fn lookup(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
         if self.writer.lock().is_none() {
             return self.read(queries).await;
         }

@@ -21,9 +21,9 @@ both! {
         assert_eq!(bulk.record(&"01LEND".into(), "2").await.unwrap(), Some(record(2, "changed")));
         assert_eq!(bulk.record(&"01OTHER".into(), "1").await.unwrap(), None);
         bulk.close().await;
-        let again = open(&fixture).await;
-        assert_eq!(again.record(&"01LEND".into(), "2").await.unwrap(), Some(record(2, "changed")));
-        again.close().await;
+        let reopened = open(&fixture).await;
+        assert_eq!(reopened.record(&"01LEND".into(), "2").await.unwrap(), Some(record(2, "changed")));
+        reopened.close().await;
     }
 
     async fn unit_of_the_hub_does_not_wait_for_a_batch(fixture) {
