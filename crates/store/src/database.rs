@@ -74,7 +74,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database for reading what is not sealed, beside a hub that runs on it. It must be there, with the
+    /// Opens the database to read the data that isn't sealed, next to a hub that runs on it. It must be there, with the
     /// schema that this program knows.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl Store {
         }
     }
 
-    /// Checks that what is sealed in the store opens with this key. A store without anything sealed takes any key.
+    /// Checks that the store's sealed data opens with this key. A store without sealed data takes any key.
     ///
     /// # Errors
     ///

@@ -265,7 +265,7 @@ both! {
         assert_eq!(store.queue_counts().await.unwrap().open, 2);
         assert_eq!(numbers(&store.claim(&at(10)).await.unwrap().intents), [2], "it keeps its time");
         want(&[], &[Side::Borrower], &[], &[Deadline::LenderAnswers]).await;
-        assert_eq!(store.queue_counts().await.unwrap().open, 2, "one under way ends by itself");
+        assert_eq!(store.queue_counts().await.unwrap().open, 2, "one under way ends on its own");
         assert_eq!(store.next_due(noon(10)).await.unwrap(), Some(noon(20)), "it keeps its time");
         want(&[], &[], &[], &[Deadline::ItemArrives]).await;
         assert_eq!(store.queue_counts().await.unwrap().open, 1);

@@ -1,4 +1,4 @@
-//! Units that are handed over at the same time: they may share a commit, and each is done or undone by itself.
+//! Units that are handed over at the same time: they may share a commit, and each is done or undone alone.
 
 use lending::Side;
 use store::{Error, Unit};
