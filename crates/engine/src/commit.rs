@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{
-    Action, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Request, RequestId, Side,
-    deadlines, decide, poll_targets,
+    Action, Command, Deadline, Decision, Effect, EffectResult, Event, InstitutionCode, Observed, Request, RequestId,
+    Side, deadlines, decide, has_same_records, poll_targets,
 };
 use parking_lot::Mutex;
 use polling::{Plan, Polling, ProvenMessage};
@@ -156,6 +156,10 @@ impl Commits {
 
     /// Decides on `event` and commits the decision. `known` is the request as the caller has read it: if it has changed
     /// since, it is read again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Outdated`] if the event is an observation, and the change was one of the records observed.
     pub(crate) async fn apply(
         &self,
         id: RequestId,
@@ -165,6 +169,10 @@ impl Commits {
         known: Option<Stored>,
     ) -> Result<Applied, Error> {
         let _alone = self.alone_with_patron(event).await;
+        let observed = match (event, &known) {
+            (Event::Observed(Observed::Seen { side, .. }), Some(known)) => Some((*side, known.request.clone())),
+            _ => None,
+        };
         let known = Mutex::new(known);
         let applied = self
             .runtime
@@ -174,6 +182,9 @@ impl Commits {
                     Some(stored) => stored,
                     None => self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?,
                 };
+                if observed.as_ref().is_some_and(|(side, earlier)| !has_same_records(&stored.request, earlier, *side)) {
+                    return Err(Error::Outdated);
+                }
                 self.try_to_apply(stored, event, actor, cause).await
             })
             .await;
@@ -310,6 +321,7 @@ impl Commits {
     ) -> Result<(Option<NextEffect>, Timestamp), Error> {
         let next = &decision.next;
         let (leased, mut first) = self.queue_effect(unit, next, decision.effect, cause, before.is_none(), now);
+        end_polls_elsewhere(unit, before, next, cause);
         let Plan { polls, lists } = self.polling.plan(next).await?;
         for poll in &polls {
             let Work::Poll(side) = poll.work else { continue };
@@ -317,12 +329,11 @@ impl Commits {
             match cause {
                 Cause::Finished(made) if is_still(made, poll, side) => unit.restart_poll(made, poll, now),
                 Cause::Message(proven) if proven.side == side => unit.replace_poll(next.id, side, Some(poll), now),
-                _ => {
-                    if before.is_some_and(|before| before.institution(side) != Some(&poll.institution)) {
-                        unit.remove_poll_elsewhere(next.id, side, &poll.institution);
-                    }
+                Cause::Finished(made) if made.work == Work::Poll(side) => {
+                    unit.finish_intent(made, "seen", now);
                     unit.ensure_poll(poll, now);
                 }
+                _ => unit.ensure_poll(poll, now),
             }
         }
         self.end_polls(unit, before, next, cause, &polls, now);
@@ -505,6 +516,20 @@ fn settle(unit: &mut Unit, cause: &Cause<'_>, event: &Event, now: Timestamp) {
             unit.postpone_intent(intent, *due, *unclear, reason, now);
         }
         Cause::PollFailed { intent, due, reason } => unit.postpone_failed_poll(intent, *due, reason, now),
+    }
+}
+
+/// Takes away the polls at institutions that have no part in the request any more, such as the lender before. The poll
+/// that brought the event is ended where the next ones are queued.
+fn end_polls_elsewhere(unit: &mut Unit, before: Option<&Request>, next: &Request, cause: &Cause<'_>) {
+    let Some(before) = before else { return };
+    for side in [Side::Lender, Side::Borrower, Side::Pickup] {
+        if let Some(left) = before.institution(side)
+            && next.institution(side) != Some(left)
+            && cause.polled_side() != Some(side)
+        {
+            unit.remove_poll_at(next.id, side, left);
+        }
     }
 }
 

@@ -21,6 +21,9 @@ pub enum Error {
     /// No other copy can be supplied in place of the present one.
     #[error("{}", .0.explanation)]
     Unfit(Refusal),
+    /// The observation is of records that the request doesn't have any more. Nothing was changed.
+    #[error("what was observed is about records that the request doesn't have any more")]
+    Outdated,
     /// The library's system refuses the call or doesn't answer.
     #[error("the library's system does not do it now: {0}")]
     Lms(#[from] lms::Error),
@@ -34,7 +37,12 @@ impl StoreFailure for Error {
     fn store_failure(&self) -> Option<&store::Error> {
         match self {
             Self::Store(failure) => Some(failure),
-            Self::Invalid(_) | Self::UnknownRequest(_) | Self::NotAllowed(_) | Self::Unfit(_) | Self::Lms(_) => None,
+            Self::Invalid(_)
+            | Self::UnknownRequest(_)
+            | Self::NotAllowed(_)
+            | Self::Unfit(_)
+            | Self::Outdated
+            | Self::Lms(_) => None,
         }
     }
 }

@@ -78,8 +78,8 @@ impl Engine {
         }
     }
 
-    /// Decides on what a message proves. If the poll that waits for it is under way, or the change is not the expected
-    /// one any more, the message is stored as a hint.
+    /// Decides on what a message proves. If the poll that waits for it is under way, or the request has changed at that
+    /// side, the message is stored as a hint.
     async fn decide_on_message(&self, proven: &ProvenMessage) -> Result<WebhookResult, store::Error> {
         let request = proven.stored.request.id;
         let (event, known) = (proven.observed.clone().into(), Some(proven.stored.clone()));
@@ -96,7 +96,7 @@ impl Engine {
                 Ok(WebhookResult::Accepted(1))
             }
             Err(Error::Store(store::Error::Duplicate)) => Ok(WebhookResult::Duplicate),
-            Err(Error::Store(store::Error::PollBusy | store::Error::Conflict)) => {
+            Err(Error::Outdated | Error::Store(store::Error::PollBusy | store::Error::Conflict)) => {
                 self.polling.store_hints(&proven.hints).await
             }
             Err(Error::Store(failure)) => Err(failure),

@@ -87,9 +87,16 @@ impl Engine {
         match self.polling.poll(intent, request, side).await? {
             PollOutcome::NothingToPoll => self.commits.drop_intent(intent, "nothing to poll").await,
             PollOutcome::Observed(observed) => {
-                let applied = self.commit_outcome(intent, &observed.into(), Some(stored)).await?;
-                self.commits.hand_over(applied);
-                Ok(())
+                match self.commit_outcome(intent, &observed.into(), Some(stored)).await {
+                    Ok(applied) => {
+                        self.commits.hand_over(applied);
+                        Ok(())
+                    }
+                    Err(outdated @ Error::Outdated) => {
+                        self.commits.postpone(intent, self.runtime.now(), &outdated.to_string()).await
+                    }
+                    Err(failure) => Err(failure),
+                }
             }
             PollOutcome::NoChange(due) => self.commits.postpone(intent, due, NOTHING_NEW).await,
             PollOutcome::Paused(reason) => {

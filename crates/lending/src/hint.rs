@@ -103,7 +103,7 @@ impl Hint {
     /// Returns whether a poll of `side` would show a change that the request waits for. Changes that the hub itself
     /// makes at that side are not relevant.
     pub fn is_relevant(&self, request: &Request, side: Side) -> bool {
-        if !poll_targets(request).iter().any(|target| target.side == side) {
+        if !self.is_about(request, side) || !poll_targets(request).iter().any(|target| target.side == side) {
             return false;
         }
         let own = request.in_flight.filter(|effect| effect.side() == side);
@@ -138,6 +138,20 @@ impl Hint {
                 request.virtual_side(side).is_some_and(|here| here.progress < Progress::OnHoldShelf)
             }
             Self::ListMismatch { .. } => true,
+        }
+    }
+
+    /// Returns whether the hint is about the request's records at `side`. One Alma may be at two sides of a request; and a
+    /// hint that was kept for a while may be about the lender before.
+    pub(crate) fn is_about(&self, request: &Request, side: Side) -> bool {
+        match (self, side) {
+            (Self::Hold { .. } | Self::ListMismatch { .. }, _) => true,
+            (Self::Loan { item, .. } | Self::Item { item, .. }, Side::Lender) => {
+                request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item)
+            }
+            (Self::Loan { item, .. } | Self::Item { item, .. }, side) => {
+                request.virtual_side(side).is_some_and(|here| here.item.open() == Some(item))
+            }
         }
     }
 

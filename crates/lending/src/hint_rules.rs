@@ -33,7 +33,7 @@ pub enum HintResult {
 pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Timestamp) -> HintResult {
     let mut then = request.clone();
     let mut all: Option<Observation> = None;
-    let mut left: Vec<&Hint> = hints.iter().collect();
+    let mut left: Vec<&Hint> = hints.iter().filter(|hint| hint.is_about(request, side)).collect();
     while let Some((at, observation)) =
         left.iter().enumerate().find_map(|(at, hint)| Some((at, hint.as_observation(&then, side, now)?)))
     {

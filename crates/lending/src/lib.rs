@@ -86,7 +86,7 @@ pub use ids::{
 pub use limits::{check_limits, is_duplicate};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
 pub use observed::Observed;
-pub use poll::{PollTarget, poll_target, poll_targets};
+pub use poll::{PollTarget, has_same_records, poll_target, poll_targets};
 pub use poll_interval::{
     Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, large_list, list_factors, list_interval,
     poll_interval,

@@ -1,6 +1,7 @@
 //! Poll targets: the sides worth polling while a request waits.
 
 use crate::effect::Side;
+use crate::hint::hold_and_loan;
 use crate::request::Request;
 use crate::sides::{Progress, Tracked};
 use crate::status::Status;
@@ -40,6 +41,19 @@ pub fn poll_targets(request: &Request) -> Vec<PollTarget> {
 /// Returns what `side` is to be polled for, if it is still worth polling.
 pub fn poll_target(request: &Request, side: Side) -> Option<PollTarget> {
     poll_targets(request).into_iter().find(|target| target.side == side)
+}
+
+/// Returns whether the request has the same records at `side` as it had in `earlier`. If not, what was observed there
+/// for `earlier` says nothing about the request: the item belongs to another lender, or the hub itself has placed or
+/// closed a hold or loan since.
+pub fn has_same_records(request: &Request, earlier: &Request, side: Side) -> bool {
+    let item = |request: &Request| match side {
+        Side::Lender => request.supply.as_ref().map(|supply| supply.copy.item.clone()),
+        side => request.virtual_side(side).and_then(|here| here.item.open().cloned()),
+    };
+    request.institution(side) == earlier.institution(side)
+        && item(request) == item(earlier)
+        && hold_and_loan(request, side) == hold_and_loan(earlier, side)
 }
 
 /// Returns the poll targets of the status.

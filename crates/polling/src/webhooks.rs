@@ -460,7 +460,7 @@ fn affected_requests(institution: &InstitutionCode, hint: &Hint, about: Vec<Stor
     let mut affected = Vec::new();
     for stored in about {
         let request = &stored.request;
-        let here = |side: &Side| request.institution(*side) == Some(institution) && is_about(request, *side, hint);
+        let here = |side: &Side| request.institution(*side) == Some(institution);
         let sides = SIDES.into_iter().filter(|side| here(side) && hint.is_relevant(request, *side));
         affected.extend(sides.map(|side| AffectedRequest {
             stored: stored.clone(),
@@ -470,13 +470,4 @@ fn affected_requests(institution: &InstitutionCode, hint: &Hint, about: Vec<Stor
         }));
     }
     affected
-}
-
-/// Returns whether the hint is about the request's records at that side. One Alma may be at two sides of a request.
-fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
-    let (Hint::Loan { item, .. } | Hint::Item { item, .. }) = hint else { return true };
-    match side {
-        Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
-        _ => request.virtual_side(side).is_some_and(|here| here.item.open() == Some(item)),
-    }
 }

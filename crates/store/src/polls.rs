@@ -84,10 +84,11 @@ impl Unit {
         );
     }
 
-    /// Takes away the poll of a side at any other institution than this one, such as the lender before, under way or not.
-    pub fn remove_poll_elsewhere(&mut self, request: RequestId, side: Side, institution: &InstitutionCode) {
+    /// Takes away the poll of a side at an institution that has no part in the request any more, under way or not. If it
+    /// is under way, its worker loses the lease, so that nothing is decided on what it observes.
+    pub fn remove_poll_at(&mut self, request: RequestId, side: Side, institution: &InstitutionCode) {
         self.run(
-            "DELETE FROM poll WHERE request = $1 AND side = $2 AND institution <> $3",
+            "DELETE FROM poll WHERE request = $1 AND side = $2 AND institution = $3",
             values![request, side, institution],
         );
         self.remove_hints_without_poll(request, side);

@@ -1,12 +1,12 @@
 //! Webhook messages and their effect on requests and polls.
 
-use alma_sim::{Fault, FaultKind};
+use alma_sim::{Fault, FaultKind, Mark};
 use engine::{WebhookError, WebhookResult};
-use lending::Status;
+use lending::{Command, ItemState, Outcome, Status};
 use serde_json::json;
 
 use crate::batch_polls::{pass, with_saved_searches};
-use crate::world::{BORROWER, LENDER, PATRON, World, both};
+use crate::world::{BORROWER, LENDER, OTHER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
@@ -207,6 +207,28 @@ both! {
         assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Accepted(1));
         assert_eq!(world.engine.store().commits(), units + 1);
         assert_eq!(world.request().await.status, Status::PickupTransit);
+    }
+
+    async fn what_a_message_shows_at_the_lender_before_is_not_taken_for_the_next_one(world) {
+        with_webhook(&world, LENDER).await;
+        world.place().await;
+        let message = item_updated("1", &item_of(&world, LENDER).await);
+        world.at(LENDER).mark(&world.barcode, Mark::Missing).unwrap();
+        let chosen = alma_sim::presets::barcode(OTHER, 'M', 5);
+        let copy = Some(crate::world::copy(OTHER, &chosen));
+        world.sim.arm(LENDER, Fault::once(ITEM, FaultKind::Delay { ms: 1_500, before: false })).unwrap();
+        let before = world.calls(LENDER, ITEM);
+        let meanwhile = async {
+            world.within_patience("the message's poll is made", || world.calls(LENDER, ITEM) > before).await;
+            world.ask(Command::NextSupplier { reason: None, copy }).await
+        };
+        let (received, _) = tokio::join!(send(&world, LENDER, &message), meanwhile);
+        assert!(received.is_ok());
+        let supply = world.request().await.supply.unwrap();
+        assert_eq!((supply.institution.as_str(), supply.copy.barcode.as_str()), (OTHER, chosen.as_str()));
+        assert_eq!(supply.item, ItemState::InPlace);
+        assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
     }
 
     async fn message_is_kept_when_the_poll_that_it_needs_fails(world) {

@@ -1,8 +1,11 @@
 //! Events while the item is out, and the actions of staff about it.
 
+use std::time::Duration;
+
 use alma_sim::Mark;
 use jiff::{SignedDuration, Timestamp};
 use lending::{Action, Command, Condition, Outcome, PickupLocation, Request, Rules, Settlement, Status};
+use store::{Claim, NOTHING_NEW};
 
 use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
 
@@ -155,6 +158,34 @@ both! {
         let now = world.ask(command).await;
         assert_eq!(now.supply.unwrap().copy.barcode.as_str(), chosen);
         assert!(world.at(LENDER).requests().is_empty(), "the first lender's hold is cancelled");
+    }
+
+    async fn poll_under_way_at_the_lender_before_is_not_made_for_the_next_one(world) {
+        world.place().await;
+        world.engine.poll_now(world.id).await.unwrap();
+        // Another node makes the polls while staff ask for another lender, and finds nothing new.
+        let claim = Claim {
+            owner: "another node",
+            now: world.now(),
+            lease: Duration::from_secs(60),
+            limit: 10,
+            max_per_institution: 10,
+            max_polls: 10,
+            max_polls_per_institution: 10,
+        };
+        let polls = world.engine.store().claim(&claim).await.unwrap().intents;
+        assert!(polls.iter().any(|poll| poll.institution.as_str() == LENDER), "{polls:?}");
+        let chosen = alma_sim::presets::barcode(OTHER, 'M', 5);
+        let command = Command::NextSupplier { reason: None, copy: Some(copy(OTHER, &chosen)) };
+        world.engine.execute_command(world.id, &command, "test").await.unwrap();
+        let mut unit = world.engine.store().unit();
+        for poll in &polls {
+            unit.postpone_intent(poll, world.now() + SignedDuration::from_hours(1), false, NOTHING_NEW, world.now());
+        }
+        world.engine.store().commit(unit).await.unwrap();
+        world.settled().await;
+        assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
     }
 
     async fn pickup_location_is_changed_in_alma(world) {

@@ -23,8 +23,12 @@ fn closed(walk: &Walk) -> Hint {
     Hint::Hold { request: walk.request.id, hold, change: HoldChange::Closed }
 }
 
-fn returned(loan: &str) -> Hint {
-    Hint::Loan { item: "232".into(), loan: loan.into(), patron: None, change: LoanChange::Returned }
+fn returned(item: &str, loan: &str) -> Hint {
+    Hint::Loan { item: item.into(), loan: loan.into(), patron: None, change: LoanChange::Returned }
+}
+
+fn lenders_item(walk: &Walk) -> String {
+    walk.request.supply.as_ref().unwrap().copy.item.as_str().to_owned()
 }
 
 fn item(state: ItemState) -> Hint {
@@ -63,11 +67,25 @@ fn messages_alone_take_an_item_that_was_sent_to_its_end() {
     assert!(!walk.request.borrower.hold.is_open(), "the loan has fulfilled it");
     let then = interpret_hints(&walk.request, Side::Borrower, &[closed], example::noon());
     assert_eq!(then, HintResult::NoChange);
-    apply_hints(&mut walk, Side::Borrower, &[returned("72")]);
+    apply_hints(&mut walk, Side::Borrower, &[returned("232", "72")]);
     assert_eq!(walk.status(), Status::ReturnTransit);
-    apply_hints(&mut walk, Side::Lender, &[returned("71")]);
+    let home = returned(&lenders_item(&walk), "71");
+    apply_hints(&mut walk, Side::Lender, &[home]);
     assert_eq!((walk.status(), walk.request.outcome), (Status::Finalised, Some(Outcome::Supplied)));
     assert!(matches!(walk.request.borrower.bib, Tracked::Closed(_)));
+}
+
+#[test]
+fn hint_about_the_item_of_another_lender_shows_nothing() {
+    let mut walk = sent();
+    let shelf = on_shelf(&walk);
+    apply_hints(&mut walk, Side::Borrower, &[shelf]);
+    apply_hints(&mut walk, Side::Borrower, &[lent()]);
+    apply_hints(&mut walk, Side::Borrower, &[returned("232", "72")]);
+    let of_another = returned("231-of-another", "71");
+    assert!(!of_another.is_relevant(&walk.request, Side::Lender));
+    let shown = interpret_hints(&walk.request, Side::Lender, &[of_another], example::noon());
+    assert_eq!(shown, HintResult::NoChange);
 }
 
 #[test]
@@ -170,7 +188,7 @@ fn return_of_what_was_lost_is_read() {
     let lost = lending::Observation { loan: Some(loan), ..crate::walk::item(ItemState::Lost) };
     walk.see(Side::Borrower, lost);
     assert_eq!(
-        interpret_hints(&walk.request, Side::Borrower, &[returned("72")], example::noon()),
+        interpret_hints(&walk.request, Side::Borrower, &[returned("232", "72")], example::noon()),
         HintResult::PollNeeded(None)
     );
 }
@@ -184,7 +202,7 @@ proptest! {
         let mut walk = sent();
         for (lender, which) in order {
             let hints = [
-                on_shelf(&walk), lent(), closed(&walk), returned("72"), returned("71"), item(ItemState::InTransit),
+                on_shelf(&walk), lent(), closed(&walk), returned("232", "72"), returned(&lenders_item(&walk), "71"), item(ItemState::InTransit),
             ];
             let side = if lender { Side::Lender } else { Side::Borrower };
             if let HintResult::Observed(seen) = interpret_hints(&walk.request, side, &hints[which..=which], example::noon()) {

@@ -293,7 +293,7 @@ both! {
         hint(store, Side::Lender, "of the first", 1, 0).await;
         let other = NewIntent { institution: "01Y".into(), ..poll(2, 1, Side::Lender, 600) };
         commit(store, |unit| {
-            unit.remove_poll_elsewhere(other.request, Side::Lender, &other.institution);
+            unit.remove_poll_at(other.request, Side::Lender, &"01X".into());
             unit.ensure_poll(&other, noon(1));
         })
         .await
