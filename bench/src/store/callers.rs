@@ -10,18 +10,18 @@ use tokio::task::JoinSet;
 use super::units::{Caller, text};
 
 /// The callers of a store. Each measurement has new ones, with new requests.
-pub(super) struct Callers {
+pub(crate) struct Callers {
     store: Store,
     known: u64,
 }
 
 impl Callers {
-    pub(super) fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, known: 0 }
     }
 
     /// Puts the requests of so many callers into the store, and returns these and the number of the first one.
-    pub(super) async fn prepare(&mut self, count: u64) -> Result<(u64, Vec<Caller>), String> {
+    pub(crate) async fn prepare(&mut self, count: u64) -> Result<(u64, Vec<Caller>), String> {
         let first = self.known;
         self.known += count;
         let mut preparing = JoinSet::new();

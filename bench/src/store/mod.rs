@@ -19,8 +19,9 @@ use store::{BulkStore, Database};
 
 use self::bare::Bare;
 use self::bulk::Bulk;
-use self::callers::Callers;
+pub(crate) use self::callers::Callers;
 use self::pgbench::Pgbench;
+pub(crate) use self::units::{Caller, open};
 use crate::Scale;
 use crate::live::databases::peer_at;
 use crate::verdict::{Verdict, peer, table};

@@ -28,7 +28,7 @@ const ID_BITS: u128 = 0x7000_8000 << 48;
 const DOCUMENT: usize = 2_500;
 
 /// Opens the store, with any key.
-pub(super) async fn open(database: &Database) -> Result<Store, String> {
+pub(crate) async fn open(database: &Database) -> Result<Store, String> {
     let mut rng = StdRng::seed_from_u64(1);
     let key = MasterKey::generate(&mut rng);
     Store::open(database, key, rng).await.map_err(text)
@@ -52,7 +52,7 @@ pub(super) fn time(number: u64) -> Timestamp {
 }
 
 /// A caller, and what it knows of its requests.
-pub(super) struct Caller {
+pub(crate) struct Caller {
     number: u64,
     cases: Vec<Case>,
     /// The number of effects that it has queued.
@@ -82,7 +82,7 @@ impl Caller {
     }
 
     /// Builds the next unit. Whoever calls commits it: the unit after it rests on it.
-    pub(super) fn next(&mut self, store: &Store) -> Result<Unit, String> {
+    pub(crate) fn next(&mut self, store: &Store) -> Result<Unit, String> {
         let number = self.effects;
         let place = usize::try_from(number % REQUESTS).map_err(text)?;
         let mut case = self.cases.swap_remove(place);

@@ -15,6 +15,7 @@ use crate::live::hub::{HubProcess, Setup};
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
 mod burst;
+mod chain;
 mod lost_message;
 mod react;
 

@@ -1,5 +1,7 @@
 //! The database server. The statements of a unit are sent together, so that it takes two round trips: the statements,
 //! and, once they have found what they must, the commit.
+//!
+//! One thread serves all connections: a unit is handed over to it and back, and no other thread is woken in between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, R
 use failpoint::Point;
 use futures::future::{join_all, try_join_all};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Config, NoTls, Statement};
@@ -30,6 +34,25 @@ const SETTINGS: &str = "-c idle_in_transaction_session_timeout=10s -c enable_seq
 pub(crate) struct Postgres {
     pool: Pool,
     config: Arc<Config>,
+    thread: Arc<Thread>,
+}
+
+/// The thread that serves the connections, as long as somebody has the store.
+struct Thread {
+    tasks: Handle,
+    /// Ends the thread when it is dropped.
+    _end: oneshot::Sender<()>,
+}
+
+impl Thread {
+    fn start() -> Result<Self, Error> {
+        let cannot = |error: std::io::Error| Error::Unavailable { what: error.to_string() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+        let (tasks, (_end, ended)) = (runtime.handle().clone(), oneshot::channel::<()>());
+        let serve = move || drop(runtime.block_on(ended));
+        std::thread::Builder::new().name("store-postgres".to_owned()).spawn(serve).map_err(cannot)?;
+        Ok(Self { tasks, _end })
+    }
 }
 
 impl std::fmt::Debug for Postgres {
@@ -64,8 +87,10 @@ impl Postgres {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| cannot(error.to_string()))?;
-        let opened = Self { pool, config: Arc::new(config) };
-        drop(opened.connection().await.map_err(|error| cannot(error.to_string()))?);
+        let opened = Self { pool, config: Arc::new(config), thread: Arc::new(Thread::start()?) };
+        // A server that can't be reached is found out here.
+        let connected = opened.serve(async |_| Ok(())).await;
+        connected.map_err(|error| cannot(error.to_string()))?;
         Ok(opened)
     }
 
@@ -74,44 +99,39 @@ impl Postgres {
         &self.config
     }
 
-    async fn connection(&self) -> Result<Object, Error> {
-        self.pool.get().await.map_err(|error| match error {
-            deadpool_postgres::PoolError::Backend(error) => error.into(),
-            deadpool_postgres::PoolError::Timeout(_) => {
-                Error::Unavailable { what: "it gives no connection".to_owned() }
-            }
-            other => Error::Unavailable { what: other.to_string() },
-        })
+    /// Does something with a connection, in the thread of the connections. It goes on where the caller gives up waiting: a
+    /// connection must not go back in the middle of a transaction.
+    async fn serve<T: Send + 'static, F: Future<Output = Result<T, Error>> + Send>(
+        &self,
+        what: impl FnOnce(Object) -> F + Send + 'static,
+    ) -> Result<T, Error> {
+        let pool = self.pool.clone();
+        let served = self.thread.tasks.spawn(async move { what(connection(&pool).await?).await });
+        served.await.map_err(|error| Error::Unavailable { what: error.to_string() })?
     }
 
-    /// Does a unit. It goes on where the caller gives up waiting: a connection must not go back in the middle.
+    /// Does a unit.
     pub(crate) async fn commit(&self, steps: Vec<Step>) -> Result<Done, Error> {
-        let connection = self.connection().await?;
-        let unit = tokio::spawn(async move { commit(&connection, steps).await });
-        unit.await.map_err(|error| Error::Unavailable { what: error.to_string() })?
+        self.serve(|connection| commit(connection, steps)).await
     }
 
     /// Runs statements without parameters, as they are, in a transaction.
     pub(crate) async fn run_script(&self, sql: &str) -> Result<(), Error> {
-        let connection = self.connection().await?;
-        let ran = connection.batch_execute(&format!("BEGIN; {sql}; COMMIT")).await;
-        if ran.is_err() {
-            // Or else whoever gets the connection next finds it in this transaction.
-            let _ = connection.batch_execute("ROLLBACK").await;
-        }
-        Ok(ran?)
+        let sql = format!("BEGIN; {sql}; COMMIT");
+        self.serve(async move |connection| {
+            let ran = connection.batch_execute(&sql).await;
+            if ran.is_err() {
+                // Or else whoever gets the connection next finds it in this transaction.
+                let _ = connection.batch_execute("ROLLBACK").await;
+            }
+            Ok(ran?)
+        })
+        .await
     }
 
     /// Runs statements that read; they are sent together.
     pub(crate) async fn read(&self, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
-        let connection = self.connection().await?;
-        let statements = prepare(&connection, queries.iter().map(|(sql, _)| *sql)).await?;
-        let sent = statements.iter().zip(&queries).map(async |(statement, (_, values))| {
-            let found = connection.query(statement, &parameters(values)).await?;
-            let names: Arc<[String]> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
-            found.iter().map(|row| read(&names, row)).collect::<Result<Vec<_>, Error>>()
-        });
-        try_join_all(sent).await
+        self.serve(|connection| rows(connection, queries)).await
     }
 
     pub(crate) fn close(&self) {
@@ -119,8 +139,26 @@ impl Postgres {
     }
 }
 
-async fn commit(connection: &Object, steps: Vec<Step>) -> Result<Done, Error> {
-    let statements = prepare(connection, steps.iter().map(|step| step.sql)).await?;
+async fn connection(pool: &Pool) -> Result<Object, Error> {
+    pool.get().await.map_err(|error| match error {
+        deadpool_postgres::PoolError::Backend(error) => error.into(),
+        deadpool_postgres::PoolError::Timeout(_) => Error::Unavailable { what: "it gives no connection".to_owned() },
+        other => Error::Unavailable { what: other.to_string() },
+    })
+}
+
+async fn rows(connection: Object, queries: Vec<Query>) -> Result<Vec<Vec<Row>>, Error> {
+    let statements = prepare(&connection, queries.iter().map(|(sql, _)| *sql)).await?;
+    let sent = statements.iter().zip(&queries).map(async |(statement, (_, values))| {
+        let found = connection.query(statement, &parameters(values)).await?;
+        let names: Arc<[String]> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+        found.iter().map(|row| read(&names, row)).collect::<Result<Vec<_>, Error>>()
+    });
+    try_join_all(sent).await
+}
+
+async fn commit(connection: Object, steps: Vec<Step>) -> Result<Done, Error> {
+    let statements = prepare(&connection, steps.iter().map(|step| step.sql)).await?;
     // Futures are polled in their order, so the statements are sent in theirs.
     let begun = async { connection.batch_execute("BEGIN").await.map(|()| 0) };
     let sent = statements

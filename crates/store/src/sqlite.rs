@@ -1,8 +1,8 @@
 //! The embedded database: one thread that writes, and a few that read. Each owns its connection. Lookups of a few rows go
 //! to the thread that writes, whose connection has them in its cache.
 //!
-//! Units that wait while the writer is busy are done together: one transaction, a savepoint each, one wait for the disk.
-//! Each is answered only after that commit.
+//! Units that wait while the writer is busy are done together: one transaction, and one wait for the disk. If one of them
+//! fails, they are done once more with a savepoint each. Each is answered only after that commit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -223,18 +223,8 @@ fn write(connection: &Connection, jobs: &Receiver<Writing>) {
 /// Does units in one transaction. A unit that fails is undone alone; all are undone where the database gives up the
 /// transaction or can't commit it, as with a full disk.
 fn commit_together(connection: &Connection, units: Vec<(Vec<Step>, Answer<Done>)>) {
-    let (mut done, mut answers) = (Vec::new(), Vec::new());
-    let alone = units.len() == 1;
-    let mut whole = run(connection, "BEGIN IMMEDIATE");
-    for (steps, answer) in units {
-        let result = if whole.is_ok() { in_savepoint(connection, steps, alone) } else { Err(undone()) };
-        if whole.is_ok() && connection.is_autocommit() {
-            whole = Err(result.as_ref().err().map_or_else(undone, Error::of_all));
-        }
-        failpoint::hit(Point::InSharedCommit);
-        done.push(result);
-        answers.push(answer);
-    }
+    let (units, answers): (Vec<_>, Vec<_>) = units.into_iter().unzip();
+    let (mut whole, done) = all_plain(connection, &units).unwrap_or_else(|| each_in_a_savepoint(connection, units));
     if whole.is_ok() {
         failpoint::hit(Point::BeforeCommit);
         whole = run(connection, "COMMIT");
@@ -253,25 +243,79 @@ fn commit_together(connection: &Connection, units: Vec<(Vec<Step>, Answer<Done>)
     }
 }
 
-/// Does a unit so that it can be undone alone. The only unit of a transaction needs no savepoint: with it everything is
-/// undone.
-fn in_savepoint(connection: &Connection, steps: Vec<Step>, alone: bool) -> Result<Done, Error> {
-    if !alone {
-        run(connection, "SAVEPOINT unit")?;
+/// Whether the transaction stands, and what came of each of its units.
+type Together = (Result<(), Error>, Vec<Result<Done, Error>>);
+
+/// Begins a transaction and does units in it. As a rule none fails, and they need no savepoints: each costs a copy of the
+/// pages that its unit changes. If one fails, nothing is done, and none is returned.
+fn all_plain(connection: &Connection, units: &[Vec<Step>]) -> Option<Together> {
+    if let Err(failed) = run(connection, "BEGIN IMMEDIATE") {
+        return Some((Err(failed), units.iter().map(|_| Err(undone())).collect()));
     }
-    let result = steps_of(connection, steps);
-    if result.is_err() && !connection.is_autocommit() {
-        run(connection, if alone { "ROLLBACK" } else { "ROLLBACK TO unit" })?;
+    let mut done = Vec::with_capacity(units.len());
+    for steps in units {
+        let Ok(unit) = steps_of(connection, steps) else {
+            roll_back(connection);
+            return None;
+        };
+        failpoint::hit(Point::InSharedCommit);
+        done.push(Ok(unit));
     }
-    if !alone && !connection.is_autocommit() {
-        run(connection, "RELEASE unit")?;
-    }
-    result
+    Some((Ok(()), done))
 }
 
-fn steps_of(connection: &Connection, steps: Vec<Step>) -> Result<Done, Error> {
+/// Begins a transaction and does units in it, so that each can be undone alone.
+fn each_in_a_savepoint(connection: &Connection, units: Vec<Vec<Step>>) -> Together {
+    let mut whole = run(connection, "BEGIN IMMEDIATE");
+    let mut done = Vec::with_capacity(units.len());
+    for steps in units {
+        let result = if whole.is_ok() { in_savepoint(connection, steps) } else { Err(undone()) };
+        if whole.is_ok() && connection.is_autocommit() {
+            whole = Err(result.as_ref().err().map_or_else(undone, Error::of_all));
+        }
+        failpoint::hit(Point::InSharedCommit);
+        done.push(result);
+    }
+    (whole, done)
+}
+
+fn in_savepoint(connection: &Connection, steps: Vec<Step>) -> Result<Done, Error> {
+    run(connection, "SAVEPOINT unit")?;
+    let result = steps_of(connection, &steps);
+    if !connection.is_autocommit() {
+        if result.is_err() {
+            run(connection, "ROLLBACK TO unit")?;
+        }
+        run(connection, "RELEASE unit")?;
+    }
+    result.map_err(|failed| failed.reason(steps))
+}
+
+/// Why a unit can't be done.
+enum Failure {
+    /// The statement of this number finds something else than it must.
+    Expectation(usize),
+    Database(Error),
+}
+
+impl Failure {
+    fn reason(self, steps: Vec<Step>) -> Error {
+        match self {
+            Self::Expectation(at) => steps.into_iter().nth(at).and_then(Step::otherwise).unwrap_or_else(undone),
+            Self::Database(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+fn steps_of(connection: &Connection, steps: &[Step]) -> Result<Done, Failure> {
     let mut touched = Vec::with_capacity(steps.len());
-    for step in steps {
+    for (at, step) in steps.iter().enumerate() {
         if step.postgres_only {
             touched.push(0);
             continue;
@@ -287,7 +331,10 @@ fn steps_of(connection: &Connection, steps: Vec<Step>) -> Result<Done, Error> {
         } else {
             statement.execute(values)? as u64
         };
-        touched.push(step.check(rows)?);
+        if !step.is_met_by(rows) {
+            return Err(Failure::Expectation(at));
+        }
+        touched.push(rows);
     }
     Ok(Done(touched))
 }

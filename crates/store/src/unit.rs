@@ -36,13 +36,27 @@ impl Step {
         Self { sql, values, expect: Expect::Anything, postgres_only: false }
     }
 
+    /// Whether the statement may touch or find so many rows.
+    pub(crate) fn is_met_by(&self, rows: u64) -> bool {
+        match self.expect {
+            Expect::Anything => true,
+            Expect::One(_) => rows == 1,
+            Expect::None(_) => rows == 0,
+        }
+    }
+
+    /// The reason for which the unit fails where the statement finds something else.
+    pub(crate) fn otherwise(self) -> Option<Error> {
+        match self.expect {
+            Expect::Anything => None,
+            Expect::One(otherwise) | Expect::None(otherwise) => Some(otherwise),
+        }
+    }
+
     /// Checks the number of rows that it touched or found.
     pub(crate) fn check(self, rows: u64) -> Result<u64, Error> {
-        match self.expect {
-            Expect::One(otherwise) if rows != 1 => Err(otherwise),
-            Expect::None(otherwise) if rows != 0 => Err(otherwise),
-            _ => Ok(rows),
-        }
+        let is_met = self.is_met_by(rows);
+        self.otherwise().filter(|_| !is_met).map_or(Ok(rows), Err)
     }
 }
 
