@@ -322,7 +322,7 @@ impl Commits {
         let next = &decision.next;
         let (leased, mut first) = self.queue_effect(unit, next, decision.effect, cause, before.is_none(), now);
         end_polls_elsewhere(unit, before, next, cause);
-        let Plan { polls, lists } = self.polling.plan(next).await?;
+        let Plan { polls, lists, unchanged } = self.polling.plan(before, next).await?;
         for poll in &polls {
             let Work::Poll(side) = poll.work else { continue };
             first = first.min(poll.due_at);
@@ -333,6 +333,8 @@ impl Commits {
                     unit.finish_intent(made, "seen", now);
                     unit.ensure_poll(poll, now);
                 }
+                // It is queued since an earlier decision.
+                _ if unchanged.contains(&side) => {}
                 _ => unit.ensure_poll(poll, now),
             }
         }
@@ -457,6 +459,18 @@ impl Commits {
                 self.metrics.message_committed(Duration::try_from(took).unwrap_or_default());
             }
             Cause::Person(_) | Cause::Postponed { .. } | Cause::PollFailed { .. } => {}
+        }
+    }
+
+    /// Ends a poll that has nothing to show of a request which was read as `stored`.
+    pub(crate) async fn drop_poll(&self, poll: &Intent, stored: &Stored) -> Result<(), Error> {
+        let mut unit = self.runtime.store().unit();
+        unit.expect_unchanged(stored);
+        unit.finish_intent(poll, "nothing to poll", self.runtime.now());
+        match self.runtime.store().commit(unit).await {
+            // It may be wanted by now.
+            Err(store::Error::Conflict) => self.postpone(poll, self.runtime.now(), "the request has changed").await,
+            other => Ok(other.map(drop)?),
         }
     }
 

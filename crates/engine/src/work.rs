@@ -85,7 +85,7 @@ impl Engine {
         let stored = self.load(intent).await?;
         let request = &stored.request;
         match self.polling.poll(intent, request, side).await? {
-            PollOutcome::NothingToPoll => self.commits.drop_intent(intent, "nothing to poll").await,
+            PollOutcome::NothingToPoll => self.commits.drop_poll(intent, &stored).await,
             PollOutcome::Observed(observed) => {
                 match self.commit_outcome(intent, &observed.into(), Some(stored)).await {
                     Ok(applied) => {

@@ -1,7 +1,7 @@
 //! Decides when a side is polled next, by the table of poll intervals in `lending`, within opening hours.
 
 use jiff::Timestamp;
-use lending::{InstitutionCode, PollContext, Request, Side, poll_interval, poll_targets};
+use lending::{InstitutionCode, PollContext, Request, Side, poll_interval, poll_target, poll_targets};
 use store::{NewBatchPoll, NewIntent, Work};
 
 use runtime::saturating_add;
@@ -18,8 +18,10 @@ const JITTER: u32 = 50;
 pub struct Plan {
     /// The polls of its sides.
     pub polls: Vec<NewIntent>,
-    /// The lists on which it has an entry.
+    /// The lists on which it has a new entry.
     pub lists: Vec<NewBatchPoll>,
+    /// The sides that are polled as before.
+    pub unchanged: Vec<Side>,
 }
 
 /// Returns whether the lender still has to send its item. Only a webhook that reports every change of an item reports
@@ -29,13 +31,21 @@ fn is_unsent(request: &Request, side: Side) -> bool {
 }
 
 impl Polling {
-    /// Plans the polls that a request needs, with the times at which they are due.
-    pub async fn plan(&self, request: &Request) -> Result<Plan, store::Error> {
+    /// Plans the polls that a request needs, with the times at which they are due. `before` is the request as it was,
+    /// whose polls are queued; none for a new one.
+    pub async fn plan(&self, before: Option<&Request>, request: &Request) -> Result<Plan, store::Error> {
         let now = self.runtime.now();
         let mut plan = Plan::default();
         for target in poll_targets(request) {
             let Some(institution) = request.institution(target.side) else { continue };
             let entry = self.list_entry(request, target).await;
+            if let Some(before) = before
+                && before.institution(target.side) == Some(institution)
+                && poll_target(before, target.side) == Some(target)
+                && self.list_entry(before, target).await == entry
+            {
+                plan.unchanged.push(target.side);
+            }
             let due_at = self.next_poll(request, target.side, 0, entry.is_some()).await?;
             let mut poll = NewIntent {
                 id: self.runtime.ids().uuid(now),
@@ -46,7 +56,9 @@ impl Polling {
                 on_list: None,
             };
             if let Some((entry, expected)) = entry {
-                plan.lists.extend(self.batch_poll_for(request, target.side, &entry, expected).await?);
+                if !plan.unchanged.contains(&target.side) {
+                    plan.lists.extend(self.batch_poll_for(request, target.side, &entry, expected).await?);
+                }
                 poll.on_list = Some(entry);
             }
             plan.polls.push(poll);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine::{Clock, Engine, Ids, Settings};
 use lending::{Outcome, Status};
+use tokio::sync::oneshot;
 
 use crate::world::{BORROWER, LENDER, World};
 
@@ -16,6 +17,25 @@ fn node(world: &World, name: &str, settings: Settings) -> Arc<Engine> {
     name.clone_into(&mut settings.node);
     let clock: Arc<dyn Clock> = Arc::<crate::world::ManualClock>::clone(&world.clock);
     Arc::new(Engine::new(world.engine.store().clone(), settings, clock, Ids::seeded(2)))
+}
+
+/// A node at work in a task of its own.
+struct Running {
+    end: oneshot::Sender<()>,
+    ended: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    fn start(node: &Arc<Engine>) -> Self {
+        let (end, asked) = oneshot::channel::<()>();
+        Self { end, ended: tokio::spawn(Arc::clone(node).run(async { drop(asked.await) })) }
+    }
+
+    /// Waits until it has finished what it has begun.
+    async fn end(self) {
+        drop(self.end);
+        self.ended.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,17 +88,20 @@ async fn a_node_that_was_paused_past_its_lease_writes_nothing_and_the_hold_is_pl
         .sim
         .arm(LENDER, alma_sim::Fault::once(HOLD, alma_sim::FaultKind::Delay { ms: 1_500, before: false }))
         .unwrap();
-    tokio::spawn(Arc::clone(&stopped).run(std::future::pending()));
+    let stopped_runs = Running::start(&stopped);
     world.id = stopped.place(world.placing(), "test").await.unwrap();
     // The hold is placed at the lender. Its answer is on the way to a node whose clock stands still.
     world.within_patience("the hold is placed", || !world.at(LENDER).requests().is_empty()).await;
     world.clock.by_hours(2);
     let other = node(&world, "other", Settings::default());
-    tokio::spawn(Arc::clone(&other).run(std::future::pending()));
+    let other_runs = Running::start(&other);
     let placed = |request: &lending::Request| request.status == Status::RequestPlacedAtBorrowingAgency;
     let stored = other.wait(world.id, Duration::from_secs(20), placed).await.unwrap();
     assert!(placed(&stored.request), "{} {:?}", stored.request.status, stored.request.attention);
     assert_eq!(world.calls(LENDER, HOLD), 1);
+    // What follows counts rounds of polls, which the nodes would take away from it.
+    stopped_runs.end().await;
+    other_runs.end().await;
     assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
     world.assert_clean();
 }
