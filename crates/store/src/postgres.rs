@@ -25,9 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 16;
 /// Settings of every connection. A node that stands still in a transaction holds its locks, and with them every other
 /// node. A statement that was prepared while its table was empty would keep a plan that reads the whole table, until the
-/// server next analyses it; every frequent statement has an index.
-const SETTINGS: &str = "-c idle_in_transaction_session_timeout=10s -c enable_seqscan=off -c jit=off \
-     -c max_parallel_workers_per_gather=0";
+/// server next analyses it; every frequent statement has an index, so that one plan suits all parameters.
+const SETTINGS: &str = "-c idle_in_transaction_session_timeout=10s -c enable_seqscan=off \
+     -c plan_cache_mode=force_generic_plan -c jit=off -c max_parallel_workers_per_gather=0";
 
 /// Connections to a server.
 #[derive(Clone)]
