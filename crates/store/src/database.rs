@@ -57,6 +57,11 @@ pub struct Store {
     notifier: Notifier,
 }
 
+/// The numbers of commits after which a store lets the server look at the tables. By itself the server does so a minute after
+/// the first rows at the earliest. Until then it takes any index for as good as another, and may read all open work to
+/// find one row.
+const ANALYZED_AFTER: [u64; 3] = [64, 1_024, 16_384];
+
 impl Store {
     /// Opens the database, brings its schema up to date and checks that `key` is the one it was sealed with.
     /// `rng` gives the nonces of sealing.
@@ -191,7 +196,12 @@ impl Store {
             self.writes.done();
         }
         self.notifier.send(after);
-        self.commits.fetch_add(1, Ordering::Relaxed);
+        let commits = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Backend::Postgres(server) = &self.backend
+            && ANALYZED_AFTER.contains(&commits)
+        {
+            server.analyze();
+        }
         Ok(done)
     }
 

@@ -136,6 +136,17 @@ impl Postgres {
         self.serve(|connection| rows(connection, queries)).await
     }
 
+    /// Lets the server count the rows of the tables, while work goes on. Its plans rest on that.
+    pub(crate) fn analyze(&self) {
+        let server = self.clone();
+        self.thread.tasks.spawn(async move {
+            let analyzed = server.serve(async |connection| Ok(connection.batch_execute("ANALYZE").await?)).await;
+            if let Err(error) = analyzed {
+                tracing::warn!(%error, "the database server could not analyze the tables; it will do so by itself");
+            }
+        });
+    }
+
     pub(crate) fn close(&self) {
         self.pool.close();
     }
