@@ -38,7 +38,7 @@ const TABLES: &[Table] = &[
             "status",
             "outcome",
             "open",
-            "attention",
+            "needs_staff",
             "borrower",
             "lender",
             "patron_identifier_digest",
@@ -51,6 +51,7 @@ const TABLES: &[Table] = &[
             "lender_item",
             "borrower_item",
             "pickup_item",
+            "final_status",
         ],
     },
     Table {

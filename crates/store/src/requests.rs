@@ -116,7 +116,7 @@ macro_rules! select_page {
     ($indexed:literal) => {
         select!(
             "($1 = '' OR $1 LIKE '%,' || status || ',%') AND ($2 = '' OR borrower = $2 OR lender = $2) \
-              AND open >= $3 AND ($4 = 0 OR attention = 'needs_staff') AND (placed_at, id) < ($5, $6) AND ",
+              AND open >= $3 AND ($4 = 0 OR needs_staff = 1) AND (placed_at, id) < ($5, $6) AND ",
             $indexed,
             " ORDER BY placed_at DESC, id DESC LIMIT $7"
         )
@@ -126,10 +126,12 @@ macro_rules! select_page {
 impl RequestFilter {
     fn sql(&self) -> &'static str {
         if self.needs_staff {
-            return select_page!("attention = 'needs_staff'");
+            return select_page!("needs_staff = 1");
         }
-        match (self.statuses.len(), &self.institution, self.open_only) {
-            (1, ..) => select_page!("status = REPLACE($1, ',', '')"),
+        let open_only =
+            self.open_only || !self.statuses.is_empty() && !self.statuses.iter().any(|status| status.is_final());
+        match (self.statuses.as_slice(), &self.institution, open_only) {
+            ([only], ..) if only.is_final() => select_page!("final_status = REPLACE($1, ',', '')"),
             (_, Some(_), _) => select_page!("(borrower = $2 OR lender = $2)"),
             (_, None, true) => select_page!("open = 1"),
             (_, None, false) => select_page!("1 = 1"),
@@ -223,7 +225,9 @@ impl Store {
 
     /// How many requests there are in each status; statuses without any are left out.
     pub async fn count_by_status(&self) -> Result<Vec<(Status, u64)>, Error> {
-        let sql = "SELECT status, COUNT(*) AS requests FROM patron_request GROUP BY status";
+        let sql = "SELECT status, COUNT(*) AS requests FROM patron_request WHERE open = 1 GROUP BY status \
+                   UNION ALL \
+                   SELECT final_status, COUNT(*) FROM patron_request WHERE final_status IS NOT NULL GROUP BY final_status";
         let rows = self.read(sql, values![]).await?;
         rows.iter().map(|row| Ok((row.parse("status")?, row.count("requests")?))).collect()
     }
@@ -250,23 +254,24 @@ impl Unit {
         let found_by = FoundBy::of(&sealer, request)?;
         let patron = &request.patron;
         self.run(
-            "INSERT INTO patron_request (id, version, placed_at, updated_at, status, outcome, open, attention, borrower, \
-                 patron_identifier_digest, document, audit_head, audit_count, \
+            "INSERT INTO patron_request (id, version, placed_at, updated_at, status, outcome, borrower, \
+                 patron_identifier_digest, document, audit_head, audit_count, open, final_status, needs_staff, \
                  lender, patron_verified, lender_item, borrower_item, pickup_item) \
-             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
             values![
                 request.id,
                 request.placed_at,
                 now,
                 request.status.name(),
                 request.outcome.map(|outcome| outcome.name()),
-                !request.status.is_final(),
-                attention(request),
                 &patron.institution,
                 digest(&sealer, &patron.institution, &patron.identifier)?,
                 document(&sealer, request)?,
                 &end.hash,
                 end.count,
+                found_by.open,
+                found_by.final_status,
+                found_by.needs_staff,
                 found_by.lender,
                 found_by.patron_verified,
                 found_by.lender_item,
@@ -296,15 +301,13 @@ impl Unit {
         let (links, end) = chain(next.id, &before.audit, entries);
         // First, since it locks the row: whoever decides about the same request at the same time waits here.
         self.run_on_one(
-            "UPDATE patron_request SET version = version + 1, updated_at = $1, status = $2, outcome = $3, open = $4, \
-                 attention = $5, document = $6, audit_head = $7, audit_count = $8 \
-             WHERE id = $9 AND version = $10",
+            "UPDATE patron_request SET version = version + 1, updated_at = $1, status = $2, outcome = $3, document = $4, \
+                 audit_head = $5, audit_count = $6 \
+             WHERE id = $7 AND version = $8",
             values![
                 now,
                 next.status.name(),
                 next.outcome.map(|outcome| outcome.name()),
-                !next.status.is_final(),
-                attention(next),
                 document,
                 &end.hash,
                 end.count,
@@ -334,9 +337,20 @@ impl Unit {
         let (was, is) = (FoundBy::of(&sealer, before)?, FoundBy::of(&sealer, next)?);
         if was != is {
             self.run(
-                "UPDATE patron_request SET lender = $1, patron_verified = $2, lender_item = $3, borrower_item = $4, \
-                     pickup_item = $5 WHERE id = $6",
-                values![is.lender, is.patron_verified, is.lender_item, is.borrower_item, is.pickup_item, next.id],
+                "UPDATE patron_request SET open = $1, final_status = $2, needs_staff = $3, lender = $4, \
+                     patron_verified = $5, lender_item = $6, borrower_item = $7, pickup_item = $8 \
+                 WHERE id = $9",
+                values![
+                    is.open,
+                    is.final_status,
+                    is.needs_staff,
+                    is.lender,
+                    is.patron_verified,
+                    is.lender_item,
+                    is.borrower_item,
+                    is.pickup_item,
+                    next.id
+                ],
             );
         }
         Ok(())
@@ -378,6 +392,9 @@ impl Unit {
 /// What a request is found by, beside its patron's identifier as given.
 #[derive(PartialEq)]
 struct FoundBy {
+    open: bool,
+    final_status: Option<&'static str>,
+    needs_staff: bool,
     lender: Option<String>,
     patron_verified: Option<String>,
     lender_item: Option<String>,
@@ -389,21 +406,17 @@ impl FoundBy {
     fn of(sealer: &Sealer, request: &Request) -> Result<Self, Error> {
         let patron = &request.patron;
         let verified = patron.verified.as_ref();
+        let is_final = request.status.is_final();
         Ok(Self {
+            open: !is_final,
+            final_status: is_final.then(|| request.status.name()),
+            needs_staff: matches!(request.attention, Attention::NeedsStaff { .. }),
             lender: request.institution(Side::Lender).map(|code| code.as_str().to_owned()),
             patron_verified: verified.map(|known| digest(sealer, &patron.institution, &known.id)).transpose()?,
             lender_item: request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()),
             borrower_item: item_at(request, Side::Borrower),
             pickup_item: item_at(request, Side::Pickup),
         })
-    }
-}
-
-fn attention(request: &Request) -> &'static str {
-    match request.attention {
-        Attention::None => "none",
-        Attention::Waiting { .. } => "waiting",
-        Attention::NeedsStaff { .. } => "needs_staff",
     }
 }
 
@@ -453,7 +466,18 @@ fn corrupt(what: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sqlite::plan;
+    use crate::sqlite::{indexes, plan};
+
+    #[test]
+    fn columns_that_change_with_every_decision_have_no_index() {
+        let indexes = indexes("patron_request").join("; ");
+        assert!(indexes.contains("needs_staff"), "{indexes}");
+        for column in
+            ["version", "updated_at", " status", "(status", "outcome", "document", "audit_head", "audit_count"]
+        {
+            assert!(!indexes.contains(column), "{column}: {indexes}");
+        }
+    }
 
     #[test]
     fn requests_with_an_item_are_found_by_the_indexes_of_its_columns() {

@@ -385,14 +385,31 @@ fn undone() -> Error {
     Error::Unavailable { what: "the database undid the transaction".to_owned() }
 }
 
-/// How SQLite finds the rows of a statement, for tests.
+/// A database with the tables and nothing else, for tests.
 #[cfg(test)]
-pub(crate) fn plan(sql: &str) -> Vec<String> {
+fn empty() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(include_str!("schema/1.sql")).unwrap();
     connection.execute_batch(include_str!("schema/1.sqlite.sql")).unwrap();
+    connection
+}
+
+/// How SQLite finds the rows of a statement, for tests.
+#[cfg(test)]
+pub(crate) fn plan(sql: &str) -> Vec<String> {
+    let connection = empty();
     let mut explained = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let nothing = vec![Value::Int(0); explained.parameter_count()];
     let steps = explained.query_map(rusqlite::params_from_iter(&nothing), |row| row.get("detail")).unwrap();
     steps.map(Result::unwrap).collect()
+}
+
+/// The statements that make a table's indexes, for tests.
+#[cfg(test)]
+pub(crate) fn indexes(table: &str) -> Vec<String> {
+    let connection = empty();
+    let sql = "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ?1 AND sql IS NOT NULL";
+    let mut made = connection.prepare(sql).unwrap();
+    let indexes = made.query_map([table], |row| row.get("sql")).unwrap();
+    indexes.map(Result::unwrap).collect()
 }

@@ -34,14 +34,15 @@ CREATE TABLE pickup_location (
     desk TEXT
 );
 
--- Requests: a document each, and columns for the searches.
+-- Requests: a document each, and columns for the searches. What changes with every decision has no index: a row with an
+-- unchanged index costs a third.
 CREATE TABLE patron_request (
     id TEXT PRIMARY KEY,
     version BIGINT NOT NULL,
     status TEXT NOT NULL,
     outcome TEXT,
     open BIGINT NOT NULL,
-    attention TEXT NOT NULL,
+    needs_staff BIGINT NOT NULL,
     borrower TEXT NOT NULL,
     lender TEXT,
     patron_identifier_digest TEXT NOT NULL,
@@ -53,14 +54,15 @@ CREATE TABLE patron_request (
     audit_count BIGINT NOT NULL DEFAULT 0,
     lender_item TEXT,
     borrower_item TEXT,
-    pickup_item TEXT
+    pickup_item TEXT,
+    final_status TEXT -- the status of one that is over
 );
 CREATE INDEX patron_request_placed ON patron_request (placed_at, id);
-CREATE INDEX patron_request_status ON patron_request (status, placed_at, id);
+CREATE INDEX patron_request_final ON patron_request (final_status, placed_at, id) WHERE final_status IS NOT NULL;
 CREATE INDEX patron_request_borrower ON patron_request (borrower, placed_at);
 CREATE INDEX patron_request_lender ON patron_request (lender, placed_at);
 CREATE INDEX patron_request_open ON patron_request (placed_at, id) WHERE open = 1;
-CREATE INDEX patron_request_needs_staff ON patron_request (placed_at, id) WHERE attention = 'needs_staff';
+CREATE INDEX patron_request_needs_staff ON patron_request (placed_at, id) WHERE needs_staff = 1;
 CREATE INDEX patron_request_identifier ON patron_request (patron_identifier_digest) WHERE open = 1;
 CREATE INDEX patron_request_verified ON patron_request (patron_verified) WHERE open = 1;
 CREATE INDEX patron_request_lender_item ON patron_request (lender_item) WHERE open = 1;
