@@ -469,7 +469,9 @@ impl Commits {
         unit.finish_intent(poll, "nothing to poll", self.runtime.now());
         match self.runtime.store().commit(unit).await {
             // It may be wanted by now.
-            Err(store::Error::Conflict) => self.postpone(poll, self.runtime.now(), "the request has changed").await,
+            Err(store::Error::Conflict | store::Error::Contended) => {
+                self.postpone(poll, self.runtime.now(), "the request has changed").await
+            }
             other => Ok(other.map(drop)?),
         }
     }
