@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::EffectExecution;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Action, Barcode, Command, Copy, CopyRef, Decision, Effect, EffectResult, Event, Hint, InstitutionCode, ItemState,
-    Refusal, Request, RequestId, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
+    Observed, Refusal, Request, RequestId, Rules, Side, Status, Tracked, Transition, decide, poll_targets, transitions,
 };
 use lms::{Attempt, HostLms};
 use parking_lot::Mutex;
@@ -114,7 +115,11 @@ impl Hub {
     pub(super) fn apply(&mut self, id: RequestId, event: &Event) -> Result<(), String> {
         let now = self.now;
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
-        let decision = decide(&stored.request, event, now);
+        let mut event = event.clone();
+        if let Event::Observed(Observed::Seen { observation, .. }) = &mut event {
+            observation.set_shelf_end(&Rules::default());
+        }
+        let (event, decision) = (&event, decide(&stored.request, &event, now));
         let named = named(event);
         let (name, next) = (event.name(), decision.next.status);
         stored.story.push(format!("{name}{named} -> {next} {:?}", decision.effect));
@@ -245,6 +250,7 @@ impl Hub {
             attempt,
             attempts: intent.attempts,
             now: self.now,
+            today: TimeZone::UTC.to_datetime(self.now).date(),
             prefetch: &[],
         };
         let outcome = act.run(intent.effect).await;
@@ -294,11 +300,7 @@ impl Hub {
         for (id, Stored { request, .. }) in &self.requests {
             for side in [Side::Lender, Side::Borrower] {
                 let here = request.institution(side).is_some_and(|code| code.as_str() == institution);
-                if here
-                    && is_about(request, side, hint)
-                    && hint.matches_holder(request, side)
-                    && hint.is_relevant(request, side)
-                {
+                if here && hint.matches_holder(request, side) && hint.is_relevant(request, side) {
                     waiting.push((*id, side));
                 }
             }
@@ -442,15 +444,4 @@ fn takes_effect(stored: &mut Stored, event: &Event, decision: &Decision) -> Resu
     stored.promised =
         stored.promised.filter(|_| !matches!(event, Event::EffectResult(EffectResult::SupplierChosen(_))));
     Ok(())
-}
-
-fn is_about(request: &Request, side: Side, hint: &Hint) -> bool {
-    match hint {
-        Hint::Hold { request: id, .. } => *id == request.id,
-        Hint::Loan { item, .. } | Hint::Item { item, .. } => match side {
-            Side::Lender => request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item),
-            _ => request.borrower.item.open() == Some(item),
-        },
-        Hint::ListMismatch { .. } => false,
-    }
 }

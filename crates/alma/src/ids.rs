@@ -1,7 +1,8 @@
 //! Identifiers. Each kind has a type of its own, so that an item's id can't be used in place of a holding's.
 //!
 //! Alma's identifiers are text, even if they look like numbers: they exceed the range of a 64-bit float and have
-//! leading zeros. Blanks around an identifier are removed when it is created, since lists and settings contain them.
+//! leading zeros. They go back to Alma byte for byte: a primary id may begin or end with a blank, and Alma knows no user
+//! without it. Codes, which people type into settings, have no blanks around them.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,8 +11,23 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
+    (code $(#[$doc:meta])* $name:ident) => {
+        id!(@shown $(#[$doc])* $name, str::trim);
+    };
+    (personal $(#[$doc:meta])* $name:ident) => {
+        id!(@type $(#[$doc])* $name, str::as_ref);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    };
     ($(#[$doc:meta])* $name:ident) => {
-        id!(@type $(#[$doc])* $name);
+        id!(@shown $(#[$doc])* $name, str::as_ref);
+    };
+    (@shown $(#[$doc:meta])* $name:ident, $kept:path) => {
+        id!(@type $(#[$doc])* $name, $kept);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,14 +35,14 @@ macro_rules! id {
             }
         }
     };
-    (@type $(#[$doc:meta])* $name:ident) => {
+    (@type $(#[$doc:meta])* $name:ident, $kept:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
-            /// Returns the identifier as text, without blanks around it.
+            /// Returns the identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -34,7 +50,8 @@ macro_rules! id {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.trim().to_owned())
+                let kept: &str = $kept(text);
+                Self(kept.to_owned())
             }
         }
 
@@ -72,7 +89,7 @@ macro_rules! id {
 
         impl crate::lenient::Lenient for $name {
             fn read(value: &serde_json::Value) -> Result<Option<Self>, &'static str> {
-                Ok(crate::lenient::scalar(value).map(Self::from))
+                Ok(crate::lenient::exact(value).map(Self::from))
             }
         }
     };
@@ -106,30 +123,24 @@ id!(
     /// The id of a set of records.
     SetId
 );
-id!(
+id!(code
     /// The code of a library, such as `MAIN`. It isn't the library's name.
     LibraryCode
 );
-id!(
+id!(code
     /// The code of a shelving location. Libraries of one institution may use the same code.
     LocationCode
 );
-id!(
+id!(code
     /// The code of a circulation desk. Libraries of one institution may use the same code.
     DeskCode
 );
-id!(@type
+id!(personal
     /// Any identifier that is unique for a user: the primary id, a barcode, an e-mail address ...
     ///
     /// It can be personal data, so `Debug` doesn't show it.
     UserId
 );
-
-impl fmt::Debug for UserId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UserId([redacted])")
-    }
-}
 
 impl From<&Barcode> for UserId {
     fn from(barcode: &Barcode) -> Self {
@@ -184,11 +195,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blanks_around_an_id_are_dropped_also_by_serde() {
-        assert_eq!(MmsId::from(" 99123 \n").as_str(), "99123");
+    fn identifier_keeps_its_blanks_and_a_code_has_none() {
+        assert_eq!(UserId::from(" 4711x").as_str(), " 4711x");
         let read: Barcode = serde_json::from_str("\" 31999 \"").unwrap();
-        assert_eq!(read.as_str(), "31999");
-        assert_eq!(serde_json::to_string(&read).unwrap(), "\"31999\"");
+        assert_eq!(serde_json::to_string(&read).unwrap(), "\" 31999 \"");
+        assert_eq!(LibraryCode::from(" MAIN \n").as_str(), "MAIN");
     }
 
     #[test]

@@ -22,15 +22,23 @@ pub(crate) trait Lenient: Sized {
     fn read(value: &Value) -> Result<Option<Self>, &'static str>;
 }
 
-/// Returns the text of a plain or coded value, trimmed; `None` if there is none.
+/// Returns the text of a plain or coded value, trimmed; `None` if there is none. Control characters are blanks: a line
+/// break would end a log line or a MARC field, and an escape sequence would reach a terminal.
 pub(crate) fn scalar(value: &Value) -> Option<String> {
+    let text = exact(value)?;
+    let text = text.trim();
+    Some(if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() })
+}
+
+/// Returns the text of a plain or coded value as it is; `None` if there is none or it has blanks only.
+pub(crate) fn exact(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
-        Value::Array(values) => values.first().and_then(scalar),
-        Value::Object(fields) => fields.get("value").and_then(scalar),
+        Value::String(text) => Some(text).filter(|text| !text.trim().is_empty()).cloned(),
+        Value::Array(values) => values.first().and_then(exact),
+        Value::Object(fields) => fields.get("value").and_then(exact),
     }
 }
 
@@ -231,6 +239,12 @@ mod tests {
             assert_eq!(Date::read(&blank), Ok(None), "{blank}");
             assert_eq!(Timestamp::read(&blank), Ok(None), "{blank}");
         }
+    }
+
+    #[test]
+    fn control_characters_of_a_text_are_blanks() {
+        assert_eq!(String::read(&json!("Cats\u{1b}[31m\r\nand dogs\u{7}")), Ok(Some("Cats [31m  and dogs".to_owned())));
+        assert_eq!(exact(&json!(" 4711x\t")), Some(" 4711x\t".to_owned()), "an identifier goes back as it is");
     }
 
     #[test]

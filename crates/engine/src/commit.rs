@@ -20,7 +20,7 @@ use crate::changes::Change;
 use crate::error::Error;
 use crate::load::{Load, Place};
 use crate::metrics::Metrics;
-use crate::rules::{deadline_end, within_limits};
+use crate::rules::{deadline_end, with_local_times, within_limits};
 
 /// The number of locks that patrons share.
 const PATRON_LOCKS: usize = 64;
@@ -185,7 +185,8 @@ impl Commits {
                 if observed.as_ref().is_some_and(|(side, earlier)| !has_same_records(&stored.request, earlier, *side)) {
                     return Err(Error::Outdated);
                 }
-                self.try_to_apply(stored, event, actor, cause).await
+                // On the heap, since it is large and would be copied into the future of every caller.
+                Box::pin(self.try_to_apply(stored, event, actor, cause)).await
             })
             .await;
         match applied {
@@ -218,7 +219,8 @@ impl Commits {
         if let Event::Command(command) = event {
             check_command(&mut unit, &before.request, command)?;
         }
-        let event = &within_limits(&self.runtime, &mut unit, &before.request, event).await?;
+        let event = within_limits(&self.runtime, &mut unit, &before.request, event).await?;
+        let event = &with_local_times(&self.runtime, &before.request, event).await?;
         let decision = decide(&before.request, event, now);
         if decision.is_unchanged(&before.request) {
             return self.commit_unchanged(unit, before, event, cause, now).await;

@@ -24,7 +24,8 @@ impl Engine {
     ) -> Result<WebhookResult, WebhookError> {
         let guard = self.polling.begin_intake();
         let received = match self.polling.read_message(institution, signature, body).await {
-            Ok(intake) => Ok(self.take_in(intake).await?),
+            // On the heap: most messages have nothing new, and their futures stay small.
+            Ok(intake) => Ok(Box::pin(self.take_in(intake)).await?),
             Err(failure) => Err(failure),
         };
         if !matches!(received, Err(WebhookError::Store(_))) {

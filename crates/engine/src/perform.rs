@@ -1,5 +1,6 @@
 //! Executes one effect through one library system and returns its result.
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Side,
@@ -33,6 +34,8 @@ pub struct EffectExecution<'a> {
     pub attempts: u32,
     /// The current time.
     pub now: Timestamp,
+    /// The date at the library at the effect's side.
+    pub today: Date,
     /// Records that are likely to be deleted within the day, for an effect that deletes one.
     pub prefetch: &'a [(RequestId, BibId)],
 }
@@ -74,7 +77,7 @@ impl EffectExecution<'_> {
             return self.find_loan(effect).await;
         }
         match effect {
-            Effect::VerifyPatron => match lms.verify_patron(&request.patron.identifier, self.now).await? {
+            Effect::VerifyPatron => match lms.verify_patron(&request.patron.identifier, self.now, self.today).await? {
                 Ok(verified) => Ok(EffectResult::PatronVerified(verified)),
                 Err(cause) => Ok(EffectResult::PatronRefused(cause)),
             },

@@ -1,7 +1,7 @@
 //! Applies agencies' rules: deadlines, limits of a patron's requests, copies of agencies that don't lend.
 
 use jiff::Timestamp;
-use lending::{Deadline, EffectResult, Event, Refusal, Request, Rules, Side, check_limits};
+use lending::{Deadline, EffectResult, Event, Observed, Refusal, Request, Rules, Side, check_limits};
 use runtime::Runtime;
 use store::{Intent, Unit};
 
@@ -36,6 +36,16 @@ async fn rules_of_deadline(runtime: &Runtime, request: &Request, deadline: Deadl
         Deadline::ItemArrives | Deadline::NoLongerNeeded => runtime.rules_of_patron(request).await?,
         Deadline::LenderAnswers | Deadline::ItemReturns => runtime.rules_at(request, Side::Lender).await?,
     })
+}
+
+/// Returns the event with the moment at which the last day on the hold shelf ends, by the clock of the library.
+pub(crate) async fn with_local_times(runtime: &Runtime, request: &Request, mut event: Event) -> Result<Event, Error> {
+    if let Event::Observed(Observed::Seen { side, observation, .. }) = &mut event
+        && observation.last_shelf_day.is_some()
+    {
+        observation.set_shelf_end(&runtime.rules_at(request, *side).await?);
+    }
+    Ok(event)
 }
 
 /// Returns the event, or a refusal of the patron. A patron whose library lets them borrow may have too many open

@@ -232,13 +232,14 @@ impl Engine {
 
     /// Executes one intent and renews its lease, which lasts until `until`.
     async fn work_once(&self, intent: &Intent, until: Timestamp, known: Option<Stored>) -> Option<Applied> {
-        let work = async {
+        // On the heap, since it is large and would be copied with every future around it.
+        let work = Box::pin(async {
             match intent.work {
                 Work::Effect(effect) => self.do_effect(intent, effect, known).await,
                 Work::Poll(side) => self.run_poll(intent, side).await.map(|()| None),
                 Work::Deadline(deadline) => self.do_deadline(intent, deadline).await.map(|()| None),
             }
-        };
+        });
         match self.while_leased(intent, until, work).instrument(span(intent)).await {
             Ok(applied) => applied,
             Err(Error::Store(store::Error::LeaseLost)) => {

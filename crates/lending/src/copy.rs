@@ -9,6 +9,9 @@ use crate::ids::{Barcode, BibId, HoldingId, InstitutionCode, ItemId, LibraryCode
 #[serde(transparent)]
 pub struct ItemType(pub String);
 
+/// The longest title and author that the hub keeps, in characters. A catalogued title may have a hundred thousand.
+pub const LONGEST_TITLE: usize = 500;
+
 /// The title of the item.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Title {
@@ -16,6 +19,20 @@ pub struct Title {
     pub title: String,
     /// The author, where there is one.
     pub author: Option<String>,
+}
+
+impl Title {
+    /// Returns a title of at most [`LONGEST_TITLE`] characters, and an author likewise. An ellipsis marks what is cut.
+    pub fn bounded(title: &str, author: Option<&str>) -> Self {
+        Self { title: cut(title), author: author.map(cut) }
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TITLE) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(LONGEST_TITLE - 1).chain(['…']).collect(),
+    }
 }
 
 /// A copy as a request names it: by item, or by barcode alone.
@@ -69,4 +86,18 @@ pub struct Copy {
     pub item_type: ItemType,
     /// What it is.
     pub title: Title,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn title_that_is_too_long_is_cut_and_marked() {
+        let title = Title::bounded(&"é".repeat(LONGEST_TITLE), Some("Sampleauthor, A."));
+        assert_eq!(title.title.chars().count(), LONGEST_TITLE);
+        assert!(!title.title.contains('…'));
+        let title = Title::bounded(&"é".repeat(135_000), None);
+        assert_eq!((title.title.chars().count(), title.title.ends_with("é…")), (LONGEST_TITLE, true));
+    }
 }

@@ -4,6 +4,7 @@
 //! costs no poll.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effect, Side};
@@ -73,8 +74,8 @@ pub enum HoldChange {
     Placed,
     /// Its item waits on the hold shelf.
     OnShelf {
-        /// The end of its time on the hold shelf.
-        until: Option<Timestamp>,
+        /// The last day of its time on the hold shelf.
+        until: Option<Date>,
     },
     /// It was cancelled.
     Cancelled,
@@ -145,7 +146,8 @@ impl Hint {
     /// hint that was kept for a while may be about the lender before.
     pub(crate) fn is_about(&self, request: &Request, side: Side) -> bool {
         match (self, side) {
-            (Self::Hold { .. } | Self::ListMismatch { .. }, _) => true,
+            (Self::Hold { request: named, .. }, _) => *named == request.id,
+            (Self::ListMismatch { .. }, _) => true,
             (Self::Loan { item, .. } | Self::Item { item, .. }, Side::Lender) => {
                 request.supply.as_ref().is_some_and(|supply| supply.copy.item == *item)
             }

@@ -1,6 +1,7 @@
 //! Interprets fresh hints. A hint replaces a poll if it shows the expected next change at a side, of the very hold or
 //! loan that the request has there. In all other cases the side is polled. Batch polls give hints of the same kind.
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::closure::Closure;
@@ -66,6 +67,7 @@ impl Observation {
             hold: later.hold.or(self.hold),
             loan: later.loan.or(self.loan),
             closure: later.closure.or(self.closure),
+            last_shelf_day: later.last_shelf_day.or(self.last_shelf_day),
             shelf_until: later.shelf_until.or(self.shelf_until),
             wanted_back: later.wanted_back.or(self.wanted_back),
             barcode: later.barcode.or(self.barcode),
@@ -129,10 +131,10 @@ impl Hint {
     }
 }
 
-fn on_shelf(until: Option<Timestamp>) -> Observation {
+fn on_shelf(last_day: Option<Date>) -> Observation {
     Observation {
         hold: Some(HoldState::OnHoldShelf),
-        shelf_until: until,
+        last_shelf_day: last_day,
         item: Some(ItemState::OnHoldShelf),
         loan: Some(LoanState::None),
         ..Observation::default()

@@ -116,7 +116,7 @@ macro_rules! identifier {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.trim().to_owned())
+                Self(text.to_owned())
             }
         }
 

@@ -70,7 +70,7 @@ mod transitions;
 pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
 pub use closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
 pub use command::{CancelledBy, Command};
-pub use copy::{Copy, CopyRef, ItemType, Title};
+pub use copy::{Copy, CopyRef, ItemType, LONGEST_TITLE, Title};
 pub use deadline::{Deadline, deadlines};
 pub use decide::{Decision, Transition, decide};
 pub use effect::{Effect, Side};

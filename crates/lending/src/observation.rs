@@ -1,10 +1,12 @@
 //! Observations: the findings of polls, messages and the clock.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::closure::Closure;
 use crate::ids::{Barcode, HoldingId, LoanId};
+use crate::rules::Rules;
 
 /// The source of an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -28,7 +30,10 @@ pub struct Observation {
     /// How the hub's hold ended, if the library's system shows it.
     #[serde(default)]
     pub closure: Option<Closure>,
-    /// The end of the item's time on the hold shelf.
+    /// The last day on which the item waits on the hold shelf, by the calendar of its library.
+    #[serde(default)]
+    pub last_shelf_day: Option<Date>,
+    /// When that day ends at the library. The hub works it out before it decides.
     #[serde(default)]
     pub shelf_until: Option<Timestamp>,
     /// Whether somebody else waits for the item, or it is recalled.
@@ -40,6 +45,13 @@ pub struct Observation {
     /// The item's holding, which changes when staff move it.
     #[serde(default)]
     pub holding: Option<HoldingId>,
+}
+
+impl Observation {
+    /// Works out when the last day on the hold shelf ends, by the rules of the item's library.
+    pub fn set_shelf_end(&mut self, rules: &Rules) {
+        self.shelf_until = self.last_shelf_day.map(|day| rules.end_of_day(day)).or(self.shelf_until);
+    }
 }
 
 /// An item's state, in the hub's words.

@@ -71,7 +71,7 @@ impl Rules {
 
     /// Returns when a request's last day of need ends, in the agency's time zone.
     pub fn end_of_day(&self, day: Date) -> Timestamp {
-        let zone = jiff::tz::TimeZone::get(&self.calendar.time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        let zone = self.calendar.zone();
         let next = day.checked_add(jiff::Span::new().days(1)).ok();
         next.and_then(|next| zone.to_timestamp(next.at(0, 0, 0, 0)).ok()).unwrap_or(Timestamp::MAX)
     }
@@ -140,6 +140,11 @@ impl From<Weekday> for Day {
 const LONGEST_CLOSURE: u32 = 400;
 
 impl Calendar {
+    /// Returns the time zone; UTC if its name is unknown.
+    pub fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
     /// Returns whether the time zone is known.
     pub fn has_known_time_zone(&self) -> bool {
         TimeZone::get(&self.time_zone).is_ok()
@@ -161,7 +166,7 @@ impl Calendar {
 
     /// Returns `then`, or the next opening if it is closed then.
     pub fn open_from(&self, then: Timestamp) -> Timestamp {
-        let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
+        let zone = self.zone();
         let local = zone.to_datetime(then);
         let opens = self.opens.unwrap_or_default();
         let is_over = self.closes.is_some_and(|closes| local.time() >= closes);
@@ -185,7 +190,7 @@ impl Calendar {
 
     /// Returns the end of the last of `days` open days after the day of `since`.
     pub fn after_open_days(&self, since: Timestamp, days: u32) -> Timestamp {
-        let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
+        let zone = self.zone();
         let mut date = zone.to_datetime(since).date();
         let (mut left, mut closed) = (days, 0);
         while left > 0 {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use lending::{
     AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId,
     ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronRefusal, PatronType, PickupLocation, Refusal,
@@ -188,8 +189,13 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Sets the number of nodes of the hub, this one included, that share its calls per second.
     fn set_node_count(&self, _nodes: u32) {}
 
-    /// Checks whether the patron may borrow.
-    async fn verify_patron(&self, id: &PatronId, now: Timestamp) -> Result<Result<VerifiedPatron, PatronRefusal>>;
+    /// Checks whether the patron may borrow. A card expires by `today`, the date at the patron's library.
+    async fn verify_patron(
+        &self,
+        id: &PatronId,
+        now: Timestamp,
+        today: Date,
+    ) -> Result<Result<VerifiedPatron, PatronRefusal>>;
 
     /// Finds the copy that a request names, if it can be lent now.
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>>;

@@ -357,8 +357,13 @@ fn value(cell: ValueRef<'_>) -> Value {
         ValueRef::Integer(number) => Value::Int(number),
         // No column holds such a number.
         ValueRef::Real(number) => Value::Text(number.to_string()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Value::Text(text(bytes)),
     }
+}
+
+/// Only the hub writes texts, so they are UTF-8 as a rule. To check that at once is faster than to search for what isn't.
+fn text(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }
 
 impl ToSql for Value {

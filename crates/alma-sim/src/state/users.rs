@@ -109,7 +109,7 @@ impl UserEntry {
 impl Alma {
     /// Finds a user by primary id, another active identifier, or an e-mail address that no other user has.
     pub(crate) fn find_user(&self, id: &str) -> Option<Id> {
-        let id = id.trim().to_lowercase();
+        let id = id.to_lowercase();
         match self.index.identifiers.get(&id) {
             Some((key, true)) => Some(*key),
             Some((_, false)) => None,

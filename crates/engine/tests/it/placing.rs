@@ -1,9 +1,9 @@
 //! Limits on who may borrow, and how much.
 
-use lending::{Attention, CopyRef, Outcome, Rules, Side, Status};
+use lending::{Attention, Calendar, CopyRef, Outcome, Rules, Side, Status};
 
 use crate::world::{BORROWER, LENDER, OTHER, both, copy};
-use alma_sim::presets;
+use alma_sim::{Bib, Holding, Item, User, presets};
 
 both! {
     async fn each_refused_patron_gets_the_reason_with_a_code_of_its_own(world) {
@@ -32,6 +32,60 @@ both! {
             let request = world.place_as(placing).await;
             assert_eq!(request.patron.verified.unwrap().id.as_str(), "jo.reader");
         }
+    }
+
+    async fn card_expires_with_the_day_at_the_patrons_library(world) {
+        // At 10:00 UTC on the third of March the fourth begins in Kiritimati; in Niue it is the second until 11:00.
+        for (zone, hours, expires, may_borrow) in [
+            ("Pacific/Kiritimati", 0, "2026-03-03", false),
+            ("Pacific/Kiritimati", 0, "2026-03-04", true),
+            ("Pacific/Niue", 0, "2026-03-02", true),
+            ("Pacific/Niue", 2, "2026-03-02", false),
+        ] {
+            world.clock.by_hours(hours);
+            let calendar = Calendar { time_zone: zone.to_owned(), ..Calendar::default() };
+            world.set_rules(BORROWER, "BORROW", Rules { calendar, ..Rules::default() }).await;
+            let patron = format!("{}.{expires}.{hours}", zone.replace('/', "."));
+            world.at(BORROWER).add_user(&User::new(&patron).expires(expires)).unwrap();
+            let mut placing = world.placing();
+            placing.patron = patron.as_str().into();
+            placing.copies = vec![copy(LENDER, &presets::barcode(LENDER, 'M', 1)), copy(OTHER, &presets::barcode(OTHER, 'M', 2))];
+            let request = world.place_as(placing).await;
+            let refused = request.refusal.map(|refusal| refusal.code);
+            assert_eq!(refused, (!may_borrow).then(|| "PATRON_EXPIRED".to_owned()), "{zone} {expires}");
+        }
+    }
+
+    async fn last_day_on_the_hold_shelf_ends_by_the_clock_of_the_library(world) {
+        let calendar = Calendar { time_zone: "Pacific/Auckland".to_owned(), ..Calendar::default() };
+        let zone = calendar.zone();
+        world.set_rules(BORROWER, "BORROW", Rules { calendar, ..Rules::default() }).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        let ends = world.request().await.borrower.hold.open().unwrap().shelf_until.unwrap();
+        assert_eq!(zone.to_datetime(ends).time(), jiff::civil::Time::midnight());
+    }
+
+    async fn primary_id_that_begins_with_a_blank_goes_back_to_the_system_as_it_is(world) {
+        let user = User::new(" 4711x").barcode("CARD-4711");
+        world.at(BORROWER).add_user(&user).unwrap();
+        let mut placing = world.placing();
+        placing.patron = "CARD-4711".into();
+        let request = world.place_as(placing).await;
+        assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", request.refusal);
+        assert_eq!(request.patron.verified.unwrap().id.as_str(), " 4711x");
+    }
+
+    async fn title_with_control_characters_and_no_end_is_kept_in_one_line(world) {
+        let title = format!("Cats\u{1b}[31m\r\nand dogs {}", "x".repeat(135_000));
+        let bib = Bib::new(&title).holding(Holding::new("MAIN", "stacks").item(Item::new("01LEND-LONG").material("BOOK")));
+        world.at(LENDER).add_bib(bib).unwrap();
+        let mut placing = world.placing();
+        placing.copies = vec![copy(LENDER, "01LEND-LONG")];
+        let request = world.place_as(placing).await;
+        assert_eq!(request.status, Status::RequestPlacedAtBorrowingAgency, "{:?}", request.refusal);
+        let title = request.title.unwrap().title;
+        assert!(title.starts_with("Cats [31m  and dogs xxx") && title.ends_with('…'), "{title}");
+        assert_eq!(title.chars().count(), lending::LONGEST_TITLE);
     }
 
     async fn limit_of_requests_is_exact_even_when_all_come_at_once(world) {

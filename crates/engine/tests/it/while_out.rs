@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use alma_sim::Mark;
+use alma_sim::{ApiCall, Fault, FaultKind, Mark};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Action, Command, Condition, Outcome, PickupLocation, Request, Rules, Settlement, Status};
 use store::{Claim, NOTHING_NEW};
 
-use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
+use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy, key};
 
 fn has(request: &Request, condition: Condition) -> bool {
     request.conditions.contains(&condition)
@@ -185,6 +185,44 @@ both! {
         world.engine.store().commit(unit).await.unwrap();
         world.settled().await;
         assert_eq!(world.supply().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
+    }
+
+    async fn pickup_location_changed_while_the_patron_gets_the_book_places_no_second_hold(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        let branch = PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..world.request().await.pickup };
+        let cancel = "DELETE /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests/{request_id}";
+        world.sim.arm(BORROWER, Fault::once(cancel, FaultKind::Status { status: 503, body: None })).unwrap();
+        let command = Command::ChangePickup { pickup: branch };
+        world.engine.execute_command(world.id, &command, "test").await.unwrap();
+        world.engine.step().await;
+        assert!(world.request().await.in_flight.is_some(), "the first attempt has no answer");
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
+        world.until(Status::Loaned).await;
+        assert!(world.at(BORROWER).requests().is_empty());
+        world.end_batch_poll().await;
+        world.bring_home().await;
+        world.assert_clean();
+    }
+
+    async fn hold_of_the_request_that_is_left_on_the_virtual_item_is_cancelled_before_the_deletion(world) {
+        world.bring_to(Status::ReturnTransit).await;
+        let item = world.request().await.borrower.item.open().unwrap().clone();
+        let hold = serde_json::json!({
+            "request_type": "HOLD", "pickup_location_type": "LIBRARY", "pickup_location_library": "MAIN",
+            "comment": format!("[DCB-REQUEST:{}]", world.id),
+        });
+        let call = ApiCall {
+            method: "POST".to_owned(),
+            path: format!("/almaws/v1/users/{PATRON}/requests"),
+            query: format!("item_pid={item}"),
+            key: Some(key(BORROWER)),
+            accept: Some("application/json".to_owned()),
+            body: hold.to_string().into_bytes(),
+            ..ApiCall::default()
+        };
+        assert_eq!(world.sim.call(&call).unwrap().status, 200);
+        world.bring_home().await;
         world.assert_clean();
     }
 

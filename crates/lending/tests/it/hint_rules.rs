@@ -8,9 +8,11 @@ use proptest::prelude::*;
 
 use crate::walk::{Walk, after_days, item_and_hold, on_loan};
 
+const LAST_SHELF_DAY: jiff::civil::Date = jiff::civil::date(2026, 3, 12);
+
 fn on_shelf(walk: &Walk) -> Hint {
     let hold = walk.request.borrower.hold.any().unwrap().id.clone();
-    Hint::Hold { request: walk.request.id, hold, change: HoldChange::OnShelf { until: Some(after_days(7)) } }
+    Hint::Hold { request: walk.request.id, hold, change: HoldChange::OnShelf { until: Some(LAST_SHELF_DAY) } }
 }
 
 fn lent() -> Hint {
@@ -39,9 +41,10 @@ fn item(state: ItemState) -> Hint {
 
 /// What the hints show is reported; that they show something is asserted.
 fn apply_hints(walk: &mut Walk, side: Side, hints: &[Hint]) {
-    let HintResult::Observed(seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
+    let HintResult::Observed(mut seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
+    seen.set_shelf_end(&lending::Rules::default());
     walk.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification });
     walk.run();
 }
@@ -60,7 +63,8 @@ fn messages_alone_take_an_item_that_was_sent_to_its_end() {
     let shelf = on_shelf(&walk);
     apply_hints(&mut walk, Side::Borrower, &[shelf]);
     assert_eq!(walk.status(), Status::ReadyForPickup);
-    assert_eq!(walk.request.borrower.hold.open().unwrap().shelf_until, Some(after_days(7)));
+    let ends = lending::Rules::default().end_of_day(LAST_SHELF_DAY);
+    assert_eq!(walk.request.borrower.hold.open().unwrap().shelf_until, Some(ends));
     let closed = closed(&walk);
     apply_hints(&mut walk, Side::Borrower, &[lent()]);
     assert_eq!(walk.status(), Status::Loaned);

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use alma::{
-    Code, DeleteItem, EmptyHoldingPolicy, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId,
-    NewItem, NewRequest, ScanIn,
+    Cancellation, Code, DeleteItem, EmptyHoldingPolicy, Error, HoldingId as AlmaHolding, HoldingSelector, Item,
+    ItemPath, MmsId, NewItem, NewRequest, RequestId as AlmaRequestId, ScanIn,
 };
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
@@ -270,12 +270,13 @@ impl Alma {
                 let path = ItemPath { mms, holding, pid: item.as_str().into() };
                 let how = DeleteItem { holdings: EmptyHoldingPolicy::Delete, bib: record, ..DeleteItem::default() };
                 let deleted = match self.client.items().delete(&path, how).await {
-                    // Staff may have lent the item without the hub's knowledge. The request is over, so its loan is
-                    // closed first.
+                    // Staff may have lent the item without the hub's knowledge, or a hold of the request may have
+                    // been placed by a call without an answer. The request is over, so its loan or hold is ended first.
                     Err(error @ Error::Refused { .. }) => {
                         let (bib, holding) = (what.bib.clone(), what.holding.clone());
                         let item = ItemRef { bib, holding, item: item.clone() };
-                        if !self.end_loan(&item, what.holder).await? {
+                        let is_free = self.end_loan(&item, what.holder).await?;
+                        if !is_free && !self.cancel_own_hold(what.request, &path).await? {
                             return Err(to_lms_error(error));
                         }
                         self.client.items().delete(&path, how).await
@@ -289,6 +290,15 @@ impl Alma {
                 removed(deleted, self.lists_holding(&mms, &holding)).await
             }
         }
+    }
+
+    /// Cancels the request's hold on an item, silently. Returns whether there was one.
+    async fn cancel_own_hold(&self, request: RequestId, path: &ItemPath) -> crate::Result<bool> {
+        let Some(hold) = self.find_hold(request, path).await? else { return Ok(false) };
+        let hold = AlmaRequestId::from(hold.id.as_str());
+        let silent = Cancellation::silent(&self.settings.cancel_reason_other);
+        let cancelled = self.client.item_requests(path).cancel(&hold, &silent).await;
+        removed(cancelled, self.lists_hold(path, &hold)).await.map(|_| true)
     }
 
     pub(super) async fn is_lent(&self, path: &ItemPath) -> crate::Result<bool> {

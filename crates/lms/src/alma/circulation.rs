@@ -3,7 +3,7 @@
 
 use alma::{Cancellation, RequestId as AlmaRequestId, ScanIn, UserId};
 use jiff::Timestamp;
-use lending::{Hold, HoldId, Loan, PatronId, Refusal};
+use lending::{Hold, HoldId, HoldState, Loan, PatronId, Refusal};
 use serde_json::json;
 
 use super::Alma;
@@ -85,7 +85,11 @@ impl Alma {
         }
         let (reason, old) = (&self.settings.cancel_reason_other, AlmaRequestId::from(hold.as_str()));
         let answered = self.client.item_requests(&path).cancel(&old, &Cancellation::silent(reason)).await;
-        removed(answered, self.lists_hold(&path, &old)).await?;
+        let was_there = removed(answered, self.lists_hold(&path, &old)).await?;
+        // The patron got the item meanwhile, which fulfilled the hold. A new one would wait for a book that they have.
+        if !was_there && self.is_lent(&path).await? {
+            return Ok(Hold { id: hold.clone(), state: HoldState::OnHoldShelf, shelf_until: None });
+        }
         self.hold_for_patron(wanted, Attempt::Fresh).await
     }
 

@@ -186,11 +186,16 @@ impl Alma {
 
     /// Finds the request's hold among the item's active ones.
     pub(super) async fn find_hold(&self, request: RequestId, path: &ItemPath) -> crate::Result<Option<Hold>> {
+        Ok(self.find_request(request, path).await?.as_ref().map(hold_of))
+    }
+
+    /// Finds the request's hold among the item's active ones, as Alma shows it.
+    pub(super) async fn find_request(&self, request: RequestId, path: &ItemPath) -> crate::Result<Option<Request>> {
         let marker = hold_marker(request);
         let all = self.client.item_requests(path).list(&RequestFilter::holds()).await;
         let ours = |hold: &Request| hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker));
         match all {
-            Ok(all) => Ok(certain(all.search(ours), "the list of the item's requests")?.map(hold_of)),
+            Ok(all) => Ok(certain(all.search(ours), "the list of the item's requests")?.cloned()),
             Err(error) => Err(to_lms_error(error)),
         }
     }
@@ -367,12 +372,7 @@ fn today(now: Timestamp) -> Date {
 }
 
 pub(super) fn hold_of(request: &Request) -> Hold {
-    // The day has no time zone. The hub assumes that it ends at midnight, UTC.
-    let shelf_until = request.expiry_date.and_then(|day| {
-        let end = day.checked_add(jiff::Span::new().days(1)).ok()?;
-        TimeZone::UTC.to_timestamp(end.at(0, 0, 0, 0)).ok()
-    });
-    Hold { id: HoldId::from(request.id.as_str()), state: hold_state(request), shelf_until }
+    Hold { id: HoldId::from(request.id.as_str()), state: hold_state(request), shelf_until: None }
 }
 
 /// Converts a pickup location into Alma's form.

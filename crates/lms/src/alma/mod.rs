@@ -34,6 +34,7 @@ use std::time::Duration;
 use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, RetryPolicy, Timeouts};
 use async_trait::async_trait;
 use cache::Cache;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan, Observation,
@@ -207,8 +208,13 @@ impl HostLms for Alma {
         self.client.share_with(nodes);
     }
 
-    async fn verify_patron(&self, id: &PatronId, now: Timestamp) -> Result<Result<VerifiedPatron, PatronRefusal>> {
-        self.read_patron(id, now).await
+    async fn verify_patron(
+        &self,
+        id: &PatronId,
+        now: Timestamp,
+        today: Date,
+    ) -> Result<Result<VerifiedPatron, PatronRefusal>> {
+        self.read_patron(id, now, today).await
     }
 
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {

@@ -3,7 +3,7 @@
 use alma::{HoldingSelector, Item, ItemPath, List, LoanProcess, RequestFilter, Search, User, UserId};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 use lending::{
     Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal,
     Refusal, Title, VerifiedPatron,
@@ -12,7 +12,7 @@ use lending::{
 use super::Alma;
 use super::errors::to_lms_error;
 use super::lender::{Lent, loan_of};
-use super::mapping::{closure, item_state};
+use super::mapping::{closure, hold_state, item_state};
 use super::records::hold_marker;
 use crate::error::{Error, Result};
 use crate::host::PollQuery;
@@ -24,22 +24,22 @@ impl Alma {
         &self,
         id: &PatronId,
         now: Timestamp,
+        today: Date,
     ) -> Result<Result<VerifiedPatron, PatronRefusal>> {
         match self.client.users().get(&UserId::from(id.as_str())).await {
-            Ok(user) => Ok(self.eligibility(&user, now)),
+            Ok(user) => Ok(self.eligibility(&user, now, today)),
             Err(error) if error.is_not_found() => Ok(Err(PatronRefusal::Unknown)),
             Err(error) => Err(to_lms_error(error)),
         }
     }
 
-    fn eligibility(&self, user: &User, now: Timestamp) -> Result<VerifiedPatron, PatronRefusal> {
+    fn eligibility(&self, user: &User, now: Timestamp, today: Date) -> Result<VerifiedPatron, PatronRefusal> {
         let mut causes = Vec::new();
         if !user.is_active() {
             let deleted = user.status().is_some_and(|status| status.as_str().eq_ignore_ascii_case("DELETED"));
             causes.push(if deleted { PatronRefusal::Deleted } else { PatronRefusal::Inactive });
         }
-        // Alma's dates have no zone. A card is valid until the end of its last day.
-        let today = TimeZone::UTC.to_datetime(now).date();
+        // Alma's dates have no zone. A card is valid until the end of its last day at the patron's library.
         if let Some(last) = user.expiry_date().filter(|last| *last < today) {
             causes.push(PatronRefusal::Expired { on: Some(last.to_string()) });
         }
@@ -177,7 +177,7 @@ impl Alma {
             library: library.as_str().into(),
             location: location.as_str().into(),
             item_type: item_type.clone(),
-            title: Title { title: item.title.clone().unwrap_or_default(), author: item.author.clone() },
+            title: Title::bounded(item.title.as_deref().unwrap_or_default(), item.author.as_deref()),
         })
     }
 
@@ -195,7 +195,7 @@ impl Alma {
             return Ok(Observation { hold: Some(HoldState::Gone), item: Some(item), loan: Some(loan), ..seen });
         }
         if what.hold {
-            let hold = match self.find_hold(what.request, &path).await {
+            let hold = match self.find_request(what.request, &path).await {
                 // Alma also refuses the call for an item that doesn't exist. Reading the item decides.
                 Err(refused @ (Error::Refused(_) | Error::NotFound { .. })) => {
                     let seen = self.read_item_state(what, &path, seen).await?;
@@ -203,8 +203,8 @@ impl Alma {
                 }
                 found => found?,
             };
-            seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, |hold| hold.state));
-            seen.shelf_until = hold.and_then(|hold| hold.shelf_until);
+            seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, hold_state));
+            seen.last_shelf_day = hold.and_then(|hold| hold.expiry_date);
             if what.shallow && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
                 return Ok(seen);
             }

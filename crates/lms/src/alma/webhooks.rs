@@ -2,7 +2,7 @@
 //! "Webhooks").
 
 use alma::webhook::{self, Subject};
-use lending::{Hint, Hold, HoldChange, ItemSnapshot, LoanChange};
+use lending::{Hint, HoldChange, ItemSnapshot, LoanChange};
 use secrecy::SecretString;
 
 use super::lender::hold_of;
@@ -26,10 +26,10 @@ pub(super) fn open(
 fn hint(message: &webhook::Message) -> Option<Hint> {
     match message.subject() {
         Subject::Request(request) => {
-            let Hold { id, shelf_until, .. } = hold_of(request);
+            let id = hold_of(request).id;
             let what = match message.event().as_str() {
                 "REQUEST_CREATED" => HoldChange::Placed,
-                "REQUEST_PLACED_ON_SHELF" => HoldChange::OnShelf { until: shelf_until },
+                "REQUEST_PLACED_ON_SHELF" => HoldChange::OnShelf { until: request.expiry_date },
                 "REQUEST_CANCELED" => HoldChange::Cancelled,
                 _ => HoldChange::Closed,
             };
