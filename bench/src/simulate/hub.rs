@@ -117,7 +117,7 @@ impl Hub {
         let Some(stored) = self.requests.get_mut(&id) else { return Ok(()) };
         let mut event = event.clone();
         if let Event::Observed(Observed::Seen { observation, .. }) = &mut event {
-            observation.set_shelf_end(&Rules::default());
+            Rules::default().set_shelf_end(observation);
         }
         let (event, decision) = (&event, decide(&stored.request, &event, now));
         let named = named(event);

@@ -111,7 +111,7 @@ impl Call {
             // A URL drops such segments, so the call would reach another address: a list, or the record above. A
             // gateway that decodes the slash of an identifier before it reads the path would do the same within a
             // segment.
-            if part.is_empty() || part.split(['/', '\\']).any(|piece| matches!(piece, "." | "..")) {
+            if part.trim().is_empty() || part.split(['/', '\\']).any(|piece| matches!(piece.trim(), "." | "..")) {
                 let what = "an identifier is blank or consists of dots";
                 return Err(Error::InvalidRequest { operation: self.operation, what });
             }

@@ -26,8 +26,10 @@ pub(crate) trait Lenient: Sized {
 /// break would end a log line or a MARC field, and an escape sequence would reach a terminal.
 pub(crate) fn scalar(value: &Value) -> Option<String> {
     let text = exact(value)?;
-    let text = text.trim();
-    Some(if text.chars().any(char::is_control) { text.replace(char::is_control, " ") } else { text.to_owned() })
+    if text.chars().any(char::is_control) {
+        return Some(text.replace(char::is_control, " ").trim().to_owned()).filter(|text| !text.is_empty());
+    }
+    Some(text.trim().to_owned())
 }
 
 /// Returns the text of a plain or coded value as it is; `None` if there is none or it has blanks only.

@@ -43,7 +43,7 @@ pub(crate) async fn with_local_times(runtime: &Runtime, request: &Request, mut e
     if let Event::Observed(Observed::Seen { side, observation, .. }) = &mut event
         && observation.last_shelf_day.is_some()
     {
-        observation.set_shelf_end(&runtime.rules_at(request, *side).await?);
+        runtime.rules_at(request, *side).await?.set_shelf_end(observation);
     }
     Ok(event)
 }

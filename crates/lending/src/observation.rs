@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::closure::Closure;
 use crate::ids::{Barcode, HoldingId, LoanId};
-use crate::rules::Rules;
 
 /// The source of an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -45,13 +44,6 @@ pub struct Observation {
     /// The item's holding, which changes when staff move it.
     #[serde(default)]
     pub holding: Option<HoldingId>,
-}
-
-impl Observation {
-    /// Works out when the last day on the hold shelf ends, by the rules of the item's library.
-    pub fn set_shelf_end(&mut self, rules: &Rules) {
-        self.shelf_until = self.last_shelf_day.map(|day| rules.end_of_day(day)).or(self.shelf_until);
-    }
 }
 
 /// An item's state, in the hub's words.

@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::deadline::Deadline;
+use crate::observation::Observation;
 
 /// The way in which an agency takes part.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -74,6 +75,12 @@ impl Rules {
         let zone = self.calendar.zone();
         let next = day.checked_add(jiff::Span::new().days(1)).ok();
         next.and_then(|next| zone.to_timestamp(next.at(0, 0, 0, 0)).ok()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Works out when the last day on the hold shelf of a library with these rules ends.
+    pub fn set_shelf_end(&self, observation: &mut Observation) {
+        let ends = observation.last_shelf_day.map(|day| self.end_of_day(day));
+        observation.shelf_until = ends.or(observation.shelf_until);
     }
 }
 

@@ -132,7 +132,7 @@ impl Items {
     /// Finds the item with this barcode. This costs two calls.
     pub async fn by_barcode(&self, barcode: &Barcode) -> Result<Option<Item>> {
         let mut call = Call::new("look up a barcode", "GET /items", &[]).absent(NO_BARCODE);
-        if barcode.as_str().is_empty() {
+        if barcode.as_str().trim().is_empty() {
             return Err(Error::InvalidRequest { operation: call.operation, what: "the barcode is blank" });
         }
         call = call.query("item_barcode", barcode);

@@ -40,13 +40,13 @@ async fn a_user_is_read_with_only_active_barcodes_to_act_on() {
 
 #[tokio::test]
 async fn a_user_with_hardly_anything_is_active_and_has_no_barcode() {
-    for body in [
-        json!({"primary_id": 17}),
-        json!({"primary_id": " 17 ", "status": {}, "user_identifier": null, "contact_info": ""}),
+    for (id, body) in [
+        ("17", json!({"primary_id": 17})),
+        (" 17 ", json!({"primary_id": " 17 ", "status": {}, "user_identifier": null, "contact_info": ""})),
     ] {
         let fake = Fake::start(move |_, _| ok(&body.to_string())).await;
         let user = fake.client().users().get(&reader()).await.unwrap();
-        assert_eq!(user.primary_id().as_str(), "17");
+        assert_eq!(user.primary_id().as_str(), id, "it goes back as it is");
         assert!(user.is_active());
         assert_eq!(user.active_barcodes().count(), 0);
     }

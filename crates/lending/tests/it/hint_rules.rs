@@ -44,7 +44,7 @@ fn apply_hints(walk: &mut Walk, side: Side, hints: &[Hint]) {
     let HintResult::Observed(mut seen) = interpret_hints(&walk.request, side, hints, example::noon()) else {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
-    seen.set_shelf_end(&lending::Rules::default());
+    lending::Rules::default().set_shelf_end(&mut seen);
     walk.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification });
     walk.run();
 }
