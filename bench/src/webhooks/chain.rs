@@ -16,7 +16,7 @@ use crate::store::{Caller, Callers};
 const MESSAGE: usize = 1_200;
 const ANSWER: usize = 1_500;
 
-/// The number of messages is one for each act.
+/// What the hub does for an act, after one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Steps {
     /// Durable units.

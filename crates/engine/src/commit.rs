@@ -464,7 +464,7 @@ impl Commits {
         }
     }
 
-    /// Ends a poll that has nothing to show of a request which was read as `stored`.
+    /// Ends the poll of a side at which nothing is to be polled any more. `stored` is the request as it was read.
     pub(crate) async fn drop_poll(&self, poll: &Intent, stored: &Stored) -> Result<(), Error> {
         let mut unit = self.runtime.store().unit();
         unit.expect_unchanged(stored);

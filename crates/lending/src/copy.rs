@@ -22,7 +22,7 @@ pub struct Title {
 }
 
 impl Title {
-    /// Returns a title of at most [`LONGEST_TITLE`] characters, and an author likewise. An ellipsis marks what is cut.
+    /// Returns a title of at most [`LONGEST_TITLE`] characters, and an author likewise. An ellipsis marks the cut.
     pub fn bounded(title: &str, author: Option<&str>) -> Self {
         Self { title: cut(title), author: author.map(cut) }
     }

@@ -57,7 +57,7 @@ pub struct Store {
     notifier: Notifier,
 }
 
-/// The numbers of commits after which a store lets the server look at the tables. By itself the server does so a minute after
+/// The numbers of commits after which a store lets the server analyze the tables. Unasked, the server does so a minute after
 /// the first rows at the earliest. Until then it takes any index for as good as another, and may read all open work to
 /// find one row.
 const ANALYZED_AFTER: [u64; 3] = [64, 1_024, 16_384];

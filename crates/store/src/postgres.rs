@@ -142,7 +142,7 @@ impl Postgres {
         self.thread.tasks.spawn(async move {
             let analyzed = server.serve(async |connection| Ok(connection.batch_execute("ANALYZE").await?)).await;
             if let Err(error) = analyzed {
-                tracing::warn!(%error, "the database server could not analyze the tables; it will do so by itself");
+                tracing::warn!(%error, "the database server could not analyze the tables now; it does so later without being asked");
             }
         });
     }

@@ -361,7 +361,7 @@ fn value(cell: ValueRef<'_>) -> Value {
     }
 }
 
-/// Only the hub writes texts, so they are UTF-8 as a rule. To check that at once is faster than to search for what isn't.
+/// Reads a text. The hub writes all of them as UTF-8, and checking that is faster than replacing what is invalid.
 fn text(bytes: &[u8]) -> String {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
 }

@@ -7,6 +7,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, UdpSocket};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -18,6 +19,8 @@ use crate::program::{BORROWER, KEY, LENDER, Processes, free_port, placement};
 
 /// The time within which a hub stops, whatever clients and libraries do.
 const LONGEST_STOP: Duration = Duration::from_secs(10);
+/// How long a slow client takes from one byte to the next.
+const SLOW: Duration = Duration::from_millis(50);
 const HALF: &[u8] = b"GET /health HTTP/1.1\r\nHo";
 
 /// Opens a connection and sends these bytes.
@@ -146,14 +149,16 @@ async fn header_and_body_that_do_not_arrive_are_not_waited_for() {
         let trickled = stalled.map(|call| {
             let stream = send(hub, &call);
             let mut writes = stream.try_clone().unwrap();
+            let (answered, until_answered) = std::sync::mpsc::channel::<()>();
+            // A slow client: one more byte for each time that no answer has come.
             let trickle = std::thread::spawn(move || {
-                while writes.write_all(b" ").is_ok() {
-                    // This is the pace of the slow client that is under test. Nothing waits for this pause.
-                    std::thread::sleep(Duration::from_millis(50));
-                }
+                while writes.write_all(b" ").is_ok()
+                    && until_answered.recv_timeout(SLOW) == Err(RecvTimeoutError::Timeout)
+                {}
             });
             let mut said = [0; 12];
             (&stream).read_exact(&mut said).unwrap();
+            drop(answered);
             let _ = stream.shutdown(Shutdown::Both);
             trickle.join().unwrap();
             String::from_utf8_lossy(&said).into_owned()

@@ -1,11 +1,11 @@
 //! The hub finds the orphans that lost answers left behind, and removes nothing else.
 
-use alma_sim::{ApiCall, Fault, FaultKind};
+use alma_sim::{Fault, FaultKind};
 use engine::{Orphan, OrphanSearch};
 use jiff::Timestamp;
 use lending::{CancelledBy, Status};
 
-use crate::world::{BORROWER, LENDER, both, key};
+use crate::world::{BORROWER, LENDER, both};
 
 const BIBS: &str = "POST /bibs";
 
@@ -39,20 +39,7 @@ both! {
         let ended = world.until_ended().await;
         let supply = ended.supply.unwrap();
         let patron = supply.virtual_patron.unwrap();
-        let hold = serde_json::json!({
-            "request_type": "HOLD", "pickup_location_type": "LIBRARY", "pickup_location_library": "SHARING",
-            "comment": format!("[DCB-REQUEST:{}]", world.id),
-        });
-        let call = ApiCall {
-            method: "POST".to_owned(),
-            path: format!("/almaws/v1/users/{patron}/requests"),
-            query: format!("item_pid={}", supply.copy.item),
-            key: Some(key(LENDER)),
-            accept: Some("application/json".to_owned()),
-            body: hold.to_string().into_bytes(),
-            ..ApiCall::default()
-        };
-        assert_eq!(world.sim.call(&call).unwrap().status, 200);
+        world.place_marked_hold(LENDER, patron.as_str(), supply.copy.item.as_str(), "SHARING");
         let code = LENDER.into();
         let after_a_month = world.engine.orphans(&code, Timestamp::UNIX_EPOCH, OrphanSearch::UnclearRequests, true).await.unwrap();
         assert_eq!(after_a_month.requests, 0, "nothing was unclear");

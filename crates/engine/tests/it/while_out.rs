@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use alma_sim::{ApiCall, Fault, FaultKind, Mark};
+use alma_sim::{Fault, FaultKind, Mark};
 use jiff::{SignedDuration, Timestamp};
 use lending::{Action, Command, Condition, Outcome, PickupLocation, Request, Rules, Settlement, Status};
 use store::{Claim, NOTHING_NEW};
 
-use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy, key};
+use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, copy};
 
 fn has(request: &Request, condition: Condition) -> bool {
     request.conditions.contains(&condition)
@@ -208,20 +208,7 @@ both! {
     async fn hold_of_the_request_that_is_left_on_the_virtual_item_is_cancelled_before_the_deletion(world) {
         world.bring_to(Status::ReturnTransit).await;
         let item = world.request().await.borrower.item.open().unwrap().clone();
-        let hold = serde_json::json!({
-            "request_type": "HOLD", "pickup_location_type": "LIBRARY", "pickup_location_library": "MAIN",
-            "comment": format!("[DCB-REQUEST:{}]", world.id),
-        });
-        let call = ApiCall {
-            method: "POST".to_owned(),
-            path: format!("/almaws/v1/users/{PATRON}/requests"),
-            query: format!("item_pid={item}"),
-            key: Some(key(BORROWER)),
-            accept: Some("application/json".to_owned()),
-            body: hold.to_string().into_bytes(),
-            ..ApiCall::default()
-        };
-        assert_eq!(world.sim.call(&call).unwrap().status, 200);
+        world.place_marked_hold(BORROWER, PATRON, item.as_str(), "MAIN");
         world.bring_home().await;
         world.assert_clean();
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alma_sim::{ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
+use alma_sim::{ApiAnswer, ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
 use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, NewRequest, PollInterval, PollSettings, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
@@ -226,21 +226,35 @@ impl World {
         }
     }
 
-    /// Deletes a user by Alma's API, as a third party would.
-    pub(crate) fn delete_user(&self, code: &str, user: &str) {
+    /// Makes a call of Alma's API as a third party would.
+    fn call(&self, code: &str, method: &str, path: String, query: String, body: &str) -> ApiAnswer {
         let call = ApiCall {
-            method: "DELETE".to_owned(),
-            path: format!("/almaws/v1/users/{user}"),
-            query: String::new(),
+            method: method.to_owned(),
+            path,
+            query,
             key: Some(key(code)),
             accept: Some("application/json".to_owned()),
-            content_type: None,
-            user_password: None,
             base: self.server.base_url(),
-            body: Vec::new(),
+            body: body.as_bytes().to_vec(),
+            ..ApiCall::default()
         };
-        let answer = self.sim.call(&call).unwrap();
+        self.sim.call(&call).unwrap()
+    }
+
+    pub(crate) fn delete_user(&self, code: &str, user: &str) {
+        let answer = self.call(code, "DELETE", format!("/almaws/v1/users/{user}"), String::new(), "");
         assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+
+    /// Places a hold with the request's marker, which the hub doesn't know of.
+    pub(crate) fn place_marked_hold(&self, code: &str, patron: &str, item: &str, pickup_library: &str) {
+        let hold = json!({
+            "request_type": "HOLD", "pickup_location_type": "LIBRARY", "pickup_location_library": pickup_library,
+            "comment": format!("[DCB-REQUEST:{}]", self.id),
+        });
+        let (path, query) = (format!("/almaws/v1/users/{patron}/requests"), format!("item_pid={item}"));
+        let answer = self.call(code, "POST", path, query, &hold.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     pub(crate) fn now(&self) -> jiff::Timestamp {

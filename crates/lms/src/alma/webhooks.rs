@@ -5,7 +5,6 @@ use alma::webhook::{self, Subject};
 use lending::{Hint, HoldChange, ItemSnapshot, LoanChange};
 use secrecy::SecretString;
 
-use super::lender::hold_of;
 use super::mapping::item_state;
 use super::records::marked_request;
 use crate::webhook::{WebhookMessage, WebhookRejection};
@@ -26,7 +25,7 @@ pub(super) fn open(
 fn hint(message: &webhook::Message) -> Option<Hint> {
     match message.subject() {
         Subject::Request(request) => {
-            let id = hold_of(request).id;
+            let id = request.id.as_str().into();
             let what = match message.event().as_str() {
                 "REQUEST_CREATED" => HoldChange::Placed,
                 "REQUEST_PLACED_ON_SHELF" => HoldChange::OnShelf { until: request.expiry_date },
