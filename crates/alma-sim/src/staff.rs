@@ -380,6 +380,57 @@ impl Staff {
         })
     }
 
+    /// Moves an item to a new holding under a title: its own, or another one. Requests and loan follow it.
+    ///
+    /// # Errors
+    /// 402203 unknown title.
+    pub fn relink(&self, barcode: &str, mms_id: &str) -> Result<(), Refusal> {
+        let mms = mms_id.parse().map_err(|_| Refusal::no_bib(mms_id))?;
+        self.with(|alma| {
+            let pid = item_of(alma, barcode)?;
+            alma.relink_item(pid, mms)
+        })
+    }
+
+    /// Binds a further title into an item's volume.
+    ///
+    /// # Errors
+    /// 402203 unknown title.
+    pub fn bind(&self, barcode: &str, mms_id: &str) -> Result<(), Refusal> {
+        let mms = mms_id.parse().map_err(|_| Refusal::no_bib(mms_id))?;
+        self.with(|alma| {
+            let pid = item_of(alma, barcode)?;
+            if !alma.bibs.contains_key(&mms) {
+                return Err(Refusal::no_bib(mms_id));
+            }
+            alma.items.get_mut(&pid).into_iter().for_each(|item| item.bound_with.push(mms));
+            Ok(())
+        })
+    }
+
+    /// Deletes a title without holdings.
+    ///
+    /// # Errors
+    /// 402203 unknown title, 4022020 it has holdings.
+    pub fn delete_bib(&self, mms_id: &str) -> Result<(), Refusal> {
+        let mms = mms_id.parse().map_err(|_| Refusal::no_bib(mms_id))?;
+        self.with(|alma| alma.delete_bib(mms, true))
+    }
+
+    /// Adds an item with a barcode to the holding that has another item.
+    ///
+    /// # Errors
+    /// The barcode is taken.
+    pub fn add_item_beside(&self, barcode: &str, new_barcode: &str) -> Result<(), Refusal> {
+        self.with(|alma| {
+            let pid = item_of(alma, barcode)?;
+            let item = alma.items.get(&pid).ok_or_else(Refusal::general)?;
+            let (mms, holding) = (item.mms, item.holding);
+            let body = serde_json::json!({"item_data": {"barcode": new_barcode}});
+            alma.create_item(mms, holding, &body).map(drop)
+        })
+    }
+
     /// Creates a user.
     ///
     /// # Errors

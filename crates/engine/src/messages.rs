@@ -62,7 +62,7 @@ impl Engine {
         match intake {
             Intake::Ignored => Ok(WebhookResult::Ignored),
             Intake::Waits => Ok(WebhookResult::Accepted(1)),
-            Intake::Hints(hinted) => self.poll_or_store(hinted).await,
+            Intake::Hints(hinted) => self.poll_or_store(*hinted).await,
             Intake::Proven(proven) => self.decide_on_message(&proven).await,
         }
     }

@@ -51,8 +51,8 @@ impl Engine {
     ) -> Result<Vec<(RequestId, BibId)>, Error> {
         let Effect::DeleteVirtualItem(side) = effect else { return Ok(Vec::new()) };
         let bib = request.virtual_side(side).and_then(|here| here.bib.any());
-        let is_new = self.runtime.now().duration_since(request.placed_at).abs() < JUST_MADE;
-        if is_new || bib.is_none_or(|bib| lms.is_record_verified(bib, self.runtime.now())) {
+        if is_new(request, self.runtime.now()) || bib.is_none_or(|bib| lms.is_record_verified(bib, self.runtime.now()))
+        {
             return Ok(Vec::new());
         }
         let filter = RequestFilter {
@@ -226,6 +226,8 @@ impl EffectExecution<'_> {
                     bib,
                     holding,
                     item: here.item.open(),
+                    barcode: here.barcode.as_ref(),
+                    item_bib: here.item_bib.as_ref(),
                     is_new: self.is_new(),
                     holder: request.holder(side),
                     prefetch: self.prefetch,
@@ -238,10 +240,10 @@ impl EffectExecution<'_> {
         Ok(EffectResult::VirtualItemDeleted { side, with_record })
     }
 
-    /// Returns whether the request's records were created within the last hour and still exist as far as the hub knows.
-    /// An attempt whose answer was lost may have deleted them.
+    /// Returns whether the request's records are new and still exist as far as the hub knows. An attempt whose answer
+    /// was lost may have deleted them.
     fn is_new(&self) -> bool {
-        self.attempt == Attempt::Fresh && self.now.duration_since(self.request.placed_at).abs() < JUST_MADE
+        self.attempt == Attempt::Fresh && is_new(self.request, self.now)
     }
 
     async fn cancel(&self, item: &ItemRef, hold: &Hold) -> lms::Result<()> {
@@ -292,4 +294,9 @@ impl EffectExecution<'_> {
 
 fn supply(request: &Request) -> lms::Result<&Supply> {
     request.supply.as_ref().ok_or_else(|| missing("the lender's copy"))
+}
+
+/// Returns whether the request's records were created within the last hour for an item that hasn't left its shelf.
+fn is_new(request: &Request, now: Timestamp) -> bool {
+    !request.is_dispatched() && now.duration_since(request.placed_at).abs() < JUST_MADE
 }

@@ -57,7 +57,7 @@ impl Engine {
         let result = match outcome {
             Ok(result) => check_participation(&self.runtime, intent, result).await?,
             Err(lms::Error::Refused(refusal) | lms::Error::NotSendable(refusal))
-                if !effect.is_clean_up() || refusal.code == lending::Refusal::LENT_TO_ANOTHER =>
+                if !effect.is_clean_up() || is_final_refusal(&refusal) =>
             {
                 EffectResult::EffectRefused { effect, refusal }
             }
@@ -191,4 +191,9 @@ impl Engine {
             _ => jitter,
         }
     }
+}
+
+/// Returns whether a clean-up effect that was refused for this reason is over. Any other refusal is retried.
+fn is_final_refusal(refusal: &lending::Refusal) -> bool {
+    [lending::Refusal::LENT_TO_ANOTHER, lending::Refusal::LEFT_TO_STAFF].contains(&refusal.code.as_str())
 }

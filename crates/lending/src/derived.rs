@@ -19,6 +19,10 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
     if request.out_of_sequence {
         found.insert(Condition::OutOfSequence);
     }
+    let left = |side: &Side| request.virtual_side(*side).is_some_and(|here| here.left_to_staff);
+    if [Side::Borrower, Side::Pickup].iter().any(left) {
+        found.insert(Condition::LeftToStaff);
+    }
     if request.status.is_final() {
         return found;
     }

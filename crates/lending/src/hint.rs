@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::{Effect, Side};
-use crate::ids::{Barcode, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
+use crate::ids::{Barcode, BibId, HoldId, HoldingId, ItemId, LoanId, PatronId, RequestId};
 use crate::observation::ItemState;
 use crate::poll::poll_targets;
 use crate::request::Request;
@@ -62,6 +62,9 @@ pub struct ItemSnapshot {
     pub state: Option<ItemState>,
     /// Its barcode.
     pub barcode: Option<Barcode>,
+    /// Its record.
+    #[serde(default)]
+    pub bib: Option<BibId>,
     /// Its holding.
     pub holding: Option<HoldingId>,
 }
@@ -181,21 +184,24 @@ impl Hint {
 
 /// Returns whether the hub already knows this state of the item.
 fn is_known(request: &Request, side: Side, snapshot: &ItemSnapshot) -> bool {
-    let same = |state: Option<&ItemState>, barcode: Option<&Barcode>, holding: Option<&HoldingId>| {
-        snapshot.state.is_some()
-            && snapshot.state.as_ref().map(on_its_shelf) == state.map(on_its_shelf)
-            && snapshot.barcode.as_ref().is_none_or(|named| Some(named) == barcode)
-            && snapshot.holding.as_ref().is_none_or(|named| Some(named) == holding)
-    };
+    let same =
+        |state: Option<&ItemState>, barcode: Option<&Barcode>, bib: Option<&BibId>, holding: Option<&HoldingId>| {
+            snapshot.state.is_some()
+                && snapshot.state.as_ref().map(on_its_shelf) == state.map(on_its_shelf)
+                && snapshot.barcode.as_ref().is_none_or(|named| Some(named) == barcode)
+                && snapshot.bib.as_ref().is_none_or(|named| Some(named) == bib)
+                && snapshot.holding.as_ref().is_none_or(|named| Some(named) == holding)
+        };
     match (side, &request.supply) {
         (Side::Lender, Some(supply)) => {
-            same(Some(&supply.item), Some(&supply.copy.barcode), Some(&supply.copy.holding))
+            let copy = &supply.copy;
+            same(Some(&supply.item), Some(&copy.barcode), Some(&copy.bib), Some(&copy.holding))
         }
         (Side::Lender, None) => true,
         (side, _) => request.virtual_side(side).is_some_and(|here| {
             let sent = here.in_transit && here.progress < Progress::OnHoldShelf;
             let state = if sent { Some(&ItemState::InTransit) } else { here.item_state.as_ref() };
-            same(state, here.barcode.as_ref(), here.holding.open())
+            same(state, here.barcode.as_ref(), here.item_bib.as_ref().or(here.bib.open()), here.holding.open())
         }),
     }
 }

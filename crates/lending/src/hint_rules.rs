@@ -71,6 +71,7 @@ impl Observation {
             shelf_until: later.shelf_until.or(self.shelf_until),
             wanted_back: later.wanted_back.or(self.wanted_back),
             barcode: later.barcode.or(self.barcode),
+            bib: later.bib.or(self.bib),
             holding: later.holding.or(self.holding),
         }
     }

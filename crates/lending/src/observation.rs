@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::closure::Closure;
-use crate::ids::{Barcode, HoldingId, LoanId};
+use crate::ids::{Barcode, BibId, HoldingId, LoanId};
 
 /// The source of an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Observation {
     /// The item's barcode, which staff may have replaced.
     #[serde(default)]
     pub barcode: Option<Barcode>,
+    /// The record that has the item now, which changes when staff link the item to another record.
+    #[serde(default)]
+    pub bib: Option<BibId>,
     /// The item's holding, which changes when staff move it.
     #[serde(default)]
     pub holding: Option<HoldingId>,

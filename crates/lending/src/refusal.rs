@@ -29,6 +29,9 @@ impl Refusal {
     /// The virtual item is on somebody else's loan, which the hub doesn't end.
     pub const LENT_TO_ANOTHER: &'static str = "LENT_TO_ANOTHER";
 
+    /// The virtual record isn't the hub's alone any more, so the hub leaves it to the library's staff.
+    pub const LEFT_TO_STAFF: &'static str = "LEFT_TO_STAFF";
+
     /// Creates a refusal that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
         Self { code: code.into(), explanation: explanation.into(), patron_message: None, other_refusals: Vec::new() }

@@ -85,6 +85,9 @@ pub struct VirtualSide {
     pub holding: Tracked<HoldingId>,
     /// Its item.
     pub item: Tracked<ItemId>,
+    /// The record that has the item now, if staff have linked the item to another than the hub's.
+    #[serde(default)]
+    pub item_bib: Option<BibId>,
     /// The item's barcode: the lender's, or one with the institution's prefix if that was taken.
     pub barcode: Option<Barcode>,
     /// The lender's barcode that the virtual item represents.
@@ -120,6 +123,9 @@ pub struct VirtualSide {
     /// so the loan did not fulfil it.
     #[serde(default)]
     pub hold_outlives_loan: bool,
+    /// Whether the hub left the virtual record, with what is still in it, to the library's staff.
+    #[serde(default)]
+    pub left_to_staff: bool,
     /// Whether the virtual item is on loan to somebody other than its holder. The hub changes nothing of that loan.
     #[serde(default)]
     pub lent_to_another: bool,

@@ -188,11 +188,13 @@ pub enum Condition {
     MissingInTransit,
     /// Something happened in another order than the workflow expects.
     OutOfSequence,
+    /// The hub left a virtual record to the library's staff, since it isn't the hub's alone any more.
+    LeftToStaff,
 }
 
 impl Condition {
     /// Every condition.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Overdue,
         Self::Recalled,
         Self::RenewalRefused,
@@ -200,6 +202,7 @@ impl Condition {
         Self::ClaimedReturned,
         Self::MissingInTransit,
         Self::OutOfSequence,
+        Self::LeftToStaff,
     ];
 
     /// Returns its name, such as `overdue`.
@@ -212,6 +215,7 @@ impl Condition {
             Self::ClaimedReturned => "claimed_returned",
             Self::MissingInTransit => "missing_in_transit",
             Self::OutOfSequence => "out_of_sequence",
+            Self::LeftToStaff => "left_to_staff",
         }
     }
 }

@@ -28,15 +28,18 @@ pub enum Attempt {
     AfterUnclear,
 }
 
-/// An item by its place in the library's system.
+/// An item and its address in the library's system. Staff may move an item to another record or holding, so the
+/// adapter finds it by its barcode if the system refuses the address.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ItemRef {
-    /// Its record.
+    /// The record that had the item when the hub last saw it.
     pub bib: BibId,
-    /// Its holding.
+    /// The holding that had it then.
     pub holding: HoldingId,
     /// The item.
     pub item: ItemId,
+    /// Its barcode, if known.
+    pub barcode: Option<Barcode>,
 }
 
 /// A user record that represents the borrower's patron at the lender.
@@ -108,6 +111,10 @@ pub struct VirtualItemDeletion<'a> {
     pub holding: &'a HoldingId,
     /// The item, if it was made.
     pub item: Option<&'a ItemId>,
+    /// The item's barcode, which finds the item if staff have linked it to another record.
+    pub barcode: Option<&'a Barcode>,
+    /// The record that has the item, if staff have linked it to another than the hub's.
+    pub item_bib: Option<&'a BibId>,
     /// Whether the hub made the record so recently that the answer to its creation is still valid.
     pub is_new: bool,
     /// The user whose loan of the item may be ended. The loan of another user is never ended.

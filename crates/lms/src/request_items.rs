@@ -7,7 +7,13 @@ use crate::{Error, Result};
 
 /// Returns the lender's copy.
 pub fn real_item(supply: &Supply) -> ItemRef {
-    ItemRef { bib: supply.copy.bib.clone(), holding: supply.copy.holding.clone(), item: supply.copy.item.clone() }
+    let copy = &supply.copy;
+    ItemRef {
+        bib: copy.bib.clone(),
+        holding: copy.holding.clone(),
+        item: copy.item.clone(),
+        barcode: Some(copy.barcode.clone()),
+    }
 }
 
 /// Returns the virtual item at a side, whether or not it still exists.
@@ -17,10 +23,13 @@ pub fn real_item(supply: &Supply) -> ItemRef {
 /// Fails if the hub created none there.
 pub fn virtual_item(request: &Request, side: Side) -> Result<ItemRef> {
     let here = virtual_side(request, side)?;
-    match (here.bib.any(), here.holding.any(), here.item.any()) {
-        (Some(bib), Some(holding), Some(item)) => {
-            Ok(ItemRef { bib: bib.clone(), holding: holding.clone(), item: item.clone() })
-        }
+    match (here.item_bib.as_ref().or(here.bib.any()), here.holding.any(), here.item.any()) {
+        (Some(bib), Some(holding), Some(item)) => Ok(ItemRef {
+            bib: bib.clone(),
+            holding: holding.clone(),
+            item: item.clone(),
+            barcode: here.barcode.clone(),
+        }),
         _ => Err(missing("the virtual item")),
     }
 }

@@ -75,7 +75,7 @@ pub enum Intake {
     /// It waits in memory for a more precise message, for [`Polling::take_waiting`].
     Waits,
     /// It has new information for sides of requests, for [`Polling::store_hints`].
-    Hints(HintedPolls),
+    Hints(Box<HintedPolls>),
     /// It proves the change that one side of one request waits for.
     Proven(Box<ProvenMessage>),
 }
@@ -214,7 +214,7 @@ impl Polling {
         let mut message = message;
         loop {
             let hinted = match self.meaning(institution, message).await? {
-                Intake::Hints(hinted) => hinted,
+                Intake::Hints(hinted) => *hinted,
                 other => return Ok(other),
             };
             let now = self.runtime.now();
@@ -222,7 +222,7 @@ impl Polling {
                 [only] if only.has_companion && self.is_fresh(hinted.message.at, now) => {
                     ((only.stored.request.id, only.side), only.stored.version)
                 }
-                _ => return Ok(Intake::Hints(hinted)),
+                _ => return Ok(Intake::Hints(Box::new(hinted))),
             };
             if let Some(hint) = &hinted.message.hint {
                 self.message_stored(institution, hint).await?;
@@ -285,7 +285,7 @@ impl Polling {
         let (institution, id) = (institution.clone(), message.id.clone());
         let hints = HintedPolls { institution: institution.clone(), message, waiting };
         match proof {
-            None => Intake::Hints(hints),
+            None => Intake::Hints(Box::new(hints)),
             Some((stored, observed)) => {
                 let side = hints.waiting[0].side;
                 Intake::Proven(Box::new(ProvenMessage {

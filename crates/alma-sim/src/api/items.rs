@@ -22,10 +22,12 @@ pub(super) fn true_item(alma: &Alma, call: &Call<'_>, wrong: fn() -> Refusal) ->
     item.map(|item| item.pid).ok_or_else(wrong)
 }
 
-/// Finds the item that a path names, whatever its holding segment is.
+/// Finds the item that a path names, whatever its holding segment is. A volume in which several titles are bound is
+/// found under each of them; the answer has its own title and holding (Alma's online help, "Boundwith records").
 fn any_item(alma: &Alma, call: &Call<'_>) -> Result<Id, Refusal> {
     let mms = super::bibs::find(alma, call.param(0))?;
-    let item = call.id(2).and_then(|pid| alma.items.get(&pid)).filter(|item| item.mms == mms);
+    let item = call.id(2).and_then(|pid| alma.items.get(&pid));
+    let item = item.filter(|item| item.mms == mms || item.bound_with.contains(&mms));
     item.map(|item| item.pid).ok_or_else(|| {
         let (mms, pid) = (call.param(0), call.param(2));
         Refusal::new("401683", format!("No items can be found for mms ID {mms} and item PID {pid}."))

@@ -156,6 +156,7 @@ impl Alma {
             pid,
             mms,
             holding,
+            bound_with: Vec::new(),
             barcode: String::new(),
             material: String::new(),
             policy: String::new(),

@@ -125,6 +125,9 @@ pub(crate) struct Item {
     pub(crate) pid: Id,
     pub(crate) mms: Id,
     pub(crate) holding: Id,
+    /// Further titles that are bound in the same volume.
+    #[serde(default)]
+    pub(crate) bound_with: Vec<Id>,
     pub(crate) barcode: String,
     pub(crate) material: String,
     pub(crate) policy: String,

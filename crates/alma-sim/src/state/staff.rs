@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::Alma;
 use super::model::{Id, Process, Request, RequestStatus};
+use crate::record::Record;
 use crate::refusal::Refusal;
 
 /// A mark that staff put on an item.
@@ -93,6 +94,60 @@ impl Alma {
         }
         if process != Process::Loan {
             self.reassign(pid);
+        }
+    }
+
+    /// Moves an item to a new holding under a title, its own or another one, at the library and location of the old
+    /// holding. The item keeps its pid and barcode, and its requests and loan follow it (Alma's online help, "Changing
+    /// the holdings information of an item" and "Relinking a holdings record to another bibliographic record").
+    ///
+    /// # Errors
+    /// 402203 unknown title.
+    pub(crate) fn relink_item(&mut self, pid: Id, mms: Id) -> Result<(), Refusal> {
+        if !self.bibs.contains_key(&mms) {
+            return Err(Refusal::no_bib(&mms.to_string()));
+        }
+        let Some((from, old)) = self.items.get(&pid).map(|item| (item.mms, item.holding)) else {
+            return Err(refuse("no such item"));
+        };
+        let record = self.holdings.get(&old).map(|holding| Record::from_xml(&holding.xml));
+        let Some(Ok(record)) = record else { return Err(refuse("the item's holding can't be copied")) };
+        let new = self.create_holding(mms, &record, false)?;
+        if let Some(holding) = self.holdings.get_mut(&old) {
+            holding.items.retain(|each| *each != pid);
+        }
+        if let Some(holding) = self.holdings.get_mut(&new) {
+            holding.items.push(pid);
+        }
+        let (now, mut loan) = (self.now, None);
+        if let Some(item) = self.items.get_mut(&pid) {
+            (item.mms, item.holding, item.modified) = (mms, new, now);
+            loan = item.loan;
+        }
+        if let Some(loan) = loan.and_then(|id| self.loans.get_mut(&id)) {
+            loan.mms = mms;
+        }
+        self.relink_requests(pid, from, mms);
+        self.mark_changed(from);
+        self.mark_changed(mms);
+        self.emit_item("ITEM_UPDATED", pid);
+        Ok(())
+    }
+
+    fn relink_requests(&mut self, pid: Id, from: Id, to: Id) {
+        let of_item = |request: &&Request| request.asked == Some(pid) || request.item == Some(pid);
+        let moved: Vec<Id> = self.requests.values().filter(of_item).map(|request| request.id).collect();
+        for id in &moved {
+            if let Some(request) = self.requests.get_mut(id) {
+                request.mms = to;
+            }
+        }
+        if let Some(bib) = self.bibs.get_mut(&from) {
+            bib.requests.retain(|each| !moved.contains(each));
+        }
+        if let Some(bib) = self.bibs.get_mut(&to) {
+            bib.requests.retain(|each| !moved.contains(each));
+            bib.requests.extend(moved);
         }
     }
 

@@ -12,7 +12,8 @@ use crate::lenient;
 use crate::model::{Item, NewItem, RequestOption};
 use crate::page::{List, PageStream, Paging, all, listing};
 
-const NO_ITEM: &[Code] = &[Code::ItemNotFound];
+/// An item isn't at an address whose record doesn't exist.
+const NO_ITEM: &[Code] = &[Code::ItemNotFound, Code::BibNotFound];
 const NO_BARCODE: &[Code] = &[Code::BarcodeUnknown];
 const NO_BIB: &[Code] = &[Code::BibNotFound];
 
@@ -148,7 +149,7 @@ impl Items {
             let second = Call::new("read the item of a barcode", "GET /items (redirect)", &[]).absent(NO_ITEM);
             match self.client.follow(&call, &second, first.location.as_deref()).await {
                 Ok(reply) => (second, reply),
-                Err(Error::NotFound { code: Code::ItemNotFound, .. }) => return Ok(None),
+                Err(Error::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error),
             }
         } else {

@@ -396,6 +396,15 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             });
             return Some(note);
         }
+        Effect::DeleteVirtualItem(side) | Effect::DeleteVirtualBib(side) if refusal.code == Refusal::LEFT_TO_STAFF => {
+            at(request, side, |here| {
+                here.item.close();
+                here.holding.close();
+                here.bib.close();
+                here.left_to_staff = true;
+            });
+            return Some(note);
+        }
         Effect::CreateVirtualItem(side) if refusal.code == Refusal::GONE => {
             at(request, side, |here| here.holding.close());
             return Some(note);

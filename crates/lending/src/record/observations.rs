@@ -69,6 +69,9 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
     if let Some(barcode) = &observation.barcode {
         supply.copy.barcode = barcode.clone();
     }
+    if let Some(bib) = &observation.bib {
+        supply.copy.bib = bib.clone();
+    }
     if let Some(holding) = &observation.holding {
         supply.copy.holding = holding.clone();
     }
@@ -297,8 +300,11 @@ fn record_loan(here: &mut VirtualSide, observation: &Observation) {
     }
 }
 
-/// Records that staff moved the virtual item to another holding, or gave it another barcode.
+/// Records that staff moved the virtual item to another holding or record, or gave it another barcode.
 fn record_move(here: &mut VirtualSide, observation: &Observation) {
+    if let Some(bib) = &observation.bib {
+        here.item_bib = (here.bib.any() != Some(bib)).then(|| bib.clone());
+    }
     if let Some(holding) = observation.holding.as_ref().filter(|_| here.holding.is_open() && here.item.is_open()) {
         here.holding = Tracked::Open(holding.clone());
     }

@@ -34,8 +34,12 @@ fn lenders_item(walk: &Walk) -> String {
 }
 
 fn item(state: ItemState) -> Hint {
-    let snapshot =
-        ItemSnapshot { state: Some(state), barcode: Some(Barcode::from("31999")), holding: Some("222".into()) };
+    let snapshot = ItemSnapshot {
+        state: Some(state),
+        barcode: Some(Barcode::from("31999")),
+        bib: None,
+        holding: Some("222".into()),
+    };
     Hint::Item { item: "232".into(), snapshot }
 }
 

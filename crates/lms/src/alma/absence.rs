@@ -5,13 +5,11 @@
 //! gateway in front of Alma answers, proves nothing. After such a 404 the hub reads the list. If the list doesn't
 //! settle it, the answer counts as unintelligible and the engine retries.
 
-use alma::{
-    Bib, Code, Error, HoldingId, HoldingSelector, Item, ItemPath, LibraryCode, List, LocationCode, MmsId, Request,
-};
+use alma::{Bib, Error, HoldingId, HoldingSelector, Item, ItemPath, LibraryCode, List, LocationCode, MmsId, Request};
 use alma::{RequestFilter, RequestId, UserId};
 
 use super::Alma;
-use super::errors::{certain, refusal_code, to_lms_error};
+use super::errors::{certain, to_lms_error};
 
 impl Alma {
     /// Reads an item. Returns `None` if there is none.
@@ -24,20 +22,43 @@ impl Alma {
         }
     }
 
-    /// Reads the item from the list of its record's items.
+    /// Reads the item from the list of its record's items. A record that doesn't exist has none.
     async fn listed_item(&self, path: &ItemPath) -> crate::Result<Option<Item>> {
         let items = self.client.items().list(&path.mms, &HoldingSelector::All).whole().await;
-        listed(items, |item| item.pid == path.pid, "the list of the record's items")
+        match listed(items, |item| item.pid == path.pid, "the list of the record's items") {
+            Err(refused @ crate::Error::Refused(_)) => {
+                if self.lists_bib(&path.mms).await? {
+                    Err(refused)
+                } else {
+                    Ok(None)
+                }
+            }
+            found => found,
+        }
     }
 
     pub(super) async fn lists_item(&self, path: &ItemPath) -> crate::Result<bool> {
         Ok(self.listed_item(path).await?.is_some())
     }
 
+    /// Returns whether a record has an item. A record that doesn't exist has none.
+    pub(super) async fn has_items(&self, mms: &MmsId) -> crate::Result<bool> {
+        let items = self.client.items().list(mms, &HoldingSelector::All).whole().await;
+        Ok(listed(items, |_| true, "the list of the record's items")?.is_some())
+    }
+
     pub(super) async fn lists_holding(&self, mms: &MmsId, holding: &HoldingId) -> crate::Result<bool> {
         let holdings = self.client.holdings(mms).list().await;
-        let found = listed(holdings, |row| row.holding_id == *holding, "the list of the record's holdings")?;
-        Ok(found.is_some())
+        match listed(holdings, |row| row.holding_id == *holding, "the list of the record's holdings") {
+            Err(refused @ crate::Error::Refused(_)) => {
+                if self.lists_bib(mms).await? {
+                    Err(refused)
+                } else {
+                    Ok(false)
+                }
+            }
+            found => Ok(found?.is_some()),
+        }
     }
 
     /// Reads a record. Returns `None` if there is none.
@@ -61,8 +82,8 @@ impl Alma {
 
     /// Returns whether an active hold is in the item's list of requests.
     pub(super) async fn lists_hold(&self, path: &ItemPath, hold: &RequestId) -> crate::Result<bool> {
-        let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await;
-        Ok(listed(holds, |row: &Request| row.id == *hold, "the list of the item's requests")?.is_some())
+        let holds = self.client.item_requests(path).list(&RequestFilter::holds()).await.map_err(to_lms_error)?;
+        Ok(certain(holds.search(|row| row.id == *hold), "the list of the item's requests")?.is_some())
     }
 
     /// Returns whether an active hold is in the user's list of requests.
@@ -98,16 +119,11 @@ pub(super) async fn removed(
     match answered {
         Ok(()) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
-        Err(error) if error.is_unexplained() || is_of_another_holding(&error) => match is_listed.await {
+        // Alma refuses to remove what is gone with various codes, and with the same codes for other reasons.
+        Err(error) if error.is_unexplained() || matches!(error, Error::Refused { .. }) => match is_listed.await {
             Ok(false) => Ok(false),
             Ok(true) | Err(_) => Err(to_lms_error(error)),
         },
         Err(error) => Err(to_lms_error(error)),
     }
-}
-
-/// Returns whether Alma says that the holding of the address doesn't exist. That proves nothing about an item that
-/// staff have moved.
-fn is_of_another_holding(error: &Error) -> bool {
-    refusal_code(error) == Some(&Code::HoldingInvalid)
 }

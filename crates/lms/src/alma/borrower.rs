@@ -1,30 +1,24 @@
 //! The borrowing side: a suppressed record, holding and item that represent the lender's item, the patron's hold on
-//! them, and their removal.
+//! them.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use alma::{
-    Cancellation, Code, DeleteItem, EmptyHoldingPolicy, Error, HoldingId as AlmaHolding, HoldingSelector, Item,
-    ItemPath, MmsId, NewItem, NewRequest, RequestId as AlmaRequestId, ScanIn,
+    Code, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest, ScanIn,
 };
 use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
 
 use super::Alma;
-use super::absence::removed;
 use super::errors::{certain, refusal_code, to_lms_error};
 use super::lender::pickup_at;
 use super::mapping::item_state;
 use super::records::{self, hold_marker, record_marker};
-use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem, VirtualItemDeletion};
+use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem};
 
 /// The number of attempts to place a hold on a new item, as long as Alma can't find the item yet, and their distance.
 const SETTLING_TRIES: u32 = 5;
 const SETTLING_PAUSE: Duration = Duration::from_secs(2);
-
-/// The number of records that Alma reads in one call.
-const TOGETHER: usize = 100;
 
 impl Alma {
     pub(super) async fn create_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> crate::Result<BibId> {
@@ -196,152 +190,14 @@ impl Alma {
         Ok(None)
     }
 
-    /// Deletes item and holding and, if the record is the hub's, the record in the same call. That saves a call for
-    /// each request (alma-api.md, "DELETE item"). The first deletion shows whether this Alma does so. Returns whether
-    /// the record is gone.
-    pub(super) async fn delete_virtual(&self, what: &VirtualItemDeletion<'_>) -> crate::Result<bool> {
-        let VirtualItemDeletion { bib, item, .. } = *what;
-        let known = self.deletes_records.get().copied();
-        if item.is_none() || known == Some(false) {
-            self.delete_item(what, EmptyHoldingPolicy::Retain).await?;
-            return Ok(false);
-        }
-        let is_ours = match self.is_ours(what).await {
-            // Item, holding and record are gone.
-            Ok(false) => return Ok(true),
-            Ok(true) => true,
-            Err(crate::Error::Refused(_)) => false,
-            Err(other) => return Err(other),
-        };
-        let record = if is_ours { EmptyHoldingPolicy::Delete } else { EmptyHoldingPolicy::Retain };
-        let done_now = self.delete_item(what, record).await?;
-        if !is_ours || !done_now || known == Some(true) {
-            return Ok(is_ours && done_now);
-        }
-        let is_gone = match self.client.bibs().get(&MmsId::from(bib.as_str())).await {
-            Ok(_) => false,
-            Err(error) if error.is_not_found() => true,
-            // The hub verifies the record once more when it deletes the record alone.
-            Err(_) => return Ok(false),
-        };
-        let _ = self.deletes_records.set(is_gone);
-        Ok(is_gone)
-    }
-
-    /// Verifies ownership as [`Alma::verify_ownership`] does, with one call for a hundred records that will be deleted
-    /// within the day.
-    async fn is_ours(&self, what: &VirtualItemDeletion<'_>) -> crate::Result<bool> {
-        if what.is_new || self.records.contains(what.bib, what.now) {
-            return Ok(true);
-        }
-        let also = what.prefetch.iter().filter(|(_, bib)| bib != what.bib && !self.records.contains(bib, what.now));
-        let all: HashMap<MmsId, RequestId> = std::iter::once((what.bib, what.request))
-            .chain(also.map(|(request, bib)| (bib, *request)))
-            .take(TOGETHER)
-            .map(|(bib, request)| (MmsId::from(bib.as_str()), request))
-            .collect();
-        let ids: Vec<MmsId> = all.keys().cloned().collect();
-        let listed = self.client.bibs().get_many(&ids).await.map_err(to_lms_error)?;
-        // A record that isn't among them is gone, unless it is one that can't be read.
-        let ours = listed.search(|found| found.mms_id.as_str() == what.bib.as_str()).map(|_| ());
-        let mut is_there = certain(ours, "the list of records").map(|_| false);
-        for found in listed {
-            let bib = BibId::from(found.mms_id.as_str());
-            let ours = all.get(&found.mms_id).is_some_and(|request| is_virtual(&found, *request));
-            if ours {
-                self.records.insert(bib.clone(), (), what.now);
-            }
-            if bib == *what.bib {
-                is_there = if ours { Ok(true) } else { Err(not_ours(&bib)) };
-            }
-        }
-        is_there
-    }
-
-    /// Deletes the item. Returns whether it was there.
-    pub(super) async fn delete_item(
-        &self,
-        what: &VirtualItemDeletion<'_>,
-        record: EmptyHoldingPolicy,
-    ) -> crate::Result<bool> {
-        let (mms, holding) = (MmsId::from(what.bib.as_str()), AlmaHolding::from(what.holding.as_str()));
-        match what.item {
-            Some(item) => {
-                let path = ItemPath { mms, holding, pid: item.as_str().into() };
-                let how = DeleteItem { holdings: EmptyHoldingPolicy::Delete, bib: record, ..DeleteItem::default() };
-                let deleted = match self.client.items().delete(&path, how).await {
-                    // Staff may have lent the item without the hub's knowledge, or a hold of the request may have
-                    // been placed by a call without an answer. The request is over, so its loan or hold is ended first.
-                    Err(error @ Error::Refused { .. }) => {
-                        let (bib, holding) = (what.bib.clone(), what.holding.clone());
-                        let item = ItemRef { bib, holding, item: item.clone() };
-                        let is_free = self.end_loan(&item, what.holder).await?;
-                        if !is_free && !self.cancel_own_hold(what.request, &path).await? {
-                            return Err(to_lms_error(error));
-                        }
-                        self.client.items().delete(&path, how).await
-                    }
-                    other => other,
-                };
-                removed(deleted, self.lists_item(&path)).await
-            }
-            None => {
-                let deleted = self.client.holdings(&mms).delete(&holding, EmptyHoldingPolicy::Retain).await;
-                removed(deleted, self.lists_holding(&mms, &holding)).await
-            }
-        }
-    }
-
-    /// Cancels the request's hold on an item, silently. Returns whether there was one.
-    async fn cancel_own_hold(&self, request: RequestId, path: &ItemPath) -> crate::Result<bool> {
-        let Some(hold) = self.find_hold(request, path).await? else { return Ok(false) };
-        let hold = AlmaRequestId::from(hold.id.as_str());
-        let silent = Cancellation::silent(&self.settings.cancel_reason_other);
-        let cancelled = self.client.item_requests(path).cancel(&hold, &silent).await;
-        removed(cancelled, self.lists_hold(path, &hold)).await.map(|_| true)
-    }
-
     pub(super) async fn is_lent(&self, path: &ItemPath) -> crate::Result<bool> {
         Ok(self.find_item(path).await?.is_some_and(|item| is_out(&item_state(&item))))
-    }
-
-    /// Deletes the record only while it is suppressed and has the hub's marker: staff processes can merge or overlay
-    /// it. Alma makes sure that the record has no other inventory, since the hub doesn't send `override`.
-    pub(super) async fn delete_bib(&self, request: RequestId, bib: &BibId) -> crate::Result<()> {
-        if !self.verify_ownership(request, bib).await? {
-            return Ok(());
-        }
-        let mms = MmsId::from(bib.as_str());
-        let deleted = self.client.bibs().delete(&mms, false).await;
-        removed(deleted, self.lists_bib(&mms)).await.map(drop)
-    }
-
-    /// Checks that the record is the hub's and returns whether it exists. Fails for a record that isn't the hub's.
-    pub(super) async fn verify_ownership(&self, request: RequestId, bib: &BibId) -> crate::Result<bool> {
-        let Some(found) = self.find_bib(&MmsId::from(bib.as_str())).await? else { return Ok(false) };
-        if is_virtual(&found, request) { Ok(true) } else { Err(not_ours(bib)) }
     }
 }
 
 /// Returns whether the item is on loan, also if the loan is lost or claimed as returned.
 fn is_out(item: &ItemState) -> bool {
     matches!(item, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned)
-}
-
-/// Returns whether a record is still the one that the hub made.
-fn is_virtual(found: &alma::Bib, request: RequestId) -> bool {
-    let marker = record_marker(request);
-    found.suppressed != Some(false) && found.marcxml.as_deref().is_some_and(|xml| xml.contains(&marker))
-}
-
-fn not_ours(bib: &BibId) -> crate::Error {
-    crate::Error::refused(
-        "VIRTUAL_RECORD_CHANGED",
-        format!(
-            "The record {bib} is no longer the suppressed record that the hub made, so the hub doesn't delete it. Staff \
-             must look at it and delete it if it isn't needed."
-        ),
-    )
 }
 
 fn named(item: &Item, wanted: &Barcode) -> (ItemId, Barcode) {

@@ -1,8 +1,10 @@
 //! The adapter for Ex Libris Alma, at both sides of a request.
 //!
 //! - `absence`: which answers prove that a record doesn't exist.
+//! - `address`: where an item is that staff have moved.
 //! - `lender`: virtual patron, hold, loan (requirements page: "Place request at lending agency").
-//! - `borrower`: virtual record, holding and item, the patron's hold, clean-up ("… at borrowing agency").
+//! - `borrower`: virtual record, holding and item, the patron's hold ("… at borrowing agency").
+//! - `removal`: their removal.
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `batch`: lists that show changes of many requests at once.
 //! - `reads`: reads of a patron, a copy, and an item with hold and loan.
@@ -13,6 +15,7 @@
 //! record or in the hold's comment, the barcode, the one loan an item can be on.
 
 mod absence;
+mod address;
 mod batch;
 mod borrower;
 mod check;
@@ -24,6 +27,7 @@ mod orphans;
 mod patrons;
 mod reads;
 mod records;
+mod removal;
 mod settings;
 mod suppressed;
 mod webhooks;
@@ -42,6 +46,7 @@ use lending::{
 };
 use secrecy::SecretString;
 
+use self::address::done_if_gone;
 pub use self::settings::Settings;
 use crate::connect::Adapter;
 use crate::error::Result;
@@ -226,7 +231,10 @@ impl HostLms for Alma {
     }
 
     async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Result<Hold> {
-        self.hold_for_virtual_patron(wanted, attempt).await
+        self.at_item(&wanted.item, async |item| {
+            self.hold_for_virtual_patron(&LenderHold { item, ..wanted.clone() }, attempt).await
+        })
+        .await
     }
 
     async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId> {
@@ -242,23 +250,27 @@ impl HostLms for Alma {
     }
 
     async fn update_virtual_item(&self, item: &ItemRef, wanted: &VirtualItem) -> Result<Barcode> {
-        self.update_item(item, wanted).await
+        self.at_item(item, async |item| self.update_item(&item, wanted).await).await
     }
 
     async fn place_patron_hold(&self, wanted: &PatronHold, attempt: Attempt) -> Result<Hold> {
-        self.hold_for_patron(wanted, attempt).await
+        self.at_item(&wanted.item, async |item| {
+            self.hold_for_patron(&PatronHold { item, ..wanted.clone() }, attempt).await
+        })
+        .await
     }
 
     async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Result<Option<String>> {
-        self.scan_into_transit(item, pickup).await
+        self.at_item(item, async |item| self.scan_into_transit(&item, pickup).await).await
     }
 
     async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Result<Loan> {
-        self.lend_to_virtual_patron(item, library, to, attempt).await
+        self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, attempt).await).await
     }
 
     async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan> {
-        self.lend_to_virtual_patron(item, &self.settings.virtual_library, to, attempt).await
+        let library = &self.settings.virtual_library;
+        self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, attempt).await).await
     }
 
     async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan> {
@@ -270,23 +282,27 @@ impl HostLms for Alma {
     }
 
     async fn deny_renewal(&self, item: &ItemRef) -> Result<()> {
-        self.stop_renewals(item).await
+        self.at_item(item, async |item| self.stop_renewals(&item).await).await
     }
 
     async fn move_hold(&self, wanted: &PatronHold, hold: &HoldId, attempt: Attempt) -> Result<Hold> {
-        self.hold_elsewhere(wanted, hold, attempt).await
+        self.at_item(&wanted.item, async |item| {
+            self.hold_elsewhere(&PatronHold { item, ..wanted.clone() }, hold, attempt).await
+        })
+        .await
     }
 
     async fn check_in(&self, item: &ItemRef, of: &PatronId) -> Result<()> {
-        self.end_loan(item, Some(of)).await.map(drop)
+        done_if_gone(self.at_item(item, async |item| self.end_loan(&item, Some(of)).await.map(drop)).await)
     }
 
     async fn cancel_hold(&self, item: &ItemRef, hold: &HoldId, by: Option<CancelledBy>) -> Result<()> {
-        self.cancel(item, hold, by).await
+        done_if_gone(self.at_item(item, async |item| self.cancel(&item, hold, by).await).await)
     }
 
     async fn withdraw_hold(&self, what: &Withdrawn<'_>) -> Result<Option<Observation>> {
-        self.withdraw(what).await
+        let withdrawn = self.at_item(what.item, async |item| self.withdraw(&Withdrawn { item: &item, ..*what }).await);
+        done_if_gone(withdrawn.await)
     }
 
     async fn delete_virtual_item(&self, what: &VirtualItemDeletion<'_>) -> Result<bool> {

@@ -53,6 +53,8 @@ impl Alma {
                 bib,
                 holding: &holding,
                 item: Some(&item),
+                barcode: None,
+                item_bib: None,
                 is_new: false,
                 holder: None,
                 prefetch: &[],

@@ -10,6 +10,7 @@ use lending::{
 };
 
 use super::Alma;
+use super::address::{Whereabouts, refuses_address};
 use super::errors::to_lms_error;
 use super::lender::{Lent, loan_of};
 use super::mapping::{closure, hold_state, item_state};
@@ -84,7 +85,24 @@ impl Alma {
             }
             _ => return Ok(Err(unfit("COPY_NOT_NAMED", "The request names neither item nor barcode."))),
         };
-        self.lendable(&item).await
+        let copy = self.lendable(&item).await?;
+        match &named.bib {
+            Some(bib) => self.with_title_of(bib, copy).await,
+            None => Ok(copy),
+        }
+    }
+
+    /// Replaces the title of a bound-with volume, which Alma reports with its first record's title and address, by the
+    /// title of the record that was asked for.
+    async fn with_title_of(&self, asked: &BibId, copy: Result<Copy, Refusal>) -> Result<Result<Copy, Refusal>> {
+        match copy {
+            Ok(copy) if copy.bib != *asked => {
+                let found = self.find_bib(&asked.as_str().into()).await?;
+                let title = found.map(|bib| Title::bounded(&bib.title.unwrap_or_default(), bib.author.as_deref()));
+                Ok(Ok(Copy { title: title.unwrap_or_else(|| copy.title.clone()), ..copy }))
+            }
+            copy => Ok(copy),
+        }
     }
 
     /// Finds the first lendable copy of the wanted volume in a record, with one call for all its holdings. A copy that
@@ -107,7 +125,7 @@ impl Alma {
         let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));
         for item in items.iter().filter(wanted) {
             match self.lendable(item).await? {
-                Ok(copy) => return Ok(Ok(copy)),
+                Ok(copy) => return self.with_title_of(bib, Ok(copy)).await,
                 Err(refusal) => refused = refusal,
             }
         }
@@ -181,9 +199,25 @@ impl Alma {
         })
     }
 
+    /// Reads a side. If staff have moved its item, the observation has the new address.
+    pub(super) async fn read_side(&self, what: &PollQuery) -> Result<Observation> {
+        let seen = self.read_side_at_address(what).await;
+        let may_be_elsewhere = match &seen {
+            Ok(seen) => seen.item == Some(ItemState::Absent),
+            Err(error) => refuses_address(error),
+        };
+        if !may_be_elsewhere {
+            return seen;
+        }
+        let Whereabouts::Moved(item) = self.find_address(&what.item).await? else { return seen };
+        let (bib, holding) = (Some(item.bib.clone()), Some(item.holding.clone()));
+        let seen = self.read_side_at_address(&PollQuery { item, ..what.clone() }).await?;
+        Ok(Observation { bib, holding, ..seen })
+    }
+
     /// Reads a side, the hold first. The item need not be read if the hold is on the shelf, or if it has ended and the
     /// item is on loan to its patron.
-    pub(super) async fn read_side(&self, what: &PollQuery) -> Result<Observation> {
+    async fn read_side_at_address(&self, what: &PollQuery) -> Result<Observation> {
         let path = Self::path(&what.item);
         let mut seen = Observation::default();
         // It has left the hold shelf, as a rule with its patron, whose loan has fulfilled the hold.
@@ -252,6 +286,7 @@ impl Alma {
         };
         let state = item_state(&item);
         seen.barcode = item.barcode.as_ref().map(|barcode| Barcode::from(barcode.as_str()));
+        seen.bib = Some(item.mms_id.as_str().into());
         seen.holding = Some(item.holding_id.as_str().into());
         if seen.hold == Some(HoldState::Gone) && self.settings.keeps_closed_requests {
             seen.closure = self.find_closure(what, path).await?;

@@ -53,6 +53,7 @@ fn hint(message: &webhook::Message) -> Option<Hint> {
             let snapshot = ItemSnapshot {
                 state: Some(item_state(item)),
                 barcode: item.barcode.as_ref().map(|barcode| barcode.as_str().into()),
+                bib: Some(item.mms_id.as_str().into()),
                 holding: Some(item.holding_id.as_str().into()),
             };
             Some(Hint::Item { item: item.pid.as_str().into(), snapshot })

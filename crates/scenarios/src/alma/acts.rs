@@ -142,6 +142,14 @@ impl SimAlma {
         self.control(Method::DELETE, &["items", barcode], None).await.map(drop)
     }
 
+    /// Moves an item to a new holding under a title, its own or another one.
+    ///
+    /// # Errors
+    /// There is no such title.
+    pub async fn relink(&self, barcode: &str, mms: &str) -> Result<()> {
+        self.post(&["items", barcode, "relink"], json!({"mms_id": mms})).await.map(drop)
+    }
+
     /// Adds a title with one copy at MAIN. Returns its MMS id.
     ///
     /// # Errors

@@ -114,6 +114,7 @@ fn meaning(condition: Condition) -> &'static str {
         Condition::ClaimedReturned => "the patron says that it was returned; the library hasn't got it",
         Condition::MissingInTransit => "it has been under way for longer than the agency's rules allow",
         Condition::OutOfSequence => "something was done in another order than the workflow knows",
+        Condition::LeftToStaff => "the hub left a virtual record that the library uses to the library's staff",
     }
 }
 
