@@ -215,7 +215,7 @@ fn change(staff: &Staff, method: &str, rest: &[&str], body: &Value) -> Result<()
         ("POST", ["items", barcode, "mark"]) => staff.mark(barcode, parsed(&body["mark"])?),
         ("DELETE", ["items", barcode]) => staff.withdraw(barcode),
         ("POST", ["items", barcode, "bind"]) => staff.bind(barcode, text(body, "mms_id")?),
-        ("POST", ["items", barcode, "beside"]) => staff.add_item_beside(barcode, text(body, "barcode")?),
+        ("POST", ["items", barcode, "siblings"]) => staff.add_sibling_item(barcode, text(body, "barcode")?),
         ("DELETE", ["bibs", mms]) => staff.delete_bib(mms),
         ("POST", ["items", barcode, "relink"]) => staff.relink(barcode, text(body, "mms_id")?),
         ("POST", ["bibs", mms, "suppress"]) => staff.suppress_bib(mms, body["suppressed"].as_bool().unwrap_or(true)),

@@ -421,7 +421,7 @@ impl Staff {
     ///
     /// # Errors
     /// The barcode is taken.
-    pub fn add_item_beside(&self, barcode: &str, new_barcode: &str) -> Result<(), Refusal> {
+    pub fn add_sibling_item(&self, barcode: &str, new_barcode: &str) -> Result<(), Refusal> {
         self.with(|alma| {
             let pid = item_of(alma, barcode)?;
             let item = alma.items.get(&pid).ok_or_else(Refusal::general)?;

@@ -14,7 +14,11 @@ use crate::rules::{deadline_end, latest_deadline_end};
 /// Returns the side whose poll shows whether the awaited event has happened.
 fn side_of(deadline: Deadline, request: &Request) -> Side {
     match deadline {
-        Deadline::LenderAnswers | Deadline::NoLongerNeeded | Deadline::ItemReturns => Side::Lender,
+        Deadline::LenderAnswers
+        | Deadline::NoLongerNeeded
+        | Deadline::ItemReturns
+        | Deadline::CopyReappears
+        | Deadline::CopyReturns => Side::Lender,
         Deadline::ItemArrives => request.pickup_role(),
     }
 }

@@ -34,7 +34,9 @@ pub(crate) async fn latest_deadline_end(
 async fn rules_of_deadline(runtime: &Runtime, request: &Request, deadline: Deadline) -> Result<Rules, Error> {
     Ok(match deadline {
         Deadline::ItemArrives | Deadline::NoLongerNeeded => runtime.rules_of_patron(request).await?,
-        Deadline::LenderAnswers | Deadline::ItemReturns => runtime.rules_at(request, Side::Lender).await?,
+        Deadline::LenderAnswers | Deadline::ItemReturns | Deadline::CopyReappears | Deadline::CopyReturns => {
+            runtime.rules_at(request, Side::Lender).await?
+        }
     })
 }
 

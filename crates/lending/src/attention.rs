@@ -57,6 +57,8 @@ pub enum StaffCaseCause {
     VirtualItemDeleted(Side),
     /// The patron's hold on this side ended in the library's own system.
     HoldEnded(Side, Closure),
+    /// The lender has not sent the item after all, and no other library is left to ask.
+    NotSent,
 }
 
 impl StaffCaseCause {
@@ -68,6 +70,7 @@ impl StaffCaseCause {
             Self::HoldEnded(side, closure) => {
                 format!("HOLD_{}_AT_{}", closure.name().to_uppercase(), side.name().to_uppercase())
             }
+            Self::NotSent => "NOT_SENT_BY_LENDER".to_owned(),
         }
     }
 
@@ -76,7 +79,7 @@ impl StaffCaseCause {
         match self {
             Self::EffectRefused(effect) => Some(effect),
             Self::VirtualItemDeleted(side) => Some(Effect::CreateVirtualItem(side)),
-            Self::HoldEnded(..) => None,
+            Self::HoldEnded(..) | Self::NotSent => None,
         }
     }
 }

@@ -10,8 +10,9 @@ use crate::effect_result::EffectResult;
 use crate::event::Event;
 use crate::observation::ItemState;
 use crate::request::Request;
-use crate::sides::Tracked;
+use crate::sides::Progress;
 use crate::status::{Condition, Status};
+use crate::waiting::waiting;
 
 /// Returns the conditions, from the facts and the time.
 pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Condition> {
@@ -28,9 +29,11 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
     }
     let here = request.at_pickup();
     let lender = request.supply.as_ref();
+    // Once the patron has returned the item, a mark at the lender only means that it hasn't come home yet.
+    let is_out = here.progress < Progress::Returned;
     let item_is = |state: &ItemState| {
         here.item_state.as_ref() == Some(state)
-            || lender.is_some_and(|supply| supply.item == *state && supply.dispatched)
+            || lender.is_some_and(|supply| supply.item == *state && supply.dispatched && is_out)
     };
     if item_is(&ItemState::Lost) {
         found.insert(Condition::Lost);
@@ -38,8 +41,13 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
     if item_is(&ItemState::ClaimedReturned) {
         found.insert(Condition::ClaimedReturned);
     }
-    if request.missing_since.is_some() {
+    if here.item_state == Some(ItemState::Missing) && request.missing_since.is_some() {
+        found.insert(Condition::MissingAtPickup);
+    } else if request.missing_since.is_some() {
         found.insert(Condition::MissingInTransit);
+    }
+    if here.hold_moved_to.is_some() && here.hold.is_open() {
+        found.insert(Condition::PickupChangedByStaff);
     }
     if request.status == Status::Loaned {
         let dues = [here.loan.open().and_then(|loan| loan.due), lender.and_then(|s| s.loan.open()).and_then(|l| l.due)];
@@ -103,7 +111,7 @@ pub(crate) fn attention(next: &Request, event: &Event, moved: bool, now: Timesta
         } if !moved => next.status_since,
         _ => now,
     };
-    Attention::Waiting { on, since, next_try: None, reason: reason.to_owned() }
+    Attention::Waiting { on, since, next_try: None, reason }
 }
 
 fn unexplained_why(reason: &str) -> String {
@@ -152,6 +160,14 @@ fn case(request: &Request) -> Option<(String, String)> {
              when it is not, settle the loss here.",
         );
     }
+    if request.conditions.contains(&Condition::MissingAtPickup) {
+        return with_text(
+            "MISSING_AT_PICKUP_LIBRARY",
+            "The pickup library has marked the item as missing. Look for it there: the hold shelf, the shelves, the sorting \
+             area. When it is found, mark it so in the library's system or report it here, and the patron's hold is placed \
+             again; when it is not, settle the loss.",
+        );
+    }
     if request.missing_since.is_some() {
         return with_text(
             "MISSING_IN_TRANSIT",
@@ -179,6 +195,11 @@ fn lent_to_another(request: &Request) -> Option<(String, String)> {
         _ => request.virtual_side(side).is_some_and(|here| here.hold.is_open()),
     };
     let explanation = match side {
+        Side::Lender if held && !request.candidates_without_supplier().is_empty() => {
+            "The lender's item is on loan to somebody else; the hub's hold on it is kept. Unless the item is back within the \
+             days that the lender's rules allow, the hub asks the next lender. Have that one asked now, or cancel the request, \
+             if you don't want to wait."
+        }
         Side::Lender if held => {
             "The lender's item is on loan to somebody else; the hub's hold on it is kept. Wait until it is back, have the \
              next lender asked, or cancel the request."
@@ -217,60 +238,4 @@ fn lender_may_wait(request: &Request) -> bool {
             | Status::RequestPlacedAtPickupAgency
     );
     asked && request.is_lent_to_another(Side::Lender) && !request.is_dispatched()
-}
-
-fn waiting(request: &Request) -> Option<(WaitingOn, &'static str)> {
-    match request.status {
-        Status::RequestPlacedAtSupplyingAgency
-        | Status::Confirmed
-        | Status::RequestPlacedAtBorrowingAgency
-        | Status::RequestPlacedAtPickupAgency => Some((
-            WaitingOn::LendingLibrary,
-            "The lending library has yet to take the item from its shelf and scan it in.",
-        )),
-        Status::PickupTransit => {
-            Some((WaitingOn::PickupLibrary, "The item is on its way; the pickup library has yet to scan it in."))
-        }
-        Status::ReceivedAtPickup => {
-            Some((WaitingOn::PickupLibrary, "The item has come; it has yet to be put on the hold shelf."))
-        }
-        Status::ReadyForPickup if request.at_pickup().item_state == Some(ItemState::InTransit) => Some((
-            WaitingOn::PickupLibrary,
-            "The item is on its way back to the hold shelf; the pickup library has yet to scan it in.",
-        )),
-        Status::ReadyForPickup if request.at_pickup().item_state.as_ref().is_some_and(is_in_place) => Some((
-            WaitingOn::PickupLibrary,
-            "The item isn't on the hold shelf any more; the pickup library has yet to scan it in again.",
-        )),
-        Status::ReadyForPickup => Some((WaitingOn::Patron, "The item waits on the hold shelf for the patron.")),
-        Status::Loaned => Some((WaitingOn::Patron, "The patron has the item.")),
-        Status::ReturnTransit if still_at_pickup(request) => Some((
-            WaitingOn::PickupLibrary,
-            "The item won't be lent. The pickup library has yet to take it from the hold shelf and send it home.",
-        )),
-        Status::ReturnTransit => {
-            Some((WaitingOn::LendingLibrary, "The item is on its way home; the lending library has yet to scan it in."))
-        }
-        Status::SubmittedToDcb
-        | Status::PatronVerified
-        | Status::Resolved
-        | Status::NotSuppliedCurrentSupplier
-        | Status::NoItemsSelectableAtAnyAgency
-        | Status::Completed
-        | Status::Cancelled
-        | Status::HandedOffAsLocal
-        | Status::Finalised => None,
-    }
-}
-
-fn is_in_place(item: &ItemState) -> bool {
-    matches!(item, ItemState::InPlace | ItemState::Requested)
-}
-
-/// Returns whether the item lies on the hold shelf, neither lent nor collected.
-fn still_at_pickup(request: &Request) -> bool {
-    let loan = request.supply.as_ref().is_some_and(|supply| supply.loan != Tracked::NotCreated);
-    let shelf =
-        request.virtual_side(request.pickup_role()).is_some_and(|here| here.item_state == Some(ItemState::OnHoldShelf));
-    !loan && shelf
 }

@@ -67,6 +67,7 @@ impl Observation {
             hold: later.hold.or(self.hold),
             loan: later.loan.or(self.loan),
             closure: later.closure.or(self.closure),
+            pickup_library: later.pickup_library.or(self.pickup_library),
             last_shelf_day: later.last_shelf_day.or(self.last_shelf_day),
             shelf_until: later.shelf_until.or(self.shelf_until),
             wanted_back: later.wanted_back.or(self.wanted_back),
@@ -92,7 +93,10 @@ impl Hint {
             Self::Hold { hold: named, change: HoldChange::Cancelled, .. } => {
                 let end = Observation { closure: Some(Closure::Canceled), ..gone() };
                 let before_shelf = here.is_none_or(|here| here.progress < Progress::OnHoldShelf);
-                (is_open_hold(hold, named) && before_shelf && !loan.is_some_and(Tracked::is_open)).then_some(end)
+                // Whether a lender has taken a sent item back, only a poll of the item shows.
+                let is_sent = side == Side::Lender && request.is_dispatched();
+                (is_open_hold(hold, named) && before_shelf && !is_sent && !loan.is_some_and(Tracked::is_open))
+                    .then_some(end)
             }
             // The hub knows the loan that fulfilled this hold.
             Self::Hold { hold: named, change: HoldChange::Closed, .. } => {

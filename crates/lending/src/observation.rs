@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::closure::Closure;
-use crate::ids::{Barcode, BibId, HoldingId, LoanId};
+use crate::ids::{Barcode, BibId, HoldingId, LibraryCode, LoanId};
 
 /// The source of an observation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Observation {
     /// The last day on which the item waits on the hold shelf, by the calendar of its library.
     #[serde(default)]
     pub last_shelf_day: Option<Date>,
+    /// The library at which the hub's hold is to be picked up.
+    #[serde(default)]
+    pub pickup_library: Option<LibraryCode>,
     /// When that day ends at the library. The hub works it out before it decides.
     #[serde(default)]
     pub shelf_until: Option<Timestamp>,

@@ -51,7 +51,10 @@ pub fn has_same_records(request: &Request, earlier: &Request, side: Side) -> boo
         Side::Lender => request.supply.as_ref().map(|supply| supply.copy.item.clone()),
         side => request.virtual_side(side).and_then(|here| here.item.open().cloned()),
     };
-    request.institution(side) == earlier.institution(side)
+    // What was observed before the dispatch says nothing about whether the item is still on its way.
+    let is_as_sent = side != Side::Lender || request.is_dispatched() == earlier.is_dispatched();
+    is_as_sent
+        && request.institution(side) == earlier.institution(side)
         && item(request) == item(earlier)
         && hold_and_loan(request, side) == hold_and_loan(earlier, side)
 }
@@ -66,9 +69,9 @@ fn expected(request: &Request) -> Vec<PollTarget> {
             targets.extend(request.workflow.virtual_sides().iter().map(|side| PollTarget::new(*side, true, false)));
             targets
         }
-        Status::PickupTransit | Status::ReceivedAtPickup | Status::ReadyForPickup => {
-            vec![PollTarget::new(desk, true, true)]
-        }
+        // The lender may have taken the item back before it left, or may never have sent it.
+        Status::PickupTransit => vec![PollTarget::new(desk, true, true), PollTarget::new(Side::Lender, true, false)],
+        Status::ReceivedAtPickup | Status::ReadyForPickup => vec![PollTarget::new(desk, true, true)],
         Status::Loaned => {
             vec![PollTarget::new(desk, hold_is_open(request), true), PollTarget::new(Side::Lender, false, true)]
         }

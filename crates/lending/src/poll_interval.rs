@@ -115,6 +115,10 @@ pub enum PollCase {
     Webhook,
     /// The same while the item is on loan.
     WebhookOnLoan,
+    /// The lender has sent the item, and nothing else reports whether the item is still on its way.
+    UncoveredWhenSent,
+    /// The same where a trusted webhook reports changes.
+    WebhookWhenSent,
     /// A list shows changes.
     Listed,
     /// A list names the hold itself.
@@ -151,11 +155,13 @@ impl PollContext {
 
 impl PollCase {
     /// All rows, in the order of the table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Uncovered,
         Self::UncoveredOnLoan,
         Self::Webhook,
         Self::WebhookOnLoan,
+        Self::UncoveredWhenSent,
+        Self::WebhookWhenSent,
         Self::Listed,
         Self::HoldListed,
         Self::ListedOnLoan,
@@ -166,7 +172,10 @@ impl PollCase {
     /// Returns the row that applies.
     pub fn of(context: &PollContext, now: Timestamp) -> Self {
         let on_loan = context.status == Status::Loaned;
+        let is_sent = context.status == Status::PickupTransit && !context.is_patrons_loan;
         match context.covered_by {
+            Coverage::None if is_sent => Self::UncoveredWhenSent,
+            Coverage::Webhook if is_sent => Self::WebhookWhenSent,
             Coverage::None if on_loan => Self::UncoveredOnLoan,
             Coverage::None => Self::Uncovered,
             Coverage::Webhook if on_loan => Self::WebhookOnLoan,
@@ -198,6 +207,8 @@ impl PollCase {
             Self::UncoveredOnLoan => (Base::Uncovered, 6),
             Self::Webhook => (Base::Webhook, 1),
             Self::WebhookOnLoan => (Base::Webhook, 6),
+            Self::UncoveredWhenSent => (Base::Uncovered, 288),
+            Self::WebhookWhenSent => (Base::Webhook, 6),
             Self::Listed => (Base::Listed, 1),
             Self::HoldListed | Self::ListedOnLoan => (Base::Listed, 6),
             Self::ListedBeforeDue => (Base::Listed, 4),
@@ -212,6 +223,8 @@ impl PollCase {
             Self::UncoveredOnLoan => "nothing else reports a change; the item is on loan",
             Self::Webhook => "a trusted webhook reports changes",
             Self::WebhookOnLoan => "a trusted webhook reports changes; the item is on loan",
+            Self::UncoveredWhenSent => "nothing else reports a change; the lender's item is on its way",
+            Self::WebhookWhenSent => "a trusted webhook reports changes; the lender's item is on its way",
             Self::Listed => "a list shows changes",
             Self::HoldListed => "a list names the hold itself",
             Self::ListedOnLoan => "a list shows the return; the item is on loan",

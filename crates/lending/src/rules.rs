@@ -27,6 +27,12 @@ pub struct Rules {
     pub max_requests: Option<u32>,
     /// The number of its open days within which it must send a requested item. After that the hub asks the next lender.
     pub days_to_supply: u32,
+    /// The number of its open days for which the hub waits for its copy if that is lost or missing. After that the hub
+    /// asks the next lender. 0 means at once.
+    pub days_for_lost_copy: u32,
+    /// The number of its open days for which the hub waits for its copy if that is on loan to somebody else or out of
+    /// service. After that the hub asks the next lender, if there is one. 0 means at once.
+    pub days_for_lent_copy: u32,
     /// The number of its open days within which an item that was sent must arrive. After that staff search for it.
     pub max_days_in_transit: u32,
     /// Whether the hub creates virtual items for its patrons when the lender sends the item, and not when it asks the
@@ -46,6 +52,8 @@ impl Default for Rules {
             lends_to_own_patrons: false,
             max_requests: None,
             days_to_supply: 5,
+            days_for_lost_copy: 0,
+            days_for_lent_copy: 1,
             max_days_in_transit: 14,
             virtual_item_at_dispatch: false,
             calendar: Calendar::default(),
@@ -59,8 +67,14 @@ impl Rules {
         let days = match deadline {
             Deadline::LenderAnswers => self.days_to_supply,
             Deadline::ItemArrives | Deadline::ItemReturns => self.max_days_in_transit,
+            Deadline::CopyReappears => self.days_for_lost_copy,
+            Deadline::CopyReturns => self.days_for_lent_copy,
             Deadline::NoLongerNeeded => 0,
         };
+        let is_about_the_copy = matches!(deadline, Deadline::CopyReappears | Deadline::CopyReturns);
+        if is_about_the_copy && days == 0 {
+            return since;
+        }
         self.calendar.after_open_days(since, days)
     }
 

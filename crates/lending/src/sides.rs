@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::closure::HoldEnd;
 use crate::copy::Copy;
-use crate::ids::{Barcode, BibId, HoldId, HoldingId, InstitutionCode, ItemId, LoanId, PatronId};
+use crate::ids::{Barcode, BibId, HoldId, HoldingId, InstitutionCode, ItemId, LibraryCode, LoanId, PatronId};
 use crate::observation::{HoldState, ItemState};
 use crate::refusal::Refusal;
 
@@ -106,6 +106,9 @@ pub struct VirtualSide {
     /// Whether the hold has another pickup location than the one wanted now.
     #[serde(default)]
     pub pickup_outdated: bool,
+    /// The library to which staff have moved the patron's hold in the library's own system.
+    #[serde(default)]
+    pub hold_moved_to: Option<LibraryCode>,
     /// The patron's loan.
     pub loan: Tracked<Loan>,
     /// The history of due dates and renewals.

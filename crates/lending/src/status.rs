@@ -186,6 +186,10 @@ pub enum Condition {
     ClaimedReturned,
     /// Under way for too long.
     MissingInTransit,
+    /// Marked missing at the pickup library, where it had arrived.
+    MissingAtPickup,
+    /// The library's staff have given the patron's hold another pickup library in their own system.
+    PickupChangedByStaff,
     /// Something happened in another order than the workflow expects.
     OutOfSequence,
     /// The hub left a virtual record to the library's staff, since it isn't the hub's alone any more.
@@ -194,13 +198,15 @@ pub enum Condition {
 
 impl Condition {
     /// Every condition.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Overdue,
         Self::Recalled,
         Self::RenewalRefused,
         Self::Lost,
         Self::ClaimedReturned,
         Self::MissingInTransit,
+        Self::MissingAtPickup,
+        Self::PickupChangedByStaff,
         Self::OutOfSequence,
         Self::LeftToStaff,
     ];
@@ -214,6 +220,8 @@ impl Condition {
             Self::Lost => "lost",
             Self::ClaimedReturned => "claimed_returned",
             Self::MissingInTransit => "missing_in_transit",
+            Self::MissingAtPickup => "missing_at_pickup",
+            Self::PickupChangedByStaff => "pickup_changed_by_staff",
             Self::OutOfSequence => "out_of_sequence",
             Self::LeftToStaff => "left_to_staff",
         }

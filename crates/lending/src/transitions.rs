@@ -101,6 +101,8 @@ pub(crate) const RULES: &[Rule] = &[
         when: |r| is_cancelled(r) && !r.is_dispatched() },
     Rule { from: PLACED, to: NotSuppliedCurrentSupplier, reason: "the lender doesn't supply", when: lender_withdrew },
 
+    Rule { from: &[PickupTransit], to: NotSuppliedCurrentSupplier, reason: "the lender didn't send the item after all",
+        when: |r| lender_refused(r) && !r.is_dispatched() },
     Rule { from: UNDER_WAY, to: ReturnTransit, reason: "it won't be lent; the item goes home", when: returns_unlent },
     Rule { from: &[PickupTransit], to: ReceivedAtPickup, reason: "the item has come to the pickup library",
         when: |r| r.at_pickup().progress >= Progress::Received },
@@ -121,6 +123,12 @@ pub(crate) const RULES: &[Rule] = &[
         // The hub may be lending the item to the virtual patron at this moment. That loan must end too.
         when: |r| is_back_at_lender(r) && r.in_flight != Some(Effect::Lend(Side::Lender)) },
 
+    Rule { from: &[Completed], to: Finalised,
+        reason: "the hub's records are gone; the lender's loan of the lost item stays for its staff",
+        when: |r| is_clean(r) && r.settlement.is_some() && r.supply.as_ref().is_some_and(|s| s.loan.is_open()) },
+    Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
+        reason: "the hub's records are gone, but for what it left to the library's staff",
+        when: |r| is_clean(r) && [Side::Borrower, Side::Pickup].iter().any(|side| r.virtual_side(*side).is_some_and(|here| here.left_to_staff)) },
     Rule { from: &[Completed, Cancelled, NoItemsSelectableAtAnyAgency], to: Finalised,
         reason: "nothing of the request is left on either side", when: is_clean },
 ];
@@ -288,6 +296,11 @@ fn drop_supplier(request: &mut Request) {
     };
     request.candidates = request.candidates_without_supplier();
     request.earlier_suppliers.push(earlier);
+    for side in [Side::Borrower, Side::Pickup] {
+        if let Some(here) = request.virtual_side_mut(side).filter(|here| here.progress < Progress::Received) {
+            here.in_transit = false;
+        }
+    }
 }
 
 impl Request {

@@ -54,6 +54,7 @@ const TABLES: &[Table] = &[
             "final_status",
         ],
     },
+    Table { name: "request_barcode", key: &["barcode", "request"], columns: &["barcode", "request"] },
     Table {
         name: "audit",
         key: &["request", "seq"],

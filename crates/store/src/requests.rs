@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lending::{Attention, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
+use lending::{Attention, Barcode, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
 
 use crate::audit::{AuditEntry, chain};
 use crate::database::Store;
@@ -39,6 +39,8 @@ pub struct RequestFilter {
     pub open_only: bool,
     /// Only those that staff must decide on.
     pub needs_staff: bool,
+    /// Only those with an item that has or had this barcode, at the lender or as a virtual item.
+    pub barcode: Option<Barcode>,
     /// Only what comes after this, in the order of the list.
     pub after: Option<Cursor>,
     /// How many at most.
@@ -47,7 +49,15 @@ pub struct RequestFilter {
 
 impl Default for RequestFilter {
     fn default() -> Self {
-        Self { statuses: Vec::new(), institution: None, open_only: false, needs_staff: false, after: None, limit: 50 }
+        Self {
+            statuses: Vec::new(),
+            institution: None,
+            open_only: false,
+            needs_staff: false,
+            barcode: None,
+            after: None,
+            limit: 50,
+        }
     }
 }
 
@@ -116,15 +126,19 @@ macro_rules! select_page {
     ($indexed:literal) => {
         select!(
             "($1 = '' OR $1 LIKE '%,' || status || ',%') AND ($2 = '' OR borrower = $2 OR lender = $2) \
-              AND open >= $3 AND ($4 = 0 OR needs_staff = 1) AND (placed_at, id) < ($5, $6) AND ",
+              AND open >= $3 AND ($4 = 0 OR needs_staff = 1) AND (placed_at, id) < ($5, $6) \
+              AND ($7 = '' OR id IN (SELECT request FROM request_barcode WHERE barcode = $7)) AND ",
             $indexed,
-            " ORDER BY placed_at DESC, id DESC LIMIT $7"
+            " ORDER BY placed_at DESC, id DESC LIMIT $8"
         )
     };
 }
 
 impl RequestFilter {
     fn sql(&self) -> &'static str {
+        if self.barcode.is_some() {
+            return select_page!("id IN (SELECT request FROM request_barcode WHERE barcode = $7)");
+        }
         if self.needs_staff {
             return select_page!("needs_staff = 1");
         }
@@ -161,6 +175,7 @@ impl Store {
         let institution = filter.institution.as_ref().map_or("", |code| code.as_str());
         let (placed_at, id) =
             filter.after.map_or((i64::MAX, String::new()), |after| (after.placed_at, after.id.to_string()));
+        let barcode = filter.barcode.as_ref().map(in_lower_case).unwrap_or_default();
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         let parameters = values![
             statuses,
@@ -169,6 +184,7 @@ impl Store {
             filter.needs_staff,
             placed_at,
             id,
+            barcode,
             i64::from(filter.limit) + 1
         ];
         let rows = self.read(filter.sql(), parameters).await?;
@@ -280,6 +296,7 @@ impl Unit {
             ],
         );
         self.insert_audit(request.id, links);
+        self.insert_barcodes(request.id, barcodes(request));
         Ok(Stored { request: request.clone(), version: 1, updated_at: now, audit: end })
     }
 
@@ -318,6 +335,8 @@ impl Unit {
         );
         self.insert_audit(next.id, links);
         self.save_found_by(&before.request, next)?;
+        let known = barcodes(&before.request);
+        self.insert_barcodes(next.id, barcodes(next).filter(|barcode| !known.clone().any(|other| other == *barcode)));
         Ok(Stored { request: next.clone(), version: before.version + 1, updated_at: now, audit: end })
     }
 
@@ -329,6 +348,16 @@ impl Unit {
             values![stored.request.id, stored.version],
             Error::Conflict,
         );
+    }
+
+    /// Adds the barcodes by which a request is found.
+    fn insert_barcodes<'a>(&mut self, request: RequestId, barcodes: impl Iterator<Item = &'a Barcode>) {
+        for barcode in barcodes {
+            self.run(
+                "INSERT INTO request_barcode (barcode, request) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                values![in_lower_case(barcode), request],
+            );
+        }
     }
 
     /// What a request is found by changes a few times in its life, and each column of it has an index.
@@ -418,6 +447,18 @@ impl FoundBy {
             pickup_item: item_at(request, Side::Pickup),
         })
     }
+}
+
+/// Returns the barcodes of the request's present items: the lender's, and those of the virtual items.
+fn barcodes(request: &Request) -> impl Iterator<Item = &Barcode> + Clone {
+    let copy = request.supply.as_ref().map(|supply| &supply.copy.barcode);
+    let here = |side| request.virtual_side(side).and_then(|here| here.barcode.as_ref());
+    [copy, here(Side::Borrower), here(Side::Pickup)].into_iter().flatten()
+}
+
+/// Alma's barcodes know no case.
+fn in_lower_case(barcode: &Barcode) -> String {
+    barcode.as_str().trim().to_lowercase()
 }
 
 fn item_at(request: &Request, side: Side) -> Option<String> {

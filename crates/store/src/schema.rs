@@ -8,11 +8,18 @@ use crate::error::Error;
 use crate::sql::values;
 
 /// What makes version n+1 of version n. Entries are only ever added, and never change.
-const ALL: &[Version] = &[Version {
-    both: include_str!("schema/1.sql"),
-    sqlite: include_str!("schema/1.sqlite.sql"),
-    postgres: include_str!("schema/1.postgres.sql"),
-}];
+const ALL: &[Version] = &[
+    Version {
+        both: include_str!("schema/1.sql"),
+        sqlite: include_str!("schema/1.sqlite.sql"),
+        postgres: include_str!("schema/1.postgres.sql"),
+    },
+    Version {
+        both: include_str!("schema/2.sql"),
+        sqlite: include_str!("schema/2.sqlite.sql"),
+        postgres: include_str!("schema/2.postgres.sql"),
+    },
+];
 
 struct Version {
     both: &'static str,

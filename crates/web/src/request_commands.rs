@@ -315,6 +315,8 @@ async fn settle_loss(
 /// The effects of ending a request by hand.
 #[derive(Debug, Serialize, ToSchema)]
 struct EndPreview {
+    /// Where the item is as far as the hub knows, and to whom it belongs.
+    item_place: String,
     /// The steps, in order. This call makes none of them.
     steps: Vec<EndStep>,
 }
@@ -355,7 +357,8 @@ async fn preview_end(State(state): State<WebState>, PathId(id): PathId) -> Resul
         institution: request.institution_for(effect).map(ToString::to_string),
         explanation: in_words(effect),
     });
-    Ok(Json(EndPreview { steps: steps.collect() }))
+    let item_place = request.item_place();
+    Ok(Json(EndPreview { item_place, steps: steps.collect() }))
 }
 
 fn in_words(effect: Effect) -> &'static str {

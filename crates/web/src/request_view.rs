@@ -60,6 +60,8 @@ pub(crate) struct RequestView {
     title: Option<String>,
     /// Its author.
     author: Option<String>,
+    /// Where the item is as far as the hub knows, and to whom it belongs, in one sentence for staff.
+    item_place: String,
     /// The patron who placed the request.
     patron: PatronView,
     /// The pickup location.
@@ -311,6 +313,7 @@ impl RequestView {
     pub(crate) fn new(stored: Stored) -> Self {
         let Stored { request, version, updated_at, .. } = stored;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
+        let item_place = request.item_place();
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
         Self {
             id: request.id,
@@ -327,6 +330,7 @@ impl RequestView {
             current_effect: request.in_flight.map(lending::Effect::name),
             title,
             author,
+            item_place,
             patron: PatronView {
                 institution: request.patron.institution.to_string(),
                 agency: request.patron.agency.to_string(),

@@ -167,6 +167,9 @@ input! {
         open: bool,
         /// Only those that staff must decide on.
         needs_staff: bool,
+        /// Only those with an item that has or had this barcode, at the lender or as a virtual item. Ended requests are
+        /// found too.
+        barcode: Option<Barcode>,
         /// The maximum number of requests; 50 if it is left out.
         limit: Number<1, 200, 50>,
         /// Where to continue: the `next` of the previous page.
@@ -182,6 +185,7 @@ impl From<ListQuery> for RequestFilter {
             institution: query.institution,
             open_only: query.open,
             needs_staff: query.needs_staff,
+            barcode: query.barcode,
             after: query.cursor.0,
             limit: query.limit.0,
         }

@@ -146,6 +146,7 @@ impl End {
     async fn preview(&self) -> Result<()> {
         let path = format!("/api/v1/requests/{}/end", path_part(&self.one.named.id)?);
         let preview = Hub::new(&self.one.named.hub)?.get(&path).await?;
+        print_out(&text(&preview["item_place"]));
         let mut table = table(&["institution", "what would be done"]);
         for step in preview["steps"].as_array().into_iter().flatten() {
             table.add_row([text(&step["institution"]), text(&step["explanation"])]);

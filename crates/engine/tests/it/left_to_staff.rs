@@ -51,7 +51,7 @@ both! {
     async fn virtual_record_with_an_item_of_the_library_is_left_to_its_staff(world) {
         world.bring_to(Status::ReturnTransit).await;
         let bib = virtual_bib(&world.request().await);
-        world.at(BORROWER).add_item_beside(&world.virtual_barcode().await, "OF-THE-LIBRARY").unwrap();
+        world.at(BORROWER).add_sibling_item(&world.virtual_barcode().await, "OF-THE-LIBRARY").unwrap();
         assert_left_to_staff(&world, &bib).await;
         assert!(world.at(BORROWER).item("OF-THE-LIBRARY").is_ok());
     }

@@ -12,6 +12,7 @@ mod lost_answers;
 mod moved;
 mod nodes;
 mod not_found;
+mod on_the_way;
 mod orphans;
 mod others;
 mod outages;

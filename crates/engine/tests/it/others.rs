@@ -239,7 +239,7 @@ both! {
         let on_its_way = |request: &Request| request.borrower.item_state == Some(ItemState::InTransit);
         let request = world.until_it("the transit", on_its_way).await;
         let Attention::Waiting { reason, .. } = &request.attention else { panic!("{:?}", request.attention) };
-        assert!(reason.contains("on its way back"), "{reason}");
+        assert!(reason.contains("on its way to the hold shelf"), "{reason}");
         take_back(&world, "MAIN").await;
         world.until_it("the shelf", |request| request.borrower.item_state == Some(ItemState::OnHoldShelf)).await;
         world.lend().await;

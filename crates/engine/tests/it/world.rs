@@ -257,6 +257,13 @@ impl World {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
+    /// Changes a hold, as the library's staff do.
+    pub(crate) fn change_hold(&self, code: &str, user: &str, hold: &str, body: &Value) {
+        let path = format!("/almaws/v1/users/{user}/requests/{hold}");
+        let answer = self.call(code, "PUT", path, String::new(), &body.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     pub(crate) fn now(&self) -> jiff::Timestamp {
         self.engine.clock().now()
     }

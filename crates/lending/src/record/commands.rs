@@ -1,10 +1,12 @@
 //! Records commands of patrons and staff as facts.
 
+use super::observations::replace_ended_hold;
 use super::reject_supplier;
 use crate::attention::StaffCaseCause;
 use crate::command::Command;
 use crate::copy::CopyRef;
 use crate::effect::Side;
+use crate::observation::ItemState;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Request};
 use crate::sides::Tracked;
@@ -42,6 +44,10 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
             if pickup.institution != request.pickup.institution {
                 return Some("The pickup location must belong to the same institution as before.".to_owned());
             }
+            // A new hold at the same place would take the item off the hold shelf.
+            if *pickup == request.pickup && !request.at_pickup().pickup_outdated {
+                return Some("The patron collects there already, so nothing changes.".to_owned());
+            }
             request.pickup = pickup.clone();
             let desk = request.pickup_role();
             if let Some(here) = request.virtual_side_mut(desk) {
@@ -49,7 +55,13 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
             }
         }
         Command::Resume => resume(request),
-        Command::ItemFound => request.missing_since = None,
+        Command::ItemFound => {
+            request.missing_since = None;
+            let desk = request.pickup_role();
+            if request.at_pickup().item_state == Some(ItemState::Missing) {
+                replace_ended_hold(request, desk);
+            }
+        }
         Command::SettleLoss { how } => request.settlement = Some(*how),
         Command::End { reason } => {
             request.ended_manually = true;
@@ -66,7 +78,7 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
 fn resume(request: &mut Request) {
     let Some(staff_case) = request.staff_case.take() else { return };
     match staff_case.cause {
-        StaffCaseCause::EffectRefused(_) => return,
+        StaffCaseCause::EffectRefused(_) | StaffCaseCause::NotSent => return,
         StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) => {}
     }
     for side in [Side::Borrower, Side::Pickup] {

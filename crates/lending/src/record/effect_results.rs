@@ -245,6 +245,7 @@ fn pickup_changed(request: &mut Request, side: Side, hold: &Hold) {
         here.hold = Tracked::Open(hold.clone());
         here.hold_missing_polls = 0;
         here.pickup_outdated = false;
+        here.hold_moved_to = None;
     });
 }
 

@@ -24,7 +24,10 @@ const MAX_HOLD_ATTEMPTS: u8 = 2;
 /// Records an observation in the request. Returns a note for staff.
 pub(super) fn record_observed(request: &mut Request, observed: &Observed, now: Timestamp) -> Option<String> {
     match observed {
-        Observed::Seen { side: Side::Lender, observation, source: _ } => apply_at_lender(request, observation, now),
+        Observed::Seen { side: Side::Lender, observation, source: _ } => {
+            let note = apply_at_lender(request, observation, now);
+            record_whether_sent(request, observation).or(note)
+        }
         Observed::Seen { side: side @ (Side::Borrower | Side::Pickup), observation, source: _ } => {
             let corrected = contradict(request, *side, observation);
             apply_at_virtual_side(request, *side, observation, now).or(corrected)
@@ -92,6 +95,45 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
     keep_lender_end(request, end, sent)
 }
 
+/// Records that a lender whose item was on its way has the item still or again: the hub asks the next lender, or staff
+/// decide. While the item travels, Alma shows it in transit; a scan at home, a loan or a mark by staff ends that.
+fn record_whether_sent(request: &mut Request, observation: &Observation) -> Option<String> {
+    if request.status != Status::PickupTransit || request.at_pickup().progress >= Progress::Received {
+        return None;
+    }
+    let supply = request.supply.as_mut()?;
+    let is_case = request.staff_case.as_ref().is_some_and(|case| case.cause == StaffCaseCause::NotSent);
+    if is_case && supply.dispatched && supply.item == ItemState::InTransit {
+        request.staff_case = None;
+        return Some("The lender has sent the item now.".to_owned());
+    }
+    if is_case || supply.loan != Tracked::NotCreated {
+        return None;
+    }
+    let waits = matches!(observation.hold, Some(HoldState::Gone | HoldState::NotStarted));
+    let is_anothers = observation.loan == Some(LoanState::Another);
+    let place = match observation.item.as_ref()? {
+        ItemState::InPlace | ItemState::Requested if waits => "is on the lender's shelf",
+        ItemState::OnHoldShelf if waits => "is on the lender's own hold shelf",
+        ItemState::Unavailable(_) if waits => "is out of service at the lender",
+        ItemState::OnLoan if is_anothers => "is on loan to another reader of the lender",
+        ItemState::Lost | ItemState::ClaimedReturned if is_anothers => "was lost by another reader of the lender",
+        ItemState::Missing => "is marked as missing at the lender",
+        _ => return None,
+    };
+    supply.dispatched = false;
+    let explanation = format!("The lender has not sent the item after all: it {place}.");
+    if request.candidates_without_supplier().is_empty() {
+        let advice =
+            "No other library is left to ask. Ask the lender to send it, name another copy, or cancel the request.";
+        let explanation = format!("{explanation} {advice}");
+        request.staff_case = Some(StaffCase { cause: StaffCaseCause::NotSent, explanation: explanation.clone() });
+        return Some(explanation);
+    }
+    reject_supplier(request, &Refusal::new("NOT_SENT_AFTER_ALL", &explanation));
+    Some(explanation)
+}
+
 fn apply_at_virtual_side(
     request: &mut Request,
     side: Side,
@@ -104,9 +146,19 @@ fn apply_at_virtual_side(
     note_another(&mut here.lent_to_another, observation);
     record_hold_after_loan(here, observation, lent_before);
     record_move(here, observation);
+    let moved = record_pickup_library(request, side, observation);
+    let missed = record_missing(request, side, observation, now);
+    let here = request.virtual_side_mut(side)?;
     if observation.item.is_none() && observation.loan == Some(LoanState::None) && here.progress == Progress::OnLoan {
         here.progress = Progress::Returned;
         here.item_state = None;
+    }
+    // Only the hub's own hold can have brought the virtual item to the hold shelf.
+    if observation.item == Some(ItemState::OnHoldShelf)
+        && observation.hold.is_none()
+        && let Tracked::Open(hold) = &mut here.hold
+    {
+        hold.state = HoldState::OnHoldShelf;
     }
     if let Some(item) = &observation.item {
         here.item_state = Some(item.clone());
@@ -133,7 +185,66 @@ fn apply_at_virtual_side(
         let end = hold_end(last.as_ref(), observation, false, now);
         return virtual_hold_ended(request, side, end);
     }
-    virtual_item_gone(request, side, observation)
+    virtual_item_gone(request, side, observation).or(missed).or(moved)
+}
+
+/// Records that staff have given the patron's hold another pickup library in their own system, or the old one again.
+fn record_pickup_library(request: &mut Request, side: Side, observation: &Observation) -> Option<String> {
+    let wanted = request.pickup.library.clone();
+    if side != request.pickup_role() {
+        return None;
+    }
+    let here = request.virtual_side_mut(side)?;
+    let seen = observation.pickup_library.clone().filter(|_| here.hold.is_open() && !here.pickup_outdated)?;
+    let moved = (seen != wanted).then_some(seen);
+    if here.hold_moved_to == moved {
+        return None;
+    }
+    here.hold_moved_to = moved;
+    Some(match &here.hold_moved_to {
+        Some(library) => format!(
+            "The library's staff have changed the pickup library of the patron's hold to {library} in their own system."
+        ),
+        None => format!("The patron's hold has the pickup library {wanted} again."),
+    })
+}
+
+/// Records that the pickup library has marked the item as missing after its arrival, or that it is found. A found item
+/// whose hold has ended gets a new one.
+fn record_missing(request: &mut Request, side: Side, observation: &Observation, now: Timestamp) -> Option<String> {
+    let arrived = matches!(request.status, Status::ReceivedAtPickup | Status::ReadyForPickup);
+    if side != request.pickup_role() || !arrived {
+        return None;
+    }
+    let was_missing = request.at_pickup().item_state == Some(ItemState::Missing);
+    match observation.item.as_ref()? {
+        ItemState::Missing if !was_missing => {
+            request.missing_since = Some(now);
+            // The mark has ended the hold, so the missing hold has no further meaning.
+            if let Some(here) = request.virtual_side_mut(side).filter(|_| observation.hold == Some(HoldState::Gone)) {
+                here.hold.close();
+            }
+            Some("The pickup library has marked the item as missing.".to_owned())
+        }
+        ItemState::Missing => None,
+        _ if was_missing => {
+            request.missing_since = None;
+            replace_ended_hold(request, side);
+            Some("The item that was missing at the pickup library is found.".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Lets the hub place the patron's hold again that ended while the item was missing.
+pub(super) fn replace_ended_hold(request: &mut Request, side: Side) {
+    if let Some(here) = request.virtual_side_mut(side)
+        && here.hold.is_closed()
+        && here.loan == Tracked::NotCreated
+    {
+        here.hold = Tracked::NotCreated;
+        here.hold_end = None;
+    }
 }
 
 fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<String> {
@@ -152,7 +263,11 @@ fn keep_lender_end(request: &mut Request, end: HoldEnd, sent: bool) -> Option<St
 /// decide.
 fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option<String> {
     let response = response_to_closure(side, end.closure, request.status);
+    let has_arrived = matches!(request.status, Status::ReceivedAtPickup | Status::ReadyForPickup);
     let here = request.virtual_side_mut(side)?;
+    if here.item_state == Some(ItemState::Missing) && has_arrived {
+        return Some("The patron's hold ended, since the item is missing.".to_owned());
+    }
     here.hold_end = Some(end);
     // Nobody would put a lost item on the hold shelf.
     let is_lost =
@@ -191,9 +306,10 @@ fn contradict(request: &mut Request, side: Side, observation: &Observation) -> O
     let item_is_back = match cause {
         StaffCaseCause::VirtualItemDeleted(at) if at == side && there => true,
         StaffCaseCause::HoldEnded(at, _) if at == side && held => false,
-        StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) | StaffCaseCause::EffectRefused(_) => {
-            return None;
-        }
+        StaffCaseCause::VirtualItemDeleted(_)
+        | StaffCaseCause::HoldEnded(..)
+        | StaffCaseCause::EffectRefused(_)
+        | StaffCaseCause::NotSent => return None,
     };
     let here = request.virtual_side_mut(side)?;
     if item_is_back {
@@ -251,6 +367,11 @@ fn deadline_passed(request: &mut Request, passed: Deadline, now: Timestamp) -> O
             let reason = "The item was not sent before the last day on which the patron needs it.".to_owned();
             request.cancellation = Some(Cancellation { by: CancelledBy::Deadline, reason: Some(reason.clone()) });
             Some(reason)
+        }
+        Deadline::CopyReappears | Deadline::CopyReturns => {
+            let refusal = request.copy_problem()?.refusal();
+            reject_supplier(request, &refusal);
+            Some(refusal.explanation)
         }
         Deadline::ItemArrives | Deadline::ItemReturns => {
             request.missing_since = Some(now);

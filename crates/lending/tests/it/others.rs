@@ -136,8 +136,8 @@ fn loan_to_another_is_a_case_for_staff_and_never_the_patrons() {
 #[test]
 fn what_another_has_brought_back_is_shown_as_it_is() {
     for (state, on, word) in [
-        (ItemState::InTransit, WaitingOn::PickupLibrary, "on its way back"),
-        (ItemState::InPlace, WaitingOn::PickupLibrary, "scan it in again"),
+        (ItemState::InTransit, WaitingOn::PickupLibrary, "on its way to the hold shelf"),
+        (ItemState::InPlace, WaitingOn::PickupLibrary, "yet to scan it in"),
         (ItemState::OnHoldShelf, WaitingOn::Patron, "waits on the hold shelf"),
     ] {
         let mut walk = ready();

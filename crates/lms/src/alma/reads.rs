@@ -238,6 +238,8 @@ impl Alma {
                 found => found?,
             };
             seen.hold = Some(hold.as_ref().map_or(HoldState::Gone, hold_state));
+            seen.pickup_library =
+                hold.as_ref().and_then(|hold| hold.pickup_library.as_ref()).map(|library| library.as_str().into());
             seen.last_shelf_day = hold.and_then(|hold| hold.expiry_date);
             if what.shallow && matches!(seen.hold, Some(HoldState::NotStarted | HoldState::InProcess)) {
                 return Ok(seen);

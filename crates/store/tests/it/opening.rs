@@ -153,7 +153,7 @@ async fn store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let fixture = Fixture::sqlite().await;
     fixture.store.close().await;
     let (database, key) = (fixture.database.clone(), fixture.key.clone());
-    behind_its_back(&database, "UPDATE schema_version SET version = 99").await.unwrap();
+    behind_its_back(&database, "UPDATE schema_version SET version = 99 WHERE version = 2").await.unwrap();
     drop(fixture.store);
     let refused = Store::open(&database, key, StdRng::seed_from_u64(1)).await.unwrap_err();
     assert!(matches!(refused, Error::NewerSchema { found: 99, .. }), "{refused}");

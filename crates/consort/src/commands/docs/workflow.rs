@@ -113,6 +113,10 @@ fn meaning(condition: Condition) -> &'static str {
         Condition::Lost => "the item is marked lost on either side",
         Condition::ClaimedReturned => "the patron says that it was returned; the library hasn't got it",
         Condition::MissingInTransit => "it has been under way for longer than the agency's rules allow",
+        Condition::MissingAtPickup => "the pickup library has marked it as missing after its arrival",
+        Condition::PickupChangedByStaff => {
+            "the library's staff have given the patron's hold another pickup library in their own system"
+        }
         Condition::OutOfSequence => "something was done in another order than the workflow knows",
         Condition::LeftToStaff => "the hub left a virtual record that the library uses to the library's staff",
     }
