@@ -47,7 +47,7 @@ pub use clock::{NoClock, SimClock};
 pub use gateway::{Fault, FaultKind};
 pub use http::{Server, router};
 pub use institution::{ApiKey, Area, CodeTable, Desk, Institution, Library, Location, OaiSet, Permission, SavedSearch};
-pub use options::{Behaviour, FirstRequestStatus, LoanUser, NoQuota, Quota, Rules, SimOptions};
+pub use options::{BadKey, Behaviour, FirstRequestStatus, LoanUser, NoQuota, Quota, Rules, SimOptions};
 pub use refusal::Refusal;
 pub use scenario::{Scenario, ScenarioError};
 pub use seed::{Bib, Holding, Item, User};

@@ -32,6 +32,19 @@ pub enum LoanUser {
     OtherIdentifier,
 }
 
+/// The answer of a site's gateway to a key that isn't valid (any more).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum BadKey {
+    /// 400 `UNAUTHORIZED`, as recorded by public clients (alma-gotchas.md).
+    #[default]
+    Unauthorized,
+    /// 403 `FORBIDDEN`, as sites report (alma-field-notes.md, "Added 2026-11-29").
+    Forbidden,
+    /// 403 `INVALID_REQUEST`, from the same reports.
+    InvalidRequest,
+}
+
 /// The number of calls per second that a gateway accepts from an institution, as sources report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -150,6 +163,8 @@ pub struct Behaviour {
     pub refuse_encoded_slash: bool,
     /// The gateway refuses keys in XML, whatever format the caller wants.
     pub gateway_errors_as_xml: bool,
+    /// The answer to a key that was revoked.
+    pub bad_key: BadKey,
     /// Closed requests have their way of ending in `request_status`, instead of `HISTORY`.
     pub history_shows_closure: bool,
     /// Changes made through the API raise LOAN, REQUEST, ITEM and BIB events (USER is never raised by them).
@@ -192,6 +207,7 @@ impl Default for Behaviour {
             relative_redirect: false,
             refuse_encoded_slash: false,
             gateway_errors_as_xml: true,
+            bad_key: BadKey::default(),
             history_shows_closure: false,
             api_raises_events: true,
             circulation_raises_item_events: false,

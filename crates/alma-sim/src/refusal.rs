@@ -1,5 +1,7 @@
 //! The refusals of the simulated Alma: one error type for REST and for staff actions.
 
+use crate::options::BadKey;
+
 /// A refusal with Alma's code and text. REST answers it in the error envelope; staff actions return it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -19,6 +21,15 @@ impl Refusal {
 
     pub(crate) fn unauthorized() -> Refusal {
         Refusal::new("UNAUTHORIZED", "API-key not defined or not configured to allow this API.")
+    }
+
+    /// The refusal of a key that isn't valid (any more). No source has recorded the texts that go with 403.
+    pub(crate) fn bad_key(answer: BadKey) -> Refusal {
+        match answer {
+            BadKey::Unauthorized => Refusal::unauthorized(),
+            BadKey::Forbidden => Refusal { status: 403, ..Refusal::new("FORBIDDEN", "Forbidden.") },
+            BadKey::InvalidRequest => Refusal { status: 403, ..Refusal::new("INVALID_REQUEST", "Invalid API Key.") },
+        }
     }
 
     pub(crate) fn general() -> Refusal {

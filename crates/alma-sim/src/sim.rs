@@ -12,7 +12,7 @@ use crate::call_log::{CallLog, LoggedCall};
 use crate::clock::Clock;
 use crate::gateway::{self, Fault, FaultKind, Gateway};
 use crate::institution::{ApiKey, Institution};
-use crate::options::{Behaviour, SimOptions};
+use crate::options::{BadKey, Behaviour, SimOptions};
 use crate::refusal::Refusal;
 use crate::staff::Staff;
 use crate::state::Alma;
@@ -35,6 +35,8 @@ struct Inner {
 struct World {
     sites: BTreeMap<String, Arc<Site>>,
     keys: HashMap<String, (Arc<Site>, Arc<ApiKey>)>,
+    /// Revoked keys, and the institution to which each belonged.
+    revoked: HashMap<String, Arc<Site>>,
 }
 
 /// An institution, with its gateway, log and webhooks.
@@ -153,7 +155,10 @@ impl Sim {
 
     /// Removes a key. Its calls are refused from now on.
     pub fn revoke_key(&self, key: &str) {
-        self.world_mut().keys.remove(key);
+        let mut world = self.world_mut();
+        if let Some((site, _)) = world.keys.remove(key) {
+            world.revoked.insert(key.to_owned(), site);
+        }
     }
 
     /// Removes an institution and its keys.
@@ -161,6 +166,7 @@ impl Sim {
         let mut world = self.world_mut();
         world.sites.remove(code);
         world.keys.retain(|_, (site, _)| site.code != code);
+        world.revoked.retain(|_, site| site.code != code);
     }
 
     pub(crate) fn keys_of(&self, code: &str) -> Vec<ApiKey> {
@@ -324,10 +330,8 @@ impl Sim {
 
     /// Passes a call through the gateway: key, limits, area. Decides which fault the call will meet.
     pub(crate) fn plan(&self, call: &ApiCall) -> Result<Planned, Box<ApiAnswer>> {
-        let unauthorized = Refusal::unauthorized();
         let found = call.api_key().and_then(|key| self.world().keys.get(&*key).cloned());
-        // The gateway answers a bad key in XML, whatever format the caller wants.
-        let (site, key) = found.ok_or_else(|| Box::new(api::envelope(&unauthorized, false, None)))?;
+        let (site, key) = found.ok_or_else(|| Box::new(self.refuse_key(call)))?;
         let planned = self.admit(&site, &key, call);
         if let Err(answer) = &planned {
             site.log().record(call, self.now(), Some(answer));
@@ -335,8 +339,20 @@ impl Sim {
         planned
     }
 
+    /// Answers a call whose key isn't valid. A key that was never valid belongs to no institution, so the gateway answers
+    /// it in the usual way.
+    fn refuse_key(&self, call: &ApiCall) -> ApiAnswer {
+        let revoked = call.api_key().and_then(|key| self.world().revoked.get(&*key).cloned());
+        let answer = revoked.map(|site| {
+            let alma = site.alma();
+            (alma.behaviour.bad_key, alma.behaviour.gateway_errors_as_xml)
+        });
+        let (answer, as_xml) = answer.unwrap_or((BadKey::default(), true));
+        // The gateway answers a bad key in XML, whatever format the caller wants.
+        api::envelope(&Refusal::bad_key(answer), !as_xml && call.wants_json(), None)
+    }
+
     fn admit(&self, site: &Arc<Site>, key: &ApiKey, call: &ApiCall) -> Result<Planned, Box<ApiAnswer>> {
-        let unauthorized = Refusal::unauthorized();
         let admitted = site.gateway().admit(self.now());
         if let Err(refusal) = admitted {
             return Err(self.stamp(site, api::refuse(&refusal, call, None)));
@@ -349,15 +365,18 @@ impl Sim {
         let route = split.route;
         let fault = site.gateway().take(&split.name);
         let alma = site.alma();
-        let (no_encoded_slash, errors_as_xml, scan_delay) =
-            (alma.behaviour.refuse_encoded_slash, alma.behaviour.gateway_errors_as_xml, alma.behaviour.scan_delay_ms);
+        let behaviour = &alma.behaviour;
+        let (no_encoded_slash, errors_as_xml) = (behaviour.refuse_encoded_slash, behaviour.gateway_errors_as_xml);
+        let (bad_key, scan_delay) = (behaviour.bad_key, behaviour.scan_delay_ms);
         drop(alma);
         if no_encoded_slash && call.path.to_ascii_lowercase().contains("%2f") {
             return Err(Box::new(plain_failure(400)));
         }
-        if !api::allowed(key, route, call) || fault == Some(FaultKind::KeyRevoked) {
+        let is_revoked = fault == Some(FaultKind::KeyRevoked);
+        if is_revoked || !api::allowed(key, route, call) {
+            let refusal = if is_revoked { Refusal::bad_key(bad_key) } else { Refusal::unauthorized() };
             let as_json = !errors_as_xml && call.wants_json();
-            return Err(self.stamp(site, api::envelope(&unauthorized, as_json, None)));
+            return Err(self.stamp(site, api::envelope(&refusal, as_json, None)));
         }
         let is_scan = route.method == "POST" && route.template.ends_with("/items/{item_pid}");
         let wait_before = match &fault {

@@ -1,6 +1,6 @@
 //! Keys, areas, limits, formats.
 
-use alma_sim::{ApiKey, Area, SimClock, SimOptions};
+use alma_sim::{ApiKey, Area, BadKey, SimClock, SimOptions};
 use reqwest::Method;
 use serde_json::json;
 
@@ -30,6 +30,22 @@ async fn a_key_opens_its_areas_and_no_others() {
     assert_eq!(auth.refusal().1, "401866", "the one POST that a read-only key may make");
     alma.sim().revoke_key("narrow");
     assert_eq!(with_key(&alma, Method::GET, "/conf/test", "narrow").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_as_the_site_does_it() {
+    for (bad_key, status, code) in [
+        (BadKey::Unauthorized, 400, "UNAUTHORIZED"),
+        (BadKey::Forbidden, 403, "FORBIDDEN"),
+        (BadKey::InvalidRequest, 403, "INVALID_REQUEST"),
+    ] {
+        let alma = TestAlma::new().await;
+        alma.staff().set_behaviour(|behaviour| behaviour.bad_key = bad_key);
+        alma.sim().revoke_key(KEY);
+        let refused = with_key(&alma, Method::GET, "/conf/test", KEY).await;
+        assert_eq!(refused.status, status);
+        assert!(refused.text.contains(&format!("<errorCode>{code}</errorCode>")), "{}", refused.text);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Outages of a library's system, and their effect on other institutions.
 
-use alma_sim::{ApiKey, Fault, FaultKind, presets};
+use alma_sim::{ApiKey, BadKey, Fault, FaultKind, presets};
 use lending::{Attention, Outcome, Status, WaitingOn};
 use lms::Outage;
 
@@ -102,6 +102,23 @@ both! {
         world.sim.add_key(LENDER, ApiKey::new(&key(LENDER))).unwrap();
         world.change_settings(LENDER, "calls_per_second", serde_json::json!(1000)).await;
         until_all(&world, &ids, Status::RequestPlacedAtBorrowingAgency).await;
+    }
+
+    async fn key_that_a_gateway_answers_with_403_is_a_refused_key(world) {
+        for bad_key in [BadKey::Forbidden, BadKey::InvalidRequest] {
+            world.at(LENDER).set_behaviour(|behaviour| behaviour.bad_key = bad_key);
+            world.sim.revoke_key(&key(LENDER));
+            let id = place_some(&mut world, 1).await[0];
+            let down = until_down(&world).await;
+            assert_eq!(down.outage, Outage::KeyRefused, "{bad_key:?}");
+            assert!(down.reason.contains("doesn't accept the hub's API key"), "{}", down.reason);
+            world.sim.add_key(LENDER, ApiKey::new(&key(LENDER))).unwrap();
+            world.change_settings(LENDER, "calls_per_second", serde_json::json!(1000)).await;
+            until_all(&world, &[id], Status::RequestPlacedAtBorrowingAgency).await;
+            world.id = id;
+            world.engine.cancel(id, lending::CancelledBy::Patron, None, "test").await.unwrap();
+            world.until_ended().await;
+        }
     }
 
     async fn a_request_of_an_outage_ends_as_any_other(world) {
