@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::EffectExecution;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Action, Barcode, Command, Copy, CopyRef, Decision, Effect, EffectResult, Event, Hint, InstitutionCode, ItemState,
@@ -250,7 +249,7 @@ impl Hub {
             attempt,
             attempts: intent.attempts,
             now: self.now,
-            today: TimeZone::UTC.to_datetime(self.now).date(),
+            rules: &Rules::default(),
             prefetch: &[],
         };
         let outcome = act.run(intent.effect).await;

@@ -86,6 +86,12 @@ impl User {
         self.with("status", json!({"value": status}))
     }
 
+    /// `PUBLIC`, `STAFF` or `CONTACT`.
+    #[must_use]
+    pub fn record_type(self, kind: &str) -> User {
+        self.with("record_type", json!({"value": kind}))
+    }
+
     /// PIN.
     #[must_use]
     pub fn pin(self, pin: &str) -> User {

@@ -1,14 +1,13 @@
 //! Executes one effect through one library system and returns its result.
 
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Side,
-    Status, Supply, Workflow,
+    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Rules,
+    Side, Status, Supply, Workflow,
 };
 use lms::{
-    Attempt, HostLms, ItemRef, LenderHold, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn, missing, real_item,
-    virtual_item, virtual_patron_of, virtual_side,
+    Attempt, HostLms, ItemRef, LenderHold, PatronCheck, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn,
+    missing, real_item, virtual_item, virtual_patron_of, virtual_side,
 };
 use polling::poll_query;
 use store::RequestFilter;
@@ -34,8 +33,8 @@ pub struct EffectExecution<'a> {
     pub attempts: u32,
     /// The current time.
     pub now: Timestamp,
-    /// The date at the library at the effect's side.
-    pub today: Date,
+    /// The rules of the agency at the effect's side.
+    pub rules: &'a Rules,
     /// Records that are likely to be deleted within the day, for an effect that deletes one.
     pub prefetch: &'a [(RequestId, BibId)],
 }
@@ -77,7 +76,7 @@ impl EffectExecution<'_> {
             return self.find_loan(effect).await;
         }
         match effect {
-            Effect::VerifyPatron => match lms.verify_patron(&request.patron.identifier, self.now, self.today).await? {
+            Effect::VerifyPatron => match lms.verify_patron(&self.patron_check()).await? {
                 Ok(verified) => Ok(EffectResult::PatronVerified(verified)),
                 Err(cause) => Ok(EffectResult::PatronRefused(cause)),
             },
@@ -163,6 +162,15 @@ impl EffectExecution<'_> {
                 }
                 Ok(EffectResult::VirtualBibDeleted { side })
             }
+        }
+    }
+
+    fn patron_check(&self) -> PatronCheck<'_> {
+        PatronCheck {
+            id: &self.request.patron.identifier,
+            limits: &self.rules.patron_limits,
+            now: self.now,
+            today: self.rules.calendar.zone().to_datetime(self.now).date(),
         }
     }
 

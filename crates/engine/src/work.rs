@@ -41,13 +41,13 @@ impl Engine {
         }
         let attempt = if intent.unclear { Attempt::AfterUnclear } else { Attempt::Fresh };
         let (now, attempts) = (self.runtime.now(), intent.attempts);
-        let today = self.runtime.rules_at(request, effect.side()).await?.calendar.zone().to_datetime(now).date();
+        let rules = self.runtime.rules_at(request, effect.side()).await?;
         let outcome = match self.systems.admit(&intent.institution).await {
             Ok(admitted) => {
                 let lms = Arc::clone(&admitted.lms);
                 let prefetch = self.records_to_prefetch(lms.as_ref(), request, effect).await?;
                 let (lms, prefetch) = (lms.as_ref(), prefetch.as_slice());
-                let execution = EffectExecution { lms, request, attempt, attempts, now, today, prefetch };
+                let execution = EffectExecution { lms, request, attempt, attempts, now, rules: &rules, prefetch };
                 let outcome = lms::with_priority(effect.priority(), execution.run(effect)).await;
                 self.systems.finish(admitted, outcome).await
             }

@@ -36,6 +36,7 @@
 //! The compiler then names every other place that must decide about it: no `match` over effects or events has a
 //! wildcard arm.
 
+mod account;
 mod actions;
 mod attention;
 mod closure;
@@ -70,6 +71,7 @@ mod status;
 mod transitions;
 mod waiting;
 
+pub use account::{AccountLimits, PatronAccount, PatronLimits};
 pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
 pub use closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
 pub use command::{CancelledBy, Command};

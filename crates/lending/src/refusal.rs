@@ -61,6 +61,34 @@ pub enum PatronRefusal {
         /// What the library calls the blocks, such as "Unpaid bill".
         blocks: Vec<String>,
     },
+    /// The patron's record is a contact (Alma's record type CONTACT), which can't borrow.
+    Contact,
+    /// The patron has as many loans as their library allows.
+    LoanLimit {
+        /// The number of loans.
+        loans: u32,
+        /// The limit.
+        most: u32,
+    },
+    /// The patron has as many requests at their own library as it allows.
+    RequestLimit {
+        /// The number of requests.
+        requests: u32,
+        /// The limit.
+        most: u32,
+    },
+    /// The patron has more overdue items than their library tolerates.
+    Overdue {
+        /// The number of overdue items.
+        items: u32,
+        /// The limit.
+        most: u32,
+    },
+    /// The patron owes more than their library tolerates.
+    Fees {
+        /// The limit, in whole units of the library's currency.
+        most: u32,
+    },
     /// The hub knows no patron type for the patron's user group.
     UnmappedType {
         /// The user group as the library's system calls it.
@@ -105,6 +133,11 @@ impl PatronRefusal {
             Self::Deleted => "PATRON_DELETED",
             Self::Expired { .. } => "PATRON_EXPIRED",
             Self::Blocked { .. } => "PATRON_BLOCKED",
+            Self::Contact => "PATRON_IS_CONTACT",
+            Self::LoanLimit { .. } => "PATRON_LOAN_LIMIT",
+            Self::RequestLimit { .. } => "PATRON_REQUEST_LIMIT",
+            Self::Overdue { .. } => "PATRON_OVERDUE",
+            Self::Fees { .. } => "PATRON_FEES",
             Self::UnmappedType { .. } => "PATRON_TYPE_UNMAPPED",
             Self::TooManyRequests { .. } => "TOO_MANY_REQUESTS",
             Self::AlreadyRequested { .. } => "DUPLICATE_REQUEST",
@@ -119,6 +152,13 @@ impl PatronRefusal {
             Self::Inactive => "Your library account is not active. Please ask your library's staff.",
             Self::Expired { .. } => "Your library card has expired. Please have it renewed at your library.",
             Self::Blocked { .. } => "Your library account is blocked. Please ask your library's staff.",
+            Self::Contact => "Your library's record of you doesn't allow borrowing. Please ask its staff.",
+            Self::LoanLimit { .. } => "You have as many loans as your library allows. Please return one and ask again.",
+            Self::RequestLimit { .. } => {
+                "You have as many requests at your library as it allows. Please try again when one has ended."
+            }
+            Self::Overdue { .. } => "You have an overdue item. Please return or renew it and ask again.",
+            Self::Fees { .. } => "You have unpaid fees at your library. Please pay them and ask again.",
             Self::UnmappedType { .. } => "Your library can't take the request for you yet. Please ask its staff.",
             Self::TooManyRequests { .. } => {
                 "You have as many requests under way as your library allows. Please try again when one has ended."
@@ -130,7 +170,41 @@ impl PatronRefusal {
 
     /// Returns the refusal with its sentence.
     pub fn refusal(&self) -> Refusal {
+        if let Self::Several { causes } = self {
+            let mut each = causes.iter().map(Self::refusal);
+            let first = each.next().unwrap_or_else(|| Refusal::new(self.code(), "The patron may not borrow."));
+            return Refusal { other_refusals: each.collect(), ..first };
+        }
+        let explanation = self.account_explanation().unwrap_or_else(|| self.record_explanation());
+        Refusal { patron_message: Some(self.patron_message().to_owned()), ..Refusal::new(self.code(), explanation) }
+    }
+
+    /// Returns the sentence for a librarian if the reason is a limit of the patron's account.
+    fn account_explanation(&self) -> Option<String> {
         let explanation = match self {
+            Self::LoanLimit { loans, most } => format!(
+                "The patron has {loans} loans; their library allows {most} (rule max_loans). One must be returned first."
+            ),
+            Self::RequestLimit { requests, most } => format!(
+                "The patron has {requests} requests at their library, which allows {most} (rule max_library_requests). \
+                 One must end first."
+            ),
+            Self::Overdue { items, most } => format!(
+                "The patron has {items} overdue items; their library tolerates {most} (rule max_overdue). They must be \
+                 returned or renewed first."
+            ),
+            Self::Fees { most } => format!(
+                "The patron owes more than {most}, the most that their library tolerates (rule max_fees). The fees must \
+                 be paid first."
+            ),
+            _ => return None,
+        };
+        Some(explanation)
+    }
+
+    /// Returns the sentence for a librarian if the reason is the patron's record, or another request.
+    fn record_explanation(&self) -> String {
+        match self {
             Self::Unknown => "The patron's library has no patron with this identifier. Check the identifier, and that it \
                  belongs to this library."
                 .to_owned(),
@@ -151,6 +225,9 @@ impl PatronRefusal {
                 "The patron is blocked at their library: {}. The block must be lifted there first.",
                 blocks.join("; ")
             ),
+            Self::Contact => "The patron's record at their library is a contact (record type CONTACT), which can't borrow. The \
+                 library must create a patron record first."
+                .to_owned(),
             Self::UnmappedType { group } => format!(
                 "The hub has no patron type for the user group {} of the patron's library. Add the group to the \
                  institution's patron types.",
@@ -162,12 +239,11 @@ impl PatronRefusal {
             Self::AlreadyRequested { request } => {
                 format!("The patron has an open request for this copy already: {request}.")
             }
-            Self::Several { causes } => {
-                let mut each = causes.iter().map(Self::refusal);
-                let first = each.next().unwrap_or_else(|| Refusal::new(self.code(), "The patron may not borrow."));
-                return Refusal { other_refusals: each.collect(), ..first };
-            }
-        };
-        Refusal { patron_message: Some(self.patron_message().to_owned()), ..Refusal::new(self.code(), explanation) }
+            Self::LoanLimit { .. }
+            | Self::RequestLimit { .. }
+            | Self::Overdue { .. }
+            | Self::Fees { .. }
+            | Self::Several { .. } => "The patron may not borrow.".to_owned(),
+        }
     }
 }

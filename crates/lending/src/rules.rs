@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use crate::account::PatronLimits;
 use crate::deadline::Deadline;
 use crate::observation::Observation;
 
@@ -25,6 +26,8 @@ pub struct Rules {
     pub lends_to_own_patrons: bool,
     /// The largest number of open requests of a patron. A request doesn't count once the patron has returned the item.
     pub max_requests: Option<u32>,
+    /// The limits of its patrons' accounts in its own system, by patron type.
+    pub patron_limits: PatronLimits,
     /// The number of its open days within which it must send a requested item. After that the hub asks the next lender.
     pub days_to_supply: u32,
     /// The number of its open days for which the hub waits for its copy if that is lost or missing. After that the hub
@@ -51,6 +54,7 @@ impl Default for Rules {
             allows_visiting_pickup: false,
             lends_to_own_patrons: false,
             max_requests: None,
+            patron_limits: PatronLimits::default(),
             days_to_supply: 5,
             days_for_lost_copy: 0,
             days_for_lent_copy: 1,

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use lending::{
     AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId,
-    ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronRefusal, PatronType, PickupLocation, Refusal,
-    RequestId, Title, VerifiedPatron,
+    ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronLimits, PatronRefusal, PatronType,
+    PickupLocation, Refusal, RequestId, Title, VerifiedPatron,
 };
 
 use secrecy::SecretString;
@@ -26,6 +26,19 @@ pub enum Attempt {
     /// An earlier attempt was sent and its outcome is unknown. The adapter searches for its result, adopts it if it
     /// exists, and makes the call otherwise.
     AfterUnclear,
+}
+
+/// A patron whose right to borrow is to be checked.
+#[derive(Clone, Copy, Debug)]
+pub struct PatronCheck<'a> {
+    /// The identifier that the patron gave.
+    pub id: &'a PatronId,
+    /// The limits of accounts at the patron's agency.
+    pub limits: &'a PatronLimits,
+    /// The current time.
+    pub now: Timestamp,
+    /// The date at the patron's library, by which a card expires.
+    pub today: Date,
 }
 
 /// An item and its address in the library's system. Staff may move an item to another record or holding, so the
@@ -196,13 +209,8 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Sets the number of nodes of the hub, this one included, that share its calls per second.
     fn set_node_count(&self, _nodes: u32) {}
 
-    /// Checks whether the patron may borrow. A card expires by `today`, the date at the patron's library.
-    async fn verify_patron(
-        &self,
-        id: &PatronId,
-        now: Timestamp,
-        today: Date,
-    ) -> Result<Result<VerifiedPatron, PatronRefusal>>;
+    /// Checks whether the patron may borrow.
+    async fn verify_patron(&self, check: &PatronCheck<'_>) -> Result<Result<VerifiedPatron, PatronRefusal>>;
 
     /// Finds the copy that a request names, if it can be lent now.
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>>;

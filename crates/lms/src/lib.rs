@@ -30,8 +30,8 @@ pub use connect::{ConnectError, Connection, connect, connect_observed, example, 
 pub use error::{Error, Outage, Result};
 pub use finding::Finding;
 pub use host::{
-    Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
-    VirtualPatron, Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
+    VirtualItemDeletion, VirtualPatron, Withdrawn,
 };
 pub use list::{ExpectedChange, ListContents, ListEntry};
 pub use priority::{current_priority, with_priority};

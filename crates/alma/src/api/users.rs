@@ -32,6 +32,14 @@ impl Users {
         self.client.one(read(user)).await
     }
 
+    /// Reads a user with the numbers of open loans and requests, and with the unpaid fees if `with_fees`.
+    ///
+    /// Alma was seen to refuse the call with [`Code::General`] for patrons who owe fees if it asks for fees.
+    pub async fn get_with_counts(&self, user: &UserId, with_fees: bool) -> Result<User> {
+        let expand = if with_fees { "loans,requests,fees" } else { "loans,requests" };
+        self.client.one(read(user).query("expand", expand)).await
+    }
+
     /// Searches users: `field~text`, with `_` for blanks and ` AND ` between terms, such as `last_name~reader`.
     ///
     /// The fields are those of Alma's `GET /users`; `external_id` is not among them.

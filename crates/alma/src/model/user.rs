@@ -55,6 +55,12 @@ struct Fields {
     purge_date: Option<Date>,
     #[serde(default, deserialize_with = "lenient::opt")]
     birth_date: Option<Date>,
+    #[serde(default, deserialize_with = "lenient::opt")]
+    loans: Option<Coded>,
+    #[serde(default, deserialize_with = "lenient::opt")]
+    requests: Option<Coded>,
+    #[serde(default, deserialize_with = "lenient::opt")]
+    fees: Option<Coded>,
     #[serde(default, deserialize_with = "lenient::list")]
     user_identifier: Vec<Identifier>,
     #[serde(default, deserialize_with = "blocks")]
@@ -180,6 +186,21 @@ impl User {
         &self.fields.user_block
     }
 
+    /// Returns the number of open loans, if the call asked for it and Alma gave it.
+    pub fn loan_count(&self) -> Option<u32> {
+        self.fields.loans.as_ref()?.value.parse().ok()
+    }
+
+    /// Returns the number of open requests, if the call asked for it and Alma gave it.
+    pub fn request_count(&self) -> Option<u32> {
+        self.fields.requests.as_ref()?.value.parse().ok()
+    }
+
+    /// Returns the unpaid fees in hundredths of the library's currency, if the call asked for them and Alma gave them.
+    pub fn unpaid_fees(&self) -> Option<u64> {
+        hundredths(&self.fields.fees.as_ref()?.value)
+    }
+
     /// Returns the e-mail addresses.
     pub fn emails(&self) -> &[Email] {
         &self.fields.contact_info.email
@@ -213,6 +234,16 @@ impl fmt::Debug for User {
             .field("blocks", &self.fields.user_block.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Reads a sum of money such as `12.5`. A third decimal place is cut off. A credit, which has a minus, counts as zero.
+fn hundredths(sum: &str) -> Option<u64> {
+    if sum.starts_with('-') {
+        return Some(0);
+    }
+    let (whole, part) = sum.split_once('.').unwrap_or((sum, ""));
+    let digits: String = part.chars().chain("00".chars()).take(2).collect();
+    whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(digits.parse().ok()?)
 }
 
 /// A row of a search for users.
@@ -515,3 +546,31 @@ impl fmt::Debug for NewBlock {
 }
 
 impl Row for UserSummary {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(counts: &Value) -> User {
+        let mut record = json!({"primary_id": "someone"});
+        record.as_object_mut().unwrap().extend(counts.as_object().unwrap().clone());
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn counts_are_read_as_numbers_and_as_texts() {
+        let read =
+            user(&json!({"loans": {"value": 3, "link": "x"}, "requests": {"value": "2"}, "fees": {"value": 12.5}}));
+        assert_eq!((read.loan_count(), read.request_count(), read.unpaid_fees()), (Some(3), Some(2), Some(1_250)));
+        let unasked = user(&json!({"loans": null, "requests": {"value": "", "link": "x"}}));
+        assert_eq!((unasked.loan_count(), unasked.request_count(), unasked.unpaid_fees()), (None, None, None));
+    }
+
+    #[test]
+    fn sums_of_money_are_read_to_the_hundredth() {
+        for (sum, read) in [("0", 0), ("7", 700), ("7.05", 705), ("7.5", 750), ("7.059", 705), ("-3.2", 0)] {
+            assert_eq!(hundredths(sum), Some(read), "{sum}");
+        }
+        assert_eq!(hundredths("a lot"), None);
+    }
+}

@@ -19,9 +19,15 @@ fn each_cause_of_ineligibility_has_its_own_code_and_sentence() {
         PatronRefusal::Deleted,
         PatronRefusal::Expired { on: Some("2025-01-31".to_owned()) },
         PatronRefusal::Blocked { blocks: vec!["Unpaid bill".to_owned()] },
+        PatronRefusal::Contact,
+        PatronRefusal::LoanLimit { loans: 9, most: 9 },
+        PatronRefusal::RequestLimit { requests: 5, most: 5 },
+        PatronRefusal::Overdue { items: 1, most: 0 },
+        PatronRefusal::Fees { most: 20 },
         PatronRefusal::UnmappedType { group: Some("ALUM".to_owned()) },
     ];
     let mut codes = std::collections::BTreeSet::new();
+    let mut sentences = std::collections::BTreeSet::new();
     for cause in causes {
         let mut walk = Walk::new();
         let decision = walk.apply(EffectResult::PatronRefused(cause.clone()));
@@ -29,6 +35,8 @@ fn each_cause_of_ineligibility_has_its_own_code_and_sentence() {
         assert!(decision.note.unwrap().ends_with('.'));
         assert_eq!(walk.request.refusal.as_ref().unwrap().code, cause.code());
         assert!(codes.insert(cause.code()), "{} stands for two causes", cause.code());
+        let is_own = matches!(cause, PatronRefusal::Deleted) || sentences.insert(cause.patron_message());
+        assert!(is_own, "{} has the sentence of another cause", cause.code());
     }
 }
 

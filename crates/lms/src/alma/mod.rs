@@ -7,7 +7,8 @@
 //! - `removal`: their removal.
 //! - `circulation`: renewals, due dates, another pickup location, a loan closed by hand.
 //! - `batch`: lists that show changes of many requests at once.
-//! - `reads`: reads of a patron, a copy, and an item with hold and loan.
+//! - `eligibility`: reads of a patron, and the reasons why they may not borrow.
+//! - `reads`: reads of a copy, and of an item with hold and loan.
 //! - `webhooks`: Alma's messages, as hints.
 //! - `check`: every read that the hub will need, for setting an institution up.
 //!
@@ -20,6 +21,7 @@ mod batch;
 mod borrower;
 mod check;
 mod circulation;
+mod eligibility;
 mod errors;
 mod lender;
 mod mapping;
@@ -38,7 +40,6 @@ use std::time::Duration;
 use alma::{CallOutcome, Client, HoldingId, ItemPath, ItemPid, MmsId, RetryPolicy, Timeouts};
 use async_trait::async_trait;
 use cache::Cache;
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan, Observation,
@@ -52,8 +53,8 @@ use crate::connect::Adapter;
 use crate::error::Result;
 use crate::finding::Finding;
 use crate::host::{
-    Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronHold, PollQuery, VirtualItem, VirtualItemDeletion,
-    VirtualPatron, Withdrawn,
+    Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
+    VirtualItemDeletion, VirtualPatron, Withdrawn,
 };
 use crate::list::{ExpectedChange, ListContents, ListEntry};
 use crate::quota::{CallObserver, CallRate, CallReport, QuotaSettings};
@@ -213,13 +214,8 @@ impl HostLms for Alma {
         self.client.share_with(nodes);
     }
 
-    async fn verify_patron(
-        &self,
-        id: &PatronId,
-        now: Timestamp,
-        today: Date,
-    ) -> Result<Result<VerifiedPatron, PatronRefusal>> {
-        self.read_patron(id, now, today).await
+    async fn verify_patron(&self, check: &PatronCheck<'_>) -> Result<Result<VerifiedPatron, PatronRefusal>> {
+        self.read_patron(check).await
     }
 
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {

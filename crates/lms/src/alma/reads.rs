@@ -1,13 +1,8 @@
-//! Reads a patron, a copy, or an item with its hold and loan.
+//! Reads a copy, or an item with its hold and loan.
 
-use alma::{HoldingSelector, Item, ItemPath, List, LoanProcess, RequestFilter, Search, User, UserId};
+use alma::{HoldingSelector, Item, ItemPath, List, LoanProcess, RequestFilter, Search, UserId};
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use lending::{
-    Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, PatronId, PatronRefusal,
-    Refusal, Title, VerifiedPatron,
-};
+use lending::{Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, Refusal, Title};
 
 use super::Alma;
 use super::address::{Whereabouts, refuses_address};
@@ -19,50 +14,6 @@ use crate::error::{Error, Result};
 use crate::host::PollQuery;
 
 impl Alma {
-    /// Reads a patron and checks that they may borrow: active, not expired, no active block, and a mapped user group
-    /// (requirements page, "Patron verification"; field names by Alma's `rest_user`).
-    pub(super) async fn read_patron(
-        &self,
-        id: &PatronId,
-        now: Timestamp,
-        today: Date,
-    ) -> Result<Result<VerifiedPatron, PatronRefusal>> {
-        match self.client.users().get(&UserId::from(id.as_str())).await {
-            Ok(user) => Ok(self.eligibility(&user, now, today)),
-            Err(error) if error.is_not_found() => Ok(Err(PatronRefusal::Unknown)),
-            Err(error) => Err(to_lms_error(error)),
-        }
-    }
-
-    fn eligibility(&self, user: &User, now: Timestamp, today: Date) -> Result<VerifiedPatron, PatronRefusal> {
-        let mut causes = Vec::new();
-        if !user.is_active() {
-            let deleted = user.status().is_some_and(|status| status.as_str().eq_ignore_ascii_case("DELETED"));
-            causes.push(if deleted { PatronRefusal::Deleted } else { PatronRefusal::Inactive });
-        }
-        // Alma's dates have no zone. A card is valid until the end of its last day at the patron's library.
-        if let Some(last) = user.expiry_date().filter(|last| *last < today) {
-            causes.push(PatronRefusal::Expired { on: Some(last.to_string()) });
-        }
-        let blocks: Vec<String> =
-            user.blocks().iter().filter(|block| block.stops_at(now)).map(describe_block).collect();
-        if !blocks.is_empty() {
-            causes.push(PatronRefusal::Blocked { blocks });
-        }
-        let group = user.user_group().map(|coded| coded.as_str().to_owned());
-        let patron_type = group.as_ref().and_then(|group| self.settings.patron_types.get(group)).cloned();
-        if patron_type.is_none() {
-            causes.push(PatronRefusal::UnmappedType { group });
-        }
-        match (PatronRefusal::all(causes), patron_type) {
-            (None, Some(patron_type)) => {
-                Ok(VerifiedPatron { id: PatronId::from(user.primary_id().as_str()), patron_type })
-            }
-            (Some(refusal), _) => Err(refusal),
-            (None, None) => Err(PatronRefusal::UnmappedType { group: None }),
-        }
-    }
-
     /// Reads a copy in one call: by its full path if the request has it, else by barcode.
     pub(super) async fn read_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
         let unknown = || unfit("COPY_NOT_FOUND", "The lender has no such item.");
@@ -390,14 +341,6 @@ fn is_volume(item: &Item, wanted: &str) -> bool {
     let enumeration = item.enumeration.join(" ");
     let texts = item.description.as_deref().into_iter().chain([enumeration.as_str()]);
     texts.into_iter().any(|texts| plain(texts) == plain(wanted))
-}
-
-fn describe_block(block: &alma::Block) -> String {
-    let named = block.block_description.as_ref().or(block.block_type.as_ref());
-    named.map_or_else(
-        || "a block without a description".to_owned(),
-        |coded| coded.desc.clone().unwrap_or_else(|| coded.value.clone()),
-    )
 }
 
 fn unfit(code: &str, explanation: &str) -> Refusal {

@@ -1,13 +1,19 @@
 //! Patrons who may not borrow. Each cause has its code, and the hub creates nothing for them.
 
+use std::time::Duration;
+
 use lending::Status;
+use serde_json::json;
 
 use super::Scenario;
 use crate::alma::CreatedRecords;
 use crate::failure::{Failure, Result, expect, same};
-use crate::stage::{Actor, Stage};
+use crate::stage::{AGENCY, Actor, PATRON, PICKUP_LIBRARY, Stage};
 
-pub(super) const LIST: [Scenario; 5] = [
+/// More than the 28 days for which the simulated Alma lends.
+const LOAN_AND_MORE: Duration = Duration::from_secs(40 * 24 * 3_600);
+
+pub(super) const LIST: [Scenario; 7] = [
     Scenario::new("patron-blocked", "A patron with an active block asks for a book.", |stage| {
         Box::pin(refused(stage, "blocked.reader", "PATRON_BLOCKED"))
     }),
@@ -19,6 +25,14 @@ pub(super) const LIST: [Scenario; 5] = [
     }),
     Scenario::new("patron-unknown", "Somebody whom the library doesn't know asks for a book.", |stage| {
         Box::pin(refused(stage, "nobody.reader", "PATRON_NOT_FOUND"))
+    }),
+    Scenario::new(
+        "patron-at-loan-limit",
+        "A patron with as many loans as the library allows asks for a book; the desk would refuse it after its journey.",
+        |stage| Box::pin(at_loan_limit(stage)),
+    ),
+    Scenario::new("patron-with-overdue-item", "A patron with an overdue item asks for a book.", |stage| {
+        Box::pin(with_overdue_item(stage))
     }),
     Scenario::new(
         "patron-unblocked",
@@ -41,6 +55,37 @@ async fn refused(stage: &mut Stage, patron: &str, code: &str) -> Result<()> {
     same("the code kept with the request", request.refusal.map(|refusal| refusal.code), Some(code.to_owned()))?;
     let (lenders, borrower) = stage.made().await?;
     same("what was made", (lenders, borrower), ([CreatedRecords::default(); 2], CreatedRecords::default()))
+}
+
+/// Sets the limits of the borrower's patrons.
+async fn set_limits(stage: &Stage, limits: serde_json::Value) -> Result<()> {
+    let agency = json!({
+        "name": "Borrowing College", "institution": stage.borrower.institution, "library": null,
+        "rules": {"patron_limits": {"undergraduate": limits}},
+    });
+    stage.hub.put(&format!("/api/v1/agencies/{AGENCY}"), &agency).await
+}
+
+async fn at_loan_limit(stage: &mut Stage) -> Result<()> {
+    stage.narrate(Actor::PickupLibrary, "allows one loan, and lends the patron a book of its own");
+    stage.borrower.behave(&json!({"max_loans": 1})).await?;
+    set_limits(stage, json!({"max_loans": 1})).await?;
+    stage.borrower.lend(&stage.borrower.barcode(1), PATRON, PICKUP_LIBRARY).await?;
+    refused(stage, PATRON, "PATRON_LOAN_LIMIT").await?;
+    stage.narrate(Actor::PickupLibrary, "takes its own book back");
+    stage.borrower.take_back(&stage.borrower.barcode(1), PICKUP_LIBRARY).await?;
+    stage.place(&stage.wish()).await?;
+    stage.lend_and_return().await?;
+    stage.ended_as("SUPPLIED").await?;
+    stage.made_each_once().await
+}
+
+async fn with_overdue_item(stage: &mut Stage) -> Result<()> {
+    stage.narrate(Actor::PickupLibrary, "lends the patron a book of its own, which isn't returned in time");
+    let barcode = stage.borrower.barcode(1);
+    stage.borrower.lend(&barcode, PATRON, PICKUP_LIBRARY).await?;
+    stage.advance_time(LOAN_AND_MORE)?;
+    refused(stage, PATRON, "PATRON_OVERDUE").await
 }
 
 async fn unblocked(stage: &mut Stage) -> Result<()> {

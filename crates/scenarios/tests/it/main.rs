@@ -109,6 +109,8 @@ cases! {
     expired_patron_is_refused: "patron-expired",
     inactive_patron_is_refused: "patron-inactive",
     unknown_patron_is_refused: "patron-unknown",
+    patron_at_the_loan_limit_is_refused: "patron-at-loan-limit",
+    patron_with_an_overdue_item_is_refused: "patron-with-overdue-item",
     unblocked_patron_may_place_another_request: "patron-unblocked",
     second_patron_gets_another_copy: "copy-is-waited-for",
     second_click_is_refused: "asked-for-twice",
