@@ -19,6 +19,7 @@ mod others;
 mod outages;
 mod placing;
 mod quota;
+mod refused_holds;
 mod standard;
 mod unreadable;
 mod webhooks;

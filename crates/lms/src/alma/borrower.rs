@@ -14,6 +14,7 @@ use super::errors::{certain, refusal_code, to_lms_error};
 use super::lender::pickup_at;
 use super::mapping::item_state;
 use super::records::{self, hold_marker, record_marker};
+use super::unrequestable::is_unrequestable;
 use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem};
 
 /// The number of attempts to place a hold on a new item, as long as Alma can't find the item yet, and their distance.
@@ -145,15 +146,20 @@ impl Alma {
             None => self.outside(&self.settings.virtual_library)?,
         };
         let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
-        let request = NewRequest::hold(pickup).comment(comment);
+        let request = NewRequest::hold(pickup.clone()).comment(comment);
         match self.place_hold(wanted.request, &wanted.item, &wanted.patron, &request, attempt).await {
             // Alma may answer this for an item that it has just made, until its index has caught up (alma-api.md 1.8).
-            Err(crate::Error::Refused(refusal))
-                if refusal.code == Code::NoItemCanFulfil.as_str() && wanted.attempts < SETTLING_TRIES =>
-            {
-                let reason = format!("{} The item may be too new; it is tried again.", refusal.explanation);
+            Err(crate::Error::Refused(refusal)) if is_unrequestable(&refusal) && wanted.attempts < SETTLING_TRIES => {
+                let reason = format!(
+                    "{} Alma answers so for some seconds after an item was made. The hub tries {SETTLING_TRIES} more \
+                     times, and then asks Alma for the reason.",
+                    refusal.explanation
+                );
                 Err(crate::Error::Retryable { reason, after: Some(SETTLING_PAUSE) })
             }
+            Err(crate::Error::Refused(refusal)) if is_unrequestable(&refusal) => Err(crate::Error::Refused(
+                self.explain_refused_hold(&wanted.item, &wanted.patron, &pickup, refusal).await,
+            )),
             other => other,
         }
     }

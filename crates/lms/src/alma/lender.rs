@@ -19,6 +19,7 @@ use super::absence::removed;
 use super::errors::{certain, refusal_code, to_lms_error};
 use super::mapping::{hold_state, item_state};
 use super::records::hold_marker;
+use super::unrequestable::is_unrequestable;
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
 
 /// The validity of a virtual patron in days, and the days that must be left for another request.
@@ -121,7 +122,7 @@ impl Alma {
             None => (self.outside(&wanted.library)?, "DCB loan to another library"),
         };
         let comment = format!("{words} {}", hold_marker(wanted.request));
-        let request = NewRequest::hold(pickup).comment(comment);
+        let request = NewRequest::hold(pickup.clone()).comment(comment);
         let placed = self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await;
         match placed {
             // The virtual patron was only assumed to exist, so it is created again.
@@ -132,11 +133,13 @@ impl Alma {
             }
             // Staff may have moved or expired it since then.
             Err(crate::Error::Refused(refusal))
-                if refusal.code == Code::NoItemCanFulfil.as_str()
-                    && self.patrons.invalidate_if_assumed(wanted.holder.as_str()) =>
+                if is_unrequestable(&refusal) && self.patrons.invalidate_if_assumed(wanted.holder.as_str()) =>
             {
                 Err(crate::Error::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
             }
+            Err(crate::Error::Refused(refusal)) if is_unrequestable(&refusal) => Err(crate::Error::Refused(
+                self.explain_refused_hold(&wanted.item, &wanted.holder, &pickup, refusal).await,
+            )),
             other => other,
         }
     }
