@@ -7,7 +7,7 @@ use lending::{
 };
 use lms::{
     Attempt, HostLms, ItemRef, LenderHold, PatronCheck, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn,
-    missing, real_item, virtual_item, virtual_patron_of, virtual_side,
+    missing, real_item, virtual_agency, virtual_item, virtual_patron_of, virtual_side,
 };
 use polling::poll_query;
 use store::RequestFilter;
@@ -106,7 +106,7 @@ impl EffectExecution<'_> {
             }
             Effect::CreateVirtualHolding(side) => {
                 let bib = virtual_side(request, side)?.bib.open().ok_or_else(|| missing("the virtual record"))?;
-                let holding = lms.create_virtual_holding(bib, self.attempt).await?;
+                let holding = lms.create_virtual_holding(bib, virtual_agency(request, side), self.attempt).await?;
                 Ok(EffectResult::VirtualHoldingCreated { side, holding })
             }
             Effect::CreateVirtualItem(side) => {
@@ -168,6 +168,7 @@ impl EffectExecution<'_> {
     fn patron_check(&self) -> PatronCheck<'_> {
         PatronCheck {
             id: &self.request.patron.identifier,
+            agency: &self.request.patron.agency,
             limits: &self.rules.patron_limits,
             now: self.now,
             today: self.rules.calendar.zone().to_datetime(self.now).date(),
@@ -233,6 +234,7 @@ impl EffectExecution<'_> {
                     request: request.id,
                     bib,
                     holding,
+                    agency: virtual_agency(request, side),
                     item: here.item.open(),
                     barcode: here.barcode.as_ref(),
                     item_bib: here.item_bib.as_ref(),
@@ -294,6 +296,7 @@ impl EffectExecution<'_> {
             request: self.request.id,
             bib: here.bib.open().cloned().ok_or_else(|| missing("the virtual record"))?,
             holding: here.holding.open().cloned().ok_or_else(|| missing("the virtual holding"))?,
+            agency: virtual_agency(self.request, side).cloned(),
             barcode: supply.copy.barcode.clone(),
             item_type: ItemType(supply.copy.item_type.0.clone()),
         })

@@ -1,7 +1,10 @@
 //! Applies agencies' rules: deadlines, limits of a patron's requests, copies of agencies that don't lend.
 
 use jiff::Timestamp;
-use lending::{Deadline, EffectResult, Event, Observed, Refusal, Request, Rules, Side, check_limits};
+use lending::{
+    AgencyEvidence, Deadline, EffectResult, Event, Observed, Refusal, Request, Rules, Side, VerifiedPatron,
+    check_limits,
+};
 use runtime::Runtime;
 use store::{Intent, Unit};
 
@@ -67,13 +70,19 @@ pub(crate) async fn within_limits(
     Ok(checked.map_or_else(|refusal| EffectResult::PatronRefused(refusal).into(), |()| event.clone()))
 }
 
-/// Returns the result, or that the copy is unfit: in a system that several agencies share, the copy may belong to an
-/// agency that doesn't lend.
-pub(crate) async fn check_participation(
+/// Returns the result, changed where several agencies share a system. A copy may belong to an agency that doesn't lend,
+/// and a patron's agency may be known from the caller only.
+pub(crate) async fn check_agencies(
     runtime: &Runtime,
     intent: &Intent,
     result: EffectResult,
 ) -> Result<EffectResult, Error> {
+    if let EffectResult::PatronVerified(verified) = &result
+        && verified.agency == AgencyEvidence::OnlyAgency
+        && runtime.has_several_agencies(&intent.institution).await?
+    {
+        return Ok(EffectResult::PatronVerified(VerifiedPatron { agency: AgencyEvidence::Caller, ..verified.clone() }));
+    }
     let EffectResult::SupplierChosen(copy) = &result else { return Ok(result) };
     if runtime.rules_of(&intent.institution, Some(&copy.library)).await?.lends {
         return Ok(result);

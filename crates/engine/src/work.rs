@@ -15,7 +15,7 @@ use crate::commit::{Applied, Cause};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::perform::EffectExecution;
-use crate::rules::check_participation;
+use crate::rules::check_agencies;
 
 impl Engine {
     pub(crate) async fn do_effect(
@@ -55,7 +55,7 @@ impl Engine {
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let result = match outcome {
-            Ok(result) => check_participation(&self.runtime, intent, result).await?,
+            Ok(result) => check_agencies(&self.runtime, intent, result).await?,
             Err(lms::Error::Refused(refusal) | lms::Error::NotSendable(refusal))
                 if !effect.is_clean_up() || is_final_refusal(&refusal) =>
             {

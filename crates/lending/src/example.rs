@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::copy::{Copy, CopyRef, ItemType, Title};
 use crate::ids::RequestId;
-use crate::request::{Patron, PatronType, PickupLocation, Request, VerifiedPatron};
+use crate::request::{AgencyEvidence, Patron, PatronType, PickupLocation, Request, VerifiedPatron};
 
 /// Returns noon of a day in 2026.
 pub fn noon() -> Timestamp {
@@ -61,5 +61,9 @@ pub fn copy(barcode: &str) -> Copy {
 
 /// Returns a patron who may borrow.
 pub fn verified() -> VerifiedPatron {
-    VerifiedPatron { id: "reader@example.org".into(), patron_type: PatronType("undergraduate".to_owned()) }
+    VerifiedPatron {
+        id: "reader@example.org".into(),
+        patron_type: PatronType("undergraduate".to_owned()),
+        agency: AgencyEvidence::default(),
+    }
 }

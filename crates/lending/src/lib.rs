@@ -99,7 +99,9 @@ pub use poll_interval::{
 };
 pub use priority::Priority;
 pub use refusal::{PatronRefusal, Refusal};
-pub use request::{Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, VerifiedPatron};
+pub use request::{
+    AgencyEvidence, Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, VerifiedPatron,
+};
 pub use rules::{Calendar, Day, Rules};
 pub use sides::{DueDates, EarlierSupply, Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 pub use status::{Condition, Outcome, Status, Workflow};

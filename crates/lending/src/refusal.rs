@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::RequestId;
+use crate::ids::{AgencyCode, RequestId};
 
 /// The reason why a request failed: a stable code and a sentence that a librarian understands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Refusal {
     /// The sentence for the patron, if the problem is the patron's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patron_message: Option<String>,
+    /// The agency to which the patron belongs, if the request named another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agency: Option<Box<AgencyCode>>,
     /// Further reasons, each with its own code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_refusals: Vec<Self>,
@@ -34,7 +37,13 @@ impl Refusal {
 
     /// Creates a refusal that staff read.
     pub fn new(code: impl Into<String>, explanation: impl Into<String>) -> Self {
-        Self { code: code.into(), explanation: explanation.into(), patron_message: None, other_refusals: Vec::new() }
+        Self {
+            code: code.into(),
+            explanation: explanation.into(),
+            patron_message: None,
+            agency: None,
+            other_refusals: Vec::new(),
+        }
     }
 }
 
@@ -63,6 +72,16 @@ pub enum PatronRefusal {
     },
     /// The patron's record is a contact (Alma's record type CONTACT), which can't borrow.
     Contact,
+    /// The patron belongs to another agency of the same institution than the request names.
+    OtherAgency {
+        /// The patron's agency.
+        agency: AgencyCode,
+    },
+    /// No agency is named for the campus in the patron's record.
+    UnmappedCampus {
+        /// The campus as the library's system calls it.
+        campus: Option<String>,
+    },
     /// The patron has as many loans as their library allows.
     LoanLimit {
         /// The number of loans.
@@ -134,6 +153,8 @@ impl PatronRefusal {
             Self::Expired { .. } => "PATRON_EXPIRED",
             Self::Blocked { .. } => "PATRON_BLOCKED",
             Self::Contact => "PATRON_IS_CONTACT",
+            Self::OtherAgency { .. } => "PATRON_OF_OTHER_AGENCY",
+            Self::UnmappedCampus { .. } => "PATRON_CAMPUS_UNMAPPED",
             Self::LoanLimit { .. } => "PATRON_LOAN_LIMIT",
             Self::RequestLimit { .. } => "PATRON_REQUEST_LIMIT",
             Self::Overdue { .. } => "PATRON_OVERDUE",
@@ -153,6 +174,10 @@ impl PatronRefusal {
             Self::Expired { .. } => "Your library card has expired. Please have it renewed at your library.",
             Self::Blocked { .. } => "Your library account is blocked. Please ask your library's staff.",
             Self::Contact => "Your library's record of you doesn't allow borrowing. Please ask its staff.",
+            Self::OtherAgency { .. } => {
+                "You belong to another library than the one that was chosen. Please choose yours."
+            }
+            Self::UnmappedCampus { .. } => "Your library can't be found out from your record. Please ask its staff.",
             Self::LoanLimit { .. } => "You have as many loans as your library allows. Please return one and ask again.",
             Self::RequestLimit { .. } => {
                 "You have as many requests at your library as it allows. Please try again when one has ended."
@@ -176,7 +201,12 @@ impl PatronRefusal {
             return Refusal { other_refusals: each.collect(), ..first };
         }
         let explanation = self.account_explanation().unwrap_or_else(|| self.record_explanation());
-        Refusal { patron_message: Some(self.patron_message().to_owned()), ..Refusal::new(self.code(), explanation) }
+        let agency = match self {
+            Self::OtherAgency { agency } => Some(Box::new(agency.clone())),
+            _ => None,
+        };
+        let patron_message = Some(self.patron_message().to_owned());
+        Refusal { patron_message, agency, ..Refusal::new(self.code(), explanation) }
     }
 
     /// Returns the sentence for a librarian if the reason is a limit of the patron's account.
@@ -228,6 +258,14 @@ impl PatronRefusal {
             Self::Contact => "The patron's record at their library is a contact (record type CONTACT), which can't borrow. The \
                  library must create a patron record first."
                 .to_owned(),
+            Self::OtherAgency { agency } => format!(
+                "By the campus in the record, the patron belongs to the agency {agency}. Place the request for that agency."
+            ),
+            Self::UnmappedCampus { campus } => format!(
+                "No agency is named for the campus {} of the patron's record. Correct the record, or add the campus to the \
+                 institution's campus_agencies.",
+                campus.as_deref().unwrap_or("(none)")
+            ),
             Self::UnmappedType { group } => format!(
                 "The hub has no patron type for the user group {} of the patron's library. Add the group to the \
                  institution's patron types.",

@@ -230,6 +230,23 @@ pub struct VerifiedPatron {
     pub id: PatronId,
     /// The patron type in the hub's words.
     pub patron_type: PatronType,
+    /// The evidence that the patron belongs to the request's agency.
+    #[serde(default)]
+    pub agency: AgencyEvidence,
+}
+
+/// The evidence that a patron belongs to the agency that the request names.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgencyEvidence {
+    /// The institution has no other agency.
+    #[default]
+    OnlyAgency,
+    /// The campus in the patron's record.
+    Campus,
+    /// The word of the program that placed the request: the institution has several agencies, and no table says which
+    /// campus belongs to which.
+    Caller,
 }
 
 /// A patron type in the hub's words, such as `undergraduate`.

@@ -33,7 +33,9 @@ pub enum Attempt {
 pub struct PatronCheck<'a> {
     /// The identifier that the patron gave.
     pub id: &'a PatronId,
-    /// The limits of accounts at the patron's agency.
+    /// The agency that the request names.
+    pub agency: &'a AgencyCode,
+    /// The limits of accounts at that agency.
     pub limits: &'a PatronLimits,
     /// The current time.
     pub now: Timestamp,
@@ -53,6 +55,9 @@ pub struct ItemRef {
     pub item: ItemId,
     /// Its barcode, if known.
     pub barcode: Option<Barcode>,
+    /// The agency whose virtual item it is. `None` for a real item, and for a virtual item that belongs to no agency in
+    /// particular.
+    pub agency: Option<AgencyCode>,
 }
 
 /// A user record that represents the borrower's patron at the lender.
@@ -107,6 +112,8 @@ pub struct VirtualItem {
     pub bib: BibId,
     /// Its holding.
     pub holding: HoldingId,
+    /// The agency for which it is.
+    pub agency: Option<AgencyCode>,
     /// The lender's barcode, which is used if it is free.
     pub barcode: Barcode,
     /// The type of the item.
@@ -122,6 +129,8 @@ pub struct VirtualItemDeletion<'a> {
     pub bib: &'a BibId,
     /// Its holding.
     pub holding: &'a HoldingId,
+    /// The agency for which it was made.
+    pub agency: Option<&'a AgencyCode>,
     /// The item, if it was made.
     pub item: Option<&'a ItemId>,
     /// The item's barcode, which finds the item if staff have linked it to another record.
@@ -224,8 +233,13 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Creates the suppressed record, marked with the request.
     async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId>;
 
-    /// Creates the virtual item's holding.
-    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Result<HoldingId>;
+    /// Creates the virtual item's holding in the virtual library of `agency`.
+    async fn create_virtual_holding(
+        &self,
+        bib: &BibId,
+        agency: Option<&AgencyCode>,
+        attempt: Attempt,
+    ) -> Result<HoldingId>;
 
     /// Creates the virtual item. Returns its barcode too, since the wanted one may be taken.
     async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Result<(ItemId, Barcode)>;

@@ -36,6 +36,6 @@ pub use host::{
 pub use list::{ExpectedChange, ListContents, ListEntry};
 pub use priority::{current_priority, with_priority};
 pub use quota::{CallObserver, CallRate, CallReport, QuotaSettings};
-pub use request_items::{missing, real_item, virtual_item, virtual_patron_of, virtual_side};
+pub use request_items::{missing, real_item, virtual_agency, virtual_item, virtual_patron_of, virtual_side};
 pub use settings::{SettingError, without_value};
 pub use webhook::{WebhookMessage, WebhookRejection};

@@ -1,6 +1,6 @@
 //! The items of a request, as library systems identify them.
 
-use lending::{Request, Side, Supply, VirtualSide};
+use lending::{AgencyCode, Request, Side, Supply, VirtualSide};
 
 use crate::host::{ItemRef, VirtualPatron};
 use crate::{Error, Result};
@@ -13,6 +13,7 @@ pub fn real_item(supply: &Supply) -> ItemRef {
         holding: copy.holding.clone(),
         item: copy.item.clone(),
         barcode: Some(copy.barcode.clone()),
+        agency: None,
     }
 }
 
@@ -29,9 +30,15 @@ pub fn virtual_item(request: &Request, side: Side) -> Result<ItemRef> {
             holding: holding.clone(),
             item: item.clone(),
             barcode: here.barcode.clone(),
+            agency: virtual_agency(request, side).cloned(),
         }),
         _ => Err(missing("the virtual item")),
     }
+}
+
+/// Returns the agency whose virtual item is at a side: the patron's, at the patron's institution.
+pub fn virtual_agency(request: &Request, side: Side) -> Option<&AgencyCode> {
+    (side == Side::Borrower).then_some(&request.patron.agency)
 }
 
 /// Returns the records that the hub has created at a side.

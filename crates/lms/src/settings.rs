@@ -126,6 +126,15 @@ impl<'a> Reader<'a> {
         map
     }
 
+    /// Reads an optional table of text to text. `what` describes its purpose. An absent table is empty.
+    pub(crate) fn optional_map(&mut self, key: &'static str, what: &str) -> BTreeMap<String, String> {
+        if matches!(self.table.get(key), None | Some(Value::Null)) {
+            self.known.insert(key);
+            return BTreeMap::new();
+        }
+        self.map(key, what)
+    }
+
     /// Reads a list of texts; an absent list is empty.
     pub(crate) fn list(&mut self, key: &'static str) -> BTreeSet<String> {
         self.known.insert(key);

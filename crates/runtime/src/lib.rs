@@ -152,6 +152,16 @@ impl Runtime {
         Ok(agencies::rules_of_patron(&self.agencies.all(&self.store, self.now()).await?, request))
     }
 
+    /// Returns whether several agencies share the system of an institution.
+    ///
+    /// # Errors
+    ///
+    /// The agencies had to be read, and could not be.
+    pub async fn has_several_agencies(&self, institution: &InstitutionCode) -> Result<bool, store::Error> {
+        let agencies = self.agencies.all(&self.store, self.now()).await?;
+        Ok(agencies.iter().filter(|agency| agency.institution == *institution).count() > 1)
+    }
+
     /// Returns the rules of the agency whose staff act at a side of a request.
     ///
     /// # Errors

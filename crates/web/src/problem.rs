@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use lending::{Refusal, RequestId};
+use lending::{AgencyCode, Refusal, RequestId};
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
@@ -49,7 +49,8 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     request: Option<RequestId>,
-    patron_message: Option<String>,
+    patron_message: Option<Box<str>>,
+    agency: Option<Box<AgencyCode>>,
 }
 
 /// The reason why a call failed (RFC 9457).
@@ -77,6 +78,10 @@ pub(crate) struct Envelope {
     /// The sentence for the patron, if the problem is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     patron_message: Option<String>,
+    /// The agency to which the patron belongs, if the request named another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    agency: Option<AgencyCode>,
     /// The patron request that the problem is about, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<uuid::Uuid>)]
@@ -92,6 +97,7 @@ impl Problem {
             errors: Vec::new(),
             request: None,
             patron_message: None,
+            agency: None,
         }
     }
 
@@ -105,7 +111,8 @@ impl Problem {
         let code = refusal.code.clone();
         Self {
             errors: errors.collect(),
-            patron_message: refusal.patron_message.clone(),
+            patron_message: refusal.patron_message.as_deref().map(Into::into),
+            agency: refusal.agency.clone(),
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, &*refusal.explanation)
         }
     }
@@ -228,7 +235,8 @@ impl IntoResponse for Problem {
             detail: self.detail,
             code: self.code,
             errors: self.errors,
-            patron_message: self.patron_message,
+            patron_message: self.patron_message.map(Into::into),
+            agency: self.agency.map(|agency| *agency),
             request_id: self.request,
         };
         let mut answer = (status, Json(envelope)).into_response();

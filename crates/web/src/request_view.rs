@@ -279,6 +279,9 @@ struct RefusalView {
     /// The sentence for the patron, if the problem is the patron's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     patron_message: Option<String>,
+    /// The agency to which the patron belongs, if the request named another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agency: Option<String>,
     /// Further causes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
@@ -471,6 +474,7 @@ fn refusal(refusal: Refusal) -> RefusalView {
         code: refusal.code,
         explanation: refusal.explanation,
         patron_message: refusal.patron_message,
+        agency: refusal.agency.map(|agency| agency.to_string()),
         other_refusals,
     }
 }

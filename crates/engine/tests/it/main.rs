@@ -20,6 +20,7 @@ mod outages;
 mod placing;
 mod quota;
 mod refused_holds;
+mod shared_alma;
 mod standard;
 mod unreadable;
 mod webhooks;

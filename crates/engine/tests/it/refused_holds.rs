@@ -28,6 +28,7 @@ async fn refuse_at_lender(world: &World, barcode: &str) -> String {
             holding: item.holding_id.as_str().into(),
             item: item.pid.as_str().into(),
             barcode: None,
+            agency: None,
         },
         holder: "sam.student".into(),
         library: "MAIN".into(),

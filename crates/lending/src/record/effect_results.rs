@@ -10,7 +10,7 @@ use crate::effect_result::EffectResult;
 use crate::ids::{Barcode, ItemId, PatronId};
 use crate::observation::{ItemState, Observation};
 use crate::refusal::{PatronRefusal, Refusal};
-use crate::request::Request;
+use crate::request::{AgencyEvidence, Request};
 use crate::sides::{Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 use crate::status::Workflow;
 
@@ -26,7 +26,7 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
         EffectResult::PatronVerified(verified) => {
             record_effect_done(request, Effect::VerifyPatron);
             request.patron.verified = Some(verified.clone());
-            None
+            agency_note(verified.agency)
         }
         EffectResult::PatronRefused(cause) => patron_refused(request, cause),
         EffectResult::SupplierChosen(copy) => supplier_chosen(request, copy),
@@ -119,6 +119,13 @@ fn record_effect_done(request: &mut Request, effect: Effect) {
         request.in_flight = None;
         request.undo = None;
     }
+}
+
+/// Returns the note for staff if nothing but the caller's word says which agency the patron belongs to.
+fn agency_note(evidence: AgencyEvidence) -> Option<String> {
+    let note = "The institution has several agencies and no table of campuses (campus_agencies), so the patron's agency is \
+                the one that the caller named.";
+    (evidence == AgencyEvidence::Caller).then(|| note.to_owned())
 }
 
 fn patron_refused(request: &mut Request, cause: &PatronRefusal) -> Option<String> {

@@ -20,6 +20,8 @@ fn each_cause_of_ineligibility_has_its_own_code_and_sentence() {
         PatronRefusal::Expired { on: Some("2025-01-31".to_owned()) },
         PatronRefusal::Blocked { blocks: vec!["Unpaid bill".to_owned()] },
         PatronRefusal::Contact,
+        PatronRefusal::OtherAgency { agency: "BRANCH".into() },
+        PatronRefusal::UnmappedCampus { campus: Some("NORTH".to_owned()) },
         PatronRefusal::LoanLimit { loans: 9, most: 9 },
         PatronRefusal::RequestLimit { requests: 5, most: 5 },
         PatronRefusal::Overdue { items: 1, most: 0 },

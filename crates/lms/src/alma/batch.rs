@@ -31,13 +31,14 @@ impl Alma {
         let bib = || expected.item.bib.as_str().to_owned();
         let listing =
             |list: &str, key, is_there| Some(ListEntry { list: list.to_owned(), key, expected_present: is_there });
+        let (virtual_library, _) = self.settings.virtual_place(expected.item.agency.as_ref());
         match expected.kind {
             ChangeKind::Dispatch => self.pick_list(expected, expected.library?),
-            ChangeKind::HoldWaiting => self.pick_list(expected, &self.settings.virtual_library),
+            ChangeKind::HoldWaiting => self.pick_list(expected, virtual_library),
             ChangeKind::Arrival => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), false)),
             ChangeKind::Collection => self.settings.on_shelf_set.as_ref().and_then(|_| listing(ON_SHELF, item(), true)),
             // A virtual item that was returned isn't in transit if its own library is the pickup library.
-            ChangeKind::Return if expected.pickup == Some(&self.settings.virtual_library) => None,
+            ChangeKind::Return if expected.pickup == Some(virtual_library) => None,
             ChangeKind::Return => {
                 self.settings.in_transit_set.as_ref().and_then(|_| listing(IN_TRANSIT, item(), false))
             }

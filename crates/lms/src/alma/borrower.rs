@@ -6,7 +6,7 @@ use std::time::Duration;
 use alma::{
     Code, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest, ScanIn,
 };
-use lending::{Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
+use lending::{AgencyCode, Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
 
 use super::Alma;
@@ -34,7 +34,12 @@ impl Alma {
         Ok(BibId::from(bib.mms_id.as_str()))
     }
 
-    pub(super) async fn create_holding(&self, bib: &BibId, attempt: Attempt) -> crate::Result<HoldingId> {
+    pub(super) async fn create_holding(
+        &self,
+        bib: &BibId,
+        agency: Option<&AgencyCode>,
+        attempt: Attempt,
+    ) -> crate::Result<HoldingId> {
         let mms = MmsId::from(bib.as_str());
         let holdings = self.client.holdings(&mms);
         if attempt == Attempt::AfterUnclear {
@@ -44,7 +49,8 @@ impl Alma {
                 return Ok(HoldingId::from(holding.holding_id.as_str()));
             }
         }
-        let holding = holdings.create(&records::holding(&self.settings), true).await.map_err(to_lms_error)?;
+        let (library, location) = self.settings.virtual_place(agency);
+        let holding = holdings.create(&records::holding(library, location), true).await.map_err(to_lms_error)?;
         Ok(HoldingId::from(holding.holding_id.as_str()))
     }
 
@@ -126,8 +132,9 @@ impl Alma {
     fn virtual_side(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> NewItem {
         let mut more = serde_json::Map::new();
         more.insert("pid".to_owned(), json!(item.item.as_str()));
-        more.insert("library".to_owned(), json!({"value": self.settings.virtual_library.as_str()}));
-        more.insert("location".to_owned(), json!({"value": self.settings.virtual_location.as_str()}));
+        let (library, location) = self.settings.virtual_place(wanted.agency.as_ref());
+        more.insert("library".to_owned(), json!({"value": library.as_str()}));
+        more.insert("location".to_owned(), json!({"value": location.as_str()}));
         NewItem { more, ..self.new_item(wanted, barcode) }
     }
 
@@ -143,7 +150,7 @@ impl Alma {
     pub(super) async fn hold_for_patron(&self, wanted: &PatronHold, attempt: Attempt) -> crate::Result<Hold> {
         let pickup = match &wanted.pickup {
             Some(pickup) => pickup_at(pickup),
-            None => self.outside(&self.settings.virtual_library)?,
+            None => self.outside(self.settings.virtual_place(wanted.item.agency.as_ref()).0)?,
         };
         let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
         let request = NewRequest::hold(pickup.clone()).comment(comment);
@@ -172,7 +179,7 @@ impl Alma {
         item: &ItemRef,
         pickup: Option<&PickupLocation>,
     ) -> crate::Result<Option<String>> {
-        let library = &self.settings.virtual_library;
+        let (library, _) = self.settings.virtual_place(item.agency.as_ref());
         if pickup.is_some_and(|pickup| pickup.library == *library) {
             return Ok(Some("No scan: the virtual item's library is the pickup library.".to_owned()));
         }

@@ -24,7 +24,9 @@ pub(super) async fn run(client: &Client, settings: &Settings) -> Vec<Finding> {
         }
     };
     findings.push(sharing_library(settings, &libraries));
-    findings.extend(virtual_place(client, settings, &libraries).await);
+    for (library, location) in settings.virtual_places() {
+        findings.extend(virtual_place(client, library.as_str(), location.as_str(), &libraries).await);
+    }
     findings.extend(desks(client, settings, &libraries).await);
     findings.extend(task_list(client, settings).await);
     findings.extend(code_tables(client, settings).await);
@@ -134,13 +136,11 @@ fn sharing_library(settings: &Settings, libraries: &List<Library>) -> Finding {
     }
 }
 
-async fn virtual_place(client: &Client, settings: &Settings, libraries: &List<Library>) -> Vec<Finding> {
-    let code = settings.virtual_library.as_str();
+async fn virtual_place(client: &Client, code: &str, wanted: &str, libraries: &List<Library>) -> Vec<Finding> {
     let Some(library) = libraries.iter().find(|library| library.code.as_str() == code) else {
         return vec![Finding::problem("virtual_library", no_library(code, libraries))];
     };
     let mut findings = vec![Finding::ok("virtual_library", label(code, library.name.as_deref()))];
-    let wanted = settings.virtual_location.as_str();
     let subject = "virtual_location";
     findings.push(match client.conf().locations(&library.code).await {
         Err(error) => Finding::problem(subject, to_lms_error(error).to_string()),

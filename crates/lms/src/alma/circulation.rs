@@ -115,7 +115,7 @@ impl Alma {
 
     /// Scans an item in at its own library. A second scan does no harm, so an unclear attempt is repeated.
     async fn scan_in_at_home_library(&self, item: &ItemRef) -> Result<()> {
-        let library = &self.settings.virtual_library;
+        let (library, _) = self.settings.virtual_place(item.agency.as_ref());
         let Some(desk) = self.settings.desk(library) else {
             return Err(Error::refused(
                 "NO_DESK_FOR_LIBRARY",

@@ -2,7 +2,9 @@
 
 use alma::{Code, LoanFilter, LoanProcess, User, UserId};
 use jiff::Timestamp;
-use lending::{AccountLimits, PatronAccount, PatronId, PatronRefusal, PatronType, VerifiedPatron};
+use lending::{
+    AccountLimits, AgencyCode, AgencyEvidence, PatronAccount, PatronId, PatronRefusal, PatronType, VerifiedPatron,
+};
 
 use super::Alma;
 use super::errors::to_lms_error;
@@ -19,6 +21,9 @@ impl Alma {
             Err(error) if error.is_not_found() => return Ok(Err(PatronRefusal::Unknown)),
             Err(error) => return Err(to_lms_error(error)),
         };
+        if let Some(refusal) = self.agency_refusal(&user, check.agency) {
+            return Ok(Err(refusal));
+        }
         let group = user.user_group().map(|coded| coded.as_str().to_owned());
         let patron_type = group.as_ref().and_then(|group| self.settings.patron_types.get(group)).cloned();
         let mut causes = record_causes(&user, check);
@@ -28,9 +33,30 @@ impl Alma {
         };
         causes.extend(self.account_causes(&user, &patron_type, check, causes.is_empty()).await?);
         Ok(match PatronRefusal::all(causes) {
-            None => Ok(VerifiedPatron { id: PatronId::from(user.primary_id().as_str()), patron_type }),
+            None => {
+                let is_shared = !self.settings.campus_agencies.is_empty();
+                let agency = if is_shared { AgencyEvidence::Campus } else { AgencyEvidence::OnlyAgency };
+                Ok(VerifiedPatron { id: PatronId::from(user.primary_id().as_str()), patron_type, agency })
+            }
             Some(refusal) => Err(refusal),
         })
+    }
+
+    /// Returns the refusal if the campus in the user's record belongs to another agency than the request names, or to
+    /// none. An Alma that several libraries share has no other field for the library of a user, and no default
+    /// (alma-field-notes.md, "Users" and "Added 2026-11-29"). The rules of another agency would decide on everything
+    /// else, so this is the only reason.
+    fn agency_refusal(&self, user: &User, named: &AgencyCode) -> Option<PatronRefusal> {
+        let agencies = &self.settings.campus_agencies;
+        if agencies.is_empty() {
+            return None;
+        }
+        let campus = user.campus_code().map(|coded| coded.as_str().to_owned());
+        match campus.as_ref().and_then(|campus| agencies.get(campus)) {
+            Some(agency) if agency == named => None,
+            Some(agency) => Some(PatronRefusal::OtherAgency { agency: agency.clone() }),
+            None => Some(PatronRefusal::UnmappedCampus { campus }),
+        }
     }
 
     /// Reads the user with the counts of their account. Alma was seen to refuse `expand=fees` for patrons who owe fees

@@ -44,8 +44,8 @@ use async_trait::async_trait;
 use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan, Observation,
-    PatronId, PatronRefusal, PickupLocation, Priority, Refusal, RequestId, Title, VerifiedPatron,
+    AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan,
+    Observation, PatronId, PatronRefusal, PickupLocation, Priority, Refusal, RequestId, Title, VerifiedPatron,
 };
 use secrecy::SecretString;
 
@@ -239,8 +239,13 @@ impl HostLms for Alma {
         self.create_bib(request, title, attempt).await
     }
 
-    async fn create_virtual_holding(&self, bib: &BibId, attempt: Attempt) -> Result<lending::HoldingId> {
-        self.create_holding(bib, attempt).await
+    async fn create_virtual_holding(
+        &self,
+        bib: &BibId,
+        agency: Option<&AgencyCode>,
+        attempt: Attempt,
+    ) -> Result<lending::HoldingId> {
+        self.create_holding(bib, agency, attempt).await
     }
 
     async fn create_virtual_item(&self, wanted: &VirtualItem, attempt: Attempt) -> Result<(ItemId, Barcode)> {
@@ -267,7 +272,7 @@ impl HostLms for Alma {
     }
 
     async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan> {
-        let library = &self.settings.virtual_library;
+        let (library, _) = self.settings.virtual_place(item.agency.as_ref());
         self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, attempt).await).await
     }
 

@@ -52,6 +52,7 @@ impl Alma {
                 request,
                 bib,
                 holding: &holding,
+                agency: None,
                 item: Some(&item),
                 barcode: None,
                 item_bib: None,

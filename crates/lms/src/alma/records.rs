@@ -1,10 +1,8 @@
 //! Builds the records that the hub creates in a borrower's Alma, and the marker that distinguishes them from others.
 
-use lending::{RequestId, Title};
+use lending::{LibraryCode, LocationCode, RequestId, Title};
 use marc::marcxml::{self, Namespace};
 use marc::{Leader, Record};
-
-use super::settings::Settings;
 
 /// The call number of every virtual holding. Real holdings have another.
 pub(crate) const CALL_NUMBER: &str = "DCB_VIRTUAL_COLLECTION";
@@ -48,18 +46,13 @@ pub(crate) fn bib(request: RequestId, title: &Title) -> String {
     marcxml::write(&record, Namespace::None).content
 }
 
-/// Builds the virtual holding, in the institution's library and location for such items.
-pub(crate) fn holding(settings: &Settings) -> String {
+/// Builds the holding of a virtual item, in this library and location.
+pub(crate) fn holding(library: &LibraryCode, location: &LocationCode) -> String {
     let record = Record::builder()
         // The leader of a single-part holdings record. The text is fixed, so the default is never used.
         .leader("00000nx  a22000001n 4500".parse::<Leader>().unwrap_or_default())
         .control("008", "2601010p    8   4001uueng0000000")
-        .data(
-            "852",
-            '8',
-            ' ',
-            [('b', settings.virtual_library.as_str()), ('c', settings.virtual_location.as_str()), ('h', CALL_NUMBER)],
-        )
+        .data("852", '8', ' ', [('b', library.as_str()), ('c', location.as_str()), ('h', CALL_NUMBER)])
         .build();
     marcxml::write(&record, Namespace::None).content
 }

@@ -127,6 +127,7 @@ impl Alma {
             holding: what.holding.clone(),
             item: item.clone(),
             barcode: what.barcode.cloned(),
+            agency: what.agency.cloned(),
         };
         Ok(self.end_loan(&item, what.holder).await? || self.cancel_own_hold(what.request, &Self::path(&item)).await?)
     }
@@ -150,6 +151,7 @@ impl Alma {
             holding: what.holding.clone(),
             item: item.clone(),
             barcode: what.barcode.cloned(),
+            agency: what.agency.cloned(),
         };
         let moved = match what.item_bib {
             Some(_) => Some(Self::path(&item)),
@@ -211,8 +213,9 @@ impl Alma {
         let is_ours = |holding: &alma::HoldingSummary| {
             let library = holding.library.as_ref().map(alma::Coded::as_str);
             let location = holding.location.as_ref().map(alma::Coded::as_str);
-            library == Some(self.settings.virtual_library.as_str())
-                && location == Some(self.settings.virtual_location.as_str())
+            self.settings.virtual_places().any(|(own_library, own_location)| {
+                library == Some(own_library.as_str()) && location == Some(own_location.as_str())
+            })
         };
         if !holdings.is_complete() || !holdings.iter().all(is_ours) {
             return Err(in_use(bib, "it has a holding that isn't the hub's"));

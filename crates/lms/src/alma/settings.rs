@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
-use lending::{Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
+use lending::{AgencyCode, Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
 use serde_json::{Map, Value, json};
 
 use crate::quota::QuotaSettings;
@@ -27,6 +27,11 @@ pub struct Settings {
     pub virtual_library: LibraryCode,
     /// The suppressed location of virtual items.
     pub virtual_location: LocationCode,
+    /// The virtual library and location of each agency that has its own.
+    pub virtual_libraries: BTreeMap<AgencyCode, (LibraryCode, LocationCode)>,
+    /// Alma's campus code -> the agency of the users of that campus, if several agencies share this Alma. Without such a
+    /// table the hub believes the agency that a request names.
+    pub campus_agencies: BTreeMap<String, AgencyCode>,
     /// The item policy of virtual items.
     pub virtual_item_policy: String,
     /// An item policy whose loans Alma does not renew: virtual items get it when the lender wants the item back.
@@ -99,6 +104,12 @@ impl Settings {
                 .identifier("virtual_library", "the Alma library of virtual items; no patron may collect there")
                 .into(),
             virtual_location: from.identifier("virtual_location", "the suppressed location of virtual items").into(),
+            virtual_libraries: virtual_libraries(&mut from),
+            campus_agencies: from
+                .optional_map("campus_agencies", "Alma campus codes with the agency of each")
+                .into_iter()
+                .map(|(campus, agency)| (campus, agency.as_str().into()))
+                .collect(),
             virtual_item_policy: from.text("virtual_item_policy", "the item policy of virtual items"),
             virtual_item_policy_no_renewal: from.optional_text("virtual_item_policy_no_renewal"),
             non_lendable_item_policies: from.list("non_lendable_item_policies"),
@@ -158,6 +169,16 @@ impl Settings {
     }
 
     fn find_contradictions(&self, from: &mut Reader<'_>) {
+        for (agency, (library, _)) in &self.virtual_libraries {
+            if *library == self.sharing_library {
+                let message = "is the sharing library too. Virtual items need a library of their own.";
+                from.error(&format!("virtual_libraries.{agency}"), message);
+            }
+            if self.desk(library).is_none() {
+                let message = format!("needs a desk: add the library {library} to circulation_desks.");
+                from.error(&format!("virtual_libraries.{agency}"), message);
+            }
+        }
         if !self.virtual_library.as_str().is_empty() && self.virtual_library == self.sharing_library {
             from.error(
                 "virtual_library",
@@ -187,6 +208,20 @@ impl Settings {
         }
     }
 
+    /// Returns the library and location of an agency's virtual items: its own, or else those of all.
+    pub fn virtual_place(&self, agency: Option<&AgencyCode>) -> (&LibraryCode, &LocationCode) {
+        match agency.and_then(|agency| self.virtual_libraries.get(agency)) {
+            Some((library, location)) => (library, location),
+            None => (&self.virtual_library, &self.virtual_location),
+        }
+    }
+
+    /// Returns each library and location of virtual items.
+    pub fn virtual_places(&self) -> impl Iterator<Item = (&LibraryCode, &LocationCode)> {
+        let own = self.virtual_libraries.values().map(|(library, location)| (library, location));
+        std::iter::once((&self.virtual_library, &self.virtual_location)).chain(own)
+    }
+
     /// Returns the desk at which the hub acts in a library.
     pub fn desk(&self, library: &LibraryCode) -> Option<&DeskCode> {
         self.circulation_desks.get(library)
@@ -196,6 +231,23 @@ impl Settings {
     pub fn prefixed(&self, barcode: &Barcode) -> Barcode {
         Barcode::from(format!("{}{barcode}", self.barcode_prefix))
     }
+}
+
+/// Reads the agencies' own virtual libraries, each as `LIBRARY/location`.
+fn virtual_libraries(from: &mut Reader<'_>) -> BTreeMap<AgencyCode, (LibraryCode, LocationCode)> {
+    let key = "virtual_libraries";
+    let named = from.optional_map(key, "agencies with the library and location of their virtual items");
+    let mut places = BTreeMap::new();
+    for (agency, place) in named {
+        let Some((library, location)) = place.split_once('/') else {
+            from.error(&format!("{key}.{agency}"), "must be a library and its location, as in LIBRARY/location.");
+            continue;
+        };
+        from.check_identifier(key, library);
+        from.check_identifier(key, location);
+        places.insert(agency.as_str().into(), (library.into(), location.into()));
+    }
+    places
 }
 
 fn desks(from: &mut Reader<'_>) -> BTreeMap<LibraryCode, DeskCode> {
@@ -289,6 +341,34 @@ mod tests {
         let mut settings = good();
         settings["circulation_desks"] = json!({"MAIN": "DESK"});
         assert!(faults(&settings)[0].contains("no desk for the virtual library DCB_LIB"));
+    }
+
+    #[test]
+    fn agency_has_its_own_virtual_library_or_that_of_all() {
+        let mut settings = good();
+        settings["circulation_desks"]["LAW_DCB"] = json!("DESK");
+        settings["virtual_libraries"] = json!({"LAW": "LAW_DCB/virtual"});
+        let read = Settings::read("01X".into(), settings.as_object().unwrap()).unwrap();
+        let place = |agency: &str| {
+            let (library, location) = read.virtual_place(Some(&agency.into()));
+            format!("{library}/{location}")
+        };
+        assert_eq!((place("LAW").as_str(), place("ARTS").as_str()), ("LAW_DCB/virtual", "DCB_LIB/dcbvirtual"));
+        assert_eq!(read.virtual_places().count(), 2);
+    }
+
+    #[test]
+    fn virtual_library_of_an_agency_needs_a_location_and_a_desk() {
+        let mut settings = good();
+        settings["virtual_libraries"] = json!({"LAW": "LAW_DCB", "ARTS": "SHARING/virtual"});
+        let faults = faults(&settings);
+        for fault in [
+            "virtual_libraries.LAW: must be a library and its location",
+            "virtual_libraries.ARTS: is the sharing library too",
+            "virtual_libraries.ARTS: needs a desk",
+        ] {
+            assert!(faults.iter().any(|found| found.starts_with(fault)), "{fault}: {faults:?}");
+        }
     }
 
     #[test]

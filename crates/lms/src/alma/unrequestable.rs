@@ -46,8 +46,10 @@ impl Alma {
         if !item.is_in_place() {
             return Ok(format!("The item can't be requested now: {}.", describe(&item_state(&item))));
         }
-        let is_virtual =
-            item.library.as_ref().is_some_and(|code| code.as_str() == self.settings.virtual_library.as_str());
+        let is_virtual = item
+            .library
+            .as_ref()
+            .is_some_and(|code| self.settings.virtual_places().any(|(library, _)| library.as_str() == code.as_str()));
         if !is_virtual && self.is_hidden(&item).await? {
             return Ok("The item, its record or its location is suppressed from discovery.".to_owned());
         }

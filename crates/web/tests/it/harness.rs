@@ -170,14 +170,14 @@ pub(crate) async fn serve(router: axum::Router) -> String {
     base
 }
 
-/// Starts an Alma that has the users `reader` (who may borrow) and `blocked`.
+/// Starts an Alma that has the users `reader` and `northern` (of the campus NORTH), who may borrow, and `blocked`.
 pub(crate) async fn alma_with_users() -> String {
     serve(axum::Router::new().route("/almaws/v1/users/{id}", get(user))).await
 }
 
 async fn user(Path(id): Path<String>) -> Response {
     let blocks = match id.as_str() {
-        "reader" => json!([]),
+        "reader" | "northern" => json!([]),
         "blocked" => json!([{
             "block_type": {"value": "GENERAL"}, "block_description": {"value": "02", "desc": "Unpaid bill"},
             "block_status": "ACTIVE",
@@ -188,8 +188,9 @@ async fn user(Path(id): Path<String>) -> Response {
             return (StatusCode::BAD_REQUEST, Json(body)).into_response();
         }
     };
+    let campus = if id == "northern" { "NORTH" } else { "" };
     Json(json!({
-        "primary_id": id, "first_name": "Sample", "last_name": "Reader", "status": {"value": "ACTIVE"},
+        "campus_code": {"value": campus}, "primary_id": id, "first_name": "Sample", "last_name": "Reader", "status": {"value": "ACTIVE"},
         "user_group": {"value": "UNDRGRD"}, "expiry_date": "2099-09-30Z", "account_type": {"value": "INTERNAL"},
         "record_type": {"value": "PUBLIC"}, "user_block": blocks, "user_identifier": [],
         "contact_info": {"address": [], "email": [], "phone": []},

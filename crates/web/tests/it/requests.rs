@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{DEAD, Hub, Recording, alma_with_users, placement};
+use crate::harness::{DEAD, Hub, Recording, alma_with_users, institution, placement};
 
 #[tokio::test]
 async fn patron_who_may_borrow_gets_the_request_with_its_place() {
@@ -39,6 +39,20 @@ async fn refused_patron_gets_the_reason_and_the_request_is_recorded() {
 
     let answer = hub.post("/api/v1/requests", &placement("nobody", "31999")).await;
     answer.is_problem(422, "PATRON_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn caller_that_names_the_wrong_agency_gets_the_right_one() {
+    let alma = alma_with_users().await;
+    let hub = Hub::with_institutions(&alma).await;
+    let mut borrower = institution(&alma);
+    borrower["settings"]["campus_agencies"] = json!({"NORTH": "NORTH"});
+    hub.put("/api/v1/institutions/01BORROW", &borrower).await;
+    let answer = hub.post("/api/v1/requests", &placement("northern", "31999")).await;
+    answer.is_problem(422, "PATRON_OF_OTHER_AGENCY");
+    assert_eq!(answer.body["agency"], "NORTH");
+    let recorded = hub.get(&format!("/api/v1/requests/{}", answer.body["request_id"].as_str().unwrap())).await.body;
+    assert_eq!(recorded["refusal"]["agency"], "NORTH");
 }
 
 #[tokio::test]
