@@ -83,6 +83,10 @@ pub struct RequestView {
     pub comment: Option<String>,
     /// Last day on the shelf.
     pub expiry: Option<String>,
+    /// Code of the material type that the caller named; empty if none.
+    pub material_type: String,
+    /// Last day of interest.
+    pub last_interest: Option<String>,
 }
 
 /// An active loan.
@@ -100,6 +104,8 @@ pub struct LoanView {
     pub due: String,
     /// NORMAL, RENEW, RECALL, LOST, CLAIMED_RETURN.
     pub process_status: String,
+    /// The request that the caller named.
+    pub named_request: Option<String>,
 }
 
 impl ItemView {
@@ -140,6 +146,8 @@ impl RequestView {
             place_in_queue: alma.place_in_queue(request),
             comment: request.comment.clone(),
             expiry: request.expiry.map(date),
+            material_type: request.material_type.clone(),
+            last_interest: request.last_interest.map(date),
         }
     }
 }
@@ -153,6 +161,7 @@ impl LoanView {
             barcode: loan.barcode.clone(),
             due: second(loan.due),
             process_status: loan.process_status.clone(),
+            named_request: loan.named_request.map(|id| id.to_string()),
         }
     }
 }
@@ -245,6 +254,7 @@ impl Staff {
     fn lend_as(&self, barcode: &str, user: &str, library: &str, desk: &str, over: bool) -> Result<String, Refusal> {
         self.with(|alma| {
             let new = NewLoan {
+                named_request: None,
                 user: user_of(alma, user)?,
                 item: item_of(alma, barcode)?,
                 library: library.to_owned(),

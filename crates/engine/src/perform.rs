@@ -193,7 +193,8 @@ impl EffectExecution<'_> {
     async fn lend_copy(&self) -> lms::Result<EffectResult> {
         let (supply, side) = (supply(self.request)?, Side::Lender);
         let (item, library) = (real_item(supply), &supply.copy.library);
-        let loan = self.lms.lend(&item, library, self.holder(side)?, self.attempt).await?;
+        let hold = supply.hold.open().map(|hold| &hold.id);
+        let loan = self.lms.lend(&item, library, self.holder(side)?, hold, self.attempt).await?;
         Ok(EffectResult::Lent { side, loan })
     }
 
@@ -273,6 +274,8 @@ impl EffectExecution<'_> {
             item: real_item(supply),
             holder: self.holder(Side::Lender)?.clone(),
             library: supply.copy.library.clone(),
+            item_type: supply.copy.item_type.clone(),
+            needed_until: self.request.needed_until,
             pickup: local.then(|| self.request.pickup.clone()),
         })
     }
@@ -284,6 +287,7 @@ impl EffectExecution<'_> {
             request: self.request.id,
             item: virtual_item(self.request, side)?,
             patron: self.holder(side)?.clone(),
+            item_type: supply(self.request)?.copy.item_type.clone(),
             pickup: (side == self.request.pickup_role()).then(|| self.request.pickup.clone()),
             attempts: self.attempts,
         })

@@ -84,6 +84,10 @@ pub struct LenderHold {
     pub holder: PatronId,
     /// The library that owns the copy.
     pub library: LibraryCode,
+    /// The type of the copy.
+    pub item_type: ItemType,
+    /// The last day on which the patron can use the item.
+    pub needed_until: Option<Date>,
     /// The pickup location, if it is in this system. Otherwise the copy is sent outside.
     pub pickup: Option<PickupLocation>,
 }
@@ -97,6 +101,8 @@ pub struct PatronHold {
     pub item: ItemRef,
     /// The patron.
     pub patron: PatronId,
+    /// The type of the virtual item.
+    pub item_type: ItemType,
     /// The pickup location, if it is in this system. Otherwise the virtual item is sent outside.
     pub pickup: Option<PickupLocation>,
     /// The number of earlier attempts.
@@ -254,8 +260,15 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// have put the item on a hold shelf or ended a loan, or the item is on its way already.
     async fn send_into_transit(&self, item: &ItemRef, pickup: Option<&PickupLocation>) -> Result<Option<String>>;
 
-    /// Lends the item to the virtual patron at a desk of the owning library.
-    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Result<Loan>;
+    /// Lends the item to the virtual patron at a desk of the owning library. The loan fulfils `hold`.
+    async fn lend(
+        &self,
+        item: &ItemRef,
+        library: &LibraryCode,
+        to: &PatronId,
+        hold: Option<&HoldId>,
+        attempt: Attempt,
+    ) -> Result<Loan>;
 
     /// Lends a virtual item to its holder at the desk of its own library.
     async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan>;

@@ -99,7 +99,9 @@ fn lend(alma: &mut Alma, call: &Call<'_>, user: Id, item: Id) -> Answer {
             },
         }
     };
-    let new = NewLoan { user, item, library: place("library")?, desk: place("circ_desk")?, override_hold: false };
+    let named_request = body["request_id"]["value"].as_str().and_then(|id| id.parse().ok());
+    let (library, desk) = (place("library")?, place("circ_desk")?);
+    let new = NewLoan { user, item, library, desk, named_request, override_hold: false };
     let id = alma.lend(&new)?;
     one(alma, id, call, false)
 }

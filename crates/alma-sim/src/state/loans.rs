@@ -14,6 +14,9 @@ pub(crate) struct NewLoan {
     pub(crate) item: Id,
     pub(crate) library: String,
     pub(crate) desk: String,
+    /// The request that the caller names. No source settles what Alma does with it (alma-api.md 2.7): the loan fulfils
+    /// the borrower's own request anyway.
+    pub(crate) named_request: Option<Id>,
     /// Whether staff lend the item although it is held for someone else.
     pub(crate) override_hold: bool,
 }
@@ -103,6 +106,7 @@ impl Alma {
             renewed: None,
             renewals: 0,
             request: own,
+            named_request: new.named_request,
         };
         self.loans.insert(id, loan);
         if let Some(user) = self.users.get_mut(&new.user) {

@@ -249,6 +249,9 @@ pub(crate) struct Loan {
     pub(crate) renewed: Option<Timestamp>,
     pub(crate) renewals: u32,
     pub(crate) request: Option<Id>,
+    /// The request that the caller named for the loan.
+    #[serde(default)]
+    pub(crate) named_request: Option<Id>,
 }
 
 /// A user with their loans, requests and other records.

@@ -119,6 +119,8 @@ pub struct NewRequest {
     pub description: Option<String>,
     /// The day after which the user doesn't want it any more.
     pub last_interest_date: Option<Date>,
+    /// The material type of the item (code table PhysicalMaterialType), which fulfilment rules may use.
+    pub material_type: Option<String>,
     /// Whether to accept a second request of the user for the same thing.
     pub allow_same_request: bool,
 }
@@ -132,6 +134,7 @@ impl NewRequest {
             comment: None,
             description: None,
             last_interest_date: None,
+            material_type: None,
             allow_same_request: false,
         }
     }
@@ -164,6 +167,9 @@ impl NewRequest {
         }
         if let Some(day) = self.last_interest_date {
             request["last_interest_date"] = json!(format!("{day}Z"));
+        }
+        if let Some(code) = &self.material_type {
+            request["material_type"] = json!({"value": code});
         }
         request
     }

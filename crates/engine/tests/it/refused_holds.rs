@@ -32,6 +32,8 @@ async fn refuse_at_lender(world: &World, barcode: &str) -> String {
         },
         holder: "sam.student".into(),
         library: "MAIN".into(),
+        item_type: lending::ItemType("book".to_owned()),
+        needed_until: None,
         pickup: None,
     };
     match world.lms(LENDER).place_lender_hold(&wanted, Attempt::Fresh).await {

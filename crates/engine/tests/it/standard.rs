@@ -83,6 +83,34 @@ both! {
         assert_eq!(world.at(BORROWER).item(&world.barcode).unwrap(), before);
     }
 
+    async fn holds_carry_the_material_type_and_the_lenders_the_last_day_of_need(world) {
+        let mut placing = world.placing();
+        placing.needed_until = Some("2026-04-30".parse().unwrap());
+        world.place_as(placing).await;
+        let lenders = world.at(LENDER).requests().remove(0);
+        assert_eq!((lenders.material_type.as_str(), lenders.last_interest.as_deref()), ("BOOK", Some("2026-04-30Z")));
+        // At the borrower that day would shorten the patron's time on the hold shelf.
+        let patrons = world.at(BORROWER).requests().remove(0);
+        assert_eq!((patrons.material_type.as_str(), patrons.last_interest), ("BOOK", None));
+    }
+
+    async fn loan_at_the_lender_names_the_hold_that_it_fulfils(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        let hold = world.request().await.supply.unwrap().hold.open().unwrap().id.to_string();
+        world.lend().await;
+        let loan = world.at(LENDER).loans().remove(0);
+        assert_eq!(loan.named_request, Some(hold));
+    }
+
+    async fn loan_is_made_without_the_hold_if_alma_does_not_know_it_any_more(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        let gone = FaultKind::Refuse { code: "401694".to_owned(), message: "Request Identifier not found.".to_owned() };
+        world.sim.arm(LENDER, Fault::once("POST /users/{user_id}/loans", gone)).unwrap();
+        world.lend().await;
+        let loan = world.at(LENDER).loans().remove(0);
+        assert_eq!(loan.named_request, None);
+    }
+
     async fn lender_that_refuses_the_hold_is_followed_by_the_next(world) {
         world.at(LENDER).set_behaviour(|behaviour| {
             behaviour.rules.groups_without_holds.insert("DCB".to_owned());

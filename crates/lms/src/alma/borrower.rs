@@ -153,7 +153,10 @@ impl Alma {
             None => self.outside(self.settings.virtual_place(wanted.item.agency.as_ref()).0)?,
         };
         let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
-        let request = NewRequest::hold(pickup.clone()).comment(comment);
+        let request = NewRequest {
+            material_type: self.settings.material_types.get(&wanted.item_type).cloned(),
+            ..NewRequest::hold(pickup.clone()).comment(comment)
+        };
         match self.place_hold(wanted.request, &wanted.item, &wanted.patron, &request, attempt).await {
             // Alma may answer this for an item that it has just made, until its index has caught up (alma-api.md 1.8).
             Err(crate::Error::Refused(refusal)) if is_unrequestable(&refusal) && wanted.attempts < SETTLING_TRIES => {

@@ -122,7 +122,14 @@ impl Alma {
             None => (self.outside(&wanted.library)?, "DCB loan to another library"),
         };
         let comment = format!("{words} {}", hold_marker(wanted.request));
-        let request = NewRequest::hold(pickup.clone()).comment(comment);
+        // Alma ends a hold that isn't filled by that day, and shortens its time on a hold shelf. The hub's own deadline
+        // ends the request then, so only the lender's staff need the date.
+        let last_interest_date = wanted.needed_until.filter(|_| wanted.pickup.is_none());
+        let request = NewRequest {
+            last_interest_date,
+            material_type: self.settings.own_material_type(&wanted.item_type).map(str::to_owned),
+            ..NewRequest::hold(pickup.clone()).comment(comment)
+        };
         let placed = self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await;
         match placed {
             // The virtual patron was only assumed to exist, so it is created again.
@@ -209,6 +216,7 @@ impl Alma {
         item: &ItemRef,
         library: &LibraryCode,
         to: &PatronId,
+        hold: Option<&HoldId>,
         attempt: Attempt,
     ) -> crate::Result<Loan> {
         let Some(desk) = self.settings.desk(library) else {
@@ -220,7 +228,9 @@ impl Alma {
                 ),
             ));
         };
-        self.lend_at(item, &NewLoan::at(library.as_str(), desk.as_str()), to, attempt).await
+        let request_id = hold.map(|hold| AlmaRequestId::from(hold.as_str()));
+        let wanted = NewLoan { request_id, ..NewLoan::at(library.as_str(), desk.as_str()) };
+        self.lend_at(item, &wanted, to, attempt).await
     }
 
     /// Lends, or finds the loan that an earlier attempt made.
@@ -243,6 +253,12 @@ impl Alma {
             // An item can be on one loan only. If that is the hub's, the effect is done, whatever the code.
             Err(error @ Error::Refused { .. }) => match self.find_loan(&path, &user).await? {
                 Some(loan) => Ok(loan_of(&loan)),
+                // Staff may have cancelled the hold without the hub's knowledge. The loan doesn't need it.
+                None if wanted.request_id.is_some() && refusal_code(&error) == Some(&Code::RequestNotFound) => {
+                    let without = NewLoan { request_id: None, ..wanted.clone() };
+                    let lent = self.client.user_loans(&user).create(path.pid.clone(), &without).await;
+                    lent.map(|loan| loan_of(&loan)).map_err(to_lms_error)
+                }
                 None => Err(to_lms_error(error)),
             },
             Err(Error::NotFound { message, .. }) => {

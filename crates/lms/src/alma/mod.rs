@@ -267,13 +267,20 @@ impl HostLms for Alma {
         self.at_item(item, async |item| self.scan_into_transit(&item, pickup).await).await
     }
 
-    async fn lend(&self, item: &ItemRef, library: &LibraryCode, to: &PatronId, attempt: Attempt) -> Result<Loan> {
-        self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, attempt).await).await
+    async fn lend(
+        &self,
+        item: &ItemRef,
+        library: &LibraryCode,
+        to: &PatronId,
+        hold: Option<&HoldId>,
+        attempt: Attempt,
+    ) -> Result<Loan> {
+        self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, hold, attempt).await).await
     }
 
     async fn lend_virtual_item(&self, item: &ItemRef, to: &PatronId, attempt: Attempt) -> Result<Loan> {
         let (library, _) = self.settings.virtual_place(item.agency.as_ref());
-        self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, attempt).await).await
+        self.at_item(item, async |item| self.lend_to_virtual_patron(&item, library, to, None, attempt).await).await
     }
 
     async fn renew(&self, loan: &Loan, of: &PatronId, attempt: Attempt) -> Result<Loan> {

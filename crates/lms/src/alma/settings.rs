@@ -227,6 +227,13 @@ impl Settings {
         self.circulation_desks.get(library)
     }
 
+    /// Returns Alma's material type of an own item of this type, if there is only one.
+    pub fn own_material_type(&self, item_type: &ItemType) -> Option<&str> {
+        let mut of_type = self.item_types.iter().filter(|(_, kind)| *kind == item_type).map(|(code, _)| code.as_str());
+        let first = of_type.next()?;
+        of_type.next().is_none().then_some(first)
+    }
+
     /// Returns the barcode to use if the lender's own is taken.
     pub fn prefixed(&self, barcode: &Barcode) -> Barcode {
         Barcode::from(format!("{}{barcode}", self.barcode_prefix))
@@ -369,6 +376,15 @@ mod tests {
         ] {
             assert!(faults.iter().any(|found| found.starts_with(fault)), "{fault}: {faults:?}");
         }
+    }
+
+    #[test]
+    fn material_type_of_an_own_item_is_known_where_its_type_has_one_only() {
+        let mut settings = good();
+        settings["item_types"] = json!({"BOOK": "book", "DVD": "film", "BLURAY": "film"});
+        let read = Settings::read("01X".into(), settings.as_object().unwrap()).unwrap();
+        assert_eq!(read.own_material_type(&ItemType("book".to_owned())), Some("BOOK"));
+        assert_eq!(read.own_material_type(&ItemType("film".to_owned())), None);
     }
 
     #[test]
