@@ -117,6 +117,7 @@ impl Hub {
         let mut event = event.clone();
         if let Event::Observed(Observed::Seen { observation, .. }) = &mut event {
             Rules::default().set_shelf_end(observation);
+            Rules::default().set_interest_end(observation);
         }
         let (event, decision) = (&event, decide(&stored.request, &event, now));
         let named = named(event);

@@ -165,8 +165,6 @@ pub struct Behaviour {
     pub gateway_errors_as_xml: bool,
     /// The answer to a key that was revoked.
     pub bad_key: BadKey,
-    /// Closed requests have their way of ending in `request_status`, instead of `HISTORY`.
-    pub history_shows_closure: bool,
     /// Changes made through the API raise LOAN, REQUEST, ITEM and BIB events (USER is never raised by them).
     pub api_raises_events: bool,
     /// A change of an item's circulation state raises ITEM_UPDATED.
@@ -208,7 +206,6 @@ impl Default for Behaviour {
             refuse_encoded_slash: false,
             gateway_errors_as_xml: true,
             bad_key: BadKey::default(),
-            history_shows_closure: false,
             api_raises_events: true,
             circulation_raises_item_events: false,
             expiry_is_cancellation: true,

@@ -43,12 +43,14 @@ async fn rules_of_deadline(runtime: &Runtime, request: &Request, deadline: Deadl
     })
 }
 
-/// Returns the event with the moment at which the last day on the hold shelf ends, by the clock of the library.
+/// Returns the event with the moments at which the last days of a hold end, by the clock of the library.
 pub(crate) async fn with_local_times(runtime: &Runtime, request: &Request, mut event: Event) -> Result<Event, Error> {
     if let Event::Observed(Observed::Seen { side, observation, .. }) = &mut event
-        && observation.last_shelf_day.is_some()
+        && (observation.last_shelf_day.is_some() || observation.last_interest_day.is_some())
     {
-        runtime.rules_at(request, *side).await?.set_shelf_end(observation);
+        let rules = runtime.rules_at(request, *side).await?;
+        rules.set_shelf_end(observation);
+        rules.set_interest_end(observation);
     }
     Ok(event)
 }

@@ -1,14 +1,15 @@
 //! The ways in which a hold can end, and the consequences at each side and status.
 //!
 //! The closures are those of the requirements page. Alma itself doesn't show them: a hold that is over is merely gone.
-//! A webhook reports the closure, or the hub infers it ("Closure of a request" in the notes on Alma's API; the rules
+//! A webhook reports the closure, or the hub infers it from what is there (a closed request where Alma keeps them, the
+//! item and the loan), and records from which fact ("Closure of a request" in the notes on Alma's API; the rules
 //! are [`infer`]'s).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Side;
-use crate::observation::{HoldState, ItemState};
+use crate::observation::ItemState;
 use crate::status::{Outcome, Status};
 
 /// The way in which a hold ended.
@@ -57,6 +58,35 @@ pub enum ClosureSource {
     Inferred,
 }
 
+/// The fact from which the hub infers a closure.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosureBasis {
+    /// The item was on loan to the holder.
+    Loan,
+    /// The item is lost, missing or gone.
+    Item,
+    /// The hold was on the hold shelf, and its last day there had passed.
+    ShelfTime,
+    /// The hold's last day of interest had passed.
+    LastInterest,
+    /// Nothing but the absence of the hold.
+    Absence,
+}
+
+impl ClosureBasis {
+    /// Returns the fact as the rest of a sentence.
+    pub fn fact(self) -> &'static str {
+        match self {
+            Self::Loan => "the item was on loan to its holder",
+            Self::Item => "the item is lost, missing or gone",
+            Self::ShelfTime => "its last day on the hold shelf had passed",
+            Self::LastInterest => "its last day of interest had passed",
+            Self::Absence => "it is gone, and nothing shows another reason",
+        }
+    }
+}
+
 /// The end of a hold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct HoldEnd {
@@ -64,6 +94,16 @@ pub struct HoldEnd {
     pub closure: Closure,
     /// The source of this closure.
     pub source: ClosureSource,
+    /// The fact from which the hub inferred it. `None` if it was reported.
+    #[serde(default)]
+    pub basis: Option<ClosureBasis>,
+}
+
+impl HoldEnd {
+    /// Creates the end that the library's system reported.
+    pub fn reported(closure: Closure) -> Self {
+        Self { closure, source: ClosureSource::Reported, basis: None }
+    }
 }
 
 /// The consequence of a closure.
@@ -150,10 +190,12 @@ fn stage(status: Status) -> Stage {
 /// The facts when a hold is found gone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MissingHold<'a> {
-    /// The hold's last known state.
-    pub(crate) last: HoldState,
+    /// Whether the hold was on the hold shelf.
+    pub(crate) on_shelf: bool,
     /// The end of the item's time on the hold shelf.
     pub(crate) shelf_until: Option<Timestamp>,
+    /// The end of the hold's last day of interest, which a closed request shows.
+    pub(crate) interest_until: Option<Timestamp>,
     /// The present state of the item.
     pub(crate) item: Option<&'a ItemState>,
     /// Whether the item was ever on loan to the holder.
@@ -162,15 +204,18 @@ pub(crate) struct MissingHold<'a> {
 
 /// Infers the most likely closure. A hold and its loan close at nearly the same moment, so the hub infers at the second
 /// poll that misses the hold, never at the first.
-pub(crate) fn infer(seen: MissingHold<'_>, now: Timestamp) -> Closure {
-    if seen.lent {
-        return Closure::Completed;
-    }
-    if matches!(seen.item, Some(ItemState::Lost | ItemState::Missing | ItemState::Absent)) {
-        return Closure::Failed;
-    }
-    if seen.last == HoldState::OnHoldShelf && seen.shelf_until.is_some_and(|until| until < now) {
-        return Closure::HoldShelfExpired;
-    }
-    Closure::Canceled
+pub(crate) fn infer(seen: MissingHold<'_>, now: Timestamp) -> HoldEnd {
+    let passed = |until: Option<Timestamp>| until.is_some_and(|until| until < now);
+    let (closure, basis) = if seen.lent {
+        (Closure::Completed, ClosureBasis::Loan)
+    } else if matches!(seen.item, Some(ItemState::Lost | ItemState::Missing | ItemState::Absent)) {
+        (Closure::Failed, ClosureBasis::Item)
+    } else if seen.on_shelf && passed(seen.shelf_until) {
+        (Closure::HoldShelfExpired, ClosureBasis::ShelfTime)
+    } else if !seen.on_shelf && passed(seen.interest_until) {
+        (Closure::Expired, ClosureBasis::LastInterest)
+    } else {
+        (Closure::Canceled, ClosureBasis::Absence)
+    };
+    HoldEnd { closure, source: ClosureSource::Inferred, basis: Some(basis) }
 }

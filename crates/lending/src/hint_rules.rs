@@ -70,6 +70,8 @@ impl Observation {
             pickup_library: later.pickup_library.or(self.pickup_library),
             last_shelf_day: later.last_shelf_day.or(self.last_shelf_day),
             shelf_until: later.shelf_until.or(self.shelf_until),
+            last_interest_day: later.last_interest_day.or(self.last_interest_day),
+            interest_until: later.interest_until.or(self.interest_until),
             wanted_back: later.wanted_back.or(self.wanted_back),
             barcode: later.barcode.or(self.barcode),
             bib: later.bib.or(self.bib),

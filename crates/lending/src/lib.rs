@@ -73,7 +73,7 @@ mod waiting;
 
 pub use account::{AccountLimits, PatronAccount, PatronLimits};
 pub use attention::{Action, Attention, FailingPoll, StaffCase, StaffCaseCause, WaitingOn};
-pub use closure::{Closure, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
+pub use closure::{Closure, ClosureBasis, ClosureResponse, ClosureSource, HoldEnd, response_to_closure};
 pub use command::{CancelledBy, Command};
 pub use copy::{Copy, CopyRef, ItemType, LONGEST_TITLE, Title};
 pub use copy_problem::CopyProblem;

@@ -29,7 +29,8 @@ pub struct Observation {
     /// How the hub's hold ended, if the library's system shows it.
     #[serde(default)]
     pub closure: Option<Closure>,
-    /// The last day on which the item waits on the hold shelf, by the calendar of its library.
+    /// The last day on which the item waits on the hold shelf, or waited if the hold is gone, by the calendar of its
+    /// library.
     #[serde(default)]
     pub last_shelf_day: Option<Date>,
     /// The library at which the hub's hold is to be picked up.
@@ -38,6 +39,12 @@ pub struct Observation {
     /// When that day ends at the library. The hub works it out before it decides.
     #[serde(default)]
     pub shelf_until: Option<Timestamp>,
+    /// The hold's last day of interest, as a closed request shows it.
+    #[serde(default)]
+    pub last_interest_day: Option<Date>,
+    /// When that day ends at the library. The hub works it out before it decides.
+    #[serde(default)]
+    pub interest_until: Option<Timestamp>,
     /// Whether somebody else waits for the item, or it is recalled.
     #[serde(default)]
     pub wanted_back: Option<bool>,

@@ -100,6 +100,12 @@ impl Rules {
         let ends = observation.last_shelf_day.map(|day| self.end_of_day(day));
         observation.shelf_until = ends.or(observation.shelf_until);
     }
+
+    /// Works out when the last day of interest at a library with these rules ends.
+    pub fn set_interest_end(&self, observation: &mut Observation) {
+        let ends = observation.last_interest_day.map(|day| self.end_of_day(day));
+        observation.interest_until = ends.or(observation.interest_until);
+    }
 }
 
 /// Open days.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::closure::{Closure, ClosureResponse, response_to_closure};
+use crate::closure::{Closure, ClosureBasis, ClosureResponse, response_to_closure};
 use crate::command::CancelledBy;
 use crate::copy::CopyRef;
 use crate::decide::Transition;
@@ -287,7 +287,9 @@ fn drop_supplier(request: &mut Request) {
             Closure::Rejected => "was rejected",
             Closure::Failed => "can't be filled any more",
         });
-        crate::Refusal::new("HOLD_ENDED_AT_LENDER", format!("The lender's hold {how} before the item was sent."))
+        let basis = supply.hold_end.and_then(|end| end.basis).filter(|basis| *basis != ClosureBasis::Absence);
+        let why = basis.map(|basis| format!(": {}", basis.fact())).unwrap_or_default();
+        crate::Refusal::new("HOLD_ENDED_AT_LENDER", format!("The lender's hold {how} before the item was sent{why}."))
     });
     let earlier = EarlierSupply {
         institution: supply.institution.clone(),

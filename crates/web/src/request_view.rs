@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use lending::{
-    Attention, Cancellation, CancelledBy, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState, ItemState, Loan,
-    Refusal, RequestId, Status, Supply, Tracked, VirtualSide,
+    Attention, Cancellation, CancelledBy, ClosureBasis, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState,
+    ItemState, Loan, Refusal, RequestId, Status, Supply, Tracked, VirtualSide,
 };
 use serde::Serialize;
 use store::{AuditRow, Stored};
@@ -242,6 +242,10 @@ struct HoldView {
     /// How the hub knows that: `reported` by the library's system, or `inferred` from hold, item and loan.
     #[schema(value_type = Option<String>)]
     closure_source: Option<&'static str>,
+    /// The fact from which an inferred closure follows, as the rest of a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    closure_basis: Option<&'static str>,
 }
 
 /// A loan in a library's system.
@@ -451,6 +455,7 @@ fn hold(part: &Tracked<Hold>, end: Option<HoldEnd>) -> Option<HoldView> {
             ClosureSource::Reported => "reported",
             ClosureSource::Inferred => "inferred",
         }),
+        closure_basis: end.and_then(|end| end.basis).map(ClosureBasis::fact),
     })
 }
 

@@ -16,8 +16,6 @@ pub(crate) fn request<'a>(alma: &'a Alma, request: &'a Request) -> Shape<'a> {
         true => Shape::Fields(Vec::new()),
         false => coded(alma, "PhysicalMaterialType", &request.material_type),
     };
-    let closed = request.closed_as.as_deref().filter(|_| alma.behaviour.history_shows_closure);
-    let status = closed.filter(|_| !request.active()).unwrap_or_else(|| request.status.code());
     let mut out = fields! {
         "title": bib.map(|bib| &bib.title), "author": bib.and_then(|bib| bib.author.as_ref()),
         "description": &request.description, "comment": request.comment.as_ref(), "volume": "", "issue": "",
@@ -27,7 +25,7 @@ pub(crate) fn request<'a>(alma: &'a Alma, request: &'a Request) -> Shape<'a> {
         "mms_id": request.mms, "pickup_location": alma.library_name(&request.pickup.library),
         "pickup_location_type": &request.pickup.kind, "pickup_location_library": &request.pickup.library,
         "material_type": material, "date_of_publication": bib.and_then(|bib| bib.year.as_ref()),
-        "place_in_queue": alma.place_in_queue(request), "request_status": status,
+        "place_in_queue": alma.place_in_queue(request), "request_status": request.status.code(),
         "request_date": date(request.placed), "request_time": moment(request.placed),
         "task_name": match request.status {
             RequestStatus::InProcess if item.is_some_and(|item| item.process == Process::Transit) => "Transit Item",

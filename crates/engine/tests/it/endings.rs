@@ -1,7 +1,11 @@
 //! The table of docs/workflow.md: how a hold can end in Alma, at each side and in each live status, with a clean
 //! lender and borrower at the end.
 
-use lending::{Closure, ClosureResponse, ClosureSource, Command, Outcome, Rules, Side, Status, response_to_closure};
+use alma_sim::{Fault, FaultKind};
+use lending::{
+    Closure, ClosureBasis, ClosureResponse, ClosureSource, Command, HoldEnd, Outcome, Rules, Side, Status,
+    response_to_closure,
+};
 use serde_json::json;
 
 use crate::world::{BORROWER, LENDER, PICKUP, World, both};
@@ -50,8 +54,24 @@ async fn play_out(world: &World) {
     assert_eq!(world.until_ended().await.status, Status::Finalised);
 }
 
-/// Ends a hold in an Alma that keeps closed requests and reports how they ended. The hub never reads
-/// [`Closure::Completed`] there, since the loan shows it: `lending`'s tests of the table cover it.
+/// The list of a record's requests.
+const CLOSED: &str = "GET /bibs/{mms_id}/requests";
+
+async fn keep_closed_requests(world: &World, code: &str) {
+    world.at(code).set_behaviour(|alma| alma.keep_history = true);
+    world.change_settings(code, "keeps_closed_requests", json!(true)).await;
+}
+
+/// Gives the next list of closed requests a closure in place of `HISTORY`, with which the requirements page shows them.
+fn show_closure(world: &World, code: &str, closure: Closure) {
+    let value = json!(closure.name());
+    let fault = FaultKind::EditAnswer { at: "/user_request/*/request_status".to_owned(), value };
+    world.sim.arm(code, Fault::once(CLOSED, fault)).unwrap();
+}
+
+/// Ends a hold in an Alma that keeps closed requests, whose status has a word of the requirements page. The answer is
+/// edited for that, since no other source has seen such a word. The hub never reads [`Closure::Completed`] there, since
+/// the loan shows it: `lending`'s tests of the table cover it.
 async fn close_hold(world: &World, side: Side, closure: Closure) {
     let request = world.request().await;
     let (code, hold) = match side {
@@ -62,10 +82,12 @@ async fn close_hold(world: &World, side: Side, closure: Closure) {
         Side::Borrower => (BORROWER.to_owned(), request.borrower.hold.any().unwrap().id.clone()),
         Side::Pickup => (PICKUP.to_owned(), request.at_pickup().hold.any().unwrap().id.clone()),
     };
-    world.at(&code).set_behaviour(|alma| (alma.keep_history, alma.history_shows_closure) = (true, true));
+    world.at(&code).set_behaviour(|alma| alma.keep_history = true);
     world.change_settings(&code, "keeps_closed_requests", json!(true)).await;
     // While the item is on loan, the hold doesn't exist any more.
-    let _ = world.at(&code).close(hold.as_str(), closure.name());
+    if world.at(&code).close(hold.as_str(), closure.name()).is_ok() {
+        show_closure(world, &code, closure);
+    }
     world.engine.poll_now(world.id).await.unwrap();
 }
 
@@ -173,16 +195,59 @@ both! {
 
 both! {
     async fn closure_is_read_from_the_closed_requests_where_alma_keeps_them(world) {
-        world.at(BORROWER).set_behaviour(|alma| (alma.keep_history, alma.history_shows_closure) = (true, true));
-        world.change_settings(BORROWER, "keeps_closed_requests", json!(true)).await;
+        keep_closed_requests(&world, BORROWER).await;
         world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
         let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
         world.at(BORROWER).cancel(hold.as_str(), "CannotBeFulfilled").unwrap();
+        show_closure(&world, BORROWER, Closure::Canceled);
         world.engine.poll_now(world.id).await.unwrap();
-        let ended = world.until_ended().await;
-        let end = ended.borrower.hold_end.unwrap();
-        assert_eq!((end.closure, end.source), (Closure::Canceled, ClosureSource::Reported));
-        assert_eq!(world.calls(BORROWER, "GET /bibs/{mms_id}/requests"), 1);
+        let end = world.until_ended().await.borrower.hold_end.unwrap();
+        assert_eq!(end, HoldEnd::reported(Closure::Canceled));
+        assert_eq!(world.calls(BORROWER, CLOSED), 1);
+        world.assert_clean();
+    }
+
+    async fn closed_request_whose_last_day_of_interest_had_passed_is_inferred_to_have_expired(world) {
+        keep_closed_requests(&world, LENDER).await;
+        world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
+        let hold = world.request().await.supply.unwrap().hold.open().unwrap().id.clone();
+        world.let_interest_end(LENDER, hold.as_str());
+        world.poll_until_passed(Status::NotSuppliedCurrentSupplier).await;
+        let refusal = world.request().await.earlier_suppliers.remove(0).refusal;
+        assert_eq!(refusal.code, "HOLD_ENDED_AT_LENDER");
+        let reason = "The lender's hold expired before the item was sent: its last day of interest had passed.";
+        assert_eq!(refusal.explanation, reason);
+        play_out(&world).await;
+        world.assert_clean();
+    }
+
+    async fn closed_request_shows_that_the_hold_expired_on_a_shelf_where_no_poll_saw_it(world) {
+        keep_closed_requests(&world, BORROWER).await;
+        world.bring_to(Status::PickupTransit).await;
+        let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
+        let staff = world.at(BORROWER);
+        staff.scan_in(&world.virtual_barcode().await, "MAIN", crate::world::DESK).unwrap();
+        staff.expire_hold(hold.as_str()).unwrap();
+        assert_eq!(staff.run_hold_shelf_expiry(), 1);
+        let seen = world.until_it("the end of the hold", |request| request.borrower.hold_end.is_some()).await;
+        let end = seen.borrower.hold_end.unwrap();
+        assert_eq!((end.closure, end.source), (Closure::HoldShelfExpired, ClosureSource::Inferred));
+        assert_eq!(end.basis, Some(ClosureBasis::ShelfTime));
+        play_out(&world).await;
+        assert_eq!(world.request().await.outcome, Some(Outcome::NotCollected));
+        world.assert_clean();
+    }
+
+    async fn closed_request_without_a_sign_is_inferred_to_be_cancelled_and_costs_one_call_a_poll(world) {
+        keep_closed_requests(&world, BORROWER).await;
+        world.bring_to(Status::RequestPlacedAtBorrowingAgency).await;
+        let hold = world.request().await.borrower.hold.open().unwrap().id.clone();
+        world.at(BORROWER).close(hold.as_str(), "Rejected").unwrap();
+        let end = world.until_ended().await.borrower.hold_end.unwrap();
+        assert_eq!((end.closure, end.source), (Closure::Canceled, ClosureSource::Inferred));
+        assert_eq!(end.basis, Some(ClosureBasis::Absence));
+        assert_eq!(world.calls(BORROWER, CLOSED), 2);
+        assert_eq!(world.calls(BORROWER, "GET /users/{user_id}/requests"), 0);
         world.assert_clean();
     }
 }

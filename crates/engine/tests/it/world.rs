@@ -264,6 +264,14 @@ impl World {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
+    /// Lets a hold's last day of interest pass and runs Alma's nightly job, which ends the hold.
+    pub(crate) fn let_interest_end(&self, code: &str, hold: &str) {
+        let held = self.at(code).requests().into_iter().find(|held| held.id == hold).unwrap();
+        let change = json!({"request_type": "HOLD", "comment": held.comment, "last_interest_date": "2026-03-01Z"});
+        self.change_hold(code, &held.user, hold, &change);
+        assert_eq!(self.at(code).run_interest_expiry(), 1);
+    }
+
     pub(crate) fn now(&self) -> jiff::Timestamp {
         self.engine.clock().now()
     }

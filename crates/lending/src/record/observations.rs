@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::reject_supplier;
 use crate::attention::{StaffCase, StaffCaseCause};
-use crate::closure::{ClosureResponse, ClosureSource, HoldEnd, MissingHold, infer, response_to_closure};
+use crate::closure::{ClosureResponse, HoldEnd, MissingHold, infer, response_to_closure};
 use crate::command::CancelledBy;
 use crate::deadline::{Deadline, deadlines};
 use crate::effect::Side;
@@ -288,12 +288,11 @@ fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option
             Some(StaffCase { cause: StaffCaseCause::HoldEnded(side, end.closure), explanation: explanation.clone() });
         return Some(explanation);
     }
-    Some(match end.source {
-        ClosureSource::Reported => format!("The patron's hold ended: {}.", end.closure.name()),
-        ClosureSource::Inferred => format!(
-            "The patron's hold is gone. From hold, item and loan together it was most likely: {}.",
-            end.closure.name()
-        ),
+    Some(match end.basis {
+        None => format!("The patron's hold ended: {}.", end.closure.name()),
+        Some(basis) => {
+            format!("The patron's hold is gone. Most likely it is {}: {}.", end.closure.name(), basis.fact())
+        }
     })
 }
 
@@ -382,15 +381,17 @@ fn deadline_passed(request: &mut Request, passed: Deadline, now: Timestamp) -> O
 
 fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Timestamp) -> HoldEnd {
     if let Some(closure) = observation.closure {
-        return HoldEnd { closure, source: ClosureSource::Reported };
+        return HoldEnd::reported(closure);
     }
     let vanished = MissingHold {
-        last: last.map_or(HoldState::NotStarted, |hold| hold.state),
-        shelf_until: last.and_then(|hold| hold.shelf_until),
+        // A closed request with a last day on the hold shelf was there, even if no poll saw it.
+        on_shelf: observation.shelf_until.is_some() || last.is_some_and(|hold| hold.state == HoldState::OnHoldShelf),
+        shelf_until: observation.shelf_until.or(last.and_then(|hold| hold.shelf_until)),
+        interest_until: observation.interest_until,
         item: observation.item.as_ref(),
         lent,
     };
-    HoldEnd { closure: infer(vanished, now), source: ClosureSource::Inferred }
+    infer(vanished, now)
 }
 
 fn record_loan(here: &mut VirtualSide, observation: &Observation) {

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use lending::{
-    Attention, Cancellation, CancelledBy, Closure, ClosureSource, Command, Condition, Deadline, Effect, EffectResult,
-    Event, Hold, HoldEnd, HoldState, ItemState, LoanState, Observation, Observed, Outcome, Refusal, Request,
-    Settlement, Side, Status, Tracked, VirtualSide, decide, example,
+    Attention, Cancellation, CancelledBy, Closure, Command, Condition, Deadline, Effect, EffectResult, Event, Hold,
+    HoldEnd, HoldState, ItemState, LoanState, Observation, Observed, Outcome, Refusal, Request, Settlement, Side,
+    Status, Tracked, VirtualSide, decide, example,
 };
 
 use crate::walk::{after_days, hold_closed, item, item_and_hold, on_loan, on_loan_at_lender, returned, willing};
@@ -193,7 +193,7 @@ fn as_reported(end: HoldEnd) -> HoldEnd {
         Closure::Rejected | Closure::Failed => end.closure,
         _ => Closure::Canceled,
     };
-    HoldEnd { closure, source: ClosureSource::Reported }
+    HoldEnd::reported(closure)
 }
 
 fn plain(hold: &mut Tracked<Hold>) {

@@ -1,6 +1,6 @@
 //! Reads a copy, or an item with its hold and loan.
 
-use alma::{HoldingSelector, Item, ItemPath, List, LoanProcess, RequestFilter, Search, UserId};
+use alma::{HoldingSelector, Item, ItemPath, LoanProcess, RequestFilter, Search, UserId};
 
 use lending::{Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, Refusal, Title};
 
@@ -242,7 +242,7 @@ impl Alma {
         seen.bib = Some(item.mms_id.as_str().into());
         seen.holding = Some(item.holding_id.as_str().into());
         if seen.hold == Some(HoldState::Gone) && self.settings.keeps_closed_requests {
-            seen.closure = self.find_closure(what, path).await?;
+            self.read_closed_hold(what, path, &mut seen).await?;
         }
         if matches!(state, ItemState::OnLoan | ItemState::Lost | ItemState::ClaimedReturned) {
             self.read_loan_state(what, path, &item, &mut seen).await?;
@@ -254,21 +254,24 @@ impl Alma {
         Ok(seen)
     }
 
-    /// Finds how the request's hold ended, if Alma keeps it: among the closed requests of the bib, else of the item,
-    /// else of the user (requirements page, "Retrieving Request Closure Status via API"). The loan decides about
-    /// "completed", which it shows better: hold and loan change at nearly, not exactly, the same moment. If a row can't
-    /// be read and no other row is the hold, the result is the same as if Alma kept none.
-    async fn find_closure(&self, what: &PollQuery, path: &ItemPath) -> Result<Option<Closure>> {
+    /// Reads what Alma keeps of a hold that is gone, with one call: the closed requests of its record (requirements page,
+    /// "Retrieving Request Closure Status via API"). A row has the status `HISTORY`, which shows no closure, and the days
+    /// that the hold had (alma-api.md 9). If the status has one of the page's words, it counts as reported. The loan
+    /// decides about "completed", which it shows better: hold and loan change at nearly, not exactly, the same moment.
+    async fn read_closed_hold(&self, what: &PollQuery, path: &ItemPath, seen: &mut Observation) -> Result<()> {
         let closed = RequestFilter { history: true, ..RequestFilter::holds() };
-        let user = UserId::from(what.patron.as_str());
-        let mut found = ours(what, &or_none(self.client.bib_requests(&path.mms).list(&closed).await)?);
-        if found.is_none() {
-            found = ours(what, &or_none(self.client.item_requests(path).list(&closed).await)?);
+        let listed = match self.client.bib_requests(&path.mms).list(&closed).await {
+            Ok(listed) => listed,
+            // What Alma keeps only explains the end, so a refusal explains nothing.
+            Err(alma::Error::Refused { .. } | alma::Error::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(to_lms_error(error)),
+        };
+        if let Some(row) = listed.iter().find(|row| is_polled_hold(what, row)) {
+            seen.closure = closure(&row.status).filter(|closure| *closure != Closure::Completed);
+            seen.last_shelf_day = row.expiry_date;
+            seen.last_interest_day = row.last_interest_date;
         }
-        if found.is_none() {
-            found = ours(what, &or_none(self.client.user_requests(&user).list(&closed).whole().await)?);
-        }
-        Ok(found.filter(|closure| *closure != Closure::Completed))
+        Ok(())
     }
 
     /// Reads the loan's due date, and whether the lender wants the item back, by recall or because others wait.
@@ -315,22 +318,12 @@ impl Alma {
     }
 }
 
-/// Returns how the polled hold ended, if it is in this list. An earlier hold of the same request, which the hub has
-/// replaced, doesn't count.
-fn ours(what: &PollQuery, closed: &[alma::Request]) -> Option<Closure> {
-    let marker = hold_marker(what.request);
-    let is_ours = |hold: &&alma::Request| match (&what.hold_id, hold.id.as_str()) {
-        (Some(wanted), id) => wanted.as_str() == id,
-        (None, _) => hold.comment.as_deref().is_some_and(|comment| comment.contains(&marker)),
-    };
-    closed.iter().filter(is_ours).find_map(|hold| closure(&hold.status))
-}
-
-fn or_none(listed: alma::Result<List<alma::Request>>) -> Result<List<alma::Request>> {
-    match listed {
-        Ok(listed) => Ok(listed),
-        Err(error) if error.is_not_found() => Ok(List::default()),
-        Err(error) => Err(to_lms_error(error)),
+/// Returns whether a closed request is the polled hold. An earlier hold of the same request, which the hub has replaced,
+/// isn't.
+fn is_polled_hold(what: &PollQuery, row: &alma::Request) -> bool {
+    match &what.hold_id {
+        Some(wanted) => wanted.as_str() == row.id.as_str(),
+        None => row.comment.as_deref().is_some_and(|comment| comment.contains(&hold_marker(what.request))),
     }
 }
 
