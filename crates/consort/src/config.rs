@@ -43,6 +43,7 @@ const KEYS: &[&str] = &[
     "breaker_failures",
     "breaker_initial_ms",
     "breaker_max_ms",
+    "setup_check_interval_ms",
 ];
 
 /// The shortest allowed lease. A shorter one would run out while the database is merely slow to renew it.
@@ -122,6 +123,8 @@ pub(crate) struct EngineConfig {
     pub(crate) breaker_initial_ms: u64,
     /// and at most.
     pub(crate) breaker_max_ms: u64,
+    /// Time between two scheduled checks of an institution's set-up, in milliseconds; 0 for none.
+    pub(crate) setup_check_interval_ms: u64,
 }
 
 fn faulty(faults: &[String]) -> Failure {
@@ -277,6 +280,8 @@ impl Config {
                 max: Duration::from_millis(self.engine.breaker_max_ms),
             },
             webhook_max_age: Duration::from_millis(self.engine.webhook_max_age_ms),
+            setup_checks: (self.engine.setup_check_interval_ms > 0)
+                .then(|| Duration::from_millis(self.engine.setup_check_interval_ms)),
         }
     }
 

@@ -23,18 +23,28 @@ pub(crate) fn check_syntax(file: &Path, text: &str, known: &[&str]) -> Result<()
     })
 }
 
-/// Returns the place of a key's value, as `line 3, column 11`.
+/// Returns the place of a key, as `line 3, column 11`. A number in the path is an index of an array.
 pub(crate) fn place_of(text: &str, path: &[String]) -> Option<String> {
     let document = toml::de::DeTable::parse(text).ok()?;
-    let (last, tables) = path.split_last()?;
     let mut table = document.get_ref();
-    for name in tables {
-        let (_, value) = table.iter().find(|(key, _)| key.get_ref() == name.as_str())?;
-        let toml::de::DeValue::Table(inner) = value.get_ref() else { return None };
-        table = inner;
+    let mut parts = path.iter();
+    let mut span = None;
+    while let Some(name) = parts.next() {
+        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name.as_str())?;
+        span = Some(key.span());
+        let mut value = value;
+        while let toml::de::DeValue::Array(rows) = value.get_ref() {
+            let Some(index) = parts.next() else { break };
+            value = rows.get(index.parse::<usize>().ok()?)?;
+            span = Some(value.span());
+        }
+        match value.get_ref() {
+            toml::de::DeValue::Table(inner) => table = inner,
+            _ if parts.len() > 0 => return None,
+            _ => {}
+        }
     }
-    let (key, _) = table.iter().find(|(key, _)| key.get_ref() == last.as_str())?;
-    Some(position(text, key.span().start))
+    span.map(|span| position(text, span.start))
 }
 
 fn at(file: &Path, text: &str, span: Option<std::ops::Range<usize>>, key: Option<&str>, what: &str) -> String {

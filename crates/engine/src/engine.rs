@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{CancelledBy, Command, InstitutionCode, Request, RequestId};
-use lms::{Connection, Finding};
+use parking_lot::Mutex;
 use polling::Polling;
 use prometheus_client::registry::Registry;
 use runtime::{Clock, Ids, Runtime};
@@ -42,6 +42,8 @@ pub struct Engine {
     pub(crate) handed_over: tokio::sync::Mutex<mpsc::UnboundedReceiver<HandedOver>>,
     /// The node's membership among the nodes of the database, until the node receives their notifications.
     pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
+    /// When this node searches next for institutions whose set-up is to be checked.
+    pub(crate) next_setup_checks: Mutex<Timestamp>,
     metrics: Arc<Metrics>,
     registry: Registry,
 }
@@ -98,6 +100,7 @@ impl Engine {
             active_effects,
             handed_over: tokio::sync::Mutex::new(handed_over),
             membership: tokio::sync::Mutex::new(None),
+            next_setup_checks: Mutex::new(Timestamp::MIN),
             metrics,
             registry,
         }
@@ -135,7 +138,8 @@ impl Engine {
     /// The store doesn't answer.
     pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let waiting = self.polling.next_waiting().filter(|due| *due > now);
-        Ok(self.store().next_due(now).await?.into_iter().chain(waiting).min())
+        let checks = self.settings.setup_checks.map(|_| *self.next_setup_checks.lock()).filter(|due| *due > now);
+        Ok(self.store().next_due(now).await?.into_iter().chain(waiting).chain(checks).min())
     }
 
     /// Starts due work at once. For callers that have set the engine's clock.
@@ -244,20 +248,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes every read that requests need at the institution.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the settings can't be used, and reports all faults at once.
-    pub async fn check_institution(connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
-        Ok(lms::connect(connection)?.check_setup().await)
-    }
-
     /// Returns the node's metrics in OpenMetrics' text format.
     pub async fn metrics(&self) -> Result<String, Error> {
         self.metrics.set(self.store().queue_counts().await?.open, self.store().commits());
         self.systems.collect_metrics();
         self.polling.collect_metrics().await?;
+        self.metrics.set_setup_checks(&self.store().setup_checks().await?, self.runtime.now());
         Ok(render(&self.registry))
     }
 

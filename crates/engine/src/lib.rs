@@ -14,6 +14,7 @@
 //! - `place`, `validation`: a new request and its faults.
 //! - `messages`: webhook messages; `load`: effects under way on this node.
 //! - `rules`: agencies' rules at the points where they matter.
+//! - `setup_checks`: checks of institutions' set-ups, and the daily ones.
 //! - `orphans`: records and holds with the hub's marker that belong to no request.
 //! - `nodes`: notifications of other nodes on the same database.
 //!
@@ -37,6 +38,7 @@ mod place;
 mod replacing;
 mod rules;
 mod settings;
+mod setup_checks;
 mod validation;
 mod work;
 mod worker;

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lms::Verdict;
 use polling::has_hint;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -12,11 +13,22 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
-use store::Intent;
+use store::{Intent, SetupCheck};
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct Cause {
     cause: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct CheckedFor {
+    institution: String,
+    verdict: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Institution {
+    institution: String,
 }
 
 /// The node's reactions, open intents and commits.
@@ -25,6 +37,8 @@ pub(crate) struct Metrics {
     reaction: Family<Cause, Histogram, fn() -> Histogram>,
     open_intents: Gauge,
     commits: Counter,
+    setup_findings: Family<CheckedFor, Gauge>,
+    setup_check_age: Family<Institution, Gauge>,
 }
 
 /// Creates a histogram with buckets from a millisecond to a minute and a half.
@@ -39,6 +53,8 @@ impl Metrics {
             reaction: Family::new_with_constructor(histogram),
             open_intents: Gauge::default(),
             commits: Counter::default(),
+            setup_findings: Family::default(),
+            setup_check_age: Family::default(),
         };
         registry.register(
             "reaction_seconds",
@@ -49,7 +65,33 @@ impl Metrics {
         registry.register("open_intents", "Intents that are not finished, due or not", open_intents);
         let commits = metrics.commits.clone();
         registry.register("store_commits", "Transactions committed since the node started", commits);
+        registry.register(
+            "setup_findings",
+            "Findings of the last check of an institution's set-up that are missing or unknown",
+            metrics.setup_findings.clone(),
+        );
+        registry.register(
+            "setup_check_age_seconds",
+            "Seconds since the last check of an institution's set-up ended",
+            metrics.setup_check_age.clone(),
+        );
         metrics
+    }
+
+    /// Sets the gauges of the checks of institutions' set-ups.
+    pub(crate) fn set_setup_checks(&self, checks: &[SetupCheck], now: Timestamp) {
+        self.setup_findings.clear();
+        self.setup_check_age.clear();
+        for check in checks {
+            let Some(result) = check.result else { continue };
+            let institution = check.institution.to_string();
+            for (verdict, found) in [(Verdict::Missing, result.missing), (Verdict::Unknown, result.unknown)] {
+                let of = CheckedFor { institution: institution.clone(), verdict: verdict.name() };
+                self.setup_findings.get_or_create(&of).set(found.into());
+            }
+            let age = now.duration_since(result.at).as_secs().max(0);
+            self.setup_check_age.get_or_create(&Institution { institution }).set(age);
+        }
     }
 
     /// Records that the result of an intent is committed.

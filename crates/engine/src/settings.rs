@@ -26,6 +26,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// When a system counts as down, and how often it is probed then.
     pub breaker: BreakerSettings,
+    /// The time between two scheduled checks of an institution's set-up; `None` for no such checks.
+    pub setup_checks: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             webhook_max_age: Duration::from_secs(600),
             backoff: Backoff::default(),
             breaker: BreakerSettings::default(),
+            setup_checks: None,
         }
     }
 }

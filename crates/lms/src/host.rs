@@ -1,5 +1,7 @@
 //! The interface that the hub needs of a library system.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,7 +14,7 @@ use lending::{
 use secrecy::SecretString;
 
 use crate::error::Result;
-use crate::finding::Finding;
+use crate::finding::{Finding, Registration};
 use crate::list::{ExpectedChange, ListContents, ListEntry};
 use crate::quota::{CallRate, QuotaSettings};
 use crate::webhook::{WebhookMessage, WebhookRejection};
@@ -349,6 +351,17 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// hub's.
     async fn remove_record(&self, request: RequestId, bib: &BibId) -> Result<()>;
 
-    /// Makes every read that the hub will need and reports what is missing.
-    async fn check_setup(&self) -> Vec<Finding>;
+    /// Returns the types that the institution's patrons have at the hub.
+    fn patron_types(&self) -> BTreeSet<PatronType> {
+        BTreeSet::new()
+    }
+
+    /// Returns the types that the institution's items have at the hub.
+    fn item_types(&self) -> BTreeSet<ItemType> {
+        BTreeSet::new()
+    }
+
+    /// Makes every read that the hub will need and reports what is missing, also of what the hub keeps about the
+    /// institution apart from its settings.
+    async fn check_setup(&self, registration: &Registration) -> Vec<Finding>;
 }

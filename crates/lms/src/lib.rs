@@ -28,7 +28,7 @@ mod webhook;
 
 pub use connect::{ConnectError, Connection, connect, connect_observed, example, kinds};
 pub use error::{Error, Outage, Result};
-pub use finding::Finding;
+pub use finding::{Finding, RegisteredPickup, Registration, Verdict, count};
 pub use host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
     VirtualItemDeletion, VirtualPatron, Withdrawn,

@@ -196,6 +196,7 @@ impl Unit {
         );
         self.refuse_open_requests(code);
         self.remove_webhook(code);
+        self.remove_setup_check(code);
         self.run("DELETE FROM institution WHERE code = $1", values![code])
     }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lending::{InstitutionCode, Priority};
-use lms::{Connection, Finding, HostLms, Outage};
+use lms::{Connection, Finding, HostLms, Outage, Registration};
 use prometheus_client::registry::Registry as MetricsRegistry;
 use runtime::Runtime;
 use store::NodeEvent;
@@ -189,10 +189,14 @@ impl Systems {
     /// # Errors
     ///
     /// The faults of settings that can't be used at all, all together.
-    pub async fn check(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
+    pub async fn check(
+        &self,
+        connection: &Connection,
+        registration: &Registration,
+    ) -> Result<Vec<Finding>, lms::ConnectError> {
         match self.registry.get(&connection.institution).await {
-            Ok(lms) => Ok(lms.check_setup().await),
-            Err(_) => Ok(lms::connect(connection)?.check_setup().await),
+            Ok(lms) => Ok(lms.check_setup(registration).await),
+            Err(_) => Ok(lms::connect(connection)?.check_setup(registration).await),
         }
     }
 

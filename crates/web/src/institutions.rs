@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use lending::InstitutionCode;
-use lms::{ConnectError, Connection, Finding};
+use lms::{ConnectError, Connection, Finding, Verdict};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -86,7 +86,7 @@ input! {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Check)]
 struct CheckView {
-    /// Whether everything that the hub needs exists.
+    /// Whether everything that the hub needs was found.
     ok: bool,
     /// The results of all checks.
     findings: Vec<FindingView>,
@@ -98,6 +98,9 @@ struct CheckView {
 struct FindingView {
     /// The subject of the check.
     subject: String,
+    /// `ok`; `missing` if something that the hub needs doesn't exist or differs from the settings; `unknown` if it could
+    /// not be read.
+    verdict: &'static str,
     /// The problem and its solution; null if all is well.
     problem: Option<String>,
     /// The result, if all is well.
@@ -106,7 +109,9 @@ struct FindingView {
 
 impl From<Finding> for FindingView {
     fn from(finding: Finding) -> Self {
-        Self { subject: finding.subject, problem: finding.problem, detail: finding.detail }
+        let Finding { subject, verdict, text } = finding;
+        let (problem, detail) = if verdict == Verdict::Ok { (None, text) } else { (Some(text), String::new()) };
+        Self { subject, verdict: verdict.name(), problem, detail }
     }
 }
 
@@ -281,8 +286,9 @@ async fn delete_institution(State(state): State<WebState>, PathCode(code): PathC
     removed(done.touched(removal) > 0, "institution", &code)
 }
 
-/// Makes every read that requests need at the institution, and reports what is missing. One check at a time runs for an
-/// institution on a node of the hub.
+/// Makes every read that requests need at the institution, and reports what is missing: for the settings, the agencies
+/// and the pickup locations. One check at a time runs for an institution on a node of the hub. The hub also makes the
+/// check of each institution once a day.
 #[utoipa::path(
     post,
     path = "/api/v1/institutions/{code}/check",
@@ -302,8 +308,10 @@ async fn check_institution(
 ) -> Result<Json<CheckView>, Problem> {
     let connection = connection_of(find(&state, &code).await?);
     let _permit = state.exclusive.begin(Work::Check, &connection.institution)?;
-    let findings =
-        state.engine.systems().check(&connection).await.map_err(|error| Problem::invalid(faults_of(error)))?;
-    let ok = findings.iter().all(|finding| finding.problem.is_none());
+    let registration = state.engine.registration(&connection.institution).await?;
+    let checked = state.engine.systems().check(&connection, &registration).await;
+    let findings = checked.map_err(|error| Problem::invalid(faults_of(error)))?;
+    state.engine.keep_setup_check(&connection.institution, &findings).await?;
+    let ok = findings.iter().all(|finding| finding.verdict == Verdict::Ok);
     Ok(Json(CheckView { ok, findings: findings.into_iter().map(Into::into).collect() }))
 }

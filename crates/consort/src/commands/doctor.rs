@@ -124,7 +124,9 @@ impl Doctor {
                 }
                 Ok(_) => bad(
                     "institution",
-                    format!("{code}: something is missing; `consort institution check {code}` shows"),
+                    format!(
+                        "{code}: something is missing or can't be read; `consort institution check {code}` shows it"
+                    ),
                 ),
                 Err(failure) => bad("institution", format!("{code}: {failure}")),
             });

@@ -5,13 +5,11 @@ mod demo;
 mod docs;
 mod doctor;
 mod institution;
-mod quota;
 mod request;
 mod serve;
 mod sim;
 mod staff_actions;
 mod store;
-mod webhook;
 
 use clap::Subcommand;
 

@@ -116,3 +116,41 @@ async fn doctor_finds_a_running_hub_well() {
     let said = processes.output(&["doctor", "--config", processes.config.to_str().unwrap()]);
     assert!(!said.contains("FAULT"), "{said}");
 }
+
+#[tokio::test]
+async fn check_of_a_file_names_a_misspelt_rule_and_an_agency_that_does_not_exist() {
+    let processes = Processes::start().await;
+    let file = dir_file(&processes.dir, "misspelt.toml");
+    let text = institution(LENDER, &format!("http://{}", processes.lender), &key_of(LENDER))
+        .replace("[[pickup_locations]]", "[agencies.rules]\nlend = true\n[[pickup_locations]]")
+        .replace("agency = \"LEND\"", "agency = \"LENT\"");
+    std::fs::write(&file, text).unwrap();
+    let output = processes.consort(&["institution", "check", file.to_str().unwrap()]);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(complaint(&output).contains("2 of"), "{table}");
+    let squeezed = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(squeezed.contains("agencies.0.rules.lend: unknown field `lend`") && squeezed.contains("LENT"), "{table}");
+    // The hub stores nothing of such a file.
+    let said = complaint(&processes.consort(&["institution", "add", file.to_str().unwrap()]));
+    assert!(said.contains("misspelt.toml, line") && said.contains("lend"), "{said}");
+}
+
+#[tokio::test]
+async fn check_by_code_covers_agencies_and_pickup_locations_of_the_hub() {
+    let processes = Processes::start().await;
+    let place = json!({"name": "Annexe", "agency": "LEND", "library": "ANNEXE"});
+    processes.api(Method::PUT, "/pickup-locations/LEND-ANNEXE", Some(&place)).await;
+    let output = processes.consort(&["institution", "check", LENDER]);
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(complaint(&output).contains("1 of"), "{table}");
+    assert!(table.contains("LEND-ANNEXE") && table.contains("MISSING"), "{table}");
+    let metrics = processes.answer_at(Method::GET, "/metrics", crate::program::KEY, None).await.1;
+    let line = format!("consort_setup_findings{{institution=\"{LENDER}\",verdict=\"missing\"}} 1");
+    assert!(metrics.contains(&line), "{metrics}");
+}
+
+#[test]
+fn check_of_a_file_that_does_not_exist_says_so() {
+    let said = complaint(&crate::program::consort(&["institution", "check", "nofile.toml"]));
+    assert!(said.contains("There is no file nofile.toml."), "{said}");
+}

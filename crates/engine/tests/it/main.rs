@@ -21,6 +21,7 @@ mod placing;
 mod quota;
 mod refused_holds;
 mod shared_alma;
+mod setup_checks;
 mod standard;
 mod unreadable;
 mod webhooks;

@@ -36,6 +36,7 @@ mod suppressed;
 mod unrequestable;
 mod webhooks;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,8 +45,9 @@ use async_trait::async_trait;
 use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, LibraryCode, Loan,
-    Observation, PatronId, PatronRefusal, PickupLocation, Priority, Refusal, RequestId, Title, VerifiedPatron,
+    AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, InstitutionCode, ItemId, ItemType,
+    LibraryCode, Loan, Observation, PatronId, PatronRefusal, PatronType, PickupLocation, Priority, Refusal, RequestId,
+    Title, VerifiedPatron,
 };
 use secrecy::SecretString;
 
@@ -53,7 +55,7 @@ use self::address::done_if_gone;
 pub use self::settings::Settings;
 use crate::connect::Adapter;
 use crate::error::Result;
-use crate::finding::Finding;
+use crate::finding::{Finding, Registration};
 use crate::host::{
     Attempt, HostLms, ItemRef, LenderHold, MarkedHold, PatronCheck, PatronHold, PollQuery, VirtualItem,
     VirtualItemDeletion, VirtualPatron, Withdrawn,
@@ -374,7 +376,15 @@ impl HostLms for Alma {
         self.delete_record_of(request, bib).await
     }
 
-    async fn check_setup(&self) -> Vec<Finding> {
-        check::run(&self.client, &self.settings).await
+    fn patron_types(&self) -> BTreeSet<PatronType> {
+        self.settings.patron_types.values().cloned().collect()
+    }
+
+    fn item_types(&self) -> BTreeSet<ItemType> {
+        self.settings.item_types.values().cloned().collect()
+    }
+
+    async fn check_setup(&self, registration: &Registration) -> Vec<Finding> {
+        check::run(&self.client, &self.settings, registration).await
     }
 }

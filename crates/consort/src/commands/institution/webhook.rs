@@ -11,8 +11,8 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use super::check::show;
 use crate::api::{Hub, HubArgs, http_client, shown};
-use crate::commands::institution::show;
 use crate::commands::request::segment;
 use crate::failure::{Failure, Result};
 use crate::output::print_out;
@@ -227,5 +227,5 @@ impl Caller<'_> {
 }
 
 fn finding(subject: String, good: bool, detail: &str, problem: &str) -> Finding {
-    Finding { subject, problem: (!good).then(|| problem.to_owned()), detail: detail.to_owned() }
+    if good { Finding::ok(subject, detail) } else { Finding::missing(subject, problem) }
 }

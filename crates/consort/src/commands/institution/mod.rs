@@ -1,0 +1,42 @@
+//! `consort institution …`: sets institutions up, and checks that everything the hub needs exists.
+
+mod add;
+mod check;
+mod file;
+mod orphans;
+mod quota;
+mod webhook;
+
+use clap::Subcommand;
+
+use crate::failure::Result;
+
+/// Set up institutions and check them.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Institution {
+    /// Register an institution, its agencies and pickup locations at a running hub, from a file.
+    Add(add::Add),
+    /// Make every read that the hub will need and report what is missing. Takes a file, or the code of an institution
+    /// that a running hub knows.
+    Check(check::Check),
+    /// Find records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
+    /// nothing without --remove.
+    Orphans(orphans::Orphans),
+    /// Show how many calls of its system's API are left, and what they were spent on.
+    Quota(quota::Quota),
+    /// Manage its webhook, through which its system sends messages to the hub.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
+}
+
+impl Institution {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Add(add) => add.run().await,
+            Self::Check(check) => check.run().await,
+            Self::Orphans(orphans) => orphans.run().await,
+            Self::Quota(quota) => quota.run().await,
+            Self::Webhook(webhook) => webhook.run().await,
+        }
+    }
+}
