@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 
 /// The hub to call.
 #[derive(Args, Clone, Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct HubArgs {
     /// The hub's address.
     #[arg(long, env = "CONSORT_HUB", default_value = "http://127.0.0.1:8080")]
     pub(crate) hub: String,
-    /// A key of the hub's API.
+    /// A key of the hub's API. Other users of this machine can see the command line: CONSORT_API_KEY is safer.
     #[arg(long, env = "CONSORT_API_KEY", hide_env_values = true)]
     pub(crate) key: Option<SecretString>,
 }
@@ -32,8 +32,8 @@ impl Hub {
     /// Creates a client of the hub that the arguments name.
     pub(crate) fn new(args: &HubArgs) -> Result<Self> {
         let key = args.key.clone().ok_or_else(|| {
-            Failure::new("No API key is given.")
-                .advice("Name one of the hub's keys with --key or in CONSORT_API_KEY; keys are set under [api_keys] in its configuration.")
+            Failure::usage("No API key is given.")
+                .advice("Name one of the hub's keys in CONSORT_API_KEY (or with --key, which other users of this machine can see); keys are set under [api_keys] in its configuration.")
         })?;
         Self::at(&args.hub, key)
     }
@@ -61,14 +61,18 @@ impl Hub {
         if let Some(body) = body {
             call = call.json(body);
         }
-        let answer = call.send().await.map_err(|_| {
-            Failure::new(format!("The hub at {} can't be reached.", shown(&self.base)))
-                .advice("Start it with `consort serve --config FILE`, or name its address with --hub.")
+        let answer = call.send().await.map_err(|error| {
+            Failure::new(format!("The hub at {} can't be reached: {}.", shown(&self.base), reason(error)))
+                .advice(
+                    "Start it with `consort serve --config FILE`, or name its address with --hub or in CONSORT_HUB.",
+                )
+                .exit(Exit::Unavailable)
         })?;
         let status = answer.status();
         if status.is_redirection() {
             return Err(Failure::new(format!("What answers at {} sends elsewhere ({status}).", shown(&self.base)))
-                .advice("Name the hub's own address with --hub: keys are sent to no other."));
+                .advice("Name the hub's own address with --hub or in CONSORT_HUB: keys are sent to no other.")
+                .exit(Exit::Unavailable));
         }
         let text = answer.text().await.unwrap_or_default();
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
@@ -92,6 +96,18 @@ pub(crate) fn shown(address: &str) -> String {
         }
         Err(_) => "the given address".to_owned(),
     }
+}
+
+/// Returns the reason for which a call got no answer, without the address, which may contain a password.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut reason = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        reason = inner.to_string();
+        cause = inner.source();
+    }
+    reason.trim_end_matches('.').to_owned()
 }
 
 /// Creates an HTTP client with time-outs. It follows no redirect, which would send keys, in headers and bodies, to
@@ -120,7 +136,13 @@ fn refusal(status: StatusCode, problem: &Value) -> Failure {
     }
     if status == StatusCode::UNAUTHORIZED {
         return Failure::new("The hub doesn't accept this API key.")
-            .advice("Use one of the keys set under [api_keys] in the hub's configuration (--key or CONSORT_API_KEY).");
+            .advice("Use one of the keys set under [api_keys] in the hub's configuration (CONSORT_API_KEY or --key).")
+            .exit(Exit::Unavailable);
     }
-    Failure::new(text)
+    let exit = match status {
+        StatusCode::NOT_FOUND => Exit::NotFound,
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Exit::Unavailable,
+        _ => Exit::Failed,
+    };
+    Failure::new(text).exit(exit)
 }

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serving::Limits;
 
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::toml_fault;
 
 /// The compiled-in defaults; also what `consort serve --print-config` shows.
@@ -128,7 +128,7 @@ pub(crate) struct EngineConfig {
 }
 
 fn faulty(faults: &[String]) -> Failure {
-    Failure::new(format!("The configuration has faults: {}.", faults.join("; ")))
+    Failure::usage(format!("The configuration has faults: {}.", faults.join("; ")))
         .advice("The settings and their defaults are shown by `consort serve --print-config`.")
 }
 
@@ -167,6 +167,23 @@ fn in_words(fault: &figment::Error, read: Option<(&Path, &str)>) -> String {
     format!("{place}: {what}{hint}")
 }
 
+fn path_of(key: &str) -> Vec<String> {
+    key.split('.').map(str::to_owned).collect()
+}
+
+/// Returns the place of a setting: the environment variable that sets it, its line in the file, or its name alone.
+fn place(path: &[String], read: Option<(&Path, &str)>) -> String {
+    let variable = format!("CONSORT_{}", path.join("__").to_uppercase());
+    if std::env::var_os(&variable).is_some() {
+        return format!("environment variable {variable}");
+    }
+    let key = path.join(".");
+    let in_file = read.and_then(|(file, text)| {
+        toml_fault::place_of(text, path).map(|place| format!("{}, {place}, {key}", file.display()))
+    });
+    in_file.unwrap_or(key)
+}
+
 impl Config {
     /// Reads the configuration. Fails with a message about its faults.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
@@ -174,8 +191,12 @@ impl Config {
         let mut read = None;
         if let Some(file) = file {
             let text = std::fs::read_to_string(file).map_err(|error| {
-                Failure::new(format!("The configuration file {} can't be read: {error}.", file.display()))
-                    .advice("Check the path and that this user may read it.")
+                let what = if error.kind() == std::io::ErrorKind::NotFound {
+                    format!("There is no configuration file {}.", file.display())
+                } else {
+                    format!("The configuration file {} can't be read: {error}.", file.display())
+                };
+                Failure::usage(what).advice("Check the path and that this user may read it.")
             })?;
             toml_fault::check_syntax(file, &text, KEYS).map_err(|fault| faulty(&[fault]))?;
             figment = figment.merge(Toml::string(&text));
@@ -188,64 +209,79 @@ impl Config {
             faulty(&faults)
         })?;
         config.file = file.map(Path::to_owned);
-        config.check()?;
-        Ok(config)
+        let read = read.as_ref().map(|(file, text)| (*file, text.as_str()));
+        let faults: Vec<String> =
+            config.faults().iter().map(|(key, fault)| format!("{}: {fault}", place(key, read))).collect();
+        if faults.is_empty() { Ok(config) } else { Err(faulty(&faults)) }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Returns the faults of the values, each with the path of its setting.
+    fn faults(&self) -> Vec<(Vec<String>, String)> {
+        let (http, engine) = (&self.http, &self.engine);
         let mut faults = Vec::new();
-        let http = &self.http;
-        if http.header_seconds == 0 || http.body_seconds == 0 || http.idle_seconds == 0 {
-            faults.push(
-                "http.header_seconds, http.body_seconds and http.idle_seconds must be at least 1 second".to_owned(),
-            );
+        let mut least = |key: &str, value: u64, least: u64, what: &str| {
+            if value < least {
+                faults.push((path_of(key), format!("{what} must be at least {least}")));
+            }
+        };
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        least("http.header_seconds", http.header_seconds, 1, "the time in seconds");
+        least("http.body_seconds", http.body_seconds, 1, "the time in seconds");
+        least("http.idle_seconds", http.idle_seconds, 1, "the time in seconds");
+        least("http.connections", number(http.connections), 1, "the number");
+        least("http.connections_per_address", number(http.connections_per_address), 1, "the number");
+        least("engine.workers", number(engine.workers), 1, "the number");
+        least("engine.workers_per_institution", number(engine.workers_per_institution), 1, "the number");
+        least("engine.lease_ms", engine.lease_ms, LEAST_LEASE_MS, "the time in milliseconds");
+        least("engine.breaker_failures", engine.breaker_failures.into(), 1, "the number");
+        for (key, value) in [
+            ("engine.batch_poll_interval_ms", engine.batch_poll_interval_ms),
+            ("engine.poll_interval_initial_ms", engine.poll_interval_initial_ms),
+            ("engine.webhook_poll_interval_initial_ms", engine.webhook_poll_interval_initial_ms),
+            ("engine.retry_initial_ms", engine.retry_initial_ms),
+            ("engine.breaker_initial_ms", engine.breaker_initial_ms),
+        ] {
+            least(key, value, 1, "the time in milliseconds");
         }
-        if http.connections == 0 || http.connections_per_address == 0 {
-            faults.push("http.connections and http.connections_per_address must be at least 1".to_owned());
-        }
-        if self.engine.workers == 0 || self.engine.workers_per_institution == 0 {
-            faults.push("engine.workers and engine.workers_per_institution must be at least 1".to_owned());
-        }
-        if self.engine.lease_ms < LEAST_LEASE_MS {
-            faults.push(format!("engine.lease_ms must be at least {LEAST_LEASE_MS}"));
-        }
-        if self.engine.batch_poll_interval_ms == 0 {
-            faults.push("engine.batch_poll_interval_ms must be at least 1".to_owned());
-        }
-        if self.engine.poll_interval_initial_ms == 0
-            || self.engine.poll_interval_max_ms < self.engine.poll_interval_initial_ms
-        {
-            faults
-                .push("engine.poll_interval_initial_ms must be at least 1, and engine.poll_interval_max_ms not less than that".to_owned());
-        }
-        if self.engine.webhook_poll_interval_initial_ms == 0
-            || self.engine.webhook_poll_interval_max_ms < self.engine.webhook_poll_interval_initial_ms
-        {
-            faults
-                .push("engine.webhook_poll_interval_initial_ms must be at least 1, and engine.webhook_poll_interval_max_ms not less than that".to_owned());
-        }
-        if self.engine.retry_initial_ms == 0 || self.engine.retry_max_ms < self.engine.retry_initial_ms {
-            faults.push(
-                "engine.retry_initial_ms must be at least 1, and engine.retry_max_ms not less than that".to_owned(),
-            );
-        }
-        let breaker = (self.engine.breaker_initial_ms, self.engine.breaker_max_ms);
-        if self.engine.breaker_failures == 0 || breaker.0 == 0 || breaker.1 < breaker.0 {
-            faults.push(
-                "engine.breaker_failures and engine.breaker_initial_ms must be at least 1, and engine.breaker_max_ms not less than \
-                 engine.breaker_initial_ms"
-                    .to_owned(),
-            );
+        for (name, initial, max) in [
+            ("poll_interval", engine.poll_interval_initial_ms, engine.poll_interval_max_ms),
+            ("webhook_poll_interval", engine.webhook_poll_interval_initial_ms, engine.webhook_poll_interval_max_ms),
+            ("retry", engine.retry_initial_ms, engine.retry_max_ms),
+            ("breaker", engine.breaker_initial_ms, engine.breaker_max_ms),
+        ] {
+            if max < initial {
+                let fault = format!("the time must not be less than engine.{name}_initial_ms, which is {initial}");
+                faults.push((path_of(&format!("engine.{name}_max_ms")), fault));
+            }
         }
         for (name, key) in &self.api_keys {
             if key.expose_secret().trim().len() < 16 {
-                faults.push(format!("api_keys.{name} must have at least 16 characters"));
+                faults.push((
+                    vec!["api_keys".to_owned(), name.clone()],
+                    "the key must have at least 16 characters".to_owned(),
+                ));
             }
         }
-        if faults.is_empty() {
-            return Ok(());
-        }
-        Err(faulty(&faults))
+        faults
+    }
+
+    /// Adds to a failure of the store which setting names the store.
+    pub(crate) fn about_store(&self, failure: Failure) -> Failure {
+        let advice = match (&self.database, &self.file) {
+            (Some(_), _) => {
+                "The store is the PostgreSQL database that the setting `database` (CONSORT_DATABASE) names.".to_owned()
+            }
+            (None, Some(file)) => format!(
+                "The store is in {}, which `data_dir` in {} (or CONSORT_DATA_DIR) names.",
+                self.data_dir.display(),
+                file.display()
+            ),
+            (None, None) => format!(
+                "No --config was given, so the store is expected in {}. Name the configuration with --config FILE.",
+                self.data_dir.display()
+            ),
+        };
+        failure.advice(advice).exit(Exit::Unavailable)
     }
 
     /// Returns the limits of the API's server, for a process that may have `descriptors` file descriptors open.

@@ -4,8 +4,10 @@
 //! to run end quietly ([`closed`]), and other commands finish as usual.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::failure::{Failure, Result};
@@ -13,6 +15,44 @@ use crate::failure::{Failure, Result};
 static CLOSED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 /// The reason why a write failed, other than a closed pipe.
 static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Whether results are printed as JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Sets whether results are printed as JSON.
+pub(crate) fn set_json(json: bool) {
+    JSON.store(json, Ordering::Relaxed);
+}
+
+/// Returns whether results are printed as JSON.
+pub(crate) fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Prints a command's result: as JSON, or as text for people.
+pub(crate) fn print_result(value: &Value, text: impl FnOnce() -> String) {
+    if is_json() {
+        print_out(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string()));
+    } else {
+        print_out(&text());
+    }
+}
+
+/// Prints a remark to standard error, where it doesn't disturb a result that a program reads.
+pub(crate) fn remark(text: &str) {
+    note_to_reader("remark", text.to_owned());
+}
+
+/// Prints a warning to standard error.
+pub(crate) fn warn(text: &str) {
+    note_to_reader("warning", if is_json() { text.to_owned() } else { format!("warning: {text}") });
+}
+
+fn note_to_reader(kind: &str, text: String) {
+    let text = if is_json() { json!({ kind: text }).to_string() } else { text };
+    // Nobody could be notified of a failure.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
 
 /// Writes a paragraph and a line break to standard output.
 pub(crate) fn print_out(text: &str) {

@@ -200,6 +200,17 @@ impl Unit {
         self.run("DELETE FROM institution WHERE code = $1", values![code])
     }
 
+    /// Removes an institution with its agencies and their pickup locations; it touches one row where it was there. At the
+    /// commit, [`Error::Referred`] while an open request refers to it: then nothing is removed.
+    pub fn remove_institution_with_agencies(&mut self, code: &InstitutionCode) -> StepId {
+        self.run(
+            "DELETE FROM pickup_location WHERE agency IN (SELECT code FROM agency WHERE institution = $1)",
+            values![code],
+        );
+        self.run("DELETE FROM agency WHERE institution = $1", values![code]);
+        self.remove_institution(code)
+    }
+
     /// Removes an agency; it touches one row where it was there. At the commit, [`Error::Referred`] while a pickup
     /// location refers to it.
     pub fn remove_agency(&mut self, code: &AgencyCode) -> StepId {

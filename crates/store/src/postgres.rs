@@ -69,11 +69,12 @@ impl Postgres {
     /// Opens it with further settings of its connections.
     pub(crate) async fn open_with(url: &SecretString, further: &str) -> Result<Self, Error> {
         // The URL holds a password, so only what the server says is reported.
-        let cannot = |what: String| Error::CannotOpen { place: "on the PostgreSQL server".to_owned(), what };
-        let mut config: Config = url
-            .expose_secret()
-            .parse()
-            .map_err(|error: tokio_postgres::Error| cannot(format!("its URL can't be read ({})", describe(&error))))?;
+        let mut config: Config = url.expose_secret().parse().map_err(|error: tokio_postgres::Error| {
+            let what = format!("its URL can't be read ({})", describe(&error));
+            Error::CannotOpen { place: "on the PostgreSQL server".to_owned(), what }
+        })?;
+        let place = format!("on the PostgreSQL server at {}", address(&config));
+        let cannot = |what: String| Error::CannotOpen { place: place.clone(), what };
         let given = config.get_options().map(|options| format!("{options} ")).unwrap_or_default();
         config.options(format!("{given}{SETTINGS} {further}"));
         if config.get_connect_timeout().is_none() {
@@ -255,6 +256,21 @@ fn is_contention(code: &str) -> bool {
 }
 
 /// What the server says, or the connection: the error itself says "db error" alone.
+/// Returns the hosts and ports of a server, without user and password.
+fn address(config: &Config) -> String {
+    let ports = config.get_ports();
+    let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| {
+        let host = match host {
+            tokio_postgres::config::Host::Tcp(name) => name.clone(),
+            #[cfg(unix)]
+            tokio_postgres::config::Host::Unix(path) => path.display().to_string(),
+        };
+        format!("{host}:{}", ports.get(at).or(ports.first()).copied().unwrap_or(5_432))
+    });
+    let hosts: Vec<String> = hosts.collect();
+    if hosts.is_empty() { "its default address".to_owned() } else { hosts.join(", ") }
+}
+
 fn describe(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))

@@ -14,9 +14,9 @@ use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{removed, set_up};
+use crate::answer::{TakeOverQuery, keep_institution, removed, set_up};
 use crate::field::{Field, Reader};
-use crate::input::{Body, input};
+use crate::input::{Body, Query, input};
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -155,23 +155,25 @@ async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> 
     agency.map(|agency| Json(agency.into())).ok_or_else(|| Problem::not_found("agency", &code))
 }
 
-/// Creates or changes an agency.
+/// Creates or changes an agency. An agency of another institution is changed only with `take_over`.
 #[utoipa::path(
     put,
     path = "/api/v1/agencies/{code}",
     operation_id = "put_agency",
     tag = "agencies",
-    params(PathCode),
+    params(PathCode, TakeOverQuery),
     request_body = AgencyInput,
     responses(
         (status = 200, description = "It is changed.", body = AgencyView),
         (status = 201, description = "It is new.", body = AgencyView),
+        (status = 409, description = "It belongs to another institution (`BELONGS_TO_ANOTHER_INSTITUTION`)."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
 async fn put_agency(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    Query(query): Query<TakeOverQuery>,
     Body(mut input): Body<AgencyInput>,
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
@@ -180,10 +182,12 @@ async fn put_agency(
         let message = format!("There is no institution {institution}.");
         input.fault("institution", "UNKNOWN_INSTITUTION", message);
     }
-    let AgencyInput { name, institution, library, rules } = input.checked()?;
+    let (TakeOverQuery { take_over }, AgencyInput { name, institution, library, rules }) = query.and(input)?;
 
     let agency = Agency { code: code.as_str().into(), name, institution, library, rules };
-    let is_new = store.agency(&agency.code).await?.is_none();
+    let known = store.agency(&agency.code).await?;
+    let is_new = known.is_none();
+    keep_institution("agency", known.as_ref().map(|known| &known.institution), &agency.institution, take_over)?;
     let mut unit = store.unit();
     unit.put_agency(&agency)?;
     store.commit(unit).await?;

@@ -58,14 +58,14 @@ macro_rules! input {
     (
         $(#[doc = $about:literal])+
         $vis:vis struct $name:ident {
-            $($(#[doc = $doc:literal])+ $field:ident: $kind:ty,)+
+            $($(#[doc = $doc:literal])+ $seen:vis $field:ident: $kind:ty,)+
         }
         example: $example:tt
     ) => {
         $(#[doc = $about])+
         #[derive(Debug)]
         $vis struct $name {
-            $($(#[doc = $doc])+ $field: $kind,)+
+            $($(#[doc = $doc])+ $seen $field: $kind,)+
         }
 
         impl $crate::input::Input for $name {

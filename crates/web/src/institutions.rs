@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::answer::{removed, set_up};
 use crate::exclusive::Work;
-use crate::input::{Body, Read, input};
+use crate::input::{Body, Query, Read, input};
 use crate::path::PathCode;
 use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
@@ -264,25 +264,45 @@ fn faults_of(error: ConnectError) -> Vec<FieldError> {
     }
 }
 
-/// Removes an institution that no agency and no open request refers to.
+input! {
+    /// The extent of a removal.
+    struct RemovalQuery {
+        /// Remove its agencies and their pickup locations too; otherwise an institution with agencies stays.
+        with_agencies: bool,
+    }
+    example: {"with_agencies": true}
+}
+
+/// Removes an institution that no agency and no open request refers to; with `with_agencies`, also its agencies and their
+/// pickup locations.
 #[utoipa::path(
     delete,
     path = "/api/v1/institutions/{code}",
     operation_id = "delete_institution",
     tag = "institutions",
-    params(PathCode),
+    params(PathCode, RemovalQuery),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
         (status = 409, description = "Something still refers to it."),
     )
 )]
-async fn delete_institution(State(state): State<WebState>, PathCode(code): PathCode) -> Result<StatusCode, Problem> {
+async fn delete_institution(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    Query(query): Query<RemovalQuery>,
+) -> Result<StatusCode, Problem> {
+    let RemovalQuery { with_agencies } = query.checked()?;
     let institution = InstitutionCode::from(code.as_str());
     let mut unit = state.engine.store().unit();
-    let removal = unit.remove_institution(&institution);
+    let removal = if with_agencies {
+        unit.remove_institution_with_agencies(&institution)
+    } else {
+        unit.remove_institution(&institution)
+    };
     let done = state.engine.store().commit(unit).await?;
     state.engine.institution_changed(&institution).await?;
+    state.engine.agency_changed().await?;
     removed(done.touched(removal) > 0, "institution", &code)
 }
 

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{removed, set_up};
-use crate::input::{Body, input};
+use crate::answer::{TakeOverQuery, keep_institution, removed, set_up};
+use crate::input::{Body, Query, input};
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -112,23 +112,25 @@ async fn get_pickup_location(
     stored.map(|stored| Json(stored.into())).ok_or_else(|| Problem::not_found("pickup location", &code))
 }
 
-/// Creates or changes a pickup location. Existing requests keep the data with which they were placed.
+/// Creates or changes a pickup location. One of another institution is changed only with `take_over`. Existing requests keep the data with which they were placed.
 #[utoipa::path(
     put,
     path = "/api/v1/pickup-locations/{code}",
     operation_id = "put_pickup_location",
     tag = "pickup locations",
-    params(PathCode),
+    params(PathCode, TakeOverQuery),
     request_body = PickupLocationInput,
     responses(
         (status = 200, description = "It is changed.", body = PickupLocationView),
         (status = 201, description = "It is new.", body = PickupLocationView),
+        (status = 409, description = "It belongs to another institution (`BELONGS_TO_ANOTHER_INSTITUTION`)."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
 async fn put_pickup_location(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    Query(query): Query<TakeOverQuery>,
     Body(mut input): Body<PickupLocationInput>,
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
@@ -137,11 +139,14 @@ async fn put_pickup_location(
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
     }
-    let PickupLocationInput { name, agency, library, desk } = input.checked()?;
+    let (TakeOverQuery { take_over }, PickupLocationInput { name, agency, library, desk }) = query.and(input)?;
     let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;
 
     let location = PickupLocation { code: code.as_str().into(), name, institution: owner.institution, library, desk };
-    let is_new = store.pickup_location(&location.code).await?.is_none();
+    let known = store.pickup_location(&location.code).await?;
+    let is_new = known.is_none();
+    let known = known.as_ref().map(|known| &known.location.institution);
+    keep_institution("pickup location", known, &location.institution, take_over)?;
     let mut unit = store.unit();
     unit.put_pickup_location(&location, &agency);
     store.commit(unit).await?;

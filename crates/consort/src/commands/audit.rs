@@ -6,13 +6,15 @@ use clap::{Args, Subcommand};
 use lending::RequestId;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::json;
 use store::Store;
 
-use crate::commands::request::table;
 use crate::commands::serve::database;
 use crate::config::Config;
-use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::failure::{Exit, Failure, Result};
+use crate::output::print_result;
+use crate::progress::Progress;
+use crate::table::table;
 
 /// Check the audit.
 #[derive(Subcommand, Debug)]
@@ -43,22 +45,35 @@ impl Audit {
 impl Verify {
     async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
-        let unreadable = |error: store::Error| Failure::new(format!("The audit can't be read: {error}."));
+        let unreadable =
+            |error: store::Error| config.about_store(Failure::new(format!("The audit can't be read: {error}.")));
         let store = Store::open_to_read(&database(&config), StdRng::from_os_rng()).await.map_err(unreadable)?;
+        let progress = Progress::start("Reading the audit log");
         let found = store.verify_audit(self.request).await.map_err(unreadable)?;
         if let (Some(id), 0) = (self.request, found.requests) {
-            return Err(Failure::new(format!("There is no request {id}.")));
+            return Err(Failure::new(format!("There is no request {id}.")).exit(Exit::NotFound));
         }
+        drop(progress);
+        let faults = found
+            .faults
+            .iter()
+            .map(|fault| json!({"request": fault.request.as_str(), "entry": fault.entry, "what": fault.what}));
+        let result =
+            json!({"requests": found.requests, "entries": found.entries, "faults": faults.collect::<Vec<_>>()});
+        print_result(&result, || {
+            if found.faults.is_empty() {
+                return format!("The audit is whole: {} requests, {} entries.", found.requests, found.entries);
+            }
+            let mut rows = table(&["request", "entry", "what is wrong"]);
+            for fault in &found.faults {
+                let entry = fault.entry.map_or_else(String::new, |entry| entry.to_string());
+                rows.add_row([fault.request.as_str(), &entry, fault.what]);
+            }
+            rows.to_string()
+        });
         if found.faults.is_empty() {
-            print_out(&format!("The audit is whole: {} requests, {} entries.", found.requests, found.entries));
             return Ok(());
         }
-        let mut rows = table(&["request", "entry", "what is wrong"]);
-        for fault in &found.faults {
-            let entry = fault.entry.map_or_else(String::new, |entry| entry.to_string());
-            rows.add_row([fault.request.as_str(), &entry, fault.what]);
-        }
-        print_out(&rows.to_string());
         Err(Failure::new(format!(
             "The audit of {} of {} requests is not as the hub wrote it.",
             found.faults.len(),

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{segment, table, text};
+use crate::commands::request::{segment, text};
 use crate::commands::serve::open_store;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::output::print_result;
 use crate::private;
+use crate::progress::Progress;
+use crate::table::table;
 
 /// Find problems of this machine that prevent the hub from running.
 #[derive(Args, Debug)]
@@ -36,6 +39,7 @@ struct Row {
 
 impl Doctor {
     pub(crate) async fn run(self) -> Result<()> {
+        let progress = Progress::start("Examining this machine");
         let mut rows = Vec::new();
         match Config::load(self.config.as_deref()) {
             Err(failure) => rows.push(bad("configuration", failure.to_string())),
@@ -56,11 +60,16 @@ impl Doctor {
             }
         }
         let faults = rows.iter().filter(|row| row.mark == FAULT).count();
-        let mut table = table(&["", "checked", "found"]);
-        for row in &rows {
-            table.add_row([row.mark, row.what, &row.found]);
-        }
-        print_out(&table.to_string());
+        drop(progress);
+        let checks = rows.iter().map(|row| json!({"verdict": row.mark, "checked": row.what, "found": row.found}));
+        let result = json!({"ok": faults == 0, "checks": checks.collect::<Vec<_>>()});
+        print_result(&result, || {
+            let mut table = table(&["", "checked", "found"]);
+            for row in &rows {
+                table.add_row([row.mark, row.what, &row.found]);
+            }
+            table.to_string()
+        });
         if faults == 0 {
             Ok(())
         } else {

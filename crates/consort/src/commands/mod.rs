@@ -13,7 +13,7 @@ mod store;
 
 use clap::Subcommand;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// The commands of the program.
 #[derive(Subcommand, Debug)]
@@ -62,6 +62,29 @@ impl Command {
             Self::Audit(audit) => audit.run().await,
             Self::Doctor(doctor) => doctor.run().await,
         }
+    }
+
+    /// Refuses `--json` for commands without a result: those that serve until they are stopped, and the one that prints
+    /// documentation.
+    pub(crate) fn check_output(&self, json: bool) -> Result<()> {
+        let name = match self {
+            Self::Demo(_) => "demo",
+            Self::Serve(_) => "serve",
+            Self::Docs(_) => "docs",
+            Self::Sim(_)
+            | Self::Request(_)
+            | Self::Institution(_)
+            | Self::Audit(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Migrate(_)
+            | Self::Doctor(_) => return Ok(()),
+        };
+        if json {
+            return Err(Failure::usage(format!("`consort {name}` has no result that could be JSON."))
+                .advice("Leave --json out. The log is JSON with CONSORT_LOG_FORMAT=json."));
+        }
+        Ok(())
     }
 
     /// Returns the default log filter: servers log, commands for people don't.

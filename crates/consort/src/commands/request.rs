@@ -1,14 +1,18 @@
 //! `consort request …`: commands for requests at a running hub.
 
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::staff_actions::StaffAction;
 use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::output::{print_result, remark};
+use crate::progress::Progress;
+use crate::table::table;
+
+/// The largest page of the hub's list of requests.
+const LARGEST_PAGE: u32 = 200;
 
 /// Requests at a running hub.
 #[derive(Subcommand, Debug)]
@@ -49,9 +53,6 @@ pub(crate) struct Place {
     /// The patron is at the lender's desk with the item in hand (walk-up).
     #[arg(long)]
     expedited: bool,
-    /// Print the hub's answer as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Show one request with its timeline.
@@ -61,9 +62,6 @@ pub(crate) struct Show {
     hub: HubArgs,
     /// The request's id.
     id: String,
-    /// Print the hub's answer as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 /// List requests, newest first.
@@ -81,11 +79,11 @@ pub(crate) struct List {
     #[arg(long)]
     open: bool,
     /// How many at most, 1 to 200.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, conflicts_with = "all")]
     limit: u32,
-    /// Print the hub's answer as JSON.
+    /// All of them, however many there are.
     #[arg(long)]
-    json: bool,
+    all: bool,
 }
 
 /// Cancel a request.
@@ -123,11 +121,7 @@ impl Place {
             "needed_until": self.needed_until, "expedited": self.expedited,
         });
         let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
-        if self.json {
-            print_out(&pretty(&placed));
-        } else {
-            print_out(&format!("{}  {}", text(&placed["id"]), text(&placed["status"])));
-        }
+        print_result(&placed, || state_of(&placed));
         Ok(())
     }
 }
@@ -150,66 +144,99 @@ pub(crate) fn copy(text: &str) -> Result<Value> {
 }
 
 fn no_copy(text: &str) -> Failure {
-    Failure::new(format!("{text:?} names no copy.")).advice(
+    Failure::usage(format!("{text:?} names no copy.")).advice(
         "Write INSTITUTION:BARCODE, such as 01LEND:31999000000011; or INSTITUTION:record:MMS_ID for any copy of a record, \
          with :VOLUME after it for one volume.",
     )
 }
 
+/// Returns a request's id, status and outcome in one line.
+pub(crate) fn state_of(request: &Value) -> String {
+    ["id", "status", "outcome"].map(|key| text(&request[key])).join("  ").trim_end().to_owned()
+}
+
 impl Show {
     async fn run(self) -> Result<()> {
         let request = Hub::new(&self.hub)?.get(&format!("/api/v1/requests/{}", path_part(&self.id)?)).await?;
-        if self.json {
-            print_out(&pretty(&request));
-            return Ok(());
-        }
-        let mut lines = vec![
-            format!("{}  {}", text(&request["id"]), text(&request["status"])),
-            format!("{} / {}", text(&request["title"]), text(&request["author"])),
-        ];
-        if let Some(reason) = request["attention"]["reason"].as_str().or(request["attention"]["explanation"].as_str()) {
-            lines.push(reason.to_owned());
-        }
-        if let Some(explanation) = request["refusal"]["explanation"].as_str() {
-            lines.push(format!("{explanation} [{}]", text(&request["refusal"]["code"])));
-        }
-        let conditions: Vec<String> = request["conditions"].as_array().into_iter().flatten().map(text).collect();
-        if !conditions.is_empty() {
-            lines.push(format!("Conditions: {}.", conditions.join(", ")));
-        }
-        let actions: Vec<String> = request["actions"].as_array().into_iter().flatten().map(text).collect();
-        if !actions.is_empty() {
-            lines.push(format!("May be done: {}.", actions.join(", ")));
-        }
-        print_out(&lines.join("\n"));
-        let mut table = table(&["time", "event", "from", "to", "reason", "note"]);
-        for row in request["timeline"].as_array().into_iter().flatten() {
-            table.add_row(["time", "event", "from", "to", "reason", "note"].map(|key| text(&row[key])));
-        }
-        print_out(&table.to_string());
+        print_result(&request, || describe(&request));
         Ok(())
     }
 }
 
+/// Returns the text of a request for people: its state, what it waits for, and its timeline.
+fn describe(request: &Value) -> String {
+    let mut lines = vec![
+        format!("{}  {}", text(&request["id"]), text(&request["status"])),
+        format!("Outcome: {}.", request["outcome"].as_str().unwrap_or("none yet")),
+        format!("{} / {}", text(&request["title"]), text(&request["author"])),
+    ];
+    if let Some(reason) = request["attention"]["reason"].as_str().or(request["attention"]["explanation"].as_str()) {
+        lines.push(reason.to_owned());
+    }
+    if let Some(explanation) = request["refusal"]["explanation"].as_str() {
+        lines.push(format!("{explanation} [{}]", text(&request["refusal"]["code"])));
+    }
+    let conditions: Vec<String> = request["conditions"].as_array().into_iter().flatten().map(text).collect();
+    if !conditions.is_empty() {
+        lines.push(format!("Conditions: {}.", conditions.join(", ")));
+    }
+    let actions: Vec<String> = request["actions"].as_array().into_iter().flatten().map(text).collect();
+    if !actions.is_empty() {
+        lines.push(format!("May be done: {}.", actions.join(", ")));
+    }
+    let mut table = table(&["time", "event", "from", "to", "reason", "note"]);
+    for row in request["timeline"].as_array().into_iter().flatten() {
+        table.add_row(["time", "event", "from", "to", "reason", "note"].map(|key| text(&row[key])));
+    }
+    format!("{}\n{table}", lines.join("\n"))
+}
+
 impl List {
     async fn run(self) -> Result<()> {
-        let mut query = vec![format!("limit={}", self.limit)];
+        let hub = Hub::new(&self.hub)?;
+        let answer =
+            if self.all { self.every_page(&hub).await? } else { hub.get(&self.path(self.limit, None)).await? };
+        let requests = answer["requests"].as_array().cloned().unwrap_or_default();
+        print_result(&answer, || {
+            let mut table = table(&["id", "status", "outcome", "placed", "title"]);
+            for request in &requests {
+                table.add_row(["id", "status", "outcome", "placed_at", "title"].map(|key| text(&request[key])));
+            }
+            table.to_string()
+        });
+        if answer["next"].is_string() {
+            remark(&format!("These are the newest {}; there are more. --all lists every one.", requests.len()));
+        }
+        Ok(())
+    }
+
+    fn path(&self, limit: u32, cursor: Option<&str>) -> String {
+        let mut query = vec![format!("limit={limit}")];
         query.extend(self.status.iter().map(|status| format!("status={}", encode(status))));
         query.extend(self.institution.iter().map(|code| format!("institution={}", encode(code))));
+        query.extend(cursor.iter().map(|cursor| format!("cursor={}", encode(cursor))));
         if self.open {
             query.push("open=true".to_owned());
         }
-        let answer = Hub::new(&self.hub)?.get(&format!("/api/v1/requests?{}", query.join("&"))).await?;
-        if self.json {
-            print_out(&pretty(&answer));
-            return Ok(());
+        format!("/api/v1/requests?{}", query.join("&"))
+    }
+
+    /// Reads all pages.
+    async fn every_page(&self, hub: &Hub) -> Result<Value> {
+        let progress = Progress::start("Reading requests");
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut page = hub.get(&self.path(LARGEST_PAGE, cursor.as_deref())).await?;
+            if let Value::Array(requests) = page["requests"].take() {
+                all.extend(requests);
+            }
+            progress.set(format!("Reading requests: {}", all.len()));
+            match page["next"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return Ok(json!({"requests": all, "next": null})),
+            }
         }
-        let mut table = table(&["id", "status", "outcome", "placed", "title"]);
-        for request in answer["requests"].as_array().into_iter().flatten() {
-            table.add_row(["id", "status", "outcome", "placed_at", "title"].map(|key| text(&request[key])));
-        }
-        print_out(&table.to_string());
-        Ok(())
     }
 }
 
@@ -219,7 +246,7 @@ impl Cancel {
         query.extend(self.reason.iter().map(|reason| format!("reason={}", encode(reason))));
         let path = format!("/api/v1/requests/{}?{}", path_part(&self.id)?, query.join("&"));
         let request = Hub::new(&self.hub)?.call(Method::DELETE, &path, None).await?;
-        print_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
+        print_result(&request, || state_of(&request));
         Ok(())
     }
 }
@@ -230,14 +257,14 @@ pub(crate) fn path_part(id: &str) -> Result<&str> {
     if !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         Ok(id)
     } else {
-        Err(Failure::new(format!("{id:?} is no id of a request.")).advice("`consort request list` shows the ids."))
+        Err(Failure::usage(format!("{id:?} is no id of a request.")).advice("`consort request list` shows the ids."))
     }
 }
 
 /// Encodes a code as a segment of a path. `.` and `..` can't be encoded, and would address another object.
 pub(crate) fn segment(code: &str) -> Result<String> {
     match code.trim() {
-        "" | "." | ".." => Err(Failure::new("The code is empty or consists of dots.")
+        "" | "." | ".." => Err(Failure::usage("The code is empty or consists of dots.")
             .advice("A code has 1 to 64 letters, digits and the signs . _ : -")),
         code => Ok(encode(code)),
     }
@@ -255,14 +282,6 @@ pub(crate) fn encode(value: &str) -> String {
     })
 }
 
-/// Creates a plain table that fits the terminal.
-pub(crate) fn table(headings: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headings.iter().copied());
-    table
-}
-
 /// Returns a JSON value as text for people.
 pub(crate) fn text(value: &Value) -> String {
     match value {
@@ -270,10 +289,6 @@ pub(crate) fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-pub(crate) fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 #[cfg(test)]

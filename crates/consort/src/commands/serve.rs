@@ -51,9 +51,10 @@ impl Serve {
         }
         let config = Config::load(self.config.as_deref())?;
         if config.api_keys.is_empty() {
-            return Err(Failure::new("The configuration names no API key, so nobody could use the hub.").advice(
-                "Add a table [api_keys] with a name and a key of at least 16 characters, such as discovery = \"…\".",
-            ));
+            return Err(no_api_key(&config));
+        }
+        if config.file.is_none() {
+            warn!("serve runs without --config: only the defaults and the CONSORT_ variables apply");
         }
         // The port comes first: a second hub then fails before it touches the store.
         let listener = listen(&config).await?;
@@ -145,6 +146,20 @@ async fn on(mut stopped: tokio::sync::watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
+fn no_api_key(config: &Config) -> Failure {
+    let failure = Failure::usage("The configuration names no API key, so nobody could use the hub.");
+    match &config.file {
+        Some(_) => failure.advice(
+            "Add a table [api_keys] with a name and a key of at least 16 characters, such as discovery = \"…\".",
+        ),
+        None => failure.advice(
+            "`serve` was started without --config, so only the defaults and the CONSORT_ variables apply. Name a file with \
+             --config FILE; `consort serve --print-config` prints one to begin with. It needs a table [api_keys] with a name \
+             and a key of at least 16 characters.",
+        ),
+    }
+}
+
 async fn listen(config: &Config) -> Result<TcpListener> {
     TcpListener::bind(config.listen).await.map_err(|error| {
         let failure = Failure::new(format!("The hub can't listen at {}: {error}.", config.listen));
@@ -182,7 +197,7 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     let mut rng = StdRng::from_os_rng();
     let (key, made) = match MasterKey::load(&path) {
         Ok(key) => (key, false),
-        Err(KeyError::Missing(_)) if !Store::is_there(&database).await.map_err(|error| unopened(&error))? => {
+        Err(KeyError::Missing(_)) if !Store::is_there(&database).await.map_err(|error| unopened(config, &error))? => {
             let key = MasterKey::create(&path, &mut rng).map_err(|error| {
                 Failure::new(format!("{error}. Nothing was changed."))
                     .advice("Make room on the disk, and give this user the right to write there.")
@@ -196,7 +211,7 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store> {
         // Another node created the store at this moment, with its own key. This key opens nothing.
         let _ = std::fs::remove_file(&path);
     }
-    opened.map_err(|error| unopened(&error))
+    opened.map_err(|error| unopened(config, &error))
 }
 
 /// Loads the key of an existing store, for a command that never creates one.
@@ -207,9 +222,9 @@ pub(crate) async fn load_key(config: &Config) -> Result<MasterKey> {
     }
 }
 
-fn unopened(error: &store::Error) -> Failure {
-    Failure::new(format!("The store can't be opened: {error}."))
-        .advice("Nothing was changed. `consort doctor` looks further.")
+fn unopened(config: &Config, error: &store::Error) -> Failure {
+    let what = format!("The store can't be opened: {error}. Nothing was changed; `consort doctor` checks further.");
+    config.about_store(Failure::new(what))
 }
 
 /// Returns the failure for a store that can't be opened because its key is missing, or for a file in the key's place

@@ -8,11 +8,12 @@ use std::str::FromStr;
 
 use alma_sim::{Quota, Scenario, Server, Sim as Simulator, SimClock, SimOptions, presets};
 use clap::Args;
+use serde_json::{Value, json};
 use tracing::info;
 
 use crate::commands::serve::wait_for_shutdown;
 use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::output::print_result;
 
 const DEFAULT_CODE: &str = "01SIM_INST";
 const DEFAULT_KEY: &str = "l8xx-simulated-key";
@@ -95,7 +96,7 @@ impl Sim {
             Failure::new(format!("The simulator can't listen at {}: {error}.", self.listen))
                 .advice("Choose another address with --listen.")
         })?;
-        print_out(&welcome(&server, &keys));
+        print_result(&addresses(&server, &keys), || welcome(&server, &keys));
         info!(address = %server.base_url(), institutions = ?server.sim().institutions(), "the simulated Alma is ready");
         wait_for_shutdown(self.until_stdin_ends).await;
         Ok(())
@@ -121,6 +122,19 @@ impl Sim {
         }
         Ok(made)
     }
+}
+
+/// Returns all addresses as JSON.
+fn addresses(server: &Server, keys: &[(String, String)]) -> Value {
+    let base = server.base_url();
+    let of = |code: String| {
+        let key = keys.iter().find(|(each, _)| *each == code).map(|(_, key)| key);
+        json!({
+            "code": code, "api_key": key, "rest": format!("{base}/almaws/v1"),
+            "oai_pmh": format!("{base}/view/oai/{code}/request"), "desk": format!("{base}/sim/desk/{code}"),
+        })
+    };
+    json!({"base_url": base, "institutions": server.sim().institutions().into_iter().map(of).collect::<Vec<_>>()})
 }
 
 /// Returns the text with all addresses for the person at the terminal. The address ends the first line.

@@ -5,9 +5,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{copy, path_part, table, text};
+use crate::commands::request::{copy, path_part, state_of, text};
 use crate::failure::Result;
-use crate::output::print_out;
+use crate::output::print_result;
+use crate::table::table;
 
 /// The actions of staff for a request.
 #[derive(Subcommand, Debug)]
@@ -103,7 +104,7 @@ impl Named {
     async fn post(&self, act: &str, body: Option<&Value>) -> Result<()> {
         let path = format!("/api/v1/requests/{}/{act}", path_part(&self.id)?);
         let request = Hub::new(&self.hub)?.call(Method::POST, &path, body).await?;
-        print_out(&format!("{}  {}", text(&request["id"]), text(&request["status"])));
+        print_result(&request, || state_of(&request));
         Ok(())
     }
 }
@@ -146,13 +147,13 @@ impl End {
     async fn preview(&self) -> Result<()> {
         let path = format!("/api/v1/requests/{}/end", path_part(&self.one.named.id)?);
         let preview = Hub::new(&self.one.named.hub)?.get(&path).await?;
-        print_out(&text(&preview["item_place"]));
-        let mut table = table(&["institution", "what would be done"]);
-        for step in preview["steps"].as_array().into_iter().flatten() {
-            table.add_row([text(&step["institution"]), text(&step["explanation"])]);
-        }
-        print_out(&table.to_string());
-        print_out("Nothing was done.");
+        print_result(&preview, || {
+            let mut table = table(&["institution", "what would be done"]);
+            for step in preview["steps"].as_array().into_iter().flatten() {
+                table.add_row([text(&step["institution"]), text(&step["explanation"])]);
+            }
+            format!("{}\n{table}\nNothing was done.", text(&preview["item_place"]))
+        });
         Ok(())
     }
 }

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::{Value, json};
 use store::{Database, Store, StoreDigest};
 
 use crate::commands::serve::{database, load_key, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::output::print_result;
 use crate::private;
+use crate::progress::Progress;
 
 /// Save the embedded store into a file, also while the hub runs.
 #[derive(Args, Debug)]
@@ -53,6 +55,10 @@ fn failed(what: &str) -> impl Fn(store::Error) -> Failure {
     move |error| Failure::new(format!("{what}: {error}."))
 }
 
+fn result(contents: &StoreDigest) -> Value {
+    json!({"rows": contents.rows, "digest": contents.digest})
+}
+
 fn describe(contents: &StoreDigest) -> String {
     format!("{} rows, digest {}", contents.rows, contents.digest)
 }
@@ -75,17 +81,22 @@ impl Backup {
     pub(crate) async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let failed = failed("The store can't be saved");
-        let store = Store::open_to_read(&database(&config), StdRng::from_os_rng()).await.map_err(&failed)?;
+        let progress = Progress::start("Saving the store");
+        let opened = Store::open_to_read(&database(&config), StdRng::from_os_rng()).await;
+        let store = opened.map_err(|error| config.about_store(failed(error)))?;
         store.back_up(&self.to).await.map_err(&failed)?;
         let saved =
             Store::open_to_read(&Database::Sqlite(self.to.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
         let contents = saved.digest().await.map_err(&failed)?;
-        print_out(&format!(
-            "Saved to {}: {}.\nKeep the file master.key of the data directory too, in another place: without it the \
+        drop(progress);
+        print_result(&result(&contents), || {
+            format!(
+                "Saved to {}: {}.\nKeep the file master.key of the data directory too, in another place: without it the \
              institutions' credentials can't be read.",
-            self.to.display(),
-            describe(&contents)
-        ));
+                self.to.display(),
+                describe(&contents)
+            )
+        });
         Ok(())
     }
 }
@@ -100,6 +111,7 @@ impl Restore {
             .advice("Use pg_restore, or take `database` out of the configuration."));
         }
         let failed = failed("The store can't be restored");
+        let progress = Progress::start("Restoring the store");
         let saved =
             Store::open_to_read(&Database::Sqlite(self.from.clone()), StdRng::from_os_rng()).await.map_err(&failed)?;
         // The check comes before any change: without its key the saved store is useless.
@@ -117,7 +129,8 @@ impl Restore {
         if after != before {
             return Err(Failure::new("What was restored is not what was saved."));
         }
-        print_out(&format!("Restored from {}: {}.", self.from.display(), describe(&after)));
+        drop(progress);
+        print_result(&result(&after), || format!("Restored from {}: {}.", self.from.display(), describe(&after)));
         Ok(())
     }
 
@@ -150,6 +163,7 @@ impl Migrate {
     pub(crate) async fn run(self) -> Result<()> {
         let config = Config::load(self.config.as_deref())?;
         let failed = failed("The store can't be copied");
+        let progress = Progress::start("Copying the store");
         // A misspelt address must not count as the name of a file: the name would be shown with the address's password.
         let Ok(target) = self.to.parse::<Database>();
         if matches!(target, Database::Sqlite(_)) && self.to.contains("://") {
@@ -166,11 +180,14 @@ impl Migrate {
             return Err(Failure::new("What was copied is not what was there.")
                 .advice("Does a hub run on the database? Stop all nodes, empty the target, and try again."));
         }
-        print_out(&format!(
-            "Copied: {}. The store that was copied is as it was. Now name the new database in the configuration, and keep \
+        drop(progress);
+        print_result(&result(&after), || {
+            format!(
+                "Copied: {}. The store that was copied is as it was. Now name the new database in the configuration, and keep \
              master.key.",
-            describe(&after)
-        ));
+                describe(&after)
+            )
+        });
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 mod acts;
 mod canary;
+mod command_line;
 mod connections;
 mod crash;
 mod demo;

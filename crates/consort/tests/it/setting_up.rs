@@ -129,7 +129,7 @@ async fn check_of_a_file_names_a_misspelt_rule_and_an_agency_that_does_not_exist
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(complaint(&output).contains("2 of"), "{table}");
     let squeezed = table.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(squeezed.contains("agencies.0.rules.lend: unknown field `lend`") && squeezed.contains("LENT"), "{table}");
+    assert!(squeezed.contains("agencies[0].rules.lend: unknown field `lend`") && squeezed.contains("LENT"), "{table}");
     // The hub stores nothing of such a file.
     let said = complaint(&processes.consort(&["institution", "add", file.to_str().unwrap()]));
     assert!(said.contains("misspelt.toml, line") && said.contains("lend"), "{said}");

@@ -7,17 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use comfy_table::Table;
 use scenarios::{Host, Scenario, SimAlma, StageEvent};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::processes::data_dir;
 use super::view::View;
-use crate::commands::request::table;
 use crate::commands::serve::wait_for_shutdown;
 use crate::failure::{Failure, Result};
 use crate::output::{self, print_out};
+use crate::table::{Table, table};
 
 /// Lists the scenarios by name.
 pub(super) fn list() -> Table {

@@ -8,8 +8,8 @@ use super::expected::{SideState, Step};
 use super::processes::{BORROWER, DemoProcesses, LENDER, PICKUP};
 use super::sides::Book;
 use super::walkthrough::Summary;
-use crate::commands::request::table;
 use crate::output::{print_out, write_text};
+use crate::table::table;
 
 /// The terminal, with or without colours.
 #[derive(Clone)]

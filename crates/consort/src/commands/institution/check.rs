@@ -5,13 +5,15 @@ use std::path::Path;
 use clap::Args;
 use lms::{Finding, Verdict};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::file::InstitutionFile;
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{segment, table, text};
-use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::commands::request::{segment, text};
+use crate::failure::{Exit, Failure, Result};
+use crate::output::print_result;
+use crate::progress::Progress;
+use crate::table::table;
 
 /// Check an institution.
 #[derive(Args, Debug)]
@@ -25,6 +27,7 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) async fn run(self) -> Result<()> {
         let path = Path::new(&self.what);
+        let progress = Progress::start(format!("Checking {}", self.what));
         let findings = if path.exists() || names_file(&self.what) {
             check_file(&InstitutionFile::read(path)?).await?
         } else {
@@ -32,6 +35,7 @@ impl Check {
             let answer = Hub::new(&self.hub)?.call(Method::POST, &path, None).await?;
             answer["findings"].as_array().into_iter().flatten().map(finding).collect()
         };
+        drop(progress);
         show(&self.what, &findings)
     }
 }
@@ -62,6 +66,30 @@ fn finding(value: &Value) -> Finding {
 
 /// Prints findings. Fails if something is missing or unknown.
 pub(super) fn show(what: &str, findings: &[Finding]) -> Result<()> {
+    let (missing, unknown) = (lms::count(findings, Verdict::Missing), lms::count(findings, Verdict::Unknown));
+    let rows = findings.iter().map(|finding| {
+        let Finding { subject, verdict, text } = finding;
+        let (problem, detail) = if *verdict == Verdict::Ok { (None, text.as_str()) } else { (Some(text), "") };
+        json!({"subject": subject, "verdict": verdict.name(), "problem": problem, "detail": detail})
+    });
+    let result = json!({"ok": missing + unknown == 0, "findings": rows.collect::<Vec<_>>()});
+    print_result(&result, || {
+        let table = table_of(findings);
+        if missing + unknown == 0 { format!("{table}\n{what}: all that the hub needs is there.") } else { table }
+    });
+    match (missing, unknown) {
+        (0, 0) => Ok(()),
+        (0, unknown) => Err(Failure::new(format!("{what}: {unknown} of {} checks could not be made.", findings.len()))
+            .advice("Whether something is missing is unknown. The lines marked unknown say why.")
+            .exit(Exit::Unknown)),
+        (missing, _) => {
+            Err(Failure::new(format!("{what}: {missing} of {} checks found something missing.", findings.len()))
+                .advice("Correct what is marked MISSING and check again."))
+        }
+    }
+}
+
+fn table_of(findings: &[Finding]) -> String {
     let mut table = table(&["", "checked", "found"]);
     for finding in findings {
         let mark = match finding.verdict {
@@ -71,20 +99,7 @@ pub(super) fn show(what: &str, findings: &[Finding]) -> Result<()> {
         };
         table.add_row([mark, &finding.subject, &finding.text]);
     }
-    print_out(&table.to_string());
-    let (missing, unknown) = (lms::count(findings, Verdict::Missing), lms::count(findings, Verdict::Unknown));
-    match (missing, unknown) {
-        (0, 0) => {
-            print_out(&format!("{what}: all that the hub needs is there."));
-            Ok(())
-        }
-        (0, unknown) => Err(Failure::new(format!("{what}: {unknown} of {} checks could not be made.", findings.len()))
-            .advice("Whether something is missing is unknown. The lines marked unknown say why.")),
-        (missing, _) => {
-            Err(Failure::new(format!("{what}: {missing} of {} checks found something missing.", findings.len()))
-                .advice("Correct what is marked MISSING and check again."))
-        }
-    }
+    table.to_string()
 }
 
 #[cfg(test)]

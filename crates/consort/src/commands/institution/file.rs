@@ -77,14 +77,14 @@ impl InstitutionFile {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let failure = if error.kind() == std::io::ErrorKind::NotFound {
-                Failure::new(format!("There is no file {}.", path.display()))
+                Failure::usage(format!("There is no file {}.", path.display()))
             } else {
-                Failure::new(format!("The file {} can't be read: {error}.", path.display()))
+                Failure::usage(format!("The file {} can't be read: {error}.", path.display()))
             };
             failure.advice("Check the path and that this user may read it.")
         })?;
         let described: Described = toml_fault::read(path, &text, KEYS).map_err(|fault| {
-            Failure::new(format!("The file doesn't describe an institution: {fault}."))
+            Failure::usage(format!("The file doesn't describe an institution: {fault}."))
                 .advice("docs/set-up.md shows such a file.")
         })?;
         let file = Self { path: path.to_owned(), text, described };
@@ -99,7 +99,7 @@ impl InstitutionFile {
         let places = described.pickup_locations.iter().enumerate();
         let places = places.map(|(index, place)| (key(&["pickup_locations", &index.to_string(), "code"]), &place.code));
         for (key, code) in std::iter::once((key(&["code"]), &described.code)).chain(agencies).chain(places) {
-            segment(code).map_err(|failure| Failure::new(format!("{}: {failure}", self.place(&key))))?;
+            segment(code).map_err(|failure| Failure::usage(format!("{}: {failure}", self.place(&key))))?;
         }
         Ok(())
     }
@@ -107,7 +107,7 @@ impl InstitutionFile {
     /// Returns the place of a key in the file, as `lender.toml, line 3, column 8, name`.
     fn place(&self, key: &[String]) -> String {
         let place = toml_fault::place_of(&self.text, key).map(|place| format!(", {place}")).unwrap_or_default();
-        format!("{}{place}, {}", self.path.display(), key.join("."))
+        format!("{}{place}, {}", self.path.display(), shown(key))
     }
 
     /// Returns the settings as the hub takes them.
@@ -136,10 +136,10 @@ impl InstitutionFile {
                         format!("\n  - {place}: {}", fault.message)
                     })
                     .collect();
-                Err(Failure::new(format!("The institution's settings have faults:{}", faults.concat())))
+                Err(Failure::usage(format!("The institution's settings have faults:{}", faults.concat())))
             }
             Err(error @ lms::ConnectError::UnknownKind { .. }) => {
-                Err(Failure::new(format!("{}: {error}.", self.place(&key(&["kind"])))))
+                Err(Failure::usage(format!("{}: {error}.", self.place(&key(&["kind"])))))
             }
         }
     }
@@ -177,6 +177,15 @@ impl InstitutionFile {
         });
         faults.collect()
     }
+}
+
+/// Returns a key as people write it, such as `agencies[0].rules.lends`.
+fn shown(key: &[String]) -> String {
+    key.iter().fold(String::new(), |shown, part| match part.parse::<usize>() {
+        Ok(index) => format!("{shown}[{index}]"),
+        Err(_) if shown.is_empty() => part.clone(),
+        Err(_) => format!("{shown}.{part}"),
+    })
 }
 
 fn key(path: &[&str]) -> Vec<String> {
@@ -268,15 +277,15 @@ mod tests {
         let head = "code = \"01X\"\nname = \"X\"\napi_key = \"k\"\n[settings]\n[[agencies]]\ncode = \"A\"\nname = \"A\"\n\
                     [agencies.rules]\nlends = true\n";
         for (rules, place) in [
-            ("lend = true\n", "lender.toml, line 10, column 1, agencies.0.rules.lend: unknown field `lend`"),
-            ("days_to_supply = \"canary\"\n", "line 10, column 1, agencies.0.rules.days_to_supply: expected u32"),
+            ("lend = true\n", "lender.toml, line 10, column 1, agencies[0].rules.lend: unknown field `lend`"),
+            ("days_to_supply = \"canary\"\n", "line 10, column 1, agencies[0].rules.days_to_supply: expected u32"),
             (
                 "[agencies.rules.calendar]\nopen = \"08:00\"\n",
-                "line 11, column 1, agencies.0.rules.calendar.open: unknown",
+                "line 11, column 1, agencies[0].rules.calendar.open: unknown",
             ),
             (
                 "[agencies.rules.calendar]\ntime_zone = \"Europe/Canary\"\n",
-                "line 11, column 1, agencies.0.rules.calendar.time_zone: the time zone is not known",
+                "line 11, column 1, agencies[0].rules.calendar.time_zone: the time zone is not known",
             ),
         ] {
             let faults = file(&format!("{head}{rules}")).rules_faults();

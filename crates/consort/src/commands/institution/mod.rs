@@ -3,6 +3,7 @@
 mod add;
 mod check;
 mod file;
+mod list;
 mod orphans;
 mod quota;
 mod webhook;
@@ -19,6 +20,12 @@ pub(crate) enum Institution {
     /// Make every read that the hub will need and report what is missing. Takes a file, or the code of an institution
     /// that a running hub knows.
     Check(check::Check),
+    /// List the institutions of a running hub with their agencies.
+    List(list::List),
+    /// Show an institution: settings, agencies, pickup locations. Never the API key.
+    Show(list::Show),
+    /// Remove an institution with its agencies and pickup locations, if no open request refers to it.
+    Remove(list::Remove),
     /// Find records and holds in an institution's system that carry the hub's marker and belong to no request. Changes
     /// nothing without --remove.
     Orphans(orphans::Orphans),
@@ -34,6 +41,9 @@ impl Institution {
         match self {
             Self::Add(add) => add.run().await,
             Self::Check(check) => check.run().await,
+            Self::List(list) => list.run().await,
+            Self::Show(show) => show.run().await,
+            Self::Remove(remove) => remove.run().await,
             Self::Orphans(orphans) => orphans.run().await,
             Self::Quota(quota) => quota.run().await,
             Self::Webhook(webhook) => webhook.run().await,

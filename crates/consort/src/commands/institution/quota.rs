@@ -4,9 +4,10 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::api::{Hub, HubArgs};
-use crate::commands::request::{segment, table, text};
+use crate::commands::request::{segment, text};
 use crate::failure::Result;
-use crate::output::print_out;
+use crate::output::print_result;
+use crate::table::table;
 
 /// Show what calls are spent on.
 #[derive(Args, Debug)]
@@ -15,9 +16,6 @@ pub(crate) struct Quota {
     hub: HubArgs,
     /// The code of an institution; all institutions if it is left out.
     code: Option<String>,
-    /// Print the hub's answers as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 impl Quota {
@@ -34,50 +32,50 @@ impl Quota {
         for code in codes {
             quotas.push(hub.get(&format!("/api/v1/institutions/{}/quota", segment(&code)?)).await?);
         }
-        if self.json {
-            let text = serde_json::to_string_pretty(&quotas).unwrap_or_default();
-            print_out(&text);
-            return Ok(());
-        }
-        let priorities = ["patron", "circulation", "poll", "bulk"];
-        let mut rows = table(&[
-            "institution",
-            "a second",
-            "others",
-            "left today",
-            "reserve",
-            "spent today",
-            "patron",
-            "circulation",
-            "poll",
-            "bulk",
-            "refused",
-        ]);
-        for quota in &quotas {
-            let (second, day, spent) = (&quota["per_second"], &quota["per_day"], &quota["used"]);
-            let mut row = vec![
-                text(&quota["institution"]),
-                format!("{} of {}", number(&second["allowed"]), number(&second["configured"])),
-                number(&second["other_applications"]),
-                format!("{} of {}", number(&day["remaining"]), number(&day["total"])),
-                number(&day["reserve"]),
-                number(&spent["total"]),
-            ];
-            row.extend(
-                priorities.map(|priority| number(&Value::from(spent["by_priority"][priority].as_u64().unwrap_or(0)))),
-            );
-            row.push(number(&spent["refused"]));
-            rows.add_row(row);
-        }
-        print_out(&rows.to_string());
-        for quota in &quotas {
-            if let Some(reason) = quota["paused"]["reason"].as_str() {
-                let (what, until) = (text(&quota["paused"]["what"]), text(&quota["paused"]["until"]));
-                print_out(&format!("{}: {what} wait until {until}. {reason}", text(&quota["institution"])));
-            }
-        }
+        print_result(&Value::from(quotas.clone()), || describe(&quotas));
         Ok(())
     }
+}
+
+fn describe(quotas: &[Value]) -> String {
+    let priorities = ["patron", "circulation", "poll", "bulk"];
+    let mut rows = table(&[
+        "institution",
+        "a second",
+        "others",
+        "left today",
+        "reserve",
+        "spent today",
+        "patron",
+        "circulation",
+        "poll",
+        "bulk",
+        "refused",
+    ]);
+    for quota in quotas {
+        let (second, day, spent) = (&quota["per_second"], &quota["per_day"], &quota["used"]);
+        let mut row = vec![
+            text(&quota["institution"]),
+            format!("{} of {}", number(&second["allowed"]), number(&second["configured"])),
+            number(&second["other_applications"]),
+            format!("{} of {}", number(&day["remaining"]), number(&day["total"])),
+            number(&day["reserve"]),
+            number(&spent["total"]),
+        ];
+        row.extend(
+            priorities.map(|priority| number(&Value::from(spent["by_priority"][priority].as_u64().unwrap_or(0)))),
+        );
+        row.push(number(&spent["refused"]));
+        rows.add_row(row);
+    }
+    let mut lines = vec![rows.to_string()];
+    for quota in quotas {
+        if let Some(reason) = quota["paused"]["reason"].as_str() {
+            let (what, until) = (text(&quota["paused"]["what"]), text(&quota["paused"]["until"]));
+            lines.push(format!("{}: {what} wait until {until}. {reason}", text(&quota["institution"])));
+        }
+    }
+    lines.join("\n")
 }
 
 /// Returns a number as text, or that it isn't known.

@@ -15,7 +15,8 @@ use super::check::show;
 use crate::api::{Hub, HubArgs, http_client, shown};
 use crate::commands::request::segment;
 use crate::failure::{Failure, Result};
-use crate::output::print_out;
+use crate::output::print_result;
+use crate::progress::Progress;
 
 /// The number of characters of a secret that this program generates.
 const SECRET_LENGTH: usize = 40;
@@ -70,19 +71,23 @@ impl Webhook {
         match self {
             Self::Show(named) => {
                 let webhook = Hub::new(&named.hub)?.call(Method::GET, &named.path()?, None).await?;
-                print_out(&described(&named.code, &webhook));
+                print_result(&webhook, || described(&named.code, &webhook));
                 Ok(())
             }
             Self::Set(set) => set.run().await,
             Self::FinishRotation(named) => {
                 let path = format!("{}?secret=previous", named.path()?);
                 Hub::new(&named.hub)?.call(Method::DELETE, &path, None).await?;
-                print_out(&format!("{}: only the newest secret counts now.", named.code));
+                let result = json!({"institution": named.code, "secret_rotation_active": false});
+                print_result(&result, || format!("{}: only the newest secret counts now.", named.code));
                 Ok(())
             }
             Self::Remove(named) => {
                 Hub::new(&named.hub)?.call(Method::DELETE, &named.path()?, None).await?;
-                print_out(&format!("{} has no webhook any more; what happens there is seen by polling.", named.code));
+                let result = json!({"institution": named.code, "webhook": null});
+                print_result(&result, || {
+                    format!("{} has no webhook any more; the hub finds changes there by polling.", named.code)
+                });
                 Ok(())
             }
             Self::Test(test) => test.run().await,
@@ -104,16 +109,25 @@ impl WithSecret {
         };
         let body = json!({"secret": secret.expose_secret()});
         let webhook = Hub::new(&self.named.hub)?.call(Method::PUT, &self.named.path()?, Some(&body)).await?;
-        print_out(&described(&self.named.code, &webhook));
+        let mut result = webhook.clone();
         if made {
-            print_out(&format!(
-                "The secret, shown this once: {}\nSet it in the library's system, with the hub's public address and the path above.",
-                secret.expose_secret()
-            ));
+            result["secret"] = json!(secret.expose_secret());
         }
-        if webhook["secret_rotation_active"] == true {
-            print_out("The secret before it counts too, until `consort institution webhook finish-rotation`.");
-        }
+        print_result(&result, || {
+            let mut lines = vec![described(&self.named.code, &webhook)];
+            if made {
+                lines.push(format!(
+                    "The secret, shown this once: {}\nSet it in the library's system, with the hub's public address and the path above.",
+                    secret.expose_secret()
+                ));
+            }
+            if webhook["secret_rotation_active"] == true {
+                lines.push(
+                    "The secret before it counts too, until `consort institution webhook finish-rotation`.".to_owned(),
+                );
+            }
+            lines.join("\n")
+        });
         Ok(())
     }
 }
@@ -175,11 +189,13 @@ impl Test {
         };
         let lms = lms::connect(&connection).map_err(|error| Failure::new(error.to_string()))?;
         let caller = Caller { http: http_client()?, url, lms: lms.as_ref() };
+        let progress = Progress::start(format!("Sending messages to the webhook of {code}"));
         let findings = vec![
             caller.challenge().await,
             caller.message("a forged message is refused", &make_secret(), StatusCode::UNAUTHORIZED).await,
             caller.message("a signed message is taken", &secret, StatusCode::OK).await,
         ];
+        drop(progress);
         show(code, &findings)
     }
 }
