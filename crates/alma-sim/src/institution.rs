@@ -315,6 +315,7 @@ pub struct Institution {
     pub(crate) sets: Vec<OaiSet>,
     pub(crate) searches: Vec<SavedSearch>,
     pub(crate) behaviour: Option<Behaviour>,
+    pub(crate) patron_role_rule: bool,
 }
 
 impl Institution {
@@ -333,6 +334,7 @@ impl Institution {
             sets: Vec::new(),
             searches: Vec::new(),
             behaviour: None,
+            patron_role_rule: false,
         }
     }
 
@@ -411,6 +413,13 @@ impl Institution {
     #[must_use]
     pub fn saved_search(mut self, search: SavedSearch) -> Institution {
         self.searches.push(search);
+        self
+    }
+
+    /// Gives the institution a role assignment rule that makes new users patrons ([`Behaviour::patron_role_rule`]).
+    #[must_use]
+    pub fn patron_role_rule(mut self) -> Institution {
+        self.patron_role_rule = true;
         self
     }
 

@@ -179,6 +179,10 @@ pub struct Behaviour {
     pub scan_delay_ms: u64,
     /// The identifier by which a loan names its user.
     pub loans_name_users: LoanUser,
+    /// A role assignment rule makes each user that the API creates a patron (role 200). Without such a rule the user has
+    /// no role, and Alma lends it nothing (401151). Staff give the role to the users whom they register. Sources: the
+    /// vendor's "Configuring Role Assignment Rules"; alma-field-notes.md, line "New users made by API".
+    pub patron_role_rule: bool,
     /// Rules of circulation.
     pub rules: Rules,
 }
@@ -213,6 +217,7 @@ impl Default for Behaviour {
             item_deletion_leaves_bib: false,
             scan_delay_ms: 0,
             loans_name_users: LoanUser::default(),
+            patron_role_rule: false,
             rules: Rules::default(),
         }
     }

@@ -70,6 +70,8 @@ codes! {
     NoItemCanFulfil = "401129",
     /// `401136`: the user has an active request for this item or title.
     DuplicateRequest = "401136",
+    /// `401151`: the user isn't an active patron: it has no active patron role, or is inactive.
+    NotAPatron = "401151",
     /// `401153`: the desk can't lend this item.
     WrongDesk = "401153",
     /// `401651`: creating a loan: the item can't be lent. Elsewhere: an identifier or institution isn't valid.

@@ -57,6 +57,17 @@ impl Engine {
         Ok(registration)
     }
 
+    /// Makes, reads and removes test users at an institution, and reports whether its virtual patrons can borrow.
+    ///
+    /// # Errors
+    ///
+    /// The faults of settings that can't be used at all, all together.
+    pub async fn check_new_users(&self, connection: &Connection) -> Result<Vec<Finding>, lms::ConnectError> {
+        let now = self.runtime.now();
+        let name = self.runtime.ids().uuid(now).simple().to_string();
+        self.systems.check_new_users(connection, &name).await
+    }
+
     /// Keeps the result of a check of an institution's set-up, which the metrics report.
     ///
     /// # Errors

@@ -364,4 +364,10 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Makes every read that the hub will need and reports what is missing, also of what the hub keeps about the
     /// institution apart from its settings.
     async fn check_setup(&self, registration: &Registration) -> Vec<Finding>;
+
+    /// Makes, reads and removes test users, and reports whether virtual patrons can borrow. `name` makes the ids of the
+    /// users unique. Returns nothing if the system needs no such check.
+    async fn check_new_users(&self, _name: &str, _now: Timestamp) -> Vec<Finding> {
+        Vec::new()
+    }
 }

@@ -200,6 +200,24 @@ impl Systems {
         }
     }
 
+    /// Makes, reads and removes test users, and reports whether an institution's virtual patrons can borrow. `name` makes
+    /// the ids of the users unique.
+    ///
+    /// # Errors
+    ///
+    /// The faults of settings that can't be used at all, all together.
+    pub async fn check_new_users(
+        &self,
+        connection: &Connection,
+        name: &str,
+    ) -> Result<Vec<Finding>, lms::ConnectError> {
+        let now = self.runtime.now();
+        match self.registry.get(&connection.institution).await {
+            Ok(lms) => Ok(lms.check_new_users(name, now).await),
+            Err(_) => Ok(lms::connect(connection)?.check_new_users(name, now).await),
+        }
+    }
+
     /// Forgets an institution's adapter and breaker, since its settings have changed.
     pub fn forget(&self, institution: &InstitutionCode) {
         self.registry.forget(institution);

@@ -306,6 +306,16 @@ async fn delete_institution(
     removed(done.touched(removal) > 0, "institution", &code)
 }
 
+input! {
+    /// The extent of a check.
+    struct CheckQuery {
+        /// Also make, read and remove a test user of each group of virtual patrons, to find out whether new users become
+        /// patrons. Otherwise the check changes nothing.
+        with_test_user: bool,
+    }
+    example: {"with_test_user": true}
+}
+
 /// Makes every read that requests need at the institution, and reports what is missing: for the settings, the agencies
 /// and the pickup locations. One check at a time runs for an institution on a node of the hub. The hub also makes the
 /// check of each institution once a day.
@@ -314,7 +324,7 @@ async fn delete_institution(
     path = "/api/v1/institutions/{code}/check",
     operation_id = "check_institution",
     tag = "institutions",
-    params(PathCode),
+    params(PathCode, CheckQuery),
     responses(
         (status = 200, description = "What was found.", body = CheckView),
         (status = 404, description = "There is none."),
@@ -325,12 +335,18 @@ async fn delete_institution(
 async fn check_institution(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    Query(query): Query<CheckQuery>,
 ) -> Result<Json<CheckView>, Problem> {
+    let CheckQuery { with_test_user } = query.checked()?;
     let connection = connection_of(find(&state, &code).await?);
     let _permit = state.exclusive.begin(Work::Check, &connection.institution)?;
     let registration = state.engine.registration(&connection.institution).await?;
     let checked = state.engine.systems().check(&connection, &registration).await;
-    let findings = checked.map_err(|error| Problem::invalid(faults_of(error)))?;
+    let mut findings = checked.map_err(|error| Problem::invalid(faults_of(error)))?;
+    if with_test_user {
+        let made = state.engine.check_new_users(&connection).await;
+        findings.extend(made.map_err(|error| Problem::invalid(faults_of(error)))?);
+    }
     state.engine.keep_setup_check(&connection.institution, &findings).await?;
     let ok = findings.iter().all(|finding| finding.verdict == Verdict::Ok);
     Ok(Json(CheckView { ok, findings: findings.into_iter().map(Into::into).collect() }))

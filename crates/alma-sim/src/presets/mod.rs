@@ -21,6 +21,7 @@ pub const ON_SHELF_SET: &str = "9201000000000002";
 /// - MAIN and BRANCH, ordinary libraries with a desk and a hold shelf; SHARING, the ordinary library that stands for
 ///   "outside"; DCB_LIB with location `dcbvirtual`, the virtual library; RES_SHARE, Alma's own resource sharing
 ///   library, which is never a pickup library.
+/// - A role assignment rule, so that new users are patrons.
 /// - Saved searches [`IN_TRANSIT_SET`] and [`ON_SHELF_SET`] for the virtual library's items.
 /// - Users: `jo.reader` (active, barcode), `sam.student` (an inactive and an active barcode), `nobar.reader` (no
 ///   barcode), `blocked.reader`, `expired.reader`, `inactive.reader`, `staff.member` (group STAFF).
@@ -41,6 +42,7 @@ pub fn empty_university(code: &str, api_key: &str) -> Institution {
     };
     let empty = Institution::new(code)
         .name(&format!("University {code}"))
+        .patron_role_rule()
         .key(ApiKey::new(api_key))
         .saved_search(search(IN_TRANSIT_SET, "DCB virtual items in transit", "TRANSIT"))
         .saved_search(search(ON_SHELF_SET, "DCB virtual items on the hold shelf", "HOLDSHELF"))

@@ -102,6 +102,8 @@ pub(crate) struct Index {
 impl Alma {
     /// An institution as described, with its users and titles.
     pub(crate) fn new(spec: Institution, suffix: u16, defaults: &Behaviour, now: Timestamp) -> Result<Alma, Refusal> {
+        let mut behaviour = spec.behaviour.unwrap_or_else(|| defaults.clone());
+        behaviour.patron_role_rule |= spec.patron_role_rule;
         let mut alma = Alma {
             code: spec.code,
             name: spec.name,
@@ -111,7 +113,7 @@ impl Alma {
             departments: spec.departments,
             tables: spec.tables.into_iter().map(|table| (table.name.clone(), table)).collect(),
             sets: spec.sets,
-            behaviour: spec.behaviour.unwrap_or_else(|| defaults.clone()),
+            behaviour,
             users: HashMap::new(),
             bibs: HashMap::new(),
             holdings: HashMap::new(),

@@ -128,7 +128,9 @@ impl Alma {
         let mut data = body.as_object().cloned().ok_or_else(|| Refusal::new("401676", "No valid XML was given."))?;
         self.check_user(&data)?;
         self.check_identifiers(&data, None)?;
-        if !rows_of(&data, "user_role").any(|_| true) {
+        // Staff give the role to the users whom they register; a user of the API has it by a rule.
+        let becomes_patron = self.origin == Origin::Staff || self.behaviour.patron_role_rule;
+        if becomes_patron && !rows_of(&data, "user_role").any(|_| true) {
             let scope = json!({"value": self.code, "desc": self.name});
             data.insert(
                 "user_role".to_owned(),

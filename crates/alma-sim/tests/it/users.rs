@@ -141,3 +141,25 @@ async fn rows_of_a_user_carry_whose_they_are_as_attributes_in_xml() {
     let back = alma.call(Method::PUT, "/users/xml-1", Some(json!(xml))).await.json();
     assert_eq!(back["contact_info"], made["contact_info"]);
 }
+
+#[tokio::test]
+async fn user_of_the_api_is_a_patron_by_a_rule_of_the_institution_only() {
+    let alma = TestAlma::new().await;
+    let is_patron = |user: &Value| {
+        user["user_role"].as_array().into_iter().flatten().any(|role| role["role_type"]["value"] == "200")
+    };
+    assert!(is_patron(&alma.post("/users", virtual_patron()).await.json()));
+    alma.staff().set_behaviour(|behaviour| behaviour.patron_role_rule = false);
+    let mut second = virtual_patron();
+    second["primary_id"] = json!("second");
+    second["user_identifier"] = json!([]);
+    assert!(!is_patron(&alma.post("/users", second).await.json()));
+    let desk = json!({"library": {"value": "MAIN"}, "circ_desk": {"value": crate::support::DESK}});
+    let path = format!("/users/second/loans?item_barcode={}", crate::support::BOOK);
+    assert_eq!(alma.post(&path, desk.clone()).await.refusal(), (400, "401151".to_owned()));
+    // Staff give the role, and register patrons with it.
+    alma.staff().change_user("second", &json!({"user_role": [{"role_type": {"value": "200"}}]})).unwrap();
+    assert_eq!(alma.post(&path, desk).await.status, 200);
+    alma.staff().add_user(&alma_sim::User::new("third")).unwrap();
+    assert!(is_patron(&alma.get("/users/third").await.json()));
+}

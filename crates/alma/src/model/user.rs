@@ -65,6 +65,8 @@ struct Fields {
     user_identifier: Vec<Identifier>,
     #[serde(default, deserialize_with = "blocks")]
     user_block: Vec<Block>,
+    #[serde(default, deserialize_with = "lenient::list")]
+    user_role: Vec<Role>,
     #[serde(default, deserialize_with = "lenient::nested")]
     contact_info: ContactInfo,
 }
@@ -201,6 +203,18 @@ impl User {
         hundredths(&self.fields.fees.as_ref()?.value)
     }
 
+    /// Returns the roles. A user made by the API has those that a role assignment rule of the institution gives.
+    pub fn roles(&self) -> &[Role] {
+        &self.fields.user_role
+    }
+
+    /// Returns whether the user has the active role Patron (200), without which Alma lends it nothing (401151).
+    pub fn is_patron(&self) -> bool {
+        let inactive = |role: &Role| role.status.as_ref().is_some_and(|status| status.as_str() == "INACTIVE");
+        let patron = |role: &Role| role.role_type.as_ref().is_some_and(|kind| kind.as_str() == "200");
+        self.roles().iter().any(|role| patron(role) && !inactive(role))
+    }
+
     /// Returns the e-mail addresses.
     pub fn emails(&self) -> &[Email] {
         &self.fields.contact_info.email
@@ -244,6 +258,21 @@ fn hundredths(sum: &str) -> Option<u64> {
     let (whole, part) = sum.split_once('.').unwrap_or((sum, ""));
     let digits: String = part.chars().chain("00".chars()).take(2).collect();
     whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(digits.parse().ok()?)
+}
+
+/// A role of a user.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Role {
+    /// Its type; 200 is Patron.
+    #[serde(default, deserialize_with = "lenient::opt")]
+    pub role_type: Option<Coded>,
+    /// ACTIVE or INACTIVE; none means active.
+    #[serde(default, deserialize_with = "lenient::opt")]
+    pub status: Option<Coded>,
+    /// The institution or library in which the user has it.
+    #[serde(default, deserialize_with = "lenient::opt")]
+    pub scope: Option<Coded>,
 }
 
 /// A row of a search for users.

@@ -154,3 +154,23 @@ fn check_of_a_file_that_does_not_exist_says_so() {
     let said = complaint(&crate::program::consort(&["institution", "check", "nofile.toml"]));
     assert!(said.contains("There is no file nofile.toml."), "{said}");
 }
+
+#[tokio::test]
+async fn test_user_shows_from_the_command_line_whether_the_role_rule_exists() {
+    let processes = Processes::start().await;
+    let users = || async { processes.sim(LENDER, "counts").await["users"].clone() };
+    let before = users().await;
+    let file = dir_file(&processes.dir, "lender.toml");
+    for what in [LENDER, file.to_str().unwrap()] {
+        let said = processes.output(&["institution", "check", what, "--with-test-user"]);
+        assert!(said.contains("role assignment rule: DCB") && said.contains("is a patron"), "{said}");
+    }
+    processes.control(Method::POST, LENDER, "behaviour", &json!({"patron_role_rule": false})).await;
+    for what in [LENDER, file.to_str().unwrap()] {
+        let output = processes.consort(&["institution", "check", what, "--with-test-user"]);
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(complaint(&output).contains("1 of") && table.contains("Role Assignment Rules"), "{table}");
+    }
+    assert!(processes.output(&["institution", "check", LENDER]).contains("all that the hub needs is there"));
+    assert_eq!(users().await, before, "no test user is left");
+}

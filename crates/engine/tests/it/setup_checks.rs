@@ -6,11 +6,11 @@ use std::time::Duration;
 use alma_sim::{Desk, Fault, FaultKind, Library, Location, presets};
 use engine::{Clock, Engine, Ids, Settings};
 use jiff::SignedDuration;
-use lending::LibraryCode;
+use lending::{Attention, LibraryCode, Status};
 use lms::{Connection, Finding, RegisteredPickup, Registration, Verdict};
 use serde_json::{Value, json};
 
-use crate::world::{BORROWER, DESK, LENDER, OTHER, World, both, key};
+use crate::world::{BORROWER, DESK, LENDER, OTHER, PATRON, World, both, key};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// An institution with a library whose desk has no hold shelf.
@@ -167,6 +167,41 @@ both! {
             assert_eq!(lms::count(&findings, Verdict::Missing), 0, "{call}: {findings:#?}");
             world.sim.disarm(CHECKED).unwrap();
         }
+    }
+
+    async fn test_user_shows_whether_new_users_become_patrons(world) {
+        let (connection, _) = to_check(&world).await;
+        let users = || world.at(CHECKED).counts()["users"].clone();
+        let before = users();
+        let checked = async || world.engine.check_new_users(&connection).await.unwrap();
+        let found = checked().await;
+        assert_eq!(found, [Finding::ok("role assignment rule: DCB", "a new user of this group is a patron")]);
+        // The answer to the creation is lost: the user was made, and is removed all the same.
+        world.sim.arm(CHECKED, Fault::once("POST /users", FaultKind::DropAfter)).unwrap();
+        assert_one(&checked().await, Verdict::Unknown, "role assignment rule: DCB", &["can't be read"]);
+        assert_eq!(users(), before, "a test user is left behind");
+        world.at(CHECKED).set_behaviour(|alma| alma.patron_role_rule = false);
+        let words = &["401151", "Role Assignment Rules", "user group DCB"];
+        assert_one(&checked().await, Verdict::Missing, "role assignment rule: DCB", words);
+        assert_eq!(users(), before, "a test user is left behind");
+        // The rest of the set-up is as it was: no other check makes users.
+        world.sim.arm(CHECKED, Fault::always("DELETE /users/{user_id}", FaultKind::status(500))).unwrap();
+        let found = checked().await;
+        assert!(found.iter().any(|finding| finding.text.contains("could not be removed")), "{found:#?}");
+    }
+
+    async fn loan_to_a_virtual_patron_without_the_role_is_refused_and_names_the_rule(world) {
+        world.at(LENDER).set_behaviour(|alma| alma.patron_role_rule = false);
+        assert_eq!(world.place().await.status, Status::RequestPlacedAtBorrowingAgency);
+        world.dispatch().await;
+        world.receive().await;
+        world.at(BORROWER).lend(&world.virtual_barcode().await, PATRON, "MAIN", DESK).unwrap();
+        let request = world.until_it("a case for staff", |request| request.staff_case.is_some()).await;
+        let Attention::NeedsStaff { code, explanation, .. } = &request.attention else {
+            panic!("{:?}", request.attention);
+        };
+        assert_eq!(code, "LEND_AT_LENDER_REFUSED");
+        assert!(explanation.contains("role assignment rule"), "{explanation}");
     }
 
     async fn set_up_is_checked_once_a_day_by_one_node_and_its_result_is_measured(world) {

@@ -7,11 +7,16 @@ use lending::Refusal;
 
 use crate::error::Outage;
 
+/// The remedy for a user without the patron role. New users get it by a rule of the institution.
+const NO_PATRON: &str = " The user needs the active role Patron. Give it the role in Alma, and create a role assignment \
+                         rule for new users of its group (`consort institution check CODE --with-test-user`).";
+
 /// Returns the hub's error for an error of the client.
 pub(crate) fn to_lms_error(error: Error) -> crate::Error {
     match error {
         Error::Refused { operation, code, message, .. } => {
-            crate::Error::refused(code.to_string(), format!("Alma refused to {operation}: {message}"))
+            let advice = if code == Code::NotAPatron { NO_PATRON } else { "" };
+            crate::Error::refused(code.to_string(), format!("Alma refused to {operation}: {message}{advice}"))
         }
         Error::NotFound { .. } => crate::Error::NotFound { what: "the record" },
         // The key belongs to the institution, whose staff will fix it. The request can wait.

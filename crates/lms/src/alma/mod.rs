@@ -387,4 +387,8 @@ impl HostLms for Alma {
     async fn check_setup(&self, registration: &Registration) -> Vec<Finding> {
         check::run(&self.client, &self.settings, registration).await
     }
+
+    async fn check_new_users(&self, name: &str, now: Timestamp) -> Vec<Finding> {
+        check::new_users::check(&self.client, &self.settings, name, now).await
+    }
 }

@@ -9,11 +9,12 @@ use super::Scenario;
 use crate::alma::CreatedRecords;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{AGENCY, Actor, PATRON, PICKUP_LIBRARY, Stage};
+use crate::view::RequestView;
 
 /// More than the 28 days for which the simulated Alma lends.
 const LOAN_AND_MORE: Duration = Duration::from_secs(40 * 24 * 3_600);
 
-pub(super) const LIST: [Scenario; 7] = [
+pub(super) const LIST: [Scenario; 8] = [
     Scenario::new("patron-blocked", "A patron with an active block asks for a book.", |stage| {
         Box::pin(refused(stage, "blocked.reader", "PATRON_BLOCKED"))
     }),
@@ -34,6 +35,10 @@ pub(super) const LIST: [Scenario; 7] = [
     Scenario::new("patron-with-overdue-item", "A patron with an overdue item asks for a book.", |stage| {
         Box::pin(with_overdue_item(stage))
     }),
+        "patron-role-missing",
+        "The lender's Alma has no rule that makes new users patrons, and refuses the loan until its staff give the role.",
+        |stage| Box::pin(without_role(stage)),
+    ),
     Scenario::new(
         "patron-unblocked",
         "A blocked patron asks for a book, has the block lifted, and asks again.",
@@ -96,6 +101,29 @@ async fn unblocked(stage: &mut Stage) -> Result<()> {
     "blocked.reader".clone_into(&mut wish.patron);
     stage.place(&wish).await?;
     stage.lend_and_return().await?;
+    stage.ended_as("SUPPLIED").await?;
+    stage.made_each_once().await
+}
+
+async fn without_role(stage: &mut Stage) -> Result<()> {
+    let lender = stage.lenders[0].clone();
+    lender.behave(&json!({"patron_role_rule": false})).await?;
+    stage.drive_to(Status::ReadyForPickup).await?;
+    stage.pickup_lends().await?;
+    let refused = stage.until_that("need staff", RequestView::needs_staff).await?;
+    let reason = refused.attention.explanation.clone().unwrap_or_default();
+    expect(reason.contains("role assignment rule"), || format!("The remedy should be named: {reason}"))?;
+    stage
+        .narrate(Actor::LendingLibrary, "gives the virtual patron the patron role, and creates the rule for new users");
+    let standing = lender.standing().await?;
+    let patron = standing.virtual_patrons.first().ok_or_else(|| Failure::new("The lender has no virtual patron."))?;
+    let role = json!({"status": {"value": "ACTIVE"}, "role_type": {"value": "200"}, "parameter": []});
+    lender.change_user(patron, &json!({"user_role": [role]})).await?;
+    lender.behave(&json!({"patron_role_rule": true})).await?;
+    stage.narrate(Actor::HubStaff, "has the loan tried once more");
+    stage.act("resume", Some(&json!({"reason": "the virtual patron has the role now"}))).await?;
+    stage.until(Status::Loaned).await?;
+    stage.return_and_end().await?;
     stage.ended_as("SUPPLIED").await?;
     stage.made_each_once().await
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use engine::{Clock as _, Ids, SystemClock};
 use lms::{Finding, Verdict};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,6 +23,10 @@ pub(crate) struct Check {
     hub: HubArgs,
     /// A file as for `add`, or the code of an institution.
     what: String,
+    /// Also make, read and remove a test user of each group of virtual patrons, to find out whether new users become
+    /// patrons.
+    #[arg(long)]
+    with_test_user: bool,
 }
 
 impl Check {
@@ -29,9 +34,10 @@ impl Check {
         let path = Path::new(&self.what);
         let progress = Progress::start(format!("Checking {}", self.what));
         let findings = if path.exists() || names_file(&self.what) {
-            check_file(&InstitutionFile::read(path)?).await?
+            check_file(&InstitutionFile::read(path)?, self.with_test_user).await?
         } else {
-            let path = format!("/api/v1/institutions/{}/check", segment(&self.what)?);
+            let query = if self.with_test_user { "?with_test_user=true" } else { "" };
+            let path = format!("/api/v1/institutions/{}/check{query}", segment(&self.what)?);
             let answer = Hub::new(&self.hub)?.call(Method::POST, &path, None).await?;
             answer["findings"].as_array().into_iter().flatten().map(finding).collect()
         };
@@ -46,12 +52,17 @@ fn names_file(what: &str) -> bool {
 }
 
 /// Checks an institution as a file describes it. The types of other institutions are known to a hub only.
-async fn check_file(file: &InstitutionFile) -> Result<Vec<Finding>> {
+async fn check_file(file: &InstitutionFile, with_test_user: bool) -> Result<Vec<Finding>> {
     let connection = file.connection()?;
     let lms = lms::connect(&connection).map_err(|error| Failure::new(error.to_string()))?;
     let faults = file.rules_faults().into_iter();
     let faults = faults.map(|fault| Finding::missing(format!("agency {}: rules", fault.agency), fault.message));
     let mut findings = lms.check_setup(&file.registration()).await;
+    if with_test_user {
+        let now = SystemClock::default().now();
+        let name = Ids::from_os().uuid(now).simple().to_string();
+        findings.extend(lms.check_new_users(&name, now).await);
+    }
     findings.extend(faults);
     Ok(findings)
 }

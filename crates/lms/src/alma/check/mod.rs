@@ -3,10 +3,12 @@
 //! - `places`: libraries, locations, desks with their hold shelves, agencies and pickup locations.
 //! - `codes`: code tables, and the mappings between Alma's codes and the hub's types in both directions.
 //! - `lists`: task lists and saved searches, which save calls.
+//! - `new_users`: whether new users become patrons, with a test user.
 //! - `words`: the findings that all of them use.
 
 mod codes;
 mod lists;
+pub(super) mod new_users;
 mod places;
 mod words;
 
@@ -42,7 +44,11 @@ async fn key(client: &Client, settings: &Settings) -> Vec<Finding> {
     let mut findings = match client.conf().general().await {
         Ok(general) => owner(settings, general),
         // Alma can't be reached, or the key lacks the first area. Both end the check.
-        Err(error) => return vec![unread("Alma", error)],
+        Err(error) => {
+            let address = alma::origin(&settings.base_url).unwrap_or_else(|| "the given address".to_owned());
+            let finding = unread("Alma", error);
+            return vec![Finding { text: format!("{} The address is {address}.", finding.text), ..finding }];
+        }
     };
     let areas = [(Area::Users, Access::Write, "Users read/write"), (Area::Bibs, Access::Write, "Bibs read/write")];
     for (area, access, what) in areas {
