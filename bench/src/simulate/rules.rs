@@ -220,6 +220,7 @@ mod tests {
             location: "stacks".into(),
             item_type: ItemType("book".to_owned()),
             title: Title::default(),
+            volume: lending::Volume::default(),
         };
         let patron = sim_setup::asking(&sim_setup::patron(0));
         let id = RequestId(uuid::Uuid::from_u128(1));

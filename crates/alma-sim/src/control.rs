@@ -250,18 +250,31 @@ fn lend(staff: &Staff, body: &Value) -> Result<Value, Refusal> {
     Ok(json!({"loan_id": id}))
 }
 
-/// A title from `marcxml` or `title`, with one copy when `barcode`, `library` and `location` are given.
+/// A title from `marcxml` or `title`, with one copy when `barcode`, `library` and `location` are given, or several in
+/// `items`, each with its `barcode` and, if it is a volume, fields such as `description` and `enumeration_a`.
 fn add_bib(staff: &Staff, body: &Value) -> Result<Value, Refusal> {
     let mut bib = match body["marcxml"].as_str() {
         Some(xml) => Bib::from_marcxml(xml).map_err(bad)?,
         None => Bib::new(text(body, "title")?),
     };
-    if let Some(barcode) = body["barcode"].as_str() {
+    if let Some(items) = body["items"].as_array() {
+        let mut holding = Holding::new(text(body, "library")?, text(body, "location")?);
+        for item in items {
+            holding = holding.item(seeded(item)?);
+        }
+        bib = bib.holding(holding);
+    } else if let Some(barcode) = body["barcode"].as_str() {
         let holding = Holding::new(text(body, "library")?, text(body, "location")?);
         let holding = holding.call_number(body["call_number"].as_str().unwrap_or_default());
         bib = bib.holding(holding.item(Item::new(barcode)));
     }
     Ok(json!({"mms_id": staff.add_bib(bib)?}))
+}
+
+fn seeded(body: &Value) -> Result<Item, Refusal> {
+    let fields = body.as_object().into_iter().flatten().filter(|(field, _)| *field != "barcode");
+    let item = Item::new(text(body, "barcode")?);
+    Ok(fields.fold(item, |item, (field, value)| item.level(field, value.as_str().unwrap_or_default())))
 }
 
 /// Returns the whole state in the API's shapes, ordered by id. Long lists are cut at `limit`.

@@ -224,6 +224,7 @@ pub struct Item {
     pub(crate) policy: String,
     pub(crate) material: String,
     pub(crate) description: String,
+    pub(crate) levels: Vec<(String, String)>,
 }
 
 impl Item {
@@ -234,6 +235,7 @@ impl Item {
             policy: "4-WEEK".to_owned(),
             material: "BOOK".to_owned(),
             description: String::new(),
+            levels: Vec::new(),
         }
     }
 
@@ -248,6 +250,13 @@ impl Item {
     #[must_use]
     pub fn material(mut self, code: &str) -> Item {
         code.clone_into(&mut self.material);
+        self
+    }
+
+    /// A field of the item's data, such as `enumeration_a` or `chronology_i`.
+    #[must_use]
+    pub fn level(mut self, field: &str, text: &str) -> Item {
+        self.levels.push((field.to_owned(), text.to_owned()));
         self
     }
 

@@ -1,6 +1,7 @@
 //! Actions of staff at their desks for which Alma has no API, as methods. They obey the same state model as the REST
 //! calls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -36,6 +37,10 @@ pub struct ItemView {
     pub barcode: String,
     /// Title.
     pub title: String,
+    /// The filled fields among description, enumeration and chronology, by their names in the API.
+    pub volume: BTreeMap<String, String>,
+    /// The first internal note.
+    pub internal_note: String,
     /// Item policy.
     pub policy: String,
     /// Library it belongs to now.
@@ -111,12 +116,17 @@ pub struct LoanView {
 impl ItemView {
     pub(crate) fn of(alma: &Alma, item: &Item) -> ItemView {
         let (library, location) = alma.place_of(item);
+        let text = |key: &str| item.extra.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is_volume =
+            |key: &str| key == "description" || key.starts_with("enumeration_") || key.starts_with("chronology_");
         ItemView {
             pid: item.pid.to_string(),
             holding_id: item.holding.to_string(),
             mms_id: item.mms.to_string(),
             barcode: item.barcode.clone(),
             title: alma.bibs.get(&item.mms).map(|bib| bib.title.clone()).unwrap_or_default(),
+            volume: item.extra.keys().filter(|key| is_volume(key)).map(|key| (key.clone(), text(key))).collect(),
+            internal_note: text("internal_note_1"),
             policy: item.policy.clone(),
             library: library.to_owned(),
             location: location.to_owned(),

@@ -94,11 +94,11 @@ pub use ids::{
     RequestId, SetId, UserId,
 };
 pub use model::{
-    AccountType, BaseStatus, Bib, Block, Cancellation, CircDesk, CodeTable, CodeTableRow, Coded, DeskLocation, Email,
-    General, Holding, HoldingSummary, Identifier, Item, Library, Loan, LoanProcess, LoanStatus, Location, LocationDesk,
-    NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup, ProcessType, Redacted, Request,
-    RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, Set, SetMember, User, UserSummary,
-    WaitingRequest,
+    AccountType, BaseStatus, Bib, Block, CHRONOLOGY, Cancellation, CircDesk, CodeTable, CodeTableRow, Coded,
+    DeskLocation, ENUMERATION, Email, General, Holding, HoldingSummary, Identifier, Item, Library, Loan, LoanProcess,
+    LoanStatus, Location, LocationDesk, NewBlock, NewIdentifier, NewItem, NewLoan, NewRequest, NewUser, Pickup,
+    ProcessType, Redacted, Request, RequestOption, RequestStatus, RequestType, RequestedCopy, RequestedResource, Set,
+    SetMember, User, UserSummary, WaitingRequest,
 };
 pub use page::{List, PageStream, Search};
 pub use priority::Priority;

@@ -277,6 +277,7 @@ impl EffectExecution<'_> {
             item_type: supply.copy.item_type.clone(),
             needed_until: self.request.needed_until,
             pickup: local.then(|| self.request.pickup.clone()),
+            volume: supply.copy.volume.label(),
         })
     }
 
@@ -289,6 +290,7 @@ impl EffectExecution<'_> {
             patron: self.holder(side)?.clone(),
             item_type: supply(self.request)?.copy.item_type.clone(),
             pickup: (side == self.request.pickup_role()).then(|| self.request.pickup.clone()),
+            volume: self.request.supply.as_ref().and_then(|supply| supply.copy.volume.label()),
             attempts: self.attempts,
         })
     }
@@ -303,6 +305,7 @@ impl EffectExecution<'_> {
             agency: virtual_agency(self.request, side).cloned(),
             barcode: supply.copy.barcode.clone(),
             item_type: ItemType(supply.copy.item_type.0.clone()),
+            volume: supply.copy.volume.clone(),
         })
     }
 }

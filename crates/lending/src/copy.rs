@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Barcode, BibId, HoldingId, InstitutionCode, ItemId, LibraryCode, LocationCode};
+use crate::volume::Volume;
 
 /// An item type in the hub's words, such as `book`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ pub struct CopyRef {
     pub item: Option<ItemId>,
     /// Its barcode.
     pub barcode: Option<Barcode>,
-    /// The wanted volume, as the item's description names it, if the record has several.
+    /// The wanted volume, if the record has several. [`choose_volume`](crate::choose_volume) finds it.
     #[serde(default)]
     pub volume: Option<String>,
     /// Whether staff chose it, even though its lender was tried before.
@@ -86,6 +87,9 @@ pub struct Copy {
     pub item_type: ItemType,
     /// What it is.
     pub title: Title,
+    /// The volume of the title that it is.
+    #[serde(default)]
+    pub volume: Volume,
 }
 
 #[cfg(test)]

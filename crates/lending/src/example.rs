@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::copy::{Copy, CopyRef, ItemType, Title};
 use crate::ids::RequestId;
 use crate::request::{AgencyEvidence, Patron, PatronType, PickupLocation, Request, VerifiedPatron};
+use crate::volume::Volume;
 
 /// Returns noon of a day in 2026.
 pub fn noon() -> Timestamp {
@@ -56,6 +57,7 @@ pub fn copy(barcode: &str) -> Copy {
         location: "stacks".into(),
         item_type: ItemType("book".to_owned()),
         title: Title { title: "Cats & dogs".to_owned(), author: Some("Sampleauthor, A.".to_owned()) },
+        volume: Volume::default(),
     }
 }
 

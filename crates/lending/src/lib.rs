@@ -69,6 +69,9 @@ mod rules;
 mod sides;
 mod status;
 mod transitions;
+mod volume;
+mod volume_choice;
+mod volume_label;
 mod waiting;
 
 pub use account::{AccountLimits, PatronAccount, PatronLimits};
@@ -106,3 +109,5 @@ pub use rules::{Calendar, Day, Rules};
 pub use sides::{DueDates, EarlierSupply, Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 pub use status::{Condition, Outcome, Status, Workflow};
 pub use transitions::transitions;
+pub use volume::Volume;
+pub use volume_choice::{check_volume, choose_volume};

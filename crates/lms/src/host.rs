@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use lending::{
     AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId,
     ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronLimits, PatronRefusal, PatronType,
-    PickupLocation, Refusal, RequestId, Title, VerifiedPatron,
+    PickupLocation, Refusal, RequestId, Title, VerifiedPatron, Volume,
 };
 
 use secrecy::SecretString;
@@ -92,6 +92,8 @@ pub struct LenderHold {
     pub needed_until: Option<Date>,
     /// The pickup location, if it is in this system. Otherwise the copy is sent outside.
     pub pickup: Option<PickupLocation>,
+    /// The volume of the copy, for staff who take it from its shelf.
+    pub volume: Option<String>,
 }
 
 /// The patron's own hold on the virtual item.
@@ -107,6 +109,8 @@ pub struct PatronHold {
     pub item_type: ItemType,
     /// The pickup location, if it is in this system. Otherwise the virtual item is sent outside.
     pub pickup: Option<PickupLocation>,
+    /// The volume of the copy, for staff and for the patron's account.
+    pub volume: Option<String>,
     /// The number of earlier attempts.
     pub attempts: u32,
 }
@@ -126,6 +130,8 @@ pub struct VirtualItem {
     pub barcode: Barcode,
     /// The type of the item.
     pub item_type: ItemType,
+    /// The volume of the lender's copy.
+    pub volume: Volume,
 }
 
 /// A virtual item to be deleted.

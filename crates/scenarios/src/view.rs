@@ -27,6 +27,8 @@ pub struct RequestView {
     pub title: Option<String>,
     /// The author.
     pub author: Option<String>,
+    /// The volume of the chosen copy.
+    pub volume: Option<String>,
     /// The lending side, once a copy is chosen.
     pub lender: Option<LenderView>,
     /// The actions that are possible.

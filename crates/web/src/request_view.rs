@@ -62,6 +62,8 @@ pub(crate) struct RequestView {
     author: Option<String>,
     /// Where the item is as far as the hub knows, and to whom it belongs, in one sentence for staff.
     item_place: String,
+    /// The volume of the chosen copy, such as `v.1 (1984)`; null if it has none, or before a copy is chosen.
+    volume: Option<String>,
     /// The patron who placed the request.
     patron: PatronView,
     /// The pickup location.
@@ -177,6 +179,12 @@ struct LenderView {
     item: String,
     /// The item's barcode.
     barcode: String,
+    /// The item's description, such as `v.1`; null if it has none.
+    description: Option<String>,
+    /// The levels of its enumeration, such as volume and number; blank where a level isn't used.
+    enumeration: Vec<String>,
+    /// The levels of its chronology, such as year and month; blank where a level isn't used.
+    chronology: Vec<String>,
     /// The item's state in the last observation, such as `in_transit`.
     #[schema(value_type = String)]
     item_state: &'static str,
@@ -338,6 +346,7 @@ impl RequestView {
             title,
             author,
             item_place,
+            volume: request.supply.as_ref().and_then(|supply| supply.copy.volume.label()),
             patron: PatronView {
                 institution: request.patron.institution.to_string(),
                 agency: request.patron.agency.to_string(),
@@ -400,6 +409,9 @@ fn lender(supply: Supply) -> LenderView {
         holding: supply.copy.holding.to_string(),
         item: supply.copy.item.to_string(),
         barcode: supply.copy.barcode.to_string(),
+        description: supply.copy.volume.description,
+        enumeration: supply.copy.volume.enumeration,
+        chronology: supply.copy.volume.chronology,
         item_state,
         item_state_detail,
         hold: hold(&supply.hold, supply.hold_end),

@@ -43,6 +43,8 @@ input! {
         pickup_location: PickupLocationCode,
         /// The acceptable copies, best first; 20 at most, since each may cost a call of its library's API.
         copies: List<CopyInput, MOST_COPIES>,
+        /// The wanted volume, such as `v.3`, for all copies that name none of their own.
+        volume: Option<String>,
         /// The last day on which the patron can use the item.
         needed_until: Option<Date>,
         /// Whether the patron is at the lender's desk with the item in hand.
@@ -61,7 +63,7 @@ input! {
 
 input! {
     /// A copy, named by its barcode, or by its record with or without an item of it. Without an item, the hub takes the
-    /// first copy that can be lent.
+    /// first copy of the wanted volume that can be lent.
     pub(crate) struct CopyInput {
         /// The code of the institution that owns it.
         institution: InstitutionCode,
@@ -73,7 +75,9 @@ input! {
         holding: Option<HoldingId>,
         /// Its item.
         item: Option<ItemId>,
-        /// The wanted volume, as in items' descriptions, if only the record is named.
+        /// The wanted volume, such as `v.3` or `Bd. 3 (1984)`. It is compared with the items' descriptions by its
+        /// numbers and the meaning of the words before them. If several volumes may be meant, the copy is refused, and
+        /// the refusal names them. A named copy of another volume is refused too.
         volume: Option<String>,
     }
     example: {"institution": "01SOUTH_INST", "barcode": "31400012345678"}
@@ -95,8 +99,12 @@ impl From<CopyInput> for CopyRef {
 
 impl From<NewRequestInput> for NewRequest {
     fn from(input: NewRequestInput) -> Self {
-        let NewRequestInput { agency, patron, pickup_location, copies, needed_until, expedited } = input;
-        let copies = copies.0.into_iter().map(Into::into).collect();
+        let NewRequestInput { agency, patron, pickup_location, copies, volume, needed_until, expedited } = input;
+        let wanted = |copy: CopyInput| {
+            let copy = CopyRef::from(copy);
+            CopyRef { volume: copy.volume.or_else(|| volume.clone()), ..copy }
+        };
+        let copies = copies.0.into_iter().map(wanted).collect();
         Self { agency, patron, pickup_location, copies, needed_until, expedited }
     }
 }

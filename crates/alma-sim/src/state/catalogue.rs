@@ -20,8 +20,11 @@ impl Alma {
             record.data.push(field);
             let id = self.create_holding(mms, &record, false)?;
             for item in holding.items {
-                let body = serde_json::json!({"item_data": {"barcode": item.barcode, "policy": {"value": item.policy},
+                let mut body = serde_json::json!({"item_data": {"barcode": item.barcode, "policy": {"value": item.policy},
                     "physical_material_type": {"value": item.material}, "description": item.description}});
+                for (field, text) in item.levels {
+                    body["item_data"][field] = text.into();
+                }
                 self.create_item(mms, id, &body)?;
             }
         }

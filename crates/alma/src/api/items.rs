@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::error::{Error, Result};
 use crate::ids::{Barcode, DeskCode, HoldingId, HoldingSelector, ItemPath, LibraryCode, MmsId, RequestId, UserId};
 use crate::lenient;
-use crate::model::{Item, NewItem, RequestOption};
+use crate::model::{CHRONOLOGY, ENUMERATION, Item, NewItem, RequestOption};
 use crate::page::{List, PageStream, Paging, all, listing};
 
 /// An item isn't at an address whose record doesn't exist.
@@ -19,6 +19,9 @@ const NO_BIB: &[Code] = &[Code::BibNotFound];
 
 /// The fields that every update contains. Alma answered some updates with fewer fields with an internal error.
 const ALWAYS_SENT: [&str; 6] = ["pid", "barcode", "physical_material_type", "policy", "library", "location"];
+
+/// The texts that such an update contains if the item has them, since Alma may empty what isn't sent.
+const KEPT_TEXTS: [&str; 2] = ["description", "internal_note_1"];
 
 /// Calls for physical items. A key needs the area Bibs.
 #[derive(Debug, Clone)]
@@ -178,14 +181,21 @@ impl Items {
         self.client.one(write(item, &record).json(Value::Object(record))).await
     }
 
-    /// Changes fields of an item's `item_data`. Sends only these and the fields that Alma requires: id, barcode,
-    /// material type, policy, library and location. Alma may empty fields that aren't sent.
+    /// Changes fields of an item's `item_data`. Sends these, the fields that Alma requires (id, barcode, material type,
+    /// policy, library and location), and the item's description, enumeration, chronology and first internal note if it
+    /// has them. Alma may empty fields that aren't sent.
     pub async fn update_fields(&self, item: &ItemPath, fields: Map<String, Value>) -> Result<Item> {
         let record = self.client.raw(read(item)).await?;
         let mut sent = Map::new();
         for key in ALWAYS_SENT {
             if let Some(value) = record.get("item_data").and_then(|data| data.get(key)) {
                 sent.insert(key.to_owned(), value.clone());
+            }
+        }
+        for key in KEPT_TEXTS.iter().chain(ENUMERATION).chain(CHRONOLOGY) {
+            let text = record.get("item_data").and_then(|data| data.get(key)).and_then(Value::as_str);
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                sent.insert((*key).to_owned(), text.into());
             }
         }
         sent.extend(fields);

@@ -68,8 +68,10 @@ pub struct Item {
     pub material_type: Option<Coded>,
     /// The volume, issue or the like.
     pub description: Option<String>,
-    /// The levels of its enumeration and chronology that it has, such as volume, number and year.
-    pub enumeration: Vec<String>,
+    /// The levels a to h of its enumeration, such as volume and number.
+    pub enumeration: [Option<String>; 8],
+    /// The levels i to m of its chronology, such as year and month.
+    pub chronology: [Option<String>; 5],
     /// The origin of the item.
     pub provenance: Option<Coded>,
     /// A note for the public.
@@ -205,7 +207,25 @@ struct ItemData {
     #[serde(deserialize_with = "lenient::opt")]
     enumeration_c: Option<String>,
     #[serde(deserialize_with = "lenient::opt")]
+    enumeration_d: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    enumeration_e: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    enumeration_f: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    enumeration_g: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    enumeration_h: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
     chronology_i: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    chronology_j: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    chronology_k: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    chronology_l: Option<String>,
+    #[serde(deserialize_with = "lenient::opt")]
+    chronology_m: Option<String>,
     #[serde(deserialize_with = "lenient::opt")]
     provenance: Option<Coded>,
     #[serde(deserialize_with = "lenient::opt")]
@@ -264,10 +284,17 @@ impl TryFrom<Parts> for Item {
             item_policy: item.policy,
             material_type: item.physical_material_type,
             description: item.description,
-            enumeration: [item.enumeration_a, item.enumeration_b, item.enumeration_c, item.chronology_i]
-                .into_iter()
-                .flatten()
-                .collect(),
+            enumeration: [
+                item.enumeration_a,
+                item.enumeration_b,
+                item.enumeration_c,
+                item.enumeration_d,
+                item.enumeration_e,
+                item.enumeration_f,
+                item.enumeration_g,
+                item.enumeration_h,
+            ],
+            chronology: [item.chronology_i, item.chronology_j, item.chronology_k, item.chronology_l, item.chronology_m],
             provenance: item.provenance,
             public_note: item.public_note,
             fulfillment_note: item.fulfillment_note,
@@ -283,6 +310,21 @@ impl TryFrom<Parts> for Item {
     }
 }
 
+/// The fields of an item's enumeration, in order.
+pub const ENUMERATION: &[&str] = &[
+    "enumeration_a",
+    "enumeration_b",
+    "enumeration_c",
+    "enumeration_d",
+    "enumeration_e",
+    "enumeration_f",
+    "enumeration_g",
+    "enumeration_h",
+];
+
+/// The fields of an item's chronology, in order.
+pub const CHRONOLOGY: &[&str] = &["chronology_i", "chronology_j", "chronology_k", "chronology_l", "chronology_m"];
+
 /// An item to be created. Its library and location come from the holding.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewItem {
@@ -294,6 +336,10 @@ pub struct NewItem {
     pub policy: Option<String>,
     /// The volume, issue or the like.
     pub description: Option<String>,
+    /// The levels of its enumeration, from a; a blank one empties the level.
+    pub enumeration: Vec<String>,
+    /// The levels of its chronology, from i; a blank one empties the level.
+    pub chronology: Vec<String>,
     /// A note for staff.
     pub internal_note_1: Option<String>,
     /// A note shown to staff at the desk.
@@ -321,6 +367,9 @@ impl NewItem {
             let code = code.as_deref()?;
             Some((key.to_owned(), json!({"value": code})))
         }));
+        for (keys, levels) in [(ENUMERATION, &self.enumeration), (CHRONOLOGY, &self.chronology)] {
+            item.extend(keys.iter().zip(levels).map(|(key, text)| ((*key).to_owned(), json!(text))));
+        }
         item.extend(self.more.clone());
         json!({"holding_data": {}, "item_data": item})
     }

@@ -15,7 +15,7 @@ mod user;
 pub use bib::{Bib, Holding, HoldingSummary};
 pub use codes::{BaseStatus, Coded, LoanProcess, LoanStatus, ProcessType, Redacted, RequestStatus, RequestType};
 pub use conf::{CircDesk, CodeTable, CodeTableRow, DeskLocation, General, Library, Location, LocationDesk};
-pub use item::{Item, NewItem, RequestOption};
+pub use item::{CHRONOLOGY, ENUMERATION, Item, NewItem, RequestOption};
 pub use loan::{Loan, NewLoan};
 pub use request::{Cancellation, NewRequest, Pickup, Request};
 pub use set::{Set, SetMember};

@@ -47,6 +47,9 @@ pub(crate) struct Place {
     /// volume. May be given several times, best first.
     #[arg(long = "copy", value_name = "COPY", required = true)]
     copies: Vec<String>,
+    /// The wanted volume, such as "v.3", for all copies that name none of their own.
+    #[arg(long)]
+    volume: Option<String>,
     /// The last day on which the patron can use the item, such as 2026-12-31.
     #[arg(long, value_name = "DATE")]
     needed_until: Option<String>,
@@ -75,6 +78,9 @@ pub(crate) struct List {
     /// Only those of this institution, as lender or borrower.
     #[arg(long)]
     institution: Option<String>,
+    /// Only those with an item that has or had this barcode, also ended ones.
+    #[arg(long)]
+    barcode: Option<String>,
     /// Only those that aren't finished.
     #[arg(long)]
     open: bool,
@@ -118,6 +124,7 @@ impl Place {
         let copies = self.copies.iter().map(|text| copy(text)).collect::<Result<Vec<_>>>()?;
         let body = json!({
             "agency": self.agency, "patron": self.patron, "pickup_location": self.pickup, "copies": copies,
+            "volume": self.volume,
             "needed_until": self.needed_until, "expedited": self.expedited,
         });
         let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
@@ -170,6 +177,12 @@ fn describe(request: &Value) -> String {
         format!("Outcome: {}.", request["outcome"].as_str().unwrap_or("none yet")),
         format!("{} / {}", text(&request["title"]), text(&request["author"])),
     ];
+    if let Some(volume) = request["volume"].as_str() {
+        lines.push(format!("Volume: {volume}"));
+    }
+    if let Some(place) = request["item_place"].as_str() {
+        lines.push(place.to_owned());
+    }
     if let Some(reason) = request["attention"]["reason"].as_str().or(request["attention"]["explanation"].as_str()) {
         lines.push(reason.to_owned());
     }
@@ -200,7 +213,11 @@ impl List {
         print_result(&answer, || {
             let mut table = table(&["id", "status", "outcome", "placed", "title"]);
             for request in &requests {
-                table.add_row(["id", "status", "outcome", "placed_at", "title"].map(|key| text(&request[key])));
+                let mut row = ["id", "status", "outcome", "placed_at", "title"].map(|key| text(&request[key]));
+                if let (Some(title), Some(volume)) = (row.last_mut(), request["volume"].as_str()) {
+                    title.push_str(&format!(", {volume}"));
+                }
+                table.add_row(row);
             }
             table.to_string()
         });
@@ -214,6 +231,7 @@ impl List {
         let mut query = vec![format!("limit={limit}")];
         query.extend(self.status.iter().map(|status| format!("status={}", encode(status))));
         query.extend(self.institution.iter().map(|code| format!("institution={}", encode(code))));
+        query.extend(self.barcode.iter().map(|barcode| format!("barcode={}", encode(barcode))));
         query.extend(cursor.iter().map(|cursor| format!("cursor={}", encode(cursor))));
         if self.open {
             query.push("open=true".to_owned());

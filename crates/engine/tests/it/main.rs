@@ -24,6 +24,7 @@ mod shared_alma;
 mod setup_checks;
 mod standard;
 mod unreadable;
+mod volumes;
 mod webhooks;
 mod while_out;
 mod withdrawing;

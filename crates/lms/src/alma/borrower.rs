@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use alma::{
-    Code, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem, NewRequest, ScanIn,
+    CHRONOLOGY, Code, ENUMERATION, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem,
+    NewRequest, ScanIn,
 };
 use lending::{AgencyCode, Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
 use serde_json::json;
@@ -13,7 +14,7 @@ use super::Alma;
 use super::errors::{certain, refusal_code, to_lms_error};
 use super::lender::pickup_at;
 use super::mapping::item_state;
-use super::records::{self, hold_marker, record_marker};
+use super::records::{self, hold_comment, record_marker};
 use super::unrequestable::is_unrequestable;
 use crate::host::{Attempt, ItemRef, PatronHold, VirtualItem};
 
@@ -93,6 +94,9 @@ impl Alma {
             material_type: self.settings.material_types.get(&wanted.item_type).cloned(),
             policy: Some(self.settings.virtual_item_policy.clone()),
             internal_note_1: Some(record_marker(wanted.request)),
+            description: wanted.volume.description.clone(),
+            enumeration: wanted.volume.enumeration.clone(),
+            chronology: wanted.volume.chronology.clone(),
             ..NewItem::default()
         }
     }
@@ -135,7 +139,10 @@ impl Alma {
         let (library, location) = self.settings.virtual_place(wanted.agency.as_ref());
         more.insert("library".to_owned(), json!({"value": library.as_str()}));
         more.insert("location".to_owned(), json!({"value": location.as_str()}));
-        NewItem { more, ..self.new_item(wanted, barcode) }
+        // The earlier copy may have used other levels, and Alma may keep what isn't sent.
+        let VolumeFields { description, enumeration, chronology } = volume_fields(wanted);
+        let description = Some(description);
+        NewItem { more, description, enumeration, chronology, ..self.new_item(wanted, barcode) }
     }
 
     async fn update_known_item(&self, item: &ItemRef, wanted: &VirtualItem, barcode: &Barcode) -> alma::Result<Item> {
@@ -144,6 +151,10 @@ impl Alma {
         if let Some(code) = self.settings.material_types.get(&wanted.item_type) {
             fields.insert("physical_material_type".to_owned(), json!({"value": code}));
         }
+        let VolumeFields { description, enumeration, chronology } = volume_fields(wanted);
+        fields.insert("description".to_owned(), json!(description));
+        let levels = ENUMERATION.iter().zip(enumeration).chain(CHRONOLOGY.iter().zip(chronology));
+        fields.extend(levels.map(|(field, text)| ((*field).to_owned(), json!(text))));
         self.client.items().update_fields(&Self::path(item), fields).await
     }
 
@@ -152,7 +163,8 @@ impl Alma {
             Some(pickup) => pickup_at(pickup),
             None => self.outside(self.settings.virtual_place(wanted.item.agency.as_ref()).0)?,
         };
-        let comment = format!("DCB loan from another library {}", hold_marker(wanted.request));
+        let details = [("volume", wanted.volume.as_deref())];
+        let comment = hold_comment("DCB loan from another library", &details, wanted.request);
         let request = NewRequest {
             material_type: self.settings.material_types.get(&wanted.item_type).cloned(),
             ..NewRequest::hold(pickup.clone()).comment(comment)
@@ -208,6 +220,26 @@ impl Alma {
 
     pub(super) async fn is_lent(&self, path: &ItemPath) -> crate::Result<bool> {
         Ok(self.find_item(path).await?.is_some_and(|item| is_out(&item_state(&item))))
+    }
+}
+
+/// All fields of an item that name its volume, with blanks for those that the volume doesn't use.
+struct VolumeFields {
+    description: String,
+    enumeration: Vec<String>,
+    chronology: Vec<String>,
+}
+
+fn volume_fields(wanted: &VirtualItem) -> VolumeFields {
+    let filled = |levels: &[String], fields: &[&str]| {
+        let mut levels = levels.to_vec();
+        levels.resize(fields.len(), String::new());
+        levels
+    };
+    VolumeFields {
+        description: wanted.volume.description.clone().unwrap_or_default(),
+        enumeration: filled(&wanted.volume.enumeration, ENUMERATION),
+        chronology: filled(&wanted.volume.chronology, CHRONOLOGY),
     }
 }
 

@@ -18,7 +18,7 @@ use super::Alma;
 use super::absence::removed;
 use super::errors::{certain, refusal_code, to_lms_error};
 use super::mapping::{hold_state, item_state};
-use super::records::hold_marker;
+use super::records::{hold_comment, hold_marker};
 use super::unrequestable::is_unrequestable;
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
 
@@ -121,7 +121,7 @@ impl Alma {
             Some(pickup) => (pickup_at(pickup), "DCB request"),
             None => (self.outside(&wanted.library)?, "DCB loan to another library"),
         };
-        let comment = format!("{words} {}", hold_marker(wanted.request));
+        let comment = hold_comment(words, &[("volume", wanted.volume.as_deref())], wanted.request);
         // Alma ends a hold that isn't filled by that day, and shortens its time on a hold shelf. The hub's own deadline
         // ends the request then, so only the lender's staff need the date.
         let last_interest_date = wanted.needed_until.filter(|_| wanted.pickup.is_none());

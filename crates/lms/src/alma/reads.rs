@@ -2,7 +2,10 @@
 
 use alma::{HoldingSelector, Item, ItemPath, LoanProcess, RequestFilter, Search, UserId};
 
-use lending::{Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, Refusal, Title};
+use lending::{
+    Barcode, BibId, Closure, Copy, CopyRef, HoldState, ItemState, LoanState, Observation, Refusal, Title, Volume,
+    check_volume, choose_volume,
+};
 
 use super::Alma;
 use super::address::{Whereabouts, refuses_address};
@@ -36,6 +39,9 @@ impl Alma {
             }
             _ => return Ok(Err(unfit("COPY_NOT_NAMED", "The request names neither item nor barcode."))),
         };
+        if let Some(Err(refusal)) = named.volume.as_deref().map(|wanted| check_volume(wanted, &volume_of(&item))) {
+            return Ok(Err(refusal));
+        }
         let copy = self.lendable(&item).await?;
         match &named.bib {
             Some(bib) => self.with_title_of(bib, copy).await,
@@ -59,7 +65,6 @@ impl Alma {
     /// Finds the first lendable copy of the wanted volume in a record, with one call for all its holdings. A copy that
     /// can't be read is skipped.
     async fn best_copy(&self, bib: &BibId, named: &CopyRef) -> Result<Result<Copy, Refusal>> {
-        let volume = named.volume.as_deref();
         let items = match self.client.items().list(&bib.as_str().into(), &HoldingSelector::All).whole().await {
             Ok(items) => items,
             Err(error) if error.is_not_found() => {
@@ -68,13 +73,22 @@ impl Alma {
             Err(error) => return Err(to_lms_error(error)),
         };
         let mut refused = if items.is_complete() {
-            unfit("COPY_NOT_FOUND", "The lender's record has no such volume, or no item at all.")
+            unfit("COPY_NOT_FOUND", "The lender's record has no other item.")
         } else {
             unfit("COPY_UNREADABLE", "The lender's system describes the record's items in a way that can't be read.")
         };
-        let is_tried = |item: &Item| named.tried_items.iter().any(|tried| tried.as_str() == item.pid.as_str());
-        let wanted = |item: &&Item| !is_tried(item) && volume.is_none_or(|volume| is_volume(item, volume));
-        for item in items.iter().filter(wanted) {
+        let is_complete = items.is_complete();
+        let mut items: Vec<&Item> = items.iter().collect();
+        if let Some(wanted) = &named.volume {
+            let volumes: Vec<Volume> = items.iter().copied().map(volume_of).collect();
+            match choose_volume(wanted, &volumes) {
+                Ok(found) => items = found.into_iter().filter_map(|at| items.get(at).copied()).collect(),
+                Err(refusal) if is_complete => return Ok(Err(refusal)),
+                Err(_) => return Ok(Err(refused)),
+            }
+        }
+        let is_tried = |item: &&Item| named.tried_items.iter().any(|tried| tried.as_str() == item.pid.as_str());
+        for item in items.into_iter().filter(|item| !is_tried(item)) {
             match self.lendable(item).await? {
                 Ok(copy) => return self.with_title_of(bib, Ok(copy)).await,
                 Err(refusal) => refused = refusal,
@@ -147,6 +161,7 @@ impl Alma {
             location: location.as_str().into(),
             item_type: item_type.clone(),
             title: Title::bounded(item.title.as_deref().unwrap_or_default(), item.author.as_deref()),
+            volume: volume_of(item),
         })
     }
 
@@ -327,13 +342,8 @@ fn is_polled_hold(what: &PollQuery, row: &alma::Request) -> bool {
     }
 }
 
-/// Returns whether the item is the wanted volume. The item's description or its enumeration names the volume; case and
-/// blanks don't matter.
-fn is_volume(item: &Item, wanted: &str) -> bool {
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    let enumeration = item.enumeration.join(" ");
-    let texts = item.description.as_deref().into_iter().chain([enumeration.as_str()]);
-    texts.into_iter().any(|texts| plain(texts) == plain(wanted))
+fn volume_of(item: &Item) -> Volume {
+    Volume::new(item.description.as_deref(), &item.enumeration, &item.chronology)
 }
 
 fn unfit(code: &str, explanation: &str) -> Refusal {

@@ -17,6 +17,22 @@ pub(crate) fn hold_marker(request: RequestId) -> String {
     format!("[DCB-REQUEST:{request}]")
 }
 
+/// The longest detail in the comment of a hold, in characters.
+const LONGEST_DETAIL: usize = 150;
+
+/// Builds the comment of a hold: words for staff, details with the name of each, and the hub's marker. Square brackets
+/// in a detail become round ones, so that no text of a library can be taken for a marker.
+pub(crate) fn hold_comment(words: &str, details: &[(&str, Option<&str>)], request: RequestId) -> String {
+    let mut comment = words.to_owned();
+    for (name, detail) in details {
+        if let Some(detail) = detail {
+            let plain: String = detail.replace('[', "(").replace(']', ")").chars().take(LONGEST_DETAIL).collect();
+            comment.push_str(&format!("; {name}: {plain}"));
+        }
+    }
+    format!("{comment} {}", hold_marker(request))
+}
+
 /// Returns the request whose marker is in a hold's comment.
 pub(crate) fn marked_request(comment: &str) -> Option<RequestId> {
     let (_, rest) = comment.split_once("[DCB-REQUEST:")?;
@@ -69,6 +85,15 @@ mod tests {
         assert_eq!(marked_request(&format!("For BORROW {} please", hold_marker(request))), Some(request));
         assert_eq!(marked_request("[DCB-REQUEST:not an id]"), None);
         assert_eq!(marked_request("a patron's own words"), None);
+    }
+
+    #[test]
+    fn detail_in_the_comment_of_a_hold_is_no_marker() {
+        let (request, other) = (RequestId(Uuid::from_u128(7)), RequestId(Uuid::from_u128(8)));
+        let detail = format!("v.1 {}", hold_marker(other));
+        let comment = hold_comment("DCB loan", &[("volume", Some(&detail)), ("pickup", None)], request);
+        assert_eq!(marked_request(&comment), Some(request));
+        assert!(comment.starts_with("DCB loan; volume: v.1 (DCB-REQUEST:") && !comment.contains(&hold_marker(other)));
     }
 
     #[test]

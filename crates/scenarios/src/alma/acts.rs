@@ -46,6 +46,17 @@ impl SimAlma {
         Ok(text(&self.post(&["loan"], body).await?["loan_id"]))
     }
 
+    /// Adds a title in several volumes. Each has a barcode, a description and a year. Returns the record's id.
+    ///
+    /// # Errors
+    /// Alma's message if it refuses.
+    pub async fn add_volumes(&self, title: &str, volumes: &[(&str, &str, &str)]) -> Result<String> {
+        let item = |(barcode, description, year): &(&str, &str, &str)| json!({"barcode": barcode, "description": description, "chronology_i": year});
+        let items: Vec<Value> = volumes.iter().map(item).collect();
+        let body = json!({"title": title, "library": "MAIN", "location": "stacks", "items": items});
+        Ok(text(&self.post(&["bibs"], body).await?["mms_id"]))
+    }
+
     /// Renews the loan of an item.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ pub struct Item {
     pub barcode: String,
     /// Title.
     pub title: String,
+    /// The filled fields among description, enumeration and chronology.
+    pub volume: BTreeMap<String, String>,
     /// Item policy.
     pub policy: String,
     /// Library it belongs to.

@@ -14,6 +14,7 @@ mod resupplying;
 mod skipped_scans;
 mod staff_acts;
 mod unreadable;
+mod volumes;
 mod while_out;
 mod workflows;
 
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(workflows::LIST);
     all.extend(staff_acts::LIST);
     all.extend(resupplying::LIST);
+    all.extend(volumes::LIST);
     all.extend(patrons::LIST);
     all.extend(queues::LIST);
     all.extend(skipped_scans::LIST);

@@ -94,6 +94,10 @@ pub struct RequestInput {
     pub patron: String,
     /// Acceptable copies, best first: number of the lender (0 or 1) and barcode.
     pub copies: Vec<(usize, String)>,
+    /// A record of the first lender, any copy of which will do; it comes after the copies.
+    pub record: Option<String>,
+    /// The wanted volume.
+    pub volume: Option<String>,
     /// Barcode of a copy of the patron's own institution, which comes first.
     pub own: Option<String>,
     /// Code of the pickup location, if it isn't the usual one.
@@ -235,12 +239,17 @@ impl Stage {
         self.before = [self.lenders[0].made().await?, self.lenders[1].made().await?, self.borrower.made().await?];
         let own = wish.own.iter().map(|barcode| (&self.borrower, barcode));
         let others = wish.copies.iter().filter_map(|(lender, barcode)| Some((self.lenders.get(*lender)?, barcode)));
+        let record = wish.record.iter().map(|bib| json!({"institution": self.lenders[0].institution, "bib": bib}));
         let copies: Vec<_> = own
             .chain(others)
             .map(|(alma, barcode)| json!({"institution": alma.institution, "barcode": barcode}))
+            .chain(record)
             .collect();
         let pickup = wish.pickup.as_deref().unwrap_or(PICKUP);
         let mut body = json!({"agency": AGENCY, "patron": wish.patron, "pickup_location": pickup, "copies": copies});
+        if let Some(volume) = &wish.volume {
+            body["volume"] = json!(volume);
+        }
         if wish.expedited {
             body["expedited"] = json!(true);
         }

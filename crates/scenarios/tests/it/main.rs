@@ -105,6 +105,8 @@ cases! {
     nothing_is_made_where_no_copy_is_on_its_shelf: "no-copy-on-shelf",
     lender_is_kept_until_another_copy_is_known_to_do: "copy-checked-before-lender-is-dropped",
     last_lender_is_kept: "last-lender-kept",
+    volume_that_was_asked_for_is_seen_at_both_libraries: "volume",
+    ambiguous_volume_is_asked_for_nowhere: "volume-ambiguous",
     blocked_patron_is_refused: "patron-blocked",
     expired_patron_is_refused: "patron-expired",
     inactive_patron_is_refused: "patron-inactive",
