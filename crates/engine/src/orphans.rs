@@ -91,11 +91,13 @@ impl Engine {
                         .push(FoundOrphan { orphan: Orphan::Record { request: request.id, bib }, removed: None });
                 }
             }
-            if let Ok(patron) = virtual_patron_of(request)
-                && request.patron.institution != *institution
-                && !patrons.contains(&patron)
-            {
-                patrons.push(patron);
+            if request.patron.institution == *institution {
+                continue;
+            }
+            for patron in sides_here(request, institution).filter_map(|side| virtual_patron_of(request, side).ok()) {
+                if !patrons.contains(&patron) {
+                    patrons.push(patron);
+                }
             }
         }
         orphans.patrons = patrons.len();
@@ -144,6 +146,16 @@ impl Engine {
             }
         }
     }
+}
+
+/// Returns the sides at which the hub may have placed holds of a virtual patron in this institution: as a lender, also an
+/// earlier one, and as the pickup side.
+fn sides_here<'a>(request: &'a Request, institution: &'a InstitutionCode) -> impl Iterator<Item = Side> + 'a {
+    let is_pickup = request.institution(Side::Pickup) == Some(institution);
+    let is_lender = request.institution(Side::Lender) == Some(institution)
+        || request.earlier_suppliers.iter().any(|earlier| earlier.institution == *institution);
+    let sides = [(Side::Lender, is_lender || !is_pickup), (Side::Pickup, is_pickup)];
+    sides.into_iter().filter_map(|(side, is_here)| is_here.then_some(side))
 }
 
 /// Returns whether virtual records for the request are created in this institution.

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PollTarget, Request, RequestId, Rules,
+    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PickupCode, PollTarget, Request, RequestId,
+    Rules,
     Side, Status, Supply, Workflow,
 };
 use lms::{
@@ -88,7 +89,7 @@ impl EffectExecution<'_> {
                 }
             }
             Effect::EnsureVirtualPatron(side) => {
-                let id = lms.ensure_virtual_patron(&virtual_patron_of(request)?, self.now).await?;
+                let id = lms.ensure_virtual_patron(&virtual_patron_of(request, side)?, self.now).await?;
                 Ok(EffectResult::VirtualPatronReady { side, id })
             }
             Effect::PlaceHold(Side::Lender) => {
@@ -291,8 +292,15 @@ impl EffectExecution<'_> {
             item_type: supply(self.request)?.copy.item_type.clone(),
             pickup: (side == self.request.pickup_role()).then(|| self.request.pickup.clone()),
             volume: self.request.supply.as_ref().and_then(|supply| supply.copy.volume.label()),
+            pickup_code: self.pickup_code(side),
             attempts: self.attempts,
         })
+    }
+
+    /// Returns the patron's pickup code for a hold of a virtual patron. At home the hold is the patron's own.
+    fn pickup_code(&self, side: Side) -> Option<PickupCode> {
+        let patron = self.request.patron.verified.as_ref().filter(|_| side == Side::Pickup);
+        patron.and_then(|patron| patron.pickup_code.clone())
     }
 
     fn wanted_item(&self, side: Side) -> lms::Result<VirtualItem> {

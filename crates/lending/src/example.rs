@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::copy::{Copy, CopyRef, ItemType, Title};
 use crate::ids::RequestId;
-use crate::request::{AgencyEvidence, Patron, PatronType, PickupLocation, Request, VerifiedPatron};
+use crate::request::{AgencyEvidence, Patron, PatronType, PickupLocation, Request, ShownPatron, VerifiedPatron};
 use crate::volume::Volume;
 
 /// Returns noon of a day in 2026.
@@ -67,5 +67,8 @@ pub fn verified() -> VerifiedPatron {
         id: "reader@example.org".into(),
         patron_type: PatronType("undergraduate".to_owned()),
         agency: AgencyEvidence::default(),
+        pickup_code: None,
+        shown_to_lender: ShownPatron::default(),
+        shown_at_pickup: ShownPatron::default(),
     }
 }

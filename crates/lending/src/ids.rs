@@ -187,6 +187,17 @@ identifier!(
     /// A patron at an institution. Personal data: redacted in `Debug`.
     PatronId
 );
+identifier!(
+    personal
+    /// A name of a patron, or its initials. Personal data: redacted in `Debug`.
+    PersonName
+);
+identifier!(
+    personal
+    /// The short code by which a patron and a pickup library of another institution know whose item waits. It names
+    /// nobody; `Debug` redacts it like other data of patrons.
+    PickupCode
+);
 
 #[cfg(test)]
 mod tests {

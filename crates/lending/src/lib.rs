@@ -90,7 +90,8 @@ pub use hint::{Hint, HoldChange, ItemSnapshot, LoanChange};
 pub use hint_rules::{HintResult, interpret_hints};
 pub use ids::{
     AgencyCode, Barcode, BibId, DeskCode, HoldId, HoldingId, InstitutionCode, ItemId, LONGEST_IDENTIFIER, LibraryCode,
-    LoanId, LocationCode, NoIdentifier, PatronId, PickupLocationCode, RequestId, check_identifier,
+    LoanId, LocationCode, NoIdentifier, PatronId, PersonName, PickupCode, PickupLocationCode, RequestId,
+    check_identifier,
 };
 pub use limits::{check_limits, is_duplicate};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
@@ -103,7 +104,7 @@ pub use poll_interval::{
 pub use priority::Priority;
 pub use refusal::{PatronRefusal, Refusal};
 pub use request::{
-    AgencyEvidence, Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, VerifiedPatron,
+    AgencyEvidence, Cancellation, Patron, PatronType, PickupLocation, Request, Settlement, ShownPatron, VerifiedPatron,
 };
 pub use rules::{Calendar, Day, Rules};
 pub use sides::{DueDates, EarlierSupply, Hold, Loan, Progress, Supply, Tracked, VirtualSide};

@@ -10,7 +10,9 @@ use crate::attention::{Attention, FailingPoll, StaffCase};
 use crate::command::CancelledBy;
 use crate::copy::{CopyRef, Title};
 use crate::effect::{Effect, Side};
-use crate::ids::{AgencyCode, DeskCode, InstitutionCode, LibraryCode, PatronId, PickupLocationCode, RequestId};
+use crate::ids::{
+    AgencyCode, DeskCode, InstitutionCode, LibraryCode, PatronId, PersonName, PickupCode, PickupLocationCode, RequestId,
+};
 use crate::refusal::Refusal;
 use crate::sides::{EarlierSupply, Progress, Supply, VirtualSide};
 use crate::status::{Condition, Outcome, Status, Workflow};
@@ -196,6 +198,11 @@ impl Request {
         }
     }
 
+    /// Returns whether the patron collects at another institution, where a virtual patron represents them on the shelf.
+    pub fn is_collected_elsewhere(&self) -> bool {
+        self.pickup.institution != self.patron.institution && !self.expedited
+    }
+
     /// Returns whether the item is on loan to somebody else at `side`, while the request still has something there.
     pub fn is_lent_to_another(&self, side: Side) -> bool {
         match side {
@@ -233,6 +240,16 @@ pub struct VerifiedPatron {
     /// The evidence that the patron belongs to the request's agency.
     #[serde(default)]
     pub agency: AgencyEvidence,
+    /// The code that the patron gets and that the pickup library's shelf shows, if the patron collects at another
+    /// institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pickup_code: Option<PickupCode>,
+    /// The data that a lender may see.
+    #[serde(default, skip_serializing_if = "ShownPatron::is_empty")]
+    pub shown_to_lender: ShownPatron,
+    /// The data that a pickup library of another institution may see.
+    #[serde(default, skip_serializing_if = "ShownPatron::is_empty")]
+    pub shown_at_pickup: ShownPatron,
 }
 
 /// The evidence that a patron belongs to the agency that the request names.
@@ -247,6 +264,28 @@ pub enum AgencyEvidence {
     /// The word of the program that placed the request: the institution has several agencies, and no table says which
     /// campus belongs to which.
     Caller,
+}
+
+/// The data of a patron that the patron's library allows another library to see. By default there is none.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShownPatron {
+    /// The number of the library card.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<PatronId>,
+    /// The first name, or the initials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<PersonName>,
+    /// The last name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<PersonName>,
+}
+
+impl ShownPatron {
+    /// Returns whether nothing is shown.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A patron type in the hub's words, such as `undergraduate`.

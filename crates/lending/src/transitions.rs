@@ -8,7 +8,7 @@ use crate::copy::CopyRef;
 use crate::decide::Transition;
 use crate::effect::{Effect, Side};
 use crate::observation::ItemState;
-use crate::request::{Cancellation, Request};
+use crate::request::{Cancellation, Request, ShownPatron};
 use crate::sides::{EarlierSupply, Progress, Supply, Tracked, VirtualSide};
 use crate::status::{Outcome, Status, Workflow};
 
@@ -167,6 +167,9 @@ fn enter(request: &mut Request, to: Status) {
     }
     request.status = to;
     request.missing_since = None;
+    if to.is_final() {
+        forget_personal_data(request);
+    }
     match to {
         NotSuppliedCurrentSupplier => drop_supplier(request),
         PickupTransit => mark_dispatched(request),
@@ -179,6 +182,15 @@ fn enter(request: &mut Request, to: Status) {
         Completed => request.outcome = Some(outcome_at_the_end(request)),
         _ => {}
     }
+}
+
+/// Forgets the data of the patron that other libraries were shown. Nobody needs it any more.
+fn forget_personal_data(request: &mut Request) {
+    if let Some(verified) = &mut request.patron.verified {
+        verified.shown_to_lender = ShownPatron::default();
+        verified.shown_at_pickup = ShownPatron::default();
+    }
+    request.undo = None;
 }
 
 fn outcome_at_the_end(request: &Request) -> Outcome {

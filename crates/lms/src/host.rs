@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use lending::{
     AgencyCode, Barcode, BibId, CancelledBy, Copy, CopyRef, Hold, HoldId, HoldingId, InstitutionCode, ItemId,
-    ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronLimits, PatronRefusal, PatronType,
-    PickupLocation, Refusal, RequestId, Title, VerifiedPatron, Volume,
+    ItemState, ItemType, LibraryCode, Loan, Observation, PatronId, PatronLimits, PatronRefusal, PatronType, PickupCode,
+    PickupLocation, Refusal, RequestId, ShownPatron, Side, Title, VerifiedPatron, Volume,
 };
 
 use secrecy::SecretString;
@@ -62,7 +62,7 @@ pub struct ItemRef {
     pub agency: Option<AgencyCode>,
 }
 
-/// A user record that represents the borrower's patron at the lender.
+/// A user record that represents the borrower's patron at a lender or at a pickup library.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VirtualPatron {
     /// The patron's institution.
@@ -73,6 +73,13 @@ pub struct VirtualPatron {
     pub patron: PatronId,
     /// The patron's type, which decides the user group.
     pub patron_type: PatronType,
+    /// The side that it is for. Each has a user record of its own, so that a lender never sees what only a pickup
+    /// library may see.
+    pub side: Side,
+    /// The patron's pickup code, which a pickup library shows in place of a name.
+    pub pickup_code: Option<PickupCode>,
+    /// The other data of the patron that may be seen there.
+    pub shown: ShownPatron,
 }
 
 /// The lender's hold.
@@ -111,6 +118,8 @@ pub struct PatronHold {
     pub pickup: Option<PickupLocation>,
     /// The volume of the copy, for staff and for the patron's account.
     pub volume: Option<String>,
+    /// The patron's pickup code, if the hold is a virtual patron's.
+    pub pickup_code: Option<PickupCode>,
     /// The number of earlier attempts.
     pub attempts: u32,
 }

@@ -50,18 +50,25 @@ pub fn virtual_side(request: &Request, side: Side) -> Result<&VirtualSide> {
     request.virtual_side(side).ok_or_else(|| missing("the side at which a virtual item stands for the copy"))
 }
 
-/// Returns the user record that represents the request's patron in other systems.
+/// Returns the user record that represents the request's patron at the lender or the pickup side.
 ///
 /// # Errors
 ///
 /// Fails if the patron isn't verified yet.
-pub fn virtual_patron_of(request: &Request) -> Result<VirtualPatron> {
+pub fn virtual_patron_of(request: &Request, side: Side) -> Result<VirtualPatron> {
     let patron = request.patron.verified.as_ref().ok_or_else(|| missing("the verified patron"))?;
+    let (pickup_code, shown) = match side {
+        Side::Pickup => (patron.pickup_code.clone(), patron.shown_at_pickup.clone()),
+        Side::Lender | Side::Borrower => (None, patron.shown_to_lender.clone()),
+    };
     Ok(VirtualPatron {
         institution: request.patron.institution.clone(),
         agency: request.patron.agency.clone(),
         patron: patron.id.clone(),
         patron_type: patron.patron_type.clone(),
+        side,
+        pickup_code,
+        shown,
     })
 }
 

@@ -27,6 +27,8 @@ pub struct RequestView {
     pub title: Option<String>,
     /// The author.
     pub author: Option<String>,
+    /// The code that the patron gives at a pickup library of another institution.
+    pub pickup_code: Option<String>,
     /// The volume of the chosen copy.
     pub volume: Option<String>,
     /// The lending side, once a copy is chosen.

@@ -68,6 +68,9 @@ pub(crate) struct RequestView {
     patron: PatronView,
     /// The pickup location.
     pickup_location: PickupView,
+    /// The code that the patron gives at a pickup library of another institution, where the shelf shows it in place of a
+    /// name; null if the patron collects at home. Show it to the patron.
+    pickup_code: Option<String>,
     /// The lending side; null before a copy is chosen.
     lender: Option<LenderView>,
     /// Earlier lenders that did not supply.
@@ -329,6 +332,8 @@ impl RequestView {
         let Stored { request, version, updated_at, .. } = stored;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
+        let code = request.patron.verified.as_ref().and_then(|patron| patron.pickup_code.as_ref());
+        let pickup_code = code.map(ToString::to_string);
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
         Self {
             id: request.id,
@@ -358,6 +363,7 @@ impl RequestView {
                 library: request.pickup.library.to_string(),
                 desk: request.pickup.desk.map(|desk| desk.to_string()),
             },
+            pickup_code,
             lender: request.supply.map(lender),
             earlier_lenders: request.earlier_suppliers.into_iter().map(earlier).collect(),
             borrower: borrower(request.borrower),

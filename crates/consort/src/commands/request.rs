@@ -128,7 +128,10 @@ impl Place {
             "needed_until": self.needed_until, "expedited": self.expedited,
         });
         let placed = Hub::new(&self.hub)?.call(Method::POST, "/api/v1/requests", Some(&body)).await?;
-        print_result(&placed, || state_of(&placed));
+        print_result(&placed, || {
+            let code = placed["pickup_code"].as_str().map(|code| format!("\nPickup code for the patron: {code}"));
+            format!("{}{}", state_of(&placed), code.unwrap_or_default())
+        });
         Ok(())
     }
 }
@@ -177,6 +180,9 @@ fn describe(request: &Value) -> String {
         format!("Outcome: {}.", request["outcome"].as_str().unwrap_or("none yet")),
         format!("{} / {}", text(&request["title"]), text(&request["author"])),
     ];
+    if let Some(code) = request["pickup_code"].as_str() {
+        lines.push(format!("Pickup code: {code}"));
+    }
     if let Some(volume) = request["volume"].as_str() {
         lines.push(format!("Volume: {volume}"));
     }

@@ -17,6 +17,7 @@ mod on_the_way;
 mod orphans;
 mod others;
 mod outages;
+mod pickup_elsewhere;
 mod placing;
 mod quota;
 mod refused_holds;

@@ -10,7 +10,7 @@ use crate::effect_result::EffectResult;
 use crate::ids::{Barcode, ItemId, PatronId};
 use crate::observation::{ItemState, Observation};
 use crate::refusal::{PatronRefusal, Refusal};
-use crate::request::{AgencyEvidence, Request};
+use crate::request::{AgencyEvidence, Request, ShownPatron, VerifiedPatron};
 use crate::sides::{Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 use crate::status::Workflow;
 
@@ -25,7 +25,7 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
         EffectResult::EffectRefused { effect, refusal } => effect_refused(request, *effect, refusal),
         EffectResult::PatronVerified(verified) => {
             record_effect_done(request, Effect::VerifyPatron);
-            request.patron.verified = Some(verified.clone());
+            request.patron.verified = Some(needed_data(request, verified));
             agency_note(verified.agency)
         }
         EffectResult::PatronRefused(cause) => patron_refused(request, cause),
@@ -126,6 +126,14 @@ fn agency_note(evidence: AgencyEvidence) -> Option<String> {
     let note = "The institution has several agencies and no table of campuses (campus_agencies), so the patron's agency is \
                 the one that the caller named.";
     (evidence == AgencyEvidence::Caller).then(|| note.to_owned())
+}
+
+/// Returns the patron without the data for a pickup library of another institution, if there is none.
+fn needed_data(request: &Request, verified: &VerifiedPatron) -> VerifiedPatron {
+    if request.is_collected_elsewhere() {
+        return verified.clone();
+    }
+    VerifiedPatron { pickup_code: None, shown_at_pickup: ShownPatron::default(), ..verified.clone() }
 }
 
 fn patron_refused(request: &mut Request, cause: &PatronRefusal) -> Option<String> {

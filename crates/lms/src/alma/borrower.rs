@@ -7,7 +7,9 @@ use alma::{
     CHRONOLOGY, Code, ENUMERATION, Error, HoldingId as AlmaHolding, HoldingSelector, Item, ItemPath, MmsId, NewItem,
     NewRequest, ScanIn,
 };
-use lending::{AgencyCode, Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupLocation, RequestId, Title};
+use lending::{
+    AgencyCode, Barcode, BibId, Hold, HoldingId, ItemId, ItemState, PickupCode, PickupLocation, RequestId, Title,
+};
 use serde_json::json;
 
 use super::Alma;
@@ -163,7 +165,8 @@ impl Alma {
             Some(pickup) => pickup_at(pickup),
             None => self.outside(self.settings.virtual_place(wanted.item.agency.as_ref()).0)?,
         };
-        let details = [("volume", wanted.volume.as_deref())];
+        let code = wanted.pickup_code.as_ref().map(PickupCode::as_str);
+        let details = [("pickup code", code), ("volume", wanted.volume.as_deref())];
         let comment = hold_comment("DCB loan from another library", &details, wanted.request);
         let request = NewRequest {
             material_type: self.settings.material_types.get(&wanted.item_type).cloned(),

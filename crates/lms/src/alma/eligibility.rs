@@ -8,6 +8,7 @@ use lending::{
 
 use super::Alma;
 use super::errors::to_lms_error;
+use super::shown::{pickup_code, shown};
 use crate::error::Result;
 use crate::host::PatronCheck;
 
@@ -36,7 +37,15 @@ impl Alma {
             None => {
                 let is_shared = !self.settings.campus_agencies.is_empty();
                 let agency = if is_shared { AgencyEvidence::Campus } else { AgencyEvidence::OnlyAgency };
-                Ok(VerifiedPatron { id: PatronId::from(user.primary_id().as_str()), patron_type, agency })
+                let id = user.primary_id().as_str();
+                Ok(VerifiedPatron {
+                    id: PatronId::from(id),
+                    patron_type,
+                    agency,
+                    pickup_code: Some(pickup_code(self.settings.institution.as_str(), id)),
+                    shown_to_lender: shown(&user, self.settings.patron_shown_to_lender, &self.settings),
+                    shown_at_pickup: shown(&user, self.settings.patron_shown_at_pickup, &self.settings),
+                })
             }
             Some(refusal) => Err(refusal),
         })

@@ -9,22 +9,24 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lending::{
     CancelledBy, Hold, HoldId, HoldState, ItemState, LibraryCode, Loan, LoanState, Observation, PatronId,
-    PickupLocation, Refusal, RequestId,
+    PickupLocation, Refusal, RequestId, ShownPatron,
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::Alma;
 use super::absence::removed;
 use super::errors::{certain, refusal_code, to_lms_error};
 use super::mapping::{hold_state, item_state};
 use super::records::{hold_comment, hold_marker};
+use super::shown::{self, virtual_patron_id};
 use super::unrequestable::is_unrequestable;
 use crate::host::{Attempt, ItemRef, LenderHold, VirtualPatron, Withdrawn};
 
 /// The validity of a virtual patron in days, and the days that must be left for another request.
 const VALID_DAYS: i64 = 730;
 const LEAST_DAYS_LEFT: i64 = 180;
+/// Alma's type of identifier for the number of a card.
+const CARD: &str = "BARCODE";
 
 impl Alma {
     /// Creates the virtual patron without a read before, unless the hub has verified it recently. Its id is derived
@@ -44,47 +46,72 @@ impl Alma {
                 ),
             ));
         };
-        let id = virtual_patron_id(wanted);
-        if self.patrons.has(&id, group, now) {
+        let (id, version) = (virtual_patron_id(wanted), shown::version(wanted, group));
+        if self.patrons.has(&id, &version, now) {
             return Ok(PatronId::from(id.as_str()));
         }
         let user = self.new_virtual_patron(&id, wanted, group, today(now));
         let (there, expires) = match self.client.users().create(&user).await {
             Ok(created) => (PatronId::from(created.primary_id().as_str()), user.expiry_date),
             Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) => {
-                self.adopt_virtual_patron(&id, group, today(now)).await?
+                match self.adopt_virtual_patron(&id, wanted, group, today(now)).await? {
+                    Some(adopted) => adopted,
+                    None => self.create_without_card(&id, wanted, group, today(now)).await?,
+                }
             }
             Err(error) => return Err(to_lms_error(error)),
         };
         if there.as_str() == id {
             let last = expires.and_then(|day| day.checked_sub(jiff::Span::new().days(LEAST_DAYS_LEFT)).ok());
             let good = last.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok());
-            self.patrons.note(&id, group, now, good.unwrap_or(now));
+            self.patrons.note(&id, &version, now, good.unwrap_or(now));
         }
         Ok(there)
     }
 
     fn new_virtual_patron(&self, id: &str, wanted: &VirtualPatron, group: &str, today: Date) -> NewUser {
-        let name = format!("VPATRON {}", wanted.agency);
-        let mut user = NewUser::external(id, name, group, self.settings.external_system.as_str());
-        user.first_name = Some("DCB".to_owned());
+        let (first, last) = shown::names(wanted);
+        let mut user = NewUser::external(id, last, group, self.settings.external_system.as_str());
+        user.first_name = Some(first);
         // Two identifiers of one user can't have the same value.
         let value = format!("{id}-id");
         user.identifiers = vec![NewIdentifier { id_type: self.settings.identifier_type.clone(), value }];
+        if let Some(card) = &wanted.shown.card {
+            let value = card.as_str().to_owned();
+            user.identifiers.push(NewIdentifier { id_type: CARD.to_owned(), value });
+        }
         user.expiry_date = today.checked_add(jiff::Span::new().days(VALID_DAYS)).ok();
         user
     }
 
-    /// Checks that the existing user is the hub's, and corrects its group and validity. Returns its id and its last
-    /// day.
-    async fn adopt_virtual_patron(
+    /// Creates the virtual patron without the number of the card, which another user of this Alma has.
+    async fn create_without_card(
         &self,
         id: &str,
+        wanted: &VirtualPatron,
         group: &str,
         today: Date,
     ) -> crate::Result<(PatronId, Option<Date>)> {
+        let user = self.new_virtual_patron(id, &without_card(wanted), group, today);
+        let created = self.client.users().create(&user).await.map_err(to_lms_error)?;
+        Ok((PatronId::from(created.primary_id().as_str()), user.expiry_date))
+    }
+
+    /// Checks that the existing user is the hub's, and corrects its group, its validity and what it shows of the
+    /// patron. Returns its id and its last day; `None` if there is no such user.
+    async fn adopt_virtual_patron(
+        &self,
+        id: &str,
+        wanted: &VirtualPatron,
+        group: &str,
+        today: Date,
+    ) -> crate::Result<Option<(PatronId, Option<Date>)>> {
         let user_id = UserId::from(id);
-        let user = self.client.users().get(&user_id).await.map_err(to_lms_error)?;
+        let user = match self.client.users().get(&user_id).await {
+            Ok(user) => user,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(to_lms_error(error)),
+        };
         let ours = user.external_id() == Some(self.settings.external_system.as_str())
             && user.primary_id().as_str().eq_ignore_ascii_case(id);
         if !ours {
@@ -97,23 +124,46 @@ impl Alma {
         let least = today.checked_add(jiff::Span::new().days(LEAST_DAYS_LEFT)).unwrap_or(today);
         let expires_soon = user.expiry_date().is_none_or(|day| day < least);
         let moved = user.user_group().is_none_or(|coded| coded.as_str() != group);
-        let changed = expires_soon || moved || !user.is_active();
-        if changed {
-            let until = today.checked_add(jiff::Span::new().days(VALID_DAYS)).unwrap_or(today);
-            let group = group.to_owned();
-            self.client
-                .users()
-                .update_overriding(&user_id, &["user_group"], move |record| {
-                    record.insert("expiry_date".to_owned(), json!(format!("{until}Z")));
-                    record.insert("status".to_owned(), json!({"value": "ACTIVE"}));
-                    record.insert("user_group".to_owned(), json!({"value": group}));
-                })
-                .await
-                .map_err(to_lms_error)?;
+        let primary_id = PatronId::from(user.primary_id().as_str());
+        if !expires_soon && !moved && user.is_active() && shows(&user, wanted) {
+            return Ok(Some((primary_id, user.expiry_date())));
         }
-        let expires =
-            if changed { today.checked_add(jiff::Span::new().days(VALID_DAYS)).ok() } else { user.expiry_date() };
-        Ok((PatronId::from(user.primary_id().as_str()), expires))
+        let until = today.checked_add(jiff::Span::new().days(VALID_DAYS)).unwrap_or(today);
+        match self.correct_virtual_patron(&user_id, wanted, group, until).await {
+            // Another user has the number of the card.
+            Err(error) if refusal_code(&error) == Some(&Code::IdentifierTaken) && wanted.shown.card.is_some() => {
+                self.correct_virtual_patron(&user_id, &without_card(wanted), group, until)
+                    .await
+                    .map_err(to_lms_error)?;
+            }
+            corrected => corrected.map_err(to_lms_error)?,
+        }
+        Ok(Some((primary_id, Some(until))))
+    }
+
+    async fn correct_virtual_patron(
+        &self,
+        id: &UserId,
+        wanted: &VirtualPatron,
+        group: &str,
+        until: Date,
+    ) -> alma::Result<()> {
+        let (first, last) = shown::names(wanted);
+        let card = wanted.shown.card.as_ref().map(|card| card.as_str().to_owned());
+        let group = group.to_owned();
+        let change = move |record: &mut serde_json::Map<String, serde_json::Value>| {
+            record.insert("expiry_date".to_owned(), json!(format!("{until}Z")));
+            record.insert("status".to_owned(), json!({"value": "ACTIVE"}));
+            record.insert("user_group".to_owned(), json!({"value": group}));
+            record.insert("first_name".to_owned(), json!(first));
+            record.insert("last_name".to_owned(), json!(last));
+            let mut identifiers =
+                record.get("user_identifier").and_then(|rows| rows.as_array()).cloned().unwrap_or_default();
+            identifiers.retain(|row| row["id_type"]["value"] != CARD);
+            identifiers.extend(card.map(|card| json!({"id_type": {"value": CARD}, "value": card, "status": "ACTIVE"})));
+            record.insert("user_identifier".to_owned(), json!(identifiers));
+        };
+        self.client.users().update_overriding(id, &["user_group"], change).await.map(drop)
     }
 
     pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> crate::Result<Hold> {
@@ -370,16 +420,16 @@ pub(super) enum Lent {
     ToNobody,
 }
 
-/// Returns the virtual patron's id. It is the same for the same patron, and doesn't reveal who that is.
-pub(crate) fn virtual_patron_id(patron: &VirtualPatron) -> String {
-    let mut digest = Sha256::new();
-    digest.update(patron.institution.as_str().as_bytes());
-    digest.update([0]);
-    // Alma ignores the case of primary ids.
-    digest.update(patron.patron.as_str().to_lowercase().as_bytes());
-    let digest = digest.finalize();
-    let hex: String = digest.iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    format!("dcb-{hex}")
+/// Returns whether an existing virtual patron shows of the patron what it may, and nothing else.
+fn shows(user: &alma::User, wanted: &VirtualPatron) -> bool {
+    let (first, last) = shown::names(wanted);
+    let cards: Vec<String> = user.active_barcodes().map(|card| card.as_str().to_owned()).collect();
+    let card: Vec<&str> = wanted.shown.card.iter().map(PatronId::as_str).collect();
+    user.first_name() == Some(&first) && user.last_name() == Some(&last) && cards == card
+}
+
+fn without_card(wanted: &VirtualPatron) -> VirtualPatron {
+    VirtualPatron { shown: ShownPatron { card: None, ..wanted.shown.clone() }, ..wanted.clone() }
 }
 
 fn is_of_no_user(refusal: &Refusal) -> bool {
@@ -405,29 +455,4 @@ pub(super) fn pickup_at(pickup: &PickupLocation) -> Pickup {
 
 pub(super) fn loan_of(loan: &alma::Loan) -> Loan {
     Loan { id: loan.id.as_str().into(), due: loan.due_date }
-}
-
-#[cfg(test)]
-mod tests {
-    use lending::PatronType;
-
-    use super::*;
-
-    fn patron(institution: &str, id: &str) -> VirtualPatron {
-        VirtualPatron {
-            institution: institution.into(),
-            agency: "A".into(),
-            patron: id.into(),
-            patron_type: PatronType("undergraduate".to_owned()),
-        }
-    }
-
-    #[test]
-    fn virtual_patron_id_is_the_same_for_the_same_patron_and_names_nobody() {
-        let id = virtual_patron_id(&patron("01X", "Reader@Example.org"));
-        assert_eq!(id, virtual_patron_id(&patron("01X", "reader@example.org")));
-        assert_ne!(id, virtual_patron_id(&patron("01Y", "reader@example.org")));
-        assert!(!id.contains("reader"));
-        assert_eq!(id.len(), 24);
-    }
 }

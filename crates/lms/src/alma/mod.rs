@@ -9,6 +9,7 @@
 //! - `batch`: lists that show changes of many requests at once.
 //! - `eligibility`: reads of a patron, and the reasons why they may not borrow.
 //! - `reads`: reads of a copy, and of an item with hold and loan.
+//! - `shown`: the data of a patron that other libraries see.
 //! - `unrequestable`: the reason for a hold that Alma refused with 401129.
 //! - `webhooks`: Alma's messages, as hints.
 //! - `check`: every read that the hub will need, for setting an institution up.
@@ -32,6 +33,7 @@ mod reads;
 mod records;
 mod removal;
 mod settings;
+mod shown;
 mod suppressed;
 mod unrequestable;
 mod webhooks;

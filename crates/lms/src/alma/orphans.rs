@@ -7,8 +7,8 @@ use lending::{BibId, HoldId, PatronId, RequestId};
 use super::Alma;
 use super::absence::removed;
 use super::errors::to_lms_error;
-use super::lender::virtual_patron_id;
 use super::records::{marked_request, record_marker};
+use super::shown::virtual_patron_id;
 use crate::error::Result;
 use crate::host::{MarkedHold, VirtualItemDeletion, VirtualPatron};
 

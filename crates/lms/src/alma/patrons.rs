@@ -11,7 +11,8 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A virtual patron, as the hub last read or made it.
 #[derive(Debug)]
 struct Seen {
-    group: String,
+    /// A text that changes with its group and with the data of the patron that it shows.
+    version: String,
     /// Before this time its remaining validity is long enough.
     valid_until: Timestamp,
     /// Whether it has been used since then without a new verification.
@@ -31,16 +32,16 @@ impl Default for Patrons {
 impl Patrons {
     /// Returns whether the virtual patron is known to exist. The caller then places a hold for it, and Alma refuses the
     /// hold if it doesn't exist.
-    pub(super) fn has(&self, id: &str, group: &str, now: Timestamp) -> bool {
+    pub(super) fn has(&self, id: &str, version: &str, now: Timestamp) -> bool {
         self.0.renew_if(id, now, |seen| {
-            let is_good = seen.group == group && now < seen.valid_until;
+            let is_good = seen.version == version && now < seen.valid_until;
             seen.assumed |= is_good;
             is_good
         })
     }
 
-    pub(super) fn note(&self, id: &str, group: &str, now: Timestamp, valid_until: Timestamp) {
-        self.0.insert(id.to_owned(), Seen { group: group.to_owned(), valid_until, assumed: false }, now);
+    pub(super) fn note(&self, id: &str, version: &str, now: Timestamp, valid_until: Timestamp) {
+        self.0.insert(id.to_owned(), Seen { version: version.to_owned(), valid_until, assumed: false }, now);
     }
 
     /// Forgets the virtual patron if it was only assumed to be valid, after Alma refused a hold for a reason that may

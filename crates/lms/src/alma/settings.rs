@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use lending::{AgencyCode, Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
 use serde_json::{Map, Value, json};
 
+use super::shown::Showing;
 use crate::quota::QuotaSettings;
 use crate::settings::{Reader, SettingError};
 
@@ -62,6 +63,12 @@ pub struct Settings {
     pub material_types: BTreeMap<ItemType, String>,
     /// The type of the virtual patron's further identifier.
     pub identifier_type: String,
+    /// What a lender may see of this institution's patrons.
+    pub patron_shown_to_lender: Showing,
+    /// What a pickup library of another institution may see of this institution's patrons, besides the pickup code.
+    pub patron_shown_at_pickup: Showing,
+    /// The prefix of a card's number at other libraries.
+    pub card_barcode_prefix: String,
     /// The external system that virtual patrons come from (Alma's `external_id`).
     pub external_system: String,
     /// The reason code for cancellations by a patron (table RequestCancellationReasons).
@@ -140,6 +147,9 @@ impl Settings {
                 .map(|(kind, code)| (ItemType(kind), code))
                 .collect(),
             identifier_type: from.optional_text("identifier_type").unwrap_or_else(|| "INST_ID".to_owned()),
+            patron_shown_to_lender: Showing::read(&mut from, "patron_shown_to_lender"),
+            patron_shown_at_pickup: Showing::read(&mut from, "patron_shown_at_pickup"),
+            card_barcode_prefix: from.optional_text("card_barcode_prefix").unwrap_or_default(),
             external_system: from.optional_text("external_system").unwrap_or_else(|| "DCB".to_owned()),
             cancel_reason_patron: from
                 .optional_text("cancel_reason_patron")
@@ -416,6 +426,20 @@ mod tests {
         assert!(faults(&settings)[0].starts_with("reserve_calls_per_day: is not less than calls_per_day"));
         settings["reserve_calls_per_day"] = json!(999);
         assert_eq!(faults(&settings), Vec::<String>::new());
+    }
+
+    #[test]
+    fn other_words_than_those_for_patron_data_are_a_fault() {
+        let mut settings = good();
+        settings["patron_shown_at_pickup"] = json!(["card_barcode", "initials"]);
+        settings["patron_shown_to_lender"] = json!(["nothing"]);
+        let read = Settings::read("01X".into(), settings.as_object().unwrap()).unwrap();
+        assert_eq!(read.patron_shown_at_pickup, Showing { card: true, initials: true, name: false });
+        assert_eq!(read.patron_shown_to_lender, Showing::default());
+        for wrong in [json!(["name", "nothing"]), json!(["email"]), json!("name")] {
+            settings["patron_shown_at_pickup"] = wrong;
+            assert!(faults(&settings)[0].starts_with("patron_shown_at_pickup: "), "{:?}", faults(&settings));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::alma::SimAlma;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{Actor, PATRON, PICKUP_LIBRARY, RequestInput, Stage};
 
-pub(super) const LIST: [Scenario; 6] = [
+pub(super) const LIST: [Scenario; 7] = [
     Scenario::new(
         "local",
         "The book is the patron's own library's: it is handed off to it, without virtual records.",
@@ -27,6 +27,11 @@ pub(super) const LIST: [Scenario; 6] = [
     Scenario::new("pickup-anywhere", "The patron collects at a third library; three Almas follow one book.", |stage| {
         Box::pin(pickup_anywhere(stage))
     }),
+    Scenario::new(
+        "pickup-codes",
+        "Two patrons collect at a third library, which knows each by a code and not by a name.",
+        |stage| Box::pin(pickup_codes(stage)),
+    ),
     Scenario::new(
         "virtual-item-at-dispatch",
         "The patron's library makes the virtual item when the book is sent, and not when it is asked for.",
@@ -128,6 +133,35 @@ async fn pickup_anywhere(stage: &mut Stage) -> Result<()> {
     stage.lender_takes_back().await?;
     stage.until(Status::Finalised).await?;
     stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn pickup_codes(stage: &mut Stage) -> Result<()> {
+    let third = stage.lenders[1].clone();
+    let pickup = open_agency(stage, "PICK", &third.institution, json!({"allows_visiting_pickup": true})).await?;
+    let mut codes = Vec::new();
+    for (number, patron) in [(1, PATRON), (2, "sam.student")] {
+        let wish = RequestInput { patron: patron.to_owned(), pickup: Some(pickup.clone()), ..stage.wish_for(number) };
+        stage.place(&wish).await?;
+        let request = stage.until(Status::RequestPlacedAtPickupAgency).await?;
+        let code = request.pickup_code.ok_or_else(|| Failure::new("The patron gets no pickup code."))?;
+        let hold =
+            third.hold_of(stage.id()?).await?.ok_or_else(|| Failure::new("There is no hold at the third library."))?;
+        let comment = hold.comment.unwrap_or_default();
+        expect(comment.contains(&format!("pickup code: {code}")), || format!("The hold has another code: {comment}"))?;
+        let users = third.users().await?;
+        let name = users.iter().find(|user| user["primary_id"] == hold.user).map(|user| user["last_name"].clone());
+        same("the name on the shelf", name, Some(json!(format!("VPATRON {} {code}", crate::stage::AGENCY))))?;
+        codes.push(code);
+    }
+    expect(codes[0] != codes[1], || "Both patrons have the same code.".to_owned())?;
+    stage.lender_sends().await?;
+    stage.until(Status::PickupTransit).await?;
+    let barcode = lent_at_third(stage, &third).await?;
+    third.take_back(&barcode, PICKUP_LIBRARY).await?;
+    stage.until(Status::ReturnTransit).await?;
+    stage.lender_takes_back().await?;
+    stage.until(Status::Finalised).await?;
+    same("the outcome", stage.request().await?.outcome.as_deref(), Some("SUPPLIED"))
 }
 
 async fn virtual_item_at_dispatch(stage: &mut Stage) -> Result<()> {

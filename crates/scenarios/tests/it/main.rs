@@ -89,6 +89,7 @@ cases! {
     two_agencies_of_one_alma_need_no_virtual_records: "shared-alma",
     own_book_is_lent_at_a_third_library: "own-item-elsewhere",
     item_is_collected_at_a_third_library: "pickup-anywhere",
+    patrons_at_a_third_library_are_known_by_codes: "pickup-codes",
     virtual_item_is_made_when_the_lender_sends_the_book: "virtual-item-at-dispatch",
     patron_at_the_lenders_desk_gets_the_item_at_once: "expedited",
     staff_have_the_next_lender_asked: "next-supplier",
