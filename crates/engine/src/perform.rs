@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lending::{
     BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PickupCode, PollTarget, Request, RequestId,
-    Rules,
-    Side, Status, Supply, Workflow,
+    Rules, Side, Status, Supply, Workflow,
 };
 use lms::{
     Attempt, HostLms, ItemRef, LenderHold, PatronCheck, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn,

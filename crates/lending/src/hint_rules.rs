@@ -24,7 +24,7 @@ pub enum HintResult {
     /// The hints add no new information.
     NoChange,
     /// The hints show this observation, and nothing else.
-    Observed(Observation),
+    Observed(Box<Observation>),
     /// Only a poll can show the change. Contains the item's state if a hint has it.
     PollNeeded(Option<ItemState>),
 }
@@ -56,7 +56,7 @@ pub fn interpret_hints(request: &Request, side: Side, hints: &[Hint], now: Times
             Hint::Hold { .. } | Hint::Loan { .. } => None,
         }));
     }
-    all.map_or(HintResult::NoChange, HintResult::Observed)
+    all.map_or(HintResult::NoChange, |all| HintResult::Observed(Box::new(all)))
 }
 
 impl Observation {

@@ -64,7 +64,7 @@ impl Polling {
         let hinted_state = match hints.map(|hints| interpret_hints(request, side, &hints, self.runtime.now())) {
             Some(HintResult::Observed(observation)) => {
                 let source = ObservationSource::Notification;
-                return Ok(PollOutcome::Observed(Observed::Seen { side, observation, source }));
+                return Ok(PollOutcome::Observed(Observed::Seen { side, observation: *observation, source }));
             }
             Some(HintResult::NoChange) => {
                 return Ok(PollOutcome::NoChange(self.next_poll(request, side, 0, intent.on_list).await?));

@@ -314,7 +314,7 @@ impl Polling {
         hints.push(hint);
         match interpret_hints(request, side, &hints, now) {
             HintResult::Observed(observation) => {
-                Some(Observed::Seen { side, observation, source: ObservationSource::Notification })
+                Some(Observed::Seen { side, observation: *observation, source: ObservationSource::Notification })
             }
             HintResult::NoChange | HintResult::PollNeeded(_) => None,
         }

@@ -35,6 +35,7 @@ async fn refuse_at_lender(world: &World, barcode: &str) -> String {
         item_type: lending::ItemType("book".to_owned()),
         needed_until: None,
         pickup: None,
+        volume: None,
     };
     match world.lms(LENDER).place_lender_hold(&wanted, Attempt::Fresh).await {
         Err(lms::Error::Refused(refusal)) => refusal.explanation,

@@ -49,7 +49,7 @@ fn apply_hints(walk: &mut Walk, side: Side, hints: &[Hint]) {
         panic!("{hints:?} show nothing by themselves at {}", walk.status());
     };
     lending::Rules::default().set_shelf_end(&mut seen);
-    walk.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification });
+    walk.apply(Observed::Seen { side, observation: *seen, source: lending::ObservationSource::Notification });
     walk.run();
 }
 
@@ -214,7 +214,7 @@ proptest! {
             ];
             let side = if lender { Side::Lender } else { Side::Borrower };
             if let HintResult::Observed(seen) = interpret_hints(&walk.request, side, &hints[which..=which], example::noon()) {
-                walk.apply(Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification });
+                walk.apply(Observed::Seen { side, observation: *seen, source: lending::ObservationSource::Notification });
                 walk.run();
             }
         }

@@ -35,6 +35,7 @@ pub(super) const LIST: [Scenario; 8] = [
     Scenario::new("patron-with-overdue-item", "A patron with an overdue item asks for a book.", |stage| {
         Box::pin(with_overdue_item(stage))
     }),
+    Scenario::new(
         "patron-role-missing",
         "The lender's Alma has no rule that makes new users patrons, and refuses the loan until its staff give the role.",
         |stage| Box::pin(without_role(stage)),

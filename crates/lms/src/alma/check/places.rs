@@ -271,7 +271,9 @@ impl Places<'_> {
         }
         let code = pickup.library.as_str();
         let Some(library) = self.library(code) else { return self.no_library(&subject, code) };
-        if library.resource_sharing || settings.virtual_places().any(|(virtual_library, _)| *virtual_library == pickup.library) {
+        if library.resource_sharing
+            || settings.virtual_places().any(|(virtual_library, _)| *virtual_library == pickup.library)
+        {
             let kind = if library.resource_sharing { "Alma's resource sharing library" } else { "the virtual library" };
             let text = format!("{code} is {kind}, where no patron can collect. Name a library with a hold shelf.");
             return Finding::missing(subject, text);
