@@ -70,7 +70,7 @@ impl Messages {
                 HintResult::NoChange => {}
                 HintResult::Observed(seen) => hub.apply(
                     id,
-                    &Observed::Seen { side, observation: seen, source: lending::ObservationSource::Notification }
+                    &Observed::Seen { side, observation: *seen, source: lending::ObservationSource::Notification }
                         .into(),
                 )?,
                 HintResult::PollNeeded(hinted_state) => hub.poll_hinted(id, side, hinted_state).await?,
