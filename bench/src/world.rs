@@ -163,12 +163,24 @@ impl World {
 
     /// Sets the institutions' detection time for lost messages, in minutes.
     pub(crate) async fn be_sure_within(&self, minutes: u32) -> Result<(), String> {
+        self.set_all("lost_message_detection_minutes", minutes).await
+    }
+
+    /// Lets lists use the default share of this number of calls in a day, which the Almas allow from now on.
+    pub(crate) async fn spare(&self, calls_per_day: u64) -> Result<(), String> {
+        for code in &self.almas {
+            self.sim.set_limits(code, None, Some(calls_per_day), 0).map_err(|error| error.to_string())?;
+        }
+        self.set_all("batch_poll_percent", lms::QuotaSettings::default().batch_poll_percent).await
+    }
+
+    async fn set_all(&self, key: &str, value: u32) -> Result<(), String> {
         let store = self.engine.store();
         for code in &self.almas {
             let code = InstitutionCode::from(code.as_str());
             let stored = store.institution(&code).await.map_err(|error| error.to_string())?;
             let mut institution = stored.ok_or_else(|| format!("{code} is lost"))?;
-            institution.settings["lost_message_detection_minutes"] = json!(minutes);
+            institution.settings[key] = json!(value);
             let mut unit = store.unit();
             unit.put_institution(&institution, self.now()).map_err(|error| error.to_string())?;
             store.commit(unit).await.map_err(|error| error.to_string())?;
@@ -341,6 +353,8 @@ async fn introduce(store: &Store, almas: &str, members: &[Member<'_>]) -> Result
         let mut settings = sim_setup::settings();
         settings["base_url"] = json!(almas);
         settings["calls_per_second"] = json!(1_000);
+        // Lists at their ordinary intervals; `World::spare` changes that.
+        settings["batch_poll_percent"] = json!(0);
         let institution = Institution {
             code: code.into(),
             name: agency.to_owned(),

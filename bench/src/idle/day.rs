@@ -30,6 +30,7 @@ const DAYS_BEFORE: i64 = 5;
 pub(super) struct Day {
     pub(super) open: usize,
     with_webhooks: bool,
+    pub(super) calls_per_day: Option<u64>,
     calls: BTreeMap<String, u64>,
     took: Duration,
 }
@@ -42,6 +43,8 @@ impl Day {
     /// Returns the figures as text.
     pub(super) fn figures(&self) -> String {
         let way = if self.with_webhooks { "with webhooks" } else { "batch polls alone" };
+        let share = self.calls_per_day.map(|calls| format!(", lists at 4 % of {calls} calls a day"));
+        let way = format!("{way}{}", share.unwrap_or_default());
         let calls = self.calls.iter().filter(|(_, count)| **count > 0);
         let calls: Vec<String> = calls.map(|(call, count)| format!("  {count} {call}")).collect();
         format!(
@@ -54,7 +57,9 @@ impl Day {
     }
 }
 
-pub(super) async fn pass(open: usize, messages: Messages) -> Result<Day, String> {
+/// `calls_per_day` is the number of calls of which lists use the default share. Without it they are read at their
+/// ordinary intervals.
+pub(super) async fn pass(open: usize, messages: Messages, calls_per_day: Option<u64>) -> Result<Day, String> {
     let codes: Vec<(String, String)> =
         (0..LIBRARIES).map(|number| (format!("01LIB{number}_INST"), format!("LIB{number}"))).collect();
     let each = open / LIBRARIES;
@@ -97,7 +102,11 @@ pub(super) async fn pass(open: usize, messages: Messages) -> Result<Day, String>
     }
     drop(file);
     world.send_messages(messages).await?;
-    count(&world, messages).await
+    if let Some(calls) = calls_per_day {
+        world.spare(calls).await?;
+    }
+    let day = count(&world, messages).await?;
+    Ok(Day { calls_per_day, ..day })
 }
 
 async fn count(world: &World, messages: Messages) -> Result<Day, String> {
@@ -112,7 +121,8 @@ async fn count(world: &World, messages: Messages) -> Result<Day, String> {
     if still != open {
         return Err(format!("of {open} requests {still} are open at the end of a day in which nothing happened"));
     }
-    Ok(Day { open, with_webhooks: messages != Messages::Nothing, calls, took: begun.elapsed() })
+    let with_webhooks = messages != Messages::Nothing;
+    Ok(Day { open, with_webhooks, calls_per_day: None, calls, took: begun.elapsed() })
 }
 
 fn build(codes: &[(String, String)], each: usize) -> Result<Sim, String> {

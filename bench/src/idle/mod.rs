@@ -43,10 +43,14 @@ pub(crate) fn run(scale: Scale) -> Result<Verdict, String> {
         let mut days = Vec::new();
         for (open, _) in plan.days {
             for messages in [Messages::All, Messages::Nothing] {
-                days.push(day::pass(open, messages).await?);
+                days.push(day::pass(open, messages, None).await?);
             }
         }
-        Ok(verdict(plan, &ticks, &days))
+        // Reported without a target: a library can spare these calls.
+        let spared = day::pass(plan.days[0].0, Messages::All, Some(50_000)).await?;
+        let mut verdict = verdict(plan, &ticks, &days);
+        verdict.notes.push(spared.figures());
+        Ok(verdict)
     })
 }
 

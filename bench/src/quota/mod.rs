@@ -67,11 +67,20 @@ struct Way {
     lists: u64,
     /// The institution's detection time for lost messages, in minutes.
     sure: Option<u32>,
+    /// The calls of a day of which lists use the default share. Without this number they are read at their ordinary
+    /// intervals.
+    calls_per_day: Option<u64>,
 }
 
-const WEBHOOKS: Way = Way { name: "webhooks", messages: Messages::All, lists: EACH_FIVE_MINUTES, sure: None };
-const BATCH_POLLS: Way =
-    Way { name: "batch polls alone", messages: Messages::Nothing, lists: 3 * EACH_FIVE_MINUTES, sure: None };
+const WEBHOOKS: Way =
+    Way { name: "webhooks", messages: Messages::All, lists: EACH_FIVE_MINUTES, sure: None, calls_per_day: None };
+const BATCH_POLLS: Way = Way {
+    name: "batch polls alone",
+    messages: Messages::Nothing,
+    lists: 3 * EACH_FIVE_MINUTES,
+    sure: None,
+    calls_per_day: None,
+};
 
 /// The cost of a completed request.
 struct Spent {
@@ -115,6 +124,8 @@ pub(crate) fn run(scale: Scale, in_flight: Option<u64>) -> Result<Verdict, Strin
             Way { name: "batch polls alone, each 5 minutes", lists: EACH_FIVE_MINUTES, ..BATCH_POLLS },
             Way { name: "webhooks, lost_message_detection_minutes = 15", sure: Some(15), ..WEBHOOKS },
             Way { name: "webhooks, lost_message_detection_minutes = 5", sure: Some(5), ..WEBHOOKS },
+            Way { name: "webhooks, lists at 4 % of 5,000 calls a day", calls_per_day: Some(5_000), ..WEBHOOKS },
+            Way { name: "webhooks, lists at 4 % of 50,000 calls a day", calls_per_day: Some(50_000), ..WEBHOOKS },
         ];
         for way in ways {
             spent.push(steady(way, plan.in_flight, plan.days).await?);
@@ -209,6 +220,16 @@ fn days(count: f64) -> SignedDuration {
     SignedDuration::from_millis((count * 86_400_000.0) as i64)
 }
 
+async fn read_lists_often(world: &World, way: Way) -> Result<(), String> {
+    if let Some(minutes) = way.sure {
+        world.be_sure_within(minutes).await?;
+    }
+    match way.calls_per_day {
+        Some(calls) => world.spare(calls).await,
+        None => Ok(()),
+    }
+}
+
 /// Runs for some weeks until as many requests end as begin, and then counts calls.
 async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, String> {
     let (placed, rampup) = if in_flight == 1 { (1, 0) } else { (in_flight * 9 / 4, LONGEST) };
@@ -220,14 +241,15 @@ async fn steady(way: Way, in_flight: usize, days_counted: i64) -> Result<Spent, 
     let mut ids: BTreeMap<usize, RequestId> = BTreeMap::new();
     let counted_from = start() + SignedDuration::from_hours(24 * rampup);
     let counted_to = start() + SignedDuration::from_hours(24 * (rampup + days_counted));
-    // The detection time is not set during the first weeks, since so many reads would take too long.
-    let mut sure = way.sure.map(|minutes| (minutes, counted_from - SignedDuration::from_hours(24 * 2)));
+    // Lists are not read so often during the first weeks, since so many reads would take too long.
+    let often_from = counted_from - SignedDuration::from_hours(24 * 2);
+    let mut is_set = way.sure.is_none() && way.calls_per_day.is_none();
     let (mut before, mut completed, mut begun) = (None, 0, 0);
     while let Some(Reverse((then, number, act))) = agenda.pop() {
-        if let Some((minutes, from)) = sure.filter(|(_, from)| then >= *from) {
-            world.until(from).await?;
-            world.be_sure_within(minutes).await?;
-            sure = None;
+        if !is_set && then >= often_from {
+            world.until(often_from).await?;
+            read_lists_often(&world, way).await?;
+            is_set = true;
         }
         if before.is_none() && then >= counted_from {
             world.until(counted_from).await?;

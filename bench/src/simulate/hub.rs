@@ -167,6 +167,7 @@ impl Hub {
             | Command::ChangePickup { .. }
             | Command::Resume
             | Command::ItemFound
+            | Command::ReportDamage { .. }
             | Command::SettleLoss { .. }
             | Command::End { .. } => {}
         }
@@ -404,6 +405,7 @@ fn named(event: &Event) -> String {
             | Command::Cancel { .. }
             | Command::Resume
             | Command::ItemFound
+            | Command::ReportDamage { .. }
             | Command::SettleLoss { .. }
             | Command::End { .. }
             | Command::Undo,

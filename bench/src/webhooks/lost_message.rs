@@ -31,6 +31,17 @@ pub(crate) enum LostMessage {
     One,
 }
 
+/// How soon lost messages are to be noticed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detection {
+    /// Lists are read at their ordinary intervals.
+    Ordinary,
+    /// Within so many minutes, as the institutions have set.
+    Within(u32),
+    /// As soon as the default share of so many calls in a day allows.
+    AtCallsPerDay(u64),
+}
+
 /// The delays of one kind of action.
 pub(crate) struct Late {
     pub(crate) act: Act,
@@ -41,8 +52,11 @@ pub(crate) struct Late {
 }
 
 /// Returns the longest delay of each action over a number of requests. Actions are a day apart and at different hours.
-/// If `sure` is set, it is the institutions' detection time for lost messages, in minutes.
-pub(crate) async fn delays(lost_message: LostMessage, requests: usize, sure: Option<u32>) -> Result<Vec<Late>, String> {
+pub(crate) async fn delays(
+    lost_message: LostMessage,
+    requests: usize,
+    detection: Detection,
+) -> Result<Vec<Late>, String> {
     let messages = match lost_message {
         LostMessage::All => Messages::Lost,
         LostMessage::Items => Messages::NoItems,
@@ -53,8 +67,12 @@ pub(crate) async fn delays(lost_message: LostMessage, requests: usize, sure: Opt
     let (days, requests) = if lost_message == LostMessage::One { (2, requests / 2) } else { (1, requests) };
     let mut world = World::open(requests, messages, Settings::default()).await?;
     let mut step = STEP;
-    if let Some(minutes) = sure {
-        world.be_sure_within(minutes).await?;
+    match detection {
+        Detection::Ordinary => {}
+        Detection::Within(minutes) => world.be_sure_within(minutes).await?,
+        Detection::AtCallsPerDay(calls) => world.spare(calls).await?,
+    }
+    if detection != Detection::Ordinary {
         (world.together, step) = (SignedDuration::ZERO, SMALL_STEP);
     }
     let mut ids = Vec::new();

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::chain::{Bare, Steps};
-use super::lost_message::{self, Late, LostMessage, ONE_BATCH_POLL};
+use super::lost_message::{self, Detection, Late, LostMessage, ONE_BATCH_POLL};
 use super::{PATIENCE, SECRET, Stage, at, idle, ms, place_all, reached, runtime, until};
 use crate::Scale;
 use crate::live::calls;
@@ -58,6 +58,8 @@ const LOAN: usize = 2;
 const CANCELLED: usize = 5;
 /// One request whose hold the borrower's staff cancel, for this many requests that are supplied.
 const SUPPLIED: usize = 5;
+/// The calls in a day of which lists use the default share.
+const BUDGETS: [u64; 3] = [5_000, 50_000, 500_000];
 
 /// How long the acts of one kind took, and their bare chains.
 #[derive(Clone, Default)]
@@ -85,18 +87,32 @@ pub(crate) fn react(scale: Scale) -> Result<Verdict, String> {
         for acts_per_second in ACTS_PER_SECOND {
             played.push(play_at(acts_per_second, lifecycles).await?);
         }
-        let sure = Some(SURE_WITHIN);
+        let sure = Detection::Within(SURE_WITHIN);
         let one_sure = lost_message::delays(LostMessage::One, requests, sure).await?;
         let items_sure = lost_message::delays(LostMessage::Items, requests, sure).await?;
         let mut verdict = reacted(&played, longest(&one_sure).max(longest(&items_sure)));
         let minutes = format!("lost_message_detection_minutes = {SURE_WITHIN}");
-        let lates = [
+        let mut lates = vec![
             (format!("one message lost, {minutes}"), one_sure),
             (format!("no messages of items, {minutes}"), items_sure),
-            ("one message lost".to_owned(), lost_message::delays(LostMessage::One, requests, None).await?),
-            ("no messages of items".to_owned(), lost_message::delays(LostMessage::Items, requests, None).await?),
-            ("all messages lost".to_owned(), lost_message::delays(LostMessage::All, requests, None).await?),
+            (
+                "one message lost".to_owned(),
+                lost_message::delays(LostMessage::One, requests, Detection::Ordinary).await?,
+            ),
+            (
+                "no messages of items".to_owned(),
+                lost_message::delays(LostMessage::Items, requests, Detection::Ordinary).await?,
+            ),
+            (
+                "all messages lost".to_owned(),
+                lost_message::delays(LostMessage::All, requests, Detection::Ordinary).await?,
+            ),
         ];
+        for calls in BUDGETS {
+            let name = format!("one message lost, lists at 4 % of {calls} calls a day");
+            lates
+                .push((name, lost_message::delays(LostMessage::One, requests, Detection::AtCallsPerDay(calls)).await?));
+        }
         verdict.notes.extend(lates.iter().map(|(name, acts)| late(name, acts)));
         Ok(verdict)
     })

@@ -221,6 +221,7 @@ fn change(staff: &Staff, method: &str, rest: &[&str], body: &Value) -> Result<()
         ("POST", ["bibs", mms, "suppress"]) => staff.suppress_bib(mms, body["suppressed"].as_bool().unwrap_or(true)),
         ("POST", ["users"]) => staff.add_user(&User::from_json(body.clone())),
         ("PUT" | "PATCH", ["users", id]) => staff.change_user(id, body),
+        ("DELETE", ["users", id]) => staff.purge_user(id),
         ("POST", ["users", id, "blocks"]) if body["blocked"] == json!(false) => {
             staff.unblock(id, body["code"].as_str())
         }

@@ -400,6 +400,18 @@ impl Staff {
         })
     }
 
+    /// Deletes a user's record although a loan is open.
+    ///
+    /// # Errors
+    /// 401861 unknown user.
+    pub fn purge_user(&self, user: &str) -> Result<(), Refusal> {
+        self.with(|alma| {
+            let key = user_of(alma, user)?;
+            alma.purge_user(key);
+            Ok(())
+        })
+    }
+
     /// Moves an item to a new holding under a title: its own, or another one. Requests and loan follow it.
     ///
     /// # Errors

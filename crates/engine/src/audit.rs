@@ -75,6 +75,7 @@ fn note(decision: &Decision, event: &Event) -> Option<String> {
         Event::Command(
             Command::Cancel { reason, .. } | Command::NextSupplier { reason, .. } | Command::End { reason },
         ) => own().or_else(|| reason.clone()),
+        Event::Command(Command::ReportDamage { description }) => own().or_else(|| Some(description.clone())),
         Event::Command(
             Command::Place
             | Command::ChangePickup { .. }
@@ -140,7 +141,12 @@ fn evidence_of_command(command: &Command) -> Option<Value> {
         Command::NextSupplier { copy, .. } => Some(json!({"institution": copy.as_ref().map(|copy| &copy.institution)})),
         Command::ChangePickup { pickup } => Some(json!({"pickup_location": pickup.code})),
         Command::SettleLoss { how } => Some(json!({"how": how})),
-        Command::Place | Command::Resume | Command::ItemFound | Command::End { .. } | Command::Undo => None,
+        Command::Place
+        | Command::Resume
+        | Command::ItemFound
+        | Command::ReportDamage { .. }
+        | Command::End { .. }
+        | Command::Undo => None,
     }
 }
 

@@ -150,6 +150,8 @@ pub enum Action {
     ChangePickup,
     /// The item has been found.
     ReportFound,
+    /// The item came back damaged.
+    ReportDamage,
     /// The loss is settled: paid for, or written off.
     SettleLoss,
     /// End the request by hand.
@@ -160,13 +162,14 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Resume,
         Self::Cancel,
         Self::NextSupplier,
         Self::ChooseSupplier,
         Self::ChangePickup,
         Self::ReportFound,
+        Self::ReportDamage,
         Self::SettleLoss,
         Self::End,
         Self::Undo,
@@ -181,6 +184,7 @@ impl Action {
             Self::ChooseSupplier => "choose_supplier",
             Self::ChangePickup => "change_pickup",
             Self::ReportFound => "report_found",
+            Self::ReportDamage => "report_damage",
             Self::SettleLoss => "settle_loss",
             Self::End => "end",
             Self::Undo => "undo",

@@ -41,6 +41,12 @@ pub enum Command {
     Resume,
     /// Staff have found an item that was missing on its way.
     ItemFound,
+    /// Staff have found that the item came back damaged.
+    #[serde(rename = "damage_reported")]
+    ReportDamage {
+        /// The damage, in their words.
+        description: String,
+    },
     /// Staff have settled the loss of the item.
     #[serde(rename = "loss_settled")]
     SettleLoss {
@@ -68,6 +74,7 @@ impl Command {
             Self::ChangePickup { .. } => "pickup_change_requested",
             Self::Resume => "resume_requested",
             Self::ItemFound => "item_found",
+            Self::ReportDamage { .. } => "damage_reported",
             Self::SettleLoss { .. } => "loss_settled",
             Self::End { .. } => "end_requested",
             Self::Undo => "undo_requested",
@@ -84,6 +91,7 @@ impl Command {
             Self::ChangePickup { .. } => Some(Action::ChangePickup),
             Self::Resume => Some(Action::Resume),
             Self::ItemFound => Some(Action::ReportFound),
+            Self::ReportDamage { .. } => Some(Action::ReportDamage),
             Self::SettleLoss { .. } => Some(Action::SettleLoss),
             Self::End { .. } => Some(Action::End),
             Self::Undo => Some(Action::Undo),

@@ -100,6 +100,7 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
             | Command::ChangePickup { .. }
             | Command::Resume
             | Command::ItemFound
+            | Command::ReportDamage { .. }
             | Command::SettleLoss { .. }
             | Command::End { .. },
         ) => {}

@@ -141,6 +141,15 @@ fn case(request: &Request) -> Option<(String, String)> {
     if let Some(lent) = lent_to_another(request) {
         return Some(lent);
     }
+    if request.status == Status::Loaned && request.at_pickup().holder_deleted {
+        return Some((
+            "PATRON_DELETED".to_owned(),
+            "The patron's user record was deleted in the library's system, and the item is still on loan. The hub can neither \
+             renew that loan nor change its due date. Ask the library's staff for the item; when it is back, scan it in there, and \
+             it goes home."
+                .to_owned(),
+        ));
+    }
     // Once the loss is settled, nobody needs to search for the item.
     if request.status.is_ending() || request.settlement.is_some() {
         return None;

@@ -73,6 +73,7 @@ impl Observation {
             last_interest_day: later.last_interest_day.or(self.last_interest_day),
             interest_until: later.interest_until.or(self.interest_until),
             wanted_back: later.wanted_back.or(self.wanted_back),
+            holder_deleted: later.holder_deleted.or(self.holder_deleted),
             barcode: later.barcode.or(self.barcode),
             bib: later.bib.or(self.bib),
             holding: later.holding.or(self.holding),

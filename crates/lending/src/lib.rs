@@ -98,8 +98,8 @@ pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationS
 pub use observed::Observed;
 pub use poll::{PollTarget, has_same_records, poll_target, poll_targets};
 pub use poll_interval::{
-    Coverage, ListContext, PollCase, PollContext, PollInterval, PollSettings, large_list, list_factors, list_interval,
-    poll_interval,
+    Coverage, ListBudget, ListContext, PollCase, PollContext, PollInterval, PollSettings, RARE_FACTOR, calls_to_read,
+    large_list, list_factors, list_interval, poll_interval,
 };
 pub use priority::Priority;
 pub use refusal::{PatronRefusal, Refusal};

@@ -48,6 +48,9 @@ pub struct Observation {
     /// Whether somebody else waits for the item, or it is recalled.
     #[serde(default)]
     pub wanted_back: Option<bool>,
+    /// Whether the user who had borrowed the item doesn't exist any more.
+    #[serde(default)]
+    pub holder_deleted: Option<bool>,
     /// The item's barcode, which staff may have replaced.
     #[serde(default)]
     pub barcode: Option<Barcode>,

@@ -271,7 +271,7 @@ pub fn poll_interval(context: &PollContext, settings: &PollSettings, now: Timest
 
 /// The factor of a list that shows only unusual changes. Such a list is read no more often for an institution's
 /// detection time.
-pub(crate) const RARE_FACTOR: u32 = 36;
+pub const RARE_FACTOR: u32 = 36;
 /// The factor where a trusted webhook reports each dispatch.
 const ITEM_WEBHOOK_FACTOR: u32 = 24;
 /// The factor where a trusted webhook reports holds and loans.
@@ -282,6 +282,37 @@ const QUIET_FACTORS: [(SignedDuration, u32); 2] =
 /// The interval of a list is multiplied by its length in units of this many entries, rounded up. Reading a list takes
 /// one call for each hundred entries.
 const LARGE_LIST: usize = 1_000;
+
+/// What an institution can spare for reading lists.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ListBudget {
+    /// The number of calls in a day.
+    pub calls_per_day: u64,
+    /// The time in a day for which the institution is open. Lists are read in that time only.
+    pub open: Duration,
+    /// The number of calls that it takes to read each of the institution's lists once. Lists that show only unusual
+    /// changes don't count.
+    pub calls_per_round: u64,
+}
+
+impl ListBudget {
+    /// Returns the interval between two reads of each list that uses the budget up; `None` if there is no budget.
+    pub fn interval(&self) -> Option<Duration> {
+        if self.calls_per_day == 0 {
+            return None;
+        }
+        let rounds = u32::try_from(self.calls_per_day / self.calls_per_round.max(1)).unwrap_or(u32::MAX);
+        Some(self.open.checked_div(rounds).unwrap_or(Duration::MAX))
+    }
+}
+
+/// Returns the number of calls that it takes to read lists with these numbers of entries.
+pub fn calls_to_read(lengths: impl IntoIterator<Item = u64>) -> u64 {
+    lengths.into_iter().map(|entries| entries.div_ceil(ENTRIES_PER_CALL).max(1)).sum()
+}
+
+/// The number of entries that one call reads.
+const ENTRIES_PER_CALL: u64 = 100;
 
 /// The inputs that decide when a list is read next.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -296,7 +327,8 @@ pub struct ListContext {
     pub quiet: SignedDuration,
     /// The number of entries that the hub expects on it.
     pub length: usize,
-    /// The longest time in which the institution wants a lost message to be noticed, if it set one.
+    /// The time within which a lost message is to be noticed: the one that the institution has set, or the shortest for
+    /// which it has calls to spare.
     pub detection_target: Option<Duration>,
 }
 

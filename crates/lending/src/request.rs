@@ -67,6 +67,9 @@ pub struct Request {
     /// The problem that only staff can solve.
     #[serde(default)]
     pub staff_case: Option<StaffCase>,
+    /// The damage with which the item came back, as staff describe it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// How staff settled the loss of the item.
     #[serde(default)]
     pub settlement: Option<Settlement>,
@@ -123,6 +126,7 @@ impl Request {
             cancellation: None,
             refusal: None,
             staff_case: None,
+            damage: None,
             settlement: None,
             ended_manually: false,
             out_of_sequence: false,

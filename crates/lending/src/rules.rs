@@ -2,6 +2,7 @@
 //! open days.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
@@ -179,6 +180,16 @@ impl Calendar {
     /// Returns whether the time zone is known.
     pub fn has_known_time_zone(&self) -> bool {
         TimeZone::get(&self.time_zone).is_ok()
+    }
+
+    /// Returns for how long it is open on an open day.
+    pub fn open_per_day(&self) -> Duration {
+        let (opens, closes) = (self.opens.unwrap_or_default(), self.closes.unwrap_or_default());
+        let seconds =
+            |time: Time| i64::from(time.hour()) * 3_600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+        // Midnight as the closing time is the end of the day.
+        let closes = if closes == Time::midnight() { 86_400 } else { seconds(closes) };
+        Duration::from_secs(u64::try_from(closes - seconds(opens)).unwrap_or_default())
     }
 
     /// Returns whether it is open on `date`.

@@ -126,6 +126,9 @@ pub struct VirtualSide {
     /// so the loan did not fulfil it.
     #[serde(default)]
     pub hold_outlives_loan: bool,
+    /// Whether the user record of the holder was deleted during the loan.
+    #[serde(default)]
+    pub holder_deleted: bool,
     /// Whether the hub left the virtual record, with what is still in it, to the library's staff.
     #[serde(default)]
     pub left_to_staff: bool,

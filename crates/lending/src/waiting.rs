@@ -105,3 +105,89 @@ impl CopyProblem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+    use crate::ids::HoldId;
+    use crate::sides::{Hold, Supply, Tracked};
+
+    /// What the Almas show, and the sentence that must follow.
+    struct Row {
+        status: Status,
+        at_lender: ItemState,
+        at_pickup: Option<ItemState>,
+        hold: Option<HoldState>,
+        progress: Progress,
+        on: WaitingOn,
+        sentence: &'static str,
+    }
+
+    fn request(row: &Row) -> Request {
+        let mut request = example::placed();
+        let dispatched = row.status.is_dispatched();
+        let copy = example::copy("31999");
+        let supply = Supply {
+            dispatched,
+            item: row.at_lender.clone(),
+            lent_to_another: !dispatched && row.at_lender == ItemState::OnLoan,
+            hold: Tracked::Open(Hold { id: HoldId::from("81"), state: HoldState::NotStarted, shelf_until: None }),
+            ..Supply::new("01LEND".into(), copy)
+        };
+        request.candidates.clear();
+        request.supply = Some(supply);
+        request.status = row.status;
+        request.borrower.item = Tracked::Open("232".into());
+        request.borrower.item_state = row.at_pickup.clone();
+        request.borrower.progress = row.progress;
+        if let Some(state) = row.hold {
+            request.borrower.hold = Tracked::Open(Hold { id: HoldId::from("82"), state, shelf_until: None });
+        }
+        request
+    }
+
+    #[test]
+    fn sentence_is_true_whatever_the_libraries_systems_show() {
+        use HoldState::{InProcess, NotStarted, OnHoldShelf};
+        use Progress::{OnHoldShelf as Shelved, OnLoan as Lent, Returned, Waiting};
+        use WaitingOn::{LendingLibrary, Patron, PickupLibrary};
+        let placed = Status::RequestPlacedAtBorrowingAgency;
+        let (ready, home) = (Status::ReadyForPickup, Status::ReturnTransit);
+        let service = || ItemState::Unavailable("WORK_ORDER_DEPARTMENT".to_owned());
+        let (shelf, transit, place) =
+            (Some(ItemState::OnHoldShelf), Some(ItemState::InTransit), Some(ItemState::InPlace));
+        #[rustfmt::skip]
+        let table = [
+            (placed, ItemState::InPlace, place.clone(), Some(NotStarted), Waiting, LendingLibrary, "yet to take the item from its shelf"),
+            (placed, ItemState::Requested, place.clone(), Some(NotStarted), Waiting, LendingLibrary, "yet to take the item from its shelf"),
+            (placed, ItemState::Missing, place.clone(), Some(NotStarted), Waiting, LendingLibrary, "marked the item as missing"),
+            (placed, ItemState::Lost, place.clone(), Some(NotStarted), Waiting, LendingLibrary, "marked the item as lost"),
+            (placed, ItemState::OnLoan, place.clone(), Some(NotStarted), Waiting, LendingLibrary, "on loan to somebody else"),
+            (placed, service(), place.clone(), Some(NotStarted), Waiting, LendingLibrary, "out of service"),
+            (placed, ItemState::OnHoldShelf, place.clone(), Some(NotStarted), Waiting, LendingLibrary, "on its own hold shelf"),
+            (Status::PickupTransit, ItemState::InTransit, transit.clone(), Some(InProcess), Waiting, PickupLibrary, "The item is on its way"),
+            (Status::ReceivedAtPickup, ItemState::InTransit, place.clone(), Some(InProcess), Progress::Received, PickupLibrary, "put on the hold shelf"),
+            (ready, ItemState::InTransit, shelf.clone(), Some(OnHoldShelf), Shelved, Patron, "waits on the hold shelf for the patron"),
+            (ready, ItemState::InTransit, shelf.clone(), Some(NotStarted), Shelved, PickupLibrary, "send it on"),
+            (ready, ItemState::InTransit, place.clone(), Some(NotStarted), Shelved, PickupLibrary, "isn't on the hold shelf any more"),
+            (ready, ItemState::InTransit, transit.clone(), Some(InProcess), Shelved, PickupLibrary, "on its way to the hold shelf"),
+            (Status::Loaned, ItemState::OnLoan, Some(ItemState::OnLoan), None, Lent, Patron, "The patron has the item"),
+            (home, ItemState::InTransit, shelf.clone(), None, Shelved, PickupLibrary, "won't be lent. The pickup library has yet to take it from the hold shelf"),
+            (home, ItemState::OnLoan, shelf.clone(), None, Shelved, PickupLibrary, "won't be lent. The pickup library has yet to take it from the hold shelf"),
+            (home, ItemState::OnLoan, shelf, None, Returned, PickupLibrary, "has returned the item. The pickup library has yet to take it"),
+            (home, ItemState::OnLoan, transit.clone(), None, Returned, LendingLibrary, "on its way home"),
+            (home, ItemState::InTransit, transit, None, Shelved, LendingLibrary, "on its way home"),
+            (home, ItemState::Lost, place, None, Returned, LendingLibrary, "The lender has marked it as lost"),
+        ];
+        for (status, at_lender, at_pickup, hold, progress, on, sentence) in table {
+            let row = Row { status, at_lender, at_pickup, hold, progress, on, sentence };
+            let (who, text) = waiting(&request(&row)).unwrap_or_else(|| panic!("{status} waits for nobody"));
+            let shown = format!(
+                "{status}, lender {:?}, pickup {:?}, hold {:?}: {text}",
+                row.at_lender, row.at_pickup, row.hold
+            );
+            assert!(who == row.on && text.contains(row.sentence), "{shown}");
+        }
+    }
+}

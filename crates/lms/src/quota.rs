@@ -75,15 +75,23 @@ pub struct QuotaSettings {
     pub calls_per_day: Option<u64>,
     /// Daily calls that are left for the institution's other applications and for patrons. Default: a tenth.
     pub reserve: Option<u64>,
-    /// The longest time between two reads of a list in minutes of opening hours, for a system that also sends messages
-    /// about the list's changes. A lost message is noticed within this time. If it isn't set, lists are read far less
-    /// often there.
+    /// The percentage of the day's calls that reading lists may use, so that lost messages are noticed sooner. Lists are
+    /// read at their ordinary intervals if it is 0, or if the number of the day's calls isn't known.
+    pub batch_poll_percent: u32,
+    /// The longest time between two reads of a list in minutes of opening hours. A lost message is noticed within this
+    /// time. If it isn't set, the time follows from `batch_poll_percent`.
     pub lost_message_detection_minutes: Option<u32>,
 }
 
 impl Default for QuotaSettings {
     fn default() -> Self {
-        Self { background_percent: 50, calls_per_day: None, reserve: None, lost_message_detection_minutes: None }
+        Self {
+            background_percent: 50,
+            calls_per_day: None,
+            reserve: None,
+            batch_poll_percent: 4,
+            lost_message_detection_minutes: None,
+        }
     }
 }
 

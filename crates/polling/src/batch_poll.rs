@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{
-    ChangeKind, Hint, InstitutionCode, ListContext, PollTarget, Priority, Request, Side, expected_change, list_interval,
+    ChangeKind, Hint, InstitutionCode, ListBudget, ListContext, PollTarget, Priority, RARE_FACTOR, Request, Side,
+    calls_to_read, expected_change, list_interval,
 };
 use lms::{ExpectedChange, ListContents, Outage, real_item, virtual_item};
 use runtime::saturating_add;
@@ -143,7 +144,10 @@ impl Polling {
             webhook: coverage.is_trusted_for(batch_poll.needs_item_messages),
             quiet: now.duration_since(last_change_at),
             length: standing,
-            detection_target: self.detection_target(&batch_poll.institution).await,
+            detection_target: match self.detection_target(&batch_poll.institution).await {
+                Some(target) => Some(target),
+                None => self.spared_interval(&batch_poll.institution).await?,
+            },
         };
         let interval = list_interval(&context, &self.settings.intervals);
         let rules = self.runtime.rules_of(&batch_poll.institution, batch_poll.library.as_ref()).await?;
@@ -151,7 +155,28 @@ impl Polling {
         Ok(rules.calendar.open_from(next_on_grid(now, interval, shift)))
     }
 
-    /// Returns the institution's detection time for lost messages.
+    /// Returns the interval between two reads of each of an institution's lists for which it has calls to spare
+    /// (docs/decisions/0037-lists-are-read-as-often-as-the-budget-allows.md).
+    async fn spared_interval(&self, institution: &InstitutionCode) -> Result<Option<Duration>, store::Error> {
+        let now = self.runtime.now();
+        if let Some(known) = self.spared_intervals.get(institution, now) {
+            return Ok(known);
+        }
+        // Without a number of calls, or with settings that can't be used, the ordinary intervals apply.
+        let calls = self.systems.batch_poll_calls(institution).await.ok().flatten();
+        let interval = match calls {
+            None | Some(0) => None,
+            Some(calls_per_day) => {
+                let lengths = self.runtime.store().list_lengths(institution, RARE_FACTOR).await?;
+                let open = self.runtime.rules_of(institution, None).await?.calendar.open_per_day();
+                ListBudget { calls_per_day, open, calls_per_round: calls_to_read(lengths) }.interval()
+            }
+        };
+        self.spared_intervals.insert(institution.clone(), interval, now);
+        Ok(interval)
+    }
+
+    /// Returns the detection time for lost messages that the institution has set.
     async fn detection_target(&self, institution: &InstitutionCode) -> Option<Duration> {
         let minutes = self.systems.adapter(institution).await.ok()?.quota_settings().lost_message_detection_minutes?;
         Some(Duration::from_secs(60).saturating_mul(minutes))

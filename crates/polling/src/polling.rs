@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use cache::Cache;
+use jiff::SignedDuration;
 use lending::{Event, InstitutionCode, Observed, PollSettings, Request, RequestId, Side, Status};
 use prometheus_client::registry::Registry;
 use runtime::{Runtime, saturating_add};
@@ -19,6 +21,9 @@ use crate::webhook_health::{MessageKind, WebhookHealth};
 
 /// The number of failed polls in a row from which the request shows the failure.
 pub const FAILS_OFTEN: u32 = 3;
+
+/// How long the interval of an institution's lists stays as it was worked out.
+const BUDGET_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// The settings of polling.
 #[derive(Clone, Debug)]
@@ -40,6 +45,8 @@ pub struct Polling {
     pub(crate) webhook_health: WebhookHealth,
     pub(crate) refused_lists: RefusedLists,
     pub(crate) companions: Companions,
+    /// The interval between two reads of each list that an institution's budget allows.
+    pub(crate) spared_intervals: Cache<InstitutionCode, Option<Duration>>,
     /// The number of lists being read now.
     pub(crate) active_batch_polls: Arc<AtomicUsize>,
     metrics: PollMetrics,
@@ -55,6 +62,7 @@ impl Polling {
             webhook_health: WebhookHealth::default(),
             refused_lists: RefusedLists::default(),
             companions: Companions::default(),
+            spared_intervals: Cache::new(BUDGET_KNOWN_FOR),
             active_batch_polls: Arc::default(),
             metrics: PollMetrics::register(metrics),
         }

@@ -109,6 +109,23 @@ impl Store {
         rows.iter().zip(steps).filter(|(_, step)| done.touched(*step) == 1).map(|(row, _)| claimed(row)).collect()
     }
 
+    /// Returns when the next of an institution's lists is read.
+    pub async fn next_batch_poll(&self, institution: &InstitutionCode) -> Result<Option<Timestamp>, Error> {
+        let sql = "SELECT due_at FROM batch_poll WHERE institution = $1 ORDER BY due_at LIMIT 1";
+        let rows = self.read(sql, values![institution]).await?;
+        rows.first().map(|row| row.time("due_at")).transpose()
+    }
+
+    /// Returns the number of entries of each list of an institution, but for lists with at least this interval factor.
+    pub async fn list_lengths(&self, institution: &InstitutionCode, rare_factor: u32) -> Result<Vec<u64>, Error> {
+        let sql = "SELECT COUNT(*) AS entries FROM batch_poll JOIN poll ON poll.list = batch_poll.list \
+                   AND poll.institution = batch_poll.institution \
+                   WHERE poll.list <> '' AND batch_poll.institution = $1 AND batch_poll.interval_factor < $2 \
+                   GROUP BY batch_poll.list";
+        let rows = self.read(sql, values![institution, i64::from(rare_factor)]).await?;
+        rows.iter().map(|row| row.count("entries")).collect()
+    }
+
     /// Returns the open polls on a list that have neither a lease nor hints.
     pub async fn listed(
         &self,

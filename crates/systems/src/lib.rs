@@ -144,6 +144,17 @@ impl Systems {
         self.usage.check_budget(institution, priority, lms.quota_settings(), self.registry.nodes())
     }
 
+    /// Returns the number of calls in a day that reading lists may use; `None` if the number of the day's calls isn't
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// The institution isn't set up, or its settings can't be used.
+    pub async fn batch_poll_calls(&self, institution: &InstitutionCode) -> lms::Result<Option<u64>> {
+        let lms = self.registry.get(institution).await?;
+        Ok(self.usage.batch_poll_calls(lms.as_ref()))
+    }
+
     /// Returns the outage of an institution's system, as far as this node knows.
     pub fn is_down(&self, institution: &InstitutionCode) -> bool {
         self.breakers.is_down(institution)

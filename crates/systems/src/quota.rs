@@ -95,6 +95,8 @@ struct DayUsage {
     /// When the system reported that number.
     counted_at: Option<Timestamp>,
     calls_per_day: Option<u64>,
+    /// The largest number of calls left that the system reported today.
+    most_remaining: Option<u64>,
     /// Whether the pause of polling was already logged.
     said: bool,
 }
@@ -120,6 +122,7 @@ impl UsageLedger {
                 *book.used.by_priority.entry(report.priority).or_default() += 1;
                 *book.used.by_endpoint.entry(report.endpoint).or_default() += 1;
                 book.remaining = report.remaining;
+                book.most_remaining = book.most_remaining.max(report.remaining);
                 book.counted_at = Some(now);
                 book.calls_per_day = report.day.or(book.calls_per_day);
             } else if report.rate_limited {
@@ -174,6 +177,11 @@ impl UsageLedger {
 impl DayUsage {
     fn day(&self, allowance: QuotaSettings) -> Option<u64> {
         self.calls_per_day.or(allowance.calls_per_day)
+    }
+
+    /// Returns the calls of a day, or at least those that were left at the first call of today.
+    fn known_of_day(&self, allowance: QuotaSettings) -> Option<u64> {
+        self.day(allowance).or(self.most_remaining)
     }
 
     /// Returns the calls left as the system reported them today; without a report, the calls left if every node uses as
@@ -254,6 +262,13 @@ impl UsageLedger {
             paused,
             used: usage.used,
         }
+    }
+
+    /// Returns the number of calls in a day that reading lists may use; `None` if the day's calls aren't known.
+    pub(crate) fn batch_poll_calls(&self, lms: &dyn HostLms) -> Option<u64> {
+        let allowance = lms.quota_settings();
+        let day = self.read(lms.institution()).known_of_day(allowance)?;
+        Some(day.saturating_mul(allowance.batch_poll_percent.into()) / 100)
     }
 
     /// Returns until when and why polling pauses, if it does.

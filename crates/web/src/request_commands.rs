@@ -26,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
         .routes(routes!(next_supplier))
         .routes(routes!(change_pickup_location))
         .routes(routes!(report_found))
+        .routes(routes!(report_damage))
         .routes(routes!(settle_loss))
         .routes(routes!(preview_end, end_request))
         .routes(routes!(undo))
@@ -273,6 +274,40 @@ async fn report_found(
 ) -> Accepted {
     let reason = input.checked()?.reason;
     execute(&state, &actor, id, &Command::ItemFound, reason).await
+}
+
+input! {
+    /// The damage of an item.
+    struct DamageInput {
+        /// The damage; shown in the timeline, so no names or numbers of persons.
+        description: String,
+    }
+    example: {"description": "The cover is torn."}
+}
+
+/// Records that the item came back damaged. Nothing changes in a library's system; the lender's staff see the damage at
+/// the request.
+#[utoipa::path(
+    post,
+    path = "/api/v1/requests/{id}/damage",
+    operation_id = "report_damage",
+    tag = "requests",
+    params(PathId),
+    request_body = DamageInput,
+    responses(
+        (status = 202, description = "It is noted.", body = RequestView),
+        (status = 404, description = "There is none."),
+        (status = 409, description = "The patron hasn't had the item yet, or the request has ended."),
+    )
+)]
+async fn report_damage(
+    State(state): State<WebState>,
+    actor: Actor,
+    PathId(id): PathId,
+    Body(input): Body<DamageInput>,
+) -> Accepted {
+    let DamageInput { description } = input.checked()?;
+    execute(&state, &actor, id, &Command::ReportDamage { description }, None).await
 }
 
 input! {

@@ -60,6 +60,8 @@ pub(crate) struct RequestView {
     title: Option<String>,
     /// Its author.
     author: Option<String>,
+    /// The damage with which the item came back, as staff describe it.
+    damage: Option<String>,
     /// Where the item is as far as the hub knows, and to whom it belongs, in one sentence for staff.
     item_place: String,
     /// The volume of the chosen copy, such as `v.1 (1984)`; null if it has none, or before a copy is chosen.
@@ -351,6 +353,7 @@ impl RequestView {
             title,
             author,
             item_place,
+            damage: request.damage,
             volume: request.supply.as_ref().and_then(|supply| supply.copy.volume.label()),
             patron: PatronView {
                 institution: request.patron.institution.to_string(),

@@ -97,6 +97,17 @@ impl Alma {
         }
     }
 
+    /// Deletes a user's record although a loan is open. The loan names nobody from then on (Alma's job "Purge User
+    /// Records" deletes users without checking the institution's other systems; how it shows such a loan is inferred).
+    pub(crate) fn purge_user(&mut self, key: Id) {
+        self.index.identifiers.retain(|_, (owner, _)| *owner != key);
+        self.index.emails.values_mut().for_each(|owners| owners.retain(|owner| *owner != key));
+        if let Some(user) = self.users.get_mut(&key) {
+            user.data.insert("primary_id".to_owned(), serde_json::Value::from(""));
+        }
+        self.loans.values_mut().filter(|loan| loan.user == key).for_each(|loan| loan.primary_id.clear());
+    }
+
     /// Moves an item to a new holding under a title, its own or another one, at the library and location of the old
     /// holding. The item keeps its pid and barcode, and its requests and loan follow it (Alma's online help, "Changing
     /// the holdings information of an item" and "Relinking a holdings record to another bibliographic record").

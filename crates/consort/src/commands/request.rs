@@ -186,6 +186,9 @@ fn describe(request: &Value) -> String {
     if let Some(volume) = request["volume"].as_str() {
         lines.push(format!("Volume: {volume}"));
     }
+    if let Some(damage) = request["damage"].as_str() {
+        lines.push(format!("Came back damaged: {damage}"));
+    }
     if let Some(place) = request["item_place"].as_str() {
         lines.push(place.to_owned());
     }

@@ -23,6 +23,8 @@ pub(crate) enum StaffAction {
     ChangePickup(ChangePickup),
     /// Report that an item that was missing in transit has been found.
     ItemFound(One),
+    /// Record that the item came back damaged.
+    Damage(Damage),
     /// Settle the loss of an item, which ends the request.
     SettleLoss(SettleLoss),
     /// End a request by hand; with --dry-run only show the effects.
@@ -70,6 +72,15 @@ pub(crate) struct ChangePickup {
     one: One,
     /// The pickup location's code.
     code: String,
+}
+
+/// Record damage.
+#[derive(Args, Debug)]
+pub(crate) struct Damage {
+    #[command(flatten)]
+    named: Named,
+    /// The damage; shown in the timeline, so no names or numbers of persons.
+    description: String,
 }
 
 /// Settle a loss.
@@ -129,6 +140,9 @@ impl StaffAction {
             }
             Self::ChangePickup(pickup) => {
                 pickup.one.post("pickup-location", json!({"pickup_location": pickup.code})).await
+            }
+            Self::Damage(damage) => {
+                damage.named.post("damage", Some(&json!({"description": damage.description}))).await
             }
             Self::SettleLoss(settle) => {
                 let how = match settle.how {

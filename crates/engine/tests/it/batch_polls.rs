@@ -45,6 +45,28 @@ pub(crate) async fn with_saved_searches(world: &World) {
     world.change_more(BORROWER, "in_transit_set", json!(presets::IN_TRANSIT_SET)).await;
 }
 
+/// Returns the minutes between two reads of the borrower's lists, where its Alma allows so many calls in a day and the
+/// institution lets lists use so many percent of them.
+async fn minutes_between_reads(world: &mut World, calls_per_day: u64, percent: u32) -> i64 {
+    world.sim.set_limits(BORROWER, None, Some(calls_per_day), 0).unwrap();
+    for (key, value) in
+        [("on_shelf_set", json!(presets::ON_SHELF_SET)), ("in_transit_set", json!(presets::IN_TRANSIT_SET))]
+    {
+        world.change_more(BORROWER, key, value).await;
+    }
+    world.change_more(BORROWER, "batch_poll_percent", json!(percent)).await;
+    with_webhook(world, BORROWER).await;
+    world.place().await;
+    world.dispatch().await;
+    // The next reads lie on the institution's grid.
+    pass(world, 24).await;
+    let next = async |world: &World| world.engine.store().next_batch_poll(&BORROWER.into()).await.unwrap().unwrap();
+    let first = next(world).await;
+    world.clock.advance(first.duration_since(world.now()));
+    world.settle().await;
+    next(world).await.duration_since(first).as_mins()
+}
+
 fn reads(world: &World, institution: &str) -> u64 {
     [ITEM, HOLDS, LOANS].iter().map(|endpoint| world.calls(institution, endpoint)).sum()
 }
@@ -210,6 +232,24 @@ both! {
         // the hour.
         let rest = reading(&world).await.as_second() % (12 * 3_600);
         assert!(rest < 3_600, "{rest}");
+    }
+
+    async fn lists_of_a_library_with_webhook_are_read_as_often_as_it_has_calls_to_spare(world) {
+        assert_eq!(minutes_between_reads(&mut world, 1_000_000, 4).await, 5, "never more often than at the shortest interval");
+    }
+
+    async fn library_with_few_calls_has_its_lists_read_less_often(world) {
+        // 4 % of 5,000 calls are 200. Two lists of one entry each are read 100 times in 24 hours, or every 15 minutes.
+        assert_eq!(minutes_between_reads(&mut world, 5_000, 4).await, 15);
+    }
+
+    async fn library_that_spares_no_calls_has_its_lists_read_at_the_ordinary_interval(world) {
+        assert!(minutes_between_reads(&mut world, 1_000_000, 0).await > 300);
+    }
+
+    async fn detection_time_that_is_set_counts_more_than_the_calls_to_spare(world) {
+        world.change_more(BORROWER, "lost_message_detection_minutes", json!(60)).await;
+        assert_eq!(minutes_between_reads(&mut world, 1_000_000, 4).await, 60);
     }
 
     async fn change_that_no_message_covers_is_no_missed_message(world) {

@@ -192,6 +192,20 @@ both! {
         assert!(last.contains("the lender's loan of the lost item stays"), "{last}");
     }
 
+    async fn damage_with_which_the_item_came_back_is_recorded(world) {
+        world.bring_to(Status::ReadyForPickup).await;
+        assert!(world.request().await.may(Action::ReportDamage).is_err(), "the patron hasn't had it");
+        world.lend().await;
+        world.end_batch_poll().await;
+        let damaged = world.ask(Command::ReportDamage { description: "The cover is torn.".to_owned() }).await;
+        assert_eq!(damaged.damage.as_deref(), Some("The cover is torn."));
+        let ended = world.bring_home().await;
+        assert_eq!((ended.outcome, ended.damage.is_some()), (Some(Outcome::Supplied), true));
+        let rows = world.engine.store().timeline(world.id).await.unwrap();
+        assert!(rows.iter().any(|row| row.entry.note.as_deref() == Some("The cover is torn.")));
+        world.assert_clean();
+    }
+
     async fn item_lost_at_the_lender_and_returned_by_the_patron_is_on_its_way_home(world) {
         world.bring_to(Status::Loaned).await;
         world.at(LENDER).mark(&world.barcode, Mark::Lost).unwrap();
@@ -214,6 +228,16 @@ both! {
         let (on, reason) = waits(&seen);
         assert!(on == WaitingOn::PickupLibrary && reason.contains("from the hold shelf"), "{reason}");
         assert!(seen.item_place().contains("on the hold shelf"), "{}", seen.item_place());
+    }
+
+    async fn patron_who_is_deleted_during_the_loan_is_a_case_for_staff(world) {
+        world.bring_to(Status::Loaned).await;
+        world.at(BORROWER).purge_user(PATRON).unwrap();
+        let is_case = |request: &Request| matches!(&request.attention, Attention::NeedsStaff { code, .. } if code == "PATRON_DELETED");
+        world.until_it("a case for staff", is_case).await;
+        world.end_batch_poll().await;
+        assert_eq!(world.bring_home().await.outcome, Some(Outcome::Supplied));
+        world.assert_clean();
     }
 
     async fn pickup_library_that_staff_changed_in_alma_is_noticed(world) {

@@ -489,7 +489,7 @@ fn settings(base_url: &str) -> Value {
     json!({
         "base_url": base_url, "sharing_library": "SHARING", "virtual_library": "DCB_LIB",
         "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB", "virtual_item_policy_no_renewal": "DCB_NR", "calls_per_second": 1000,
-        "retry_wait_ms": 5,
+        "retry_wait_ms": 5, "batch_poll_percent": 0,
         "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, "DCB_LIB": DESK, "SHARING": DESK},
         "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
         "user_groups": {"undergraduate": "DCB", "staff": "DCB"},

@@ -62,6 +62,7 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
                 replace_ended_hold(request, desk);
             }
         }
+        Command::ReportDamage { description } => request.damage = Some(description.clone()),
         Command::SettleLoss { how } => request.settlement = Some(*how),
         Command::End { reason } => {
             request.ended_manually = true;

@@ -146,6 +146,9 @@ fn apply_at_virtual_side(
     note_another(&mut here.lent_to_another, observation);
     record_hold_after_loan(here, observation, lent_before);
     record_move(here, observation);
+    if let Some(deleted) = observation.holder_deleted {
+        here.holder_deleted = deleted && here.loan.is_open();
+    }
     let moved = record_pickup_library(request, side, observation);
     let missed = record_missing(request, side, observation, now);
     let here = request.virtual_side_mut(side)?;

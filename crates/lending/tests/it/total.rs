@@ -200,6 +200,7 @@ fn events() -> Vec<(String, Event)> {
         ("asked: next supplier", Event::Command(Command::NextSupplier { reason: None, copy: None })),
         ("asked: resume", Event::Command(Command::Resume)),
         ("asked: found", Event::Command(Command::ItemFound)),
+        ("asked: damage", Event::Command(Command::ReportDamage { description: "torn".to_owned() })),
         ("asked: settle loss", Event::Command(Command::SettleLoss { how: Settlement::Paid })),
         ("asked: end", Event::Command(Command::End { reason: None })),
         ("asked: undo", Event::Command(Command::Undo)),

@@ -105,7 +105,7 @@ impl Alma {
         match lent {
             Lent::ToNobody => Ok(false),
             Lent::To(_) => self.scan_in_at_home_library(item).await.map(|()| true),
-            Lent::ToAnother => Err(Error::refused(
+            Lent::ToAnother | Lent::ToDeleted => Err(Error::refused(
                 Refusal::LENT_TO_ANOTHER,
                 "The virtual item is on loan to somebody other than the request's patron. The hub doesn't end that loan; \
                  it goes on when a library has scanned the item in.",

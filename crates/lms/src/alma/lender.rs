@@ -326,7 +326,7 @@ impl Alma {
     pub(super) async fn find_loan(&self, path: &ItemPath, user: &UserId) -> crate::Result<Option<alma::Loan>> {
         match self.lent(path, user).await? {
             Lent::To(loan) => Ok(Some(*loan)),
-            Lent::ToAnother | Lent::ToNobody => Ok(None),
+            Lent::ToAnother | Lent::ToDeleted | Lent::ToNobody => Ok(None),
         }
     }
 
@@ -345,7 +345,7 @@ impl Alma {
         }
         let theirs = match self.client.user_loans(user).list(LoanFilter::Active).whole().await {
             Ok(theirs) => theirs,
-            Err(error) if error.is_not_found() => return Ok(Lent::ToAnother),
+            Err(error) if error.is_not_found() => return Ok(Lent::ToDeleted),
             Err(error) => return Err(to_lms_error(error)),
         };
         let on_it = |loan: &alma::Loan| loans.iter().any(|other| other.id == loan.id);
@@ -416,6 +416,8 @@ pub(super) enum Lent {
     To(Box<alma::Loan>),
     /// The loan is to somebody else.
     ToAnother,
+    /// The user doesn't exist any more, and no loan names them. The loan may have been theirs.
+    ToDeleted,
     /// The item isn't on loan.
     ToNobody,
 }

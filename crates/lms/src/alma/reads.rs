@@ -309,12 +309,15 @@ impl Alma {
                 (false, _) => Some(false),
             };
         }
+        seen.holder_deleted = Some(matches!(lent, Lent::ToDeleted));
         seen.loan = Some(match lent {
             Lent::To(loan) => {
                 let loan = loan_of(&loan);
                 LoanState::Active { id: loan.id, due: loan.due }
             }
             Lent::ToAnother => LoanState::Another,
+            // The loan that the hub knows of may go on.
+            Lent::ToDeleted => return Ok(()),
             Lent::ToNobody => LoanState::None,
         });
         Ok(())

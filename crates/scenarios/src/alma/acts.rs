@@ -153,6 +153,14 @@ impl SimAlma {
         self.control(Method::DELETE, &["items", barcode], None).await.map(drop)
     }
 
+    /// Deletes a title without holdings.
+    ///
+    /// # Errors
+    /// It has holdings.
+    pub async fn delete_bib(&self, mms: &str) -> Result<()> {
+        self.control(Method::DELETE, &["bibs", mms], None).await.map(drop)
+    }
+
     /// Moves an item to a new holding under a title, its own or another one.
     ///
     /// # Errors

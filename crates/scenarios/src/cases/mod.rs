@@ -4,6 +4,7 @@ mod cancelling;
 mod closures;
 mod gateways;
 mod lost_replies;
+mod on_the_way;
 mod ordinary;
 mod others;
 mod outages;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Scenario> {
     all.extend(closures::LIST);
     all.extend(while_out::LIST);
     all.extend(others::LIST);
+    all.extend(on_the_way::LIST);
     all.extend(workflows::LIST);
     all.extend(staff_acts::LIST);
     all.extend(resupplying::LIST);

@@ -69,7 +69,7 @@ async fn pickup_location_changed(stage: &mut Stage) -> Result<()> {
     stage.ended_as("CANCELLED").await.map(drop)
 }
 
-async fn branch(stage: &Stage) -> Result<()> {
+pub(super) async fn branch(stage: &Stage) -> Result<()> {
     let branch = json!({"name": "Branch", "agency": crate::stage::AGENCY, "library": "BRANCH", "desk": null});
     stage.hub.put("/api/v1/pickup-locations/BORROW-BRANCH", &branch).await.map(drop)
 }

@@ -48,8 +48,9 @@ pub(super) fn markdown() -> String {
     let _ = write!(
         page,
         "\nA list with more than {} entries is read less often: the interval is multiplied by the number of such parts that it has. \
-         An institution's setting `lost_message_detection_minutes` limits the interval, except for lists that show only unusual \
-         changes. All nodes read a list at the same moments of a fixed grid, with an offset for each institution.\n",
+         The interval is never longer than the one for which the institution has calls to spare: by default reading lists may use \
+         4 % of the day's calls (`batch_poll_percent`), evenly over the opening hours. The setting `lost_message_detection_minutes` \
+         fixes that time instead. Neither applies to lists that show only unusual changes. All nodes read a list at the same moments of a fixed grid, with an offset for each institution.\n",
         large_list()
     );
     page
