@@ -121,6 +121,7 @@ impl Default for SimOptions {
 }
 
 /// The behaviour of an institution's Alma where sites differ. `POST /sim/{inst}/behaviour` changes it at run time.
+/// docs/simulator.md names the source of each switch, or says that no source settles it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Behaviour {

@@ -71,8 +71,10 @@ input! {
         /// Its library there, if several agencies share a system.
         library: Option<LibraryCode>,
         /// What it takes part in (`lends`, `borrows`, `allows_visiting_pickup`, `lends_to_own_patrons`), its limit of a
-        /// patron's requests (`max_requests`) and its deadlines (`days_to_supply`, `max_days_in_transit`, in the open
-        /// days of `calendar`: `time_zone`, `closed_weekdays`, `closed_dates`, `opens`, `closes`).
+        /// patron's requests (`max_requests`), the limits of its patrons' accounts by patron type (`patron_limits`:
+        /// `max_loans`, `max_library_requests`, `max_overdue`, `max_fees`) and its deadlines (`days_to_supply`,
+        /// `max_days_in_transit`, in the open days of `calendar`: `time_zone`, `closed_weekdays`, `closed_dates`,
+        /// `opens`, `closes`).
         /// `virtual_item_at_dispatch` says that virtual items are made when the lender sends the item, and not when it
         /// is asked. A field that is left out has its default.
         rules: Rules,
@@ -82,6 +84,7 @@ input! {
         "institution": "01NORTH_INST",
         "rules": {
             "max_requests": 20,
+            "patron_limits": {"undergraduate": {"max_loans": 40, "max_overdue": 2}},
             "days_to_supply": 5,
             "calendar": {"time_zone": "Europe/Zurich", "closed_weekdays": ["saturday", "sunday"]},
         },

@@ -1,5 +1,6 @@
 //! The control surface over HTTP, and snapshots.
 
+use alma_sim::Behaviour;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -7,6 +8,17 @@ use crate::support::{Answer, BOOK, DESK, INST, TestAlma};
 
 async fn control(alma: &TestAlma, method: Method, path: &str, body: Value) -> Answer {
     alma.send(alma.client.request(method, alma.url(&format!("/sim/{path}"))).json(&body)).await.unwrap()
+}
+
+#[test]
+fn each_switch_of_the_behaviour_is_documented_with_its_source() {
+    let page = include_str!("../../../../docs/simulator.md");
+    let switches = serde_json::to_value(Behaviour::default()).unwrap();
+    for switch in switches.as_object().unwrap().keys() {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{switch}` |")));
+        let cells: Vec<&str> = row.unwrap_or_default().trim_matches('|').split('|').map(str::trim).collect();
+        assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "{switch}: {cells:?}");
+    }
 }
 
 #[tokio::test]
