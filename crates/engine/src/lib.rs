@@ -35,6 +35,7 @@ mod nodes;
 mod orphans;
 mod perform;
 mod place;
+mod placing_checks;
 mod replacing;
 mod rules;
 mod settings;

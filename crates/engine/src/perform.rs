@@ -118,6 +118,11 @@ impl EffectExecution<'_> {
                 let barcode = lms.update_virtual_item(&at, &self.wanted_item(side)?).await?;
                 Ok(EffectResult::VirtualItemReady { side, item: at.item, barcode })
             }
+            Effect::ChangePickup(Side::Lender) => {
+                let hold = supply(request)?.hold.open().ok_or_else(|| missing("the lender's hold"))?;
+                lms.update_lender_hold(&self.lender_hold()?, &hold.id).await?;
+                Ok(EffectResult::PickupChanged { side: Side::Lender, hold: hold.clone() })
+            }
             Effect::ChangePickup(side) => {
                 let hold = virtual_side(request, side)?.hold.open().ok_or_else(|| missing("the patron's hold"))?;
                 let hold = lms.move_hold(&self.patron_hold(side)?, &hold.id, self.attempt).await?;
@@ -278,6 +283,7 @@ impl EffectExecution<'_> {
             needed_until: self.request.needed_until,
             pickup: local.then(|| self.request.pickup.clone()),
             volume: supply.copy.volume.label(),
+            destination: (!local).then(|| self.request.pickup.name.clone()),
         })
     }
 

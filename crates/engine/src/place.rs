@@ -122,6 +122,12 @@ impl Engine {
         if *place == agency.institution {
             return Ok(None);
         }
+        let at_lender = |copy: &CopyRef| copy.institution == *place;
+        if !placing.copies.is_empty() && placing.copies.iter().all(at_lender) {
+            let message = "The patron would collect the copies at their own library, which lends them there itself. Name \
+                           another pickup location or other copies, or let the patron take the item at the desk (expedited).";
+            return Ok(Some(ValidationError::new("pickup_location", "PICKUP_AT_LENDER", message)));
+        }
         let host = self.runtime.store().agency(&pickup.agency).await?;
         if host.is_some_and(|host| host.rules.allows_visiting_pickup) {
             return Ok(None);

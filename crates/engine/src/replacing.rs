@@ -122,10 +122,10 @@ impl Engine {
             Ok(copy) => copy,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if self.runtime.rules_of(&copy.institution, Some(&copy_there.library)).await?.lends {
-            return Ok(Ok(()));
+        if !self.runtime.rules_of(&copy.institution, Some(&copy_there.library)).await?.lends {
+            return Ok(Err(not_lending(&copy_there)));
         }
-        Ok(Err(not_lending(&copy_there)))
+        Ok(self.check_mappings(request, &copy.institution, &copy_there).await)
     }
 
     async fn read_copy(&self, copy: &CopyRef) -> lms::Result<Result<lending::Copy, Refusal>> {

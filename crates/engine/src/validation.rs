@@ -23,7 +23,7 @@ impl ValidationError {
 fn patron_message(code: &str) -> &'static str {
     match code {
         "PATRON_NOT_NAMED" => "Please sign in or give your library card's number.",
-        "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" => {
+        "UNKNOWN_PICKUP_LOCATION" | "PICKUP_ELSEWHERE" | "PICKUP_NOT_AT_LENDER" | "PICKUP_AT_LENDER" => {
             "Please choose another place to collect the item."
         }
         "NO_COPY" | "COPY_NOT_NAMED" | "UNKNOWN_INSTITUTION" | "NOT_LENDING" => {

@@ -55,7 +55,10 @@ impl Engine {
         };
         debug!(request = %intent.request, effect = effect.name(), done = outcome.is_ok(), "effect");
         let result = match outcome {
-            Ok(result) => check_agencies(&self.runtime, intent, result).await?,
+            Ok(result) => {
+                let result = check_agencies(&self.runtime, intent, result).await?;
+                self.check_placing(request, result).await
+            }
             Err(lms::Error::Refused(refusal) | lms::Error::NotSendable(refusal))
                 if !effect.is_clean_up() || is_final_refusal(&refusal) =>
             {

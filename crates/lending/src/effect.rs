@@ -60,7 +60,8 @@ pub enum Effect {
     CreateVirtualItem(Side),
     /// Update the virtual item so that it represents another lender's copy.
     UpdateVirtualItem(Side),
-    /// Change the pickup location to another one in the same institution.
+    /// Change the pickup location to another one in the same institution. At the lender, where the hold only names it for
+    /// staff, change its comment.
     ChangePickup(Side),
     /// Send the virtual item towards the pickup library.
     SendIntoTransit(Side),
@@ -86,7 +87,7 @@ use Side::{Borrower, Lender, Pickup};
 
 impl Effect {
     /// Every effect, at every side where it is possible.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::VerifyPatron,
         Self::ChooseSupplier,
         Self::EnsureVirtualPatron(Lender),
@@ -102,6 +103,7 @@ impl Effect {
         Self::CreateVirtualItem(Pickup),
         Self::UpdateVirtualItem(Borrower),
         Self::UpdateVirtualItem(Pickup),
+        Self::ChangePickup(Lender),
         Self::ChangePickup(Borrower),
         Self::ChangePickup(Pickup),
         Self::SendIntoTransit(Borrower),

@@ -30,9 +30,9 @@ fn next(request: &Request) -> Option<Effect> {
         Status::SubmittedToDcb => Some(Effect::VerifyPatron),
         Status::PatronVerified => Some(Effect::ChooseSupplier),
         Status::Resolved => at_lender(request),
-        Status::Confirmed if waits_for_dispatch(request) => None,
+        Status::Confirmed if waits_for_dispatch(request) => name_pickup_at_lender(request),
         Status::Confirmed | Status::RequestPlacedAtBorrowingAgency | Status::RequestPlacedAtPickupAgency => {
-            prepare(request)
+            prepare(request).or_else(|| name_pickup_at_lender(request))
         }
         Status::PickupTransit => prepare(request).or_else(|| into_transit(request)),
         Status::ReceivedAtPickup | Status::ReadyForPickup => prepare(request),
@@ -93,6 +93,13 @@ fn prepare_at(request: &Request, side: Side) -> Option<Effect> {
     } else {
         None
     }
+}
+
+/// Returns the effect that names the present pickup library in the lender's hold, so that staff send the item to the
+/// right place.
+fn name_pickup_at_lender(request: &Request) -> Option<Effect> {
+    let supply = request.supply.as_ref().filter(|supply| supply.pickup_outdated && supply.hold.is_open())?;
+    (!supply.dispatched).then_some(Effect::ChangePickup(Side::Lender))
 }
 
 fn into_transit(request: &Request) -> Option<Effect> {

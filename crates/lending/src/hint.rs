@@ -121,7 +121,14 @@ impl Hint {
             // The end of an earlier hold, which the hub replaced, has no meaning for this one.
             Self::Hold { hold: named, change: HoldChange::Cancelled | HoldChange::Closed, .. } => {
                 is_open_hold(hold, named)
-                    && !matches!(own, Some(Effect::CancelHold(_) | Effect::Lend(_) | Effect::ChangePickup(_)))
+                    && !matches!(
+                        own,
+                        Some(
+                            Effect::CancelHold(_)
+                                | Effect::Lend(_)
+                                | Effect::ChangePickup(Side::Borrower | Side::Pickup)
+                        )
+                    )
             }
             Self::Loan { loan: named, change: what, .. } => {
                 let known = loan.and_then(Tracked::any).filter(|loan| loan.id == *named);

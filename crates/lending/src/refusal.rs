@@ -123,6 +123,11 @@ pub enum PatronRefusal {
         /// Which.
         request: RequestId,
     },
+    /// No item can wait for the patron at the pickup location.
+    NoHoldShelf {
+        /// The name of the pickup location.
+        pickup: String,
+    },
     /// Several reasons at once.
     Several {
         /// Which, the weightiest first.
@@ -162,6 +167,7 @@ impl PatronRefusal {
             Self::UnmappedType { .. } => "PATRON_TYPE_UNMAPPED",
             Self::TooManyRequests { .. } => "TOO_MANY_REQUESTS",
             Self::AlreadyRequested { .. } => "DUPLICATE_REQUEST",
+            Self::NoHoldShelf { .. } => "PICKUP_WITHOUT_HOLD_SHELF",
             Self::Several { causes } => causes.first().map_or("PATRON_REFUSED", Self::code),
         }
     }
@@ -189,6 +195,7 @@ impl PatronRefusal {
                 "You have as many requests under way as your library allows. Please try again when one has ended."
             }
             Self::AlreadyRequested { .. } => "You have requested this item already.",
+            Self::NoHoldShelf { .. } => "Please choose another place to collect the item.",
             Self::Several { causes } => causes.first().map_or("Please ask your library's staff.", Self::patron_message),
         }
     }
@@ -277,6 +284,10 @@ impl PatronRefusal {
             Self::AlreadyRequested { request } => {
                 format!("The patron has an open request for this copy already: {request}.")
             }
+            Self::NoHoldShelf { pickup } => format!(
+                "Nothing can wait for the patron at the pickup location {pickup}: its library or desk has no hold shelf in \
+                 the library's system. Name another pickup location, or let a desk of that library have a hold shelf."
+            ),
             Self::LoanLimit { .. }
             | Self::RequestLimit { .. }
             | Self::Overdue { .. }

@@ -22,6 +22,9 @@ pub struct Supply {
     pub hold: Tracked<Hold>,
     /// The loan to the virtual patron.
     pub loan: Tracked<Loan>,
+    /// Whether the hold names another pickup library than the one wanted now.
+    #[serde(default)]
+    pub pickup_outdated: bool,
     /// The item as last seen.
     pub item: ItemState,
     /// Whether the hub has ever observed that it left.
@@ -53,6 +56,7 @@ impl Supply {
             virtual_patron: None,
             hold: Tracked::NotCreated,
             loan: Tracked::NotCreated,
+            pickup_outdated: false,
             item: ItemState::InPlace,
             dispatched: false,
             sent_after_all: false,

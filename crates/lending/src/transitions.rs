@@ -59,7 +59,7 @@ pub(crate) const RULES: &[Rule] = &[
         reason: "the lender had sent the item before its hold was cancelled", when: comes_home_after_all },
 
     Rule { from: &[SubmittedToDcb], to: Cancelled, reason: "cancelled", when: is_cancelled },
-    Rule { from: &[SubmittedToDcb], to: Cancelled, reason: "the patron may not borrow", when: |r| r.refusal.is_some() },
+    Rule { from: &[SubmittedToDcb], to: Cancelled, reason: "the patron may not borrow, or not collect there", when: |r| r.refusal.is_some() },
     Rule { from: &[SubmittedToDcb], to: PatronVerified, reason: "the patron is active, not expired and not blocked",
         when: |r| r.patron.verified.is_some() },
 

@@ -101,6 +101,8 @@ pub struct LenderHold {
     pub pickup: Option<PickupLocation>,
     /// The volume of the copy, for staff who take it from its shelf.
     pub volume: Option<String>,
+    /// The name of the pickup library, for staff who send the copy, if it is sent outside.
+    pub destination: Option<String>,
 }
 
 /// The patron's own hold on the virtual item.
@@ -247,11 +249,29 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
     /// Finds the copy that a request names, if it can be lent now.
     async fn resolve_copy(&self, named: &CopyRef) -> Result<Result<Copy, Refusal>>;
 
+    /// Returns why an item of this type can't be represented by a virtual item here, if so. Nothing is sent.
+    fn check_item_type(&self, _item_type: &ItemType) -> Option<Refusal> {
+        None
+    }
+
+    /// Returns why a patron of this type can't be represented by a virtual patron here, if so. Nothing is sent.
+    fn check_patron_type(&self, _patron_type: &PatronType) -> Option<Refusal> {
+        None
+    }
+
+    /// Returns whether an item can wait for its patron at the pickup location; `None` if that is unknown.
+    async fn has_hold_shelf(&self, _pickup: &PickupLocation, _now: Timestamp) -> Result<Option<bool>> {
+        Ok(None)
+    }
+
     /// Finds or creates the virtual patron. Its id is derived from the patron's, so that there is only one.
     async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Result<PatronId>;
 
     /// Places the virtual patron's hold, so that scanning the item in sends it out.
     async fn place_lender_hold(&self, wanted: &LenderHold, attempt: Attempt) -> Result<Hold>;
+
+    /// Makes the lender's hold name the present pickup library. A hold that is gone needs no change.
+    async fn update_lender_hold(&self, wanted: &LenderHold, hold: &HoldId) -> Result<()>;
 
     /// Creates the suppressed record, marked with the request.
     async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId>;

@@ -101,12 +101,13 @@ impl Problem {
         }
     }
 
-    /// Creates the problem that the patron may not borrow, with every cause.
-    pub(crate) fn refused(refusal: &Refusal) -> Self {
+    /// Creates the problem that the patron may not borrow, or that no copy can be lent, with every cause. `field` is the part
+    /// of the input that is refused.
+    pub(crate) fn refused(field: &str, refusal: &Refusal) -> Self {
         let all = std::iter::once(refusal).chain(&refusal.other_refusals);
         let errors = all.map(|cause| FieldError {
             patron_message: cause.patron_message.clone().map(Into::into),
-            ..FieldError::new("patron", cause.code.clone(), cause.explanation.clone())
+            ..FieldError::new(field, cause.code.clone(), cause.explanation.clone())
         });
         let code = refusal.code.clone();
         Self {

@@ -112,16 +112,17 @@ impl From<NewRequestInput> for NewRequest {
 input! {
     /// How long the call waits.
     struct PlaceQuery {
-        /// Seconds to wait for the patron's library; 10 if it is left out.
+        /// Seconds to wait for the patron's library and the lenders; 10 if it is left out.
         wait: Number<0, 30, 10>,
     }
     example: {"wait": 0}
 }
 
-/// Places a request, and waits until the patron's library has decided whether the patron may borrow.
+/// Places a request, and waits until the patron's library has decided whether the patron may borrow, and until a copy that
+/// can be lent is chosen.
 ///
-/// If that library doesn't answer in time, the request is placed nevertheless: it stays `SUBMITTED_TO_DCB`, its
-/// attention contains what it waits for, and the hub retries.
+/// If a library doesn't answer in time, the request is placed nevertheless: its attention contains what it waits for, and
+/// the hub retries.
 #[utoipa::path(
     post,
     path = "/api/v1/requests",
@@ -132,7 +133,7 @@ input! {
     responses(
         (status = 201, description = "It is placed.", body = RequestView, headers(("location" = String, description = "Where the request is."))),
         (status = 409, description = "The patron has an open request for this copy already."),
-        (status = 422, description = "Faults of the input, all at once; or the patron may not borrow: then `code` says why, and `request_id` names the request, which is recorded as cancelled."),
+        (status = 422, description = "Faults of the input, all at once; or the patron may not borrow, or no copy can be lent: then `code` says why, and `request_id` names the request, which is recorded."),
     )
 )]
 async fn place_request(
@@ -151,13 +152,33 @@ async fn place_request(
     };
     let place = [(LOCATION, format!("/api/v1/requests/{id}"))];
     if let Some(refusal) = refused_patron(&stored.request) {
-        return Ok((place, Problem::refused(refusal).about(id)).into_response());
+        return Ok((place, Problem::refused("patron", refusal).about(id)).into_response());
+    }
+    if let Some(refusal) = refused_copies(&stored.request) {
+        return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
     Ok((StatusCode::CREATED, place, Json(RequestView::new(stored))).into_response())
 }
 
+/// Returns whether patron and copy are known or refused, or the hub waits for a lender's system.
 fn is_checked(request: &Request) -> bool {
-    request.status != Status::SubmittedToDcb || matches!(request.attention, Attention::NeedsStaff { .. })
+    match request.status {
+        Status::SubmittedToDcb => matches!(request.attention, Attention::NeedsStaff { .. }),
+        Status::PatronVerified => request.attention != Attention::None,
+        _ => true,
+    }
+}
+
+/// Returns why no copy can be lent, if all copies were refused before a lender was asked for one.
+fn refused_copies(request: &Request) -> Option<Refusal> {
+    let untried = request.supply.is_none() && request.earlier_suppliers.is_empty() && request.cancellation.is_none();
+    let refusal = request.refusal.as_ref().filter(|_| untried && request.patron.verified.is_some())?;
+    let for_patron = |refusal: &Refusal| {
+        let message = || "This item can't be borrowed from another library at the moment.".to_owned();
+        Some(refusal.patron_message.clone().unwrap_or_else(message))
+    };
+    let patron_message = for_patron(refusal);
+    (request.candidates.is_empty()).then(|| Refusal { patron_message, ..refusal.clone() })
 }
 
 fn refused_patron(request: &Request) -> Option<&Refusal> {

@@ -143,6 +143,13 @@ impl ItemRequests {
         self.client.one(self.call_for(request, "read a request", endpoint).absent(NO_REQUEST)).await
     }
 
+    /// Replaces a request's comment and pickup location. Alma may empty fields that aren't sent.
+    pub async fn update(&self, request: &RequestId, with: &NewRequest) -> Result<Request> {
+        let endpoint = "PUT /bibs/{mms}/holdings/{holding}/items/{pid}/requests/{request}";
+        let call = self.call_for(request, "update a request", endpoint).absent(NO_REQUEST);
+        self.client.one(call.json(with.to_json())).await
+    }
+
     /// Cancels a request. A request that isn't found is closed already.
     pub async fn cancel(&self, request: &RequestId, how: &Cancellation) -> Result<()> {
         let endpoint = "DELETE /bibs/{mms}/holdings/{holding}/items/{pid}/requests/{request}";

@@ -265,6 +265,18 @@ async fn a_request_is_cancelled_by_every_path_to_it() {
 }
 
 #[tokio::test]
+async fn a_request_of_an_item_is_replaced_with_the_body_of_a_new_one() {
+    let fake = Fake::start(|_, _| ok(&fixture("request.json"))).await;
+    let hold = NewRequest::hold(Pickup::Library("SHARING".into())).comment("for the branch");
+    let item = alma::ItemPath::new("1", "2", "3");
+    fake.client().item_requests(&item).update(&"8".into(), &hold).await.unwrap();
+    assert_eq!(fake.only().line(), "PUT /bibs/1/holdings/2/items/3/requests/8");
+    let body = fake.only().json();
+    assert_eq!(body["comment"], "for the branch");
+    assert_eq!((&body["request_type"], &body["pickup_location_library"]), (&json!("HOLD"), &json!("SHARING")));
+}
+
+#[tokio::test]
 async fn requests_are_read_by_item_and_by_title() {
     let fake =
         Fake::start(|seen, _| ok(&fixture(if seen.target.ends_with("/8") { "request.json" } else { "requests.json" })))

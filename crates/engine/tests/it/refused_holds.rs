@@ -36,6 +36,7 @@ async fn refuse_at_lender(world: &World, barcode: &str) -> String {
         needed_until: None,
         pickup: None,
         volume: None,
+        destination: None,
     };
     match world.lms(LENDER).place_lender_hold(&wanted, Attempt::Fresh).await {
         Err(lms::Error::Refused(refusal)) => refusal.explanation,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alma_sim::{ApiAnswer, ApiCall, Server, Sim, SimClock, SimOptions, Staff, presets};
+use alma_sim::{ApiAnswer, ApiCall, Desk, Library, Server, Sim, SimClock, SimOptions, Staff, presets};
 use engine::{Backoff, BreakerSettings, Clock, Engine, Ids, NewRequest, PollInterval, PollSettings, Settings};
 use jiff::{SignedDuration, Timestamp};
 use lending::{
@@ -136,7 +136,8 @@ impl World {
         let clock = Arc::new(ManualClock::new());
         let sim = Sim::new(&SimOptions { clock: SimClock::Stepped(clock.now()), ..SimOptions::default() });
         for code in [LENDER, OTHER, BORROWER, PICKUP] {
-            sim.add_institution(presets::university(code, &key(code))).unwrap();
+            let without_shelf = Library::new("NOSHELF").desk(Desk::new(DESK).without_hold_shelf());
+            sim.add_institution(presets::university(code, &key(code)).library(without_shelf)).unwrap();
         }
         let server = Server::start(sim.clone(), "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let mut rng = StdRng::seed_from_u64(1);
@@ -563,6 +564,20 @@ impl World {
         unit.put_institution(&stored, self.now()).unwrap();
         self.engine.store().commit(unit).await.unwrap();
         self.engine.institution_changed(&code.into()).await.unwrap();
+    }
+
+    /// Adds a pickup location `{agency}-{library}` of the borrower or another institution.
+    pub(crate) async fn add_pickup_location(&self, institution: &str, agency: &str, library: &str) {
+        let place = PickupLocation {
+            code: format!("{agency}-{library}").as_str().into(),
+            name: format!("{agency} {library}"),
+            institution: InstitutionCode::from(institution),
+            library: LibraryCode::from(library),
+            desk: None,
+        };
+        let mut unit = self.engine.store().unit();
+        unit.put_pickup_location(&place, &AgencyCode::from(agency));
+        self.engine.store().commit(unit).await.unwrap();
     }
 
     pub(crate) async fn set_rules(&self, institution: &str, code: &str, rules: Rules) {

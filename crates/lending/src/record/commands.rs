@@ -49,6 +49,11 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
                 return Some("The patron collects there already, so nothing changes.".to_owned());
             }
             request.pickup = pickup.clone();
+            let sent = request.is_dispatched();
+            if let Some(supply) = &mut request.supply {
+                // Once the item is on its way, its slip is printed.
+                supply.pickup_outdated = supply.hold.is_open() && !sent;
+            }
             let desk = request.pickup_role();
             if let Some(here) = request.virtual_side_mut(desk) {
                 here.pickup_outdated = here.hold != Tracked::NotCreated;

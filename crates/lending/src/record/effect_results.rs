@@ -211,7 +211,13 @@ fn candidate_unfit(request: &mut Request, refusal: Refusal) -> Option<String> {
         request.candidates.remove(0);
     }
     let note = refusal.explanation.clone();
-    request.refusal = Some(refusal);
+    // If every copy is refused, the caller learns why each was.
+    let mut earlier: Vec<Refusal> = Vec::new();
+    if let Some(mut before) = request.refusal.take() {
+        earlier.append(&mut before.other_refusals);
+        earlier.push(before);
+    }
+    request.refusal = Some(Refusal { other_refusals: earlier, ..refusal });
     Some(note)
 }
 
@@ -256,6 +262,12 @@ fn virtual_item_ready(request: &mut Request, side: Side, item: &ItemId, barcode:
 
 fn pickup_changed(request: &mut Request, side: Side, hold: &Hold) {
     record_effect_done(request, Effect::ChangePickup(side));
+    if side == Side::Lender {
+        if let Some(supply) = &mut request.supply {
+            supply.pickup_outdated = false;
+        }
+        return;
+    }
     at(request, side, |here| {
         here.hold = Tracked::Open(hold.clone());
         here.hold_missing_polls = 0;
@@ -399,6 +411,14 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             let beyond = beyond_ceiling(request, side, due);
             at(request, side, |here| here.due_dates.uncapped = beyond);
             return Some(note);
+        }
+        Effect::ChangePickup(Side::Lender) => {
+            if let Some(supply) = &mut request.supply {
+                supply.pickup_outdated = false;
+            }
+            return Some(format!(
+                "The lender's hold still names the earlier pickup library; inform the lender. {note}"
+            ));
         }
         Effect::DenyRenewal(side) => {
             at(request, side, |here| here.due_dates.renewal_blocked = true);

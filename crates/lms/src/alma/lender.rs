@@ -38,13 +38,10 @@ impl Alma {
         now: Timestamp,
     ) -> crate::Result<PatronId> {
         let Some(group) = self.settings.user_groups.get(&wanted.patron_type) else {
-            return Err(crate::Error::refused(
-                "PATRON_TYPE_UNMAPPED_AT_LENDER",
-                format!(
-                    "The lender has no user group for the patron type {:?}. Add it to the institution's user_groups.",
-                    wanted.patron_type.0
-                ),
-            ));
+            let refusal = self.settings.check_patron_type(&wanted.patron_type);
+            return Err(
+                refusal.map_or_else(|| crate::Error::retryable("the user group is unknown"), crate::Error::Refused)
+            );
         };
         let (id, version) = (virtual_patron_id(wanted), shown::version(wanted, group));
         if self.patrons.has(&id, &version, now) {
@@ -167,19 +164,7 @@ impl Alma {
     }
 
     pub(super) async fn hold_for_virtual_patron(&self, wanted: &LenderHold, attempt: Attempt) -> crate::Result<Hold> {
-        let (pickup, words) = match &wanted.pickup {
-            Some(pickup) => (pickup_at(pickup), "DCB request"),
-            None => (self.outside(&wanted.library)?, "DCB loan to another library"),
-        };
-        let comment = hold_comment(words, &[("volume", wanted.volume.as_deref())], wanted.request);
-        // Alma ends a hold that isn't filled by that day, and shortens its time on a hold shelf. The hub's own deadline
-        // ends the request then, so only the lender's staff need the date.
-        let last_interest_date = wanted.needed_until.filter(|_| wanted.pickup.is_none());
-        let request = NewRequest {
-            last_interest_date,
-            material_type: self.settings.own_material_type(&wanted.item_type).map(str::to_owned),
-            ..NewRequest::hold(pickup.clone()).comment(comment)
-        };
+        let request = self.new_lender_hold(wanted)?;
         let placed = self.place_hold(wanted.request, &wanted.item, &wanted.holder, &request, attempt).await;
         match placed {
             // The virtual patron was only assumed to exist, so it is created again.
@@ -195,10 +180,35 @@ impl Alma {
                 Err(crate::Error::refused(Refusal::NO_SUCH_PATRON, refusal.explanation))
             }
             Err(crate::Error::Refused(refusal)) if is_unrequestable(&refusal) => Err(crate::Error::Refused(
-                self.explain_refused_hold(&wanted.item, &wanted.holder, &pickup, refusal).await,
+                self.explain_refused_hold(&wanted.item, &wanted.holder, &request.pickup, refusal).await,
             )),
             other => other,
         }
+    }
+
+    /// Returns the lender's hold. Its comment, which Alma prints on slips, names the library where the patron collects:
+    /// the pickup library of the hold is the sharing library, which stands for all of them.
+    fn new_lender_hold(&self, wanted: &LenderHold) -> crate::Result<NewRequest> {
+        let (pickup, words) = match &wanted.pickup {
+            Some(pickup) => (pickup_at(pickup), "DCB request"),
+            None => (self.outside(&wanted.library)?, "DCB loan to another library"),
+        };
+        let details = [("pickup", wanted.destination.as_deref()), ("volume", wanted.volume.as_deref())];
+        // Alma ends a hold that isn't filled by that day, and shortens its time on a hold shelf. The hub's own deadline
+        // ends the request then, so only the lender's staff need the date.
+        let last_interest_date = wanted.needed_until.filter(|_| wanted.pickup.is_none());
+        Ok(NewRequest {
+            last_interest_date,
+            material_type: self.settings.own_material_type(&wanted.item_type).map(str::to_owned),
+            ..NewRequest::hold(pickup).comment(hold_comment(words, &details, wanted.request))
+        })
+    }
+
+    /// Replaces the comment of the lender's hold. The same change twice does no harm, so an unclear attempt is repeated.
+    pub(super) async fn change_lender_hold(&self, wanted: &LenderHold, hold: &HoldId) -> crate::Result<()> {
+        let (path, hold) = (Self::path(&wanted.item), AlmaRequestId::from(hold.as_str()));
+        let changed = self.client.item_requests(&path).update(&hold, &self.new_lender_hold(wanted)?).await;
+        removed(changed.map(drop), self.lists_hold(&path, &hold)).await.map(drop)
     }
 
     /// Returns the pickup location for items that leave this system. An item that is scanned in at its hold's pickup

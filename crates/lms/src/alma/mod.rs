@@ -9,6 +9,7 @@
 //! - `batch`: lists that show changes of many requests at once.
 //! - `eligibility`: reads of a patron, and the reasons why they may not borrow.
 //! - `reads`: reads of a copy, and of an item with hold and loan.
+//! - `shelves`: which pickup locations have a hold shelf.
 //! - `shown`: the data of a patron that other libraries see.
 //! - `unrequestable`: the reason for a hold that Alma refused with 401129.
 //! - `webhooks`: Alma's messages, as hints.
@@ -33,6 +34,7 @@ mod reads;
 mod records;
 mod removal;
 mod settings;
+mod shelves;
 mod shown;
 mod suppressed;
 mod unrequestable;
@@ -76,6 +78,7 @@ pub struct Alma {
     settings: Settings,
     client: Client,
     locations: suppressed::Locations,
+    shelves: shelves::Shelves,
     patrons: patrons::Patrons,
     /// Virtual records that the hub has verified as its own, so that one call reads those that are deleted on the same
     /// day.
@@ -133,6 +136,7 @@ impl Alma {
             settings,
             client,
             locations: suppressed::Locations::default(),
+            shelves: shelves::Shelves::default(),
             patrons: patrons::Patrons::default(),
             records: Cache::new(RECORD_VERIFIED_FOR),
             deletes_records: OnceLock::new(),
@@ -228,6 +232,18 @@ impl HostLms for Alma {
         self.read_copy(named).await
     }
 
+    fn check_item_type(&self, item_type: &ItemType) -> Option<Refusal> {
+        self.settings.check_item_type(item_type)
+    }
+
+    fn check_patron_type(&self, patron_type: &PatronType) -> Option<Refusal> {
+        self.settings.check_patron_type(patron_type)
+    }
+
+    async fn has_hold_shelf(&self, pickup: &PickupLocation, now: Timestamp) -> Result<Option<bool>> {
+        self.shelf_of(pickup, now).await
+    }
+
     async fn ensure_virtual_patron(&self, wanted: &VirtualPatron, now: Timestamp) -> Result<PatronId> {
         self.find_or_create_virtual_patron(wanted, now).await
     }
@@ -237,6 +253,10 @@ impl HostLms for Alma {
             self.hold_for_virtual_patron(&LenderHold { item, ..wanted.clone() }, attempt).await
         })
         .await
+    }
+
+    async fn update_lender_hold(&self, wanted: &LenderHold, hold: &HoldId) -> Result<()> {
+        self.change_lender_hold(wanted, hold).await
     }
 
     async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId> {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
-use lending::{AgencyCode, Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType};
+use lending::{
+    AgencyCode, Barcode, DeskCode, InstitutionCode, ItemType, LibraryCode, LocationCode, PatronType, Refusal,
+};
 use serde_json::{Map, Value, json};
 
 use super::shown::Showing;
@@ -245,6 +247,31 @@ impl Settings {
         let mut of_type = self.item_types.iter().filter(|(_, kind)| *kind == item_type).map(|(code, _)| code.as_str());
         let first = of_type.next()?;
         of_type.next().is_none().then_some(first)
+    }
+
+    /// Returns why an item of this type can't be represented here, if so.
+    pub(super) fn check_item_type(&self, item_type: &ItemType) -> Option<Refusal> {
+        let explanation = || {
+            format!(
+                "The institution {} has no material type for the item type {:?}, so it can't represent the item. Add the \
+                 type to its material_types.",
+                self.institution, item_type.0
+            )
+        };
+        let is_mapped = self.material_types.contains_key(item_type);
+        (!is_mapped).then(|| Refusal::new("ITEM_TYPE_UNMAPPED_AT_BORROWER", explanation()))
+    }
+
+    /// Returns why a patron of this type can't be represented here, if so.
+    pub(super) fn check_patron_type(&self, patron_type: &PatronType) -> Option<Refusal> {
+        let explanation = || {
+            format!(
+                "The institution {} has no user group for the patron type {:?}. Add the type to its user_groups.",
+                self.institution, patron_type.0
+            )
+        };
+        let is_mapped = self.user_groups.contains_key(patron_type);
+        (!is_mapped).then(|| Refusal::new("PATRON_TYPE_UNMAPPED_AT_LENDER", explanation()))
     }
 
     /// Returns the barcode to use if the lender's own is taken.

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn virtual_patron_is_named_by_agency_and_code_and_by_what_is_shown() {
+    fn virtual_patron_is_named_by_agency_and_code_and_the_allowed_names() {
         let mut wanted = patron("01X", "jo", Side::Pickup);
         wanted.pickup_code = Some("K7M-4QX".into());
         assert_eq!(names(&wanted), ("DCB".to_owned(), "VPATRON A K7M-4QX".to_owned()));

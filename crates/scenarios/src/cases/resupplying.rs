@@ -8,7 +8,7 @@ use crate::alma::CreatedRecords;
 use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{Actor, Stage};
 
-pub(super) const LIST: [Scenario; 7] = [
+pub(super) const LIST: [Scenario; 8] = [
     Scenario::new(
         "lender-cancels-next-supplies",
         "The lender cancels its hold and the next one supplies; the patron keeps the same hold and notices nothing.",
@@ -30,6 +30,11 @@ pub(super) const LIST: [Scenario; 7] = [
     Scenario::new("no-copy-on-shelf", "No copy is on its shelf, so nothing is made anywhere.", |stage| {
         Box::pin(no_copy_on_shelf(stage))
     }),
+    Scenario::new(
+        "copy-unknown",
+        "The barcode of the wanted copy is mistyped, and the hub says so while the patron waits.",
+        |stage| Box::pin(copy_unknown(stage)),
+    ),
     Scenario::new(
         "copy-checked-before-lender-is-dropped",
         "Staff ask for another copy with a mistyped barcode, then for their own; the lender is kept until they name a fit one.",
@@ -169,7 +174,10 @@ async fn no_copy_on_shelf(stage: &mut Stage) -> Result<()> {
     for (lender, barcode) in &wish.copies {
         stage.lenders[*lender].mark(barcode, alma_sim::Mark::Missing).await?;
     }
-    stage.place(&wish).await?;
+    let Err(refused) = stage.try_to_place(&wish).await? else {
+        return Err(Failure::new("The hub took a request that no copy can fill."));
+    };
+    same("the refusal", refused.reason.code.as_str(), "COPY_NOT_AVAILABLE")?;
     stage.until(Status::NoItemsSelectableAtAnyAgency).await?;
     stage.until(Status::Finalised).await?;
     let (lenders, borrower) = stage.made().await?;
@@ -177,6 +185,19 @@ async fn no_copy_on_shelf(stage: &mut Stage) -> Result<()> {
     for (lender, barcode) in &wish.copies {
         stage.lenders[*lender].scan_in(barcode, "MAIN").await?;
     }
+    stage.ended_as("NOT_SUPPLIED").await.map(drop)
+}
+
+async fn copy_unknown(stage: &mut Stage) -> Result<()> {
+    let mut wish = stage.wish();
+    wish.copies = vec![(0, "MISTYPED".to_owned())];
+    let Err(refused) = stage.try_to_place(&wish).await? else {
+        return Err(Failure::new("The hub took a request for a copy that doesn't exist."));
+    };
+    same("the refusal", refused.reason.code.as_str(), "COPY_NOT_FOUND")?;
+    let codes: Vec<&str> = refused.faults.iter().map(|(field, _)| field.as_str()).collect();
+    same("the refused part of the input", codes, vec!["copies"])?;
+    stage.until(Status::Finalised).await?;
     stage.ended_as("NOT_SUPPLIED").await.map(drop)
 }
 

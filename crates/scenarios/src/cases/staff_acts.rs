@@ -64,6 +64,8 @@ async fn pickup_location_changed(stage: &mut Stage) -> Result<()> {
     stage.settled().await?;
     let hold = stage.borrower.hold_of(stage.id()?).await?.map(|hold| hold.pickup_library);
     same("where the patron's hold is collected", hold.as_deref(), Some("BRANCH"))?;
+    let at_lender = stage.lenders[0].hold_of(stage.id()?).await?.and_then(|hold| hold.comment).unwrap_or_default();
+    expect(at_lender.contains("; pickup: Branch"), || format!("The lender's hold names another place: {at_lender}"))?;
     stage.patron_cancels().await?;
     stage.until(Status::Finalised).await?;
     stage.ended_as("CANCELLED").await.map(drop)

@@ -117,6 +117,7 @@ cases! {
     next_lender_supplies_where_the_hold_is_refused: "lender-refuses-hold",
     next_copy_is_taken_where_the_first_is_missing: "copy-not-on-shelf",
     nothing_is_made_where_no_copy_is_on_its_shelf: "no-copy-on-shelf",
+    mistyped_copy_is_refused_when_it_is_placed: "copy-unknown",
     lender_is_kept_until_another_copy_is_known_to_do: "copy-checked-before-lender-is-dropped",
     last_lender_is_kept: "last-lender-kept",
     volume_that_was_asked_for_is_seen_at_both_libraries: "volume",

@@ -172,7 +172,12 @@ pub(crate) async fn serve(router: axum::Router) -> String {
 
 /// Starts an Alma that has the users `reader` and `northern` (of the campus NORTH), who may borrow, and `blocked`.
 pub(crate) async fn alma_with_users() -> String {
-    serve(axum::Router::new().route("/almaws/v1/users/{id}", get(user))).await
+    let desks = "/almaws/v1/conf/libraries/{library}/circ-desks/{desk}";
+    serve(axum::Router::new().route("/almaws/v1/users/{id}", get(user)).route(desks, get(desk))).await
+}
+
+async fn desk(Path((_, desk)): Path<(String, String)>) -> Response {
+    Json(json!({"code": desk, "name": "Desk", "has_hold_shelf": "true"})).into_response()
 }
 
 async fn user(Path(id): Path<String>) -> Response {

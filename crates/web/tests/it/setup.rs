@@ -109,8 +109,11 @@ async fn used_calls_are_reported_and_measured_for_those_with_a_key() {
     let request = format!("/api/v1/requests/{id}");
     hub.until(&request, |request| request["timeline"].to_string().contains("PATRON_VERIFIED")).await;
     let after = hub.get(path).await.body;
-    assert_eq!(after["used"]["by_priority"], json!({"patron": 1}), "{after}");
-    assert_eq!(after["used"]["by_endpoint"], json!({"GET /users/{user}": 1}));
+    assert_eq!(after["used"]["by_priority"], json!({"patron": 2}), "{after}");
+    assert_eq!(
+        after["used"]["by_endpoint"],
+        json!({"GET /users/{user}": 1, "GET /conf/libraries/{library}/circ-desks/{desk}": 1})
+    );
     assert_eq!(after["paused"], json!(null));
     hub.get("/api/v1/institutions/01NONE/quota").await.is_problem(404, "NOT_FOUND");
     let metrics = hub.get("/metrics").await;
