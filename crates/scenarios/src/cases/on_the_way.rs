@@ -92,13 +92,16 @@ fn has(condition: &'static str) -> impl Fn(&RequestView) -> bool {
 }
 
 async fn next_lender_supplies(stage: &mut Stage) -> Result<()> {
-    stage.until(Status::NotSuppliedCurrentSupplier).await?;
-    stage.until(Status::RequestPlacedAtBorrowingAgency).await?;
+    let second = stage.lenders[1].institution.clone();
+    let is_asked = |request: &RequestView| {
+        request.lender.as_ref().is_some_and(|lender| lender.institution == second)
+            && request.is(Status::RequestPlacedAtBorrowingAgency)
+    };
+    stage.until_that("be asked of the next lender", is_asked).await?;
     let request = stage.settled().await?;
     let lender = request.lender.map(|lender| lender.institution);
     same("the lender", lender.as_deref(), Some(stage.lenders[1].institution.as_str()))?;
-    stage.lend_and_return().await?;
-    stage.ended_as("SUPPLIED").await.map(drop)
+    stage.lend_and_return().await.map(drop)
 }
 
 async fn linked_elsewhere(stage: &mut Stage) -> Result<()> {
@@ -139,7 +142,9 @@ async fn held_copy_missing(stage: &mut Stage) -> Result<()> {
     let lender = stage.lenders[0].clone();
     stage.narrate(Actor::LendingLibrary, "can't find the book, and marks it as missing");
     lender.mark(&lender.barcode(1), Mark::Missing).await?;
-    next_lender_supplies(stage).await
+    next_lender_supplies(stage).await?;
+    lender.mark(&lender.barcode(1), Mark::Found).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
 }
 
 async fn held_copy_lent(stage: &mut Stage) -> Result<()> {
@@ -151,7 +156,9 @@ async fn held_copy_lent(stage: &mut Stage) -> Result<()> {
     let explanation = seen.attention.explanation.unwrap_or_default();
     expect(explanation.contains("on loan to somebody else"), || explanation.clone())?;
     stage.advance_time(Duration::from_secs(2 * 86_400))?;
-    next_lender_supplies(stage).await
+    next_lender_supplies(stage).await?;
+    lender.scan_in(&lender.barcode(1), "MAIN").await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
 }
 
 async fn missing_from_shelf(stage: &mut Stage) -> Result<()> {
@@ -199,7 +206,8 @@ async fn lost_and_returned(stage: &mut Stage) -> Result<()> {
     lender.mark(&lender.barcode(1), Mark::Lost).await?;
     stage.until_that("be lost", has("lost")).await?;
     stage.patron_returns().await?;
-    let returned = stage.until(Status::ReturnTransit).await?;
+    stage.until_that("be on its way home", |request| request.is(Status::ReturnTransit)).await?;
+    let returned = stage.settled().await?;
     same("the conditions", returned.conditions.len(), 0)?;
     expect(reason(&returned).contains("marked it as lost"), || reason(&returned).to_owned())?;
     stage.lender_takes_back().await?;
@@ -229,7 +237,8 @@ async fn taken_back(stage: &mut Stage) -> Result<()> {
     stage.narrate(Actor::LendingLibrary, "cancels the hold, and puts the book back on its shelf");
     lender.cancel_hold(&hold.id, "CannotBeFulfilled").await?;
     lender.scan_in(&lender.barcode(1), "MAIN").await?;
-    next_lender_supplies(stage).await
+    next_lender_supplies(stage).await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
 }
 
 async fn same_pickup_location(stage: &mut Stage) -> Result<()> {
@@ -252,7 +261,8 @@ async fn cancelled_on_the_shelf(stage: &mut Stage) -> Result<()> {
     stage.narrate(Actor::LendingLibrary, "lends the book to the virtual patron by hand");
     lender.lend(&lender.barcode(1), &hold.user, "MAIN").await?;
     stage.patron_cancels().await?;
-    let seen = stage.until(Status::ReturnTransit).await?;
+    stage.until(Status::ReturnTransit).await?;
+    let seen = stage.settled().await?;
     expect(reason(&seen).contains("from the hold shelf"), || reason(&seen).to_owned())?;
     stage.lender_takes_back().await?;
     stage.until(Status::Finalised).await?;
