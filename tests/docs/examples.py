@@ -4,17 +4,20 @@
 
 All blocks of a file share one shell, started in an empty folder from which the repository's `crates` can be seen. A
 block that begins with `consort sim` starts the simulator with these options, on a free port or in the place of one
-that ran before. The port of the documentation, 8081, stands for the one taken.
+that ran before. The port of the documentation, 8081, stands for the one taken, and 8080 for that of a hub.
 """
 
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 
 DOCUMENTED = "127.0.0.1:8081"
+DOCUMENTED_HUB = "127.0.0.1:8080"
 END = "--the-end-of-the-block--"
 
 
@@ -27,8 +30,15 @@ def blocks(text):
 class Shell:
     def __init__(self, program, folder):
         self.program, self.simulator, self.address = program, None, DOCUMENTED
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.hub = f"127.0.0.1:{free.getsockname()[1]}"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("CONSORT_")}
+        environment["PATH"] = os.pathsep.join([os.path.dirname(os.path.abspath(program)), environment["PATH"]])
+        # A session of its own, so that whatever the blocks leave running can be ended.
         self.shell = subprocess.Popen(
-            ["bash", "-u"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ["bash", "-u"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=environment, start_new_session=True,
         )
 
     def run(self, block):
@@ -36,13 +46,14 @@ class Shell:
         if block.startswith("consort sim"):
             self.start(block.rstrip().removesuffix("&"))
             return "", 0
-        block = block.replace(DOCUMENTED, self.address)
+        block = block.replace(DOCUMENTED, self.address).replace(DOCUMENTED_HUB, self.hub)
         self.shell.stdin.write(f"{block}\nprintf '\\n{END}%s\\n' $?\n")
         self.shell.stdin.flush()
         lines = []
         for line in self.shell.stdout:
             if line.startswith(END):
-                return "".join(lines).replace(self.address, DOCUMENTED), int(line.removeprefix(END))
+                printed = "".join(lines).replace(self.address, DOCUMENTED).replace(self.hub, DOCUMENTED_HUB)
+                return printed, int(line.removeprefix(END))
             lines.append(line)
         return "".join(lines), "the shell ended"
 
@@ -58,6 +69,11 @@ class Shell:
         if self.simulator:
             self.simulator.terminate()
             self.simulator.wait()
+
+    def end(self):
+        self.stop()
+        os.killpg(self.shell.pid, signal.SIGKILL)
+        self.shell.wait()
 
 
 def check(root, program, path):
@@ -81,8 +97,7 @@ def check(root, program, path):
                 if follows and printed.strip() != follows[2].strip():
                     problems.append(f"{place}: printed\n{printed.strip()}\n   and not\n{follows[2].strip()}")
         finally:
-            shell.stop()
-            shell.shell.kill()
+            shell.end()
     return problems, ran
 
 

@@ -9,8 +9,8 @@ use unicode_width::UnicodeWidthStr;
 const GAP: usize = 2;
 /// A column isn't made narrower than this to fit the terminal.
 const LEAST: usize = 12;
-/// The width of a terminal that doesn't report one.
-const USUAL: usize = 80;
+/// The width and height of a terminal that doesn't report them.
+const USUAL: (usize, usize) = (80, 24);
 
 /// A table: headings and rows.
 #[derive(Debug)]
@@ -118,21 +118,27 @@ impl std::fmt::Display for Table {
 
 /// Returns the width of the terminal that standard output is, or `None` if it is none.
 pub(crate) fn terminal_width() -> Option<usize> {
+    terminal_size().map(|(width, _)| width)
+}
+
+/// Returns the width and height of the terminal that standard output is, or `None` if it is none.
+pub(crate) fn terminal_size() -> Option<(usize, usize)> {
     if !std::io::stdout().is_terminal() {
         return None;
     }
-    Some(reported_width().filter(|width| *width >= 20).unwrap_or(USUAL))
+    Some(reported_size().filter(|(width, _)| *width >= 20).unwrap_or(USUAL))
 }
 
 #[cfg(unix)]
-fn reported_width() -> Option<usize> {
+fn reported_size() -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    Some((size.ws_col.into(), size.ws_row.into()))
 }
 
 #[cfg(not(unix))]
-fn reported_width() -> Option<usize> {
-    std::env::var("COLUMNS").ok()?.parse().ok()
+fn reported_size() -> Option<(usize, usize)> {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    Some((number("COLUMNS")?, number("LINES")?))
 }
 
 /// Returns text in lines of at most this width. Only a single word can be wider.

@@ -138,7 +138,7 @@ async fn every_command_with_a_result_prints_it_as_json() {
 }
 
 #[tokio::test]
-async fn exit_codes_differ_by_the_kind_of_failure() {
+async fn exit_code_distinguishes_kinds_of_failures() {
     let processes = Processes::start().await;
     let code = |output: &Output| {
         complaint(output);

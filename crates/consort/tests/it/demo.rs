@@ -79,3 +79,44 @@ fn scenarios_are_listed_and_a_wrong_name_is_reported() {
     let said = crate::program::complaint(&consort(&["demo", "--scenario", "hold-shelf"]));
     assert!(said.contains("hold-shelf-expired"), "{said}");
 }
+
+/// Reads what a demo prints from the moment at which it serves. The demo would end with its reader.
+fn until_serving(shown: &mut impl std::io::BufRead) -> String {
+    let mut said = String::new();
+    for line in std::io::BufRead::lines(shown).map(Result::unwrap).skip_while(|line| !line.starts_with("Serving.")) {
+        said.push_str(&line);
+        said.push('\n');
+        if line.contains("request list") {
+            break;
+        }
+    }
+    said
+}
+
+#[tokio::test]
+async fn demo_ends_with_the_desks_and_a_request_command_that_works_as_printed() {
+    let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_consort"))
+        .args(["demo", "--pace", "0"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut shown = std::io::BufReader::new(demo.stdout.take().unwrap());
+    let said = until_serving(&mut shown);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().timeout(crate::patience::PATIENCE).build().unwrap();
+    let desks: Vec<&str> = said.split_whitespace().filter(|word| word.contains("/sim/desk/")).collect();
+    assert_eq!(desks.len(), 2, "{said}");
+    for desk in desks {
+        let page = http.get(desk).send().await.unwrap();
+        assert!(page.status().is_success() && page.text().await.unwrap().contains("<html"), "{desk}");
+    }
+    let commands: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("export ")).collect();
+    let commands: Vec<&str> = commands.into_iter().take_while(|line| !line.starts_with("Scan it in")).collect();
+    let output = std::process::Command::new("sh").args(["-c", &commands.join("\n")]).output().unwrap();
+    let answer = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && answer.contains("PATRON_VERIFIED"), "{commands:?}: {answer}");
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    drop(shown);
+}

@@ -61,7 +61,7 @@ async fn serving_demo(temporary: &Path) -> (Child, Lines<BufReader<ChildStdout>>
     let mut shown = BufReader::new(demo.stdout.take().unwrap()).lines();
     eventually("the demo has shown all and serves", async || {
         let line = shown.next_line().await.unwrap().unwrap_or_else(|| panic!("the demo ended"));
-        if line.contains("Ctrl-C stops it") { Ok(()) } else { Err(line) }
+        if line.contains("Scan it in at the lender's desk") { Ok(()) } else { Err(line) }
     })
     .await;
     (demo, shown)

@@ -128,7 +128,7 @@ cases! {
     unknown_patron_is_refused: "patron-unknown",
     patron_at_the_loan_limit_is_refused: "patron-at-loan-limit",
     patron_with_an_overdue_item_is_refused: "patron-with-overdue-item",
-    refused_loan_to_a_user_without_a_role_is_a_case_for_staff: "patron-role-missing",
+    loan_without_the_patron_role_waits_for_staff: "patron-role-missing",
     unblocked_patron_may_place_another_request: "patron-unblocked",
     second_patron_gets_another_copy: "copy-is-waited-for",
     second_click_is_refused: "asked-for-twice",

@@ -84,7 +84,8 @@ impl Demo {
         };
         view.summary(&summary);
         if !self.once {
-            view.serving(&processes);
+            let books = processes.lender.books().await?;
+            view.serving(&processes, books.iter().find(|book| book.barcode != summary.book.barcode));
             wait_for_shutdown(false).await;
         }
         processes.stop().await?;

@@ -57,7 +57,10 @@ pub(super) async fn play(name: &str, view: &View, dir: Option<PathBuf>, pace: Du
     played?;
     summary(&scenario, &host, begun.elapsed()).await?;
     if !once {
-        view.scenario_serving(&host.hub, host.api_key(), &host.almas);
+        let stage = &host.stage;
+        let almas = [&stage.lenders[0], &stage.lenders[1], &stage.borrower];
+        let almas = almas.map(|alma| (host.almas.clone(), alma.institution.clone()));
+        view.scenario_serving(&host.hub, host.api_key(), &almas);
         wait_for_shutdown(false).await;
     }
     Ok(())

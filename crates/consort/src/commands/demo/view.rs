@@ -9,18 +9,24 @@ use super::processes::{BORROWER, DemoProcesses, LENDER, PICKUP};
 use super::sides::Book;
 use super::walkthrough::Summary;
 use crate::output::{print_out, write_text};
-use crate::table::table;
+use crate::table::{table, terminal_size};
+
+/// The size of a terminal that shows the whole story with its tables.
+const ROOMY: (usize, usize) = (112, 60);
 
 /// The terminal, with or without colours.
 #[derive(Clone)]
 pub(crate) struct View {
     colours: bool,
+    /// Whether the story is shown in so few lines that a small terminal keeps it in view.
+    compact: bool,
 }
 
 impl View {
     pub(crate) fn new() -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some();
-        Self { colours: std::io::stdout().is_terminal() && !plain }
+        let compact = terminal_size().is_some_and(|(width, height)| width < ROOMY.0 || height < ROOMY.1);
+        Self { colours: std::io::stdout().is_terminal() && !plain, compact }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -36,6 +42,9 @@ impl View {
     }
 
     pub(crate) fn opening(&self, processes: &DemoProcesses) {
+        if self.compact {
+            return;
+        }
         print_out(&format!(
             "{}\n  lender's Alma    {}  ({LENDER})\n  borrower's Alma  {}  ({BORROWER})\n  hub              http://{}  (process {}, store in {})\n",
             self.bold("Two libraries, one book."),
@@ -48,6 +57,10 @@ impl View {
     }
 
     pub(crate) fn book(&self, book: &Book) {
+        if self.compact {
+            let title = first_of(&book.title, SMALL - 26);
+            return print_out(&format!("{} {title}", self.bold("Two libraries, one book:")));
+        }
         print_out(&format!(
             "  {} — {}\n  barcode {}, at the lender's library {}\n",
             self.bold(&book.title),
@@ -61,7 +74,10 @@ impl View {
         )));
     }
 
-    pub(crate) fn step(&self, step: &Step, statuses: &[String]) {
+    pub(crate) fn step(&self, number: usize, step: &Step, statuses: &[String]) {
+        if self.compact {
+            return print_out(&station(number, step, statuses, |status| self.paint("36", status)));
+        }
         print_out(&self.bold(&format!("> {}", step.act)));
         for status in &statuses[..statuses.len().saturating_sub(1)] {
             print_out(&format!("  {}", self.paint("36", status)));
@@ -72,6 +88,9 @@ impl View {
     }
 
     pub(crate) fn sides(&self, lender: &SideState, borrower: &SideState) {
+        if self.compact {
+            return print_out(&self.dim(&both(lender, borrower)));
+        }
         print_out(&format!(" {:<34} {:<34}", line(lender), line(borrower)));
     }
 
@@ -87,6 +106,16 @@ impl View {
 
     pub(crate) fn summary(&self, summary: &Summary) {
         let calls = |calls: &[(String, u64)]| calls.iter().map(|(_, count)| count).sum::<u64>();
+        if self.compact {
+            let all_well =
+                if summary.faults.is_empty() { self.paint("32", "All as it should be.") } else { String::new() };
+            return print_out(&format!(
+                "{all_well} Outcome {}, API calls: lender {}, borrower {}.",
+                summary.outcome,
+                calls(&summary.lender_calls),
+                calls(&summary.borrower_calls)
+            ));
+        }
         print_out(&format!(
             "\n{}\n  request          {}\n  outcome          {}, {} statuses in order\n  title kept       {}\n  killed           {} times\n  left behind      {}\n  took             {:.1} s",
             self.bold("Summary"),
@@ -147,21 +176,79 @@ impl View {
         print_out(&format!("      {institution:<16} {shows}"));
     }
 
-    pub(crate) fn scenario_serving(&self, hub: &str, key: &str, almas: &str) {
+    pub(crate) fn scenario_serving(&self, hub: &str, key: &str, almas: &[(String, String)]) {
+        let desks: Vec<String> = almas.iter().map(|(base, code)| desk(code, base, code)).collect();
         print_out(&format!(
-            "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB={hub} CONSORT_API_KEY={key}\n  consort request list\n  the simulated Almas: {almas}/sim/\nCtrl-C stops it.",
+            "\n{} Hub and simulated Almas keep running until Ctrl-C.\n{}\nIn another terminal, in this directory:\n\
+             export CONSORT_HUB={hub} CONSORT_API_KEY={key}\n{} request list",
             self.bold("Serving."),
+            desks.join("\n"),
+            program(),
         ));
     }
 
-    pub(crate) fn serving(&self, processes: &DemoProcesses) {
+    /// Shows the addresses of the desks, and a command that requests another book.
+    pub(crate) fn serving(&self, processes: &DemoProcesses, next: Option<&Book>) {
+        let (lender, borrower) = (&processes.lender.base, &processes.borrower.base);
+        let program = program();
+        let next = next.map_or_else(
+            || format!("{program} request list"),
+            |book| {
+                format!(
+                    "{program} request place --agency BORROW --patron jo.reader \\\n  --pickup {PICKUP} --copy {LENDER}:{}",
+                    book.barcode
+                )
+            },
+        );
         print_out(&format!(
-            "\n{} Everything goes on running. Try, in another terminal:\n  export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n  consort request list\n  consort request place --agency BORROW --patron jo.reader --pickup {PICKUP} --copy {LENDER}:BARCODE\n  consort institution check {LENDER}\n  staff actions: POST {}/sim/{LENDER}/scan-in  {{\"barcode\": …, \"library\": \"MAIN\", \"desk\": \"DEFAULT_CIRC_DESK\"}}\nCtrl-C stops it.",
+            "{} Hub and simulated Almas keep running until Ctrl-C.\n{}\n{}\n\
+             Request another book, in another terminal, in this directory:\n\
+             export CONSORT_HUB=http://{} CONSORT_API_KEY={}\n{next}\n\
+             Scan it in at the lender's desk, and see it with `request list`.",
             self.bold("Serving."),
+            desk("lender's desk", lender, LENDER),
+            desk("borrower's desk", borrower, BORROWER),
             processes.hub_address,
             processes.key,
-            processes.lender.base,
         ));
+    }
+}
+
+/// The width of a small terminal.
+const SMALL: usize = 80;
+
+/// Returns a station of the story in one line: the action, and the statuses that followed as far as they fit.
+fn station(number: usize, step: &Step, statuses: &[String], paint: impl Fn(&str) -> String) -> String {
+    let head = format!("{} {}: ", number + 1, step.act);
+    let all = statuses.join(", ");
+    if head.len() + all.len() <= SMALL {
+        return format!("{head}{}", paint(&all));
+    }
+    format!("{head}{}", paint(statuses.last().map_or("", String::as_str)))
+}
+
+/// Returns the state of both sides in one line.
+fn both(lender: &SideState, borrower: &SideState) -> String {
+    format!("    lender {}; borrower {}", line(lender), line(borrower))
+}
+
+/// Returns the line with the address of a simulated staff desk.
+fn desk(name: &str, base: &str, institution: &str) -> String {
+    format!("  {name:<16} {base}/sim/desk/{institution}")
+}
+
+/// Returns the first characters of a text, with a mark if it is longer.
+fn first_of(text: &str, width: usize) -> String {
+    if text.chars().count() <= width { text.to_owned() } else { text.chars().take(width - 1).chain(['…']).collect() }
+}
+
+/// Returns this program as it was called, so that a printed command works in the same directory.
+fn program() -> String {
+    let called = std::env::args().next().unwrap_or_else(|| "consort".to_owned());
+    if called.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter)) {
+        called
+    } else {
+        format!("'{}'", called.replace('\'', "'\\''"))
     }
 }
 
@@ -176,4 +263,28 @@ pub(crate) fn books(books: &[Book]) -> String {
         table.add_row([&book.barcode, &book.library, &book.title, &book.author]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::expected::steps;
+    use super::*;
+
+    #[test]
+    fn story_fits_a_terminal_of_80_columns_and_24_lines() {
+        let mut lines = Vec::new();
+        for (number, step) in steps().iter().enumerate() {
+            let statuses: Vec<String> = step.passes.iter().map(|&status| status.to_owned()).collect();
+            lines.push(station(number, step, &statuses, str::to_owned));
+            lines.push(both(&step.lender, &step.borrower));
+        }
+        for line in &lines {
+            assert!(line.chars().count() <= SMALL, "{line}");
+        }
+        // The title, the summary, and eight lines of addresses and commands, with the cursor's line after them.
+        assert!(lines.len() + 1 + 1 + 8 < 24, "{} lines", lines.len());
+        for status in ["REQUEST_PLACED_AT_BORROWING_AGENCY", "RECEIVED_AT_PICKUP, READY_FOR_PICKUP", "FINALISED"] {
+            assert!(lines.iter().any(|line| line.contains(status)), "{status}");
+        }
+    }
 }

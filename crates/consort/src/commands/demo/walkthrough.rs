@@ -94,7 +94,7 @@ impl<'a> Walkthrough<'a> {
             } else {
                 self.act(number, &book, &id).await?;
             }
-            let request = self.reach(step, &id).await?;
+            let request = self.reach(number, step, &id).await?;
             if number == 0 {
                 title_at_borrower = self.title_at_borrower(&request, &book).await?;
             }
@@ -165,7 +165,7 @@ impl<'a> Walkthrough<'a> {
     }
 
     /// Waits until the request has passed the station's statuses.
-    async fn reach(&mut self, step: &Step, id: &str) -> Result<Value> {
+    async fn reach(&mut self, number: usize, step: &Step, id: &str) -> Result<Value> {
         let wanted = step.passes.last().copied().unwrap_or_default();
         let mut known = 0;
         let deadline = Instant::now() + PATIENCE;
@@ -179,7 +179,7 @@ impl<'a> Walkthrough<'a> {
                 known = request["version"].as_u64().unwrap_or_default();
                 let passed = passed(&request);
                 if passed.iter().any(|status| status == wanted) && is_quiet(&request) {
-                    self.view.step(step, &passed[self.passed.len().min(passed.len())..]);
+                    self.view.step(number, step, &passed[self.passed.len().min(passed.len())..]);
                     self.passed = passed;
                     return Ok(request);
                 }
