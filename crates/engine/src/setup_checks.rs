@@ -29,11 +29,15 @@ impl Engine {
     /// [`Error::Store`].
     pub async fn registration(&self, institution: &InstitutionCode) -> Result<Registration, Error> {
         let store = self.store();
-        let agencies = store.agencies().await?.into_iter().filter(|agency| agency.institution == *institution);
+        let mut agencies = store.agencies().await?;
+        agencies.retain(|agency| agency.institution == *institution);
+        let limited = agencies.iter();
+        let limited = limited.map(|agency| (agency.code.clone(), agency.rules.patron_limits.patron_types().collect()));
         let pickup = store.pickup_locations().await?.into_iter();
         let pickup = pickup.filter(|place| place.location.institution == *institution);
         let mut registration = Registration {
-            agencies: agencies.map(|agency| (agency.code, agency.library)).collect(),
+            limited_patron_types: limited.collect(),
+            agencies: agencies.into_iter().map(|agency| (agency.code, agency.library)).collect(),
             pickup_locations: pickup
                 .map(|place| RegisteredPickup {
                     code: place.location.code,

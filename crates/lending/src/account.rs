@@ -85,6 +85,11 @@ impl PatronLimits {
         self.0.get(&patron_type.0).or_else(|| self.0.get(ANY_TYPE)).copied().unwrap_or_default()
     }
 
+    /// Returns each patron type that has limits of its own.
+    pub fn patron_types(&self) -> impl Iterator<Item = PatronType> {
+        self.0.keys().filter(|kind| *kind != ANY_TYPE).cloned().map(PatronType)
+    }
+
     /// Returns whether the fees of any patron decide, so that they must be read.
     pub fn consider_fees(&self) -> bool {
         self.0.values().any(|limits| limits.max_fees.is_some())

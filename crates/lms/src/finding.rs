@@ -73,6 +73,8 @@ pub fn count(findings: &[Finding], verdict: Verdict) -> usize {
 pub struct Registration {
     /// The institution's agencies, each with its library if it has one.
     pub agencies: BTreeMap<AgencyCode, Option<LibraryCode>>,
+    /// The patron types for which the agencies' rules set limits of accounts.
+    pub limited_patron_types: BTreeMap<AgencyCode, BTreeSet<PatronType>>,
     /// The places in the institution where patrons collect.
     pub pickup_locations: Vec<RegisteredPickup>,
     /// The patron types of the other institutions' patrons, each with the institutions that have it.

@@ -148,6 +148,32 @@ both! {
         assert_one(&findings, Verdict::Missing, "agency LAW", &["has no library LAWLIB"]);
     }
 
+    async fn agency_of_a_campus_or_virtual_library_that_does_not_exist_is_missing(world) {
+        let (connection, registration) = to_check(&world).await;
+        for (setting, value, subject) in [
+            ("campus_agencies", json!({"NORTH": "CHECK", "SOUTH": "CHEKC"}), "campus_agencies.SOUTH"),
+            ("virtual_libraries", json!({"CHEKC": "DCB_LIB/dcbvirtual"}), "virtual_libraries.CHEKC"),
+        ] {
+            let mut wrong = connection.clone();
+            wrong.settings[setting] = value;
+            let findings = check(&world, &wrong, &registration).await;
+            assert_one(&findings, Verdict::Missing, subject, &["no agency CHEKC", "It has: CHECK"]);
+        }
+    }
+
+    async fn limits_of_a_patron_type_that_no_user_group_has_are_missing(world) {
+        let (connection, registration) = to_check(&world).await;
+        let limit = |kind: &str| Registration {
+            limited_patron_types: [("CHECK".into(), [lending::PatronType(kind.to_owned())].into())].into(),
+            ..registration.clone()
+        };
+        let findings = check(&world, &connection, &limit("staff")).await;
+        assert!(findings.iter().all(|finding| finding.verdict == Verdict::Ok), "{findings:#?}");
+        let findings = check(&world, &connection, &limit("staf")).await;
+        let subject = "agency CHECK: patron_limits";
+        assert_one(&findings, Verdict::Missing, subject, &["patron type staf", "staff, undergraduate"]);
+    }
+
     async fn set_up_that_cannot_be_read_is_unknown(world) {
         let (connection, registration) = to_check(&world).await;
         let desk = "GET /conf/libraries/{library}/circ-desks/{desk}";

@@ -149,7 +149,12 @@ impl InstitutionFile {
         let described = &self.described;
         let agencies = described.agencies.iter();
         let places = described.pickup_locations.iter();
+        let limits = agencies.clone().filter_map(|agency| {
+            let rules: Rules = serde_json::to_value(&agency.rules).and_then(serde_json::from_value).ok()?;
+            Some((agency.code.as_str().into(), rules.patron_limits.patron_types().collect()))
+        });
         Registration {
+            limited_patron_types: limits.collect(),
             agencies: agencies
                 .map(|agency| (agency.code.as_str().into(), agency.library.as_deref().map(Into::into)))
                 .collect(),

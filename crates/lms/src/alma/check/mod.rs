@@ -1,11 +1,13 @@
 //! Checks an institution's set-up: makes every read that the hub will need, and reports what is missing.
 //!
+//! - `agencies`: the agencies that the settings name, and the patron types that the rules of agencies name.
 //! - `places`: libraries, locations, desks with their hold shelves, agencies and pickup locations.
 //! - `codes`: code tables, and the mappings between Alma's codes and the hub's types in both directions.
 //! - `lists`: task lists and saved searches, which save calls.
 //! - `new_users`: whether new users become patrons, with a test user.
 //! - `words`: the findings that all of them use.
 
+mod agencies;
 mod codes;
 mod lists;
 pub(super) mod new_users;
@@ -33,6 +35,7 @@ pub(super) async fn run(client: &Client, settings: &Settings, registration: &Reg
         }
     };
     findings.extend(places::check(client, settings, registration, &libraries).await);
+    findings.extend(agencies::check(settings, registration));
     findings.extend(lists::task_list(client, settings).await);
     findings.extend(codes::check(client, settings, registration).await);
     findings.extend(lists::saved_searches(client, settings).await);
