@@ -110,7 +110,8 @@ fn evidence_of_result(result: &EffectResult) -> Option<Value> {
         EffectResult::VirtualItemReady { item, barcode, .. } => Some(json!({"item": item, "barcode": barcode})),
         EffectResult::Lent { loan, .. }
         | EffectResult::Renewed { loan, .. }
-        | EffectResult::DueDateLimited { loan, .. } => Some(json!({"loan": loan.id, "due": loan.due})),
+        | EffectResult::DueDateLimited { loan, .. }
+        | EffectResult::DueDateRaised { loan, .. } => Some(json!({"loan": loan.id, "due": loan.due})),
         EffectResult::EffectRefused { effect, refusal } => Some(json!({"effect": effect, "code": refusal.code})),
         EffectResult::HoldCancelledAfterDispatch { observation } => serde_json::to_value(observation).ok(),
         EffectResult::PatronRefused(_)

@@ -145,6 +145,12 @@ impl EffectExecution<'_> {
                 Ok(EffectResult::Renewed { side, loan })
             }
             Effect::LimitDueDate(side) => self.limit_due_date(side).await,
+            Effect::RaiseDueDate(side) => {
+                let loan = virtual_side(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
+                let until = supply(request)?.extended_to.ok_or_else(|| missing("the lender's later due date"))?;
+                let loan = lms.set_due_date(loan, self.holder(side)?, until).await?;
+                Ok(EffectResult::DueDateRaised { side, loan })
+            }
             Effect::DenyRenewal(side) => {
                 lms.deny_renewal(&virtual_item(request, side)?).await?;
                 Ok(EffectResult::RenewalDenied { side })

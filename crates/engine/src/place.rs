@@ -41,7 +41,9 @@ impl Engine {
         let mut request = Request::new(self.runtime.ids().request(now), now, patron, pickup, placing.copies);
         request.needed_until = placing.needed_until;
         request.expedited = placing.expedited;
-        request.virtual_item_at_dispatch = self.runtime.rules_of_patron(&request).await?.virtual_item_at_dispatch;
+        let rules = self.runtime.rules_of_patron(&request).await?;
+        request.virtual_item_at_dispatch = rules.virtual_item_at_dispatch;
+        request.lender_extension = rules.lender_extension;
         let decision = decide(&request, &Command::Place.into(), now);
         let accepted = AuditEntry {
             request: request.id,

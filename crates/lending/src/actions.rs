@@ -18,7 +18,9 @@ impl Request {
             return Err("The request has ended already.");
         }
         match action {
-            Action::Resume if self.staff_case.is_none() => Err("Nothing stands in the way of the request."),
+            Action::Resume if self.staff_case.is_none() && self.undecided_extension().is_none() => {
+                Err("Nothing stands in the way of the request.")
+            }
             Action::Undo if self.undo.is_none() => Err("Nothing can be taken back: what followed from it was sent."),
             Action::Cancel => self.may_cancel(),
             Action::NextSupplier if self.status == Status::NotSuppliedCurrentSupplier => {

@@ -74,6 +74,11 @@ impl StaffCaseCause {
         }
     }
 
+    /// Returns whether a library's system refused to stop the patron's renewals.
+    pub(crate) fn is_refused_denial(self) -> bool {
+        matches!(self, Self::EffectRefused(Effect::DenyRenewal(_)))
+    }
+
     /// Returns the effect that isn't repeated until staff resume the request, where there is one.
     pub fn blocked_effect(self) -> Option<Effect> {
         match self {

@@ -109,8 +109,13 @@ fn note_poll(next: &mut Request, before: &Request, event: &Event) {
     next.failing_polls.retain(|side, _| watched.iter().any(|target| target.side == *side));
 }
 
-/// Returns whether the case for staff is settled: it belongs to an earlier status.
+/// Returns whether the case for staff is settled: it belongs to an earlier status, or the lender doesn't want the item back
+/// any more, so that the patron may renew.
 fn staff_case_is_resolved(before: &Request, next: &Request) -> bool {
+    let denial = next.staff_case.as_ref().is_some_and(|staff_case| staff_case.cause.is_refused_denial());
+    if denial && !next.supply.as_ref().is_some_and(|supply| supply.wanted_back) {
+        return true;
+    }
     before.status != next.status && before.staff_case == next.staff_case && !is_still_without_hold(next)
 }
 

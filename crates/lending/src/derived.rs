@@ -57,6 +57,9 @@ pub(crate) fn conditions(request: &Request, now: Timestamp) -> BTreeSet<Conditio
         if lender.is_some_and(|supply| supply.wanted_back) {
             found.insert(Condition::Recalled);
         }
+        if here.due_dates.renewed {
+            found.insert(Condition::Renewed);
+        }
         if here.due_dates.renewal_refused {
             found.insert(Condition::RenewalRefused);
         }
@@ -135,7 +138,10 @@ fn case(request: &Request) -> Option<(String, String)> {
     if request.status.is_final() {
         return None;
     }
-    if let Some(staff_case) = &request.staff_case {
+    // A lost item matters more than its renewals.
+    if let Some(staff_case) = &request.staff_case
+        && !(staff_case.cause.is_refused_denial() && request.is_lost())
+    {
         return Some((staff_case.cause.code(), staff_case.explanation.clone()));
     }
     if let Some(lent) = lent_to_another(request) {
@@ -183,6 +189,13 @@ fn case(request: &Request) -> Option<(String, String)> {
             "The item has been under way for too long. Look for it at both libraries: the shelf, the hold shelf, the \
              sorting area. When it is found, scan it in or report it here; when it is not, settle the loss.",
         );
+    }
+    if let Some(until) = request.undecided_extension() {
+        let explanation = format!(
+            "The lender has set a later due date, {until}. Resume to raise the patron's due date to it. Otherwise leave it as \
+             it is: this case ends when the patron returns the item."
+        );
+        return Some(("LENDER_EXTENDED".to_owned(), explanation));
     }
     let absent = request.supply.as_ref().is_some_and(|s| s.item == ItemState::Absent && s.dispatched);
     if absent && matches!(request.status, Status::Loaned | Status::ReturnTransit) {

@@ -71,6 +71,8 @@ pub enum Effect {
     Renew(Side),
     /// Bring the patron's due date down to the lender's, which is the ceiling.
     LimitDueDate(Side),
+    /// Raise the patron's due date to the later one that the lender has set.
+    RaiseDueDate(Side),
     /// Make sure that the patron can't renew any more.
     DenyRenewal(Side),
     /// Cancel the hold.
@@ -87,7 +89,7 @@ use Side::{Borrower, Lender, Pickup};
 
 impl Effect {
     /// Every effect, at every side where it is possible.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::VerifyPatron,
         Self::ChooseSupplier,
         Self::EnsureVirtualPatron(Lender),
@@ -113,6 +115,8 @@ impl Effect {
         Self::Renew(Lender),
         Self::LimitDueDate(Borrower),
         Self::LimitDueDate(Pickup),
+        Self::RaiseDueDate(Borrower),
+        Self::RaiseDueDate(Pickup),
         Self::DenyRenewal(Borrower),
         Self::DenyRenewal(Pickup),
         Self::CancelHold(Lender),
@@ -142,6 +146,7 @@ impl Effect {
             | Self::Lend(side)
             | Self::Renew(side)
             | Self::LimitDueDate(side)
+            | Self::RaiseDueDate(side)
             | Self::DenyRenewal(side)
             | Self::CancelHold(side)
             | Self::CheckIn(side)
@@ -167,6 +172,7 @@ impl Effect {
             | Self::Lend(_)
             | Self::Renew(_)
             | Self::LimitDueDate(_)
+            | Self::RaiseDueDate(_)
             | Self::DenyRenewal(_) => false,
         }
     }
@@ -187,6 +193,7 @@ impl Effect {
             Self::Lend(side) => at_side!(side, "lend"),
             Self::Renew(side) => at_side!(side, "renew"),
             Self::LimitDueDate(side) => at_side!(side, "limit_due_date"),
+            Self::RaiseDueDate(side) => at_side!(side, "raise_due_date"),
             Self::DenyRenewal(side) => at_side!(side, "deny_renewal"),
             Self::CancelHold(side) => at_side!(side, "cancel_hold"),
             Self::CheckIn(side) => at_side!(side, "check_in"),

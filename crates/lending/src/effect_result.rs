@@ -96,6 +96,13 @@ pub enum EffectResult {
         /// The loan with its new due date.
         loan: Loan,
     },
+    /// [`Effect::RaiseDueDate`].
+    DueDateRaised {
+        /// Where.
+        side: Side,
+        /// The loan with its new due date.
+        loan: Loan,
+    },
     /// [`Effect::DenyRenewal`]: the patron can't renew any more.
     RenewalDenied {
         /// Where.
@@ -175,6 +182,7 @@ impl EffectResult {
             Self::Lent { side, .. } => at_side!(side, "lent"),
             Self::Renewed { side, .. } => at_side!(side, "renewed"),
             Self::DueDateLimited { side, .. } => at_side!(side, "due_date_limited"),
+            Self::DueDateRaised { side, .. } => at_side!(side, "due_date_raised"),
             Self::RenewalDenied { side } => at_side!(side, "renewal_denied"),
             Self::HoldCancelled { side } => at_side!(side, "hold_cancelled"),
             Self::HoldCancelledAfterDispatch { .. } => "hold_cancelled_after_dispatch_at_lender",

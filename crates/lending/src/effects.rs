@@ -144,7 +144,23 @@ fn while_out(request: &Request) -> Option<Effect> {
             return Some(Effect::LimitDueDate(desk));
         }
     }
+    if let Some(side) = side_to_extend(request) {
+        return Some(Effect::RaiseDueDate(side));
+    }
     (supply.wanted_back && !here.due_dates.renewal_blocked).then_some(Effect::DenyRenewal(desk))
+}
+
+/// Returns the side whose loan is due before the later date that the lender has set since, if the borrower passes it on.
+fn side_to_extend(request: &Request) -> Option<Side> {
+    let until = request.supply.as_ref()?.extended_to?;
+    if !request.passes_on(until) {
+        return None;
+    }
+    let is_earlier = |here: &VirtualSide| {
+        let due = here.loan.open().and_then(|loan| loan.due);
+        here.due_dates.raised_for != Some(until) && due.is_some_and(|due| due < until)
+    };
+    request.workflow.virtual_sides().iter().copied().find(|side| request.virtual_side(*side).is_some_and(is_earlier))
 }
 
 /// Returns the next effect while the item goes home. A hold that still waits at the lender would send the item out
@@ -223,6 +239,7 @@ pub(crate) fn assume_done(request: &mut Request, effect: Effect) {
         | Effect::Lend(_)
         | Effect::Renew(_)
         | Effect::LimitDueDate(_)
+        | Effect::RaiseDueDate(_)
         | Effect::DenyRenewal(_) => {}
     }
 }

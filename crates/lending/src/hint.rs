@@ -137,7 +137,10 @@ impl Hint {
                     LoanChange::Created { .. } => known.is_none() && !matches!(own, Some(Effect::Lend(_))),
                     LoanChange::DueDateChanged(due) => {
                         known.is_none_or(|loan| loan.due != *due)
-                            && !matches!(own, Some(Effect::LimitDueDate(_) | Effect::Renew(_)))
+                            && !matches!(
+                                own,
+                                Some(Effect::LimitDueDate(_) | Effect::RaiseDueDate(_) | Effect::Renew(_))
+                            )
                     }
                     LoanChange::Returned => (known.is_none() || is_open) && !matches!(own, Some(Effect::CheckIn(_))),
                     LoanChange::Changed => true,

@@ -56,6 +56,7 @@ mod hint;
 mod hint_rules;
 mod ids;
 mod item_place;
+mod lender_extension;
 mod limits;
 mod observation;
 mod observed;
@@ -93,6 +94,7 @@ pub use ids::{
     LoanId, LocationCode, NoIdentifier, PatronId, PersonName, PickupCode, PickupLocationCode, RequestId,
     check_identifier,
 };
+pub use lender_extension::LenderExtension;
 pub use limits::{check_limits, is_duplicate};
 pub use observation::{HoldState, ItemState, LoanState, Observation, ObservationSource};
 pub use observed::Observed;

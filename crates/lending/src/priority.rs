@@ -55,6 +55,7 @@ impl Effect {
             | Self::Lend(_)
             | Self::Renew(_)
             | Self::LimitDueDate(_)
+            | Self::RaiseDueDate(_)
             | Self::DenyRenewal(_)
             | Self::CancelHold(_)
             | Self::CheckIn(_)

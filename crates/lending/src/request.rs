@@ -13,6 +13,7 @@ use crate::effect::{Effect, Side};
 use crate::ids::{
     AgencyCode, DeskCode, InstitutionCode, LibraryCode, PatronId, PersonName, PickupCode, PickupLocationCode, RequestId,
 };
+use crate::lender_extension::LenderExtension;
 use crate::refusal::Refusal;
 use crate::sides::{EarlierSupply, Progress, Supply, VirtualSide};
 use crate::status::{Condition, Outcome, Status, Workflow};
@@ -32,6 +33,9 @@ pub struct Request {
     /// Whether the hub creates the virtual item when the lender sends the item, and not before.
     #[serde(default)]
     pub virtual_item_at_dispatch: bool,
+    /// What becomes of the patron's due date when the lender sets a later one, by the rules of the patron's agency.
+    #[serde(default)]
+    pub lender_extension: LenderExtension,
     /// Its status.
     pub status: Status,
     /// When it reached this status.
@@ -110,6 +114,7 @@ impl Request {
             workflow: Workflow::Standard,
             expedited: false,
             virtual_item_at_dispatch: false,
+            lender_extension: LenderExtension::default(),
             status: Status::SubmittedToDcb,
             status_since: placed_at,
             outcome: None,
@@ -213,6 +218,19 @@ impl Request {
             Side::Lender => self.supply.as_ref().is_some_and(|supply| supply.lent_to_another),
             _ => self.virtual_side(side).is_some_and(|here| here.lent_to_another && here.item.is_open()),
         }
+    }
+
+    /// Returns whether the lender's later due date `until` is passed on to the patron.
+    pub(crate) fn passes_on(&self, until: Timestamp) -> bool {
+        let accepted = self.supply.as_ref().and_then(|supply| supply.extension_accepted);
+        self.lender_extension == LenderExtension::Raise || accepted == Some(until)
+    }
+
+    /// Returns the lender's later due date, if staff must decide whether the patron gets it.
+    pub(crate) fn undecided_extension(&self) -> Option<Timestamp> {
+        let until = self.supply.as_ref()?.extended_to?;
+        let due = self.at_pickup().loan.open()?.due?;
+        (self.status == Status::Loaned && due < until && !self.passes_on(until)).then_some(until)
     }
 
     /// Returns whether the lender is known to have sent the item.

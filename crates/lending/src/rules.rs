@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::PatronLimits;
 use crate::deadline::Deadline;
+use crate::lender_extension::LenderExtension;
 use crate::observation::Observation;
 
 /// The way in which an agency takes part.
@@ -43,6 +44,8 @@ pub struct Rules {
     /// lender. Then requests that nobody fills cost its system nothing, but the patron's own account shows the request
     /// later.
     pub virtual_item_at_dispatch: bool,
+    /// What becomes of the patron's due date when the lender sets a later one.
+    pub lender_extension: LenderExtension,
     /// When it is open.
     pub calendar: Calendar,
 }
@@ -61,6 +64,7 @@ impl Default for Rules {
             days_for_lent_copy: 1,
             max_days_in_transit: 14,
             virtual_item_at_dispatch: false,
+            lender_extension: LenderExtension::default(),
             calendar: Calendar::default(),
         }
     }

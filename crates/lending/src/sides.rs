@@ -40,6 +40,12 @@ pub struct Supply {
     /// Whether the lender wants the item back: it is recalled, or somebody else waits for it.
     #[serde(default)]
     pub wanted_back: bool,
+    /// The due date of its loan, if the lender has set a later one than before. A renewal by the hub is none.
+    #[serde(default)]
+    pub extended_to: Option<Timestamp>,
+    /// The later due date that staff of the borrower have agreed to pass on.
+    #[serde(default)]
+    pub extension_accepted: Option<Timestamp>,
     /// Whether the item is on loan to somebody other than the virtual patron.
     #[serde(default)]
     pub lent_to_another: bool,
@@ -63,6 +69,8 @@ impl Supply {
             hold_end: None,
             hold_missing_polls: 0,
             wanted_back: false,
+            extended_to: None,
+            extension_accepted: None,
             lent_to_another: false,
             refusal: None,
         }
@@ -156,6 +164,12 @@ pub struct DueDates {
     pub uncapped: Option<(Timestamp, Timestamp)>,
     /// Whether the hub has stopped further renewals by the patron.
     pub renewal_blocked: bool,
+    /// The lender's later due date to which the hub has raised the patron's.
+    #[serde(default)]
+    pub raised_for: Option<Timestamp>,
+    /// Whether the patron has renewed the loan, and the lender has not refused it.
+    #[serde(default)]
+    pub renewed: bool,
 }
 
 /// How far the virtual item has come; later points imply the earlier ones.

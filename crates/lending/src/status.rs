@@ -178,6 +178,8 @@ pub enum Condition {
     Overdue,
     /// The lender wants the item back.
     Recalled,
+    /// The patron has renewed the loan.
+    Renewed,
     /// The patron tried to renew, and the lender refused.
     RenewalRefused,
     /// Marked lost on either side.
@@ -198,9 +200,10 @@ pub enum Condition {
 
 impl Condition {
     /// Every condition.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Overdue,
         Self::Recalled,
+        Self::Renewed,
         Self::RenewalRefused,
         Self::Lost,
         Self::ClaimedReturned,
@@ -216,6 +219,7 @@ impl Condition {
         match self {
             Self::Overdue => "overdue",
             Self::Recalled => "recalled",
+            Self::Renewed => "renewed",
             Self::RenewalRefused => "renewal_refused",
             Self::Lost => "lost",
             Self::ClaimedReturned => "claimed_returned",

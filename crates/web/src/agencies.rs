@@ -76,7 +76,8 @@ input! {
         /// `max_days_in_transit`, in the open days of `calendar`: `time_zone`, `closed_weekdays`, `closed_dates`,
         /// `opens`, `closes`).
         /// `virtual_item_at_dispatch` says that virtual items are made when the lender sends the item, and not when it
-        /// is asked. A field that is left out has its default.
+        /// is asked. `lender_extension` (`raise` or `ask_staff`) says what becomes of a patron's due date when the lender
+        /// sets a later one. A field that is left out has its default.
         rules: Rules,
     }
     example: {

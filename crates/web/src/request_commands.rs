@@ -419,6 +419,7 @@ fn in_words(effect: Effect) -> &'static str {
         | Effect::Lend(_)
         | Effect::Renew(_)
         | Effect::LimitDueDate(_)
+        | Effect::RaiseDueDate(_)
         | Effect::DenyRenewal(_) => "Nothing is taken away by this.",
     }
 }

@@ -7,6 +7,7 @@ mod batch_polls;
 mod clock;
 mod contention;
 mod deadlines;
+mod due_dates;
 mod endings;
 mod left_to_staff;
 mod lenders_hold;

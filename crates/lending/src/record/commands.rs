@@ -82,7 +82,13 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
 
 /// Lets the hub retry what staff have fixed, and place a hold again that had ended.
 fn resume(request: &mut Request) {
-    let Some(staff_case) = request.staff_case.take() else { return };
+    let Some(staff_case) = request.staff_case.take() else {
+        let until = request.undecided_extension();
+        if let Some(supply) = &mut request.supply {
+            supply.extension_accepted = until;
+        }
+        return;
+    };
     match staff_case.cause {
         StaffCaseCause::EffectRefused(_) | StaffCaseCause::NotSent => return,
         StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) => {}

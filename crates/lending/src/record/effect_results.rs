@@ -77,6 +77,10 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
             due_date_limited(request, *side, loan);
             None
         }
+        EffectResult::DueDateRaised { side, loan } => {
+            due_date_raised(request, *side, loan);
+            None
+        }
         EffectResult::RenewalDenied { side } => {
             record_effect_done(request, Effect::DenyRenewal(*side));
             at(request, *side, |here| here.due_dates.renewal_blocked = true);
@@ -319,6 +323,16 @@ fn due_date_limited(request: &mut Request, side: Side, loan: &Loan) {
     });
 }
 
+fn due_date_raised(request: &mut Request, side: Side, loan: &Loan) {
+    record_effect_done(request, Effect::RaiseDueDate(side));
+    let until = request.supply.as_ref().and_then(|supply| supply.extended_to);
+    at(request, side, |here| {
+        here.due_dates.raised_for = until;
+        here.due_dates.agreed = loan.due.or(here.due_dates.agreed);
+        here.loan = Tracked::Open(loan.clone());
+    });
+}
+
 fn hold_cancelled(request: &mut Request, side: Side) {
     record_effect_done(request, Effect::CancelHold(side));
     match (side, &mut request.supply) {
@@ -403,6 +417,7 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             at(request, desk, |here| {
                 here.due_dates.renewal_requested_for = due;
                 here.due_dates.renewal_refused = true;
+                here.due_dates.renewed = false;
             });
             return Some(note);
         }
@@ -419,10 +434,6 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
             return Some(format!(
                 "The lender's hold still names the earlier pickup library; inform the lender. {note}"
             ));
-        }
-        Effect::DenyRenewal(side) => {
-            at(request, side, |here| here.due_dates.renewal_blocked = true);
-            return Some(note);
         }
         Effect::CheckIn(side) | Effect::DeleteVirtualItem(side) if refusal.code == Refusal::LENT_TO_ANOTHER => {
             at(request, side, |here| {
@@ -459,12 +470,21 @@ fn effect_refused(request: &mut Request, effect: Effect, refusal: &Refusal) -> O
         | Effect::ChangePickup(_)
         | Effect::SendIntoTransit(_)
         | Effect::Lend(_)
+        | Effect::RaiseDueDate(_)
+        | Effect::DenyRenewal(_)
         | Effect::CancelHold(_)
         | Effect::CheckIn(_)
         | Effect::DeleteVirtualItem(_)
         | Effect::DeleteVirtualBib(_) => {}
     }
-    request.staff_case = Some(StaffCase { cause: StaffCaseCause::EffectRefused(effect), explanation: note.clone() });
+    let explanation = match effect {
+        Effect::DenyRenewal(_) => format!(
+            "The lender wants the item back, but the patron can still renew the loan: {note}. Ask the patron to return the \
+             item. When the cause is removed, resume."
+        ),
+        _ => note.clone(),
+    };
+    request.staff_case = Some(StaffCase { cause: StaffCaseCause::EffectRefused(effect), explanation });
     Some(note)
 }
 

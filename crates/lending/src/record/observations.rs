@@ -7,12 +7,13 @@ use crate::attention::{StaffCase, StaffCaseCause};
 use crate::closure::{ClosureResponse, HoldEnd, MissingHold, infer, response_to_closure};
 use crate::command::CancelledBy;
 use crate::deadline::{Deadline, deadlines};
-use crate::effect::Side;
+use crate::effect::{Effect, Side};
+use crate::ids::LoanId;
 use crate::observation::{HoldState, ItemState, LoanState, Observation};
 use crate::observed::Observed;
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Request};
-use crate::sides::{Hold, Loan, Progress, Tracked, VirtualSide};
+use crate::sides::{Hold, Loan, Progress, Supply, Tracked, VirtualSide};
 use crate::status::Status;
 
 /// How many polls in a row must miss a hold before it counts as gone. Alma closes hold and loan at nearly, not exactly,
@@ -40,6 +41,8 @@ pub(super) fn record_observed(request: &mut Request, observed: &Observed, now: T
 
 pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, now: Timestamp) -> Option<String> {
     let status = request.status;
+    let renewing = is_being_renewed(request);
+    let mut extension = None;
     let supply = request.supply.as_mut()?;
     if let Some(item) = &observation.item {
         supply.item = item.clone();
@@ -51,6 +54,7 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
     }
     match observation.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
+            extension = note_extension(supply, renewing, id, *due);
             supply.loan = Tracked::Open(Loan { id: id.clone(), due: *due });
             supply.dispatched = true;
             supply.hold.close();
@@ -79,7 +83,7 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
         supply.copy.holding = holding.clone();
     }
     if supply.loan.is_open() {
-        return None;
+        return extension;
     }
     let last = supply.hold.open().cloned();
     if !record_hold(&mut supply.hold, &mut supply.hold_missing_polls, observation) {
@@ -134,6 +138,28 @@ fn record_whether_sent(request: &mut Request, observation: &Observation) -> Opti
     Some(explanation)
 }
 
+/// Returns whether the hub renews the lender's loan, or is about to: a later due date is then its own doing.
+fn is_being_renewed(request: &Request) -> bool {
+    let due = |loan: &Tracked<Loan>| loan.open().and_then(|loan| loan.due);
+    let ceiling = request.supply.as_ref().and_then(|supply| due(&supply.loan));
+    let renewing = request.in_flight == Some(Effect::Renew(Side::Lender));
+    renewing || matches!((due(&request.at_pickup().loan), ceiling), (Some(due), Some(ceiling)) if due > ceiling)
+}
+
+/// Records a due date that the lender has changed. Returns a note if it is a later one.
+fn note_extension(supply: &mut Supply, renewing: bool, id: &LoanId, due: Option<Timestamp>) -> Option<String> {
+    let before = supply.loan.open().filter(|loan| loan.id == *id).and_then(|loan| loan.due)?;
+    let due = due?;
+    if due < before {
+        supply.extended_to = None;
+    }
+    if due <= before || renewing {
+        return None;
+    }
+    supply.extended_to = Some(due);
+    Some(format!("The lender has set a later due date: {due}."))
+}
+
 fn apply_at_virtual_side(
     request: &mut Request,
     side: Side,
@@ -142,7 +168,7 @@ fn apply_at_virtual_side(
 ) -> Option<String> {
     let here = request.virtual_side_mut(side)?;
     let lent_before = here.progress >= Progress::OnLoan;
-    record_loan(here, observation);
+    let renewed = record_loan(here, observation);
     note_another(&mut here.lent_to_another, observation);
     record_hold_after_loan(here, observation, lent_before);
     record_move(here, observation);
@@ -181,7 +207,7 @@ fn apply_at_virtual_side(
         if observation.hold == Some(HoldState::Gone) {
             here.hold.close();
         }
-        return None;
+        return renewed;
     }
     let last = here.hold.open().cloned();
     if record_hold(&mut here.hold, &mut here.hold_missing_polls, observation) {
@@ -397,7 +423,9 @@ fn hold_end(last: Option<&Hold>, observation: &Observation, lent: bool, now: Tim
     infer(vanished, now)
 }
 
-fn record_loan(here: &mut VirtualSide, observation: &Observation) {
+/// Records the patron's loan. Returns a note if the patron has renewed it.
+fn record_loan(here: &mut VirtualSide, observation: &Observation) -> Option<String> {
+    let mut note = None;
     match observation.loan.as_ref() {
         Some(LoanState::Active { id, due }) => {
             let retry_hold = matches!(&here.loan, Tracked::Closed(before) if before.id != *id);
@@ -407,6 +435,14 @@ fn record_loan(here: &mut VirtualSide, observation: &Observation) {
             }
             let stale = matches!(&here.loan, Tracked::Closed(before) if before.id == *id);
             if !stale {
+                let before = here.loan.open().and_then(|loan| loan.due);
+                if let (Some(before), Some(agreed), Some(due)) = (before, here.due_dates.agreed, *due)
+                    && due > before
+                    && due > agreed
+                {
+                    here.due_dates.renewed = true;
+                    note = Some(format!("The patron has renewed the loan until {due}."));
+                }
                 here.loan = Tracked::Open(Loan { id: id.clone(), due: *due });
                 here.due_dates.agreed = here.due_dates.agreed.or(*due);
                 // The loan counts, whatever became of the item since: lost, or claimed returned.
@@ -423,6 +459,7 @@ fn record_loan(here: &mut VirtualSide, observation: &Observation) {
         Some(LoanState::None) if !observation.item.as_ref().is_some_and(is_out) => here.loan.close(),
         _ => {}
     }
+    note
 }
 
 /// Records that staff moved the virtual item to another holding or record, or gave it another barcode.

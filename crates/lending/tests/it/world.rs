@@ -154,6 +154,7 @@ impl World {
             | Effect::ChangePickup(_)
             | Effect::Renew(_)
             | Effect::LimitDueDate(_)
+            | Effect::RaiseDueDate(_)
             | Effect::DenyRenewal(_)
             | Effect::DeleteVirtualBib(_) => {}
         }

@@ -44,7 +44,8 @@ impl SimAlma {
     pub fn settings(&self, calls_per_second: u32) -> Value {
         json!({
             "base_url": self.base, "sharing_library": SHARING_LIBRARY, "virtual_library": VIRTUAL_LIBRARY,
-            "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB", "calls_per_second": calls_per_second,
+            "virtual_location": "dcbvirtual", "virtual_item_policy": "DCB", "virtual_item_policy_no_renewal": "DCB_NR",
+            "calls_per_second": calls_per_second,
             "circulation_desks": {"MAIN": DESK, "BRANCH": DESK, VIRTUAL_LIBRARY: DESK, SHARING_LIBRARY: DESK},
             "patron_types": {"UNDRGRD": "undergraduate", "STAFF": "staff"},
             "user_groups": {"undergraduate": "DCB", "staff": "DCB"},

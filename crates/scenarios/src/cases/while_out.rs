@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result, expect, same};
 use crate::stage::{Actor, PATRON, Stage};
 use crate::view::RequestView;
 
-pub(super) const LIST: [Scenario; 10] = [
+pub(super) const LIST: [Scenario; 12] = [
     Scenario::new("renewal", "The patron renews; the lender's loan is renewed first, and both dates agree.", |stage| {
         Box::pin(renewal(stage))
     }),
@@ -26,6 +26,14 @@ pub(super) const LIST: [Scenario; 10] = [
     ),
     Scenario::new("recall", "Somebody at the lender waits for the book, so it can't be renewed any more.", |stage| {
         Box::pin(recall(stage))
+    }),
+    Scenario::new(
+        "renewal-not-denied",
+        "Somebody at the lender waits for the book, and no item policy keeps the patron from renewing: staff are asked at once.",
+        |stage| Box::pin(renewal_not_denied(stage)),
+    ),
+    Scenario::new("lender-extends", "The lender sets a later due date, and the patron gets it too.", |stage| {
+        Box::pin(lender_extends(stage))
     }),
     Scenario::new(
         "overdue",
@@ -116,6 +124,42 @@ async fn due_date_overwritten(stage: &mut Stage) -> Result<()> {
             expect(tries < 100, || "The due date stays beyond the lender's.".to_owned())?;
         }
         stage.settled().await?;
+    }
+    stage.return_and_end().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn renewal_not_denied(stage: &mut Stage) -> Result<()> {
+    stage.set_up(&stage.borrower, &json!({"virtual_item_policy_no_renewal": null})).await?;
+    let request = stage.drive_to(Status::Loaned).await?;
+    let barcode = request.lender.map(|lender| lender.barcode).unwrap_or_default();
+    stage.narrate(Actor::LendingLibrary, "takes the wish of its own reader, who waits for the book");
+    let waiting = stage.lenders[0].place_hold("sam.student", &barcode, "MAIN").await?;
+    let is_case = |request: &RequestView| request.attention.code.as_deref() == Some("DENY_RENEWAL_AT_BORROWER_REFUSED");
+    stage.until_that("be a case for staff", is_case).await?;
+    stage.narrate(Actor::HubStaff, "names an item policy without renewals, and lets the hub try once more");
+    stage.set_up(&stage.borrower, &json!({"virtual_item_policy_no_renewal": "DCB_NR"})).await?;
+    stage.act("resume", None).await?;
+    stage.settled().await?;
+    let item = stage.borrower.item(&stage.virtual_barcode().await?).await?;
+    same("the policy of the virtual item", item.policy.as_str(), "DCB_NR")?;
+    stage.lenders[0].cancel_hold(&waiting, "CannotBeFulfilled").await?;
+    stage.return_and_end().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
+async fn lender_extends(stage: &mut Stage) -> Result<()> {
+    let request = stage.drive_to(Status::Loaned).await?;
+    let lender = request.lender.ok_or_else(|| Failure::new("There is no lender."))?;
+    let barcode = stage.virtual_barcode().await?;
+    let later = due_at(&stage.lenders[0], &lender.barcode).await? + SignedDuration::from_hours(24 * 14);
+    stage.narrate(Actor::LendingLibrary, "lends the book for two weeks more");
+    stage.lenders[0].set_due(&lender.barcode, later).await?;
+    let mut tries = 0;
+    while due_at(&stage.borrower, &barcode).await? != later {
+        stage.polled(&stage.lenders[0]).await?;
+        tries += 1;
+        expect(tries < 100, || "The patron's due date stays as it was.".to_owned())?;
     }
     stage.return_and_end().await?;
     stage.ended_as("SUPPLIED").await.map(drop)

@@ -75,6 +75,8 @@ cases! {
     refused_renewal_puts_the_date_back: "renewal-refused",
     due_date_of_the_lender_counts_every_time: "due-date-overwritten",
     item_that_others_wait_for_is_recalled: "recall",
+    renewal_that_is_not_denied_is_a_case_for_staff: "renewal-not-denied",
+    later_date_of_the_lender_is_the_patrons_too: "lender-extends",
     overdue_item_is_followed_to_its_shelf: "overdue",
     lost_item_may_be_found: "lost",
     lost_item_that_is_paid_for_ends_the_request: "lost-and-paid",

@@ -109,6 +109,7 @@ fn meaning(condition: Condition) -> &'static str {
     match condition {
         Condition::Overdue => "the due date has passed at the borrower or the lender",
         Condition::Recalled => "the lender wants the item back: it is recalled, or somebody else waits for it",
+        Condition::Renewed => "the patron has renewed the loan",
         Condition::RenewalRefused => "the patron renewed, the lender refused, and the due date was put back",
         Condition::Lost => "the item is marked lost on either side",
         Condition::ClaimedReturned => "the patron says that it was returned; the library hasn't got it",
