@@ -4,6 +4,7 @@
 mod commands;
 mod effect_results;
 mod observations;
+mod on_the_way;
 
 use jiff::Timestamp;
 

@@ -1,6 +1,6 @@
 //! Records commands of patrons and staff as facts.
 
-use super::observations::replace_ended_hold;
+use super::on_the_way::replace_ended_hold;
 use super::reject_supplier;
 use crate::attention::StaffCaseCause;
 use crate::command::Command;
