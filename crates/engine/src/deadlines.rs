@@ -36,12 +36,15 @@ impl Engine {
         match self.polling.poll_fully(request, side_of(deadline, request)).await {
             Ok(None) => {}
             Ok(Some(event)) => {
-                let seen = self
-                    .commits
-                    .apply(stored.request.id, &event.into(), "hub", &Cause::Person(None), None)
-                    .await?
-                    .stored
-                    .request;
+                let known = Some(stored.clone());
+                let applied = self.commits.apply(request.id, &event.into(), "hub", &Cause::Person(None), known).await;
+                let seen = match applied {
+                    Ok(applied) => applied.stored.request,
+                    Err(outdated @ Error::Outdated) => {
+                        return self.commits.postpone(intent, self.runtime.now(), &outdated.to_string()).await;
+                    }
+                    Err(failure) => return Err(failure),
+                };
                 if !deadlines(&seen).contains(&deadline) {
                     // The commit above removes the deadline, except while it is leased, as it is now.
                     return self.commits.drop_intent(intent, "it has happened").await;

@@ -149,7 +149,7 @@ impl EffectExecution<'_> {
                 let loan = virtual_side(request, side)?.loan.open().ok_or_else(|| missing("the patron's loan"))?;
                 let until = supply(request)?.extended_to.ok_or_else(|| missing("the lender's later due date"))?;
                 let loan = lms.set_due_date(loan, self.holder(side)?, until).await?;
-                Ok(EffectResult::DueDateRaised { side, loan })
+                Ok(EffectResult::DueDateRaised { side, loan, until: supply(request)?.extended_to })
             }
             Effect::DenyRenewal(side) => {
                 lms.deny_renewal(&virtual_item(request, side)?).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lending::{Action, Command, CopyRef, Effect, Refusal, Request, RequestId, Side};
 use lms::HostLms;
+use store::Stored;
 use tracing::debug;
 
 use crate::commit::Cause;
@@ -43,11 +44,11 @@ impl Engine {
         actor: &str,
     ) -> Result<Request, Error> {
         let AnotherLender { reason, copy, confirm_no_candidate } = wanted;
-        let request = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?.request;
+        let stored = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?;
         let action = if copy.is_some() { Action::ChooseSupplier } else { Action::NextSupplier };
         let may = |request: &Request| request.may(action).map_err(Error::NotAllowed);
-        may(&request)?;
-        let request = self.after_polling_the_lender(request).await?;
+        may(&stored.request)?;
+        let request = self.after_polling_the_lender(stored).await?;
         may(&request)?;
         match &copy {
             Some(copy) => self.check_named(&request, copy).await?,
@@ -61,14 +62,20 @@ impl Engine {
     /// Polls the lender and returns the request: the item may have been sent since the last poll. Cancelling the hold
     /// finds that out too, but then the hold is gone and the patron gets nothing. A lender whose system doesn't answer
     /// is given up anyway.
-    async fn after_polling_the_lender(&self, request: Request) -> Result<Request, Error> {
+    async fn after_polling_the_lender(&self, stored: Stored) -> Result<Request, Error> {
+        let request = stored.request.clone();
         match tokio::time::timeout(PATIENCE, self.polling.poll_fully(&request, Side::Lender)).await {
-            Ok(Ok(Some(event))) => Ok(self
-                .commits
-                .apply(request.id, &event.into(), "hub", &Cause::Person(None), None)
-                .await?
-                .stored
-                .request),
+            Ok(Ok(Some(event))) => {
+                match self.commits.apply(request.id, &event.into(), "hub", &Cause::Person(None), Some(stored)).await {
+                    Ok(applied) => Ok(applied.stored.request),
+                    // What was read before the change says nothing about the request as it is now.
+                    Err(Error::Outdated) => {
+                        let now = self.runtime.store().request(request.id).await?;
+                        Ok(now.ok_or(Error::UnknownRequest(request.id))?.request)
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
             Ok(Ok(None)) | Err(_) => Ok(request),
             Ok(Err(not_done)) => {
                 debug!(request = %request.id, reason = %not_done, "the lender could not be polled before it is given up");

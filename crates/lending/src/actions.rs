@@ -28,12 +28,12 @@ impl Request {
             }
             Action::NextSupplier | Action::ChooseSupplier => self.may_change_supplier(),
             Action::ChangePickup => self.may_change_pickup(),
-            Action::ReportFound if self.missing_since.is_none() => Err("The item isn't missing on its way."),
+            Action::ReportFound if self.missing_since.is_none() => Err("The item isn't missing."),
             Action::ReportDamage if self.at_pickup().progress < Progress::OnLoan => {
                 Err("The patron hasn't had the item yet. Damage that it had before is the lender's to record.")
             }
             Action::SettleLoss if !self.is_lost() => {
-                Err("The item is neither lost, nor claimed returned, nor missing on its way.")
+                Err("The item is neither lost, nor claimed returned, nor missing.")
             }
             Action::Resume
             | Action::Undo

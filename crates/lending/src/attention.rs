@@ -47,6 +47,18 @@ pub struct StaffCase {
     pub explanation: String,
 }
 
+impl StaffCase {
+    /// Returns the case of a patron's hold that ended in the library's own system while the request needs it.
+    pub(crate) fn of_ended_hold(side: Side, closure: Closure) -> Self {
+        let word = closure.name();
+        let explanation = format!(
+            "The patron's hold ended in the library's own system ({word}). Place it again with \"resume\", or cancel the \
+             request."
+        );
+        Self { cause: StaffCaseCause::HoldEnded(side, closure), explanation }
+    }
+}
+
 /// The reason why staff must act.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -82,7 +82,7 @@ impl ClosureBasis {
             Self::Item => "the item is lost, missing or gone",
             Self::ShelfTime => "its last day on the hold shelf had passed",
             Self::LastInterest => "its last day of interest had passed",
-            Self::Absence => "it is gone, and nothing shows another reason",
+            Self::Absence => "nothing shows another reason",
         }
     }
 }

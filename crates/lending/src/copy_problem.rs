@@ -38,7 +38,12 @@ impl CopyProblem {
             Self::OutOfService => "COPY_OUT_OF_SERVICE",
             Self::OnOwnHoldShelf => "COPY_NOT_SENT",
         };
-        Refusal::new(code, self.explain())
+        let explanation = match self {
+            Self::Lent => "The lender's item is on loan to somebody else.",
+            Self::OnOwnHoldShelf => "The lender put the item on its own hold shelf and did not send it in time.",
+            Self::Lost | Self::Missing | Self::OutOfService => self.explain(),
+        };
+        Refusal::new(code, explanation)
     }
 }
 

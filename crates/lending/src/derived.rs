@@ -179,8 +179,8 @@ fn case(request: &Request) -> Option<(String, String)> {
         return with_text(
             "MISSING_AT_PICKUP_LIBRARY",
             "The pickup library has marked the item as missing. Look for it there: the hold shelf, the shelves, the sorting \
-             area. When it is found, mark it so in the library's system or report it here, and the patron's hold is placed \
-             again; when it is not, settle the loss.",
+             area. When it is found, scan it in there or mark it as found, and the patron's hold is placed again; when it \
+             is not, settle the loss.",
         );
     }
     if request.missing_since.is_some() {
@@ -223,11 +223,15 @@ fn lent_to_another(request: &Request) -> Option<(String, String)> {
              if you don't want to wait."
         }
         Side::Lender if held => {
-            "The lender's item is on loan to somebody else; the hub's hold on it is kept. Wait until it is back, have the \
-             next lender asked, or cancel the request."
+            "The lender's item is on loan to somebody else; the hub's hold on it is kept. No other library is left to ask. Wait \
+             until the item is back, name another copy, or cancel the request."
+        }
+        Side::Lender if !request.candidates_without_supplier().is_empty() => {
+            "The lender's item is on loan to somebody else. Have the next lender asked, or cancel the request."
         }
         Side::Lender => {
-            "The lender's item is on loan to somebody else. Have the next lender asked, or cancel the request."
+            "The lender's item is on loan to somebody else, and no other library is left to ask. Name another copy, or cancel the \
+             request."
         }
         _ if request.status.is_ending() => {
             "The request has ended, but its virtual item is on loan to somebody other than its patron. The hub doesn't \

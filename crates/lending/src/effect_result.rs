@@ -102,6 +102,9 @@ pub enum EffectResult {
         side: Side,
         /// The loan with its new due date.
         loan: Loan,
+        /// The lender's due date to which it was to be raised.
+        #[serde(default)]
+        until: Option<Timestamp>,
     },
     /// [`Effect::DenyRenewal`]: the patron can't renew any more.
     RenewalDenied {

@@ -27,15 +27,31 @@ impl Request {
         }
         match self.status {
             Status::PickupTransit => format!("The item is on its way from {owner} to {place}."),
-            Status::ReceivedAtPickup | Status::ReadyForPickup => format!("The item of {owner} is at {place}."),
-            Status::Loaned => format!("The patron has the item of {owner}."),
+            Status::ReceivedAtPickup | Status::ReadyForPickup => match self.at_pickup().item_state {
+                Some(ItemState::InTransit) => format!("The item of {owner} is on its way to {place}."),
+                Some(ItemState::Missing) => {
+                    format!("The item of {owner} arrived at {place}, which has marked it as missing.")
+                }
+                _ => format!("The item of {owner} is at {place}."),
+            },
+            Status::Loaned => {
+                let mark = match self.at_pickup().item_state {
+                    Some(ItemState::Lost) => ", and is marked as lost",
+                    Some(ItemState::ClaimedReturned) => ", who says that it was returned",
+                    _ => "",
+                };
+                format!("The item of {owner} is on loan to the patron{mark}.")
+            }
+            Status::HandedOffAsLocal => {
+                format!("The patron's own library, {owner}, handles this request. Its system shows where the item is.")
+            }
             Status::ReturnTransit => going_home(self, supply, &owner),
             _ if self.ended_manually && supply.dispatched && !is_home(supply) => format!(
                 "The item belongs to {owner}. The request was ended by hand before the item was seen there, so it may be anywhere \
                  between {place} and that library. Send it home."
             ),
             _ if supply.dispatched => format!("The item is back at {owner}. If it is elsewhere, send it there."),
-            _ => format!("The item is at {owner}, which has not sent it. If it is elsewhere, send it there."),
+            _ => format!("The item belongs to {owner}, which has not sent it. If you have it in hand, send it there."),
         }
     }
 }

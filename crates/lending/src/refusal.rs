@@ -183,13 +183,21 @@ impl PatronRefusal {
             Self::OtherAgency { .. } => {
                 "You belong to another library than the one that was chosen. Please choose yours."
             }
-            Self::UnmappedCampus { .. } => "Your library can't be found out from your record. Please ask its staff.",
-            Self::LoanLimit { .. } => "You have as many loans as your library allows. Please return one and ask again.",
+            Self::UnmappedCampus { .. } => {
+                "Your library's record of you doesn't show which library you belong to. Please ask its staff."
+            }
+            Self::LoanLimit { .. } => {
+                "You have as many loans as your library allows. Please return one, then request this item once more."
+            }
             Self::RequestLimit { .. } => {
                 "You have as many requests at your library as it allows. Please try again when one has ended."
             }
-            Self::Overdue { .. } => "You have an overdue item. Please return or renew it and ask again.",
-            Self::Fees { .. } => "You have unpaid fees at your library. Please pay them and ask again.",
+            Self::Overdue { .. } => {
+                "You have overdue items. Please return or renew them, then request this item once more."
+            }
+            Self::Fees { .. } => {
+                "You have unpaid fees at your library. Please pay them, then request this item once more."
+            }
             Self::UnmappedType { .. } => "Your library can't take the request for you yet. Please ask its staff.",
             Self::TooManyRequests { .. } => {
                 "You have as many requests under way as your library allows. Please try again when one has ended."
@@ -220,14 +228,14 @@ impl PatronRefusal {
     fn account_explanation(&self) -> Option<String> {
         let explanation = match self {
             Self::LoanLimit { loans, most } => format!(
-                "The patron has {loans} loans; their library allows {most} (rule max_loans). One must be returned first."
+                "The patron's library allows {most} loans (rule max_loans); the patron has {loans}. One must be returned first."
             ),
             Self::RequestLimit { requests, most } => format!(
-                "The patron has {requests} requests at their library, which allows {most} (rule max_library_requests). \
+                "The patron's library allows {most} requests (rule max_library_requests); the patron has {requests} there. \
                  One must end first."
             ),
             Self::Overdue { items, most } => format!(
-                "The patron has {items} overdue items; their library tolerates {most} (rule max_overdue). They must be \
+                "Overdue items of the patron: {items}; their library tolerates {most} (rule max_overdue). They must be \
                  returned or renewed first."
             ),
             Self::Fees { most } => format!(

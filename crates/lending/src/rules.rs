@@ -33,7 +33,7 @@ pub struct Rules {
     /// The number of its open days within which it must send a requested item. After that the hub asks the next lender.
     pub days_to_supply: u32,
     /// The number of its open days for which the hub waits for its copy if that is lost or missing. After that the hub
-    /// asks the next lender. 0 means at once.
+    /// asks the next lender; if none is left, the request ends. 0 means at once.
     pub days_for_lost_copy: u32,
     /// The number of its open days for which the hub waits for its copy if that is on loan to somebody else or out of
     /// service. After that the hub asks the next lender, if there is one. 0 means at once.

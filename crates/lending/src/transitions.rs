@@ -103,6 +103,8 @@ pub(crate) const RULES: &[Rule] = &[
 
     Rule { from: &[PickupTransit], to: NotSuppliedCurrentSupplier, reason: "the lender didn't send the item after all",
         when: |r| lender_refused(r) && !r.is_dispatched() },
+    Rule { from: &[PickupTransit], to: Cancelled, reason: "cancelled, and the item was not sent after all",
+        when: |r| is_cancelled(r) && !r.is_dispatched() },
     Rule { from: UNDER_WAY, to: ReturnTransit, reason: "it won't be lent; the item goes home", when: returns_unlent },
     Rule { from: &[PickupTransit], to: ReceivedAtPickup, reason: "the item has come to the pickup library",
         when: |r| r.at_pickup().progress >= Progress::Received },

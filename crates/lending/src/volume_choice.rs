@@ -42,8 +42,7 @@ pub fn choose_volume(wanted: &str, copies: &[Volume]) -> Result<Vec<usize>, Refu
     match best {
         Fit::Other => Err(not_found(wanted, copies.iter())),
         Fit::Part => Err(ambiguous(wanted, of_found())),
-        Fit::Text => Ok(found),
-        Fit::Contains | Fit::Sequence | Fit::Same => {
+        Fit::Contains | Fit::Sequence | Fit::Same | Fit::Text => {
             let mut others = of_found();
             let first = others.next();
             let is_one = first.is_none_or(|first| others.all(|other| is_same_volume(first, other)));

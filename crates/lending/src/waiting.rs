@@ -40,10 +40,16 @@ fn before_dispatch(request: &Request) -> String {
     let Some(problem) = request.copy_problem() else {
         return "The lending library has yet to take the item from its shelf and scan it in.".to_owned();
     };
-    let next = if problem.is_gone() || !request.candidates_without_supplier().is_empty() {
-        "Unless that changes within the days that the lender's rules allow, the hub asks the next lender."
-    } else {
-        "No other library is left to ask. Name another copy, or cancel the request, if it takes too long."
+    let is_another_left = !request.candidates_without_supplier().is_empty();
+    let next = match (is_another_left, problem.is_gone()) {
+        (true, _) => "If the lender can't send it within the days that its rules allow, the hub asks the next lender.",
+        (false, true) => {
+            "No other library is left to ask. If the lender doesn't find it within the days that its rules allow, the request \
+             ends. Name another copy, if there is one."
+        }
+        (false, false) => {
+            "No other library is left to ask. Name another copy, or cancel the request, if it takes too long."
+        }
     };
     format!("{} {next}", problem.explain())
 }

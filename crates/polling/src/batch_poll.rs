@@ -167,7 +167,13 @@ impl Polling {
         let interval = match calls {
             None | Some(0) => None,
             Some(calls_per_day) => {
-                let lengths = self.runtime.store().list_lengths(institution, RARE_FACTOR).await?;
+                let lists = self.runtime.store().list_lengths(institution, RARE_FACTOR).await?;
+                // A list may have many entries of the library's own.
+                let rows = |(list, entries): (String, u64)| {
+                    let read = self.list_rows.get(&(institution.clone(), list), now).unwrap_or_default();
+                    entries.max(read)
+                };
+                let lengths: Vec<u64> = lists.into_iter().map(rows).collect();
                 let open = self.runtime.rules_of(institution, None).await?.calendar.open_per_day();
                 ListBudget { calls_per_day, open, calls_per_round: calls_to_read(lengths) }.interval()
             }
@@ -245,6 +251,9 @@ impl Polling {
         match self.read_list(batch_poll, &listed).await {
             Ok(ListOutcome::Read(read)) => {
                 self.refused_lists.read(&batch_poll.institution, &batch_poll.list);
+                let rows = u64::try_from(read.present.len()).unwrap_or(u64::MAX);
+                let list = (batch_poll.institution.clone(), batch_poll.list.clone());
+                self.list_rows.insert(list, rows, self.runtime.now());
                 self.compare(batch_poll, listed, &read).await
             }
             Ok(refused) => {

@@ -25,6 +25,9 @@ pub const FAILS_OFTEN: u32 = 3;
 /// How long the interval of an institution's lists stays as it was worked out.
 const BUDGET_KNOWN_FOR: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long the length of a list counts that was read.
+const ROWS_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(24 * 7);
+
 /// The settings of polling.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -47,6 +50,8 @@ pub struct Polling {
     pub(crate) companions: Companions,
     /// The interval between two reads of each list that an institution's budget allows.
     pub(crate) spared_intervals: Cache<InstitutionCode, Option<Duration>>,
+    /// The number of rows that each list had when it was read last.
+    pub(crate) list_rows: Cache<(InstitutionCode, String), u64>,
     /// The number of lists being read now.
     pub(crate) active_batch_polls: Arc<AtomicUsize>,
     metrics: PollMetrics,
@@ -63,6 +68,7 @@ impl Polling {
             refused_lists: RefusedLists::default(),
             companions: Companions::default(),
             spared_intervals: Cache::new(BUDGET_KNOWN_FOR),
+            list_rows: Cache::new(ROWS_KNOWN_FOR),
             active_batch_polls: Arc::default(),
             metrics: PollMetrics::register(metrics),
         }

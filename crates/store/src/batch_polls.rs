@@ -116,14 +116,19 @@ impl Store {
         rows.first().map(|row| row.time("due_at")).transpose()
     }
 
-    /// Returns the number of entries of each list of an institution, but for lists with at least this interval factor.
-    pub async fn list_lengths(&self, institution: &InstitutionCode, rare_factor: u32) -> Result<Vec<u64>, Error> {
-        let sql = "SELECT COUNT(*) AS entries FROM batch_poll JOIN poll ON poll.list = batch_poll.list \
+    /// Returns each list of an institution with the number of the hub's entries on it, but for lists with at least this
+    /// interval factor.
+    pub async fn list_lengths(
+        &self,
+        institution: &InstitutionCode,
+        rare_factor: u32,
+    ) -> Result<Vec<(String, u64)>, Error> {
+        let sql = "SELECT batch_poll.list AS list, COUNT(*) AS entries FROM batch_poll JOIN poll ON poll.list = batch_poll.list \
                    AND poll.institution = batch_poll.institution \
                    WHERE poll.list <> '' AND batch_poll.institution = $1 AND batch_poll.interval_factor < $2 \
                    GROUP BY batch_poll.list";
         let rows = self.read(sql, values![institution, i64::from(rare_factor)]).await?;
-        rows.iter().map(|row| row.count("entries")).collect()
+        rows.iter().map(|row| Ok((row.text("list")?, row.count("entries")?))).collect()
     }
 
     /// Returns the open polls on a list that have neither a lease nor hints.

@@ -470,16 +470,30 @@ fn digest(sealer: &Sealer, institution: &InstitutionCode, patron: &PatronId) -> 
     sealer.digest(&["patron", institution.as_str(), &patron.as_str().to_lowercase()])
 }
 
-/// Changes the patron's identifiers, which are sealed in the document, each with its place there.
+/// Changes the patron's personal data, which are sealed in the document, each with its place there.
 fn change_personal(request: &mut Request, change: impl Fn(&str, &str) -> Result<String, Error>) -> Result<(), Error> {
-    let places =
-        [("/patron/identifier", "/patron/verified/id"), ("/undo/patron/identifier", "/undo/patron/verified/id")];
-    let patrons = [Some(&mut request.patron), request.undo.as_mut().map(|undo| &mut undo.patron)];
-    for ((identifier, verified), patron) in places.into_iter().zip(patrons) {
+    let patrons =
+        [("/patron", Some(&mut request.patron)), ("/undo/patron", request.undo.as_mut().map(|undo| &mut undo.patron))];
+    for (place, patron) in patrons {
         let Some(patron) = patron else { continue };
-        patron.identifier = change(identifier, patron.identifier.as_str())?.into();
-        if let Some(known) = &mut patron.verified {
-            known.id = change(verified, known.id.as_str())?.into();
+        let change = |field: &str, plain: &str| change(&format!("{place}/{field}"), plain);
+        patron.identifier = change("identifier", patron.identifier.as_str())?.into();
+        let Some(known) = &mut patron.verified else { continue };
+        known.id = change("verified/id", known.id.as_str())?.into();
+        if let Some(code) = &mut known.pickup_code {
+            *code = change("verified/pickup_code", code.as_str())?.into();
+        }
+        for (to, shown) in
+            [("shown_to_lender", &mut known.shown_to_lender), ("shown_at_pickup", &mut known.shown_at_pickup)]
+        {
+            if let Some(card) = &mut shown.card {
+                *card = change(&format!("verified/{to}/card"), card.as_str())?.into();
+            }
+            for (part, name) in [("first_name", &mut shown.first_name), ("last_name", &mut shown.last_name)] {
+                if let Some(name) = name {
+                    *name = change(&format!("verified/{to}/{part}"), name.as_str())?.into();
+                }
+            }
         }
     }
     Ok(())

@@ -1,12 +1,10 @@
 //! Records commands of patrons and staff as facts.
 
-use super::on_the_way::replace_ended_hold;
 use super::reject_supplier;
 use crate::attention::StaffCaseCause;
 use crate::command::Command;
 use crate::copy::CopyRef;
-use crate::effect::Side;
-use crate::observation::ItemState;
+use crate::effect::{Effect, Side};
 use crate::refusal::Refusal;
 use crate::request::{Cancellation, Request};
 use crate::sides::Tracked;
@@ -45,14 +43,16 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
                 return Some("The pickup location must belong to the same institution as before.".to_owned());
             }
             // A new hold at the same place would take the item off the hold shelf.
-            if *pickup == request.pickup && !request.at_pickup().pickup_outdated {
+            let here = request.at_pickup();
+            if *pickup == request.pickup && !here.pickup_outdated && here.hold_moved_to.is_none() {
                 return Some("The patron collects there already, so nothing changes.".to_owned());
             }
             request.pickup = pickup.clone();
             let sent = request.is_dispatched();
+            let is_being_placed = request.in_flight == Some(Effect::PlaceHold(Side::Lender));
             if let Some(supply) = &mut request.supply {
                 // Once the item is on its way, its slip is printed.
-                supply.pickup_outdated = supply.hold.is_open() && !sent;
+                supply.pickup_outdated = (supply.hold.is_open() || is_being_placed) && !sent;
             }
             let desk = request.pickup_role();
             if let Some(here) = request.virtual_side_mut(desk) {
@@ -60,13 +60,8 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
             }
         }
         Command::Resume => resume(request),
-        Command::ItemFound => {
-            request.missing_since = None;
-            let desk = request.pickup_role();
-            if request.at_pickup().item_state == Some(ItemState::Missing) {
-                replace_ended_hold(request, desk);
-            }
-        }
+        // The patron's hold is placed again once the library's system shows that the item isn't missing any more.
+        Command::ItemFound => request.missing_since = None,
         Command::ReportDamage { description } => request.damage = Some(description.clone()),
         Command::SettleLoss { how } => request.settlement = Some(*how),
         Command::End { reason } => {
@@ -90,8 +85,14 @@ fn resume(request: &mut Request) {
         return;
     };
     match staff_case.cause {
-        StaffCaseCause::EffectRefused(_) | StaffCaseCause::NotSent => return,
-        StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) => {}
+        StaffCaseCause::EffectRefused(Effect::RaiseDueDate(side)) => {
+            if let Some(here) = request.virtual_side_mut(side) {
+                here.due_dates.raised_for = None;
+            }
+            return;
+        }
+        StaffCaseCause::EffectRefused(_) => return,
+        StaffCaseCause::VirtualItemDeleted(_) | StaffCaseCause::HoldEnded(..) | StaffCaseCause::NotSent => {}
     }
     for side in [Side::Borrower, Side::Pickup] {
         if let Some(here) = request.virtual_side_mut(side)

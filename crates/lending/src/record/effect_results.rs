@@ -77,8 +77,8 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
             due_date_limited(request, *side, loan);
             None
         }
-        EffectResult::DueDateRaised { side, loan } => {
-            due_date_raised(request, *side, loan);
+        EffectResult::DueDateRaised { side, loan, until } => {
+            due_date_raised(request, *side, loan, *until);
             None
         }
         EffectResult::RenewalDenied { side } => {
@@ -257,6 +257,9 @@ fn virtual_item_ready(request: &mut Request, side: Side, item: &ItemId, barcode:
     record_effect_done(request, Effect::UpdateVirtualItem(side));
     let copied_barcode = request.supply.as_ref().map(|supply| supply.copy.barcode.clone());
     at(request, side, |here| {
+        if here.item.any() != Some(item) {
+            here.item_bib = None;
+        }
         here.item = Tracked::Open(item.clone());
         here.barcode = Some(barcode.clone());
         here.copied_barcode = copied_barcode;
@@ -323,9 +326,8 @@ fn due_date_limited(request: &mut Request, side: Side, loan: &Loan) {
     });
 }
 
-fn due_date_raised(request: &mut Request, side: Side, loan: &Loan) {
+fn due_date_raised(request: &mut Request, side: Side, loan: &Loan, until: Option<Timestamp>) {
     record_effect_done(request, Effect::RaiseDueDate(side));
-    let until = request.supply.as_ref().and_then(|supply| supply.extended_to);
     at(request, side, |here| {
         here.due_dates.raised_for = until;
         here.due_dates.agreed = loan.due.or(here.due_dates.agreed);

@@ -100,6 +100,28 @@ pub(super) fn apply_at_lender(request: &mut Request, observation: &Observation, 
     keep_lender_end(request, end, sent)
 }
 
+/// Returns whether the hub renews the lender's loan, or is about to: a later due date is then its own doing.
+fn is_being_renewed(request: &Request) -> bool {
+    let due = |loan: &Tracked<Loan>| loan.open().and_then(|loan| loan.due);
+    let ceiling = request.supply.as_ref().and_then(|supply| due(&supply.loan));
+    let renewing = request.in_flight == Some(Effect::Renew(Side::Lender));
+    renewing || matches!((due(&request.at_pickup().loan), ceiling), (Some(due), Some(ceiling)) if due > ceiling)
+}
+
+/// Records a due date that the lender has changed. Returns a note if it is a later one.
+fn note_extension(supply: &mut Supply, renewing: bool, id: &LoanId, due: Option<Timestamp>) -> Option<String> {
+    let before = supply.loan.open().filter(|loan| loan.id == *id).and_then(|loan| loan.due)?;
+    let due = due?;
+    if due < before {
+        supply.extended_to = None;
+    }
+    if due <= before || renewing {
+        return None;
+    }
+    supply.extended_to = Some(due);
+    Some(format!("The lender has set a later due date: {due}."))
+}
+
 fn apply_at_virtual_side(
     request: &mut Request,
     side: Side,
@@ -189,19 +211,15 @@ fn virtual_hold_ended(request: &mut Request, side: Side, end: HoldEnd) -> Option
         return Some("The patron's hold failed in the library's own system; it is placed once more.".to_owned());
     }
     if matches!(response, ClosureResponse::AskStaff | ClosureResponse::RetryHold) {
-        let word = end.closure.name();
-        let explanation = format!(
-            "The patron's hold ended in the library's own system ({word}). Place it again with \"resume\", or cancel \
-             the request."
-        );
-        request.staff_case =
-            Some(StaffCase { cause: StaffCaseCause::HoldEnded(side, end.closure), explanation: explanation.clone() });
+        let case = StaffCase::of_ended_hold(side, end.closure);
+        let explanation = case.explanation.clone();
+        request.staff_case = Some(case);
         return Some(explanation);
     }
     Some(match end.basis {
         None => format!("The patron's hold ended: {}.", end.closure.name()),
         Some(basis) => {
-            format!("The patron's hold is gone. Most likely it is {}: {}.", end.closure.name(), basis.fact())
+            format!("The patron's hold is gone. The hub infers {}, because {}.", end.closure.name(), basis.fact())
         }
     })
 }

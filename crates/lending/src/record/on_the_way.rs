@@ -21,7 +21,7 @@ pub(super) fn record_whether_sent(request: &mut Request, observation: &Observati
     let supply = request.supply.as_mut()?;
     let is_case = request.staff_case.as_ref().is_some_and(|case| case.cause == StaffCaseCause::NotSent);
     if is_case && supply.dispatched && supply.item == ItemState::InTransit {
-        request.staff_case = None;
+        request.staff_case = ended_hold_case(request);
         return Some("The lender has sent the item now.".to_owned());
     }
     if is_case || supply.loan != Tracked::NotCreated {
@@ -34,7 +34,10 @@ pub(super) fn record_whether_sent(request: &mut Request, observation: &Observati
         ItemState::OnHoldShelf if waits => "is on the lender's own hold shelf",
         ItemState::Unavailable(_) if waits => "is out of service at the lender",
         ItemState::OnLoan if is_anothers => "is on loan to another reader of the lender",
-        ItemState::Lost | ItemState::ClaimedReturned if is_anothers => "was lost by another reader of the lender",
+        ItemState::Lost if is_anothers => "is marked as lost, on a loan to another reader of the lender",
+        ItemState::ClaimedReturned if is_anothers => {
+            "was lent to another reader of the lender, who claims to have returned it"
+        }
         ItemState::Missing => "is marked as missing at the lender",
         _ => return None,
     };
@@ -51,26 +54,13 @@ pub(super) fn record_whether_sent(request: &mut Request, observation: &Observati
     Some(explanation)
 }
 
-/// Returns whether the hub renews the lender's loan, or is about to: a later due date is then its own doing.
-fn is_being_renewed(request: &Request) -> bool {
-    let due = |loan: &Tracked<Loan>| loan.open().and_then(|loan| loan.due);
-    let ceiling = request.supply.as_ref().and_then(|supply| due(&supply.loan));
-    let renewing = request.in_flight == Some(Effect::Renew(Side::Lender));
-    renewing || matches!((due(&request.at_pickup().loan), ceiling), (Some(due), Some(ceiling)) if due > ceiling)
-}
-
-/// Records a due date that the lender has changed. Returns a note if it is a later one.
-fn note_extension(supply: &mut Supply, renewing: bool, id: &LoanId, due: Option<Timestamp>) -> Option<String> {
-    let before = supply.loan.open().filter(|loan| loan.id == *id).and_then(|loan| loan.due)?;
-    let due = due?;
-    if due < before {
-        supply.extended_to = None;
-    }
-    if due <= before || renewing {
-        return None;
-    }
-    supply.extended_to = Some(due);
-    Some(format!("The lender has set a later due date: {due}."))
+/// Returns the case for staff about a patron's hold that ended in the library's own system, if there is one.
+fn ended_hold_case(request: &Request) -> Option<StaffCase> {
+    [Side::Borrower, Side::Pickup].into_iter().find_map(|side| {
+        let here = request.virtual_side(side)?;
+        let end = here.hold_end.filter(|_| here.hold.is_closed() && here.progress < Progress::OnHoldShelf)?;
+        Some(StaffCase::of_ended_hold(side, end.closure))
+    })
 }
 
 /// Records that staff have given the patron's hold another pickup library in their own system, or the old one again.
@@ -108,7 +98,8 @@ pub(super) fn record_missing(
     }
     let was_missing = request.at_pickup().item_state == Some(ItemState::Missing);
     match observation.item.as_ref()? {
-        ItemState::Missing if !was_missing => {
+        // Staff may have reported the item as found, while the library's system still shows it as missing.
+        ItemState::Missing if !was_missing || request.missing_since.is_none() => {
             request.missing_since = Some(now);
             // The mark has ended the hold, so the missing hold has no further meaning.
             if let Some(here) = request.virtual_side_mut(side).filter(|_| observation.hold == Some(HoldState::Gone)) {

@@ -85,7 +85,9 @@ pub(crate) fn willing(effect: Effect) -> EffectResult {
         Effect::Lend(side) => EffectResult::Lent { side, loan: loan("71", 28) },
         Effect::Renew(side) => EffectResult::Renewed { side, loan: loan("71", 56) },
         Effect::LimitDueDate(side) => EffectResult::DueDateLimited { side, loan: loan("72", 28) },
-        Effect::RaiseDueDate(side) => EffectResult::DueDateRaised { side, loan: loan("72", 42) },
+        Effect::RaiseDueDate(side) => {
+            EffectResult::DueDateRaised { side, loan: loan("72", 42), until: Some(after_days(42)) }
+        }
         Effect::DenyRenewal(side) => EffectResult::RenewalDenied { side },
         Effect::CancelHold(side) => EffectResult::HoldCancelled { side },
         Effect::CheckIn(side) => EffectResult::CheckedIn { side },

@@ -256,7 +256,10 @@ impl HostLms for Alma {
     }
 
     async fn update_lender_hold(&self, wanted: &LenderHold, hold: &HoldId) -> Result<()> {
-        self.change_lender_hold(wanted, hold).await
+        self.at_item(&wanted.item, async |item| {
+            self.change_lender_hold(&LenderHold { item, ..wanted.clone() }, hold).await
+        })
+        .await
     }
 
     async fn create_virtual_bib(&self, request: RequestId, title: &Title, attempt: Attempt) -> Result<BibId> {

@@ -13,6 +13,7 @@ use super::errors::to_lms_error;
 use super::lender::{Lent, loan_of};
 use super::mapping::{closure, hold_state, item_state};
 use super::records::hold_marker;
+use super::unrequestable::describe;
 use crate::error::{Error, Result};
 use crate::host::PollQuery;
 
@@ -118,8 +119,8 @@ impl Alma {
             return Err(unfit("COPY_SUPPRESSED", "The lender has hidden the item from discovery."));
         }
         if !item.is_in_place() {
-            let state = format!("{:?}", item_state(item));
-            return Err(unfit("COPY_NOT_AVAILABLE", &format!("The item is not on its shelf ({state}).")));
+            let state = describe(&item_state(item));
+            return Err(unfit("COPY_NOT_AVAILABLE", &format!("The item can't be requested now: {state}.")));
         }
         if item.requested == Some(true) {
             return Err(unfit("COPY_REQUESTED", "Somebody else waits for the item."));

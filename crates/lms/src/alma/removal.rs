@@ -7,7 +7,7 @@ use alma::{
     Cancellation, Code, DeleteItem, EmptyHoldingPolicy, Error, HoldingId as AlmaHolding, ItemPath, MmsId,
     RequestFilter, RequestId as AlmaRequestId,
 };
-use lending::{BibId, ItemId, Refusal, RequestId};
+use lending::{BibId, Refusal, RequestId};
 
 use super::Alma;
 use super::absence::removed;
@@ -103,7 +103,7 @@ impl Alma {
                     // Staff may have lent the item without the hub's knowledge, or a hold of the request may have
                     // been placed by a call without an answer. The request is over, so its loan or hold is ended first.
                     Err(error @ Error::Refused { .. }) => {
-                        if !self.free_item(what, item).await? {
+                        if !self.free_item(what, &path).await? {
                             return Err(self.not_deletable(what.request, what.bib, &path, error).await);
                         }
                         self.client.items().delete(&path, how).await
@@ -121,15 +121,15 @@ impl Alma {
 
     /// Ends the loan to the request's holder, or cancels the request's hold, so that the item can be deleted. Returns
     /// whether there was one.
-    async fn free_item(&self, what: &VirtualItemDeletion<'_>, item: &ItemId) -> crate::Result<bool> {
+    async fn free_item(&self, what: &VirtualItemDeletion<'_>, path: &ItemPath) -> crate::Result<bool> {
         let item = ItemRef {
-            bib: what.bib.clone(),
-            holding: what.holding.clone(),
-            item: item.clone(),
+            bib: BibId::from(path.mms.as_str()),
+            holding: path.holding.as_str().into(),
+            item: path.pid.as_str().into(),
             barcode: what.barcode.cloned(),
             agency: what.agency.cloned(),
         };
-        Ok(self.end_loan(&item, what.holder).await? || self.cancel_own_hold(what.request, &Self::path(&item)).await?)
+        Ok(self.end_loan(&item, what.holder).await? || self.cancel_own_hold(what.request, path).await?)
     }
 
     /// Returns the error for an item that Alma doesn't delete. An item with another reader's hold is left to staff.
@@ -153,21 +153,33 @@ impl Alma {
             barcode: what.barcode.cloned(),
             agency: what.agency.cloned(),
         };
-        let moved = match what.item_bib {
-            Some(_) => Some(Self::path(&item)),
-            None => self.find_by_barcode(&item).await?.map(|found| ItemPath {
-                mms: found.mms_id,
-                holding: found.holding_id,
-                pid: found.pid,
-            }),
+        if what.item_bib.is_some() && self.delete_at(what, &Self::path(&item)).await? {
+            return Ok(true);
+        }
+        match self.find_by_barcode(&item).await? {
+            Some(found) => {
+                let path = ItemPath { mms: found.mms_id, holding: found.holding_id, pid: found.pid };
+                self.delete_at(what, &path).await
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Deletes the virtual item at an address in a record of the library. That record and its holding stay. Returns
+    /// whether the item was there.
+    async fn delete_at(&self, what: &VirtualItemDeletion<'_>, path: &ItemPath) -> crate::Result<bool> {
+        let retain = EmptyHoldingPolicy::Retain;
+        let how = DeleteItem { holdings: retain, bib: retain, ..DeleteItem::default() };
+        let deleted = match self.client.items().delete(path, how).await {
+            Err(error @ Error::Refused { .. }) if self.lists_item(path).await? => {
+                if !self.free_item(what, path).await? {
+                    return Err(self.not_deletable(what.request, what.bib, path, error).await);
+                }
+                self.client.items().delete(path, how).await
+            }
+            other => other,
         };
-        let Some(path) = moved else { return Ok(false) };
-        let how = DeleteItem {
-            holdings: EmptyHoldingPolicy::Retain,
-            bib: EmptyHoldingPolicy::Retain,
-            ..DeleteItem::default()
-        };
-        removed(self.client.items().delete(&path, how).await, self.lists_item(&path)).await
+        removed(deleted, self.lists_item(path)).await
     }
 
     /// Cancels the request's hold on an item, silently. Returns whether there was one.

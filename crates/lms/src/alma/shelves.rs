@@ -11,6 +11,8 @@ use super::errors::to_lms_error;
 
 /// The time for which an answer is kept. Desks change rarely, and the hold itself would still be refused.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// The same if there is no hold shelf.
+const REFUSAL_REMEMBERED: SignedDuration = SignedDuration::from_mins(2);
 
 /// Pickup locations that were asked for, by library and desk, with what Alma showed. `None` means that it can't be read.
 #[derive(Debug)]
@@ -27,8 +29,15 @@ impl Alma {
     /// library only if the first has none.
     pub(super) async fn shelf_of(&self, pickup: &PickupLocation, now: Timestamp) -> crate::Result<Option<bool>> {
         let place = (pickup.library.clone(), pickup.desk.clone());
-        if let Some(known) = self.shelves.0.get(&place, now) {
-            return Ok(known);
+        // Staff may give the desk a hold shelf when they read why a request was refused.
+        match self.shelves.0.get(&place, now) {
+            Some(Some(false)) => {
+                if let Some(known) = self.shelves.0.get_within(&place, REFUSAL_REMEMBERED, now) {
+                    return Ok(known);
+                }
+            }
+            Some(known) => return Ok(known),
+            None => {}
         }
         let read = self.read_shelf(pickup).await;
         // A desk that can't be read is not asked for with every request.

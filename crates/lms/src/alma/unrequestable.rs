@@ -97,7 +97,7 @@ fn rules_reason(item: &Item) -> String {
 }
 
 /// Returns the item's state as the rest of a sentence.
-fn describe(state: &ItemState) -> String {
+pub(super) fn describe(state: &ItemState) -> String {
     match state {
         ItemState::InPlace | ItemState::Requested => "it is on its shelf".to_owned(),
         ItemState::InTransit => "it is in transit".to_owned(),

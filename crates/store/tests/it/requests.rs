@@ -241,7 +241,18 @@ async fn patron_identifiers_are_nowhere_in_the_file() {
     let fixture = Fixture::sqlite().await;
     let mut request = request(1);
     request.patron.identifier = "canary-patron-4711".into();
-    request.patron.verified = Some(lending::VerifiedPatron { id: "canary@example.org".into(), ..example::verified() });
+    let shown = lending::ShownPatron {
+        card: Some("canary-card".into()),
+        first_name: Some("canary-first".into()),
+        last_name: Some("canary-last".into()),
+    };
+    request.patron.verified = Some(lending::VerifiedPatron {
+        id: "canary@example.org".into(),
+        pickup_code: Some("canary-code".into()),
+        shown_to_lender: shown.clone(),
+        shown_at_pickup: shown,
+        ..example::verified()
+    });
     insert(&fixture, &request).await;
     let path = fixture.file().unwrap();
     fixture.store.close().await;

@@ -40,7 +40,7 @@ pub(super) async fn check(client: &Client, settings: &Settings, registration: &R
         settings.patron_types.values().map(|kind| kind.0.as_str()).collect(),
         &registration.patron_types.iter().map(|(kind, by)| (kind.0.as_str(), by)).collect(),
         settings.user_groups.keys().map(|kind| kind.0.as_str()).collect(),
-        "Alma would get no user group for virtual patrons of this type, and lend them nothing",
+        "the hub refuses requests for patrons of this type here (PATRON_TYPE_UNMAPPED_AT_LENDER)",
     ));
     findings.push(mapped_types(
         "material_types",
@@ -48,7 +48,7 @@ pub(super) async fn check(client: &Client, settings: &Settings, registration: &R
         settings.item_types.values().map(|kind| kind.0.as_str()).collect(),
         &registration.item_types.iter().map(|(kind, by)| (kind.0.as_str(), by)).collect(),
         settings.material_types.keys().map(|kind| kind.0.as_str()).collect(),
-        "virtual items of this type would get no material type",
+        "the hub refuses requests for items of this type (ITEM_TYPE_UNMAPPED_AT_BORROWER)",
     ));
     findings.extend(unmapped(&tables, settings));
     findings

@@ -47,6 +47,10 @@ fn no_saved_search(settings: &Settings, subject: &str, process: &str) -> Finding
         Some(minutes) => format!(
             " Without it a lost message about them is not noticed within {minutes} minutes (lost_message_detection_minutes)."
         ),
+        None if settings.allowance.batch_poll_percent > 0 => {
+            " Without it no list shows lost messages about them, however many calls may be spent (batch_poll_percent)."
+                .to_owned()
+        }
         None => String::new(),
     };
     Finding::ok(

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::super::errors::to_lms_error;
 use super::super::settings::Settings;
-use super::words::{cannot_read, unread};
+use super::words::unread;
 use crate::finding::Finding;
 
 /// Makes, reads and removes a user of each group of virtual patrons. `name` makes the ids of the users unique.
@@ -75,10 +75,9 @@ async fn remove(client: &Client, id: &UserId) -> Option<Finding> {
     // Alma refuses to remove a user that doesn't exist with various codes.
     match client.users().get(id).await {
         Err(gone) if gone.is_not_found() => None,
-        _ => Some(cannot_read(
-            &format!("test user {id}"),
-            &format!("it could not be removed: {error}"),
-            "Remove it in Alma; it expires in two days.",
+        _ => Some(Finding::unknown(
+            format!("test user {id}"),
+            format!("The test user could not be removed: {error}. Remove it in Alma; it expires in two days."),
         )),
     }
 }
