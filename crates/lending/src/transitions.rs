@@ -164,7 +164,10 @@ fn enter(request: &mut Request, to: Status) {
     if matches!(to, Cancelled | ReturnTransit) {
         note_who_cancelled(request);
     }
-    if to == ReturnTransit && !request.status.is_dispatched() {
+    // An item that arrives was sent, even if the lender's system had shown otherwise.
+    let arrives = matches!(to, ReceivedAtPickup | ReadyForPickup | Loaned)
+        && request.supply.as_ref().is_some_and(|supply| !supply.dispatched);
+    if arrives || (to == ReturnTransit && !request.status.is_dispatched()) {
         mark_dispatched(request);
     }
     request.status = to;

@@ -15,7 +15,9 @@ use crate::status::Status;
 /// Records that a lender whose item was on its way has the item still or again: the hub asks the next lender, or staff
 /// decide. While the item travels, Alma shows it in transit; a scan at home, a loan or a mark by staff ends that.
 pub(super) fn record_whether_sent(request: &mut Request, observation: &Observation) -> Option<String> {
-    if request.status != Status::PickupTransit || request.at_pickup().progress >= Progress::Received {
+    let has_arrived = request.at_pickup().progress >= Progress::Received;
+    // The lender has yet to get a loan for a settled loss, so it isn't given up.
+    if request.status != Status::PickupTransit || has_arrived || request.settlement.is_some() {
         return None;
     }
     let supply = request.supply.as_mut()?;

@@ -91,7 +91,6 @@ fn staff() -> Vec<Event> {
         Command::NextSupplier { reason: None, copy: None }.into(),
         Command::SettleLoss { how: Settlement::Paid }.into(),
         Command::ItemFound.into(),
-        Command::ReportDamage { description: "torn".to_owned() }.into(),
         Command::End { reason: None }.into(),
     ];
     events.extend(Deadline::ALL.map(|deadline| Event::Observed(Observed::DeadlinePassed { deadline })));
