@@ -21,7 +21,7 @@ pub(crate) enum StaffAction {
     NextSupplier(NextSupplier),
     /// Let the patron collect elsewhere in the same institution.
     ChangePickup(ChangePickup),
-    /// Report that an item that was missing in transit has been found.
+    /// Report that a missing item has been found.
     ItemFound(One),
     /// Record that the item came back damaged.
     Damage(Damage),

@@ -104,6 +104,14 @@ async fn next_lender_supplies(stage: &mut Stage) -> Result<()> {
     stage.lend_and_return().await.map(drop)
 }
 
+/// Lets the patron have the book from the hold shelf, and takes it home.
+async fn lend_return_and_end(stage: &mut Stage) -> Result<()> {
+    stage.pickup_lends().await?;
+    stage.until(Status::Loaned).await?;
+    stage.return_and_end().await?;
+    stage.ended_as("SUPPLIED").await.map(drop)
+}
+
 async fn linked_elsewhere(stage: &mut Stage) -> Result<()> {
     stage.drive_to(Status::RequestPlacedAtBorrowingAgency).await?;
     let lender = stage.lenders[0].clone();
@@ -178,10 +186,7 @@ async fn missing_from_shelf(stage: &mut Stage) -> Result<()> {
     stage.settled().await?;
     stage.borrower.scan_in(&barcode, "MAIN").await?;
     stage.until_waiting_for("patron").await?;
-    stage.pickup_lends().await?;
-    stage.until(Status::Loaned).await?;
-    stage.return_and_end().await?;
-    stage.ended_as("SUPPLIED").await.map(drop)
+    lend_return_and_end(stage).await
 }
 
 async fn sent_on(stage: &mut Stage) -> Result<()> {
@@ -248,10 +253,7 @@ async fn same_pickup_location(stage: &mut Stage) -> Result<()> {
     stage.act("pickup-location", Some(&json!({"pickup_location": "BORROW-MAIN"}))).await?;
     stage.settled().await?;
     same("the patron's hold", stage.patrons_hold().await?, hold)?;
-    stage.pickup_lends().await?;
-    stage.until(Status::Loaned).await?;
-    stage.return_and_end().await?;
-    stage.ended_as("SUPPLIED").await.map(drop)
+    lend_return_and_end(stage).await
 }
 
 async fn cancelled_on_the_shelf(stage: &mut Stage) -> Result<()> {
@@ -278,8 +280,5 @@ async fn wrong_branch(stage: &mut Stage) -> Result<()> {
     expect(!reason(&seen).contains("waits on the hold shelf"), || reason(&seen).to_owned())?;
     stage.pickup_receives().await?;
     stage.until(Status::ReadyForPickup).await?;
-    stage.pickup_lends().await?;
-    stage.until(Status::Loaned).await?;
-    stage.return_and_end().await?;
-    stage.ended_as("SUPPLIED").await.map(drop)
+    lend_return_and_end(stage).await
 }
