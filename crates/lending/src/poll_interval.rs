@@ -207,7 +207,7 @@ impl PollCase {
             Self::UncoveredOnLoan => (Base::Uncovered, 6),
             Self::Webhook => (Base::Webhook, 1),
             Self::WebhookOnLoan => (Base::Webhook, 6),
-            Self::UncoveredWhenSent => (Base::Uncovered, 288),
+            Self::UncoveredWhenSent => (Base::Webhook, 3),
             Self::WebhookWhenSent => (Base::Webhook, 6),
             Self::Listed => (Base::Listed, 1),
             Self::HoldListed | Self::ListedOnLoan => (Base::Listed, 6),
