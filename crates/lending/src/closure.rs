@@ -1,7 +1,7 @@
 //! The ways in which a hold can end, and the consequences at each side and status.
 //!
 //! The closures are those of the requirements page. Alma itself doesn't show them: a hold that is over is merely gone.
-//! A webhook reports the closure, or the hub infers it from what is there (a closed request where Alma keeps them, the
+//! A webhook reports the closure, or the hub infers it from other facts (a closed request where Alma keeps them, the
 //! item and the loan), and records from which fact ("Closure of a request" in the notes on Alma's API; the rules
 //! are [`infer`]'s).
 

@@ -141,7 +141,7 @@ pub struct VirtualSide {
     /// Whether the user record of the holder was deleted during the loan.
     #[serde(default)]
     pub holder_deleted: bool,
-    /// Whether the hub left the virtual record, with what is still in it, to the library's staff.
+    /// Whether the hub left the virtual record and its contents to the library's staff.
     #[serde(default)]
     pub left_to_staff: bool,
     /// Whether the virtual item is on loan to somebody other than its holder. The hub changes nothing of that loan.

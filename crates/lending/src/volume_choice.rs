@@ -51,7 +51,7 @@ pub fn choose_volume(wanted: &str, copies: &[Volume]) -> Result<Vec<usize>, Refu
     }
 }
 
-/// Checks that a copy which the request names by itself is not another volume than the wanted one. A copy without any
+/// Checks that a copy which the request names directly is not another volume than the wanted one. A copy without any
 /// volume is not checked.
 ///
 /// # Errors

@@ -396,7 +396,7 @@ pub trait HostLms: Send + Sync + std::fmt::Debug {
         BTreeSet::new()
     }
 
-    /// Makes every read that the hub will need and reports what is missing, also of what the hub keeps about the
+    /// Makes every read that the hub will need and reports missing settings, also of what the hub keeps about the
     /// institution apart from its settings.
     async fn check_setup(&self, registration: &Registration) -> Vec<Finding>;
 

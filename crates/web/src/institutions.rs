@@ -316,7 +316,7 @@ input! {
     example: {"with_test_user": true}
 }
 
-/// Makes every read that requests need at the institution, and reports what is missing: for the settings, the agencies
+/// Makes every read that requests need at the institution, and reports missing settings: for the settings, the agencies
 /// and the pickup locations. One check at a time runs for an institution on a node of the hub. The hub also makes the
 /// check of each institution once a day.
 #[utoipa::path(

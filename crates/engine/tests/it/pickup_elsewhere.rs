@@ -101,7 +101,7 @@ both! {
         assert!(!others.into_iter().any(|canary| at_pickup.contains(canary)), "{at_pickup}");
         assert!(!format!("{request:?}").contains("01BORROW-P001"));
 
-        // The library changes its mind: the next request corrects what is shown.
+        // The library changes its mind: the next request corrects the name.
         world.change_more(BORROWER, "patron_shown_at_pickup", json!(["name"])).await;
         let next = world.place_as(elsewhere(&world, PATRON, 2)).await;
         let user = virtual_patron(&world, PICKUP, &next, Side::Pickup);

@@ -119,7 +119,7 @@ pub(super) async fn removed(
     match answered {
         Ok(()) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
-        // Alma refuses to remove what is gone with various codes, and with the same codes for other reasons.
+        // Alma refuses to remove an absent record with various codes, and with the same codes for other reasons.
         Err(error) if error.is_unexplained() || matches!(error, Error::Refused { .. }) => match is_listed.await {
             Ok(false) => Ok(false),
             Ok(true) | Err(_) => Err(to_lms_error(error)),

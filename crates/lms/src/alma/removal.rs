@@ -1,4 +1,4 @@
-//! The removal of the hub's virtual records. The hub deletes only what is still its own: it verifies a record before it
+//! The removal of the hub's virtual records. The hub deletes only records that are still its own: it verifies a record before it
 //! deletes it, and leaves a record that the library uses to the library's staff.
 
 use std::collections::HashMap;

@@ -14,7 +14,7 @@ const SIGNS: &[u8; 20] = b"23456789CFGHJMPQRVWX";
 /// The longest name that is shown, in characters.
 const LONGEST_NAME: usize = 60;
 
-/// The values of the settings that say what is shown.
+/// The values of the settings that limit the shown data.
 const CARD: &str = "card_barcode";
 const INITIALS: &str = "initials";
 const NAME: &str = "name";

@@ -1,4 +1,4 @@
-//! `consort institution check`: makes every read that the hub will need, and reports what is missing.
+//! `consort institution check`: makes every read that the hub will need, and reports missing settings.
 
 use std::path::Path;
 

@@ -17,7 +17,7 @@ use crate::failure::Result;
 pub(crate) enum Institution {
     /// Register an institution, its agencies and pickup locations at a running hub, from a file.
     Add(add::Add),
-    /// Make every read that the hub will need and report what is missing. Takes a file, or the code of an institution
+    /// Make every read that the hub will need and report missing settings. Takes a file, or the code of an institution
     /// that a running hub knows.
     Check(check::Check),
     /// List the institutions of a running hub with their agencies.

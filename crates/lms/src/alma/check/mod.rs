@@ -1,4 +1,4 @@
-//! Checks an institution's set-up: makes every read that the hub will need, and reports what is missing.
+//! Checks an institution's set-up: makes every read that the hub will need, and reports missing settings.
 //!
 //! - `agencies`: the agencies that the settings name, and the patron types that the rules of agencies name.
 //! - `places`: libraries, locations, desks with their hold shelves, agencies and pickup locations.
