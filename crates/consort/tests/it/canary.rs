@@ -1,12 +1,13 @@
 //! Plants secrets and personal data, and searches for them where they must not be: in the log at its most verbose
 //! level, in the audit, in the API's errors, in the metrics and traces, in the database's files.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, dir_file, key_of, placement};
+use crate::program::{BORROWER, DESK, KEY, LENDER, Processes, consort, dir_file, key_of, placement};
 
 const FIRST_NAME: &str = "Canaryna";
 const LAST_NAME: &str = "Kanarienvogel";
@@ -132,6 +133,43 @@ async fn make_mistakes(processes: &Processes) -> String {
     errors
 }
 
+/// Checks that the files of the store contain the request and none of the planted texts.
+fn assert_store_has_none(data: &Path, id: &str) {
+    let database = std::fs::read(data.join("consort.db")).expect("the store is there");
+    // Files that SQLite leaves beside it if the hub was killed.
+    let beside = ["consort.db-wal", "consort.db-shm"].map(|file| std::fs::read(data.join(file)).unwrap_or_default());
+    let text = String::from_utf8_lossy(&[database, beside.concat()].concat()).into_owned();
+    assert!(text.contains(id) && text.contains("lent_at_lender"), "the store contains the request");
+    assert_none("the store", &text);
+}
+
+/// Starts hubs with this hub's configuration, each time with another fault in it. Returns what they say.
+fn complaints_about_configurations(processes: &Processes) -> String {
+    let good = std::fs::read_to_string(&processes.config).unwrap();
+    assert!(good.contains(KEY), "the configuration contains a key");
+    let faults = [
+        good.replace(&format!("{KEY}\""), KEY),
+        good.replace(&format!("\"{KEY}\""), &format!("[\"{KEY}\"]")),
+        good.replace("[engine]", &format!("secret = {SECRET}\n[engine]")),
+        good.replace("poll_interval_initial_ms = 60000", &format!("poll_interval_initial_ms = \"{SECRET}\"")),
+        format!("database = \"postgres://{CARD}:{SECRET}@127.0.0.1:1/hub\"\n{good}"),
+    ];
+    let file = dir_file(&processes.dir, "faulty.toml");
+    let mut said = String::new();
+    for fault in faults {
+        assert_ne!(fault, good);
+        std::fs::write(&file, fault).unwrap();
+        for command in [&["--log", "trace", "serve"][..], &["doctor"], &["audit", "verify"]] {
+            let output = consort(&[command, &["--config", file.to_str().unwrap()]].concat());
+            assert!(!output.status.success(), "{command:?}");
+            assert!(!output.stderr.is_empty() || !output.stdout.is_empty(), "{command:?} says nothing");
+            said.push_str(&String::from_utf8_lossy(&output.stdout));
+            said.push_str(&String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    said
+}
+
 #[tokio::test]
 async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
     let collector = Collector::start().await;
@@ -161,10 +199,9 @@ async fn no_secret_and_no_person_is_in_log_audit_errors_or_database() {
         assert!(traces.contains(expected), "{expected} is in no trace, of {} bytes", traces.len());
     }
     assert_none("the traces", &traces);
-    for file in ["consort.db", "consort.db-wal"] {
-        let bytes = std::fs::read(dir_file(&processes.dir, "data").join(file)).unwrap_or_default();
-        assert_none(file, &String::from_utf8_lossy(&bytes));
-    }
+    assert_store_has_none(&dir_file(&processes.dir, "data"), &id);
+    let complaints = complaints_about_configurations(&processes);
+    assert_none("the complaints about a configuration", &complaints);
 }
 
 #[tokio::test]

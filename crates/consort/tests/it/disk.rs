@@ -1,11 +1,14 @@
 //! A disk that is full while the hub runs: the hub loses nothing that it has confirmed, and continues without help when
 //! there is space again.
 
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::patience::eventually;
-use crate::program::{DESK, KEY, LENDER, Processes, placement, postgres};
+use crate::program::{DESK, KEY, LENDER, Processes, dir_file, placement, postgres};
 
 #[tokio::test]
 async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_continues_when_there_is_room() {
@@ -31,6 +34,47 @@ async fn full_disk_refuses_new_work_with_a_reason_and_the_hub_continues_when_the
     processes.until(second["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     let holds = processes.sim(LENDER, "requests").await;
     assert_eq!(holds.as_array().map(Vec::len), Some(2), "one hold for each request: {holds}");
+}
+
+/// Copies the hub's data to a file system of 32 MB, which only this process and its children see.
+const ON_A_SMALL_DISK: &str = "mount -t tmpfs -o size=32m,mode=700 tmpfs \"$SMALL\" && cp -a \"$DATA\"/. \"$SMALL\" && \
+     mount --bind \"$SMALL\" \"$DATA\"";
+
+/// Writes a file until the file system is full.
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path).unwrap();
+    let block = [0; 4096];
+    let full = loop {
+        if let Err(error) = file.write_all(&block) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
+}
+
+/// The same on a file system without a free block, if the machine lets a test mount one.
+#[tokio::test]
+async fn hub_is_live_but_not_ready_on_a_full_file_system_and_continues_when_there_is_room() {
+    let mut processes = Processes::start().await;
+    processes.signal(rustix::process::Signal::TERM);
+    processes.hub_ends().await;
+    let (small, data) = (dir_file(&processes.dir, "small"), dir_file(&processes.dir, "data"));
+    std::fs::create_dir(&small).unwrap();
+    let variables = format!("SMALL='{}'; DATA='{}'; export SMALL DATA", small.display(), data.display());
+    let may_mount = std::process::Command::new("sh")
+        .args(["-c", &format!("{variables}; unshare -Urm sh -c '{ON_A_SMALL_DISK}'")])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !may_mount {
+        println!("left out: this machine lets no test mount a file system (unshare -Urm)");
+        return;
+    }
+    let start = format!("{variables}; exec unshare -Urm sh -c '{ON_A_SMALL_DISK} && exec \"$0\" \"$@\"' \"$0\" \"$@\"");
+    processes.start_hub_by(&start).await;
+    // The hub's mounts are visible below its entry in /proc.
+    let filler = PathBuf::from(format!("/proc/{}/root{}/filler", processes.hub_id(), data.display()));
+    readiness_follows(&processes, async || fill(&filler), async || std::fs::remove_file(&filler).unwrap()).await;
+    assert!(!data.join("filler").exists(), "the file system of the test was not the hub's");
 }
 
 /// Calls the three probes: whether the hub lives, whether it can take calls, and its health.

@@ -105,3 +105,18 @@ async fn wrong_keys_and_outages_are_distinguished_and_lose_nothing() {
     processes.until(id, "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
     assert_eq!(processes.sim(BORROWER, "counts").await["requests"], 1);
 }
+
+#[tokio::test]
+async fn store_of_a_running_hub_is_refused_to_another_process_and_stays_whole() {
+    let processes = Processes::start().await;
+    let text = std::fs::read_to_string(&processes.config).unwrap();
+    let second = text.replace(&processes.hub.to_string(), &free_port().to_string());
+    assert_ne!(second, text);
+    let config = dir_file(&processes.dir, "second.toml");
+    std::fs::write(&config, second).unwrap();
+    let said = complaint(&consort(&["serve", "--config", config.to_str().unwrap()]));
+    assert!(said.contains("consort.db") && said.contains("process"), "{said}");
+    // The hub that has the store goes on, and stores what it is asked to.
+    let placed = processes.api(reqwest::Method::POST, "/requests", Some(&placement("01LEND-M001"))).await;
+    processes.until(placed["id"].as_str().unwrap(), "REQUEST_PLACED_AT_BORROWING_AGENCY").await;
+}

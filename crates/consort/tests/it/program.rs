@@ -208,6 +208,11 @@ impl Processes {
         self.wait_for_hub().await;
     }
 
+    /// Returns the number of the hub's process.
+    pub(crate) fn hub_id(&self) -> u32 {
+        self.hub_process.id().expect("the hub runs")
+    }
+
     /// Limits the size of the files that the hub may write, in bytes.
     pub(crate) fn limit_files(&self, most: &str) {
         let hub = self.hub_process.id().unwrap().to_string();

@@ -9,6 +9,7 @@ use crate::batch_polls::{pass, with_saved_searches};
 use crate::world::{BORROWER, LENDER, OTHER, PATRON, World, both};
 
 const SECRET: &str = "a-secret-of-the-webhook";
+const OF_ANOTHER: &str = "a-secret-of-another-institution";
 const ITEM: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}";
 const LIST: &str = "GET /task-lists/requested-resources";
 const HOLDS: &str = "GET /bibs/{mms_id}/holdings/{holding_id}/items/{item_pid}/requests";
@@ -375,7 +376,10 @@ both! {
         world.place().await;
         let body = item_updated("1", &item_of(&world, LENDER).await).to_string();
         let before = world.calls(LENDER, ITEM);
-        for signature in [None, Some("AAAA".to_owned())] {
+        // Another library knows its own secret, and signs a message in the lender's name with it.
+        world.engine.polling().set_webhook_secret(&OTHER.into(), &OF_ANOTHER.into()).await.unwrap();
+        let of_another = world.lms(OTHER).sign_webhook(&OF_ANOTHER.into(), body.as_bytes());
+        for signature in [None, Some("AAAA".to_owned()), Some(of_another)] {
             let received = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
             assert!(matches!(received, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{received:?}");
         }
