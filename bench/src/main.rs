@@ -20,6 +20,7 @@
 mod all;
 mod crash;
 mod fair;
+mod http;
 mod idle;
 mod lifecycles;
 mod live;
@@ -110,6 +111,11 @@ const BENCHES: &[Bench] = &[
         run: |args| fair::run(args.scale()),
     },
     Bench {
+        name: "http",
+        about: "status of a request and a patron's list, 64 connections of wrk, compared with a bare axum handler",
+        run: |args| http::run(args.scale()),
+    },
+    Bench {
         name: "nodes",
         about: "1, 2 and 3 processes on one PostgreSQL: throughput, and work doubled by a node stopped past its lease",
         run: |args| nodes::run(args.scale(), args.database.as_deref()),
@@ -186,6 +192,11 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_some_and(|first| first == AS_HUB) {
         return consort::run(arguments);
+    }
+    if let (Some(first), Some(file)) = (arguments.peek(), std::env::args_os().nth(2))
+        && first == http::AS_BARE
+    {
+        return http::serve(file.into());
     }
     let args = Args::parse();
     match args.name.as_str() {

@@ -27,7 +27,7 @@ const HOURS: (i8, i8) = (9, 17);
 /// An Alma and its agency.
 pub(crate) type Member<'a> = (&'a str, &'a str);
 const SIM: [Member<'static>; 3] = [(LENDERS[0], "LEND"), (LENDERS[1], "LEND2"), (BORROWER, "BORROW")];
-/// The number of patrons who place requests, each with few requests at the same time.
+/// The smallest number of patrons, so that each has few requests at the same time.
 const PATRONS: usize = 400;
 /// The time within which due work is done together. In a month there are far more due times than a benchmark can visit.
 const TOGETHER: SignedDuration = SignedDuration::from_mins(4);
@@ -91,7 +91,7 @@ pub(crate) fn start() -> Timestamp {
 impl World {
     /// Starts a hub with two lenders and a borrower.
     pub(crate) async fn open(titles: usize, messages: Messages, settings: Settings) -> Result<Self, String> {
-        let sim = sim_setup::build_for(SimClock::Stepped(start()), titles, PATRONS)?;
+        let sim = sim_setup::build_for(SimClock::Stepped(start()), titles, PATRONS.max(titles))?;
         let mut world = Self::between(sim, &SIM, settings).await?;
         world.send_messages(messages).await?;
         Ok(world)

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::simulate::sim_setup::{self, BORROWER, LENDERS};
 
-const KEY: &str = "key-of-the-benchmark";
+pub(crate) const KEY: &str = "key-of-the-benchmark";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first argument that makes the benchmark's program a hub.
@@ -52,6 +52,11 @@ impl HubProcess {
     pub(crate) async fn start(setup: Setup) -> Result<Self, String> {
         let dir = tempfile::tempdir().map_err(|error| format!("no temporary directory can be made: {error}"))?;
         Self::start_in(setup, Arc::new(dir), "node-1").await
+    }
+
+    /// Starts the hub in a directory that has its data directory, `data`, already.
+    pub(crate) async fn start_on(setup: Setup, dir: Arc<TempDir>) -> Result<Self, String> {
+        Self::start_in(setup, dir, "node-1").await
     }
 
     /// Starts another node on the same database.

@@ -114,6 +114,9 @@ macro_rules! select {
     };
 }
 
+/// A request by its id.
+pub(crate) const ONE_REQUEST: &str = select!("id = $1");
+
 /// Open requests with an item at an institution. SQLite uses the indexes of open requests only if each condition says so.
 const WITH_ITEM: &str = select!(
     "(open = 1 AND lender_item = $1 AND lender = $2) OR (open = 1 AND borrower_item = $1 AND borrower = $2) \
@@ -160,7 +163,7 @@ impl Store {
     ///
     /// [`Error::WrongKey`] with another master key; [`Error::Corrupt`] if the document is of another program.
     pub async fn request(&self, id: RequestId) -> Result<Option<Stored>, Error> {
-        let rows = self.lookup(select!("id = $1"), values![id]).await?;
+        let rows = self.lookup(ONE_REQUEST, values![id]).await?;
         rows.first().map(|row| stored(&self.sealer, row)).transpose()
     }
 
@@ -505,7 +508,7 @@ fn document(sealer: &Sealer, request: &Request) -> Result<String, Error> {
     serde_json::to_string(&sealed).map_err(|error| corrupt(&error.to_string()))
 }
 
-fn stored(sealer: &Sealer, row: &Row) -> Result<Stored, Error> {
+pub(crate) fn stored(sealer: &Sealer, row: &Row) -> Result<Stored, Error> {
     let id = row.text("id")?;
     let mut request: Request =
         serde_json::from_str(&row.text("document")?).map_err(|error| corrupt(&error.to_string()))?;

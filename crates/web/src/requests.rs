@@ -271,14 +271,14 @@ async fn get_request(
     Query(query): Query<ReadQuery>,
 ) -> Result<Json<RequestDetails>, Problem> {
     let ReadQuery { after_version, wait } = query.checked()?;
-    // This read distinguishes an unknown request from one that is lost during the wait.
-    find(&state, id).await?;
-    let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
-    let stored = match state.unless_stopped(changed).await {
-        Some(stored) => stored?,
-        None => find(&state, id).await?,
-    };
-    let timeline = state.engine.store().timeline(id).await?;
+    if wait.0 > 0 {
+        // This read distinguishes an unknown request from one that is lost during the wait.
+        find(&state, id).await?;
+        let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
+        state.unless_stopped(changed).await.transpose()?;
+    }
+    let found = state.engine.store().request_with_timeline(id).await?;
+    let (stored, timeline) = found.ok_or_else(|| Problem::not_found("request", &id.to_string()))?;
     Ok(Json(RequestDetails::new(stored, timeline)))
 }
 
