@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use engine::{Backoff, BreakerSettings, PollInterval, PollSettings, Settings};
 use figment::Figment;
 use figment::error::Kind;
@@ -87,6 +88,8 @@ pub(crate) struct HttpConfig {
     pub(crate) connections_per_address: usize,
     /// Addresses without the limit per address.
     pub(crate) proxies: Vec<IpAddr>,
+    /// Origins whose pages may call the API from a browser.
+    pub(crate) cors_origins: Vec<String>,
 }
 
 /// The engine's settings.
@@ -165,6 +168,13 @@ fn in_words(fault: &figment::Error, read: Option<(&Path, &str)>) -> String {
     };
     let hint = if path == ["listen"] { " (an address and port, such as 127.0.0.1:8080)" } else { "" };
     format!("{place}: {what}{hint}")
+}
+
+/// Returns an origin as browsers send it; `None` if the text is something else.
+fn cors_origin(text: &str) -> Option<HeaderValue> {
+    let url = reqwest::Url::parse(text).ok()?;
+    let is_origin = matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text;
+    is_origin.then(|| HeaderValue::from_str(text).ok()).flatten()
 }
 
 fn path_of(key: &str) -> Vec<String> {
@@ -254,6 +264,13 @@ impl Config {
                 faults.push((path_of(&format!("engine.{name}_max_ms")), fault));
             }
         }
+        for (index, origin) in http.cors_origins.iter().enumerate() {
+            if cors_origin(origin).is_none() {
+                let fault = "it must be an origin, with scheme, host and port if it is another than usual, and without a \
+                             path, such as https://discovery.example.org";
+                faults.push((vec!["http".to_owned(), "cors_origins".to_owned(), index.to_string()], fault.to_owned()));
+            }
+        }
         for (name, key) in &self.api_keys {
             if key.expose_secret().trim().len() < 16 {
                 faults.push((
@@ -263,6 +280,11 @@ impl Config {
             }
         }
         faults
+    }
+
+    /// Returns the origins whose pages may call the API.
+    pub(crate) fn cors_origins(&self) -> Vec<HeaderValue> {
+        self.http.cors_origins.iter().filter_map(|origin| cors_origin(origin)).collect()
     }
 
     /// Adds to a failure of the store which setting names the store.

@@ -2,7 +2,7 @@
 
 use lending::{Command, Request, RequestId};
 
-use crate::commit::Cause;
+use crate::commit::{Call, Cause};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::replacing::AnotherLender;
@@ -30,10 +30,28 @@ impl Engine {
         actor: &str,
         reason: Option<&str>,
     ) -> Result<Request, Error> {
+        self.execute_command_on_version(id, command, actor, reason, None).await
+    }
+
+    /// Executes a command if the request still has the version that the person has seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VersionChanged`] if it has another one; otherwise as [`Engine::execute_command`].
+    pub async fn execute_command_on_version(
+        &self,
+        id: RequestId,
+        command: &Command,
+        actor: &str,
+        reason: Option<&str>,
+        version: Option<i64>,
+    ) -> Result<Request, Error> {
         if let Command::NextSupplier { reason, copy } = command {
-            let wanted = AnotherLender { reason: reason.clone(), copy: copy.clone(), confirm_no_candidate: false };
+            let wanted =
+                AnotherLender { reason: reason.clone(), copy: copy.clone(), version, ..AnotherLender::default() };
             return self.ask_another_lender(id, wanted, actor).await;
         }
-        Ok(self.commits.apply(id, &command.clone().into(), actor, &Cause::Person(reason), None).await?.stored.request)
+        let call = Call { reason, version };
+        Ok(self.commits.apply(id, &command.clone().into(), actor, &Cause::Person(call), None).await?.stored.request)
     }
 }

@@ -25,11 +25,20 @@ use crate::rules::{deadline_end, with_local_times, within_limits};
 /// The number of locks that patrons share.
 const PATRON_LOCKS: usize = 64;
 
+/// The circumstances of a person's command.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Call<'a> {
+    /// The person's reason.
+    pub(crate) reason: Option<&'a str>,
+    /// The version of the request that the person has seen. If the request has another one, nothing is done.
+    pub(crate) version: Option<i64>,
+}
+
 /// What led to the event, and what becomes of it.
 #[derive(Debug)]
 pub(crate) enum Cause<'a> {
-    /// A person gave a command, for this reason.
-    Person(Option<&'a str>),
+    /// A person gave a command.
+    Person(Call<'a>),
     /// A webhook message proves it. The message is stored with the decision.
     Message(&'a ProvenMessage),
     /// The intent is done.
@@ -43,7 +52,15 @@ pub(crate) enum Cause<'a> {
 impl Cause<'_> {
     fn reason(&self) -> Option<&str> {
         match self {
-            Self::Person(reason) => *reason,
+            Self::Person(call) => call.reason,
+            Self::Message(_) | Self::Finished(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
+        }
+    }
+
+    /// Returns the version that the request must have, if only one will do.
+    fn expected_version(&self) -> Option<i64> {
+        match self {
+            Self::Person(call) => call.version,
             Self::Message(_) | Self::Finished(_) | Self::Postponed { .. } | Self::PollFailed { .. } => None,
         }
     }
@@ -159,7 +176,8 @@ impl Commits {
     ///
     /// # Errors
     ///
-    /// [`Error::Outdated`] if the event is an observation, and the change was one of the records observed.
+    /// [`Error::Outdated`] if the event is an observation, and the change was one of the records observed;
+    /// [`Error::VersionChanged`] if the caller has seen another version.
     pub(crate) async fn apply(
         &self,
         id: RequestId,
@@ -182,6 +200,9 @@ impl Commits {
                     Some(stored) => stored,
                     None => self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?,
                 };
+                if cause.expected_version().is_some_and(|version| version != stored.version) {
+                    return Err(Error::VersionChanged);
+                }
                 if observed.as_ref().is_some_and(|(side, earlier)| !has_same_records(&stored.request, earlier, *side)) {
                     return Err(Error::Outdated);
                 }
@@ -289,7 +310,7 @@ impl Commits {
                 let mut unit = self.runtime.store().unit();
                 let entries = std::slice::from_ref(&accepted);
                 let stored = unit.insert_request(&decision.next, entries, now)?;
-                let (next, _) = self.queue(&mut unit, None, decision, &Cause::Person(None), now).await?;
+                let (next, _) = self.queue(&mut unit, None, decision, &Cause::Person(Call::default()), now).await?;
                 self.runtime.store().commit(unit).await?;
                 Ok::<_, Error>(Applied { stored, next })
             })

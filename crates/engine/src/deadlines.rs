@@ -6,7 +6,7 @@ use runtime::saturating_add;
 use store::Intent;
 use tracing::debug;
 
-use crate::commit::Cause;
+use crate::commit::{Call, Cause};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::rules::{deadline_end, latest_deadline_end};
@@ -37,7 +37,8 @@ impl Engine {
             Ok(None) => {}
             Ok(Some(event)) => {
                 let known = Some(stored.clone());
-                let applied = self.commits.apply(request.id, &event.into(), "hub", &Cause::Person(None), known).await;
+                let applied =
+                    self.commits.apply(request.id, &event.into(), "hub", &Cause::Person(Call::default()), known).await;
                 let seen = match applied {
                     Ok(applied) => applied.stored.request,
                     Err(outdated @ Error::Outdated) => {

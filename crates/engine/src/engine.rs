@@ -44,6 +44,8 @@ pub struct Engine {
     pub(crate) membership: tokio::sync::Mutex<Option<Node>>,
     /// When this node searches next for institutions whose set-up is to be checked.
     pub(crate) next_setup_checks: Mutex<Timestamp>,
+    /// When this node next removes old data.
+    pub(crate) next_pruning: Mutex<Timestamp>,
     metrics: Arc<Metrics>,
     registry: Registry,
 }
@@ -101,6 +103,7 @@ impl Engine {
             handed_over: tokio::sync::Mutex::new(handed_over),
             membership: tokio::sync::Mutex::new(None),
             next_setup_checks: Mutex::new(Timestamp::MIN),
+            next_pruning: Mutex::new(Timestamp::MIN),
             metrics,
             registry,
         }

@@ -24,6 +24,9 @@ pub enum Error {
     /// The observation is of records that the request doesn't have any more. Nothing was changed.
     #[error("what was observed is about records that the request doesn't have any more")]
     Outdated,
+    /// The request has another version than the one that the caller has seen. Nothing was changed.
+    #[error("the request was changed since the caller read it")]
+    VersionChanged,
     /// The library's system refuses the call or doesn't answer.
     #[error("the library's system does not do it now: {0}")]
     Lms(#[from] lms::Error),
@@ -42,6 +45,7 @@ impl StoreFailure for Error {
             | Self::NotAllowed(_)
             | Self::Unfit(_)
             | Self::Outdated
+            | Self::VersionChanged
             | Self::Lms(_) => None,
         }
     }

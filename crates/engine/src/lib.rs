@@ -36,6 +36,7 @@ mod orphans;
 mod perform;
 mod place;
 mod placing_checks;
+mod pruning;
 mod replacing;
 mod rules;
 mod settings;

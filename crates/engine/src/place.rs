@@ -198,8 +198,11 @@ impl Engine {
         let open = self.runtime.store().open_requests_of_patron(&agency.institution, &placing.patron).await?;
         let same = open.iter().find(|stored| is_duplicate(&stored.request, &placing.copies));
         Ok(same.map(|same| {
-            let message = format!("The patron has an open request for this copy already: {}.", same.request.id);
-            ValidationError::new("copies", "DUPLICATE_REQUEST", message)
+            // The message doesn't name the request: only the field does, which a caller without the right to see it
+            // doesn't get.
+            let message = "The patron has an open request for this copy already.";
+            let problem = ValidationError::new("copies", "DUPLICATE_REQUEST", message);
+            ValidationError { request: Some(same.request.id), ..problem }
         }))
     }
 }

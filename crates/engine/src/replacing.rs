@@ -9,7 +9,7 @@ use lms::HostLms;
 use store::Stored;
 use tracing::debug;
 
-use crate::commit::Cause;
+use crate::commit::{Call, Cause};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::rules::not_lending;
@@ -27,6 +27,8 @@ pub struct AnotherLender {
     pub copy: Option<CopyRef>,
     /// Whether to give the present lender up even if no other is left, which ends the request.
     pub confirm_no_candidate: bool,
+    /// The version of the request that they have seen, if only that one will do.
+    pub version: Option<i64>,
 }
 
 impl Engine {
@@ -36,19 +38,22 @@ impl Engine {
     ///
     /// [`Error::NotAllowed`] if the request's state doesn't allow it, for example because the lender has sent the item;
     /// [`Error::Invalid`] and [`Error::Unfit`] if no other lender can take over; [`Error::Lms`] if a system that must
-    /// be asked doesn't answer. In each case the present lender is kept.
+    /// be asked doesn't answer; [`Error::VersionChanged`]. In each case the present lender is kept.
     pub async fn ask_another_lender(
         &self,
         id: RequestId,
         wanted: AnotherLender,
         actor: &str,
     ) -> Result<Request, Error> {
-        let AnotherLender { reason, copy, confirm_no_candidate } = wanted;
+        let AnotherLender { reason, copy, confirm_no_candidate, version } = wanted;
         let stored = self.runtime.store().request(id).await?.ok_or(Error::UnknownRequest(id))?;
+        if version.is_some_and(|version| version != stored.version) {
+            return Err(Error::VersionChanged);
+        }
         let action = if copy.is_some() { Action::ChooseSupplier } else { Action::NextSupplier };
         let may = |request: &Request| request.may(action).map_err(Error::NotAllowed);
         may(&stored.request)?;
-        let request = self.after_polling_the_lender(stored).await?;
+        let Stored { request, version: polled, .. } = self.after_polling_the_lender(stored).await?;
         may(&request)?;
         match &copy {
             Some(copy) => self.check_named(&request, copy).await?,
@@ -56,30 +61,33 @@ impl Engine {
             None => self.check_any_is_left(&request).await?,
         }
         let command = Command::NextSupplier { reason, copy };
-        Ok(self.commits.apply(id, &command.into(), actor, &Cause::Person(None), None).await?.stored.request)
+        // The poll itself may have changed the request, which is nobody else's change.
+        let call = Call { reason: None, version: version.map(|_| polled) };
+        Ok(self.commits.apply(id, &command.into(), actor, &Cause::Person(call), None).await?.stored.request)
     }
 
-    /// Polls the lender and returns the request: the item may have been sent since the last poll. Cancelling the hold
+    /// Polls the lender and returns the request with its version: the item may have been sent since the last poll. Cancelling the hold
     /// finds that out too, but then the hold is gone and the patron gets nothing. A lender whose system doesn't answer
     /// is given up anyway.
-    async fn after_polling_the_lender(&self, stored: Stored) -> Result<Request, Error> {
-        let request = stored.request.clone();
-        match tokio::time::timeout(PATIENCE, self.polling.poll_fully(&request, Side::Lender)).await {
+    async fn after_polling_the_lender(&self, stored: Stored) -> Result<Stored, Error> {
+        let request = &stored.request;
+        match tokio::time::timeout(PATIENCE, self.polling.poll_fully(request, Side::Lender)).await {
             Ok(Ok(Some(event))) => {
-                match self.commits.apply(request.id, &event.into(), "hub", &Cause::Person(None), Some(stored)).await {
-                    Ok(applied) => Ok(applied.stored.request),
+                let (id, cause) = (request.id, Cause::Person(Call::default()));
+                match self.commits.apply(id, &event.into(), "hub", &cause, Some(stored)).await {
+                    Ok(applied) => Ok(applied.stored),
                     // What was read before the change says nothing about the request as it is now.
                     Err(Error::Outdated) => {
-                        let now = self.runtime.store().request(request.id).await?;
-                        Ok(now.ok_or(Error::UnknownRequest(request.id))?.request)
+                        let now = self.runtime.store().request(id).await?;
+                        now.ok_or(Error::UnknownRequest(id))
                     }
                     Err(failure) => Err(failure),
                 }
             }
-            Ok(Ok(None)) | Err(_) => Ok(request),
+            Ok(Ok(None)) | Err(_) => Ok(stored),
             Ok(Err(not_done)) => {
                 debug!(request = %request.id, reason = %not_done, "the lender could not be polled before it is given up");
-                Ok(request)
+                Ok(stored)
             }
         }
     }

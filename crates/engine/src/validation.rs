@@ -1,5 +1,7 @@
 //! The faults of a new request, with texts for staff and for the patron.
 
+use lending::RequestId;
+
 /// A fault of a new request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ValidationError {
@@ -11,12 +13,14 @@ pub struct ValidationError {
     pub message: String,
     /// A sentence for the patron, who can't fix the hub's set-up.
     pub patron_message: &'static str,
+    /// The request that stands in the way, if one does.
+    pub request: Option<RequestId>,
 }
 
 impl ValidationError {
     /// Creates a fault of one part of the request.
     pub(crate) fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { field: field.into(), code, message: message.into(), patron_message: patron_message(code) }
+        Self { field: field.into(), code, message: message.into(), patron_message: patron_message(code), request: None }
     }
 }
 

@@ -26,7 +26,7 @@ mod request_items;
 mod settings;
 mod webhook;
 
-pub use connect::{ConnectError, Connection, connect, connect_observed, example, kinds};
+pub use connect::{ConnectError, Connection, connect, connect_observed, example, kinds, reject_webhook};
 pub use error::{Error, Outage, Result};
 pub use finding::{Finding, RegisteredPickup, Registration, Verdict, count};
 pub use host::{

@@ -20,6 +20,10 @@ pub enum WebhookRejection {
     /// The message has no signature, or one made with another secret.
     #[error("the signature is missing or wrong")]
     InvalidSignature,
+    /// The message is signed, and says that it comes from another institution. Several institutions may sign with one
+    /// secret, so the signature alone doesn't prove the sender.
+    #[error("the message is from another institution than the one whose address it was sent to")]
+    OtherInstitution,
     /// The message is signed and can't be read.
     #[error("{0}")]
     Malformed(String),

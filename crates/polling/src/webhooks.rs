@@ -10,10 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use lending::{
     Hint, HintResult, InstitutionCode, ObservationSource, Observed, Request, Side, interpret_hints, poll_target,
 };
-use lms::{WebhookMessage, WebhookRejection};
+use lms::{HostLms, WebhookMessage, WebhookRejection};
 use secrecy::SecretString;
 use store::{NodeEvent, Stored, Unit};
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::companions::{Added, WaitingMessage};
 use crate::hints::encode_hint;
@@ -111,15 +111,10 @@ pub struct ProvenMessage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// No such institution, or it has no webhook.
-    #[error("the institution has no webhook here")]
-    NotConfigured,
-    /// The message is not signed with the webhook's secret, or unreadable.
+    /// The message is not signed with the webhook's secret, also because there is no webhook; or it is unreadable, or of
+    /// another institution.
     #[error(transparent)]
     Rejected(#[from] WebhookRejection),
-    /// The hub can't connect the library's system, so it can't check the signature.
-    #[error(transparent)]
-    Lms(#[from] lms::Error),
     /// The message could not be stored.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -143,7 +138,7 @@ impl Polling {
     ///
     /// # Errors
     ///
-    /// No webhook, a wrong signature or an unreadable message.
+    /// No webhook, a wrong signature, an unreadable message, or one of another institution.
     pub async fn read_message(
         &self,
         institution: &InstitutionCode,
@@ -152,16 +147,25 @@ impl Polling {
     ) -> Result<Intake, WebhookError> {
         let now = self.runtime.now();
         let known = self.webhook_health.secrets().get(institution, now);
-        let (secrets, is_fresh) = match known {
-            Some(known) => (known, false),
-            None => (self.read_secrets(institution, now).await?, true),
+        let is_fresh = known.is_none();
+        let secrets = match known {
+            Some(known) => Some(known),
+            None => self.read_secrets(institution, now).await?,
         };
-        let lms = self.systems.adapter(institution).await?;
+        // An institution that is unknown, or has no webhook, costs the same work and gets the same answer as a wrong
+        // signature, so that nobody finds out which institutions there are.
+        let (Some(secrets), Some(lms)) = (secrets, self.adapter_for_message(institution).await) else {
+            info!(%institution, "a message is refused: the institution has no webhook here, or can't be connected");
+            return Err(lms::reject_webhook(signature, body).into());
+        };
         let signature = signature(lms.signature_header());
         let open = |secrets: &[SecretString]| lms.parse_webhook(secrets, signature.as_deref(), body);
         let message = match open(&secrets) {
             // The secrets may have changed a moment ago.
-            Err(_) if !is_fresh => open(&self.read_secrets(institution, now).await?)?,
+            Err(WebhookRejection::InvalidSignature) if !is_fresh => {
+                let read = self.read_secrets(institution, now).await?;
+                open(&read.ok_or(WebhookRejection::InvalidSignature)?)?
+            }
             opened => opened?,
         };
         self.webhook_health.record_message(self.runtime.store(), institution, now).await?;
@@ -245,13 +249,21 @@ impl Polling {
         &self,
         institution: &InstitutionCode,
         now: Timestamp,
-    ) -> Result<Arc<[SecretString]>, WebhookError> {
+    ) -> Result<Option<Arc<[SecretString]>>, store::Error> {
         let cache = self.webhook_health.secrets();
         let generation = cache.generation();
-        let read = self.runtime.store().webhook_secrets(institution).await?.ok_or(WebhookError::NotConfigured)?;
+        let Some(read) = self.runtime.store().webhook_secrets(institution).await? else { return Ok(None) };
         let secrets: Arc<[SecretString]> = read.all().into();
         cache.insert_read(generation, institution.clone(), Arc::clone(&secrets), now);
-        Ok(secrets)
+        Ok(Some(secrets))
+    }
+
+    /// Returns the adapter that knows how the institution's system signs. `None` if its settings can't be used.
+    async fn adapter_for_message(&self, institution: &InstitutionCode) -> Option<Arc<dyn HostLms>> {
+        let adapter = self.systems.adapter(institution).await;
+        adapter
+            .inspect_err(|fault| debug!(%institution, %fault, "the signature of a webhook message can't be checked"))
+            .ok()
     }
 
     async fn meaning(&self, institution: &InstitutionCode, message: WebhookMessage) -> Result<Intake, store::Error> {

@@ -25,10 +25,14 @@ const TABLES: &[Table] = &[
     Table {
         name: "institution",
         key: &["code"],
-        columns: &["code", "name", "kind", "settings", "credentials", "created_at", "updated_at"],
+        columns: &["code", "name", "kind", "settings", "credentials", "created_at", "updated_at", "version"],
     },
-    Table { name: "agency", key: &["code"], columns: &["code", "name", "institution", "library", "rules"] },
-    Table { name: "pickup_location", key: &["code"], columns: &["code", "name", "agency", "library", "desk"] },
+    Table { name: "agency", key: &["code"], columns: &["code", "name", "institution", "library", "rules", "version"] },
+    Table {
+        name: "pickup_location",
+        key: &["code"],
+        columns: &["code", "name", "agency", "library", "desk", "version"],
+    },
     Table {
         name: "patron_request",
         key: &["id"],
@@ -155,6 +159,11 @@ const TABLES: &[Table] = &[
         name: "webhook_message",
         key: &["institution", "message"],
         columns: &["institution", "message", "received_at"],
+    },
+    Table {
+        name: "answer",
+        key: &["id"],
+        columns: &["id", "call", "state", "attempt", "begun_at", "lease_until", "answer"],
     },
 ];
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::database::Store;
 use crate::error::Error;
 use crate::seal::Sealer;
-use crate::sql::{Row, values};
+use crate::sql::{Row, Value as SqlValue, values};
 use crate::unit::{StepId, Unit};
 
 /// An installation of a library system.
@@ -41,6 +41,17 @@ pub struct Agency {
     pub rules: Rules,
 }
 
+/// The state in which a change must find an object; otherwise it fails with [`Error::Conflict`], and changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// Any state, or no object.
+    Anything,
+    /// No object.
+    Nothing,
+    /// This version of it.
+    Version(i64),
+}
+
 /// A pickup location with its agency.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredPickupLocation {
@@ -52,13 +63,13 @@ pub struct StoredPickupLocation {
 
 macro_rules! institutions {
     ($($condition:literal)?) => {
-        concat!("SELECT code, name, kind, settings, credentials FROM institution ", $($condition,)? " ORDER BY code")
+        concat!("SELECT code, name, kind, settings, credentials, version FROM institution ", $($condition,)? " ORDER BY code")
     };
 }
 
 macro_rules! agencies {
     ($($condition:literal)?) => {
-        concat!("SELECT code, name, institution, library, rules FROM agency ", $($condition,)? " ORDER BY code")
+        concat!("SELECT code, name, institution, library, rules, version FROM agency ", $($condition,)? " ORDER BY code")
     };
 }
 
@@ -66,11 +77,30 @@ macro_rules! pickup_locations {
     ($($condition:literal)?) => {
         concat!(
             "SELECT pickup_location.code, pickup_location.name, pickup_location.agency, pickup_location.library, \
-                 pickup_location.desk, agency.institution \
+                 pickup_location.desk, pickup_location.version, agency.institution \
              FROM pickup_location JOIN agency ON pickup_location.agency = agency.code ",
             $($condition,)?
             " ORDER BY pickup_location.code"
         )
+    };
+}
+
+macro_rules! insert_institution {
+    () => {
+        "INSERT INTO institution (code, name, kind, settings, credentials, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6)"
+    };
+}
+
+macro_rules! insert_agency {
+    () => {
+        "INSERT INTO agency (code, name, institution, library, rules) VALUES ($1, $2, $3, $4, $5)"
+    };
+}
+
+macro_rules! insert_pickup_location {
+    () => {
+        "INSERT INTO pickup_location (code, name, agency, library, desk) VALUES ($1, $2, $3, $4, $5)"
     };
 }
 
@@ -83,6 +113,16 @@ impl Store {
     pub async fn institution(&self, code: &InstitutionCode) -> Result<Option<Institution>, Error> {
         let rows = self.lookup(institutions!("WHERE code = $1"), values![code]).await?;
         rows.first().map(|row| institution(&self.sealer, row)).transpose()
+    }
+
+    /// One institution with its version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKey`] where the credentials were sealed with another master key.
+    pub async fn institution_version(&self, code: &InstitutionCode) -> Result<Option<(Institution, i64)>, Error> {
+        let rows = self.lookup(institutions!("WHERE code = $1"), values![code]).await?;
+        rows.first().map(|row| Ok((institution(&self.sealer, row)?, row.int("version")?))).transpose()
     }
 
     /// All institutions, by code.
@@ -100,6 +140,12 @@ impl Store {
         self.lookup(agencies!("WHERE code = $1"), values![code]).await?.first().map(agency).transpose()
     }
 
+    /// One agency with its version.
+    pub async fn agency_version(&self, code: &AgencyCode) -> Result<Option<(Agency, i64)>, Error> {
+        let rows = self.lookup(agencies!("WHERE code = $1"), values![code]).await?;
+        rows.first().map(|row| Ok((agency(row)?, row.int("version")?))).transpose()
+    }
+
     /// All agencies, by code.
     pub async fn agencies(&self) -> Result<Vec<Agency>, Error> {
         self.lookup(agencies!(), values![]).await?.iter().map(agency).collect()
@@ -109,6 +155,15 @@ impl Store {
     pub async fn pickup_location(&self, code: &PickupLocationCode) -> Result<Option<StoredPickupLocation>, Error> {
         let rows = self.lookup(pickup_locations!("WHERE pickup_location.code = $1"), values![code]).await?;
         rows.first().map(pickup).transpose()
+    }
+
+    /// One pickup location with its version.
+    pub async fn pickup_location_version(
+        &self,
+        code: &PickupLocationCode,
+    ) -> Result<Option<(StoredPickupLocation, i64)>, Error> {
+        let rows = self.lookup(pickup_locations!("WHERE pickup_location.code = $1"), values![code]).await?;
+        rows.first().map(|row| Ok((pickup(row)?, row.int("version")?))).transpose()
     }
 
     /// All pickup locations, by code.
@@ -124,22 +179,42 @@ impl Unit {
     ///
     /// [`Error::Corrupt`] if its credentials can't be sealed.
     pub fn put_institution(&mut self, institution: &Institution, now: Timestamp) -> Result<(), Error> {
+        self.put_institution_over(institution, Expected::Anything, now)
+    }
+
+    /// Keeps an institution, if it is as expected.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unit::put_institution`].
+    pub fn put_institution_over(
+        &mut self,
+        institution: &Institution,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let place = credentials_place(institution.code.as_str());
         let sealed = self.sealer.seal(&place, institution.credentials.expose_secret())?;
-        self.run(
-            "INSERT INTO institution (code, name, kind, settings, credentials, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $6) \
-             ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, settings = excluded.settings, \
-                 credentials = excluded.credentials, updated_at = excluded.updated_at",
-            values![
-                &institution.code,
-                &institution.name,
-                &institution.kind,
-                institution.settings.to_string(),
-                sealed,
-                now
-            ],
-        );
+        let values = values![
+            &institution.code,
+            &institution.name,
+            &institution.kind,
+            institution.settings.to_string(),
+            sealed,
+            now
+        ];
+        let statements = Put {
+            anything: concat!(
+                insert_institution!(),
+                " ON CONFLICT (code) DO UPDATE SET name = excluded.name, \
+                kind = excluded.kind, settings = excluded.settings, credentials = excluded.credentials, \
+                updated_at = excluded.updated_at, version = institution.version + 1"
+            ),
+            nothing: concat!(insert_institution!(), " ON CONFLICT (code) DO NOTHING"),
+            version: "UPDATE institution SET name = $1, kind = $2, settings = $3, credentials = $4, updated_at = $5, \
+                version = version + 1 WHERE code = $6 AND version = $7",
+        };
+        self.put(&statements, values, expected);
         Ok(())
     }
 
@@ -149,6 +224,15 @@ impl Unit {
     ///
     /// [`Error::Corrupt`] if its rules can't be written.
     pub fn put_agency(&mut self, agency: &Agency) -> Result<(), Error> {
+        self.put_agency_over(agency, Expected::Anything)
+    }
+
+    /// Keeps an agency, if it is as expected.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unit::put_agency`].
+    pub fn put_agency_over(&mut self, agency: &Agency, expected: Expected) -> Result<(), Error> {
         let rules = serde_json::to_string(&agency.rules)
             .map_err(|error| Error::Corrupt { table: "agency", what: error.to_string() })?;
         self.run_on_one(
@@ -156,34 +240,61 @@ impl Unit {
             values![&agency.institution],
             Error::Referred(format!("There is no institution {}.", agency.institution)),
         );
-        self.run(
-            "INSERT INTO agency (code, name, institution, library, rules) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (code) DO UPDATE SET name = excluded.name, institution = excluded.institution, \
-                 library = excluded.library, rules = excluded.rules",
-            values![&agency.code, &agency.name, &agency.institution, agency.library.as_ref(), rules],
-        );
+        let values = values![&agency.code, &agency.name, &agency.institution, agency.library.as_ref(), rules];
+        let statements = Put {
+            anything: concat!(
+                insert_agency!(),
+                " ON CONFLICT (code) DO UPDATE SET name = excluded.name, \
+                institution = excluded.institution, library = excluded.library, rules = excluded.rules, \
+                version = agency.version + 1"
+            ),
+            nothing: concat!(insert_agency!(), " ON CONFLICT (code) DO NOTHING"),
+            version: "UPDATE agency SET name = $1, institution = $2, library = $3, rules = $4, version = version + 1 \
+                WHERE code = $5 AND version = $6",
+        };
+        self.put(&statements, values, expected);
         Ok(())
     }
 
     /// Keeps a pickup location, new or changed. At the commit, [`Error::Referred`] if its agency isn't there.
     pub fn put_pickup_location(&mut self, location: &PickupLocation, agency: &AgencyCode) {
+        self.put_pickup_location_over(location, agency, Expected::Anything);
+    }
+
+    /// Keeps a pickup location, if it is as expected.
+    pub fn put_pickup_location_over(&mut self, location: &PickupLocation, agency: &AgencyCode, expected: Expected) {
         self.run_on_one(
             "SELECT code FROM agency WHERE code = $1",
             values![agency],
             Error::Referred(format!("There is no agency {agency}.")),
         );
-        self.run(
-            "INSERT INTO pickup_location (code, name, agency, library, desk) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (code) DO UPDATE SET name = excluded.name, agency = excluded.agency, \
-                 library = excluded.library, desk = excluded.desk",
-            values![
-                &location.code,
-                &location.name,
-                agency,
-                &location.library,
-                location.desk.as_ref().map(|desk| desk.as_str())
-            ],
-        );
+        let desk = location.desk.as_ref().map(|desk| desk.as_str());
+        let values = values![&location.code, &location.name, agency, &location.library, desk];
+        let statements = Put {
+            anything: concat!(
+                insert_pickup_location!(),
+                " ON CONFLICT (code) DO UPDATE SET name = excluded.name, \
+                agency = excluded.agency, library = excluded.library, desk = excluded.desk, \
+                version = pickup_location.version + 1"
+            ),
+            nothing: concat!(insert_pickup_location!(), " ON CONFLICT (code) DO NOTHING"),
+            version: "UPDATE pickup_location SET name = $1, agency = $2, library = $3, desk = $4, \
+                version = version + 1 WHERE code = $5 AND version = $6",
+        };
+        self.put(&statements, values, expected);
+    }
+
+    fn put(&mut self, statements: &Put, mut values: Vec<SqlValue>, expected: Expected) {
+        match expected {
+            Expected::Anything => _ = self.run(statements.anything, values),
+            Expected::Nothing => _ = self.run_on_one(statements.nothing, values, Error::Conflict),
+            Expected::Version(version) => {
+                // The code is the first value of an INSERT, and comes after the columns in an UPDATE.
+                values.rotate_left(1);
+                values.push(version.into());
+                self.run_on_one(statements.version, values, Error::Conflict);
+            }
+        }
     }
 
     /// Removes an institution; it touches one row where it was there. At the commit, [`Error::Referred`] while an agency
@@ -226,6 +337,32 @@ impl Unit {
     pub fn remove_pickup_location(&mut self, code: &PickupLocationCode) -> StepId {
         self.run("DELETE FROM pickup_location WHERE code = $1", values![code])
     }
+
+    /// Lets the unit fail with [`Error::Conflict`] unless the institution has this version. The row is then this unit's
+    /// until it ends.
+    pub fn expect_institution(&mut self, code: &InstitutionCode, version: i64) {
+        let sql = "UPDATE institution SET version = version WHERE code = $1 AND version = $2";
+        self.run_on_one(sql, values![code, version], Error::Conflict);
+    }
+
+    /// Lets the unit fail with [`Error::Conflict`] unless the agency has this version.
+    pub fn expect_agency(&mut self, code: &AgencyCode, version: i64) {
+        let sql = "UPDATE agency SET version = version WHERE code = $1 AND version = $2";
+        self.run_on_one(sql, values![code, version], Error::Conflict);
+    }
+
+    /// Lets the unit fail with [`Error::Conflict`] unless the pickup location has this version.
+    pub fn expect_pickup_location(&mut self, code: &PickupLocationCode, version: i64) {
+        let sql = "UPDATE pickup_location SET version = version WHERE code = $1 AND version = $2";
+        self.run_on_one(sql, values![code, version], Error::Conflict);
+    }
+}
+
+/// The statements that keep an object, by what they must find. The first value is the object's code.
+struct Put {
+    anything: &'static str,
+    nothing: &'static str,
+    version: &'static str,
 }
 
 fn credentials_place(code: &str) -> String {

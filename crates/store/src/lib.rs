@@ -21,6 +21,7 @@
 //!    says how many rows it must touch.
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
+mod answers;
 mod audit;
 mod audit_chain;
 mod batch_polls;
@@ -47,6 +48,7 @@ mod webhooks;
 mod work;
 mod writes;
 
+pub use answers::{AnswerRun, Begun, KeyedCall};
 pub use audit::{AuditEntry, AuditRow};
 pub use audit_chain::{AuditFault, Verified};
 pub use batch_polls::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
@@ -55,7 +57,7 @@ pub use claims::{Claim, Claimed};
 pub use copy::StoreDigest;
 pub use database::{Database, Store};
 pub use error::Error;
-pub use institutions::{Agency, Institution, StoredPickupLocation};
+pub use institutions::{Agency, Expected, Institution, StoredPickupLocation};
 pub use nodes::{Node, NodeEvent};
 pub use polls::FailingPolls;
 pub use requests::{Cursor, Page, RequestFilter, Stored};

@@ -19,6 +19,11 @@ const ALL: &[Version] = &[
         sqlite: include_str!("schema/2.sqlite.sql"),
         postgres: include_str!("schema/2.postgres.sql"),
     },
+    Version {
+        both: include_str!("schema/5-answers.sql"),
+        sqlite: include_str!("schema/5-answers.sqlite.sql"),
+        postgres: include_str!("schema/5-answers.postgres.sql"),
+    },
 ];
 
 struct Version {

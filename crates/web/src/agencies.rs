@@ -7,17 +7,18 @@ use axum::response::Response;
 use lending::{AgencyCode, InstitutionCode, LibraryCode, Rules};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::Agency;
+use store::{Agency, Expected};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{TakeOverQuery, keep_institution, removed, set_up};
+use crate::answer::{self, TakeOverQuery, keep_institution, removed, set_up};
 use crate::field::{Field, Reader};
 use crate::input::{Body, Query, input};
 use crate::path::PathCode;
+use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
 use crate::problem::Problem;
 use crate::state::WebState;
 
@@ -154,9 +155,19 @@ async fn list_agencies(State(state): State<WebState>) -> Result<Json<AgencyList>
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Json<AgencyView>, Problem> {
-    let agency = state.engine.store().agency(&AgencyCode::from(code.as_str())).await?;
-    agency.map(|agency| Json(agency.into())).ok_or_else(|| Problem::not_found("agency", &code))
+async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Response, Problem> {
+    let (agency, version) = find(&state, &code).await?;
+    Ok(answer::read(version, AgencyView::from(agency)))
+}
+
+/// Returns the agency with this code and its version, or a 404 if there is none.
+async fn find(state: &WebState, code: &str) -> Result<(Agency, i64), Problem> {
+    let found = state.engine.store().agency_version(&AgencyCode::from(code)).await?;
+    found.ok_or_else(|| Problem::not_found("agency", code))
+}
+
+fn tagged((agency, version): &(Agency, i64)) -> (i64, Tag) {
+    (*version, Tag::of(*version, &AgencyView::from(agency.clone())))
 }
 
 /// Creates or changes an agency. An agency of another institution is changed only with `take_over`.
@@ -165,18 +176,21 @@ async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> 
     path = "/api/v1/agencies/{code}",
     operation_id = "put_agency",
     tag = "agencies",
-    params(PathCode, TakeOverQuery),
+    params(PathCode, TakeOverQuery, IfMatch, IfNoneMatch),
     request_body = AgencyInput,
     responses(
         (status = 200, description = "It is changed.", body = AgencyView),
         (status = 201, description = "It is new.", body = AgencyView),
         (status = 409, description = "It belongs to another institution (`BELONGS_TO_ANOTHER_INSTITUTION`)."),
+        (status = 412, description = "It isn't as `If-Match` or `If-None-Match` demands."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
 async fn put_agency(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    if_match: IfMatch,
+    if_none_match: IfNoneMatch,
     Query(query): Query<TakeOverQuery>,
     Body(mut input): Body<AgencyInput>,
 ) -> Result<Response, Problem> {
@@ -189,14 +203,16 @@ async fn put_agency(
     let (TakeOverQuery { take_over }, AgencyInput { name, institution, library, rules }) = query.and(input)?;
 
     let agency = Agency { code: code.as_str().into(), name, institution, library, rules };
-    let known = store.agency(&agency.code).await?;
-    let is_new = known.is_none();
-    keep_institution("agency", known.as_ref().map(|known| &known.institution), &agency.institution, take_over)?;
+    let known = store.agency_version(&agency.code).await?;
+    let version = known.as_ref().map(|(_, version)| *version);
+    let expected = if_match.expected(known.as_ref().map(tagged))?;
+    let expected = if_none_match.and(expected, version.is_some())?;
+    keep_institution("agency", known.as_ref().map(|(known, _)| &known.institution), &agency.institution, take_over)?;
     let mut unit = store.unit();
-    unit.put_agency(&agency)?;
-    store.commit(unit).await?;
+    unit.put_agency_over(&agency, expected)?;
+    store.commit(unit).await.map_err(|error| failed(expected, error))?;
     state.engine.agency_changed().await?;
-    Ok(set_up(is_new, format!("/api/v1/agencies/{code}"), AgencyView::from(agency)))
+    Ok(set_up(version, format!("/api/v1/agencies/{code}"), AgencyView::from(agency)))
 }
 
 /// Removes an agency that has no pickup locations.
@@ -205,17 +221,30 @@ async fn put_agency(
     path = "/api/v1/agencies/{code}",
     operation_id = "delete_agency",
     tag = "agencies",
-    params(PathCode),
+    params(PathCode, IfMatch),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
         (status = 409, description = "Something still refers to it."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
-async fn delete_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<StatusCode, Problem> {
+async fn delete_agency(
+    State(state): State<WebState>,
+    PathCode(code): PathCode,
+    if_match: IfMatch,
+) -> Result<StatusCode, Problem> {
+    let agency = AgencyCode::from(code.as_str());
     let mut unit = state.engine.store().unit();
-    let removal = unit.remove_agency(&code.as_str().into());
-    let done = state.engine.store().commit(unit).await?;
+    let mut expected = Expected::Anything;
+    if !if_match.is_absent() {
+        expected = if_match.expected(Some(tagged(&find(&state, &code).await?)))?;
+    }
+    if let Expected::Version(version) = expected {
+        unit.expect_agency(&agency, version);
+    }
+    let removal = unit.remove_agency(&agency);
+    let done = state.engine.store().commit(unit).await.map_err(|error| failed(expected, error))?;
     state.engine.agency_changed().await?;
     removed(done.touched(removal) > 0, "agency", &code)
 }

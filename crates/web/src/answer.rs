@@ -2,18 +2,33 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{ETAG, LOCATION};
 use axum::response::{IntoResponse, Response};
 use lending::InstitutionCode;
 use serde::Serialize;
 
 use crate::input::input;
+use crate::precondition::Tag;
 use crate::problem::Problem;
 
-/// Creates the answer to a PUT of an object at the address `place`: 201 if it is new, otherwise 200.
-pub(crate) fn set_up<V: Serialize>(is_new: bool, place: String, view: V) -> Response {
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    (status, [(LOCATION, place)], Json(view)).into_response()
+/// Marks an answer that contains a secret, such as a new key. It is given once and never stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContainsSecret;
+
+/// Creates the answer to a GET of an object with a version.
+pub(crate) fn read<V: Serialize>(version: i64, view: V) -> Response {
+    ([(ETAG, Tag::of(version, &view).into_header())], Json(view)).into_response()
+}
+
+/// Creates the answer to a PUT of an object at the address `place`: 201 if it is new, otherwise 200. `known` is the version
+/// before.
+pub(crate) fn set_up<V: Serialize>(known: Option<i64>, place: String, view: V) -> Response {
+    let (status, version) = match known {
+        None => (StatusCode::CREATED, 1),
+        Some(known) => (StatusCode::OK, known + 1),
+    };
+    let headers = [(LOCATION, place), (ETAG, Tag::of(version, &view).into_header())];
+    (status, headers, Json(view)).into_response()
 }
 
 input! {

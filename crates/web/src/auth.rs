@@ -55,6 +55,11 @@ fn digest(key: &str) -> [u8; 32] {
 pub(crate) struct Actor(Arc<str>);
 
 impl Actor {
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self(name.into())
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.0
     }

@@ -57,7 +57,7 @@ fn not_json() -> Problem {
 }
 
 /// Reads the whole body, which the router limits to `most` bytes, within the time for it.
-async fn limited_bytes<S: Send + Sync>(
+pub(crate) async fn limited_bytes<S: Send + Sync>(
     call: Request,
     state: &S,
     most: usize,

@@ -40,7 +40,7 @@ impl Exclusive {
                 Work::Check => "A check of this institution is under way. Wait for its end, and try again.",
                 Work::Search => "A search at this institution is under way. Wait for its end, and try again.",
             };
-            return Err(Problem::new(StatusCode::CONFLICT, "UNDER_WAY", detail));
+            return Err(Problem::new(StatusCode::CONFLICT, "UNDER_WAY", detail).retry_after(10));
         }
         Ok(Permit { running: Arc::clone(&self.0), what })
     }

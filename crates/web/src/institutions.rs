@@ -9,15 +9,16 @@ use lms::{ConnectError, Connection, Finding, Verdict};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::Institution;
+use store::{Expected, Institution};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{removed, set_up};
+use crate::answer::{self, removed, set_up};
 use crate::exclusive::Work;
 use crate::input::{Body, Query, Read, input};
 use crate::path::PathCode;
+use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
 use crate::problem::{FieldError, Problem};
 use crate::state::WebState;
 
@@ -140,11 +141,24 @@ async fn list_institutions(State(state): State<WebState>) -> Result<Json<Institu
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_institution(
-    State(state): State<WebState>,
-    PathCode(code): PathCode,
-) -> Result<Json<InstitutionView>, Problem> {
-    Ok(Json(find(&state, &code).await?.into()))
+async fn get_institution(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Response, Problem> {
+    let found = state.engine.store().institution_version(&InstitutionCode::from(code.as_str())).await?;
+    let (institution, version) = found.ok_or_else(|| Problem::not_found("institution", &code))?;
+    Ok(answer::read(version, InstitutionView::from(institution)))
+}
+
+/// Returns the state in which a removal must find the institution. The removal itself finds out whether it exists.
+async fn expected(state: &WebState, code: &InstitutionCode, if_match: &IfMatch) -> Result<Expected, Problem> {
+    if if_match.is_absent() {
+        return Ok(Expected::Anything);
+    }
+    let known = state.engine.store().institution_version(code).await?;
+    let known = known.ok_or_else(|| Problem::not_found("institution", code.as_str()))?;
+    if_match.expected(Some(tagged(&known)))
+}
+
+fn tagged((institution, version): &(Institution, i64)) -> (i64, Tag) {
+    (*version, Tag::of(*version, &InstitutionView::from(institution.clone())))
 }
 
 /// Returns the institution with this code, or a 404 if there is none.
@@ -164,24 +178,29 @@ pub(crate) async fn find(state: &WebState, code: &str) -> Result<Institution, Pr
     path = "/api/v1/institutions/{code}",
     operation_id = "put_institution",
     tag = "institutions",
-    params(PathCode),
+    params(PathCode, IfMatch, IfNoneMatch),
     request_body = InstitutionInput,
     responses(
         (status = 200, description = "It is changed.", body = InstitutionView),
         (status = 201, description = "It is new.", body = InstitutionView),
+        (status = 412, description = "It isn't as `If-Match` or `If-None-Match` demands."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
 async fn put_institution(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    if_match: IfMatch,
+    if_none_match: IfNoneMatch,
     Body(mut input): Body<InstitutionInput>,
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
     let code = InstitutionCode::from(code);
-    let known = store.institution(&code).await?;
-    let is_new = known.is_none();
-    let credentials = credentials(&code, &mut input, known.map(connection_of));
+    let known = store.institution_version(&code).await?;
+    let version = known.as_ref().map(|(_, version)| *version);
+    let expected = if_match.expected(known.as_ref().map(tagged))?;
+    let expected = if_none_match.and(expected, version.is_some())?;
+    let credentials = credentials(&code, &mut input, known.map(|(known, _)| connection_of(known)));
     let settings_are_sound = input.is_sound("kind") && input.is_sound("settings");
     // The placeholder for a missing key is never stored, since a missing key is a fault.
     let connection = connection(&code, &input.value, credentials.unwrap_or_else(|| SecretString::from("none")));
@@ -193,10 +212,10 @@ async fn put_institution(
     let Connection { kind, settings, credentials, .. } = connection;
     let institution = Institution { code: code.clone(), name, kind, settings, credentials };
     let mut unit = store.unit();
-    unit.put_institution(&institution, state.engine.clock().now())?;
-    store.commit(unit).await?;
+    unit.put_institution_over(&institution, expected, state.engine.clock().now())?;
+    store.commit(unit).await.map_err(|error| failed(expected, error))?;
     state.engine.institution_changed(&code).await?;
-    Ok(set_up(is_new, format!("/api/v1/institutions/{code}"), InstitutionView::from(institution)))
+    Ok(set_up(version, format!("/api/v1/institutions/{code}"), InstitutionView::from(institution)))
 }
 
 /// Returns the key of the input, or the stored one if it may go to the origin of the new settings. Returns `None` if
@@ -280,27 +299,33 @@ input! {
     path = "/api/v1/institutions/{code}",
     operation_id = "delete_institution",
     tag = "institutions",
-    params(PathCode, RemovalQuery),
+    params(PathCode, RemovalQuery, IfMatch),
     responses(
         (status = 204, description = "It is gone."),
         (status = 404, description = "There is none."),
         (status = 409, description = "Something still refers to it."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn delete_institution(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    if_match: IfMatch,
     Query(query): Query<RemovalQuery>,
 ) -> Result<StatusCode, Problem> {
     let RemovalQuery { with_agencies } = query.checked()?;
     let institution = InstitutionCode::from(code.as_str());
     let mut unit = state.engine.store().unit();
+    let expected = expected(&state, &institution, &if_match).await?;
+    if let Expected::Version(version) = expected {
+        unit.expect_institution(&institution, version);
+    }
     let removal = if with_agencies {
         unit.remove_institution_with_agencies(&institution)
     } else {
         unit.remove_institution(&institution)
     };
-    let done = state.engine.store().commit(unit).await?;
+    let done = state.engine.store().commit(unit).await.map_err(|error| failed(expected, error))?;
     state.engine.institution_changed(&institution).await?;
     state.engine.agency_changed().await?;
     removed(done.touched(removal) > 0, "institution", &code)

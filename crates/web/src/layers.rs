@@ -5,22 +5,51 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{error, info_span};
 
 use crate::body::MAX_BYTES;
+use crate::idempotency;
 use crate::problem::Problem;
 
 /// The longest duration of a call; longer than any wait that a caller can ask for.
 const LONGEST_CALL: Duration = Duration::from_secs(50);
 
-/// Adds the layers. Unknown addresses and failures are answered in the envelope, too.
-pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    within(LONGEST_CALL, routes)
+/// How long a browser may remember which calls an origin may make.
+const CORS_MAX_AGE: Duration = Duration::from_secs(600);
+
+/// Adds the layers. Unknown addresses and failures are answered in the envelope, too. Pages of `origins` may call the API.
+pub(crate) fn around<S: Clone + Send + Sync + 'static>(routes: Router<S>, origins: &[HeaderValue]) -> Router<S> {
+    let routes = within(LONGEST_CALL, routes);
+    let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
+    routes.layer(map_response(with_security_headers))
+}
+
+/// Lets pages of these origins call the API from a browser, with a key and without cookies.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, idempotency::KEY])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, idempotency::REPLAYED])
+        .max_age(CORS_MAX_AGE)
+}
+
+/// Forbids browsers and proxies to store an answer, unless its handler has said otherwise, and to guess its type.
+async fn with_security_headers(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
 }
 
 fn within<S: Clone + Send + Sync + 'static>(longest: Duration, routes: Router<S>) -> Router<S> {
@@ -50,11 +79,7 @@ async fn wrong_method() -> Problem {
 async fn limit_time(longest: Duration, call: Request, next: Next) -> Response {
     match tokio::time::timeout(longest, next.run(call)).await {
         Ok(answer) => answer,
-        Err(_) => {
-            let detail =
-                "The hub took too long over this. What was asked may be done or not: read before asking again.";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "TIMED_OUT", detail).into_response()
-        }
+        Err(_) => Problem::timed_out().into_response(),
     }
 }
 
@@ -78,7 +103,7 @@ mod tests {
     #[tokio::test]
     async fn panic_is_answered_in_the_envelope_without_its_text() {
         let call = Request::builder().uri("/").body(axum::body::Body::empty()).unwrap();
-        let answer = around(Router::new().route("/", get(fails))).oneshot(call).await.unwrap();
+        let answer = around(Router::new().route("/", get(fails)), &[]).oneshot(call).await.unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.headers()["content-type"], crate::problem::MEDIA_TYPE);
         let bytes = axum::body::to_bytes(answer.into_body(), MAX_BYTES).await.unwrap();

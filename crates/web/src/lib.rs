@@ -22,6 +22,7 @@ mod body;
 mod exclusive;
 mod field;
 mod health;
+mod idempotency;
 mod input;
 mod institutions;
 mod layers;
@@ -29,6 +30,7 @@ mod openapi;
 mod orphans;
 mod path;
 mod pickup_locations;
+mod precondition;
 mod problem;
 mod quota;
 mod request_commands;
@@ -44,8 +46,10 @@ pub use state::WebState;
 /// Returns the router for everything that the hub answers over HTTP.
 pub fn router(state: WebState) -> axum::Router {
     let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
+    let replay = axum::middleware::from_fn_with_state(state.clone(), idempotency::replay);
     let (guarded, open, _) = openapi::parts();
     let body_time = body::BodyTime(state.body_time);
-    let routes = guarded.route_layer(guard).merge(open).layer(axum::Extension(body_time));
-    layers::around(routes).with_state(state)
+    // The guard comes first: an answer is repeated only to the caller that got it.
+    let routes = guarded.route_layer(replay).route_layer(guard).merge(open).layer(axum::Extension(body_time));
+    layers::around(routes, &state.cors_origins).with_state(state)
 }

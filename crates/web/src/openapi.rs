@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use axum::Router;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
-use crate::{agencies, health, institutions, orphans, pickup_locations, quota, request_commands, requests, webhooks};
+use crate::{
+    agencies, health, idempotency, institutions, orphans, pickup_locations, quota, request_commands, requests, webhooks,
+};
 
 const KEY: &str = "api_key";
 
@@ -56,6 +58,11 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .split_for_parts();
     for operation in operations(&mut document) {
         operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
+    }
+    for path in document.paths.paths.values_mut() {
+        if let Some(operation) = &mut path.post {
+            operation.parameters.get_or_insert_default().push(RefOr::T(idempotency::parameter()));
+        }
     }
     let (open, of_open) = OpenApiRouter::new()
         .merge(health::routes())
@@ -100,5 +107,5 @@ fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &
 async fn get_openapi() -> impl IntoResponse {
     static TEXT: OnceLock<String> = OnceLock::new();
     let text = TEXT.get_or_init(|| openapi().to_json().unwrap_or_default());
-    ([(CONTENT_TYPE, "application/json")], text.as_str())
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")], text.as_str())
 }

@@ -6,14 +6,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use lending::{AgencyCode, DeskCode, LibraryCode, PickupLocation, PickupLocationCode};
 use serde::Serialize;
-use store::StoredPickupLocation;
+use store::{Expected, StoredPickupLocation};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::answer::{TakeOverQuery, keep_institution, removed, set_up};
+use crate::answer::{self, TakeOverQuery, keep_institution, removed, set_up};
 use crate::input::{Body, Query, input};
 use crate::path::PathCode;
+use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
 use crate::problem::Problem;
 use crate::state::WebState;
 
@@ -104,12 +105,19 @@ async fn list_pickup_locations(State(state): State<WebState>) -> Result<Json<Pic
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_pickup_location(
-    State(state): State<WebState>,
-    PathCode(code): PathCode,
-) -> Result<Json<PickupLocationView>, Problem> {
-    let stored = state.engine.store().pickup_location(&PickupLocationCode::from(code.as_str())).await?;
-    stored.map(|stored| Json(stored.into())).ok_or_else(|| Problem::not_found("pickup location", &code))
+async fn get_pickup_location(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Response, Problem> {
+    let (stored, version) = find(&state, &code).await?;
+    Ok(answer::read(version, PickupLocationView::from(stored)))
+}
+
+/// Returns the pickup location with this code and its version, or a 404 if there is none.
+async fn find(state: &WebState, code: &str) -> Result<(StoredPickupLocation, i64), Problem> {
+    let found = state.engine.store().pickup_location_version(&PickupLocationCode::from(code)).await?;
+    found.ok_or_else(|| Problem::not_found("pickup location", code))
+}
+
+fn tagged((stored, version): &(StoredPickupLocation, i64)) -> (i64, Tag) {
+    (*version, Tag::of(*version, &PickupLocationView::from(stored.clone())))
 }
 
 /// Creates or changes a pickup location. One of another institution is changed only with `take_over`. Existing requests keep the data with which they were placed.
@@ -118,18 +126,21 @@ async fn get_pickup_location(
     path = "/api/v1/pickup-locations/{code}",
     operation_id = "put_pickup_location",
     tag = "pickup locations",
-    params(PathCode, TakeOverQuery),
+    params(PathCode, TakeOverQuery, IfMatch, IfNoneMatch),
     request_body = PickupLocationInput,
     responses(
         (status = 200, description = "It is changed.", body = PickupLocationView),
         (status = 201, description = "It is new.", body = PickupLocationView),
         (status = 409, description = "It belongs to another institution (`BELONGS_TO_ANOTHER_INSTITUTION`)."),
+        (status = 412, description = "It isn't as `If-Match` or `If-None-Match` demands."),
         (status = 422, description = "Faults of the input, all at once."),
     )
 )]
 async fn put_pickup_location(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    if_match: IfMatch,
+    if_none_match: IfNoneMatch,
     Query(query): Query<TakeOverQuery>,
     Body(mut input): Body<PickupLocationInput>,
 ) -> Result<Response, Problem> {
@@ -143,15 +154,17 @@ async fn put_pickup_location(
     let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;
 
     let location = PickupLocation { code: code.as_str().into(), name, institution: owner.institution, library, desk };
-    let known = store.pickup_location(&location.code).await?;
-    let is_new = known.is_none();
-    let known = known.as_ref().map(|known| &known.location.institution);
-    keep_institution("pickup location", known, &location.institution, take_over)?;
+    let known = store.pickup_location_version(&location.code).await?;
+    let version = known.as_ref().map(|(_, version)| *version);
+    let expected = if_match.expected(known.as_ref().map(tagged))?;
+    let expected = if_none_match.and(expected, version.is_some())?;
+    let owner = known.as_ref().map(|(known, _)| &known.location.institution);
+    keep_institution("pickup location", owner, &location.institution, take_over)?;
     let mut unit = store.unit();
-    unit.put_pickup_location(&location, &agency);
-    store.commit(unit).await?;
+    unit.put_pickup_location_over(&location, &agency, expected);
+    store.commit(unit).await.map_err(|error| failed(expected, error))?;
     let view = PickupLocationView::from(StoredPickupLocation { location, agency });
-    Ok(set_up(is_new, format!("/api/v1/pickup-locations/{code}"), view))
+    Ok(set_up(version, format!("/api/v1/pickup-locations/{code}"), view))
 }
 
 /// Removes a pickup location. Existing requests keep it.
@@ -160,15 +173,28 @@ async fn put_pickup_location(
     path = "/api/v1/pickup-locations/{code}",
     operation_id = "delete_pickup_location",
     tag = "pickup locations",
-    params(PathCode),
-    responses((status = 204, description = "It is gone."), (status = 404, description = "There is none."))
+    params(PathCode, IfMatch),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "There is none."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
+    )
 )]
 async fn delete_pickup_location(
     State(state): State<WebState>,
     PathCode(code): PathCode,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
+    let location = PickupLocationCode::from(code.as_str());
     let mut unit = state.engine.store().unit();
-    let removal = unit.remove_pickup_location(&code.as_str().into());
-    let done = state.engine.store().commit(unit).await?;
+    let mut expected = Expected::Anything;
+    if !if_match.is_absent() {
+        expected = if_match.expected(Some(tagged(&find(&state, &code).await?)))?;
+    }
+    if let Expected::Version(version) = expected {
+        unit.expect_pickup_location(&location, version);
+    }
+    let removal = unit.remove_pickup_location(&location);
+    let done = state.engine.store().commit(unit).await.map_err(|error| failed(expected, error))?;
     removed(done.touched(removal) > 0, "pickup location", &code)
 }

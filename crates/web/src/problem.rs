@@ -51,6 +51,8 @@ pub(crate) struct Problem {
     request: Option<RequestId>,
     patron_message: Option<Box<str>>,
     agency: Option<Box<AgencyCode>>,
+    /// Seconds after which the caller may try once more.
+    retry_after: Option<u16>,
 }
 
 /// The reason why a call failed (RFC 9457).
@@ -98,7 +100,21 @@ impl Problem {
             request: None,
             patron_message: None,
             agency: None,
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5),
         }
+    }
+
+    /// Adds the time in seconds after which the caller may try once more.
+    pub(crate) fn retry_after(mut self, seconds: u16) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Creates the problem that an object was changed since the caller read it, or isn't as the caller demands.
+    pub(crate) fn precondition_failed() -> Self {
+        let detail = "It was changed since you read it, or isn't in the state that If-Match or If-None-Match demands. \
+                      Nothing was done. Read it, and send the change with the new ETag.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", detail)
     }
 
     /// Creates the problem that the patron may not borrow, or that no copy can be lent, with every cause. `field` is the part
@@ -162,6 +178,11 @@ impl Problem {
         )
     }
 
+    pub(crate) fn timed_out() -> Self {
+        let detail = "The hub took too long over this. What was asked may be done or not: read before asking again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TIMED_OUT", detail)
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -181,7 +202,7 @@ impl From<store::Error> for Problem {
             }
             store::Error::Conflict => {
                 let detail = "Somebody else changed this at the same moment. Read it again, and try again.";
-                Self::new(StatusCode::CONFLICT, "CONFLICT", detail)
+                Self::new(StatusCode::CONFLICT, "CONFLICT", detail).retry_after(1)
             }
             store::Error::Referred(reason) => Self::new(StatusCode::CONFLICT, "STILL_REFERRED_TO", reason),
             other => {
@@ -197,6 +218,7 @@ impl From<engine::Error> for Problem {
         match error {
             engine::Error::Invalid(problems) => {
                 let duplicate = problems.iter().any(|problem| problem.code == "DUPLICATE_REQUEST");
+                let request = problems.iter().find_map(|problem| problem.request);
                 let faults = problems.into_iter();
                 let faults = faults.map(|problem| FieldError {
                     patron_message: Some(problem.patron_message.into()),
@@ -204,12 +226,13 @@ impl From<engine::Error> for Problem {
                 });
                 let problem = Self::invalid(faults.collect());
                 if duplicate {
-                    Self { status: StatusCode::CONFLICT, code: "DUPLICATE_REQUEST".into(), ..problem }
+                    Self { status: StatusCode::CONFLICT, code: "DUPLICATE_REQUEST".into(), request, ..problem }
                 } else {
                     problem
                 }
             }
             engine::Error::UnknownRequest(id) => Self::not_found("request", &id.to_string()),
+            engine::Error::VersionChanged => Self::precondition_failed(),
             engine::Error::NotAllowed(reason) => Self::new(StatusCode::CONFLICT, "NOT_ALLOWED", reason),
             engine::Error::Unfit(refusal) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code, refusal.explanation)
@@ -243,14 +266,11 @@ impl IntoResponse for Problem {
         let mut answer = (status, Json(envelope)).into_response();
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            _ => {}
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
         }
         answer
     }

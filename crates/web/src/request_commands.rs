@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{ETAG, HeaderName};
 use engine::AnotherLender;
 use lending::{CancelledBy, Command, Effect, PickupLocationCode, RequestId, Settlement};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use utoipa_axum::routes;
 use crate::auth::Actor;
 use crate::input::{Body, Query, input};
 use crate::path::PathId;
+use crate::precondition::{IfMatch, Tag};
 use crate::problem::Problem;
 use crate::request_view::RequestView;
 use crate::requests::{CopyInput, find};
@@ -33,21 +35,32 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 }
 
 /// The answer to a command: the request as it is now. The effects of the command follow later.
-type Accepted = Result<(StatusCode, Json<RequestView>), Problem>;
+type Accepted = Result<(StatusCode, [(HeaderName, String); 1], Json<RequestView>), Problem>;
 
 async fn accepted(state: &WebState, id: RequestId) -> Accepted {
-    Ok((StatusCode::ACCEPTED, Json(RequestView::new(find(state, id).await?))))
+    let stored = find(state, id).await?;
+    let tag = Tag::of_request(stored.version).into_header();
+    Ok((StatusCode::ACCEPTED, [(ETAG, tag)], Json(RequestView::new(stored))))
+}
+
+/// A command's caller, and the version of the request that the caller has seen.
+struct By<'a>(&'a Actor, &'a IfMatch);
+
+impl By<'_> {
+    /// Returns the version that the request must have, if only that one will do.
+    async fn version(&self, state: &WebState, id: RequestId) -> Result<Option<i64>, Problem> {
+        if self.1.is_absent() {
+            return Ok(None);
+        }
+        self.1.version(&find(state, id).await?).map_err(|problem| problem.about(id))
+    }
 }
 
 /// Passes the command to the engine, with a reason for the timeline if the command itself has none.
-async fn execute(
-    state: &WebState,
-    actor: &Actor,
-    id: RequestId,
-    command: &Command,
-    reason: Option<String>,
-) -> Accepted {
-    let done = state.engine.execute_command_with_reason(id, command, actor.name(), reason.as_deref()).await;
+async fn execute(state: &WebState, by: By<'_>, id: RequestId, command: &Command, reason: Option<String>) -> Accepted {
+    let version = by.version(state, id).await?;
+    let (actor, reason) = (by.0.name(), reason.as_deref());
+    let done = state.engine.execute_command_on_version(id, command, actor, reason, version).await;
     done.map_err(|error| Problem::from(error).about(id))?;
     accepted(state, id).await
 }
@@ -80,26 +93,27 @@ input! {
     path = "/api/v1/requests/{id}",
     operation_id = "cancel_request",
     tag = "requests",
-    params(PathId, CancelInput),
+    params(PathId, IfMatch, CancelInput),
     request_body(content = Option<CancelInput>),
     responses(
         (status = 202, description = "It is being cancelled.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Its state doesn't allow it; the detail says why."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn cancel_request(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Query(in_query): Query<CancelInput>,
     Body(in_body): Body<CancelInput>,
 ) -> Accepted {
     let (in_query, in_body) = in_query.and(in_body)?;
     let by = in_query.by.or(in_body.by).unwrap_or(CancelledBy::Patron);
     let reason = in_query.reason.or(in_body.reason);
-    state.engine.cancel(id, by, reason, actor.name()).await.map_err(|error| Problem::from(error).about(id))?;
-    accepted(&state, id).await
+    execute(&state, By(&actor, &if_match), id, &Command::Cancel { by, reason }, None).await
 }
 
 /// Polls the request at its libraries now, without waiting for the next scheduled poll.
@@ -125,23 +139,25 @@ async fn poll_request(State(state): State<WebState>, PathId(id): PathId) -> Acce
     path = "/api/v1/requests/{id}/resume",
     operation_id = "resume_request",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It goes on.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Nothing stands in its way."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn resume_request(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
     let reason = input.checked()?.reason;
     find(&state, id).await?;
-    execute(&state, &actor, id, &Command::Resume, reason).await
+    execute(&state, By(&actor, &if_match), id, &Command::Resume, reason).await
 }
 
 input! {
@@ -171,12 +187,13 @@ input! {
     path = "/api/v1/requests/{id}/next-supplier",
     operation_id = "choose_supplier",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body(content = Option<NextSupplierInput>),
     responses(
         (status = 202, description = "Another lender is being asked.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Its state doesn't allow it, as when the lender has sent the item; the detail says why."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
         (status = 422, description = "The copy can't be supplied, and `code` says why; or no other copy is left (`NO_CANDIDATE_LEFT`). The present lender is kept."),
         (status = 502, description = "The system of the library that would be asked gives no answer. The present lender is kept."),
     )
@@ -185,6 +202,7 @@ async fn next_supplier(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(mut input): Body<NextSupplierInput>,
 ) -> Accepted {
     if let Some(copy) = &input.value.copy
@@ -195,7 +213,8 @@ async fn next_supplier(
         input.fault("copy.institution", "UNKNOWN_INSTITUTION", message);
     }
     let NextSupplierInput { reason, copy, confirm_no_candidate } = input.checked()?;
-    let wanted = AnotherLender { reason, copy: copy.map(Into::into), confirm_no_candidate };
+    let version = By(&actor, &if_match).version(&state, id).await?;
+    let wanted = AnotherLender { reason, copy: copy.map(Into::into), confirm_no_candidate, version };
     let asked = state.engine.ask_another_lender(id, wanted, actor.name()).await;
     asked.map_err(|error| Problem::from(error).about(id))?;
     accepted(&state, id).await
@@ -218,12 +237,13 @@ input! {
     path = "/api/v1/requests/{id}/pickup-location",
     operation_id = "change_pickup_location",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body = PickupChangeInput,
     responses(
         (status = 202, description = "It is being changed.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Its state doesn't allow it; the detail says why."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
         (status = 422, description = "The pickup location is unknown, or another institution's."),
     )
 )]
@@ -231,6 +251,7 @@ async fn change_pickup_location(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(mut input): Body<PickupChangeInput>,
 ) -> Accepted {
     let stored = find(&state, id).await?;
@@ -249,7 +270,7 @@ async fn change_pickup_location(
     }
     let PickupChangeInput { pickup_location, reason } = input.checked()?;
     let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", pickup_location.as_str()))?;
-    execute(&state, &actor, id, &Command::ChangePickup { pickup }, reason).await
+    execute(&state, By(&actor, &if_match), id, &Command::ChangePickup { pickup }, reason).await
 }
 
 /// Reports that an item that was missing in transit has been found.
@@ -258,22 +279,24 @@ async fn change_pickup_location(
     path = "/api/v1/requests/{id}/found",
     operation_id = "report_found",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is noted.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "The item isn't missing."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn report_found(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
     let reason = input.checked()?.reason;
-    execute(&state, &actor, id, &Command::ItemFound, reason).await
+    execute(&state, By(&actor, &if_match), id, &Command::ItemFound, reason).await
 }
 
 input! {
@@ -292,22 +315,24 @@ input! {
     path = "/api/v1/requests/{id}/damage",
     operation_id = "report_damage",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body = DamageInput,
     responses(
         (status = 202, description = "It is noted.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "The patron hasn't had the item yet, or the request has ended."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn report_damage(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(input): Body<DamageInput>,
 ) -> Accepted {
     let DamageInput { description } = input.checked()?;
-    execute(&state, &actor, id, &Command::ReportDamage { description }, None).await
+    execute(&state, By(&actor, &if_match), id, &Command::ReportDamage { description }, None).await
 }
 
 input! {
@@ -328,12 +353,13 @@ input! {
     path = "/api/v1/requests/{id}/settle-loss",
     operation_id = "settle_loss",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body = SettleInput,
     responses(
         (status = 202, description = "It is settled.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "Nothing is lost."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
         (status = 422, description = "No such settlement."),
     )
 )]
@@ -341,10 +367,11 @@ async fn settle_loss(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(input): Body<SettleInput>,
 ) -> Accepted {
     let SettleInput { how, reason } = input.checked()?;
-    execute(&state, &actor, id, &Command::SettleLoss { how }, reason).await
+    execute(&state, By(&actor, &if_match), id, &Command::SettleLoss { how }, reason).await
 }
 
 /// The effects of ending a request by hand.
@@ -434,22 +461,24 @@ fn in_words(effect: Effect) -> &'static str {
     path = "/api/v1/requests/{id}/end",
     operation_id = "end_request",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is being ended.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "It has ended already."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn end_request(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
     let reason = input.checked()?.reason;
-    execute(&state, &actor, id, &Command::End { reason }, None).await
+    execute(&state, By(&actor, &if_match), id, &Command::End { reason }, None).await
 }
 
 /// Undoes the last action, as long as no effect of it was sent to a library.
@@ -458,20 +487,22 @@ async fn end_request(
     path = "/api/v1/requests/{id}/undo",
     operation_id = "undo_last_action",
     tag = "requests",
-    params(PathId),
+    params(PathId, IfMatch),
     request_body(content = Option<ReasonInput>),
     responses(
         (status = 202, description = "It is taken back.", body = RequestView),
         (status = 404, description = "There is none."),
         (status = 409, description = "It can't be taken back any more."),
+        (status = 412, description = "It isn't as `If-Match` demands."),
     )
 )]
 async fn undo(
     State(state): State<WebState>,
     actor: Actor,
     PathId(id): PathId,
+    if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
     let reason = input.checked()?.reason;
-    execute(&state, &actor, id, &Command::Undo, reason).await
+    execute(&state, By(&actor, &if_match), id, &Command::Undo, reason).await
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
+use axum::http::header::{ETAG, LOCATION};
 use axum::response::{IntoResponse, Response};
 use engine::NewRequest;
 use jiff::civil::Date;
@@ -21,6 +21,7 @@ use crate::auth::Actor;
 use crate::field::{After, List, Number, Statuses};
 use crate::input::{Body, Query, input};
 use crate::path::PathId;
+use crate::precondition::Tag;
 use crate::problem::Problem;
 use crate::request_view::{RequestDetails, RequestList, RequestView};
 use crate::state::WebState;
@@ -132,7 +133,7 @@ input! {
     request_body = NewRequestInput,
     responses(
         (status = 201, description = "It is placed.", body = RequestView, headers(("location" = String, description = "Where the request is."))),
-        (status = 409, description = "The patron has an open request for this copy already."),
+        (status = 409, description = "The patron has an open request for this copy already (`DUPLICATE_REQUEST`), which `request_id` names."),
         (status = 422, description = "Faults of the input, all at once; or the patron may not borrow, or no copy can be lent: then `code` says why, and `request_id` names the request, which is recorded."),
     )
 )]
@@ -150,7 +151,7 @@ async fn place_request(
         Some(stored) => stored?,
         None => find(&state, id).await?,
     };
-    let place = [(LOCATION, format!("/api/v1/requests/{id}"))];
+    let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
     if let Some(refusal) = refused_patron(&stored.request) {
         return Ok((place, Problem::refused("patron", refusal).about(id)).into_response());
     }
@@ -269,7 +270,7 @@ async fn get_request(
     State(state): State<WebState>,
     PathId(id): PathId,
     Query(query): Query<ReadQuery>,
-) -> Result<Json<RequestDetails>, Problem> {
+) -> Result<Response, Problem> {
     let ReadQuery { after_version, wait } = query.checked()?;
     if wait.0 > 0 {
         // This read distinguishes an unknown request from one that is lost during the wait.
@@ -279,7 +280,8 @@ async fn get_request(
     }
     let found = state.engine.store().request_with_timeline(id).await?;
     let (stored, timeline) = found.ok_or_else(|| Problem::not_found("request", &id.to_string()))?;
-    Ok(Json(RequestDetails::new(stored, timeline)))
+    let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
+    Ok((tag, Json(RequestDetails::new(stored, timeline))).into_response())
 }
 
 pub(crate) async fn find(state: &WebState, id: RequestId) -> Result<Stored, Problem> {

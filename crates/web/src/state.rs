@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use engine::Engine;
 use tokio::sync::watch;
 
@@ -17,6 +18,7 @@ pub struct WebState {
     pub(crate) keys: Arc<ApiKeys>,
     pub(crate) exclusive: Exclusive,
     pub(crate) body_time: Duration,
+    pub(crate) cors_origins: Arc<[HeaderValue]>,
     stop: Option<watch::Receiver<bool>>,
 }
 
@@ -26,13 +28,28 @@ pub(crate) const USUAL_BODY_TIME: Duration = Duration::from_secs(10);
 impl WebState {
     /// Creates the state of an API to `engine` for the holders of `keys`.
     pub fn new(engine: Arc<Engine>, keys: ApiKeys) -> Self {
-        Self { engine, keys: Arc::new(keys), exclusive: Exclusive::default(), body_time: USUAL_BODY_TIME, stop: None }
+        Self {
+            engine,
+            keys: Arc::new(keys),
+            exclusive: Exclusive::default(),
+            body_time: USUAL_BODY_TIME,
+            cors_origins: Arc::default(),
+            stop: None,
+        }
     }
 
     /// Sets how long the body of a call may take to arrive. Default 10 seconds.
     #[must_use]
     pub fn with_body_time(mut self, body_time: Duration) -> Self {
         self.body_time = body_time;
+        self
+    }
+
+    /// Allows the pages of these origins, such as `https://discovery.example.org`, to call the API from a browser. Default
+    /// none.
+    #[must_use]
+    pub fn with_cors_origins(mut self, origins: impl IntoIterator<Item = HeaderValue>) -> Self {
+        self.cors_origins = origins.into_iter().collect();
         self
     }
 

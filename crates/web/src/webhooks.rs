@@ -247,7 +247,8 @@ async fn delete_webhook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Answers the challenge with which a library's system checks that the hub listens.
+/// Answers the challenge with which a library's system checks that the hub listens. The answer is the same for an unknown
+/// institution, so that nobody can find out which institutions there are.
 #[utoipa::path(
     get,
     path = "/webhooks/{code}",
@@ -256,17 +257,14 @@ async fn delete_webhook(
     params(PathCode, ChallengeQuery),
     responses(
         (status = 200, description = "The text, as it came.", body = ChallengeView),
-        (status = 404, description = "There is no such institution."),
         (status = 422, description = "No challenge, or one that isn't answered."),
     )
 )]
 async fn answer_challenge(
-    State(state): State<WebState>,
-    PathCode(code): PathCode,
+    PathCode(_code): PathCode,
     Query(query): Query<ChallengeQuery>,
 ) -> Result<Json<ChallengeView>, Problem> {
     let challenge = query.checked()?.challenge.0;
-    institutions::find(&state, &code).await?;
     Ok(Json(ChallengeView { challenge }))
 }
 
@@ -282,8 +280,8 @@ async fn answer_challenge(
     responses(
         (status = 200, description = "It is taken.", body = WebhookResultView),
         (status = 400, description = "It is signed and can't be read, or it broke off."),
-        (status = 401, description = "The signature is missing or wrong."),
-        (status = 404, description = "The institution has no webhook here."),
+        (status = 401, description = "The signature is missing or wrong, or the institution has no webhook here (`WRONG_SIGNATURE`)."),
+        (status = 403, description = "It is signed, and from another institution (`OTHER_INSTITUTION`)."),
         (status = 408, description = "It did not arrive in time."),
         (status = 413, description = "It is too large."),
     )
@@ -306,17 +304,21 @@ async fn receive_webhook(
 
 fn problem(code: &str, error: WebhookError) -> Problem {
     match error {
-        WebhookError::NotConfigured => Problem::not_found("webhook", code),
         WebhookError::Rejected(WebhookRejection::InvalidSignature) => {
             warn!(institution = code, "a message with a missing or wrong signature is refused");
-            let detail =
-                "The signature is missing or wrong. The secret must be the same in the library's system and here.";
+            let detail = "The signature is missing or wrong, or the hub has no webhook for this institution. The secret \
+                          must be the same in the library's system and here.";
             Problem::new(StatusCode::UNAUTHORIZED, "WRONG_SIGNATURE", detail)
         }
         WebhookError::Rejected(WebhookRejection::Malformed(reason)) => {
             Problem::bad_request("UNREADABLE_MESSAGE", format!("The message can't be read: {reason}."))
         }
-        WebhookError::Lms(error) => engine::Error::from(error).into(),
+        WebhookError::Rejected(WebhookRejection::OtherInstitution) => {
+            warn!(institution = code, "a signed message is refused, since it names another institution as its sender");
+            let detail = "The message names another institution as its sender than the one of this address. The code of \
+                          the institution at the hub must be its institution code in the library's system.";
+            Problem::new(StatusCode::FORBIDDEN, "OTHER_INSTITUTION", detail)
+        }
         WebhookError::Store(error) => engine::Error::from(error).into(),
         _ => Problem::internal(),
     }

@@ -80,6 +80,7 @@ impl Serve {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let state = WebState::new(Arc::clone(&engine), keys)
             .with_body_time(Duration::from_secs(config.http.body_seconds))
+            .with_cors_origins(config.cors_origins())
             .stopped_by(stopped.clone());
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
         info!(address = %config.listen, node = %config.engine.node, "the hub is ready");

@@ -3,6 +3,7 @@
 use alma_sim::{Fault, FaultKind, Mark};
 use engine::{WebhookError, WebhookResult};
 use lending::{Command, ItemState, Outcome, Status};
+use lms::WebhookRejection;
 use serde_json::json;
 
 use crate::batch_polls::{pass, with_saved_searches};
@@ -316,9 +317,9 @@ both! {
         assert!(matches!(received(SECRET).await, Err(WebhookError::Rejected(_))));
         assert!(received("the-new-one").await.is_ok());
         world.engine.polling().remove_webhook(&LENDER.into()).await.unwrap();
-        assert!(matches!(received("the-new-one").await, Err(WebhookError::NotConfigured)));
+        assert!(matches!(received("the-new-one").await, Err(WebhookError::Rejected(WebhookRejection::InvalidSignature))));
         let unknown = world.engine.receive_webhook(&"01NOBODY_INST".into(), |_| None, b"{}").await;
-        assert!(matches!(unknown, Err(WebhookError::NotConfigured)));
+        assert!(matches!(unknown, Err(WebhookError::Rejected(WebhookRejection::InvalidSignature))));
     }
 
     async fn repeated_message_costs_no_second_poll(world) {
@@ -332,6 +333,67 @@ both! {
         assert_eq!(send(&world, LENDER, &item_updated("1", &pid)).await.unwrap(), WebhookResult::Duplicate);
         assert_eq!(world.settled().await.status, Status::RequestPlacedAtBorrowingAgency);
         assert_eq!(world.calls(LENDER, ITEM), before + 1);
+    }
+
+    async fn message_of_another_institution_is_refused_although_it_is_signed(world) {
+        // Both institutions were given the same secret.
+        with_webhook(&world, LENDER).await;
+        with_webhook(&world, OTHER).await;
+        world.place().await;
+        let pid = item_of(&world, LENDER).await;
+        let (before, version) = (all_calls(&world, LENDER), world.stored_version().await);
+        let of = |id: &str, code: &str| {
+            let mut message = item_updated(id, &pid);
+            // Alma names the institution by its code (Alma Developer Network, "Webhooks").
+            message["institution"] = json!({"value": code, "desc": "A university"});
+            message
+        };
+        for (receiver, sender) in [(LENDER, OTHER), (OTHER, LENDER)] {
+            let received = send(&world, receiver, &of("1", sender)).await;
+            assert!(
+                matches!(received, Err(WebhookError::Rejected(WebhookRejection::OtherInstitution))),
+                "{received:?}"
+            );
+        }
+        world.settle().await;
+        assert_eq!((all_calls(&world, LENDER), world.stored_version().await), (before, version));
+        assert_eq!(send(&world, LENDER, &of("1", LENDER)).await.unwrap(), WebhookResult::Accepted(1));
+    }
+
+    async fn replayed_message_has_no_second_effect(world) {
+        with_webhook(&world, BORROWER).await;
+        world.bring_to(Status::ReadyForPickup).await;
+        let (here, barcode) = (item_of(&world, BORROWER).await, world.virtual_barcode().await);
+        world.at(BORROWER).lend(&barcode, PATRON, "MAIN", crate::world::DESK).unwrap();
+        let loan = loan_of(&world, BORROWER, &here);
+        let made = of_loan("1", "LOAN_CREATED", &loan, world.now());
+        assert_eq!(send(&world, BORROWER, &made).await.unwrap(), WebhookResult::Accepted(1));
+        until(&world, Status::Loaned).await;
+        let state = async || {
+            let timeline = world.engine.store().timeline(world.id).await.unwrap().len();
+            (world.stored_version().await, timeline, all_calls(&world, BORROWER))
+        };
+        let before = state().await;
+        for _ in 0..3 {
+            let replayed = send(&world, BORROWER, &made).await.unwrap();
+            assert!(matches!(replayed, WebhookResult::Duplicate | WebhookResult::Ignored), "{replayed:?}");
+            world.settle().await;
+            assert_eq!(state().await, before);
+        }
+        // The patron has returned the item since: the old message about the loan must not lend it once more.
+        world.at(BORROWER).scan_in(&barcode, "MAIN", crate::world::DESK).unwrap();
+        let back = of_loan("2", "LOAN_RETURNED", &loan, world.now());
+        send(&world, BORROWER, &back).await.unwrap();
+        until(&world, Status::ReturnTransit).await;
+        let before = world.stored_version().await;
+        // The hub has forgotten the message by then.
+        world.clock.by_hours(25);
+        let mut unit = world.engine.store().unit();
+        unit.prune_messages(world.now() - jiff::SignedDuration::from_hours(24));
+        world.engine.store().commit(unit).await.unwrap();
+        send(&world, BORROWER, &made).await.unwrap();
+        until(&world, Status::ReturnTransit).await;
+        assert_eq!(world.stored_version().await, before);
     }
 
     async fn message_that_no_request_waits_for_costs_no_call(world) {
@@ -381,10 +443,10 @@ both! {
         let of_another = world.lms(OTHER).sign_webhook(&OF_ANOTHER.into(), body.as_bytes());
         for signature in [None, Some("AAAA".to_owned()), Some(of_another)] {
             let received = world.engine.receive_webhook(&LENDER.into(), |_| signature, body.as_bytes()).await;
-            assert!(matches!(received, Err(WebhookError::Rejected(lms::WebhookRejection::InvalidSignature))), "{received:?}");
+            assert!(matches!(received, Err(WebhookError::Rejected(WebhookRejection::InvalidSignature))), "{received:?}");
         }
         let elsewhere = world.engine.receive_webhook(&BORROWER.into(), |_| None, body.as_bytes()).await;
-        assert!(matches!(elsewhere, Err(WebhookError::NotConfigured)), "{elsewhere:?}");
+        assert!(matches!(elsewhere, Err(WebhookError::Rejected(WebhookRejection::InvalidSignature))), "{elsewhere:?}");
         assert_eq!(world.calls(LENDER, ITEM), before);
     }
 

@@ -172,6 +172,11 @@ impl World {
         }
     }
 
+    /// Returns how often the request of the test was saved.
+    pub(crate) async fn stored_version(&self) -> i64 {
+        self.engine.store().request(self.id).await.unwrap().unwrap().version
+    }
+
     /// Restarts the hub.
     pub(crate) async fn restart(&self) {
         self.engine.start().await;

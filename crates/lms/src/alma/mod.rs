@@ -180,6 +180,8 @@ pub(crate) const ADAPTER: Adapter = Adapter {
         let alma = Alma::new(Settings::read(institution, table)?, key, observer)?;
         Ok(Arc::new(alma))
     },
+    signature_header: alma::webhook::SIGNATURE_HEADER,
+    is_signed: alma::webhook::is_signed_with,
 };
 
 /// Converts the client's report of a call into the hub's.
@@ -378,7 +380,7 @@ impl HostLms for Alma {
         signature: Option<&str>,
         body: &[u8],
     ) -> Result<WebhookMessage, WebhookRejection> {
-        webhooks::open(secrets, signature, body)
+        webhooks::open(&self.settings.institution, secrets, signature, body)
     }
 
     fn sign_webhook(&self, secret: &SecretString, body: &[u8]) -> String {

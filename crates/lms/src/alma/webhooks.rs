@@ -2,7 +2,7 @@
 //! "Webhooks").
 
 use alma::webhook::{self, Subject};
-use lending::{Hint, HoldChange, ItemSnapshot, LoanChange};
+use lending::{Hint, HoldChange, InstitutionCode, ItemSnapshot, LoanChange};
 use secrecy::SecretString;
 
 use super::mapping::item_state;
@@ -10,6 +10,7 @@ use super::records::marked_request;
 use crate::webhook::{WebhookMessage, WebhookRejection};
 
 pub(super) fn open(
+    institution: &InstitutionCode,
     secrets: &[SecretString],
     signature: Option<&str>,
     body: &[u8],
@@ -19,6 +20,9 @@ pub(super) fn open(
         return Err(WebhookRejection::InvalidSignature);
     }
     let message = webhook::Message::read(body).map_err(WebhookRejection::Malformed)?;
+    if message.institution.as_ref().is_some_and(|named| !named.eq_ignore_ascii_case(institution.as_str())) {
+        return Err(WebhookRejection::OtherInstitution);
+    }
     Ok(WebhookMessage { id: message.id.clone(), at: message.time, hint: hint(&message) })
 }
 

@@ -3,7 +3,7 @@
 use lending::{PickupLocation, RequestId, Rules};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use store::{Agency, Institution, Unit};
+use store::{Agency, Error, Expected, Institution, Unit};
 use uuid::Uuid;
 
 use crate::harness::{Fixture, both, commit, noon};
@@ -55,6 +55,60 @@ both! {
         let renamed = Institution { name: "Renamed".to_owned(), ..institution("01BORROW") };
         commit(&fixture.store, |unit| unit.put_institution(&renamed, noon(1)).unwrap()).await.unwrap();
         assert_eq!(fixture.store.institution(&"01BORROW".into()).await.unwrap().unwrap().name, "Renamed");
+    }
+
+    async fn of_two_changes_of_one_version_the_second_changes_nothing(fixture) {
+        set_up(&fixture).await;
+        let store = &fixture.store;
+        let (agency, version) = store.agency_version(&"BORROW".into()).await.unwrap().unwrap();
+        let change = async |name: &str, expected: Expected| {
+            let agency = Agency { name: name.to_owned(), ..agency.clone() };
+            commit(store, |unit| unit.put_agency_over(&agency, expected).unwrap()).await
+        };
+        let both = tokio::join!(
+            change("One", Expected::Version(version)),
+            change("Two", Expected::Version(version)),
+        );
+        let name = match both {
+            (Ok(_), Err(Error::Conflict)) => "One",
+            (Err(Error::Conflict), Ok(_)) => "Two",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(store.agency(&"BORROW".into()).await.unwrap().unwrap().name, name);
+        assert!(matches!(change("Three", Expected::Nothing).await, Err(Error::Conflict)));
+        change("Four", Expected::Anything).await.unwrap();
+        let (_, newer) = store.agency_version(&"BORROW".into()).await.unwrap().unwrap();
+        assert_eq!(newer, version + 2);
+    }
+
+    async fn changes_and_removals_of_an_older_version_are_refused(fixture) {
+        set_up(&fixture).await;
+        let store = &fixture.store;
+        let (stored, version) = store.institution_version(&"01BORROW".into()).await.unwrap().unwrap();
+        let change = |unit: &mut Unit| {
+            unit.put_institution_over(&stored, Expected::Version(version), noon(1)).unwrap();
+        };
+        commit(store, change).await.unwrap();
+        assert!(matches!(commit(store, change).await, Err(Error::Conflict)));
+        let (place, version) = store.pickup_location_version(&"MAIN".into()).await.unwrap().unwrap();
+        let move_to = |desk: &str| {
+            let location = PickupLocation { desk: Some(desk.into()), ..place.location.clone() };
+            let agency = place.agency.clone();
+            move |unit: &mut Unit| unit.put_pickup_location_over(&location, &agency, Expected::Version(version))
+        };
+        commit(store, move_to("E")).await.unwrap();
+        assert!(matches!(commit(store, move_to("F")).await, Err(Error::Conflict)));
+        let remove = |version| {
+            move |unit: &mut Unit| {
+                unit.expect_pickup_location(&"MAIN".into(), version);
+                unit.remove_pickup_location(&"MAIN".into());
+            }
+        };
+        assert!(matches!(commit(store, remove(version)).await, Err(Error::Conflict)));
+        let kept = store.pickup_location(&"MAIN".into()).await.unwrap().unwrap();
+        assert_eq!(kept.location.desk, Some("E".into()));
+        commit(store, remove(version + 1)).await.unwrap();
+        assert!(store.pickup_location(&"MAIN".into()).await.unwrap().is_none());
     }
 
     async fn pickup_location_knows_its_institution(fixture) {

@@ -27,7 +27,8 @@ async fn every_route_under_api_v1_and_the_metrics_need_a_key() {
                 format!("{}{}", hub.base, path.replace("{id}", &uuid::Uuid::nil().to_string()).replace("{code}", "X"));
             let answer = hub.send(hub.http.request(method, url)).await;
             let guarded = path.starts_with("/api/v1/") || path == "/metrics";
-            assert_eq!(answer.status == 401, guarded, "{path}: {}", answer.text);
+            // A webhook address answers 401 for another reason: the signature is missing.
+            assert_eq!(answer.body["code"] == "API_KEY_MISSING", guarded, "{path}: {}", answer.text);
             asked += 1;
         }
     }

@@ -1,6 +1,7 @@
 //! A hub that serves its API on a loopback port, and fake Almas that have a few users and nothing else.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::Json;
@@ -27,7 +28,26 @@ pub(crate) struct Hub {
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
     pub(crate) store: Store,
-    _dir: tempfile::TempDir,
+    database: Database,
+    _dir: Arc<tempfile::TempDir>,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// Creates a database on the server that `CONSORT_TEST_POSTGRES` names.
+pub(crate) async fn empty_postgres() -> Option<Database> {
+    let Ok(server) = std::env::var("CONSORT_TEST_POSTGRES") else {
+        println!("left out: CONSORT_TEST_POSTGRES names no server; ./test starts one");
+        return None;
+    };
+    let name = format!("web_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let admin = pg_cluster::connect(&server).await.unwrap();
+    // An earlier process with this number may have left a database behind.
+    for sql in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
+        admin.batch_execute(&sql).await.unwrap();
+    }
+    let (base, _) = server.rsplit_once('/').unwrap();
+    Some(Database::Postgres(format!("{base}/{name}").into()))
 }
 
 #[derive(Debug)]
@@ -40,27 +60,68 @@ pub(crate) struct Answer {
 
 impl Hub {
     pub(crate) async fn start() -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::start_with(|state| state).await
+    }
+
+    /// Starts a hub whose API `change` has changed.
+    pub(crate) async fn start_with(change: impl FnOnce(WebState) -> WebState) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(dir.path().join("consort.db"));
+        Self::node("hub", database, Arc::new(dir), None, change).await
+    }
+
+    /// Starts a hub on a PostgreSQL database, if there is a server.
+    pub(crate) async fn start_on_postgres() -> Option<Self> {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        Some(Self::node("hub", empty_postgres().await?, dir, None, |state| state).await)
+    }
+
+    /// Starts another node of this hub. On SQLite it shares the open store, since no other process may open it.
+    pub(crate) async fn second_node(&self) -> Self {
+        let store = match &self.database {
+            Database::Sqlite(_) => Some(self.store.clone()),
+            Database::Postgres(_) => None,
+        };
+        Self::node("second", self.database.clone(), Arc::clone(&self._dir), store, |state| state).await
+    }
+
+    async fn node(
+        name: &str,
+        database: Database,
+        dir: Arc<tempfile::TempDir>,
+        store: Option<Store>,
+        change: impl FnOnce(WebState) -> WebState,
+    ) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut rng = StdRng::seed_from_u64(1);
         let key = MasterKey::generate(&mut rng);
-        let store = Store::open(&Database::Sqlite(dir.path().join("consort.db")), key, rng).await.unwrap();
+        let store = match store {
+            Some(store) => store,
+            None => Store::open(&database, key, rng).await.unwrap(),
+        };
         let settings = Settings {
+            node: name.to_owned(),
             backoff: Backoff { initial: Duration::from_millis(5), max: Duration::from_millis(50) },
             ..Settings::default()
         };
-        let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), Ids::seeded(1)));
+        let ids = Ids::seeded(if name == "hub" { 1 } else { 2 });
+        let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), ids));
         let keys = ApiKeys::new([("discovery".to_owned(), KEY.into())]);
-        let router = web::router(WebState::new(Arc::clone(&engine), keys));
+        let router = web::router(change(WebState::new(Arc::clone(&engine), keys)));
         tokio::spawn(engine.run(std::future::pending()));
         let base = serve(router).await;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { base, http, store, _dir: dir }
+        Self { base, http, store, database, _dir: dir }
     }
 
     /// Starts a hub with a borrower whose Alma is at `borrower`, and a lender whose Alma is down.
     pub(crate) async fn with_institutions(borrower: &str) -> Self {
-        let hub = Self::start().await;
+        Self::start().await.set_up(borrower).await
+    }
+
+    /// Sets up a borrower whose Alma is at `borrower`, and a lender whose Alma is down.
+    pub(crate) async fn set_up(self, borrower: &str) -> Self {
+        let hub = self;
         for (path, body) in [
             ("institutions/01BORROW", institution(borrower)),
             ("institutions/01LEND", institution(DEAD)),

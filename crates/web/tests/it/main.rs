@@ -1,12 +1,15 @@
 //! Tests of the API over real sockets. Each test has a store of its own.
 
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that can't go on has failed")]
 
 mod auth;
 mod document;
 mod envelope;
 mod harness;
+mod headers;
+mod idempotency;
 mod logs;
+mod preconditions;
 mod requests;
 mod setup;
 mod webhooks;

@@ -112,9 +112,11 @@ async fn all_errors_of_a_request_are_reported_at_once() {
 #[tokio::test]
 async fn second_click_is_a_conflict() {
     let hub = Hub::with_institutions(DEAD).await;
-    hub.placed("reader", "31999").await;
+    let first = hub.placed("reader", "31999").await;
     let answer = hub.post("/api/v1/requests?wait=0", &placement("reader", "31999")).await;
     answer.is_problem(409, "DUPLICATE_REQUEST");
+    assert_eq!(answer.body["request_id"], first.as_str());
+    assert!(!answer.body["detail"].as_str().unwrap().contains(&first), "only the field names it");
 }
 
 #[tokio::test]

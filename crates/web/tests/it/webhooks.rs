@@ -48,7 +48,6 @@ async fn challenge_is_answered_without_a_key_and_only_when_it_is_plain() {
     for query in ["01BORROW", "01BORROW?challenge=", "01BORROW?challenge=%00", "01BORROW?challenge=%C3%A4", &long] {
         hub.send(ask(query)).await.is_problem(422, "INVALID_REQUEST");
     }
-    hub.send(ask("01NOBODY?challenge=x")).await.is_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
@@ -96,7 +95,7 @@ async fn what_can_not_be_a_message_is_refused_with_a_reason() {
 #[tokio::test]
 async fn institution_without_a_webhook_takes_no_message_and_a_short_secret_is_no_secret() {
     let hub = Hub::with_institutions(DEAD).await;
-    send(&hub, Some(&signed(SECRET, MESSAGE)), MESSAGE).await.is_problem(404, "NOT_FOUND");
+    send(&hub, Some(&signed(SECRET, MESSAGE)), MESSAGE).await.is_problem(401, "WRONG_SIGNATURE");
     hub.get("/api/v1/institutions/01BORROW/webhook").await.is_problem(404, "NOT_FOUND");
     let short = hub.put("/api/v1/institutions/01BORROW/webhook", &json!({"secret": "short"})).await;
     short.is_problem(422, "INVALID_REQUEST");
@@ -104,4 +103,44 @@ async fn institution_without_a_webhook_takes_no_message_and_a_short_secret_is_no
     unknown.is_problem(404, "NOT_FOUND");
     let call = hub.http.request(Method::PUT, format!("{}/api/v1/institutions/01BORROW/webhook", hub.base));
     assert_eq!(hub.send(call.json(&json!({"secret": SECRET}))).await.status, 401, "setting it up needs a key");
+}
+
+#[tokio::test]
+async fn unknown_institution_is_answered_like_a_wrong_signature() {
+    let hub = hub_with_webhook().await;
+    let url = |code: &str| format!("{}/webhooks/{code}", hub.base);
+    let post = async |code: &str, body: &str, signature: &str| {
+        let call = hub.http.post(url(code)).header("X-Exl-Signature", signature).body(body.to_owned());
+        let mut answer = hub.send(call).await;
+        answer.headers.remove("date");
+        (answer.status, answer.headers, answer.text)
+    };
+    // 01LEND exists and has no webhook; 01NOBODY doesn't exist.
+    for body in [MESSAGE, "{", "<webhook/>"] {
+        for signature in [signed("another-secret-of-nobody", body), "AAAA".to_owned(), String::new()] {
+            let known = post("01BORROW", body, &signature).await;
+            assert_eq!(known.0, 401, "{}", known.2);
+            for code in ["01LEND", "01NOBODY"] {
+                assert_eq!(post(code, body, &signature).await, known, "{code}");
+            }
+        }
+    }
+    for query in ["?challenge=x", "", "?challenge=%00"] {
+        let mut answers = Vec::new();
+        for code in ["01BORROW", "01LEND", "01NOBODY"] {
+            let answer = hub.send(hub.http.get(format!("{}{query}", url(code)))).await;
+            answers.push((answer.status, answer.text));
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn signed_message_that_names_another_institution_is_refused() {
+    let hub = hub_with_webhook().await;
+    let of = |code: &str| MESSAGE.replacen('{', &format!("{{\"institution\": {{\"value\": \"{code}\"}}, "), 1);
+    let foreign = send(&hub, Some(&signed(SECRET, &of("01LEND"))), &of("01LEND")).await;
+    foreign.is_problem(403, "OTHER_INSTITUTION");
+    let own = send(&hub, Some(&signed(SECRET, &of("01BORROW"))), &of("01BORROW")).await;
+    assert_eq!((own.status, &own.body), (200, &json!({"result": "ignored"})));
 }
