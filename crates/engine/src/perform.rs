@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lending::{
-    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PickupCode, PollTarget, Request, RequestId,
-    Rules, Side, Status, Supply, Workflow,
+    BibId, Effect, EffectResult, Hold, ItemType, Loan, LoanState, PatronId, PickupCode, PickupLocationCode, PollTarget,
+    Request, RequestId, Rules, Side, Status, Supply, Workflow,
 };
 use lms::{
     Attempt, HostLms, ItemRef, LenderHold, PatronCheck, PatronHold, VirtualItem, VirtualItemDeletion, Withdrawn,
@@ -68,6 +68,11 @@ impl Engine {
 }
 
 impl EffectExecution<'_> {
+    /// Returns the pickup location that a hold of this execution names. Staff may change it before the result is stored.
+    fn pickup(&self) -> Option<PickupLocationCode> {
+        Some(self.request.pickup.code.clone())
+    }
+
     /// Executes `effect`.
     pub async fn run(&self, effect: Effect) -> lms::Result<EffectResult> {
         let (lms, request) = (self.lms, self.request);
@@ -93,11 +98,11 @@ impl EffectExecution<'_> {
             }
             Effect::PlaceHold(Side::Lender) => {
                 let hold = lms.place_lender_hold(&self.lender_hold()?, self.attempt).await?;
-                Ok(EffectResult::HoldPlaced { side: Side::Lender, hold })
+                Ok(EffectResult::HoldPlaced { side: Side::Lender, hold, pickup: self.pickup() })
             }
             Effect::PlaceHold(side) => {
                 let hold = lms.place_patron_hold(&self.patron_hold(side)?, self.attempt).await?;
-                Ok(EffectResult::HoldPlaced { side, hold })
+                Ok(EffectResult::HoldPlaced { side, hold, pickup: self.pickup() })
             }
             Effect::CreateVirtualBib(side) => {
                 let title = request.title.clone().unwrap_or_default();
@@ -121,12 +126,12 @@ impl EffectExecution<'_> {
             Effect::ChangePickup(Side::Lender) => {
                 let hold = supply(request)?.hold.open().ok_or_else(|| missing("the lender's hold"))?;
                 lms.update_lender_hold(&self.lender_hold()?, &hold.id).await?;
-                Ok(EffectResult::PickupChanged { side: Side::Lender, hold: hold.clone() })
+                Ok(EffectResult::PickupChanged { side: Side::Lender, hold: hold.clone(), pickup: self.pickup() })
             }
             Effect::ChangePickup(side) => {
                 let hold = virtual_side(request, side)?.hold.open().ok_or_else(|| missing("the patron's hold"))?;
                 let hold = lms.move_hold(&self.patron_hold(side)?, &hold.id, self.attempt).await?;
-                Ok(EffectResult::PickupChanged { side, hold })
+                Ok(EffectResult::PickupChanged { side, hold, pickup: self.pickup() })
             }
             Effect::SendIntoTransit(side) => {
                 let pickup = (side == request.pickup_role()).then_some(&request.pickup);

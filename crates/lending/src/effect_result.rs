@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::attention::WaitingOn;
 use crate::copy::Copy;
 use crate::effect::{Effect, Side, at_side};
-use crate::ids::{Barcode, BibId, HoldingId, ItemId, PatronId};
+use crate::ids::{Barcode, BibId, HoldingId, ItemId, PatronId, PickupLocationCode};
 use crate::observation::Observation;
 use crate::refusal::{PatronRefusal, Refusal};
 use crate::request::VerifiedPatron;
@@ -37,6 +37,9 @@ pub enum EffectResult {
         side: Side,
         /// The hold.
         hold: Hold,
+        /// The pickup location that the hold names; `None` if it names none, or the request's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pickup: Option<PickupLocationCode>,
     },
     /// [`Effect::CreateVirtualBib`].
     VirtualBibCreated {
@@ -67,6 +70,9 @@ pub enum EffectResult {
         side: Side,
         /// The hold, which may be a new one.
         hold: Hold,
+        /// The pickup location that the hold names; `None` if it names none, or the request's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pickup: Option<PickupLocationCode>,
     },
     /// [`Effect::SendIntoTransit`].
     SentIntoTransit {

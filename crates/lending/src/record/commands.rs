@@ -49,10 +49,9 @@ pub(super) fn record_command(request: &mut Request, command: &Command) -> Option
             }
             request.pickup = pickup.clone();
             let sent = request.is_dispatched();
-            let is_being_placed = request.in_flight == Some(Effect::PlaceHold(Side::Lender));
             if let Some(supply) = &mut request.supply {
                 // Once the item is on its way, its slip is printed.
-                supply.pickup_outdated = (supply.hold.is_open() || is_being_placed) && !sent;
+                supply.pickup_outdated = supply.hold.is_open() && !sent;
             }
             let desk = request.pickup_role();
             if let Some(here) = request.virtual_side_mut(desk) {

@@ -7,7 +7,7 @@ use crate::attention::{StaffCase, StaffCaseCause};
 use crate::copy::Copy;
 use crate::effect::{Effect, Side};
 use crate::effect_result::EffectResult;
-use crate::ids::{Barcode, ItemId, PatronId};
+use crate::ids::{Barcode, ItemId, PatronId, PickupLocationCode};
 use crate::observation::{ItemState, Observation};
 use crate::refusal::{PatronRefusal, Refusal};
 use crate::request::{AgencyEvidence, Request, ShownPatron, VerifiedPatron};
@@ -38,8 +38,8 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
             virtual_patron_ready(request, *side, id);
             None
         }
-        EffectResult::HoldPlaced { side, hold } => {
-            hold_placed(request, *side, hold);
+        EffectResult::HoldPlaced { side, hold, pickup } => {
+            hold_placed(request, *side, hold, pickup.as_ref());
             None
         }
         EffectResult::VirtualBibCreated { side, bib } => {
@@ -56,8 +56,8 @@ pub(super) fn record_effect_result(request: &mut Request, result: &EffectResult,
             virtual_item_ready(request, *side, item, barcode);
             None
         }
-        EffectResult::PickupChanged { side, hold } => {
-            pickup_changed(request, *side, hold);
+        EffectResult::PickupChanged { side, hold, pickup } => {
+            pickup_changed(request, *side, hold, pickup.as_ref());
             None
         }
         EffectResult::SentIntoTransit { side, skipped } => {
@@ -234,12 +234,19 @@ fn virtual_patron_ready(request: &mut Request, side: Side, id: &PatronId) {
     }
 }
 
-fn hold_placed(request: &mut Request, side: Side, hold: &Hold) {
+/// Returns whether the hold names another pickup location than the request, which has changed in the meantime.
+fn names_earlier_pickup(request: &Request, named: Option<&PickupLocationCode>) -> bool {
+    named.is_some_and(|named| *named != request.pickup.code)
+}
+
+fn hold_placed(request: &mut Request, side: Side, hold: &Hold, pickup: Option<&PickupLocationCode>) {
     record_effect_done(request, Effect::PlaceHold(side));
+    let outdated = names_earlier_pickup(request, pickup);
     if side == Side::Lender {
         if let Some(supply) = &mut request.supply {
             supply.hold = Tracked::Open(hold.clone());
             supply.hold_missing_polls = 0;
+            supply.pickup_outdated = outdated;
         }
         return;
     }
@@ -248,7 +255,7 @@ fn hold_placed(request: &mut Request, side: Side, hold: &Hold) {
         here.hold_end = None;
         here.hold_missing_polls = 0;
         here.hold_attempts = here.hold_attempts.saturating_add(1);
-        here.pickup_outdated = false;
+        here.pickup_outdated = outdated;
     });
 }
 
@@ -267,18 +274,19 @@ fn virtual_item_ready(request: &mut Request, side: Side, item: &ItemId, barcode:
     });
 }
 
-fn pickup_changed(request: &mut Request, side: Side, hold: &Hold) {
+fn pickup_changed(request: &mut Request, side: Side, hold: &Hold, pickup: Option<&PickupLocationCode>) {
     record_effect_done(request, Effect::ChangePickup(side));
+    let outdated = names_earlier_pickup(request, pickup);
     if side == Side::Lender {
         if let Some(supply) = &mut request.supply {
-            supply.pickup_outdated = false;
+            supply.pickup_outdated = outdated;
         }
         return;
     }
     at(request, side, |here| {
         here.hold = Tracked::Open(hold.clone());
         here.hold_missing_polls = 0;
-        here.pickup_outdated = false;
+        here.pickup_outdated = outdated;
         here.hold_moved_to = None;
     });
 }

@@ -5,7 +5,7 @@ use lending::{
     example,
 };
 
-use crate::walk::{Walk, hold_closed, item_and_hold, on_loan};
+use crate::walk::{Walk, hold, hold_closed, item_and_hold, on_loan};
 
 fn placed() -> Walk {
     let mut walk = Walk::new();
@@ -54,6 +54,31 @@ fn pickup_location_is_changed_at_the_hold() {
     walk.run();
     assert_eq!(walk.request.pickup, branch);
     assert_eq!(walk.request.in_flight, None);
+}
+
+#[test]
+fn pickup_location_that_changes_while_a_hold_is_placed_or_moved_reaches_that_hold() {
+    for side in [Side::Lender, Side::Borrower] {
+        let mut walk = Walk::new();
+        walk.run_until(Effect::PlaceHold(side));
+        let earlier = walk.request.pickup.clone();
+        let branch = PickupLocation { code: "BORROW-BRANCH".into(), library: "BRANCH".into(), ..earlier.clone() };
+        walk.apply(Command::ChangePickup { pickup: branch.clone() });
+        let named = |pickup: &PickupLocation| Some(pickup.code.clone());
+        walk.apply(EffectResult::HoldPlaced { side, hold: hold(), pickup: named(&earlier) });
+        walk.run_until(Effect::ChangePickup(side));
+        // The patron returns to the first choice while the hub moves the hold to the second.
+        walk.apply(Command::ChangePickup { pickup: earlier.clone() });
+        walk.apply(EffectResult::PickupChanged { side, hold: hold(), pickup: named(&branch) });
+        walk.run_until(Effect::ChangePickup(side));
+        walk.apply(EffectResult::PickupChanged { side, hold: hold(), pickup: named(&earlier) });
+        let before = walk.effects.len();
+        walk.run();
+        assert!(
+            !walk.effects[before..].contains(&Effect::ChangePickup(side)),
+            "{side:?}: the hold names the right place"
+        );
+    }
 }
 
 #[test]

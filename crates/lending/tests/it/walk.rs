@@ -74,13 +74,13 @@ pub(crate) fn willing(effect: Effect) -> EffectResult {
         Effect::VerifyPatron => EffectResult::PatronVerified(example::verified()),
         Effect::ChooseSupplier => EffectResult::SupplierChosen(Box::new(example::copy("31999"))),
         Effect::EnsureVirtualPatron(side) => EffectResult::VirtualPatronReady { side, id: "dcb-1".into() },
-        Effect::PlaceHold(side) => EffectResult::HoldPlaced { side, hold: hold() },
+        Effect::PlaceHold(side) => EffectResult::HoldPlaced { side, hold: hold(), pickup: None },
         Effect::CreateVirtualBib(side) => EffectResult::VirtualBibCreated { side, bib: "992".into() },
         Effect::CreateVirtualHolding(side) => EffectResult::VirtualHoldingCreated { side, holding: "222".into() },
         Effect::CreateVirtualItem(side) | Effect::UpdateVirtualItem(side) => {
             EffectResult::VirtualItemReady { side, item: "232".into(), barcode: "31999".into() }
         }
-        Effect::ChangePickup(side) => EffectResult::PickupChanged { side, hold: hold() },
+        Effect::ChangePickup(side) => EffectResult::PickupChanged { side, hold: hold(), pickup: None },
         Effect::SendIntoTransit(side) => EffectResult::SentIntoTransit { side, skipped: None },
         Effect::Lend(side) => EffectResult::Lent { side, loan: loan("71", 28) },
         Effect::Renew(side) => EffectResult::Renewed { side, loan: loan("71", 56) },
@@ -96,7 +96,7 @@ pub(crate) fn willing(effect: Effect) -> EffectResult {
     }
 }
 
-fn hold() -> Hold {
+pub(crate) fn hold() -> Hold {
     Hold { id: "81".into(), state: HoldState::NotStarted, shelf_until: None }
 }
 
