@@ -148,7 +148,8 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|error| error.to_string())?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let keys = web::ApiKeys::default();
-        let router = web::router(web::WebState::new(Arc::clone(&self.engine), keys));
+        let router =
+            web::router(web::WebState::new(Arc::clone(&self.engine), keys)).map_err(|error| error.to_string())?;
         let ears = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });

@@ -33,7 +33,7 @@ impl Hub {
     pub(crate) fn new(args: &HubArgs) -> Result<Self> {
         let key = args.key.clone().ok_or_else(|| {
             Failure::usage("No API key is given.")
-                .advice("Name one of the hub's keys in CONSORT_API_KEY (or with --key, which other users of this machine can see); keys are set under [api_keys] in its configuration.")
+                .advice("Name one of the hub's keys in CONSORT_API_KEY (or with --key, which other users of this machine can see); `consort key create` makes one, and keys may be set under [api_keys] in its configuration.")
         })?;
         Self::at(&args.hub, key)
     }
@@ -136,7 +136,7 @@ fn refusal(status: StatusCode, problem: &Value) -> Failure {
     }
     if status == StatusCode::UNAUTHORIZED {
         return Failure::new("The hub doesn't accept this API key.")
-            .advice("Use one of the keys set under [api_keys] in the hub's configuration (CONSORT_API_KEY or --key).")
+            .advice("Use one that `consort key create` made, or one set under [api_keys] in the hub's configuration (CONSORT_API_KEY or --key).")
             .exit(Exit::Unavailable);
     }
     let exit = match status {

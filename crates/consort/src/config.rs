@@ -10,10 +10,11 @@ use engine::{Backoff, BreakerSettings, PollInterval, PollSettings, Settings};
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serving::Limits;
 
+use crate::config_keys::{self, KeyConfig};
 use crate::failure::{Exit, Failure, Result};
 use crate::toml_fault;
 
@@ -63,9 +64,9 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// A PostgreSQL database to use instead of the embedded store.
     pub(crate) database: Option<SecretString>,
-    /// The keys of the API: for each a name for the audit, and a key of at least 16 characters.
+    /// The keys of the API: for each a name for the audit, and a key, or a table with key, role and agencies.
     #[serde(default)]
-    pub(crate) api_keys: BTreeMap<String, SecretString>,
+    pub(crate) api_keys: BTreeMap<String, KeyConfig>,
     /// Limits on waits for clients of the API and on their number.
     pub(crate) http: HttpConfig,
     /// The engine's settings.
@@ -271,14 +272,7 @@ impl Config {
                 faults.push((vec!["http".to_owned(), "cors_origins".to_owned(), index.to_string()], fault.to_owned()));
             }
         }
-        for (name, key) in &self.api_keys {
-            if key.expose_secret().trim().len() < 16 {
-                faults.push((
-                    vec!["api_keys".to_owned(), name.clone()],
-                    "the key must have at least 16 characters".to_owned(),
-                ));
-            }
-        }
+        faults.extend(config_keys::faults(&self.api_keys));
         faults
     }
 

@@ -5,11 +5,13 @@
 mod api;
 mod commands;
 mod config;
+mod config_keys;
 mod failure;
 mod logging;
 mod output;
 mod private;
 mod progress;
+mod secret_input;
 mod table;
 mod toml_fault;
 

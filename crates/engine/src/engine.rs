@@ -13,8 +13,8 @@ use lending::{CancelledBy, Command, InstitutionCode, Request, RequestId};
 use parking_lot::Mutex;
 use polling::Polling;
 use prometheus_client::registry::Registry;
-use runtime::{Clock, Ids, Runtime};
-use store::{FailingPolls, Node, NodeEvent, Store, Stored};
+use runtime::{Clock, Ids, PickupAgencies, Runtime};
+use store::{Agency, FailingPolls, Node, NodeEvent, Store, Stored};
 use systems::Systems;
 use tokio::sync::{broadcast, mpsc};
 
@@ -117,6 +117,29 @@ impl Engine {
     /// Returns the engine's clock.
     pub fn clock(&self) -> &dyn Clock {
         self.runtime.clock().as_ref()
+    }
+
+    /// Returns the source of ids and randomness.
+    pub fn ids(&self) -> &Ids {
+        self.runtime.ids()
+    }
+
+    /// Returns all agencies, as read at most 30 seconds ago.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if they had to be read, and could not be.
+    pub async fn agencies(&self) -> Result<Arc<[Agency]>, Error> {
+        Ok(self.runtime.agencies().await?)
+    }
+
+    /// Returns the agency of each pickup location, as read at most 30 seconds ago.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if they had to be read, and could not be.
+    pub async fn pickup_agencies(&self) -> Result<Arc<PickupAgencies>, Error> {
+        Ok(self.runtime.pickup_agencies().await?)
     }
 
     /// Returns the library systems: their availability and the calls spent on them.

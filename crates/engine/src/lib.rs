@@ -54,7 +54,7 @@ pub use perform::EffectExecution;
 pub use place::NewRequest;
 pub use polling::{Polling, WebhookError, WebhookResult, poll_side};
 pub use replacing::AnotherLender;
-pub use runtime::{Clock, Ids, SystemClock};
+pub use runtime::{Clock, Ids, PickupAgencies, SystemClock, agencies_of_library};
 pub use settings::{Backoff, Settings};
 pub use store::FailingPolls;
 pub use systems::{BreakerSettings, Down, Paused, Quota, Systems, Usage};

@@ -58,7 +58,7 @@ fn hub() -> &'static Mutex<Hub> {
         let store = runtime.block_on(Store::open(&database, key, rng)).unwrap();
         let engine = Engine::new(store, Settings::default(), Arc::new(SystemClock::default()), Ids::seeded(1));
         let keys = ApiKeys::new([("fuzzing".to_owned(), KEY.into())]);
-        let router = web::router(WebState::new(Arc::new(engine), keys));
+        let router = web::router(WebState::new(Arc::new(engine), keys)).unwrap();
         let id = runtime.block_on(place(&router));
         Mutex::new(Hub { router, id, runtime, _dir: dir })
     })

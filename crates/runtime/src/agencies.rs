@@ -1,10 +1,11 @@
 //! The agencies' rules in use, remembered for a short time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cache::Cache;
 use jiff::{SignedDuration, Timestamp};
-use lending::{InstitutionCode, LibraryCode, Request, Rules, Side};
+use lending::{AgencyCode, InstitutionCode, LibraryCode, PickupLocationCode, Request, Rules, Side};
 use store::{Agency, Error, Store};
 use tokio::sync::Mutex;
 
@@ -13,17 +14,21 @@ const CACHE_TTL: SignedDuration = SignedDuration::from_secs(30);
 /// The age from which the cache is refreshed where no transaction waits for it.
 const REFRESH_AFTER: SignedDuration = SignedDuration::from_secs(20);
 
-/// The agencies as last read.
+/// The agency of each pickup location.
+pub type PickupAgencies = BTreeMap<PickupLocationCode, AgencyCode>;
+
+/// The agencies and the pickup locations as last read.
 #[derive(Debug)]
 pub(crate) struct Agencies {
     read: Cache<(), Arc<[Agency]>>,
+    pickup: Cache<(), Arc<PickupAgencies>>,
     /// Only one task reads at a time.
     reading: Mutex<()>,
 }
 
 impl Default for Agencies {
     fn default() -> Self {
-        Self { read: Cache::new(CACHE_TTL), reading: Mutex::default() }
+        Self { read: Cache::new(CACHE_TTL), pickup: Cache::new(CACHE_TTL), reading: Mutex::default() }
     }
 }
 
@@ -51,9 +56,41 @@ impl Agencies {
         Ok(agencies)
     }
 
+    /// Returns the agency of each pickup location.
+    pub(crate) async fn of_pickup_locations(
+        &self,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<Arc<PickupAgencies>, Error> {
+        if let Some(known) = self.pickup.get(&(), now) {
+            return Ok(known);
+        }
+        let generation = self.pickup.generation();
+        let read = store.pickup_locations().await?.into_iter();
+        let read: Arc<PickupAgencies> = Arc::new(read.map(|stored| (stored.location.code, stored.agency)).collect());
+        self.pickup.insert_read(generation, (), Arc::clone(&read), now);
+        Ok(read)
+    }
+
     pub(crate) fn forget(&self) {
         self.read.clear();
+        self.pickup.clear();
     }
+}
+
+/// Returns the agencies that a library of an institution may belong to. If one is registered for exactly this library,
+/// it is the only one; otherwise those of the institution that are registered for no library, or else all of them.
+pub fn agencies_of_library<'a>(
+    agencies: &'a [Agency],
+    institution: &InstitutionCode,
+    library: Option<&LibraryCode>,
+) -> Vec<&'a Agency> {
+    let here: Vec<&Agency> = agencies.iter().filter(|agency| agency.institution == *institution).collect();
+    let of =
+        |is_such: &dyn Fn(&Agency) -> bool| here.iter().copied().filter(|agency| is_such(agency)).collect::<Vec<_>>();
+    let exact = of(&|agency| agency.library.is_some() && agency.library.as_ref() == library);
+    let general = of(&|agency| agency.library.is_none());
+    [exact, general].into_iter().find(|found| !found.is_empty()).unwrap_or(here)
 }
 
 /// Returns the rules of the agency that a patron belongs to.

@@ -96,6 +96,13 @@ impl Ids {
         RequestId(self.uuid(now))
     }
 
+    /// Returns 32 random bytes, for a secret.
+    pub fn secret(&self) -> [u8; 32] {
+        let mut random = [0; 32];
+        self.with(|rng| rng.fill(&mut random));
+        random
+    }
+
     /// Returns true with a chance of one in `times`.
     pub fn one_in(&self, times: u64) -> bool {
         self.with(|rng| rng.random_range(0..times) == 0)

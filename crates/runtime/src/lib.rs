@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lending::{InstitutionCode, LibraryCode, Request, Rules, Side};
-use store::{NodeEvent, Store};
+use store::{Agency, NodeEvent, Store};
 use tokio::sync::Notify;
 
 use crate::agencies::Agencies;
+pub use crate::agencies::{PickupAgencies, agencies_of_library};
 pub use crate::clock::{Clock, Ids, SystemClock, doubled, saturating_add};
 pub use crate::transaction::StoreFailure;
 
@@ -130,6 +131,24 @@ impl Runtime {
         Ok(())
     }
 
+    /// Returns all agencies, as read at most 30 seconds ago.
+    ///
+    /// # Errors
+    ///
+    /// They had to be read, and could not be.
+    pub async fn agencies(&self) -> Result<Arc<[Agency]>, store::Error> {
+        self.agencies.all(&self.store, self.now()).await
+    }
+
+    /// Returns the agency of each pickup location, as read at most 30 seconds ago.
+    ///
+    /// # Errors
+    ///
+    /// They had to be read, and could not be.
+    pub async fn pickup_agencies(&self) -> Result<Arc<PickupAgencies>, store::Error> {
+        self.agencies.of_pickup_locations(&self.store, self.now()).await
+    }
+
     /// Returns the rules of the agency that a library of an institution belongs to.
     ///
     /// # Errors
@@ -180,7 +199,7 @@ impl Runtime {
         self.agencies.refresh(&self.store, self.now()).await
     }
 
-    /// Forgets the agencies, since their rules have changed.
+    /// Forgets the agencies and pickup locations, since they have changed.
     pub fn forget_rules(&self) {
         self.agencies.forget();
     }

@@ -132,7 +132,7 @@ async fn hub(database: &Database, clock: Arc<MovedClock>) -> Result<String> {
     };
     let engine = Arc::new(Engine::new(store, settings, clock, Ids::seeded(1)));
     let keys = ApiKeys::new([("scenarios".to_owned(), KEY.into())]);
-    let router = web::router(WebState::new(Arc::clone(&engine), keys));
+    let router = web::router(WebState::new(Arc::clone(&engine), keys)).map_err(|error| cannot(&error))?;
     tokio::spawn(engine.run(std::future::pending()));
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| cannot(&error))?;
     let address = listener.local_addr().map_err(|error| cannot(&error))?;

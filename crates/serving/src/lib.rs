@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -90,8 +91,17 @@ impl Default for Limits {
 
 /// Serves `router` on `listener` until `stop` completes. Then answers the requests that have arrived and returns, at
 /// the latest after [`Limits::stop`]. If the future is dropped, all connections are closed.
+///
+/// Each request carries the address of its client, as `ConnectInfo<SocketAddr>`.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    serve_through(listener, router, limits, stop, |stream| (stream, Extensions::new())).await;
+    let connect = |stream: TcpStream| {
+        let mut extensions = Extensions::new();
+        if let Ok(peer) = stream.peer_addr() {
+            extensions.insert(ConnectInfo(peer));
+        }
+        (stream, extensions)
+    };
+    serve_through(listener, router, limits, stop, connect).await;
 }
 
 /// Serves `router` on connections that `connect` has wrapped. Each request carries the extensions of its connection.

@@ -25,6 +25,8 @@ pub struct Verified {
     pub requests: u64,
     /// Entries that were checked.
     pub entries: u64,
+    /// Administrative acts that were checked.
+    pub acts: u64,
     /// The first fault of each request that has one.
     pub faults: Vec<AuditFault>,
 }
@@ -32,7 +34,7 @@ pub struct Verified {
 /// Something in the audit that isn't as the hub wrote it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuditFault {
-    /// Whose audit.
+    /// Whose audit: a request's id, or `administrative acts`.
     pub request: String,
     /// At which entry, from 1; none where it is the whole.
     pub entry: Option<i64>,
@@ -139,7 +141,7 @@ fn fault(request: &str, links: &[Link], head: &str, count: i64) -> Option<AuditF
 }
 
 impl Store {
-    /// Checks the audit of one request, or of all.
+    /// Checks the audit of one request, or of all and the administrative acts.
     pub async fn verify_audit(&self, only: Option<RequestId>) -> Result<Verified, Error> {
         let mut verified = Verified::default();
         let only = only.map(|id| id.to_string());
@@ -166,6 +168,9 @@ impl Store {
         }
         if only.is_none() {
             verified.faults.extend(self.entries_without_request().await?);
+            let (acts, fault) = self.verify_admin_audit().await?;
+            verified.acts = acts;
+            verified.faults.extend(fault);
         }
         Ok(verified)
     }

@@ -56,6 +56,9 @@ const TABLES: &[Table] = &[
             "borrower_item",
             "pickup_item",
             "final_status",
+            "agency",
+            "lender_place",
+            "pickup_location",
         ],
     },
     Table { name: "request_barcode", key: &["barcode", "request"], columns: &["barcode", "request"] },
@@ -165,6 +168,48 @@ const TABLES: &[Table] = &[
         key: &["id"],
         columns: &["id", "call", "state", "attempt", "begun_at", "lease_until", "answer"],
     },
+    Table {
+        name: "api_key",
+        key: &["id"],
+        columns: &[
+            "id",
+            "name",
+            "digest",
+            "role",
+            "agencies",
+            "created_at",
+            "created_by",
+            "expires_at",
+            "last_used_at",
+        ],
+    },
+    Table {
+        name: "admin_audit",
+        key: &["seq"],
+        columns: &["seq", "at", "actor", "origin", "act", "object", "agencies", "before", "after", "hash"],
+    },
+    Table {
+        name: "patron_read",
+        key: &["id"],
+        columns: &["id", "at", "actor", "origin", "operation", "request", "agency", "shown", "reason"],
+    },
+    Table {
+        name: "hub_user",
+        key: &["name"],
+        columns: &[
+            "name",
+            "role",
+            "agencies",
+            "password",
+            "totp_secret",
+            "totp_step",
+            "created_at",
+            "created_by",
+            "disabled_at",
+            "last_sign_in_at",
+        ],
+    },
+    Table { name: "hub_session", key: &["digest"], columns: &["digest", "name", "created_at", "expires_at"] },
 ];
 
 /// The statements of a table, written once from its columns.

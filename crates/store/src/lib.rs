@@ -21,7 +21,9 @@
 //!    says how many rows it must touch.
 //! 4. A test in `tests/it`, inside `both!`, which runs it on both databases.
 
+mod admin_audit;
 mod answers;
+mod api_keys;
 mod audit;
 mod audit_chain;
 mod batch_polls;
@@ -32,6 +34,7 @@ mod database;
 mod error;
 mod institutions;
 mod nodes;
+mod patron_reads;
 mod polls;
 mod postgres;
 mod private;
@@ -44,11 +47,14 @@ mod sql;
 mod sqlite;
 mod time;
 mod unit;
+mod users;
 mod webhooks;
 mod work;
 mod writes;
 
+pub use admin_audit::{AdminAct, AdminRow};
 pub use answers::{AnswerRun, Begun, KeyedCall};
+pub use api_keys::{ApiKey, api_key_digest, new_api_key};
 pub use audit::{AuditEntry, AuditRow};
 pub use audit_chain::{AuditFault, Verified};
 pub use batch_polls::{BatchPoll, ListEntry, ListedPoll, NewBatchPoll};
@@ -59,10 +65,12 @@ pub use database::{Database, Store};
 pub use error::Error;
 pub use institutions::{Agency, Expected, Institution, StoredPickupLocation};
 pub use nodes::{Node, NodeEvent};
+pub use patron_reads::PatronRead;
 pub use polls::FailingPolls;
-pub use requests::{Cursor, Page, RequestFilter, Stored};
+pub use requests::{Cursor, OfAgencies, Page, RequestFilter, Stored};
 pub use seal::{KeyError, MasterKey};
 pub use setup_checks::{SetupCheck, SetupCheckResult};
 pub use unit::{Done, StepId, Unit};
+pub use users::User;
 pub use webhooks::{Webhook, WebhookSecrets, WebhookUpdate};
 pub use work::{Intent, NOTHING_NEW, NewIntent, QueueCounts, Work};

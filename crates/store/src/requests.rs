@@ -5,7 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lending::{Attention, Barcode, InstitutionCode, ItemId, PatronId, Request, RequestId, Side, Status};
+use lending::{
+    AgencyCode, Attention, Barcode, InstitutionCode, ItemId, LibraryCode, PatronId, PickupLocationCode, Request,
+    RequestId, Side, Status,
+};
 
 use crate::audit::{AuditEntry, chain};
 use crate::database::Store;
@@ -41,6 +44,8 @@ pub struct RequestFilter {
     pub needs_staff: bool,
     /// Only those with an item that has or had this barcode, at the lender or as a virtual item.
     pub barcode: Option<Barcode>,
+    /// Only those of some agencies; all if it is left out.
+    pub of_agencies: Option<OfAgencies>,
     /// Only what comes after this, in the order of the list.
     pub after: Option<Cursor>,
     /// How many at most.
@@ -55,10 +60,49 @@ impl Default for RequestFilter {
             open_only: false,
             needs_staff: false,
             barcode: None,
+            of_agencies: None,
             after: None,
             limit: 50,
         }
     }
+}
+
+/// The requests of some agencies: as the patron's agency, the lender's, or the pickup location's.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OfAgencies {
+    /// The agencies of patrons.
+    pub borrowers: Vec<AgencyCode>,
+    /// Libraries that lend for one of the agencies alone.
+    pub lender_libraries: Vec<(InstitutionCode, LibraryCode)>,
+    /// Institutions whose other libraries lend for one of the agencies too,
+    pub lenders: Vec<InstitutionCode>,
+    /// except for these libraries, which lend for others.
+    pub other_libraries: Vec<(InstitutionCode, LibraryCode)>,
+    /// Pickup locations of the agencies.
+    pub pickup_locations: Vec<PickupLocationCode>,
+}
+
+impl OfAgencies {
+    /// The parameters of [`select_page`] for it. Each is a set of lines: no identifier contains a line break.
+    fn parameters(of: Option<&Self>) -> [String; 5] {
+        fn lines(words: impl Iterator<Item = String>) -> String {
+            words.fold("\n".to_owned(), |set, word| set + &word + "\n")
+        }
+        let Some(of) = of else { return ["*".to_owned(), String::new(), String::new(), String::new(), String::new()] };
+        let places = |all: &[(InstitutionCode, LibraryCode)]| lines(all.iter().map(|(at, library)| place(at, library)));
+        [
+            lines(of.borrowers.iter().map(ToString::to_string)),
+            places(&of.lender_libraries),
+            lines(of.lenders.iter().map(ToString::to_string)),
+            places(&of.other_libraries),
+            lines(of.pickup_locations.iter().map(ToString::to_string)),
+        ]
+    }
+}
+
+/// A library of an institution as the list's filter compares it.
+fn place(institution: &InstitutionCode, library: &LibraryCode) -> String {
+    format!("{institution}/{library}")
 }
 
 /// A place in the list of requests.
@@ -123,16 +167,22 @@ const WITH_ITEM: &str = select!(
      OR (open = 1 AND pickup_item = $1)"
 );
 
-/// A page of the list. The last condition is the one that has an index: which one it is depends on the filter. A pair
+/// A page of the list. `REPLACE` finds a line in a set of lines: `LIKE` would take `_` in a code for any character. The last
+/// condition is the one that has an index: which one it is depends on the filter. A pair
 /// compared with a pair is the place in the order of the list.
 macro_rules! select_page {
     ($indexed:literal) => {
         select!(
             "($1 = '' OR $1 LIKE '%,' || status || ',%') AND ($2 = '' OR borrower = $2 OR lender = $2) \
               AND open >= $3 AND ($4 = 0 OR needs_staff = 1) AND (placed_at, id) < ($5, $6) \
-              AND ($7 = '' OR id IN (SELECT request FROM request_barcode WHERE barcode = $7)) AND ",
+              AND ($7 = '' OR id IN (SELECT request FROM request_barcode WHERE barcode = $7)) \
+              AND ($8 = '*' OR REPLACE($8, '\n' || agency || '\n', '') <> $8 \
+                  OR REPLACE($9, '\n' || lender_place || '\n', '') <> $9 \
+                  OR (REPLACE($10, '\n' || lender || '\n', '') <> $10 \
+                      AND REPLACE($11, '\n' || lender_place || '\n', '') = $11) \
+                  OR REPLACE($12, '\n' || pickup_location || '\n', '') <> $12) AND ",
             $indexed,
-            " ORDER BY placed_at DESC, id DESC LIMIT $8"
+            " ORDER BY placed_at DESC, id DESC LIMIT $13"
         )
     };
 }
@@ -180,6 +230,7 @@ impl Store {
             filter.after.map_or((i64::MAX, String::new()), |after| (after.placed_at, after.id.to_string()));
         let barcode = filter.barcode.as_ref().map(in_lower_case).unwrap_or_default();
         let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        let [borrowers, libraries, lenders, others, pickup] = OfAgencies::parameters(filter.of_agencies.as_ref());
         let parameters = values![
             statuses,
             institution,
@@ -188,6 +239,11 @@ impl Store {
             placed_at,
             id,
             barcode,
+            borrowers,
+            libraries,
+            lenders,
+            others,
+            pickup,
             i64::from(filter.limit) + 1
         ];
         let rows = self.read(filter.sql(), parameters).await?;
@@ -275,8 +331,9 @@ impl Unit {
         self.run(
             "INSERT INTO patron_request (id, version, placed_at, updated_at, status, outcome, borrower, \
                  patron_identifier_digest, document, audit_head, audit_count, open, final_status, needs_staff, \
-                 lender, patron_verified, lender_item, borrower_item, pickup_item) \
-             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+                 lender, patron_verified, lender_item, borrower_item, pickup_item, agency, lender_place, \
+                 pickup_location) \
+             VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
             values![
                 request.id,
                 request.placed_at,
@@ -296,6 +353,9 @@ impl Unit {
                 found_by.lender_item,
                 found_by.borrower_item,
                 found_by.pickup_item,
+                found_by.agency,
+                found_by.lender_place,
+                found_by.pickup_location,
             ],
         );
         self.insert_audit(request.id, links);
@@ -370,8 +430,9 @@ impl Unit {
         if was != is {
             self.run(
                 "UPDATE patron_request SET open = $1, final_status = $2, needs_staff = $3, lender = $4, \
-                     patron_verified = $5, lender_item = $6, borrower_item = $7, pickup_item = $8 \
-                 WHERE id = $9",
+                     patron_verified = $5, lender_item = $6, borrower_item = $7, pickup_item = $8, agency = $9, \
+                     lender_place = $10, pickup_location = $11 \
+                 WHERE id = $12",
                 values![
                     is.open,
                     is.final_status,
@@ -381,6 +442,9 @@ impl Unit {
                     is.lender_item,
                     is.borrower_item,
                     is.pickup_item,
+                    is.agency,
+                    is.lender_place,
+                    is.pickup_location,
                     next.id
                 ],
             );
@@ -432,6 +496,9 @@ struct FoundBy {
     lender_item: Option<String>,
     borrower_item: Option<String>,
     pickup_item: Option<String>,
+    agency: String,
+    lender_place: Option<String>,
+    pickup_location: String,
 }
 
 impl FoundBy {
@@ -448,6 +515,9 @@ impl FoundBy {
             lender_item: request.supply.as_ref().map(|supply| supply.copy.item.as_str().to_owned()),
             borrower_item: item_at(request, Side::Borrower),
             pickup_item: item_at(request, Side::Pickup),
+            agency: patron.agency.to_string(),
+            lender_place: request.supply.as_ref().map(|supply| place(&supply.institution, &supply.copy.library)),
+            pickup_location: request.pickup.code.to_string(),
         })
     }
 }

@@ -20,6 +20,11 @@ const ALL: &[Version] = &[
         postgres: include_str!("schema/2.postgres.sql"),
     },
     Version {
+        both: include_str!("schema/3-access.sql"),
+        sqlite: include_str!("schema/3-access.sqlite.sql"),
+        postgres: include_str!("schema/3-access.postgres.sql"),
+    },
+    Version {
         both: include_str!("schema/5-answers.sql"),
         sqlite: include_str!("schema/5-answers.sqlite.sql"),
         postgres: include_str!("schema/5-answers.postgres.sql"),

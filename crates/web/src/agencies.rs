@@ -7,7 +7,7 @@ use axum::response::Response;
 use lending::{AgencyCode, InstitutionCode, LibraryCode, Rules};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use store::{Agency, Expected};
+use store::{Agency, Expected, Unit};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -15,7 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::{self, TakeOverQuery, keep_institution, removed, set_up};
+use crate::audit::Changed;
 use crate::field::{Field, Reader};
+use crate::guard::Access;
 use crate::input::{Body, Query, input};
 use crate::path::PathCode;
 use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
@@ -55,7 +57,7 @@ impl From<Agency> for AgencyView {
     }
 }
 
-/// A list of all agencies.
+/// A list of agencies.
 #[derive(Debug, Serialize, ToSchema)]
 struct AgencyList {
     /// Ordered by code.
@@ -130,17 +132,18 @@ impl Field for Rules {
     }
 }
 
-/// Lists all agencies, by code.
+/// Lists the caller's agencies, by code. The consortium admin sees all.
 #[utoipa::path(
     get,
     path = "/api/v1/agencies",
     operation_id = "list_agencies",
     tag = "agencies",
-    responses((status = 200, description = "All agencies.", body = AgencyList))
+    responses((status = 200, description = "The agencies.", body = AgencyList))
 )]
-async fn list_agencies(State(state): State<WebState>) -> Result<Json<AgencyList>, Problem> {
-    let agencies = state.engine.store().agencies().await?;
-    Ok(Json(AgencyList { agencies: agencies.into_iter().map(Into::into).collect() }))
+async fn list_agencies(State(state): State<WebState>, access: Access) -> Result<Json<AgencyList>, Problem> {
+    let agencies = state.engine.store().agencies().await?.into_iter();
+    let seen = agencies.filter(|agency| access.owns(&agency.code));
+    Ok(Json(AgencyList { agencies: seen.map(Into::into).collect() }))
 }
 
 /// Returns one agency.
@@ -155,7 +158,12 @@ async fn list_agencies(State(state): State<WebState>) -> Result<Json<AgencyList>
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_agency(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Response, Problem> {
+async fn get_agency(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(code): PathCode,
+) -> Result<Response, Problem> {
+    access.agency(&code.as_str().into())?;
     let (agency, version) = find(&state, &code).await?;
     Ok(answer::read(version, AgencyView::from(agency)))
 }
@@ -188,15 +196,23 @@ fn tagged((agency, version): &(Agency, i64)) -> (i64, Tag) {
 )]
 async fn put_agency(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
     Query(query): Query<TakeOverQuery>,
     Body(mut input): Body<AgencyInput>,
 ) -> Result<Response, Problem> {
+    access.agency(&code.as_str().into())?;
     let store = state.engine.store();
     let institution = &input.value.institution;
-    if input.is_sound("institution") && store.institution(institution).await?.is_none() {
+    // An institution that isn't the caller's is one that it doesn't know.
+    let is_known = async || {
+        Ok::<_, Problem>(
+            access.allows_institution(&state, institution).await? && store.institution(institution).await?.is_some(),
+        )
+    };
+    if input.is_sound("institution") && !is_known().await? {
         let message = format!("There is no institution {institution}.");
         input.fault("institution", "UNKNOWN_INSTITUTION", message);
     }
@@ -208,11 +224,12 @@ async fn put_agency(
     let expected = if_match.expected(known.as_ref().map(tagged))?;
     let expected = if_none_match.and(expected, version.is_some())?;
     keep_institution("agency", known.as_ref().map(|(known, _)| &known.institution), &agency.institution, take_over)?;
-    let mut unit = store.unit();
-    unit.put_agency_over(&agency, expected)?;
-    store.commit(unit).await.map_err(|error| failed(expected, error))?;
+    let (before, view) = (known.map(|(known, _)| AgencyView::from(known)), AgencyView::from(agency.clone()));
+    let changed = Changed::new("agency", &code, vec![agency.code.clone()]).before(before.as_ref()).after(&view);
+    let done = access.commit(&state, changed, |unit| unit.put_agency_over(&agency, expected)).await;
+    done.map_err(|error| failed(expected, error))?;
     state.engine.agency_changed().await?;
-    Ok(set_up(version, format!("/api/v1/agencies/{code}"), AgencyView::from(agency)))
+    Ok(set_up(version, format!("/api/v1/agencies/{code}"), view))
 }
 
 /// Removes an agency that has no pickup locations.
@@ -231,20 +248,23 @@ async fn put_agency(
 )]
 async fn delete_agency(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let agency = AgencyCode::from(code.as_str());
-    let mut unit = state.engine.store().unit();
-    let mut expected = Expected::Anything;
-    if !if_match.is_absent() {
-        expected = if_match.expected(Some(tagged(&find(&state, &code).await?)))?;
-    }
-    if let Expected::Version(version) = expected {
-        unit.expect_agency(&agency, version);
-    }
-    let removal = unit.remove_agency(&agency);
-    let done = state.engine.store().commit(unit).await.map_err(|error| failed(expected, error))?;
+    access.agency(&agency)?;
+    let known = find(&state, &code).await?;
+    let expected = if_match.expected(Some(tagged(&known)))?;
+    let changed = Changed::new("agency", &code, vec![agency.clone()]).before(Some(&AgencyView::from(known.0)));
+    let remove = |unit: &mut Unit| {
+        if let Expected::Version(version) = expected {
+            unit.expect_agency(&agency, version);
+        }
+        Ok(unit.remove_agency(&agency))
+    };
+    let done = access.commit(&state, changed, remove).await;
+    let (done, removal) = done.map_err(|error| failed(expected, error))?;
     state.engine.agency_changed().await?;
     removed(done.touched(removal) > 0, "agency", &code)
 }

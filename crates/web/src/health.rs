@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use access::Permission;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Extensions, HeaderMap, StatusCode};
 use engine::{Engine, FailingPolls, Health};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::auth::authenticate;
 use crate::problem::Problem;
 use crate::quota::{PollingPausedView, polling_paused};
 use crate::state::WebState;
@@ -30,6 +32,14 @@ struct HealthView {
     /// `ok`.
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
+    #[serde(flatten)]
+    #[schema(inline)]
+    details: Option<HealthDetails>,
+}
+
+/// The details of the hub's health, for a key with the role `monitoring` or `consortium-admin`.
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthDetails {
     /// Intents that are not done yet, due or not.
     open_intents: u64,
     /// Library systems that are out of service now. The hub itself is well; requests that need these systems wait.
@@ -135,7 +145,8 @@ async fn health(state: &WebState) -> Result<Health, Problem> {
     }
 }
 
-/// Returns whether the hub can do its work, as `/health/ready`, and what makes requests wait. Needs no key.
+/// Returns whether the hub can do its work, as `/health/ready`. Needs no key. A key with the role `monitoring` or
+/// `consortium-admin` also sees what makes requests wait.
 #[utoipa::path(
     get,
     path = "/health",
@@ -146,8 +157,16 @@ async fn health(state: &WebState) -> Result<Health, Problem> {
         (status = 503, description = "It can't; the detail says why."),
     )
 )]
-async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, Problem> {
+async fn get_health(
+    State(state): State<WebState>,
+    headers: HeaderMap,
+    extensions: Extensions,
+) -> Result<Json<HealthView>, Problem> {
+    let caller = authenticate(&state, &headers, &extensions).await?;
     let health = health(&state).await?;
+    if caller.is_none_or(|caller| caller.may_ever(Permission::Monitor).is_err()) {
+        return Ok(Json(HealthView { status: "ok", details: None }));
+    }
     let (systems_down, polling_paused) = (systems_down(&state.engine), polling_paused(&state.engine));
     let polls_failing = health.polls_failing.into_iter();
     let polls_failing = polls_failing
@@ -157,13 +176,8 @@ async fn get_health(State(state): State<WebState>) -> Result<Json<HealthView>, P
             since,
         })
         .collect();
-    Ok(Json(HealthView {
-        status: "ok",
-        open_intents: health.open_intents,
-        systems_down,
-        polls_failing,
-        polling_paused,
-    }))
+    let details = HealthDetails { open_intents: health.open_intents, systems_down, polls_failing, polling_paused };
+    Ok(Json(HealthView { status: "ok", details: Some(details) }))
 }
 
 fn cannot(reason: &str) -> Problem {

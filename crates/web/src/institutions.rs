@@ -6,16 +6,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use lending::InstitutionCode;
 use lms::{ConnectError, Connection, Finding, Verdict};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use store::{Expected, Institution};
+use serde_json::{Map, Value, json};
+use store::{Expected, Institution, Unit};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::{self, removed, set_up};
+use crate::audit::Changed;
 use crate::exclusive::Work;
+use crate::guard::Access;
 use crate::input::{Body, Query, Read, input};
 use crate::path::PathCode;
 use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
@@ -55,7 +57,7 @@ impl From<Institution> for InstitutionView {
     }
 }
 
-/// A list of all institutions.
+/// A list of institutions.
 #[derive(Debug, Serialize, ToSchema)]
 struct InstitutionList {
     /// Ordered by code.
@@ -116,17 +118,22 @@ impl From<Finding> for FindingView {
     }
 }
 
-/// Lists all institutions, by code.
+/// Lists the institutions of the caller's agencies, by code. The consortium admin sees all.
 #[utoipa::path(
     get,
     path = "/api/v1/institutions",
     operation_id = "list_institutions",
     tag = "institutions",
-    responses((status = 200, description = "All institutions.", body = InstitutionList))
+    responses((status = 200, description = "The institutions.", body = InstitutionList))
 )]
-async fn list_institutions(State(state): State<WebState>) -> Result<Json<InstitutionList>, Problem> {
-    let institutions = state.engine.store().institutions().await?;
-    Ok(Json(InstitutionList { institutions: institutions.into_iter().map(Into::into).collect() }))
+async fn list_institutions(State(state): State<WebState>, access: Access) -> Result<Json<InstitutionList>, Problem> {
+    let mut institutions = Vec::new();
+    for institution in state.engine.store().institutions().await? {
+        if access.allows_institution(&state, &institution.code).await? {
+            institutions.push(institution.into());
+        }
+    }
+    Ok(Json(InstitutionList { institutions }))
 }
 
 /// Returns one institution.
@@ -141,30 +148,17 @@ async fn list_institutions(State(state): State<WebState>) -> Result<Json<Institu
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_institution(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Response, Problem> {
-    let found = state.engine.store().institution_version(&InstitutionCode::from(code.as_str())).await?;
-    let (institution, version) = found.ok_or_else(|| Problem::not_found("institution", &code))?;
+async fn get_institution(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(code): PathCode,
+) -> Result<Response, Problem> {
+    let (institution, version) = access.institution_version(&state, &code).await?;
     Ok(answer::read(version, InstitutionView::from(institution)))
-}
-
-/// Returns the state in which a removal must find the institution. The removal itself finds out whether it exists.
-async fn expected(state: &WebState, code: &InstitutionCode, if_match: &IfMatch) -> Result<Expected, Problem> {
-    if if_match.is_absent() {
-        return Ok(Expected::Anything);
-    }
-    let known = state.engine.store().institution_version(code).await?;
-    let known = known.ok_or_else(|| Problem::not_found("institution", code.as_str()))?;
-    if_match.expected(Some(tagged(&known)))
 }
 
 fn tagged((institution, version): &(Institution, i64)) -> (i64, Tag) {
     (*version, Tag::of(*version, &InstitutionView::from(institution.clone())))
-}
-
-/// Returns the institution with this code, or a 404 if there is none.
-pub(crate) async fn find(state: &WebState, code: &str) -> Result<Institution, Problem> {
-    let found = state.engine.store().institution(&InstitutionCode::from(code)).await?;
-    found.ok_or_else(|| Problem::not_found("institution", code))
 }
 
 /// Creates or changes an institution. All faults of its settings are reported at once; nothing is sent to its system
@@ -189,6 +183,7 @@ pub(crate) async fn find(state: &WebState, code: &str) -> Result<Institution, Pr
 )]
 async fn put_institution(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
@@ -196,11 +191,13 @@ async fn put_institution(
 ) -> Result<Response, Problem> {
     let store = state.engine.store();
     let code = InstitutionCode::from(code);
+    access.may_use_institution(&state, &code).await?;
     let known = store.institution_version(&code).await?;
     let version = known.as_ref().map(|(_, version)| *version);
     let expected = if_match.expected(known.as_ref().map(tagged))?;
     let expected = if_none_match.and(expected, version.is_some())?;
-    let credentials = credentials(&code, &mut input, known.map(|(known, _)| connection_of(known)));
+    let known = known.map(|(known, _)| known);
+    let credentials = credentials(&code, &mut input, known.clone().map(connection_of));
     let settings_are_sound = input.is_sound("kind") && input.is_sound("settings");
     // The placeholder for a missing key is never stored, since a missing key is a fault.
     let connection = connection(&code, &input.value, credentials.unwrap_or_else(|| SecretString::from("none")));
@@ -211,11 +208,28 @@ async fn put_institution(
 
     let Connection { kind, settings, credentials, .. } = connection;
     let institution = Institution { code: code.clone(), name, kind, settings, credentials };
-    let mut unit = store.unit();
-    unit.put_institution_over(&institution, expected, state.engine.clock().now())?;
-    store.commit(unit).await.map_err(|error| failed(expected, error))?;
+    let view = InstitutionView::from(institution.clone());
+    let changed = change(&access, &state, known, &institution).await?;
+    let now = state.engine.clock().now();
+    let put = |unit: &mut Unit| unit.put_institution_over(&institution, expected, now);
+    access.commit(&state, changed, put).await.map_err(|error| failed(expected, error))?;
     state.engine.institution_changed(&code).await?;
-    Ok(set_up(version, format!("/api/v1/institutions/{code}"), InstitutionView::from(institution)))
+    Ok(set_up(version, format!("/api/v1/institutions/{code}"), view))
+}
+
+/// Returns the change of an institution for the log of acts.
+async fn change(
+    access: &Access,
+    state: &WebState,
+    known: Option<Institution>,
+    wanted: &Institution,
+) -> Result<Changed, Problem> {
+    let has_new_key = |known: &Institution| known.credentials.expose_secret() != wanted.credentials.expose_secret();
+    let (is_set, is_new_key) = (known.is_some(), known.as_ref().is_none_or(has_new_key));
+    let changed = Changed::new("institution", wanted.code.as_str(), access.agencies_of(state, &wanted.code).await?);
+    let changed =
+        changed.before(known.map(InstitutionView::from).as_ref()).after(&InstitutionView::from(wanted.clone()));
+    Ok(changed.secret("api_key", is_set, is_new_key))
 }
 
 /// Returns the key of the input, or the stored one if it may go to the origin of the new settings. Returns `None` if
@@ -309,23 +323,29 @@ input! {
 )]
 async fn delete_institution(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     if_match: IfMatch,
     Query(query): Query<RemovalQuery>,
 ) -> Result<StatusCode, Problem> {
     let RemovalQuery { with_agencies } = query.checked()?;
     let institution = InstitutionCode::from(code.as_str());
-    let mut unit = state.engine.store().unit();
-    let expected = expected(&state, &institution, &if_match).await?;
-    if let Expected::Version(version) = expected {
-        unit.expect_institution(&institution, version);
-    }
-    let removal = if with_agencies {
-        unit.remove_institution_with_agencies(&institution)
-    } else {
-        unit.remove_institution(&institution)
+    let known = access.institution_version(&state, &code).await?;
+    let expected = if_match.expected(Some(tagged(&known)))?;
+    let changed = Changed::new("institution", &code, access.agencies_of(&state, &institution).await?);
+    let changed = changed.before(Some(&InstitutionView::from(known.0))).secret("api_key", true, true);
+    let remove = |unit: &mut Unit| {
+        if let Expected::Version(version) = expected {
+            unit.expect_institution(&institution, version);
+        }
+        Ok(if with_agencies {
+            unit.remove_institution_with_agencies(&institution)
+        } else {
+            unit.remove_institution(&institution)
+        })
     };
-    let done = state.engine.store().commit(unit).await.map_err(|error| failed(expected, error))?;
+    let done = access.commit(&state, changed, remove).await;
+    let (done, removal) = done.map_err(|error| failed(expected, error))?;
     state.engine.institution_changed(&institution).await?;
     state.engine.agency_changed().await?;
     removed(done.touched(removal) > 0, "institution", &code)
@@ -359,12 +379,18 @@ input! {
 )]
 async fn check_institution(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     Query(query): Query<CheckQuery>,
 ) -> Result<Json<CheckView>, Problem> {
     let CheckQuery { with_test_user } = query.checked()?;
-    let connection = connection_of(find(&state, &code).await?);
+    let connection = connection_of(access.institution(&state, &code).await?);
     let _permit = state.exclusive.begin(Work::Check, &connection.institution)?;
+    if with_test_user {
+        let agencies = access.agencies_of(&state, &connection.institution).await?;
+        let changed = Changed::new("institution", &code, agencies).after(&json!({"with_test_user": true}));
+        access.announce(&state, changed).await?;
+    }
     let registration = state.engine.registration(&connection.institution).await?;
     let checked = state.engine.systems().check(&connection, &registration).await;
     let mut findings = checked.map_err(|error| Problem::invalid(faults_of(error)))?;

@@ -6,25 +6,29 @@
 //!
 //! Every failure is answered in one envelope (RFC 9457, `application/problem+json`), with a stable code for programs, a
 //! sentence for people, and all faults of the input at once. Every route under `/api/v1` requires an API key. The key's
-//! name is the actor in a request's timeline.
+//! name is the actor in a request's timeline; its role and agencies decide what it may do ([`guard`]).
 //!
 //! # How to add a route
 //!
 //! 1. Declare its input, if it has one: an [`input!`](input) in the file of its resource, with an example.
 //! 2. Write a handler there, with `#[utoipa::path]`: the operation id is `<verb>_<resource>`.
-//! 3. Add its line to that file's `routes`.
+//! 3. Add its line to that file's `routes`, and the permission that it needs to `access::OPERATIONS`. Let the handler
+//!    get its object from [`guard::Access`].
 //! 4. Write a test in `tests/it`, and update the snapshot of the OpenAPI document, which shows what clients will see.
 
 mod agencies;
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod exclusive;
 mod field;
+mod guard;
 mod health;
 mod idempotency;
 mod input;
 mod institutions;
+mod keys;
 mod layers;
 mod openapi;
 mod orphans;
@@ -33,23 +37,50 @@ mod pickup_locations;
 mod precondition;
 mod problem;
 mod quota;
+mod read_log;
+mod reads;
 mod request_commands;
 mod request_view;
 mod requests;
 mod state;
 mod webhooks;
+mod wrong_keys;
 
 pub use auth::ApiKeys;
 pub use openapi::openapi;
 pub use state::WebState;
 
+/// The operations of the API and the table of their permissions differ, so that the hub must not start.
+#[derive(Debug)]
+pub struct UndeclaredOperations(Vec<String>);
+
+impl std::fmt::Display for UndeclaredOperations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the API's operations and the table of their permissions differ: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for UndeclaredOperations {}
+
 /// Returns the router for everything that the hub answers over HTTP.
-pub fn router(state: WebState) -> axum::Router {
-    let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
+///
+/// # Errors
+///
+/// [`UndeclaredOperations`] if an operation declares no permission, or the table names one that doesn't exist.
+pub fn router(state: WebState) -> Result<axum::Router, UndeclaredOperations> {
+    let (guarded, open, document) = openapi::parts();
+    let operations = openapi::operations_by_path(&document);
+    let declared = operations.iter().map(|(_, _, id, needs_key)| (*id, *needs_key));
+    access::check_operations(declared).map_err(UndeclaredOperations)?;
+    let mut needing_key = guard::Operations::default();
+    for (path, method, id, _) in operations.into_iter().filter(|(.., needs_key)| *needs_key) {
+        needing_key.add(path, method, id);
+    }
+    let guard = guard::Guard { state: state.clone(), operations: std::sync::Arc::new(needing_key) };
+    let guard = axum::middleware::from_fn_with_state(guard, guard::guard);
     let replay = axum::middleware::from_fn_with_state(state.clone(), idempotency::replay);
-    let (guarded, open, _) = openapi::parts();
     let body_time = body::BodyTime(state.body_time);
     // The guard comes first: an answer is repeated only to the caller that got it.
     let routes = guarded.route_layer(replay).route_layer(guard).merge(open).layer(axum::Extension(body_time));
-    layers::around(routes, &state.cors_origins).with_state(state)
+    Ok(layers::around(routes, &state.cors_origins).with_state(state))
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use axum::Router;
+use axum::http::Method;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
 use utoipa::OpenApi;
@@ -15,7 +16,8 @@ use utoipa_axum::routes;
 use crate::problem::{Envelope, MEDIA_TYPE};
 use crate::state::WebState;
 use crate::{
-    agencies, health, idempotency, institutions, orphans, pickup_locations, quota, request_commands, requests, webhooks,
+    agencies, audit, health, idempotency, institutions, keys, orphans, pickup_locations, quota, reads,
+    request_commands, requests, webhooks,
 };
 
 const KEY: &str = "api_key";
@@ -34,6 +36,8 @@ const KEY: &str = "api_key";
         (name = "agencies", description = "Libraries that lend or borrow."),
         (name = "pickup locations", description = "Where patrons collect."),
         (name = "webhooks", description = "What libraries' systems send by themselves; signed, without a key."),
+        (name = "keys", description = "Keys of this API."),
+        (name = "audit", description = "Administrative acts, and reads of patron data."),
         (name = "hub", description = "The hub itself."),
     )
 )]
@@ -55,6 +59,9 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
         .merge(webhooks::routes())
         .merge(agencies::routes())
         .merge(pickup_locations::routes())
+        .merge(keys::routes())
+        .merge(audit::routes())
+        .merge(reads::routes())
         .split_for_parts();
     for operation in operations(&mut document) {
         operation.security = Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]);
@@ -84,10 +91,33 @@ pub(crate) fn parts() -> (Router<WebState>, Router<WebState>, utoipa::openapi::O
     }
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("A key that is set in the hub's configuration."))
+        .description(Some(
+            "A key that `consort key create` made, or one of the hub's configuration. Its role decides what it may do.",
+        ))
         .build();
     document.components.get_or_insert_with(Components::new).add_security_scheme(KEY, SecurityScheme::Http(scheme));
     (guarded, open, document)
+}
+
+/// Returns the operations of the document: path, method, id, and whether it needs a key.
+pub(crate) fn operations_by_path(document: &utoipa::openapi::OpenApi) -> Vec<(&str, Method, &str, bool)> {
+    let mut all = Vec::new();
+    for (path, item) in &document.paths.paths {
+        let methods = [
+            (Method::GET, &item.get),
+            (Method::PUT, &item.put),
+            (Method::POST, &item.post),
+            (Method::DELETE, &item.delete),
+            (Method::PATCH, &item.patch),
+        ];
+        for (method, operation) in methods {
+            if let Some(operation) = operation {
+                let id = operation.operation_id.as_deref().unwrap_or("without an id");
+                all.push((path.as_str(), method, id, operation.security.is_some()));
+            }
+        }
+    }
+    all
 }
 
 fn operations(document: &mut utoipa::openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {

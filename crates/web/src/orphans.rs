@@ -5,14 +5,16 @@ use axum::extract::State;
 use engine::{FoundOrphan, Orphan, OrphanSearch};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::audit::Changed;
 use crate::exclusive::Work;
 use crate::field::Number;
+use crate::guard::Access;
 use crate::input::{Query, input};
-use crate::institutions;
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -90,10 +92,11 @@ impl From<FoundOrphan> for OrphanView {
 )]
 async fn list_orphans(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     Query(query): Query<OrphanQuery>,
 ) -> Result<Json<OrphansView>, Problem> {
-    search(&state, &code, query.checked()?, false).await
+    search(&state, &access, &code, query.checked()?, false).await
 }
 
 /// Finds orphans and removes them: only objects that are proven to be the hub's and to belong to no request.
@@ -112,16 +115,27 @@ async fn list_orphans(
 )]
 async fn remove_orphans(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     Query(query): Query<OrphanQuery>,
 ) -> Result<Json<OrphansView>, Problem> {
-    search(&state, &code, query.checked()?, true).await
+    search(&state, &access, &code, query.checked()?, true).await
 }
 
-async fn search(state: &WebState, code: &str, query: OrphanQuery, remove: bool) -> Result<Json<OrphansView>, Problem> {
+async fn search(
+    state: &WebState,
+    access: &Access,
+    code: &str,
+    query: OrphanQuery,
+    remove: bool,
+) -> Result<Json<OrphansView>, Problem> {
     let search = if query.all { OrphanSearch::Everywhere } else { OrphanSearch::UnclearRequests };
-    let institution = institutions::find(state, code).await?.code;
+    let institution = access.institution(state, code).await?.code;
     let _permit = state.exclusive.begin(Work::Search, &institution)?;
+    if remove {
+        let changed = Changed::new("orphans of", code, access.agencies_of(state, &institution).await?);
+        access.announce(state, changed.after(&json!({"days": query.days.0, "all": query.all}))).await?;
+    }
     let back = SignedDuration::from_hours(24 * i64::from(query.days.0));
     let since = state.engine.clock().now().checked_sub(back).unwrap_or(Timestamp::MIN);
     let found = state.engine.orphans(&institution, since, search, remove).await?;

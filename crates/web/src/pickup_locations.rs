@@ -6,12 +6,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use lending::{AgencyCode, DeskCode, LibraryCode, PickupLocation, PickupLocationCode};
 use serde::Serialize;
-use store::{Expected, StoredPickupLocation};
+use store::{Expected, StoredPickupLocation, Unit};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::{self, TakeOverQuery, keep_institution, removed, set_up};
+use crate::audit::Changed;
+use crate::guard::Access;
 use crate::input::{Body, Query, input};
 use crate::path::PathCode;
 use crate::precondition::{IfMatch, IfNoneMatch, Tag, failed};
@@ -58,7 +60,7 @@ impl From<StoredPickupLocation> for PickupLocationView {
     }
 }
 
-/// A list of all pickup locations.
+/// A list of pickup locations.
 #[derive(Debug, Serialize, ToSchema)]
 struct PickupLocationList {
     /// Ordered by code.
@@ -80,17 +82,21 @@ input! {
     example: {"name": "Main Library, ground floor", "agency": "NORTH", "library": "MAIN", "desk": "DEFAULT_CIRC_DESK"}
 }
 
-/// Lists all pickup locations, by code.
+/// Lists the pickup locations of the caller's agencies, by code. The consortium admin sees all.
 #[utoipa::path(
     get,
     path = "/api/v1/pickup-locations",
     operation_id = "list_pickup_locations",
     tag = "pickup locations",
-    responses((status = 200, description = "All pickup locations.", body = PickupLocationList))
+    responses((status = 200, description = "The pickup locations.", body = PickupLocationList))
 )]
-async fn list_pickup_locations(State(state): State<WebState>) -> Result<Json<PickupLocationList>, Problem> {
-    let stored = state.engine.store().pickup_locations().await?;
-    Ok(Json(PickupLocationList { pickup_locations: stored.into_iter().map(Into::into).collect() }))
+async fn list_pickup_locations(
+    State(state): State<WebState>,
+    access: Access,
+) -> Result<Json<PickupLocationList>, Problem> {
+    let stored = state.engine.store().pickup_locations().await?.into_iter();
+    let seen = stored.filter(|stored| access.owns(&stored.agency));
+    Ok(Json(PickupLocationList { pickup_locations: seen.map(Into::into).collect() }))
 }
 
 /// Returns one pickup location.
@@ -105,14 +111,18 @@ async fn list_pickup_locations(State(state): State<WebState>) -> Result<Json<Pic
         (status = 404, description = "There is none."),
     )
 )]
-async fn get_pickup_location(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Response, Problem> {
-    let (stored, version) = find(&state, &code).await?;
+async fn get_pickup_location(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(code): PathCode,
+) -> Result<Response, Problem> {
+    let (stored, version) = find(&state, &access, &code).await?;
     Ok(answer::read(version, PickupLocationView::from(stored)))
 }
 
 /// Returns the pickup location with this code and its version, or a 404 if there is none.
-async fn find(state: &WebState, code: &str) -> Result<(StoredPickupLocation, i64), Problem> {
-    let found = state.engine.store().pickup_location_version(&PickupLocationCode::from(code)).await?;
+async fn find(state: &WebState, access: &Access, code: &str) -> Result<(StoredPickupLocation, i64), Problem> {
+    let found = access.pickup_location(state, code).await?;
     found.ok_or_else(|| Problem::not_found("pickup location", code))
 }
 
@@ -138,14 +148,17 @@ fn tagged((stored, version): &(StoredPickupLocation, i64)) -> (i64, Tag) {
 )]
 async fn put_pickup_location(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     if_match: IfMatch,
     if_none_match: IfNoneMatch,
     Query(query): Query<TakeOverQuery>,
     Body(mut input): Body<PickupLocationInput>,
 ) -> Result<Response, Problem> {
+    let known = access.pickup_location(&state, &code).await?;
     let store = state.engine.store();
-    let owner = store.agency(&input.value.agency).await?;
+    // An agency that isn't the caller's is one that it doesn't know.
+    let owner = store.agency(&input.value.agency).await?.filter(|agency| access.owns(&agency.code));
     if owner.is_none() && input.is_sound("agency") {
         let message = format!("There is no agency {}.", input.value.agency);
         input.fault("agency", "UNKNOWN_AGENCY", message);
@@ -154,16 +167,22 @@ async fn put_pickup_location(
     let owner = owner.ok_or_else(|| Problem::not_found("agency", agency.as_str()))?;
 
     let location = PickupLocation { code: code.as_str().into(), name, institution: owner.institution, library, desk };
-    let known = store.pickup_location_version(&location.code).await?;
     let version = known.as_ref().map(|(_, version)| *version);
     let expected = if_match.expected(known.as_ref().map(tagged))?;
     let expected = if_none_match.and(expected, version.is_some())?;
     let owner = known.as_ref().map(|(known, _)| &known.location.institution);
     keep_institution("pickup location", owner, &location.institution, take_over)?;
-    let mut unit = store.unit();
-    unit.put_pickup_location_over(&location, &agency, expected);
-    store.commit(unit).await.map_err(|error| failed(expected, error))?;
-    let view = PickupLocationView::from(StoredPickupLocation { location, agency });
+    let stored = StoredPickupLocation { location, agency };
+    let before = known.map(|(known, _)| PickupLocationView::from(known));
+    let view = PickupLocationView::from(stored.clone());
+    let changed = Changed::new("pickup location", &code, vec![stored.agency.clone()]);
+    let put = |unit: &mut Unit| {
+        unit.put_pickup_location_over(&stored.location, &stored.agency, expected);
+        Ok(())
+    };
+    let done = access.commit(&state, changed.before(before.as_ref()).after(&view), put).await;
+    done.map_err(|error| failed(expected, error))?;
+    state.engine.agency_changed().await?;
     Ok(set_up(version, format!("/api/v1/pickup-locations/{code}"), view))
 }
 
@@ -182,19 +201,22 @@ async fn put_pickup_location(
 )]
 async fn delete_pickup_location(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     let location = PickupLocationCode::from(code.as_str());
-    let mut unit = state.engine.store().unit();
-    let mut expected = Expected::Anything;
-    if !if_match.is_absent() {
-        expected = if_match.expected(Some(tagged(&find(&state, &code).await?)))?;
-    }
-    if let Expected::Version(version) = expected {
-        unit.expect_pickup_location(&location, version);
-    }
-    let removal = unit.remove_pickup_location(&location);
-    let done = state.engine.store().commit(unit).await.map_err(|error| failed(expected, error))?;
+    let known = find(&state, &access, &code).await?;
+    let expected = if_match.expected(Some(tagged(&known)))?;
+    let changed = Changed::new("pickup location", &code, vec![known.0.agency.clone()]);
+    let remove = |unit: &mut Unit| {
+        if let Expected::Version(version) = expected {
+            unit.expect_pickup_location(&location, version);
+        }
+        Ok(unit.remove_pickup_location(&location))
+    };
+    let done = access.commit(&state, changed.before(Some(&PickupLocationView::from(known.0))), remove).await;
+    let (done, removal) = done.map_err(|error| failed(expected, error))?;
+    state.engine.agency_changed().await?;
     removed(done.touched(removal) > 0, "pickup location", &code)
 }

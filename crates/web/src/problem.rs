@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use access::Denial;
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -162,6 +163,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", format!("There is no {what} {code}."))
     }
 
+    /// Creates the problem that the caller's role or side doesn't permit the act. The detail says who may.
+    pub(crate) fn forbidden(denial: Denial) -> Self {
+        Self::new(StatusCode::FORBIDDEN, denial.code, denial.detail)
+    }
+
     pub(crate) fn no_key() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -174,7 +180,7 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "API_KEY_UNKNOWN",
-            "The hub doesn't know this API key. Use one that is set in the hub's configuration.",
+            "The hub doesn't know this API key, or the key has ended. `consort key create` makes one.",
         )
     }
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::institutions;
+use crate::guard::Access;
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -182,8 +182,12 @@ pub(crate) fn polling_paused(engine: &Engine) -> Vec<PollingPausedView> {
         (status = 502, description = "Its settings can't be used."),
     )
 )]
-async fn get_quota(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Json<QuotaView>, Problem> {
-    let institution = institutions::find(&state, &code).await?.code;
+async fn get_quota(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(code): PathCode,
+) -> Result<Json<QuotaView>, Problem> {
+    let institution = access.institution(&state, &code).await?.code;
     Ok(Json(QuotaView::new(code, state.engine.systems().quota(&institution).await.map_err(engine::Error::from)?)))
 }
 

@@ -5,19 +5,19 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderName};
 use engine::AnotherLender;
-use lending::{CancelledBy, Command, Effect, PickupLocationCode, RequestId, Settlement};
+use lending::{CancelledBy, Command, Effect, PickupLocationCode, Settlement};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Actor;
+use crate::guard::{Access, Seen};
 use crate::input::{Body, Query, input};
 use crate::path::PathId;
 use crate::precondition::{IfMatch, Tag};
 use crate::problem::Problem;
 use crate::request_view::RequestView;
-use crate::requests::{CopyInput, find};
+use crate::requests::CopyInput;
 use crate::state::WebState;
 
 pub(crate) fn routes() -> OpenApiRouter<WebState> {
@@ -37,32 +37,35 @@ pub(crate) fn routes() -> OpenApiRouter<WebState> {
 /// The answer to a command: the request as it is now. The effects of the command follow later.
 type Accepted = Result<(StatusCode, [(HeaderName, String); 1], Json<RequestView>), Problem>;
 
-async fn accepted(state: &WebState, id: RequestId) -> Accepted {
-    let stored = find(state, id).await?;
+/// Returns the request as it is after a command. The sides are those before it: a lender that has refused is none any more.
+async fn accepted(state: &WebState, access: &Access, seen: &Seen) -> Accepted {
+    let id = seen.stored.request.id;
+    let stored = state.engine.store().request(id).await?;
+    let stored = stored.ok_or_else(|| Problem::not_found("request", &id.to_string()))?;
     let tag = Tag::of_request(stored.version).into_header();
-    Ok((StatusCode::ACCEPTED, [(ETAG, tag)], Json(RequestView::new(stored))))
+    let view = RequestView::new(stored, access.patron_data(seen.sides)).without_identifier();
+    Ok((StatusCode::ACCEPTED, [(ETAG, tag)], Json(view)))
 }
 
-/// A command's caller, and the version of the request that the caller has seen.
-struct By<'a>(&'a Actor, &'a IfMatch);
+/// A command's caller, the version of the request that the caller has seen, and the request as it was read.
+struct By<'a>(&'a Access, &'a IfMatch, &'a Seen);
 
 impl By<'_> {
     /// Returns the version that the request must have, if only that one will do.
-    async fn version(&self, state: &WebState, id: RequestId) -> Result<Option<i64>, Problem> {
-        if self.1.is_absent() {
-            return Ok(None);
-        }
-        self.1.version(&find(state, id).await?).map_err(|problem| problem.about(id))
+    fn version(&self) -> Result<Option<i64>, Problem> {
+        let stored = &self.2.stored;
+        self.1.version(stored).map_err(|problem| problem.about(stored.request.id))
     }
 }
 
 /// Passes the command to the engine, with a reason for the timeline if the command itself has none.
-async fn execute(state: &WebState, by: By<'_>, id: RequestId, command: &Command, reason: Option<String>) -> Accepted {
-    let version = by.version(state, id).await?;
-    let (actor, reason) = (by.0.name(), reason.as_deref());
-    let done = state.engine.execute_command_on_version(id, command, actor, reason, version).await;
+async fn execute(state: &WebState, by: By<'_>, command: &Command, reason: Option<String>) -> Accepted {
+    let version = by.version()?;
+    let By(access, _, seen) = by;
+    let (id, reason) = (seen.stored.request.id, reason.as_deref());
+    let done = state.engine.execute_command_on_version(id, command, access.name(), reason, version).await;
     done.map_err(|error| Problem::from(error).about(id))?;
-    accepted(state, id).await
+    accepted(state, access, seen).await
 }
 
 input! {
@@ -104,16 +107,17 @@ input! {
 )]
 async fn cancel_request(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Query(in_query): Query<CancelInput>,
     Body(in_body): Body<CancelInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     let (in_query, in_body) = in_query.and(in_body)?;
     let by = in_query.by.or(in_body.by).unwrap_or(CancelledBy::Patron);
     let reason = in_query.reason.or(in_body.reason);
-    execute(&state, By(&actor, &if_match), id, &Command::Cancel { by, reason }, None).await
+    execute(&state, By(&access, &if_match, &seen), &Command::Cancel { by, reason }, None).await
 }
 
 /// Polls the request at its libraries now, without waiting for the next scheduled poll.
@@ -128,9 +132,10 @@ async fn cancel_request(
         (status = 404, description = "There is none."),
     )
 )]
-async fn poll_request(State(state): State<WebState>, PathId(id): PathId) -> Accepted {
+async fn poll_request(State(state): State<WebState>, access: Access, PathId(id): PathId) -> Accepted {
+    let seen = access.request(&state, id).await?;
     state.engine.poll_now(id).await?;
-    accepted(&state, id).await
+    accepted(&state, &access, &seen).await
 }
 
 /// Retries the refused effect, after its cause was fixed.
@@ -150,14 +155,14 @@ async fn poll_request(State(state): State<WebState>, PathId(id): PathId) -> Acce
 )]
 async fn resume_request(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     let reason = input.checked()?.reason;
-    find(&state, id).await?;
-    execute(&state, By(&actor, &if_match), id, &Command::Resume, reason).await
+    execute(&state, By(&access, &if_match, &seen), &Command::Resume, reason).await
 }
 
 input! {
@@ -200,11 +205,12 @@ input! {
 )]
 async fn next_supplier(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(mut input): Body<NextSupplierInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     if let Some(copy) = &input.value.copy
         && input.is_sound("copy.institution")
         && state.engine.store().institution(copy.institution()).await?.is_none()
@@ -213,11 +219,11 @@ async fn next_supplier(
         input.fault("copy.institution", "UNKNOWN_INSTITUTION", message);
     }
     let NextSupplierInput { reason, copy, confirm_no_candidate } = input.checked()?;
-    let version = By(&actor, &if_match).version(&state, id).await?;
+    let version = By(&access, &if_match, &seen).version()?;
     let wanted = AnotherLender { reason, copy: copy.map(Into::into), confirm_no_candidate, version };
-    let asked = state.engine.ask_another_lender(id, wanted, actor.name()).await;
+    let asked = state.engine.ask_another_lender(id, wanted, access.name()).await;
     asked.map_err(|error| Problem::from(error).about(id))?;
-    accepted(&state, id).await
+    accepted(&state, &access, &seen).await
 }
 
 input! {
@@ -249,12 +255,12 @@ input! {
 )]
 async fn change_pickup_location(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(mut input): Body<PickupChangeInput>,
 ) -> Accepted {
-    let stored = find(&state, id).await?;
+    let seen = access.request(&state, id).await?;
     let code = &input.value.pickup_location;
     let pickup = state.engine.store().pickup_location(code).await?.map(|stored| stored.location);
     match &pickup {
@@ -262,7 +268,7 @@ async fn change_pickup_location(
             let message = format!("There is no pickup location {code}.");
             input.fault("pickup_location", "UNKNOWN_PICKUP_LOCATION", message);
         }
-        Some(pickup) if pickup.institution != stored.request.pickup.institution => {
+        Some(pickup) if pickup.institution != seen.stored.request.pickup.institution => {
             let message = "It belongs to another institution than the present one.";
             input.fault("pickup_location", "PICKUP_ELSEWHERE", message);
         }
@@ -270,7 +276,7 @@ async fn change_pickup_location(
     }
     let PickupChangeInput { pickup_location, reason } = input.checked()?;
     let pickup = pickup.ok_or_else(|| Problem::not_found("pickup location", pickup_location.as_str()))?;
-    execute(&state, By(&actor, &if_match), id, &Command::ChangePickup { pickup }, reason).await
+    execute(&state, By(&access, &if_match, &seen), &Command::ChangePickup { pickup }, reason).await
 }
 
 /// Reports that an item that was missing in transit has been found.
@@ -290,13 +296,14 @@ async fn change_pickup_location(
 )]
 async fn report_found(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     let reason = input.checked()?.reason;
-    execute(&state, By(&actor, &if_match), id, &Command::ItemFound, reason).await
+    execute(&state, By(&access, &if_match, &seen), &Command::ItemFound, reason).await
 }
 
 input! {
@@ -326,13 +333,14 @@ input! {
 )]
 async fn report_damage(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(input): Body<DamageInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     let DamageInput { description } = input.checked()?;
-    execute(&state, By(&actor, &if_match), id, &Command::ReportDamage { description }, None).await
+    execute(&state, By(&access, &if_match, &seen), &Command::ReportDamage { description }, None).await
 }
 
 input! {
@@ -365,13 +373,14 @@ input! {
 )]
 async fn settle_loss(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(input): Body<SettleInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     let SettleInput { how, reason } = input.checked()?;
-    execute(&state, By(&actor, &if_match), id, &Command::SettleLoss { how }, reason).await
+    execute(&state, By(&access, &if_match, &seen), &Command::SettleLoss { how }, reason).await
 }
 
 /// The effects of ending a request by hand.
@@ -409,8 +418,12 @@ struct EndStep {
         (status = 409, description = "The request has ended already."),
     )
 )]
-async fn preview_end(State(state): State<WebState>, PathId(id): PathId) -> Result<Json<EndPreview>, Problem> {
-    let request = find(&state, id).await?.request;
+async fn preview_end(
+    State(state): State<WebState>,
+    access: Access,
+    PathId(id): PathId,
+) -> Result<Json<EndPreview>, Problem> {
+    let request = access.request(&state, id).await?.stored.request;
     request
         .may(lending::Action::End)
         .map_err(|reason| Problem::new(StatusCode::CONFLICT, "NOT_ALLOWED", reason).about(id))?;
@@ -472,16 +485,18 @@ fn in_words(effect: Effect) -> &'static str {
 )]
 async fn end_request(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
     let reason = input.checked()?.reason;
-    execute(&state, By(&actor, &if_match), id, &Command::End { reason }, None).await
+    execute(&state, By(&access, &if_match, &seen), &Command::End { reason }, None).await
 }
 
-/// Undoes the last action, as long as no effect of it was sent to a library.
+/// Undoes the last action, as long as no effect of it was sent to a library. The consortium admin undoes everybody's
+/// actions, and others their own.
 #[utoipa::path(
     post,
     path = "/api/v1/requests/{id}/undo",
@@ -498,11 +513,27 @@ async fn end_request(
 )]
 async fn undo(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     PathId(id): PathId,
     if_match: IfMatch,
     Body(input): Body<ReasonInput>,
 ) -> Accepted {
+    let seen = access.request(&state, id).await?;
+    check_own_act(&state, &access, &seen).await?;
     let reason = input.checked()?.reason;
-    execute(&state, By(&actor, &if_match), id, &Command::Undo, reason).await
+    execute(&state, By(&access, &if_match, &seen), &Command::Undo, reason).await
+}
+
+/// Refuses to undo somebody else's last action. The timeline's last entry that isn't the hub's names who made it.
+async fn check_own_act(state: &WebState, access: &Access, seen: &Seen) -> Result<(), Problem> {
+    if access.caller().is_consortium_admin() || seen.stored.request.undo.is_none() {
+        return Ok(());
+    }
+    let timeline = state.engine.store().timeline(seen.stored.request.id).await?;
+    let last = timeline.iter().rev().map(|row| row.entry.actor.as_str()).find(|actor| *actor != "hub");
+    if last == Some(access.name()) {
+        return Ok(());
+    }
+    let detail = "The last action is another caller's. Whoever made it, or the consortium-admin, may undo it.";
+    Err(Problem::new(StatusCode::FORBIDDEN, "NOT_YOUR_ACT", detail).about(seen.stored.request.id))
 }

@@ -1,9 +1,10 @@
 //! The API's view of a request: a list of the fields that may be shown, not the domain's own record.
 
+use access::PatronData;
 use jiff::Timestamp;
 use lending::{
     Attention, Cancellation, CancelledBy, ClosureBasis, ClosureSource, EarlierSupply, Hold, HoldEnd, HoldState,
-    ItemState, Loan, Refusal, RequestId, Status, Supply, Tracked, VirtualSide,
+    ItemState, Loan, Patron, Refusal, RequestId, ShownPatron, Status, Supply, Tracked, VirtualSide,
 };
 use serde::Serialize;
 use store::{AuditRow, Stored};
@@ -71,7 +72,7 @@ pub(crate) struct RequestView {
     /// The pickup location.
     pickup_location: PickupView,
     /// The code that the patron gives at a pickup library of another institution, where the shelf shows it in place of a
-    /// name; null if the patron collects at home. Show it to the patron.
+    /// name; null if the patron collects at home, or the caller may not see it. Show it to the patron.
     pickup_code: Option<String>,
     /// The lending side; null before a copy is chosen.
     lender: Option<LenderView>,
@@ -147,9 +148,44 @@ struct PatronView {
     institution: String,
     /// The patron's agency.
     agency: String,
-    /// The patron's identifier as the request named it. Shown with a single request, never in lists.
+    /// The patron's identifier as the request named it. Shown with a single request, never in lists, and only to whom
+    /// docs/access.md names.
     #[serde(skip_serializing_if = "Option::is_none")]
     identifier: Option<String>,
+    /// The number of the library card, if the patron's library shows it to other libraries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<String>,
+    /// The first name, or the initials, if the patron's library shows it to other libraries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<String>,
+    /// The last name, if the patron's library shows it to other libraries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<String>,
+}
+
+impl PatronView {
+    fn new(patron: Patron, data: PatronData) -> Self {
+        let hidden = Self {
+            institution: patron.institution.to_string(),
+            agency: patron.agency.to_string(),
+            identifier: None,
+            card: None,
+            first_name: None,
+            last_name: None,
+        };
+        let shown = |shown: ShownPatron, view: Self| Self {
+            card: shown.card.map(|card| card.to_string()),
+            first_name: shown.first_name.map(|name| name.as_str().to_owned()),
+            last_name: shown.last_name.map(|name| name.as_str().to_owned()),
+            ..view
+        };
+        let known = patron.verified.map(|verified| verified.shown_at_pickup).unwrap_or_default();
+        match data {
+            PatronData::Hidden | PatronData::PickupCode => hidden,
+            PatronData::ShownAtPickup => shown(known, hidden),
+            PatronData::Full => shown(known, Self { identifier: Some(patron.identifier.to_string()), ..hidden }),
+        }
+    }
 }
 
 /// The pickup location.
@@ -330,12 +366,13 @@ struct TimelineRow {
 }
 
 impl RequestView {
-    pub(crate) fn new(stored: Stored) -> Self {
+    /// Creates the view with the data of the patron that the caller sees.
+    pub(crate) fn new(stored: Stored, data: PatronData) -> Self {
         let Stored { request, version, updated_at, .. } = stored;
         let actions = request.actions().into_iter().map(lending::Action::name).collect();
         let item_place = request.item_place();
         let code = request.patron.verified.as_ref().and_then(|patron| patron.pickup_code.as_ref());
-        let pickup_code = code.map(ToString::to_string);
+        let pickup_code = code.filter(|_| data != PatronData::Hidden).map(ToString::to_string);
         let (title, author) = request.title.map_or((None, None), |title| (Some(title.title), title.author));
         Self {
             id: request.id,
@@ -355,11 +392,7 @@ impl RequestView {
             item_place,
             damage: request.damage,
             volume: request.supply.as_ref().and_then(|supply| supply.copy.volume.label()),
-            patron: PatronView {
-                institution: request.patron.institution.to_string(),
-                agency: request.patron.agency.to_string(),
-                identifier: None,
-            },
+            patron: PatronView::new(request.patron, data),
             pickup_location: PickupView {
                 code: request.pickup.code.to_string(),
                 name: request.pickup.name,
@@ -377,11 +410,18 @@ impl RequestView {
     }
 }
 
+impl RequestView {
+    /// Leaves out what names the patron, for lists and answers to commands.
+    pub(crate) fn without_identifier(mut self) -> Self {
+        let patron = &mut self.patron;
+        (patron.identifier, patron.card, patron.first_name, patron.last_name) = (None, None, None, None);
+        self
+    }
+}
+
 impl RequestDetails {
-    pub(crate) fn new(stored: Stored, timeline: Vec<AuditRow>) -> Self {
-        let identifier = stored.request.patron.identifier.to_string();
-        let mut request = RequestView::new(stored);
-        request.patron.identifier = Some(identifier);
+    pub(crate) fn new(stored: Stored, timeline: Vec<AuditRow>, data: PatronData) -> Self {
+        let request = RequestView::new(stored, data);
         Self { request, timeline: timeline.into_iter().map(timeline_row).collect() }
     }
 }

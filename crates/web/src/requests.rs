@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use access::Role;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::{ETAG, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::NewRequest;
 use jiff::civil::Date;
@@ -17,8 +18,8 @@ use store::{RequestFilter, Stored};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Actor;
-use crate::field::{After, List, Number, Statuses};
+use crate::field::{After, LONGEST_TEXT, List, Number, Statuses};
+use crate::guard::{Access, Seen};
 use crate::input::{Body, Query, input};
 use crate::path::PathId;
 use crate::precondition::Tag;
@@ -139,18 +140,26 @@ input! {
 )]
 async fn place_request(
     State(state): State<WebState>,
-    actor: Actor,
+    access: Access,
     Query(query): Query<PlaceQuery>,
-    Body(input): Body<NewRequestInput>,
+    Body(mut input): Body<NewRequestInput>,
 ) -> Result<Response, Problem> {
+    // An agency that isn't the caller's is one that it doesn't know.
+    if input.is_sound("agency") && !access.owns(&input.value.agency) {
+        let message = format!("There is no agency {}.", input.value.agency);
+        input.fault("agency", "UNKNOWN_AGENCY", message);
+    }
     let (PlaceQuery { wait }, input) = query.and(input)?;
 
-    let id = state.engine.place(input.into(), actor.name()).await?;
+    let id = state.engine.place(input.into(), access.name()).await?;
     let checked = state.engine.wait(id, Duration::from_secs(wait.0.into()), is_checked);
     let stored = match state.unless_stopped(checked).await {
         Some(stored) => stored?,
         None => find(&state, id).await?,
     };
+    let sides = access.sides(&state, &stored).await?;
+    // The call itself named the patron.
+    let patron_data = access.caller().patron_data(sides, false, true);
     let place = [(LOCATION, format!("/api/v1/requests/{id}")), (ETAG, Tag::of_request(stored.version).into_header())];
     if let Some(refusal) = refused_patron(&stored.request) {
         return Ok((place, Problem::refused("patron", refusal).about(id)).into_response());
@@ -158,7 +167,7 @@ async fn place_request(
     if let Some(refusal) = refused_copies(&stored.request) {
         return Ok((place, Problem::refused("copies", &refusal).about(id)).into_response());
     }
-    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored))).into_response())
+    Ok((StatusCode::CREATED, place, Json(RequestView::new(stored, patron_data).without_identifier())).into_response())
 }
 
 /// Returns whether patron and copy are known or refused, or the hub waits for a lender's system.
@@ -211,6 +220,7 @@ input! {
 impl From<ListQuery> for RequestFilter {
     fn from(query: ListQuery) -> Self {
         Self {
+            of_agencies: None,
             statuses: query.status.0,
             institution: query.institution,
             open_only: query.open,
@@ -222,7 +232,7 @@ impl From<ListQuery> for RequestFilter {
     }
 }
 
-/// Lists requests, newest first.
+/// Lists requests, newest first: those at which the caller's agencies have a side. The consortium admin sees all.
 #[utoipa::path(
     get,
     path = "/api/v1/requests",
@@ -233,28 +243,54 @@ impl From<ListQuery> for RequestFilter {
 )]
 async fn list_requests(
     State(state): State<WebState>,
+    access: Access,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<RequestList>, Problem> {
-    let page = state.engine.store().requests(&query.checked()?.into()).await?;
-    Ok(Json(RequestList {
-        requests: page.requests.into_iter().map(RequestView::new).collect(),
-        next: page.next.map(|cursor| cursor.to_string()),
-    }))
+    // The list can't be narrowed to a patron yet.
+    let names_patron = false;
+    access.caller().may_list(names_patron).map_err(Problem::forbidden)?;
+    let filter = RequestFilter { of_agencies: access.listed_requests(&state).await?, ..query.checked()?.into() };
+    let page = state.engine.store().requests(&filter).await?;
+    let mut requests = Vec::with_capacity(page.requests.len());
+    for stored in page.requests {
+        let data = access.caller().patron_data(access.sides(&state, &stored).await?, false, names_patron);
+        requests.push(RequestView::new(stored, data).without_identifier());
+    }
+    Ok(Json(RequestList { requests, next: page.next.map(|cursor| cursor.to_string()) }))
 }
 
 input! {
-    /// Whether the call waits for a change.
+    /// Whether the call waits for a change, and why it reads the patron's data.
     struct ReadQuery {
         /// The known `version`: with `wait`, the call waits for a later one.
         after_version: Number<0, { u32::MAX }, 0>,
         /// Seconds to wait for a later version; after that, or when the hub stops, the request is returned as it is. 0
         /// if it is left out.
         wait: Number<0, 30, 0>,
+        /// The patron of the request. A discovery system must name it; a request of another patron is a 404 then.
+        patron: Option<PatronId>,
+        /// Why the consortium admin reads the patron's data, which the hub logs; also as the header `reason`. Without
+        /// it, the answer has no patron data.
+        reason: Option<String>,
     }
     example: {"after_version": 7, "wait": 30}
 }
 
+/// The reason for which the consortium admin reads a patron's data, from the header `reason`.
+fn reason_in_header(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("reason")?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.chars().take(LONGEST_TEXT).collect())
+}
+
+/// Returns whether a call names this request's patron. Identifiers of patrons know no case.
+fn is_patron_of(request: &Request, named: &PatronId) -> bool {
+    let same = |known: &PatronId| known.as_str().to_lowercase() == named.as_str().to_lowercase();
+    same(&request.patron.identifier) || request.patron.verified.as_ref().is_some_and(|verified| same(&verified.id))
+}
+
 /// Returns one request, with both sides' state and its whole history; on demand, as soon as it has changed.
+///
+/// The patron's data are shown by the caller's role and side (docs/access.md).
 #[utoipa::path(
     get,
     path = "/api/v1/requests/{id}",
@@ -268,23 +304,36 @@ input! {
 )]
 async fn get_request(
     State(state): State<WebState>,
+    access: Access,
     PathId(id): PathId,
+    headers: HeaderMap,
     Query(query): Query<ReadQuery>,
 ) -> Result<Response, Problem> {
-    let ReadQuery { after_version, wait } = query.checked()?;
+    let ReadQuery { after_version, wait, patron, reason } = query.checked()?;
+    access.caller().may_list(patron.is_some()).map_err(Problem::forbidden)?;
     if wait.0 > 0 {
         // This read distinguishes an unknown request from one that is lost during the wait.
-        find(&state, id).await?;
+        access.request(&state, id).await?;
         let changed = state.engine.wait_for_change(id, after_version.0.into(), Duration::from_secs(wait.0.into()));
         state.unless_stopped(changed).await.transpose()?;
     }
     let found = state.engine.store().request_with_timeline(id).await?;
-    let (stored, timeline) = found.ok_or_else(|| Problem::not_found("request", &id.to_string()))?;
+    let missing = || Problem::not_found("request", &id.to_string());
+    let (stored, timeline) = found.ok_or_else(missing)?;
+    let Seen { stored, sides } = access.seen(&state, stored).await?;
+    if patron.is_some_and(|named| !is_patron_of(&stored.request, &named)) {
+        return Err(missing());
+    }
+    let names_patron = access.caller().role() == Role::Discovery;
+    let reason = reason.or_else(|| reason_in_header(&headers));
+    let data = access.caller().patron_data(sides, reason.is_some(), names_patron);
+    access.note_read(&state, &stored, data, reason);
     let tag = [(ETAG, Tag::of_request(stored.version).into_header())];
-    Ok((tag, Json(RequestDetails::new(stored, timeline))).into_response())
+    Ok((tag, Json(RequestDetails::new(stored, timeline, data))).into_response())
 }
 
-pub(crate) async fn find(state: &WebState, id: RequestId) -> Result<Stored, Problem> {
+/// Returns a request that the caller has placed.
+async fn find(state: &WebState, id: RequestId) -> Result<Stored, Problem> {
     let stored = state.engine.store().request(id).await?;
     stored.ok_or_else(|| Problem::not_found("request", &id.to_string()))
 }

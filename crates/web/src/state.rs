@@ -8,17 +8,19 @@ use axum::http::HeaderValue;
 use engine::Engine;
 use tokio::sync::watch;
 
-use crate::auth::ApiKeys;
+use crate::auth::{ApiKeys, Keys};
 use crate::exclusive::Exclusive;
+use crate::read_log::ReadLog;
 
-/// The engine behind the API, and the keys of its callers.
+/// The engine behind the API, and the keys of its callers. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct WebState {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) keys: Arc<ApiKeys>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) exclusive: Exclusive,
     pub(crate) body_time: Duration,
     pub(crate) cors_origins: Arc<[HeaderValue]>,
+    pub(crate) reads: ReadLog,
     stop: Option<watch::Receiver<bool>>,
 }
 
@@ -26,16 +28,11 @@ pub struct WebState {
 pub(crate) const USUAL_BODY_TIME: Duration = Duration::from_secs(10);
 
 impl WebState {
-    /// Creates the state of an API to `engine` for the holders of `keys`.
+    /// Creates the state of an API to `engine` for the holders of `keys`, and of the keys in the store.
     pub fn new(engine: Arc<Engine>, keys: ApiKeys) -> Self {
-        Self {
-            engine,
-            keys: Arc::new(keys),
-            exclusive: Exclusive::default(),
-            body_time: USUAL_BODY_TIME,
-            cors_origins: Arc::default(),
-            stop: None,
-        }
+        let keys = Arc::new(Keys::new(keys));
+        let (exclusive, reads) = (Exclusive::default(), ReadLog::default());
+        Self { engine, keys, exclusive, body_time: USUAL_BODY_TIME, cors_origins: Arc::default(), reads, stop: None }
     }
 
     /// Sets how long the body of a call may take to arrive. Default 10 seconds.
@@ -58,6 +55,11 @@ impl WebState {
     pub fn stopped_by(mut self, stop: watch::Receiver<bool>) -> Self {
         self.stop = Some(stop);
         self
+    }
+
+    /// Writes the reads of patron data that were not written yet, before the store is closed.
+    pub async fn write_reads(&self) {
+        self.reads.write(self.engine.store()).await;
     }
 
     /// Returns the output of `waiting`, or `None` if the hub stops before.

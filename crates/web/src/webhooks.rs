@@ -9,7 +9,8 @@ use lending::InstitutionCode;
 use lms::WebhookRejection;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use store::WebhookSecrets;
 use tracing::{info, warn};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
@@ -17,10 +18,11 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::audit::Changed;
 use crate::body::RawBody;
 use crate::field::{Field, LONGEST_TEXT, PreviousSecret, Reader};
+use crate::guard::Access;
 use crate::input::{Body, Query, input};
-use crate::institutions;
 use crate::path::PathCode;
 use crate::problem::Problem;
 use crate::state::WebState;
@@ -170,7 +172,12 @@ struct ChallengeView {
         (status = 404, description = "There is no such institution, or it has none."),
     )
 )]
-async fn get_webhook(State(state): State<WebState>, PathCode(code): PathCode) -> Result<Json<WebhookView>, Problem> {
+async fn get_webhook(
+    State(state): State<WebState>,
+    access: Access,
+    PathCode(code): PathCode,
+) -> Result<Json<WebhookView>, Problem> {
+    access.institution(&state, &code).await?;
     view(&state, &code).await.map(Json)
 }
 
@@ -207,11 +214,19 @@ async fn view(state: &WebState, code: &str) -> Result<WebhookView, Problem> {
 )]
 async fn put_webhook(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     Body(input): Body<WebhookInput>,
 ) -> Result<Json<WebhookView>, Problem> {
+    access.may_use_institution(&state, &code.as_str().into()).await?;
     let secret = input.checked()?.secret.0;
-    let institution = institutions::find(&state, &code).await?.code;
+    let institution = access.institution(&state, &code).await?.code;
+    let known = state.engine.store().webhook_secrets(&institution).await?;
+    let is_new = |known: &WebhookSecrets| known.current.expose_secret() != secret.expose_secret();
+    let changed = Changed::new("webhook of", &code, access.agencies_of(&state, &institution).await?);
+    let changed = changed.before(known.as_ref().map(|_| json!({})).as_ref()).after(&json!({}));
+    let changed = changed.secret("secret", known.is_some(), known.as_ref().is_none_or(is_new));
+    access.announce(&state, changed).await?;
     state.engine.polling().set_webhook_secret(&institution, &secret).await?;
     info!(institution = code, "its webhook has a new secret");
     view(&state, &code).await.map(Json)
@@ -231,14 +246,20 @@ async fn put_webhook(
 )]
 async fn delete_webhook(
     State(state): State<WebState>,
+    access: Access,
     PathCode(code): PathCode,
     Query(query): Query<WebhookQuery>,
 ) -> Result<StatusCode, Problem> {
     let only_previous = query.checked()?.secret.is_some();
     let institution = InstitutionCode::from(code.as_str());
+    access.may_use_institution(&state, &institution).await?;
     if state.engine.store().webhook_secrets(&institution).await?.is_none() {
         return Err(Problem::not_found("webhook", &code));
     }
+    let changed = Changed::new("webhook of", &code, access.agencies_of(&state, &institution).await?);
+    let changed = changed.before(Some(&json!({"secret": "set"})));
+    let after = json!({"secret": "unchanged", "previous_secret": "removed"});
+    access.announce(&state, if only_previous { changed.after(&after) } else { changed }).await?;
     if only_previous {
         state.engine.polling().end_rotation(&institution).await?;
     } else {

@@ -58,11 +58,15 @@ impl Verify {
             .faults
             .iter()
             .map(|fault| json!({"request": fault.request.as_str(), "entry": fault.entry, "what": fault.what}));
-        let result =
-            json!({"requests": found.requests, "entries": found.entries, "faults": faults.collect::<Vec<_>>()});
+        let result = json!({"requests": found.requests, "entries": found.entries, "acts": found.acts, "faults": faults.collect::<Vec<_>>()});
         print_result(&result, || {
             if found.faults.is_empty() {
-                return format!("The audit is whole: {} requests, {} entries.", found.requests, found.entries);
+                let acts = if self.request.is_some() {
+                    String::new()
+                } else {
+                    format!(", {} administrative acts", found.acts)
+                };
+                return format!("The audit is whole: {} requests, {} entries{acts}.", found.requests, found.entries);
             }
             let mut rows = table(&["request", "entry", "what is wrong"]);
             for fault in &found.faults {
@@ -75,9 +79,10 @@ impl Verify {
             return Ok(());
         }
         Err(Failure::new(format!(
-            "The audit of {} of {} requests is not as the hub wrote it.",
+            "The audit is not as the hub wrote it: {} faults in {} requests and {} administrative acts.",
             found.faults.len(),
-            found.requests
+            found.requests,
+            found.acts
         ))
         .advice("Somebody or something changed the database. Compare it with a backup."))
     }

@@ -1,14 +1,19 @@
 //! `consort doctor`: finds problems of this machine that prevent the hub from running.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use engine::{Clock as _, SystemClock};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use reqwest::Method;
 use serde_json::json;
+use store::Store;
 
 use crate::api::{Hub, HubArgs};
 use crate::commands::request::{segment, text};
-use crate::commands::serve::open_store;
+use crate::commands::serve::{database, open_store};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::print_result;
@@ -45,12 +50,8 @@ impl Doctor {
             Err(failure) => rows.push(bad("configuration", failure.to_string())),
             Ok(config) => {
                 rows.push(good("configuration", "no faults".to_owned()));
-                rows.push(if config.api_keys.is_empty() {
-                    bad("API keys", "none is set, so `serve` would refuse to start".to_owned())
-                } else {
-                    good("API keys", config.api_keys.keys().cloned().collect::<Vec<_>>().join(", "))
-                });
                 self.examine(&config, &mut rows).await;
+                rows.push(keys_row(&config).await);
                 // This check comes last, since a store may just have been created.
                 let found = private::too_open(&config);
                 rows.extend(found.iter().map(|found| Row { mark: WARNING, what: "modes", found: found.to_string() }));
@@ -100,7 +101,7 @@ impl Doctor {
     }
 
     async fn ask_hub(&self, config: &Config, rows: &mut Vec<Row>) {
-        let key = self.hub.key.clone().or_else(|| config.api_keys.values().next().cloned());
+        let key = self.hub.key.clone().or_else(|| config.api_keys.values().next().map(|key| key.key.clone()));
         let Some(key) = key else {
             return rows.push(bad("port", format!("{} is taken, and no key is known to ask the hub", config.listen)));
         };
@@ -141,6 +142,24 @@ impl Doctor {
             });
         }
     }
+}
+
+/// Names the valid keys of the configuration and the store.
+async fn keys_row(config: &Config) -> Row {
+    let mut names: BTreeSet<String> = config.api_keys.keys().cloned().collect();
+    let store = Store::open_to_read(&database(config), StdRng::from_os_rng()).await;
+    let stored = match &store {
+        Ok(store) => store.api_keys().await.unwrap_or_default(),
+        // Another row reports a store that can't be opened.
+        Err(_) => Vec::new(),
+    };
+    let now = SystemClock::default().now();
+    names.extend(stored.into_iter().filter(|key| key.is_valid(now)).map(|key| key.name));
+    if names.is_empty() {
+        let found = "there is none, so `serve` would refuse to start; make one with `consort key create`";
+        return bad("API keys", found.to_owned());
+    }
+    good("API keys", names.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 fn good(what: &'static str, found: String) -> Row {

@@ -5,11 +5,13 @@ mod demo;
 mod docs;
 mod doctor;
 mod institution;
+mod key;
 mod request;
 mod serve;
 mod sim;
 mod staff_actions;
 mod store;
+mod user;
 
 use clap::Subcommand;
 
@@ -30,6 +32,12 @@ pub(crate) enum Command {
     /// Set up institutions and check them.
     #[command(subcommand)]
     Institution(institution::Institution),
+    /// Make, list, rotate and revoke keys of the API.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Add, list and disable people who sign in.
+    #[command(subcommand)]
+    User(user::User),
     /// Print documentation that is generated from the code.
     #[command(subcommand)]
     Docs(docs::Docs),
@@ -55,6 +63,8 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Request(request) => request.run().await,
             Self::Institution(institution) => institution.run().await,
+            Self::Key(key) => key.run().await,
+            Self::User(user) => user.run().await,
             Self::Docs(docs) => docs.run(),
             Self::Backup(backup) => backup.run().await,
             Self::Restore(restore) => restore.run().await,
@@ -74,6 +84,8 @@ impl Command {
             Self::Sim(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Key(_)
+            | Self::User(_)
             | Self::Audit(_)
             | Self::Backup(_)
             | Self::Restore(_)
@@ -94,6 +106,8 @@ impl Command {
             Self::Demo(_)
             | Self::Request(_)
             | Self::Institution(_)
+            | Self::Key(_)
+            | Self::User(_)
             | Self::Docs(_)
             | Self::Audit(_)
             | Self::Backup(_)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use engine::{Engine, Ids, SystemClock};
+use engine::{Clock as _, Engine, Ids, SystemClock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use web::{ApiKeys, WebState};
 
 use crate::config::{Config, DEFAULTS};
+use crate::config_keys;
 use crate::failure::{Failure, Result};
 use crate::output::{self, print_out};
 use crate::private;
@@ -50,7 +51,8 @@ impl Serve {
             return Ok(());
         }
         let config = Config::load(self.config.as_deref())?;
-        if config.api_keys.is_empty() {
+        let configured = config_keys::api_keys(&config.api_keys);
+        if config.api_keys.is_empty() && !has_store(&config).await {
             return Err(no_api_key(&config));
         }
         if config.file.is_none() {
@@ -59,16 +61,26 @@ impl Serve {
         // The port comes first: a second hub then fails before it touches the store.
         let listener = listen(&config).await?;
         let store = open_store(&config).await?;
+        if config.api_keys.is_empty() && !has_valid_key(&store).await? {
+            return Err(no_api_key(&config));
+        }
+        warn_of_unknown_agencies(&config, &store).await?;
         for found in private::too_open(&config) {
             warn!("{found}");
         }
         let engine = join(&config, &store).await?;
-        self.serve(&config, listener, store, engine).await
+        self.serve(&config, listener, store, engine, configured).await
     }
 
     /// Serves the API and works until the hub is to stop. Then finishes the work in progress and closes the store.
-    async fn serve(self, config: &Config, listener: TcpListener, store: Store, engine: Arc<Engine>) -> Result<()> {
-        let keys = ApiKeys::new(config.api_keys.iter().map(|(name, key)| (name.clone(), key.clone())));
+    async fn serve(
+        self,
+        config: &Config,
+        listener: TcpListener,
+        store: Store,
+        engine: Arc<Engine>,
+        keys: ApiKeys,
+    ) -> Result<()> {
         let limits = config.limits(descriptors());
         if limits.connections < config.http.connections {
             warn!(
@@ -82,9 +94,11 @@ impl Serve {
             .with_body_time(Duration::from_secs(config.http.body_seconds))
             .with_cors_origins(config.cors_origins())
             .stopped_by(stopped.clone());
+        let router =
+            web::router(state.clone()).map_err(|error| Failure::new(format!("The hub can't start: {error}.")))?;
         let worker = tokio::spawn(Arc::clone(&engine).run(on(stopped.clone())));
         info!(address = %config.listen, node = %config.engine.node, "the hub is ready");
-        let mut server = tokio::spawn(serving::serve(listener, web::router(state), limits, on(stopped)));
+        let mut server = tokio::spawn(serving::serve(listener, router, limits, on(stopped)));
         let mut served = None;
         tokio::select! {
             () = wait_for_shutdown(self.until_stdin_ends) => {}
@@ -98,6 +112,9 @@ impl Serve {
             Some(ended) => Ok(ended),
             None => tokio::time::timeout_at(deadline, server).await,
         };
+        if tokio::time::timeout(LONGEST_CLOSE, state.write_reads()).await.is_err() {
+            warn!("the last reads of patron data can't be written in time");
+        }
         if tokio::time::timeout(LONGEST_CLOSE, store.close()).await.is_err() {
             warn!("the store does not close in time; nothing that was committed is lost");
         }
@@ -147,16 +164,44 @@ async fn on(mut stopped: tokio::sync::watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
+/// Returns whether there is a store already, which may have keys. One that can't be asked fails later, with the reason.
+async fn has_store(config: &Config) -> bool {
+    Store::is_there(&database(config)).await.unwrap_or(true)
+}
+
+async fn has_valid_key(store: &Store) -> Result<bool> {
+    let now = SystemClock::default().now();
+    let keys = store.api_keys().await.map_err(|error| Failure::new(format!("The API keys can't be read: {error}.")))?;
+    Ok(keys.iter().any(|key| key.is_valid(now)))
+}
+
+/// Warns of keys that stand for agencies that don't exist: they see nothing.
+async fn warn_of_unknown_agencies(config: &Config, store: &Store) -> Result<()> {
+    let named: Vec<_> = config_keys::named_agencies(&config.api_keys).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let known =
+        store.agencies().await.map_err(|error| Failure::new(format!("The agencies can't be read: {error}.")))?;
+    for (name, code) in named {
+        if !known.iter().any(|agency| agency.code.as_str() == code) {
+            warn!(key = name, agency = code, "an API key of the configuration names an agency that doesn't exist yet");
+        }
+    }
+    Ok(())
+}
+
 fn no_api_key(config: &Config) -> Failure {
-    let failure = Failure::usage("The configuration names no API key, so nobody could use the hub.");
+    let failure = Failure::usage("There is no API key, so nobody could use the hub.");
     match &config.file {
         Some(_) => failure.advice(
-            "Add a table [api_keys] with a name and a key of at least 16 characters, such as discovery = \"…\".",
+            "Make one with `consort key create --role consortium-admin NAME`; or, for a single machine, add a table [api_keys] \
+             with a name and a key of at least 16 characters, such as admin = \"…\".",
         ),
         None => failure.advice(
             "`serve` was started without --config, so only the defaults and the CONSORT_ variables apply. Name a file with \
-             --config FILE; `consort serve --print-config` prints one to begin with. It needs a table [api_keys] with a name \
-             and a key of at least 16 characters.",
+             --config FILE; `consort serve --print-config` prints one to begin with. Then make a key with `consort key create`, \
+             or add a table [api_keys] with a name and a key of at least 16 characters.",
         ),
     }
 }

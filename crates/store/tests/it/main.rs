@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test that can not go on fails")]
 
+mod access;
 mod answers;
 mod audit;
 mod batch_polls;

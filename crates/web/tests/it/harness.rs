@@ -58,6 +58,11 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
+/// Returns the key that most tests use: a consortium admin's.
+fn usual_keys() -> ApiKeys {
+    ApiKeys::new([("discovery".to_owned(), KEY.into())])
+}
+
 impl Hub {
     pub(crate) async fn start() -> Self {
         Self::start_with(|state| state).await
@@ -65,15 +70,24 @@ impl Hub {
 
     /// Starts a hub whose API `change` has changed.
     pub(crate) async fn start_with(change: impl FnOnce(WebState) -> WebState) -> Self {
+        Self::started(usual_keys(), change).await
+    }
+
+    /// Starts a hub with these keys. Its own calls use [`KEY`].
+    pub(crate) async fn with_keys(keys: ApiKeys) -> Self {
+        Self::started(keys, |state| state).await
+    }
+
+    async fn started(keys: ApiKeys, change: impl FnOnce(WebState) -> WebState) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let database = Database::Sqlite(dir.path().join("consort.db"));
-        Self::node("hub", database, Arc::new(dir), None, change).await
+        Self::node("hub", database, Arc::new(dir), None, keys, change).await
     }
 
     /// Starts a hub on a PostgreSQL database, if there is a server.
     pub(crate) async fn start_on_postgres() -> Option<Self> {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        Some(Self::node("hub", empty_postgres().await?, dir, None, |state| state).await)
+        Some(Self::node("hub", empty_postgres().await?, dir, None, usual_keys(), |state| state).await)
     }
 
     /// Starts another node of this hub. On SQLite it shares the open store, since no other process may open it.
@@ -82,7 +96,7 @@ impl Hub {
             Database::Sqlite(_) => Some(self.store.clone()),
             Database::Postgres(_) => None,
         };
-        Self::node("second", self.database.clone(), Arc::clone(&self._dir), store, |state| state).await
+        Self::node("second", self.database.clone(), Arc::clone(&self._dir), store, usual_keys(), |state| state).await
     }
 
     async fn node(
@@ -90,6 +104,7 @@ impl Hub {
         database: Database,
         dir: Arc<tempfile::TempDir>,
         store: Option<Store>,
+        keys: ApiKeys,
         change: impl FnOnce(WebState) -> WebState,
     ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -106,8 +121,7 @@ impl Hub {
         };
         let ids = Ids::seeded(if name == "hub" { 1 } else { 2 });
         let engine = Arc::new(Engine::new(store.clone(), settings, Arc::new(SystemClock::default()), ids));
-        let keys = ApiKeys::new([("discovery".to_owned(), KEY.into())]);
-        let router = web::router(change(WebState::new(Arc::clone(&engine), keys)));
+        let router = web::router(change(WebState::new(Arc::clone(&engine), keys))).unwrap();
         tokio::spawn(engine.run(std::future::pending()));
         let base = serve(router).await;
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that can't go on has failed")]
 
+mod access;
+mod audit;
 mod auth;
 mod document;
 mod envelope;
 mod harness;
 mod headers;
 mod idempotency;
+mod keys;
 mod logs;
 mod preconditions;
 mod requests;

@@ -18,7 +18,7 @@ async fn patron_who_may_borrow_gets_the_request_with_its_place() {
     let id = answer.body["id"].as_str().unwrap();
     assert_eq!(answer.headers["location"], format!("/api/v1/requests/{id}"));
 
-    let details = hub.get(&format!("/api/v1/requests/{id}")).await.body;
+    let details = hub.get(&format!("/api/v1/requests/{id}?reason=test")).await.body;
     assert_eq!(details["patron"], json!({"institution": "01BORROW", "agency": "BORROW", "identifier": "reader"}));
     let timeline = details["timeline"].as_array().unwrap();
     assert_eq!((&timeline[0]["event"], &timeline[0]["actor"]), (&json!("placed"), &json!("discovery")));

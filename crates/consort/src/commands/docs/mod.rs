@@ -1,5 +1,6 @@
 //! `consort docs`: prints documentation that is generated from the code, so that it can't differ from it.
 
+mod access;
 mod diagram;
 mod polling;
 mod workflow;
@@ -16,6 +17,8 @@ pub(crate) enum Docs {
     Workflow(Workflow),
     /// The tables of poll intervals.
     Polling,
+    /// The table of roles and permissions.
+    Access,
 }
 
 /// The part to print.
@@ -44,6 +47,7 @@ impl Docs {
             Self::Workflow(Workflow { form: Form::Mermaid }) => diagram::mermaid(),
             Self::Workflow(Workflow { form: Form::Svg }) => diagram::svg(),
             Self::Polling => polling::markdown(),
+            Self::Access => access::markdown(),
         };
         write_text(&text);
         Ok(())

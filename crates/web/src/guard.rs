@@ -1,0 +1,307 @@
+//! The guard: decides by the caller's role before an operation, and by the caller's agencies at each object.
+//!
+//! [`guard`] runs before every handler that needs a key. It lets a call pass only if the table of `access` gives the
+//! caller's role the permission that the operation needs. A handler then gets its object from [`Access`], which decides by
+//! the caller's side. Another agency's object is answered as one that doesn't exist.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use access::{Caller, PatronData, Permission, Sides, Verdict};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::Method;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use engine::agencies_of_library;
+use lending::{AgencyCode, InstitutionCode, PickupLocationCode, RequestId};
+use store::{Institution, OfAgencies, Stored, StoredPickupLocation};
+
+use crate::auth::{self, Actor};
+use crate::problem::Problem;
+use crate::state::WebState;
+
+/// An operation that needs a key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    /// Its id in the OpenAPI document.
+    pub(crate) id: &'static str,
+    /// The permission that it needs.
+    pub(crate) permission: Permission,
+}
+
+/// The operations that need a key, by path and method.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    known: HashMap<(String, Method), Operation>,
+    paths: HashSet<String>,
+}
+
+impl Operations {
+    /// Adds the operation with this id.
+    pub(crate) fn add(&mut self, path: &str, method: Method, id: &str) {
+        if let Some((id, permission)) = access::OPERATIONS.iter().find(|(known, _)| *known == id) {
+            self.paths.insert(path.to_owned());
+            self.known.insert((path.to_owned(), method), Operation { id, permission: *permission });
+        }
+    }
+
+    fn of(&self, path: &str, method: &Method) -> Option<Operation> {
+        // axum answers HEAD as GET without the body.
+        let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
+        self.known.get(&(path.to_owned(), method)).copied()
+    }
+}
+
+/// The state of [`guard`].
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    pub(crate) state: WebState,
+    pub(crate) operations: Arc<Operations>,
+}
+
+/// Lets a call pass if it has a valid key whose role may have the operation's permission.
+pub(crate) async fn guard(State(guard): State<Guard>, mut call: Request, next: Next) -> Result<Response, Problem> {
+    let caller = auth::authenticate(&guard.state, call.headers(), call.extensions()).await?;
+    let caller = caller.ok_or_else(Problem::no_key)?;
+    let path = call.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    match guard.operations.of(path, call.method()) {
+        Some(operation) => {
+            caller.may_ever(operation.permission).map_err(Problem::forbidden)?;
+            let address = auth::address(call.extensions());
+            let actor = Actor::new(Arc::clone(&caller));
+            let access = Access { caller, actor: actor.clone(), operation, address };
+            call.extensions_mut().insert(actor);
+            call.extensions_mut().insert(access);
+        }
+        // The path has no such method, which the router answers.
+        None if guard.operations.paths.contains(path) => {}
+        None => return Err(Problem::internal()),
+    }
+    // The handlers don't need the key.
+    call.headers_mut().remove(AUTHORIZATION);
+    Ok(next.run(call).await)
+}
+
+/// The access of a call: its caller, its operation, and the address from which it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    caller: Arc<Caller>,
+    actor: Actor,
+    operation: Operation,
+    address: Option<IpAddr>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Access {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::no_key)
+    }
+}
+
+/// A request that the caller may see, and the sides at which the caller stands.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) stored: Stored,
+    pub(crate) sides: Sides,
+}
+
+impl Access {
+    /// Returns the caller.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Returns the caller's name.
+    pub(crate) fn name(&self) -> &str {
+        self.actor.name()
+    }
+
+    /// Returns the operation's id.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation.id
+    }
+
+    /// Returns the address from which the call came, for logs.
+    pub(crate) fn origin(&self) -> String {
+        self.address.map_or_else(|| "unknown address".to_owned(), |address| address.to_string())
+    }
+
+    /// Returns the request with this id.
+    ///
+    /// # Errors
+    ///
+    /// A 404 if there is none or the caller stands at no side of it; a 403 if the caller's side doesn't permit the
+    /// operation.
+    pub(crate) async fn request(&self, state: &WebState, id: RequestId) -> Result<Seen, Problem> {
+        let missing = || Problem::not_found("request", &id.to_string());
+        let stored = state.engine.store().request(id).await?.ok_or_else(missing)?;
+        self.seen(state, stored).await
+    }
+
+    /// Decides about a request that was read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::request`].
+    pub(crate) async fn seen(&self, state: &WebState, stored: Stored) -> Result<Seen, Problem> {
+        let missing = || Problem::not_found("request", &stored.request.id.to_string());
+        let sides = self.sides(state, &stored).await?;
+        permitted(self.caller.at_request(self.operation.permission, sides), missing)?;
+        Ok(Seen { stored, sides })
+    }
+
+    /// Returns the sides of a request at which the caller stands.
+    pub(crate) async fn sides(&self, state: &WebState, stored: &Stored) -> Result<Sides, Problem> {
+        if self.caller.is_consortium_admin() {
+            return Ok(Sides::default());
+        }
+        let request = &stored.request;
+        let agencies = state.engine.agencies().await?;
+        let lenders = request.supply.as_ref().map_or_else(Vec::new, |supply| {
+            agencies_of_library(&agencies, &supply.institution, Some(&supply.copy.library))
+        });
+        let pickup = state.engine.pickup_agencies().await?;
+        let pickup = pickup.get(&request.pickup.code);
+        Ok(self.caller.sides(&request.patron.agency, lenders.into_iter().map(|agency| &agency.code), pickup))
+    }
+
+    /// Returns the data of a request's patron that the caller sees when the call neither names the patron nor gives a
+    /// reason.
+    pub(crate) fn patron_data(&self, sides: Sides) -> PatronData {
+        self.caller.patron_data(sides, false, false)
+    }
+
+    /// Returns the requests that the caller may list; `None` for all.
+    pub(crate) async fn listed_requests(&self, state: &WebState) -> Result<Option<OfAgencies>, Problem> {
+        if self.caller.is_consortium_admin() {
+            return Ok(None);
+        }
+        let borrowers = self.caller.agencies().iter().cloned().collect();
+        // A discovery system stands for patrons alone.
+        if self.caller.role() == access::Role::Discovery {
+            return Ok(Some(OfAgencies { borrowers, ..OfAgencies::default() }));
+        }
+        let agencies = state.engine.agencies().await?;
+        let own = || agencies.iter().filter(|agency| self.caller.owns(&agency.code));
+        let with_library =
+            |agency: &store::Agency| agency.library.clone().map(|library| (agency.institution.clone(), library));
+        // The agencies of a library that none is registered for.
+        let lends_otherwise = |institution: &InstitutionCode| {
+            let found = agencies_of_library(&agencies, institution, None);
+            found.iter().any(|agency| self.caller.owns(&agency.code))
+        };
+        let lenders: HashSet<_> = own().map(|agency| agency.institution.clone()).filter(lends_otherwise).collect();
+        let in_lenders = agencies.iter().filter(|agency| lenders.contains(&agency.institution));
+        let pickup = state.engine.pickup_agencies().await?;
+        let pickup = pickup.iter().filter(|(_, agency)| self.caller.owns(agency));
+        Ok(Some(OfAgencies {
+            borrowers,
+            lender_libraries: own().filter_map(with_library).collect(),
+            other_libraries: in_lenders.filter_map(with_library).collect(),
+            lenders: lenders.into_iter().collect(),
+            pickup_locations: pickup.map(|(code, _)| code.clone()).collect(),
+        }))
+    }
+
+    /// Decides about the agency of a new or existing object.
+    ///
+    /// # Errors
+    ///
+    /// A 404 if it is another's.
+    pub(crate) fn agency(&self, code: &AgencyCode) -> Result<(), Problem> {
+        let missing = || Problem::not_found("agency", code.as_str());
+        permitted(self.caller.at_agency(self.operation.permission, code), missing)
+    }
+
+    /// Returns whether an agency that the caller names in a body or a list is the caller's own.
+    pub(crate) fn owns(&self, agency: &AgencyCode) -> bool {
+        self.caller.owns(agency)
+    }
+
+    /// Decides about an institution, whether it exists or not.
+    ///
+    /// # Errors
+    ///
+    /// A 404 if no agency of it is the caller's; a 403 if a change would concern others.
+    pub(crate) async fn may_use_institution(&self, state: &WebState, code: &InstitutionCode) -> Result<(), Problem> {
+        let verdict = self.institution_verdict(state, code).await?;
+        permitted(verdict, || Problem::not_found("institution", code.as_str()))
+    }
+
+    async fn institution_verdict(&self, state: &WebState, code: &InstitutionCode) -> Result<Verdict, Problem> {
+        let agencies = state.engine.agencies().await?;
+        let here = agencies.iter().filter(|agency| agency.institution == *code).map(|agency| &agency.code);
+        Ok(self.caller.at_institution(self.operation.permission, here))
+    }
+
+    /// Returns whether the caller may do this to an institution.
+    pub(crate) async fn allows_institution(&self, state: &WebState, code: &InstitutionCode) -> Result<bool, Problem> {
+        Ok(self.institution_verdict(state, code).await? == Verdict::Allowed)
+    }
+
+    /// Returns the agencies of an institution.
+    pub(crate) async fn agencies_of(
+        &self,
+        state: &WebState,
+        code: &InstitutionCode,
+    ) -> Result<Vec<AgencyCode>, Problem> {
+        let agencies = state.engine.agencies().await?;
+        let here = agencies.iter().filter(|agency| agency.institution == *code);
+        Ok(here.map(|agency| agency.code.clone()).collect())
+    }
+
+    /// Returns the institution with this code.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::may_use_institution`]; a 404 if there is none.
+    pub(crate) async fn institution(&self, state: &WebState, code: &str) -> Result<Institution, Problem> {
+        Ok(self.institution_version(state, code).await?.0)
+    }
+
+    /// Returns the institution with this code and its version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::institution`].
+    pub(crate) async fn institution_version(
+        &self,
+        state: &WebState,
+        code: &str,
+    ) -> Result<(Institution, i64), Problem> {
+        let wanted = InstitutionCode::from(code);
+        self.may_use_institution(state, &wanted).await?;
+        let found = state.engine.store().institution_version(&wanted).await?;
+        found.ok_or_else(|| Problem::not_found("institution", code))
+    }
+
+    /// Returns the pickup location with this code and its version, or `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// A 404 if it is another agency's.
+    pub(crate) async fn pickup_location(
+        &self,
+        state: &WebState,
+        code: &str,
+    ) -> Result<Option<(StoredPickupLocation, i64)>, Problem> {
+        let found = state.engine.store().pickup_location_version(&PickupLocationCode::from(code)).await?;
+        if let Some((stored, _)) = &found {
+            let missing = || Problem::not_found("pickup location", code);
+            permitted(self.caller.at_agency(self.operation.permission, &stored.agency), missing)?;
+        }
+        Ok(found)
+    }
+}
+
+fn permitted(verdict: Verdict, missing: impl FnOnce() -> Problem) -> Result<(), Problem> {
+    match verdict {
+        Verdict::Allowed => Ok(()),
+        Verdict::Denied(denial) => Err(Problem::forbidden(denial)),
+        Verdict::Hidden => Err(missing()),
+    }
+}
